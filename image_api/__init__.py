@@ -1,0 +1,32 @@
+"""The API tier: one GET turns a prompt into the address of a picture.
+
+`GET /generate?prompt=sunset over mountains&shape=landscape` has the render worker make a picture and answers with
+its address as JSON, or with a redirect to it where the caller shows pictures. `GET /` documents every parameter.
+"""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from image_api.dispatch.direct import DirectDispatch
+from image_api.generation import Generation
+from image_api.routes import answers, generate, health, images, pages
+from image_api.settings import Settings, load
+from render_worker.contract import MAX_BODY_BYTES
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The API tier's Flask application, set by the environment unless `settings` are given."""
+    settings = settings or load()
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    dispatch = DirectDispatch(settings)
+    app.extensions["settings"] = settings
+    app.extensions["dispatch"] = dispatch
+    app.extensions["generation"] = Generation(dispatch, settings.request_timeout_seconds)
+    answers.register(app)
+    for family in (generate, images, health, pages):
+        app.register_blueprint(family.routes)
+    return app

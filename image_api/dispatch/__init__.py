@@ -1,0 +1,1 @@
+"""How a generation reaches a render worker."""

@@ -1,0 +1,79 @@
+"""Every way in which the API tier can fail, each with its stable code, its HTTP status and its sentence.
+
+ApiError
+├── InvalidParameter     400 invalid_parameter
+├── SpeculativeRequest   503 speculative_request
+├── WorkerNotConfigured  503 worker_not_configured
+├── WorkerUnavailable    503 worker_unavailable
+├── DeadlinePassed       504 timeout
+└── Relayed              whatever the render worker said, with its own code and status
+"""
+
+from typing import ClassVar
+
+from render_worker.contract import ErrorBody
+
+
+class ApiError(Exception):
+    """A failure that the caller is told of. The message is one plain sentence, fit for a stranger."""
+
+    code: ClassVar[str] = "internal_error"
+    status: int = 500
+    hint: ClassVar[str | None] = None
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which asking again can help; None where it cannot, or where nobody knows."""
+
+    def body(self) -> ErrorBody:
+        """The failure as the caller sees it."""
+        return ErrorBody(error=str(self), code=self.code, hint=self.hint, retry_after=self.retry_after)
+
+
+class InvalidParameter(ApiError):
+    """A parameter that cannot be taken, named in the sentence."""
+
+    code = "invalid_parameter"
+    status = 400
+
+
+class SpeculativeRequest(ApiError):
+    """A prefetch or prerender: nobody has asked for the picture yet."""
+
+    code = "speculative_request"
+    status = 503
+    hint = "Ask for the address itself and the picture is made."
+
+
+class WorkerNotConfigured(ApiError):
+    """PERCHANCE_WORKER_URL is not set."""
+
+    code = "worker_not_configured"
+    status = 503
+    hint = "Set PERCHANCE_WORKER_URL to the render worker's address."
+
+
+class WorkerUnavailable(ApiError):
+    """The render worker does not answer, or not as one."""
+
+    code = "worker_unavailable"
+    status = 503
+    retry_after = 30
+
+
+class DeadlinePassed(ApiError):
+    """The request's time is over."""
+
+    code = "timeout"
+    status = 504
+    hint = "Ask again; the engine may be slow at the moment."
+
+
+class Relayed(ApiError):
+    """A failure of the render worker, passed on as it is."""
+
+    def __init__(self, body: ErrorBody, status: int) -> None:
+        super().__init__(body.error)
+        self._body = body
+        self.status = status
+
+    def body(self) -> ErrorBody:
+        return self._body

@@ -1,0 +1,55 @@
+"""The one use case: validate what the caller asks for, have it made, return the result. It knows no Flask."""
+
+import re
+from typing import Literal, Self
+from urllib.parse import parse_qsl
+
+from pydantic import Field
+
+from image_api.dispatch.direct import DirectDispatch
+from render_worker.contract import GenerateRequest, GenerateResult, InvalidField, Recipe
+
+INTEGER = re.compile(r"-?[0-9]{1,12}")
+NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?")
+MAX_QUERY_FIELDS = 100
+
+
+class Wanted(Recipe):
+    """What a caller of /generate can say."""
+
+    format: Literal["json", "redirect"] | None = Field(None, description="json or redirect")
+
+    @classmethod
+    def parse_query(cls, query: bytes) -> Self:
+        """Read the part of an address behind the question mark; InvalidField as in `parse`."""
+        try:
+            pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
+        except ValueError:
+            raise InvalidField(
+                "query", f"The query must be UTF-8, percent-encoded, with at most {MAX_QUERY_FIELDS} parameters."
+            ) from None
+        return cls.parse((name, cls._typed(name, text)) for name, text in pairs)
+
+    @classmethod
+    def _typed(cls, name: str, text: str) -> object:
+        kind = cls.model_fields[name].annotation if name in cls.model_fields else str
+        if kind is int and INTEGER.fullmatch(text):
+            return int(text)
+        if kind is float and NUMBER.fullmatch(text):
+            return float(text)
+        return text  # no number: the field's own check says what it wants
+
+
+class Generation:
+    """Makes pictures for callers, each within one deadline."""
+
+    def __init__(self, dispatch: DirectDispatch, timeout_seconds: float) -> None:
+        self._dispatch = dispatch
+        self._timeout_seconds = timeout_seconds
+
+    def generate(self, wanted: Wanted, request_id: str) -> GenerateResult:
+        """Have one picture made; an ApiError says why there is none."""
+        request = GenerateRequest(
+            **wanted.model_dump(exclude={"format"}), request_id=request_id, timeout_seconds=self._timeout_seconds
+        )
+        return self._dispatch.generate(request)

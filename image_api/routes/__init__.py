@@ -1,0 +1,1 @@
+"""The API tier's addresses, one module a family."""

@@ -1,0 +1,69 @@
+"""/generate: a prompt in, the address of a picture out. /models: the names that `model` accepts."""
+
+import logging
+import re
+
+from flask import Blueprint, Response, current_app, g, request
+
+from image_api.dispatch.direct import DirectDispatch
+from image_api.errors import SpeculativeRequest
+from image_api.generation import Generation, Wanted
+from image_api.routes.answers import as_json, base_address
+from render_worker.contract import InvalidField
+
+VARY = "Accept, Sec-Fetch-Dest"
+SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
+SPECULATIVE_HEADERS = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+
+log = logging.getLogger(__name__)
+routes = Blueprint("generate", __name__)
+
+
+@routes.get("/generate")
+def by_query() -> Response:
+    """Make a picture from the query's parameters. HEAD and guesses of a browser never cost a generation."""
+    if request.method == "HEAD":
+        return Response(status=200, headers={"Cache-Control": "no-store", "Vary": VARY}, mimetype="application/json")
+    if any(SPECULATIVE.search(request.headers.get(header, "")) for header in SPECULATIVE_HEADERS):
+        raise SpeculativeRequest("A prefetch or prerender makes no picture.")
+    return _made(Wanted.parse_query(request.query_string))
+
+
+@routes.post("/generate")
+def by_body() -> Response:
+    """Make a picture from the same fields in a JSON object."""
+    if request.query_string:
+        raise InvalidField("query", "POST takes its parameters in the JSON body, not in the address.")
+    return _made(Wanted.parse_json(request.get_data()))
+
+
+@routes.get("/models")
+def models() -> Response:
+    """The names that `model` accepts, asked of the render worker."""
+    dispatch: DirectDispatch = current_app.extensions["dispatch"]
+    return as_json(dispatch.models())
+
+
+def _made(wanted: Wanted) -> Response:
+    base = base_address()  # first, so that a bad Host header costs no generation
+    generation: Generation = current_app.extensions["generation"]
+    result = generation.generate(wanted, g.request_id)
+    address = base + result.image_url if result.image_url.startswith("/") else result.image_url
+    answer = as_json(result, image_url=address)
+    answer.headers["Vary"] = VARY
+    if _wants_picture(wanted):
+        answer.status_code = 303 if request.method == "POST" else 302
+        answer.headers["Location"] = address
+    log.info("%s %s made in %d ms", g.request_id, result.engine, result.duration_ms)
+    return answer
+
+
+def _wants_picture(wanted: Wanted) -> bool:
+    """Whether the caller can show a picture and nothing else, as an <img> tag does."""
+    if wanted.format:
+        return wanted.format == "redirect"
+    if request.headers.get("Sec-Fetch-Dest") == "image":
+        return True
+    accepted = {kind.lower(): quality for kind, quality in request.accept_mimetypes}
+    picture = max((quality for kind, quality in accepted.items() if kind.startswith("image/")), default=0)
+    return picture > accepted.get("application/json", 0) and "text/html" not in accepted

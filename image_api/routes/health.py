@@ -1,0 +1,60 @@
+"""/health: this tier, and what it last heard of the worker. /ready: whether a picture could be made now."""
+
+from flask import Blueprint, Response, current_app
+from pydantic import BaseModel
+
+from image_api.dispatch.direct import DirectDispatch
+from image_api.errors import WorkerUnavailable
+from image_api.routes.answers import as_json
+from render_worker.contract import VERSION, WorkerHealth
+
+routes = Blueprint("health", __name__)
+
+
+class LastKnownWorker(BaseModel):
+    """What the last contact told of the worker, and when (UTC)."""
+
+    status: str = "unknown"
+    at: str | None = None
+
+
+class ApiHealth(BaseModel):
+    """This tier's own state."""
+
+    status: str = "healthy"
+    service: str = "image-api"
+    version: str = VERSION
+    worker_configured: bool
+    worker: LastKnownWorker
+    simulated: bool | None = None
+
+
+class Ready(BaseModel):
+    """The worker's state at this moment."""
+
+    status: str = "ready"
+    worker: WorkerHealth
+    simulated: bool | None = None
+
+
+@routes.get("/health")
+def health() -> Response:
+    """Answers at once, without asking the worker: fit for a platform's health check."""
+    dispatch = _dispatch()
+    known = dispatch.last_known
+    worker = LastKnownWorker(status=known.status, at=known.at) if known else LastKnownWorker()
+    return as_json(ApiHealth(worker_configured=dispatch.configured, worker=worker))
+
+
+@routes.get("/ready")
+def ready() -> Response:
+    """Asks the worker; 503 `worker_unavailable` unless it could make a picture now."""
+    worker = _dispatch().health()
+    if worker.status not in ("ready", "busy"):
+        raise WorkerUnavailable(f"The render worker is {worker.status}: {'; '.join(worker.reasons)}.")
+    return as_json(Ready(worker=worker))
+
+
+def _dispatch() -> DirectDispatch:
+    dispatch: DirectDispatch = current_app.extensions["dispatch"]
+    return dispatch

@@ -1,0 +1,51 @@
+"""/images/<name>: the render worker's pictures, handed through, so that callers need only one address."""
+
+import re
+from collections.abc import Iterator
+
+import requests
+from flask import Blueprint, Response, abort, current_app, request
+
+from image_api.dispatch.direct import DirectDispatch
+from image_api.errors import WorkerUnavailable
+from render_worker.contract import IMAGE_NAME
+
+CHUNK_BYTES = 64 * 1024
+CACHE_CONTROL = "public, max-age=31536000, immutable"  # a name means one content for ever
+PASSED_ON = ("Content-Length", "Content-Range", "Accept-Ranges")
+ASKED_FOR = ("Range", "If-Range")
+
+routes = Blueprint("images", __name__)
+
+
+@routes.get("/images/<name>")
+def image(name: str) -> Response:
+    """A picture by its content's name; a caller who has it already is told so without asking the worker."""
+    if not re.fullmatch(IMAGE_NAME, name):
+        abort(404)
+    etag = name.removesuffix(".png")
+    if request.if_none_match.contains(etag):
+        return _immutable(Response(status=304), etag)
+    wanted = {header: request.headers[header] for header in ASKED_FOR if header in request.headers}
+    dispatch: DirectDispatch = current_app.extensions["dispatch"]
+    reply = dispatch.image(name, request.method, wanted)
+    if reply.status_code not in (200, 206, 416):
+        reply.close()
+        if reply.status_code == 404:
+            abort(404)
+        raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")
+    answer = Response(_body(reply), reply.status_code, mimetype="image/png")
+    answer.headers.update({header: reply.headers[header] for header in PASSED_ON if header in reply.headers})
+    return _immutable(answer, etag)
+
+
+def _immutable(answer: Response, etag: str) -> Response:
+    answer.set_etag(etag)
+    answer.headers["Cache-Control"] = CACHE_CONTROL
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+def _body(reply: requests.Response) -> Iterator[bytes]:
+    with reply:
+        yield from reply.raw.stream(CHUNK_BYTES, decode_content=False)

@@ -1,0 +1,52 @@
+"""The only reader of the environment in this tier. Every setting is an upper-case variable of the same name."""
+
+import re
+import sys
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set from outside; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
+
+    host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 - this tier is there for the public
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    threads: int = Field(256, ge=4, le=4096, description="Callers that are served at the same time.")
+    graceful_timeout_seconds: int = Field(25, ge=1, description="How long running requests may take at a stop.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
+    simulated: bool = Field(False, description="Marks every answer: the sandbox stands in for the outside world.")
+
+    perchance_worker_url: str | None = Field(None, description="Address of the render worker; a bare host will do.")
+    worker_token: SecretStr | None = Field(None, description="The render worker's bearer token.")
+    request_timeout_seconds: float = Field(300, gt=0, le=3600, description="The deadline of one generation.")
+
+    public_base_url: str | None = Field(
+        None, pattern=r"^https?://[^\s?#]+$", description="Address under which callers reach this service."
+    )
+    render_external_url: str | None = Field(None, description="The same, as Render sets it.")
+    trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies before this service whose word is believed.")
+
+    @field_validator("perchance_worker_url")
+    @classmethod
+    def _with_scheme(cls, value: str | None) -> str | None:
+        address = (value or "").strip()
+        if not address:
+            return None
+        if "://" not in address:
+            host = re.split("[:/]", address)[0]
+            public = "." in host and not host.replace(".", "").isdigit()  # a public host's name, as platforms show it
+            address = f"{'https' if public else 'http'}://{address}"
+        if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", address):
+            raise ValueError("it must be an address like https://perchance-worker.onrender.com")
+        return address.rstrip("/")
+
+
+def load() -> Settings:
+    """The settings, or an end of the process with a sentence for each that cannot be taken."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        sys.exit("\n".join(f"{str(row['loc'][0]).upper()} cannot be used: {row['msg']}." for row in error.errors()))

@@ -1,0 +1,99 @@
+"""The API tier in this process, before a render worker that is a real HTTP server and says what a test wants."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from flask.testing import FlaskClient
+
+from image_api import create_app
+from image_api.settings import Settings
+
+NAME = "a" * 64 + ".png"
+PICTURE = b"the bytes of a picture"
+RESULT = {
+    "success": True,
+    "image_url": f"/images/{NAME}",
+    "prompt": "a tree",
+    "seed": 7,
+    "shape": "square",
+    "guidance_scale": 7.0,
+    "width": 768,
+    "height": 768,
+    "content_type": "image/png",
+    "bytes": len(PICTURE),
+    "sha256": "a" * 64,
+    "engine": "perchance",
+    "model": "auto",
+    "storage": "local",
+    "duration_ms": 5,
+    "created_at": "2026-11-21T00:00:00+00:00",
+    "request_id": "x",
+}
+
+
+class ScriptedWorker:
+    """Answers every request with `status`, `headers` and `body`, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.say(200, RESULT)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def say(self, status: int, body: object, before: Callable[[], object] = lambda: None, **headers: str) -> None:
+        """Answer so from now on; `before` runs ahead of each answer."""
+        self._body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self._status, self._headers, self._before = status, headers, before
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        worker = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                worker.requests.append((self.command, self.path, dict(self.headers), body))
+                worker._before()
+                self.send_response(worker._status)
+                for name, value in {"Content-Length": str(len(worker._body)), **worker._headers}.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(worker._body)
+
+            do_POST = do_HEAD = do_GET
+
+            def log_message(self, *_: object) -> None:
+                """Stay silent."""
+
+        return Handler
+
+
+@pytest.fixture
+def worker() -> Iterator[ScriptedWorker]:
+    scripted = ScriptedWorker()
+    yield scripted
+    scripted.close()
+
+
+@pytest.fixture
+def client_with(worker: ScriptedWorker) -> Callable[..., FlaskClient]:
+    """Makes clients of an API tier with settings of the test's choice."""
+
+    def make(**settings: object) -> FlaskClient:
+        return create_app(Settings(**{"perchance_worker_url": worker.url, **settings})).test_client()
+
+    return make
+
+
+@pytest.fixture
+def client(client_with: Callable[..., FlaskClient]) -> FlaskClient:
+    return client_with()

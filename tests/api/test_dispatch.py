@@ -1,0 +1,111 @@
+"""What becomes of each way in which the render worker can answer or fail."""
+
+import json
+import threading
+import time
+
+import pytest
+from pydantic import ValidationError
+
+from image_api.settings import Settings
+from tests.api.conftest import RESULT
+from tests.processes import free_port
+
+
+def failure(client) -> tuple[int, str]:
+    answer = client.get("/generate?prompt=a")
+    assert answer.json["success"] is False
+    return answer.status_code, answer.json["code"]
+
+
+@pytest.mark.parametrize("address", [None, "", "  "])
+def test_a_missing_worker_is_said(client_with, address):
+    client = client_with(perchance_worker_url=address)
+    assert failure(client) == (503, "worker_not_configured")
+    assert client.get("/generate?prompt=a").json["error"] == "Worker service not configured."
+    assert client.get("/health").json["worker_configured"] is False
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("perchance-worker.onrender.com", "https://perchance-worker.onrender.com"),
+        ("https://perchance-worker.onrender.com/", "https://perchance-worker.onrender.com"),
+        ("worker:8001", "http://worker:8001"),
+        ("localhost:8001", "http://localhost:8001"),
+        ("127.0.0.1:8001", "http://127.0.0.1:8001"),
+        (" http://worker ", "http://worker"),
+    ],
+)
+def test_a_bare_host_is_accepted(given, used):
+    assert Settings(perchance_worker_url=given).perchance_worker_url == used
+
+
+@pytest.mark.parametrize("address", ["ftp://worker", "http://", "https://worker/?a=b", "a b"])
+def test_an_address_that_is_none_is_refused_at_start(address):
+    with pytest.raises(ValidationError, match="perchance_worker_url"):
+        Settings(perchance_worker_url=address)
+
+
+@pytest.mark.parametrize("address", [f"127.0.0.1:{free_port()}", "http://no-such-host.invalid", "http://x..y"])
+def test_a_worker_out_of_reach_is_said(client_with, address):
+    assert failure(client_with(perchance_worker_url=address)) == (503, "worker_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>Loading</html>"),
+        (502, b"<html>Bad gateway</html>"),
+        (200, {**RESULT, "seed": "a"}),
+        (500, b"{}"),
+        (302, b""),
+    ],
+)
+def test_an_answer_that_is_no_render_worker_s_is_said(client, worker, status, body):
+    worker.say(status, body, Location="http://elsewhere.invalid/")
+    assert failure(client) == (503, "worker_unavailable")
+
+
+def test_the_worker_s_own_failure_is_passed_on(client, worker):
+    worker.say(503, {"success": False, "error": "Busy.", "code": "worker_busy", "hint": "Later.", "retry_after": 15})
+    answer = client.get("/generate?prompt=a")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "15"
+    assert {**answer.json, "request_id": "x"} == {
+        "success": False,
+        "error": "Busy.",
+        "code": "worker_busy",
+        "hint": "Later.",
+        "retry_after": 15,
+        "request_id": "x",
+    }
+
+
+def test_the_token_is_sent_and_a_refused_one_is_not_the_caller_s_fault(client_with, worker):
+    client = client_with(worker_token="secret token")
+    client.get("/generate?prompt=a")
+    assert worker.requests[-1][2]["Authorization"] == "Bearer secret token"
+    worker.say(401, {"success": False, "error": "No.", "code": "unauthorized"})
+    assert failure(client) == (503, "worker_unavailable")
+
+
+def test_the_deadline_travels_and_ends_a_worker_that_says_nothing(client_with, worker, monkeypatch):
+    monkeypatch.setattr("image_api.dispatch.direct.GRACE_SECONDS", 0.2)
+    release = threading.Event()
+    worker.say(200, RESULT, before=lambda: release.wait(5))
+    begun = time.monotonic()
+    assert failure(client_with(request_timeout_seconds=0.3)) == (504, "timeout")
+    assert time.monotonic() - begun < 3
+    release.set()
+    assert json.loads(worker.requests[-1][3])["timeout_seconds"] == 0.3
+
+
+def test_an_answer_without_end_is_cut(client, worker):
+    worker.say(200, b" " * 3_000_000)
+    assert failure(client) == (503, "worker_unavailable")
+
+
+def test_an_answer_that_breaks_off_is_said(client, worker):
+    worker.say(200, b'{"success"', Content_Length="500", Connection="close")
+    assert failure(client) == (503, "worker_unavailable")

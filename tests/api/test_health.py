@@ -1,0 +1,87 @@
+"""/health, /ready, / and what is nowhere."""
+
+from tests.api.conftest import RESULT
+
+WORKER_HEALTH = {
+    "status": "ready",
+    "uptime_seconds": 5,
+    "queue": {"running": 0, "waiting": 0, "max_concurrency": 4, "queue_size": 20},
+    "engines": {},
+    "storage": "local",
+}
+
+
+def test_it_works_without_asking_the_worker(client, worker):
+    answer = client.get("/health")
+    assert answer.json == {
+        "status": "healthy",
+        "service": "image-api",
+        "version": "0.1.0",
+        "worker_configured": True,
+        "worker": {"status": "unknown"},
+    }
+    assert worker.requests == []
+
+
+def test_what_was_last_known_of_the_worker_is_told(client, worker):
+    worker.say(200, WORKER_HEALTH)
+    client.get("/ready")
+    assert client.get("/health").json["worker"]["status"] == "ready"
+    worker.close()
+    client.get("/ready")
+    assert client.get("/health").json["worker"]["status"] == "unreachable"
+
+
+def test_ready_asks_the_worker(client, worker):
+    worker.say(200, WORKER_HEALTH)
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json["worker"]["status"]) == (200, "ready")
+
+
+def test_a_worker_that_starts_is_not_ready(client, worker):
+    worker.say(200, {**WORKER_HEALTH, "status": "starting", "reasons": ["perchance is starting"]})
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json["code"]) == (503, "worker_unavailable")
+    assert "perchance is starting" in answer.json["error"]
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_the_front_page_documents_every_parameter(client):
+    page = client.get("/", headers={"Host": "pictures.example"}).json
+    assert list(page["parameters"]) == [
+        "prompt",
+        "negative_prompt",
+        "seed",
+        "guidance_scale",
+        "shape",
+        "model",
+        "format",
+    ]
+    assert page["parameters"]["shape"] == {
+        "accepts": "one of portrait, landscape, square",
+        "default": "square",
+        "required": False,
+    }
+    assert page["examples"]["picture"].startswith("curl -s 'http://pictures.example/generate?")
+
+
+def test_simulation_marks_every_answer(client_with, worker):
+    client = client_with(simulated=True)
+    worker.say(200, RESULT)
+    for path in ("/", "/health", "/generate?prompt=a", "/generate", "/nowhere", "/images/x"):
+        assert client.get(path).json["simulated"] is True, path
+
+
+def test_what_is_nowhere_is_said_in_the_one_shape(client):
+    answer = client.get("/nowhere")
+    assert (answer.status_code, answer.json["code"], answer.json["success"]) == (404, "not_found", False)
+
+
+def test_a_fault_of_our_own_is_said_without_details(client, worker, monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError("the secret inside")
+
+    monkeypatch.setattr("image_api.routes.health.ApiHealth", fail)
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
+    assert "secret" not in answer.text

@@ -1,0 +1,56 @@
+"""/images/<name>: handed through, cached for ever, no way to another path."""
+
+import pytest
+
+from tests.api.conftest import NAME, PICTURE
+
+
+@pytest.fixture(autouse=True)
+def picture(worker):
+    worker.say(200, PICTURE, Content_Type="text/html", Set_Cookie="a=b", Accept_Ranges="bytes")
+
+
+def test_it_works(client, worker):
+    answer = client.get(f"/images/{NAME}")
+    assert answer.data == PICTURE
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["ETag"] == f'"{"a" * 64}"'
+    assert answer.headers["Content-Length"] == str(len(PICTURE))
+    assert "Set-Cookie" not in answer.headers
+    assert worker.requests[-1][:2] == ("GET", f"/images/{NAME}")
+
+
+def test_who_has_it_already_costs_the_worker_nothing(client, worker):
+    answer = client.get(f"/images/{NAME}", headers={"If-None-Match": f'"{"a" * 64}"'})
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert worker.requests == []
+
+
+def test_head_asks_for_the_head(client, worker):
+    answer = client.head(f"/images/{NAME}")
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert worker.requests[-1][0] == "HEAD"
+
+
+def test_a_range_is_passed_on(client, worker):
+    worker.say(206, b"byt", Content_Range="bytes 4-6/22")
+    answer = client.get(f"/images/{NAME}", headers={"Range": "bytes=4-6"})
+    assert (answer.status_code, answer.data, answer.headers["Content-Range"]) == (206, b"byt", "bytes 4-6/22")
+    assert worker.requests[-1][2]["Range"] == "bytes=4-6"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x.png", "A" * 64 + ".png", "a" * 64, "..%2F..%2Fhealth", NAME + "%0A", NAME + "/x", "%2e%2e/health"]
+)
+def test_any_other_name_is_not_found_without_asking(client, worker, name):
+    answer = client.get(f"/images/{name}")
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert worker.requests == []
+
+
+@pytest.mark.parametrize(("status", "expected"), [(404, (404, "not_found")), (500, (503, "worker_unavailable"))])
+def test_a_worker_without_the_picture(client, worker, status, expected):
+    worker.say(status, b"{}")
+    answer = client.get(f"/images/{NAME}")
+    assert (answer.status_code, answer.json["code"]) == expected

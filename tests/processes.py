@@ -1,0 +1,113 @@
+"""Real servers for tests: started as processes of their own, waited for, and ended by their ids."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+import psutil
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+STOP_SECONDS = 20
+# What the machine that runs the tests happens to set must not reach the servers under test.
+FOREIGN = ("PORT", "HOST", "WORKER_TOKEN", "SIMULATED", "ENGINES", "RENDER_EXTERNAL_URL", "PUBLIC_BASE_URL")
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def clean_environment(**changes: object) -> dict[str, str]:
+    """This process's environment without other people's settings, and with some changes."""
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return {**kept, "PYTHONUNBUFFERED": "1", **{name: str(value) for name, value in changes.items()}}
+
+
+class Server:
+    """One gunicorn of this repository on a free port."""
+
+    def __init__(self, *arguments: str, port_variable: str = "PORT", ready: str = "/health", **environment: object):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._ready = ready
+        self._log = Path(tempfile.mkstemp(prefix="server-", suffix=".log")[1])
+        variables = clean_environment(**{"HOST": "127.0.0.1", port_variable: self.port, **environment})
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", *arguments],
+                cwd=ROOT,
+                env=variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Self:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                requests.get(self.url + self._ready, timeout=5)
+                return self
+            except requests.ConnectionError:
+                time.sleep(0.05)
+        self.stop()
+        raise AssertionError(f"the server did not come up:\n{self.log()}")
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._log.unlink(missing_ok=True)
+
+    def log(self) -> str:
+        """What the server has printed."""
+        return self._log.read_text(errors="replace")
+
+    def tree(self) -> list[psutil.Process]:
+        """The server and everything that it started."""
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> float:
+        """End the server as a platform does; returns the seconds that took."""
+        begun = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+                raise
+        return time.monotonic() - begun
+
+
+def sandbox() -> Server:
+    """The stand-in of the outside world."""
+    return Server("-c", "sandbox/gunicorn.conf.py", port_variable="SANDBOX_PORT", ready="/sandbox")
+
+
+def worker(**environment: object) -> Server:
+    """A render worker."""
+    return Server("-c", "render_worker/gunicorn.conf.py", **environment)
+
+
+def api(**environment: object) -> Server:
+    """An API tier, started as the documents say."""
+    return Server("app:app", **environment)
+
+
+def wait_until(condition, seconds: float = 10.0, what: str = "the condition") -> None:
+    """Ask again and again until the condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not come true within {seconds} seconds"
+        time.sleep(0.02)
