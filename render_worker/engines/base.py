@@ -1,0 +1,60 @@
+"""What an engine is."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from render_worker.contract import EngineHealth, Recipe
+from render_worker.settings import Settings
+
+Report = Callable[[str], None]
+"""An engine calls it with the name of each phase it enters, such as "verifying" or "generating"."""
+
+
+@dataclass(frozen=True)
+class GeneratedImage:
+    """What an engine made: a JPEG, PNG or WebP, and what it was really made with."""
+
+    data: bytes
+    seed: int
+    guidance_scale: float
+    nsfw: bool | None = None
+    """The engine's own opinion; None where it has none."""
+    note: str | None = None
+    """A sentence that belongs to the picture and goes into the answer and the file."""
+
+
+class Engine(ABC):
+    """Makes pictures. Override `generate`, and `start`, `stop` and `health` where there is something to keep.
+
+    All of it runs on the runtime's loop. A failure is an EngineError with its code; cancelling `generate` must end
+    the work itself, outside too.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    named_only: ClassVar[bool] = False
+    """Whether the engine answers only callers who ask for it by name, never model=auto."""
+
+    places: asyncio.Semaphore
+    """As many places as the engine can make pictures at a time."""
+
+    @abstractmethod
+    def __init__(self, settings: Settings) -> None:
+        """Set `places`; start nothing yet."""
+
+    async def start(self) -> None:
+        """Make ready what the first caller should not wait for."""
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+
+    @abstractmethod
+    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+        """Make one picture of the recipe's shape; a seed of -1 means that the engine chooses one."""
+
+    def health(self) -> EngineHealth:
+        """The engine's state, known without asking anybody."""
+        return EngineHealth(state="ready")

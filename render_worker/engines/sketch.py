@@ -1,0 +1,44 @@
+"""The procedural painter: no network, no AI, the same bytes for the same recipe."""
+
+import asyncio
+import io
+import random
+
+from render_worker.contract import MAX_SEED, Recipe
+from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.painter import paint
+from render_worker.settings import Settings
+
+NOTE = "Painted procedurally from the words of the prompt; no AI model was involved."
+
+
+class SketchEngine(Engine):
+    """Paints the scene that the prompt's words name."""
+
+    name = "sketch"
+    description = "Procedural painter, no network; deterministic from prompt and seed. It is no AI."
+    named_only = True
+
+    def __init__(self, settings: Settings) -> None:
+        self.places = asyncio.Semaphore(settings.max_concurrency)
+
+    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+        report("painting")
+        seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)
+        data = await asyncio.to_thread(_paint, recipe, seed)
+        return GeneratedImage(data, seed, recipe.guidance_scale, nsfw=False, note=NOTE)
+
+
+def _paint(recipe: Recipe, seed: int) -> bytes:
+    width, height = recipe.size
+    image = paint(
+        recipe.prompt,
+        negative_prompt=recipe.negative_prompt,
+        seed=seed,
+        guidance_scale=recipe.guidance_scale,
+        width=width,
+        height=height,
+    )
+    out = io.BytesIO()
+    image.save(out, "PNG", compress_level=0)  # the pipeline encodes the picture that is kept
+    return out.getvalue()

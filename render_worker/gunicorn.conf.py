@@ -1,0 +1,37 @@
+"""gunicorn's settings for the worker: `gunicorn -c render_worker/gunicorn.conf.py`.
+
+One process, because the browser, the queue and the sessions live in it; a thread for each caller who waits.
+"""
+
+import logging
+
+from render_worker.settings import load
+
+settings = load()
+wsgi_app = "render_worker.worker:create_app()"
+bind = f"{settings.host}:{settings.port}"
+workers = 1
+worker_class = "gthread"
+# Every admitted caller holds a thread while he waits; some more answer /health, pictures and refusals meanwhile.
+threads = settings.max_concurrency + settings.queue_size + 16
+worker_connections = 1000
+timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
+graceful_timeout = settings.graceful_timeout_seconds
+preload_app = False  # the loop's thread would be left behind in the parent
+control_socket_disable = True  # it would lie in the home folder, shared by every gunicorn of this user
+errorlog = "-"
+loglevel = settings.log_level.lower()
+
+logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's hooks have no types
+    addresses = [listener.getsockname() for listener in worker.sockets]
+    hosts = [address[0] if isinstance(address, tuple) else str(address) for address in addresses]
+    worker.wsgi.extensions["worker"].start(hosts)
+
+
+def worker_exit(server, worker):  # type: ignore[no-untyped-def]
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["worker"].stop()

@@ -1,0 +1,137 @@
+"""The one way of a request: choose the engine, let it generate, make a PNG with its recipe inside, keep it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from render_worker.contract import GenerateRequest, GenerateResult, Model, ModelList
+from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.errors import EngineError, InvalidParameter
+from render_worker.imaging import CONTENT_TYPE, InvalidPicture, Picture, to_png
+from render_worker.runtime import Admission
+from render_worker.storages.base import Storage
+
+log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """Everything between a request and its result. It runs on the runtime's loop."""
+
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        auto: tuple[str, ...],
+        storage: Storage,
+        admission: Admission,
+        simulated: bool,
+    ) -> None:
+        self.engines = engines
+        self.storage = storage
+        self.admission = admission
+        self.simulated = simulated or None  # left out of answers where it is not so
+        self._auto = auto
+
+    async def start(self) -> None:
+        """Start the engines that answer model=auto; one that cannot start says so in its health."""
+        for name in self._auto:
+            try:
+                await self.engines[name].start()
+            except Exception:  # the worker must come up and tell, whatever keeps an engine from starting
+                log.exception("engine %s could not start", name)
+
+    async def stop(self) -> None:
+        """Stop every engine."""
+        for engine in self.engines.values():
+            await engine.stop()
+
+    async def generate(self, request: GenerateRequest) -> GenerateResult:
+        """Make and keep one picture; a WorkerError where that cannot be done."""
+        started = time.monotonic()
+        engine = self.choose(request.model)
+        async with self.admission.place(engine.places):
+            image = await engine.generate(request, _reporter(request))
+        picture = await asyncio.to_thread(self._encode, engine, image, request)
+        url = await asyncio.to_thread(self.storage.save, picture)
+        result = self._result(request, engine, image, picture, url, started)
+        log.info("%s %s made in %d ms", request.request_id, engine.name, result.duration_ms)
+        return result
+
+    def choose(self, model: str) -> Engine:
+        """The engine that answers to that name."""
+        if model == "auto":
+            return self.engines[self._auto[0]]
+        if model not in self.engines:
+            raise InvalidParameter(f"model must be one of auto, {', '.join(self.engines)}.")
+        return self.engines[model]
+
+    def models(self) -> ModelList:
+        """Every name that `choose` knows, besides auto."""
+        return ModelList(
+            models=[
+                Model(
+                    name=engine.name,
+                    description=engine.description,
+                    answers_auto=engine.name in self._auto,
+                    state=engine.health().state,
+                )
+                for engine in self.engines.values()
+            ],
+            simulated=self.simulated,
+        )
+
+    def _encode(self, engine: Engine, image: GeneratedImage, request: GenerateRequest) -> Picture:
+        texts = {
+            "prompt": request.prompt,
+            "negative_prompt": request.negative_prompt,
+            "seed": str(image.seed),
+            "guidance_scale": f"{image.guidance_scale:g}",
+            "shape": request.shape,
+            "engine": engine.name,
+            "note": image.note,
+            "simulated": "true" if self.simulated else None,
+        }
+        try:
+            return to_png(image.data, {keyword: text for keyword, text in texts.items() if text is not None})
+        except InvalidPicture as problem:
+            raise EngineError(f"The engine {engine.name} returned {problem}.") from problem
+
+    def _result(
+        self,
+        request: GenerateRequest,
+        engine: Engine,
+        image: GeneratedImage,
+        picture: Picture,
+        url: str,
+        started: float,
+    ) -> GenerateResult:
+        return GenerateResult(
+            image_url=url,
+            prompt=request.prompt,
+            seed=image.seed,
+            shape=request.shape,
+            guidance_scale=image.guidance_scale,
+            negative_prompt=request.negative_prompt,
+            width=picture.width,
+            height=picture.height,
+            content_type=CONTENT_TYPE,
+            bytes=len(picture.data),
+            sha256=picture.sha256,
+            nsfw=image.nsfw,
+            engine=engine.name,
+            model=request.model,
+            storage=self.storage.name,
+            duration_ms=round((time.monotonic() - started) * 1000),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            request_id=request.request_id,
+            note=image.note,
+            simulated=self.simulated,
+        )
+
+
+def _reporter(request: GenerateRequest) -> Report:
+    def report(phase: str) -> None:
+        log.debug("%s %s", request.request_id, phase)
+
+    return report

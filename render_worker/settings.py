@@ -1,0 +1,62 @@
+"""The only reader of the environment in this tier. Every setting is an upper-case variable of the same name."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PERCHANCE_API = "https://image-generation.perchance.org/api"
+
+
+class Settings(BaseSettings):
+    """What can be set from outside; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8001, ge=1, le=65535, description="Port to listen on.")
+    worker_token: SecretStr | None = Field(None, description="Secret that callers send as a bearer token.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
+    simulated: bool = Field(False, description="Marks every answer: the sandbox stands in for the outside world.")
+
+    max_concurrency: int = Field(4, ge=1, le=64, description="Generations that run at the same time.")
+    queue_size: int = Field(20, ge=0, le=10_000, description="Generations that may wait.")
+    graceful_timeout_seconds: int = Field(25, ge=1, description="How long running generations may take at a stop.")
+
+    engines: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("perchance",), description="Engines that answer model=auto, in order of preference."
+    )
+    chromium_path: Path | None = Field(None, description="A Chromium to use instead of the one that is found.")
+
+    perchance_base_url: str = Field(
+        PERCHANCE_API, pattern=r"^https?://[^/?#\s]+[^?#\s]*$", description="Perchance's image API."
+    )
+    perchance_sessions: int = Field(1, ge=1, le=16, description="Generations at a time; the site gives an address one.")
+    perchance_recycle_images: int = Field(50, ge=1, description="Pictures after which a session's page is replaced.")
+    perchance_verify_seconds: float = Field(30, gt=0, description="Limit of the phase that gets a key.")
+    perchance_generate_seconds: float = Field(180, gt=0, description="Limit of one wait for a picture's making.")
+    perchance_download_seconds: float = Field(60, gt=0, description="Limit of the download of a picture.")
+    perchance_poll_seconds: float = Field(3, gt=0, description="Pause before asking again while one is being made.")
+
+    local_storage_dir: Path = Field(Path(".data/images"), description="Folder of the pictures.")
+    local_storage_mb: int = Field(256, ge=1, description="Size of that folder in MiB; the oldest pictures go first.")
+
+    @field_validator("engines", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @field_validator("perchance_base_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+
+def load() -> Settings:
+    """The settings, or an end of the process with a sentence for each that cannot be taken."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        sys.exit("\n".join(f"{str(row['loc'][0]).upper()} cannot be used: {row['msg']}." for row in error.errors()))

@@ -1,0 +1,62 @@
+"""A folder of this machine, served by the worker itself at /images/<name>."""
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+from render_worker.errors import StorageFailed
+from render_worker.imaging import Picture
+from render_worker.settings import Settings
+from render_worker.storages.base import Storage
+
+MIB = 1024 * 1024
+
+
+class LocalStorage(Storage):
+    """Files named by their content, written whole or not at all; the oldest go when the folder is full."""
+
+    name = "local"
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder = settings.local_storage_dir.resolve()
+        self._limit = settings.local_storage_mb * MIB
+        self._lock = threading.Lock()
+
+    def save(self, picture: Picture) -> str:
+        target = self.folder / picture.name
+        try:
+            with self._lock:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                if target.exists():
+                    target.touch()  # made again, so no longer among the oldest
+                else:
+                    self._make_room(len(picture.data))
+                    self._write(target, picture.data)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise StorageFailed(f"The picture could not be written to the local folder: {reason}.") from error
+        return f"/images/{picture.name}"
+
+    def _write(self, target: Path, data: bytes) -> None:
+        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def _make_room(self, needed: int) -> None:
+        files = sorted(
+            (entry.stat().st_mtime_ns, entry.stat().st_size, entry.path)
+            for entry in os.scandir(self.folder)
+            if entry.is_file()
+        )
+        surplus = sum(size for _, size, _ in files) + needed - self._limit
+        for _, size, path in files:
+            if surplus <= 0:
+                return
+            Path(path).unlink(missing_ok=True)
+            surplus -= size

@@ -1,0 +1,152 @@
+"""The worker's HTTP face: POST /generate, GET /health, GET /models, GET /images/<name>.
+
+Every answer is JSON but the pictures. Errors have one shape, `contract.ErrorBody`. With WORKER_TOKEN set, everything
+but /health wants `Authorization: Bearer <token>` and answers 401 `unauthorized` without it.
+"""
+
+import hmac
+import ipaddress
+import logging
+import re
+
+from flask import Blueprint, Flask, Response, abort, current_app, request, send_from_directory
+from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
+
+from render_worker.contract import IMAGE_NAME, MAX_BODY_BYTES, ErrorBody, GenerateRequest, InvalidField
+from render_worker.engines import build_engines
+from render_worker.errors import InvalidParameter, Unauthorized, WorkerError
+from render_worker.health import Health
+from render_worker.pipeline import Pipeline
+from render_worker.runtime import Admission, Runtime
+from render_worker.settings import Settings, load
+from render_worker.storages.local import LocalStorage
+
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
+OPEN_TO_ALL = "WORKER_TOKEN is not set and this worker listens beyond loopback: anybody who reaches it may use it."
+
+log = logging.getLogger(__name__)
+views = Blueprint("views", __name__)
+
+
+class Worker:
+    """The parts of one worker process. Start it after a fork, and stop it before the process ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.runtime = Runtime()
+        self.storage = LocalStorage(settings)
+        self.pipeline = Pipeline(
+            build_engines(settings),
+            settings.engines,
+            self.storage,
+            Admission(settings.max_concurrency, settings.queue_size),
+            settings.simulated,
+        )
+        self.health = Health(self.pipeline)
+
+    def start(self, hosts: list[str]) -> None:
+        """Start the loop's thread and, without waiting for them, the engines. `hosts`: where the server listens."""
+        if not self.settings.worker_token and not all(_is_loopback(host) for host in hosts):
+            self.health.warnings.append(OPEN_TO_ALL)
+            log.warning(OPEN_TO_ALL)
+        self.runtime.start()
+        self.runtime.submit(self.pipeline.start())
+
+    def stop(self) -> None:
+        """Stop the engines and the thread."""
+        self.runtime.stop(self.pipeline.stop())
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The worker's Flask application; its `extensions["worker"]` has to be started before the first request."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.extensions["worker"] = Worker(settings or load())
+    app.register_blueprint(views)
+    app.register_error_handler(InvalidField, lambda error: _failure(InvalidParameter(str(error))))
+    app.register_error_handler(WorkerError, _failure)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _unforeseen)
+    return app
+
+
+@views.before_app_request
+def check_token() -> None:
+    """Let nobody in without the token, except to /health."""
+    token = _worker().settings.worker_token
+    if token is None or request.path == "/health":
+        return
+    expected = f"Bearer {token.get_secret_value()}"
+    given = request.headers.get("Authorization", "")
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise Unauthorized("The bearer token is missing or wrong.")
+
+
+@views.post("/generate")
+def generate() -> Response:
+    """Make one picture; the body is a GenerateRequest, the answer a GenerateResult."""
+    worker = _worker()
+    wanted = GenerateRequest.parse_json(request.get_data())
+    try:
+        return _json(worker.runtime.run(worker.pipeline.generate(wanted), wanted.timeout_seconds))
+    except WorkerError as error:
+        log.warning("%s failed: %s: %s", wanted.request_id, error.code, error)
+        worker.health.remember(error, wanted.model, wanted.request_id)
+        return _json(error.body(wanted.request_id), error.status)
+
+
+@views.get("/health")
+def health() -> Response:
+    """What the worker is, as WorkerHealth. Always 200 and never slow: it asks nobody."""
+    return _json(_worker().health.report())
+
+
+@views.get("/models")
+def models() -> Response:
+    """The names that `model` accepts, as ModelList."""
+    return _json(_worker().pipeline.models())
+
+
+@views.get("/images/<name>")
+def image(name: str) -> Response:
+    """A picture of the local storage, to be kept for ever by whoever gets it."""
+    if not re.fullmatch(IMAGE_NAME, name):
+        abort(404)
+    etag = name.removesuffix(".png")
+    answer = send_from_directory(_worker().storage.folder, name, max_age=IMAGE_MAX_AGE_SECONDS, etag=etag)
+    answer.cache_control.public = True
+    answer.cache_control.immutable = True
+    return answer
+
+
+def _worker() -> Worker:
+    worker: Worker = current_app.extensions["worker"]
+    return worker
+
+
+def _json(body: BaseModel, status: int = 200) -> Response:
+    text = body.model_dump_json(exclude_none=True)
+    return Response(text + "\n", status, {"Cache-Control": "no-store"}, mimetype="application/json")
+
+
+def _failure(error: WorkerError) -> Response:
+    return _json(error.body(), error.status)
+
+
+def _refused(error: HTTPException) -> Response:
+    status = error.code or 500
+    return _json(ErrorBody(error=f"{error.name}.", code=HTTP_CODES.get(status, "invalid_parameter")), status)
+
+
+def _unforeseen(error: Exception) -> Response:
+    log.exception("unforeseen failure", exc_info=error)
+    return _failure(WorkerError("The render worker failed by its own fault."))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True  # no IP address: a Unix socket, which is of this machine
