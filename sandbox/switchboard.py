@@ -1,0 +1,112 @@
+"""What the sandbox is told to play, what it was asked, and what is in flight. Shared by all of its threads."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+REMEMBERED_REQUESTS = 10_000
+
+
+class Scenario(BaseModel):
+    """How the stand-in behaves. A word that is no behaviour named here is played as Perchance's `status`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    verify: str = Field("ok", description='"ok", "challenge", "empty_500", "hang" or a status word')
+    generate: str = Field("ok", description='"ok", "challenge", "html", "hang" or a status word')
+    download: str = Field("ok", description='"ok", "404", "not_a_picture", "challenge" or "hang"')
+    times: int = Field(0, ge=0, description="Requests that are refused before all is well again; 0 is for ever.")
+    delay: float = Field(0.0, ge=0, le=600, description="Seconds that a picture takes.")
+    http_status: int = Field(200, ge=200, le=599, description="HTTP status of JSON refusals.")
+    key_seconds: float = Field(3600.0, gt=0, description="Life of a key.")
+    wall_after: int = Field(0, ge=0, description="Generations in a minute after which the wall stands; 0 is never.")
+    threads: int = Field(1, ge=1, description="Pictures at a time for one address.")
+
+
+Outcome = Literal["in flight", "answered", "aborted"]
+
+
+class Asked(BaseModel):
+    """One request that the sandbox got."""
+
+    endpoint: str
+    at: float
+    """Seconds since the sandbox started."""
+    outcome: Outcome = "in flight"
+    played: str = "ok"
+    seconds: float | None = None
+    body: dict[str, object] | None = None
+
+
+class Switchboard:
+    """The scenario, the log and the gauge."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to a site where all is well, with an empty log."""
+        with self._lock:
+            self.scenario = Scenario()
+            self._refusals = 0
+            self._log: deque[Asked] = deque(maxlen=REMEMBERED_REQUESTS)
+            self._in_flight = 0
+            self._peak = 0
+
+    def switch(self, scenario: Scenario) -> None:
+        """Play another scenario from now on."""
+        with self._lock:
+            self.scenario = scenario
+            self._refusals = 0
+
+    def behaviour(self, endpoint: Literal["verify", "generate", "download"]) -> str:
+        """What to play for this request; counts the refusals that `times` limits."""
+        with self._lock:
+            wanted: str = getattr(self.scenario, endpoint)
+            if wanted == "ok" or (self.scenario.times and self._refusals >= self.scenario.times):
+                return "ok"
+            self._refusals += 1
+            return wanted
+
+    @contextmanager
+    def asked(self, endpoint: str, body: dict[str, object] | None = None) -> Iterator[Asked]:
+        """Log a request for as long as it is in flight."""
+        entry = Asked(endpoint=endpoint, at=round(time.monotonic() - self._started, 3), body=body)
+        with self._lock:
+            self._log.append(entry)
+        begun = time.monotonic()
+        try:
+            yield entry
+        finally:
+            entry.seconds = round(time.monotonic() - begun, 3)
+            if entry.outcome == "in flight":
+                entry.outcome = "answered"
+
+    @contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """Count a generation in the gauge."""
+        with self._lock:
+            self._in_flight += 1
+            self._peak = max(self._peak, self._in_flight)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight -= 1
+
+    def gauge(self) -> dict[str, int]:
+        """Generations in flight now, and the most that ever were."""
+        with self._lock:
+            return {"in_flight": self._in_flight, "peak": self._peak}
+
+    def log(self) -> list[Asked]:
+        """What was asked, oldest first."""
+        with self._lock:
+            return list(self._log)

@@ -1,0 +1,151 @@
+"""The unmodified `perchance` package against the sandbox: it must meet what it meets at the real site.
+
+Each row is an observation of the package 0.1.0 with Chromium. The package cannot be told where the browser is, so a
+folder in Playwright's own layout points it to the one that is installed.
+"""
+
+import asyncio
+import re
+from pathlib import Path
+
+import perchance
+import pytest
+import requests
+from perchance import errors
+from PIL import Image
+from playwright.async_api import Error as PlaywrightError
+from playwright.sync_api import sync_playwright
+
+from render_worker.browser import find_system_browser
+from tests.processes import Server, free_port, sandbox
+
+
+@pytest.fixture(scope="module")
+def site():
+    with sandbox() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def well(site: Server):
+    for path in ("reset", "expire"):
+        requests.post(f"{site.url}/sandbox/{path}", timeout=5).raise_for_status()
+
+
+def missing_browser() -> Path | None:
+    """Where Playwright looks for its own browser, if it was never downloaded."""
+    with sync_playwright() as playwright:
+        try:
+            playwright.chromium.launch().close()
+        except PlaywrightError as error:
+            return Path(re.search(r"Executable doesn't exist at (\S+)", str(error))[1])
+    return None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _browser_where_playwright_looks(tmp_path_factory):
+    """Answer Playwright's look-up of its own browser with the system's, where its own was never downloaded."""
+    wanted = missing_browser()
+    with pytest.MonkeyPatch.context() as patch:
+        if wanted:
+            folder = tmp_path_factory.mktemp("browsers")
+            link = folder.joinpath(*wanted.parts[-3:])
+            link.parent.mkdir(parents=True)
+            link.symlink_to(find_system_browser())
+            patch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(folder))
+        yield
+
+
+def play(site: Server, **scenario: object) -> None:
+    requests.post(f"{site.url}/sandbox", json=scenario, timeout=5).raise_for_status()
+
+
+def with_package(base_url: str, talk):
+    """Run one conversation with the package, as its own documentation does."""
+
+    async def conversation():
+        async with perchance.ImageGenerator() as generator:
+            generator.BASE_URL = base_url
+            return await asyncio.wait_for(talk(generator), 20)
+
+    return asyncio.run(conversation())
+
+
+async def picture(generator):
+    result = await generator.image("a tree", shape="landscape", seed=5, guidance_scale=7.0, negative_prompt="people")
+    return result, await result.download()
+
+
+def test_it_works(site):
+    result, data = with_package(f"{site.url}/api", picture)
+    image = Image.open(data)
+    assert (image.format, image.size, result.size) == ("JPEG", (768, 512), (768, 512))
+    assert (result.seed, result.prompt, result.negative_prompt, result.file_extension) == (
+        5,
+        "a tree",
+        "people",
+        "jpeg",
+    )
+    assert result.maybe_nsfw is False
+    log = requests.get(f"{site.url}/sandbox/log", timeout=5).json()
+    assert [entry["endpoint"] for entry in log] == ["verifyUser", "generate", "verifyUser", "download"]
+    assert log[1]["body"] == {
+        "generatorName": "ai-image-generator",
+        "channel": "ai-text-to-image-generator",
+        "subChannel": "public",
+        "prompt": "a tree",
+        "negativePrompt": "people",
+        "seed": 5,
+        "resolution": "768x512",
+        "guidanceScale": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("scenario", "error", "message"),
+    [
+        ({"verify": "failed_verification"}, errors.AuthenticationError, "Failed to retrieve user key"),
+        ({"verify": "challenge"}, errors.AuthenticationError, "Failed to retrieve user key"),
+        ({"verify": "too_many_requests"}, errors.RateLimitError, "Rate limit exceeded"),
+        ({"verify": "empty_500"}, (errors.AuthenticationError, PlaywrightError), "user key|HTTP_RESPONSE_CODE_FAILURE"),
+        ({"generate": "waiting_for_prev_request_to_finish"}, KeyError, "imageId"),
+        ({"generate": "invalid_key"}, KeyError, "imageId"),
+        ({"generate": "too_many_requests"}, KeyError, "imageId"),
+        ({"generate": "gen_failure"}, KeyError, "imageId"),
+        ({"generate": "challenge"}, PlaywrightError, "SyntaxError: Unexpected token '<'"),
+        ({"generate": "html"}, PlaywrightError, "SyntaxError: Unexpected token '<'"),
+        ({"download": "404"}, errors.ConnectionError, "Failed to download image: 404"),
+    ],
+    ids=str,
+)
+def test_each_refusal_is_the_package_s_known_error(site, scenario, error, message):
+    play(site, **scenario)
+    with pytest.raises(error, match=message):
+        with_package(f"{site.url}/api", picture)
+
+
+def test_a_generate_that_is_never_answered_hangs_until_the_caller_gives_up(site):
+    play(site, generate="hang")
+
+    async def impatient(generator):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(generator.image("a tree"), 1.5)
+
+    with_package(f"{site.url}/api", impatient)
+    log = requests.get(f"{site.url}/sandbox/log", timeout=5).json()
+    assert [entry["outcome"] for entry in log if entry["endpoint"] == "generate"] == ["aborted"]
+
+
+def test_a_host_that_is_down_is_playwright_s_error_or_a_missing_key():
+    # Full Chromium says net::ERR_CONNECTION_REFUSED; some builds of the headless shell show an error page instead.
+    with pytest.raises((PlaywrightError, errors.AuthenticationError), match="ERR_CONNECTION_REFUSED|user key"):
+        with_package(f"http://127.0.0.1:{free_port()}/api", picture)
+
+
+def test_an_unknown_shape_is_refused_before_any_browser_starts():
+    async def talk(generator):
+        with pytest.raises(ValueError, match="Invalid shape: round"):
+            await generator.image("a tree", shape="round")
+        return generator._browser
+
+    assert with_package("http://127.0.0.1:9/api", talk) is None
