@@ -1,0 +1,52 @@
+# Everything is set up by the targets that need it: a virtual environment, Python packages, a browser.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := $(VENV)/.packages
+DEV_PACKAGES := $(VENV)/.dev-packages
+BROWSER := $(VENV)/.browser
+TIERS := requirements.txt render_worker/requirements.txt local/requirements.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types format clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: $(PACKAGES) $(BROWSER) ## Run both tiers on this machine (PORT=8000 moves them).
+	@exec $(BIN)/python -m local
+
+test: $(DEV_PACKAGES) $(BROWSER) ## Check style, types and imports, then run every test.
+	@$(MAKE) --no-print-directory lint types
+	@$(BIN)/python -m pytest
+
+lint: $(DEV_PACKAGES) ## Check style, and who imports whom.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(DEV_PACKAGES) ## Check types with mypy --strict.
+	@$(BIN)/mypy
+
+format: $(DEV_PACKAGES) ## Format the code.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean: ## Remove the virtual environment and the local pictures.
+	rm -rf $(VENV) .data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(PACKAGES): $(TIERS) | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check $(foreach file,$(TIERS),-r $(file))
+	@touch $@
+
+$(DEV_PACKAGES): requirements-dev.txt $(TIERS) | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(PACKAGES)
+
+$(BROWSER): local/browser.sh | $(BIN)/python
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh local/browser.sh
+	@touch $@

@@ -1,0 +1,87 @@
+"""Both tiers, a real Chromium and the sandbox as processes, once for all tests of a module."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from PIL import Image
+
+from tests.processes import Server, api, sandbox, wait_until, worker
+
+TOKEN = "a token of the tests"
+
+
+@dataclass
+class Stack:
+    """The running whole."""
+
+    sandbox: Server
+    worker: Server
+    api: Server
+
+    def get(self, path: str = "/generate", headers: dict[str, str] | None = None, **query: object) -> requests.Response:
+        """Ask the API as a caller does, without following redirects."""
+        address = f"{self.api.url}{path}" + (f"?{urlencode(query)}" if query else "")
+        return requests.get(address, headers=headers, allow_redirects=False, timeout=60)
+
+    def play(self, **scenario: object) -> None:
+        """Have the sandbox play something from now on; for a play about keys, the old ones end."""
+        if "verify" in scenario:
+            self.expire_keys()
+        requests.post(f"{self.sandbox.url}/sandbox", json=scenario, timeout=5).raise_for_status()
+
+    def expire_keys(self) -> None:
+        """End the life of every key that the sandbox gave."""
+        requests.post(f"{self.sandbox.url}/sandbox/expire", timeout=5).raise_for_status()
+
+    def asked(self, endpoint: str) -> list[dict]:
+        """The sandbox's log of one endpoint."""
+        log = requests.get(f"{self.sandbox.url}/sandbox/log", timeout=5).json()
+        return [entry for entry in log if entry["endpoint"] == endpoint]
+
+    def gauge(self) -> dict[str, int]:
+        """The sandbox's count of generations in flight."""
+        return requests.get(f"{self.sandbox.url}/sandbox/gauge", timeout=5).json()
+
+    def picture(self, address: str) -> Image.Image:
+        """The PNG behind an image_url, decoded."""
+        answer = requests.get(address, timeout=30)
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == "image/png"
+        image = Image.open(io.BytesIO(answer.content))
+        image.load()
+        return image
+
+
+@pytest.fixture(scope="session")
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with (
+        sandbox() as site,
+        worker(
+            WORKER_TOKEN=TOKEN,
+            PERCHANCE_BASE_URL=f"{site.url}/api",
+            PERCHANCE_VERIFY_SECONDS=2,
+            PERCHANCE_GENERATE_SECONDS=3,
+            PERCHANCE_DOWNLOAD_SECONDS=2,
+            PERCHANCE_POLL_SECONDS=0.2,
+            PERCHANCE_RECYCLE_IMAGES=8,
+            QUEUE_SIZE=2,
+            LOCAL_STORAGE_DIR=tmp_path_factory.mktemp("images"),
+            SIMULATED="true",
+        ) as renderer,
+        api(PERCHANCE_WORKER_URL=renderer.url, WORKER_TOKEN=TOKEN, SIMULATED="true") as front,
+    ):
+        stack = Stack(site, renderer, front)
+        wait_until(lambda: stack.get("/ready").ok, 30, "the worker's readiness")
+        yield stack
+
+
+@pytest.fixture
+def stack(running_stack: Stack) -> Stack:
+    """The running whole, with a site where all is well and an empty log."""
+    wait_until(lambda: running_stack.gauge()["in_flight"] == 0, 10, "an idle site")
+    requests.post(f"{running_stack.sandbox.url}/sandbox/reset", timeout=5).raise_for_status()
+    return running_stack

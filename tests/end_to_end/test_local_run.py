@@ -1,0 +1,86 @@
+"""`python -m local`, which is what `make run` starts."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from tests.processes import ROOT, clean_environment, free_port, wait_until
+
+NOWHERE = f"http://127.0.0.1:{free_port()}/api"
+
+
+def three_free_ports() -> int:
+    while True:
+        first = free_port()
+        try:
+            for port in range(first, first + 3):
+                socket.create_server(("127.0.0.1", port)).close()
+        except (OSError, OverflowError):
+            continue
+        return first
+
+
+class LocalRun:
+    def __init__(self, log, **environment: object) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local"],
+                cwd=ROOT,
+                env=clean_environment(PERCHANCE_BASE_URL=NOWHERE, **environment),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def printed(self) -> str:
+        return self.log.read_text()
+
+
+@pytest.fixture
+def local_run(tmp_path):
+    run = LocalRun(tmp_path / "log", PORT=three_free_ports(), LOCAL_STORAGE_DIR=tmp_path / "images")
+    yield run
+    if run.process.poll() is None:
+        run.process.terminate()
+        run.process.wait(20)
+
+
+def test_it_ends_with_two_commands_that_work_and_leaves_nothing_running(local_run):
+    wait_until(lambda: local_run.printed().count("\ncurl ") == 2 or local_run.process.poll(), 60, "the two commands")
+    assert "the sandbox stands in" in local_run.printed()
+    commands = re.findall(r"^curl .*$", local_run.printed(), re.MULTILINE)
+    results = [json.loads(subprocess.run(["sh", "-c", command], capture_output=True).stdout) for command in commands]
+    assert [(result["success"], result["simulated"], result["engine"]) for result in results] == [
+        (True, True, "perchance"),
+        (True, True, "sketch"),
+    ]
+    everything = psutil.Process(local_run.process.pid).children(recursive=True)
+    assert any("chrom" in process.name() for process in everything)
+    begun = time.monotonic()
+    local_run.process.send_signal(signal.SIGINT)
+    local_run.process.wait(20)
+    assert time.monotonic() - begun < 10
+    assert [process for process in everything if process.is_running()] == []
+
+
+@pytest.mark.parametrize(("offset", "what"), [(0, "the API"), (1, "the render worker"), (2, "the sandbox")])
+def test_a_taken_port_is_one_clear_sentence(tmp_path, offset, what):
+    first = three_free_ports()
+    with socket.create_server(("127.0.0.1", first + offset)):
+        run = LocalRun(tmp_path / "log", PORT=first)
+        assert run.process.wait(30) == 1
+    assert run.printed().splitlines()[-1].startswith(f"Port {first + offset}, which {what} needs, is taken")
+
+
+def test_help_is_given():
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "Ctrl-C" in done.stdout

@@ -1,0 +1,125 @@
+"""Every answer of the site that is known, and what the caller is told."""
+
+import time
+
+import pytest
+import requests
+
+
+def told(answer: requests.Response) -> tuple[int, str]:
+    """Status and code of a failure, whose shape is checked on the way."""
+    body = answer.json()
+    assert body["success"] is False
+    assert body["error"].endswith(".")
+    assert body["request_id"]
+    assert body["simulated"] is True
+    return answer.status_code, body["code"]
+
+
+REFUSALS = [
+    ({"verify": "failed_verification"}, 503, "perchance_verification_required"),
+    ({"verify": "challenge"}, 503, "perchance_verification_required"),
+    ({"generate": "challenge"}, 503, "perchance_verification_required"),
+    ({"generate": "failed_verification"}, 503, "perchance_verification_required"),
+    ({"download": "challenge"}, 503, "perchance_verification_required"),
+    ({"verify": "too_many_requests"}, 503, "perchance_rate_limited"),
+    ({"generate": "too_many_requests"}, 503, "perchance_rate_limited"),
+    ({"verify": "a_word_nobody_knows"}, 502, "perchance_unexpected_reply"),
+    ({"generate": "a_word_nobody_knows"}, 502, "perchance_unexpected_reply"),
+    ({"generate": "a_word_nobody_knows", "http_status": 418}, 502, "perchance_unexpected_reply"),
+    ({"generate": "html"}, 502, "perchance_unexpected_reply"),
+    ({"verify": "empty_500"}, 502, "perchance_unexpected_reply"),
+    ({"download": "404"}, 502, "perchance_unexpected_reply"),
+    ({"download": "not_a_picture"}, 502, "engine_failed"),
+    ({"verify": "hang"}, 504, "timeout"),
+    ({"generate": "hang"}, 504, "timeout"),
+    ({"download": "hang"}, 504, "timeout"),
+]
+
+
+@pytest.mark.parametrize(("scenario", "status", "code"), REFUSALS)
+def test_each_refusal_has_its_code_and_the_next_picture_is_made(stack, scenario, status, code):
+    stack.play(**scenario)
+    assert told(stack.get(prompt="a tree")) == (status, code)
+    stack.play()
+    assert stack.get(prompt="a tree").status_code == 200
+
+
+@pytest.mark.parametrize("endpoint", ["verify", "generate"])
+def test_a_refusal_is_not_asked_again(stack, endpoint):
+    stack.play(**{endpoint: "failed_verification"})
+    stack.get(prompt="a tree")
+    asked = {"verify": "verifyUser", "generate": "generate"}[endpoint]
+    assert len(stack.asked(asked)) == 1
+
+
+def test_a_rate_limit_says_when_to_come_back(stack):
+    stack.play(generate="too_many_requests")
+    answer = stack.get(prompt="a tree")
+    assert int(answer.headers["Retry-After"]) == answer.json()["retry_after"] > 0
+
+
+def test_an_unknown_status_is_quoted(stack):
+    stack.play(generate="a_word_nobody_knows")
+    assert "a_word_nobody_knows" in stack.get(prompt="a tree").json()["error"]
+
+
+def test_the_site_s_previous_picture_is_waited_for(stack):
+    stack.play(generate="waiting_for_prev_request_to_finish", times=3)
+    assert stack.get(prompt="a tree").status_code == 200
+    assert len(stack.asked("generate")) == 4
+
+
+def test_an_expired_key_is_replaced_once(stack):
+    assert stack.get(prompt="a tree").status_code == 200
+    stack.expire_keys()
+    assert stack.get(prompt="a tree").status_code == 200
+    assert [entry["played"] for entry in stack.asked("generate")] == ["ok", "invalid_key", "ok"]
+
+
+def test_a_key_s_life_ends_by_itself(stack):
+    stack.expire_keys()
+    stack.play(key_seconds=0.3)
+    assert stack.get(prompt="a tree").status_code == 200
+    time.sleep(0.4)
+    assert stack.get(prompt="a tree").status_code == 200
+    assert len(stack.asked("verifyUser")) == 2
+
+
+def test_keys_that_are_refused_again_and_again_are_an_unexpected_reply(stack):
+    stack.play(generate="invalid_key")
+    assert told(stack.get(prompt="a tree")) == (502, "perchance_unexpected_reply")
+    assert len(stack.asked("generate")) == 2
+
+
+def test_the_key_is_asked_for_once_for_several_pictures(stack):
+    stack.expire_keys()
+    for _ in range(6):
+        assert stack.get(prompt="a tree").status_code == 200
+    assert len(stack.asked("verifyUser")) <= 2  # the second is a page's that is replaced after eight pictures
+
+
+def test_a_page_is_replaced_after_some_pictures(stack):
+    for _ in range(17):
+        assert stack.get(prompt="a tree").status_code == 200
+    assert 2 <= len(stack.asked("verifyUser")) <= 3  # PERCHANCE_RECYCLE_IMAGES=8: each new page asks for its key
+
+
+def test_the_wall_after_many_quick_requests_is_met_with_its_error(stack):
+    stack.play(wall_after=2)
+    codes = [stack.get(prompt="a tree").json().get("code") for _ in range(3)]
+    assert codes == [None, None, "perchance_verification_required"]
+
+
+def test_a_timeout_names_the_phase_and_its_limit(stack):
+    stack.play(generate="hang")
+    begun = time.monotonic()
+    assert "3 seconds while generating" in stack.get(prompt="a tree").json()["error"]
+    assert time.monotonic() - begun < 6
+
+
+def test_failures_are_remembered_in_the_worker_s_health(stack):
+    stack.play(generate="too_many_requests")
+    request_id = stack.get(prompt="a tree").json()["request_id"]
+    last = stack.get("/ready").json()["worker"]["last_errors"][0]
+    assert (last["code"], last["request_id"]) == ("perchance_rate_limited", request_id)
