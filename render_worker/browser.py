@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 from playwright.async_api import Browser as Chromium
+from playwright.async_api import BrowserContext, Page, Playwright, Request, Response, async_playwright
 from playwright.async_api import Error as BrowserError
-from playwright.async_api import Page, Playwright, Response, async_playwright
 
-__all__ = ["Browser", "BrowserError", "BrowserGone", "Page", "Response"]
+__all__ = ["Browser", "BrowserContext", "BrowserError", "BrowserGone", "Page", "Request", "Response"]
 
 LAUNCH_SECONDS = 120  # at a tenth of a core a launch takes many seconds
 CLOSE_SECONDS = 3
@@ -78,17 +78,17 @@ class Browser:
                 raise
             return await _launch_at(playwright, found)
 
-    async def open_page(self) -> Page:
-        """A page in a context of its own; closing the context ends both. BrowserGone where there is no browser."""
+    async def open_context(self) -> BrowserContext:
+        """A visitor's context; closing it ends its pages. BrowserGone where there is no browser."""
         chromium = await self.start()
         try:
-            return await _open_page(chromium)
+            return await _open_context(chromium)
         except BrowserError:
             # It died unnoticed: Playwright believes in a browser whose driver was killed.
             if self._chromium is chromium:
                 await self.stop()
         try:
-            return await _open_page(await self.start())
+            return await _open_context(await self.start())
         except BrowserError as error:
             raise BrowserGone("The browser died while it opened a page.") from error
 
@@ -102,9 +102,8 @@ class Browser:
                     await asyncio.wait_for(goodbye, CLOSE_SECONDS)
 
 
-async def _open_page(chromium: Chromium) -> Page:
-    context = await chromium.new_context(service_workers="block", accept_downloads=False)
-    return await context.new_page()
+async def _open_context(chromium: Chromium) -> BrowserContext:
+    return await chromium.new_context(service_workers="block", accept_downloads=False)
 
 
 async def _launch_at(playwright: Playwright, executable: Path | None) -> Chromium:

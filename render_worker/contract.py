@@ -133,6 +133,15 @@ class GenerateRequest(Recipe):
     )
 
 
+class StorageProblem(BaseModel):
+    """Why the storage that was meant to keep the picture did not, so that another has it."""
+
+    storage: str
+    code: str
+    error: str
+    retry_after: int | None = None
+
+
 class GenerateResult(BaseModel):
     """A picture that was made and kept. An `image_url` that starts with a slash is the worker's own address."""
 
@@ -152,6 +161,7 @@ class GenerateResult(BaseModel):
     engine: str
     model: str
     storage: str
+    storage_error: StorageProblem | None = None
     cached: bool = False
     duration_ms: int
     created_at: str
@@ -184,7 +194,7 @@ class QueueHealth(BaseModel):
 class EngineHealth(BaseModel):
     """One engine's state and, where it is not ready, the reason."""
 
-    state: Literal["starting", "ready", "down"]
+    state: Literal["starting", "ready", "resting", "down"]
     reason: str | None = None
     details: dict[str, int | str | bool] = {}
 
@@ -204,6 +214,8 @@ class WorkerHealth(BaseModel):
 
     status: Literal["starting", "ready", "busy", "degraded"]
     reasons: list[str] = []
+    ready: bool
+    """Whether a picture of model=auto would be tried now."""
     service: str = "render-worker"
     version: str = VERSION
     uptime_seconds: int

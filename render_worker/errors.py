@@ -1,21 +1,29 @@
 """Every way in which the render worker can fail, each with its stable code, its HTTP status and its sentence.
 
 WorkerError
-├── InvalidParameter       400 invalid_parameter
-├── Unauthorized           401 unauthorized
-├── WorkerBusy             503 worker_busy
-├── DeadlinePassed         504 timeout
-├── Stopping               503 worker_unavailable
-├── StorageFailed          502 storage_failed
-└── EngineError            502 engine_failed
-    ├── EngineUnreachable  502 engine_unreachable
-    ├── PhaseTimeout       504 timeout
-    ├── VerificationRequired  503 perchance_verification_required
-    ├── RateLimited        503 perchance_rate_limited
-    └── UnexpectedReply    502 perchance_unexpected_reply
+├── InvalidParameter            400 invalid_parameter
+├── Unauthorized                401 unauthorized
+├── WorkerBusy                  503 worker_busy
+├── DeadlinePassed              504 timeout
+├── Stopping                    503 worker_unavailable
+├── StorageNotConfigured        500 storage_not_configured
+├── StorageFailed               502 storage_failed
+└── EngineError                 502 engine_failed
+    ├── EngineUnreachable       502 engine_unreachable
+    ├── PhaseTimeout            504 timeout
+    ├── BadPicture              502 picture_empty, _broken, _unreadable, _wrong_size, _too_large, _missing
+    ├── VerificationRequired    503 perchance_verification_required
+    ├── RateLimited             503 perchance_rate_limited
+    ├── GenerationFailed        502 perchance_generation_failed
+    ├── StaleRequest            502 perchance_stale_request
+    ├── RequestRefused          502 perchance_request_refused
+    ├── SiteBusy                503 perchance_busy
+    ├── ClientOutdated          502 perchance_client_outdated
+    ├── AccessCodeRequired      502 perchance_access_code_required
+    └── UnexpectedReply         502 perchance_unexpected_reply
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from render_worker.contract import ErrorBody
 
@@ -23,10 +31,10 @@ from render_worker.contract import ErrorBody
 class WorkerError(Exception):
     """A failure that the caller is told of. The message is one plain sentence, fit for a stranger."""
 
-    code: ClassVar[str] = "internal_error"
+    code: str = "internal_error"
     status: ClassVar[int] = 500
     hint: ClassVar[str | None] = None
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None
     """Seconds after which asking again can help; None where it cannot, or where nobody knows."""
 
     def body(self, request_id: str | None = None) -> ErrorBody:
@@ -76,6 +84,13 @@ class Stopping(WorkerError):
     retry_after = 30
 
 
+class StorageNotConfigured(WorkerError):
+    """STORAGE names a storage whose own settings are missing."""
+
+    code = "storage_not_configured"
+    hint = "Set it in the render worker's environment, or leave STORAGE unset to keep pictures locally."
+
+
 class StorageFailed(WorkerError):
     """The picture was made but could not be kept."""
 
@@ -88,6 +103,8 @@ class EngineError(WorkerError):
 
     code = "engine_failed"
     status = 502
+    elsewhere: ClassVar[bool] = False
+    """Whether another way to the same engine may do better: this one is out of date or unavailable."""
 
 
 class EngineUnreachable(EngineError):
@@ -95,6 +112,7 @@ class EngineUnreachable(EngineError):
 
     code = "engine_unreachable"
     retry_after = 60
+    elsewhere = True
 
 
 class PhaseTimeout(EngineError):
@@ -103,29 +121,92 @@ class PhaseTimeout(EngineError):
     code = "timeout"
     status = 504
     hint = "Ask again; the engine may be slow at the moment."
+    elsewhere = True
 
 
-class VerificationRequired(EngineError):
+class BadPicture(EngineError):
+    """The engine's picture is none that could be kept."""
+
+    hint = "Ask again; another try may bring a whole picture."
+
+    def __init__(
+        self, problem: Literal["empty", "broken", "unreadable", "wrong_size", "too_large", "missing"], sentence: str
+    ) -> None:
+        super().__init__(sentence)
+        self.code = f"picture_{problem}"
+
+
+class Wall(EngineError):
+    """The site turns this address away for a while; asking again makes it worse."""
+
+    status = 503
+    sentence: ClassVar[str]
+
+    def __init__(self, retry_after: int | None = None) -> None:
+        super().__init__(self.sentence)
+        self.retry_after = retry_after
+
+
+class VerificationRequired(Wall):
     """Perchance wants to see a human; this server is none and does not pretend."""
 
     code = "perchance_verification_required"
-    status = 503
+    sentence = "Perchance asked for a human check, which this server cannot and does not try to pass."
     hint = "Asking again soon makes it worse. Use another engine, for example model=sketch, or another host's address."
 
-    def __init__(self) -> None:
-        super().__init__("Perchance asked for a human check, which this server cannot and does not try to pass.")
 
-
-class RateLimited(EngineError):
+class RateLimited(Wall):
     """Perchance has had enough requests from this address for now."""
 
     code = "perchance_rate_limited"
-    status = 503
-    retry_after = 300  # the site publishes no figure; users report minutes to an hour
+    sentence = "Perchance limits how often this server's address may ask."
     hint = "Asking again sooner makes it worse."
 
-    def __init__(self) -> None:
-        super().__init__("Perchance limits how often this server's address may ask.")
+
+class GenerationFailed(EngineError):
+    """Perchance tried and could not make the picture."""
+
+    code = "perchance_generation_failed"
+    hint = "Ask again, perhaps with another prompt."
+
+
+class StaleRequest(EngineError):
+    """Perchance takes the request for an old one."""
+
+    code = "perchance_stale_request"
+    hint = "Ask again."
+
+
+class RequestRefused(EngineError):
+    """Perchance does not accept the request's contents."""
+
+    code = "perchance_request_refused"
+    hint = "Change the prompt or the other parameters."
+
+
+class SiteBusy(EngineError):
+    """Perchance's own machines are busy or out of its reach."""
+
+    code = "perchance_busy"
+    status = 503
+    retry_after = 60
+    hint = "Ask again a little later."
+
+
+class ClientOutdated(EngineError):
+    """Perchance wants a newer client than the protocol that is spoken here."""
+
+    code = "perchance_client_outdated"
+    hint = "Look for a newer version of this service, or put the route page first in PERCHANCE_ROUTES."
+    elsewhere = True
+
+
+class AccessCodeRequired(EngineError):
+    """Perchance wants the code that its own page gets by showing advertisements."""
+
+    code = "perchance_access_code_required"
+    hint = "Put the route page first in PERCHANCE_ROUTES."
+    elsewhere = True
 
 
 class UnexpectedReply(EngineError):
@@ -133,3 +214,4 @@ class UnexpectedReply(EngineError):
 
     code = "perchance_unexpected_reply"
     hint = "The site may have changed; look for a newer version of this service."
+    elsewhere = True

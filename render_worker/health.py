@@ -33,6 +33,7 @@ class Health:
         return WorkerHealth(
             status=status,
             reasons=reasons,
+            ready=self._pipeline.choose("auto").health().state == "ready" and self._pipeline.storage.configured,
             uptime_seconds=round(time.monotonic() - self._started),
             queue=self._pipeline.admission.health(),
             engines=engines,
@@ -45,7 +46,8 @@ class Health:
     def _status(
         self, engines: dict[str, EngineHealth]
     ) -> tuple[Literal["starting", "ready", "busy", "degraded"], list[str]]:
-        down = [f"{name}: {engine.reason}" for name, engine in engines.items() if engine.state == "down"]
+        down = [f"{name}: {engine.reason}" for name, engine in engines.items() if engine.state in ("down", "resting")]
+        down += self._pipeline.storage.problems()
         starting = [f"{name} is starting" for name, engine in engines.items() if engine.state == "starting"]
         if down:
             return "degraded", down

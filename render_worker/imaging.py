@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from render_worker.errors import BadPicture
+
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 4096 * 4096  # far above every shape; what claims more is a decompression bomb
 CONTENT_TYPE = "image/png"
-
-
-class InvalidPicture(ValueError):
-    """Bytes that are no picture of an accepted kind; the message is half a sentence."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,15 @@ class Picture:
         return f"{self.sha256}.png"
 
 
-def to_png(data: bytes, texts: dict[str, str]) -> Picture:
-    """Decode and check a JPEG, PNG or WebP and encode it as a PNG that carries `texts` as UTF-8 text chunks."""
+def to_png(data: bytes, size: tuple[int, int], texts: dict[str, str]) -> Picture:
+    """Decode and check a JPEG, PNG or WebP of `size` pixels, encode it as a PNG with `texts` as UTF-8 text chunks.
+
+    BadPicture says what is wrong with it.
+    """
     image = _decode(data)
+    if image.size != size:
+        found, wanted = f"{image.width} by {image.height}", f"{size[0]} by {size[1]}"
+        raise BadPicture("wrong_size", f"The picture has {found} pixels where {wanted} were asked for.")
     info = PngInfo()
     for keyword, text in texts.items():
         info.add_itxt(keyword, text)
@@ -48,14 +52,14 @@ def to_png(data: bytes, texts: dict[str, str]) -> Picture:
 
 
 def _decode(data: bytes) -> Image.Image:
+    if not data:
+        raise BadPicture("empty", "The picture is empty.")
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise InvalidPicture(f"a picture of {image.width} by {image.height} pixels, more than is accepted")
+                raise BadPicture("too_large", f"The picture claims {image.width} by {image.height} pixels.")
             return image.convert("RGB")
-    except UnidentifiedImageError:
-        raise InvalidPicture("bytes that are no JPEG, PNG or WebP picture") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, InvalidPicture):
-            raise
-        raise InvalidPicture("a picture that is broken or cut off") from error
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        raise BadPicture("unreadable", "The picture is no JPEG, PNG or WebP file.") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BadPicture("broken", "The picture is broken or cut off.") from error

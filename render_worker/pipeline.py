@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from render_worker.contract import GenerateRequest, GenerateResult, Model, ModelList
 from render_worker.engines.base import Engine, GeneratedImage, Report
-from render_worker.errors import EngineError, InvalidParameter
-from render_worker.imaging import CONTENT_TYPE, InvalidPicture, Picture, to_png
+from render_worker.errors import InvalidParameter
+from render_worker.imaging import Picture, to_png
 from render_worker.runtime import Admission
-from render_worker.storages.base import Storage
+from render_worker.storages.base import Kept, Storages
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class Pipeline:
         self,
         engines: Mapping[str, Engine],
         auto: tuple[str, ...],
-        storage: Storage,
+        storage: Storages,
         admission: Admission,
         simulated: bool,
     ) -> None:
@@ -50,11 +50,12 @@ class Pipeline:
         """Make and keep one picture; a WorkerError where that cannot be done."""
         started = time.monotonic()
         engine = self.choose(request.model)
+        self.storage.check()
         async with self.admission.place(engine.places):
             image = await engine.generate(request, _reporter(request))
         picture = await asyncio.to_thread(self._encode, engine, image, request)
-        url = await asyncio.to_thread(self.storage.save, picture)
-        result = self._result(request, engine, image, picture, url, started)
+        kept = await self.storage.save(picture)
+        result = self._result(request, engine, image, picture, kept, started)
         log.info("%s %s made in %d ms", request.request_id, engine.name, result.duration_ms)
         return result
 
@@ -92,10 +93,7 @@ class Pipeline:
             "note": image.note,
             "simulated": "true" if self.simulated else None,
         }
-        try:
-            return to_png(image.data, {keyword: text for keyword, text in texts.items() if text is not None})
-        except InvalidPicture as problem:
-            raise EngineError(f"The engine {engine.name} returned {problem}.") from problem
+        return to_png(image.data, request.size, {name: text for name, text in texts.items() if text is not None})
 
     def _result(
         self,
@@ -103,11 +101,11 @@ class Pipeline:
         engine: Engine,
         image: GeneratedImage,
         picture: Picture,
-        url: str,
+        kept: Kept,
         started: float,
     ) -> GenerateResult:
         return GenerateResult(
-            image_url=url,
+            image_url=kept.stored.url,
             prompt=request.prompt,
             seed=image.seed,
             shape=request.shape,
@@ -115,13 +113,14 @@ class Pipeline:
             negative_prompt=request.negative_prompt,
             width=picture.width,
             height=picture.height,
-            content_type=CONTENT_TYPE,
+            content_type=kept.stored.content_type,
             bytes=len(picture.data),
             sha256=picture.sha256,
             nsfw=image.nsfw,
             engine=engine.name,
             model=request.model,
-            storage=self.storage.name,
+            storage=kept.storage,
+            storage_error=kept.problem,
             duration_ms=round((time.monotonic() - started) * 1000),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             request_id=request.request_id,

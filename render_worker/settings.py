@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-PERCHANCE_API = "https://image-generation.perchance.org/api"
+ADDRESS = r"^https?://[^/?#\s]+[^?#\s]*$"
 
 
 class Settings(BaseSettings):
@@ -26,29 +26,49 @@ class Settings(BaseSettings):
     graceful_timeout_seconds: int = Field(25, ge=1, description="How long running generations may take at a stop.")
 
     engines: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("perchance",), description="Engines that answer model=auto, in order of preference."
+        ("perchance",), min_length=1, description="Engines that answer model=auto, in order of preference."
     )
     chromium_path: Path | None = Field(None, description="A Chromium to use instead of the one that is found.")
 
+    perchance_routes: Annotated[tuple[Literal["page", "package"], ...], NoDecode] = Field(
+        ("page", "package"), min_length=1, description="Ways to Perchance, in the order in which they are tried."
+    )
+    perchance_page_url: str = Field(
+        "https://perchance.org/perchance-ai-api", pattern=ADDRESS, description="The site's page for outside apps."
+    )
+    perchance_upload_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("https://user.uploads.dev", "https://user-uploads.perchance.org"),
+        description="Hosts from which that page's pictures may be fetched.",
+    )
     perchance_base_url: str = Field(
-        PERCHANCE_API, pattern=r"^https?://[^/?#\s]+[^?#\s]*$", description="Perchance's image API."
+        "https://image-generation.perchance.org/api", pattern=ADDRESS, description="The site's internal image API."
     )
     perchance_sessions: int = Field(1, ge=1, le=16, description="Generations at a time; the site gives an address one.")
-    perchance_recycle_images: int = Field(50, ge=1, description="Pictures after which a session's page is replaced.")
+    perchance_recycle_images: int = Field(50, ge=1, description="Pictures after which a session's pages are replaced.")
+    perchance_rest_seconds: int = Field(
+        300, ge=0, description="Rest after a human check or rate limit; asking again makes those worse."
+    )
+    perchance_page_seconds: float = Field(30, gt=0, description="Limit of the phase that opens the site's page.")
     perchance_verify_seconds: float = Field(30, gt=0, description="Limit of the phase that gets a key.")
     perchance_generate_seconds: float = Field(180, gt=0, description="Limit of one wait for a picture's making.")
-    perchance_download_seconds: float = Field(60, gt=0, description="Limit of the download of a picture.")
-    perchance_poll_seconds: float = Field(3, gt=0, description="Pause before asking again while one is being made.")
+    perchance_download_seconds: float = Field(60, gt=0, description="Limit of the phase that downloads the picture.")
+    perchance_poll_seconds: float = Field(3, gt=0, description="Pause before asking again for what is not ready.")
 
+    storage: Literal["local", "imgur"] | None = Field(
+        None, description="Where pictures are kept; unset means imgur where IMGUR_CLIENT_ID is set, else local."
+    )
+    imgur_client_id: SecretStr | None = Field(None, description="Client-ID of an application registered with Imgur.")
+    imgur_api_url: str = Field("https://api.imgur.com/3", pattern=ADDRESS, description="Imgur's API.")
+    imgur_upload_seconds: float = Field(60, gt=0, description="Limit of an upload.")
     local_storage_dir: Path = Field(Path(".data/images"), description="Folder of the pictures.")
     local_storage_mb: int = Field(256, ge=1, description="Size of that folder in MiB; the oldest pictures go first.")
 
-    @field_validator("engines", mode="before")
+    @field_validator("engines", "perchance_routes", "perchance_upload_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
-    @field_validator("perchance_base_url")
+    @field_validator("perchance_base_url", "imgur_api_url")
     @classmethod
     def _without_slash(cls, value: str) -> str:
         return value.rstrip("/")

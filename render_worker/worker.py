@@ -17,10 +17,11 @@ from render_worker.contract import IMAGE_NAME, MAX_BODY_BYTES, ErrorBody, Genera
 from render_worker.engines import build_engines
 from render_worker.errors import InvalidParameter, Unauthorized, WorkerError
 from render_worker.health import Health
+from render_worker.orphans import adopt, reap_for_ever
 from render_worker.pipeline import Pipeline
 from render_worker.runtime import Admission, Runtime
 from render_worker.settings import Settings, load
-from render_worker.storages.local import LocalStorage
+from render_worker.storages import build_storages
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
@@ -36,11 +37,10 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.runtime = Runtime()
-        self.storage = LocalStorage(settings)
         self.pipeline = Pipeline(
             build_engines(settings),
             settings.engines,
-            self.storage,
+            build_storages(settings),
             Admission(settings.max_concurrency, settings.queue_size),
             settings.simulated,
         )
@@ -51,7 +51,9 @@ class Worker:
         if not self.settings.worker_token and not all(_is_loopback(host) for host in hosts):
             self.health.warnings.append(OPEN_TO_ALL)
             log.warning(OPEN_TO_ALL)
+        adopt()
         self.runtime.start()
+        self.runtime.submit(reap_for_ever())
         self.runtime.submit(self.pipeline.start())
 
     def stop(self) -> None:
@@ -94,7 +96,7 @@ def generate() -> Response:
     except WorkerError as error:
         log.warning("%s failed: %s: %s", wanted.request_id, error.code, error)
         worker.health.remember(error, wanted.model, wanted.request_id)
-        return _json(error.body(wanted.request_id), error.status)
+        return _failure(error, wanted.request_id)
 
 
 @views.get("/health")
@@ -115,7 +117,8 @@ def image(name: str) -> Response:
     if not re.fullmatch(IMAGE_NAME, name):
         abort(404)
     etag = name.removesuffix(".png")
-    answer = send_from_directory(_worker().storage.folder, name, max_age=IMAGE_MAX_AGE_SECONDS, etag=etag)
+    folder = _worker().settings.local_storage_dir.resolve()
+    answer = send_from_directory(folder, name, max_age=IMAGE_MAX_AGE_SECONDS, etag=etag)
     answer.cache_control.public = True
     answer.cache_control.immutable = True
     return answer
@@ -131,8 +134,11 @@ def _json(body: BaseModel, status: int = 200) -> Response:
     return Response(text + "\n", status, {"Cache-Control": "no-store"}, mimetype="application/json")
 
 
-def _failure(error: WorkerError) -> Response:
-    return _json(error.body(), error.status)
+def _failure(error: WorkerError, request_id: str | None = None) -> Response:
+    answer = _json(error.body(request_id), error.status)
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
 
 
 def _refused(error: HTTPException) -> Response:

@@ -50,7 +50,7 @@ def health() -> Response:
 def ready() -> Response:
     """Asks the worker; 503 `worker_unavailable` unless it could make a picture now."""
     worker = _dispatch().health()
-    if worker.status not in ("ready", "busy"):
+    if not worker.ready:
         raise WorkerUnavailable(f"The render worker is {worker.status}: {'; '.join(worker.reasons)}.")
     return as_json(Ready(worker=worker))
 

@@ -14,7 +14,7 @@ def build_engines(settings: Settings) -> dict[str, Engine]:
     """Every engine by its name; ends the process where ENGINES names one that may not answer model=auto."""
     may_answer_auto = [name for name, engine in ENGINES.items() if not engine.named_only]
     unknown = [name for name in settings.engines if name not in may_answer_auto]
-    if unknown or not settings.engines:
-        named = ", ".join(unknown) or "nothing"
-        sys.exit(f"ENGINES cannot be used: it names {named}; it takes a list of {', '.join(may_answer_auto)}.")
+    if unknown:
+        known = ", ".join(may_answer_auto)
+        sys.exit(f"ENGINES cannot be used: it names {', '.join(unknown)}; it takes a list of {known}.")
     return {name: engine(settings) for name, engine in ENGINES.items()}

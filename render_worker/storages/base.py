@@ -1,14 +1,26 @@
 """What a storage is."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
+from render_worker.contract import StorageProblem
+from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 
 
+@dataclass(frozen=True)
+class Stored:
+    """Where a picture is kept, and as what: some storages change the type of what they are given."""
+
+    url: str
+    """Absolute, or a path of this worker."""
+    content_type: str
+
+
 class Storage(ABC):
-    """Keeps pictures. Override `save`; raise StorageFailed where the picture could not be kept."""
+    """Keeps pictures. Override `save`, `check` for missing settings, and `problem` where failure is foreseeable."""
 
     name: ClassVar[str]
 
@@ -17,5 +29,65 @@ class Storage(ABC):
         """Read what the storage needs; touch nothing yet."""
 
     @abstractmethod
-    def save(self, picture: Picture) -> str:
-        """Keep a picture and return its address: absolute, or a path of this worker. May block; runs in a thread."""
+    async def save(self, picture: Picture) -> Stored:
+        """Keep a picture; StorageFailed where that cannot be done."""
+
+    def check(self) -> None:
+        """Raise StorageNotConfigured where the storage's own settings are missing."""
+
+    def problem(self) -> str | None:
+        """Why the storage would not keep a picture now, known without asking anybody."""
+        return None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A picture that some storage keeps."""
+
+    stored: Stored
+    storage: str
+    problem: StorageProblem | None
+    """What kept a storage before it from keeping the picture."""
+
+
+class Storages:
+    """Storages in order: the first that can keeps the picture, so that none is lost while any is left."""
+
+    def __init__(self, *storages: Storage) -> None:
+        self._storages = storages
+
+    @property
+    def name(self) -> str:
+        """The storage that is meant to keep pictures."""
+        return self._storages[0].name
+
+    def check(self) -> None:
+        """Raise StorageNotConfigured, before a picture is made, where the storage that is meant cannot be asked."""
+        self._storages[0].check()
+
+    @property
+    def configured(self) -> bool:
+        """Whether `check` would pass."""
+        try:
+            self.check()
+        except StorageNotConfigured:
+            return False
+        return True
+
+    async def save(self, picture: Picture) -> Kept:
+        """Keep a picture in the first storage that can; StorageFailed with every reason where none can."""
+        failures: list[StorageFailed] = []
+        problem: StorageProblem | None = None
+        for storage in self._storages:
+            try:
+                return Kept(await storage.save(picture), storage.name, problem)
+            except StorageFailed as failure:
+                failures.append(failure)
+                problem = problem or StorageProblem(
+                    storage=storage.name, code=failure.code, error=str(failure), retry_after=failure.retry_after
+                )
+        raise StorageFailed(" ".join(str(failure) for failure in failures)) from failures[-1]
+
+    def problems(self) -> list[str]:
+        """Why storages would not keep a picture now."""
+        return [f"{storage.name}: {problem}" for storage in self._storages if (problem := storage.problem())]

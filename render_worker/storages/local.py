@@ -1,14 +1,15 @@
 """A folder of this machine, served by the worker itself at /images/<name>."""
 
+import asyncio
 import os
 import tempfile
 import threading
 from pathlib import Path
 
 from render_worker.errors import StorageFailed
-from render_worker.imaging import Picture
+from render_worker.imaging import CONTENT_TYPE, Picture
 from render_worker.settings import Settings
-from render_worker.storages.base import Storage
+from render_worker.storages.base import Storage, Stored
 
 MIB = 1024 * 1024
 
@@ -23,7 +24,11 @@ class LocalStorage(Storage):
         self._limit = settings.local_storage_mb * MIB
         self._lock = threading.Lock()
 
-    def save(self, picture: Picture) -> str:
+    async def save(self, picture: Picture) -> Stored:
+        await asyncio.to_thread(self._save, picture)
+        return Stored(f"/images/{picture.name}", CONTENT_TYPE)
+
+    def _save(self, picture: Picture) -> None:
         target = self.folder / picture.name
         try:
             with self._lock:
@@ -36,7 +41,6 @@ class LocalStorage(Storage):
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise StorageFailed(f"The picture could not be written to the local folder: {reason}.") from error
-        return f"/images/{picture.name}"
 
     def _write(self, target: Path, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")

@@ -4,6 +4,7 @@ from tests.api.conftest import RESULT
 
 WORKER_HEALTH = {
     "status": "ready",
+    "ready": True,
     "uptime_seconds": 5,
     "queue": {"running": 0, "waiting": 0, "max_concurrency": 4, "queue_size": 20},
     "engines": {},
@@ -39,7 +40,7 @@ def test_ready_asks_the_worker(client, worker):
 
 
 def test_a_worker_that_starts_is_not_ready(client, worker):
-    worker.say(200, {**WORKER_HEALTH, "status": "starting", "reasons": ["perchance is starting"]})
+    worker.say(200, {**WORKER_HEALTH, "status": "starting", "ready": False, "reasons": ["perchance is starting"]})
     answer = client.get("/ready")
     assert (answer.status_code, answer.json["code"]) == (503, "worker_unavailable")
     assert "perchance is starting" in answer.json["error"]
@@ -85,3 +86,8 @@ def test_a_fault_of_our_own_is_said_without_details(client, worker, monkeypatch)
     answer = client.get("/health")
     assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
     assert "secret" not in answer.text
+
+
+def test_a_worker_with_a_lesser_trouble_is_ready(client, worker):
+    worker.say(200, {**WORKER_HEALTH, "status": "degraded", "reasons": ["imgur: rate-limited"]})
+    assert client.get("/ready").status_code == 200

@@ -6,10 +6,13 @@ import io
 import pytest
 from PIL import Image
 
-from render_worker.imaging import InvalidPicture, to_png
+from render_worker.errors import BadPicture
+from render_worker.imaging import to_png
+
+SIZE = (64, 48)
 
 
-def encoded(kind: str, size: tuple[int, int] = (64, 48), mode: str = "RGB", **options: object) -> bytes:
+def encoded(kind: str, size: tuple[int, int] = SIZE, mode: str = "RGB", **options: object) -> bytes:
     out = io.BytesIO()
     Image.linear_gradient("L").resize(size).convert(mode).save(out, kind, **options)
     return out.getvalue()
@@ -17,7 +20,7 @@ def encoded(kind: str, size: tuple[int, int] = (64, 48), mode: str = "RGB", **op
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_it_works(kind):
-    picture = to_png(encoded(kind), {"prompt": "ต้นไม้ 🌲", "seed": "5"})
+    picture = to_png(encoded(kind), SIZE, {"prompt": "ต้นไม้ 🌲", "seed": "5"})
     image = Image.open(io.BytesIO(picture.data))
     assert (image.format, image.size, image.text["prompt"]) == ("PNG", (64, 48), "ต้นไม้ 🌲")
     assert picture.sha256 == hashlib.sha256(picture.data).hexdigest()
@@ -26,32 +29,34 @@ def test_it_works(kind):
 
 def test_pixels_are_kept():
     data = encoded("PNG")
-    assert Image.open(io.BytesIO(to_png(data, {}).data)).tobytes() == Image.open(io.BytesIO(data)).tobytes()
+    assert Image.open(io.BytesIO(to_png(data, SIZE, {}).data)).tobytes() == Image.open(io.BytesIO(data)).tobytes()
 
 
 def test_equal_content_has_an_equal_name():
-    assert to_png(encoded("PNG"), {"a": "b"}).name == to_png(encoded("PNG"), {"a": "b"}).name
+    assert to_png(encoded("PNG"), SIZE, {"a": "b"}).name == to_png(encoded("PNG"), SIZE, {"a": "b"}).name
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])
 def test_every_mode_becomes_rgb(mode):
     data = encoded("JPEG" if mode == "CMYK" else "PNG", mode=mode)
-    assert Image.open(io.BytesIO(to_png(data, {}).data)).mode == "RGB"
+    assert Image.open(io.BytesIO(to_png(data, SIZE, {}).data)).mode == "RGB"
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "code"),
     [
-        b"",
-        b"this is no picture",
-        encoded("GIF"),
-        encoded("JPEG")[:200],
-        encoded("PNG")[:-30],
-        b"\x89PNG\r\n\x1a\n" + b"\0" * 50,
-        encoded("PNG", (5000, 5000), compress_level=9),
+        (b"", "picture_empty"),
+        (b"this is no picture", "picture_unreadable"),
+        (encoded("GIF"), "picture_unreadable"),
+        (encoded("JPEG")[:200], "picture_broken"),
+        (encoded("PNG")[:-30], "picture_broken"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "picture_unreadable"),
+        (encoded("PNG", (5000, 5000)), "picture_too_large"),
+        (encoded("PNG", (48, 64)), "picture_wrong_size"),
     ],
-    ids=["empty", "text", "gif", "cut jpeg", "cut png", "broken png", "too many pixels"],
+    ids=["empty", "text", "gif", "cut jpeg", "cut png", "broken png", "too many pixels", "turned"],
 )
-def test_anything_else_is_refused(data):
-    with pytest.raises(InvalidPicture):
-        to_png(data, {})
+def test_anything_else_is_refused(data, code):
+    with pytest.raises(BadPicture) as caught:
+        to_png(data, SIZE, {})
+    assert caught.value.code == code

@@ -1,5 +1,6 @@
 """The folder of pictures."""
 
+import asyncio
 import os
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
+from render_worker.storages.base import Stored
 from render_worker.storages.local import LocalStorage
 
 
@@ -19,41 +21,45 @@ def picture(letter: str, kilobytes: int = 300) -> Picture:
     return Picture(letter.encode() * kilobytes * 1024, 1, 1, letter * 64)
 
 
+def save(storage, what: Picture) -> Stored:
+    return asyncio.run(storage.save(what))
+
+
 def kept(storage) -> set[str]:
     return {path.name[0] for path in storage.folder.iterdir()}
 
 
 def test_it_works(storage):
-    assert storage.save(picture("a")) == f"/images/{'a' * 64}.png"
+    assert save(storage, picture("a")).url == f"/images/{'a' * 64}.png"
     assert (storage.folder / f"{'a' * 64}.png").read_bytes() == picture("a").data
 
 
 def test_the_oldest_go_when_the_folder_is_full(storage):
     for age, letter in enumerate("abc"):
-        storage.save(picture(letter))
+        save(storage, picture(letter))
         os.utime(storage.folder / picture(letter).name, (age, age))
-    storage.save(picture("d"))
+    save(storage, picture("d"))
     assert kept(storage) == {"b", "c", "d"}
 
 
 def test_a_picture_made_again_is_not_among_the_oldest(storage):
     for age, letter in enumerate("abc"):
-        storage.save(picture(letter))
+        save(storage, picture(letter))
         os.utime(storage.folder / picture(letter).name, (age, age))
-    storage.save(picture("a"))
-    storage.save(picture("d"))
+    save(storage, picture("a"))
+    save(storage, picture("d"))
     assert kept(storage) == {"a", "c", "d"}
 
 
 def test_a_write_that_fails_leaves_nothing_and_is_said(storage, monkeypatch):
-    storage.save(picture("a"))
+    save(storage, picture("a"))
 
     def fail(self, target):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.replace", fail)
     with pytest.raises(StorageFailed, match="No space left on device"):
-        storage.save(picture("b"))
+        save(storage, picture("b"))
     assert kept(storage) == {"a"}
 
 
@@ -61,4 +67,4 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("in the way")
     storage = LocalStorage(Settings(local_storage_dir=tmp_path / "file" / "folder"))
     with pytest.raises(StorageFailed):
-        storage.save(picture("a"))
+        save(storage, picture("a"))

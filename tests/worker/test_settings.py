@@ -16,7 +16,15 @@ def test_it_works(monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "http"), ("QUEUE_SIZE", "-1"), ("PERCHANCE_BASE_URL", "perchance.org"), ("LOG_LEVEL", "loud")],
+    [
+        ("PORT", "http"),
+        ("QUEUE_SIZE", "-1"),
+        ("PERCHANCE_BASE_URL", "perchance.org"),
+        ("LOG_LEVEL", "loud"),
+        ("ENGINES", ","),
+        ("STORAGE", "ftp"),
+        ("PERCHANCE_ROUTES", "page,tunnel"),
+    ],
 )
 def test_nonsense_is_refused_by_name(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
@@ -24,7 +32,7 @@ def test_nonsense_is_refused_by_name(monkeypatch, name, value):
         load()
 
 
-@pytest.mark.parametrize("engines", [("sketch",), ("midjourney",), ()])
+@pytest.mark.parametrize("engines", [("sketch",), ("perchance", "midjourney")])
 def test_an_engine_that_may_not_answer_auto_is_refused_by_name(engines):
     with pytest.raises(SystemExit, match="ENGINES cannot be used"):
         build_engines(Settings(engines=engines))

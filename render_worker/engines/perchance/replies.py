@@ -6,9 +6,20 @@ reply has one meaning here, and what is not known is said to be unknown.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from render_worker.errors import EngineError, RateLimited, UnexpectedReply, VerificationRequired
+from render_worker.errors import (
+    AccessCodeRequired,
+    ClientOutdated,
+    EngineError,
+    GenerationFailed,
+    RateLimited,
+    RequestRefused,
+    SiteBusy,
+    StaleRequest,
+    UnexpectedReply,
+    VerificationRequired,
+)
 
 USER_KEY = re.compile(r"[0-9A-Za-z_-]{8,256}")  # 64 hexadecimal digits wherever it was seen
 GENERATED_KEYS = ("imageId", "fileExtension", "seed", "width", "height", "guidanceScale", "negativePrompt", "maybeNsfw")
@@ -22,13 +33,30 @@ class KeyRefused(EngineError):
     """The key expired or was given to another address; ask for a new one."""
 
 
-REFUSALS: dict[str, type[PreviousUnfinished | KeyRefused | VerificationRequired | RateLimited]] = {
-    "waiting_for_prev_request_to_finish": PreviousUnfinished,
-    "invalid_key": KeyRefused,
+REFUSALS: dict[str, Callable[[], EngineError]] = {
+    "waiting_for_prev_request_to_finish": lambda: PreviousUnfinished("Perchance still makes another picture."),
+    "queued": lambda: PreviousUnfinished("Perchance has put the picture into its queue."),
+    "invalid_key": lambda: KeyRefused("Perchance refused the key."),
     "failed_verification": VerificationRequired,
     "verification_required": VerificationRequired,
     "too_many_requests": RateLimited,
+    "gen_failure": lambda: GenerationFailed("Perchance tried and could not make the picture."),
+    "stale_request": lambda: StaleRequest("Perchance took the request for an old one."),
+    "invalid_data": lambda: RequestRefused("Perchance did not accept the request's data."),
+    "network_busy": lambda: SiteBusy("Perchance's network is busy."),
+    "fetch_failure": lambda: SiteBusy("Perchance could not reach its own machines."),
+    "client_update_required": lambda: ClientOutdated("Perchance wants a newer client than the one that is used here."),
+    "invalid_ad_access_code": lambda: AccessCodeRequired("Perchance wants a code that only its own page gets."),
+    "invalid_access_code": lambda: AccessCodeRequired("Perchance wants a code that only its own page gets."),
 }
+
+
+def refusal(reply: Mapping[str, object], asked: str) -> EngineError:
+    """The error that a JSON reply without a result means."""
+    word = _shown(reply.get("status", ""))
+    if word in REFUSALS:
+        return REFUSALS[word]()
+    return UnexpectedReply(f"Perchance answered {asked} with an unknown status: {word or 'none'}.")
 
 
 def read_user_key(status: int, headers: Mapping[str, str], body: str) -> str:
@@ -52,23 +80,41 @@ def check_generated(reply: object) -> None:
     if any(key not in reply for key in GENERATED_KEYS):
         raise refusal(reply, "generate")
     if not isinstance(reply["seed"], int) or not isinstance(reply["guidanceScale"], int | float):
-        raise UnexpectedReply("Perchance's reply to generate held a seed or guidance that is no number.")
+        raise UnexpectedReply("Perchance announced a picture whose seed or guidance is no number.")
 
 
-def refusal(reply: Mapping[str, object], asked: str) -> EngineError:
-    """The error that a JSON reply without a result means."""
-    word = str(reply.get("status", ""))
-    if word in REFUSALS:
-        return REFUSALS[word]()
-    shown = re.sub(r"[^0-9A-Za-z_-]", "?", word)[:60] or "none"
-    return UnexpectedReply(f"Perchance answered {asked} with an unknown status: {shown}.")
+def check_posted(result: object) -> dict[str, object]:
+    """The result that the site's own page posted, if it announces a picture; raise what any other means."""
+    if not isinstance(result, dict):
+        raise UnexpectedReply("Perchance's page posted a result that is no object.")
+    if result.get("ok") is True and isinstance(result.get("url"), str):
+        return result
+    match result.get("code"):
+        case 429:
+            wait = result.get("retryAfter")
+            raise RateLimited(int(wait) if isinstance(wait, int | float) and 0 < wait < 86_400 else None)
+        case 400:
+            raise RequestRefused(f"Perchance did not accept the request: {_quoted(result.get('error'))}.")
+        case 500:
+            raise GenerationFailed(f"Perchance could not make the picture: {_quoted(result.get('error'))}.")
+    raise UnexpectedReply(f"Perchance's page posted a refusal with an unknown code: {_shown(result.get('code'))}.")
 
 
 def unreadable(status: int, headers: Mapping[str, str], body: str) -> EngineError:
-    """The error that a reply which is no JSON means: a challenge page, a rate limit or something new."""
+    """The error that a reply which is not what was asked for means: a challenge page, a rate limit or something new."""
     if headers.get("cf-mitigated") == "challenge" or "Just a moment..." in body or "_cf_chl_opt" in body:
         return VerificationRequired()
     if status == 429:
         return RateLimited()
     kind = re.sub(r"[^0-9A-Za-z/+.-]", "?", headers.get("content-type", "").split(";")[0])[:60] or "no content type"
-    return UnexpectedReply(f"Perchance answered HTTP {status} with {kind} where JSON was expected.")
+    return UnexpectedReply(f"Perchance answered HTTP {status} with {kind}, which was not expected there.")
+
+
+def _shown(word: object) -> str:
+    return re.sub(r"[^0-9A-Za-z_-]", "?", str(word))[:60]
+
+
+def _quoted(sentence: object) -> str:
+    """The site's own words, fit to stand within a sentence of ours."""
+    text = "".join(character for character in str(sentence or "") if character.isprintable()).strip(" .")[:200]
+    return f'"{text}"' if text else "it gave no reason"

@@ -1,92 +1,83 @@
-"""One visitor of Perchance: a browser context with its page and key, which makes one picture at a time."""
+"""One visitor of Perchance: a browser context with a page for each route, which makes one picture at a time."""
 
 import asyncio
-from typing import Any
+import contextlib
+import logging
+from typing import Literal
 
-import perchance
-
-from render_worker.browser import Browser, BrowserGone
+from render_worker.browser import Browser, BrowserContext, BrowserError, BrowserGone
 from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage, Report
-from render_worker.engines.perchance.kept_page import KeptPage
-from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished
-from render_worker.errors import UnexpectedReply
+from render_worker.engines.perchance.package_route import PackageRoute
+from render_worker.engines.perchance.page_route import PageRoute
+from render_worker.engines.perchance.parent import ParentServer
+from render_worker.errors import EngineError
 from render_worker.settings import Settings
 
-LOWEST_GUIDANCE = 1.0  # the package documents 1 to 30
+CLOSE_SECONDS = 1.0
 
-
-class _Package(perchance.ImageGenerator):  # type: ignore[misc]  # the package ships no types
-    """The package's generator, talking on a page that is lent to it."""
-
-    def __init__(self, base_url: str, page: KeptPage) -> None:
-        super().__init__()
-        self.BASE_URL = base_url
-        self._context: Any = self  # the package asks its context for nothing but pages
-        self._page = page
-
-    async def _start(self) -> None:
-        """Start nothing: the page is there."""
-
-    async def new_page(self) -> KeptPage:
-        """Lend the kept page."""
-        return self._page
+log = logging.getLogger(__name__)
+Route = Literal["page", "package"]
 
 
 class Session:
-    """A kept page, opened when it is needed and replaced after some pictures, because a page that stays grows."""
+    """Pages that are opened when they are needed and replaced after some pictures, because a page that stays grows."""
 
-    def __init__(self, browser: Browser, settings: Settings) -> None:
+    def __init__(self, browser: Browser, parent: ParentServer, settings: Settings) -> None:
         self._browser = browser
+        self._parent = parent
         self._settings = settings
-        self._page: KeptPage | None = None
+        self._context: BrowserContext | None = None
+        self._pages: dict[Route, PageRoute | PackageRoute] = {}
         self._images = 0
 
     async def make(self, recipe: Recipe, report: Report) -> GeneratedImage:
-        """Make one picture. BrowserGone where the browser died meanwhile."""
-        page = await self._open()
-        page.report = report
+        """Make one picture by the first route that is up to date. BrowserGone where the browser died meanwhile."""
+        *others, last = self._settings.perchance_routes
+        for route in others:
+            try:
+                return await self._make(route, recipe, report)
+            except EngineError as error:
+                if not error.elsewhere:
+                    raise
+                log.warning("route %s gives way: %s", route, error)
+        return await self._make(last, recipe, report)
+
+    async def _make(self, route: Route, recipe: Recipe, report: Report) -> GeneratedImage:
         try:
-            result = await self._ask(page, recipe)
-            data: bytes = (await result.download()).getvalue()
+            page = await self._open(route)
+            page.report = report
+            image = await page.make(recipe)
         except BrowserGone:
             await self.close()
             raise
         self._images += 1
         if self._images >= self._settings.perchance_recycle_images:
+            log.info("pages replaced after %d pictures", self._images)
             await self.close()
-        return GeneratedImage(data, result.seed, float(result.guidance_scale), bool(result.maybe_nsfw))
+        return image
 
-    async def _ask(self, page: KeptPage, recipe: Recipe) -> perchance.ImageResult:
-        package = _Package(self._settings.perchance_base_url, page)
-        keys_refused = 0
-        while True:
-            try:
-                return await package.image(
-                    recipe.prompt,
-                    negative_prompt=recipe.negative_prompt,
-                    seed=recipe.seed,
-                    shape=recipe.shape,
-                    guidance_scale=max(recipe.guidance_scale, LOWEST_GUIDANCE),
-                )
-            except PreviousUnfinished:
-                page.report("waiting for the site's previous picture")
-                await asyncio.sleep(self._settings.perchance_poll_seconds)
-            except KeyRefused:
-                keys_refused += 1
-                if keys_refused > 1:
-                    raise UnexpectedReply("Perchance refused two keys in a row that it had just given.") from None
-                page.forget_key()
-
-    async def _open(self) -> KeptPage:
-        if self._page is None or not self._page.usable:
-            await self.close()
-            self._page = KeptPage(await self._browser.open_page(), self._settings)
+    async def _open(self, route: Route) -> PageRoute | PackageRoute:
+        page = self._pages.get(route)
+        if page and page.usable:
+            return page
+        if self._context is None:
+            self._context = await self._browser.open_context()
             self._images = 0
-        return self._page
+        try:
+            blank = await self._context.new_page()
+        except BrowserError as error:
+            raise BrowserGone("The browser died while it opened a page.") from error
+        if route == "page":
+            page = PageRoute(blank, self._settings, self._parent.url)
+        else:
+            page = PackageRoute(blank, self._settings)
+        self._pages[route] = page
+        return page
 
     async def close(self) -> None:
-        """Close the page with everything that it gathered."""
-        page, self._page = self._page, None
-        if page:
-            await page.close()
+        """Close the pages with everything that they gathered."""
+        context, self._context, self._pages = self._context, None, {}
+        if context:
+            with contextlib.suppress(BrowserError, TimeoutError):  # what is dead needs no closing
+                await asyncio.wait_for(context.close(), CLOSE_SECONDS)

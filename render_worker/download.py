@@ -1,0 +1,61 @@
+"""Fetching a picture from a host that a service names: only from hosts that are expected, and never without bounds."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import httpx
+
+from render_worker.errors import BadPicture, EngineError, EngineUnreachable, PhaseTimeout, UnexpectedReply
+
+MAX_PICTURE_BYTES = 20 * 1024 * 1024  # a 768x768 JPEG has less than 100 KB
+
+
+async def download(url: str, origins: tuple[str, ...], seconds: float, poll_seconds: float) -> bytes:
+    """The bytes behind an address of one of these origins, within a time; a 404 is asked again until then."""
+    parts = urlsplit(url)
+    if f"{parts.scheme}://{parts.netloc}" not in origins:
+        raise UnexpectedReply("The picture's address is on a host from which none is fetched.")
+    missing = False
+    try:
+        # No environment: a proxy's or .netrc's credentials are no business of a picture's host.
+        async with asyncio.timeout(seconds), httpx.AsyncClient(trust_env=False, timeout=seconds) as client:
+            while (data := await _attempt(client, url)) is None:
+                missing = True
+                await asyncio.sleep(poll_seconds)
+            return data
+    except (TimeoutError, httpx.TimeoutException):
+        raise _too_late(seconds, missing) from None
+    except httpx.InvalidURL:
+        raise UnexpectedReply("The picture's address is none.") from None
+    except httpx.TransportError as error:
+        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+            raise BadPicture("broken", "The picture's download broke off.") from error
+        raise EngineUnreachable("The picture's host cannot be reached.") from error
+
+
+async def _attempt(client: httpx.AsyncClient, url: str) -> bytes | None:
+    """The picture, or None while it is not there."""
+    async with client.stream("GET", url, follow_redirects=False) as reply:
+        if reply.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if reply.status_code != httpx.codes.OK:
+            raise UnexpectedReply(f"The picture's host answered HTTP {reply.status_code}.")
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in reply.aiter_bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_PICTURE_BYTES:
+                raise too_large()
+        return b"".join(chunks)
+
+
+def too_large() -> BadPicture:
+    """What a file is that no picture of these sizes needs."""
+    return BadPicture("too_large", f"The picture is larger than {MAX_PICTURE_BYTES // 2**20} MiB.")
+
+
+def _too_late(seconds: float, missing: bool) -> EngineError:
+    if missing:
+        return BadPicture("missing", f"The picture was announced, but not to be had within {seconds:g} seconds.")
+    return PhaseTimeout(f"Perchance did not answer within {seconds:g} seconds while downloading.")

@@ -1,0 +1,138 @@
+"""The route by the `perchance` package, on a page that is lent to it in place of a new one for each picture.
+
+The package opens a page, navigates it to verifyUser, reads the key out of it and calls `fetch` there; then it does
+the same again for the download. Here page and key are kept, so that only the two fetches remain, and each reply is
+looked at before the package sees it: the package looks only for the keys it needs and loses the reply's status.
+"""
+
+import asyncio
+import time
+from typing import Any, Self
+
+import perchance
+
+from render_worker.browser import Page
+from render_worker.contract import Recipe
+from render_worker.download import MAX_PICTURE_BYTES, too_large
+from render_worker.engines.base import GeneratedImage
+from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished, check_generated, read_user_key
+from render_worker.engines.perchance.site_page import SitePage, text_of
+from render_worker.errors import BadPicture, GenerationFailed, StaleRequest, UnexpectedReply
+from render_worker.settings import Settings
+
+LOWEST_GUIDANCE = 1.0  # the package documents 1 to 30
+NOT_FOUND = 404
+
+
+class PackageRoute(SitePage):
+    """A page with its key. It has the four things that the package asks of a page."""
+
+    def __init__(self, page: Page, settings: Settings) -> None:
+        super().__init__(page, settings)
+        self._key: str | None = None
+        self._package = _Package(settings.perchance_base_url, self)
+
+    async def make(self, recipe: Recipe) -> GeneratedImage:
+        """Make one picture."""
+        result = await self._ask(recipe)
+        data = await self._download(result)
+        return GeneratedImage(data, int(result.seed), float(result.guidance_scale), bool(result.maybe_nsfw))
+
+    async def _ask(self, recipe: Recipe) -> perchance.ImageResult:
+        asked_again: set[type[Exception]] = set()
+        while True:
+            try:
+                return await self._package.image(
+                    recipe.prompt,
+                    negative_prompt=recipe.negative_prompt,
+                    seed=recipe.seed,
+                    shape=recipe.shape,
+                    guidance_scale=max(recipe.guidance_scale, LOWEST_GUIDANCE),
+                )
+            except PreviousUnfinished:
+                self.report("waiting for the site's previous picture")
+                await asyncio.sleep(self.settings.perchance_poll_seconds)
+            except (KeyRefused, StaleRequest, GenerationFailed) as error:
+                if type(error) in asked_again:
+                    raise _final(error) from None
+                asked_again.add(type(error))
+                if isinstance(error, KeyRefused):
+                    self._key = None
+
+    async def _download(self, result: perchance.ImageResult) -> bytes:
+        seconds = self.settings.perchance_download_seconds
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                data: bytes = (await result.download()).getvalue()
+            except _NotThereYet:
+                if time.monotonic() + self.settings.perchance_poll_seconds > end:
+                    sentence = f"The picture was announced, but not to be had within {seconds:g} seconds."
+                    raise BadPicture("missing", sentence) from None
+                await asyncio.sleep(self.settings.perchance_poll_seconds)
+                continue
+            if len(data) > MAX_PICTURE_BYTES:
+                raise too_large()
+            return data
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Keep the page: the package believes that it closes it."""
+
+    async def goto(self, url: str) -> None:
+        """Navigate to verifyUser for a key, unless there is one."""
+        if self._key is None:
+            self.report("verifying")
+            navigation = self.page.goto(url, timeout=0)  # the limit is the phase's own
+            response = await self.within("verifying", self.settings.perchance_verify_seconds, navigation)
+            if response is None:
+                raise UnexpectedReply("Perchance sent no reply to verifyUser.")
+            self._key = read_user_key(response.status, response.headers, await text_of(response))
+
+    async def content(self) -> str:
+        """What the package searches for the key."""
+        return f'{{"userKey":"{self._key}"}}'
+
+    async def evaluate(self, script: str, argument: object) -> Any:
+        """Run one of the package's two fetches: the one of `generate` has an object for its argument."""
+        if isinstance(argument, dict):
+            self.report("generating")
+            fetch = self.page.evaluate(script, argument)
+            reply = await self.within("generating", self.settings.perchance_generate_seconds, fetch)
+            check_generated(reply)
+        else:
+            self.report("downloading")
+            fetch = self.page.evaluate(script, argument)
+            reply = await self.within("downloading", self.settings.perchance_download_seconds, fetch)
+            if not reply["ok"]:
+                raise _NotThereYet if reply["status"] == NOT_FOUND else await self.unreadable()
+        return reply
+
+
+class _Package(perchance.ImageGenerator):  # type: ignore[misc]  # the package ships no types
+    """The package's generator, talking on a page that is lent to it."""
+
+    def __init__(self, base_url: str, page: PackageRoute) -> None:
+        super().__init__()
+        self.BASE_URL = base_url
+        self._context: Any = self  # the package asks its context for nothing but pages
+        self._page = page
+
+    async def _start(self) -> None:
+        """Start nothing: the page is there."""
+
+    async def new_page(self) -> PackageRoute:
+        """Lend the kept page."""
+        return self._page
+
+
+class _NotThereYet(Exception):
+    """The picture was announced but cannot be downloaded yet."""
+
+
+def _final(error: KeyRefused | StaleRequest | GenerationFailed) -> Exception:
+    if isinstance(error, KeyRefused):
+        return UnexpectedReply("Perchance refused two keys in a row that it had just given.")
+    return error

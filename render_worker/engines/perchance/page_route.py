@@ -1,0 +1,159 @@
+"""The route by the site's own page for outside apps, perchance.org/perchance-ai-api.
+
+A parent document of ours frames that page, which makes the picture and posts its address to the parent. Nothing of
+the site's internal protocol is used. The page was described by five independent public clients in autumn 2026.
+"""
+
+import asyncio
+import re
+import secrets
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from render_worker.browser import BrowserError, Page, Request, Response
+from render_worker.contract import Recipe
+from render_worker.download import download
+from render_worker.engines.base import GeneratedImage
+from render_worker.engines.perchance.replies import check_posted, unreadable
+from render_worker.engines.perchance.site_page import SitePage, text_of
+from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout
+from render_worker.settings import Settings
+
+VISIT_LIMIT_SECONDS = 15  # the limit that clients give the first visit; its failure does not stop the rest
+VISIT_MILLISECONDS = 600
+DEFAULT_GUIDANCE = 7.0  # the page's own; another is sent, this one is not
+LOWEST_GUIDANCE = 1.0
+HTTP_ERRORS = 400
+
+
+class PageRoute(SitePage):
+    """A page with our parent document in it."""
+
+    let_go_script = "ended()"
+
+    def __init__(self, page: Page, settings: Settings, parent_url: str) -> None:
+        super().__init__(page, settings)
+        self._parent_url = parent_url
+        self._visited = False
+        self._answers: asyncio.Queue[Response | None] = asyncio.Queue()
+        page.on("response", self._frame_answered)
+        page.on("requestfailed", self._frame_failed)
+
+    async def make(self, recipe: Recipe) -> GeneratedImage:
+        """Make one picture."""
+        settings = self.settings
+        self.report("opening the site's page")
+        if not self._visited:
+            await self._visit()
+        result = check_posted(await self._ask(recipe))
+        self.report("downloading")
+        data = await download(
+            str(result["url"]),
+            settings.perchance_upload_origins,
+            settings.perchance_download_seconds,
+            settings.perchance_poll_seconds,
+        )
+        # A result without these numbers is a picture all the same; then what was asked for must do.
+        seed = _number(result.get("seed"), recipe.seed)
+        return GeneratedImage(data, int(seed), _number(result.get("guidanceScale"), _guidance(recipe)))
+
+    async def _visit(self) -> None:
+        opening = self.page.goto(self._parent_url, timeout=0)
+        await self.within("opening our own parent document", self.settings.perchance_page_seconds, opening)
+        site = urlsplit(self.settings.perchance_page_url)
+        where = [f"{site.scheme}://{site.netloc}/", VISIT_MILLISECONDS]
+        visit = self.page.evaluate("([url, stay]) => visit(url, stay)", where)
+        try:
+            await self.within("visiting the site", VISIT_LIMIT_SECONDS, visit)
+        except PhaseTimeout:
+            self.report("the visit took too long; going on without it")
+        self._visited = True
+
+    async def _ask(self, recipe: Recipe) -> object:
+        """What the site's page posts; a challenge or an error page in the frame ends the wait at once."""
+        settings = self.settings
+        request_id = secrets.token_hex(8)
+        url = f"{settings.perchance_page_url}?{urlencode(_query(recipe, request_id))}"
+        argument = {"url": url, "id": request_id, "origin": origin_pattern(settings.perchance_page_url)}
+        self._answers = asyncio.Queue()
+        asking = asyncio.ensure_future(self.page.evaluate("argument => ask(argument)", argument))
+        try:
+            await self.within("opening the site's page", settings.perchance_page_seconds, self._next_answer(asking))
+            self.report("generating")
+            return await self.within("generating", settings.perchance_generate_seconds, self._posted(asking))
+        finally:
+            asking.cancel()
+            asking.add_done_callback(_swallow)
+
+    async def _posted(self, asking: asyncio.Future[object]) -> object:
+        while not asking.done():
+            await self._next_answer(asking)
+        return asking.result()
+
+    async def _next_answer(self, asking: asyncio.Future[object]) -> None:
+        """Wait until a page has come into a frame; raise what it means where it is not what was asked for."""
+        answering = asyncio.ensure_future(self._answers.get())
+        either: set[asyncio.Future[Any]] = {answering, asking}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            answering.cancel()
+        if not answering.done() or answering.cancelled():
+            return
+        response = answering.result()
+        if response is None:
+            problem: EngineError = EngineUnreachable("Perchance's server cannot be reached from here.")
+        elif response.status >= HTTP_ERRORS:
+            problem = unreadable(response.status, response.headers, await text_of(response))
+        else:
+            return
+        await self.let_go()
+        raise problem
+
+    def _frame_answered(self, response: Response) -> None:
+        if _is_page_of_a_frame(response.request):
+            self._answers.put_nowait(response)
+
+    def _frame_failed(self, request: Request) -> None:
+        if _is_page_of_a_frame(request):
+            self._answers.put_nowait(None)
+
+
+def _query(recipe: Recipe, request_id: str) -> dict[str, str]:
+    """The page's parameters, in its own words; what is the page's default is left out."""
+    width, height = recipe.size
+    query = {"prompt": recipe.prompt, "format": "json", "id": request_id, "resolution": f"{width}x{height}"}
+    if recipe.negative_prompt:
+        query["negativePrompt"] = recipe.negative_prompt
+    if recipe.guidance_scale != DEFAULT_GUIDANCE:
+        query["guidanceScale"] = f"{_guidance(recipe):g}"
+    if recipe.seed >= 0:
+        query["seed"] = str(recipe.seed)
+    return query
+
+
+def _guidance(recipe: Recipe) -> float:
+    return max(recipe.guidance_scale, LOWEST_GUIDANCE)
+
+
+def _number(found: object, otherwise: float) -> float:
+    return found if isinstance(found, int | float) else otherwise
+
+
+def origin_pattern(page_url: str) -> str:
+    """The origins, as a regular expression, whose messages count: the page's own and, as it does, its subdomains."""
+    site = urlsplit(page_url)
+    subdomains = r"([a-z0-9-]+\.)*" if site.scheme == "https" else ""
+    return f"^{site.scheme}://{subdomains}{re.escape(site.netloc)}$"
+
+
+def _is_page_of_a_frame(request: Request) -> bool:
+    try:
+        return request.is_navigation_request() and request.frame.parent_frame is not None
+    except BrowserError:
+        return False  # the frame is gone already, so nobody waits for it
+
+
+def _swallow(asking: asyncio.Future[object]) -> None:
+    if not asking.cancelled():
+        asking.exception()
