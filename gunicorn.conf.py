@@ -18,6 +18,7 @@ threads = settings.threads  # one for each caller who waits; they are made when 
 worker_connections = settings.threads + 1000
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
 graceful_timeout = settings.graceful_timeout_seconds
+forwarded_allow_ips = ""  # TRUSTED_PROXIES says whose word is believed; gunicorn would believe anybody on loopback
 control_socket_disable = True  # it would lie in the home folder, shared by every gunicorn of this user
 errorlog = "-"
 loglevel = settings.log_level.lower()

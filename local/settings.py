@@ -6,17 +6,14 @@ import sys
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PERCHANCE_API = "https://image-generation.perchance.org/api"
-
 
 class Settings(BaseSettings):
     """What can be set for a local run; the tiers read their own settings from the same environment."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
-    port: int = Field(8000, ge=1, le=65533, description="Port of the API; worker and sandbox use the next two.")
+    port: int = Field(8000, ge=1, le=65532, description="Port of the API; worker and sandbox use the next three.")
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
-    perchance_base_url: str = Field(PERCHANCE_API, description="Perchance's image API.")
 
 
 def load() -> Settings:

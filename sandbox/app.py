@@ -1,9 +1,13 @@
-"""The sandbox's Flask application: Perchance's site beside the sandbox's own control address."""
+"""The sandbox's Flask application: the stand-ins, and the sandbox's own control address."""
 
-from flask import Flask
+from flask import Flask, Response, abort, request
 
 from sandbox.control import control
-from sandbox.perchance import Perchance, site
+from sandbox.imgur import imgur
+from sandbox.page import page, uploads
+from sandbox.perchance import Visitors, site
+from sandbox.pictures import Pictures
+from sandbox.settings import Settings
 from sandbox.switchboard import Switchboard
 
 
@@ -11,7 +15,18 @@ def create_app() -> Flask:
     """One process plays everything; start it again for a clean slate, or POST /sandbox/reset."""
     app = Flask(__name__, static_folder=None)
     app.extensions["switchboard"] = Switchboard()
-    app.extensions["perchance"] = Perchance()
-    app.register_blueprint(site)
-    app.register_blueprint(control)
+    app.extensions["pictures"] = Pictures()
+    app.extensions["visitors"] = Visitors()
+    for part in (control, site, page, imgur, uploads):
+        app.register_blueprint(part)
+    upload_port = str(Settings().sandbox_upload_port)
+
+    @app.before_request
+    def keep_origins_apart() -> Response | None:
+        """The upload host is an origin of its own: nothing but pictures is there, and they are nowhere else."""
+        at_upload_host = request.environ["SERVER_PORT"] == upload_port
+        if at_upload_host != (request.blueprint == "uploads"):
+            abort(404)
+        return None
+
     return app

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import ValidationError
 
+from sandbox.pictures import Pictures
 from sandbox.switchboard import Scenario, Switchboard
 
 control = Blueprint("control", __name__, url_prefix="/sandbox")
@@ -12,6 +13,12 @@ def switchboard() -> Switchboard:
     """The running sandbox's switchboard."""
     board: Switchboard = current_app.extensions["switchboard"]
     return board
+
+
+def pictures() -> Pictures:
+    """The running sandbox's pictures."""
+    shelf: Pictures = current_app.extensions["pictures"]
+    return shelf
 
 
 @control.get("")
@@ -35,14 +42,14 @@ def switch() -> tuple[Response, int]:
 def reset() -> Response:
     """All is well again, the log is empty and nobody has asked too often; keys stay good."""
     switchboard().reset()
-    current_app.extensions["perchance"].forget_visits()
+    current_app.extensions["visitors"].forget_visits()
     return jsonify(Scenario().model_dump())
 
 
 @control.post("/expire")
 def expire() -> Response:
     """No key that was given is good any more."""
-    current_app.extensions["perchance"].expire_keys()
+    current_app.extensions["visitors"].expire_keys()
     return jsonify(switchboard().scenario.model_dump())
 
 

@@ -1,9 +1,11 @@
-"""gunicorn's settings for the sandbox: `SANDBOX_PORT=8002 gunicorn -c sandbox/gunicorn.conf.py`."""
+"""gunicorn's settings for the sandbox: `gunicorn -c sandbox/gunicorn.conf.py`."""
 
 from sandbox.settings import Settings
 
 wsgi_app = "sandbox.app:create_app()"
-bind = f"127.0.0.1:{Settings().sandbox_port}"  # loopback only: whoever reaches it decides what it answers
+settings = Settings()
+# Loopback only: whoever reaches it decides what it answers.
+bind = [f"127.0.0.1:{port}" for port in (settings.sandbox_port, settings.sandbox_upload_port)]
 workers = 1  # its memory is one process's
 worker_class = "gthread"
 threads = 64

@@ -10,24 +10,19 @@ HTTP status of the refusals; 200 is played unless the scenario says otherwise.
 
 import json
 import secrets
-import select
-import socket
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass, field
 
 from flask import Blueprint, Response, current_app, request
 
-from sandbox.control import switchboard
-from sandbox.pictures import jpeg
+from sandbox.callers import address, still_there
+from sandbox.control import pictures, switchboard
+from sandbox.pictures import chosen_seed, handed_out, jpeg
 from sandbox.switchboard import Asked
 
-KEPT_PICTURES = 64
-HANG_SECONDS = 600.0
-ABORT_POLL_SECONDS = 0.02
 WALL_WINDOW_SECONDS = 60.0
-MAX_RANDOM_SEED = 2**31 - 1
 CHALLENGE = """<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title></head><body>
 <script>window._cf_chl_opt={};</script><script src="/cdn-cgi/challenge-platform/h/b/orchestrate/chl_page/v1"></script>
 </body></html>"""
@@ -45,13 +40,12 @@ class _Visitor:
     asked: deque[float] = field(default_factory=deque)
 
 
-class Perchance:
-    """The site's memory. Thread-safe."""
+class Visitors:
+    """What the site remembers of each address. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._visitors: dict[str, _Visitor] = {}
-        self._pictures: OrderedDict[str, bytes] = OrderedDict()
 
     def forget_visits(self) -> None:
         """Forget how often anybody asked."""
@@ -65,18 +59,18 @@ class Perchance:
             for visitor in self._visitors.values():
                 visitor.key_ends = 0.0
 
-    def key(self, address: str, seconds: float) -> str:
+    def key(self, who: str, seconds: float) -> str:
         """The address's key; a new one where the old one has expired."""
         with self._lock:
-            visitor = self._visitors.setdefault(address, _Visitor())
+            visitor = self._visitors.setdefault(who, _Visitor())
             if time.monotonic() >= visitor.key_ends:
                 visitor.key, visitor.key_ends = secrets.token_hex(32), time.monotonic() + seconds
             return visitor.key
 
-    def enter(self, address: str, key: str, threads: int, wall_after: int) -> str:
+    def enter(self, who: str, key: str, threads: int, wall_after: int) -> str:
         """Begin a picture: "ok", or the word that refuses it."""
         with self._lock:
-            visitor, now = self._visitors.get(address), time.monotonic()
+            visitor, now = self._visitors.get(who), time.monotonic()
             if visitor is None or key != visitor.key or now >= visitor.key_ends:
                 return "invalid_key"
             if visitor.making >= threads:
@@ -89,24 +83,10 @@ class Perchance:
             visitor.making += 1
             return "ok"
 
-    def leave(self, address: str) -> None:
+    def leave(self, who: str) -> None:
         """End a picture, made or not."""
         with self._lock:
-            self._visitors[address].making -= 1
-
-    def keep(self, picture: bytes) -> str:
-        """Keep a picture for its download and return its id."""
-        image_id = secrets.token_hex(32)
-        with self._lock:
-            self._pictures[image_id] = picture
-            while len(self._pictures) > KEPT_PICTURES:
-                self._pictures.popitem(last=False)
-        return image_id
-
-    def picture(self, image_id: str) -> bytes | None:
-        """A kept picture."""
-        with self._lock:
-            return self._pictures.get(image_id)
+            self._visitors[who].making -= 1
 
 
 @site.get("/verifyUser")
@@ -116,7 +96,7 @@ def verify_user() -> Response:
     with board.asked("verifyUser") as entry:
         entry.played = board.behaviour("verify")
         if entry.played == "ok":
-            key = _site().key(_address(), board.scenario.key_seconds)
+            key = _visitors().key(address(), board.scenario.key_seconds)
             return _compact({"status": "already_verified", "userKey": key})
         if entry.played == "failed_verification":
             return _compact({"status": "failed_verification", "reason": "token_required"}, board.scenario.http_status)
@@ -126,21 +106,22 @@ def verify_user() -> Response:
 @site.post("/generate")
 def generate() -> Response:
     """Make a picture; answers when it is made."""
-    board, address = switchboard(), _address()
+    board, who = switchboard(), address()
     body = json.loads(request.get_data())  # the site's own page sends JSON as text/plain
     with board.asked("generate", body) as entry:
         entry.played = board.behaviour("generate")
         if entry.played == "ok":
             scenario = board.scenario
-            key = request.args.get("userKey", "")
-            entry.played = _site().enter(address, key, scenario.threads, scenario.wall_after)
+            entry.played = _visitors().enter(
+                who, request.args.get("userKey", ""), scenario.threads, scenario.wall_after
+            )
         if entry.played != "ok":
             return _refusal(entry)
         try:
             with board.in_flight():
                 return _made(entry, body)
         finally:
-            _site().leave(address)
+            _visitors().leave(who)
 
 
 @site.get("/downloadTemporaryImage")
@@ -149,27 +130,27 @@ def download() -> Response:
     board = switchboard()
     with board.asked("download") as entry:
         entry.played = board.behaviour("download")
-        if entry.played == "not_a_picture":
-            return Response("this is no picture", mimetype="image/jpeg")
-        picture = _site().picture(request.args.get("imageId", ""))
-        if entry.played == "404" or picture is None:
-            return Response("Not Found", 404, mimetype="text/plain")
-        return Response(picture, mimetype="image/jpeg") if entry.played == "ok" else _refusal(entry)
+        if entry.played in ("challenge", "hang"):
+            return _refusal(entry)
+        return handed_out(pictures().find(request.args.get("imageId", "")), entry.played)
+
+
+def challenge() -> Response:
+    """Cloudflare's page before a page, which a person's browser gets past."""
+    return Response(CHALLENGE, 403, {"cf-mitigated": "challenge"}, mimetype="text/html")
 
 
 def _made(entry: Asked, body: dict[str, object]) -> Response:
-    seed = int(str(body["seed"]))
-    seed = secrets.randbelow(MAX_RANDOM_SEED) if seed < 0 else seed
+    seed = chosen_seed(int(str(body["seed"])))
     width, height = (int(side) for side in str(body["resolution"]).split("x"))
     prompt, negative_prompt = str(body["prompt"]), str(body["negativePrompt"])
-    guidance = float(str(body["guidanceScale"]))
-    picture = jpeg(prompt, negative_prompt, seed, guidance, (width, height))
-    if not _still_there(entry, switchboard().scenario.delay):
+    picture = jpeg(prompt, negative_prompt, seed, float(str(body["guidanceScale"])), (width, height))
+    if not still_there(entry, switchboard().scenario.delay):
         return Response(status=499)
     return _compact(
         {
             "status": "success",
-            "imageId": _site().keep(picture),
+            "imageId": pictures().keep(picture),
             "fileExtension": "jpeg",
             "seed": seed,
             "prompt": prompt,
@@ -184,27 +165,16 @@ def _made(entry: Asked, body: dict[str, object]) -> Response:
 
 def _refusal(entry: Asked) -> Response:
     if entry.played == "challenge":
-        return Response(CHALLENGE, 403, {"cf-mitigated": "challenge"}, mimetype="text/html")
+        return challenge()
     if entry.played == "empty_500":
         return Response(status=500)
     if entry.played == "html":
         return Response("<!DOCTYPE html><title>Bad gateway</title>", 502, mimetype="text/html")
     if entry.played == "hang":
-        _still_there(entry, HANG_SECONDS)
+        still_there(entry)
         return Response(status=499)
-    return _compact({"status": entry.played}, switchboard().scenario.http_status)
-
-
-def _still_there(entry: Asked, seconds: float) -> bool:
-    """Wait, and notice a caller who hangs up meanwhile: his request is then logged as aborted."""
-    connection: socket.socket = request.environ["gunicorn.socket"]
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        readable, _, _ = select.select([connection], [], [], min(left, ABORT_POLL_SECONDS))
-        if readable and not connection.recv(1, socket.MSG_PEEK):
-            entry.outcome = "aborted"
-            return False
-    return True
+    extra = {"type": 1} if entry.played == "gen_failure" else {}
+    return _compact({"status": entry.played, **extra}, switchboard().scenario.http_status)
 
 
 def _compact(document: dict[str, object], status: int = 200) -> Response:
@@ -212,10 +182,6 @@ def _compact(document: dict[str, object], status: int = 200) -> Response:
     return Response(text, status, mimetype="application/json")
 
 
-def _address() -> str:
-    return request.remote_addr or ""
-
-
-def _site() -> Perchance:
-    memory: Perchance = current_app.extensions["perchance"]
+def _visitors() -> Visitors:
+    memory: Visitors = current_app.extensions["visitors"]
     return memory

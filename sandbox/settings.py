@@ -7,4 +7,5 @@ from pydantic_settings import BaseSettings
 class Settings(BaseSettings):
     """What can be set from outside."""
 
-    sandbox_port: int = Field(8002, ge=1, le=65535, description="Port on loopback.")
+    sandbox_port: int = Field(8002, ge=1, le=65535, description="Port of the sites, on loopback.")
+    sandbox_upload_port: int = Field(8003, ge=1, le=65535, description="Port of the host of the page's pictures.")

@@ -12,20 +12,27 @@ from pydantic import BaseModel, ConfigDict, Field
 REMEMBERED_REQUESTS = 10_000
 
 
+Endpoint = Literal["verify", "generate", "download", "page", "upload", "imgur"]
+
+
 class Scenario(BaseModel):
-    """How the stand-in behaves. A word that is no behaviour named here is played as Perchance's `status`."""
+    """How the stand-ins behave. For verify and generate, any other word is played as Perchance's `status`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     verify: str = Field("ok", description='"ok", "challenge", "empty_500", "hang" or a status word')
     generate: str = Field("ok", description='"ok", "challenge", "html", "hang" or a status word')
-    download: str = Field("ok", description='"ok", "404", "not_a_picture", "challenge" or "hang"')
+    download: str = Field("ok", description='"ok", "challenge", "hang" or a spoiled picture')
+    page: str = Field("ok", description="a behaviour of sandbox/page.py")
+    upload: str = Field("ok", description='"ok", "redirect", "hang" or a spoiled picture')
+    imgur: str = Field("ok", description="a behaviour of sandbox/imgur.py")
     times: int = Field(0, ge=0, description="Requests that are refused before all is well again; 0 is for ever.")
     delay: float = Field(0.0, ge=0, le=600, description="Seconds that a picture takes.")
     http_status: int = Field(200, ge=200, le=599, description="HTTP status of JSON refusals.")
     key_seconds: float = Field(3600.0, gt=0, description="Life of a key.")
     wall_after: int = Field(0, ge=0, description="Generations in a minute after which the wall stands; 0 is never.")
     threads: int = Field(1, ge=1, description="Pictures at a time for one address.")
+    post_to: Literal["anybody", "parent"] = Field("anybody", description="Whom the page's messages are addressed to.")
 
 
 Outcome = Literal["in flight", "answered", "aborted"]
@@ -66,7 +73,7 @@ class Switchboard:
             self.scenario = scenario
             self._refusals = 0
 
-    def behaviour(self, endpoint: Literal["verify", "generate", "download"]) -> str:
+    def behaviour(self, endpoint: Endpoint) -> str:
         """What to play for this request; counts the refusals that `times` limits."""
         with self._lock:
             wanted: str = getattr(self.scenario, endpoint)

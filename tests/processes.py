@@ -17,7 +17,17 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 20
 # What the machine that runs the tests happens to set must not reach the servers under test.
-FOREIGN = ("PORT", "HOST", "WORKER_TOKEN", "SIMULATED", "ENGINES", "RENDER_EXTERNAL_URL", "PUBLIC_BASE_URL")
+FOREIGN = (
+    "PORT",
+    "HOST",
+    "WORKER_TOKEN",
+    "SIMULATED",
+    "ENGINES",
+    "RENDER_EXTERNAL_URL",
+    "PUBLIC_BASE_URL",
+    "STORAGE",
+    "IMGUR_CLIENT_ID",
+)
 
 
 def free_port() -> int:
@@ -35,6 +45,8 @@ def clean_environment(**changes: object) -> dict[str, str]:
 
 class Server:
     """One gunicorn of this repository on a free port."""
+
+    upload_origin = ""
 
     def __init__(self, *arguments: str, port_variable: str = "PORT", ready: str = "/health", **environment: object):
         self.port = free_port()
@@ -91,8 +103,17 @@ class Server:
 
 
 def sandbox() -> Server:
-    """The stand-in of the outside world."""
-    return Server("-c", "sandbox/gunicorn.conf.py", port_variable="SANDBOX_PORT", ready="/sandbox")
+    """The stand-in of the outside world; its `upload_origin` is the host of the site's pictures."""
+    upload_port = free_port()
+    server = Server(
+        "-c",
+        "sandbox/gunicorn.conf.py",
+        port_variable="SANDBOX_PORT",
+        ready="/sandbox",
+        SANDBOX_UPLOAD_PORT=upload_port,
+    )
+    server.upload_origin = f"http://127.0.0.1:{upload_port}"
+    return server
 
 
 def worker(**environment: object) -> Server:

@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -46,6 +48,10 @@ class Stack:
         """The sandbox's count of generations in flight."""
         return requests.get(f"{self.sandbox.url}/sandbox/gauge", timeout=5).json()
 
+    def worker_health(self) -> dict:
+        """What the worker says of itself."""
+        return requests.get(f"{self.worker.url}/health", timeout=5).json()
+
     def picture(self, address: str) -> Image.Image:
         """The PNG behind an image_url, decoded."""
         answer = requests.get(address, timeout=30)
@@ -56,32 +62,78 @@ class Stack:
         return image
 
 
-@pytest.fixture(scope="session")
-def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@contextmanager
+def running(folder: Path, ready: bool = True, **settings: object) -> Iterator[Stack]:
+    """The whole, with short limits and a worker's settings of the test's choice."""
     with (
         sandbox() as site,
         worker(
-            WORKER_TOKEN=TOKEN,
-            PERCHANCE_BASE_URL=f"{site.url}/api",
-            PERCHANCE_VERIFY_SECONDS=2,
-            PERCHANCE_GENERATE_SECONDS=3,
-            PERCHANCE_DOWNLOAD_SECONDS=2,
-            PERCHANCE_POLL_SECONDS=0.2,
-            PERCHANCE_RECYCLE_IMAGES=8,
-            QUEUE_SIZE=2,
-            LOCAL_STORAGE_DIR=tmp_path_factory.mktemp("images"),
-            SIMULATED="true",
+            **{
+                "WORKER_TOKEN": TOKEN,
+                "PERCHANCE_BASE_URL": f"{site.url}/api",
+                "PERCHANCE_PAGE_URL": f"{site.url}/perchance-ai-api",
+                "PERCHANCE_UPLOAD_ORIGINS": site.upload_origin,
+                "PERCHANCE_PAGE_SECONDS": 2,
+                "PERCHANCE_VERIFY_SECONDS": 2,
+                "PERCHANCE_GENERATE_SECONDS": 3,
+                "PERCHANCE_DOWNLOAD_SECONDS": 2,
+                "PERCHANCE_POLL_SECONDS": 0.2,
+                "PERCHANCE_RECYCLE_IMAGES": 1000,
+                "PERCHANCE_REST_SECONDS": 0,
+                "QUEUE_SIZE": 2,
+                "LOCAL_STORAGE_DIR": folder,
+                "IMGUR_API_URL": f"{site.url}/3",
+                "SIMULATED": "true",
+                **settings,
+            }
         ) as renderer,
         api(PERCHANCE_WORKER_URL=renderer.url, WORKER_TOKEN=TOKEN, SIMULATED="true") as front,
     ):
         stack = Stack(site, renderer, front)
-        wait_until(lambda: stack.get("/ready").ok, 30, "the worker's readiness")
+        if ready:
+            wait_until(lambda: stack.get("/ready").ok, 30, "the worker's readiness")
         yield stack
 
 
-@pytest.fixture
-def stack(running_stack: Stack) -> Stack:
+@pytest.fixture(scope="session")
+def package_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running(tmp_path_factory.mktemp("images"), PERCHANCE_ROUTES="package") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def page_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running(tmp_path_factory.mktemp("images"), PERCHANCE_ROUTES="page") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def both_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running(tmp_path_factory.mktemp("images")) as stack:
+        yield stack
+
+
+def well(stack: Stack) -> Stack:
     """The running whole, with a site where all is well and an empty log."""
-    wait_until(lambda: running_stack.gauge()["in_flight"] == 0, 10, "an idle site")
-    requests.post(f"{running_stack.sandbox.url}/sandbox/reset", timeout=5).raise_for_status()
-    return running_stack
+    wait_until(lambda: stack.gauge()["in_flight"] == 0, 10, "an idle site")
+    wait_until(lambda: stack.worker_health()["status"] == "ready", 10, "a worker that is ready and does not rest")
+    requests.post(f"{stack.sandbox.url}/sandbox/reset", timeout=5).raise_for_status()
+    return stack
+
+
+@pytest.fixture
+def stack(package_stack: Stack) -> Stack:
+    """The route by the package."""
+    return well(package_stack)
+
+
+@pytest.fixture
+def by_page(page_stack: Stack) -> Stack:
+    """The route by the site's own page."""
+    return well(page_stack)
+
+
+@pytest.fixture
+def by_both(both_stack: Stack) -> Stack:
+    """Both routes in their default order."""
+    return well(both_stack)

@@ -1,10 +1,12 @@
-"""A browser that dies is replaced, and its request is tried once more."""
+"""A browser that dies is replaced, and its request is tried once more. A page that grows is replaced too."""
 
 import concurrent.futures
+import contextlib
 
 import psutil
 import pytest
 
+from tests.end_to_end.conftest import running
 from tests.processes import wait_until
 
 
@@ -27,9 +29,11 @@ VICTIMS = {
 }
 
 
+@pytest.mark.parametrize("route", ["stack", "by_page"])
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("when", ["idle", "generating"])
-def test_the_next_picture_is_made_whatever_was_killed(stack, victim, when):
+def test_the_next_picture_is_made_whatever_was_killed(route, victim, when, request):
+    stack = request.getfixturevalue(route)
     assert stack.get(prompt="a tree").status_code == 200
     stack.play(delay=1.5)
     with concurrent.futures.ThreadPoolExecutor() as callers:
@@ -41,6 +45,16 @@ def test_the_next_picture_is_made_whatever_was_killed(stack, victim, when):
             kill(stack, victim)
         answer = caller.result()
     assert answer.status_code == 200, answer.text
+    wait_until(lambda: not zombies(stack), 8, "the end of every zombie")
+
+
+def zombies(stack) -> list[psutil.Process]:
+    found = []
+    for process in stack.worker.tree():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def kill(stack, victim: str) -> None:
@@ -48,3 +62,14 @@ def kill(stack, victim: str) -> None:
     assert victims, f"no {victim} to kill"
     for process in victims:
         process.kill()
+
+
+@pytest.mark.parametrize("route", ["package", "page"])
+def test_pages_are_replaced_after_some_pictures(tmp_path, route):
+    with running(tmp_path, PERCHANCE_ROUTES=route, PERCHANCE_RECYCLE_IMAGES=4) as stack:
+        for _ in range(9):
+            assert stack.get(prompt="a tree").status_code == 200
+        if route == "package":
+            assert len(stack.asked("verifyUser")) == 3  # each new page asks for its key
+        assert len([line for line in stack.worker.log().splitlines() if "replaced" in line]) == 2
+        assert len(of_worker(stack, "--type=renderer")) <= 2

@@ -154,3 +154,9 @@ def test_a_request_line_without_end_is_refused_and_the_service_lives(stack):
     answer = stack.get(prompt="a" * 80_000)
     assert 400 <= answer.status_code < 500
     assert stack.get("/health").status_code == 200
+
+
+def test_nobody_s_word_of_a_proxy_is_believed_unasked(stack):
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "Forwarded": "proto=https"}
+    body = stack.get(prompt="a tree", model="sketch", headers=forwarded).json()
+    assert body["image_url"].startswith(f"{stack.api.url}/images/")

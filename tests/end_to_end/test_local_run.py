@@ -16,11 +16,11 @@ from tests.processes import ROOT, clean_environment, free_port, wait_until
 NOWHERE = f"http://127.0.0.1:{free_port()}/api"
 
 
-def three_free_ports() -> int:
+def four_free_ports() -> int:
     while True:
         first = free_port()
         try:
-            for port in range(first, first + 3):
+            for port in range(first, first + 4):
                 socket.create_server(("127.0.0.1", port)).close()
         except (OSError, OverflowError):
             continue
@@ -34,7 +34,7 @@ class LocalRun:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local"],
                 cwd=ROOT,
-                env=clean_environment(PERCHANCE_BASE_URL=NOWHERE, **environment),
+                env=clean_environment(PERCHANCE_BASE_URL=NOWHERE, PERCHANCE_PAGE_URL=NOWHERE, **environment),
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -45,7 +45,7 @@ class LocalRun:
 
 @pytest.fixture
 def local_run(tmp_path):
-    run = LocalRun(tmp_path / "log", PORT=three_free_ports(), LOCAL_STORAGE_DIR=tmp_path / "images")
+    run = LocalRun(tmp_path / "log", PORT=four_free_ports(), LOCAL_STORAGE_DIR=tmp_path / "images")
     yield run
     if run.process.poll() is None:
         run.process.terminate()
@@ -70,9 +70,11 @@ def test_it_ends_with_two_commands_that_work_and_leaves_nothing_running(local_ru
     assert [process for process in everything if process.is_running()] == []
 
 
-@pytest.mark.parametrize(("offset", "what"), [(0, "the API"), (1, "the render worker"), (2, "the sandbox")])
+@pytest.mark.parametrize(
+    ("offset", "what"), [(0, "the API"), (1, "the render worker"), (2, "the sandbox"), (3, "the sandbox's upload host")]
+)
 def test_a_taken_port_is_one_clear_sentence(tmp_path, offset, what):
-    first = three_free_ports()
+    first = four_free_ports()
     with socket.create_server(("127.0.0.1", first + offset)):
         run = LocalRun(tmp_path / "log", PORT=first)
         assert run.process.wait(30) == 1

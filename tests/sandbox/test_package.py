@@ -5,19 +5,26 @@ folder in Playwright's own layout points it to the one that is installed.
 """
 
 import asyncio
+import contextlib
+import gc
 import re
 from pathlib import Path
 
 import perchance
+import psutil
 import pytest
 import requests
 from perchance import errors
 from PIL import Image
 from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import sync_playwright
 
 from render_worker.browser import find_system_browser
 from tests.processes import Server, free_port, sandbox
+
+# What the package leaves open is its own affair, and some of these tests are about just that.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +37,8 @@ def site():
 def well(site: Server):
     for path in ("reset", "expire"):
         requests.post(f"{site.url}/sandbox/{path}", timeout=5).raise_for_status()
+    yield
+    gc.collect()
 
 
 def missing_browser() -> Path | None:
@@ -56,17 +65,27 @@ def _browser_where_playwright_looks(tmp_path_factory):
         yield
 
 
+def of_playwright(word: str) -> list[psutil.Process]:
+    """Living processes of this process's own Playwright with that word in their command line."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            if "run-driver" in child.cmdline():
+                found += [process for process in (child, *child.children(recursive=True)) if word in process.cmdline()]
+    return found
+
+
 def play(site: Server, **scenario: object) -> None:
     requests.post(f"{site.url}/sandbox", json=scenario, timeout=5).raise_for_status()
 
 
-def with_package(base_url: str, talk):
+def with_package(base_url: str, talk, seconds: float = 20):
     """Run one conversation with the package, as its own documentation does."""
 
     async def conversation():
         async with perchance.ImageGenerator() as generator:
             generator.BASE_URL = base_url
-            return await asyncio.wait_for(talk(generator), 20)
+            return await asyncio.wait_for(talk(generator), seconds)
 
     return asyncio.run(conversation())
 
@@ -107,7 +126,11 @@ def test_it_works(site):
         ({"verify": "failed_verification"}, errors.AuthenticationError, "Failed to retrieve user key"),
         ({"verify": "challenge"}, errors.AuthenticationError, "Failed to retrieve user key"),
         ({"verify": "too_many_requests"}, errors.RateLimitError, "Rate limit exceeded"),
-        ({"verify": "empty_500"}, (errors.AuthenticationError, PlaywrightError), "user key|HTTP_RESPONSE_CODE_FAILURE"),
+        (
+            {"verify": "empty_500"},
+            (errors.AuthenticationError, PlaywrightError),
+            r"user key|HTTP_RESPONSE_CODE_FAILURE",
+        ),
         ({"generate": "waiting_for_prev_request_to_finish"}, KeyError, "imageId"),
         ({"generate": "invalid_key"}, KeyError, "imageId"),
         ({"generate": "too_many_requests"}, KeyError, "imageId"),
@@ -138,7 +161,7 @@ def test_a_generate_that_is_never_answered_hangs_until_the_caller_gives_up(site)
 
 def test_a_host_that_is_down_is_playwright_s_error_or_a_missing_key():
     # Full Chromium says net::ERR_CONNECTION_REFUSED; some builds of the headless shell show an error page instead.
-    with pytest.raises((PlaywrightError, errors.AuthenticationError), match="ERR_CONNECTION_REFUSED|user key"):
+    with pytest.raises((PlaywrightError, errors.AuthenticationError), match=r"ERR_CONNECTION_REFUSED|user key"):
         with_package(f"http://127.0.0.1:{free_port()}/api", picture)
 
 
@@ -149,3 +172,63 @@ def test_an_unknown_shape_is_refused_before_any_browser_starts():
         return generator._browser
 
     assert with_package("http://127.0.0.1:9/api", talk) is None
+
+
+def test_a_key_that_is_never_given_is_playwright_s_own_time_out(site):
+    play(site, verify="hang")
+
+    async def talk(generator):
+        with pytest.raises(PlaywrightTimeout, match="30000ms"):
+            await generator.image("a tree")
+
+    with_package(f"{site.url}/api", talk, seconds=40)
+
+
+def test_a_browser_that_was_killed_is_never_replaced(site):
+    async def talk(generator):
+        await generator.image("a tree")
+        for browser in of_playwright("--remote-debugging-pipe"):
+            browser.kill()
+        await asyncio.sleep(0.5)
+        for _ in range(2):
+            with pytest.raises(PlaywrightError, match="has been closed"):
+                await generator.image("a tree")
+        await generator._pw.stop()
+        generator._pw = generator._browser = generator._context = None
+
+    with_package(f"{site.url}/api", talk)
+
+
+def test_a_generator_that_was_closed_stays_so(site):
+    async def talk(generator):
+        await generator.image("a tree")
+        await generator.close()
+        with pytest.raises(PlaywrightError, match=r"has been closed|Connection closed|Event loop is closed"):
+            await generator.image("a tree")
+        generator._pw = generator._browser = generator._context = None
+
+    with_package(f"{site.url}/api", talk)
+
+
+def test_two_first_calls_at_once_start_two_browsers_and_leave_a_driver_behind(site):
+    async def talk(generator):
+        await asyncio.gather(generator.image("a tree"), generator.image("a tree"), return_exceptions=True)
+        assert len(of_playwright("run-driver")) == 2
+        await generator.close()
+        generator._pw = generator._browser = generator._context = None
+        left = of_playwright("run-driver")
+        for driver in left:
+            driver.kill()
+        return len(left)
+
+    assert with_package(f"{site.url}/api", talk) == 1
+
+
+def test_without_a_browser_playwright_says_where_it_looked(site, monkeypatch, tmp_path):
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+
+    async def talk(generator):
+        with pytest.raises(PlaywrightError, match="Executable doesn't exist"):
+            await generator.image("a tree")
+
+    with_package(f"{site.url}/api", talk)
