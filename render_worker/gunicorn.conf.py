@@ -5,6 +5,7 @@ One process, because the browser, the queue and the sessions live in it; a threa
 
 import logging
 
+from render_worker.orphans import reap_all
 from render_worker.settings import load
 
 settings = load()
@@ -35,3 +36,4 @@ def worker_exit(server, worker):  # type: ignore[no-untyped-def]
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["worker"].stop()
+        reap_all(seconds=1)

@@ -8,6 +8,7 @@ import asyncio
 import ctypes
 import os
 import sys
+import time
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # of prctl(2)
@@ -30,6 +31,18 @@ async def reap_for_ever() -> None:
             _reap(pid)
         seen = found
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def reap_all(seconds: float) -> None:
+    """Wait for every child to end, for some seconds at most: the last thing before this process ends itself."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return  # none is left
+        if not ended:
+            time.sleep(0.02)
 
 
 def _zombies() -> set[int]:

@@ -37,6 +37,7 @@ class Runtime:
     def start(self) -> None:
         """Start the thread."""
         self._loop = _Loop()
+        self._running: set[asyncio.Task[Any]] = set()  # ours alone; Playwright has tasks of its own on this loop
         self._thread = threading.Thread(target=self._serve, name="runtime", daemon=True)
         self._thread.start()
 
@@ -46,8 +47,14 @@ class Runtime:
         self._loop.close()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Run a coroutine on the loop without waiting for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Run a coroutine on the loop without waiting for it; a stop cancels it."""
+        return asyncio.run_coroutine_threadsafe(self._tracked(work), self._loop)
+
+    async def _tracked(self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await task
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
         """Run a coroutine and wait for its result; after `timeout` seconds cancel it and raise DeadlinePassed."""
@@ -63,9 +70,17 @@ class Runtime:
     def stop(self, last: Coroutine[Any, Any, None]) -> None:
         """Cancel whatever still runs, do one last thing and end the thread."""
         with contextlib.suppress(TimeoutError):  # what does not let go in time ends with the process
-            self.submit(_cancel_all_then(last)).result(STOP_SECONDS)
+            asyncio.run_coroutine_threadsafe(self._end(last), self._loop).result(STOP_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(STOP_SECONDS)
+
+    async def _end(self, last: Coroutine[Any, Any, None]) -> None:
+        running = set(self._running)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=CLEAN_UP_SECONDS)
+        await last
 
 
 def _deadline_passed(timeout: float) -> DeadlinePassed:
@@ -81,14 +96,6 @@ async def _within(work: Coroutine[Any, Any, T], timeout: float) -> T:
         if limit.expired():
             raise _deadline_passed(timeout) from None
         raise
-
-
-async def _cancel_all_then(last: Coroutine[Any, Any, None]) -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.wait(others, timeout=CLEAN_UP_SECONDS) if others else None
-    await last
 
 
 class Admission:

@@ -5,7 +5,6 @@ folder in Playwright's own layout points it to the one that is installed.
 """
 
 import asyncio
-import contextlib
 import gc
 import re
 from pathlib import Path
@@ -67,12 +66,17 @@ def _browser_where_playwright_looks(tmp_path_factory):
 
 def of_playwright(word: str) -> list[psutil.Process]:
     """Living processes of this process's own Playwright with that word in their command line."""
-    found = []
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
-            if "run-driver" in child.cmdline():
-                found += [process for process in (child, *child.children(recursive=True)) if word in process.cmdline()]
-    return found
+    drivers = [child for child in psutil.Process().children() if "run-driver" in command(child)]
+    browsers = [process for driver in drivers for process in driver.children(recursive=True)]
+    return [process for process in drivers + browsers if word in command(process)]
+
+
+def command(process: psutil.Process) -> list[str]:
+    """A process's command line; empty where it has ended."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def play(site: Server, **scenario: object) -> None:

@@ -149,9 +149,11 @@ def origin_pattern(page_url: str) -> str:
 
 def _is_page_of_a_frame(request: Request) -> bool:
     try:
-        return request.is_navigation_request() and request.frame.parent_frame is not None
+        frame = request.frame
+        # A frame that is gone belonged to an earlier picture.
+        return request.is_navigation_request() and frame.parent_frame is not None and not frame.is_detached()
     except BrowserError:
-        return False  # the frame is gone already, so nobody waits for it
+        return False
 
 
 def _swallow(asking: asyncio.Future[object]) -> None:

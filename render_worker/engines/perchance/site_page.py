@@ -30,6 +30,7 @@ class SitePage:
         self.usable = True
         self.report: Report = lambda phase: None
         self._last_response: Response | None = None
+        self._stopping: asyncio.Future[None] | None = None
         page.on("response", self._remember)
 
     def _remember(self, response: Response) -> None:
@@ -69,7 +70,9 @@ class SitePage:
         if died(error):
             self.usable = False
             return BrowserGone("The browser died while it worked on the picture.")
-        if self._last_response and _is_too_large(self._last_response):
+        if self._stopping:
+            await self._stopping  # or it would end the next picture's request
+            self._stopping = None
             return too_large()
         if any(sign in str(error) for sign in UNREACHABLE_SIGNS):
             return EngineUnreachable("Perchance's server cannot be reached from here.")
