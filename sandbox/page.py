@@ -4,9 +4,10 @@
     GET /perchance-ai-api?prompt=… a page that makes a picture and posts its address to the document that framed it
 
 Pictures lie on a host of their own, which sends no CORS headers. Behaviours of the page: `ok`, `challenge`,
-`challenge_within` (in a frame of its own), `error_500`, `hang`, `silent` (never posts), `refused_400`, `refused_429`,
-`refused_500`, `refused_999`, `noise` (messages that are not meant for the client come first), `forged` (another host
-posts first), `elsewhere` (a picture on a host that no client may fetch from).
+`challenge_within` (in a frame of its own), `advertisement` (a frame that fails, as blocked ones do), `error_500`, `hang`,
+`silent` (never posts), `refused_400`, `refused_429`, `refused_500`, `refused_999`, `noise` (messages that are not meant
+for the client come first), `forged` (another host posts first), `elsewhere` (a picture on a host that no client may
+fetch from).
 """
 
 import json
@@ -114,6 +115,8 @@ def forger() -> str:
 def _extra(played: str) -> str:
     if played == "challenge_within":
         return '<iframe src="/perchance-ai-api/challenged"></iframe>'
+    if played == "advertisement":
+        return '<iframe src="/nothing-here"></iframe><iframe src="http://127.0.0.1:9/"></iframe>'
     if played == "forged":
         return f'<iframe src="{_upload_origin()}/forger?id={request.args["id"]}"></iframe>'
     return ""

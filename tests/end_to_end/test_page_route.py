@@ -41,6 +41,11 @@ def test_a_message_to_the_parent_alone_arrives(by_page):
     assert by_page.get(prompt="a tree").status_code == 200
 
 
+def test_a_frame_within_the_page_that_fails_is_the_page_s_own_affair(by_page):
+    by_page.play(page="advertisement", delay=0.5)
+    assert by_page.get(prompt="a tree").status_code == 200
+
+
 @pytest.mark.parametrize("page", ["noise", "forged"])
 def test_messages_of_another_api_id_or_origin_are_ignored(by_page, page):
     by_page.play(page=page, delay=0.5)

@@ -16,11 +16,10 @@ from render_worker.contract import Recipe
 from render_worker.download import MAX_PICTURE_BYTES, too_large
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished, check_generated, read_user_key
-from render_worker.engines.perchance.site_page import SitePage, text_of
+from render_worker.engines.perchance.site_page import SitePage, guidance_of, text_of
 from render_worker.errors import BadPicture, GenerationFailed, StaleRequest, UnexpectedReply
 from render_worker.settings import Settings
 
-LOWEST_GUIDANCE = 1.0  # the package documents 1 to 30
 NOT_FOUND = 404
 
 
@@ -47,7 +46,7 @@ class PackageRoute(SitePage):
                     negative_prompt=recipe.negative_prompt,
                     seed=recipe.seed,
                     shape=recipe.shape,
-                    guidance_scale=max(recipe.guidance_scale, LOWEST_GUIDANCE),
+                    guidance_scale=guidance_of(recipe),
                 )
             except PreviousUnfinished:
                 self.report("waiting for the site's previous picture")

@@ -15,14 +15,13 @@ from render_worker.contract import Recipe
 from render_worker.download import download
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.replies import check_posted, unreadable
-from render_worker.engines.perchance.site_page import SitePage, text_of
-from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout
+from render_worker.engines.perchance.site_page import SitePage, guidance_of, text_of
+from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout, VerificationRequired
 from render_worker.settings import Settings
 
 VISIT_LIMIT_SECONDS = 15  # the limit that clients give the first visit; its failure does not stop the rest
 VISIT_MILLISECONDS = 600
 DEFAULT_GUIDANCE = 7.0  # the page's own; another is sent, this one is not
-LOWEST_GUIDANCE = 1.0
 HTTP_ERRORS = 400
 
 
@@ -55,7 +54,7 @@ class PageRoute(SitePage):
         )
         # A result without these numbers is a picture all the same; then what was asked for must do.
         seed = _number(result.get("seed"), recipe.seed)
-        return GeneratedImage(data, int(seed), _number(result.get("guidanceScale"), _guidance(recipe)))
+        return GeneratedImage(data, int(seed), _number(result.get("guidanceScale"), guidance_of(recipe)))
 
     async def _visit(self) -> None:
         opening = self.page.goto(self._parent_url, timeout=0)
@@ -78,20 +77,31 @@ class PageRoute(SitePage):
         self._answers = asyncio.Queue()
         asking = asyncio.ensure_future(self.page.evaluate("argument => ask(argument)", argument))
         try:
-            await self.within("opening the site's page", settings.perchance_page_seconds, self._next_answer(asking))
+            await self.within("opening the site's page", settings.perchance_page_seconds, self._opened(asking))
             self.report("generating")
             return await self.within("generating", settings.perchance_generate_seconds, self._posted(asking))
         finally:
             asking.cancel()
             asking.add_done_callback(_swallow)
 
+    async def _opened(self, asking: asyncio.Future[object]) -> None:
+        """Wait until the site's page has come; raise what anything else that comes in its place means."""
+        problem = await self._next_problem(asking)
+        if problem:
+            await self.let_go()
+            raise problem
+
     async def _posted(self, asking: asyncio.Future[object]) -> object:
+        """Wait for the page's message; a human check may still come in a frame within the page."""
         while not asking.done():
-            await self._next_answer(asking)
+            problem = await self._next_problem(asking)
+            if isinstance(problem, VerificationRequired):  # what else fails there may be an advertisement
+                await self.let_go()
+                raise problem
         return asking.result()
 
-    async def _next_answer(self, asking: asyncio.Future[object]) -> None:
-        """Wait until a page has come into a frame; raise what it means where it is not what was asked for."""
+    async def _next_problem(self, asking: asyncio.Future[object]) -> EngineError | None:
+        """What is wrong with the next document that comes into a frame; None where nothing is, or `asking` is done."""
         answering = asyncio.ensure_future(self._answers.get())
         either: set[asyncio.Future[Any]] = {answering, asking}
         try:
@@ -99,16 +109,13 @@ class PageRoute(SitePage):
         finally:
             answering.cancel()
         if not answering.done() or answering.cancelled():
-            return
+            return None
         response = answering.result()
         if response is None:
-            problem: EngineError = EngineUnreachable("Perchance's server cannot be reached from here.")
-        elif response.status >= HTTP_ERRORS:
-            problem = unreadable(response.status, response.headers, await text_of(response))
-        else:
-            return
-        await self.let_go()
-        raise problem
+            return EngineUnreachable("Perchance's server cannot be reached from here.")
+        if response.status >= HTTP_ERRORS:
+            return unreadable(response.status, response.headers, await text_of(response))
+        return None
 
     def _frame_answered(self, response: Response) -> None:
         if _is_page_of_a_frame(response.request):
@@ -126,14 +133,10 @@ def _query(recipe: Recipe, request_id: str) -> dict[str, str]:
     if recipe.negative_prompt:
         query["negativePrompt"] = recipe.negative_prompt
     if recipe.guidance_scale != DEFAULT_GUIDANCE:
-        query["guidanceScale"] = f"{_guidance(recipe):g}"
+        query["guidanceScale"] = f"{guidance_of(recipe):g}"
     if recipe.seed >= 0:
         query["seed"] = str(recipe.seed)
     return query
-
-
-def _guidance(recipe: Recipe) -> float:
-    return max(recipe.guidance_scale, LOWEST_GUIDANCE)
 
 
 def _number(found: object, otherwise: float) -> float:

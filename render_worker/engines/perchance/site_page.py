@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from render_worker.browser import BrowserError, BrowserGone, Page, Response, died
+from render_worker.contract import Recipe
 from render_worker.download import MAX_PICTURE_BYTES, too_large
 from render_worker.engines.base import Report
 from render_worker.engines.perchance.replies import unreadable
@@ -13,6 +14,7 @@ from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout, U
 from render_worker.settings import Settings
 
 LET_GO_SECONDS = 0.5
+LOWEST_GUIDANCE = 1.0  # of every range that is documented anywhere
 UNREACHABLE_SIGNS = ("net::ERR_", "Failed to fetch")
 
 T = TypeVar("T")
@@ -84,6 +86,11 @@ class SitePage:
         if response is None:
             return UnexpectedReply("Perchance's page failed without a reply.")
         return unreadable(response.status, response.headers, await text_of(response))
+
+
+def guidance_of(recipe: Recipe) -> float:
+    """The guidance that the site is sent for a recipe, and that the answer tells."""
+    return max(recipe.guidance_scale, LOWEST_GUIDANCE)
 
 
 def _is_too_large(response: Response) -> bool:
