@@ -1,13 +1,16 @@
 """The site's own page for outside apps, as five independent public clients described it in autumn 2026.
 
     GET /                          the front page, which clients frame once before the first picture
-    GET /perchance-ai-api?prompt=… a page that makes a picture and posts its address to the document that framed it
+    GET /perchance-ai-api?prompt=  a page that makes a picture and posts its address to the document that framed it
 
-Pictures lie on a host of their own, which sends no CORS headers. Behaviours of the page: `ok`, `challenge`,
-`challenge_within` (in a frame of its own), `advertisement` (a frame that fails, as blocked ones do), `error_500`, `hang`,
-`silent` (never posts), `refused_400`, `refused_429`, `refused_500`, `refused_999`, `noise` (messages that are not meant
-for the client come first), `forged` (another host posts first), `elsewhere` (a picture on a host that no client may
-fetch from).
+Pictures lie on a host of their own, which sends no CORS headers. Behaviours of the page:
+
+    ok, silent (never posts), hang, challenge, error_500, refused_400, refused_429, refused_500, refused_999
+    challenge_within    a human check in a frame of its own
+    advertisement       a frame that fails, as a blocked one does
+    noise               messages that are not meant for the client come first
+    forged              another host posts first
+    elsewhere           a picture on a host that no client may fetch from
 """
 
 import json
