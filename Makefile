@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(VENV)/.packages
 DEV_PACKAGES := $(VENV)/.dev-packages
 BROWSER := $(VENV)/.browser
-TIERS := requirements.txt render_worker/requirements.txt local/requirements.txt
+TIERS := requirements.txt render_worker/requirements.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types format clean
@@ -13,7 +13,7 @@ TIERS := requirements.txt render_worker/requirements.txt local/requirements.txt
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: $(PACKAGES) $(BROWSER) ## Run both tiers on this machine (PORT=8000 moves them).
+run: $(PACKAGES) $(BROWSER) ## Run both tiers on this machine (PORT=9000 moves them).
 	@exec $(BIN)/python -m local
 
 test: $(DEV_PACKAGES) $(BROWSER) ## Check style, types and imports, then run every test.

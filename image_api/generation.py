@@ -22,12 +22,12 @@ class Wanted(Recipe):
     @classmethod
     def parse_query(cls, query: bytes) -> Self:
         """Read the part of an address behind the question mark; InvalidField as in `parse`."""
+        # What is no UTF-8 becomes lone surrogates, which the field's own check refuses by name.
+        text = query.decode(errors="surrogateescape")
         try:
-            pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
+            pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_QUERY_FIELDS)
         except ValueError:
-            raise InvalidField(
-                "query", f"The query must be UTF-8, percent-encoded, with at most {MAX_QUERY_FIELDS} parameters."
-            ) from None
+            raise InvalidField(f"The query must have at most {MAX_QUERY_FIELDS} parameters.") from None
         return cls.parse((name, cls._typed(name, text)) for name, text in pairs)
 
     @classmethod

@@ -43,10 +43,19 @@ class Settings(BaseSettings):
             raise ValueError("it must be an address like https://perchance-worker.onrender.com")
         return address.rstrip("/")
 
+    @field_validator("worker_token")
+    @classmethod
+    def _fit_for_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("it must be printable ASCII without spaces or line breaks")
+        return value
+
 
 def load() -> Settings:
-    """The settings, or an end of the process with a sentence for each that cannot be taken."""
+    """The settings, or an end of the process with a sentence on the first that cannot be taken."""
     try:
         return Settings()
     except ValidationError as error:
-        sys.exit("\n".join(f"{str(row['loc'][0]).upper()} cannot be used: {row['msg']}." for row in error.errors()))
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        sys.exit(f"{name.upper()} cannot be used: {first['msg']}. It is: {Settings.model_fields[name].description}")

@@ -8,59 +8,99 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import requests
+
+from local.processes import Processes
 from local.settings import Settings, environment, load
 from render_worker.settings import load as load_worker_settings
 
-REACH_SECONDS = 5.0
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".data"
-CONFIGURATION = Path(__file__).with_name("supervisord.conf")
+REACH_SECONDS = 5.0
+READY_SECONDS = 120.0
+POLL_SECONDS = 0.3
+# A picture takes longer than anybody waits after Ctrl-C, so running ones are given up soon.
+GRACEFUL_SECONDS = "2"
 
 
-def main() -> None:
-    """Look at ports and network, then become the process manager."""
+def main() -> int:
+    """Look at ports and network, start everything, and end it when asked to."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.epilog = "Settings come from the environment: PORT (8000), HOST (127.0.0.1) and those of both tiers."
     parser.parse_args()
     settings = load()
-    ports = {"PORT": settings.port, "WORKER_PORT": settings.port + 1}
-    _require_free(ports["PORT"], "the API")
-    _require_free(ports["WORKER_PORT"], "the render worker")
+    os.chdir(ROOT)
+    for what, port in (("the API", settings.port), ("the render worker", settings.worker_port)):
+        _require_free(port, what)
     unreachable = _perchance_is_unreachable()
     if unreachable:
-        ports |= {"SANDBOX_PORT": settings.port + 2, "SANDBOX_UPLOAD_PORT": settings.port + 3}
-        _require_free(ports["SANDBOX_PORT"], "the sandbox")
-        _require_free(ports["SANDBOX_UPLOAD_PORT"], "the sandbox's upload host")
-        sys.stdout.write(f"Perchance cannot be reached ({unreachable}); the sandbox stands in for it.\n")
-    sys.stdout.write("Starting, a few seconds ...\n")
-    sys.stdout.flush()
-    os.chdir(ROOT)
-    STATE.mkdir(exist_ok=True)
-    program = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(CONFIGURATION)]
-    os.execve(sys.executable, program, environment(_settings_of_all(settings, ports)))  # noqa: S606
+        _require_free(settings.sandbox_port, "the sandbox")
+        _require_free(settings.sandbox_upload_port, "the sandbox's upload host")
+        _say(f"Perchance cannot be reached ({unreachable}); the sandbox stands in for it.")
+    _say("Starting, a few seconds ...")
+    processes = Processes(environment(_settings_of_all(settings, simulated=bool(unreachable))))
+    try:
+        return _run(processes, settings, simulated=bool(unreachable))
+    finally:
+        processes.stop()
 
 
-def _settings_of_all(settings: Settings, ports: dict[str, int]) -> dict[str, str]:
-    """The environment of every process, in the names that the tiers and supervisord.conf read."""
+def _run(processes: Processes, settings: Settings, simulated: bool) -> int:
+    if simulated:
+        processes.start("the sandbox", "gunicorn", "-c", "sandbox/gunicorn.conf.py")
+    worker = ("gunicorn", "-c", "render_worker/gunicorn.conf.py")
+    processes.start("the render worker", *worker, HOST="127.0.0.1", PORT=str(settings.worker_port))
+    processes.start("the API", "gunicorn", "app:app")
+    if _becomes_ready(processes, f"http://localhost:{settings.port}"):
+        processes.wait()
+    failed = processes.ended()
+    if failed:
+        _say(f"{failed[0].upper()}{failed[1:]} has ended; stopping the rest.")
+    return 1 if failed else 0
+
+
+def _becomes_ready(processes: Processes, address: str) -> bool:
+    """Wait until a picture could be made, and print what to copy; False where everything is to be stopped."""
+    problem = "no answer"
+    for _ in range(round(READY_SECONDS / POLL_SECONDS)):
+        if processes.wait(POLL_SECONDS):
+            return False
+        try:
+            reply = requests.get(f"{address}/ready", timeout=REACH_SECONDS)
+            if reply.ok:
+                break
+            problem = reply.json()["error"]
+        except requests.RequestException as error:
+            problem = f"no answer ({type(error).__name__})"
+    else:
+        _say(f"Not ready after {READY_SECONDS:g} seconds, but running: {problem}")
+    _say(
+        f"\nReady at {address}. Ctrl-C stops everything. A picture, and one that is painted without any AI:\n\n"
+        f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape'\n"
+        f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape&model=sketch'"
+    )
+    return True
+
+
+def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
+    """What every process finds in its environment, in the names that the tiers and the sandbox read."""
     changes = {
-        **{name: str(port) for name, port in ports.items()},
+        "PORT": str(settings.port),
         "HOST": settings.host,
-        "STORAGE": "local",
-        "SANDBOX": "false",
-        "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{ports['WORKER_PORT']}",
+        "STORAGE": settings.storage,
+        "GRACEFUL_TIMEOUT_SECONDS": GRACEFUL_SECONDS,
+        "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{settings.worker_port}",
         "WORKER_TOKEN": secrets.token_hex(16),
-        "PYTHON": sys.executable,
-        "PID_FILE": str(STATE / f"local-{settings.port}.pid"),
-        "LOCAL_USER": str(os.getuid()),
     }
-    if "SANDBOX_PORT" in ports:
-        site = f"http://127.0.0.1:{ports['SANDBOX_PORT']}"
+    if simulated:
+        site = f"http://127.0.0.1:{settings.sandbox_port}"
         changes |= {
-            "SANDBOX": "true",
             "SIMULATED": "true",
+            "SANDBOX_PORT": str(settings.sandbox_port),
+            "SANDBOX_UPLOAD_PORT": str(settings.sandbox_upload_port),
             "PERCHANCE_BASE_URL": f"{site}/api",
             "PERCHANCE_PAGE_URL": f"{site}/perchance-ai-api",
-            "PERCHANCE_UPLOAD_ORIGINS": f"http://127.0.0.1:{ports['SANDBOX_UPLOAD_PORT']}",
+            "PERCHANCE_UPLOAD_ORIGINS": f"http://127.0.0.1:{settings.sandbox_upload_port}",
+            "IMGUR_API_URL": f"{site}/3",
         }
     return changes
 
@@ -90,5 +130,10 @@ def _perchance_is_unreachable() -> str | None:
     return problem
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

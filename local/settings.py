@@ -14,14 +14,32 @@ class Settings(BaseSettings):
 
     port: int = Field(8000, ge=1, le=65532, description="Port of the API; worker and sandbox use the next three.")
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    storage: str = Field("local", description="Where the worker keeps pictures.")
+
+    @property
+    def worker_port(self) -> int:
+        """Port of the render worker."""
+        return self.port + 1
+
+    @property
+    def sandbox_port(self) -> int:
+        """Port of the sandbox's sites."""
+        return self.port + 2
+
+    @property
+    def sandbox_upload_port(self) -> int:
+        """Port of the sandbox's host of pictures."""
+        return self.port + 3
 
 
 def load() -> Settings:
-    """The settings, or an end of the process with a sentence for each that cannot be taken."""
+    """The settings, or an end of the process with a sentence on the first that cannot be taken."""
     try:
         return Settings()
     except ValidationError as error:
-        sys.exit("\n".join(f"{str(row['loc'][0]).upper()} cannot be used: {row['msg']}." for row in error.errors()))
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        sys.exit(f"{name.upper()} cannot be used: {first['msg']}. It is: {Settings.model_fields[name].description}")
 
 
 def environment(changes: dict[str, str]) -> dict[str, str]:

@@ -14,9 +14,12 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Page, Playwright, Request, Response, async_playwright
 from playwright.async_api import Error as BrowserError
 
-__all__ = ["Browser", "BrowserContext", "BrowserError", "BrowserGone", "Page", "Request", "Response"]
+from render_worker.orphans import kill_descendants
+
+__all__ = ["OPEN_SECONDS", "Browser", "BrowserContext", "BrowserError", "BrowserGone", "Page", "Request", "Response"]
 
 LAUNCH_SECONDS = 120  # at a tenth of a core a launch takes many seconds
+OPEN_SECONDS = 15  # a browser that takes longer to open an empty page hangs
 CLOSE_SECONDS = 3
 SYSTEM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DEBIAN_HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
@@ -36,13 +39,13 @@ def died(error: BrowserError) -> bool:
 
 
 class Browser:
-    """One Chromium, started once and started again where it is found dead."""
+    """One Chromium, started once and started again where it is found dead or hung."""
 
     def __init__(self, executable: Path | None = None) -> None:
         self._executable = executable
         self._playwright: Playwright | None = None
         self._chromium: Chromium | None = None
-        self._starting = asyncio.Lock()
+        self._launching: asyncio.Task[Chromium] | None = None
         self.launches = 0
         self.failure: str | None = None
 
@@ -53,23 +56,29 @@ class Browser:
 
     async def start(self) -> Chromium:
         """The running browser, launched if need be; BrowserGone where that fails. Safe to call from several tasks."""
-        async with self._starting:
-            if self._chromium and self._chromium.is_connected():
-                return self._chromium
-            await self.stop()
-            try:
-                self._playwright = await async_playwright().start()
-                self._chromium = await self._launch(self._playwright)
-            except (BrowserError, OSError) as error:
-                self.failure = str(error).strip().splitlines()[0]
-                await self.stop()
-                raise BrowserGone(f"The browser could not be started: {self.failure}") from error
-            self.failure = None
-            self.launches += 1
-            log.info("browser %s launched (launch %d)", self._chromium.version, self.launches)
+        if self._chromium and self._chromium.is_connected():
             return self._chromium
+        # A task of its own: a caller whose deadline passes leaves the launch to finish for the next one, and no
+        # driver is left behind half started.
+        if self._launching is None or self._launching.done():
+            self._launching = asyncio.create_task(self._launch())
+        return await asyncio.shield(self._launching)
 
-    async def _launch(self, playwright: Playwright) -> Chromium:
+    async def _launch(self) -> Chromium:
+        await self._end()
+        try:
+            self._playwright = await async_playwright().start()
+            self._chromium = await self._launched(self._playwright)
+        except (BrowserError, OSError) as error:
+            self.failure = str(error).strip().splitlines()[0]
+            await self._end()
+            raise BrowserGone(f"The browser could not be started: {self.failure}") from error
+        self.failure = None
+        self.launches += 1
+        log.info("browser %s launched (launch %d)", self._chromium.version, self.launches)
+        return self._chromium
+
+    async def _launched(self, playwright: Playwright) -> Chromium:
         try:
             return await _launch_at(playwright, self._executable)
         except BrowserError as error:
@@ -83,27 +92,41 @@ class Browser:
         chromium = await self.start()
         try:
             return await _open_context(chromium)
-        except BrowserError:
-            # It died unnoticed: Playwright believes in a browser whose driver was killed.
-            if self._chromium is chromium:
-                await self.stop()
+        except (BrowserError, TimeoutError):
+            # It died unnoticed, as far as Playwright knows, or it hangs.
+            self.give_up(chromium)
         try:
             return await _open_context(await self.start())
-        except BrowserError as error:
+        except (BrowserError, TimeoutError) as error:
             raise BrowserGone("The browser died while it opened a page.") from error
+
+    def give_up(self, chromium: Chromium | None) -> None:
+        """Have the next caller launch another browser in place of this one."""
+        if chromium is not None and self._chromium is chromium:
+            self._chromium = None
 
     async def stop(self) -> None:
         """Close the browser and end Playwright's driver."""
-        chromium, playwright = self._chromium, self._playwright
-        self._chromium = self._playwright = None
-        for goodbye in (chromium and chromium.close(), playwright and playwright.stop()):
-            if goodbye:
-                with contextlib.suppress(BrowserError, OSError, TimeoutError):  # what is dead cannot say goodbye
-                    await asyncio.wait_for(goodbye, CLOSE_SECONDS)
+        if self._launching:
+            await asyncio.wait({self._launching}, timeout=CLOSE_SECONDS)
+        await self._end()
+
+    async def _end(self) -> None:
+        chromium, self._chromium = self._chromium, None
+        playwright, self._playwright = self._playwright, None
+        if playwright is None:
+            return
+        with contextlib.suppress(BrowserError, OSError, TimeoutError):  # what is dead cannot say goodbye
+            if chromium:
+                await asyncio.wait_for(chromium.close(), CLOSE_SECONDS)
+        with contextlib.suppress(BrowserError, OSError, TimeoutError):
+            await asyncio.wait_for(playwright.stop(), CLOSE_SECONDS)
+        kill_descendants()  # a driver or browser that hangs
 
 
 async def _open_context(chromium: Chromium) -> BrowserContext:
-    return await chromium.new_context(service_workers="block", accept_downloads=False)
+    opening = chromium.new_context(service_workers="block", accept_downloads=False)
+    return await asyncio.wait_for(opening, OPEN_SECONDS)
 
 
 async def _launch_at(playwright: Playwright, executable: Path | None) -> Chromium:

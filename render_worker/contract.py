@@ -21,8 +21,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 VERSION = "0.1.0"
 MAX_BODY_BYTES = 64 * 1024  # two texts of 2,000 characters, each character escaped as "\ud83d\ude00", and some room
+SERVICE_HEADER = "X-Service"  # with SERVICE on every answer of a worker; the error page of an edge has it not
+SERVICE = "render-worker"
 MAX_TEXT = 2_000
 MAX_SEED = 2**31 - 1
+MAX_DIGITS = 20
 IMAGE_NAME = r"[0-9a-f]{64}\.png"  # a stored picture is named by the SHA-256 of its bytes
 
 Shape = Literal["portrait", "landscape", "square"]
@@ -32,10 +35,6 @@ SIZES: dict[Shape, tuple[int, int]] = {"portrait": (512, 768), "landscape": (768
 
 class InvalidField(ValueError):
     """A caller's field that cannot be taken; the message is one sentence that names it and says what it accepts."""
-
-    def __init__(self, name: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.name = name
 
 
 def _without_control_characters(text: str) -> str:
@@ -65,8 +64,11 @@ class Fields(BaseModel):
         """Read name-value pairs, refusing unknown, repeated, empty and out-of-range ones with InvalidField."""
         pairs = list(pairs)
         for name, count in Counter(name for name, _ in pairs).items():
+            if name not in cls.model_fields:
+                known = ", ".join(cls.model_fields)
+                raise InvalidField(f"{_shown(name)} is not a parameter here; known are {known}.")
             if count > 1:
-                raise InvalidField(name, f"{_shown(name)} was given {count} times; give it once.")
+                raise InvalidField(f"{_shown(name)} was given {count} times; give it once.")
         try:
             return cls.model_validate(dict(pairs))
         except ValidationError as error:
@@ -77,23 +79,23 @@ class Fields(BaseModel):
     def parse_json(cls, body: bytes) -> Self:
         """Read a JSON object's fields as `parse` does."""
         try:
-            document = json.loads(body, object_pairs_hook=_JsonObject)
+            document = json.loads(body, object_pairs_hook=_JsonObject, parse_int=_integer)
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, _JsonObject):
-            raise InvalidField("body", 'The body must be a JSON object, like {"prompt": "sunset over mountains"}.')
+            raise InvalidField('The body must be a JSON object, like {"prompt": "sunset over mountains"}.')
         return cls.parse(document)
 
     @classmethod
     def _refusal(cls, name: str, problem: str) -> InvalidField:
-        if name not in cls.model_fields:
-            return InvalidField(
-                name, f"{_shown(name)} is not a parameter here; known are {', '.join(cls.model_fields)}."
-            )
         accepted = cls.model_fields[name].description
         if problem == "missing":
-            return InvalidField(name, f"{name} is required and must be {accepted}.")
-        return InvalidField(name, f"{name} must be {accepted}.")
+            return InvalidField(f"{name} is required and must be {accepted}.")
+        return InvalidField(f"{name} must be {accepted}.")
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= MAX_DIGITS else digits  # Python refuses to read thousands of digits
 
 
 def _shown(name: str) -> str:
@@ -105,12 +107,14 @@ def _shown(name: str) -> str:
 class Recipe(Fields):
     """Everything that decides how a picture looks."""
 
-    prompt: Text = Field(description=f"a text of 1 to {MAX_TEXT:,} characters without control characters")
+    prompt: Text = Field(description=f"a text of 1 to {MAX_TEXT:,} characters in UTF-8 without control characters")
     negative_prompt: Text | None = Field(
-        None, description=f"a text of 1 to {MAX_TEXT:,} characters without control characters, or left out"
+        None, description=f"a text of 1 to {MAX_TEXT:,} characters in UTF-8 without control characters, or left out"
     )
     seed: int = Field(-1, ge=-1, le=MAX_SEED, description=f"an integer from -1 (random) to {MAX_SEED}")
-    guidance_scale: float = Field(7.0, ge=0, le=20, allow_inf_nan=False, description="a number from 0 to 20")
+    guidance_scale: Annotated[float, AfterValidator(abs)] = Field(  # abs: -0 is 0
+        7.0, ge=0, le=20, allow_inf_nan=False, description="a number from 0 to 20"
+    )
     shape: Shape = Field("square", description="one of portrait, landscape, square")
     model: str = Field(
         "auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", description="auto or a name from /models"
@@ -216,7 +220,7 @@ class WorkerHealth(BaseModel):
     reasons: list[str] = []
     ready: bool
     """Whether a picture of model=auto would be tried now."""
-    service: str = "render-worker"
+    service: str = SERVICE
     version: str = VERSION
     uptime_seconds: int
     queue: QueueHealth

@@ -12,8 +12,7 @@ MAX_PICTURE_BYTES = 20 * 1024 * 1024  # a 768x768 JPEG has less than 100 KB
 
 async def download(url: str, origins: tuple[str, ...], seconds: float, poll_seconds: float) -> bytes:
     """The bytes behind an address of one of these origins, within a time; a 404 is asked again until then."""
-    parts = urlsplit(url)
-    if f"{parts.scheme}://{parts.netloc}" not in origins:
+    if _origin(url) not in origins:
         raise UnexpectedReply("The picture's address is on a host from which none is fetched.")
     missing = False
     try:
@@ -25,12 +24,20 @@ async def download(url: str, origins: tuple[str, ...], seconds: float, poll_seco
             return data
     except (TimeoutError, httpx.TimeoutException):
         raise _too_late(seconds, missing) from None
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         raise UnexpectedReply("The picture's address is none.") from None
-    except httpx.TransportError as error:
-        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
-            raise BadPicture("broken", "The picture's download broke off.") from error
+    except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError) as error:
+        raise BadPicture("broken", "The picture's download broke off.") from error
+    except httpx.HTTPError as error:
         raise EngineUnreachable("The picture's host cannot be reached.") from error
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 async def _attempt(client: httpx.AsyncClient, url: str) -> bytes | None:

@@ -33,7 +33,7 @@ class Health:
         return WorkerHealth(
             status=status,
             reasons=reasons,
-            ready=self._pipeline.choose("auto").health().state == "ready" and self._pipeline.storage.configured,
+            ready=self._pipeline.choose("auto").health().state == "ready" and self._pipeline.storage.usable,
             uptime_seconds=round(time.monotonic() - self._started),
             queue=self._pipeline.admission.health(),
             engines=engines,

@@ -5,10 +5,13 @@ in many containers it does not. So this process adopts its orphaned descendants 
 """
 
 import asyncio
+import contextlib
 import ctypes
 import os
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # of prctl(2)
@@ -45,29 +48,37 @@ def reap_all(seconds: float) -> None:
             time.sleep(0.02)
 
 
+def kill_descendants() -> None:
+    """SIGKILL everything below this process: the browser and its driver are all that it ever starts (Linux)."""
+    if sys.platform != "linux":
+        return
+    parents = {pid: parent for pid, _, parent in _processes()}
+    for pid in parents:
+        above = pid
+        while above in parents and above != os.getpid():
+            above = parents[above]
+        if above == os.getpid() and pid != above:
+            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                os.kill(pid, signal.SIGKILL)
+
+
 def _zombies() -> set[int]:
     """This process's children that have ended."""
-    own = str(os.getpid())
-    found = set()
+    return {pid for pid, state, parent in _processes() if state == "Z" and parent == os.getpid()}
+
+
+def _processes() -> Iterator[tuple[int, str, int]]:
+    """Every process's id, state and parent's id."""
     for folder in PROC.iterdir():
         if folder.name.isdigit():
-            state, parent = _state_and_parent(folder)
-            if state == "Z" and parent == own:
-                found.add(int(folder.name))
-    return found
-
-
-def _state_and_parent(folder: Path) -> tuple[str, str]:
-    try:
-        after_name = (folder / "stat").read_text(errors="replace").rpartition(")")[2]
-    except OSError:
-        return "", ""  # it ended meanwhile
-    state, parent = after_name.split()[:2]
-    return state, parent
+            try:
+                after_name = (folder / "stat").read_text(errors="replace").rpartition(")")[2]
+            except OSError:
+                continue  # it ended meanwhile
+            state, parent = after_name.split()[:2]
+            yield int(folder.name), state, int(parent)
 
 
 def _reap(pid: int) -> None:
-    try:
+    with contextlib.suppress(ChildProcessError):  # somebody else was quicker
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return  # somebody else was quicker

@@ -13,6 +13,8 @@ from render_worker.imaging import Picture, to_png
 from render_worker.runtime import Admission
 from render_worker.storages.base import Kept, Storages
 
+LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
+
 log = logging.getLogger(__name__)
 
 
@@ -51,10 +53,12 @@ class Pipeline:
         started = time.monotonic()
         engine = self.choose(request.model)
         self.storage.check()
-        async with self.admission.place(engine.places):
+        async with self.admission.place(engine.places) as leave_engine:
             image = await engine.generate(request, _reporter(request))
-        picture = await asyncio.to_thread(self._encode, engine, image, request)
-        kept = await self.storage.save(picture)
+            leave_engine()  # what is left needs no engine, but a place among all
+            picture = await asyncio.to_thread(self._encode, engine, image, request)
+            left = request.timeout_seconds - (time.monotonic() - started)
+            kept = await self.storage.save(picture, seconds=left - LOCAL_SAVE_SECONDS)
         result = self._result(request, engine, image, picture, kept, started)
         log.info("%s %s made in %d ms", request.request_id, engine.name, result.duration_ms)
         return result

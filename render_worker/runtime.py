@@ -7,7 +7,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from render_worker.contract import QueueHealth
@@ -109,21 +109,26 @@ class Admission:
         self._waiting = 0
 
     @contextlib.asynccontextmanager
-    async def place(self, engine_places: asyncio.Semaphore) -> AsyncIterator[None]:
-        """Hold a place among all generations and one of the engine's own; WorkerBusy where the queue is full."""
+    async def place(self, engine_places: asyncio.Semaphore) -> AsyncIterator[Callable[[], None]]:
+        """Hold a place among all generations and one of the engine's own, which calling what this yields gives back.
+
+        WorkerBusy where the queue is full.
+        """
         if self.must_wait(engine_places) and self._waiting >= self._queue_size:
-            raise WorkerBusy(f"The render worker is busy and {self._waiting} requests wait already.")
-        async with contextlib.AsyncExitStack() as places:
+            raise WorkerBusy(f"The render worker is busy and its queue of {self._queue_size} is full.")
+        with contextlib.ExitStack() as all_places, contextlib.ExitStack() as engine_place:
             self._waiting += 1
             try:
                 # The engine's place comes first, so that who waits for one engine takes no place from another.
-                await places.enter_async_context(engine_places)
-                await places.enter_async_context(self._places)
+                await engine_places.acquire()
+                engine_place.callback(engine_places.release)
+                await self._places.acquire()
+                all_places.callback(self._places.release)
             finally:
                 self._waiting -= 1
             self._running += 1
             try:
-                yield
+                yield engine_place.close
             finally:
                 self._running -= 1
 

@@ -1,12 +1,15 @@
 """The only reader of the environment in this tier. Every setting is an upper-case variable of the same name."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+ORIGIN = r"^https?://[a-z0-9._:\[\]-]+$"
+PRINTABLE = re.compile(r"[!-~]+")
 ADDRESS = r"^https?://[^/?#\s]+[^?#\s]*$"
 
 
@@ -25,7 +28,7 @@ class Settings(BaseSettings):
     queue_size: int = Field(20, ge=0, le=10_000, description="Generations that may wait.")
     graceful_timeout_seconds: int = Field(25, ge=1, description="How long running generations may take at a stop.")
 
-    engines: Annotated[tuple[str, ...], NoDecode] = Field(
+    engines: Annotated[tuple[Literal["perchance"], ...], NoDecode] = Field(
         ("perchance",), min_length=1, description="Engines that answer model=auto, in order of preference."
     )
     chromium_path: Path | None = Field(None, description="A Chromium to use instead of the one that is found.")
@@ -36,9 +39,11 @@ class Settings(BaseSettings):
     perchance_page_url: str = Field(
         "https://perchance.org/perchance-ai-api", pattern=ADDRESS, description="The site's page for outside apps."
     )
-    perchance_upload_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("https://user.uploads.dev", "https://user-uploads.perchance.org"),
-        description="Hosts from which that page's pictures may be fetched.",
+    perchance_upload_origins: Annotated[tuple[Annotated[str, StringConstraints(pattern=ORIGIN)], ...], NoDecode] = (
+        Field(
+            ("https://user.uploads.dev", "https://user-uploads.perchance.org"),
+            description="Hosts from which that page's pictures may be fetched.",
+        )
     )
     perchance_base_url: str = Field(
         "https://image-generation.perchance.org/api", pattern=ADDRESS, description="The site's internal image API."
@@ -46,7 +51,7 @@ class Settings(BaseSettings):
     perchance_sessions: int = Field(1, ge=1, le=16, description="Generations at a time; the site gives an address one.")
     perchance_recycle_images: int = Field(50, ge=1, description="Pictures after which a session's pages are replaced.")
     perchance_rest_seconds: int = Field(
-        300, ge=0, description="Rest after a human check or rate limit; asking again makes those worse."
+        300, ge=0, le=86_400, description="Rest after a human check or rate limit; asking again makes those worse."
     )
     perchance_page_seconds: float = Field(30, gt=0, description="Limit of the phase that opens the site's page.")
     perchance_verify_seconds: float = Field(30, gt=0, description="Limit of the phase that gets a key.")
@@ -68,6 +73,13 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
+    @field_validator("worker_token", "imgur_client_id")
+    @classmethod
+    def _fit_for_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not PRINTABLE.fullmatch(value.get_secret_value()):
+            raise ValueError("it must be printable ASCII without spaces or line breaks")
+        return value
+
     @field_validator("perchance_base_url", "imgur_api_url")
     @classmethod
     def _without_slash(cls, value: str) -> str:
@@ -75,8 +87,10 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings, or an end of the process with a sentence for each that cannot be taken."""
+    """The settings, or an end of the process with a sentence on the first that cannot be taken."""
     try:
         return Settings()
     except ValidationError as error:
-        sys.exit("\n".join(f"{str(row['loc'][0]).upper()} cannot be used: {row['msg']}." for row in error.errors()))
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        sys.exit(f"{name.upper()} cannot be used: {first['msg']}. It is: {Settings.model_fields[name].description}")

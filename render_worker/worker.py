@@ -10,10 +10,19 @@ import logging
 import re
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, send_from_directory
+from gunicorn.http.errors import ParseException
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from render_worker.contract import IMAGE_NAME, MAX_BODY_BYTES, ErrorBody, GenerateRequest, InvalidField
+from render_worker.contract import (
+    IMAGE_NAME,
+    MAX_BODY_BYTES,
+    SERVICE,
+    SERVICE_HEADER,
+    ErrorBody,
+    GenerateRequest,
+    InvalidField,
+)
 from render_worker.engines import build_engines
 from render_worker.errors import InvalidParameter, Unauthorized, WorkerError
 from render_worker.health import Health
@@ -64,11 +73,14 @@ class Worker:
 def create_app(settings: Settings | None = None) -> Flask:
     """The worker's Flask application; its `extensions["worker"]` has to be started before the first request."""
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.extensions["worker"] = Worker(settings or load())
     app.register_blueprint(views)
     app.register_error_handler(InvalidField, lambda error: _failure(InvalidParameter(str(error))))
     app.register_error_handler(WorkerError, _failure)
+    app.register_error_handler(
+        ParseException, lambda error: _failure(InvalidParameter(f"The body is no HTTP: {error}."))
+    )
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _unforeseen)
     return app
@@ -86,11 +98,18 @@ def check_token() -> None:
         raise Unauthorized("The bearer token is missing or wrong.")
 
 
+@views.after_app_request
+def tell_service(answer: Response) -> Response:
+    """Let the API tier tell this worker's answers from those of a platform before it."""
+    answer.headers[SERVICE_HEADER] = SERVICE
+    return answer
+
+
 @views.post("/generate")
 def generate() -> Response:
     """Make one picture; the body is a GenerateRequest, the answer a GenerateResult."""
     worker = _worker()
-    wanted = GenerateRequest.parse_json(request.get_data())
+    wanted = GenerateRequest.parse_json(_body())
     try:
         return _json(worker.runtime.run(worker.pipeline.generate(wanted), wanted.timeout_seconds))
     except WorkerError as error:
@@ -124,6 +143,14 @@ def image(name: str) -> Response:
     return answer
 
 
+def _body() -> bytes:
+    """The request's body. A chunked one says its length nowhere, so its end has to be looked at."""
+    body = request.get_data()
+    if len(body) > MAX_BODY_BYTES:
+        abort(413)
+    return body
+
+
 def _worker() -> Worker:
     worker: Worker = current_app.extensions["worker"]
     return worker
@@ -143,7 +170,8 @@ def _failure(error: WorkerError, request_id: str | None = None) -> Response:
 
 def _refused(error: HTTPException) -> Response:
     status = error.code or 500
-    return _json(ErrorBody(error=f"{error.name}.", code=HTTP_CODES.get(status, "invalid_parameter")), status)
+    sentence = f"The body is larger than {MAX_BODY_BYTES // 1024} KiB." if status == 413 else f"{error.name}."
+    return _json(ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter")), status)
 
 
 def _unforeseen(error: Exception) -> Response:

@@ -7,17 +7,27 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import requests
+import urllib3
 from pydantic import BaseModel, ValidationError
 
 from image_api.errors import DeadlinePassed, Relayed, WorkerNotConfigured, WorkerUnavailable
 from image_api.settings import Settings
-from render_worker.contract import ErrorBody, GenerateRequest, GenerateResult, ModelList, WorkerHealth
+from render_worker.contract import (
+    SERVICE,
+    SERVICE_HEADER,
+    ErrorBody,
+    GenerateRequest,
+    GenerateResult,
+    ModelList,
+    WorkerHealth,
+)
 
 CONNECT_SECONDS = 10.0
 QUICK_SECONDS = 10.0  # for what the worker answers without any work
 GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its word of that needs a moment to get here
 MAX_REPLY_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+NOT_ACCEPTED = "The render worker did not accept this service's WORKER_TOKEN."
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -36,6 +46,7 @@ class DirectDispatch:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.perchance_worker_url
         self._session = requests.Session()
+        self._session.headers["Accept-Encoding"] = "identity"  # so that a body can be read as it comes
         self._session.trust_env = False  # the worker's address and token are no business of a proxy or a .netrc
         pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=settings.threads)
         self._session.mount("http://", pool)
@@ -66,25 +77,30 @@ class DirectDispatch:
 
     def image(self, name: str, method: str, headers: Mapping[str, str]) -> requests.Response:
         """A picture of the worker's, its body unread; the caller closes it."""
-        plain = {**headers, "Accept-Encoding": "identity"}
-        return self._send(method, f"/images/{name}", QUICK_SECONDS, headers=plain)
+        reply = self._send(method, f"/images/{name}", QUICK_SECONDS, headers=headers)
+        if reply.status_code == requests.codes.unauthorized:
+            reply.close()
+            raise WorkerUnavailable(NOT_ACCEPTED)
+        return reply
 
     def _ask(self, method: str, path: str, model: type[T], seconds: float, body: bytes | None = None) -> T:
         end = time.monotonic() + seconds
         with self._send(method, path, seconds, body) as reply:
             text = _read(reply, end)
             try:
-                if reply.ok:
-                    return model.model_validate_json(text)
-                failure = ErrorBody.model_validate_json(text)
+                found: T | ErrorBody | None = (model if reply.ok else ErrorBody).model_validate_json(text)
             except ValidationError:
+                found = None
+            if found is None or reply.headers.get(SERVICE_HEADER) != SERVICE:
                 self._saw("unreachable")
                 raise WorkerUnavailable(
                     f"The address of the render worker answered HTTP {reply.status_code}, but not as a render worker."
-                ) from None
+                )
         if reply.status_code == requests.codes.unauthorized:
-            raise WorkerUnavailable("The render worker did not accept this service's WORKER_TOKEN.")
-        raise Relayed(failure, reply.status_code)
+            raise WorkerUnavailable(NOT_ACCEPTED)
+        if isinstance(found, ErrorBody):
+            raise Relayed(found, reply.status_code)
+        return found
 
     def _send(
         self,
@@ -122,13 +138,15 @@ def _read(reply: requests.Response, end: float) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        for chunk in reply.iter_content(CHUNK_BYTES):
+        while chunk := reply.raw.read1(CHUNK_BYTES):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_REPLY_BYTES:
                 raise WorkerUnavailable("The address of the render worker answered far more than a render worker does.")
             if time.monotonic() > end:
                 raise DeadlinePassed("The render worker's answer did not arrive in time.")
-    except requests.RequestException as error:
+    except urllib3.exceptions.ReadTimeoutError:
+        raise DeadlinePassed("The render worker's answer did not arrive in time.") from None
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise WorkerUnavailable("The render worker's answer broke off.") from error
     return b"".join(chunks)

@@ -6,12 +6,13 @@ import uuid
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
+from gunicorn.http.errors import ParseException
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
 from image_api.errors import ApiError, InvalidParameter
 from image_api.settings import Settings
-from render_worker.contract import ErrorBody, InvalidField
+from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 SAFE_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # what a host name, an address and a port are made of
@@ -49,6 +50,9 @@ def register(app: Flask) -> None:
     app.after_request(_tell_request)
     app.register_error_handler(ApiError, _failed)
     app.register_error_handler(InvalidField, lambda error: _failed(InvalidParameter(str(error))))
+    app.register_error_handler(
+        ParseException, lambda error: _failed(InvalidParameter(f"The body is no HTTP: {error}."))
+    )
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _unforeseen)
 
@@ -74,7 +78,8 @@ def _failed(error: ApiError) -> Response:
 
 def _refused(error: HTTPException) -> Response:
     status = error.code or 500
-    body = ErrorBody(error=f"{error.name}.", code=HTTP_CODES.get(status, "invalid_parameter"))
+    sentence = f"The body is larger than {MAX_BODY_BYTES // 1024} KiB." if status == 413 else f"{error.name}."
+    body = ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter"))
     if status == 404:
         body.hint = "GET / lists what there is."
     answer = as_json(body, status, request_id=g.request_id)

@@ -3,13 +3,13 @@
 import logging
 import re
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, abort, current_app, g, request
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import SpeculativeRequest
 from image_api.generation import Generation, Wanted
 from image_api.routes.answers import as_json, base_address
-from render_worker.contract import InvalidField
+from render_worker.contract import MAX_BODY_BYTES, InvalidField
 
 VARY = "Accept, Sec-Fetch-Dest"
 SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
@@ -33,8 +33,8 @@ def by_query() -> Response:
 def by_body() -> Response:
     """Make a picture from the same fields in a JSON object."""
     if request.query_string:
-        raise InvalidField("query", "POST takes its parameters in the JSON body, not in the address.")
-    return _made(Wanted.parse_json(request.get_data()))
+        raise InvalidField("POST takes its parameters in the JSON body, not in the address.")
+    return _made(Wanted.parse_json(_body()))
 
 
 @routes.get("/models")
@@ -42,6 +42,14 @@ def models() -> Response:
     """The names that `model` accepts, asked of the render worker."""
     dispatch: DirectDispatch = current_app.extensions["dispatch"]
     return as_json(dispatch.models())
+
+
+def _body() -> bytes:
+    """The request's body. A chunked one says its length nowhere, so its end has to be looked at."""
+    body = request.get_data()
+    if len(body) > MAX_BODY_BYTES:
+        abort(413)
+    return body
 
 
 def _made(wanted: Wanted) -> Response:

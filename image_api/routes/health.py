@@ -49,9 +49,11 @@ def health() -> Response:
 @routes.get("/ready")
 def ready() -> Response:
     """Asks the worker; 503 `worker_unavailable` unless it could make a picture now."""
-    worker = _dispatch().health()
+    dispatch = _dispatch()
+    dispatch.models()  # unlike /health it wants the token
+    worker = dispatch.health()
     if not worker.ready:
-        raise WorkerUnavailable(f"The render worker is {worker.status}: {'; '.join(worker.reasons)}.")
+        raise WorkerUnavailable(f"The render worker is {worker.status}: {'; '.join(worker.reasons).rstrip('.')}.")
     return as_json(Ready(worker=worker))
 
 

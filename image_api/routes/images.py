@@ -14,6 +14,7 @@ CHUNK_BYTES = 64 * 1024
 CACHE_CONTROL = "public, max-age=31536000, immutable"  # a name means one content for ever
 PASSED_ON = ("Content-Length", "Content-Range", "Accept-Ranges")
 ASKED_FOR = ("Range", "If-Range")
+SAFE = re.compile(r"[!-~]{1,200}")  # what may be passed on
 
 routes = Blueprint("images", __name__)
 
@@ -24,9 +25,9 @@ def image(name: str) -> Response:
     if not re.fullmatch(IMAGE_NAME, name):
         abort(404)
     etag = name.removesuffix(".png")
-    if request.if_none_match.contains(etag):
+    if etag in request.if_none_match.as_set():
         return _immutable(Response(status=304), etag)
-    wanted = {header: request.headers[header] for header in ASKED_FOR if header in request.headers}
+    wanted = {name: text for name in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(name, ""))}
     dispatch: DirectDispatch = current_app.extensions["dispatch"]
     reply = dispatch.image(name, request.method, wanted)
     if reply.status_code not in (200, 206, 416):
@@ -36,6 +37,9 @@ def image(name: str) -> Response:
         raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")
     answer = Response(_body(reply), reply.status_code, mimetype="image/png")
     answer.headers.update({header: reply.headers[header] for header in PASSED_ON if header in reply.headers})
+    if reply.status_code == 416:
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
     return _immutable(answer, etag)
 
 

@@ -35,8 +35,6 @@ class Engine(ABC):
 
     name: ClassVar[str]
     description: ClassVar[str]
-    named_only: ClassVar[bool] = False
-    """Whether the engine answers only callers who ask for it by name, never model=auto."""
 
     places: asyncio.Semaphore
     """As many places as the engine can make pictures at a time."""

@@ -17,7 +17,6 @@ class SketchEngine(Engine):
 
     name = "sketch"
     description = "Procedural painter, no network; deterministic from prompt and seed. It is no AI."
-    named_only = True
 
     def __init__(self, settings: Settings) -> None:
         self.places = asyncio.Semaphore(settings.max_concurrency)

@@ -1,5 +1,6 @@
 """What a storage is."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -74,19 +75,37 @@ class Storages:
             return False
         return True
 
-    async def save(self, picture: Picture) -> Kept:
-        """Keep a picture in the first storage that can; StorageFailed with every reason where none can."""
+    async def save(self, picture: Picture, seconds: float) -> Kept:
+        """Keep a picture in the first storage that can; StorageFailed with every reason where none can.
+
+        A storage that has others behind it gets so many seconds, so that they still have time to keep the picture.
+        """
         failures: list[StorageFailed] = []
         problem: StorageProblem | None = None
         for storage in self._storages:
             try:
-                return Kept(await storage.save(picture), storage.name, problem)
+                stored = await self._within(seconds, storage, picture)
+                return Kept(stored, storage.name, problem)
             except StorageFailed as failure:
                 failures.append(failure)
                 problem = problem or StorageProblem(
                     storage=storage.name, code=failure.code, error=str(failure), retry_after=failure.retry_after
                 )
         raise StorageFailed(" ".join(str(failure) for failure in failures)) from failures[-1]
+
+    async def _within(self, seconds: float, storage: Storage, picture: Picture) -> Stored:
+        if storage is self._storages[-1]:
+            return await storage.save(picture)
+        try:
+            async with asyncio.timeout(seconds):
+                return await storage.save(picture)
+        except TimeoutError:
+            raise StorageFailed(f"The storage {storage.name} took longer than the request's time allows.") from None
+
+    @property
+    def usable(self) -> bool:
+        """Whether some storage would keep a picture now."""
+        return self.configured and any(not storage.problem() for storage in self._storages)
 
     def problems(self) -> list[str]:
         """Why storages would not keep a picture now."""

@@ -4,6 +4,7 @@ Imgur has four shapes of errors and does not always answer JSON. Sources: its of
 bodies as quoted in public issue threads from 2017 to 2026. It has given out no new Client-IDs since mid-2025.
 """
 
+import asyncio
 import json
 import logging
 import math
@@ -26,6 +27,8 @@ LIMIT_HEADERS = (
     ("x-ratelimit-clientremaining", "x-ratelimit-clientreset"),
 )
 DEFAULT_REST_SECONDS = 3600  # the limits are counted by the hour and the day
+LINK = re.compile(r"https?://[!-~]{1,500}")
+DIGITS = re.compile(r"[0-9]{1,12}")
 TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp"}
 
 log = logging.getLogger(__name__)
@@ -61,8 +64,9 @@ class ImgurStorage(Storage):
         if left > 0:
             raise _limited(left)
         try:
-            status, headers, body = await self._upload(picture)
-        except httpx.TimeoutException:
+            async with asyncio.timeout(self._seconds):
+                status, headers, body = await self._upload(picture)
+        except (TimeoutError, httpx.TimeoutException):
             raise ImgurFailed("timeout", f"Imgur did not answer within {self._seconds:g} seconds.") from None
         except httpx.HTTPError as error:
             raise ImgurFailed("unreachable", "Imgur cannot be reached.") from error
@@ -95,10 +99,10 @@ class ImgurStorage(Storage):
 def _stored(body: bytes) -> Stored:
     data = _json(body).get("data")
     link = data.get("link") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or not isinstance(link, str) or not re.match(r"https?://", link):
+    if not isinstance(data, dict) or not isinstance(link, str) or not LINK.fullmatch(link):
         raise ImgurFailed("unexpected_reply", "Imgur answered without the address of a picture.")
     # The deletehash is the only way to remove the picture: for the operator's log, not for the caller.
-    log.info("imgur keeps %s, deletehash %s", link, data.get("deletehash"))
+    log.info("imgur keeps %s, deletehash %s", link, re.sub(r"[^0-9A-Za-z]", "?", str(data.get("deletehash"))))
     stored_as = next((kind for ending, kind in TYPES.items() if link.endswith(ending)), CONTENT_TYPE)
     return Stored(link, stored_as)
 
@@ -131,14 +135,14 @@ def _said(body: bytes) -> str:
 def _seconds_to_wait(headers: Mapping[str, str], said: str) -> int:
     """Until the limit that is used up is counted anew; Imgur writes the reset as seconds or as a moment."""
     for remaining, reset in LIMIT_HEADERS:
-        if headers.get(remaining) == "0" and (text := headers.get(reset, "")).isdigit():
+        if headers.get(remaining) == "0" and DIGITS.fullmatch(text := headers.get(reset, "")):
             value = int(text)
             return max(1, value - int(time.time()) if value > UNIX_TIME else value)
     minutes = re.search(r"wait (\d+) more minutes?", said)
     if minutes:
         return int(minutes[1]) * 60
     retry_after = headers.get("retry-after", "")
-    return int(retry_after) if retry_after.isdigit() and retry_after != "0" else DEFAULT_REST_SECONDS
+    return int(retry_after) if DIGITS.fullmatch(retry_after) and int(retry_after) else DEFAULT_REST_SECONDS
 
 
 def _limited(seconds: int, said: str = "") -> ImgurFailed:
@@ -149,6 +153,6 @@ def _limited(seconds: int, said: str = "") -> ImgurFailed:
 def _json(body: bytes) -> dict[str, object]:
     try:
         reply = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return reply if isinstance(reply, dict) else {}

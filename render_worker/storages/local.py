@@ -2,16 +2,19 @@
 
 import asyncio
 import os
+import re
 import tempfile
 import threading
 from pathlib import Path
 
+from render_worker.contract import IMAGE_NAME
 from render_worker.errors import StorageFailed
 from render_worker.imaging import CONTENT_TYPE, Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import Storage, Stored
 
 MIB = 1024 * 1024
+OURS = re.compile(rf"{IMAGE_NAME}|\.new-.*")  # nothing else that lies in the folder is ever removed
 
 
 class LocalStorage(Storage):
@@ -23,6 +26,13 @@ class LocalStorage(Storage):
         self.folder = settings.local_storage_dir.resolve()
         self._limit = settings.local_storage_mb * MIB
         self._lock = threading.Lock()
+
+    def problem(self) -> str | None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return f"LOCAL_STORAGE_DIR cannot be made: {error.strerror}"
+        return None if os.access(self.folder, os.W_OK) else "LOCAL_STORAGE_DIR cannot be written to"
 
     async def save(self, picture: Picture) -> Stored:
         await asyncio.to_thread(self._save, picture)
@@ -40,7 +50,7 @@ class LocalStorage(Storage):
                     self._write(target, picture.data)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise StorageFailed(f"The picture could not be written to the local folder: {reason}.") from error
+            raise StorageFailed(f"The picture could not be written to LOCAL_STORAGE_DIR: {reason}.") from error
 
     def _write(self, target: Path, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
@@ -56,7 +66,7 @@ class LocalStorage(Storage):
         files = sorted(
             (entry.stat().st_mtime_ns, entry.stat().st_size, entry.path)
             for entry in os.scandir(self.folder)
-            if entry.is_file()
+            if OURS.fullmatch(entry.name)
         )
         surplus = sum(size for _, size, _ in files) + needed - self._limit
         for _, size, path in files:

@@ -63,7 +63,8 @@ class ScriptedWorker:
                 worker.requests.append((self.command, self.path, dict(self.headers), body))
                 worker._before()
                 self.send_response(worker._status)
-                for name, value in {"Content-Length": str(len(worker._body)), **worker._headers}.items():
+                own = {"Content-Length": str(len(worker._body)), "X-Service": "render-worker"}
+                for name, value in {**own, **worker._headers}.items():
                     self.send_header(name.replace("_", "-"), value)
                 self.end_headers()
                 if self.command != "HEAD":

@@ -67,6 +67,11 @@ def test_an_answer_that_is_no_render_worker_s_is_said(client, worker, status, bo
     assert failure(client) == (503, "worker_unavailable")
 
 
+def test_another_service_at_the_worker_s_address_is_not_taken_for_one(client, worker):
+    worker.say(400, {"success": False, "error": "No.", "code": "invalid_parameter"}, X_Service="image-api")
+    assert failure(client) == (503, "worker_unavailable")
+
+
 def test_the_worker_s_own_failure_is_passed_on(client, worker):
     worker.say(503, {"success": False, "error": "Busy.", "code": "worker_busy", "hint": "Later.", "retry_after": 15})
     answer = client.get("/generate?prompt=a")
@@ -83,9 +88,9 @@ def test_the_worker_s_own_failure_is_passed_on(client, worker):
 
 
 def test_the_token_is_sent_and_a_refused_one_is_not_the_caller_s_fault(client_with, worker):
-    client = client_with(worker_token="secret token")
+    client = client_with(worker_token="secret-token")
     client.get("/generate?prompt=a")
-    assert worker.requests[-1][2]["Authorization"] == "Bearer secret token"
+    assert worker.requests[-1][2]["Authorization"] == "Bearer secret-token"
     worker.say(401, {"success": False, "error": "No.", "code": "unauthorized"})
     assert failure(client) == (503, "worker_unavailable")
 

@@ -54,7 +54,8 @@ def test_it_works(client, worker):
         ("prompt=a&prompt=b", "prompt", "given 2 times"),
         ("prompt=a&width=512", "width", "negative_prompt, seed, guidance_scale, shape, model, format"),
         ("prompt=a&%0Aevil%22=1", '?evil"', "not a parameter"),
-        ("prompt=caf%E9", "query", "UTF-8"),
+        ("prompt=caf%E9", "prompt", "UTF-8"),
+        ("promt=a", "promt", "not a parameter"),
         ("&".join(f"a{number}=1" for number in range(200)), "query", "at most 100"),
     ],
 )
@@ -71,7 +72,7 @@ def test_two_thousand_characters_are_counted_as_characters_not_bytes(client):
     assert client.get("/generate", query_string={"prompt": "🌲" * 2000}).status_code == 200
 
 
-@pytest.mark.parametrize("number", ["0", "20", "7.25", "07"])
+@pytest.mark.parametrize("number", ["0", "-0", "20", "7.25", "07"])
 def test_numbers_at_the_edges_are_accepted(client, number):
     assert client.get(f"/generate?prompt=a&guidance_scale={number}").status_code == 200
 
@@ -92,6 +93,8 @@ def test_numbers_at_the_edges_are_accepted(client, number):
         (b'{"prompt": "a", "seed": "5"}', "seed"),
         (b'{"prompt": "a", "seed": true}', "seed"),
         (b'{"prompt": "a", "seed": 1.5}', "seed"),
+        (b'{"prompt": "a", "seed": ' + b"9" * 5000 + b"}", "seed"),
+        (b'{"prompt": "a", "\\ud800": 1}', "not a parameter"),
         (b'{"prompt": "a", "guidance_scale": NaN}', "guidance_scale"),
         (b'{"prompt": "a", "guidance_scale": 1e999}', "guidance_scale"),
         (b'{"prompt": "a", "guidance_scale": true}', "guidance_scale"),

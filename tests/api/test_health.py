@@ -9,6 +9,7 @@ WORKER_HEALTH = {
     "queue": {"running": 0, "waiting": 0, "max_concurrency": 4, "queue_size": 20},
     "engines": {},
     "storage": "local",
+    "models": [],  # /ready asks for the models too, because they want the token
 }
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.processes import Server, api, sandbox, wait_until, worker
 
-TOKEN = "a token of the tests"
+TOKEN = "a-token-of-the-tests"
 
 
 @dataclass

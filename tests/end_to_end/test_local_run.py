@@ -1,5 +1,6 @@
 """`python -m local`, which is what `make run` starts."""
 
+import concurrent.futures
 import json
 import re
 import signal
@@ -10,6 +11,7 @@ import time
 
 import psutil
 import pytest
+import requests
 
 from tests.processes import ROOT, clean_environment, free_port, wait_until
 
@@ -30,6 +32,7 @@ def four_free_ports() -> int:
 class LocalRun:
     def __init__(self, log, **environment: object) -> None:
         self.log = log
+        self.port = environment["PORT"]
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local"],
@@ -65,9 +68,37 @@ def test_it_ends_with_two_commands_that_work_and_leaves_nothing_running(local_ru
     assert any("chrom" in process.name() for process in everything)
     begun = time.monotonic()
     local_run.process.send_signal(signal.SIGINT)
-    local_run.process.wait(20)
+    assert local_run.process.wait(20) == 0
     assert time.monotonic() - begun < 10
-    assert [process for process in everything if process.is_running()] == []
+    assert left_of(everything) == []
+
+
+def left_of(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_whatever_ends_it_in_the_midst_of_work_nothing_is_left(local_run, how):
+    wait_until(lambda: "\ncurl " in local_run.printed() or local_run.process.poll(), 60, "the two commands")
+    requests.post(f"http://127.0.0.1:{local_run.port + 2}/sandbox", json={"delay": 60}, timeout=5)
+    everything = psutil.Process(local_run.process.pid).children(recursive=True)
+    with concurrent.futures.ThreadPoolExecutor() as callers:
+        address = f"http://127.0.0.1:{local_run.port}/generate?prompt=a"
+        asked = [callers.submit(requests.get, address, timeout=30) for _ in range(4)]
+        time.sleep(1)
+        local_run.process.send_signal(how)
+        local_run.process.wait(10)
+        wait_until(lambda: left_of(everything) == [], 10, "the end of everything")
+        concurrent.futures.wait(asked, 5)
+
+
+def test_when_one_part_ends_the_others_do_and_it_is_said(local_run):
+    wait_until(lambda: "\ncurl " in local_run.printed() or local_run.process.poll(), 60, "the two commands")
+    everything = psutil.Process(local_run.process.pid).children(recursive=True)
+    next(process for process in everything if "app:app" in process.cmdline()).kill()
+    assert local_run.process.wait(15) == 1
+    assert "The API has ended" in local_run.printed()
+    wait_until(lambda: left_of(everything) == [], 10, "the end of everything")
 
 
 @pytest.mark.parametrize(

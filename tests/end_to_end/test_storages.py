@@ -73,4 +73,4 @@ def test_a_picture_that_no_storage_keeps_is_an_error_with_every_reason(tmp_path)
         answer = stack.get(prompt="a tree", model="sketch")
         assert (answer.status_code, answer.json()["code"]) == (502, "storage_failed")
         assert "over capacity" in answer.json()["error"]
-        assert "local folder" in answer.json()["error"]
+        assert "LOCAL_STORAGE_DIR" in answer.json()["error"]

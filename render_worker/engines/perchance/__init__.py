@@ -18,6 +18,7 @@ from render_worker.errors import EngineError, InvalidParameter, VerificationRequ
 from render_worker.settings import Settings
 
 INLINE_SETTING = re.compile(r"\((seed|resolution|guidanceScale|negativePrompt):::")  # the site obeys them in a prompt
+RETRY_SECONDS = 30.0  # between attempts to start a browser that nobody has asked for yet
 ATTEMPTS = 2  # a browser that dies twice for one request may well die of that request
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,14 @@ class PerchanceEngine(Engine):
 
     async def start(self) -> None:
         """Launch the browser, so that the first caller does not pay for it."""
-        await self._browser.start()
+        while True:
+            try:
+                await self._browser.start()
+            except BrowserGone as gone:
+                log.error("%s", gone)  # noqa: TRY400 - the sentence says it all
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
 
     async def stop(self) -> None:
         await self._browser.stop()
@@ -109,6 +117,9 @@ class _Rest:
         """Rest for some seconds, or as long as the site itself said; the wall's caller is told of it."""
         if wall.retry_after is not None:
             seconds = wall.retry_after
+        if time.monotonic() + seconds < self._end:
+            wall.retry_after = self.seconds_left
+            return  # another session met a longer one
         self._end, self._wall = time.monotonic() + seconds, wall
         self.until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
         wall.retry_after = seconds or None

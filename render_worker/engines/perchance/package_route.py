@@ -20,7 +20,21 @@ from render_worker.engines.perchance.site_page import SitePage, guidance_of, tex
 from render_worker.errors import BadPicture, GenerationFailed, StaleRequest, UnexpectedReply
 from render_worker.settings import Settings
 
-NOT_FOUND = 404
+HTTP_OK, NOT_FOUND = 200, 404
+# The package's own download script with a limit: it gives up a picture that gets too large, before it fills the memory.
+DOWNLOAD = """async ([url, limit]) => {
+  const response = await fetch(url);
+  if (!response.ok) return { ok: false, status: response.status };
+  const reader = response.body.getReader(), chunks = [];
+  for (let size = 0, part; !(part = await reader.read()).done; chunks.push(part.value)) {
+    size += part.value.length;
+    if (size > limit) { await reader.cancel(); return { ok: false, status: response.status }; }
+  }
+  const file = new FileReader();
+  file.readAsDataURL(new Blob(chunks));
+  await new Promise(resolve => { file.onloadend = resolve; });
+  return { ok: true, data: file.result.split(",")[1] || "" };
+}"""
 
 
 class PackageRoute(SitePage):
@@ -70,8 +84,6 @@ class PackageRoute(SitePage):
                     raise BadPicture("missing", sentence) from None
                 await asyncio.sleep(self.settings.perchance_poll_seconds)
                 continue
-            if len(data) > MAX_PICTURE_BYTES:
-                raise too_large()
             return data
 
     async def __aenter__(self) -> Self:
@@ -100,14 +112,19 @@ class PackageRoute(SitePage):
             self.report("generating")
             fetch = self.page.evaluate(script, argument)
             reply = await self.within("generating", self.settings.perchance_generate_seconds, fetch)
-            check_generated(reply)
+            check_generated(reply, self.last_status)
         else:
             self.report("downloading")
-            fetch = self.page.evaluate(script, argument)
+            fetch = self.page.evaluate(DOWNLOAD, [argument, MAX_PICTURE_BYTES])
             reply = await self.within("downloading", self.settings.perchance_download_seconds, fetch)
             if not reply["ok"]:
-                raise _NotThereYet if reply["status"] == NOT_FOUND else await self.unreadable()
+                raise await self._no_picture(reply["status"])
         return reply
+
+    async def _no_picture(self, status: int) -> Exception:
+        if status == NOT_FOUND:
+            return _NotThereYet()
+        return too_large() if status == HTTP_OK else await self.unreadable()
 
 
 class _Package(perchance.ImageGenerator):  # type: ignore[misc]  # the package ships no types

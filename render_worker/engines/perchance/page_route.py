@@ -14,9 +14,9 @@ from render_worker.browser import BrowserError, Page, Request, Response
 from render_worker.contract import Recipe
 from render_worker.download import download
 from render_worker.engines.base import GeneratedImage
-from render_worker.engines.perchance.replies import check_posted, unreadable
+from render_worker.engines.perchance.replies import check_posted, is_number, unreadable
 from render_worker.engines.perchance.site_page import SitePage, guidance_of, text_of
-from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout, VerificationRequired
+from render_worker.errors import PhaseTimeout, VerificationRequired
 from render_worker.settings import Settings
 
 VISIT_LIMIT_SECONDS = 15  # the limit that clients give the first visit; its failure does not stop the rest
@@ -34,6 +34,7 @@ class PageRoute(SitePage):
         super().__init__(page, settings)
         self._parent_url = parent_url
         self._visited = False
+        self._request_id = ""
         self._answers: asyncio.Queue[Response | None] = asyncio.Queue()
         page.on("response", self._frame_answered)
         page.on("requestfailed", self._frame_failed)
@@ -71,9 +72,9 @@ class PageRoute(SitePage):
     async def _ask(self, recipe: Recipe) -> object:
         """What the site's page posts; a challenge or an error page in the frame ends the wait at once."""
         settings = self.settings
-        request_id = secrets.token_hex(8)
-        url = f"{settings.perchance_page_url}?{urlencode(_query(recipe, request_id))}"
-        argument = {"url": url, "id": request_id, "origin": origin_pattern(settings.perchance_page_url)}
+        self._request_id = secrets.token_hex(8)
+        url = f"{settings.perchance_page_url}?{urlencode(_query(recipe, self._request_id))}"
+        argument = {"url": url, "id": self._request_id, "origin": origin_pattern(settings.perchance_page_url)}
         self._answers = asyncio.Queue()
         asking = asyncio.ensure_future(self.page.evaluate("argument => ask(argument)", argument))
         try:
@@ -100,7 +101,7 @@ class PageRoute(SitePage):
                 raise problem
         return asking.result()
 
-    async def _next_problem(self, asking: asyncio.Future[object]) -> EngineError | None:
+    async def _next_problem(self, asking: asyncio.Future[object]) -> Exception | None:
         """What is wrong with the next document that comes into a frame; None where nothing is, or `asking` is done."""
         answering = asyncio.ensure_future(self._answers.get())
         either: set[asyncio.Future[Any]] = {answering, asking}
@@ -112,18 +113,33 @@ class PageRoute(SitePage):
             return None
         response = answering.result()
         if response is None:
-            return EngineUnreachable("Perchance's server cannot be reached from here.")
+            return await self.unreachable()
         if response.status >= HTTP_ERRORS:
             return unreadable(response.status, response.headers, await text_of(response))
         return None
 
     def _frame_answered(self, response: Response) -> None:
-        if _is_page_of_a_frame(response.request):
+        ours = self._is_ours(response.request)
+        if ours or (ours is False and response.status >= HTTP_ERRORS):
             self._answers.put_nowait(response)
 
     def _frame_failed(self, request: Request) -> None:
-        if _is_page_of_a_frame(request):
+        if self._is_ours(request):
             self._answers.put_nowait(None)
+
+    def _is_ours(self, request: Request) -> bool | None:
+        """Whether a document is the one that was asked for, or one within it (False); None where it is neither."""
+        try:
+            frame = request.frame
+            if not request.is_navigation_request() or frame.parent_frame is None:
+                return None
+            if frame.parent_frame != self.page.main_frame:
+                return False
+        except BrowserError:
+            return None  # the frame is gone, and with it the picture that it was for
+        while request.redirected_from:
+            request = request.redirected_from
+        return True if f"id={self._request_id}" in request.url else None
 
 
 def _query(recipe: Recipe, request_id: str) -> dict[str, str]:
@@ -140,23 +156,14 @@ def _query(recipe: Recipe, request_id: str) -> dict[str, str]:
 
 
 def _number(found: object, otherwise: float) -> float:
-    return found if isinstance(found, int | float) else otherwise
+    return found if is_number(found) else otherwise
 
 
 def origin_pattern(page_url: str) -> str:
     """The origins, as a regular expression, whose messages count: the page's own and, as it does, its subdomains."""
-    site = urlsplit(page_url)
+    site = urlsplit(page_url.lower())
     subdomains = r"([a-z0-9-]+\.)*" if site.scheme == "https" else ""
     return f"^{site.scheme}://{subdomains}{re.escape(site.netloc)}$"
-
-
-def _is_page_of_a_frame(request: Request) -> bool:
-    try:
-        frame = request.frame
-        # A frame that is gone belonged to an earlier picture.
-        return request.is_navigation_request() and frame.parent_frame is not None and not frame.is_detached()
-    except BrowserError:
-        return False
 
 
 def _swallow(asking: asyncio.Future[object]) -> None:

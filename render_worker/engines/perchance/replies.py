@@ -5,8 +5,10 @@ reply has one meaning here, and what is not known is said to be unknown.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
+from typing import TypeGuard
 
 from render_worker.errors import (
     AccessCodeRequired,
@@ -21,8 +23,20 @@ from render_worker.errors import (
     VerificationRequired,
 )
 
+TOO_MANY_REQUESTS = 429
+LONGEST_WAIT_SECONDS = 86_400
 USER_KEY = re.compile(r"[0-9A-Za-z_-]{8,256}")  # 64 hexadecimal digits wherever it was seen
-GENERATED_KEYS = ("imageId", "fileExtension", "seed", "width", "height", "guidanceScale", "negativePrompt", "maybeNsfw")
+GENERATED_KEYS = (
+    "imageId",
+    "fileExtension",
+    "seed",
+    "prompt",
+    "width",
+    "height",
+    "guidanceScale",
+    "negativePrompt",
+    "maybeNsfw",
+)
 
 
 class PreviousUnfinished(EngineError):
@@ -51,11 +65,13 @@ REFUSALS: dict[str, Callable[[], EngineError]] = {
 }
 
 
-def refusal(reply: Mapping[str, object], asked: str) -> EngineError:
-    """The error that a JSON reply without a result means."""
+def refusal(reply: Mapping[str, object], asked: str, status: int = 200) -> EngineError:
+    """The error that a JSON reply without a result, and its HTTP status, mean."""
     word = _shown(reply.get("status", ""))
     if word in REFUSALS:
         return REFUSALS[word]()
+    if status == TOO_MANY_REQUESTS:
+        return RateLimited()
     return UnexpectedReply(f"Perchance answered {asked} with an unknown status: {word or 'none'}.")
 
 
@@ -70,16 +86,16 @@ def read_user_key(status: int, headers: Mapping[str, str], body: str) -> str:
     key = reply.get("userKey")
     if isinstance(key, str) and USER_KEY.fullmatch(key):
         return key
-    raise refusal(reply, "verifyUser")
+    raise refusal(reply, "verifyUser", status)
 
 
-def check_generated(reply: object) -> None:
+def check_generated(reply: object, status: int) -> None:
     """Accept the reply to `generate` that announces a picture; raise what any other reply means."""
     if not isinstance(reply, dict):
         raise UnexpectedReply("Perchance's reply to generate was no JSON object.")
     if any(key not in reply for key in GENERATED_KEYS):
-        raise refusal(reply, "generate")
-    if not isinstance(reply["seed"], int) or not isinstance(reply["guidanceScale"], int | float):
+        raise refusal(reply, "generate", status)
+    if not isinstance(reply["seed"], int) or not is_number(reply["guidanceScale"]):
         raise UnexpectedReply("Perchance announced a picture whose seed or guidance is no number.")
 
 
@@ -92,7 +108,7 @@ def check_posted(result: object) -> dict[str, object]:
     match result.get("code"):
         case 429:
             wait = result.get("retryAfter")
-            raise RateLimited(int(wait) if isinstance(wait, int | float) and 0 < wait < 86_400 else None)
+            raise RateLimited(int(wait) if is_number(wait) and 0 < wait < LONGEST_WAIT_SECONDS else None)
         case 400:
             raise RequestRefused(f"Perchance did not accept the request: {_quoted(result.get('error'))}.")
         case 500:
@@ -104,10 +120,15 @@ def unreadable(status: int, headers: Mapping[str, str], body: str) -> EngineErro
     """The error that a reply which is not what was asked for means: a challenge page, a rate limit or something new."""
     if headers.get("cf-mitigated") == "challenge" or "Just a moment..." in body or "_cf_chl_opt" in body:
         return VerificationRequired()
-    if status == 429:
+    if status == TOO_MANY_REQUESTS:
         return RateLimited()
     kind = re.sub(r"[^0-9A-Za-z/+.-]", "?", headers.get("content-type", "").split(";")[0])[:60] or "no content type"
     return UnexpectedReply(f"Perchance answered HTTP {status} with {kind}, which was not expected there.")
+
+
+def is_number(found: object) -> TypeGuard[int | float]:
+    """Whether it is a number, and neither NaN nor infinite."""
+    return isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
 
 
 def _shown(word: object) -> str:

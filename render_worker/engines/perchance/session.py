@@ -5,7 +5,7 @@ import contextlib
 import logging
 from typing import Literal
 
-from render_worker.browser import Browser, BrowserContext, BrowserError, BrowserGone
+from render_worker.browser import OPEN_SECONDS, Browser, BrowserContext, BrowserError, BrowserGone
 from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage, Report
 from render_worker.engines.perchance.package_route import PackageRoute
@@ -65,8 +65,9 @@ class Session:
             self._context = await self._browser.open_context()
             self._images = 0
         try:
-            blank = await self._context.new_page()
-        except BrowserError as error:
+            blank = await asyncio.wait_for(self._context.new_page(), OPEN_SECONDS)
+        except (BrowserError, TimeoutError) as error:
+            self._browser.give_up(self._context.browser)
             raise BrowserGone("The browser died while it opened a page.") from error
         if route == "page":
             page = PageRoute(blank, self._settings, self._parent.url)

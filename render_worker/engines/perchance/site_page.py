@@ -7,13 +7,14 @@ from typing import TypeVar
 
 from render_worker.browser import BrowserError, BrowserGone, Page, Response, died
 from render_worker.contract import Recipe
-from render_worker.download import MAX_PICTURE_BYTES, too_large
 from render_worker.engines.base import Report
 from render_worker.engines.perchance.replies import unreadable
 from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout, UnexpectedReply
 from render_worker.settings import Settings
 
 LET_GO_SECONDS = 0.5
+CRASH_NOTICE_SECONDS = 0.2
+DIED = "The browser died while it worked on the picture."
 LOWEST_GUIDANCE = 1.0  # of every range that is documented anywhere
 UNREACHABLE_SIGNS = ("net::ERR_", "Failed to fetch")
 
@@ -32,13 +33,15 @@ class SitePage:
         self.usable = True
         self.report: Report = lambda phase: None
         self._last_response: Response | None = None
-        self._stopping: asyncio.Future[None] | None = None
         page.on("response", self._remember)
+        page.on("crash", self._crashed)
+        page.on("close", self._crashed)
 
     def _remember(self, response: Response) -> None:
         self._last_response = response
-        if _is_too_large(response):
-            self._stopping = asyncio.ensure_future(self.let_go())  # before the browser has read all of it
+
+    def _crashed(self, _: Page) -> None:
+        self.usable = False
 
     async def within(self, phase: str, seconds: float, work: Awaitable[T]) -> T:
         """Wait for one phase's work; what the browser says of a failure becomes an EngineError or BrowserGone."""
@@ -71,14 +74,22 @@ class SitePage:
     async def _translated(self, error: BrowserError) -> Exception:
         if died(error):
             self.usable = False
-            return BrowserGone("The browser died while it worked on the picture.")
-        if self._stopping:
-            await self._stopping  # or it would end the next picture's request
-            self._stopping = None
-            return too_large()
+            return BrowserGone(DIED)
         if any(sign in str(error) for sign in UNREACHABLE_SIGNS):
-            return EngineUnreachable("Perchance's server cannot be reached from here.")
+            return await self.unreachable()
         return await self.unreadable()
+
+    async def unreachable(self) -> Exception:
+        """What a request that failed means: the same is heard of a page that is about to be known as dead."""
+        await asyncio.sleep(CRASH_NOTICE_SECONDS)
+        if not self.usable:
+            return BrowserGone(DIED)
+        return EngineUnreachable("Perchance's server cannot be reached from here.")
+
+    @property
+    def last_status(self) -> int:
+        """HTTP status of the last response; 0 where there was none."""
+        return self._last_response.status if self._last_response else 0
 
     async def unreadable(self) -> EngineError:
         """What the last response means, which is not what was asked for."""
@@ -91,11 +102,6 @@ class SitePage:
 def guidance_of(recipe: Recipe) -> float:
     """The guidance that the site is sent for a recipe, and that the answer tells."""
     return max(recipe.guidance_scale, LOWEST_GUIDANCE)
-
-
-def _is_too_large(response: Response) -> bool:
-    length = response.headers.get("content-length", "")
-    return length.isdigit() and int(length) > MAX_PICTURE_BYTES
 
 
 async def text_of(response: Response) -> str:

@@ -1,0 +1,69 @@
+"""Several programs run as one: when one ends or somebody says stop, all of them end.
+
+The kept managers did not fit: one signals whole process groups and kills after five seconds, another takes a closed
+terminal for a wish to start again and leaves its programs behind when it dies.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+
+STOP_SECONDS = 8.0
+LOOK_SECONDS = 0.2
+PR_SET_PDEATHSIG = 1  # of prctl(2)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Processes:
+    """Programs that lead process groups of their own, so that a terminal's Ctrl-C reaches only this process."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._stop = threading.Event()
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda *_: self._stop.set())
+
+    def start(self, name: str, *arguments: str, **changes: str) -> None:
+        """Start `python -m …` with some changes to the environment; its output goes where this process's goes."""
+        self._running[name] = subprocess.Popen(  # noqa: S603 - our own programs
+            [sys.executable, "-m", *arguments],
+            env={**self._environment, **changes},
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # safe: no thread has been started here
+        )
+
+    def ended(self) -> str | None:
+        """The name of a program that has ended by itself."""
+        return next((name for name, process in self._running.items() if process.poll() is not None), None)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until somebody says stop or a program ends, for some seconds at most; whether that has happened."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while not self._stop.is_set() and not self.ended():
+            if end is not None and time.monotonic() > end:
+                return False
+            self._stop.wait(LOOK_SECONDS)
+        return True
+
+    def stop(self) -> None:
+        """Ask all programs at once to end; kill, with everything they started, those that do not."""
+        for process in self._running.values():
+            process.terminate()
+        end = time.monotonic() + STOP_SECONDS
+        for process in self._running.values():
+            try:
+                process.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
