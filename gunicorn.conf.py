@@ -5,6 +5,8 @@ lose every slow picture.
 """
 
 import logging
+import socket
+import struct
 
 import gunicorn.http.message
 
@@ -29,3 +31,10 @@ loglevel = settings.log_level.lower()
 limit_request_line = gunicorn.http.message.MAX_REQUEST_LINE = 64 * 1024
 
 logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+def when_ready(server):
+    """Give up callers who do not finish their request; accepted connections take this limit from their listener."""
+    limit = struct.pack("ll", settings.read_timeout_seconds, 0)  # a C timeval
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)

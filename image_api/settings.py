@@ -15,6 +15,7 @@ class Settings(BaseSettings):
     host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 - this tier is there for the public
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     threads: int = Field(256, ge=4, le=4096, description="Callers that are served at the same time.")
+    read_timeout_seconds: int = Field(20, ge=1, description="How long a caller may pause while he sends a request.")
     graceful_timeout_seconds: int = Field(25, ge=1, description="How long running requests may take at a stop.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
     simulated: bool = Field(False, description="Marks every answer: the sandbox stands in for the outside world.")

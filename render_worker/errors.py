@@ -197,7 +197,7 @@ class ClientOutdated(EngineError):
     """Perchance wants a newer client than the protocol that is spoken here."""
 
     code = "perchance_client_outdated"
-    hint = "Look for a newer version of this service, or put the route page first in PERCHANCE_ROUTES."
+    hint = "Look for a newer version of this service."
     elsewhere = True
 
 
@@ -205,7 +205,7 @@ class AccessCodeRequired(EngineError):
     """Perchance wants the code that its own page gets by showing advertisements."""
 
     code = "perchance_access_code_required"
-    hint = "Put the route page first in PERCHANCE_ROUTES."
+    hint = "Look for a newer version of this service."
     elsewhere = True
 
 

@@ -4,6 +4,8 @@ One process, because the browser, the queue and the sessions live in it; a threa
 """
 
 import logging
+import socket
+import struct
 
 from render_worker.orphans import reap_all
 from render_worker.settings import load
@@ -23,6 +25,7 @@ control_socket_disable = True  # it would lie in the home folder, shared by ever
 errorlog = "-"
 loglevel = settings.log_level.lower()
 
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the address of every picture
 logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
@@ -37,3 +40,10 @@ def worker_exit(server, worker):  # type: ignore[no-untyped-def]
     if app is not None:
         app.extensions["worker"].stop()
         reap_all(seconds=1)
+
+
+def when_ready(server):  # type: ignore[no-untyped-def]
+    """Give up callers who do not finish their request; accepted connections take this limit from their listener."""
+    limit = struct.pack("ll", settings.read_timeout_seconds, 0)  # a C timeval
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)

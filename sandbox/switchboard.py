@@ -12,6 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field
 REMEMBERED_REQUESTS = 10_000
 
 
+Spoiled = Literal["404", "empty", "cut", "broken_off", "wrong_size", "not_a_picture", "oversized"]
+PageRefusal = Literal["error_500", "refused_400", "refused_429", "refused_500", "refused_999"]
+PageTrouble = Literal[
+    "silent", "hang", "noise", "forged", "elsewhere", "advertisement", "challenge", "challenge_within"
+]
+ImgurLimit = Literal["too_fast", "too_many", "gateway", "limit_in_seconds", "limit_as_moment"]
+ImgurRefusal = Literal[
+    "invalid_client", "invalid_token", "over_capacity", "forbidden_actions", "file_type", "file_size"
+]
+ImgurOddity = Literal["ok_jpeg", "no_link", "hang", "html_503", "html_404"]
 Endpoint = Literal["verify", "generate", "download", "page", "upload", "imgur"]
 
 
@@ -22,10 +32,10 @@ class Scenario(BaseModel):
 
     verify: str = Field("ok", description='"ok", "challenge", "empty_500", "hang" or a status word')
     generate: str = Field("ok", description='"ok", "challenge", "html", "hang" or a status word')
-    download: str = Field("ok", description='"ok", "challenge", "hang" or a spoiled picture')
-    page: str = Field("ok", description="a behaviour of sandbox/page.py")
-    upload: str = Field("ok", description='"ok", "redirect", "hang" or a spoiled picture')
-    imgur: str = Field("ok", description="a behaviour of sandbox/imgur.py")
+    download: Literal["ok", "challenge", "hang"] | Spoiled = "ok"
+    page: Literal["ok"] | PageTrouble | PageRefusal = "ok"
+    upload: Literal["ok", "redirect", "hang"] | Spoiled = "ok"
+    imgur: Literal["ok"] | ImgurOddity | ImgurRefusal | ImgurLimit = "ok"
     times: int = Field(0, ge=0, description="Requests that are refused before all is well again; 0 is for ever.")
     delay: float = Field(0.0, ge=0, le=600, description="Seconds that a picture takes.")
     http_status: int = Field(200, ge=200, le=599, description="HTTP status of JSON refusals.")

@@ -49,14 +49,19 @@ class Server:
     upload_origin = ""
 
     def __init__(self, *arguments: str, port_variable: str = "PORT", ready: str = "/health", **environment: object):
+        self._arguments = arguments
+        self._port_variable = port_variable
+        self._ready = ready
+        self._environment = environment
+        self._log = Path(tempfile.mkstemp(prefix="server-", suffix=".log")[1])
+
+    def _start(self) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._ready = ready
-        self._log = Path(tempfile.mkstemp(prefix="server-", suffix=".log")[1])
-        variables = clean_environment(**{"HOST": "127.0.0.1", port_variable: self.port, **environment})
+        variables = clean_environment(**{"HOST": "127.0.0.1", self._port_variable: self.port, **self._environment})
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", *arguments],
+                [sys.executable, "-m", "gunicorn", *self._arguments],
                 cwd=ROOT,
                 env=variables,
                 stdout=log,
@@ -65,15 +70,25 @@ class Server:
             )
 
     def __enter__(self) -> Self:
+        for _ in range(3):  # somebody else may take the free port before the server does
+            self._start()
+            if self._is_up():
+                return self
+            self.stop()
+            if "already in use" not in self.log():
+                break
+        raise AssertionError(f"the server did not come up:\n{self.log()}")
+
+    def _is_up(self) -> bool:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 requests.get(self.url + self._ready, timeout=5)
-                return self
             except requests.ConnectionError:
                 time.sleep(0.05)
-        self.stop()
-        raise AssertionError(f"the server did not come up:\n{self.log()}")
+            else:
+                return True
+        return False
 
     def __exit__(self, *_: object) -> None:
         self.stop()

@@ -5,8 +5,9 @@ import contextlib
 
 import psutil
 import pytest
+import requests
 
-from tests.end_to_end.conftest import running
+from tests.end_to_end.conftest import TOKEN, running
 from tests.processes import wait_until
 
 
@@ -73,3 +74,24 @@ def test_pages_are_replaced_after_some_pictures(tmp_path, route):
             assert len(stack.asked("verifyUser")) == 3  # each new page asks for its key
         assert len([line for line in stack.worker.log().splitlines() if "replaced" in line]) == 2
         assert len(of_worker(stack, "--type=renderer")) <= 2
+
+
+def test_a_browser_that_hangs_is_replaced(tmp_path):
+    with running(tmp_path, PERCHANCE_ROUTES="package") as stack:
+        assert stack.get(prompt="a tree").status_code == 200
+        for process in of_worker(stack, "--remote-debugging-pipe"):
+            process.suspend()
+        assert stack.get(prompt="a tree").json()["code"] == "timeout"
+        assert stack.get(prompt="a tree").status_code == 200
+        assert len(of_worker(stack, "run-driver")) == 1
+
+
+def test_deadlines_that_pass_during_a_launch_leave_one_driver(stack):
+    for _ in range(5):
+        kill(stack, "driver")
+        for milliseconds in (20, 100, 300):
+            body = {"prompt": "a tree", "timeout_seconds": milliseconds / 1000}
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            requests.post(f"{stack.worker.url}/generate", json=body, headers=headers, timeout=10)
+        assert stack.get(prompt="a tree").status_code == 200
+    assert len(of_worker(stack, "run-driver")) == 1

@@ -80,7 +80,16 @@ def test_each_refusal_has_its_code_and_the_next_picture_is_made(by_page, scenari
     by_page.play(**scenario)
     assert told(by_page.get(prompt="a tree")) == (status, code)
     by_page.play()
-    wait_until(lambda: by_page.get(prompt="a tree").status_code == 200, 8, "the next picture")
+    wait_until(lambda: by_page.worker_health()["ready"], 4, "the end of a rest")
+    assert by_page.get(prompt="a tree").status_code == 200
+
+
+def test_what_is_left_of_a_failed_picture_does_not_fail_the_next(by_page):
+    for _ in range(15):
+        by_page.play(page="advertisement", upload="empty")
+        assert told(by_page.get(prompt="a tree")) == (502, "picture_empty")
+        by_page.play()
+        assert by_page.get(prompt="a tree").status_code == 200
 
 
 @pytest.mark.parametrize("page", ["challenge", "challenge_within", "error_500"])

@@ -1,8 +1,9 @@
 """Which storage keeps a picture, and what the answer says of it."""
 
 import pytest
+import requests
 
-from tests.end_to_end.conftest import running, well
+from tests.end_to_end.conftest import TOKEN, running, well
 
 CLIENT_ID = "the-client-id"
 
@@ -55,6 +56,14 @@ def test_a_rate_limit_of_imgur_is_told_and_left_in_peace(stack):
     assert 1 <= again["storage_error"]["retry_after"] <= 2
     assert len(stack.asked("imgur")) == 1
     assert any("imgur" in reason for reason in stack.worker_health()["reasons"])
+
+
+def test_an_upload_that_outlasts_the_deadline_leaves_the_picture_to_the_local_folder(stack):
+    stack.play(imgur="hang")
+    body = {"prompt": "a tree", "model": "sketch", "timeout_seconds": 3}
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    result = requests.post(f"{stack.worker.url}/generate", json=body, headers=headers, timeout=10).json()
+    assert (result["success"], result["storage"], result["storage_error"]["storage"]) == (True, "local", "imgur")
 
 
 def test_imgur_without_an_id_is_said_before_a_picture_is_made(tmp_path):

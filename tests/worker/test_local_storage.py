@@ -68,3 +68,17 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     storage = LocalStorage(Settings(local_storage_dir=tmp_path / "file" / "folder"))
     with pytest.raises(StorageFailed):
         save(storage, picture("a"))
+
+
+def test_files_of_others_are_never_removed(storage):
+    storage.folder.mkdir(parents=True)
+    (storage.folder / "thesis.docx").write_bytes(b"x" * 1024 * 1024)
+    for letter in "abcd":
+        save(storage, picture(letter))
+    assert "t" in kept(storage)
+
+
+def test_a_folder_that_cannot_be_used_is_known_beforehand(tmp_path, storage):
+    (tmp_path / "file").write_text("in the way")
+    assert "LOCAL_STORAGE_DIR" in LocalStorage(Settings(local_storage_dir=tmp_path / "file" / "folder")).problem()
+    assert storage.problem() is None
