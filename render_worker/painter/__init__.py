@@ -14,6 +14,7 @@ from render_worker.painter.settings import BACKDROPS, FLOORS, WHOLES, Setting, c
 from render_worker.painter.sky import paint_sky
 from render_worker.painter.styles_more import STYLES, apply_styles
 from render_worker.painter.subjects import SUBJECTS
+from render_worker.painter.sun import low_sun
 from render_worker.painter.view import View
 from render_worker.painter.weather import before_land, over_all
 from render_worker.painter.woods import frame, fronds
@@ -41,7 +42,7 @@ def paint(
     else:
         _paint_scene(canvas, scene, chance, guidance_scale, rides(prompt))
     image = _stressed(canvas.image, guidance_scale)
-    return apply_styles(image, scene.styles, chance.of("style"))
+    return apply_styles(image, scene.styles, chance.of("style"), canvas.focus)
 
 
 class Chance:
@@ -86,14 +87,20 @@ def _paint_setting(view: View, setting: Setting, chance: Chance) -> None:
     if setting.whole:
         WHOLES[setting.whole](view)
         return
+    bare = view.canvas.image.copy()
     for name in setting.backdrops:
         view.rng = chance.of(name)
         BACKDROPS[name](view)
+    if setting.floor != "waterfall":
+        low_sun(view, bare)
     view.rng = chance.of(setting.floor)
     if setting.floor == "river":
         FLOORS["snow" if view.scene.season == "winter" else "meadow"](view)
     FLOORS[setting.floor](view)
-    if setting.floor == "woodland" or (setting.floor == "snow" and "forest" in setting.backdrops):
+    if setting.floor == "waterfall":  # its cliff stands higher than the horizon
+        low_sun(view, bare)
+    wooded = setting.floor == "woodland" or (setting.floor == "snow" and "forest" in setting.backdrops)
+    if wooded and view.palette.time not in ("dawn", "sunset"):  # near trees would hide a low sun
         frame(view)
     if "jungle" in setting.backdrops:
         fronds(view)

@@ -20,6 +20,7 @@ class Canvas:
         self.image = Image.new("RGB", (width, height))
         self.width = width
         self.height = height
+        self.focus: Image.Image | None = None  # where the subjects are, once any is painted
 
     @property
     def unit(self) -> float:
@@ -113,6 +114,13 @@ class Canvas:
     def lay(self, sprite: Image.Image, x: float, y: float) -> None:
         """Paste an RGBA sprite with its top left at x, y."""
         self.image.paste(sprite, (round(x), round(y)), sprite)
+
+    def mark(self, sprite: Image.Image, x: float, y: float) -> None:
+        """Remember where a subject is."""
+        if self.focus is None:
+            self.focus = Image.new("L", self.image.size)
+        alpha = sprite.getchannel("A")
+        self.focus.paste(255, (round(x), round(y)), alpha)
 
     def _clip(self, points: Sequence[Point]) -> Box | None:
         if not points:

@@ -87,7 +87,7 @@ def _row(
     shrink *= max(0.5, 1 - 0.035 * max(0, count - 5))
     out = []
     for (thing, subject), slot in zip(members, slots, strict=True):
-        main = thing == first
+        main = thing.name == first.name  # a man and a woman are of a size
         height = canvas.unit * subject.size * shrink * rng.uniform(0.92, 1.06)
         height *= 1.0 if main else 0.78
         if kind == "near" and setting.whole == "" and crowd and not main:

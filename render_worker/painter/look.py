@@ -14,10 +14,16 @@ class Look:
     colour: RGB | None
     palette: Palette
     rng: random.Random
+    traits: frozenset[str] = frozenset()
+    accents: tuple[tuple[str, RGB], ...] = ()
 
     def of(self, *defaults: str) -> RGB:
         """The colour the words gave to the subject, else one of its usual colours ("#rrggbb")."""
         return self.colour if self.colour else rgb(self.rng.choice(defaults))
+
+    def accent(self, part: str) -> RGB | None:
+        """The colour the words gave to a part (hat, hair, beard)."""
+        return dict(self.accents).get(part)
 
     def pick(self, *colours: str) -> RGB:
         """One of some colours, whatever the words said."""

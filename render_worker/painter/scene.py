@@ -7,11 +7,13 @@ from render_worker.painter.color import RGB
 
 @dataclass(frozen=True)
 class Thing:
-    """A subject to paint: its registry name, how many, and a colour the words gave it."""
+    """A subject to paint: its name, how many, its colour, its traits (male, old, hat ...) and their colours."""
 
     name: str
     count: int = 1
     colour: RGB | None = None
+    traits: frozenset[str] = frozenset()
+    accents: tuple[tuple[str, RGB], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def paint_sky(
     if scene.has("aurora"):
         _aurora(canvas, rng, horizon)
     spot = _light(canvas, scene, palette, rng, horizon)
-    if "clouds" not in scene.banned:
+    if "clouds" not in scene.banned:  # a rising or setting sun is painted in front of them, by sun.py
         _clouds(canvas, scene, palette, rng, horizon)
     if scene.has("rainbow"):
         _rainbow(canvas, rng, horizon)
@@ -48,8 +48,8 @@ def _light(canvas: Canvas, scene: Scene, palette: Palette, rng: random.Random, h
     reach = 0.95 if palette.time in ("sunset", "dawn") else 0.6
     canvas.glow(x, y, u * reach, palette.sun, 0.62 * veiled, 2.2)
     canvas.glow(x, y, u * 0.28, mix(palette.sun, WHITE, 0.3), 0.65 * veiled, 2.0)
-    if palette.time != "dusk":
-        r = u * (0.075 if palette.time in ("sunset", "dawn") or scene.has("sun") else 0.05)
+    if palette.time == "day":
+        r = u * (0.075 if scene.has("sun") else 0.05)
         canvas.ovals([(x, y, r, r)], mix(palette.sun, WHITE, 0.45), 0.97 * veiled)
     return x, y
 

@@ -6,6 +6,7 @@ from PIL import Image
 
 from render_worker.painter.canvas import gradient
 from render_worker.painter.color import RGB, darker, lighter, mix
+from render_worker.painter.focus import OUTLINED
 from render_worker.painter.look import Look
 from render_worker.painter.outline import curve
 from render_worker.painter.pen import MARGIN, Pen
@@ -31,7 +32,7 @@ class Figure:
 
 def stage(view: View, setting: Setting, figure: Figure, rider: Thing | None) -> None:
     """Paint one figure with its shadow, bank or reflection, and whoever rides it."""
-    look = Look(figure.thing.colour, view.palette, view.rng)
+    look = _look(view, figure.thing)
     sprite = _sprite(view, figure, look, setting)
     scale = figure.height / 100
     left = figure.x - sprite.width / 2
@@ -58,8 +59,8 @@ def stage(view: View, setting: Setting, figure: Figure, rider: Thing | None) -> 
             figure.x, middle, figure.height * 0.75, figure.height * 0.65, lighter(view.palette.haze, 0.12), 0.42, 1.3
         )
     if rider:
-        _mount(view, figure, rider, look)
-    view.canvas.lay(sprite, left, top)
+        _mount(view, figure, rider)
+    _lay(view, sprite, left, top)
     if (look.dark or "dark" in view.scene.tones) and figure.thing.name in (
         "campfire",
         "candle",
@@ -67,6 +68,16 @@ def stage(view: View, setting: Setting, figure: Figure, rider: Thing | None) -> 
         "lighthouse",
     ):
         _lamp(view, figure)
+
+
+def _lay(view: View, sprite: Image.Image, left: float, top: float) -> None:
+    view.canvas.lay(sprite, left, top)
+    if any(name in OUTLINED for name in view.scene.styles):
+        view.canvas.mark(sprite, left, top)
+
+
+def _look(view: View, thing: Thing) -> Look:
+    return Look(thing.colour, view.palette, view.rng, thing.traits, thing.accents)
 
 
 def _sprite(view: View, figure: Figure, look: Look, setting: Setting) -> Image.Image:
@@ -84,12 +95,12 @@ def _sprite(view: View, figure: Figure, look: Look, setting: Setting) -> Image.I
     return sprite
 
 
-def _mount(view: View, figure: Figure, rider: Thing, look: Look) -> None:
+def _mount(view: View, figure: Figure, rider: Thing) -> None:
     """Seat a rider on the back of what is about to be painted."""
     subject = SUBJECTS[rider.name]
     tall = figure.height * 0.66
     pen = Pen(tall, subject.aspect)
-    subject.paint(pen, Look(rider.colour, view.palette, look.rng))
+    subject.paint(pen, _look(view, rider))
     sprite = pen.finish(view.shine())
     foot = figure.foot - figure.height * 0.38
     view.canvas.lay(sprite, figure.x - sprite.width / 2 - figure.height * 0.04, foot - tall - MARGIN * tall / 100)
@@ -100,7 +111,7 @@ def hold(view: View, figure: Figure, umbrella: Thing) -> None:
     subject = SUBJECTS["umbrella"]
     tall = figure.height * (0.74 if figure.thing.name != "couple" else 0.8)
     pen = Pen(tall, subject.aspect)
-    subject.paint(pen, Look(umbrella.colour, view.palette, view.rng))
+    subject.paint(pen, _look(view, umbrella))
     sprite = pen.finish(view.shine())
     foot = figure.foot - figure.height * (0.5 if figure.thing.name != "child" else 0.33)
     view.canvas.lay(sprite, figure.x - sprite.width / 2 + figure.height * 0.02, foot - tall - MARGIN * tall / 100)

@@ -7,6 +7,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOp
 from render_worker.painter import styles
 from render_worker.painter.canvas import contrast, noise
 from render_worker.painter.color import rgb
+from render_worker.painter.focus import OUTLINED, kept_whole, outlined, set_off
 from render_worker.painter.styles import Style, contours, flattened, paper
 
 
@@ -169,8 +170,17 @@ STYLES: dict[str, Style] = {
 }
 
 
-def apply_styles(image: Image.Image, names: tuple[str, ...], rng: random.Random) -> Image.Image:
-    """Apply at most two named styles in turn."""
+def apply_styles(
+    image: Image.Image, names: tuple[str, ...], rng: random.Random, focus: Image.Image | None = None
+) -> Image.Image:
+    """Apply at most two named styles in turn; focus is white where the subjects are."""
     for name in names[:2]:
-        image = STYLES[name](image, rng)
+        if focus is None or name not in OUTLINED:
+            image = STYLES[name](image, rng)
+            continue
+        plain = set_off(image, focus)
+        image = STYLES[name](plain, rng)
+        if name == "glass":
+            image = kept_whole(plain, image, focus)
+        image = outlined(image, focus, (22, 18, 26))
     return image

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from render_worker.painter.beasts import BEASTS
 from render_worker.painter.buildings import BUILDINGS
 from render_worker.painter.craft import CRAFT
+from render_worker.painter.extras import EXTRAS
 from render_worker.painter.food import FOOD
 from render_worker.painter.grazers import GRAZERS
 from render_worker.painter.landmarks import LANDMARKS
@@ -40,6 +41,7 @@ PAINTERS: dict[str, Painter] = {
     **FOOD,
     **THINGS,
     **TOOLS,
+    **EXTRAS,
 }
 
 
@@ -175,6 +177,14 @@ _FACTS: dict[str, tuple[float, float, str, str]] = {
     "gift": (0.95, 0.36, "ground", "table"),
     "kite": (0.8, 0.36, "air", "beach meadow"),
     "skull": (0.85, 0.4, "ground", "table"),
+    "lamp": (0.76, 0.5, "ground", "table room"),
+    "ramen": (1.2, 0.4, "ground", "table"),
+    "tiger": (1.22, 0.46, "ground", "woodland field"),
+    "frog": (1.2, 0.3, "ground", "river lake"),
+    "snake": (1.16, 0.34, "ground", "desert woodland"),
+    "squirrel": (0.92, 0.38, "ground", "woodland"),
+    "mermaid": (0.6, 0.56, "deep", "underwater"),
+    "angel": (0.8, 0.54, "air", "meadow lake"),
 }  # fmt: skip
 SUBJECTS: dict[str, Subject] = {
     name: Subject(PAINTERS[name], aspect, size, stands, tuple(homes.split()))

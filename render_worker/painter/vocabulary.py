@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _WORD = re.compile(r"[^\W_]+(?:[-'&][^\W_]+)*|[,.;:!?\n]")
-_MARKS = re.compile("[\u0300-\u036f\u064b-\u0652\ufe0f]")
+_MARKS = re.compile("[\u0300-\u036f\u064b-\u0655\ufe0f]")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\u2190-\u2bff\U0001f000-\U0001faff]")
 _LONGEST_PHRASE = 4
 _ARABIC_PREFIXES = ("وال", "بال", "ال", "و")
 
-Meaning = tuple[str, str]  # a vocabulary table and a name in it  # a vocabulary table and a name in it
+Meaning = tuple[str, str]  # a vocabulary table and a name in it
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,14 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Hit:
-    """A recognised word: what it means and which token it began at (a stop has no meanings)."""
+    """A recognised word: what it means, which token it began at, and the words about it ("" for none)."""
 
     at: int
     meanings: tuple[Meaning, ...]
+    size: int = 1
+    word: str = ""
+    before: str = ""
+    after: str = ""
 
 
 def fold(text: str) -> str:
@@ -65,9 +69,15 @@ def find(text: str) -> list[Hit]:
     while i < len(tokens):
         used, meanings = _match(tokens, i)
         if used:
-            hits.append(Hit(i, meanings))
+            before, after = tokens[i - 1] if i else "", tokens[i + used] if i + used < len(tokens) else ""
+            hits.append(Hit(i, meanings, used, tokens[i], before, after))
         i += max(1, used)
     return hits
+
+
+def tokens_of(text: str) -> list[str]:
+    """The words of a text as they are matched."""
+    return _tokens(fold(text))
 
 
 def _tokens(text: str) -> list[str]:

@@ -4,33 +4,34 @@ import random
 import re
 from dataclasses import replace
 
-from render_worker.painter.color import RGB, rgb
+from render_worker.painter.binding import Bound, bind, settled
 from render_worker.painter.scene import Place, Scene, Thing
-from render_worker.painter.vocabulary import Hit, find, fold
+from render_worker.painter.vocabulary import Hit, find, fold, tokens_of
 
 MAX_PROMPT = 2000
 MAX_THINGS = 8
-HUES: dict[str, RGB] = {
-    name: rgb(value)
-    for name, value in {
-        "red": "#d93a34", "crimson": "#b01f3c", "orange": "#ee8a2b", "golden": "#e8b23a", "yellow": "#f4d13b",
-        "green": "#46a356", "emerald": "#1f9d6f", "lime": "#a4d136", "teal": "#1f9e9a", "cyan": "#2cc7dd",
-        "blue": "#2f6fd6", "navy": "#243a7d", "purple": "#8450c4", "magenta": "#d934a8", "pink": "#f48fb4",
-        "brown": "#84563a", "white": "#f5f3ee", "black": "#2a2830", "grey": "#93979f",
-    }.items()
-}  # fmt: skip
-_SITTERS = ("person", "couple", "child", "dancer")
+_SITTERS = ("person", "couple", "child", "dancer", "princess")
 _RIDING = re.compile(r"\b(?:rid(?:es|ing|er)|on horseback|cycling|mont(?:ant|ando)|reitet|reitend)\b")
 
 
 def read(prompt: str, negative_prompt: str | None) -> Scene:
     """The scene that a prompt asks for, less what it or the negative prompt forbids."""
-    hits = find(prompt[:MAX_PROMPT])
+    words = set(tokens_of(prompt[:MAX_PROMPT]))
+    hits = settled(find(prompt[:MAX_PROMPT]), words)
     wanted, unwanted = _part_negated(hits)
-    banned = {name for hit in unwanted for _, name in hit.meanings}
-    for hit in find((negative_prompt or "")[:MAX_PROMPT]):
-        banned.update(name for table, name in hit.meanings if table not in ("number", "negation", "break"))
-    return _build(wanted, _widened(banned))
+    banned: set[str] = set()
+    for hit in [*unwanted, *find((negative_prompt or "")[:MAX_PROMPT])]:
+        banned |= _forbidden(hit)
+    return _build(wanted, _widened(banned), words)
+
+
+def _forbidden(hit: Hit) -> set[str]:
+    """What a hit forbids; "man" forbids men and not all people."""
+    sex = next((name for table, name in hit.meanings if table == "trait" and name in ("male", "female")), None)
+    things = {name for table, name in hit.meanings if table == "thing"}
+    if sex and things:
+        return {f"{name}/{sex}" for name in things}
+    return {name for table, name in hit.meanings if table not in ("number", "negation", "break")}
 
 
 def literal(scene: Scene, guidance: float, rng: random.Random) -> Scene:
@@ -79,7 +80,7 @@ def _widened(banned: set[str]) -> frozenset[str]:
     return frozenset(banned)
 
 
-def _build(hits: list[Hit], banned: frozenset[str]) -> Scene:
+def _build(hits: list[Hit], banned: frozenset[str], words: set[str]) -> Scene:
     found: dict[str, list[str]] = {}
     for hit in hits:
         for table, name in hit.meanings:
@@ -88,9 +89,9 @@ def _build(hits: list[Hit], banned: frozenset[str]) -> Scene:
     sky = found.get("sky", [])
     if "fullmoon" in sky and "moon" not in sky:
         sky.append("moon")
-    colours, hues = _bind_colours(hits, banned)
-    things = _count_things(hits, banned, colours)
-    places = tuple(Place(name, colours.get(name)) for name in found.get("place", []))
+    bound = bind(hits, words, banned)
+    things = _things(hits, banned, bound)
+    places = _places(hits, banned, bound)
     if "portrait" in found.get("thing", []) and "portrait" not in (thing.name for thing in things):
         places = (Place("studio"),)  # someone or something named sits for the portrait
     times = found.get("time", [])
@@ -103,60 +104,73 @@ def _build(hits: list[Hit], banned: frozenset[str]) -> Scene:
         season=seasons[0] if seasons else None,
         styles=tuple(found.get("style", [])),
         tones=tuple(found.get("tone", [])),
-        hues=hues,
+        hues=tuple(bound.free[:2]),
         banned=banned,
     )
 
 
-def _bind_colours(hits: list[Hit], banned: frozenset[str]) -> tuple[dict[str, RGB], tuple[RGB, ...]]:
-    """Give each colour word to the subject it stands beside; colours beside none are the whole picture's."""
-    bound: dict[str, RGB] = {}
-    free: list[RGB] = []
+def _places(hits: list[Hit], banned: frozenset[str], bound: Bound) -> tuple[Place, ...]:
+    places: dict[str, Place] = {}
     for i, hit in enumerate(hits):
-        name = next((name for table, name in hit.meanings if table == "hue"), None)
-        if name is None or name in banned:
-            continue
-        owner = _owner(hits, i)
-        if owner:
-            bound.setdefault(owner, HUES[name])
-        elif HUES[name] not in free:
-            free.append(HUES[name])
-    return bound, tuple(free[:2])
+        for table, name in hit.meanings:
+            if table == "place" and name not in banned:
+                old = places.get(name, Place(name))
+                places[name] = replace(old, colour=old.colour or bound.colours.get(i))
+    return tuple(places.values())
 
 
-def _owner(hits: list[Hit], i: int) -> str | None:
-    at = hits[i].at
-    if i + 1 < len(hits) and hits[i + 1].at - at <= 2:
-        after = _noun(hits[i + 1])
-        if after:
-            return after
-        second = (
-            hits[i + 2]
-            if i + 2 < len(hits) and hits[i + 1].meanings[0][0] in ("tone", "style", "number", "season")
-            else None
-        )
-        if second and second.at - at <= 3 and _noun(second):
-            return _noun(second)
-    return _noun(hits[i - 1]) if i and at - hits[i - 1].at == 1 else None
-
-
-def _noun(hit: Hit) -> str | None:
-    return next((name for table, name in hit.meanings if table in ("thing", "place")), None)
-
-
-def _count_things(hits: list[Hit], banned: frozenset[str], colours: dict[str, RGB]) -> tuple[Thing, ...]:
+def _things(hits: list[Hit], banned: frozenset[str], bound: Bound) -> tuple[Thing, ...]:
+    """Every subject once, a man and a woman apart."""
     things: dict[str, Thing] = {}
     number, number_at = 0, -9
-    for hit in hits:
+    for i, hit in enumerate(hits):
+        plural = any(kind == "plural" for kind, _ in hit.meanings)
         for table, name in hit.meanings:
             if table == "number":
                 number, number_at = int(name), hit.at
-            elif table == "thing" and name not in banned and name not in things and len(things) < MAX_THINGS:
+            elif table == "thing" and name not in banned:
+                traits = frozenset(bound.traits.get(i, ()))
+                key = "/".join([name, *sorted(traits & {"male", "female"})])
                 near = number if hit.at - number_at <= 4 else 0
-                plural = any(kind == "plural" for kind, _ in hit.meanings)
-                things[name] = Thing(name, near or (3 if plural else 1), colours.get(name))
-                number = 0
-    if "portrait" in things:
-        others = [name for name in things if name not in (*_SITTERS, "portrait")]
-        things = {name: thing for name, thing in things.items() if name in (others or ("portrait",))}
-    return tuple(things.values())
+                accents = tuple(bound.accents.get(i, {}).items())
+                new = Thing(name, near or (3 if plural else 1), bound.colours.get(i), traits, accents)
+                if key in things:
+                    things[key] = _joined(things[key], new)
+                elif key not in banned and len(things) < MAX_THINGS:
+                    things[key] = new
+                    number = 0
+    return _sat(_one_person(things))
+
+
+def _joined(old: Thing, new: Thing) -> Thing:
+    return replace(
+        old,
+        colour=old.colour or new.colour,
+        traits=old.traits | new.traits,
+        accents=old.accents or new.accents,
+    )
+
+
+def _one_person(things: dict[str, Thing]) -> list[Thing]:
+    """A lone "person" or "figure" beside a man or woman is the same one."""
+    plain = things.get("person")
+    other = next((key for key in things if key.startswith("person/")), None)
+    if plain and plain.count == 1 and other:
+        things[other] = _joined(things[other], plain)
+        del things["person"]
+    return list(things.values())
+
+
+def _sat(things: list[Thing]) -> tuple[Thing, ...]:
+    """For a portrait, only whoever sits for it."""
+    portrait = next((thing for thing in things if thing.name == "portrait"), None)
+    if portrait is None:
+        return tuple(things)
+    others = tuple(thing for thing in things if thing.name not in (*_SITTERS, "portrait"))
+    for sitter in things:
+        if sitter.name in ("person", "child", "princess"):
+            portrait = _joined(portrait, sitter)
+        if sitter.name == "princess":
+            beard = {"beard"} if "male" in sitter.traits and "young" not in sitter.traits else set()
+            portrait = replace(portrait, traits=portrait.traits | {"crown"} | beard)
+    return others or (portrait,)

@@ -1,7 +1,9 @@
 """The sketch engine paints what a prompt says, the same way every time."""
 
 import hashlib
+import math
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,13 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from render_worker.painter import STYLES, SUBJECTS, paint
+from render_worker.painter.color import WHITE, mix
+from render_worker.painter.look import Look
+from render_worker.painter.palette import choose_palette
+from render_worker.painter.pen import Pen
+from render_worker.painter.scene import Scene
 from render_worker.painter.settings import BACKDROPS, BEHIND, FLOORS, PLACES, WHOLES
+from render_worker.painter.sun import SIZE
 from render_worker.painter.vocabulary import VOCABULARY
 from render_worker.painter.words import read
 
@@ -140,6 +148,47 @@ def test_a_colour_word_beside_a_subject_colours_it_alone() -> None:
     ]
     assert scene.places[0].colour == (232, 178, 58)
     assert scene.hues == ()
+
+
+def figure(words: str, seed: int) -> Image.Image:
+    """A subject alone, as its painter draws it."""
+    thing = read(words, None).things[0]
+    palette = choose_palette(Scene(time="day"), random.Random(1), 7)
+    pen = Pen(150, SUBJECTS[thing.name].aspect)
+    SUBJECTS[thing.name].paint(pen, Look(None, palette, random.Random(seed), thing.traits))
+    return pen.finish(palette.light(1))
+
+
+def bare_legs(image: Image.Image) -> float:
+    """How wide the figure is between knee and hem, as a share of its width: trousers are narrow, skirts wide."""
+    knee = image.getchannel("A").crop((0, round(image.height * 0.63), image.width, round(image.height * 0.66)))
+    return float(ImageStat.Stat(knee).mean[0]) / 255
+
+
+@pytest.mark.parametrize(("man", "woman"), [("a man", "a woman"), ("un homme", "une femme"), ("Mann", "Frau")])
+def test_a_man_wears_trousers_and_a_woman_a_skirt_for_every_seed(man: str, woman: str) -> None:
+    widest = max(bare_legs(figure(man, seed)) for seed in range(12))
+    assert widest < min(bare_legs(figure(woman, seed)) for seed in range(12))
+
+
+def test_the_old_have_grey_hair() -> None:
+    for seed in range(6):
+        image = figure("portrait of an old man", seed)
+        red, green, blue, alpha = image.getpixel((image.width // 2 - 4, round(image.height * 0.235)))  # type: ignore[misc]
+        assert alpha == 255
+        assert max(red, green, blue) - min(red, green, blue) < 60 < min(red, green, blue)
+
+
+@pytest.mark.parametrize("size", [(288, 192), (192, 288), (288, 288)])
+@pytest.mark.parametrize("words", ["sunset over mountains", "sunrise over mountains"])
+def test_a_low_sun_is_always_seen(words: str, size: tuple[int, int]) -> None:
+    palette = choose_palette(read(words, None), random.Random(1), 7)
+    sun = mix(palette.sun, WHITE, 0.45)
+    area = math.pi * (min(size) * SIZE) ** 2
+    for seed in range(31):
+        image = paint(words, seed=seed, width=size[0], height=size[1])
+        away = ImageChops.difference(image, Image.new("RGB", size, sun)).convert("L")
+        assert sum(away.histogram()[:7]) > area * 0.5, seed
 
 
 def test_a_negative_prompt_removes_what_it_names() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from render_worker.painter import paint
+from render_worker.painter.binding import HUES
 from render_worker.painter.scene import Scene
 from render_worker.painter.sheet import PROMPTS
 from render_worker.painter.words import read
@@ -96,6 +97,81 @@ def test_times_and_weather_are_read_in_many_languages(words: str, time: str | No
 )
 def test_numbers_and_plurals_are_counted(words: str, count: int) -> None:
     assert [(thing.name, thing.count) for thing in read(words, None).things] == [("dog", count)]
+
+
+@pytest.mark.parametrize(
+    ("words", "traits"),
+    [
+        ("a man", {"male"}),
+        ("a man reading a book", {"male"}),
+        ("ein Mann mit Bart", {"male", "beard"}),
+        ("un homme", {"male"}),
+        ("mujer con sombrero", {"female", "hat"}),
+        ("an old woman with glasses", {"female", "old", "glasses"}),
+        ("老爷爷", {"male", "old"}),
+        ("หญิงชรา", {"female", "old"}),
+        ("portrait of an old man", {"male", "old"}),
+        ("a boy", {"male"}),
+        ("königin", {"female"}),
+        ("the king", {"male"}),
+    ],
+)
+def test_men_and_women_old_and_young_are_told_apart(words: str, traits: set[str]) -> None:
+    assert read(words, None).things[0].traits == traits
+
+
+def test_a_man_and_a_woman_are_two_people() -> None:
+    things = read("an old man and a young woman in a garden", None).things
+    assert [(thing.name, thing.traits) for thing in things] == [
+        ("person", {"male", "old"}),
+        ("person", {"female", "young"}),
+    ]
+    assert [thing.traits for thing in read("a woman", "man").things] == [{"female"}]
+
+
+@pytest.mark.parametrize(
+    ("words", "colours"),
+    [
+        ("แมวสีส้ม", {"cat": "orange"}),
+        ("แมวสีส้มบนเรือสีแดง", {"cat": "orange", "sailboat": "red"}),
+        ("rotes Auto", {"car": "red"}),
+        ("ein blaues Haus und eine rote Katze", {"house": "blue", "cat": "red"}),
+        ("bateau rouge", {"sailboat": "red"}),
+        ("un chat noir et une maison orange", {"cat": "black", "house": "orange"}),
+        ("un chat orange sous une maison", {"cat": "orange", "house": None}),
+        ("un gato naranja y un barco azul", {"cat": "orange", "sailboat": "blue"}),
+        ("uma casa azul e um barco vermelho", {"house": "blue", "sailboat": "red"}),
+        ("una barca rossa e una casa gialla", {"sailboat": "red", "house": "yellow"}),
+        ("красная машина и синий дом", {"car": "red", "house": "blue"}),
+        ("红色的船和蓝色的房子", {"sailboat": "red", "house": "blue"}),
+        ("赤い船と青い家", {"sailboat": "red", "house": "blue"}),
+        ("سيارة حمراء وبيت أزرق", {"car": "red", "house": "blue"}),
+    ],
+)
+def test_colours_bind_in_every_language(words: str, colours: dict[str, str | None]) -> None:
+    scene = read(words, None)
+    assert {thing.name: thing.colour for thing in scene.things} == {
+        name: HUES[hue] if hue else None for name, hue in colours.items()
+    }
+    assert scene.hues == ()
+    assert scene.styles == ()
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["an old woman with a red hat", "une vieille femme avec un chapeau rouge", "หญิงชราใส่หมวกสีแดง", "戴红帽子的老奶奶"],
+)
+def test_a_hats_colour_is_the_hats_alone(words: str) -> None:
+    scene = read(words, None)
+    assert scene.hues == ()
+    assert [(thing.colour, thing.accents) for thing in scene.things] == [(None, (("hat", HUES["red"]),))]
+
+
+@pytest.mark.parametrize(
+    "words", ["a woman with a red sombrerito", "a cat with green eyes", "a dog with a blue thingy"]
+)
+def test_a_colour_of_something_unknown_does_not_tint_the_landscape(words: str) -> None:
+    assert read(words, None).hues == ()
 
 
 HOSTILE = (
