@@ -62,6 +62,7 @@ class Browser:
         # driver is left behind half started.
         if self._launching is None or self._launching.done():
             self._launching = asyncio.create_task(self._launch())
+            self._launching.add_done_callback(_look_at_failure)
         return await asyncio.shield(self._launching)
 
     async def _launch(self) -> Chromium:
@@ -122,6 +123,12 @@ class Browser:
         with contextlib.suppress(BrowserError, OSError, TimeoutError):
             await asyncio.wait_for(playwright.stop(), CLOSE_SECONDS)
         kill_descendants()  # a driver or browser that hangs
+
+
+def _look_at_failure(launching: asyncio.Task[Chromium]) -> None:
+    """Whoever waits is told; where nobody waits any more, `failure` keeps the sentence."""
+    if not launching.cancelled():
+        launching.exception()
 
 
 async def _open_context(chromium: Chromium) -> BrowserContext:

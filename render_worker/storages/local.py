@@ -58,7 +58,7 @@ class LocalStorage(Storage):
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
             Path(temporary).replace(target)
-        except BaseException:
+        except BaseException:  # whatever it was, no half-written file stays
             Path(temporary).unlink(missing_ok=True)
             raise
 
