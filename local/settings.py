@@ -1,10 +1,11 @@
 """The only reader of the environment in this package."""
 
 import os
-import sys
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from render_worker.settings import read
 
 
 class Settings(BaseSettings):
@@ -34,12 +35,7 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     """The settings, or an end of the process with a sentence on the first that cannot be taken."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        sys.exit(f"{name.upper()} cannot be used: {first['msg']}. It is: {Settings.model_fields[name].description}")
+    return read(Settings)
 
 
 def environment(changes: dict[str, str]) -> dict[str, str]:

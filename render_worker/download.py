@@ -14,16 +14,16 @@ async def download(url: str, origins: tuple[str, ...], seconds: float, poll_seco
     """The bytes behind an address of one of these origins, within a time; a 404 is asked again until then."""
     if _origin(url) not in origins:
         raise UnexpectedReply("The picture's address is on a host from which none is fetched.")
-    missing = False
+    not_found = False
     try:
         # No environment: a proxy's or .netrc's credentials are no business of a picture's host.
         async with asyncio.timeout(seconds), httpx.AsyncClient(trust_env=False, timeout=seconds) as client:
             while (data := await _attempt(client, url)) is None:
-                missing = True
+                not_found = True
                 await asyncio.sleep(poll_seconds)
             return data
     except (TimeoutError, httpx.TimeoutException):
-        raise _too_late(seconds, missing) from None
+        raise _too_late(seconds, not_found) from None
     except (httpx.InvalidURL, UnicodeError):
         raise UnexpectedReply("The picture's address is none.") from None
     except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError) as error:
@@ -62,7 +62,12 @@ def too_large() -> BadPicture:
     return BadPicture("too_large", f"The picture is larger than {MAX_PICTURE_BYTES // 2**20} MiB.")
 
 
-def _too_late(seconds: float, missing: bool) -> EngineError:
-    if missing:
-        return BadPicture("missing", f"The picture was announced, but not to be had within {seconds:g} seconds.")
+def missing(seconds: float) -> BadPicture:
+    """What a picture is that was announced and never came."""
+    return BadPicture("missing", f"The picture was announced, but not to be had within {seconds:g} seconds.")
+
+
+def _too_late(seconds: float, not_found: bool) -> EngineError:
+    if not_found:
+        return missing(seconds)
     return PhaseTimeout(f"Perchance did not answer within {seconds:g} seconds while downloading.")

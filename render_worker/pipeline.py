@@ -36,12 +36,14 @@ class Pipeline:
         self._auto = auto
 
     async def start(self) -> None:
-        """Start the engines that answer model=auto; one that cannot start says so in its health."""
-        for name in self._auto:
-            try:
-                await self.engines[name].start()
-            except Exception:  # the worker must come up and tell, whatever keeps an engine from starting
-                log.exception("engine %s could not start", name)
+        """Start the engines that answer model=auto, side by side; one that cannot start says so in its health."""
+        await asyncio.gather(*(self._start(name) for name in self._auto))
+
+    async def _start(self, name: str) -> None:
+        try:
+            await self.engines[name].start()
+        except Exception:  # the worker must come up and tell, whatever keeps an engine from starting
+            log.exception("engine %s could not start", name)
 
     async def stop(self) -> None:
         """Stop every engine."""

@@ -3,7 +3,7 @@
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ORIGIN = r"^https?://[a-z0-9._:\[\]-]+$"
 PRINTABLE = re.compile(r"[!-~]+")
 ADDRESS = r"^https?://[^/?#\s]+[^?#\s]*$"
+
+S = TypeVar("S", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -88,10 +90,15 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings, or an end of the process with a sentence on the first that cannot be taken."""
+    """The worker's settings, as `read` reads them."""
+    return read(Settings)
+
+
+def read(kind: type[S]) -> S:
+    """Settings of a kind, or an end of the process with a sentence on the first that cannot be taken."""
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        sys.exit(f"{name.upper()} cannot be used: {first['msg']}. It is: {Settings.model_fields[name].description}")
+        sys.exit(f"{name.upper()} cannot be used: {first['msg']}. It is: {kind.model_fields[name].description}")

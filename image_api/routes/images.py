@@ -27,7 +27,7 @@ def image(name: str) -> Response:
     etag = name.removesuffix(".png")
     if etag in request.if_none_match.as_set():
         return _immutable(Response(status=304), etag)
-    wanted = {name: text for name in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(name, ""))}
+    wanted = {header: text for header in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(header, ""))}
     dispatch: DirectDispatch = current_app.extensions["dispatch"]
     reply = dispatch.image(name, request.method, wanted)
     if reply.status_code not in (200, 206, 416):

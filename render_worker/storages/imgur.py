@@ -26,6 +26,7 @@ LIMIT_HEADERS = (
     ("x-ratelimit-userremaining", "x-ratelimit-userreset"),
     ("x-ratelimit-clientremaining", "x-ratelimit-clientreset"),
 )
+NOT_CONFIGURED = "IMGUR_CLIENT_ID not configured"
 DEFAULT_REST_SECONDS = 3600  # the limits are counted by the hour and the day
 LINK = re.compile(r"https?://[!-~]{1,500}")
 DIGITS = re.compile(r"[0-9]{1,12}")
@@ -55,13 +56,17 @@ class ImgurStorage(Storage):
         self._headers = {"Authorization": f"Client-ID {client_id.get_secret_value()}"} if client_id else {}
         self._rest_until = 0.0
 
+    @property
+    def _seconds_left(self) -> int:
+        """How long Imgur is still to be left alone."""
+        return max(0, math.ceil(self._rest_until - time.monotonic()))
+
     def check(self) -> None:
         if not self._headers:
-            raise StorageNotConfigured("IMGUR_CLIENT_ID not configured.")
+            raise StorageNotConfigured(f"{NOT_CONFIGURED}.")
 
     async def save(self, picture: Picture) -> Stored:
-        left = math.ceil(self._rest_until - time.monotonic())
-        if left > 0:
+        if left := self._seconds_left:
             raise _limited(left)
         try:
             async with asyncio.timeout(self._seconds):
@@ -79,9 +84,9 @@ class ImgurStorage(Storage):
 
     def problem(self) -> str | None:
         if not self._headers:
-            return "IMGUR_CLIENT_ID not configured"
-        left = math.ceil(self._rest_until - time.monotonic())
-        return f"rate-limited for another {left} seconds" if left > 0 else None
+            return NOT_CONFIGURED
+        left = self._seconds_left
+        return f"rate-limited for another {left} seconds" if left else None
 
     async def _upload(self, picture: Picture) -> tuple[int, httpx.Headers, bytes]:
         files = {"image": (picture.name, picture.data, CONTENT_TYPE)}

@@ -13,11 +13,11 @@ import perchance
 
 from render_worker.browser import Page
 from render_worker.contract import Recipe
-from render_worker.download import MAX_PICTURE_BYTES, too_large
+from render_worker.download import MAX_PICTURE_BYTES, missing, too_large
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished, check_generated, read_user_key
 from render_worker.engines.perchance.site_page import SitePage, guidance_of, text_of
-from render_worker.errors import BadPicture, GenerationFailed, StaleRequest, UnexpectedReply
+from render_worker.errors import GenerationFailed, StaleRequest, UnexpectedReply
 from render_worker.settings import Settings
 
 HTTP_OK, NOT_FOUND = 200, 404
@@ -80,8 +80,7 @@ class PackageRoute(SitePage):
                 data: bytes = (await result.download()).getvalue()
             except _NotThereYet:
                 if time.monotonic() + self.settings.perchance_poll_seconds > end:
-                    sentence = f"The picture was announced, but not to be had within {seconds:g} seconds."
-                    raise BadPicture("missing", sentence) from None
+                    raise missing(seconds) from None
                 await asyncio.sleep(self.settings.perchance_poll_seconds)
                 continue
             return data

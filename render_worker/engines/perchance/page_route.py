@@ -7,7 +7,7 @@ the site's internal protocol is used. The page was described by five independent
 import asyncio
 import re
 import secrets
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from render_worker.browser import BrowserError, Page, Request, Response
@@ -119,27 +119,27 @@ class PageRoute(SitePage):
         return None
 
     def _frame_answered(self, response: Response) -> None:
-        ours = self._is_ours(response.request)
-        if ours or (ours is False and response.status >= HTTP_ERRORS):
+        where = self._place_of(response.request)
+        if where == "frame" or (where == "within" and response.status >= HTTP_ERRORS):
             self._answers.put_nowait(response)
 
     def _frame_failed(self, request: Request) -> None:
-        if self._is_ours(request):
+        if self._place_of(request) == "frame":
             self._answers.put_nowait(None)
 
-    def _is_ours(self, request: Request) -> bool | None:
-        """Whether a document is the one that was asked for, or one within it (False); None where it is neither."""
+    def _place_of(self, request: Request) -> Literal["frame", "within"] | None:
+        """Where a document belongs: into this picture's frame, or within it; None for everything else."""
         try:
             frame = request.frame
             if not request.is_navigation_request() or frame.parent_frame is None:
                 return None
             if frame.parent_frame != self.page.main_frame:
-                return False
+                return "within"
         except BrowserError:
             return None  # the frame is gone, and with it the picture that it was for
         while request.redirected_from:
             request = request.redirected_from
-        return True if f"id={self._request_id}" in request.url else None
+        return "frame" if f"id={self._request_id}" in request.url else None
 
 
 def _query(recipe: Recipe, request_id: str) -> dict[str, str]:
