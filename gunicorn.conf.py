@@ -5,12 +5,16 @@ lose every slow picture.
 """
 
 import logging
+import signal
 import socket
 import struct
+import threading
 
 import gunicorn.http.message
 
 from image_api.settings import load
+
+STOP_SECONDS = 3  # what an answer takes to be given once waiting is over
 
 settings = load()
 bind = f"{settings.host}:{settings.port}"
@@ -19,7 +23,7 @@ worker_class = "gthread"
 threads = settings.threads  # one for each caller who waits; they are made when they are needed
 worker_connections = settings.threads + 1000
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
-graceful_timeout = settings.graceful_timeout_seconds
+graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS
 forwarded_allow_ips = ""  # TRUSTED_PROXIES says whose word is believed; gunicorn would believe anybody on loopback
 control_socket_disable = True  # it would lie in the home folder, shared by every gunicorn of this user
 errorlog = "-"
@@ -38,3 +42,16 @@ def when_ready(server):
     limit = struct.pack("ll", settings.read_timeout_seconds, 0)  # a C timeval
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+
+
+def post_worker_init(worker):
+    """Let SIGTERM also begin the time after which nobody waits for a sleeping render worker any longer."""
+    begin_stop = signal.getsignal(signal.SIGTERM)
+
+    def stop(number, frame) -> None:
+        begin_stop(number, frame)
+        timer = threading.Timer(settings.graceful_timeout_seconds, worker.wsgi.extensions["dispatch"].waking.stop)
+        timer.daemon = True
+        timer.start()
+
+    signal.signal(signal.SIGTERM, stop)

@@ -22,6 +22,9 @@ class Settings(BaseSettings):
 
     perchance_worker_url: str | None = Field(None, description="Address of the render worker; a bare host will do.")
     worker_token: SecretStr | None = Field(None, description="The render worker's bearer token.")
+    worker_wake_seconds: float = Field(
+        150, ge=0, le=3600, description="How long a worker that seems asleep is asked again; 0 means not at all."
+    )
     request_timeout_seconds: float = Field(300, gt=0, le=3600, description="The deadline of one generation.")
 
     public_base_url: str | None = Field(

@@ -26,6 +26,7 @@ SERVICE = "render-worker"
 MAX_TEXT = 2_000
 MAX_SEED = 2**31 - 1
 MAX_DIGITS = 20
+NO_REQUEST_ID = "-"
 IMAGE_NAME = r"[0-9a-f]{64}\.png"  # a stored picture is named by the SHA-256 of its bytes
 
 Shape = Literal["portrait", "landscape", "square"]
@@ -127,10 +128,13 @@ class Recipe(Fields):
 
 
 class GenerateRequest(Recipe):
-    """One picture to make, within a time. The caller's clock is not the worker's: the time is a length, no moment."""
+    """One picture to make, within a time. The caller's clock is not the worker's: the time is a length, no moment.
+
+    A request that is sent again with the same id and recipe gets the picture that the first one gets.
+    """
 
     request_id: str = Field(
-        default="-", pattern=r"^[A-Za-z0-9-]{1,64}$", description="up to 64 letters, digits and hyphens"
+        NO_REQUEST_ID, pattern=r"^[A-Za-z0-9-]{1,64}$", description="up to 64 letters, digits and hyphens"
     )
     timeout_seconds: float = Field(
         300.0, gt=0, le=3600, allow_inf_nan=False, description="a number of seconds above 0, 3,600 at most"

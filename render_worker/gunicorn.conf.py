@@ -4,11 +4,15 @@ One process, because the browser, the queue and the sessions live in it; a threa
 """
 
 import logging
+import signal
 import socket
 import struct
+import threading
 
 from render_worker.orphans import reap_all
 from render_worker.settings import load
+
+STOP_SECONDS = 8  # what giving up, closing the browser and reaping may take together
 
 settings = load()
 wsgi_app = "render_worker.worker:create_app()"
@@ -19,7 +23,7 @@ worker_class = "gthread"
 threads = settings.max_concurrency + settings.queue_size + 16
 worker_connections = 1000
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
-graceful_timeout = settings.graceful_timeout_seconds
+graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS  # then gunicorn kills, and nobody gets an answer
 preload_app = False  # the loop's thread would be left behind in the parent
 control_socket_disable = True  # it would lie in the home folder, shared by every gunicorn of this user
 errorlog = "-"
@@ -33,6 +37,7 @@ def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's hook
     addresses = [listener.getsockname() for listener in worker.sockets]
     hosts = [address[0] if isinstance(address, tuple) else str(address) for address in addresses]
     worker.wsgi.extensions["worker"].start(hosts)
+    _answer_in_time(worker.wsgi.extensions["worker"].runtime.give_up)
 
 
 def worker_exit(server, worker):  # type: ignore[no-untyped-def]
@@ -47,3 +52,16 @@ def when_ready(server):  # type: ignore[no-untyped-def]
     limit = struct.pack("ll", settings.read_timeout_seconds, 0)  # a C timeval
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+
+
+def _answer_in_time(give_up) -> None:  # type: ignore[no-untyped-def]
+    """Let SIGTERM also begin the time after which callers are told that their pictures are given up."""
+    begin_stop = signal.getsignal(signal.SIGTERM)
+
+    def stop(number, frame) -> None:  # type: ignore[no-untyped-def]
+        begin_stop(number, frame)
+        timer = threading.Timer(settings.graceful_timeout_seconds, give_up)
+        timer.daemon = True
+        timer.start()
+
+    signal.signal(signal.SIGTERM, stop)

@@ -67,6 +67,16 @@ class Runtime:
         except concurrent.futures.CancelledError:
             raise Stopping("The render worker is being stopped.") from None
 
+    def give_up(self) -> None:
+        """Cancel whatever runs: who waits for it is told that the worker is being stopped."""
+        self._loop.call_soon_threadsafe(self._cancel_all)
+
+    def _cancel_all(self) -> set[asyncio.Task[Any]]:
+        running = set(self._running)
+        for task in running:
+            task.cancel()
+        return running
+
     def stop(self, last: Coroutine[Any, Any, None]) -> None:
         """Cancel whatever still runs, do one last thing and end the thread."""
         with contextlib.suppress(TimeoutError):  # what does not let go in time ends with the process
@@ -75,9 +85,7 @@ class Runtime:
         self._thread.join(STOP_SECONDS)
 
     async def _end(self, last: Coroutine[Any, Any, None]) -> None:
-        running = set(self._running)
-        for task in running:
-            task.cancel()
+        running = self._cancel_all()
         if running:
             await asyncio.wait(running, timeout=CLEAN_UP_SECONDS)
         await last

@@ -29,7 +29,9 @@ class Settings(BaseSettings):
     max_concurrency: int = Field(4, ge=1, le=64, description="Generations that run at the same time.")
     queue_size: int = Field(20, ge=0, le=10_000, description="Generations that may wait.")
     read_timeout_seconds: int = Field(20, ge=1, description="How long a caller may pause while he sends a request.")
-    graceful_timeout_seconds: int = Field(25, ge=1, description="How long running generations may take at a stop.")
+    graceful_timeout_seconds: int = Field(
+        20, ge=1, description="How long running generations may take at a stop; then their callers are told."
+    )
 
     engines: Annotated[tuple[Literal["perchance"], ...], NoDecode] = Field(
         ("perchance",), min_length=1, description="Engines that answer model=auto, in order of preference."

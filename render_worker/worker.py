@@ -28,6 +28,7 @@ from render_worker.errors import InvalidParameter, Unauthorized, WorkerError
 from render_worker.health import Health
 from render_worker.orphans import adopt, reap_for_ever
 from render_worker.pipeline import Pipeline
+from render_worker.repeats import Repeats
 from render_worker.runtime import Admission, Runtime
 from render_worker.settings import Settings, load
 from render_worker.storages import build_storages
@@ -53,6 +54,7 @@ class Worker:
             Admission(settings.max_concurrency, settings.queue_size),
             settings.simulated,
         )
+        self.repeats = Repeats(self.pipeline.generate)
         self.health = Health(self.pipeline)
 
     def start(self, hosts: list[str]) -> None:
@@ -111,7 +113,7 @@ def generate() -> Response:
     worker = _worker()
     wanted = GenerateRequest.parse_json(_body())
     try:
-        return _json(worker.runtime.run(worker.pipeline.generate(wanted), wanted.timeout_seconds))
+        return _json(worker.runtime.run(worker.repeats.generate(wanted), wanted.timeout_seconds))
     except WorkerError as error:
         log.warning("%s failed: %s: %s", wanted.request_id, error.code, error)
         worker.health.remember(error, wanted.model, wanted.request_id)

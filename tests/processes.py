@@ -56,7 +56,7 @@ class Server:
         self._log = Path(tempfile.mkstemp(prefix="server-", suffix=".log")[1])
 
     def _start(self) -> None:
-        self.port = free_port()
+        self.port = int(str(self._environment.get(self._port_variable) or free_port()))
         self.url = f"http://127.0.0.1:{self.port}"
         variables = clean_environment(**{"HOST": "127.0.0.1", self._port_variable: self.port, **self._environment})
         with self._log.open("wb") as log:

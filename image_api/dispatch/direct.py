@@ -1,7 +1,7 @@
 """Straight to one render worker by HTTP."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -10,6 +10,7 @@ import requests
 import urllib3
 from pydantic import BaseModel, ValidationError
 
+from image_api.dispatch.waking import Asleep, Waking
 from image_api.errors import DeadlinePassed, Relayed, WorkerNotConfigured, WorkerUnavailable
 from image_api.settings import Settings
 from render_worker.contract import (
@@ -27,9 +28,12 @@ QUICK_SECONDS = 10.0  # for what the worker answers without any work
 GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its word of that needs a moment to get here
 MAX_REPLY_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
-NOT_ACCEPTED = "The render worker did not accept this service's WORKER_TOKEN."
+EDGE_STATUSES = {502, 503, 504, *range(520, 528)}  # of a platform, and of Cloudflare, whose server does not answer
+NOT_CONFIGURED = "Worker service not configured."
+NO_WORKER = "The address of the render worker answered HTTP {}, but not as a render worker."
 
-T = TypeVar("T", bound=BaseModel)
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class DirectDispatch:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.perchance_worker_url
         self._session = requests.Session()
+        self._session.headers["Accept"] = "application/json"  # a browser would get a platform's loading page sooner
         self._session.headers["Accept-Encoding"] = "identity"  # so that a body can be read as it comes
         self._session.trust_env = False  # the worker's address and token are no business of a proxy or a .netrc
         pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=settings.threads)
@@ -53,6 +58,8 @@ class DirectDispatch:
         self._session.mount("https://", pool)
         if settings.worker_token:
             self._session.headers["Authorization"] = f"Bearer {settings.worker_token.get_secret_value()}"
+        self._wake_seconds = settings.worker_wake_seconds
+        self.waking = Waking(settings.worker_wake_seconds, self._knock)
         self.last_known: LastKnown | None = None
 
     @property
@@ -61,43 +68,75 @@ class DirectDispatch:
         return self._url is not None
 
     def generate(self, request: GenerateRequest) -> GenerateResult:
-        """Have one picture made. The request's time is the deadline of everything here too."""
-        body = request.model_dump_json().encode()
-        return self._ask("POST", "/generate", GenerateResult, request.timeout_seconds + GRACE_SECONDS, body)
+        """Have one picture made. The request's time is the deadline of everything here too.
+
+        The worker knows a request that it gets twice by its id, so sending one again never costs a second picture.
+        """
+        end = time.monotonic() + request.timeout_seconds
+
+        def attempt() -> GenerateResult:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise DeadlinePassed(f"The render worker did not answer within {request.timeout_seconds:g} seconds.")
+            body = request.model_copy(update={"timeout_seconds": left}).model_dump_json().encode()
+            return self._ask("POST", "/generate", GenerateResult, left + GRACE_SECONDS, body)
+
+        return self.waking.until_awake(attempt, end)
+
+    def models(self) -> ModelList:
+        """Ask the worker for the names that `model` accepts."""
+        return self._once_awake(lambda: self._ask("GET", "/models", ModelList, QUICK_SECONDS))
 
     def health(self) -> WorkerHealth:
-        """Ask the worker how it is."""
+        """Ask the worker how it is, once: who asks for a state does not want to wait for another one."""
         health = self._ask("GET", "/health", WorkerHealth, QUICK_SECONDS)
         self._saw(health.status)
         return health
 
-    def models(self) -> ModelList:
-        """Ask the worker for the names that `model` accepts."""
-        return self._ask("GET", "/models", ModelList, QUICK_SECONDS)
+    def accepted_health(self) -> WorkerHealth:
+        """Ask the worker how it is, and make sure that it accepts this service's token, which `health` needs not."""
+        self._ask("GET", "/models", ModelList, QUICK_SECONDS)
+        return self.health()
+
+    def wake(self, seconds: float) -> WorkerHealth | None:
+        """Go on asking the worker how it is until it is awake; its answer, if it comes within some seconds."""
+        if self._url is None:
+            raise WorkerNotConfigured(NOT_CONFIGURED)
+        return self.waking.wake(seconds)
 
     def image(self, name: str, method: str, headers: Mapping[str, str]) -> requests.Response:
         """A picture of the worker's, its body unread; the caller closes it."""
-        reply = self._send(method, f"/images/{name}", QUICK_SECONDS, headers=headers)
-        if reply.status_code == requests.codes.unauthorized:
-            reply.close()
-            raise WorkerUnavailable(NOT_ACCEPTED)
-        return reply
 
-    def _ask(self, method: str, path: str, model: type[T], seconds: float, body: bytes | None = None) -> T:
+        def attempt() -> requests.Response:
+            reply = self._send(method, f"/images/{name}", QUICK_SECONDS, headers=headers)
+            try:
+                self._check_sender(reply)
+            except WorkerUnavailable:
+                reply.close()
+                raise
+            return reply
+
+        return self._once_awake(attempt)
+
+    def _once_awake(self, attempt: Callable[[], T]) -> T:
+        end = time.monotonic() + self._wake_seconds
+        return self.waking.until_awake(lambda: _at_once(attempt), end)
+
+    def _knock(self) -> WorkerHealth:
+        health = _at_once(self.health)
+        if health.status == "starting":
+            raise Asleep(f"The render worker is starting: {'; '.join(health.reasons)}.")
+        return health
+
+    def _ask(self, method: str, path: str, model: type[M], seconds: float, body: bytes | None = None) -> M:
         end = time.monotonic() + seconds
         with self._send(method, path, seconds, body) as reply:
             text = _read(reply, end)
-            try:
-                found: T | ErrorBody | None = (model if reply.ok else ErrorBody).model_validate_json(text)
-            except ValidationError:
-                found = None
-            if found is None or reply.headers.get(SERVICE_HEADER) != SERVICE:
-                self._saw("unreachable")
-                raise WorkerUnavailable(
-                    f"The address of the render worker answered HTTP {reply.status_code}, but not as a render worker."
-                )
-        if reply.status_code == requests.codes.unauthorized:
-            raise WorkerUnavailable(NOT_ACCEPTED)
+            self._check_sender(reply)
+        try:
+            found: M | ErrorBody = (model if reply.ok else ErrorBody).model_validate_json(text)
+        except ValidationError:
+            raise WorkerUnavailable(NO_WORKER.format(reply.status_code)) from None
         if isinstance(found, ErrorBody):
             raise Relayed(found, reply.status_code)
         return found
@@ -111,9 +150,9 @@ class DirectDispatch:
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         if self._url is None:
-            raise WorkerNotConfigured("Worker service not configured.")
+            raise WorkerNotConfigured(NOT_CONFIGURED)
         try:
-            reply = self._session.request(
+            return self._session.request(
                 method,
                 self._url + path,
                 data=body,
@@ -123,15 +162,42 @@ class DirectDispatch:
                 allow_redirects=False,
             )
         except requests.ReadTimeout:
-            raise DeadlinePassed(f"The render worker did not answer within {seconds:g} seconds.") from None
+            raise DeadlinePassed(f"The render worker did not answer within {seconds:.3g} seconds.") from None
         except (requests.RequestException, ValueError) as error:  # ValueError: an address that names no host
-            self._saw("unreachable")
-            raise WorkerUnavailable(f"The render worker cannot be reached ({type(error).__name__}).") from error
-        self._saw("reachable")
-        return reply
+            raise self._missed(error) from error
+
+    def _missed(self, error: Exception) -> WorkerUnavailable:
+        """What to think of a connection that failed: a wrong name or certificate will not come right by waiting."""
+        self._saw("unreachable")
+        hopeless = (requests.exceptions.SSLError, requests.exceptions.ProxyError)
+        reason = getattr(error.args[0], "reason", None) if error.args else None
+        kind = WorkerUnavailable
+        if isinstance(error, requests.ConnectionError) and not isinstance(error, hopeless):
+            kind = WorkerUnavailable if isinstance(reason, urllib3.exceptions.NameResolutionError) else Asleep
+        return kind(f"The render worker cannot be reached ({type(reason or error).__name__}).")
+
+    def _check_sender(self, reply: requests.Response) -> None:
+        """Tell the worker's own answers from those of an edge before it, or of somebody else."""
+        if reply.headers.get(SERVICE_HEADER) == SERVICE:
+            self._saw("reachable")
+            if reply.status_code == requests.codes.unauthorized:
+                raise WorkerUnavailable("The render worker did not accept this service's WORKER_TOKEN.")
+            return
+        self._saw("unreachable")
+        loading_page = reply.ok and reply.headers.get("Content-Type", "").startswith("text/html")
+        kind = Asleep if loading_page or reply.status_code in EDGE_STATUSES else WorkerUnavailable
+        raise kind(NO_WORKER.format(reply.status_code))
 
     def _saw(self, status: str) -> None:
         self.last_known = LastKnown(status, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _at_once(attempt: Callable[[], T]) -> T:
+    """An attempt at what a worker answers without any work: where it does not, an edge holds the request back."""
+    try:
+        return attempt()
+    except DeadlinePassed as error:
+        raise Asleep(str(error)) from error
 
 
 def _read(reply: requests.Response, end: float) -> bytes:
@@ -148,5 +214,5 @@ def _read(reply: requests.Response, end: float) -> bytes:
     except urllib3.exceptions.ReadTimeoutError:
         raise DeadlinePassed("The render worker's answer did not arrive in time.") from None
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise WorkerUnavailable("The render worker's answer broke off.") from error
+        raise Asleep("The render worker's answer broke off.") from error
     return b"".join(chunks)

@@ -49,9 +49,7 @@ def health() -> Response:
 @routes.get("/ready")
 def ready() -> Response:
     """Asks the worker; 503 `worker_unavailable` unless it could make a picture now."""
-    dispatch = _dispatch()
-    dispatch.models()  # unlike /health it wants the token
-    worker = dispatch.health()
+    worker = _dispatch().accepted_health()
     if not worker.ready:
         raise WorkerUnavailable(f"The render worker is {worker.status}: {'; '.join(worker.reasons).rstrip('.')}.")
     return as_json(Ready(worker=worker))

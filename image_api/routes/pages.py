@@ -16,6 +16,8 @@ ENDPOINTS = {
     "GET /models": "The names that model accepts.",
     "GET /health": "This service, and what it last heard of the render worker.",
     "GET /ready": "Whether a picture could be made now; asks the render worker.",
+    "GET /wake": "Starts a render worker that sleeps, and tells how long that is likely to take.",
+    "GET /wake.gif": "The same as a picture of one pixel, for a page whose visitor will soon want a picture.",
 }
 ANSWERS = {
     "JSON": "by default: {success: true, image_url, seed, …}",

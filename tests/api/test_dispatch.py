@@ -49,7 +49,8 @@ def test_an_address_that_is_none_is_refused_at_start(address):
 
 @pytest.mark.parametrize("address", [f"127.0.0.1:{free_port()}", "http://no-such-host.invalid", "http://x..y"])
 def test_a_worker_out_of_reach_is_said(client_with, address):
-    assert failure(client_with(perchance_worker_url=address)) == (503, "worker_unavailable")
+    client = client_with(perchance_worker_url=address, worker_wake_seconds=0)
+    assert failure(client) == (503, "worker_unavailable")
 
 
 @pytest.mark.parametrize(
@@ -62,9 +63,41 @@ def test_a_worker_out_of_reach_is_said(client_with, address):
         (302, b""),
     ],
 )
-def test_an_answer_that_is_no_render_worker_s_is_said(client, worker, status, body):
+def test_an_answer_that_is_no_render_worker_s_is_said(client_with, worker, status, body):
     worker.say(status, body, Location="http://elsewhere.invalid/")
-    assert failure(client) == (503, "worker_unavailable")
+    assert failure(client_with(worker_wake_seconds=0)) == (503, "worker_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (404, {"X_Service": "edge"}),  # a platform that knows no such service
+        (500, {"X_Service": "edge"}),
+        (200, {"X_Service": "edge", "Content_Type": "application/json"}),
+        (503, {}),  # the worker's own word
+        (401, {}),
+    ],
+    ids=str,
+)
+def test_what_is_no_sleep_is_not_waited_for(client, worker, status, headers):
+    worker.say(status, {"success": False, "error": "No.", "code": "worker_busy"}, **headers)
+    client.get("/generate?prompt=a")
+    client.get("/models")
+    client.get("/images/" + "a" * 64 + ".png")
+    assert len(worker.requests) == 3
+
+
+def test_every_way_to_the_worker_waits_for_it(client, worker):
+    for path, body in (("/generate?prompt=a", RESULT), ("/models", {"models": []}), (RESULT["image_url"], b"picture")):
+        worker.say(502, b"<html>", X_Service="edge", before=lambda body=body: worker.say(200, body))
+        assert client.get(path).status_code == 200, path
+
+
+def test_a_waking_without_a_worker_is_refused(client_with):
+    client = client_with(perchance_worker_url=None)
+    for path in ("/wake", "/wake.gif"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json["code"]) == (503, "worker_not_configured")
 
 
 def test_another_service_at_the_worker_s_address_is_not_taken_for_one(client, worker):
@@ -103,7 +136,7 @@ def test_the_deadline_travels_and_ends_a_worker_that_says_nothing(client_with, w
     assert failure(client_with(request_timeout_seconds=0.3)) == (504, "timeout")
     assert time.monotonic() - begun < 3
     release.set()
-    assert json.loads(worker.requests[-1][3])["timeout_seconds"] == 0.3
+    assert 0.2 < json.loads(worker.requests[-1][3])["timeout_seconds"] <= 0.3
 
 
 def test_an_answer_without_end_is_cut(client, worker):
@@ -111,6 +144,6 @@ def test_an_answer_without_end_is_cut(client, worker):
     assert failure(client) == (503, "worker_unavailable")
 
 
-def test_an_answer_that_breaks_off_is_said(client, worker):
+def test_an_answer_that_breaks_off_is_said(client_with, worker):
     worker.say(200, b'{"success"', Content_Length="500", Connection="close")
-    assert failure(client) == (503, "worker_unavailable")
+    assert failure(client_with(worker_wake_seconds=0)) == (503, "worker_unavailable")

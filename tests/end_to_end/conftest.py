@@ -62,31 +62,34 @@ class Stack:
         return image
 
 
+def worker_settings(site: Server, folder: Path, **settings: object) -> dict[str, object]:
+    """A worker's settings for that sandbox, with short limits and changes of the test's choice."""
+    return {
+        "WORKER_TOKEN": TOKEN,
+        "PERCHANCE_BASE_URL": f"{site.url}/api",
+        "PERCHANCE_PAGE_URL": f"{site.url}/perchance-ai-api",
+        "PERCHANCE_UPLOAD_ORIGINS": site.upload_origin,
+        "PERCHANCE_PAGE_SECONDS": 2,
+        "PERCHANCE_VERIFY_SECONDS": 2,
+        "PERCHANCE_GENERATE_SECONDS": 3,
+        "PERCHANCE_DOWNLOAD_SECONDS": 2,
+        "PERCHANCE_POLL_SECONDS": 0.2,
+        "PERCHANCE_RECYCLE_IMAGES": 1000,
+        "PERCHANCE_REST_SECONDS": 0,
+        "QUEUE_SIZE": 2,
+        "LOCAL_STORAGE_DIR": folder,
+        "IMGUR_API_URL": f"{site.url}/3",
+        "SIMULATED": "true",
+        **settings,
+    }
+
+
 @contextmanager
 def running(folder: Path, ready: bool = True, **settings: object) -> Iterator[Stack]:
     """The whole, with short limits and a worker's settings of the test's choice."""
     with (
         sandbox() as site,
-        worker(
-            **{
-                "WORKER_TOKEN": TOKEN,
-                "PERCHANCE_BASE_URL": f"{site.url}/api",
-                "PERCHANCE_PAGE_URL": f"{site.url}/perchance-ai-api",
-                "PERCHANCE_UPLOAD_ORIGINS": site.upload_origin,
-                "PERCHANCE_PAGE_SECONDS": 2,
-                "PERCHANCE_VERIFY_SECONDS": 2,
-                "PERCHANCE_GENERATE_SECONDS": 3,
-                "PERCHANCE_DOWNLOAD_SECONDS": 2,
-                "PERCHANCE_POLL_SECONDS": 0.2,
-                "PERCHANCE_RECYCLE_IMAGES": 1000,
-                "PERCHANCE_REST_SECONDS": 0,
-                "QUEUE_SIZE": 2,
-                "LOCAL_STORAGE_DIR": folder,
-                "IMGUR_API_URL": f"{site.url}/3",
-                "SIMULATED": "true",
-                **settings,
-            }
-        ) as renderer,
+        worker(**worker_settings(site, folder, **settings)) as renderer,
         api(PERCHANCE_WORKER_URL=renderer.url, WORKER_TOKEN=TOKEN, SIMULATED="true") as front,
     ):
         stack = Stack(site, renderer, front)

@@ -1,0 +1,58 @@
+"""SIGTERM: what runs is finished where it fits into the time, told where it does not, and nothing is left behind."""
+
+import concurrent.futures
+
+import psutil
+import pytest
+
+from tests.end_to_end.conftest import TOKEN, running
+from tests.processes import Server, api, wait_until
+
+
+@pytest.mark.parametrize("route", ["page", "package"])
+@pytest.mark.parametrize(
+    ("delay", "status", "code"),
+    [(1.5, 200, None), (30, 503, "worker_unavailable")],
+    ids=["fits", "does not fit"],
+)
+def test_the_worker_answers_before_it_ends(tmp_path, route, delay, status, code):
+    limits = {"PERCHANCE_GENERATE_SECONDS": 60, "GRACEFUL_TIMEOUT_SECONDS": 3}
+    with running(tmp_path, PERCHANCE_ROUTES=route, **limits) as stack, caller() as asked:
+        stack.play(delay=delay)
+        answer = asked(stack.get, prompt="a tree")
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
+        seconds, left = end(stack.worker)
+        assert (answer.result().status_code, answer.result().json().get("code")) == (status, code)
+        assert seconds < 12
+        assert (stack.worker.process.returncode, left) == (0, [])
+
+
+def test_the_api_answers_before_it_ends(stack):
+    with api(PERCHANCE_WORKER_URL=stack.worker.url, WORKER_TOKEN=TOKEN) as front, caller() as asked:
+        stack.play(delay=1.5)
+        answer = asked(type(stack)(stack.sandbox, stack.worker, front).get, prompt="a tree")
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
+        seconds, left = end(front)
+        assert answer.result().status_code == 200
+        assert seconds < 12
+        assert (front.process.returncode, left) == (0, [])
+
+
+def caller():
+    """Asks in a thread of its own."""
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+
+    class Caller:
+        def __enter__(self):
+            return pool.submit
+
+        def __exit__(self, *_):
+            pool.shutdown()
+
+    return Caller()
+
+
+def end(server: Server) -> tuple[float, list[psutil.Process]]:
+    """The seconds that SIGTERM takes, and what is left of the server's processes."""
+    tree = server.tree()
+    return server.stop(), [process for process in tree if process.is_running()]

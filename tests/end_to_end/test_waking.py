@@ -1,0 +1,137 @@
+"""A worker that sleeps: a real one, started by a stand-in for a platform's edge when somebody asks for it."""
+
+import concurrent.futures
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from tests.edge import Edge
+from tests.end_to_end.conftest import TOKEN, Stack, worker_settings
+from tests.processes import api, free_port, sandbox, wait_until, worker
+
+MANNERS = ["hold", "bad_gateway", "unavailable", "gateway_timeout", "loading_page", "reset"]
+
+
+@pytest.fixture(scope="module")
+def site():
+    with sandbox() as server:
+        yield server
+
+
+@pytest.fixture
+def asleep(site, tmp_path):
+    """Makes both tiers with a sleeping worker behind an edge of some manner; yields the stack and the edge."""
+    requests.post(f"{site.url}/sandbox/reset", timeout=5).raise_for_status()
+
+    @contextmanager
+    def make(manner, delay=1.0, cuts=0, **settings):
+        sleeper = worker(**worker_settings(site, tmp_path, PERCHANCE_ROUTES="package"))
+        with (
+            Edge(sleeper, manner, delay, cuts) as edge,
+            api(PERCHANCE_WORKER_URL=edge.url, WORKER_TOKEN=TOKEN, **settings) as front,
+        ):
+            yield Stack(site, sleeper, front), edge
+
+    return make
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+def test_the_first_request_wakes_the_worker_and_gets_its_picture(asleep, manner):
+    with asleep(manner) as (stack, edge):
+        assert stack.get("/health").status_code == 200  # asks nobody, and so wakes nobody
+        assert edge.asked == []
+        answer = stack.get(prompt="a tree")
+        assert (answer.status_code, answer.json()["engine"]) == (200, "perchance")
+        stack.picture(answer.json()["image_url"])
+        assert len(stack.asked("generate")) == 1
+
+
+def test_a_worker_that_falls_asleep_again_is_woken_again(asleep):
+    with asleep("hold", delay=0) as (stack, edge):
+        for _ in range(2):
+            assert stack.get(prompt="a tree").status_code == 200
+            edge.sleep()  # kept connections are of no use then
+
+
+def test_connections_that_are_refused_are_tried_again(tmp_path):
+    port = free_port()
+    late = worker(WORKER_TOKEN=TOKEN, LOCAL_STORAGE_DIR=tmp_path, PORT=port)
+    with api(PERCHANCE_WORKER_URL=f"http://127.0.0.1:{port}", WORKER_TOKEN=TOKEN) as front:
+        with concurrent.futures.ThreadPoolExecutor() as callers:
+            asked = callers.submit(requests.get, f"{front.url}/generate?prompt=a&model=sketch", timeout=60)
+            time.sleep(1)
+            assert not asked.done()
+            with late:
+                assert asked.result().status_code == 200
+
+
+def test_a_worker_that_never_wakes_is_told_after_the_waking_time(asleep):
+    with asleep("bad_gateway", delay=6, WORKER_WAKE_SECONDS=2) as (stack, edge):
+        begun = time.monotonic()
+        answer = stack.get(prompt="a tree")
+        assert 1 < time.monotonic() - begun < 4
+        assert (answer.status_code, answer.json()["code"]) == (503, "worker_unavailable")
+        assert "HTTP 502" in answer.json()["error"]
+        assert int(answer.headers["Retry-After"]) > 0
+        moments = [moment for _, moment in edge.asked]
+        assert 3 <= len(moments) <= 10  # asked with pauses, not in a storm
+
+
+def test_the_deadline_ends_the_waiting(asleep):
+    with asleep("hold", delay=6, REQUEST_TIMEOUT_SECONDS=0.5) as (stack, _):
+        answer = stack.get(prompt="a tree")
+        assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
+
+
+def test_a_wrong_address_is_told_at_once():
+    with api(PERCHANCE_WORKER_URL="http://no-such-host.invalid") as front:
+        begun = time.monotonic()
+        answer = requests.get(f"{front.url}/generate?prompt=a", timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (503, "worker_unavailable")
+        assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("delay", [0, 1.5], ids=["made before the repeat", "still in the making"])
+def test_a_request_that_reaches_the_worker_three_times_makes_one_picture(asleep, tmp_path, delay):
+    with asleep("bad_gateway", delay=0, cuts=2) as (stack, edge):
+        stack.play(delay=delay)
+        answer = stack.get(prompt="a tree")
+        assert answer.status_code == 200
+        assert (edge.cuts, len(stack.asked("generate"))) == (0, 1)
+        assert len(list(tmp_path.glob("*.png"))) == 1
+
+
+def test_wake_starts_the_worker_and_learns_how_long_that_takes(asleep):
+    with asleep("unavailable", delay=4) as (stack, edge):
+        waking = stack.get("/wake")
+        assert (waking.status_code, waking.json()["status"]) == (202, "waking")
+        assert 50 <= waking.json()["expected_seconds"] == int(waking.headers["Retry-After"]) <= 60
+        wait_until(lambda: stack.get("/wake").status_code == 200, 30, "the worker")
+        awake = stack.get("/wake").json()
+        assert awake == {"status": "awake", "expected_seconds": 0, "worker": "ready"}
+        edge.sleep()
+        assert stack.get("/wake").json()["expected_seconds"] < 20
+        wait_until(lambda: stack.get("/wake").status_code == 200, 30, "the worker")
+
+
+def test_a_pixel_in_a_page_wakes_the_worker_too(asleep):
+    with asleep("loading_page") as (stack, _):
+        begun = time.monotonic()
+        pixel = stack.get("/wake.gif")
+        assert time.monotonic() - begun < 1
+        assert (pixel.status_code, pixel.headers["Content-Type"]) == (200, "image/gif")
+        assert "no-store" in pixel.headers["Cache-Control"]
+        wait_until(lambda: stack.get("/health").json()["worker"]["status"] == "ready", 30, "the worker")
+        assert stack.asked("generate") == []
+
+
+def test_a_stop_tells_who_waits_for_a_sleeping_worker(asleep):
+    with asleep("bad_gateway", delay=8, GRACEFUL_TIMEOUT_SECONDS=1) as (stack, edge):
+        with concurrent.futures.ThreadPoolExecutor() as callers:
+            asked = callers.submit(stack.get, prompt="a tree")
+            wait_until(lambda: edge.asked, 5, "the request")
+            assert stack.api.stop() < 6
+            assert (asked.result().status_code, asked.result().json()["code"]) == (503, "worker_unavailable")
+        assert stack.api.process.returncode == 0
