@@ -8,7 +8,7 @@ BROWSER := $(VENV)/.browser
 TIERS := requirements.txt render_worker/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format clean
+.PHONY: help run test lint types format image bench clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,16 @@ types: $(DEV_PACKAGES) ## Check types with mypy --strict.
 format: $(DEV_PACKAGES) ## Format the code.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+image: ## Build both tiers' images with docker, podman or buildah, whichever works here.
+	@if docker info >/dev/null 2>&1; then build="docker build"; \
+	elif podman info >/dev/null 2>&1; then build="podman build --format docker"; \
+	elif buildah info >/dev/null 2>&1; then build="buildah build --format docker"; \
+	else echo "None of docker, podman and buildah works here." >&2; exit 1; fi; \
+	set -x; $$build $(IMAGE_OPTIONS) -t render-worker render_worker && $$build $(IMAGE_OPTIONS) -t image-api .
+
+bench: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.
+	@$(BIN)/python -m bench.small_plan
 
 clean: ## Remove the virtual environment and the local pictures.
 	rm -rf $(VENV) .data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

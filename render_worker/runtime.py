@@ -6,6 +6,7 @@ Flask's views run in many threads; Playwright's objects belong to one. Views han
 import asyncio
 import concurrent.futures
 import contextlib
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
@@ -15,12 +16,13 @@ from render_worker.errors import DeadlinePassed, Stopping, WorkerBusy
 
 CLEAN_UP_SECONDS = 2.0  # what cancelled work may take to let go of its page before its caller stops waiting for that
 STOP_SECONDS = 5.0  # what everything together may take at the end, the browser's own goodbye included
+CHILD_NICENESS = 10  # a browser that starts on a tenth of a core must not keep /health from answering
 
 T = TypeVar("T")
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose child processes lead sessions of their own.
+    """An event loop whose child processes lead sessions of their own and give way to this process.
 
     Playwright's node driver would otherwise share gunicorn's process group: a SIGTERM or Ctrl-C to the group kills
     it before the running generations have ended.
@@ -28,7 +30,10 @@ class _Loop(asyncio.SelectorEventLoop):
 
     async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
         options.setdefault("start_new_session", True)
-        return await super().subprocess_exec(*args, **options)
+        transport, protocol = await super().subprocess_exec(*args, **options)
+        with contextlib.suppress(ProcessLookupError):  # it has ended already, which its owner will see
+            os.setpriority(os.PRIO_PROCESS, transport.get_pid(), CHILD_NICENESS)
+        return transport, protocol
 
 
 class Runtime:

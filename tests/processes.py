@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psutil
 import requests
@@ -47,6 +48,8 @@ class Server:
     """One gunicorn of this repository on a free port."""
 
     upload_origin = ""
+    before_start: Callable[[], object] | None = None
+    """What the new process does before it becomes the server."""
 
     def __init__(self, *arguments: str, port_variable: str = "PORT", ready: str = "/health", **environment: object):
         self._arguments = arguments
@@ -55,7 +58,8 @@ class Server:
         self._environment = environment
         self._log = Path(tempfile.mkstemp(prefix="server-", suffix=".log")[1])
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the server without waiting for it."""
         self.port = int(str(self._environment.get(self._port_variable) or free_port()))
         self.url = f"http://127.0.0.1:{self.port}"
         variables = clean_environment(**{"HOST": "127.0.0.1", self._port_variable: self.port, **self._environment})
@@ -67,11 +71,12 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=self.before_start,
             )
 
     def __enter__(self) -> Self:
         for _ in range(3):  # somebody else may take the free port before the server does
-            self._start()
+            self.start()
             if self._is_up():
                 return self
             self.stop()
@@ -131,17 +136,17 @@ def sandbox() -> Server:
     return server
 
 
-def worker(**environment: object) -> Server:
+def worker(**environment: Any) -> Server:
     """A render worker."""
     return Server("-c", "render_worker/gunicorn.conf.py", **environment)
 
 
-def api(**environment: object) -> Server:
+def api(**environment: Any) -> Server:
     """An API tier, started as the documents say."""
     return Server("app:app", **environment)
 
 
-def wait_until(condition, seconds: float = 10.0, what: str = "the condition") -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 10.0, what: str = "the condition") -> None:
     """Ask again and again until the condition holds."""
     end = time.monotonic() + seconds
     while not condition():

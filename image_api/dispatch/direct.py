@@ -167,14 +167,12 @@ class DirectDispatch:
             raise self._missed(error) from error
 
     def _missed(self, error: Exception) -> WorkerUnavailable:
-        """What to think of a connection that failed: a wrong name or certificate will not come right by waiting."""
+        """What to think of a connection that failed. A container's name, too, is unknown while it is not running."""
         self._saw("unreachable")
-        hopeless = (requests.exceptions.SSLError, requests.exceptions.ProxyError)
+        passing = isinstance(error, requests.ConnectionError)
+        passing &= not isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
         reason = getattr(error.args[0], "reason", None) if error.args else None
-        kind = WorkerUnavailable
-        if isinstance(error, requests.ConnectionError) and not isinstance(error, hopeless):
-            kind = WorkerUnavailable if isinstance(reason, urllib3.exceptions.NameResolutionError) else Asleep
-        return kind(f"The render worker cannot be reached ({type(reason or error).__name__}).")
+        return (Asleep if passing else WorkerUnavailable)(f"The render worker cannot be reached ({type(reason or error).__name__}).")
 
     def _check_sender(self, reply: requests.Response) -> None:
         """Tell the worker's own answers from those of an edge before it, or of somebody else."""

@@ -6,7 +6,6 @@ import random
 
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
-from render_worker.painter import paint
 from render_worker.settings import Settings
 
 NOTE = "Painted procedurally from the words of the prompt; no AI model was involved."
@@ -29,6 +28,8 @@ class SketchEngine(Engine):
 
 
 def _paint(recipe: Recipe, seed: int) -> bytes:
+    from render_worker.painter import paint  # a quarter of the worker's start, seconds on a small plan
+
     width, height = recipe.size
     image = paint(
         recipe.prompt,

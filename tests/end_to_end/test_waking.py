@@ -85,14 +85,6 @@ def test_the_deadline_ends_the_waiting(asleep):
         assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
 
 
-def test_a_wrong_address_is_told_at_once():
-    with api(PERCHANCE_WORKER_URL="http://no-such-host.invalid") as front:
-        begun = time.monotonic()
-        answer = requests.get(f"{front.url}/generate?prompt=a", timeout=60)
-        assert (answer.status_code, answer.json()["code"]) == (503, "worker_unavailable")
-        assert time.monotonic() - begun < 15
-
-
 @pytest.mark.parametrize("delay", [0, 1.5], ids=["made before the repeat", "still in the making"])
 def test_a_request_that_reaches_the_worker_three_times_makes_one_picture(asleep, tmp_path, delay):
     with asleep("bad_gateway", delay=0, cuts=2) as (stack, edge):

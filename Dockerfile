@@ -1,0 +1,18 @@
+# The API tier. The render worker has a Dockerfile of its own in its folder.
+FROM python:3.11.16-slim-bookworm
+
+WORKDIR /app
+COPY requirements.txt .
+RUN pip install --no-cache-dir -r requirements.txt
+COPY app.py gunicorn.conf.py ./
+COPY image_api image_api
+# The contract is the one module of the worker that this tier may import.
+COPY render_worker/__init__.py render_worker/contract.py render_worker/
+# Leaves bytecode, which the user below may not write and which a small host would make again at every start.
+RUN python -c "import app" && useradd --system api
+USER api
+
+ENV PORT=8000
+EXPOSE 8000
+HEALTHCHECK --start-period=60s CMD python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:$PORT/health')"
+CMD ["gunicorn", "app:app"]

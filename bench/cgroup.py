@@ -1,0 +1,96 @@
+"""A Linux control group with a limit of memory and of processor time, as a small hosting plan has them.
+
+Sources: https://docs.kernel.org/admin-guide/cgroup-v1/memory.html, https://docs.kernel.org/scheduler/sched-bwc.html and
+https://docs.kernel.org/admin-guide/cgroup-v2.html.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Self
+
+ROOT = Path("/sys/fs/cgroup")
+MIB = 1024 * 1024
+PERIOD_MICROSECONDS = 100_000
+
+
+class CgroupError(RuntimeError):
+    """No group can be made here; the message says what is needed."""
+
+
+class Cgroup:
+    """One group of processes, of either version of the interface. Closing it ends whoever is still in it."""
+
+    def __init__(self, memory_mib: int, cores: float) -> None:
+        name = f"bench-{os.getpid()}-{time.monotonic_ns()}"
+        quota = round(cores * PERIOD_MICROSECONDS)
+        self._unified = (ROOT / "cgroup.controllers").exists()
+        try:
+            if self._unified:
+                (ROOT / "cgroup.subtree_control").write_text("+memory +cpu")
+                self._memory = self._cpu = _made(ROOT / name)
+                (self._memory / "memory.max").write_text(str(memory_mib * MIB))
+                (self._cpu / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}")
+            else:
+                self._memory, self._cpu = _made(ROOT / "memory" / name), _made(ROOT / "cpu" / name)
+                (self._memory / "memory.limit_in_bytes").write_text(str(memory_mib * MIB))
+                (self._cpu / "cpu.cfs_period_us").write_text(str(PERIOD_MICROSECONDS))
+                (self._cpu / "cpu.cfs_quota_us").write_text(str(quota))
+        except OSError as error:
+            raise CgroupError(f"Needs Linux, root, and the memory and cpu controllers of cgroups: {error}") from error
+        swap = self._memory / ("memory.swap.max" if self._unified else "memory.memsw.limit_in_bytes")
+        with contextlib.suppress(OSError):  # a kernel without swap accounting
+            swap.write_text("0" if self._unified else str(memory_mib * MIB))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for folder in {self._memory, self._cpu}:
+            _emptied(folder)
+
+    def join(self) -> None:
+        """Put this process, and whatever it starts from now on, into the group."""
+        for folder in (self._memory, self._cpu):
+            (folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    @property
+    def memory_mib(self) -> float:
+        """What counts towards the limit and cannot be dropped: anonymous and shared memory, in MiB."""
+        fields = _fields(self._memory / "memory.stat")
+        names = ("anon", "shmem") if self._unified else ("total_rss", "total_shmem")
+        return sum(fields.get(name, 0) for name in names) / MIB
+
+    @property
+    def oom_kills(self) -> int:
+        """Processes that the kernel has killed for want of memory."""
+        return _fields(self._memory / ("memory.events" if self._unified else "memory.oom_control")).get("oom_kill", 0)
+
+    @property
+    def throttled_seconds(self) -> float:
+        """How long the group has been kept from running."""
+        fields = _fields(self._cpu / "cpu.stat")
+        return fields["throttled_usec"] / 1e6 if self._unified else fields["throttled_time"] / 1e9
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _fields(file: Path) -> dict[str, int]:
+    pairs = (line.split() for line in file.read_text().splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+
+
+def _emptied(folder: Path) -> None:
+    for _ in range(50):
+        for pid in (folder / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+            return
+        time.sleep(0.1)

@@ -1,0 +1,167 @@
+"""`python -m bench.small_plan`: both tiers in what a free plan gives, beside the same on all of this machine's cores.
+
+Each tier runs in a control group of its own (512 MB, a tenth of a core). The sandbox, which plays the outside world and
+answers without delay, runs outside of them. Needs root, for the control groups.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+from bench.cgroup import Cgroup, CgroupError
+from tests.processes import Server, api, sandbox, wait_until, worker
+
+PATIENCE_SECONDS = 300
+PROBE_PAUSE_SECONDS = 0.5
+ROWS = {
+    "worker: /health answers, s after start": "first_health",
+    "worker: engine ready, s after start": "ready",
+    "worker: picture asked for at the first /health, s after start": "first_picture",
+    "worker: next picture, s": "next_picture",
+    "worker: sketch, s": "sketch",
+    "worker: slowest /health after that, s": "slowest_health",
+    "worker: memory at most, MiB": "memory",
+    "worker: out-of-memory kills": "oom_kills",
+    "worker: end after SIGTERM, s": "stop",
+    "API: /health answers, s after start": "api_health",
+    "API: memory, MiB": "api_memory",
+}
+
+
+@dataclass
+class Watch:
+    """Asks a server how it is twice a second, and looks at its group's memory."""
+
+    server: Server
+    group: Cgroup
+    begun: float = field(default_factory=time.monotonic)
+    first: float | None = None
+    ready: float | None = None
+    slowest: float = 0.0
+    memory: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._over.wait(PROBE_PAUSE_SECONDS):
+            self.memory = max(self.memory, self.group.memory_mib)
+            asked = time.monotonic()
+            try:
+                health = requests.get(f"{self.server.url}/health", timeout=PATIENCE_SECONDS).json()
+            except requests.ConnectionError:
+                continue
+            now = time.monotonic()
+            if self.first is None:  # its connection has waited in the listener's queue while the process came up
+                self.first = now - self.begun
+            else:
+                self.slowest = max(self.slowest, now - asked)
+            if health.get("ready") and not self.ready:
+                self.ready = now - self.begun
+
+    def end(self) -> None:
+        """Stop asking."""
+        self._over.set()
+        self._thread.join()
+
+
+def measure(memory_mib: int, cores: float) -> dict[str, float]:
+    """The figures of both tiers in groups of that size, by the names in ROWS."""
+    with sandbox() as site:
+        return {**_measure_worker(site, memory_mib, cores), **_measure_api(memory_mib, cores)}
+
+
+def _measure_worker(site: Server, memory_mib: int, cores: float) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder, Cgroup(memory_mib, cores) as group:
+        server = worker(
+            PERCHANCE_BASE_URL=f"{site.url}/api",
+            PERCHANCE_PAGE_URL=f"{site.url}/perchance-ai-api",
+            PERCHANCE_UPLOAD_ORIGINS=site.upload_origin,
+            LOCAL_STORAGE_DIR=folder,
+            SIMULATED="true",
+        )
+        watch = _started(server, group)
+        try:
+            wait_until(lambda: watch.first, PATIENCE_SECONDS, "an answer of /health")
+            _picture(server, "auto")
+            first_picture = time.monotonic() - watch.begun
+            wait_until(lambda: watch.ready, PATIENCE_SECONDS, "a worker that is ready")
+            figures = {"next_picture": _picture(server, "auto"), "sketch": _picture(server, "sketch")}
+        finally:
+            watch.end()
+            stop = server.stop()
+        return figures | {
+            "first_health": watch.first or 0,
+            "ready": watch.ready or 0,
+            "first_picture": first_picture,
+            "slowest_health": watch.slowest,
+            "memory": watch.memory,
+            "oom_kills": group.oom_kills,
+            "stop": stop,
+        }
+
+
+def _measure_api(memory_mib: int, cores: float) -> dict[str, float]:
+    with Cgroup(memory_mib, cores) as group:
+        server = api()
+        watch = _started(server, group)
+        try:
+            wait_until(lambda: watch.first, PATIENCE_SECONDS, "an answer of /health")
+        finally:
+            watch.end()
+            server.stop()
+        return {"api_health": watch.first or 0, "api_memory": watch.memory}
+
+
+def _started(server: Server, group: Cgroup) -> Watch:
+    server.before_start = group.join
+    server.start()
+    return Watch(server, group)
+
+
+def _picture(server: Server, model: str) -> float:
+    begun = time.monotonic()
+    recipe = {"prompt": "a lighthouse at night", "model": model}
+    reply = requests.post(f"{server.url}/generate", json=recipe, timeout=PATIENCE_SECONDS)
+    if not reply.ok:
+        raise RuntimeError(f"No picture: {reply.text}\n{server.log()}")
+    return time.monotonic() - begun
+
+
+def main() -> int:
+    """Measure both, and print them side by side."""
+    parser = argparse.ArgumentParser(prog="python -m bench.small_plan", description=__doc__)
+    parser.add_argument("--memory", type=int, default=512, help="MiB for each tier (512)")
+    parser.add_argument("--cores", type=float, default=0.1, help="processor cores for each tier (0.1)")
+    given = parser.parse_args()
+    whole = float(len(os.sched_getaffinity(0)))
+    try:
+        columns = [measure(given.memory, cores) for cores in (given.cores, whole)]
+    except CgroupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{platform.machine()}, {_processor()}, {platform.system()} {platform.release()}\n")
+    print(f"| {given.memory} MiB | {given.cores:g} core | {whole:g} cores | ratio |\n|---|---|---|---|")
+    for label, name in ROWS.items():
+        small, large = (column[name] for column in columns)
+        print(f"| {label} | {small:.1f} | {large:.1f} | {f'{small / large:.1f}' if large else ''} |")
+    return 0
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

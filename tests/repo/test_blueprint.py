@@ -1,0 +1,246 @@
+"""render.yaml by the rules of Render's published schema, told in our words.
+
+Source: https://render.com/schema/render.yaml.json and https://render.com/docs/blueprint-spec.
+"""
+
+import copy
+import importlib.util
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from image_api import create_app as create_api
+from image_api.settings import Settings as ApiSettings
+from render_worker.settings import Settings as WorkerSettings
+from render_worker.worker import create_app as create_worker
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SECRETS = {"WORKER_TOKEN", "IMGUR_CLIENT_ID"}
+SHUTDOWN_SECONDS = 30  # Render's maxShutdownDelaySeconds where nothing is said
+
+
+def only(required: str = "", **properties: object) -> dict:
+    """The schema of an object with these fields and no others."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required.split(),
+        "additionalProperties": False,
+    }
+
+
+TEXT = {"type": "string"}
+TEXTS = {"type": "array", "items": TEXT}
+YES_NO = {"type": "boolean"}
+PREVIEWS = only(generation={"enum": ["automatic", "manual", "off"]}, expireAfterDays={"type": "number"})
+NAMED_SERVICE = {
+    "type": {"enum": ["web", "cron", "worker", "pserv", "static", "dpg", "job", "redis", "keyvalue"]},
+    "name": TEXT,
+}
+ENV_VAR = {
+    "oneOf": [
+        only(
+            "key",
+            key=TEXT,
+            value={"type": ["string", "number"]},
+            generateValue=YES_NO,
+            sync=YES_NO,
+            previewValue={"type": ["string", "number"]},
+        ),
+        only("key fromDatabase", key=TEXT, fromDatabase=only("name property", name=TEXT, property=TEXT)),
+        only(
+            "key fromService",
+            key=TEXT,
+            fromService={
+                "oneOf": [
+                    only("type name envVarKey", **NAMED_SERVICE, envVarKey=TEXT),
+                    only(
+                        "type name property",
+                        **NAMED_SERVICE,
+                        property={"enum": ["host", "port", "hostport", "connectionString"]},
+                    ),
+                ]
+            },
+        ),
+        only("fromGroup", fromGroup=TEXT),
+    ]
+}
+SERVER = only(
+    "type name runtime",
+    type={"enum": ["web", "worker", "pserv"]},
+    name=TEXT,
+    runtime={"enum": ["docker", "elixir", "go", "image", "node", "python", "ruby", "rust", "static"]},
+    plan={"enum": ["free", "starter", "standard", "pro", "pro plus", "pro max", "pro ultra"]},
+    region={"enum": ["oregon", "ohio", "frankfurt", "singapore", "virginia"]},
+    repo=TEXT,
+    branch=TEXT,
+    image=only("url", url=TEXT, creds={"type": "object"}),
+    rootDir=TEXT,
+    dockerfilePath=TEXT,
+    dockerContext=TEXT,
+    dockerCommand=TEXT,
+    registryCredential={"type": "object"},
+    buildCommand=TEXT,
+    startCommand=TEXT,
+    preDeployCommand=TEXT,
+    initialDeployHook=TEXT,
+    healthCheckPath=TEXT,
+    numInstances={"type": "integer"},
+    scaling={"type": "object"},
+    domain=TEXT,
+    domains=TEXTS,
+    envVars={"type": "array", "items": ENV_VAR},
+    disk={"type": "object"},
+    buildFilter=only(paths=TEXTS, ignoredPaths=TEXTS),
+    autoDeploy=YES_NO,
+    autoDeployTrigger={"enum": ["off", "commit", "checksPass"]},
+    previews={"type": "object"},
+    maxShutdownDelaySeconds={"type": "integer", "minimum": 1, "maximum": 300},
+    ipAllowList={"type": "array"},
+    renderSubdomainPolicy={"enum": ["enabled", "disabled"]},
+)
+BLUEPRINT = only(
+    services={"type": "array", "items": SERVER},
+    databases={"type": "array"},
+    envVarGroups={"type": "array"},
+    previews=PREVIEWS,
+    projects={"type": "array"},
+    ungrouped={"type": "object"},
+    version={"const": "1"},
+)
+
+
+@pytest.fixture
+def blueprint():
+    return yaml.safe_load((ROOT / "render.yaml").read_text())
+
+
+@pytest.fixture
+def worker(blueprint):
+    return next(service for service in blueprint["services"] if service["name"] == "perchance-worker")
+
+
+@pytest.fixture
+def api(blueprint):
+    return next(service for service in blueprint["services"] if service["name"] == "image-api")
+
+
+def variables(service: dict) -> dict[str, dict]:
+    return {variable["key"]: variable for variable in service["envVars"]}
+
+
+def test_it_is_valid(blueprint):
+    jsonschema.validate(blueprint, BLUEPRINT)
+    assert len(blueprint["services"]) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"env": "docker"},  # the old name of runtime, which the schema does not have
+        {"runtime": "flask"},
+        {"plan": "hobby"},
+        {"region": "europe"},
+        {"maxShutdownDelaySeconds": 301},
+        {"envVars": [{"key": "SIMULATED", "value": True}]},
+        {"envVars": [{"key": "TOKEN", "fromService": {"name": "a", "envVarKey": "TOKEN"}}]},
+        {"envVars": [{"key": "TOKEN", "fromService": {"type": "web", "name": "a"}}]},
+        {"envVars": [{"key": "TOKEN", "fromDatabase": {"name": "a", "property": "b"}, "sync": False}]},
+    ],
+    ids=str,
+)
+def test_the_rules_refuse_what_render_refuses(blueprint, change):
+    changed = copy.deepcopy(blueprint)
+    changed["services"][0].update(change)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(changed, BLUEPRINT)
+
+
+@pytest.mark.parametrize("name", ["type", "name", "runtime"])
+def test_the_rules_want_what_render_wants(blueprint, name):
+    del blueprint["services"][0][name]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(blueprint, BLUEPRINT)
+
+
+def test_it_fits_the_free_plan(blueprint):
+    for service in blueprint["services"]:
+        assert (service["type"], service["plan"]) == ("web", "free")  # the free plan has no other kind
+        assert not {"disk", "numInstances", "scaling", "preDeployCommand"} & service.keys()
+    assert "databases" not in blueprint
+
+
+def test_the_image_s_paths_are_there_seen_from_the_root(worker):
+    assert worker["runtime"] == "docker"
+    assert "rootDir" not in worker  # how it shifts the other paths is told in two ways
+    assert (ROOT / worker["dockerfilePath"]).is_file()
+    assert (ROOT / worker["dockerContext"]).is_dir()
+    assert not {"buildCommand", "startCommand"} & worker.keys()
+
+
+def test_the_api_starts_as_the_readme_says(api):
+    assert api["runtime"] == "python"
+    assert api["buildCommand"] == "pip install -r requirements.txt"
+    assert api["startCommand"] == "exec gunicorn app:app"
+
+
+def test_health_checks_ask_for_what_is_there(worker, api, tmp_path):
+    apps = {
+        "perchance-worker": create_worker(WorkerSettings(local_storage_dir=tmp_path)),
+        "image-api": create_api(ApiSettings()),
+    }
+    for service in (worker, api):
+        rules = [rule.rule for rule in apps[service["name"]].url_map.iter_rules()]
+        assert service["healthCheckPath"] in rules
+
+
+def test_the_secret_is_made_once_and_copied(worker, api):
+    assert variables(worker)["WORKER_TOKEN"] == {"key": "WORKER_TOKEN", "generateValue": True}
+    copied = variables(api)["WORKER_TOKEN"]["fromService"]
+    assert copied == {"type": "web", "name": "perchance-worker", "envVarKey": "WORKER_TOKEN"}
+
+
+def test_the_worker_s_public_address_is_wired(api):
+    # Its private one (property: hostport) would reach no free web service, and its public one is no constant.
+    wired = variables(api)["PERCHANCE_WORKER_URL"]["fromService"]
+    assert wired == {"type": "web", "name": "perchance-worker", "envVarKey": "RENDER_EXTERNAL_URL"}
+    uncommented = "\n".join(line.split("#")[0] for line in (ROOT / "render.yaml").read_text().splitlines())
+    assert "onrender.com" not in uncommented
+
+
+def test_the_client_id_is_asked_for_and_not_required(worker, monkeypatch):
+    assert variables(worker)["IMGUR_CLIENT_ID"] == {"key": "IMGUR_CLIENT_ID", "sync": False}
+    monkeypatch.setenv("IMGUR_CLIENT_ID", "")
+    assert WorkerSettings().imgur_client_id is None
+
+
+def test_no_secret_is_written_down(blueprint):
+    for service in blueprint["services"]:
+        for name, variable in variables(service).items():
+            assert name not in SECRETS or "value" not in variable
+
+
+def test_the_python_version_is_whole(api):
+    version = str(variables(api)["PYTHON_VERSION"]["value"])
+    assert [part.isdigit() for part in version.split(".")] == [True] * 3
+    assert version.startswith("3.11.")  # what the tests run on
+
+
+def test_only_what_exists_is_set(worker, api):
+    render_s_own = {"PYTHON_VERSION", "WEB_CONCURRENCY"}
+    for service, settings in ((worker, WorkerSettings), (api, ApiSettings)):
+        known = {name.upper() for name in settings.model_fields} | render_s_own
+        assert variables(service).keys() <= known
+
+
+@pytest.mark.parametrize("file", ["gunicorn.conf.py", "render_worker/gunicorn.conf.py"])
+def test_a_stop_is_over_before_render_kills_and_one_process_is_one(file, monkeypatch):
+    monkeypatch.delenv("GRACEFUL_TIMEOUT_SECONDS", raising=False)
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    spec = importlib.util.spec_from_file_location("configuration", ROOT / file)
+    configuration = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(configuration)
+    assert configuration.graceful_timeout < SHUTDOWN_SECONDS
+    assert configuration.workers == 1
