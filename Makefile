@@ -8,10 +8,10 @@ BROWSER := $(VENV)/.browser
 TIERS := requirements.txt render_worker/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format image bench clean
+.PHONY: help run test lint types format image bench bench-small-plan clean
 
 help: ## List the targets.
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 run: $(PACKAGES) $(BROWSER) ## Run both tiers on this machine (PORT=9000 moves them).
 	@exec $(BIN)/python -m local
@@ -39,7 +39,10 @@ image: ## Build both tiers' images with docker, podman or buildah, whichever wor
 	else echo "None of docker, podman and buildah works here." >&2; exit 1; fi; \
 	set -x; $$build $(IMAGE_OPTIONS) -t render-worker render_worker && $$build $(IMAGE_OPTIONS) -t image-api .
 
-bench: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.
+bench: $(DEV_PACKAGES) $(BROWSER) ## Measure ours beside the perchance package and the bare site.
+	@$(BIN)/python -m bench.compare
+
+bench-small-plan: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.
 	@$(BIN)/python -m bench.small_plan
 
 clean: ## Remove the virtual environment and the local pictures.

@@ -5,17 +5,15 @@ answers without delay, runs outside of them. Needs root, for the control groups.
 """
 
 import argparse
-import os
-import platform
 import sys
 import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import requests
 
+from bench import machine
 from bench.cgroup import Cgroup, CgroupError
 from tests.processes import Server, api, sandbox, wait_until, worker
 
@@ -144,23 +142,18 @@ def main() -> int:
     parser.add_argument("--memory", type=int, default=512, help="MiB for each tier (512)")
     parser.add_argument("--cores", type=float, default=0.1, help="processor cores for each tier (0.1)")
     given = parser.parse_args()
-    whole = float(len(os.sched_getaffinity(0)))
+    whole = float(machine.cores())
     try:
         columns = [measure(given.memory, cores) for cores in (given.cores, whole)]
     except CgroupError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{platform.machine()}, {_processor()}, {platform.system()} {platform.release()}\n")
+    print(f"{machine.line()}\n")
     print(f"| {given.memory} MiB | {given.cores:g} core | {whole:g} cores | ratio |\n|---|---|---|---|")
     for label, name in ROWS.items():
         small, large = (column[name] for column in columns)
         print(f"| {label} | {small:.1f} | {large:.1f} | {f'{small / large:.1f}' if large else ''} |")
     return 0
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
 
 
 if __name__ == "__main__":

@@ -106,6 +106,10 @@ class Browser:
         if chromium is not None and self._chromium is chromium:
             self._chromium = None
 
+    def kill(self) -> None:
+        """End the browser and the driver without any goodbye; whoever works with them is told that they are gone."""
+        kill_descendants()
+
     async def stop(self) -> None:
         """Close the browser and end Playwright's driver."""
         if self._launching:

@@ -199,12 +199,27 @@ class QueueHealth(BaseModel):
     queue_size: int
 
 
+class SessionHealth(BaseModel):
+    """One visitor of an engine's site, and the pictures that it has made since it was opened."""
+
+    state: Literal["closed", "idle", "working"]
+    images: int
+
+
 class EngineHealth(BaseModel):
     """One engine's state and, where it is not ready, the reason."""
 
     state: Literal["starting", "ready", "resting", "down"]
     reason: str | None = None
     details: dict[str, int | str | bool] = {}
+    sessions: list[SessionHealth] | None = None
+
+
+class MemoryHealth(BaseModel):
+    """Anonymous and shared memory of the worker with its browser, in MiB, and what it may use, where that is known."""
+
+    used_mib: int
+    limit_mib: int | None = None
 
 
 class PastError(BaseModel):
@@ -229,6 +244,7 @@ class WorkerHealth(BaseModel):
     uptime_seconds: int
     queue: QueueHealth
     engines: dict[str, EngineHealth]
+    memory: MemoryHealth | None = None
     storage: str
     last_errors: list[PastError] = []
     warnings: list[str] = []

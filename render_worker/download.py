@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from render_worker.errors import BadPicture, EngineError, EngineUnreachable, PhaseTimeout, UnexpectedReply
+from render_worker.http_client import http_client
 
 MAX_PICTURE_BYTES = 20 * 1024 * 1024  # a 768x768 JPEG has less than 100 KB
 
@@ -16,8 +17,7 @@ async def download(url: str, origins: tuple[str, ...], seconds: float, poll_seco
         raise UnexpectedReply("The picture's address is on a host from which none is fetched.")
     not_found = False
     try:
-        # No environment: a proxy's or .netrc's credentials are no business of a picture's host.
-        async with asyncio.timeout(seconds), httpx.AsyncClient(trust_env=False, timeout=seconds) as client:
+        async with asyncio.timeout(seconds), http_client(seconds) as client:
             while (data := await _attempt(client, url)) is None:
                 not_found = True
                 await asyncio.sleep(poll_seconds)

@@ -5,8 +5,9 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Literal
 
-from render_worker.contract import EngineHealth, PastError, WorkerHealth
+from render_worker.contract import EngineHealth, MemoryHealth, PastError, WorkerHealth
 from render_worker.errors import WorkerError
+from render_worker.memory import measure
 from render_worker.pipeline import Pipeline
 
 REMEMBERED_ERRORS = 10
@@ -15,8 +16,9 @@ REMEMBERED_ERRORS = 10
 class Health:
     """The last errors and the warnings of this process, and the state of its pipeline. Safe to use from any thread."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, memory_limit_mb: int | None) -> None:
         self._pipeline = pipeline
+        self._memory_limit_mb = memory_limit_mb
         self._started = time.monotonic()
         self._errors: deque[PastError] = deque(maxlen=REMEMBERED_ERRORS)
         self.warnings: list[str] = []
@@ -30,6 +32,7 @@ class Health:
         """The whole state, known without asking anybody."""
         engines = {name: engine.health() for name, engine in self._pipeline.engines.items()}
         status, reasons = self._status(engines)
+        memory = measure(self._memory_limit_mb)
         return WorkerHealth(
             status=status,
             reasons=reasons,
@@ -37,6 +40,7 @@ class Health:
             uptime_seconds=round(time.monotonic() - self._started),
             queue=self._pipeline.admission.health(),
             engines=engines,
+            memory=MemoryHealth(used_mib=memory.used, limit_mib=memory.limit),
             storage=self._pipeline.storage.name,
             last_errors=list(self._errors)[::-1],
             warnings=self.warnings,

@@ -50,16 +50,24 @@ def reap_all(seconds: float) -> None:
 
 def kill_descendants() -> None:
     """SIGKILL everything below this process: the browser and its driver are all that it ever starts (Linux)."""
+    for pid in descendants():
+        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+            os.kill(pid, signal.SIGKILL)
+
+
+def descendants() -> list[int]:
+    """The ids of all processes below this one (Linux)."""
     if sys.platform != "linux":
-        return
+        return []
     parents = {pid: parent for pid, _, parent in _processes()}
-    for pid in parents:
-        above = pid
-        while above in parents and above != os.getpid():
-            above = parents[above]
-        if above == os.getpid() and pid != above:
-            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-                os.kill(pid, signal.SIGKILL)
+    return [pid for pid in parents if _is_below_this(pid, parents)]
+
+
+def _is_below_this(pid: int, parents: dict[int, int]) -> bool:
+    while (pid := parents.get(pid, 0)) != os.getpid():
+        if not pid:
+            return False
+    return True
 
 
 def _zombies() -> set[int]:

@@ -36,6 +36,14 @@ class Settings(BaseSettings):
     engines: Annotated[tuple[Literal["perchance"], ...], NoDecode] = Field(
         ("perchance",), min_length=1, description="Engines that answer model=auto, in order of preference."
     )
+    memory_limit_mb: int | None = Field(
+        None,
+        ge=64,
+        description="Memory of this service in MiB; unset means what its control group says, if it has one.",
+    )
+    browser_idle_seconds: int = Field(
+        0, ge=0, description="Time without work after which the browser is closed until it is needed; 0 means never."
+    )
     chromium_path: Path | None = Field(None, description="A Chromium to use instead of the one that is found.")
 
     perchance_routes: Annotated[tuple[Literal["page", "package"], ...], NoDecode] = Field(

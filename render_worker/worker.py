@@ -55,7 +55,7 @@ class Worker:
             settings.simulated,
         )
         self.repeats = Repeats(self.pipeline.generate)
-        self.health = Health(self.pipeline)
+        self.health = Health(self.pipeline, settings.memory_limit_mb)
 
     def start(self, hosts: list[str]) -> None:
         """Start the loop's thread and, without waiting for them, the engines. `hosts`: where the server listens."""

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import ValidationError
 
-from sandbox.pictures import Pictures
+from sandbox.pictures import Pictures, jpeg
 from sandbox.switchboard import Scenario, Switchboard
 
 control = Blueprint("control", __name__, url_prefix="/sandbox")
@@ -19,6 +19,13 @@ def pictures() -> Pictures:
     """The running sandbox's pictures."""
     shelf: Pictures = current_app.extensions["pictures"]
     return shelf
+
+
+def painted(prompt: str, negative_prompt: str, seed: int, guidance_scale: float, size: tuple[int, int]) -> bytes:
+    """The JPEG of a recipe, or one that was painted beforehand where the scenario wants no time spent on painting."""
+    if switchboard().scenario.painted == "beforehand":
+        return pictures().beforehand(size)
+    return jpeg(prompt, negative_prompt, seed, guidance_scale, size)
 
 
 @control.get("")

@@ -20,9 +20,9 @@ from string import Template
 from flask import Blueprint, Response, request
 
 from sandbox.callers import still_there
-from sandbox.control import pictures, switchboard
+from sandbox.control import painted, pictures, switchboard
 from sandbox.perchance import challenge
-from sandbox.pictures import chosen_seed, handed_out, jpeg
+from sandbox.pictures import chosen_seed, handed_out
 from sandbox.settings import Settings
 from sandbox.switchboard import Asked
 
@@ -146,7 +146,7 @@ def _result(entry: Asked, asked: dict[str, str]) -> dict[str, object]:
     guidance = float(asked.get("guidanceScale", "7"))
     resolution = asked.get("resolution", "512x768")
     width, height = (int(side) for side in resolution.split("x"))
-    picture = jpeg(asked["prompt"], asked.get("negativePrompt", ""), seed, guidance, (width, height))
+    picture = painted(asked["prompt"], asked.get("negativePrompt", ""), seed, guidance, (width, height))
     origin = "http://127.0.0.1:9" if entry.played == "elsewhere" else _upload_origin()
     return {
         "id": asked["id"],

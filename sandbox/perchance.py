@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from flask import Blueprint, Response, current_app, request
 
 from sandbox.callers import address, still_there
-from sandbox.control import pictures, switchboard
-from sandbox.pictures import chosen_seed, handed_out, jpeg
+from sandbox.control import painted, pictures, switchboard
+from sandbox.pictures import chosen_seed, handed_out
 from sandbox.switchboard import Asked
 
 WALL_WINDOW_SECONDS = 60.0
@@ -144,7 +144,7 @@ def _made(entry: Asked, body: dict[str, object]) -> Response:
     seed = chosen_seed(int(str(body["seed"])))
     width, height = (int(side) for side in str(body["resolution"]).split("x"))
     prompt, negative_prompt = str(body["prompt"]), str(body["negativePrompt"])
-    picture = jpeg(prompt, negative_prompt, seed, float(str(body["guidanceScale"])), (width, height))
+    picture = painted(prompt, negative_prompt, seed, float(str(body["guidanceScale"])), (width, height))
     if not still_there(entry, switchboard().scenario.delay):
         return Response(status=499)
     return _compact(

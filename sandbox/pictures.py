@@ -10,6 +10,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import cycle
 
 from flask import Response
 from PIL import Image, ImageDraw, ImageFont
@@ -22,6 +23,7 @@ MARK_PIXELS = 14
 MARGIN_PIXELS = 6
 KEPT_PICTURES = 64
 OVERSIZED_BYTES = 40 * 1024 * 1024
+BEFOREHAND = ("sunset over mountains", "a lighthouse at night", "a fox in the snow", "a street in the rain")
 MAX_RANDOM_SEED = 2**31 - 1
 
 
@@ -31,6 +33,14 @@ class Pictures:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
+        self._beforehand: dict[tuple[int, int], Iterator[bytes]] = {}
+
+    def beforehand(self, size: tuple[int, int]) -> bytes:
+        """One of a few JPEGs of that width and height, painted at the first request for that size."""
+        with self._lock:
+            if size not in self._beforehand:
+                self._beforehand[size] = cycle([jpeg(prompt, "", 1, 7.0, size) for prompt in BEFOREHAND])
+            return next(self._beforehand[size])
 
     def keep(self, picture: bytes) -> str:
         """Keep a picture and return its id, 64 hexadecimal digits."""

@@ -37,6 +37,7 @@ class Scenario(BaseModel):
     upload: Literal["ok", "redirect", "hang"] | Spoiled = "ok"
     imgur: Literal["ok"] | ImgurOddity | ImgurRefusal | ImgurLimit = "ok"
     times: int = Field(0, ge=0, description="Requests that are refused before all is well again; 0 is for ever.")
+    painted: Literal["new", "beforehand"] = Field("new", description="Whether each picture is painted when asked for.")
     delay: float = Field(0.0, ge=0, le=600, description="Seconds that a picture takes.")
     http_status: int = Field(200, ge=200, le=599, description="HTTP status of JSON refusals.")
     key_seconds: float = Field(3600.0, gt=0, description="Life of a key.")

@@ -172,7 +172,8 @@ class DirectDispatch:
         passing = isinstance(error, requests.ConnectionError)
         passing &= not isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
         reason = getattr(error.args[0], "reason", None) if error.args else None
-        return (Asleep if passing else WorkerUnavailable)(f"The render worker cannot be reached ({type(reason or error).__name__}).")
+        kind = Asleep if passing else WorkerUnavailable
+        return kind(f"The render worker cannot be reached ({type(reason or error).__name__}).")
 
     def _check_sender(self, reply: requests.Response) -> None:
         """Tell the worker's own answers from those of an edge before it, or of somebody else."""

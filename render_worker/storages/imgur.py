@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import httpx
 
 from render_worker.errors import StorageFailed, StorageNotConfigured
+from render_worker.http_client import http_client
 from render_worker.imaging import CONTENT_TYPE, Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import Storage, Stored
@@ -90,7 +91,7 @@ class ImgurStorage(Storage):
 
     async def _upload(self, picture: Picture) -> tuple[int, httpx.Headers, bytes]:
         files = {"image": (picture.name, picture.data, CONTENT_TYPE)}
-        async with httpx.AsyncClient(trust_env=False, timeout=self._seconds) as client:
+        async with http_client(self._seconds) as client:
             form = {"type": "file"}
             async with client.stream("POST", self._url, headers=self._headers, data=form, files=files) as reply:
                 body = b""

@@ -6,8 +6,6 @@ folder in Playwright's own layout points it to the one that is installed.
 
 import asyncio
 import gc
-import re
-from pathlib import Path
 
 import perchance
 import psutil
@@ -17,9 +15,8 @@ from perchance import errors
 from PIL import Image
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
-from playwright.sync_api import sync_playwright
 
-from render_worker.browser import find_system_browser
+from tests.playwright_browser import browsers_path
 from tests.processes import Server, free_port, sandbox
 
 # What the package leaves open is its own affair, and some of these tests are about just that.
@@ -40,27 +37,11 @@ def well(site: Server):
     gc.collect()
 
 
-def missing_browser() -> Path | None:
-    """Where Playwright looks for its own browser, if it was never downloaded."""
-    with sync_playwright() as playwright:
-        try:
-            playwright.chromium.launch().close()
-        except PlaywrightError as error:
-            return Path(re.search(r"Executable doesn't exist at (\S+)", str(error))[1])
-    return None
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _browser_where_playwright_looks(tmp_path_factory):
-    """Answer Playwright's look-up of its own browser with the system's, where its own was never downloaded."""
-    wanted = missing_browser()
     with pytest.MonkeyPatch.context() as patch:
-        if wanted:
-            folder = tmp_path_factory.mktemp("browsers")
-            link = folder.joinpath(*wanted.parts[-3:])
-            link.parent.mkdir(parents=True)
-            link.symlink_to(find_system_browser())
-            patch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(folder))
+        for name, value in browsers_path(tmp_path_factory.mktemp("browsers")).items():
+            patch.setenv(name, value)
         yield
 
 

@@ -5,20 +5,17 @@ import logging
 import math
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
-from render_worker.browser import Browser, BrowserGone
+from render_worker.browser import BrowserGone
 from render_worker.contract import EngineHealth, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
-from render_worker.engines.perchance.parent import ParentServer
-from render_worker.engines.perchance.session import Session
+from render_worker.engines.perchance.pool import SessionPool
 from render_worker.errors import EngineError, InvalidParameter, VerificationRequired, Wall
 from render_worker.settings import Settings
 
 INLINE_SETTING = re.compile(r"\((seed|resolution|guidanceScale|negativePrompt):::")  # the site obeys them in a prompt
-RETRY_SECONDS = 30.0  # between attempts to start a browser that nobody has asked for yet
 ATTEMPTS = 2  # a browser that dies twice for one request may well die of that request
 
 log = logging.getLogger(__name__)
@@ -32,28 +29,15 @@ class PerchanceEngine(Engine):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._browser = Browser(settings.chromium_path)
-        self._parent = ParentServer()
-        self._sessions: asyncio.LifoQueue[Session] = asyncio.LifoQueue()  # the one that was used last is the warmest
-        for _ in range(settings.perchance_sessions):
-            self._sessions.put_nowait(Session(self._browser, self._parent, settings))
+        self._pool = SessionPool(settings)
         self.places = asyncio.Semaphore(settings.perchance_sessions)
         self._rest = _Rest()
 
     async def start(self) -> None:
-        """Launch the browser, so that the first caller does not pay for it."""
-        while True:
-            try:
-                await self._browser.start()
-            except BrowserGone as gone:
-                log.error("%s", gone)  # noqa: TRY400 - the sentence says it all
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return
+        await self._pool.start()
 
     async def stop(self) -> None:
-        await self._browser.stop()
-        self._parent.close()
+        await self._pool.stop()
 
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         for name, text in (("prompt", recipe.prompt), ("negative_prompt", recipe.negative_prompt or "")):
@@ -69,23 +53,15 @@ class PerchanceEngine(Engine):
     async def _generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                async with self._session() as session:
+                async with self._pool.session() as session:
                     return await session.make(recipe, report)
             except BrowserGone as gone:
                 log.warning("attempt %d of %d: %s", attempt, ATTEMPTS, gone)
                 reason = str(gone)
         raise EngineError(reason)
 
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[Session]:
-        session = await self._sessions.get()
-        try:
-            yield session
-        finally:
-            self._sessions.put_nowait(session)
-
     def health(self) -> EngineHealth:
-        browser = self._browser
+        browser = self._pool.browser
         if browser.failure:
             return EngineHealth(state="down", reason=f"The browser could not be started: {browser.failure}")
         if self._rest.seconds_left > 0:
@@ -94,7 +70,8 @@ class PerchanceEngine(Engine):
             "browser_running": browser.running,
             "browser_launches": browser.launches,
         }
-        return EngineHealth(state="ready" if browser.launches else "starting", details=details)
+        state: Literal["starting", "ready"] = "ready" if browser.launches else "starting"
+        return EngineHealth(state=state, details=details, sessions=self._pool.health())
 
 
 class _Rest:

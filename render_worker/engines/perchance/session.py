@@ -6,7 +6,7 @@ import logging
 from typing import Literal
 
 from render_worker.browser import OPEN_SECONDS, Browser, BrowserContext, BrowserError, BrowserGone
-from render_worker.contract import Recipe
+from render_worker.contract import Recipe, SessionHealth
 from render_worker.engines.base import GeneratedImage, Report
 from render_worker.engines.perchance.package_route import PackageRoute
 from render_worker.engines.perchance.page_route import PageRoute
@@ -30,9 +30,22 @@ class Session:
         self._context: BrowserContext | None = None
         self._pages: dict[Route, PageRoute | PackageRoute] = {}
         self._images = 0
+        self._working = False
+
+    def health(self) -> SessionHealth:
+        """What it is doing."""
+        state: Literal["closed", "idle", "working"] = "idle" if self._context else "closed"
+        return SessionHealth(state="working" if self._working else state, images=self._images)
 
     async def make(self, recipe: Recipe, report: Report) -> GeneratedImage:
         """Make one picture by the first route that is up to date. BrowserGone where the browser died meanwhile."""
+        self._working = True
+        try:
+            return await self._by_first_route(recipe, report)
+        finally:
+            self._working = False
+
+    async def _by_first_route(self, recipe: Recipe, report: Report) -> GeneratedImage:
         *others, last = self._settings.perchance_routes
         for route in others:
             try:
@@ -63,7 +76,6 @@ class Session:
             return page
         if self._context is None:
             self._context = await self._browser.open_context()
-            self._images = 0
         try:
             blank = await asyncio.wait_for(self._context.new_page(), OPEN_SECONDS)
         except (BrowserError, TimeoutError) as error:
@@ -78,7 +90,7 @@ class Session:
 
     async def close(self) -> None:
         """Close the pages with everything that they gathered."""
-        context, self._context, self._pages = self._context, None, {}
+        context, self._context, self._pages, self._images = self._context, None, {}, 0
         if context:
             with contextlib.suppress(BrowserError, TimeoutError):  # what is dead needs no closing
                 await asyncio.wait_for(context.close(), CLOSE_SECONDS)

@@ -1,0 +1,28 @@
+"""A browser where Playwright looks for its own: the `perchance` package cannot be told of another."""
+
+from pathlib import Path
+
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import sync_playwright
+
+from render_worker.browser import find_system_browser
+
+
+def browsers_path(folder: Path) -> dict[str, str]:
+    """What the environment needs; `folder` gets Playwright's own layout where its browser was never downloaded."""
+    wanted, found = _missing_browser(), find_system_browser()
+    if wanted is None or found is None:
+        return {}
+    link = folder.joinpath(*wanted.parts[-3:])
+    link.parent.mkdir(parents=True)
+    link.symlink_to(found)
+    return {"PLAYWRIGHT_BROWSERS_PATH": str(folder)}
+
+
+def _missing_browser() -> Path | None:
+    with sync_playwright() as playwright:
+        try:
+            playwright.chromium.launch().close()
+        except PlaywrightError as error:
+            return Path(str(error).split("Executable doesn't exist at ")[1].split()[0])
+    return None
