@@ -45,12 +45,12 @@ def when_ready(server):
 
 
 def post_worker_init(worker):
-    """Let SIGTERM also begin the time after which nobody waits for a sleeping render worker any longer."""
+    """Let SIGTERM also begin the time after which callers who still wait are told."""
     begin_stop = signal.getsignal(signal.SIGTERM)
 
     def stop(number, frame) -> None:
         begin_stop(number, frame)
-        timer = threading.Timer(settings.graceful_timeout_seconds, worker.wsgi.extensions["dispatch"].waking.stop)
+        timer = threading.Timer(settings.graceful_timeout_seconds, worker.wsgi.extensions["generation"].stop)
         timer.daemon = True
         timer.start()
 

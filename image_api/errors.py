@@ -5,6 +5,7 @@ ApiError
 ├── SpeculativeRequest   503 speculative_request
 ├── WorkerNotConfigured  503 worker_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
+├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 └── Relayed              whatever the render worker said, with its own code and status
 """
@@ -55,6 +56,14 @@ class WorkerUnavailable(ApiError):
     """The render worker does not answer, or not as one."""
 
     code = "worker_unavailable"
+    status = 503
+    retry_after = 30
+
+
+class Stopping(ApiError):
+    """This service is being stopped and waits for nothing any longer."""
+
+    code = "service_stopping"
     status = 503
     retry_after = 30
 

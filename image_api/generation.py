@@ -1,17 +1,21 @@
 """The one use case: validate what the caller asks for, have it made, return the result. It knows no Flask."""
 
 import re
-from typing import Literal, Self
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, Literal, Self
 from urllib.parse import parse_qsl
 
 from pydantic import Field
 
 from image_api.dispatch.direct import DirectDispatch
+from image_api.errors import DeadlinePassed, Stopping
 from render_worker.contract import GenerateRequest, GenerateResult, InvalidField, Recipe
 
 INTEGER = re.compile(r"-?[0-9]{1,12}")
 NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?")
 MAX_QUERY_FIELDS = 100
+GRACE_SECONDS = 4.0  # the dispatch has a deadline of its own, whose sentence says more
 
 
 class Wanted(Recipe):
@@ -46,10 +50,31 @@ class Generation:
     def __init__(self, dispatch: DirectDispatch, timeout_seconds: float) -> None:
         self._dispatch = dispatch
         self._timeout_seconds = timeout_seconds
+        self._stopping: Future[None] = Future()
 
     def generate(self, wanted: Wanted, request_id: str) -> GenerateResult:
         """Have one picture made; an ApiError says why there is none."""
         request = GenerateRequest(
             **wanted.model_dump(exclude={"format"}), request_id=request_id, timeout_seconds=self._timeout_seconds
         )
-        return self._dispatch.generate(request)
+        making: Future[GenerateResult] = Future()
+        threading.Thread(target=self._make, args=(making, request), name=request_id, daemon=True).start()
+        either: tuple[Future[Any], ...] = (making, self._stopping)
+        wait(either, self._timeout_seconds + GRACE_SECONDS, FIRST_COMPLETED)
+        if making.done():
+            return making.result()
+        if self._stopping.done():
+            raise Stopping("This service is being stopped.")
+        raise DeadlinePassed(f"There was no answer within {self._timeout_seconds:g} seconds.")
+
+    def stop(self) -> None:
+        """Let nobody wait any longer: whoever still does is told that this service is being stopped."""
+        self._dispatch.stop()
+        self._stopping.set_result(None)
+
+    def _make(self, making: "Future[GenerateResult]", request: GenerateRequest) -> None:
+        # In a thread of its own, because a wait for the worker's answer cannot be ended from outside.
+        try:
+            making.set_result(self._dispatch.generate(request))
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the picture
+            making.set_exception(error)

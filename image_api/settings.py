@@ -2,6 +2,7 @@
 
 import re
 import sys
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,11 +17,16 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     threads: int = Field(256, ge=4, le=4096, description="Callers that are served at the same time.")
     read_timeout_seconds: int = Field(20, ge=1, description="How long a caller may pause while he sends a request.")
-    graceful_timeout_seconds: int = Field(25, ge=1, description="How long running requests may take at a stop.")
+    graceful_timeout_seconds: int = Field(
+        20, ge=1, description="How long running requests may take at a stop; then their callers are told."
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
     simulated: bool = Field(False, description="Marks every answer: the sandbox stands in for the outside world.")
 
-    perchance_worker_url: str | None = Field(None, description="Address of the render worker; a bare host will do.")
+    perchance_worker_url: str | None = Field(
+        None,
+        description="The render worker's address. Without http:// a name with a dot gets https://, another http://.",
+    )
     worker_token: SecretStr | None = Field(None, description="The render worker's bearer token.")
     worker_wake_seconds: float = Field(
         150, ge=0, le=3600, description="How long a worker that seems asleep is asked again; 0 means not at all."
@@ -28,7 +34,7 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(300, gt=0, le=3600, description="The deadline of one generation.")
 
     public_base_url: str | None = Field(
-        None, pattern=r"^https?://[^\s?#]+$", description="Address under which callers reach this service."
+        None, description="Address under which callers reach this service, like https://pictures.example."
     )
     render_external_url: str | None = Field(None, description="The same, as Render sets it.")
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies before this service whose word is believed.")
@@ -43,9 +49,16 @@ class Settings(BaseSettings):
             host = re.split("[:/]", address)[0]
             public = "." in host and not host.replace(".", "").isdigit()  # a public host's name, as platforms show it
             address = f"{'https' if public else 'http'}://{address}"
-        if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", address):
+        if not _is_address(address):
             raise ValueError("it must be an address like https://perchance-worker.onrender.com")
         return address.rstrip("/")
+
+    @field_validator("public_base_url", "render_external_url")
+    @classmethod
+    def _whole(cls, value: str | None) -> str | None:
+        if value and not _is_address(value):
+            raise ValueError("it must be an address like https://pictures.example")
+        return value
 
     @field_validator("worker_token")
     @classmethod
@@ -55,6 +68,17 @@ class Settings(BaseSettings):
         return value
 
 
+def _is_address(text: str) -> bool:
+    """Whether it is http or https, a host, perhaps a port and a path, and nothing else."""
+    if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0 and not parts.netloc.endswith(":")
+    except ValueError:
+        return False  # the port is none
+
+
 def load() -> Settings:
     """The settings, or an end of the process with a sentence on the first that cannot be taken."""
     try:
@@ -62,4 +86,5 @@ def load() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        sys.exit(f"{name.upper()} cannot be used: {first['msg']}. It is: {Settings.model_fields[name].description}")
+        problem = first["msg"].removeprefix("Value error, ")
+        sys.exit(f"{name.upper()} cannot be used: {problem}. It is: {Settings.model_fields[name].description}")

@@ -6,6 +6,7 @@ WorkerError
 ├── WorkerBusy                  503 worker_busy
 ├── DeadlinePassed              504 timeout
 ├── Stopping                    503 worker_unavailable
+├── Superseded                  409 superseded
 ├── StorageNotConfigured        500 storage_not_configured
 ├── StorageFailed               502 storage_failed
 └── EngineError                 502 engine_failed
@@ -82,6 +83,13 @@ class Stopping(WorkerError):
     code = "worker_unavailable"
     status = 503
     retry_after = 30
+
+
+class Superseded(WorkerError):
+    """The same request arrived again: its sender has given this one up."""
+
+    code = "superseded"
+    status = 409
 
 
 class StorageNotConfigured(WorkerError):

@@ -7,12 +7,12 @@ then sends the same request again, with the same id, and must neither pay twice 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from cachetools import TTLCache
 
 from render_worker.contract import NO_REQUEST_ID, GenerateRequest, GenerateResult
+from render_worker.errors import Superseded
 
 REMEMBERED_RESULTS = 256
 REMEMBERED_SECONDS = 3600  # the longest time that a request may have
@@ -20,10 +20,35 @@ REMEMBERED_SECONDS = 3600  # the longest time that a request may have
 log = logging.getLogger(__name__)
 
 
-@dataclass
 class _Running:
-    task: asyncio.Task[GenerateResult]
-    waiting: int = 0
+    """A generation, and the one request that waits for it."""
+
+    def __init__(self, work: Coroutine[Any, Any, GenerateResult]) -> None:
+        self.task = asyncio.create_task(work)
+        self.abandoned = False
+        self._reader: asyncio.Future[None] | None = None
+
+    async def result(self) -> GenerateResult:
+        """Wait for the picture in the place of whoever waited before, and whose connection is gone."""
+        if self._reader and not self._reader.done():
+            self._reader.set_result(None)
+        me = self._reader = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait({self.task, me}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if self._reader is me and not self.task.done():
+                await self._abandon()
+        if not self.task.done():
+            raise Superseded("The same request was sent again, and that one gets the answer.")
+        return self.task.result()
+
+    async def _abandon(self) -> None:
+        """End the work: the time of the last one who waited is over."""
+        self.abandoned = True
+        self.task.cancel()
+        await asyncio.wait({self.task})
+        if not self.task.cancelled():
+            self.task.exception()  # nobody else looks at it
 
 
 class Repeats:
@@ -39,24 +64,20 @@ class Repeats:
         if request.request_id == NO_REQUEST_ID:
             return await self._generate(request)
         key = request.model_dump_json(exclude={"timeout_seconds"})  # a repeat has less time left
+        while (running := self._running.get(key)) and running.abandoned:
+            await asyncio.wait({running.task})
         if key in self._made:
             log.info("%s asked again for what was made", request.request_id)
             return self._made[key]
-        self._made[key] = result = await self._joined(key, request)
-        return result
-
-    async def _joined(self, key: str, request: GenerateRequest) -> GenerateResult:
-        running = self._running.get(key)
         if running is None:
-            running = self._running[key] = _Running(asyncio.create_task(self._generate(request)))
+            running = self._running[key] = _Running(self._make(key, request))
         else:
             log.info("%s asked again for what is being made", request.request_id)
-        running.waiting += 1
+        return await running.result()
+
+    async def _make(self, key: str, request: GenerateRequest) -> GenerateResult:
         try:
-            return await asyncio.shield(running.task)
+            self._made[key] = result = await self._generate(request)
         finally:
-            running.waiting -= 1
-            if not running.waiting:  # nobody is left whose deadline has not passed
-                del self._running[key]
-                running.task.cancel()
-                await asyncio.wait([running.task])
+            del self._running[key]
+        return result

@@ -31,7 +31,7 @@ class _Loop(asyncio.SelectorEventLoop):
     async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
         options.setdefault("start_new_session", True)
         transport, protocol = await super().subprocess_exec(*args, **options)
-        with contextlib.suppress(ProcessLookupError):  # it has ended already, which its owner will see
+        with contextlib.suppress(OSError):  # it has ended already, or the system forbids it: both are no harm
             os.setpriority(os.PRIO_PROCESS, transport.get_pid(), CHILD_NICENESS)
         return transport, protocol
 

@@ -111,4 +111,5 @@ def read(kind: type[S]) -> S:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        sys.exit(f"{name.upper()} cannot be used: {first['msg']}. It is: {kind.model_fields[name].description}")
+        problem = first["msg"].removeprefix("Value error, ")
+        sys.exit(f"{name.upper()} cannot be used: {problem}. It is: {kind.model_fields[name].description}")

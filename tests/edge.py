@@ -15,8 +15,8 @@ import requests
 
 from tests.processes import Server
 
-Manner = Literal["hold", "bad_gateway", "unavailable", "gateway_timeout", "loading_page", "reset"]
-STATUSES = {"bad_gateway": 502, "unavailable": 503, "gateway_timeout": 504, "loading_page": 200}
+Manner = Literal["hold", "bad_gateway", "unavailable", "gateway_timeout", "rate_limited", "loading_page", "reset"]
+STATUSES = {"bad_gateway": 502, "unavailable": 503, "gateway_timeout": 504, "rate_limited": 429, "loading_page": 200}
 PAGE = b"<!doctype html><title>Application loading</title><p>The service is waking up ..."
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "server", "date"}
 

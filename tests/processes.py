@@ -14,21 +14,14 @@ from typing import Any, Self
 import psutil
 import requests
 
+from image_api.settings import Settings as ApiSettings
+from render_worker.settings import Settings as WorkerSettings
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 20
 # What the machine that runs the tests happens to set must not reach the servers under test.
-FOREIGN = (
-    "PORT",
-    "HOST",
-    "WORKER_TOKEN",
-    "SIMULATED",
-    "ENGINES",
-    "RENDER_EXTERNAL_URL",
-    "PUBLIC_BASE_URL",
-    "STORAGE",
-    "IMGUR_CLIENT_ID",
-)
+FOREIGN = {name.upper() for kind in (ApiSettings, WorkerSettings) for name in kind.model_fields} | {"WEB_CONCURRENCY"}
 
 
 def free_port() -> int:
@@ -59,8 +52,12 @@ class Server:
         self._log = Path(tempfile.mkstemp(prefix="server-", suffix=".log")[1])
 
     def start(self) -> None:
-        """Start the server without waiting for it."""
+        """Start the server on a free port, without waiting for it."""
         self.port = int(str(self._environment.get(self._port_variable) or free_port()))
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start it where it was before, without waiting for it."""
         self.url = f"http://127.0.0.1:{self.port}"
         variables = clean_environment(**{"HOST": "127.0.0.1", self._port_variable: self.port, **self._environment})
         with self._log.open("wb") as log:

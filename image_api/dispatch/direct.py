@@ -28,7 +28,13 @@ QUICK_SECONDS = 10.0  # for what the worker answers without any work
 GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its word of that needs a moment to get here
 MAX_REPLY_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
-EDGE_STATUSES = {502, 503, 504, *range(520, 528)}  # of a platform, and of Cloudflare, whose server does not answer
+SHORT_PATIENCE_SECONDS = 10.0  # with a worker that sleeps, for what it can tell but not for what it shall make
+LONGEST_TOLD_PAUSE_SECONDS = 60.0
+# Of a platform, the first of one that was asked too often, and of Cloudflare, whose server does not answer.
+EDGE_STATUSES = {429, 502, 503, 504, *range(520, 528)}
+# Render's edge says with a 404 and this header that no instance is there, also while a free one wakes up:
+# https://status.render.com/incidents/k0dv2zzpthlx
+RENDER_S_EDGE = "X-Render-Routing"
 NOT_CONFIGURED = "Worker service not configured."
 NO_WORKER = "The address of the render worker answered HTTP {}, but not as a render worker."
 
@@ -58,8 +64,8 @@ class DirectDispatch:
         self._session.mount("https://", pool)
         if settings.worker_token:
             self._session.headers["Authorization"] = f"Bearer {settings.worker_token.get_secret_value()}"
-        self._wake_seconds = settings.worker_wake_seconds
-        self.waking = Waking(settings.worker_wake_seconds, self._knock)
+        # The other threads still answer /health and whoever is to be refused.
+        self._waking = Waking(settings.worker_wake_seconds, settings.threads // 2, self._knock)
         self.last_known: LastKnown | None = None
 
     @property
@@ -70,7 +76,8 @@ class DirectDispatch:
     def generate(self, request: GenerateRequest) -> GenerateResult:
         """Have one picture made. The request's time is the deadline of everything here too.
 
-        The worker knows a request that it gets twice by its id, so sending one again never costs a second picture.
+        A worker that runs on knows a request that it gets twice by its id, so that one sent again costs no second
+        picture.
         """
         end = time.monotonic() + request.timeout_seconds
 
@@ -81,7 +88,7 @@ class DirectDispatch:
             body = request.model_copy(update={"timeout_seconds": left}).model_dump_json().encode()
             return self._ask("POST", "/generate", GenerateResult, left + GRACE_SECONDS, body)
 
-        return self.waking.until_awake(attempt, end)
+        return self._waking.once_awake(attempt, end)
 
     def models(self) -> ModelList:
         """Ask the worker for the names that `model` accepts."""
@@ -89,9 +96,7 @@ class DirectDispatch:
 
     def health(self) -> WorkerHealth:
         """Ask the worker how it is, once: who asks for a state does not want to wait for another one."""
-        health = self._ask("GET", "/health", WorkerHealth, QUICK_SECONDS)
-        self._saw(health.status)
-        return health
+        return self._knock(QUICK_SECONDS)
 
     def accepted_health(self) -> WorkerHealth:
         """Ask the worker how it is, and make sure that it accepts this service's token, which `health` needs not."""
@@ -102,7 +107,17 @@ class DirectDispatch:
         """Go on asking the worker how it is until it is awake; its answer, if it comes within some seconds."""
         if self._url is None:
             raise WorkerNotConfigured(NOT_CONFIGURED)
-        return self.waking.wake(seconds)
+        return self._waking.wake(seconds)
+
+    @property
+    def expected_wake_seconds(self) -> int:
+        """How long it is likely to take until the worker is awake."""
+        return self._waking.expected_seconds
+
+    def stop(self) -> None:
+        """Wait for no sleeping worker any longer, and let go of the connections that nobody uses."""
+        self._waking.stop()
+        self._session.close()
 
     def image(self, name: str, method: str, headers: Mapping[str, str]) -> requests.Response:
         """A picture of the worker's, its body unread; the caller closes it."""
@@ -119,24 +134,26 @@ class DirectDispatch:
         return self._once_awake(attempt)
 
     def _once_awake(self, attempt: Callable[[], T]) -> T:
-        end = time.monotonic() + self._wake_seconds
-        return self.waking.until_awake(lambda: _at_once(attempt), end)
+        return self._waking.once_awake(lambda: _at_once(attempt), time.monotonic() + SHORT_PATIENCE_SECONDS)
 
-    def _knock(self) -> WorkerHealth:
-        health = _at_once(self.health)
-        if health.status == "starting":
-            raise Asleep(f"The render worker is starting: {'; '.join(health.reasons)}.")
+    def _knock(self, seconds: float) -> WorkerHealth:
+        health = _at_once(lambda: self._ask("GET", "/health", WorkerHealth, seconds))
+        self._saw(health.status)
         return health
 
     def _ask(self, method: str, path: str, model: type[M], seconds: float, body: bytes | None = None) -> M:
         end = time.monotonic() + seconds
         with self._send(method, path, seconds, body) as reply:
-            text = _read(reply, end)
             self._check_sender(reply)
+            text = _read(reply, end)
+        if reply.status_code == requests.codes.not_found:
+            raise WorkerUnavailable(f"The render worker knows no {path}: PERCHANCE_WORKER_URL must end with its host.")
         try:
             found: M | ErrorBody = (model if reply.ok else ErrorBody).model_validate_json(text)
         except ValidationError:
             raise WorkerUnavailable(NO_WORKER.format(reply.status_code)) from None
+        if isinstance(found, ErrorBody) and found.code == WorkerUnavailable.code:
+            raise Asleep(found.error)  # it is being stopped; a platform brings another
         if isinstance(found, ErrorBody):
             raise Relayed(found, reply.status_code)
         return found
@@ -169,11 +186,12 @@ class DirectDispatch:
     def _missed(self, error: Exception) -> WorkerUnavailable:
         """What to think of a connection that failed. A container's name, too, is unknown while it is not running."""
         self._saw("unreachable")
-        passing = isinstance(error, requests.ConnectionError)
-        passing &= not isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
         reason = getattr(error.args[0], "reason", None) if error.args else None
-        kind = Asleep if passing else WorkerUnavailable
-        return kind(f"The render worker cannot be reached ({type(reason or error).__name__}).")
+        sentence = f"The render worker cannot be reached ({type(reason or error).__name__})."
+        lasting = isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
+        if isinstance(error, requests.ConnectionError) and not lasting:
+            return Asleep(sentence)
+        return WorkerUnavailable(sentence)
 
     def _check_sender(self, reply: requests.Response) -> None:
         """Tell the worker's own answers from those of an edge before it, or of somebody else."""
@@ -183,12 +201,24 @@ class DirectDispatch:
                 raise WorkerUnavailable("The render worker did not accept this service's WORKER_TOKEN.")
             return
         self._saw("unreachable")
-        loading_page = reply.ok and reply.headers.get("Content-Type", "").startswith("text/html")
-        kind = Asleep if loading_page or reply.status_code in EDGE_STATUSES else WorkerUnavailable
-        raise kind(NO_WORKER.format(reply.status_code))
+        if _is_of_an_edge(reply):
+            raise Asleep(NO_WORKER.format(reply.status_code), _pause_of(reply))
+        raise WorkerUnavailable(NO_WORKER.format(reply.status_code))
 
     def _saw(self, status: str) -> None:
         self.last_known = LastKnown(status, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _is_of_an_edge(reply: requests.Response) -> bool:
+    """Whether it looks like what a platform says for a service that is not up, and not like somebody else's service."""
+    html = reply.headers.get("Content-Type", "").lower().startswith("text/html")
+    loading_page = html and reply.ok and not reply.is_redirect
+    return loading_page or reply.status_code in EDGE_STATUSES or RENDER_S_EDGE in reply.headers
+
+
+def _pause_of(reply: requests.Response) -> float:
+    told = reply.headers.get("Retry-After", "")
+    return min(LONGEST_TOLD_PAUSE_SECONDS, int(told)) if told.isascii() and told.isdigit() else 0.0
 
 
 def _at_once(attempt: Callable[[], T]) -> T:

@@ -1,88 +1,95 @@
-"""A render worker that sleeps: asking again until it is awake, and telling how long that is likely to take.
+"""A render worker that sleeps: one knocking for all who wait, and how long a waking is likely to take.
 
 A free plan stops a worker that nobody asks for a while, and starts it at the next request. Until it is up its address
-refuses connections, holds them, or answers with pages of the platform's own.
+refuses connections, holds them, or answers with pages of the platform's own; asked too often, it even stays asleep.
 """
 
+import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from image_api.errors import WorkerUnavailable
+from render_worker.contract import WorkerHealth
 
 TYPICAL_SECONDS = 60.0  # "about one minute" (render.com/docs/free), until a waking has been measured
 AWAKE_SECONDS = 2.0  # a worker that answers within this was awake already
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
+HOLD_SECONDS = 60.0  # an edge may hold a knock until the worker is up
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 10.0
+REMEMBERED_SECONDS = 30.0  # as long as a caller who is refused is asked to wait
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
-K = TypeVar("K")
 
 
 class Asleep(WorkerUnavailable):
     """Nobody answered in the worker's place, or only what stands before it: it may be starting."""
 
+    def __init__(self, sentence: str, pause: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.pause = pause
+        """Seconds for which the edge wants to be left alone."""
 
-class Waking(Generic[K]):
-    """The patience with a sleeping worker, and what is known of its sleep. Thread-safe.
 
-    `knock` asks the worker for no more than a sign of life, once, raising Asleep where there is none.
+class Waking:
+    """The patience with a sleeping worker. Thread-safe.
+
+    `knock` asks the worker once for a sign of life, with a limit in seconds, and raises Asleep where there is none.
     """
 
-    def __init__(self, seconds: float, knock: Callable[[], K]) -> None:
+    def __init__(self, seconds: float, most_waiting: int, knock: Callable[[float], WorkerHealth]) -> None:
         self._seconds = seconds
         self._knock = knock
-        self._typical = TYPICAL_SECONDS
-        self._since: float | None = None
-        self._knocking: Future[K] | None = None
+        self._places = threading.BoundedSemaphore(most_waiting)
         self._lock = threading.Lock()
+        self._under_way: Future[WorkerHealth] | None = None
+        self._begun = 0.0
+        self._last_seconds = TYPICAL_SECONDS
+        self._problem = "The render worker does not answer."
+        self._failed: tuple[float, str] | None = None
         self._stopping = threading.Event()
 
     @property
     def expected_seconds(self) -> int:
         """How long it is likely to take until the worker is awake; 1 where that should have been by now."""
-        since = self._since
-        waited = time.monotonic() - since if since is not None else 0.0
-        return max(1, round(self._typical - waited))
+        waited = time.monotonic() - self._begun if self._is_under_way() else 0.0
+        return max(1, round(self._last_seconds - waited))
 
-    def until_awake(self, attempt: Callable[[], T], end: float) -> T:
-        """The result of the first attempt that finds the worker awake.
+    def once_awake(self, attempt: Callable[[], T], deadline: float) -> T:
+        """The result of the first attempt that finds the worker awake; WorkerUnavailable where none does.
 
-        `end`, a moment of the monotonic clock, and WORKER_WAKE_SECONDS from the first attempt that found it asleep
-        are the limits; behind them: WorkerUnavailable.
+        Between attempts the waking that all callers share is waited for: until `deadline`, a moment of the monotonic
+        clock, and for WORKER_WAKE_SECONDS at most. While one is under way, the first attempt waits for it too.
         """
-        first: float | None = None
-        for pause in _pauses():
+        end: float | None = None
+        if self._is_under_way():
+            end = self._wait_until(min(deadline, time.monotonic() + self._seconds))
+        pause = 0.0
+        while True:
             try:
-                result = attempt()
+                return attempt()
             except Asleep as error:
                 now = time.monotonic()
-                first = first or now
-                self._since = self._since or first
-                if now + pause > min(end, first + self._seconds) or self._stopping.wait(pause):
-                    self._since = None
-                    raise WorkerUnavailable(_in_vain(error, now - first)) from error
-            else:
-                self._since = None
-                return result
-        raise AssertionError("there is always another pause")
+                if end is None:
+                    end = min(deadline, now + self._seconds)
+                if now + pause >= end or self._stopping.wait(pause):
+                    raise WorkerUnavailable(str(error)) from error
+                self._wait_until(end)
+                pause = _longer(pause)  # whoever stands before the worker may still keep attempts from it
 
-    def wake(self, seconds: float) -> K | None:
-        """Go on knocking in the background until the worker is awake; its sign of life, if it comes within `seconds`.
+    def wake(self, seconds: float) -> WorkerHealth | None:
+        """Wake the worker up in the background; its sign of life, if it comes within `seconds`.
 
-        WorkerUnavailable where it is known by then that it cannot be woken.
+        WorkerUnavailable where this waking, or one that ended a moment ago, was in vain.
         """
-        with self._lock:
-            if self._knocking is None or self._knocking.done():
-                self._knocking = Future()
-                self._since = self._since or time.monotonic()
-                threading.Thread(target=self._go_on, args=(self._knocking,), name="knocking", daemon=True).start()
-            knocking = self._knocking
+        if self._failed and time.monotonic() < self._failed[0] + REMEMBERED_SECONDS and not self._is_under_way():
+            raise WorkerUnavailable(self._failed[1])
         try:
-            return knocking.result(seconds)
+            return self._begin().result(seconds)
         except TimeoutError:
             return None
 
@@ -90,26 +97,65 @@ class Waking(Generic[K]):
         """End all patience: this service is being stopped."""
         self._stopping.set()
 
-    def _go_on(self, knocking: "Future[K]") -> None:
+    def _is_under_way(self) -> bool:
+        return self._under_way is not None and not self._under_way.done()
+
+    def _wait_until(self, end: float) -> float:
+        """Wait for the shared waking until some moment of the monotonic clock, which is returned."""
+        if not self._places.acquire(blocking=False):
+            raise WorkerUnavailable("The render worker is being woken up, and too many callers wait for it already.")
         begun = time.monotonic()
         try:
-            sign = self.until_awake(self._knock, begun + self._seconds)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the sign
-            knocking.set_exception(error)
+            self._begin().result(max(0.0, end - begun))
+        except TimeoutError:
+            raise WorkerUnavailable(_in_vain(self._problem, end - begun)) from None
+        finally:
+            self._places.release()
+        return end
+
+    def _begin(self) -> "Future[WorkerHealth]":
+        with self._lock:
+            if self._under_way is None or self._under_way.done():
+                under_way: Future[WorkerHealth] = Future()
+                threading.Thread(target=self._go_on, args=(under_way,), name="waking", daemon=True).start()
+                self._begun, self._under_way = time.monotonic(), under_way
+            return self._under_way
+
+    def _go_on(self, under_way: "Future[WorkerHealth]") -> None:
+        begun = time.monotonic()
+        try:
+            health = self._knock_until_awake(begun + self._seconds)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits
+            log.warning("the render worker could not be woken up: %s", error)
+            self._failed = time.monotonic(), str(error)
+            under_way.set_exception(error)
             return
         took = time.monotonic() - begun
         if took > AWAKE_SECONDS:
-            self._typical = took
-        knocking.set_result(sign)
+            log.info("the render worker is awake after %.0f seconds", took)
+            self._last_seconds = took
+        self._failed = None
+        under_way.set_result(health)
+
+    def _knock_until_awake(self, end: float) -> WorkerHealth:
+        begun = time.monotonic()
+        pause = 0.0
+        while True:
+            try:
+                return self._knock(min(HOLD_SECONDS, max(1.0, end - time.monotonic())))
+            except Asleep as error:
+                self._problem = str(error)
+                if pause == 0:
+                    log.info("the render worker seems asleep, asking for up to %g seconds: %s", self._seconds, error)
+                pause = _longer(pause)
+                left = end - time.monotonic()
+                if left <= 0 or self._stopping.wait(min(left, max(pause, error.pause))):
+                    raise WorkerUnavailable(_in_vain(self._problem, time.monotonic() - begun)) from error
 
 
-def _in_vain(error: Asleep, seconds: float) -> str:
-    return f"{error} Asking again for {seconds:.0f} seconds did not help." if seconds >= 1 else str(error)
+def _longer(pause: float) -> float:
+    return min(LONGEST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause)) * random.uniform(0.8, 1)  # noqa: S311
 
 
-def _pauses() -> Iterator[float]:
-    """Longer and longer, and never the same for two callers, so that not all of them come back at once."""
-    longest = FIRST_PAUSE_SECONDS
-    while True:
-        yield longest * random.uniform(0.5, 1)  # noqa: S311 - no secret
-        longest = min(LONGEST_PAUSE_SECONDS, longest * 2)
+def _in_vain(problem: str, seconds: float) -> str:
+    return f"{problem} Asking again for {seconds:.0f} seconds did not help." if seconds >= 1 else problem

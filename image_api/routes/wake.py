@@ -32,7 +32,7 @@ def wake() -> Response:
     health = dispatch.wake(MOMENT_SECONDS)
     if health:
         return as_json(Wake(status="awake", expected_seconds=0, worker=health.status))
-    expected = dispatch.waking.expected_seconds
+    expected = dispatch.expected_wake_seconds
     answer = as_json(Wake(status="waking", expected_seconds=expected), 202)
     answer.headers["Retry-After"] = str(expected)
     return answer

@@ -86,13 +86,20 @@ def worker() -> Iterator[ScriptedWorker]:
 
 
 @pytest.fixture
-def client_with(worker: ScriptedWorker) -> Callable[..., FlaskClient]:
+def client_with(worker: ScriptedWorker) -> Iterator[Callable[..., FlaskClient]]:
     """Makes clients of an API tier with settings of the test's choice."""
+    apps = []
 
     def make(**settings: object) -> FlaskClient:
-        return create_app(Settings(**{"perchance_worker_url": worker.url, **settings})).test_client()
+        apps.append(create_app(Settings(**{"perchance_worker_url": worker.url, **settings})))
+        return apps[-1].test_client()
 
-    return make
+    yield make
+    for app in apps:
+        app.extensions["generation"].stop()
+    for thread in threading.enumerate():
+        if thread.name == "waking":
+            thread.join(5)
 
 
 @pytest.fixture

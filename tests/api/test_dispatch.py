@@ -9,7 +9,16 @@ from pydantic import ValidationError
 
 from image_api.settings import Settings
 from tests.api.conftest import RESULT
-from tests.processes import free_port
+from tests.processes import free_port, wait_until
+
+HEALTH = {
+    "status": "ready",
+    "ready": True,
+    "uptime_seconds": 5,
+    "queue": {"running": 0, "waiting": 0, "max_concurrency": 4, "queue_size": 20},
+    "engines": {},
+    "storage": "local",
+}
 
 
 def failure(client) -> tuple[int, str]:
@@ -41,7 +50,10 @@ def test_a_bare_host_is_accepted(given, used):
     assert Settings(perchance_worker_url=given).perchance_worker_url == used
 
 
-@pytest.mark.parametrize("address", ["ftp://worker", "http://", "https://worker/?a=b", "a b"])
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://worker", "http://", "https://worker/?a=b", "a b", "http:/worker", "worker:abc", "worker:99999"],
+)
 def test_an_address_that_is_none_is_refused_at_start(address):
     with pytest.raises(ValidationError, match="perchance_worker_url"):
         Settings(perchance_worker_url=address)
@@ -74,6 +86,7 @@ def test_an_answer_that_is_no_render_worker_s_is_said(client_with, worker, statu
         (404, {"X_Service": "edge"}),  # a platform that knows no such service
         (500, {"X_Service": "edge"}),
         (200, {"X_Service": "edge", "Content_Type": "application/json"}),
+        (301, {"X_Service": "edge", "Content_Type": "text/html", "Location": "http://elsewhere.invalid/"}),
         (503, {}),  # the worker's own word
         (401, {}),
     ],
@@ -91,6 +104,41 @@ def test_every_way_to_the_worker_waits_for_it(client, worker):
     for path, body in (("/generate?prompt=a", RESULT), ("/models", {"models": []}), (RESULT["image_url"], b"picture")):
         worker.say(502, b"<html>", X_Service="edge", before=lambda body=body: worker.say(200, body))
         assert client.get(path).status_code == 200, path
+
+
+def test_render_s_own_404_is_waited_for(client, worker):
+    edge = {"X_Service": "edge", "X_Render_Routing": "no-server"}
+    worker.say(404, b"Not Found", **edge, before=lambda: worker.say(200, RESULT))
+    assert client.get("/generate?prompt=a").status_code == 200
+
+
+def test_a_path_in_the_worker_s_address_is_said(client, worker):
+    worker.say(404, {"success": False, "error": "Not Found.", "code": "not_found"})
+    for path in ("/generate?prompt=a", "/models", "/ready"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json["code"]) == (503, "worker_unavailable")
+        assert "PERCHANCE_WORKER_URL" in answer.json["error"]
+
+
+def test_a_waking_in_vain_is_told_and_begun_again(client_with, worker, monkeypatch):
+    monkeypatch.setattr("image_api.dispatch.waking.REMEMBERED_SECONDS", 1)
+    client = client_with(worker_wake_seconds=0)
+    worker.say(502, b"<html>", X_Service="edge")
+    assert client.get("/wake").status_code == 503
+    client = client_with(worker_wake_seconds=3)
+    assert client.get("/wake").status_code == 202
+    wait_until(lambda: client.get("/wake").status_code == 503, 10, "the end of the patience")
+    worker.say(200, HEALTH)
+    wait_until(lambda: client.get("/wake").status_code == 200, 10, "the worker")
+
+
+def test_a_picture_that_was_made_meanwhile_ends_the_waking(client, worker, monkeypatch):
+    monkeypatch.setattr("image_api.dispatch.waking.FIRST_PAUSE_SECONDS", 60)
+    worker.say(502, b"<html>", X_Service="edge")
+    assert client.get("/wake").status_code == 202
+    worker.say(200, {**RESULT, **HEALTH})
+    assert client.get("/generate?prompt=a").status_code == 200
+    assert client.get("/wake").status_code == 200
 
 
 def test_a_waking_without_a_worker_is_refused(client_with):
@@ -147,3 +195,11 @@ def test_an_answer_without_end_is_cut(client, worker):
 def test_an_answer_that_breaks_off_is_said(client_with, worker):
     worker.say(200, b'{"success"', Content_Length="500", Connection="close")
     assert failure(client_with(worker_wake_seconds=0)) == (503, "worker_unavailable")
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(client, worker):
+    again = {**RESULT, **HEALTH}  # for the knock, too
+    worker.say(200, b'{"success"', Content_Length="500", before=lambda: worker.say(200, again))
+    assert client.get("/generate?prompt=a").status_code == 200
+    sent = [body for method, _, _, body in worker.requests if method == "POST"]
+    assert len({json.loads(body)["request_id"] for body in sent}) == 1

@@ -76,6 +76,11 @@ def test_pages_are_replaced_after_some_pictures(tmp_path, route):
         assert len(of_worker(stack, "--type=renderer")) <= 2
 
 
+def test_the_browser_gives_way_to_the_process_that_answers(stack):
+    assert [process.nice() for process in of_worker(stack, "run-driver")] == [10]
+    assert stack.worker.tree()[1].nice() == 0
+
+
 def test_a_browser_that_hangs_is_replaced(tmp_path):
     with running(tmp_path, PERCHANCE_ROUTES="package") as stack:
         assert stack.get(prompt="a tree").status_code == 200

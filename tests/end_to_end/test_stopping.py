@@ -4,6 +4,7 @@ import concurrent.futures
 
 import psutil
 import pytest
+import requests
 
 from tests.end_to_end.conftest import TOKEN, running
 from tests.processes import Server, api, wait_until
@@ -19,7 +20,9 @@ def test_the_worker_answers_before_it_ends(tmp_path, route, delay, status, code)
     limits = {"PERCHANCE_GENERATE_SECONDS": 60, "GRACEFUL_TIMEOUT_SECONDS": 3}
     with running(tmp_path, PERCHANCE_ROUTES=route, **limits) as stack, caller() as asked:
         stack.play(delay=delay)
-        answer = asked(stack.get, prompt="a tree")
+        token = {"Authorization": f"Bearer {TOKEN}"}
+        # Of the worker itself: the API tier would wait for another one.
+        answer = asked(requests.post, f"{stack.worker.url}/generate", headers=token, json={"prompt": "a"}, timeout=60)
         wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
         seconds, left = end(stack.worker)
         assert (answer.result().status_code, answer.result().json().get("code")) == (status, code)
@@ -27,15 +30,27 @@ def test_the_worker_answers_before_it_ends(tmp_path, route, delay, status, code)
         assert (stack.worker.process.returncode, left) == (0, [])
 
 
-def test_the_api_answers_before_it_ends(stack):
-    with api(PERCHANCE_WORKER_URL=stack.worker.url, WORKER_TOKEN=TOKEN) as front, caller() as asked:
-        stack.play(delay=1.5)
+@pytest.mark.parametrize(
+    ("grace", "status", "code"), [(5, 200, None), (1, 503, "service_stopping")], ids=["fits", "does not fit"]
+)
+def test_the_api_answers_before_it_ends(stack, grace, status, code):
+    settings = {"PERCHANCE_WORKER_URL": stack.worker.url, "WORKER_TOKEN": TOKEN, "GRACEFUL_TIMEOUT_SECONDS": grace}
+    with api(**settings) as front, caller() as asked:
+        stack.play(delay=2.5)
         answer = asked(type(stack)(stack.sandbox, stack.worker, front).get, prompt="a tree")
         wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
         seconds, left = end(front)
-        assert answer.result().status_code == 200
+        assert (answer.result().status_code, answer.result().json().get("code")) == (status, code)
         assert seconds < 12
         assert (front.process.returncode, left) == (0, [])
+
+
+def test_a_worker_that_was_stopped_starts_again_at_once(tmp_path):
+    with running(tmp_path, PERCHANCE_ROUTES="package") as stack:
+        for _ in range(2):
+            assert stack.get(prompt="a tree").status_code == 200
+            stack.worker.stop()
+            stack.worker.start_again()
 
 
 def caller():

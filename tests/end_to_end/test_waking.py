@@ -3,15 +3,14 @@
 import concurrent.futures
 import time
 from contextlib import contextmanager
+from typing import get_args
 
 import pytest
 import requests
 
-from tests.edge import Edge
-from tests.end_to_end.conftest import TOKEN, Stack, worker_settings
+from tests.edge import Edge, Manner
+from tests.end_to_end.conftest import TOKEN, Stack, running, worker_settings
 from tests.processes import api, free_port, sandbox, wait_until, worker
-
-MANNERS = ["hold", "bad_gateway", "unavailable", "gateway_timeout", "loading_page", "reset"]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def asleep(site, tmp_path):
 
     @contextmanager
     def make(manner, delay=1.0, cuts=0, **settings):
-        sleeper = worker(**worker_settings(site, tmp_path, PERCHANCE_ROUTES="package"))
+        sleeper = worker(**worker_settings(site, tmp_path, PERCHANCE_ROUTES="package", QUEUE_SIZE=50))
         with (
             Edge(sleeper, manner, delay, cuts) as edge,
             api(PERCHANCE_WORKER_URL=edge.url, WORKER_TOKEN=TOKEN, **settings) as front,
@@ -37,7 +36,7 @@ def asleep(site, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("manner", MANNERS)
+@pytest.mark.parametrize("manner", get_args(Manner))
 def test_the_first_request_wakes_the_worker_and_gets_its_picture(asleep, manner):
     with asleep(manner) as (stack, edge):
         assert stack.get("/health").status_code == 200  # asks nobody, and so wakes nobody
@@ -68,15 +67,46 @@ def test_connections_that_are_refused_are_tried_again(tmp_path):
 
 
 def test_a_worker_that_never_wakes_is_told_after_the_waking_time(asleep):
-    with asleep("bad_gateway", delay=6, WORKER_WAKE_SECONDS=2) as (stack, edge):
+    with asleep("bad_gateway", delay=6, WORKER_WAKE_SECONDS=2) as (stack, _):
         begun = time.monotonic()
         answer = stack.get(prompt="a tree")
         assert 1 < time.monotonic() - begun < 4
         assert (answer.status_code, answer.json()["code"]) == (503, "worker_unavailable")
         assert "HTTP 502" in answer.json()["error"]
         assert int(answer.headers["Retry-After"]) > 0
-        moments = [moment for _, moment in edge.asked]
-        assert 3 <= len(moments) <= 10  # asked with pauses, not in a storm
+
+
+def test_many_callers_knock_once_and_all_get_their_pictures(asleep):
+    with asleep("unavailable", delay=4) as (stack, edge):
+        with concurrent.futures.ThreadPoolExecutor(20) as callers:
+            asked = [callers.submit(stack.get, prompt="a tree", model="sketch") for _ in range(20)]
+            wait_until(lambda: edge.asked, 5, "the requests")
+            begun = time.monotonic()
+            assert stack.get("/health").status_code == 200
+            assert time.monotonic() - begun < 1
+            statuses = [answer.result().status_code for answer in asked]
+        assert statuses == [200] * 20
+        knocks = [method for method, _ in edge.asked if method == "GET"]
+        assert len(knocks) <= 6  # one for all, with pauses
+        assert len(edge.asked) <= len(knocks) + 2 * 20  # each asks once more at most
+
+
+def test_a_gallery_of_lost_pictures_does_not_wait_for_long(asleep):
+    with asleep("bad_gateway", delay=30) as (stack, _):
+        begun = time.monotonic()
+        assert stack.get("/images/" + "a" * 64 + ".png").status_code == 503
+        assert time.monotonic() - begun < 15
+
+
+def test_a_worker_that_is_replaced_loses_nobody(tmp_path):
+    limits = {"PERCHANCE_GENERATE_SECONDS": 60, "GRACEFUL_TIMEOUT_SECONDS": 1, "PERCHANCE_ROUTES": "package"}
+    with running(tmp_path, **limits) as stack, concurrent.futures.ThreadPoolExecutor() as callers:
+        stack.play(delay=4)
+        asked = callers.submit(stack.get, prompt="a tree")
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
+        stack.worker.stop()  # as a platform does when it deploys another
+        stack.worker.start_again()
+        assert asked.result().status_code == 200
 
 
 def test_the_deadline_ends_the_waiting(asleep):
@@ -125,5 +155,5 @@ def test_a_stop_tells_who_waits_for_a_sleeping_worker(asleep):
             asked = callers.submit(stack.get, prompt="a tree")
             wait_until(lambda: edge.asked, 5, "the request")
             assert stack.api.stop() < 6
-            assert (asked.result().status_code, asked.result().json()["code"]) == (503, "worker_unavailable")
+            assert (asked.result().status_code, asked.result().json()["code"]) == (503, "service_stopping")
         assert stack.api.process.returncode == 0

@@ -229,7 +229,7 @@ def test_the_python_version_is_whole(api):
 
 
 def test_only_what_exists_is_set(worker, api):
-    render_s_own = {"PYTHON_VERSION", "WEB_CONCURRENCY"}
+    render_s_own = {"PYTHON_VERSION", "GUNICORN_CMD_ARGS"}
     for service, settings in ((worker, WorkerSettings), (api, ApiSettings)):
         known = {name.upper() for name in settings.model_fields} | render_s_own
         assert variables(service).keys() <= known

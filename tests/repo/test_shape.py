@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = sorted(
     path
-    for folder in ("image_api", "render_worker", "sandbox", "local", "tests")
+    for folder in ("image_api", "render_worker", "sandbox", "local", "bench", "tests")
     for path in (ROOT / folder).rglob("*.py")
 )
 
