@@ -8,7 +8,7 @@ BROWSER := $(VENV)/.browser
 TIERS := requirements.txt render_worker/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format image bench bench-small-plan clean
+.PHONY: help run test lint types format image bench bench-small-plan bench-memory soak clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -44,6 +44,12 @@ bench: $(DEV_PACKAGES) $(BROWSER) ## Measure ours beside the perchance package a
 
 bench-small-plan: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.
 	@$(BIN)/python -m bench.small_plan
+
+bench-memory: $(DEV_PACKAGES) $(BROWSER) ## Make 2,000 pictures by each route in 512 MiB; needs root.
+	@$(BIN)/python -m bench.memory
+
+soak: $(DEV_PACKAGES) $(BROWSER) ## Twenty minutes of faults by chance.
+	@$(BIN)/python -m tests.end_to_end.soak
 
 clean: ## Remove the virtual environment and the local pictures.
 	rm -rf $(VENV) .data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

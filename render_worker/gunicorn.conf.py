@@ -20,7 +20,7 @@ bind = f"{settings.host}:{settings.port}"
 workers = 1
 worker_class = "gthread"
 # Every admitted caller holds a thread while he waits; some more answer /health, pictures and refusals meanwhile.
-threads = settings.max_concurrency + settings.queue_size + 16
+threads = settings.places + settings.queue_size + 16
 worker_connections = 1000
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
 graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS  # then gunicorn kills, and nobody gets an answer

@@ -58,8 +58,10 @@ def _decode(data: bytes) -> Image.Image:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadPicture("too_large", f"The picture claims {image.width} by {image.height} pixels.")
-            return image.convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+            return image.convert("RGB")  # of an animation the first frame
+    except Image.DecompressionBombError:
+        raise BadPicture("too_large", "The picture claims far more pixels than any that is made here.") from None
+    except UnidentifiedImageError:
         raise BadPicture("unreadable", "The picture is no JPEG, PNG or WebP file.") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise BadPicture("broken", "The picture is broken or cut off.") from error

@@ -26,7 +26,9 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
     simulated: bool = Field(False, description="Marks every answer: the sandbox stands in for the outside world.")
 
-    max_concurrency: int = Field(4, ge=1, le=64, description="Generations that run at the same time.")
+    max_concurrency: int | None = Field(
+        None, ge=1, le=64, description="Generations at a time, saving included; unset means 3 more than the sessions."
+    )
     queue_size: int = Field(20, ge=0, le=10_000, description="Generations that may wait.")
     read_timeout_seconds: int = Field(20, ge=1, description="How long a caller may pause while he sends a request.")
     graceful_timeout_seconds: int = Field(
@@ -80,6 +82,11 @@ class Settings(BaseSettings):
     imgur_upload_seconds: float = Field(60, gt=0, description="Limit of an upload.")
     local_storage_dir: Path = Field(Path(".data/images"), description="Folder of the pictures.")
     local_storage_mb: int = Field(256, ge=1, description="Size of that folder in MiB; the oldest pictures go first.")
+
+    @property
+    def places(self) -> int:
+        """Generations at a time."""
+        return self.max_concurrency or self.perchance_sessions + 3  # some more than the sessions encode and save
 
     @field_validator("engines", "perchance_routes", "perchance_upload_origins", mode="before")
     @classmethod

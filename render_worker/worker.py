@@ -51,7 +51,7 @@ class Worker:
             build_engines(settings),
             settings.engines,
             build_storages(settings),
-            Admission(settings.max_concurrency, settings.queue_size),
+            Admission(settings.places, settings.queue_size),
             settings.simulated,
         )
         self.repeats = Repeats(self.pipeline.generate)

@@ -60,6 +60,7 @@ def api_page() -> Response:
     """The page, or what stands before it."""
     board = switchboard()
     with board.asked("page") as entry:
+        time.sleep(board.scenario.pause)
         entry.played = board.scenario.page
         if entry.played == "challenge":
             return challenge()
@@ -99,6 +100,7 @@ def upload(name: str) -> Response:
     """A picture on the upload host; no header lets another origin's script read it."""
     board = switchboard()
     with board.asked("upload") as entry:
+        time.sleep(board.scenario.pause)
         entry.played = board.behaviour("upload")
         if entry.played == "hang":
             still_there(entry)

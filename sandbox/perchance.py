@@ -13,16 +13,18 @@ import secrets
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from flask import Blueprint, Response, current_app, request
 
 from sandbox.callers import address, still_there
 from sandbox.control import painted, pictures, switchboard
-from sandbox.pictures import chosen_seed, handed_out
+from sandbox.pictures import chosen_seed, handed_out, reset
 from sandbox.switchboard import Asked
 
 WALL_WINDOW_SECONDS = 60.0
+DRIP_PAUSE_SECONDS = 0.3
 CHALLENGE = """<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title></head><body>
 <script>window._cf_chl_opt={};</script><script src="/cdn-cgi/challenge-platform/h/b/orchestrate/chl_page/v1"></script>
 </body></html>"""
@@ -94,6 +96,7 @@ def verify_user() -> Response:
     """A key, or a refusal to give one."""
     board = switchboard()
     with board.asked("verifyUser") as entry:
+        time.sleep(board.scenario.pause)
         entry.played = board.behaviour("verify")
         if entry.played == "ok":
             key = _visitors().key(address(), board.scenario.key_seconds)
@@ -129,6 +132,7 @@ def download() -> Response:
     """A picture that was made before."""
     board = switchboard()
     with board.asked("download") as entry:
+        time.sleep(board.scenario.pause)
         entry.played = board.behaviour("download")
         if entry.played in ("challenge", "hang"):
             return _refusal(entry)
@@ -173,8 +177,19 @@ def _refusal(entry: Asked) -> Response:
     if entry.played == "hang":
         still_there(entry)
         return Response(status=499)
+    if entry.played == "reset":
+        return reset()
+    if entry.played in ("half_json", "drip"):
+        half = '{"status":"success","imageId":"'
+        return Response(half if entry.played == "half_json" else _drip(half), mimetype="application/json")
     extra = {"type": 1} if entry.played == "gen_failure" else {}
     return _compact({"status": entry.played, **extra}, switchboard().scenario.http_status)
+
+
+def _drip(text: str) -> Iterator[str]:
+    for character in text:
+        time.sleep(DRIP_PAUSE_SECONDS)
+        yield character
 
 
 def _compact(document: dict[str, object], status: int = 200) -> Response:

@@ -1,18 +1,22 @@
 """The sandbox's pictures: the procedural painter's, as JPEG, with a small mark that says what they are.
 
-A picture can be handed out spoiled: `404`, `empty`, `cut`, `wrong_size`, `broken_off`, `not_a_picture`
-or `oversized`.
+A picture can be handed out spoiled: `404`, `empty`, `cut`, `wrong_size`, `broken_off`, `reset`, `not_a_picture`,
+`oversized`, `bomb` (few bytes that claim 400 million pixels), `animated`, or slowly, as a `drip`.
 """
 
 import errno
 import io
 import secrets
+import socket
+import struct
 import threading
+import time
+import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle
 
-from flask import Response
+from flask import Response, request
 from PIL import Image, ImageDraw, ImageFont
 
 from render_worker.painter import paint
@@ -23,6 +27,9 @@ MARK_PIXELS = 14
 MARGIN_PIXELS = 6
 KEPT_PICTURES = 64
 OVERSIZED_BYTES = 40 * 1024 * 1024
+BOMB_PIXELS = 20_000
+DRIP_BYTES = 64
+DRIP_SECONDS = 0.05
 BEFOREHAND = ("sunset over mountains", "a lighthouse at night", "a fox in the snow", "a street in the rain")
 MAX_RANDOM_SEED = 2**31 - 1
 
@@ -81,20 +88,55 @@ def handed_out(picture: bytes | None, how: str) -> Response:
     """A picture as an answer, whole or spoiled."""
     if picture is None or how == "404":
         return Response("Not Found", 404, mimetype="text/plain")
-    if how == "empty":
-        return Response(b"", mimetype="image/jpeg")
-    if how == "not_a_picture":
-        return Response("this is no picture", mimetype="image/jpeg")
-    if how == "wrong_size":
-        return Response(_encoded(Image.new("RGB", (320, 200))), mimetype="image/jpeg")
-    if how == "cut":
-        return Response(picture[: len(picture) // 2], mimetype="image/jpeg")
+    if how == "reset":
+        return reset()
     if how == "broken_off":
         half = _until(picture, len(picture) // 2)
         return Response(half, headers={"Content-Length": str(len(picture))}, mimetype="image/jpeg")
-    if how == "oversized":
-        return Response(b"\xff\xd8\xff" + bytes(OVERSIZED_BYTES), mimetype="image/jpeg")
-    return Response(picture, mimetype="image/jpeg")
+    if how == "drip":
+        return Response(_slowly(picture), headers={"Content-Length": str(len(picture))}, mimetype="image/jpeg")
+    return Response(_spoiled(picture, how), mimetype="image/jpeg")
+
+
+def _spoiled(picture: bytes, how: str) -> bytes:
+    spoilers: dict[str, Callable[[], bytes]] = {
+        "empty": lambda: b"",
+        "cut": lambda: picture[: len(picture) // 2],
+        "not_a_picture": lambda: b"this is no picture",
+        "wrong_size": lambda: _encoded(Image.new("RGB", (320, 200))),
+        "oversized": lambda: b"\xff\xd8\xff" + bytes(OVERSIZED_BYTES),
+        "bomb": _bomb,
+        "animated": lambda: _animated(picture),
+    }
+    return spoilers[how]() if how in spoilers else picture
+
+
+def reset() -> Response:
+    """End the connection without an answer, as a host that crashes does."""
+    connection: socket.socket = request.environ["gunicorn.socket"]
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    return Response(status=499)
+
+
+def _bomb() -> bytes:
+    header = struct.pack(">IIBBBBB", BOMB_PIXELS, BOMB_PIXELS, 1, 0, 0, 0, 0)
+    chunks = (b"IHDR" + header, b"IDAT" + zlib.compress(bytes(BOMB_PIXELS // 8)), b"IEND")
+    parts = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _animated(picture: bytes) -> bytes:
+    frames = [Image.open(io.BytesIO(picture)), Image.open(io.BytesIO(picture)).rotate(180)]
+    out = io.BytesIO()
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=100)
+    return out.getvalue()
+
+
+def _slowly(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), DRIP_BYTES):
+        time.sleep(DRIP_SECONDS)
+        yield data[start : start + DRIP_BYTES]
 
 
 def _until(picture: bytes, end: int) -> Iterator[bytes]:

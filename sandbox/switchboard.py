@@ -1,8 +1,9 @@
 """What the sandbox is told to play, what it was asked, and what is in flight. Shared by all of its threads."""
 
+import random
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -12,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 REMEMBERED_REQUESTS = 10_000
 
 
-Spoiled = Literal["404", "empty", "cut", "broken_off", "wrong_size", "not_a_picture", "oversized"]
+Spoiled = Literal[
+    "404", "empty", "cut", "broken_off", "reset", "wrong_size", "not_a_picture", "oversized", "bomb", "animated", "drip"
+]
 PageRefusal = Literal["error_500", "refused_400", "refused_429", "refused_500", "refused_999"]
 PageTrouble = Literal[
     "silent", "hang", "noise", "forged", "elsewhere", "advertisement", "challenge", "challenge_within"
@@ -24,6 +27,16 @@ ImgurRefusal = Literal[
 ImgurOddity = Literal["ok_jpeg", "no_link", "hang", "html_503", "html_404"]
 Endpoint = Literal["verify", "generate", "download", "page", "upload", "imgur"]
 
+FAULTS: dict[Endpoint, tuple[str, ...]] = {
+    "verify": ("empty_500", "something_new"),
+    "generate": ("html", "half_json", "reset", "gen_failure", "stale_request", "network_busy", "invalid_key"),
+    "download": ("404", "empty", "cut", "broken_off", "reset", "wrong_size", "not_a_picture", "bomb"),
+    "page": ("noise", "elsewhere", "refused_500", "refused_999"),
+    "upload": ("redirect", "404", "empty", "cut", "broken_off", "reset", "wrong_size", "not_a_picture", "bomb"),
+    "imgur": ("over_capacity", "gateway", "html_503", "no_link"),
+}
+"""What can happen by chance, each without lasting: walls and limits would end a run of many requests at once."""
+
 
 class Scenario(BaseModel):
     """How the stand-ins behave. For verify and generate, any other word is played as Perchance's `status`."""
@@ -31,7 +44,9 @@ class Scenario(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     verify: str = Field("ok", description='"ok", "challenge", "empty_500", "hang" or a status word')
-    generate: str = Field("ok", description='"ok", "challenge", "html", "hang" or a status word')
+    generate: str = Field(
+        "ok", description='"ok", "challenge", "html", "half_json", "reset", "drip", "hang" or a status word'
+    )
     download: Literal["ok", "challenge", "hang"] | Spoiled = "ok"
     page: Literal["ok"] | PageTrouble | PageRefusal = "ok"
     upload: Literal["ok", "redirect", "hang"] | Spoiled = "ok"
@@ -39,6 +54,9 @@ class Scenario(BaseModel):
     times: int = Field(0, ge=0, description="Requests that are refused before all is well again; 0 is for ever.")
     painted: Literal["new", "beforehand"] = Field("new", description="Whether each picture is painted when asked for.")
     delay: float = Field(0.0, ge=0, le=600, description="Seconds that a picture takes.")
+    pause: float = Field(0.0, ge=0, le=60, description="Seconds that every other answer takes, so that phases last.")
+    faults: float = Field(0.0, ge=0, le=1, description="Share of requests that meet a fault by chance.")
+    fault_seed: int = Field(1, description="The same seed draws the same faults in the same order.")
     http_status: int = Field(200, ge=200, le=599, description="HTTP status of JSON refusals.")
     key_seconds: float = Field(3600.0, gt=0, description="Life of a key.")
     wall_after: int = Field(0, ge=0, description="Generations in a minute after which the wall stands; 0 is never.")
@@ -72,8 +90,7 @@ class Switchboard:
     def reset(self) -> None:
         """Back to a site where all is well, with an empty log."""
         with self._lock:
-            self.scenario = Scenario()
-            self._refusals = 0
+            self._play(Scenario())
             self._log: deque[Asked] = deque(maxlen=REMEMBERED_REQUESTS)
             self._in_flight = 0
             self._peak = 0
@@ -81,12 +98,18 @@ class Switchboard:
     def switch(self, scenario: Scenario) -> None:
         """Play another scenario from now on."""
         with self._lock:
-            self.scenario = scenario
-            self._refusals = 0
+            self._play(scenario)
+
+    def _play(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._refusals = 0
+        self._chance = random.Random(scenario.fault_seed)  # noqa: S311 - chance that can be had again
 
     def behaviour(self, endpoint: Endpoint) -> str:
         """What to play for this request; counts the refusals that `times` limits."""
         with self._lock:
+            if self._chance.random() < self.scenario.faults:
+                return self._chance.choice(FAULTS[endpoint])
             wanted: str = getattr(self.scenario, endpoint)
             if wanted == "ok" or (self.scenario.times and self._refusals >= self.scenario.times):
                 return "ok"
@@ -120,9 +143,10 @@ class Switchboard:
                 self._in_flight -= 1
 
     def gauge(self) -> dict[str, int]:
-        """Generations in flight now, and the most that ever were."""
+        """Generations in flight now and the most that ever were, and the requests in flight at each endpoint."""
         with self._lock:
-            return {"in_flight": self._in_flight, "peak": self._peak}
+            endpoints = Counter(entry.endpoint for entry in self._log if entry.seconds is None)
+            return {"in_flight": self._in_flight, "peak": self._peak, **endpoints}
 
     def log(self) -> list[Asked]:
         """What was asked, oldest first."""

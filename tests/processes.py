@@ -41,10 +41,17 @@ class Server:
     """One gunicorn of this repository on a free port."""
 
     upload_origin = ""
-    before_start: Callable[[], object] | None = None
-    """What the new process does before it becomes the server."""
 
-    def __init__(self, *arguments: str, port_variable: str = "PORT", ready: str = "/health", **environment: object):
+    def __init__(
+        self,
+        *arguments: str,
+        port_variable: str = "PORT",
+        ready: str = "/health",
+        before_start: Callable[[], object] | None = None,
+        **environment: object,
+    ):
+        """`before_start` is what the new process does before it becomes the server."""
+        self.before_start = before_start
         self._arguments = arguments
         self._port_variable = port_variable
         self._ready = ready

@@ -18,7 +18,7 @@ class SketchEngine(Engine):
     description = "Procedural painter, no network; deterministic from prompt and seed. It is no AI."
 
     def __init__(self, settings: Settings) -> None:
-        self.places = asyncio.Semaphore(settings.max_concurrency)
+        self.places = asyncio.Semaphore(settings.places)
 
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         report("painting")

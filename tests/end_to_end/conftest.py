@@ -1,7 +1,7 @@
 """Both tiers, a real Chromium and the sandbox as processes, once for all tests of a module."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,11 +85,13 @@ def worker_settings(site: Server, folder: Path, **settings: object) -> dict[str,
 
 
 @contextmanager
-def running(folder: Path, ready: bool = True, **settings: object) -> Iterator[Stack]:
+def running(
+    folder: Path, ready: bool = True, before_start: Callable[[], object] | None = None, **settings: object
+) -> Iterator[Stack]:
     """The whole, with short limits and a worker's settings of the test's choice."""
     with (
         sandbox() as site,
-        worker(**worker_settings(site, folder, **settings)) as renderer,
+        worker(before_start=before_start, **worker_settings(site, folder, **settings)) as renderer,
         api(PERCHANCE_WORKER_URL=renderer.url, WORKER_TOKEN=TOKEN, SIMULATED="true") as front,
     ):
         stack = Stack(site, renderer, front)

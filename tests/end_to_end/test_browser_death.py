@@ -1,33 +1,13 @@
 """A browser that dies is replaced, and its request is tried once more. A page that grows is replaced too."""
 
 import concurrent.futures
-import contextlib
 
-import psutil
 import pytest
 import requests
 
 from tests.end_to_end.conftest import TOKEN, running
+from tests.end_to_end.victims import VICTIMS, kill, of_worker, zombies
 from tests.processes import wait_until
-
-
-def of_worker(stack, *words: str) -> list[psutil.Process]:
-    found = []
-    for process in stack.worker.tree():
-        try:
-            line = " ".join(process.cmdline())
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-        if all(word in line for word in words):
-            found.append(process)
-    return found
-
-
-VICTIMS = {
-    "browser": ("headless", "--remote-debugging-pipe"),
-    "renderer": ("--type=renderer",),
-    "driver": ("run-driver",),
-}
 
 
 @pytest.mark.parametrize("route", ["stack", "by_page"])
@@ -39,30 +19,14 @@ def test_the_next_picture_is_made_whatever_was_killed(route, victim, when, reque
     stack.play(delay=1.5)
     with concurrent.futures.ThreadPoolExecutor() as callers:
         if when == "idle":
-            kill(stack, victim)
+            assert kill(stack, victim)
         caller = callers.submit(stack.get, prompt="a tree")
         if when == "generating":
             wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
-            kill(stack, victim)
+            assert kill(stack, victim)
         answer = caller.result()
     assert answer.status_code == 200, answer.text
     wait_until(lambda: not zombies(stack), 8, "the end of every zombie")
-
-
-def zombies(stack) -> list[psutil.Process]:
-    found = []
-    for process in stack.worker.tree():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.status() == psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def kill(stack, victim: str) -> None:
-    victims = of_worker(stack, *VICTIMS[victim])
-    assert victims, f"no {victim} to kill"
-    for process in victims:
-        process.kill()
 
 
 @pytest.mark.parametrize("route", ["package", "page"])

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.end_to_end.conftest import running
-from tests.end_to_end.test_browser_death import of_worker
+from tests.end_to_end.victims import of_worker
 from tests.processes import wait_until
 
 

@@ -1,0 +1,69 @@
+"""What a site can do to a picture or an answer, beyond what it documents: each ends soon, and the next is made."""
+
+import time
+
+import pytest
+
+from tests.end_to_end.conftest import running
+
+SOON_SECONDS = 8
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status", "code"),
+    [
+        ({"download": "bomb"}, 502, "picture_too_large"),
+        ({"download": "reset"}, 502, None),
+        ({"download": "drip"}, 504, "timeout"),
+        ({"generate": "reset"}, 502, "engine_unreachable"),
+        ({"generate": "half_json"}, 502, "perchance_unexpected_reply"),
+        ({"generate": "drip"}, 504, "timeout"),
+    ],
+    ids=str,
+)
+def test_the_package_route_ends_it_with_a_clear_error(stack, scenario, status, code):
+    stack.play(**scenario)
+    begun = time.monotonic()
+    answer = stack.get(prompt="a tree")
+    assert time.monotonic() - begun < SOON_SECONDS
+    assert (answer.status_code, answer.json()["code"]) == (status, code or answer.json()["code"])
+    stack.play()
+    assert stack.get(prompt="a tree").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("upload", "status", "code"),
+    [("bomb", 502, "picture_too_large"), ("reset", 502, "picture_broken"), ("drip", 504, "timeout")],
+)
+def test_the_page_route_ends_it_with_a_clear_error(by_page, upload, status, code):
+    by_page.play(upload=upload)
+    begun = time.monotonic()
+    answer = by_page.get(prompt="a tree")
+    assert time.monotonic() - begun < SOON_SECONDS
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    by_page.play()
+    assert by_page.get(prompt="a tree").status_code == 200
+
+
+@pytest.mark.parametrize("how", [{"download": "animated"}, {"upload": "animated"}], ids=str)
+def test_of_an_animation_the_first_frame_is_kept(stack, by_page, how):
+    whole = stack if "download" in how else by_page
+    whole.play(**how)
+    answer = whole.get(prompt="a tree")
+    assert answer.status_code == 200
+    image = whole.picture(answer.json()["image_url"])
+    assert (image.format, image.size, getattr(image, "n_frames", 1)) == ("PNG", (768, 768), 1)
+
+
+def test_a_disk_that_takes_nothing_is_said_and_the_worker_stays_up(tmp_path):
+    def no_large_files():
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    with running(tmp_path, ready=False, before_start=no_large_files) as stack:
+        for _ in range(3):
+            answer = stack.get(prompt="a tree", model="sketch")
+            assert (answer.status_code, answer.json()["code"]) == (502, "storage_failed")
+            assert "LOCAL_STORAGE_DIR" in answer.json()["error"]
+        assert list(tmp_path.iterdir()) == []  # and no half of one either

@@ -1,0 +1,48 @@
+"""Five hundred callers at once before a queue of twenty: each gets an answer in time, and then all is as it was."""
+
+import concurrent.futures
+import contextlib
+from collections import Counter
+
+import psutil
+
+from tests.end_to_end.conftest import running
+from tests.processes import wait_until
+
+CALLERS = 500
+
+
+def test_everybody_is_answered_and_the_worker_is_as_it_was(tmp_path):
+    with running(tmp_path, PERCHANCE_ROUTES="package", QUEUE_SIZE=20) as stack:
+        for _ in range(3):
+            assert stack.get(prompt="a tree").status_code == 200
+        before = state(stack)
+        stack.play(delay=0.2)
+        with concurrent.futures.ThreadPoolExecutor(CALLERS) as callers:
+            asked = [callers.submit(stack.get, prompt=f"tree {number}") for number in range(CALLERS)]
+            answers = [caller.result() for caller in asked]
+        found = Counter((answer.status_code, answer.json().get("code")) for answer in answers)
+        assert found.keys() == {(200, None), (503, "worker_busy")}, found
+        assert found[(200, None)] >= 20
+        assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers if answer.status_code == 503)
+        wait_until(lambda: stack.worker_health()["status"] == "ready", 10, "an idle worker")
+        after = state(stack)
+        assert after["processes"] == before["processes"]
+        assert after["launches"] == before["launches"] == 1
+        assert after["mib"] < before["mib"] + 40
+        assert stack.get(prompt="a tree").status_code == 200
+
+
+def state(stack) -> dict[str, int]:
+    """What a storm must not change. Threads of gunicorn's pool are kept, so only the processes are counted."""
+    names = Counter()
+    for process in stack.worker.tree():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            names[process.name()] += 1
+    health = stack.worker_health()
+    details = health["engines"]["perchance"]["details"]
+    return {
+        "processes": sum(names.values()),
+        "launches": details["browser_launches"],
+        "mib": health["memory"]["used_mib"],
+    }
