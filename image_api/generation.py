@@ -70,7 +70,8 @@ class Generation:
     def stop(self) -> None:
         """Let nobody wait any longer: whoever still does is told that this service is being stopped."""
         self._dispatch.stop()
-        self._stopping.set_result(None)
+        if not self._stopping.done():  # a second SIGTERM
+            self._stopping.set_result(None)
 
     def _make(self, making: "Future[GenerateResult]", request: GenerateRequest) -> None:
         # In a thread of its own, because a wait for the worker's answer cannot be ended from outside.
