@@ -1,9 +1,7 @@
 """/images/<name>: the render worker's pictures, handed through, so that callers need only one address."""
 
 import re
-from collections.abc import Iterator
 
-import requests
 from flask import Blueprint, Response, abort, current_app, request
 
 from image_api.dispatch.direct import DirectDispatch
@@ -35,7 +33,8 @@ def image(name: str) -> Response:
         if reply.status_code == 404:
             abort(404)
         raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")
-    answer = Response(_body(reply), reply.status_code, mimetype="image/png")
+    answer = Response(reply.raw.stream(CHUNK_BYTES, decode_content=False), reply.status_code, mimetype="image/png")
+    answer.call_on_close(reply.close)
     answer.headers.update({header: reply.headers[header] for header in PASSED_ON if header in reply.headers})
     if reply.status_code == 416:
         answer.headers["Cache-Control"] = "no-store"
@@ -48,8 +47,3 @@ def _immutable(answer: Response, etag: str) -> Response:
     answer.headers["Cache-Control"] = CACHE_CONTROL
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer
-
-
-def _body(reply: requests.Response) -> Iterator[bytes]:
-    with reply:
-        yield from reply.raw.stream(CHUNK_BYTES, decode_content=False)

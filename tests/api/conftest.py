@@ -45,9 +45,14 @@ class ScriptedWorker:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def say(self, status: int, body: object, before: Callable[[], object] = lambda: None, **headers: str) -> None:
-        """Answer so from now on; `before` runs ahead of each answer."""
-        self._body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self._status, self._headers, self._before = status, headers, before
+        """Answer so from now on, an underscore in a header's name being a hyphen; `before` runs ahead of each answer.
+
+        Where `before` says something else, that holds from the next request on.
+        """
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        own = {"Content-Length": str(len(content)), "X-Service": "render-worker"}
+        given = {name.replace("_", "-"): text for name, text in headers.items()}
+        self._answer = status, {**own, **given}, content, before
 
     def close(self) -> None:
         self._server.shutdown()
@@ -61,14 +66,14 @@ class ScriptedWorker:
                 length = int(self.headers.get("Content-Length", 0))
                 body = self.rfile.read(length)
                 worker.requests.append((self.command, self.path, dict(self.headers), body))
-                worker._before()
-                self.send_response(worker._status)
-                own = {"Content-Length": str(len(worker._body)), "X-Service": "render-worker"}
-                for name, value in {**own, **worker._headers}.items():
-                    self.send_header(name.replace("_", "-"), value)
+                status, headers, content, before = worker._answer
+                before()
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(worker._body)
+                    self.wfile.write(content)
 
             do_POST = do_HEAD = do_GET
 

@@ -100,16 +100,21 @@ def test_what_is_no_sleep_is_not_waited_for(client, worker, status, headers):
     assert len(worker.requests) == 3
 
 
-def test_every_way_to_the_worker_waits_for_it(client, worker):
-    for path, body in (("/generate?prompt=a", RESULT), ("/models", {"models": []}), (RESULT["image_url"], b"picture")):
-        worker.say(502, b"<html>", X_Service="edge", before=lambda body=body: worker.say(200, body))
-        assert client.get(path).status_code == 200, path
+AWAKE = {**RESULT, **HEALTH, "models": []}  # whatever is asked, the knock too
+
+
+@pytest.mark.parametrize("path", ["/generate?prompt=a", "/models", RESULT["image_url"]])
+def test_every_way_to_the_worker_waits_for_it(client, worker, path):
+    worker.say(502, b"<html>", X_Service="edge", before=lambda: worker.say(200, AWAKE))
+    assert client.get(path).status_code == 200
+    assert len(worker.requests) == 3  # refused, knocked, asked again
 
 
 def test_render_s_own_404_is_waited_for(client, worker):
     edge = {"X_Service": "edge", "X_Render_Routing": "no-server"}
-    worker.say(404, b"Not Found", **edge, before=lambda: worker.say(200, RESULT))
+    worker.say(404, b"Not Found", **edge, before=lambda: worker.say(200, AWAKE))
     assert client.get("/generate?prompt=a").status_code == 200
+    assert len(worker.requests) == 3
 
 
 def test_a_path_in_the_worker_s_address_is_said(client, worker):
@@ -136,7 +141,7 @@ def test_a_picture_that_was_made_meanwhile_ends_the_waking(client, worker, monke
     monkeypatch.setattr("image_api.dispatch.waking.FIRST_PAUSE_SECONDS", 60)
     worker.say(502, b"<html>", X_Service="edge")
     assert client.get("/wake").status_code == 202
-    worker.say(200, {**RESULT, **HEALTH})
+    worker.say(200, AWAKE)
     assert client.get("/generate?prompt=a").status_code == 200
     assert client.get("/wake").status_code == 200
 
@@ -198,8 +203,8 @@ def test_an_answer_that_breaks_off_is_said(client_with, worker):
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(client, worker):
-    again = {**RESULT, **HEALTH}  # for the knock, too
-    worker.say(200, b'{"success"', Content_Length="500", before=lambda: worker.say(200, again))
+    worker.say(200, b'{"success"', Content_Length="500", before=lambda: worker.say(200, AWAKE))
     assert client.get("/generate?prompt=a").status_code == 200
     sent = [body for method, _, _, body in worker.requests if method == "POST"]
+    assert len(sent) == 2
     assert len({json.loads(body)["request_id"] for body in sent}) == 1
