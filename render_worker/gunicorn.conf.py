@@ -26,6 +26,9 @@ timeout = 120  # of the process itself, which a slow machine may keep from comin
 graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS  # then gunicorn kills, and nobody gets an answer
 preload_app = False  # the loop's thread would be left behind in the parent
 control_socket_disable = True  # it would lie in the home folder, shared by every gunicorn of this user
+# For Playwright's driver: with the usual 16 MB for young objects node grew from 104 MiB to 114 in 4,000 pictures; so it
+# stays at 66, and a picture takes no longer.
+raw_env = ["NODE_OPTIONS=--max-semi-space-size=1"]
 errorlog = "-"
 loglevel = settings.log_level.lower()
 
