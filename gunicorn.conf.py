@@ -4,24 +4,30 @@ gunicorn's defaults, one synchronous worker that is killed after 30 seconds, wou
 lose every slow picture.
 """
 
-import logging
-import signal
-import socket
-import struct
-import threading
+from gevent import monkey
 
-import gunicorn.http.message
+monkey.patch_all()  # before anything imports ssl, which cannot be patched behind the back of who uses it
 
-from image_api.settings import load
+import logging  # noqa: E402
+import resource  # noqa: E402
+import signal  # noqa: E402
+
+import gevent  # noqa: E402
+import gunicorn.http.message  # noqa: E402
+
+from image_api.settings import load  # noqa: E402
 
 STOP_SECONDS = 3  # what an answer takes to be given once waiting is over
+OTHER_CONNECTIONS = 1000  # for /health, pictures, refusals, and callers who ask for nothing
+OTHER_FILES = 200
 
 settings = load()
 bind = f"{settings.host}:{settings.port}"
 workers = 1  # what was last heard of the worker, and the connections to it, are kept in one process
-worker_class = "gthread"
-threads = settings.threads  # one for each caller who waits; they are made when they are needed
-worker_connections = settings.threads + 1000
+# A greenlet for each caller. Threads would hold as many in more memory: docs/BENCHMARKS.md, "Callers who wait".
+worker_class = "image_api.server.PatientWorker"
+worker_connections = settings.max_generations + OTHER_CONNECTIONS
+keepalive = settings.read_timeout_seconds
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
 graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS
 forwarded_allow_ips = ""  # TRUSTED_PROXIES says whose word is believed; gunicorn would believe anybody on loopback
@@ -37,11 +43,15 @@ limit_request_line = gunicorn.http.message.MAX_REQUEST_LINE = 64 * 1024
 logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
-def when_ready(server):
-    """Give up callers who do not finish their request; accepted connections take this limit from their listener."""
-    limit = struct.pack("ll", settings.read_timeout_seconds, 0)  # a C timeval
-    for listener in server.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+def on_starting(server):
+    """Make room for two files a caller: his connection and the one to the render worker."""
+    needed = 2 * settings.max_generations + OTHER_CONNECTIONS + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < needed:
+        server.log.warning("this system allows %d open files where MAX_GENERATIONS wants %d", soft, needed)
 
 
 def post_worker_init(worker):
@@ -50,8 +60,6 @@ def post_worker_init(worker):
 
     def stop(number, frame) -> None:
         begin_stop(number, frame)
-        timer = threading.Timer(settings.graceful_timeout_seconds, worker.wsgi.extensions["generation"].stop)
-        timer.daemon = True
-        timer.start()
+        gevent.spawn_later(settings.graceful_timeout_seconds, worker.wsgi.extensions["generation"].stop)
 
     signal.signal(signal.SIGTERM, stop)

@@ -7,6 +7,7 @@ its address as JSON, or with a redirect to it where the caller shows pictures. `
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from image_api.cache import build as build_cache
 from image_api.dispatch.direct import DirectDispatch
 from image_api.generation import Generation
 from image_api.routes import answers, generate, health, images, pages, wake
@@ -25,7 +26,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     dispatch = DirectDispatch(settings)
     app.extensions["settings"] = settings
     app.extensions["dispatch"] = dispatch
-    app.extensions["generation"] = Generation(dispatch, settings.request_timeout_seconds)
+    app.extensions["generation"] = Generation(dispatch, build_cache(settings), settings)
     answers.register(app)
     for family in (generate, images, health, wake, pages):
         app.register_blueprint(family.routes)

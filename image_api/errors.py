@@ -5,6 +5,7 @@ ApiError
 ├── SpeculativeRequest   503 speculative_request
 ├── WorkerNotConfigured  503 worker_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
+├── TooMany              503 service_busy
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 └── Relayed              whatever the render worker said, with its own code and status
@@ -58,6 +59,14 @@ class WorkerUnavailable(ApiError):
     code = "worker_unavailable"
     status = 503
     retry_after = 30
+
+
+class TooMany(ApiError):
+    """As many callers wait for a picture as this service can hold."""
+
+    code = "service_busy"
+    status = 503
+    retry_after = 15
 
 
 class Stopping(ApiError):

@@ -15,8 +15,12 @@ class Settings(BaseSettings):
 
     host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 - this tier is there for the public
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    threads: int = Field(256, ge=4, le=4096, description="Callers that are served at the same time.")
-    read_timeout_seconds: int = Field(20, ge=1, description="How long a caller may pause while he sends a request.")
+    max_generations: int = Field(
+        2500, ge=1, le=50_000, description="Callers who may wait for a picture at the same time; others are refused."
+    )
+    read_timeout_seconds: int = Field(
+        20, ge=1, description="How long a request's head may take, and each pause of a caller who sends or reads."
+    )
     graceful_timeout_seconds: int = Field(
         20, ge=1, description="How long running requests may take at a stop; then their callers are told."
     )
@@ -32,6 +36,16 @@ class Settings(BaseSettings):
         150, ge=0, le=3600, description="How long a worker that seems asleep is asked again; 0 means not at all."
     )
     request_timeout_seconds: float = Field(300, gt=0, le=3600, description="The deadline of one generation.")
+
+    cache_expiration_hours: float = Field(
+        24,
+        ge=0,
+        le=8760,
+        description="How long the same request is answered with the same picture; 0 means not at all.",
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="Redis for the cache, shared by all processes; unset means the memory of each."
+    )
 
     public_base_url: str | None = Field(
         None, description="Address under which callers reach this service, like https://pictures.example."
@@ -58,6 +72,13 @@ class Settings(BaseSettings):
     def _whole(cls, value: str | None) -> str | None:
         if value and not _is_address(value):
             raise ValueError("it must be an address like https://pictures.example")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not re.match(r"(rediss?|unix)://", value.get_secret_value()):
+            raise ValueError("it must be an address like redis://:password@host:6379/0")
         return value
 
     @field_validator("worker_token")

@@ -26,6 +26,7 @@ from render_worker.contract import (
 CONNECT_SECONDS = 10.0
 QUICK_SECONDS = 10.0  # for what the worker answers without any work
 GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its word of that needs a moment to get here
+KEPT_CONNECTIONS = 64
 MAX_REPLY_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 SHORT_PATIENCE_SECONDS = 10.0  # with a worker that sleeps, for what it can tell but not for what it shall make
@@ -59,13 +60,13 @@ class DirectDispatch:
         self._session.headers["Accept"] = "application/json"  # a browser would get a platform's loading page sooner
         self._session.headers["Accept-Encoding"] = "identity"  # so that a body can be read as it comes
         self._session.trust_env = False  # the worker's address and token are no business of a proxy or a .netrc
-        pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=settings.threads)
+        # MAX_GENERATIONS bounds how many are open; so many of them are kept for the next request.
+        pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=KEPT_CONNECTIONS)
         self._session.mount("http://", pool)
         self._session.mount("https://", pool)
         if settings.worker_token:
             self._session.headers["Authorization"] = f"Bearer {settings.worker_token.get_secret_value()}"
-        # The other threads still answer /health and whoever is to be refused.
-        self._waking = Waking(settings.worker_wake_seconds, settings.threads // 2, self._knock)
+        self._waking = Waking(settings.worker_wake_seconds, settings.max_generations, self._knock)
         self.last_known: LastKnown | None = None
 
     @property

@@ -14,7 +14,11 @@ from image_api.errors import ApiError, InvalidParameter
 from image_api.settings import Settings
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 
-HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
+SENTENCES = {
+    408: "The body did not come in time.",
+    413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
+}
 SAFE_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # what a host name, an address and a port are made of
 
 log = logging.getLogger(__name__)
@@ -42,6 +46,11 @@ def base_address() -> str:
     if not SAFE_HOST.fullmatch(request.host):
         raise InvalidParameter("The Host header must be a host name.")
     return request.host_url.rstrip("/")
+
+
+def absolute(address: str) -> str:
+    """An address as the caller can use it: the worker's own ones begin with a slash."""
+    return base_address() + address if address.startswith("/") else address
 
 
 def register(app: Flask) -> None:
@@ -78,7 +87,7 @@ def _failed(error: ApiError) -> Response:
 
 def _refused(error: HTTPException) -> Response:
     status = error.code or 500
-    sentence = f"The body is larger than {MAX_BODY_BYTES // 1024} KiB." if status == 413 else f"{error.name}."
+    sentence = SENTENCES.get(status, f"{error.name}.")
     body = ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter"))
     if status == 404:
         body.hint = "GET / lists what there is."

@@ -46,7 +46,10 @@ def models() -> Response:
 
 def _body() -> bytes:
     """The request's body. A chunked one says its length nowhere, so its end has to be looked at."""
-    body = request.get_data()
+    try:
+        body = request.get_data()
+    except TimeoutError:
+        abort(408)
     if len(body) > MAX_BODY_BYTES:
         abort(413)
     return body
@@ -55,14 +58,17 @@ def _body() -> bytes:
 def _made(wanted: Wanted) -> Response:
     base = base_address()  # first, so that a bad Host header costs no generation
     generation: Generation = current_app.extensions["generation"]
-    result = generation.generate(wanted, g.request_id)
+    made = generation.generate(wanted, g.request_id, cache=wanted.cache)
+    result = made.result
     address = base + result.image_url if result.image_url.startswith("/") else result.image_url
     answer = as_json(result, image_url=address)
     answer.headers["Vary"] = VARY
+    answer.headers["X-Cache"] = made.source
     if _wants_picture(wanted):
         answer.status_code = 303 if request.method == "POST" else 302
         answer.headers["Location"] = address
-    log.info("%s %s made in %d ms", g.request_id, result.engine, result.duration_ms)
+    if made.source == "MISS":
+        log.info("%s %s made in %d ms", g.request_id, result.engine, result.duration_ms)
     return answer
 
 

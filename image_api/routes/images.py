@@ -2,10 +2,12 @@
 
 import re
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, current_app, g, request
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import WorkerUnavailable
+from image_api.generation import Generation
+from image_api.routes.answers import absolute
 from render_worker.contract import IMAGE_NAME
 
 CHUNK_BYTES = 64 * 1024
@@ -31,7 +33,7 @@ def image(name: str) -> Response:
     if reply.status_code not in (200, 206, 416):
         reply.close()
         if reply.status_code == 404:
-            abort(404)
+            return _made_again(name)
         raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")
     answer = Response(reply.raw.stream(CHUNK_BYTES, decode_content=False), reply.status_code, mimetype="image/png")
     answer.call_on_close(reply.close)
@@ -40,6 +42,15 @@ def image(name: str) -> Response:
         answer.headers["Cache-Control"] = "no-store"
         return answer
     return _immutable(answer, etag)
+
+
+def _made_again(name: str) -> Response:
+    """A redirect to a picture of the same recipe in place of one whose file is gone, where the recipe is known."""
+    generation: Generation = current_app.extensions["generation"]
+    result = generation.make_again(name, g.request_id) if request.method == "GET" else None
+    if result is None:
+        abort(404)
+    return Response(status=302, headers={"Location": absolute(result.image_url), "Cache-Control": "no-store"})
 
 
 def _immutable(answer: Response, etag: str) -> Response:

@@ -58,6 +58,7 @@ def test_the_front_page_documents_every_parameter(client):
         "shape",
         "model",
         "format",
+        "cache",
     ]
     assert page["parameters"]["shape"] == {
         "accepts": "one of portrait, landscape, square",

@@ -1,0 +1,148 @@
+"""One generation for everybody who asks for the same thing at the same time, in this process and in others.
+
+A flight is one generation under way. It outlives the caller who began it; whoever asks for the same key joins it.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+
+from image_api.cache import Cache
+from image_api.errors import ApiError, DeadlinePassed, Relayed
+from render_worker.contract import ErrorBody, GenerateResult
+
+LOOK_SECONDS = 0.25
+FAILURE_SECONDS = 5.0  # how long the other processes can learn why a flight failed
+
+Make = Callable[[float], GenerateResult]
+"""Makes the picture within so many seconds; an ApiError says why there is none."""
+
+
+class Flight:
+    """One generation under way."""
+
+    def __init__(self) -> None:
+        self.landed: Future[GenerateResult] = Future()
+
+    def result(self, end: float) -> GenerateResult:
+        """The picture, when it is there; DeadlinePassed at `end`, a moment of the monotonic clock."""
+        try:
+            return self.landed.result(max(0.0, end - time.monotonic()))
+        except TimeoutError:
+            raise DeadlinePassed("The picture was not there in time.") from None
+
+    def fail(self, error: BaseException) -> None:
+        """End the waiting of all who joined."""
+        with contextlib.suppress(InvalidStateError):  # it has landed
+            self.landed.set_exception(error)
+
+    def land(self, result: GenerateResult) -> None:
+        """Give the picture to all who joined."""
+        with contextlib.suppress(InvalidStateError):  # nobody waits any more
+            self.landed.set_result(result)
+
+
+class Flights:
+    """Every flight of this process, and through the cache's leases those of others. Thread-safe.
+
+    `known` looks up the result for a key, which `make` has to leave there.
+    """
+
+    def __init__(self, cache: Cache, known: Callable[[str], GenerateResult | None]) -> None:
+        self._cache = cache
+        self._known = known
+        self._flights: set[Flight] = set()
+        self._by_key: dict[str, Flight] = {}
+        self._lock = threading.Lock()
+        self._stopped: BaseException | None = None
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def alone(self, make: Make, end: float) -> Flight:
+        """A new flight that nobody joins."""
+        flight = Flight()
+        self._depart(flight, lambda: make(end - time.monotonic()))
+        return flight
+
+    def joined(self, key: str, make: Make, end: float) -> tuple[Flight, bool]:
+        """The flight for that key, and whether it is a new one."""
+        with self._lock:
+            if flight := self._by_key.get(key):
+                return flight, False
+            flight = self._by_key[key] = Flight()
+        self._depart(flight, lambda: self._made_once(key, make, end), key)
+        return flight, True
+
+    def stop(self, error: BaseException) -> None:
+        """Let nobody wait any longer."""
+        with self._lock:
+            self._stopped = error
+            flights = list(self._flights)
+        for flight in flights:
+            flight.fail(error)
+
+    def _depart(self, flight: Flight, work: Callable[[], GenerateResult], key: str | None = None) -> None:
+        def fly() -> None:
+            result, failure = None, None
+            try:
+                result = work()
+            except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the picture
+                failure = error
+            with self._lock:  # first, so that whoever comes now does not join what is over
+                self._flights.discard(flight)
+                if key is not None:
+                    del self._by_key[key]
+            if result:
+                flight.land(result)
+            elif failure:
+                flight.fail(failure)
+
+        with self._lock:
+            self._flights.add(flight)
+            stopped = self._stopped
+        if stopped:
+            flight.fail(stopped)
+        # In a thread of its own, because it outlives its caller and because a wait for the worker's answer cannot be
+        # ended from outside.
+        threading.Thread(target=fly, name="flight", daemon=True).start()
+
+    def _made_once(self, key: str, make: Make, end: float) -> GenerateResult:
+        """Made here, or by another process that is at it already. Where that one dies, this one takes its place."""
+        while not self._cache.lease(key):
+            if result := self._elsewhere(key, end):
+                return result
+        try:
+            # Another process may have made it since the caller looked.
+            if self._cache.shared and (result := self._known(key)):
+                return result
+            return make(end - time.monotonic())
+        except ApiError as error:
+            if self._cache.shared and not isinstance(error, DeadlinePassed):  # a deadline is each caller's own
+                told = error.body().model_copy(update={"request_id": None}).model_dump_json()
+                self._cache.put(_failure(key), f"{error.status} {told}".encode(), FAILURE_SECONDS)
+            raise
+        finally:
+            self._cache.release(key)
+
+    def _elsewhere(self, key: str, end: float) -> GenerateResult | None:
+        """What another process makes of it; None where that one died or had no more time, so that this one has to."""
+        old = self._cache.get(_failure(key))  # of an earlier flight
+        while time.monotonic() < end:
+            time.sleep(LOOK_SECONDS)
+            running = self._cache.leased(key)  # before the look, so that nothing comes in between
+            if result := self._known(key):
+                return result
+            failure = self._cache.get(_failure(key))
+            if failure and failure != old:
+                status, _, body = failure.partition(b" ")
+                raise Relayed(ErrorBody.model_validate_json(body), int(status))
+            if not running:
+                return None
+        raise DeadlinePassed("The picture was not there in time.")
+
+
+def _failure(key: str) -> str:
+    return f"{key}:failure"
