@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.generation import Generation
-from image_api.routes import answers, generate, health, images, pages, wake
+from image_api.routes import answers, generate, health, images, pages, styled, wake
 from image_api.settings import Settings, load
 from render_worker.contract import MAX_BODY_BYTES
 
@@ -27,6 +27,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["dispatch"] = dispatch
     app.extensions["generation"] = Generation(dispatch, settings.request_timeout_seconds)
     answers.register(app)
-    for family in (generate, images, health, wake, pages):
+    for family in (generate, styled, images, health, wake, pages):
         app.register_blueprint(family.routes)
     return app
