@@ -7,6 +7,7 @@ ApiError
 ├── WorkerUnavailable    503 worker_unavailable
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
+├── PictureUnavailable   502 picture_unavailable
 └── Relayed              whatever the render worker said, with its own code and status
 """
 
@@ -74,6 +75,14 @@ class DeadlinePassed(ApiError):
     code = "timeout"
     status = 504
     hint = "Ask again; the engine may be slow at the moment."
+
+
+class PictureUnavailable(ApiError):
+    """A picture was made and kept, but its bytes cannot be had from where it lies."""
+
+    code = "picture_unavailable"
+    status = 502
+    hint = "Ask for the picture's address instead of its bytes."
 
 
 class Relayed(ApiError):
