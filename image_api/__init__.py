@@ -9,7 +9,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.generation import Generation
-from image_api.routes import answers, generate, health, images, pages, styled, wake
+from image_api.pictures import Pictures
+from image_api.routes import answers, generate, health, images, openai, pages, styled, wake
 from image_api.settings import Settings, load
 from render_worker.contract import MAX_BODY_BYTES
 
@@ -25,8 +26,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     dispatch = DirectDispatch(settings)
     app.extensions["settings"] = settings
     app.extensions["dispatch"] = dispatch
+    app.extensions["pictures"] = Pictures(dispatch)
     app.extensions["generation"] = Generation(dispatch, settings.request_timeout_seconds)
     answers.register(app)
-    for family in (generate, styled, images, health, wake, pages):
+    for family in (generate, styled, openai, images, health, wake, pages):
         app.register_blueprint(family.routes)
     return app

@@ -2,6 +2,7 @@
 
 ApiError
 ├── InvalidParameter     400 invalid_parameter
+├── ModelNotFound        404 model_not_found
 ├── SpeculativeRequest   503 speculative_request
 ├── WorkerNotConfigured  503 worker_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
@@ -35,6 +36,14 @@ class InvalidParameter(ApiError):
 
     code = "invalid_parameter"
     status = 400
+
+
+class ModelNotFound(ApiError):
+    """A model's name that nobody answers to, where the caller's dialect has an error of its own for that."""
+
+    code = "model_not_found"
+    status = 404
+    hint = "GET /v1/models lists the names."
 
 
 class SpeculativeRequest(ApiError):
