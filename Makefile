@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 PACKAGES := $(VENV)/.packages
 DEV_PACKAGES := $(VENV)/.dev-packages
 BROWSER := $(VENV)/.browser
+SERVERS := $(VENV)/.servers
 TIERS := requirements.txt render_worker/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format image bench bench-small-plan bench-memory soak clean
+.PHONY: help run test lint types format image bench bench-small-plan bench-capacity bench-memory soak clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -16,7 +17,7 @@ help: ## List the targets.
 run: $(PACKAGES) $(BROWSER) ## Run both tiers on this machine (PORT=9000 moves them).
 	@exec $(BIN)/python -m local
 
-test: $(DEV_PACKAGES) $(BROWSER) ## Check style, types and imports, then run every test.
+test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Check style, types and imports, then run every test.
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pytest
 
@@ -45,6 +46,9 @@ bench: $(DEV_PACKAGES) $(BROWSER) ## Measure ours beside the perchance package a
 bench-small-plan: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.
 	@$(BIN)/python -m bench.small_plan
 
+bench-capacity: $(DEV_PACKAGES) ## Measure how many waiting callers one API process holds; needs root.
+	@$(BIN)/python -m bench.capacity
+
 bench-memory: $(DEV_PACKAGES) $(BROWSER) ## Make 2,000 pictures by each route in 512 MiB; needs root.
 	@$(BIN)/python -m bench.memory
 
@@ -68,4 +72,8 @@ $(DEV_PACKAGES): requirements-dev.txt $(TIERS) | $(BIN)/python
 
 $(BROWSER): local/browser.sh | $(BIN)/python
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh local/browser.sh
+	@touch $@
+
+$(SERVERS): tests/servers.sh | $(BIN)/python
+	@sh tests/servers.sh
 	@touch $@

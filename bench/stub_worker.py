@@ -9,7 +9,7 @@ import json
 import sys
 from datetime import UTC, datetime
 
-MODELS = {"models": []}
+MODELS: dict[str, list[object]] = {"models": []}
 HEADERS = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Service: render-worker\r\nContent-Length: {}\r\n\r\n"
 
 

@@ -10,7 +10,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from image_api.cache import build as build_cache
 from image_api.dispatch.direct import DirectDispatch
 from image_api.generation import Generation
-from image_api.routes import answers, generate, health, images, pages, wake
+from image_api.pictures import Pictures
+from image_api.routes import answers, generate, health, images, openai, pages, styled, wake
 from image_api.settings import Settings, load
 from render_worker.contract import MAX_BODY_BYTES
 
@@ -27,7 +28,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.extensions["dispatch"] = dispatch
     app.extensions["generation"] = Generation(dispatch, build_cache(settings), settings)
+    app.extensions["pictures"] = Pictures(dispatch)
     answers.register(app)
-    for family in (generate, images, health, wake, pages):
+    for family in (generate, styled, openai, images, health, wake, pages):
         app.register_blueprint(family.routes)
     return app

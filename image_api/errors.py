@@ -2,12 +2,14 @@
 
 ApiError
 ├── InvalidParameter     400 invalid_parameter
+├── ModelNotFound        404 model_not_found
 ├── SpeculativeRequest   503 speculative_request
 ├── WorkerNotConfigured  503 worker_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
 ├── TooMany              503 service_busy
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
+├── PictureUnavailable   502 picture_unavailable
 └── Relayed              whatever the render worker said, with its own code and status
 """
 
@@ -35,6 +37,14 @@ class InvalidParameter(ApiError):
 
     code = "invalid_parameter"
     status = 400
+
+
+class ModelNotFound(ApiError):
+    """A model's name that nobody answers to, where the caller's dialect has an error of its own for that."""
+
+    code = "model_not_found"
+    status = 404
+    hint = "GET /v1/models lists the names."
 
 
 class SpeculativeRequest(ApiError):
@@ -83,6 +93,14 @@ class DeadlinePassed(ApiError):
     code = "timeout"
     status = 504
     hint = "Ask again; the engine may be slow at the moment."
+
+
+class PictureUnavailable(ApiError):
+    """A picture was made and kept, but its bytes cannot be had from where it lies."""
+
+    code = "picture_unavailable"
+    status = 502
+    hint = "Ask for the picture's address instead of its bytes."
 
 
 class Relayed(ApiError):

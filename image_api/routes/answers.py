@@ -1,11 +1,12 @@
-"""How every answer looks: one JSON shape for results and one for errors, and the address of a picture."""
+"""How every answer looks: JSON, one shape for errors or a family's own dialect of it, and the address of a picture."""
 
 import logging
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, current_app, g, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from gunicorn.http.errors import ParseException
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
@@ -21,7 +22,18 @@ SENTENCES = {
 }
 SAFE_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # what a host name, an address and a port are made of
 
+Dialect = Callable[[ErrorBody, int], BaseModel]
+"""Tells a failure and its status in the shape that a family's callers know."""
+
 log = logging.getLogger(__name__)
+
+
+def speak(family: Blueprint, path: str, dialect: Dialect) -> None:
+    """Have failures at this path and below told in a family's dialect, also where no view is.
+
+    Where several paths fit, the longest counts.
+    """
+    family.record(lambda state: state.app.extensions.setdefault("dialects", {}).update({path: dialect}))
 
 
 def settings() -> Settings:
@@ -48,9 +60,9 @@ def base_address() -> str:
     return request.host_url.rstrip("/")
 
 
-def absolute(address: str) -> str:
-    """An address as the caller can use it: the worker's own ones begin with a slash."""
-    return base_address() + address if address.startswith("/") else address
+def absolute(address: str, base: str) -> str:
+    """A picture's address as a caller can reach it; one that starts with a slash is below ours."""
+    return base + address if address.startswith("/") else address
 
 
 def register(app: Flask) -> None:
@@ -72,6 +84,7 @@ def _name_request() -> None:
 
 def _tell_request(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
+    response.headers.setdefault("Cache-Control", "no-store")  # of what Flask answers by itself, as to OPTIONS
     return response
 
 
@@ -79,7 +92,7 @@ def _failed(error: ApiError) -> Response:
     body = error.body()
     if error.status >= 500 and request.path != "/ready":  # a probe asks again and again until all is well
         log.warning("%s failed: %s: %s", g.request_id, body.code, body.error)
-    answer = as_json(body, error.status, request_id=g.request_id)
+    answer = _told(body, error.status)
     if body.retry_after is not None:
         answer.headers["Retry-After"] = str(body.retry_after)
     return answer
@@ -91,7 +104,7 @@ def _refused(error: HTTPException) -> Response:
     body = ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter"))
     if status == 404:
         body.hint = "GET / lists what there is."
-    answer = as_json(body, status, request_id=g.request_id)
+    answer = _told(body, status)
     if status == 405 and (allowed := error.get_response().headers.get("Allow")):
         answer.headers["Allow"] = allowed
     return answer
@@ -100,3 +113,10 @@ def _refused(error: HTTPException) -> Response:
 def _unforeseen(error: Exception) -> Response:
     log.exception("%s failed unforeseen", g.request_id, exc_info=error)
     return _failed(ApiError("The service failed by its own fault."))
+
+
+def _told(body: ErrorBody, status: int) -> Response:
+    dialects: dict[str, Dialect] = current_app.extensions.get("dialects", {})
+    body = body.model_copy(update={"request_id": g.request_id})
+    here = [path for path in dialects if f"{request.path}/".startswith(f"{path}/")]
+    return as_json(dialects[max(here, key=len)](body, status) if here else body, status)

@@ -3,13 +3,13 @@
 import logging
 import re
 
-from flask import Blueprint, Response, abort, current_app, g, request
+from flask import Blueprint, Response, current_app, g, request
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import SpeculativeRequest
 from image_api.generation import Generation, Wanted
-from image_api.routes.answers import as_json, base_address
-from render_worker.contract import MAX_BODY_BYTES, InvalidField
+from image_api.routes.answers import absolute, as_json, base_address
+from image_api.routes.bodies import json_body
 
 VARY = "Accept, Sec-Fetch-Dest"
 SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
@@ -32,9 +32,7 @@ def by_query() -> Response:
 @routes.post("/generate")
 def by_body() -> Response:
     """Make a picture from the same fields in a JSON object."""
-    if request.query_string:
-        raise InvalidField("POST takes its parameters in the JSON body, not in the address.")
-    return _made(Wanted.parse_json(_body()))
+    return _made(Wanted.parse_json(json_body()))
 
 
 @routes.get("/models")
@@ -44,23 +42,12 @@ def models() -> Response:
     return as_json(dispatch.models())
 
 
-def _body() -> bytes:
-    """The request's body. A chunked one says its length nowhere, so its end has to be looked at."""
-    try:
-        body = request.get_data()
-    except TimeoutError:
-        abort(408)
-    if len(body) > MAX_BODY_BYTES:
-        abort(413)
-    return body
-
-
 def _made(wanted: Wanted) -> Response:
     base = base_address()  # first, so that a bad Host header costs no generation
     generation: Generation = current_app.extensions["generation"]
     made = generation.generate(wanted, g.request_id, cache=wanted.cache)
     result = made.result
-    address = base + result.image_url if result.image_url.startswith("/") else result.image_url
+    address = absolute(result.image_url, base)
     answer = as_json(result, image_url=address)
     answer.headers["Vary"] = VARY
     answer.headers["X-Cache"] = made.source

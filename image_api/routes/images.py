@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, current_app, g, request
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import WorkerUnavailable
 from image_api.generation import Generation
-from image_api.routes.answers import absolute
+from image_api.routes.answers import absolute, base_address
 from render_worker.contract import IMAGE_NAME
 
 CHUNK_BYTES = 64 * 1024
@@ -50,7 +50,9 @@ def _made_again(name: str) -> Response:
     result = generation.make_again(name, g.request_id) if request.method == "GET" else None
     if result is None:
         abort(404)
-    return Response(status=302, headers={"Location": absolute(result.image_url), "Cache-Control": "no-store"})
+    return Response(
+        status=302, headers={"Location": absolute(result.image_url, base_address()), "Cache-Control": "no-store"}
+    )
 
 
 def _immutable(answer: Response, etag: str) -> Response:

@@ -12,6 +12,10 @@ routes = Blueprint("pages", __name__)
 ENDPOINTS = {
     "GET /generate": "Make a picture; the parameters go into the query.",
     "POST /generate": "The same with the parameters as a JSON object, for long prompts.",
+    "POST /v1/images/generate": "A picture in a named style and an aspect ratio: {prompt, style?, aspect_ratio?}.",
+    "GET /v1/styles": "The styles.",
+    "POST /v1/images/generations": "Up to four pictures at once, for OpenAI's clients as they are.",
+    "GET /v1/models": "The names that model accepts, in OpenAI's words; /v1/models/<name> is one of them.",
     "GET /images/<name>": "A picture that was made.",
     "GET /models": "The names that model accepts.",
     "GET /health": "This service, and what it last heard of the render worker.",

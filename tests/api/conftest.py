@@ -5,8 +5,10 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import openai
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
 from image_api import create_app
 from image_api.settings import Settings
@@ -110,3 +112,27 @@ def client_with(worker: ScriptedWorker) -> Iterator[Callable[..., FlaskClient]]:
 @pytest.fixture
 def client(client_with: Callable[..., FlaskClient]) -> FlaskClient:
     return client_with()
+
+
+@pytest.fixture
+def base(client_with) -> Iterator[str]:
+    """The address of an API tier that is served over HTTP."""
+    server = make_server("127.0.0.1", 0, client_with(worker_wake_seconds=0).application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def client_of(base) -> Iterator[Callable[..., openai.OpenAI]]:
+    """Makes clients of OpenAI's, as they are but for what a test wants."""
+    with openai.OpenAI(base_url=f"{base}/v1", api_key="anything", max_retries=0) as client:
+        yield client.with_options
+
+
+@pytest.fixture
+def ai(client_of) -> openai.OpenAI:
+    return client_of()

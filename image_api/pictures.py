@@ -1,0 +1,125 @@
+"""The bytes of a picture that was made, from wherever it is kept: the render worker's folder or a storage outside."""
+
+import ipaddress
+import re
+import socket
+import time
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+
+from image_api.dispatch.direct import DirectDispatch
+from image_api.errors import PictureUnavailable
+from render_worker.contract import IMAGE_NAME, GenerateResult
+
+MAX_PICTURE_BYTES = 40 * 1024 * 1024
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 10.0  # between two pieces
+READ_SECONDS = 30.0  # for the whole
+CHUNK_BYTES = 64 * 1024
+OURS = re.compile(rf"/images/({IMAGE_NAME})")
+HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no address, and no name without a dot
+
+
+class Pictures:
+    """Reads pictures by the addresses that results have. Thread-safe.
+
+    The worker names the address, and a storage may be anybody's: only public hosts are asked, by https, and no
+    redirect is followed, so that nobody inside this network can be reached through it.
+    """
+
+    def __init__(self, dispatch: DirectDispatch) -> None:
+        self._dispatch = dispatch
+        self._session = requests.Session()
+        self._session.headers["Accept-Encoding"] = "identity"  # so that a body can be counted as it comes
+        self._session.trust_env = False  # a proxy would look the host up by itself
+        self._session.mount("https://", _PublicAdapter())
+
+    def read(self, result: GenerateResult) -> bytes:
+        """The picture's bytes; PictureUnavailable where they cannot be had, another ApiError where no worker can be."""
+        end = time.monotonic() + READ_SECONDS
+        ours = OURS.fullmatch(result.image_url)
+        reply = self._dispatch.image(ours[1], "GET", {}) if ours else self._from_outside(result.image_url)
+        with reply:
+            if reply.status_code != requests.codes.ok:
+                raise PictureUnavailable(f"The picture was made, but its host answered HTTP {reply.status_code}.")
+            return _read(reply, end)
+
+    def _from_outside(self, address: str) -> requests.Response:
+        if not _is_outside(address):
+            raise PictureUnavailable("The picture was made, but its address is none of a public https host.")
+        try:
+            return self._session.get(
+                address, timeout=(CONNECT_SECONDS, SILENCE_SECONDS), stream=True, allow_redirects=False
+            )
+        except _NotPublic as error:
+            raise PictureUnavailable("The picture was made, but its host is no public one.") from error
+        except (requests.RequestException, ValueError) as error:  # ValueError: an address that names no host
+            raise PictureUnavailable(
+                f"The picture was made, but its host cannot be reached ({type(error).__name__})."
+            ) from error
+
+
+class _NotPublic(urllib3.exceptions.HTTPError):
+    """The host's name leads to an address that is not on the public internet."""
+
+
+class _PublicConnection(HTTPSConnection):
+    """Ends before a byte is sent where the host is no public one.
+
+    What is looked at is the address that the connection has: a name asked for beforehand may lead elsewhere a moment
+    later.
+    """
+
+    def _new_conn(self) -> socket.socket:
+        found = super()._new_conn()
+        if not _is_public(found.getpeername()[0]):
+            found.close()
+            raise _NotPublic(self.host)
+        return found
+
+
+class _PublicPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicConnection
+
+
+class _PublicAdapter(HTTPAdapter):
+    def init_poolmanager(self, *arguments: object, **options: object) -> None:
+        super().init_poolmanager(*arguments, **options)  # type: ignore[arg-type]
+        self.poolmanager.pool_classes_by_scheme = {"https": _PublicPool}
+
+
+def _is_public(address: str) -> bool:
+    return ipaddress.ip_address(address).is_global
+
+
+def _is_outside(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    named = HOST_NAME.fullmatch(parts.hostname or "") is not None
+    return parts.scheme == "https" and named and port != 0 and "@" not in parts.netloc
+
+
+def _read(reply: requests.Response, end: float) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while chunk := reply.raw.read1(CHUNK_BYTES):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_PICTURE_BYTES:
+                raise PictureUnavailable(f"The picture has more than {MAX_PICTURE_BYTES // 1024**2} MiB.")
+            if time.monotonic() > end:
+                raise PictureUnavailable(f"The picture did not arrive within {READ_SECONDS:g} seconds.")
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise PictureUnavailable("The picture was made, but its download broke off.") from error
+    if not size:
+        raise PictureUnavailable("The picture was made, but its host sent an empty file.")
+    return b"".join(chunks)

@@ -1,0 +1,48 @@
+"""Named styles: what each makes of a caller's prompt. `styles.toml` beside this module has them all."""
+
+import tomllib
+from importlib.resources import files
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from render_worker.contract import MAX_TEXT, InvalidField, Text
+
+SLOT = "{prompt}"
+
+
+class Style(BaseModel):
+    """A template around a prompt, and what its pictures should not have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    description: str
+    prompt: str = Field(pattern=r"\{prompt\}")
+    negative_prompt: Text | None = None
+
+    def applied_to(self, prompt: str) -> str:
+        """The prompt in this style's words; InvalidField where they leave no room for it."""
+        styled = self.prompt.replace(SLOT, prompt)
+        if len(styled) > MAX_TEXT:
+            room = MAX_TEXT - len(self.prompt.replace(SLOT, ""))
+            raise InvalidField(f"prompt must be {room:,} characters at most with the style {self.name}.")
+        return styled
+
+
+def _read() -> dict[str, Style]:
+    table = tomllib.loads(files(__package__).joinpath("styles.toml").read_text(encoding="utf-8"))
+    return {name: Style(name=name, **fields) for name, fields in table.items()}
+
+
+STYLES = _read()
+ACCEPTED = f"one of {', '.join(STYLES)}"
+
+
+def _known(name: str) -> str:
+    if name not in STYLES:
+        raise ValueError("unknown style")
+    return name
+
+
+StyleName = Annotated[str, AfterValidator(_known)]

@@ -1,0 +1,120 @@
+"""OpenAI's routes, asked by its own Python client, unmodified, over real HTTP."""
+
+import asyncio
+import base64
+import json
+import threading
+import time
+
+import openai
+import pytest
+
+from tests.api.conftest import NAME, PICTURE, RESULT
+
+
+def sent(worker) -> dict:
+    return json.loads(worker.requests[-1][3])
+
+
+def test_it_works(ai, worker, base):
+    before = int(time.time())
+    answer = ai.images.generate(prompt="a tree", model="dall-e-3", size="1792x1024", quality="hd", user="me")
+    [picture] = answer.data
+    assert picture.url == f"{base}/images/{NAME}"
+    assert (picture.b64_json, picture.revised_prompt) == (None, None)
+    assert (picture.seed, picture.width, picture.height, picture.engine) == (7, 768, 768, "perchance")
+    assert before <= answer.created <= time.time()
+    assert (answer.size, answer.output_format, answer.background, answer.quality) == ("768x768", "png", "opaque", None)
+    assert answer.model == "auto"
+    assert (sent(worker)["shape"], sent(worker)["seed"], sent(worker)["model"]) == ("landscape", -1, "auto")
+
+
+def test_the_asynchronous_client_works_too(base, worker):
+    async def ask() -> tuple[str | None, int]:
+        async with openai.AsyncOpenAI(base_url=f"{base}/v1", api_key="anything", max_retries=0) as ai:
+            answer = await ai.images.generate(prompt="a tree")
+            with pytest.raises(openai.BadRequestError) as refused:
+                await ai.images.generate(prompt="a tree", n=5)
+            return answer.data[0].url, refused.value.status_code
+
+    assert asyncio.run(ask()) == (f"{base}/images/{NAME}", 400)
+
+
+def test_a_picture_s_bytes_come_in_the_answer(ai, worker):
+    worker.say(200, RESULT, before=lambda: worker.say(200, PICTURE))
+    [picture] = ai.images.generate(prompt="a tree", response_format="b64_json").data
+    assert base64.b64decode(picture.b64_json) == PICTURE
+    assert picture.url is None
+
+
+def test_an_address_outside_is_left_as_it_is(ai, worker):
+    worker.say(200, {**RESULT, "image_url": "https://i.imgur.com/x.png", "content_type": "image/jpeg"})
+    answer = ai.images.generate(prompt="a tree")
+    assert (answer.data[0].url, answer.output_format) == ("https://i.imgur.com/x.png", "jpeg")
+
+
+def test_several_pictures_are_made_at_the_same_time_and_are_not_one(ai, worker):
+    together = threading.Barrier(4)
+    worker.say(200, RESULT, before=lambda: together.wait(5))
+    assert len(ai.images.generate(prompt="a tree", n=4).data) == 4
+    asked = [json.loads(body) for _, _, _, body in worker.requests]
+    assert len({one["request_id"] for one in asked}) == 4  # the worker makes one picture for one id
+    assert [one["seed"] for one in asked] == [-1] * 4
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [
+        ("auto", "square"),
+        (None, "square"),
+        ("256x256", "square"),
+        ("1024x1024", "square"),
+        ("1536x1024", "landscape"),
+        ("1024x1792", "portrait"),
+        ("3840x2160", "landscape"),
+        ("1000x1100", "square"),
+    ],
+)
+def test_a_size_becomes_the_nearest_shape(ai, worker, size, shape):
+    ai.images.generate(prompt="a tree", size=size)
+    assert sent(worker)["shape"] == shape
+
+
+def test_a_style_is_drawn_and_told(ai, worker):
+    worker.say(200, {**RESULT, "prompt": "a tree, vivid"})
+    answer = ai.images.generate(prompt="a tree", style="vivid")
+    assert sent(worker)["prompt"] == "a tree, hyper-real, dramatic, vivid saturated colors, high contrast"
+    assert answer.data[0].revised_prompt == "a tree, vivid"
+
+
+def test_what_clients_send_by_habit_is_taken(ai, worker):
+    ai.images.generate(
+        prompt="a tree",
+        background="opaque",
+        complexity="low",
+        moderation="low",
+        n=None,
+        output_compression=100,
+        output_format="png",
+        partial_images=0,
+        quality="high",
+        response_format=None,
+        safety_identifier="x",
+        stream=False,
+        style=None,
+        user="me",
+    )
+    assert len(worker.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "chatgpt-image-latest", None]
+)
+def test_openai_s_own_names_are_taken_for_auto(ai, worker, name):
+    assert ai.images.generate(prompt="a tree", model=name).model == "auto"
+    assert sent(worker)["model"] == "auto"
+
+
+def test_a_name_of_ours_is_passed_on(ai, worker):
+    assert ai.images.generate(prompt="a tree", model="sketch").model == "sketch"
+    assert sent(worker)["model"] == "sketch"

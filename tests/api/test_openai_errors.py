@@ -1,0 +1,148 @@
+"""Every failure of OpenAI's routes, as the exception that its own client makes of it."""
+
+import itertools
+import threading
+import time
+
+import openai
+import pytest
+import requests
+
+from tests.api.conftest import RESULT
+
+
+@pytest.mark.parametrize(
+    ("fields", "named", "accepts"),
+    [
+        ({"prompt": ""}, "prompt", "1 to 2,000 characters"),
+        ({"prompt": "a" * 2001}, "prompt", "1 to 2,000 characters"),
+        ({"n": 0}, "n", "an integer from 1 to 4"),
+        ({"n": 5}, "n", "an integer from 1 to 4"),
+        ({"size": "big"}, "size", "1024x1024"),
+        ({"size": "0x1024"}, "size", "1024x1024"),
+        ({"response_format": "png"}, "response_format", "url or b64_json"),
+        ({"background": "transparent"}, "background", "opaque"),
+        ({"output_format": "jpeg"}, "output_format", "png"),
+        ({"output_format": "webp"}, "output_format", "png"),
+        ({"output_compression": 50}, "output_compression", "100"),
+        ({"partial_images": 2}, "partial_images", "0"),
+        ({"stream": True}, "stream", "false"),
+        ({"quality": "best"}, "quality", "high"),
+        ({"style": "cubist"}, "style", "vivid, natural"),
+        ({"model": "a b"}, "model", "/v1/models"),
+        ({"extra_body": {"frame_count": 2}}, "frame_count", "known are prompt, model, n, size"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_honoured_is_refused_by_name(ai, worker, fields, named, accepts):
+    with pytest.raises(openai.BadRequestError) as refused:
+        ai.images.generate(**{"prompt": "a tree", **fields})
+    error = refused.value
+    assert (error.param, error.code, error.type) == (named, "invalid_parameter", "invalid_request_error")
+    assert accepts in error.body["message"]
+    assert error.body["request_id"] == error.request_id
+    assert worker.requests == []
+
+
+def test_an_unknown_model_is_not_found(ai, worker):
+    refusal = "model must be one of auto, perchance, sketch."
+    worker.say(400, {"success": False, "error": refusal, "code": "invalid_parameter"})
+    with pytest.raises(openai.NotFoundError) as refused:
+        ai.images.generate(prompt="a tree", model="imagen")
+    error = refused.value
+    assert (error.code, error.param, error.body["message"]) == ("model_not_found", "model", refusal)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected", "kind"),
+    [
+        (400, "invalid_parameter", openai.BadRequestError, "invalid_request_error"),
+        (422, "content_refused", openai.UnprocessableEntityError, "invalid_request_error"),
+        (429, "rate_limited", openai.RateLimitError, "rate_limit_error"),
+        (500, "storage_not_configured", openai.InternalServerError, "server_error"),
+        (502, "engine_failed", openai.InternalServerError, "server_error"),
+        (503, "worker_busy", openai.InternalServerError, "server_error"),
+        (504, "timeout", openai.InternalServerError, "server_error"),
+    ],
+)
+def test_the_worker_s_failures_become_the_client_s_exceptions(ai, worker, status, code, expected, kind):
+    worker.say(status, {"success": False, "error": "prompt is no good.", "code": code, "retry_after": 9})
+    with pytest.raises(expected) as failed:
+        ai.images.generate(prompt="a tree")
+    assert type(failed.value) is expected
+    assert failed.value.body == {
+        "message": "prompt is no good.",
+        "type": kind,
+        "param": "prompt" if code == "invalid_parameter" else None,
+        "code": code,
+        "retry_after": 9,
+        "request_id": failed.value.request_id,
+    }
+    assert failed.value.response.headers["Retry-After"] == "9"
+
+
+def test_the_client_asks_again_when_it_is_told_to(client_of, worker):
+    busy = {"success": False, "error": "Busy.", "code": "worker_busy", "retry_after": 1}
+    worker.say(503, busy, before=lambda: worker.say(200, RESULT))
+    assert client_of(max_retries=1).images.generate(prompt="a tree").data
+    assert len(worker.requests) == 2
+
+
+def test_the_first_failure_is_told_without_waiting_for_the_others(ai, worker):
+    order, release = itertools.count(), threading.Event()
+    failure = {"success": False, "error": "Busy.", "code": "worker_busy"}
+    worker.say(503, failure, before=lambda: next(order) and release.wait(20))
+    begun = time.monotonic()
+    with pytest.raises(openai.InternalServerError):
+        ai.images.generate(prompt="a tree", n=3)
+    assert time.monotonic() - begun < 5
+    release.set()
+
+
+def test_bytes_that_cannot_be_had_are_said(ai, worker):
+    worker.say(200, {**RESULT, "image_url": "http://10.0.0.1/x.png"})
+    with pytest.raises(openai.InternalServerError) as failed:
+        ai.images.generate(prompt="a tree", response_format="b64_json")
+    assert (failed.value.status_code, failed.value.code) == (502, "picture_unavailable")
+
+
+def test_no_worker_is_the_client_s_server_error(ai, worker):
+    worker.close()
+    with pytest.raises(openai.InternalServerError) as failed:
+        ai.models.list()
+    assert (failed.value.status_code, failed.value.code) == (503, "worker_unavailable")
+
+
+def test_a_fault_of_our_own_is_one_too(ai, monkeypatch):
+    monkeypatch.setattr("image_api.routes.openai.Pictured", None)
+    with pytest.raises(openai.InternalServerError) as failed:
+        ai.images.generate(prompt="a tree")
+    assert (failed.value.status_code, failed.value.code) == (500, "internal_error")
+
+
+def test_what_is_nowhere_is_the_client_s_not_found(ai):
+    with pytest.raises(openai.NotFoundError) as missing:
+        ai.chat.completions.create(model="gpt-5", messages=[])
+    assert (missing.value.code, missing.value.type) == ("not_found", "invalid_request_error")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "expected"),
+    [
+        ("GET", "/v1/images/generations", b"", (405, "method_not_allowed")),
+        ("POST", "/v1/models", b"", (405, "method_not_allowed")),
+        ("POST", "/v1/images/generations", b" " * 70_000, (413, "too_large")),
+        ("POST", "/v1/images/generations", b"{", (400, "invalid_parameter")),
+        ("POST", "/v1/images/generations?n=2", b"{}", (400, "invalid_parameter")),
+        ("GET", "/v1", b"", (404, "not_found")),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_every_failure_has_this_shape(base, method, path, body, expected):
+    answer = requests.request(method, base + path, data=body, timeout=5)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == expected
+    assert error["message"]
+    assert error["type"] == "invalid_request_error"
+    assert error["param"] is None
+    assert answer.headers["Cache-Control"] == "no-store"

@@ -1,0 +1,47 @@
+"""/v1/models, asked by OpenAI's own client."""
+
+import openai
+import pytest
+
+from tests.api.conftest import RESULT
+
+MODELS = [
+    {"name": "perchance", "description": "Perchance.", "answers_auto": True, "state": "resting"},
+    {"name": "sketch", "description": "A painter.", "answers_auto": False, "state": "ready"},
+]
+
+
+def test_the_models_are_listed_with_auto(ai, worker):
+    worker.say(200, {"models": MODELS})
+    listed = ai.models.list()
+    assert [(model.id, model.object, model.state) for model in listed] == [
+        ("auto", "model", "resting"),
+        ("perchance", "model", "resting"),
+        ("sketch", "model", "ready"),
+    ]
+    assert listed.object == "list"
+    auto, perchance, _ = listed.data
+    assert (perchance.engine, perchance.description) == ("perchance", "Perchance.")
+    assert auto.description == "Whichever can answer of: perchance."
+
+
+def test_one_model_is_told(ai, worker):
+    worker.say(200, {"models": MODELS})
+    assert ai.models.retrieve("sketch").state == "ready"
+    assert ai.models.retrieve("dall-e-3").id == "auto"
+    with pytest.raises(openai.NotFoundError) as missing:
+        ai.models.retrieve("who/knows")
+    assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
+    assert "auto, perchance, sketch" in missing.value.body["message"]
+
+
+def test_auto_is_ready_where_any_of_its_engines_is(ai, worker):
+    worker.say(200, {"models": [{**model, "answers_auto": True} for model in MODELS]})
+    assert ai.models.retrieve("auto").state == "ready"
+
+
+def test_simulation_marks_every_answer(ai, worker):
+    worker.say(200, {**RESULT, "simulated": True, "models": MODELS})
+    assert ai.images.generate(prompt="a tree").simulated is True
+    assert ai.models.list().simulated is True
+    assert ai.models.retrieve("auto").simulated is True

@@ -1,0 +1,193 @@
+"""/v1/images/generate and /v1/styles: styles, aspect ratios, and every failure in this family's shape."""
+
+import json
+
+import pytest
+
+from image_api.styles import STYLES
+from render_worker.painter.words import read
+from tests.api.conftest import NAME, RESULT
+
+
+def make(client, **fields: object):
+    return client.post("/v1/images/generate", json={"prompt": "a tree", **fields})
+
+
+def test_it_works(client, worker):
+    worker.say(200, {**RESULT, "prompt": "cinematic tree", "width": 768, "height": 512})
+    answer = make(client, style="cinematic", aspect_ratio="16:9")
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json == {
+        "status": "success",
+        "from_cache": False,
+        "image_url": f"http://localhost/images/{NAME}",
+        "created_at": RESULT["created_at"],
+        "prompt": "a tree",
+        "revised_prompt": "cinematic tree",
+        "style": "cinematic",
+        "aspect_ratio": "16:9",
+        "width": 768,
+        "height": 512,
+        "request_id": answer.headers["X-Request-ID"],
+        **{name: RESULT[name] for name in ("seed", "content_type", "bytes", "sha256", "engine", "model", "storage")},
+        "duration_ms": RESULT["duration_ms"],
+    }
+    sent = json.loads(worker.requests[-1][3])
+    assert sent["prompt"].startswith("cinematic film still of a tree, ")
+    assert sent["negative_prompt"] == STYLES["cinematic"].negative_prompt
+    assert (sent["shape"], sent["seed"], sent["model"]) == ("landscape", -1, "auto")
+
+
+def test_a_prompt_alone_is_left_as_it_is(client, worker):
+    answer = make(client)
+    assert (answer.json["aspect_ratio"], "style" in answer.json, "revised_prompt" in answer.json) == (
+        "1:1",
+        False,
+        False,
+    )
+    sent = json.loads(worker.requests[-1][3])
+    assert (sent["prompt"], sent["negative_prompt"], sent["shape"]) == ("a tree", None, "square")
+
+
+def test_a_picture_from_the_cache_is_said_to_be(client, worker):
+    worker.say(200, {**RESULT, "cached": True})
+    assert make(client).json["from_cache"] is True
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shape"),
+    [
+        ("1:1", "square"),
+        ("16:9", "landscape"),
+        ("4:3", "landscape"),
+        ("3:2", "landscape"),
+        ("9:16", "portrait"),
+        ("3:4", "portrait"),
+        ("2:3", "portrait"),
+    ],
+)
+def test_an_aspect_ratio_becomes_the_nearest_shape(client, worker, ratio, shape):
+    assert make(client, aspect_ratio=ratio, style=None).status_code == 200
+    assert json.loads(worker.requests[-1][3])["shape"] == shape
+
+
+@pytest.mark.parametrize(
+    ("fields", "named", "accepts"),
+    [
+        ({"prompt": ""}, "prompt", "1 to 2,000 characters"),
+        ({"prompt": None}, "prompt", "1 to 2,000 characters"),
+        ({"style": "Cinematic"}, "style", "photorealistic, cinematic, anime"),
+        ({"style": ""}, "style", "photorealistic, cinematic, anime"),
+        ({"style": 5}, "style", "photorealistic, cinematic, anime"),
+        ({"aspect_ratio": "16:10"}, "aspect_ratio", "1:1, 16:9, 9:16, 4:3, 3:4, 3:2, 2:3"),
+        ({"model": "a b"}, "model", "auto"),
+        ({"seed": 5}, "seed", "known are prompt, style, aspect_ratio, model"),
+    ],
+    ids=str,
+)
+def test_a_bad_parameter_is_refused_by_name(client, worker, fields, named, accepts):
+    answer = make(client, **fields)
+    assert answer.status_code == 400
+    assert answer.json == {
+        "status": "error",
+        "message": answer.json["message"],
+        "code": "invalid_parameter",
+        "request_id": answer.headers["X-Request-ID"],
+    }
+    assert named in answer.json["message"]
+    assert accepts in answer.json["message"]
+    assert worker.requests == []
+
+
+def test_a_prompt_must_leave_room_for_its_style(client, worker):
+    room = 2000 - len(STYLES["anime"].prompt.replace("{prompt}", ""))
+    assert make(client, prompt="🌲" * room, style="anime").status_code == 200
+    assert len(json.loads(worker.requests[-1][3])["prompt"]) == 2000
+    answer = make(client, prompt="🌲" * (room + 1), style="anime")
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_parameter")
+    assert answer.json["message"] == f"prompt must be {room:,} characters at most with the style anime."
+
+
+def test_braces_in_a_prompt_mean_nothing(client, worker):
+    make(client, prompt="{0} {prompt} {x}", style="anime")
+    assert "of {0} {prompt} {x}, clean" in json.loads(worker.requests[-1][3])["prompt"]
+
+
+def test_the_worker_s_failure_is_told_in_this_shape(client, worker):
+    worker.say(503, {"success": False, "error": "Busy.", "code": "worker_busy", "hint": "Later.", "retry_after": 15})
+    answer = make(client)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "15")
+    assert answer.json == {
+        "status": "error",
+        "message": "Busy.",
+        "code": "worker_busy",
+        "hint": "Later.",
+        "retry_after": 15,
+        "request_id": answer.headers["X-Request-ID"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "expected"),
+    [
+        ("POST", "/v1/images/generate", b"{", (400, "invalid_parameter")),
+        ("POST", "/v1/images/generate?style=anime", b'{"prompt": "a"}', (400, "invalid_parameter")),
+        ("GET", "/v1/images/generate", b"", (405, "method_not_allowed")),
+        ("POST", "/v1/styles", b"", (405, "method_not_allowed")),
+        ("POST", "/v1/images/generate/", b"{}", (404, "not_found")),
+        ("POST", "/v1/images/generate/more", b"{}", (404, "not_found")),
+        ("GET", "/v1/styles/anime", b"", (404, "not_found")),
+        ("POST", "/v1/images/generate", b" " * 70_000, (413, "too_large")),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_every_failure_has_this_shape(client, method, path, body, expected):
+    answer = client.open(path, method=method, data=body)
+    assert (answer.status_code, answer.json["code"]) == expected
+    assert answer.json["status"] == "error"
+    assert answer.json["message"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    if answer.status_code == 405:
+        assert answer.headers["Allow"]
+
+
+def test_a_fault_of_our_own_has_this_shape_too(client, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the secret inside")
+
+    monkeypatch.setattr("image_api.routes.styled.Made", fail)
+    answer = make(client)
+    assert (answer.status_code, answer.json["status"], answer.json["code"]) == (500, "error", "internal_error")
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/images/generated", "/v1/stylesheet", "/generate"])
+def test_its_shape_ends_where_its_paths_end(client, path):
+    assert "status" not in client.post(path).json
+
+
+def test_simulation_marks_success_and_failure(client_with):
+    client = client_with(simulated=True)
+    assert make(client).json["simulated"] is True
+    assert make(client, style="none").json["simulated"] is True
+    assert client.get("/v1/styles").json["simulated"] is True
+
+
+def test_the_styles_are_listed_without_asking_the_worker(client, worker):
+    answer = client.get("/v1/styles")
+    assert answer.json["status"] == "success"
+    listed = {style["name"]: style for style in answer.json["styles"]}
+    assert list(listed) == list(STYLES)
+    assert {"photorealistic", "cinematic", "anime"} < set(listed)
+    assert listed["anime"] == STYLES["anime"].model_dump()
+    assert worker.requests == []
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+def test_a_style_names_no_thing_that_nobody_asked_for(style):
+    # The painter reads prompts word by word; "depth of field" would get a field of wheat.
+    plain = read("a teapot", None)
+    styled = read(style.applied_to("a teapot"), style.negative_prompt)
+    assert [thing.name for thing in styled.things] == ["teapot"]
+    assert (styled.places, styled.sky, styled.time, styled.season) == (plain.places, plain.sky, None, None)
