@@ -41,6 +41,9 @@ class Cache(Protocol):
     def put(self, key: str, value: bytes, seconds: float) -> None:
         """Remember something so long."""
 
+    def drop(self, key: str) -> None:
+        """Forget it."""
+
     def lease(self, key: str) -> bool:
         """Become the one process that works on `key`; False where another one is. Kept up until it is released."""
 
@@ -68,6 +71,10 @@ class MemoryCache:
     def put(self, key: str, value: bytes, seconds: float) -> None:
         with self._lock:
             self._entries[key] = time.monotonic() + seconds, value
+
+    def drop(self, key: str) -> None:
+        with self._lock:
+            self._entries.pop(key, None)
 
     def lease(self, key: str) -> bool:
         return True
@@ -110,6 +117,9 @@ class RedisCache:
 
     def put(self, key: str, value: bytes, seconds: float) -> None:
         self._asked(lambda: self._redis.set(key, value, px=round(seconds * 1000)), None)
+
+    def drop(self, key: str) -> None:
+        self._asked(lambda: self._redis.delete(key), None)
 
     def lease(self, key: str) -> bool:
         milliseconds = round(LEASE_SECONDS * 1000)

@@ -102,8 +102,13 @@ class Generation:
         if found is None:
             return None
         recipe = Recipe.model_validate_json(found)
+        key = _key(recipe)
+        known = self._known(key)
+        if known and _name_of(known) != name:
+            return known  # made again already
         log.info("%s makes %s again, whose file is gone", request_id, name)
-        return self._made(recipe, request_id, _key(recipe), join=True).result
+        self._cache.drop(key)
+        return self._made(recipe, request_id, key, join=True).result
 
     def stop(self) -> None:
         """Let nobody wait any longer: whoever still does is told that this service is being stopped."""
@@ -145,8 +150,7 @@ class Generation:
     def _remember(self, key: str, recipe: Recipe, result: GenerateResult) -> None:
         self._cache.put(key, result.model_dump_json(exclude_none=True).encode(), self._cache_seconds)
         if result.image_url.startswith("/"):
-            name = result.image_url.rpartition("/")[2]
-            self._cache.put(_recipe_key(name), recipe.model_dump_json().encode(), self._cache_seconds)
+            self._cache.put(_recipe_key(_name_of(result)), recipe.model_dump_json().encode(), self._cache_seconds)
 
 
 def _key(recipe: Recipe) -> str:
@@ -156,3 +160,7 @@ def _key(recipe: Recipe) -> str:
 
 def _recipe_key(name: str) -> str:
     return f"img_recipe:{name}"
+
+
+def _name_of(result: GenerateResult) -> str:
+    return result.image_url.rpartition("/")[2]

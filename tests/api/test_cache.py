@@ -1,0 +1,202 @@
+"""What was made before is given again; whoever asks for what is being made gets that."""
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.api.conftest import NAME, RESULT
+from tests.processes import wait_until
+from tests.redis_server import RedisServer
+
+SEEDED = "/generate?prompt=a+tree&seed=7"
+FAILURE = {"success": False, "error": "Busy.", "code": "worker_busy", "retry_after": 15}
+
+
+@pytest.fixture(scope="module")
+def redis_server():
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "redis"])
+def cache_settings(request):
+    if request.param == "memory":
+        return {}
+    server = request.getfixturevalue("redis_server")
+    server.client.flushall()
+    return {"redis_url": server.url}
+
+
+@pytest.fixture
+def caller(client_with, cache_settings):
+    return client_with(**cache_settings)
+
+
+def asked(worker, method: str = "POST") -> list[dict]:
+    """What the worker was asked to make."""
+    return [json.loads(body) for asked_by, _, _, body in worker.requests if asked_by == method]
+
+
+def test_the_same_request_is_answered_with_the_same_picture(caller, worker):
+    first, second = caller.get(SEEDED), caller.get(SEEDED)
+    assert (first.headers["X-Cache"], first.json["cached"]) == ("MISS", False)
+    assert (second.headers["X-Cache"], second.json["cached"]) == ("HIT", True)
+    kept = {"image_url", "seed", "sha256", "created_at", "duration_ms"}
+    assert {name: second.json[name] for name in kept} == {name: first.json[name] for name in kept}
+    assert second.json["request_id"] == second.headers["X-Request-ID"] != first.json["request_id"]
+    assert len(asked(worker)) == 1
+
+
+@pytest.mark.parametrize(
+    "other", ["prompt=a+bee&seed=7", "prompt=a+tree&seed=8", "prompt=a+tree&seed=7&shape=portrait&format=json"]
+)
+def test_another_request_is_not(caller, worker, other):
+    caller.get(SEEDED)
+    assert caller.get(f"/generate?{other}").headers["X-Cache"] == "MISS"
+    assert len(asked(worker)) == 2
+
+
+def test_what_does_not_change_the_picture_does_not_matter(caller, worker):
+    caller.get(SEEDED)
+    assert caller.get(SEEDED + "&shape=square&format=redirect").headers["X-Cache"] == "HIT"
+    assert caller.post("/generate", json={"seed": 7, "prompt": " a tree "}).headers["X-Cache"] == "HIT"
+    assert len(asked(worker)) == 1
+
+
+@pytest.mark.parametrize("query", ["prompt=a+tree", "prompt=a+tree&seed=-1"])
+def test_who_leaves_the_seed_to_chance_wants_another_picture(caller, worker, query):
+    assert [caller.get(f"/generate?{query}").headers["X-Cache"] for _ in range(2)] == ["MISS", "MISS"]
+    assert len(asked(worker)) == 2
+
+
+def test_a_fresh_one_is_made_and_remembered(caller, worker):
+    caller.get(SEEDED)
+    worker.say(200, {**RESULT, "duration_ms": 99})
+    fresh = caller.get(SEEDED + "&cache=false")
+    assert (fresh.headers["X-Cache"], fresh.json["duration_ms"]) == ("MISS", 99)
+    assert caller.get(SEEDED).json["duration_ms"] == 99
+
+
+def test_a_styled_picture_needs_no_seed(caller, worker):
+    answers = [caller.post("/v1/images/generate", json={"prompt": "a tree", "style": "anime"}) for _ in range(2)]
+    assert [answer.json["from_cache"] for answer in answers] == [False, True]
+    assert [answer.headers["X-Cache"] for answer in answers] == ["MISS", "HIT"]
+    assert len(asked(worker)) == 1
+
+
+def test_a_failure_is_not_remembered(caller, worker):
+    worker.say(503, FAILURE)
+    assert caller.get(SEEDED).status_code == 503
+    worker.say(200, RESULT)
+    assert caller.get(SEEDED).headers["X-Cache"] == "MISS"
+
+
+def test_a_hit_needs_no_worker(caller, worker):
+    caller.get(SEEDED)
+    worker.say(502, b"<html>", X_Service="edge")
+    assert caller.get(SEEDED).status_code == 200
+
+
+@pytest.mark.parametrize("hours", [0, 0.0001])
+def test_it_is_remembered_for_so_long(client_with, cache_settings, hours):
+    client = client_with(cache_expiration_hours=hours, **cache_settings)
+    client.get(SEEDED)
+    time.sleep(0.5)
+    assert client.get(SEEDED).headers["X-Cache"] == "MISS"
+
+
+def test_what_another_version_left_is_no_hit(client_with, redis_server, worker):
+    client = client_with(redis_url=redis_server.url)
+    redis_server.client.flushall()
+    client.get(SEEDED)
+    (key,) = redis_server.client.keys("img_cache:*")
+    redis_server.client.set(key, b'{"image_url": 5}')
+    assert client.get(SEEDED).headers["X-Cache"] == "MISS"
+
+
+def test_two_hundred_who_ask_at_once_cost_one_generation(caller, worker):
+    worker.say(200, RESULT, before=lambda: time.sleep(1))
+    with ThreadPoolExecutor(200) as pool:
+        answers = list(pool.map(lambda _: caller.application.test_client().get(SEEDED), range(200)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert sorted(answer.headers["X-Cache"] for answer in answers)[199] == "MISS"
+    assert [answer.headers["X-Cache"] for answer in answers].count("MISS") == 1
+    assert len({answer.json["request_id"] for answer in answers}) == 200
+    assert len(asked(worker)) == 1
+
+
+def test_a_failure_is_told_to_all_who_joined(caller, worker):
+    worker.say(503, FAILURE, before=lambda: time.sleep(0.5))
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(lambda _: caller.application.test_client().get(SEEDED), range(5)))
+    assert {(answer.status_code, answer.json["code"]) for answer in answers} == {(503, "worker_busy")}
+    assert len(asked(worker)) == 1
+
+
+def test_a_longer_deadline_outlives_that_of_the_one_who_began(client_with, cache_settings, worker, monkeypatch):
+    monkeypatch.setattr("image_api.dispatch.direct.GRACE_SECONDS", 0.1)
+    client = client_with(request_timeout_seconds=2, **cache_settings)
+    worker.say(200, RESULT, before=lambda: time.sleep(2.5))
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.get, SEEDED)
+        wait_until(lambda: asked(worker), 5, "the first generation")
+        time.sleep(1)
+        worker.say(200, RESULT)
+        second = client.application.test_client().get(SEEDED)
+        assert (first.result().status_code, second.status_code) == (504, 200)
+    assert len(asked(worker)) == 2
+
+
+def test_a_picture_whose_file_is_gone_is_made_again(caller, worker):
+    caller.get(SEEDED)
+    another = "/images/" + "b" * 64 + ".png"
+    worker.say(404, b"{}", before=lambda: worker.say(200, {**RESULT, "image_url": another}))
+    answer = caller.get(f"/images/{NAME}")
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"http://localhost{another}")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert [request["seed"] for request in asked(worker)] == [7, 7]
+    assert caller.get(SEEDED).json["image_url"].endswith(another)
+
+
+def test_redis_may_go_away_and_come_back(client_with, worker, monkeypatch, caplog):
+    caplog.set_level("INFO", "image_api.cache")
+    monkeypatch.setattr("image_api.cache.REST_SECONDS", 0.2)
+    with RedisServer() as server:
+        client = client_with(redis_url=server.url)
+        assert [client.get(SEEDED).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
+        server.stop()
+        worker.say(200, RESULT, before=lambda: time.sleep(0.3))
+        assert [client.get(SEEDED).headers["X-Cache"] for _ in range(3)] == ["MISS", "MISS", "MISS"]
+        server.start()
+        time.sleep(0.3)
+        assert [client.get(SEEDED).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
+    warnings = [record for record in caplog.records if record.name == "image_api.cache"]
+    assert [record.levelname for record in warnings] == ["WARNING", "INFO"]
+
+
+def test_redis_that_hangs_costs_one_wait(client_with, monkeypatch, redis_server):
+    monkeypatch.setattr("image_api.cache.REDIS_SECONDS", 0.3)
+    client = client_with(redis_url=redis_server.url)
+    redis_server.client.client_pause(3000)
+    begun = time.monotonic()
+    assert [client.get(SEEDED).status_code for _ in range(5)] == [200] * 5
+    assert time.monotonic() - begun < 2
+
+
+def test_the_password_of_redis_is_told_nobody(client_with, caplog):
+    client = client_with(redis_url="redis://:geheim@127.0.0.1:1/0")
+    answer = client.get(SEEDED)
+    assert answer.status_code == 200
+    assert "geheim" not in caplog.text + answer.text
+
+
+def test_work_outlives_the_caller(caller, worker):
+    """Nobody looks after a caller who hangs up; a retry finds what was made for him."""
+    worker.say(200, RESULT, before=lambda: time.sleep(0.5))
+    threading.Thread(target=caller.application.test_client().get, args=(SEEDED,), daemon=True).start()
+    wait_until(lambda: asked(worker), 5, "the generation")
+    assert caller.get(SEEDED).headers["X-Cache"] == "JOINED"
+    assert len(asked(worker)) == 1

@@ -1,0 +1,96 @@
+"""Two API processes with one Redis, before a render worker that is a real HTTP server and counts what it makes."""
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from tests.api.conftest import RESULT, ScriptedWorker
+from tests.processes import api, wait_until
+from tests.redis_server import RedisServer
+
+QUERY = {"prompt": "a tree", "seed": 7}
+
+
+@pytest.fixture
+def scripted():
+    worker = ScriptedWorker()
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="module")
+def redis_server():
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def two(scripted, redis_server):
+    redis_server.client.flushall()
+    settings = {"PERCHANCE_WORKER_URL": scripted.url, "REDIS_URL": redis_server.url, "WORKER_WAKE_SECONDS": 0}
+    with api(**settings) as first, api(**settings) as second:
+        yield first, second
+
+
+def ask(server) -> requests.Response:
+    return requests.get(f"{server.url}/generate", params=QUERY, timeout=60)
+
+
+def made(worker) -> int:
+    return sum(method == "POST" for method, *_ in worker.requests)
+
+
+def test_a_hundred_callers_of_each_cost_one_generation(two, scripted):
+    scripted.say(200, RESULT, before=lambda: time.sleep(2))
+    with ThreadPoolExecutor(200) as pool:
+        answers = list(pool.map(lambda number: ask(two[number % 2]), range(200)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert made(scripted) == 1
+    assert ask(two[1]).headers["X-Cache"] == "HIT"
+
+
+def test_where_the_leading_process_dies_the_other_takes_its_place_once(two, scripted):
+    first, second = two
+    scripted.say(200, RESULT, before=lambda: time.sleep(2))
+    with ThreadPoolExecutor(12) as pool:
+        lost = pool.submit(ask, first)
+        wait_until(lambda: made(scripted) == 1, 10, "the first generation")
+        followers = [pool.submit(ask, second) for _ in range(10)]
+        time.sleep(0.5)
+        for process in first.tree()[1:]:
+            process.send_signal(signal.SIGKILL)
+        answers = [follower.result() for follower in followers]
+        with pytest.raises(requests.ConnectionError):
+            lost.result()
+    assert {answer.status_code for answer in answers} == {200}
+    assert made(scripted) == 2
+
+
+def test_a_failure_is_told_to_the_callers_of_both(two, scripted):
+    failure = {"success": False, "error": "Busy.", "code": "worker_busy", "retry_after": 15}
+    scripted.say(503, failure, before=lambda: time.sleep(1.5))
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda number: ask(two[number % 2]), range(6)))
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "worker_busy")}
+    assert {answer.headers["Retry-After"] for answer in answers} == {"15"}
+    assert made(scripted) == 1
+
+
+def test_redis_may_die_while_both_wait(scripted):
+    with RedisServer() as server:
+        settings = {"PERCHANCE_WORKER_URL": scripted.url, "REDIS_URL": server.url}
+        with api(**settings) as first, api(**settings) as second:
+            scripted.say(200, RESULT, before=lambda: time.sleep(2))
+            with ThreadPoolExecutor(6) as pool:
+                under_way = [pool.submit(ask, (first, second)[number % 2]) for number in range(6)]
+                wait_until(lambda: made(scripted) >= 1, 10, "a generation")
+                server.stop()
+                answers = [asked.result() for asked in under_way]
+            assert {answer.status_code for answer in answers} == {200}
+            assert made(scripted) <= 2  # without Redis each process is on its own
+            for front in (first, second):
+                assert front.log().count("Redis does not answer") == 1
+            server.start()
