@@ -7,102 +7,32 @@ the one way to read a caller's fields into them.
     GenerateRequest   a recipe, its id and the time left for it: the body of `POST /generate`
     GenerateResult    the answer to it
     ErrorBody         every failure, of either tier
+    Progress          a line of the answer as a stream, which ends with one ResultLine or ErrorLine
     WorkerHealth      the answer to `GET /health`
     ModelList         the answer to `GET /models`
 """
 
-import json
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, Field
+
+from render_worker.fields import MAX_TEXT as MAX_TEXT  # these belong to the contract too
+from render_worker.fields import Fields as Fields
+from render_worker.fields import InvalidField as InvalidField
+from render_worker.fields import Text as Text
 
 VERSION = "0.1.0"
 MAX_BODY_BYTES = 64 * 1024  # two texts of 2,000 characters, each character escaped as "\ud83d\ude00", and some room
 SERVICE_HEADER = "X-Service"  # with SERVICE on every answer of a worker; the error page of an edge has it not
 SERVICE = "render-worker"
-MAX_TEXT = 2_000
+NDJSON = "application/x-ndjson"  # in the Accept of `POST /generate` it asks for the answer as a stream of lines
 MAX_SEED = 2**31 - 1
-MAX_DIGITS = 20
 NO_REQUEST_ID = "-"
 IMAGE_NAME = r"[0-9a-f]{64}\.png"  # a stored picture is named by the SHA-256 of its bytes
 
 Shape = Literal["portrait", "landscape", "square"]
 SIZES: dict[Shape, tuple[int, int]] = {"portrait": (512, 768), "landscape": (768, 512), "square": (768, 768)}
 """Width and height in pixels of each shape, as Perchance makes them."""
-
-
-class InvalidField(ValueError):
-    """A caller's field that cannot be taken; the message is one sentence that names it and says what it accepts."""
-
-
-def _without_control_characters(text: str) -> str:
-    if any(unicodedata.category(character) == "Cc" and character not in "\n\r\t" for character in text):
-        raise ValueError("control character")
-    return text
-
-
-Text = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
-    AfterValidator(_without_control_characters),
-]
-
-
-class _JsonObject(list[tuple[str, object]]):
-    """A JSON object as its pairs: unlike a dict it remembers a repeated name, and unlike a list it is no array."""
-
-
-class Fields(BaseModel):
-    """A caller's fields. Each field's description ends the sentence "<name> must be …"."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    @classmethod
-    def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
-        """Read name-value pairs, refusing unknown, repeated, empty and out-of-range ones with InvalidField."""
-        pairs = list(pairs)
-        for name, count in Counter(name for name, _ in pairs).items():
-            if name not in cls.model_fields:
-                known = ", ".join(cls.model_fields)
-                raise InvalidField(f"{_shown(name)} is not a parameter here; known are {known}.")
-            if count > 1:
-                raise InvalidField(f"{_shown(name)} was given {count} times; give it once.")
-        try:
-            return cls.model_validate(dict(pairs))
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            raise cls._refusal(str(first["loc"][0]), first["type"]) from None
-
-    @classmethod
-    def parse_json(cls, body: bytes) -> Self:
-        """Read a JSON object's fields as `parse` does."""
-        try:
-            document = json.loads(body, object_pairs_hook=_JsonObject, parse_int=_integer)
-        except (ValueError, RecursionError):
-            document = None
-        if not isinstance(document, _JsonObject):
-            raise InvalidField('The body must be a JSON object, like {"prompt": "sunset over mountains"}.')
-        return cls.parse(document)
-
-    @classmethod
-    def _refusal(cls, name: str, problem: str) -> InvalidField:
-        accepted = cls.model_fields[name].description
-        if problem == "missing":
-            return InvalidField(f"{name} is required and must be {accepted}.")
-        return InvalidField(f"{name} must be {accepted}.")
-
-
-def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= MAX_DIGITS else digits  # Python refuses to read thousands of digits
-
-
-def _shown(name: str) -> str:
-    """A caller's own name for a field, made fit to be repeated to him."""
-    printable = "".join(character if character.isprintable() else "?" for character in name[:40])
-    return f'"{printable}"'
 
 
 class Recipe(Fields):
@@ -190,6 +120,48 @@ class ErrorBody(BaseModel):
     simulated: bool | None = None
 
 
+Phase = Literal["queued", "starting", "verifying", "generating", "downloading", "saving"]
+
+
+class Progress(BaseModel):
+    """How far one generation is. What nobody knows is left out, and nothing is guessed from the time that passed."""
+
+    event: Literal["progress"] = "progress"
+    phase: Phase
+    message: str
+    position: int | None = None
+    """Place in the queue among those who wait for the same engine; 1 is the next."""
+    percent: int | None = Field(None, ge=0, le=100)
+    step: int | None = None
+    total: int | None = None
+    expected_seconds: int | None = None
+    """Until the picture is there, as far as recent pictures of the same engine tell."""
+
+
+class Heartbeat(BaseModel):
+    """A line without news, so that nothing on the way takes the connection for dead."""
+
+    event: Literal["heartbeat"] = "heartbeat"
+
+
+class ResultLine(BaseModel):
+    """The last line of a stream that brings a picture."""
+
+    event: Literal["result"] = "result"
+    result: GenerateResult
+
+
+class ErrorLine(BaseModel):
+    """The last line of a stream that brings none, with the HTTP status that a plain answer would have."""
+
+    event: Literal["error"] = "error"
+    status: int
+    error: ErrorBody
+
+
+StreamLine = Annotated[Progress | Heartbeat | ResultLine | ErrorLine, Field(discriminator="event")]
+
+
 class QueueHealth(BaseModel):
     """How many generations run and wait, and how many may."""
 
@@ -212,6 +184,9 @@ class EngineHealth(BaseModel):
     state: Literal["starting", "ready", "resting", "down"]
     reason: str | None = None
     details: dict[str, int | str | bool] = {}
+    median_seconds: float | None = None
+    """What recent pictures took, and what nine tenths of them did not exceed; left out before the first."""
+    p90_seconds: float | None = None
     sessions: list[SessionHealth] | None = None
 
 

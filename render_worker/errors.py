@@ -28,6 +28,8 @@ from typing import ClassVar, Literal
 
 from render_worker.contract import ErrorBody
 
+USUAL_WAIT_SECONDS = 15  # about a picture's time, where no picture has been measured yet
+
 
 class WorkerError(Exception):
     """A failure that the caller is told of. The message is one plain sentence, fit for a stranger."""
@@ -65,8 +67,11 @@ class WorkerBusy(WorkerError):
 
     code = "worker_busy"
     status = 503
-    retry_after = 15
     hint = "Ask again a little later."
+
+    def __init__(self, sentence: str, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after or USUAL_WAIT_SECONDS
 
 
 class DeadlinePassed(WorkerError):

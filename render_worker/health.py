@@ -30,7 +30,7 @@ class Health:
 
     def report(self) -> WorkerHealth:
         """The whole state, known without asking anybody."""
-        engines = {name: engine.health() for name, engine in self._pipeline.engines.items()}
+        engines = {name: self._timed(name, engine.health()) for name, engine in self._pipeline.engines.items()}
         status, reasons = self._status(engines)
         memory = measure(self._memory_limit_mb)
         return WorkerHealth(
@@ -46,6 +46,11 @@ class Health:
             warnings=self.warnings,
             simulated=self._pipeline.simulated,
         )
+
+    def _timed(self, name: str, health: EngineHealth) -> EngineHealth:
+        durations = self._pipeline.durations
+        times = {"median_seconds": durations.median(name), "p90_seconds": durations.p90(name)}
+        return health.model_copy(update={field: seconds and round(seconds, 2) for field, seconds in times.items()})
 
     def _status(
         self, engines: dict[str, EngineHealth]

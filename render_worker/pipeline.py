@@ -6,11 +6,13 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from render_worker.admission import Admission
 from render_worker.contract import GenerateRequest, GenerateResult, Model, ModelList
-from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.durations import Durations
+from render_worker.engines.base import Engine, GeneratedImage
 from render_worker.errors import InvalidParameter
 from render_worker.imaging import Picture, to_png
-from render_worker.runtime import Admission
+from render_worker.progress import Reporter, Tell, nobody
 from render_worker.storages.base import Kept, Storages
 
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
@@ -32,6 +34,7 @@ class Pipeline:
         self.engines = engines
         self.storage = storage
         self.admission = admission
+        self.durations = Durations()
         self.simulated = simulated or None  # left out of answers where it is not so
         self._auto = auto
 
@@ -50,17 +53,23 @@ class Pipeline:
         for engine in self.engines.values():
             await engine.stop()
 
-    async def generate(self, request: GenerateRequest) -> GenerateResult:
+    async def generate(self, request: GenerateRequest, tell: Tell = nobody) -> GenerateResult:
         """Make and keep one picture; a WorkerError where that cannot be done."""
         started = time.monotonic()
         engine = self.choose(request.model)
         self.storage.check()
-        async with self.admission.place(engine.places) as leave_engine:
-            image = await engine.generate(request, _reporter(request))
+        at_a_time = self.admission.at_a_time(engine.places)
+        report = Reporter(request.request_id, engine.name, at_a_time, self.durations, tell)
+        room = self.durations.until_room(engine.name, at_a_time)
+        async with self.admission.place(engine.places, report.queued, room) as leave_engine:
+            report.begin()
+            image = await engine.generate(request, report)
             leave_engine()  # what is left needs no engine, but a place among all
+            report("saving")
             picture = await asyncio.to_thread(self._encode, engine, image, request)
             left = request.timeout_seconds - (time.monotonic() - started)
             kept = await self.storage.save(picture, seconds=left - LOCAL_SAVE_SECONDS)
+        self.durations.add(engine.name, report.seconds)
         result = self._result(request, engine, image, picture, kept, started)
         log.info("%s %s made in %d ms", request.request_id, engine.name, result.duration_ms)
         return result
@@ -133,10 +142,3 @@ class Pipeline:
             note=image.note,
             simulated=self.simulated,
         )
-
-
-def _reporter(request: GenerateRequest) -> Report:
-    def report(phase: str) -> None:
-        log.debug("%s %s", request.request_id, phase)
-
-    return report

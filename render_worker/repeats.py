@@ -11,11 +11,14 @@ from typing import Any
 
 from cachetools import TTLCache
 
-from render_worker.contract import NO_REQUEST_ID, GenerateRequest, GenerateResult
+from render_worker.contract import NO_REQUEST_ID, GenerateRequest, GenerateResult, Progress
 from render_worker.errors import Superseded
+from render_worker.progress import Tell, nobody
 
 REMEMBERED_RESULTS = 256
 REMEMBERED_SECONDS = 3600  # the longest time that a request may have
+
+Generate = Callable[[GenerateRequest, Tell], Coroutine[Any, Any, GenerateResult]]
 
 log = logging.getLogger(__name__)
 
@@ -23,15 +26,24 @@ log = logging.getLogger(__name__)
 class _Running:
     """A generation, and the one request that waits for it."""
 
-    def __init__(self, work: Coroutine[Any, Any, GenerateResult]) -> None:
-        self.task = asyncio.create_task(work)
+    def __init__(self, begin: Callable[[Tell], Coroutine[Any, Any, GenerateResult]]) -> None:
+        self.task = asyncio.create_task(begin(self._told))
         self.abandoned = False
         self._reader: asyncio.Future[None] | None = None
+        self._tell: Tell = nobody
+        self._latest: Progress | None = None
 
-    async def result(self) -> GenerateResult:
+    def _told(self, progress: Progress) -> None:
+        self._latest = progress
+        self._tell(progress)
+
+    async def result(self, tell: Tell) -> GenerateResult:
         """Wait for the picture in the place of whoever waited before, and whose connection is gone."""
         if self._reader and not self._reader.done():
             self._reader.set_result(None)
+        self._tell = tell
+        if self._latest:
+            tell(self._latest)
         me = self._reader = asyncio.get_running_loop().create_future()
         try:
             await asyncio.wait({self.task, me}, return_when=asyncio.FIRST_COMPLETED)
@@ -54,15 +66,18 @@ class _Running:
 class Repeats:
     """Joins a request to the running or finished one with the same id and recipe. It belongs to the loop's thread."""
 
-    def __init__(self, generate: Callable[[GenerateRequest], Coroutine[Any, Any, GenerateResult]]) -> None:
+    def __init__(self, generate: Generate) -> None:
         self._generate = generate
         self._running: dict[str, _Running] = {}
         self._made: TTLCache[str, GenerateResult] = TTLCache(REMEMBERED_RESULTS, REMEMBERED_SECONDS)
 
-    async def generate(self, request: GenerateRequest) -> GenerateResult:
-        """The picture of this request; a failure is not remembered, so that asking again tries again."""
+    async def generate(self, request: GenerateRequest, tell: Tell = nobody) -> GenerateResult:
+        """The picture of this request; a failure is not remembered, so that asking again tries again.
+
+        A repeat is told the latest progress, and in place of the first request whatever follows.
+        """
         if request.request_id == NO_REQUEST_ID:
-            return await self._generate(request)
+            return await self._generate(request, tell)
         key = request.model_dump_json(exclude={"timeout_seconds"})  # a repeat has less time left
         while (running := self._running.get(key)) and running.abandoned:
             await asyncio.wait({running.task})
@@ -70,14 +85,14 @@ class Repeats:
             log.info("%s asked again for what was made", request.request_id)
             return self._made[key]
         if running is None:
-            running = self._running[key] = _Running(self._make(key, request))
+            running = self._running[key] = _Running(lambda told: self._make(key, request, told))
         else:
             log.info("%s asked again for what is being made", request.request_id)
-        return await running.result()
+        return await running.result(tell)
 
-    async def _make(self, key: str, request: GenerateRequest) -> GenerateResult:
+    async def _make(self, key: str, request: GenerateRequest, tell: Tell) -> GenerateResult:
         try:
-            self._made[key] = result = await self._generate(request)
+            self._made[key] = result = await self._generate(request, tell)
         finally:
             del self._running[key]
         return result

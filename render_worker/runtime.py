@@ -1,4 +1,4 @@
-"""The one background thread that owns the event loop, and the bounded queue before the engines.
+"""The one background thread that owns the event loop.
 
 Flask's views run in many threads; Playwright's objects belong to one. Views hand coroutines to the runtime and wait.
 """
@@ -8,11 +8,11 @@ import concurrent.futures
 import contextlib
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
 
-from render_worker.contract import QueueHealth
-from render_worker.errors import DeadlinePassed, Stopping, WorkerBusy
+from render_worker.errors import DeadlinePassed, Stopping
 
 CLEAN_UP_SECONDS = 2.0  # what cancelled work may take to let go of its page before its caller stops waiting for that
 STOP_SECONDS = 5.0  # what everything together may take at the end, the browser's own goodbye included
@@ -61,16 +61,13 @@ class Runtime:
         task.add_done_callback(self._running.discard)
         return await task
 
+    def begin(self, work: Coroutine[Any, Any, T], timeout: float) -> "Work[T]":
+        """Run a coroutine on the loop and cancel it after `timeout` seconds."""
+        return Work(self.submit(_within(work, timeout)), timeout)
+
     def run(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
         """Run a coroutine and wait for its result; after `timeout` seconds cancel it and raise DeadlinePassed."""
-        future = self.submit(_within(work, timeout))
-        try:
-            return future.result(timeout + CLEAN_UP_SECONDS)
-        except TimeoutError:
-            future.cancel()
-            raise _deadline_passed(timeout) from None
-        except concurrent.futures.CancelledError:
-            raise Stopping("The render worker is being stopped.") from None
+        return self.begin(work, timeout).result()
 
     def give_up(self) -> None:
         """Cancel whatever runs: who waits for it is told that the worker is being stopped."""
@@ -96,6 +93,42 @@ class Runtime:
         await last
 
 
+class Work(Generic[T]):
+    """A coroutine that runs on the loop. It ends with its time, and nobody waits for what does not let go then."""
+
+    def __init__(self, future: concurrent.futures.Future[T], timeout: float) -> None:
+        self._future = future
+        self._timeout = timeout
+        self._end = time.monotonic() + timeout + CLEAN_UP_SECONDS
+        self._expired = False
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it may still be waited for."""
+        return max(0.0, self._end - time.monotonic())
+
+    def result(self) -> T:
+        """Wait for the result; DeadlinePassed where its time is over, Stopping where the loop gave it up."""
+        try:
+            return self._future.result(self.seconds_left)
+        except TimeoutError:
+            self.expire()
+            raise _deadline_passed(self._timeout) from None
+        except concurrent.futures.CancelledError:
+            if self._expired:
+                raise _deadline_passed(self._timeout) from None
+            raise Stopping("The render worker is being stopped.") from None
+
+    def expire(self) -> None:
+        """Wait no longer: from now on the result is DeadlinePassed, unless there is one already."""
+        self._expired = True
+        self._future.cancel()
+
+    def when_done(self, tell: Callable[[], None]) -> None:
+        """Have somebody told, on any thread, as soon as `result` needs no waiting."""
+        self._future.add_done_callback(lambda _: tell())
+
+
 def _deadline_passed(timeout: float) -> DeadlinePassed:
     return DeadlinePassed(f"The picture was not ready within the request's {timeout:.3g} seconds.")
 
@@ -109,51 +142,3 @@ async def _within(work: Coroutine[Any, Any, T], timeout: float) -> T:
         if limit.expired():
             raise _deadline_passed(timeout) from None
         raise
-
-
-class Admission:
-    """A bounded queue. It belongs to the loop's thread; its numbers may be read from any."""
-
-    def __init__(self, max_concurrency: int, queue_size: int) -> None:
-        self._max_concurrency = max_concurrency
-        self._queue_size = queue_size
-        self._places = asyncio.Semaphore(max_concurrency)
-        self._running = 0
-        self._waiting = 0
-
-    @contextlib.asynccontextmanager
-    async def place(self, engine_places: asyncio.Semaphore) -> AsyncIterator[Callable[[], None]]:
-        """Hold a place among all generations and one of the engine's own, which calling what this yields gives back.
-
-        WorkerBusy where the queue is full.
-        """
-        if self.must_wait(engine_places) and self._waiting >= self._queue_size:
-            raise WorkerBusy(f"The render worker is busy and its queue of {self._queue_size} is full.")
-        with contextlib.ExitStack() as all_places, contextlib.ExitStack() as engine_place:
-            self._waiting += 1
-            try:
-                # The engine's place comes first, so that who waits for one engine takes no place from another.
-                await engine_places.acquire()
-                engine_place.callback(engine_places.release)
-                await self._places.acquire()
-                all_places.callback(self._places.release)
-            finally:
-                self._waiting -= 1
-            self._running += 1
-            try:
-                yield engine_place.close
-            finally:
-                self._running -= 1
-
-    def must_wait(self, engine_places: asyncio.Semaphore) -> bool:
-        """Whether the next caller of that engine would have to wait."""
-        return engine_places.locked() or self._places.locked()
-
-    def health(self) -> QueueHealth:
-        """The queue as it is now."""
-        return QueueHealth(
-            running=self._running,
-            waiting=self._waiting,
-            max_concurrency=self._max_concurrency,
-            queue_size=self._queue_size,
-        )

@@ -6,6 +6,7 @@ but /health wants `Authorization: Bearer <token>` and answers 401 `unauthorized`
 
 import hmac
 import ipaddress
+import itertools
 import logging
 import re
 
@@ -14,12 +15,15 @@ from gunicorn.http.errors import ParseException
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
+from render_worker.admission import Admission
 from render_worker.contract import (
     IMAGE_NAME,
     MAX_BODY_BYTES,
+    NDJSON,
     SERVICE,
     SERVICE_HEADER,
     ErrorBody,
+    ErrorLine,
     GenerateRequest,
     InvalidField,
 )
@@ -29,9 +33,10 @@ from render_worker.health import Health
 from render_worker.orphans import adopt, reap_for_ever
 from render_worker.pipeline import Pipeline
 from render_worker.repeats import Repeats
-from render_worker.runtime import Admission, Runtime
+from render_worker.runtime import Runtime
 from render_worker.settings import Settings, load
 from render_worker.storages import build_storages
+from render_worker.stream import OWN_FAULT, Stream
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
@@ -66,6 +71,11 @@ class Worker:
         self.runtime.start()
         self.runtime.submit(reap_for_ever())
         self.runtime.submit(self.pipeline.start())
+
+    def remember(self, error: WorkerError, wanted: GenerateRequest) -> None:
+        """Keep a failure for the log and for /health."""
+        log.warning("%s failed: %s: %s", wanted.request_id, error.code, error)
+        self.health.remember(error, wanted.model, wanted.request_id)
 
     def stop(self) -> None:
         """Stop the engines and the thread."""
@@ -109,14 +119,15 @@ def tell_service(answer: Response) -> Response:
 
 @views.post("/generate")
 def generate() -> Response:
-    """Make one picture; the body is a GenerateRequest, the answer a GenerateResult."""
+    """Make one picture; the body is a GenerateRequest, the answer a GenerateResult or, on demand, a stream of lines."""
     worker = _worker()
     wanted = GenerateRequest.parse_json(_body())
+    if request.accept_mimetypes.best_match(("application/json", NDJSON)) == NDJSON:
+        return _streamed(worker, wanted)
     try:
         return _json(worker.runtime.run(worker.repeats.generate(wanted), wanted.timeout_seconds))
     except WorkerError as error:
-        log.warning("%s failed: %s: %s", wanted.request_id, error.code, error)
-        worker.health.remember(error, wanted.model, wanted.request_id)
+        worker.remember(error, wanted)
         return _failure(error, wanted.request_id)
 
 
@@ -163,10 +174,26 @@ def _json(body: BaseModel, status: int = 200) -> Response:
     return Response(text + "\n", status, {"Cache-Control": "no-store"}, mimetype="application/json")
 
 
+def _streamed(worker: Worker, wanted: GenerateRequest) -> Response:
+    """The generation's news as lines of JSON. What fails before there is any news is answered as it would be else."""
+    stream = Stream(wanted.request_id, lambda error: worker.remember(error, wanted))
+    work = worker.runtime.begin(worker.repeats.generate(wanted, stream.tell), wanted.timeout_seconds)
+    lines = stream.lines(work)
+    first = next(lines)
+    if isinstance(first, ErrorLine):
+        return _error(first.error, first.status)
+    encoded = (line.model_dump_json(exclude_none=True) + "\n" for line in itertools.chain((first,), lines))
+    return Response(encoded, 200, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}, mimetype=NDJSON)
+
+
 def _failure(error: WorkerError, request_id: str | None = None) -> Response:
-    answer = _json(error.body(request_id), error.status)
-    if error.retry_after is not None:
-        answer.headers["Retry-After"] = str(error.retry_after)
+    return _error(error.body(request_id), error.status)
+
+
+def _error(body: ErrorBody, status: int) -> Response:
+    answer = _json(body, status)
+    if body.retry_after is not None:
+        answer.headers["Retry-After"] = str(body.retry_after)
     return answer
 
 
@@ -178,7 +205,7 @@ def _refused(error: HTTPException) -> Response:
 
 def _unforeseen(error: Exception) -> Response:
     log.exception("unforeseen failure", exc_info=error)
-    return _failure(WorkerError("The render worker failed by its own fault."))
+    return _failure(WorkerError(OWN_FAULT))
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,16 +1,27 @@
 """What an engine is."""
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
-from render_worker.contract import EngineHealth, Recipe
+from render_worker.admission import Places
+from render_worker.contract import EngineHealth, Phase, Recipe
 from render_worker.settings import Settings
 
-Report = Callable[[str], None]
-"""An engine calls it with the name of each phase it enters, such as "verifying" or "generating"."""
+
+class Report(Protocol):
+    """An engine calls it at each phase that it enters, and where it knows more of one than before."""
+
+    def __call__(
+        self,
+        phase: Phase,
+        message: str | None = None,
+        *,
+        percent: int | None = None,
+        step: int | None = None,
+        total: int | None = None,
+    ) -> None:
+        """`message` is a short sentence for the caller; the numbers are the service's own, and no guess."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class Engine(ABC):
     name: ClassVar[str]
     description: ClassVar[str]
 
-    places: asyncio.Semaphore
+    places: Places
     """As many places as the engine can make pictures at a time."""
 
     @abstractmethod

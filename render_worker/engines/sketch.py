@@ -4,6 +4,7 @@ import asyncio
 import io
 import random
 
+from render_worker.admission import Places
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
 from render_worker.settings import Settings
@@ -18,10 +19,10 @@ class SketchEngine(Engine):
     description = "Procedural painter, no network; deterministic from prompt and seed. It is no AI."
 
     def __init__(self, settings: Settings) -> None:
-        self.places = asyncio.Semaphore(settings.places)
+        self.places = Places(settings.places)
 
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
-        report("painting")
+        report("generating", "Painting the scene.")
         seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)
         data = await asyncio.to_thread(_paint, recipe, seed)
         return GeneratedImage(data, seed, recipe.guidance_scale, nsfw=False, note=NOTE)

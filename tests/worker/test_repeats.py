@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from render_worker.contract import GenerateRequest
+from render_worker.contract import GenerateRequest, Progress
 from render_worker.errors import EngineError, Superseded
+from render_worker.progress import Tell
 from render_worker.repeats import Repeats
 
 
@@ -17,12 +18,15 @@ class Works:
         self.ended = self.at_once = self._running = 0
         self._failures, self._clean_up = failures, clean_up
 
-    async def generate(self, request: GenerateRequest) -> str:
+    async def generate(self, request: GenerateRequest, tell: Tell) -> str:
         self.asked.append(request)
         self._running += 1
         self.at_once = max(self.at_once, self._running)
         try:
+            tell(Progress(phase="starting", message=""))
+            tell(Progress(phase="generating", message=""))
             await asyncio.sleep(0.05)
+            tell(Progress(phase="saving", message=""))
         finally:
             await asyncio.sleep(self._clean_up)
             self._running -= 1
@@ -133,3 +137,21 @@ def test_a_repeat_waits_for_the_end_of_abandoned_work():
 
     repeats = Repeats((works := Works(clean_up=0.02)).generate)
     asyncio.run(scene())
+
+
+def test_a_repeat_is_told_the_latest_and_then_everything_that_follows():
+    first_told: list[Progress] = []
+    second_told: list[Progress] = []
+
+    async def scene():
+        first = asyncio.create_task(repeats.generate(request(), first_told.append))
+        await asyncio.sleep(0.01)
+        await repeats.generate(request(), second_told.append)
+        with pytest.raises(Superseded):
+            await first
+        return await repeats.generate(request(), second_told.append)  # what is made already has no news
+
+    repeats = Repeats(Works().generate)
+    asyncio.run(scene())
+    assert [progress.phase for progress in first_told] == ["starting", "generating"]
+    assert [progress.phase for progress in second_told] == ["generating", "saving"]

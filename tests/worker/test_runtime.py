@@ -1,11 +1,12 @@
-"""The loop's thread and the queue before the engines."""
+"""The loop's thread."""
 
 import asyncio
+import threading
 
 import pytest
 
-from render_worker.errors import DeadlinePassed, Stopping, WorkerBusy
-from render_worker.runtime import Admission, Runtime
+from render_worker.errors import DeadlinePassed, Stopping
+from render_worker.runtime import Runtime
 
 
 @pytest.fixture
@@ -59,31 +60,17 @@ def test_a_stop_ends_running_work_with_its_own_error():
         runtime.run(stop_soon(), 30)
 
 
-def test_the_queue_s_bounds_are_exact(runtime):
-    async def scene():
-        admission, places, release = Admission(2, 3), asyncio.Semaphore(1), asyncio.Event()
+def test_work_that_is_waited_for_no_longer_has_passed_its_deadline(runtime):
+    begun, told = threading.Event(), []
 
-        async def caller():
-            async with admission.place(places):
-                await release.wait()
+    async def sleep():
+        begun.set()
+        await asyncio.sleep(60)
 
-        callers = [asyncio.create_task(caller()) for _ in range(4)]
-        await asyncio.sleep(0)
-        full = admission.health()
-        with pytest.raises(WorkerBusy):
-            await caller()
-        other = asyncio.Semaphore(1)
-        async with admission.place(other):  # another engine's place is free, and so is the second of all
-            beside = admission.health()
-        callers[1].cancel()
-        await asyncio.sleep(0)
-        after_cancel = admission.health()
-        release.set()
-        await asyncio.gather(*callers, return_exceptions=True)
-        return full, beside, after_cancel, admission.health(), admission.must_wait(places)
-
-    full, beside, after_cancel, empty, must_wait = runtime.run(scene(), 5)
-    assert (full.running, full.waiting) == (1, 3)
-    assert (beside.running, beside.waiting) == (2, 3)
-    assert (after_cancel.running, after_cancel.waiting) == (1, 2)
-    assert (empty.running, empty.waiting, must_wait) == (0, 0, False)
+    work = runtime.begin(sleep(), 30)
+    work.when_done(lambda: told.append(True))
+    begun.wait(5)
+    work.expire()
+    assert told
+    with pytest.raises(DeadlinePassed):
+        work.result()

@@ -1,6 +1,5 @@
 """Perchance's image generator through a real browser, by its own page for outside apps or by its internal protocol."""
 
-import asyncio
 import logging
 import math
 import re
@@ -8,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from render_worker.admission import Places
 from render_worker.browser import BrowserGone
 from render_worker.contract import EngineHealth, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
@@ -30,7 +30,7 @@ class PerchanceEngine(Engine):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool = SessionPool(settings)
-        self.places = asyncio.Semaphore(settings.perchance_sessions)
+        self.places = Places(settings.perchance_sessions)
         self._rest = _Rest()
 
     async def start(self) -> None:
@@ -52,12 +52,17 @@ class PerchanceEngine(Engine):
 
     async def _generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         for attempt in range(1, ATTEMPTS + 1):
+            report(
+                "starting",
+                "Preparing a visit to the site." if attempt == 1 else "The browser died; opening another one.",
+            )
             try:
                 async with self._pool.session() as session:
                     return await session.make(recipe, report)
             except BrowserGone as gone:
                 log.warning("attempt %d of %d: %s", attempt, ATTEMPTS, gone)
                 reason = str(gone)
+                report("starting", "The browser died; another one takes its place.")
         raise EngineError(reason)
 
     def health(self) -> EngineHealth:

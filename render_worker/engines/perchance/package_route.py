@@ -63,7 +63,7 @@ class PackageRoute(SitePage):
                     guidance_scale=guidance_of(recipe),
                 )
             except PreviousUnfinished:
-                self.report("waiting for the site's previous picture")
+                self.report("generating", "Waiting for the site, which still makes another picture.")
                 await asyncio.sleep(self.settings.perchance_poll_seconds)
             except (KeyRefused, StaleRequest, GenerationFailed) as error:
                 if type(error) in asked_again:

@@ -42,7 +42,7 @@ class PageRoute(SitePage):
     async def make(self, recipe: Recipe) -> GeneratedImage:
         """Make one picture."""
         settings = self.settings
-        self.report("opening the site's page")
+        self.report("starting", "Opening the site's page.")
         if not self._visited:
             await self._visit()
         result = check_posted(await self._ask(recipe))
@@ -66,7 +66,7 @@ class PageRoute(SitePage):
         try:
             await self.within("visiting the site", VISIT_LIMIT_SECONDS, visit)
         except PhaseTimeout:
-            self.report("the visit took too long; going on without it")
+            self.report("starting", "The visit to the site took too long; going on without it.")
         self._visited = True
 
     async def _ask(self, recipe: Recipe) -> object:

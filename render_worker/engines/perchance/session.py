@@ -54,6 +54,7 @@ class Session:
                 if not error.elsewhere:
                     raise
                 log.warning("route %s gives way: %s", route, error)
+                report("starting", "That way to the site is closed; trying the next one.")
         return await self._make(last, recipe, report)
 
     async def _make(self, route: Route, recipe: Recipe, report: Report) -> GeneratedImage:

@@ -31,7 +31,7 @@ class SitePage:
         self.page = page
         self.settings = settings
         self.usable = True
-        self.report: Report = lambda phase: None
+        self.report: Report = _nobody
         self._last_response: Response | None = None
         page.on("response", self._remember)
         page.on("crash", self._crashed)
@@ -97,6 +97,10 @@ class SitePage:
         if response is None:
             return UnexpectedReply("Perchance's page failed without a reply.")
         return unreadable(response.status, response.headers, await text_of(response))
+
+
+def _nobody(*_: object, **__: object) -> None:
+    """In place of a report, while no picture is being made."""
 
 
 def guidance_of(recipe: Recipe) -> float:

@@ -1,0 +1,165 @@
+"""The render worker's stream with the real browser: what it tells, in which order, and that it always ends."""
+
+import concurrent.futures
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from render_worker.contract import NDJSON
+from tests.end_to_end.conftest import TOKEN, Stack, running
+from tests.processes import wait_until
+
+HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": NDJSON}
+
+
+@contextmanager
+def stream(stack: Stack, request_id: str = "-", **fields: object) -> Iterator[Iterator[dict]]:
+    """The lines that the worker sends for one request, as they come."""
+    body = {"prompt": "a tree", "request_id": request_id, **fields}
+    with requests.post(f"{stack.worker.url}/generate", json=body, headers=HEADERS, stream=True, timeout=30) as answer:
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, NDJSON), answer.text
+        yield (json.loads(line) for line in answer.iter_lines(chunk_size=1))
+
+
+def all_lines(stack: Stack, **fields: object) -> list[dict]:
+    with stream(stack, **fields) as lines:
+        return list(lines)
+
+
+def phases_of(lines: list[dict]) -> list[str]:
+    """The phases in order, each as often as it was entered."""
+    phases = [line["phase"] for line in lines if line["event"] == "progress"]
+    return [phase for before, phase in zip([None, *phases], phases, strict=False) if phase != before]
+
+
+def test_the_package_s_phases_come_in_order(stack):
+    all_lines(stack)  # from here on there is a page with a key
+    lines = all_lines(stack)
+    assert phases_of(lines) == ["starting", "generating", "downloading", "saving"]
+    assert lines[-1]["event"] == "result"
+    assert lines[-1]["result"]["engine"] == "perchance"
+
+
+def test_a_new_session_of_the_package_is_verified_first(tmp_path):
+    with running(tmp_path, PERCHANCE_ROUTES="package") as stack:
+        assert phases_of(all_lines(stack)) == ["starting", "verifying", "generating", "downloading", "saving"]
+
+
+def test_the_page_s_phases_come_in_order(by_page):
+    lines = all_lines(by_page)
+    assert phases_of(lines) == ["starting", "generating", "downloading", "saving"]
+    assert lines[-1]["result"]["success"] is True
+
+
+def test_news_come_as_they_happen_and_not_all_at_the_end(stack):
+    stack.play(delay=1.5)
+    with stream(stack) as lines:
+        begun = time.monotonic()
+        assert next(line for line in lines if line.get("phase") == "generating")
+        assert time.monotonic() - begun < 1
+        assert stack.gauge()["in_flight"] == 1
+        assert list(lines)[-1]["event"] == "result"
+
+
+def test_a_route_that_gives_way_is_told(by_both):
+    by_both.play(page="refused_999")
+    lines = all_lines(by_both)
+    assert any("trying the next one" in line.get("message", "") for line in lines)
+    assert lines[-1]["event"] == "result"
+
+
+def test_who_waits_is_told_his_place_and_when_it_moves(stack):
+    stack.play(delay=1)
+    with concurrent.futures.ThreadPoolExecutor() as callers:
+        first = callers.submit(all_lines, stack)
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the first generation")
+        second = callers.submit(all_lines, stack)
+        wait_until(lambda: stack.worker_health()["queue"]["waiting"] == 1, 5, "the second in the queue")
+        third = callers.submit(all_lines, stack)
+        first, second, third = first.result(), second.result(), third.result()
+    assert positions(first) == []
+    assert positions(second) == [1]
+    assert positions(third) == [2, 1]
+    for lines in (first, second, third):
+        assert phases_of(lines)[-3:] == ["generating", "downloading", "saving"]
+        assert lines[-1]["event"] == "result"
+
+
+def positions(lines: list[dict]) -> list[int]:
+    return [line["position"] for line in lines if line.get("phase") == "queued"]
+
+
+def test_the_expected_time_is_what_recent_pictures_took(tmp_path):
+    with running(tmp_path, PERCHANCE_ROUTES="package") as stack:
+        assert all("expected_seconds" not in line for line in all_lines(stack))
+        stack.play(delay=1.2)
+        for _ in range(3):
+            all_lines(stack)
+        expected = [line["expected_seconds"] for line in all_lines(stack) if line.get("phase") == "starting"]
+        assert expected[0] == 2
+        health = stack.worker_health()["engines"]["perchance"]
+        assert 1.2 < health["median_seconds"] <= health["p90_seconds"] < 4
+
+
+def test_a_full_queue_says_when_it_should_have_room(stack):
+    all_lines(stack)
+    stack.play(delay=3)
+    with concurrent.futures.ThreadPoolExecutor() as callers:
+        waiting = [callers.submit(all_lines, stack) for _ in range(3)]  # one that runs, and a queue of two
+        wait_until(lambda: stack.worker_health()["queue"]["waiting"] == 2, 5, "a full queue")
+        refused = requests.post(f"{stack.worker.url}/generate", json={"prompt": "a"}, headers=HEADERS, timeout=30)
+        median = stack.worker_health()["engines"]["perchance"]["median_seconds"]
+        assert (refused.status_code, refused.json()["code"]) == (503, "worker_busy")
+        assert 0 <= int(refused.headers["Retry-After"]) - median <= 1
+        stack.play()
+        assert all(caller.result()[-1]["event"] == "result" for caller in waiting)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status", "code"),
+    [({"generate": "gen_failure"}, 502, "perchance_generation_failed"), ({"generate": "hang"}, 504, "timeout")],
+    ids=["refused", "hangs"],
+)
+def test_a_failure_is_the_last_line(stack, scenario, status, code):
+    stack.play(**scenario)
+    lines = all_lines(stack, request_id="an-id")
+    assert "generating" in phases_of(lines)
+    last = lines[-1]
+    assert (last["event"], last["status"], last["error"]["code"]) == ("error", status, code)
+    assert last["error"]["request_id"] == "an-id"
+
+
+def test_the_deadline_is_the_last_line(stack):
+    stack.play(delay=60)
+    assert all_lines(stack, timeout_seconds=0.8)[-1]["error"]["code"] == "timeout"
+
+
+def test_a_reader_who_hangs_up_loses_nothing(stack):
+    stack.play(delay=1)
+    with stream(stack, request_id="hangs-up") as lines:
+        assert next(lines)["phase"] == "starting"
+    with stream(stack, request_id="hangs-up") as lines:
+        again = list(lines)
+    assert phases_of(again)[-2:] == ["downloading", "saving"]
+    collected = all_lines(stack, request_id="hangs-up")
+    assert [line["event"] for line in collected] == ["result"]
+    assert collected[0] == again[-1]
+    assert len(stack.asked("generate")) == 1
+
+
+def test_sigterm_during_a_stream_is_told_in_its_last_line(tmp_path):
+    limits = {"PERCHANCE_GENERATE_SECONDS": 60, "GRACEFUL_TIMEOUT_SECONDS": 1}
+    with running(tmp_path, PERCHANCE_ROUTES="page", **limits) as stack:
+        stack.play(delay=30)
+        with stream(stack) as lines:
+            assert next(line for line in lines if line.get("phase") == "generating")
+            stack.worker.process.send_signal(signal.SIGTERM)
+            last = list(lines)[-1]
+        assert (last["event"], last["status"], last["error"]["code"]) == ("error", 503, "worker_unavailable")
+        stack.worker.process.wait(15)
+        assert stack.worker.process.returncode == 0

@@ -1,0 +1,93 @@
+"""The queue before the engines."""
+
+import asyncio
+
+import pytest
+
+from render_worker.admission import Admission, Places
+from render_worker.errors import USUAL_WAIT_SECONDS, WorkerBusy
+
+
+class Caller:
+    """Holds a place until it is let go, and remembers its places in the queue."""
+
+    def __init__(self, admission: Admission, places: Places) -> None:
+        self.positions: list[int] = []
+        self._release = asyncio.Event()
+        self._admission, self._places = admission, places
+        self.task = asyncio.create_task(self._hold())
+
+    async def _hold(self) -> None:
+        async with self._admission.place(self._places, self.positions.append):
+            await self._release.wait()
+
+    async def end(self) -> None:
+        self._release.set()
+        await settled()
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def callers(admission: Admission, places: Places, number: int) -> list[Caller]:
+    found = [Caller(admission, places) for _ in range(number)]
+    await settled()
+    return found
+
+
+def test_its_bounds_are_exact():
+    async def scene():
+        admission, places = Admission(2, 3), Places(1)
+        all_four = await callers(admission, places, 4)
+        full = admission.health()
+        with pytest.raises(WorkerBusy) as unknown:
+            await Caller(admission, places).task
+        with pytest.raises(WorkerBusy) as known:
+            async with admission.place(places, [].append, 7):
+                pass
+        async with admission.place(Places(1), [].append):  # another engine's place is free, and so is the second of all
+            beside = admission.health()
+        all_four[1].task.cancel()
+        await settled()
+        after_cancel = admission.health()
+        for caller in all_four:
+            await caller.end()
+        assert (unknown.value.retry_after, known.value.retry_after) == (USUAL_WAIT_SECONDS, 7)
+        return full, beside, after_cancel, admission.health(), admission.must_wait(places)
+
+    full, beside, after_cancel, empty, must_wait = asyncio.run(scene())
+    assert (full.running, full.waiting) == (1, 3)
+    assert (beside.running, beside.waiting) == (2, 3)
+    assert (after_cancel.running, after_cancel.waiting) == (1, 2)
+    assert (empty.running, empty.waiting, must_wait) == (0, 0, False)
+
+
+def test_who_waits_is_told_his_place_and_each_change_of_it():
+    async def scene():
+        admission = Admission(4, 10)
+        first, second, third, fourth = await callers(admission, places := Places(1), 4)
+        third.task.cancel()
+        await settled()
+        await first.end()
+        assert (await callers(admission, Places(1), 1))[0].positions == []  # of another engine, without any wait
+        await second.end()
+        await fourth.end()
+        assert not admission.must_wait(places)
+        return [caller.positions for caller in (first, second, third, fourth)]
+
+    assert asyncio.run(scene()) == [[], [1], [2], [3, 2, 1]]
+
+
+def test_who_waits_among_all_is_told_too():
+    async def scene():
+        admission = Admission(1, 10)
+        running = (await callers(admission, Places(1), 1))[0]
+        one, two = await callers(admission, Places(2), 2)
+        await running.end()
+        await one.end()
+        await two.end()
+        return one.positions, two.positions
+
+    assert asyncio.run(scene()) == ([1], [2, 1])

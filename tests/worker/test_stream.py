@@ -1,0 +1,159 @@
+"""POST /generate as a stream of lines: news, heartbeats, and always a last line."""
+
+import asyncio
+import json
+import threading
+
+import pytest
+
+from render_worker.contract import NDJSON
+from render_worker.engines.sketch import SketchEngine
+from render_worker.errors import EngineError
+from tests.processes import wait_until
+
+SKETCH = {"prompt": "a lighthouse at night", "model": "sketch", "seed": 7, "request_id": "an-id"}
+AS_STREAM = {"Accept": NDJSON}
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """An engine that works until it is let go, or for good."""
+    paint, let_go = SketchEngine.generate, threading.Event()
+
+    async def wait_and_paint(self, recipe, report):
+        report("starting")
+        while not let_go.is_set():
+            await asyncio.sleep(0.01)
+        return await paint(self, recipe, report)
+
+    monkeypatch.setattr(SketchEngine, "generate", wait_and_paint)
+    yield let_go
+    let_go.set()
+
+
+def lines_of(answer) -> list[dict]:
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def failing(error: Exception, news: bool = True):
+    async def fail(self, recipe, report):
+        if news:
+            report("generating")
+        raise error
+
+    return fail
+
+
+def test_it_works(client):
+    answer = client.post("/generate", json=SKETCH, headers=AS_STREAM)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, NDJSON)
+    *news, last = lines_of(answer)
+    assert [(line["event"], line["phase"]) for line in news] == [("progress", "generating"), ("progress", "saving")]
+    assert last == {"event": "result", "result": client.post("/generate", json=SKETCH).json}
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/x-ndjson;q=0.5, */*", "text/html"])
+def test_nobody_gets_it_who_does_not_prefer_it(client, accept):
+    assert client.post("/generate", json=SKETCH, headers={"Accept": accept}).json["success"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [({"prompt": "a", "nonsense": 1}, "invalid_parameter"), ({**SKETCH, "model": "no"}, None)]
+)
+def test_a_bad_request_is_refused_as_ever(client, body, code):
+    answer = client.post("/generate", json=body, headers=AS_STREAM)
+    assert (answer.status_code, answer.json["code"]) == (400, code or "invalid_parameter")
+
+
+def test_what_fails_before_any_news_is_an_ordinary_answer(client_with, slow):
+    client = client_with(max_concurrency=1, queue_size=0)
+    with client.post("/generate", json=SKETCH, headers=AS_STREAM) as running:
+        answer = client.post("/generate", json={**SKETCH, "request_id": "another"}, headers=AS_STREAM)
+        assert (answer.status_code, answer.json["code"]) == (503, "worker_busy")
+        assert answer.headers["Retry-After"] == "15"
+        slow.set()
+        assert lines_of(running)[-1]["event"] == "result"
+
+
+def test_a_failure_is_the_last_line_and_is_remembered(client, monkeypatch):
+    monkeypatch.setattr(SketchEngine, "generate", failing(EngineError("No paint.")))
+    assert lines_of(client.post("/generate", json=SKETCH, headers=AS_STREAM))[-1] == {
+        "event": "error",
+        "status": 502,
+        "error": {"success": False, "error": "No paint.", "code": "engine_failed", "request_id": "an-id"},
+    }
+    assert client.get("/health").json["last_errors"][0]["error"] == "No paint."
+
+
+@pytest.mark.parametrize("news", [True, False])
+def test_a_fault_of_our_own_is_said_without_details(client, monkeypatch, news):
+    monkeypatch.setattr(SketchEngine, "generate", failing(RuntimeError("the secret inside"), news))
+    answer = client.post("/generate", json=SKETCH, headers=AS_STREAM)
+    assert answer.status_code == (200 if news else 500)
+    assert lines_of(answer)[-1].get("error" if news else "code") is not None
+    assert "internal_error" in answer.text
+    assert "secret" not in answer.text
+
+
+def test_the_deadline_is_the_last_line(client, slow):
+    answer = client.post("/generate", json={**SKETCH, "timeout_seconds": 0.1}, headers=AS_STREAM)
+    last = lines_of(answer)[-1]
+    assert (last["status"], last["error"]["code"]) == (504, "timeout")
+
+
+def test_work_that_does_not_let_go_gets_a_last_line_all_the_same(client, monkeypatch):
+    monkeypatch.setattr("render_worker.runtime.CLEAN_UP_SECONDS", 0.1)
+
+    async def stubborn(self, recipe, report):
+        report("generating")
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(1)
+
+    monkeypatch.setattr(SketchEngine, "generate", stubborn)
+    answer = client.post("/generate", json={**SKETCH, "timeout_seconds": 0.1}, headers=AS_STREAM)
+    assert lines_of(answer)[-1]["error"]["code"] == "timeout"
+
+
+def test_a_stop_is_the_last_line(client, slow):
+    with client.post("/generate", json=SKETCH, headers=AS_STREAM) as answer:
+        client.application.extensions["worker"].runtime.give_up()
+        last = lines_of(answer)[-1]
+    assert (last["status"], last["error"]["code"]) == (503, "worker_unavailable")
+
+
+def test_a_heart_beats_while_there_is_no_news(client, slow, monkeypatch):
+    monkeypatch.setattr("render_worker.stream.HEARTBEAT_SECONDS", 0.05)
+    with client.post("/generate", json=SKETCH, headers=AS_STREAM) as answer:
+        threading.Timer(0.3, slow.set).start()
+        events = [line["event"] for line in lines_of(answer)]
+    assert events[0] == "progress"
+    assert events[1:3] == ["heartbeat", "heartbeat"]
+    assert events[-1] == "result"
+
+
+def test_a_reader_who_goes_away_ends_nothing_and_a_repeat_collects_the_picture(client, slow, tmp_path):
+    client.post("/generate", json=SKETCH, headers=AS_STREAM).close()
+    slow.set()
+    wait_until(lambda: list((tmp_path / "images").glob("*.png")), 10, "the picture")
+    answer = client.post("/generate", json=SKETCH, headers=AS_STREAM)
+    assert [line["event"] for line in lines_of(answer)] in (["result"], ["progress", "result"])
+    assert client.get("/health").json["queue"]["running"] == 0
+    assert len(list((tmp_path / "images").glob("*.png"))) == 1
+
+
+def test_a_repeat_takes_over_the_stream(client, slow):
+    with client.post("/generate", json=SKETCH, headers=AS_STREAM) as first:
+        with client.post("/generate", json=SKETCH, headers=AS_STREAM) as second:
+            slow.set()
+            assert lines_of(first)[-1]["error"]["code"] == "superseded"
+            phases = [line.get("phase", line["event"]) for line in lines_of(second)]
+    assert phases == ["starting", "generating", "saving", "result"]
+
+
+def test_health_tells_what_pictures_take(client):
+    assert "median_seconds" not in client.get("/health").json["engines"]["sketch"]
+    client.post("/generate", json=SKETCH)
+    sketch = client.get("/health").json["engines"]["sketch"]
+    assert sketch["median_seconds"] == sketch["p90_seconds"] > 0
