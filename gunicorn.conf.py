@@ -60,6 +60,8 @@ def post_worker_init(worker):
 
     def stop(number, frame) -> None:
         begin_stop(number, frame)
-        gevent.spawn_later(settings.graceful_timeout_seconds, worker.wsgi.extensions["generation"].stop)
+        generation = worker.wsgi.extensions["generation"]
+        generation.ending = True
+        gevent.spawn_later(settings.graceful_timeout_seconds, generation.stop)
 
     signal.signal(signal.SIGTERM, stop)

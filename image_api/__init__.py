@@ -11,9 +11,11 @@ from image_api.cache import build as build_cache
 from image_api.dispatch.direct import DirectDispatch
 from image_api.generation import Generation
 from image_api.pictures import Pictures
-from image_api.routes import answers, generate, health, images, openai, pages, styled, wake
+from image_api.routes import answers, generate, health, images, openai, origins, pages, streams, styled, wake
 from image_api.settings import Settings, load
 from render_worker.contract import MAX_BODY_BYTES
+
+PING_SECONDS = 25  # of a WebSocket; many proxies close what is silent for 60
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -29,7 +31,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["dispatch"] = dispatch
     app.extensions["generation"] = Generation(dispatch, build_cache(settings), settings)
     app.extensions["pictures"] = Pictures(dispatch)
+    app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": PING_SECONDS, "max_message_size": MAX_BODY_BYTES}
     answers.register(app)
-    for family in (generate, styled, openai, images, health, wake, pages):
+    origins.register(app, settings.cors_origins)
+    for family in (generate, streams, styled, openai, images, health, wake, pages):
         app.register_blueprint(family.routes)
     return app

@@ -7,6 +7,7 @@ ApiError
 ├── WorkerNotConfigured  503 worker_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
 ├── TooMany              503 service_busy
+├── StreamLost           410 stream_lost
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 ├── PictureUnavailable   502 picture_unavailable
@@ -77,6 +78,14 @@ class TooMany(ApiError):
     code = "service_busy"
     status = 503
     retry_after = 15
+
+
+class StreamLost(ApiError):
+    """A stream that cannot be resumed: it ended long ago, or the process that had it died."""
+
+    code = "stream_lost"
+    status = 410
+    hint = "Ask again without Last-Event-ID and the picture is made."
 
 
 class Stopping(ApiError):

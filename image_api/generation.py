@@ -3,58 +3,29 @@
 import hashlib
 import json
 import logging
-import re
+import math
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Self
-from urllib.parse import parse_qsl
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from image_api.cache import Cache
 from image_api.dispatch.direct import DirectDispatch
+from image_api.dispatch.waking import Report
 from image_api.errors import DeadlinePassed, Stopping, TooMany
-from image_api.joining import Flights
+from image_api.joining import Flight, Flights
+from image_api.outcomes import Outcomes
 from image_api.settings import Settings
-from render_worker.contract import GenerateRequest, GenerateResult, InvalidField, Recipe
+from render_worker.contract import GenerateRequest, GenerateResult, Progress, Recipe
 
-INTEGER = re.compile(r"-?[0-9]{1,12}")
-NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?")
-BOOLEANS = {"true": True, "false": False}
-MAX_QUERY_FIELDS = 100
+HEARTBEAT_SECONDS = 10.0
+END = "end"
 GRACE_SECONDS = 4.0  # the dispatch has a deadline of its own, whose sentence says more
 
 log = logging.getLogger(__name__)
-
-
-class Wanted(Recipe):
-    """What a caller of /generate can say."""
-
-    format: Literal["json", "redirect"] | None = Field(None, description="json or redirect")
-    cache: bool = Field(True, description="true or false")
-
-    @classmethod
-    def parse_query(cls, query: bytes) -> Self:
-        """Read the part of an address behind the question mark; InvalidField as in `parse`."""
-        # What is no UTF-8 becomes lone surrogates, which the field's own check refuses by name.
-        text = query.decode(errors="surrogateescape")
-        try:
-            pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_QUERY_FIELDS)
-        except ValueError:
-            raise InvalidField(f"The query must have at most {MAX_QUERY_FIELDS} parameters.") from None
-        return cls.parse((name, cls._typed(name, text)) for name, text in pairs)
-
-    @classmethod
-    def _typed(cls, name: str, text: str) -> object:
-        kind = cls.model_fields[name].annotation if name in cls.model_fields else str
-        if kind is int and INTEGER.fullmatch(text):
-            return int(text)
-        if kind is bool and text in BOOLEANS:
-            return BOOLEANS[text]
-        if kind is float and NUMBER.fullmatch(text):
-            return float(text)
-        return text  # no number: the field's own check says what it wants
 
 
 Source = Literal["HIT", "MISS", "JOINED"]
@@ -68,6 +39,17 @@ class Answer:
     source: Source
 
 
+@dataclass(frozen=True)
+class News:
+    """How far a generation is, or at last its answer; nothing where there was no news for a while.
+
+    `mark` is the place in the stream, from which it can be resumed.
+    """
+
+    mark: str = ""
+    content: Progress | Answer | None = None
+
+
 class Generation:
     """Makes pictures for callers, each within one deadline. Thread-safe."""
 
@@ -78,6 +60,9 @@ class Generation:
         self._cache_seconds = settings.cache_expiration_hours * 3600
         self._places = threading.BoundedSemaphore(settings.max_generations)
         self._flights = Flights(cache, self._known)
+        self._outcomes = Outcomes(cache)
+        self.ending = False
+        """Whether this service is being stopped, and who asks for nothing now is to be let go."""
 
     def generate(self, recipe: Recipe, request_id: str, *, cache: bool = True, seedless: bool = False) -> Answer:
         """One picture; an ApiError says why there is none.
@@ -85,16 +70,43 @@ class Generation:
         A recipe with a seed of its own, or with `seedless` any, is answered by a picture that was made for the same
         recipe before, or joins the one that is being made. Without `cache` it is made anew.
         """
+        *_, last = self.follow(recipe, request_id, cache=cache, seedless=seedless, patience=self._timeout_seconds)
+        assert isinstance(last.content, Answer)  # noqa: S101 - follow ends so
+        return last.content
+
+    def follow(
+        self,
+        recipe: Recipe,
+        request_id: str,
+        *,
+        cache: bool = True,
+        seedless: bool = False,
+        patience: float = HEARTBEAT_SECONDS,
+    ) -> Iterator[News]:
+        """The same as news, of which the last is the Answer; one without content after each `patience` seconds."""
         recipe = Recipe(**recipe.model_dump(include=set(Recipe.model_fields)))
         key = _key(recipe) if (recipe.seed >= 0 or seedless) and self._cache_seconds else None
         if key and cache and (known := self._known(key)):
-            return Answer(known.model_copy(update={"cached": True, "request_id": request_id}), "HIT")
+            result = known.model_copy(update={"cached": True, "request_id": request_id})
+            yield News(_mark(request_id, END), Answer(result, "HIT"))
+            return
         if not self._places.acquire(blocking=False):
             raise TooMany("Too many callers wait for a picture already.")
         try:
-            return self._made(recipe, request_id, key, join=cache)
+            yield from self._made(recipe, request_id, key if cache else None, key, patience)
         finally:
             self._places.release()
+
+    def resume(self, mark: str) -> Iterator[News] | None:
+        """What followed after that place in a stream; None where nothing does. StreamLost where nobody knows it."""
+        name, _, place = mark.rpartition(":")
+        if place == END:
+            return None
+        if flight := self._flights.find(name):
+            return self._news(flight, int(place) if place.isdigit() else 0, HEARTBEAT_SECONDS, "JOINED")
+        return (
+            News(_mark(name, END), Answer(result, "JOINED")) if result else News() for result in self._outcomes.of(name)
+        )
 
     def make_again(self, name: str, request_id: str) -> GenerateResult | None:
         """Another picture in place of a known one whose file is gone; None where its recipe is not known."""
@@ -108,37 +120,64 @@ class Generation:
             return known  # made again already
         log.info("%s makes %s again, whose file is gone", request_id, name)
         self._cache.drop(key)
-        return self._made(recipe, request_id, key, join=True).result
+        return self.generate(recipe, request_id, seedless=True).result
 
     def stop(self) -> None:
         """Let nobody wait any longer: whoever still does is told that this service is being stopped."""
         self._dispatch.stop()
         self._flights.stop(Stopping("This service is being stopped."))
 
-    def _made(self, recipe: Recipe, request_id: str, key: str | None, *, join: bool) -> Answer:
+    def _made(
+        self, recipe: Recipe, request_id: str, shared: str | None, key: str | None, patience: float
+    ) -> Iterator[News]:
+        """News of a flight of this caller's, or of the one for the key `shared`; `key` is where the result goes."""
         end = time.monotonic() + self._timeout_seconds
 
-        def make(seconds: float) -> GenerateResult:
+        def make(seconds: float, report: Report) -> GenerateResult:
             request = GenerateRequest(**recipe.model_dump(), request_id=request_id, timeout_seconds=max(seconds, 0.001))
-            result = self._dispatch.generate(request)
+            result = self._dispatch.generate(request, report)
             if key:
                 self._remember(key, recipe, result)
             return result
 
         while True:
-            flight, mine = (
-                self._flights.joined(key, make, end) if key and join else (self._flights.alone(make, end), True)
-            )
+            if shared:
+                flight, mine = self._flights.joined(shared, request_id, make, end)
+            else:
+                flight, mine = self._flights.alone(request_id, make, end), True
             try:
-                result = flight.result(end + GRACE_SECONDS)
+                yield from self._news(
+                    flight, 0, patience, "MISS" if mine else "JOINED", end + GRACE_SECONDS, request_id
+                )
             except DeadlinePassed:
                 # Of the one who began it: his time may be over before this caller's.
                 if mine or time.monotonic() >= end:
                     raise
-                continue
-            if mine:
-                return Answer(result, "MISS")
-            return Answer(result.model_copy(update={"request_id": request_id}), "JOINED")
+            else:
+                return
+
+    def _news(
+        self,
+        flight: Flight,
+        after: int,
+        patience: float,
+        source: Source,
+        end: float = math.inf,
+        request_id: str | None = None,
+    ) -> Iterator[News]:
+        if patience < self._timeout_seconds:  # somebody wants to see it, and may lose the connection
+            self._outcomes.keep(flight)
+        while not flight.landed.done() and time.monotonic() < end:
+            news = flight.news(after, min(patience, end - time.monotonic()))
+            for progress in news:
+                after += 1
+                yield News(_mark(flight.name, str(after)), progress)
+            if not news and not flight.landed.done():
+                yield News()
+        result = flight.result(end)
+        if source == "JOINED":
+            result = result.model_copy(update={"request_id": request_id or flight.name})
+        yield News(_mark(flight.name, END), Answer(result, source))
 
     def _known(self, key: str) -> GenerateResult | None:
         found = self._cache.get(key)
@@ -156,6 +195,10 @@ class Generation:
 def _key(recipe: Recipe) -> str:
     normalised = json.dumps(recipe.model_dump(), sort_keys=True)
     return f"img_cache:{hashlib.sha256(normalised.encode()).hexdigest()}"
+
+
+def _mark(name: str, place: str) -> str:
+    return f"{name}:{place}"
 
 
 def _recipe_key(name: str) -> str:

@@ -11,20 +11,31 @@ from concurrent.futures import Future, InvalidStateError
 
 from image_api.cache import Cache
 from image_api.errors import ApiError, DeadlinePassed, Relayed
-from render_worker.contract import ErrorBody, GenerateResult
+from render_worker.contract import ErrorBody, GenerateResult, Progress
 
 LOOK_SECONDS = 0.25
 FAILURE_SECONDS = 5.0  # how long the other processes can learn why a flight failed
 
-Make = Callable[[float], GenerateResult]
-"""Makes the picture within so many seconds; an ApiError says why there is none."""
+Make = Callable[[float, Callable[[Progress], None]], GenerateResult]
+"""Makes the picture within so many seconds, telling how far it is; an ApiError says why there is none."""
 
 
 class Flight:
-    """One generation under way."""
+    """One generation under way. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.landed: Future[GenerateResult] = Future()
+        self.landed.add_done_callback(lambda _: self._wake())
+        self._news: list[Progress] = []
+        self._changed = threading.Condition()
+        self._followed = False
+
+    def first_to_follow(self) -> bool:
+        """Whether nobody has asked this before."""
+        with self._changed:
+            before, self._followed = self._followed, True
+            return not before
 
     def result(self, end: float) -> GenerateResult:
         """The picture, when it is there; DeadlinePassed at `end`, a moment of the monotonic clock."""
@@ -32,6 +43,18 @@ class Flight:
             return self.landed.result(max(0.0, end - time.monotonic()))
         except TimeoutError:
             raise DeadlinePassed("The picture was not there in time.") from None
+
+    def tell(self, progress: Progress) -> None:
+        """Let all who follow know how far it is."""
+        with self._changed:
+            self._news.append(progress)
+            self._changed.notify_all()
+
+    def news(self, after: int, seconds: float) -> list[Progress]:
+        """What was told after the first so many; empty where nothing is within some seconds, or it has landed."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._news) > after or self.landed.done(), seconds)
+            return self._news[after:]
 
     def fail(self, error: BaseException) -> None:
         """End the waiting of all who joined."""
@@ -42,6 +65,10 @@ class Flight:
         """Give the picture to all who joined."""
         with contextlib.suppress(InvalidStateError):  # nobody waits any more
             self.landed.set_result(result)
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
 
 class Flights:
@@ -61,19 +88,24 @@ class Flights:
     def __len__(self) -> int:
         return len(self._flights)
 
-    def alone(self, make: Make, end: float) -> Flight:
+    def find(self, name: str) -> Flight | None:
+        """The flight of that name, as long as it is under way in this process."""
+        with self._lock:
+            return next((flight for flight in self._flights if flight.name == name), None)
+
+    def alone(self, name: str, make: Make, end: float) -> Flight:
         """A new flight that nobody joins."""
-        flight = Flight()
-        self._depart(flight, lambda: make(end - time.monotonic()))
+        flight = Flight(name)
+        self._depart(flight, lambda: make(end - time.monotonic(), flight.tell))
         return flight
 
-    def joined(self, key: str, make: Make, end: float) -> tuple[Flight, bool]:
+    def joined(self, key: str, name: str, make: Make, end: float) -> tuple[Flight, bool]:
         """The flight for that key, and whether it is a new one."""
         with self._lock:
             if flight := self._by_key.get(key):
                 return flight, False
-            flight = self._by_key[key] = Flight()
-        self._depart(flight, lambda: self._made_once(key, make, end), key)
+            flight = self._by_key[key] = Flight(name)
+        self._depart(flight, lambda: self._made_once(key, lambda: make(end - time.monotonic(), flight.tell), end), key)
         return flight, True
 
     def stop(self, error: BaseException) -> None:
@@ -91,14 +123,15 @@ class Flights:
                 result = work()
             except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the picture
                 failure = error
-            with self._lock:  # first, so that whoever comes now does not join what is over
-                self._flights.discard(flight)
-                if key is not None:
+            if key is not None:
+                with self._lock:  # first, so that whoever comes now does not join what is over
                     del self._by_key[key]
             if result:
                 flight.land(result)
             elif failure:
                 flight.fail(failure)
+            with self._lock:  # last, so that it is found until its outcome is
+                self._flights.discard(flight)
 
         with self._lock:
             self._flights.add(flight)
@@ -109,7 +142,7 @@ class Flights:
         # ended from outside.
         threading.Thread(target=fly, name="flight", daemon=True).start()
 
-    def _made_once(self, key: str, make: Make, end: float) -> GenerateResult:
+    def _made_once(self, key: str, make: Callable[[], GenerateResult], end: float) -> GenerateResult:
         """Made here, or by another process that is at it already. Where that one dies, this one takes its place."""
         while not self._cache.lease(key):
             if result := self._elsewhere(key, end):
@@ -118,7 +151,7 @@ class Flights:
             # Another process may have made it since the caller looked.
             if self._cache.shared and (result := self._known(key)):
                 return result
-            return make(end - time.monotonic())
+            return make()
         except ApiError as error:
             if self._cache.shared and not isinstance(error, DeadlinePassed):  # a deadline is each caller's own
                 told = error.body().model_copy(update={"request_id": None}).model_dump_json()

@@ -2,10 +2,11 @@
 
 import re
 import sys
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -47,6 +48,9 @@ class Settings(BaseSettings):
         None, description="Redis for the cache, shared by all processes; unset means the memory of each."
     )
 
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("*",), description="Origins, like https://pictures.example, whose pages may ask from a browser; * means any."
+    )
     public_base_url: str | None = Field(
         None, description="Address under which callers reach this service, like https://pictures.example."
     )
@@ -72,6 +76,18 @@ class Settings(BaseSettings):
     def _whole(cls, value: str | None) -> str | None:
         if value and not _is_address(value):
             raise ValueError("it must be an address like https://pictures.example")
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(origin == "*" or re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+", origin) for origin in value):
+            raise ValueError("it must be * or origins like https://pictures.example, separated by commas")
         return value
 
     @field_validator("redis_url")

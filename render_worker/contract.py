@@ -120,7 +120,7 @@ class ErrorBody(BaseModel):
     simulated: bool | None = None
 
 
-Phase = Literal["queued", "starting", "verifying", "generating", "downloading", "saving"]
+Phase = Literal["waking", "queued", "starting", "verifying", "generating", "downloading", "saving"]
 
 
 class Progress(BaseModel):

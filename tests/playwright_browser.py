@@ -1,11 +1,25 @@
-"""A browser where Playwright looks for its own: the `perchance` package cannot be told of another."""
+"""A browser for tests, and one where Playwright looks for its own: the `perchance` package can be told of no other."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import sync_playwright
 
 from render_worker.browser import find_system_browser
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser as a visitor of a page has it."""
+    executable = find_system_browser() if _missing_browser() else None
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable)
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 def browsers_path(folder: Path) -> dict[str, str]:

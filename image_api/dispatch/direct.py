@@ -1,25 +1,31 @@
 """Straight to one render worker by HTTP."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import requests
 import urllib3
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from image_api.dispatch.waking import Asleep, Waking
-from image_api.errors import DeadlinePassed, Relayed, WorkerNotConfigured, WorkerUnavailable
+from image_api.dispatch.waking import Asleep, Report, Waking
+from image_api.errors import ApiError, DeadlinePassed, Relayed, WorkerNotConfigured, WorkerUnavailable
 from image_api.settings import Settings
 from render_worker.contract import (
+    NDJSON,
     SERVICE,
     SERVICE_HEADER,
     ErrorBody,
+    ErrorLine,
     GenerateRequest,
     GenerateResult,
+    Heartbeat,
     ModelList,
+    Progress,
+    ResultLine,
+    StreamLine,
     WorkerHealth,
 )
 
@@ -39,6 +45,7 @@ RENDER_S_EDGE = "X-Render-Routing"
 NOT_CONFIGURED = "Worker service not configured."
 NO_WORKER = "The address of the render worker answered HTTP {}, but not as a render worker."
 
+STREAM_LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
@@ -74,7 +81,7 @@ class DirectDispatch:
         """Whether there is an address to send anything to."""
         return self._url is not None
 
-    def generate(self, request: GenerateRequest) -> GenerateResult:
+    def generate(self, request: GenerateRequest, report: Report) -> GenerateResult:
         """Have one picture made. The request's time is the deadline of everything here too.
 
         A worker that runs on knows a request that it gets twice by its id, so that one sent again costs no second
@@ -87,9 +94,29 @@ class DirectDispatch:
             if left <= 0:
                 raise DeadlinePassed(f"The render worker did not answer within {request.timeout_seconds:g} seconds.")
             body = request.model_copy(update={"timeout_seconds": left}).model_dump_json().encode()
-            return self._ask("POST", "/generate", GenerateResult, left + GRACE_SECONDS, body)
+            return self._generated(body, left + GRACE_SECONDS, report)
 
-        return self._waking.once_awake(attempt, end)
+        return self._waking.once_awake(attempt, end, report)
+
+    def _generated(self, body: bytes, seconds: float, report: Report) -> GenerateResult:
+        """Read the answer as it comes; what goes wrong before there is any news comes as a plain answer."""
+        end = time.monotonic() + seconds
+        with self._send("POST", "/generate", seconds, body, {"Accept": NDJSON}) as reply:
+            self._check_sender(reply)
+            if not reply.headers.get("Content-Type", "").startswith(NDJSON):
+                return _understood(reply, _read(reply, end), "/generate", GenerateResult)
+            for line in _lines(reply, end):
+                try:
+                    news: Progress | Heartbeat | ResultLine | ErrorLine = STREAM_LINE.validate_json(line)
+                except ValidationError:
+                    raise WorkerUnavailable(NO_WORKER.format(reply.status_code)) from None
+                if isinstance(news, Progress):
+                    report(news)
+                elif isinstance(news, ResultLine):
+                    return news.result
+                elif isinstance(news, ErrorLine):
+                    raise _failure(news.error, news.status)
+        raise Asleep("The render worker's answer broke off.")
 
     def models(self) -> ModelList:
         """Ask the worker for the names that `model` accepts."""
@@ -147,17 +174,7 @@ class DirectDispatch:
         with self._send(method, path, seconds, body) as reply:
             self._check_sender(reply)
             text = _read(reply, end)
-        if reply.status_code == requests.codes.not_found:
-            raise WorkerUnavailable(f"The render worker knows no {path}: PERCHANCE_WORKER_URL must end with its host.")
-        try:
-            found: M | ErrorBody = (model if reply.ok else ErrorBody).model_validate_json(text)
-        except ValidationError:
-            raise WorkerUnavailable(NO_WORKER.format(reply.status_code)) from None
-        if isinstance(found, ErrorBody) and found.code == WorkerUnavailable.code:
-            raise Asleep(found.error)  # it is being stopped; a platform brings another
-        if isinstance(found, ErrorBody):
-            raise Relayed(found, reply.status_code)
-        return found
+        return _understood(reply, text, path, model)
 
     def _send(
         self,
@@ -230,12 +247,42 @@ def _at_once(attempt: Callable[[], T]) -> T:
         raise Asleep(str(error)) from error
 
 
+def _understood(reply: requests.Response, text: bytes, path: str, model: type[M]) -> M:
+    """A whole answer of the worker's."""
+    if reply.status_code == requests.codes.not_found:
+        raise WorkerUnavailable(f"The render worker knows no {path}: PERCHANCE_WORKER_URL must end with its host.")
+    try:
+        if reply.ok:
+            return model.model_validate_json(text)
+        error = ErrorBody.model_validate_json(text)
+    except ValidationError:
+        raise WorkerUnavailable(NO_WORKER.format(reply.status_code)) from None
+    raise _failure(error, reply.status_code)
+
+
+def _failure(error: ErrorBody, status: int) -> ApiError:
+    if error.code == WorkerUnavailable.code:
+        return Asleep(error.error)  # it is being stopped; a platform brings another
+    return Relayed(error, status)
+
+
 def _read(reply: requests.Response, end: float) -> bytes:
-    chunks: list[bytes] = []
+    return b"".join(_chunks(reply, end))
+
+
+def _lines(reply: requests.Response, end: float) -> Iterator[bytes]:
+    """The lines of a stream, each as soon as it is whole."""
+    rest = b""
+    for chunk in _chunks(reply, end):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+
+
+def _chunks(reply: requests.Response, end: float) -> Iterator[bytes]:
     size = 0
     try:
         while chunk := reply.raw.read1(CHUNK_BYTES):
-            chunks.append(chunk)
+            yield chunk
             size += len(chunk)
             if size > MAX_REPLY_BYTES:
                 raise WorkerUnavailable("The address of the render worker answered far more than a render worker does.")
@@ -245,4 +292,3 @@ def _read(reply: requests.Response, end: float) -> bytes:
         raise DeadlinePassed("The render worker's answer did not arrive in time.") from None
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise Asleep("The render worker's answer broke off.") from error
-    return b"".join(chunks)

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from image_api.errors import WorkerUnavailable
-from render_worker.contract import WorkerHealth
+from render_worker.contract import Progress, WorkerHealth
 
 TYPICAL_SECONDS = 60.0  # "about one minute" (render.com/docs/free), until a waking has been measured
 AWAKE_SECONDS = 2.0  # a worker that answers within this was awake already
@@ -24,6 +24,7 @@ REMEMBERED_SECONDS = 30.0  # as long as a caller who is refused is asked to wait
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Report = Callable[[Progress], None]
 
 
 class Asleep(WorkerUnavailable):
@@ -59,15 +60,16 @@ class Waking:
         waited = time.monotonic() - self._begun if self._is_under_way() else 0.0
         return max(1, round(self._last_seconds - waited))
 
-    def once_awake(self, attempt: Callable[[], T], deadline: float) -> T:
+    def once_awake(self, attempt: Callable[[], T], deadline: float, report: Report = lambda _: None) -> T:
         """The result of the first attempt that finds the worker awake; WorkerUnavailable where none does.
 
         Between attempts the waking that all callers share is waited for: until `deadline`, a moment of the monotonic
         clock, and for WORKER_WAKE_SECONDS at most. While one is under way, the first attempt waits for it too.
+        `report` hears how long that is likely to take.
         """
         end: float | None = None
         if self._is_under_way():
-            end = self._wait_until(min(deadline, time.monotonic() + self._seconds))
+            end = self._wait_until(min(deadline, time.monotonic() + self._seconds), report)
         pause = 0.0
         while True:
             try:
@@ -78,7 +80,7 @@ class Waking:
                     end = min(deadline, now + self._seconds)
                 if now + pause >= end or self._stopping.wait(pause):
                     raise WorkerUnavailable(str(error)) from error
-                self._wait_until(end)
+                self._wait_until(end, report)
                 pause = _longer(pause)  # whoever stands before the worker may still keep attempts from it
 
     def wake(self, seconds: float) -> WorkerHealth | None:
@@ -100,13 +102,17 @@ class Waking:
     def _is_under_way(self) -> bool:
         return self._under_way is not None and not self._under_way.done()
 
-    def _wait_until(self, end: float) -> float:
+    def _wait_until(self, end: float, report: Report) -> float:
         """Wait for the shared waking until some moment of the monotonic clock, which is returned."""
         if not self._places.acquire(blocking=False):
             raise WorkerUnavailable("The render worker is being woken up, and too many callers wait for it already.")
         begun = time.monotonic()
         try:
-            self._begin().result(max(0.0, end - begun))
+            under_way = self._begin()
+            expected = self.expected_seconds
+            sentence = f"The render worker is being woken up, which is likely to take {expected} seconds."
+            report(Progress(phase="waking", message=sentence, expected_seconds=expected))
+            under_way.result(max(0.0, end - begun))
         except TimeoutError:
             raise WorkerUnavailable(_in_vain(self._problem, end - begun)) from None
         finally:

@@ -42,11 +42,16 @@ def settings() -> Settings:
     return found
 
 
-def as_json(body: BaseModel, status: int = 200, **changes: Any) -> Response:
-    """A model as JSON, without what is None; never cached, marked where the outside world was simulated."""
+def json_text(body: BaseModel, **changes: Any) -> str:
+    """A model as JSON without what is None, marked where the outside world was simulated."""
     if settings().simulated and "simulated" in type(body).model_fields:
         changes["simulated"] = True
-    text = body.model_copy(update=changes).model_dump_json(exclude_none=True)
+    return body.model_copy(update=changes).model_dump_json(exclude_none=True)
+
+
+def as_json(body: BaseModel, status: int = 200, **changes: Any) -> Response:
+    """A model as an answer that nobody caches."""
+    text = json_text(body, **changes)
     return Response(text + "\n", status, {"Cache-Control": "no-store"}, mimetype="application/json")
 
 
@@ -88,10 +93,16 @@ def _tell_request(response: Response) -> Response:
     return response
 
 
-def _failed(error: ApiError) -> Response:
+def note_failure(error: ApiError) -> ErrorBody:
+    """Log a failure that is no caller's fault; the body that tells it to him."""
     body = error.body()
     if error.status >= 500 and request.path != "/ready":  # a probe asks again and again until all is well
         log.warning("%s failed: %s: %s", g.request_id, body.code, body.error)
+    return body
+
+
+def _failed(error: ApiError) -> Response:
+    body = note_failure(error)
     answer = _told(body, error.status)
     if body.retry_after is not None:
         answer.headers["Retry-After"] = str(body.retry_after)

@@ -7,9 +7,11 @@ from flask import Blueprint, Response, current_app, g, request
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import SpeculativeRequest
-from image_api.generation import Generation, Wanted
+from image_api.generation import Generation
 from image_api.routes.answers import absolute, as_json, base_address
 from image_api.routes.bodies import json_body
+from image_api.routes.streams import followed, resumed, wants_events
+from image_api.wanted import Wanted
 
 VARY = "Accept, Sec-Fetch-Dest"
 SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
@@ -26,6 +28,8 @@ def by_query() -> Response:
         return Response(status=200, headers={"Cache-Control": "no-store", "Vary": VARY}, mimetype="application/json")
     if any(SPECULATIVE.search(request.headers.get(header, "")) for header in SPECULATIVE_HEADERS):
         raise SpeculativeRequest("A prefetch or prerender makes no picture.")
+    if rest := resumed():
+        return rest
     return _made(Wanted.parse_query(request.query_string))
 
 
@@ -43,6 +47,8 @@ def models() -> Response:
 
 
 def _made(wanted: Wanted) -> Response:
+    if wanted.format is None and wants_events():
+        return followed(wanted)
     base = base_address()  # first, so that a bad Host header costs no generation
     generation: Generation = current_app.extensions["generation"]
     made = generation.generate(wanted, g.request_id, cache=wanted.cache)

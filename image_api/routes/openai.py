@@ -14,12 +14,13 @@ from pydantic import BaseModel, Field
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import ModelNotFound, Relayed
-from image_api.generation import Generation, Wanted
+from image_api.generation import Generation
 from image_api.pictures import Pictures
 from image_api.routes.answers import absolute, as_json, base_address, speak
 from image_api.routes.bodies import json_body
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, StyleName
+from image_api.wanted import Wanted
 from render_worker.contract import ErrorBody, Fields, GenerateResult, Model, Recipe, Text
 
 AUTO = "auto"

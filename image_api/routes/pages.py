@@ -3,8 +3,8 @@
 from flask import Blueprint, Response
 from pydantic import BaseModel
 
-from image_api.generation import Wanted
 from image_api.routes.answers import as_json, base_address
+from image_api.wanted import Wanted
 from render_worker.contract import VERSION
 
 routes = Blueprint("pages", __name__)

@@ -8,11 +8,12 @@ from typing import Literal, get_args
 from flask import Blueprint, Response, current_app, g
 from pydantic import BaseModel, Field
 
-from image_api.generation import Generation, Wanted
+from image_api.generation import Generation
 from image_api.routes.answers import absolute, as_json, base_address, speak
 from image_api.routes.bodies import json_body
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, Style, StyleName
+from image_api.wanted import Wanted
 from render_worker.contract import ErrorBody, Fields, GenerateResult, Recipe, Text
 
 AspectRatio = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"]

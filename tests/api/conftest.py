@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -49,12 +50,14 @@ class ScriptedWorker:
     def say(self, status: int, body: object, before: Callable[[], object] = lambda: None, **headers: str) -> None:
         """Answer so from now on, an underscore in a header's name being a hyphen; `before` runs ahead of each answer.
 
-        Where `before` says something else, that holds from the next request on.
+        A tuple is a body that comes in pieces, and in it a number is a pause in seconds. Where `before` says something
+        else, that holds from the next request on.
         """
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        own = {"Content-Length": str(len(content)), "X-Service": "render-worker"}
+        pieces = body if isinstance(body, tuple) else (body if isinstance(body, bytes) else json.dumps(body).encode(),)
+        length = sum(len(piece) for piece in pieces if isinstance(piece, bytes))
+        own = {"Content-Length": str(length), "X-Service": "render-worker"}
         given = {name.replace("_", "-"): text for name, text in headers.items()}
-        self._answer = status, {**own, **given}, content, before
+        self._answer = status, {**own, **given}, pieces, before
 
     def close(self) -> None:
         self._server.shutdown()
@@ -68,14 +71,17 @@ class ScriptedWorker:
                 length = int(self.headers.get("Content-Length", 0))
                 body = self.rfile.read(length)
                 worker.requests.append((self.command, self.path, dict(self.headers), body))
-                status, headers, content, before = worker._answer
+                status, headers, pieces, before = worker._answer
                 before()
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(content)
+                for piece in pieces if self.command != "HEAD" else ():
+                    if isinstance(piece, bytes):
+                        self.wfile.write(piece)
+                    else:
+                        time.sleep(piece)
 
             do_POST = do_HEAD = do_GET
 

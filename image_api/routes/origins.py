@@ -1,0 +1,28 @@
+"""Which pages of other sites may ask: CORS_ORIGINS."""
+
+from flask import Flask
+from flask_cors import CORS
+
+from image_api.routes.answers import settings
+
+ANY = "*"
+EXPOSED = ["X-Request-ID", "X-Cache", "Retry-After", "Location"]
+KEPT_SECONDS = 600
+
+
+def register(app: Flask, origins: tuple[str, ...]) -> None:
+    """Let browsers know. Without credentials, so that no page acts in the name of whoever looks at it."""
+    CORS(
+        app,
+        origins=list(origins),
+        send_wildcard=ANY in origins,
+        expose_headers=EXPOSED,
+        max_age=KEPT_SECONDS,
+        vary_header=ANY not in origins,
+    )
+
+
+def may_ask(origin: str | None) -> bool:
+    """Whether a page of that origin may open a WebSocket, for which browsers ask nobody. Programs send no origin."""
+    allowed = settings().cors_origins
+    return origin is None or ANY in allowed or origin in allowed

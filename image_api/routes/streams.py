@@ -1,0 +1,135 @@
+"""A generation as it goes on: as server-sent events on /generate, as messages on the WebSocket.
+
+event: progress    how far it is; contract.Progress
+event: result      at last the picture, as the plain answer has it; or
+event: failure     why there is none. (A browser calls its own troubles `error`.)
+"""
+
+import itertools
+import time
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, current_app, g, request, stream_with_context
+from flask_sock import Sock
+from simple_websocket import Server
+from wsproto.frame_protocol import CloseReason
+
+from image_api.errors import ApiError, InvalidParameter
+from image_api.generation import Answer, Generation, News
+from image_api.routes.answers import absolute, base_address, json_text, note_failure
+from image_api.routes.origins import may_ask
+from image_api.wanted import Wanted
+from render_worker.contract import ErrorBody, ErrorLine, GenerateResult, InvalidField, Progress, ResultLine
+
+EVENT_STREAM = "text/event-stream"
+RETRY_MILLISECONDS = 3000
+IDLE_SECONDS = 300.0
+LOOK_SECONDS = 1.0
+
+routes = Blueprint("streams", __name__)
+sock = Sock()
+
+
+class Failure(ErrorBody):
+    """Why there is no picture, with the HTTP status that a plain answer would have."""
+
+    status: int
+
+
+def wants_events() -> bool:
+    """Whether the caller asks for a stream."""
+    return request.accept_mimetypes.best_match(("application/json", EVENT_STREAM)) == EVENT_STREAM
+
+
+def resumed() -> Response | None:
+    """The rest of a stream that the caller lost; None where he begins one. What has ended is not begun again."""
+    mark = request.headers.get("Last-Event-ID", "")
+    if not mark:
+        return None
+    news = _generation().resume(mark)
+    return Response(status=204) if news is None else _as_events(news)
+
+
+def followed(wanted: Wanted) -> Response:
+    """A stream from its beginning. What fails before there is any news is answered as it would be without a stream."""
+    base_address()  # first, so that a bad Host header costs no generation
+    return _as_events(_generation().follow(wanted, g.request_id, cache=wanted.cache))
+
+
+def _as_events(news: Iterator[News]) -> Response:
+    first = next(news)
+    answer = Response(stream_with_context(_events(first, news)), mimetype=EVENT_STREAM)
+    answer.headers["X-Accel-Buffering"] = "no"  # nginx would keep the events until they fill a page
+    return answer
+
+
+def _events(first: News, rest: Iterator[News]) -> Iterator[str]:
+    yield f"retry: {RETRY_MILLISECONDS}\n\n"
+    yield _event(first)
+    try:
+        for news in rest:
+            yield _event(news)
+    except ApiError as error:
+        told = Failure(**note_failure(error).model_dump(), status=error.status)
+        yield f"event: failure\nid: {g.request_id}:end\ndata: {json_text(told, request_id=g.request_id)}\n\n"
+
+
+def _event(news: News) -> str:
+    if isinstance(news.content, Progress):
+        return f"event: progress\nid: {news.mark}\ndata: {json_text(news.content)}\n\n"
+    if isinstance(news.content, Answer):
+        return f"event: result\nid: {news.mark}\ndata: {json_text(_shown(news.content.result))}\n\n"
+    return ": heartbeat\n\n"
+
+
+def _shown(result: GenerateResult) -> GenerateResult:
+    return result.model_copy(update={"image_url": absolute(result.image_url, base_address())})
+
+
+@sock.route("/stream/generate/txt2img", bp=routes)  # type: ignore[untyped-decorator]
+def txt2img(socket: Server) -> None:
+    """Each message is a request as the body of POST /generate; its news come back as messages, one after the other."""
+    if not may_ask(request.headers.get("Origin")):
+        socket.close(CloseReason.POLICY_VIOLATION, "CORS_ORIGINS does not name this page's origin.")
+        return
+    connection = g.request_id
+    for number in itertools.count(1):
+        message = _received(socket)
+        if message is None:
+            return
+        g.request_id = f"{connection}-{number}"
+        for text in _messages(message):
+            socket.send(text)
+
+
+def _received(socket: Server) -> str | bytes | None:
+    """The next message; None where none comes for long, or this service is being stopped."""
+    end = time.monotonic() + IDLE_SECONDS
+    while time.monotonic() < end and not _generation().ending:
+        if (message := socket.receive(LOOK_SECONDS)) is not None:
+            return message
+    return None
+
+
+def _messages(message: str | bytes) -> Iterator[str]:
+    try:
+        wanted = Wanted.parse_json(message.encode() if isinstance(message, str) else message)
+        for news in _generation().follow(wanted, g.request_id, cache=wanted.cache):
+            if isinstance(news.content, Progress):
+                yield json_text(news.content)
+            elif isinstance(news.content, Answer):
+                yield json_text(ResultLine(result=_shown(news.content.result)))
+    except InvalidField as error:
+        yield _message(InvalidParameter(str(error)))
+    except ApiError as error:
+        yield _message(error)
+
+
+def _message(error: ApiError) -> str:
+    body = note_failure(error).model_copy(update={"request_id": g.request_id})
+    return json_text(ErrorLine(status=error.status, error=body))
+
+
+def _generation() -> Generation:
+    generation: Generation = current_app.extensions["generation"]
+    return generation

@@ -1,0 +1,43 @@
+"""What a caller of /generate can say, in an address or in a body."""
+
+import re
+from typing import Literal, Self
+from urllib.parse import parse_qsl
+
+from pydantic import Field
+
+from render_worker.contract import InvalidField, Recipe
+
+INTEGER = re.compile(r"-?[0-9]{1,12}")
+NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?")
+BOOLEANS = {"true": True, "false": False}
+MAX_QUERY_FIELDS = 100
+
+
+class Wanted(Recipe):
+    """A recipe, and how the caller wants to be answered."""
+
+    format: Literal["json", "redirect"] | None = Field(None, description="json or redirect")
+    cache: bool = Field(True, description="true or false")
+
+    @classmethod
+    def parse_query(cls, query: bytes) -> Self:
+        """Read the part of an address behind the question mark; InvalidField as in `parse`."""
+        # What is no UTF-8 becomes lone surrogates, which the field's own check refuses by name.
+        text = query.decode(errors="surrogateescape")
+        try:
+            pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_QUERY_FIELDS)
+        except ValueError:
+            raise InvalidField(f"The query must have at most {MAX_QUERY_FIELDS} parameters.") from None
+        return cls.parse((name, cls._typed(name, text)) for name, text in pairs)
+
+    @classmethod
+    def _typed(cls, name: str, text: str) -> object:
+        kind = cls.model_fields[name].annotation if name in cls.model_fields else str
+        if kind is int and INTEGER.fullmatch(text):
+            return int(text)
+        if kind is bool and text in BOOLEANS:
+            return BOOLEANS[text]
+        if kind is float and NUMBER.fullmatch(text):
+            return float(text)
+        return text  # no number: the field's own check says what it wants
