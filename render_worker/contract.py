@@ -28,11 +28,14 @@ SERVICE = "render-worker"
 NDJSON = "application/x-ndjson"  # in the Accept of `POST /generate` it asks for the answer as a stream of lines
 MAX_SEED = 2**31 - 1
 NO_REQUEST_ID = "-"
-IMAGE_NAME = r"[0-9a-f]{64}\.png"  # a stored picture is named by the SHA-256 of its bytes
+IMAGE_NAME = r"[0-9a-f]{64}\.(?:png|jpg|webp)"  # a stored picture is named by the SHA-256 of its bytes
+IMAGE_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}  # by the name's ending
 
 Shape = Literal["portrait", "landscape", "square"]
 SIZES: dict[Shape, tuple[int, int]] = {"portrait": (512, 768), "landscape": (768, 512), "square": (768, 768)}
 """Width and height in pixels of each shape, as Perchance makes them."""
+
+OutputFormat = Literal["png", "jpeg", "webp"]
 
 
 class Recipe(Fields):
@@ -50,6 +53,7 @@ class Recipe(Fields):
     model: str = Field(
         "auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", description="auto or a name from /models"
     )
+    output_format: OutputFormat = Field("png", description="one of png, jpeg, webp")
 
     @property
     def size(self) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The one way of a request: choose the engine, let it generate, make a PNG with its recipe inside, keep it."""
+"""The one way of a request: choose the engine, let it generate, make a file with its recipe inside, keep it."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from render_worker.contract import GenerateRequest, GenerateResult, Model, Model
 from render_worker.durations import Durations
 from render_worker.engines.base import Engine, GeneratedImage
 from render_worker.errors import InvalidParameter
-from render_worker.imaging import Picture, to_png
+from render_worker.imaging import Picture, to_picture
 from render_worker.progress import Reporter, Tell, nobody
 from render_worker.storages.base import Kept, Storages
 
@@ -108,7 +108,8 @@ class Pipeline:
             "note": image.note,
             "simulated": "true" if self.simulated else None,
         }
-        return to_png(image.data, request.size, {name: text for name, text in texts.items() if text is not None})
+        texts_known = {name: text for name, text in texts.items() if text is not None}
+        return to_picture(image.data, request.size, texts_known, request.output_format)
 
     def _result(
         self,

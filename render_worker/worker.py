@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from render_worker.admission import Admission
 from render_worker.contract import (
     IMAGE_NAME,
+    IMAGE_TYPES,
     MAX_BODY_BYTES,
     NDJSON,
     SERVICE,
@@ -148,9 +149,10 @@ def image(name: str) -> Response:
     """A picture of the local storage, to be kept for ever by whoever gets it."""
     if not re.fullmatch(IMAGE_NAME, name):
         abort(404)
-    etag = name.removesuffix(".png")
+    etag, _, ending = name.partition(".")
     folder = _worker().settings.local_storage_dir.resolve()
-    answer = send_from_directory(folder, name, max_age=IMAGE_MAX_AGE_SECONDS, etag=etag)
+    kind = IMAGE_TYPES[ending]  # Python 3.11 itself does not know WebP
+    answer = send_from_directory(folder, name, mimetype=kind, max_age=IMAGE_MAX_AGE_SECONDS, etag=etag)
     answer.cache_control.public = True
     answer.cache_control.immutable = True
     return answer

@@ -43,6 +43,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "limit_in_seconds": (429, _plain("Too Many Requests", 429)),
     "limit_as_moment": (429, _plain("Too Many Requests", 429)),
 }
+KINDS = {"image/png": "png", "image/jpeg": "jpeg"}  # of what is uploaded here
 
 imgur = Blueprint("imgur", __name__)
 
@@ -66,7 +67,9 @@ def upload() -> Response:
         if entry.played == "hang":
             still_there(entry)
             return Response(status=499)
-        return _kept(file.read() if file else b"", entry.played)
+        if file is None or file.mimetype not in KINDS:
+            return Response(REFUSALS["file_type"][1], 400, mimetype="application/json")
+        return _kept(file.read(), "jpeg" if entry.played == "ok_jpeg" else KINDS[file.mimetype], entry.played)
 
 
 @imgur.get("/i.imgur.com/<name>.<kind>")
@@ -77,8 +80,7 @@ def picture(name: str, kind: str) -> Response:
     return Response(found or b"", 200 if found else 404, mimetype=mimetype)
 
 
-def _kept(data: bytes, played: str) -> Response:
-    kind = "jpeg" if played == "ok_jpeg" else "png"
+def _kept(data: bytes, kind: str, played: str) -> Response:
     name = pictures().keep(data)
     link = f"{request.host_url}i.imgur.com/{name}.{'jpg' if kind == 'jpeg' else kind}"
     stored = {

@@ -8,7 +8,7 @@ from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import WorkerUnavailable
 from image_api.generation import Generation
 from image_api.routes.answers import absolute, base_address
-from render_worker.contract import IMAGE_NAME
+from render_worker.contract import IMAGE_NAME, IMAGE_TYPES
 
 CHUNK_BYTES = 64 * 1024
 CACHE_CONTROL = "public, max-age=31536000, immutable"  # a name means one content for ever
@@ -24,7 +24,7 @@ def image(name: str) -> Response:
     """A picture by its content's name; a caller who has it already is told so without asking the worker."""
     if not re.fullmatch(IMAGE_NAME, name):
         abort(404)
-    etag = name.removesuffix(".png")
+    etag, _, ending = name.partition(".")
     if etag in request.if_none_match.as_set():
         return _immutable(Response(status=304), etag)
     wanted = {header: text for header in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(header, ""))}
@@ -35,7 +35,8 @@ def image(name: str) -> Response:
         if reply.status_code == 404:
             return _made_again(name)
         raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")
-    answer = Response(reply.raw.stream(CHUNK_BYTES, decode_content=False), reply.status_code, mimetype="image/png")
+    body = reply.raw.stream(CHUNK_BYTES, decode_content=False)
+    answer = Response(body, reply.status_code, mimetype=IMAGE_TYPES[ending])
     answer.call_on_close(reply.close)
     answer.headers.update({header: reply.headers[header] for header in PASSED_ON if header in reply.headers})
     if reply.status_code == 416:

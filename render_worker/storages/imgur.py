@@ -16,7 +16,7 @@ import httpx
 
 from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.http_client import http_client
-from render_worker.imaging import CONTENT_TYPE, Picture
+from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import Storage, Stored
 
@@ -31,6 +31,7 @@ NOT_CONFIGURED = "IMGUR_CLIENT_ID not configured"
 DEFAULT_REST_SECONDS = 3600  # the limits are counted by the hour and the day
 LINK = re.compile(r"https?://[!-~]{1,500}")
 DIGITS = re.compile(r"[0-9]{1,12}")
+TAKEN = ("png", "jpeg")  # its own upload page names these and others, but no WebP
 TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp"}
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ class ImgurStorage(Storage):
             raise StorageNotConfigured(f"{NOT_CONFIGURED}.")
 
     async def save(self, picture: Picture) -> Stored:
+        if picture.output_format not in TAKEN:
+            raise ImgurFailed("unsupported_format", f"Imgur takes no {picture.output_format} pictures.")
         if left := self._seconds_left:
             raise _limited(left)
         try:
@@ -77,7 +80,7 @@ class ImgurStorage(Storage):
         except httpx.HTTPError as error:
             raise ImgurFailed("unreachable", "Imgur cannot be reached.") from error
         if status == httpx.codes.OK:
-            return _stored(body)
+            return _stored(body, picture.content_type)
         failure = _failure(status, headers, body)
         if failure.code == "imgur_rate_limited":
             self._rest_until = time.monotonic() + (failure.retry_after or 0)
@@ -90,7 +93,7 @@ class ImgurStorage(Storage):
         return f"rate-limited for another {left} seconds" if left else None
 
     async def _upload(self, picture: Picture) -> tuple[int, httpx.Headers, bytes]:
-        files = {"image": (picture.name, picture.data, CONTENT_TYPE)}
+        files = {"image": (picture.name, picture.data, picture.content_type)}
         async with http_client(self._seconds) as client:
             form = {"type": "file"}
             async with client.stream("POST", self._url, headers=self._headers, data=form, files=files) as reply:
@@ -102,14 +105,14 @@ class ImgurStorage(Storage):
                 return reply.status_code, reply.headers, body
 
 
-def _stored(body: bytes) -> Stored:
+def _stored(body: bytes, sent_as: str) -> Stored:
     data = _json(body).get("data")
     link = data.get("link") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(link, str) or not LINK.fullmatch(link):
         raise ImgurFailed("unexpected_reply", "Imgur answered without the address of a picture.")
     # The deletehash is the only way to remove the picture: for the operator's log, not for the caller.
     log.info("imgur keeps %s, deletehash %s", link, re.sub(r"[^0-9A-Za-z]", "?", str(data.get("deletehash"))))
-    stored_as = next((kind for ending, kind in TYPES.items() if link.endswith(ending)), CONTENT_TYPE)
+    stored_as = next((kind for ending, kind in TYPES.items() if link.endswith(ending)), sent_as)
     return Stored(link, stored_as)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from render_worker.contract import IMAGE_NAME
 from render_worker.errors import StorageFailed
-from render_worker.imaging import CONTENT_TYPE, Picture
+from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import Storage, Stored
 
@@ -36,7 +36,7 @@ class LocalStorage(Storage):
 
     async def save(self, picture: Picture) -> Stored:
         await asyncio.to_thread(self._save, picture)
-        return Stored(f"/images/{picture.name}", CONTENT_TYPE)
+        return Stored(f"/images/{picture.name}", picture.content_type)
 
     def _save(self, picture: Picture) -> None:
         target = self.folder / picture.name

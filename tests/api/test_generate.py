@@ -22,6 +22,7 @@ def test_it_works(client, worker):
         "guidance_scale": 2.5,
         "shape": "portrait",
         "model": "sketch",
+        "output_format": "png",
     }
 
 
@@ -52,7 +53,7 @@ def test_it_works(client, worker):
         ("prompt=a&format=xml", "format", "json or redirect"),
         ("prompt=a&format=", "format", "json or redirect"),
         ("prompt=a&prompt=b", "prompt", "given 2 times"),
-        ("prompt=a&width=512", "width", "negative_prompt, seed, guidance_scale, shape, model, format"),
+        ("prompt=a&width=512", "width", "negative_prompt, seed, guidance_scale, shape, model, output_format, format"),
         ("prompt=a&%0Aevil%22=1", '?evil"', "not a parameter"),
         ("prompt=caf%E9", "prompt", "UTF-8"),
         ("promt=a", "promt", "not a parameter"),

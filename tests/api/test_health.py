@@ -57,6 +57,7 @@ def test_the_front_page_documents_every_parameter(client):
         "guidance_scale",
         "shape",
         "model",
+        "output_format",
         "format",
         "cache",
     ]

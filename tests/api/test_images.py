@@ -21,6 +21,12 @@ def test_it_works(client, worker):
     assert worker.requests[-1][:2] == ("GET", f"/images/{NAME}")
 
 
+@pytest.mark.parametrize(("ending", "kind"), [(".jpg", "image/jpeg"), (".webp", "image/webp")])
+def test_every_format_has_its_type(client, ending, kind):
+    answer = client.get(f"/images/{'b' * 64}{ending}")
+    assert (answer.headers["Content-Type"], answer.headers["ETag"]) == (kind, f'"{"b" * 64}"')
+
+
 def test_who_has_it_already_costs_the_worker_nothing(client, worker):
     answer = client.get(f"/images/{NAME}", headers={"If-None-Match": f'"{"a" * 64}"'})
     assert (answer.status_code, answer.data) == (304, b"")
@@ -41,7 +47,18 @@ def test_a_range_is_passed_on(client, worker):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x.png", "A" * 64 + ".png", "a" * 64, "..%2F..%2Fhealth", NAME + "%0A", NAME + "/x", "%2e%2e/health"]
+    "name",
+    [
+        "",
+        "x.png",
+        "A" * 64 + ".png",
+        "a" * 64 + ".jpeg",
+        "a" * 64,
+        "..%2F..%2Fhealth",
+        NAME + "%0A",
+        NAME + "/x",
+        "%2e%2e/health",
+    ],
 )
 def test_any_other_name_is_not_found_without_asking(client, worker, name):
     answer = client.get(f"/images/{name}")

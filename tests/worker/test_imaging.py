@@ -1,13 +1,16 @@
-"""From an engine's bytes to the PNG that is kept."""
+"""From an engine's bytes to the file that is kept."""
 
 import hashlib
 import io
+import json
+import re
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
+from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, MAX_TEXT
 from render_worker.errors import BadPicture
-from render_worker.imaging import to_png
+from render_worker.imaging import to_picture
 
 SIZE = (64, 48)
 
@@ -20,7 +23,7 @@ def encoded(kind: str, size: tuple[int, int] = SIZE, mode: str = "RGB", **option
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_it_works(kind):
-    picture = to_png(encoded(kind), SIZE, {"prompt": "ต้นไม้ 🌲", "seed": "5"})
+    picture = to_picture(encoded(kind), SIZE, {"prompt": "ต้นไม้ 🌲", "seed": "5"})
     image = Image.open(io.BytesIO(picture.data))
     assert (image.format, image.size, image.text["prompt"]) == ("PNG", (64, 48), "ต้นไม้ 🌲")
     assert picture.sha256 == hashlib.sha256(picture.data).hexdigest()
@@ -29,17 +32,42 @@ def test_it_works(kind):
 
 def test_pixels_are_kept():
     data = encoded("PNG")
-    assert Image.open(io.BytesIO(to_png(data, SIZE, {}).data)).tobytes() == Image.open(io.BytesIO(data)).tobytes()
+    assert Image.open(io.BytesIO(to_picture(data, SIZE, {}).data)).tobytes() == Image.open(io.BytesIO(data)).tobytes()
 
 
-def test_equal_content_has_an_equal_name():
-    assert to_png(encoded("PNG"), SIZE, {"a": "b"}).name == to_png(encoded("PNG"), SIZE, {"a": "b"}).name
+@pytest.mark.parametrize(
+    ("output_format", "ending", "most_lost"), [("png", ".png", 0), ("jpeg", ".jpg", 3), ("webp", ".webp", 3)]
+)
+def test_the_file_is_what_was_asked_for_with_the_recipe_inside(output_format, ending, most_lost):
+    data, texts = encoded("PNG", (256, 256)), {"prompt": "ต้นไม้ 🌲\n", "seed": "5"}
+    picture = to_picture(data, (256, 256), texts, output_format)
+    image = Image.open(io.BytesIO(picture.data))
+    assert (image.format, picture.content_type) == (output_format.upper(), f"image/{output_format}")
+    assert picture.name == hashlib.sha256(picture.data).hexdigest() + ending
+    assert re.fullmatch(IMAGE_NAME, picture.name)
+    assert IMAGE_TYPES[ending[1:]] == picture.content_type
+    assert (image.text if output_format == "png" else json.loads(image.getexif()[0x010E])) == texts
+    lost = ImageChops.difference(image.convert("RGB"), Image.open(io.BytesIO(data)).convert("RGB"))
+    assert max(ImageStat.Stat(lost).mean) <= most_lost
+
+
+@pytest.mark.parametrize("output_format", ["png", "jpeg", "webp"])
+def test_the_longest_texts_fit_into_the_file(output_format):
+    texts = {"prompt": "🌲" * MAX_TEXT, "negative_prompt": "🌲" * MAX_TEXT}
+    image = Image.open(io.BytesIO(to_picture(encoded("PNG"), SIZE, texts, output_format).data))
+    assert (image.text if output_format == "png" else json.loads(image.getexif()[0x010E])) == texts
+
+
+@pytest.mark.parametrize("output_format", ["png", "jpeg", "webp"])
+def test_equal_content_has_an_equal_name(output_format):
+    one, other = (to_picture(encoded("PNG"), SIZE, {"a": "b"}, output_format).name for _ in range(2))
+    assert one == other
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])
 def test_every_mode_becomes_rgb(mode):
     data = encoded("JPEG" if mode == "CMYK" else "PNG", mode=mode)
-    assert Image.open(io.BytesIO(to_png(data, SIZE, {}).data)).mode == "RGB"
+    assert Image.open(io.BytesIO(to_picture(data, SIZE, {}).data)).mode == "RGB"
 
 
 @pytest.mark.parametrize(
@@ -58,5 +86,5 @@ def test_every_mode_becomes_rgb(mode):
 )
 def test_anything_else_is_refused(data, code):
     with pytest.raises(BadPicture) as caught:
-        to_png(data, SIZE, {})
+        to_picture(data, SIZE, {})
     assert caught.value.code == code

@@ -54,6 +54,18 @@ def test_the_type_is_what_imgur_stored(storage, site):
     assert (stored.content_type, stored.url[-4:]) == ("image/jpeg", ".jpg")
 
 
+def test_a_jpeg_is_uploaded_as_one(storage):
+    stored = asyncio.run(storage.save(Picture(b"JPEG and so on", 1, 1, "a" * 64, "jpeg")))
+    assert (stored.content_type, stored.url[-4:]) == ("image/jpeg", ".jpg")
+
+
+def test_a_webp_is_declined_without_asking_imgur(storage, site):
+    with pytest.raises(StorageFailed, match="Imgur takes no webp pictures") as caught:
+        asyncio.run(storage.save(Picture(b"WebP and so on", 1, 1, "a" * 64, "webp")))
+    assert caught.value.code == "imgur_unsupported_format"
+    assert requests.get(f"{site.url}/sandbox/log", timeout=5).json() == []
+
+
 @pytest.mark.parametrize(
     ("behaviour", "code", "words"),
     [

@@ -34,6 +34,15 @@ def test_it_works(storage):
     assert (storage.folder / f"{'a' * 64}.png").read_bytes() == picture("a").data
 
 
+@pytest.mark.parametrize(("output_format", "ending"), [("jpeg", ".jpg"), ("webp", ".webp")])
+def test_every_format_keeps_its_type_and_goes_with_the_oldest(storage, output_format, ending):
+    old = Picture(b"x" * 800 * 1024, 1, 1, "a" * 64, output_format)
+    assert save(storage, old) == Stored(f"/images/{'a' * 64}{ending}", f"image/{output_format}")
+    assert (storage.folder / f"{'a' * 64}{ending}").read_bytes() == old.data
+    save(storage, picture("b"))
+    assert kept(storage) == {"b"}
+
+
 def test_the_oldest_go_when_the_folder_is_full(storage):
     for age, letter in enumerate("abc"):
         save(storage, picture(letter))

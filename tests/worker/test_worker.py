@@ -21,6 +21,17 @@ def test_it_works(client):
         assert Image.open(io.BytesIO(answer.data)).size == (768, 512)
 
 
+@pytest.mark.parametrize(("output_format", "ending"), [("jpeg", ".jpg"), ("webp", ".webp")])
+def test_other_formats_are_served_as_what_they_are(client, output_format, ending):
+    result = client.post("/generate", json={**SKETCH, "output_format": output_format}).json
+    assert result["image_url"] == f"/images/{result['sha256']}{ending}"
+    with client.get(result["image_url"]) as answer:
+        assert answer.headers["Content-Type"] == result["content_type"] == f"image/{output_format}"
+        assert answer.headers["ETag"] == f'"{result["sha256"]}"'
+        image = Image.open(io.BytesIO(answer.data))
+        assert (image.format, image.size, len(answer.data)) == (output_format.upper(), (768, 512), result["bytes"])
+
+
 def test_an_unchanged_picture_is_not_sent_again(client):
     result = client.post("/generate", json=SKETCH).json
     with client.get(result["image_url"], headers={"If-None-Match": f'"{result["sha256"]}"'}) as answer:
@@ -33,7 +44,9 @@ def test_a_bad_request_is_refused_by_name(client, body):
     assert (answer.status_code, answer.json["code"]) == (400, "invalid_parameter")
 
 
-@pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", ".new-abc", "a" * 64 + ".png", "a" * 64 + ".png%00"])
+@pytest.mark.parametrize(
+    "name", ["..%2f..%2fetc%2fpasswd", ".new-abc", "a" * 64 + ".png", "a" * 64 + ".png%00", "a" * 64 + ".gif"]
+)
 def test_no_other_file_can_be_had(client, name):
     answer = client.get(f"/images/{name}")
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")

@@ -1,0 +1,36 @@
+"""A caller's choice of the file's format, through both tiers."""
+
+import io
+import json
+
+import pytest
+import requests
+from PIL import Image
+
+from tests.end_to_end.conftest import running
+
+
+@pytest.mark.parametrize("output_format", ["jpeg", "webp"])
+def test_it_works(stack, output_format):
+    answer = stack.get(prompt="ต้นไม้", seed=5, output_format=output_format).json()
+    picture = requests.get(answer["image_url"], timeout=30)
+    assert picture.headers["Content-Type"] == answer["content_type"] == f"image/{output_format}"
+    image = Image.open(io.BytesIO(picture.content))
+    assert (image.format, image.size) == (output_format.upper(), (768, 768))
+    recipe = json.loads(image.getexif()[0x010E])
+    assert (recipe["prompt"], recipe["seed"], recipe["engine"]) == ("ต้นไม้", "5", "perchance")
+
+
+def test_any_other_is_refused_by_name(stack):
+    answer = stack.get(prompt="a tree", output_format="gif")
+    assert (answer.status_code, answer.json()["error"]) == (400, "output_format must be one of png, jpeg, webp.")
+    assert stack.asked("generate") == []
+
+
+def test_what_imgur_does_not_take_is_kept_locally(tmp_path):
+    with running(tmp_path, ready=False, STORAGE="imgur", IMGUR_CLIENT_ID="an-id") as stack:
+        webp = stack.get(prompt="a tree", model="sketch", output_format="webp").json()
+        assert (webp["storage"], webp["storage_error"]["code"]) == ("local", "imgur_unsupported_format")
+        assert requests.get(webp["image_url"], timeout=30).headers["Content-Type"] == "image/webp"
+        jpeg = stack.get(prompt="a tree", model="sketch", output_format="jpeg").json()
+        assert (jpeg["storage"], jpeg["content_type"], jpeg["image_url"][-4:]) == ("imgur", "image/jpeg", ".jpg")
