@@ -17,7 +17,7 @@ MAX_QUERY_FIELDS = 100
 class Wanted(Recipe):
     """A recipe, and how the caller wants to be answered."""
 
-    format: Literal["json", "redirect"] | None = Field(None, description="json or redirect")
+    format: Literal["json", "redirect", "image"] | None = Field(None, description="one of json, redirect, image")
     cache: bool = Field(True, description="true or false")
 
     @classmethod

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 
 from flask import Blueprint, Response, current_app, g, request
 
@@ -10,8 +11,10 @@ from image_api.errors import SpeculativeRequest
 from image_api.generation import Generation
 from image_api.routes.answers import absolute, as_json, base_address
 from image_api.routes.bodies import json_body
+from image_api.routes.picture import picture
 from image_api.routes.streams import followed, resumed, wants_events
 from image_api.wanted import Wanted
+from render_worker.contract import GenerateResult, InvalidField
 
 VARY = "Accept, Sec-Fetch-Dest"
 SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
@@ -23,14 +26,30 @@ routes = Blueprint("generate", __name__)
 
 @routes.get("/generate")
 def by_query() -> Response:
-    """Make a picture from the query's parameters. HEAD and guesses of a browser never cost a generation."""
+    """Make a picture from the query's parameters."""
+    return _by_query(lambda: Wanted.parse_query(request.query_string))
+
+
+@routes.get("/generate.<any(png, jpg, webp):ending>")
+def by_name(ending: str) -> Response:
+    """The same, and the answer is the picture itself, of the format that the address names."""
+
+    def wanted() -> Wanted:
+        asked = Wanted.parse_query(request.query_string)
+        for field in asked.model_fields_set & {"format", "output_format"}:
+            raise InvalidField(f"{field} cannot be given to an address that ends with .{ending}.")
+        return asked.model_copy(update={"format": "image", "output_format": ending.replace("jpg", "jpeg")})
+
+    return _by_query(wanted)
+
+
+def _by_query(wanted: Callable[[], Wanted]) -> Response:
+    """Make what is wanted. HEAD and guesses of a browser never cost a generation, and a lost stream is resumed."""
     if request.method == "HEAD":
         return Response(status=200, headers={"Cache-Control": "no-store", "Vary": VARY}, mimetype="application/json")
     if any(SPECULATIVE.search(request.headers.get(header, "")) for header in SPECULATIVE_HEADERS):
         raise SpeculativeRequest("A prefetch or prerender makes no picture.")
-    if rest := resumed():
-        return rest
-    return _made(Wanted.parse_query(request.query_string))
+    return resumed() or _made(wanted())
 
 
 @routes.post("/generate")
@@ -52,16 +71,20 @@ def _made(wanted: Wanted) -> Response:
     base = base_address()  # first, so that a bad Host header costs no generation
     generation: Generation = current_app.extensions["generation"]
     made = generation.generate(wanted, g.request_id, cache=wanted.cache)
-    result = made.result
-    address = absolute(result.image_url, base)
-    answer = as_json(result, image_url=address)
+    if made.source == "MISS":
+        log.info("%s %s made in %d ms", g.request_id, made.result.engine, made.result.duration_ms)
+    answer = picture(made, base) if wanted.format == "image" else _told(made.result, base, wanted)
     answer.headers["Vary"] = VARY
     answer.headers["X-Cache"] = made.source
+    return answer
+
+
+def _told(result: GenerateResult, base: str, wanted: Wanted) -> Response:
+    address = absolute(result.image_url, base)
+    answer = as_json(result, image_url=address)
     if _wants_picture(wanted):
         answer.status_code = 303 if request.method == "POST" else 302
         answer.headers["Location"] = address
-    if made.source == "MISS":
-        log.info("%s %s made in %d ms", g.request_id, result.engine, result.duration_ms)
     return answer
 
 

@@ -21,7 +21,7 @@ from image_api.routes.bodies import json_body
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, StyleName
 from image_api.wanted import Wanted
-from render_worker.contract import ErrorBody, Fields, GenerateResult, Model, Recipe, Text
+from render_worker.contract import ErrorBody, Fields, GenerateResult, Model, OutputFormat, Recipe, Text
 
 AUTO = "auto"
 OPENAI_S_OWN = re.compile(r"dall-e-[0-9]+|(gpt|chatgpt)-image-.+")  # as far as they are known, and those to come
@@ -49,12 +49,12 @@ class Asked(Fields):
     )
     response_format: Literal["url", "b64_json"] | None = Field(None, description="url or b64_json")
     style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")
+    output_format: OutputFormat | None = Field(None, description=Recipe.model_fields["output_format"].description)
     # What must be as it is anyway:
     background: Literal["auto", "opaque"] | None = Field(
         None, description="auto or opaque; no engine makes transparent pictures"
     )
-    output_format: Literal["png"] | None = Field(None, description="png, the one format that pictures are made in")
-    output_compression: Literal[100] | None = Field(None, description="100, because png loses nothing")
+    output_compression: Literal[100] | None = Field(None, description="100; how strongly is not to be chosen here")
     stream: Literal[False] | None = Field(None, description="false or left out; the answer comes as a whole")
     partial_images: Literal[0] | None = Field(None, description="0 or left out; the answer comes as a whole")
     # What changes nothing here:
@@ -75,6 +75,7 @@ class Asked(Fields):
             "negative_prompt": style.negative_prompt if style else None,
             "shape": nearest(width, height),
             "model": _known_here(self.model or AUTO),
+            "output_format": self.output_format or "png",
         }
         return Wanted.parse(fields.items())
 

@@ -1,6 +1,6 @@
 """Which pages of other sites may ask: CORS_ORIGINS."""
 
-from flask import Flask
+from flask import Flask, Response
 from flask_cors import CORS
 
 from image_api.routes.answers import settings
@@ -18,8 +18,15 @@ def register(app: Flask, origins: tuple[str, ...]) -> None:
         send_wildcard=ANY in origins,
         expose_headers=EXPOSED,
         max_age=KEPT_SECONDS,
-        vary_header=ANY not in origins,
     )
+    if ANY not in origins:
+        app.after_request(_of_the_origin)
+
+
+def _of_the_origin(answer: Response) -> Response:
+    """A shared cache must not give one origin the answer to another."""
+    answer.vary.add("Origin")
+    return answer
 
 
 def may_ask(origin: str | None) -> bool:

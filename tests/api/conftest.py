@@ -37,27 +37,43 @@ RESULT = {
 }
 
 
+_Answer = tuple[int, dict[str, str], tuple[bytes | float, ...], Callable[[], object]]
+
+
+def _answer(status: int, body: object, before: Callable[[], object], headers: dict[str, str]) -> _Answer:
+    pieces = body if isinstance(body, tuple) else (body if isinstance(body, bytes) else json.dumps(body).encode(),)
+    length = sum(len(piece) for piece in pieces if isinstance(piece, bytes))
+    own = {"Content-Length": str(length), "X-Service": "render-worker"}
+    given = {name.replace("_", "-"): text for name, text in headers.items()}
+    return status, {**own, **given}, pieces, before
+
+
 class ScriptedWorker:
     """Answers every request with `status`, `headers` and `body`, and remembers what it was asked."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        self._answers: dict[str, _Answer] = {}
         self.say(200, RESULT)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def say(self, status: int, body: object, before: Callable[[], object] = lambda: None, **headers: str) -> None:
-        """Answer so from now on, an underscore in a header's name being a hyphen; `before` runs ahead of each answer.
+        """Answer so from now on, whatever is asked; `before` runs ahead of each answer.
 
-        A tuple is a body that comes in pieces, and in it a number is a pause in seconds. Where `before` says something
-        else, that holds from the next request on.
+        An underscore in a header's name is a hyphen. A tuple is a body that comes in pieces, and in it a number is a
+        pause in seconds. Where `before` says something else, that holds from the next request on.
         """
-        pieces = body if isinstance(body, tuple) else (body if isinstance(body, bytes) else json.dumps(body).encode(),)
-        length = sum(len(piece) for piece in pieces if isinstance(piece, bytes))
-        own = {"Content-Length": str(length), "X-Service": "render-worker"}
-        given = {name.replace("_", "-"): text for name, text in headers.items()}
-        self._answer = status, {**own, **given}, pieces, before
+        self._answers = {"": _answer(status, body, before, headers)}
+
+    def say_to(self, path: str, status: int, body: object) -> None:
+        """Answer so to requests whose path begins so; the longest that fits counts."""
+        self._answers[path] = _answer(status, body, lambda: None, {})
+
+    def asked_to_make(self) -> list[dict]:
+        """Every request for a picture."""
+        return [json.loads(body) for method, _, _, body in self.requests if method == "POST"]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -71,7 +87,8 @@ class ScriptedWorker:
                 length = int(self.headers.get("Content-Length", 0))
                 body = self.rfile.read(length)
                 worker.requests.append((self.command, self.path, dict(self.headers), body))
-                status, headers, pieces, before = worker._answer
+                fitting = max((path for path in worker._answers if self.path.startswith(path)), key=len)
+                status, headers, pieces, before = worker._answers[fitting]
                 before()
                 self.send_response(status)
                 for name, value in headers.items():

@@ -1,0 +1,54 @@
+"""A picture itself as the answer, under a name that says what it shows."""
+
+import re
+import unicodedata
+from urllib.parse import quote
+
+from flask import Response, current_app, g
+
+from image_api.errors import PictureUnavailable
+from image_api.generation import Answer, Generation
+from image_api.pictures import Pictures
+from image_api.routes.answers import absolute
+from render_worker.contract import IMAGE_TYPES, GenerateResult
+
+MAX_NAME = 60
+BETWEEN_WORDS = re.compile(r"[\W_]+")
+ENDINGS = {kind: f".{ending}" for ending, kind in IMAGE_TYPES.items()}
+
+
+def picture(made: Answer, base: str) -> Response:
+    """The picture's bytes; Content-Location has the address at which it is kept."""
+    result, content = _read(made)
+    answer = Response(content, mimetype=result.content_type)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Content-Location"] = absolute(result.image_url, base)
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["X-Seed"] = str(result.seed)
+    answer.headers.set("Content-Disposition", "inline", **_names(file_name(result)))
+    return answer
+
+
+def file_name(result: GenerateResult) -> str:
+    """For whoever saves it: the prompt's words and the seed."""
+    words = BETWEEN_WORDS.sub("-", result.prompt).strip("-").lower()[:MAX_NAME].rstrip("-")
+    return f"{words or 'picture'}-{result.seed}{ENDINGS.get(result.content_type, '')}"
+
+
+def _names(name: str) -> dict[str, str]:
+    """A header's letters are ASCII; others are said in a form of their own, https://www.rfc-editor.org/rfc/rfc6266."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lstrip("-")
+    return {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name)}"}
+
+
+def _read(made: Answer) -> tuple[GenerateResult, bytes]:
+    pictures: Pictures = current_app.extensions["pictures"]
+    try:
+        return made.result, pictures.read(made.result)
+    except PictureUnavailable:
+        generation: Generation = current_app.extensions["generation"]
+        name = made.result.image_url.rpartition("/")[2]
+        again = generation.make_again(name, g.request_id) if made.source == "HIT" else None
+        if again is None:
+            raise
+        return again, pictures.read(again)

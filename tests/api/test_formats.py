@@ -1,0 +1,85 @@
+"""The picture itself as the answer, by name or by word, under a name that says what it shows."""
+
+import pytest
+
+from tests.api.conftest import NAME, PICTURE, RESULT
+
+
+@pytest.fixture(autouse=True)
+def worker_with_pictures(worker):
+    """A worker that answers with a result or, asked for the picture, with its bytes."""
+    worker.say_to("/images/", 200, PICTURE)
+    return worker
+
+
+@pytest.mark.parametrize(
+    ("path", "output_format"),
+    [
+        ("/generate?prompt=a+tree&format=image", "png"),
+        ("/generate?prompt=a+tree&format=image&output_format=webp", "webp"),
+        ("/generate.png?prompt=a+tree", "png"),
+        ("/generate.jpg?prompt=a+tree", "jpeg"),
+        ("/generate.webp?prompt=a+tree", "webp"),
+    ],
+)
+def test_the_answer_is_the_picture(client, worker, path, output_format):
+    answer = client.get(path)
+    assert (answer.status_code, answer.data) == (200, PICTURE)
+    assert answer.headers["Content-Type"] == "image/png"  # what the worker says that it is
+    assert answer.headers["Content-Location"] == f"http://localhost/images/{NAME}"
+    assert answer.headers["Content-Disposition"] == "inline; filename=a-tree-7.png"
+    assert (answer.headers["X-Seed"], answer.headers["Cache-Control"]) == ("7", "no-store")
+    assert worker.asked_to_make()[-1]["output_format"] == output_format
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("Sunset over mountains!", "sunset-over-mountains-7.png"),
+        ("../../etc/passwd", "etc-passwd-7.png"),
+        ("???", "picture-7.png"),
+        ("x" * 200, "x" * 60 + "-7.png"),
+    ],
+)
+def test_the_name_says_what_it_shows(client, worker, prompt, name):
+    worker.say(200, {**RESULT, "prompt": prompt})
+    assert f"filename={name}" in client.get("/generate.png?prompt=a").headers["Content-Disposition"]
+
+
+def test_a_name_of_any_script(client, worker):
+    worker.say(200, {**RESULT, "prompt": "Дерево"})
+    assert "filename*=UTF-8''%D0%B4%D0%B5%D1%80" in client.get("/generate.png?prompt=a").headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("query", ["format=json", "output_format=png"])
+def test_an_address_that_says_the_format_takes_no_other_word_for_it(client, worker, query):
+    answer = client.get(f"/generate.jpg?prompt=a&{query}")
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_parameter")
+    assert worker.requests == []
+
+
+def test_other_endings_are_none(client):
+    assert client.get("/generate.gif?prompt=a").status_code == 404
+
+
+def test_a_failure_is_json(client, worker):
+    worker.say(503, {"success": False, "error": "Busy.", "code": "worker_busy", "retry_after": 15})
+    answer = client.get("/generate.png?prompt=a")
+    assert (answer.status_code, answer.json["code"]) == (503, "worker_busy")
+
+
+def test_a_picture_that_is_gone_is_made_again_and_served(client, worker):
+    client.get("/generate?prompt=a+tree&seed=7")
+    another = "b" * 64 + ".png"
+    worker.say(200, {**RESULT, "image_url": f"/images/{another}"})
+    worker.say_to("/images/", 404, b"{}")
+    worker.say_to(f"/images/{another}", 200, b"the new one")
+    answer = client.get("/generate.png?prompt=a+tree&seed=7")
+    assert (answer.status_code, answer.data) == (200, b"the new one")
+    assert len(worker.asked_to_make()) == 2
+
+
+def test_head_and_prefetch_cost_nothing(client, worker):
+    assert client.head("/generate.png?prompt=a").status_code == 200
+    assert client.get("/generate.png?prompt=a", headers={"Sec-Purpose": "prefetch"}).status_code == 503
+    assert worker.requests == []

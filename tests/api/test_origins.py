@@ -1,0 +1,40 @@
+"""CORS_ORIGINS: which pages of other sites may ask."""
+
+import pytest
+from pydantic import ValidationError
+
+from image_api.settings import Settings
+
+PAGE = {"Origin": "https://pictures.example"}
+
+
+@pytest.mark.parametrize("path", ["/generate?prompt=a", "/health", "/nowhere", "/generate"])
+def test_every_page_may_by_default(client, path):
+    answer = client.get(path, headers=PAGE)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert "X-Cache" in answer.headers["Access-Control-Expose-Headers"]
+
+
+def test_a_browser_that_asks_first_is_told(client, worker):
+    asks = {**PAGE, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    answer = client.options("/v1/images/generate", headers=asks)
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    assert answer.headers["Access-Control-Allow-Headers"] == "content-type"
+    assert worker.requests == []
+
+
+def test_only_the_pages_that_are_named_may(client_with):
+    client = client_with(cors_origins="https://pictures.example, http://localhost:3000")
+    for origin, allowed in (("https://pictures.example", True), ("http://localhost:3000", True), ("https://x", False)):
+        answer = client.get("/health", headers={"Origin": origin})
+        assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+        assert "Origin" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize("origins", ["pictures.example", "https://a.example/path", "https://a.example,*.example"])
+def test_what_is_no_origin_is_refused_at_start(origins):
+    with pytest.raises(ValidationError, match="cors_origins"):
+        Settings(cors_origins=origins)
