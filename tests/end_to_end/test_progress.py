@@ -2,8 +2,8 @@
 
 import concurrent.futures
 import json
+import math
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -57,12 +57,10 @@ def test_the_page_s_phases_come_in_order(by_page):
 
 
 def test_news_come_as_they_happen_and_not_all_at_the_end(stack):
-    stack.play(delay=1.5)
+    stack.play(delay=2)
     with stream(stack) as lines:
-        begun = time.monotonic()
         assert next(line for line in lines if line.get("phase") == "generating")
-        assert time.monotonic() - begun < 1
-        assert stack.gauge()["in_flight"] == 1
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, 1.5, "a picture that is still being made")
         assert list(lines)[-1]["event"] == "result"
 
 
@@ -74,7 +72,7 @@ def test_a_route_that_gives_way_is_told(by_both):
 
 
 def test_who_waits_is_told_his_place_and_when_it_moves(stack):
-    stack.play(delay=1)
+    stack.play(delay=2)
     with concurrent.futures.ThreadPoolExecutor() as callers:
         first = callers.submit(all_lines, stack)
         wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the first generation")
@@ -100,15 +98,16 @@ def test_the_expected_time_is_what_recent_pictures_took(tmp_path):
         stack.play(delay=1.2)
         for _ in range(3):
             all_lines(stack)
-        expected = [line["expected_seconds"] for line in all_lines(stack) if line.get("phase") == "starting"]
-        assert expected[0] == 2
         health = stack.worker_health()["engines"]["perchance"]
-        assert 1.2 < health["median_seconds"] <= health["p90_seconds"] < 4
+        median = health["median_seconds"]
+        assert 1.2 < median <= health["p90_seconds"] < 5
+        expected = [line["expected_seconds"] for line in all_lines(stack) if line.get("phase") == "starting"]
+        assert expected[0] == math.ceil(median)
 
 
 def test_a_full_queue_says_when_it_should_have_room(stack):
     all_lines(stack)
-    stack.play(delay=3)
+    stack.play(delay=2)
     with concurrent.futures.ThreadPoolExecutor() as callers:
         waiting = [callers.submit(all_lines, stack) for _ in range(3)]  # one that runs, and a queue of two
         wait_until(lambda: stack.worker_health()["queue"]["waiting"] == 2, 5, "a full queue")
