@@ -6,10 +6,11 @@ PACKAGES := $(VENV)/.packages
 DEV_PACKAGES := $(VENV)/.dev-packages
 BROWSER := $(VENV)/.browser
 SERVERS := $(VENV)/.servers
+PEERS := .venv-peers
 TIERS := requirements.txt render_worker/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format image bench bench-small-plan bench-capacity bench-memory soak clean
+.PHONY: help run test lint types format image bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -40,8 +41,16 @@ image: ## Build both tiers' images with docker, podman or buildah, whichever wor
 	else echo "None of docker, podman and buildah works here." >&2; exit 1; fi; \
 	set -x; $$build $(IMAGE_OPTIONS) -t render-worker render_worker && $$build $(IMAGE_OPTIONS) -t image-api .
 
-bench: $(DEV_PACKAGES) $(BROWSER) ## Measure ours beside the perchance package and the bare site.
+bench: $(DEV_PACKAGES) $(BROWSER) ## Measure ours beside the perchance package, the bare site and an empty view.
 	@$(BIN)/python -m bench.compare
+	@$(BIN)/python -m bench.overhead
+	@$(BIN)/python -m bench.capacity
+
+bench-overhead: $(DEV_PACKAGES) ## Measure what the API tier adds to the worker, and a cached answer.
+	@$(BIN)/python -m bench.overhead
+
+bench-peers: $(DEV_PACKAGES) $(PEERS) ## Measure OpenAI's route beside litellm's proxy.
+	@$(BIN)/python -m bench.peers $(PEERS)/bin/litellm
 
 bench-small-plan: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.
 	@$(BIN)/python -m bench.small_plan
@@ -56,7 +65,7 @@ soak: $(DEV_PACKAGES) $(BROWSER) ## Twenty minutes of faults by chance.
 	@$(BIN)/python -m tests.end_to_end.soak
 
 clean: ## Remove the virtual environment and the local pictures.
-	rm -rf $(VENV) .data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) .data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -77,3 +86,7 @@ $(BROWSER): local/browser.sh | $(BIN)/python
 $(SERVERS): tests/servers.sh | $(BIN)/python
 	@sh tests/servers.sh
 	@touch $@
+
+$(PEERS):
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.106.2'

@@ -1,6 +1,6 @@
 """`python -m bench.stub_worker --seconds 10`: a render worker that takes all comers and answers after a time.
 
-It makes no picture. It prints its port and serves until it is ended.
+For a peer it also answers in OpenAI's words. It makes no picture. It prints its port and serves until it is ended.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime
 
 MODELS: dict[str, list[object]] = {"models": []}
+OPENAI_S = {"created": 1, "data": [{"url": "https://pictures.example/a.png"}]}
 HEADERS = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Service: render-worker\r\nContent-Length: {}\r\n\r\n"
 
 
@@ -44,7 +45,8 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sec
             body = await reader.readexactly(length)
             if head.startswith(b"POST"):
                 await asyncio.sleep(seconds)
-                answer = json.dumps(_result(json.loads(body))).encode()
+                openai = head.startswith(b"POST /v1/")
+                answer = json.dumps(OPENAI_S if openai else _result(json.loads(body))).encode()
             else:
                 answer = json.dumps(MODELS).encode()
             writer.write(HEADERS.format(len(answer)).encode() + answer)

@@ -12,6 +12,9 @@ routes = Blueprint("pages", __name__)
 ENDPOINTS = {
     "GET /generate": "Make a picture; the parameters go into the query.",
     "POST /generate": "The same with the parameters as a JSON object, for long prompts.",
+    "GET /generate.png": "The picture itself; .jpg and .webp as well.",
+    "GET /generate, Accept: text/event-stream": "The same as events that tell how far it is.",
+    "WebSocket /stream/generate/txt2img": "The same as messages; each message to it is a body of POST /generate.",
     "POST /v1/images/generate": "A picture in a named style and an aspect ratio: {prompt, style?, aspect_ratio?}.",
     "GET /v1/styles": "The styles.",
     "POST /v1/images/generations": "Up to four pictures at once, for OpenAI's clients as they are.",
@@ -26,6 +29,7 @@ ENDPOINTS = {
 ANSWERS = {
     "JSON": "by default: {success: true, image_url, seed, …}",
     "redirect to the picture": "for an <img> tag, for Accept: image/… and for format=redirect",
+    "the picture itself": "for format=image",
     "error": "{success: false, error: <a sentence>, code: <a stable word>, hint?, retry_after?, request_id}",
 }
 

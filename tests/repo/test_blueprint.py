@@ -4,7 +4,9 @@ Source: https://render.com/schema/render.yaml.json and https://render.com/docs/b
 """
 
 import copy
-import importlib.util
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -15,9 +17,11 @@ from image_api import create_app as create_api
 from image_api.settings import Settings as ApiSettings
 from render_worker.settings import Settings as WorkerSettings
 from render_worker.worker import create_app as create_worker
+from tests.processes import clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECRETS = {"WORKER_TOKEN", "IMGUR_CLIENT_ID"}
+SHOWN = ("graceful_timeout", "workers")
 SHUTDOWN_SECONDS = 30  # Render's maxShutdownDelaySeconds where nothing is said
 
 
@@ -236,11 +240,10 @@ def test_only_what_exists_is_set(worker, api):
 
 
 @pytest.mark.parametrize("file", ["gunicorn.conf.py", "render_worker/gunicorn.conf.py"])
-def test_a_stop_is_over_before_render_kills_and_one_process_is_one(file, monkeypatch):
-    monkeypatch.delenv("GRACEFUL_TIMEOUT_SECONDS", raising=False)
-    monkeypatch.setenv("WEB_CONCURRENCY", "4")
-    spec = importlib.util.spec_from_file_location("configuration", ROOT / file)
-    configuration = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(configuration)
-    assert configuration.graceful_timeout < SHUTDOWN_SECONDS
-    assert configuration.workers == 1
+def test_a_stop_is_over_before_render_kills_and_one_process_is_one(file):
+    script = f"import json, runpy; it = runpy.run_path({file!r}); print(json.dumps([it[name] for name in {SHOWN}]))"
+    environment = clean_environment(WEB_CONCURRENCY=4)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, check=True)
+    graceful_timeout, workers = json.loads(done.stdout)
+    assert graceful_timeout < SHUTDOWN_SECONDS
+    assert workers == 1
