@@ -93,9 +93,8 @@ def main() -> int:
             measure("ours", front.port, front.process.pid)
     direct, peer = rows["the image server itself (a stub)"], rows["litellm's proxy"]
     print(f"\n{machine.line()}\n")
-    print(
-        "| | one caller: ms | beyond the server | 32 callers: a second | of litellm's | MiB |\n|---|---|---|---|---|---|"
-    )
+    print("| | one caller: ms | beyond the server | 32 callers: a second | of litellm's | MiB |")
+    print("|---|---|---|---|---|---|")
     for name, (one, many, mib) in rows.items():
         cells = [f"{one.median:.1f}", f"{one.median - direct[0].median:.1f}", f"{many.a_second:.0f}"]
         print(f"| {name} | {' | '.join(cells)} | {many.a_second / peer[1].a_second:.1f} | {mib:.0f} |")
