@@ -71,7 +71,8 @@ class Pipeline:
             kept = await self.storage.save(picture, seconds=left - LOCAL_SAVE_SECONDS)
         self.durations.add(engine.name, report.seconds)
         result = self._result(request, engine, image, picture, kept, started)
-        log.info("%s %s made in %d ms", request.request_id, engine.name, result.duration_ms)
+        despite = f", setbacks on the way: {report.setbacks}" if report.setbacks else ""
+        log.info("%s %s made in %d ms%s", request.request_id, engine.name, result.duration_ms, despite)
         return result
 
     def choose(self, model: str) -> Engine:
