@@ -35,7 +35,8 @@ def main() -> int:
         _require_free(settings.sandbox_upload_port, "the sandbox's upload host")
         _say(f"Perchance cannot be reached ({unreachable}); the sandbox stands in for it.")
     _say("Starting, a few seconds ...")
-    processes = Processes(environment(_settings_of_all(settings, simulated=bool(unreachable))))
+    changes = _settings_of_all(settings, simulated=bool(unreachable))
+    processes = Processes(environment(changes), settings.graceful_timeout_seconds)
     try:
         return _run(processes, settings, simulated=bool(unreachable))
     finally:
