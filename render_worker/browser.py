@@ -19,7 +19,7 @@ from render_worker.scratch import Scratch, sweep
 
 __all__ = ["OPEN_SECONDS", "Browser", "BrowserContext", "BrowserError", "BrowserGone", "Page", "Request", "Response"]
 
-LAUNCH_SECONDS = 60  # driver and browser together; at a tenth of a core they take ten seconds
+LAUNCH_SECONDS = 45  # driver and browser together; at a tenth of a core they take ten seconds
 OPEN_SECONDS = 15  # a browser that takes longer to open an empty page hangs
 CLOSE_SECONDS = 3
 SYSTEM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

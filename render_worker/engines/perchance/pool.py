@@ -21,6 +21,7 @@ URGENT_SHARE = 0.9  # replaced at once: the running pictures are begun again, wh
 HIGH_LOOK_SECONDS = 0.3  # a page that runs wild takes the last quarter in a second or two
 PAUSE_SECONDS = 60.0  # a replacement that did not help would not help a second later either
 URGENT_PAUSE_SECONDS = 3.0  # one that did help may be needed again by the very next picture
+PAUSE_GROWTH = 4  # but where each picture needs it, the memory is too small, and some picture must get through
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class SessionPool:
         self._change: asyncio.Task[None] | None = None
         self._used = time.monotonic()
         self._polite_from = self._urgent_from = 0.0
+        self._replaced = -PAUSE_SECONDS
+        self._pause = URGENT_PAUSE_SECONDS
 
     async def start(self) -> None:
         """Launch the browser, so that the first caller does not pay for it, and look after it from then on."""
@@ -87,7 +90,9 @@ class SessionPool:
     def _look(self) -> float:
         """Begin what the moment asks for; the seconds until the next look."""
         memory, now = measure(self._settings.memory_limit_mb), time.monotonic()
-        if memory.share > URGENT_SHARE and now > self._urgent_from and not self.browser.launching:
+        if self.browser.launching:
+            return LOOK_SECONDS
+        if memory.share > URGENT_SHARE and now > self._urgent_from:
             self._begin(self._replace_at_once(memory))
         elif self._change and not self._change.done():
             pass  # one at a time
@@ -112,11 +117,15 @@ class SessionPool:
     async def _replace_at_once(self, memory: Memory) -> None:
         """Kill the browser. The running pictures' second attempts launch the next one together with this."""
         log.warning("browser replaced at once: %d of %s MiB are used", memory.used, memory.limit)
-        self._urgent_from = self._polite_from = time.monotonic() + PAUSE_SECONDS
+        now = time.monotonic()
+        again = now < self._replaced + PAUSE_SECONDS
+        self._pause = min(PAUSE_SECONDS, self._pause * PAUSE_GROWTH) if again else URGENT_PAUSE_SECONDS
+        self._replaced = now
+        self._urgent_from = self._polite_from = now + PAUSE_SECONDS
         self.browser.kill()
         await self.browser.start()
         if measure(self._settings.memory_limit_mb).share < URGENT_SHARE:
-            self._urgent_from = time.monotonic() + URGENT_PAUSE_SECONDS
+            self._urgent_from = time.monotonic() + self._pause
 
     async def _replace_politely(self, memory: Memory) -> None:
         log.warning("browser replaced after the running pictures: %d of %s MiB are used", memory.used, memory.limit)
