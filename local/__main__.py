@@ -18,8 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 REACH_SECONDS = 5.0
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.3
-# A picture takes longer than anybody waits after Ctrl-C, so running ones are given up soon.
-GRACEFUL_SECONDS = "2"
 
 
 def main() -> int:
@@ -37,7 +35,8 @@ def main() -> int:
         _require_free(settings.sandbox_upload_port, "the sandbox's upload host")
         _say(f"Perchance cannot be reached ({unreachable}); the sandbox stands in for it.")
     _say("Starting, a few seconds ...")
-    processes = Processes(environment(_settings_of_all(settings, simulated=bool(unreachable))))
+    changes = _settings_of_all(settings, simulated=bool(unreachable))
+    processes = Processes(environment(changes), settings.graceful_timeout_seconds)
     try:
         return _run(processes, settings, simulated=bool(unreachable))
     finally:
@@ -87,7 +86,7 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
         "PORT": str(settings.port),
         "HOST": settings.host,
         "STORAGE": settings.storage,
-        "GRACEFUL_TIMEOUT_SECONDS": GRACEFUL_SECONDS,
+        "GRACEFUL_TIMEOUT_SECONDS": str(settings.graceful_timeout_seconds),
         "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{settings.worker_port}",
         "WORKER_TOKEN": secrets.token_hex(16),
     }

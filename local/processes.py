@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 
-STOP_SECONDS = 8.0
+STOP_SECONDS = 6.0  # beyond what running pictures may take
 LOOK_SECONDS = 0.2
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -22,8 +22,9 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Processes:
     """Programs that lead process groups of their own, so that a terminal's Ctrl-C reaches only this process."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], graceful_seconds: float) -> None:
         self._environment = environment
+        self._stop_seconds = graceful_seconds + STOP_SECONDS
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._stop = threading.Event()
         for number in STOP_SIGNALS:
@@ -55,7 +56,7 @@ class Processes:
         """Ask all programs at once to end; kill, with everything they started, those that do not."""
         for process in self._running.values():
             process.terminate()
-        end = time.monotonic() + STOP_SECONDS
+        end = time.monotonic() + self._stop_seconds
         for process in self._running.values():
             try:
                 process.wait(max(0.0, end - time.monotonic()))

@@ -4,26 +4,28 @@ Playwright's objects belong to the loop that made them, so everything here runs 
 """
 
 import asyncio
-import contextlib
 import logging
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Page, Playwright, Request, Response, async_playwright
 from playwright.async_api import Error as BrowserError
 
-from render_worker.orphans import kill_descendants
+from render_worker.processes import CHILD, Child, kill_descendants
+from render_worker.scratch import Scratch, sweep
 
 __all__ = ["OPEN_SECONDS", "Browser", "BrowserContext", "BrowserError", "BrowserGone", "Page", "Request", "Response"]
 
-LAUNCH_SECONDS = 120  # at a tenth of a core a launch takes many seconds
+LAUNCH_SECONDS = 45  # driver and browser together; at a tenth of a core they take ten seconds
 OPEN_SECONDS = 15  # a browser that takes longer to open an empty page hangs
 CLOSE_SECONDS = 3
 SYSTEM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DEBIAN_HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
 NOT_INSTALLED = "Executable doesn't exist"  # Playwright's words where its own browser was never downloaded
+DRIVER_DIED = "Connection closed while reading from the driver"  # Playwright's words
 GONE_SIGNS = ("has been closed", "crashed", "Connection closed", "Browser closed")
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ class BrowserGone(Exception):
     """The browser, its page or Playwright's driver died or could not be started; the message says which."""
 
 
-def died(error: BrowserError) -> bool:
+def died(error: BaseException | None) -> bool:
     """Whether Playwright's error means that the browser, the page or the driver is no longer there."""
     return any(sign in str(error) for sign in GONE_SIGNS)
 
@@ -46,17 +48,29 @@ class Browser:
         self._playwright: Playwright | None = None
         self._chromium: Chromium | None = None
         self._launching: asyncio.Task[Chromium] | None = None
+        self._scratch: Scratch | None = None
+        self._driver = Child()
         self.launches = 0
         self.failure: str | None = None
 
     @property
     def running(self) -> bool:
-        """Whether the browser is there."""
-        return self._chromium is not None and self._chromium.is_connected()
+        """Whether the browser is there; of its driver's end Playwright says nothing."""
+        return self._chromium is not None and self._chromium.is_connected() and not self._driver.ended
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a browser or driver, be it dead or hung."""
+        return self._playwright is not None or self.launching
+
+    @property
+    def launching(self) -> bool:
+        """Whether it is being launched."""
+        return self._launching is not None and not self._launching.done()
 
     async def start(self) -> Chromium:
         """The running browser, launched if need be; BrowserGone where that fails. Safe to call from several tasks."""
-        if self._chromium and self._chromium.is_connected():
+        if self._chromium and self.running:
             return self._chromium
         # A task of its own: a caller whose deadline passes leaves the launch to finish for the next one, and no
         # driver is left behind half started.
@@ -66,14 +80,28 @@ class Browser:
         return await asyncio.shield(self._launching)
 
     async def _launch(self) -> Chromium:
-        await self._end()
         try:
-            self._playwright = await async_playwright().start()
-            self._chromium = await self._launched(self._playwright)
-        except (BrowserError, OSError) as error:
-            self.failure = str(error).strip().splitlines()[0]
+            return await self._launch_once()
+        except BrowserGone as gone:
+            if not died(gone.__cause__):
+                raise
+        return await self._launch_once()  # it was killed as it came up, perhaps because memory was short
+
+    async def _launch_once(self) -> Chromium:
+        await self._end()
+        sweep()
+        self._scratch = Scratch()
+        self._driver = Child(TMPDIR=str(self._scratch.folder))
+        CHILD.set(self._driver)
+        asyncio.get_running_loop().set_exception_handler(_hear)
+        try:
+            async with asyncio.timeout(LAUNCH_SECONDS):
+                self._playwright = await async_playwright().start()
+                self._chromium = await self._launched(self._playwright)
+        except Exception as error:  # Playwright raises a plain Exception where its driver dies as it comes up
+            self.failure = _first_line(error).rstrip(".")
             await self._end()
-            raise BrowserGone(f"The browser could not be started: {self.failure}") from error
+            raise BrowserGone(f"The browser could not be started: {self.failure}.") from error
         self.failure = None
         self.launches += 1
         log.info("browser %s launched (launch %d)", self._chromium.version, self.launches)
@@ -101,6 +129,10 @@ class Browser:
         except (BrowserError, TimeoutError) as error:
             raise BrowserGone("The browser died while it opened a page.") from error
 
+    def owns(self, context: BrowserContext) -> bool:
+        """Whether a context is of the browser that runs now."""
+        return self.running and context.browser is self._chromium
+
     def give_up(self, chromium: Chromium | None) -> None:
         """Have the next caller launch another browser in place of this one."""
         if chromium is not None and self._chromium is chromium:
@@ -108,6 +140,7 @@ class Browser:
 
     def kill(self) -> None:
         """End the browser and the driver without any goodbye; whoever works with them is told that they are gone."""
+        self._chromium = None  # nobody is to be given what is on its way out
         kill_descendants()
 
     async def stop(self) -> None:
@@ -119,14 +152,35 @@ class Browser:
     async def _end(self) -> None:
         chromium, self._chromium = self._chromium, None
         playwright, self._playwright = self._playwright, None
-        if playwright is None:
-            return
-        with contextlib.suppress(BrowserError, OSError, TimeoutError):  # what is dead cannot say goodbye
-            if chromium:
-                await asyncio.wait_for(chromium.close(), CLOSE_SECONDS)
-        with contextlib.suppress(BrowserError, OSError, TimeoutError):
-            await asyncio.wait_for(playwright.stop(), CLOSE_SECONDS)
-        kill_descendants()  # a driver or browser that hangs
+        scratch, self._scratch = self._scratch, None
+        if scratch is None:
+            return  # nothing was begun
+        if chromium is None:
+            kill_descendants()  # given up or half started: it hangs, or is dead
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                if chromium:
+                    await chromium.close()
+                if playwright:
+                    await playwright.stop()
+        except (BrowserError, OSError, TimeoutError):
+            pass  # what is dead cannot say goodbye
+        finally:
+            kill_descendants()  # a driver or browser that hangs
+            scratch.remove()
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"it did not come up within {LAUNCH_SECONDS} seconds"
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _hear(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio has to say, without what Playwright leaves unheard when its driver dies: its callers are told."""
+    error = context.get("exception")
+    if not (DRIVER_DIED in str(error) or (isinstance(error, BrowserError) and died(error))):
+        loop.default_exception_handler(context)
 
 
 def _look_at_failure(launching: asyncio.Task[Chromium]) -> None:

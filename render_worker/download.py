@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from render_worker.errors import BadPicture, EngineError, EngineUnreachable, PhaseTimeout, UnexpectedReply
-from render_worker.http_client import http_client
+from render_worker.http_client import AS_IT_IS, http_client
 
 MAX_PICTURE_BYTES = 20 * 1024 * 1024  # a 768x768 JPEG has less than 100 KB
 
@@ -42,14 +42,16 @@ def _origin(url: str) -> str:
 
 async def _attempt(client: httpx.AsyncClient, url: str) -> bytes | None:
     """The picture, or None while it is not there."""
-    async with client.stream("GET", url, follow_redirects=False) as reply:
+    async with client.stream("GET", url, headers=AS_IT_IS, follow_redirects=False) as reply:
         if reply.status_code == httpx.codes.NOT_FOUND:
             return None
         if reply.status_code != httpx.codes.OK:
             raise UnexpectedReply(f"The picture's host answered HTTP {reply.status_code}.")
+        if reply.headers.get("content-encoding", "identity") != "identity":
+            raise BadPicture("unreadable", "The picture came compressed, which nobody asked for.")
         chunks: list[bytes] = []
         size = 0
-        async for chunk in reply.aiter_bytes():
+        async for chunk in reply.aiter_raw():
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_PICTURE_BYTES:

@@ -5,11 +5,11 @@ One process, because the browser, the queue and the sessions live in it; a threa
 
 import logging
 import signal
-import socket
-import struct
 import threading
 
+from render_worker.connections import Threads, room_for_connections
 from render_worker.orphans import reap_all
+from render_worker.processes import kill_descendants
 from render_worker.settings import load
 
 STOP_SECONDS = 8  # what giving up, closing the browser and reaping may take together
@@ -18,10 +18,12 @@ settings = load()
 wsgi_app = "render_worker.worker:create_app()"
 bind = f"{settings.host}:{settings.port}"
 workers = 1
-worker_class = "gthread"
+worker_class = Threads
+Threads.receive_seconds = settings.read_timeout_seconds
+sendfile = False  # it knows no limit for a caller who does not read
 # Every admitted caller holds a thread while he waits; some more answer /health, pictures and refusals meanwhile.
 threads = settings.places + settings.queue_size + 16
-worker_connections = 1000
+worker_connections = room_for_connections(1000, others=128 + 2 * threads)
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
 graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS  # then gunicorn kills, and nobody gets an answer
 preload_app = False  # the loop's thread would be left behind in the parent
@@ -47,14 +49,8 @@ def worker_exit(server, worker):  # type: ignore[no-untyped-def]
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["worker"].stop()
+        kill_descendants()  # what did not let go in time
         reap_all(seconds=1)
-
-
-def when_ready(server):  # type: ignore[no-untyped-def]
-    """Give up callers who do not finish their request; accepted connections take this limit from their listener."""
-    limit = struct.pack("ll", settings.read_timeout_seconds, 0)  # a C timeval
-    for listener in server.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
 
 
 def _answer_in_time(give_up) -> None:  # type: ignore[no-untyped-def]

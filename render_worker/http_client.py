@@ -5,6 +5,8 @@ import ssl
 
 import httpx
 
+AS_IT_IS = {"Accept-Encoding": "identity"}  # a few compressed bytes can become a gigabyte, before anybody counts them
+
 
 def http_client(seconds: float) -> httpx.AsyncClient:
     """A client for one exchange, each step of it limited.

@@ -53,10 +53,7 @@ def to_picture(
     A PNG has them as UTF-8 text chunks, the others as a JSON object in EXIF's ImageDescription. BadPicture says what
     is wrong with the data.
     """
-    image = _decode(data)
-    if image.size != size:
-        found, wanted = f"{image.width} by {image.height}", f"{size[0]} by {size[1]}"
-        raise BadPicture("wrong_size", f"The picture has {found} pixels where {wanted} were asked for.")
+    image = _decode(data, size)
     file = _png(image, texts) if output_format == "png" else _with_exif(image, texts, output_format)
     return Picture(file, image.width, image.height, hashlib.sha256(file).hexdigest(), output_format)
 
@@ -83,14 +80,18 @@ def _with_exif(image: Image.Image, texts: dict[str, str], output_format: OutputF
     return out.getvalue()
 
 
-def _decode(data: bytes) -> Image.Image:
+def _decode(data: bytes, size: tuple[int, int]) -> Image.Image:
     if not data:
         raise BadPicture("empty", "The picture is empty.")
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadPicture("too_large", f"The picture claims {image.width} by {image.height} pixels.")
-            return image.convert("RGB")  # of an animation the first frame
+            if image.size != size:  # before anything is decoded: what is larger would fill the memory
+                found, wanted = f"{image.width} by {image.height}", f"{size[0]} by {size[1]}"
+                raise BadPicture("wrong_size", f"The picture has {found} pixels where {wanted} were asked for.")
+            image.load()  # of an animation the first frame
+            return image if image.mode == "RGB" else image.convert("RGB")  # which would copy an RGB one too
     except Image.DecompressionBombError:
         raise BadPicture("too_large", "The picture claims far more pixels than any that is made here.") from None
     except UnidentifiedImageError:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from render_worker.orphans import descendants
+from render_worker.processes import descendants
 
 MIB = 1024 * 1024
 KIB = 1024
@@ -35,15 +35,15 @@ class Memory:
 
 def measure(limit_mib: int | None = None) -> Memory:
     """The memory of this moment; `limit_mib` where the setting says it."""
-    group = None if limit_mib else next(_groups(), None)
-    if group is None:
-        return Memory(_of_processes() // MIB, limit_mib)
-    used, limit = group
-    return Memory(used // MIB, limit // MIB)
+    if limit_mib is None:
+        groups = list(_groups())
+        if groups:
+            return max(groups, key=lambda group: group.share)  # whichever is full first ends a process
+    return Memory(_of_processes() // MIB, limit_mib)
 
 
-def _groups() -> Iterator[tuple[int, int]]:
-    """Used and allowed bytes of this process's control group, or of the next one above that has a limit."""
+def _groups() -> Iterator[Memory]:
+    """Used and allowed memory of this process's control group and of those above it, where they have a limit."""
     with contextlib.suppress(OSError):
         for line in (PROC / "self" / "cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
@@ -53,15 +53,23 @@ def _groups() -> Iterator[tuple[int, int]]:
                 yield from _limited(CGROUPS / "memory", path, "memory.limit_in_bytes", ("total_rss", "total_shmem"))
 
 
-def _limited(root: Path, path: str, limit_file: str, counted: tuple[str, str]) -> Iterator[tuple[int, int]]:
+def _limited(root: Path, path: str, limit_file: str, counted: tuple[str, str]) -> Iterator[Memory]:
     folder = root / path.strip("/")
     while folder.is_relative_to(root):
         with contextlib.suppress(OSError, ValueError):  # "max", or a group that is out of sight in a container
             limit = int((folder / limit_file).read_text())
             if limit < NO_LIMIT:
-                fields = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-                yield sum(int(fields.get(name, 0)) for name in counted), limit
+                yield Memory(_counted(folder / "memory.stat", counted) // MIB, limit // MIB)
         folder = folder.parent
+
+
+def _counted(stat: Path, names: tuple[str, str]) -> int:
+    """What the group counts under these names, which some sandboxes leave out; then its own processes must do."""
+    with contextlib.suppress(OSError, ValueError):
+        fields = dict(line.split() for line in stat.read_text().splitlines())
+        if any(name in fields for name in names):
+            return sum(int(fields.get(name, 0)) for name in names)
+    return _of_processes()
 
 
 def _of_processes() -> int:

@@ -7,16 +7,17 @@ in many containers it does not. So this process adopts its orphaned descendants 
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
+
+from render_worker.processes import everything
 
 PR_SET_CHILD_SUBREAPER = 36  # of prctl(2)
 LOOK_SECONDS = 2.0
-PROC = Path("/proc")
+
+log = logging.getLogger(__name__)
 
 
 def adopt() -> None:
@@ -29,11 +30,18 @@ async def reap_for_ever() -> None:
     """Reap zombies that nobody else has reaped for a while: asyncio reaps the children that it started itself."""
     seen: set[int] = set()
     while sys.platform == "linux":
-        found = _zombies()
-        for pid in found & seen:
-            _reap(pid)
-        seen = found
+        try:
+            seen = _reap_again(seen)
+        except Exception as error:  # noqa: BLE001 - one bad look, as without a free file descriptor, must not be the last
+            log.warning("looking for zombies failed: %s", error)
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _reap_again(seen: set[int]) -> set[int]:
+    found = _zombies()
+    for pid in found & seen:
+        _reap(pid)
+    return found
 
 
 def reap_all(seconds: float) -> None:
@@ -48,43 +56,9 @@ def reap_all(seconds: float) -> None:
             time.sleep(0.02)
 
 
-def kill_descendants() -> None:
-    """SIGKILL everything below this process: the browser and its driver are all that it ever starts (Linux)."""
-    for pid in descendants():
-        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-            os.kill(pid, signal.SIGKILL)
-
-
-def descendants() -> list[int]:
-    """The ids of all processes below this one (Linux)."""
-    if sys.platform != "linux":
-        return []
-    parents = {pid: parent for pid, _, parent in _processes()}
-    return [pid for pid in parents if _is_below_this(pid, parents)]
-
-
-def _is_below_this(pid: int, parents: dict[int, int]) -> bool:
-    while (pid := parents.get(pid, 0)) != os.getpid():
-        if not pid:
-            return False
-    return True
-
-
 def _zombies() -> set[int]:
     """This process's children that have ended."""
-    return {pid for pid, state, parent in _processes() if state == "Z" and parent == os.getpid()}
-
-
-def _processes() -> Iterator[tuple[int, str, int]]:
-    """Every process's id, state and parent's id."""
-    for folder in PROC.iterdir():
-        if folder.name.isdigit():
-            try:
-                after_name = (folder / "stat").read_text(errors="replace").rpartition(")")[2]
-            except OSError:
-                continue  # it ended meanwhile
-            state, parent = after_name.split()[:2]
-            yield int(folder.name), state, int(parent)
+    return {pid for pid, state, parent in everything() if state == "Z" and parent == os.getpid()}
 
 
 def _reap(pid: int) -> None:

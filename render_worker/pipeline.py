@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from render_worker.admission import Admission
@@ -53,7 +53,9 @@ class Pipeline:
         for engine in self.engines.values():
             await engine.stop()
 
-    async def generate(self, request: GenerateRequest, tell: Tell = nobody) -> GenerateResult:
+    async def generate(
+        self, request: GenerateRequest, tell: Tell = nobody, seconds_left: Callable[[], float] | None = None
+    ) -> GenerateResult:
         """Make and keep one picture; a WorkerError where that cannot be done."""
         started = time.monotonic()
         engine = self.choose(request.model)
@@ -67,11 +69,12 @@ class Pipeline:
             leave_engine()  # what is left needs no engine, but a place among all
             report("saving")
             picture = await asyncio.to_thread(self._encode, engine, image, request)
-            left = request.timeout_seconds - (time.monotonic() - started)
+            left = seconds_left() if seconds_left else request.timeout_seconds - (time.monotonic() - started)
             kept = await self.storage.save(picture, seconds=left - LOCAL_SAVE_SECONDS)
         self.durations.add(engine.name, report.seconds)
         result = self._result(request, engine, image, picture, kept, started)
-        log.info("%s %s made in %d ms", request.request_id, engine.name, result.duration_ms)
+        despite = f", setbacks on the way: {report.setbacks}" if report.setbacks else ""
+        log.info("%s %s made in %d ms%s", request.request_id, engine.name, result.duration_ms, despite)
         return result
 
     def choose(self, model: str) -> Engine:

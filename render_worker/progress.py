@@ -37,6 +37,7 @@ class Reporter:
         self._tell = tell
         self._begun = 0.0
         self._last: Progress | None = None
+        self.setbacks = 0
 
     def queued(self, position: int) -> None:
         """Tell the request's place in the queue."""
@@ -66,6 +67,11 @@ class Reporter:
         message = message or MESSAGES[phase]
         progress = Progress(phase=phase, message=message, percent=percent, step=step, total=total)
         self._send(progress, self._durations.left(self._engine, self.seconds))
+
+    def setback(self, sentence: str) -> None:
+        """Log what went wrong on the way, as `engines.base.Report` says."""
+        self.setbacks += 1
+        log.warning("%s %s", self._request_id, sentence)
 
     def _send(self, progress: Progress, expected: int | None) -> None:
         if progress == self._last:

@@ -6,6 +6,7 @@ then sends the same request again, with the same id, and must neither pay twice 
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -18,7 +19,9 @@ from render_worker.progress import Tell, nobody
 REMEMBERED_RESULTS = 256
 REMEMBERED_SECONDS = 3600  # the longest time that a request may have
 
-Generate = Callable[[GenerateRequest, Tell], Coroutine[Any, Any, GenerateResult]]
+SecondsLeft = Callable[[], float]
+"""How long the request may still take: a repeat's own time counts, not that of the first."""
+Generate = Callable[[GenerateRequest, Tell, SecondsLeft], Coroutine[Any, Any, GenerateResult]]
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +29,10 @@ log = logging.getLogger(__name__)
 class _Running:
     """A generation, and the one request that waits for it."""
 
-    def __init__(self, begin: Callable[[Tell], Coroutine[Any, Any, GenerateResult]]) -> None:
-        self.task = asyncio.create_task(begin(self._told))
+    def __init__(self, begin: Callable[[Tell, SecondsLeft], Coroutine[Any, Any, GenerateResult]]) -> None:
+        self.task = asyncio.create_task(begin(self._told, lambda: self._end - time.monotonic()))
         self.abandoned = False
+        self._end = time.monotonic()
         self._reader: asyncio.Future[None] | None = None
         self._tell: Tell = nobody
         self._latest: Progress | None = None
@@ -37,8 +41,9 @@ class _Running:
         self._latest = progress
         self._tell(progress)
 
-    async def result(self, tell: Tell) -> GenerateResult:
-        """Wait for the picture in the place of whoever waited before, and whose connection is gone."""
+    async def result(self, tell: Tell, seconds: float) -> GenerateResult:
+        """Wait so long for the picture in the place of whoever waited before, and whose connection is gone."""
+        self._end = time.monotonic() + seconds
         if self._reader and not self._reader.done():
             self._reader.set_result(None)
         self._tell = tell
@@ -77,7 +82,8 @@ class Repeats:
         A repeat is told the latest progress, and in place of the first request whatever follows.
         """
         if request.request_id == NO_REQUEST_ID:
-            return await self._generate(request, tell)
+            end = time.monotonic() + request.timeout_seconds
+            return await self._generate(request, tell, lambda: end - time.monotonic())
         key = request.model_dump_json(exclude={"timeout_seconds"})  # a repeat has less time left
         while (running := self._running.get(key)) and running.abandoned:
             await asyncio.wait({running.task})
@@ -85,14 +91,14 @@ class Repeats:
             log.info("%s asked again for what was made", request.request_id)
             return self._made[key]
         if running is None:
-            running = self._running[key] = _Running(lambda told: self._make(key, request, told))
+            running = self._running[key] = _Running(lambda *told: self._make(key, request, *told))
         else:
             log.info("%s asked again for what is being made", request.request_id)
-        return await running.result(tell)
+        return await running.result(tell, request.timeout_seconds)
 
-    async def _make(self, key: str, request: GenerateRequest, tell: Tell) -> GenerateResult:
+    async def _make(self, key: str, request: GenerateRequest, tell: Tell, left: SecondsLeft) -> GenerateResult:
         try:
-            self._made[key] = result = await self._generate(request, tell)
+            self._made[key] = result = await self._generate(request, tell, left)
         finally:
             del self._running[key]
         return result

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from render_worker.errors import DeadlinePassed, Stopping
+from render_worker.processes import CHILD
 
 CLEAN_UP_SECONDS = 2.0  # what cancelled work may take to let go of its page before its caller stops waiting for that
 STOP_SECONDS = 5.0  # what everything together may take at the end, the browser's own goodbye included
@@ -30,7 +31,12 @@ class _Loop(asyncio.SelectorEventLoop):
 
     async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
         options.setdefault("start_new_session", True)
+        child = CHILD.get()
+        if child:
+            options["env"] = {**(options.get("env") or os.environ), **child.environment}  # noqa: TID251 - passed on
         transport, protocol = await super().subprocess_exec(*args, **options)
+        if child:
+            child.transport = transport
         with contextlib.suppress(OSError):  # it has ended already, or the system forbids it: both are no harm
             os.setpriority(os.PRIO_PROCESS, transport.get_pid(), CHILD_NICENESS)
         return transport, protocol

@@ -30,7 +30,7 @@ class Settings(BaseSettings):
         None, ge=1, le=64, description="Generations at a time, saving included; unset means 3 more than the sessions."
     )
     queue_size: int = Field(20, ge=0, le=10_000, description="Generations that may wait.")
-    read_timeout_seconds: int = Field(20, ge=1, description="How long a caller may pause while he sends a request.")
+    read_timeout_seconds: int = Field(20, ge=1, description="How long a caller may take to send a request.")
     graceful_timeout_seconds: int = Field(
         20, ge=1, description="How long running generations may take at a stop; then their callers are told."
     )

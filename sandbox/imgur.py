@@ -41,6 +41,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "too_many": (429, _plain("Too Many Requests", 429)),
     "gateway": (429, GATEWAY),
     "limit_in_seconds": (429, _plain("Too Many Requests", 429)),
+    "limit_absurd": (429, _plain("Too Many Requests", 429)),
     "limit_as_moment": (429, _plain("Too Many Requests", 429)),
 }
 KINDS = {"image/png": "png", "image/jpeg": "jpeg"}  # of what is uploaded here
@@ -103,6 +104,8 @@ def _limits(played: str) -> dict[str, str]:
     headers = {"X-Post-Rate-Limit-Limit": "1250", "X-RateLimit-ClientLimit": "12500", "X-RateLimit-UserLimit": "500"}
     if played == "limit_in_seconds":
         return {**headers, "X-RateLimit-UserRemaining": "0", "X-RateLimit-UserReset": str(BRIEF_SECONDS)}
+    if played == "limit_absurd":
+        return {**headers, "X-RateLimit-UserRemaining": "0", "X-RateLimit-UserReset": "999999999"}
     if played == "limit_as_moment":
         moment = int(time.time()) + BRIEF_SECONDS
         return {**headers, "X-RateLimit-UserRemaining": "0", "X-RateLimit-UserReset": str(moment)}

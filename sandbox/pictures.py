@@ -1,10 +1,12 @@
 """The sandbox's pictures: the procedural painter's, as JPEG, with a small mark that says what they are.
 
 A picture can be handed out spoiled: `404`, `empty`, `cut`, `wrong_size`, `broken_off`, `reset`, `not_a_picture`,
-`oversized`, `bomb` (few bytes that claim 400 million pixels), `animated`, or slowly, as a `drip`.
+`oversized`, `bomb` (few bytes that claim 400 million pixels), `large` (16 million), `compressed` (few bytes that become
+400 MiB), `animated`, slowly, as a `drip`, or an error that drips in its place.
 """
 
 import errno
+import gzip
 import io
 import secrets
 import socket
@@ -28,6 +30,7 @@ MARGIN_PIXELS = 6
 KEPT_PICTURES = 64
 OVERSIZED_BYTES = 40 * 1024 * 1024
 BOMB_PIXELS = 20_000
+LARGE_PIXELS = 4000
 DRIP_BYTES = 64
 DRIP_SECONDS = 0.05
 BEFOREHAND = ("sunset over mountains", "a lighthouse at night", "a fox in the snow", "a street in the rain")
@@ -93,6 +96,10 @@ def handed_out(picture: bytes | None, how: str) -> Response:
     if how == "broken_off":
         half = _until(picture, len(picture) // 2)
         return Response(half, headers={"Content-Length": str(len(picture))}, mimetype="image/jpeg")
+    if how == "error_drip":
+        return Response(_slowly(bytes(len(picture))), 500, {"Content-Length": str(len(picture))}, mimetype="text/html")
+    if how == "compressed":
+        return Response(_compressed(), headers={"Content-Encoding": "gzip, gzip"}, mimetype="image/jpeg")
     if how == "drip":
         return Response(_slowly(picture), headers={"Content-Length": str(len(picture))}, mimetype="image/jpeg")
     return Response(_spoiled(picture, how), mimetype="image/jpeg")
@@ -106,6 +113,7 @@ def _spoiled(picture: bytes, how: str) -> bytes:
         "wrong_size": lambda: _encoded(Image.new("RGB", (320, 200))),
         "oversized": lambda: b"\xff\xd8\xff" + bytes(OVERSIZED_BYTES),
         "bomb": _bomb,
+        "large": lambda: _encoded(Image.new("RGB", (LARGE_PIXELS, LARGE_PIXELS))),
         "animated": lambda: _animated(picture),
     }
     return spoilers[how]() if how in spoilers else picture
@@ -124,6 +132,10 @@ def _bomb() -> bytes:
     chunks = (b"IHDR" + header, b"IDAT" + zlib.compress(bytes(BOMB_PIXELS // 8)), b"IEND")
     parts = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _compressed() -> bytes:
+    return gzip.compress(gzip.compress(bytes(10 * OVERSIZED_BYTES), 1))
 
 
 def _animated(picture: bytes) -> bytes:

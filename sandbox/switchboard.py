@@ -14,13 +14,26 @@ REMEMBERED_REQUESTS = 10_000
 
 
 Spoiled = Literal[
-    "404", "empty", "cut", "broken_off", "reset", "wrong_size", "not_a_picture", "oversized", "bomb", "animated", "drip"
+    "404",
+    "empty",
+    "cut",
+    "broken_off",
+    "reset",
+    "wrong_size",
+    "not_a_picture",
+    "oversized",
+    "bomb",
+    "large",
+    "compressed",
+    "animated",
+    "drip",
+    "error_drip",
 ]
 PageRefusal = Literal["error_500", "refused_400", "refused_429", "refused_500", "refused_999"]
 PageTrouble = Literal[
     "silent", "hang", "noise", "forged", "elsewhere", "advertisement", "challenge", "challenge_within"
 ]
-ImgurLimit = Literal["too_fast", "too_many", "gateway", "limit_in_seconds", "limit_as_moment"]
+ImgurLimit = Literal["too_fast", "too_many", "gateway", "limit_in_seconds", "limit_as_moment", "limit_absurd"]
 ImgurRefusal = Literal[
     "invalid_client", "invalid_token", "over_capacity", "forbidden_actions", "file_type", "file_size"
 ]

@@ -23,6 +23,9 @@ class Report(Protocol):
     ) -> None:
         """`message` is a short sentence for the caller; the numbers are the service's own, and no guess."""
 
+    def setback(self, sentence: str) -> None:
+        """Log what went wrong and what is done about it; the log's line about the picture will tell of it too."""
+
 
 @dataclass(frozen=True)
 class GeneratedImage:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import httpx
 
 from render_worker.errors import StorageFailed, StorageNotConfigured
-from render_worker.http_client import http_client
+from render_worker.http_client import AS_IT_IS, http_client
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import Storage, Stored
@@ -28,6 +28,7 @@ LIMIT_HEADERS = (
     ("x-ratelimit-clientremaining", "x-ratelimit-clientreset"),
 )
 NOT_CONFIGURED = "IMGUR_CLIENT_ID not configured"
+LONGEST_REST_SECONDS = 86_400  # no limit of Imgur's lasts longer
 DEFAULT_REST_SECONDS = 3600  # the limits are counted by the hour and the day
 LINK = re.compile(r"https?://[!-~]{1,500}")
 DIGITS = re.compile(r"[0-9]{1,12}")
@@ -96,9 +97,10 @@ class ImgurStorage(Storage):
         files = {"image": (picture.name, picture.data, picture.content_type)}
         async with http_client(self._seconds) as client:
             form = {"type": "file"}
-            async with client.stream("POST", self._url, headers=self._headers, data=form, files=files) as reply:
+            headers = {**self._headers, **AS_IT_IS}
+            async with client.stream("POST", self._url, headers=headers, data=form, files=files) as reply:
                 body = b""
-                async for chunk in reply.aiter_bytes():
+                async for chunk in reply.aiter_raw():
                     body += chunk
                     if len(body) > MAX_REPLY_BYTES:
                         raise ImgurFailed("unexpected_reply", "Imgur answered far more than an upload's result.")
@@ -142,7 +144,12 @@ def _said(body: bytes) -> str:
 
 
 def _seconds_to_wait(headers: Mapping[str, str], said: str) -> int:
-    """Until the limit that is used up is counted anew; Imgur writes the reset as seconds or as a moment."""
+    """Until the limit that is used up is counted anew, a day at most."""
+    return min(_seconds_said(headers, said), LONGEST_REST_SECONDS)
+
+
+def _seconds_said(headers: Mapping[str, str], said: str) -> int:
+    """Imgur writes the reset as seconds or as a moment."""
     for remaining, reset in LIMIT_HEADERS:
         if headers.get(remaining) == "0" and DIGITS.fullmatch(text := headers.get(reset, "")):
             value = int(text)

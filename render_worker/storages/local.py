@@ -1,8 +1,11 @@
 """A folder of this machine, served by the worker itself at /images/<name>."""
 
 import asyncio
+import errno
+import logging
 import os
 import re
+import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -16,6 +19,11 @@ from render_worker.storages.base import Storage, Stored
 MIB = 1024 * 1024
 OURS = re.compile(rf"{IMAGE_NAME}|\.new-.*")  # nothing else that lies in the folder is ever removed
 
+FREE_BYTES = 2 * MIB  # room for a picture
+ROOM_TIMES = 2  # a disk's blocks and what others write meanwhile want more room than the picture has bytes
+
+log = logging.getLogger(__name__)
+
 
 class LocalStorage(Storage):
     """Files named by their content, written whole or not at all; the oldest go when the folder is full."""
@@ -26,13 +34,17 @@ class LocalStorage(Storage):
         self.folder = settings.local_storage_dir.resolve()
         self._limit = settings.local_storage_mb * MIB
         self._lock = threading.Lock()
+        self._full = False
 
     def problem(self) -> str | None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             return f"LOCAL_STORAGE_DIR cannot be made: {error.strerror}"
-        return None if os.access(self.folder, os.W_OK) else "LOCAL_STORAGE_DIR cannot be written to"
+        if not os.access(self.folder, os.W_OK):
+            return "LOCAL_STORAGE_DIR cannot be written to"
+        full = self._full and shutil.disk_usage(self.folder).free < FREE_BYTES
+        return "the disk of LOCAL_STORAGE_DIR is full" if full else None
 
     async def save(self, picture: Picture) -> Stored:
         await asyncio.to_thread(self._save, picture)
@@ -47,10 +59,24 @@ class LocalStorage(Storage):
                     target.touch()  # made again, so no longer among the oldest
                 else:
                     self._make_room(len(picture.data))
-                    self._write(target, picture.data)
+                    self._write_or_make_room(target, picture.data)
+                    self._full = False
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise StorageFailed(f"The picture could not be written to LOCAL_STORAGE_DIR: {reason}.") from error
+
+    def _write_or_make_room(self, target: Path, data: bytes) -> None:
+        try:
+            self._write(target, data)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self._full = True
+            # The disk is smaller than LOCAL_STORAGE_MB, or others fill it: the oldest pictures go for the newest.
+            if not self._make_room(len(data), least=ROOM_TIMES * len(data)):
+                raise
+            log.warning("the disk of LOCAL_STORAGE_DIR is full; the oldest pictures were removed")
+            self._write(target, data)
 
     def _write(self, target: Path, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
@@ -62,15 +88,19 @@ class LocalStorage(Storage):
             Path(temporary).unlink(missing_ok=True)
             raise
 
-    def _make_room(self, needed: int) -> None:
+    def _make_room(self, needed: int, least: int = 0) -> bool:
+        """Remove the oldest pictures that are too many, or `least` bytes of them; whether any was removed."""
         files = sorted(
             (entry.stat().st_mtime_ns, entry.stat().st_size, entry.path)
             for entry in os.scandir(self.folder)
             if OURS.fullmatch(entry.name)
         )
-        surplus = sum(size for _, size, _ in files) + needed - self._limit
+        surplus = max(least, sum(size for _, size, _ in files) + needed - self._limit)
+        removed = False
         for _, size, path in files:
             if surplus <= 0:
-                return
+                break
             Path(path).unlink(missing_ok=True)
+            removed = True
             surplus -= size
+        return removed

@@ -13,6 +13,8 @@ import psutil
 import pytest
 import requests
 
+from local.__main__ import _settings_of_all
+from local.settings import load
 from tests.processes import ROOT, clean_environment, free_port, wait_until
 
 NOWHERE = f"http://127.0.0.1:{free_port()}/api"
@@ -117,3 +119,11 @@ def test_help_is_given():
         [sys.executable, "-m", "local", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert "Ctrl-C" in done.stdout
+
+
+@pytest.mark.parametrize(("set_to", "used"), [(None, "2"), ("17", "17")])
+def test_the_time_for_running_pictures_is_short_unless_it_is_set(monkeypatch, set_to, used):
+    monkeypatch.delenv("GRACEFUL_TIMEOUT_SECONDS", raising=False)
+    if set_to:
+        monkeypatch.setenv("GRACEFUL_TIMEOUT_SECONDS", set_to)
+    assert _settings_of_all(load(), simulated=False)["GRACEFUL_TIMEOUT_SECONDS"] == used

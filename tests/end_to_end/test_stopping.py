@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from tests.end_to_end.conftest import TOKEN, running
+from tests.end_to_end.victims import hang, kill
 from tests.processes import Server, api, wait_until
 
 
@@ -51,6 +52,17 @@ def test_a_worker_that_was_stopped_starts_again_at_once(tmp_path):
             assert stack.get(prompt="a tree").status_code == 200
             stack.worker.stop()
             stack.worker.start_again()
+
+
+@pytest.mark.parametrize("how", [hang, kill])
+def test_a_stop_leaves_nothing_of_a_driver_that_hangs_or_died(tmp_path, how):
+    with running(tmp_path, PERCHANCE_ROUTES="package") as stack:
+        assert stack.get(prompt="a tree").status_code == 200
+        assert how(stack, "driver")
+        seconds, left = end(stack.worker)
+        assert (seconds < 12, stack.worker.process.returncode, left) == (True, 0, [])
+        assert "Traceback" not in stack.worker.log()
+        assert "never retrieved" not in stack.worker.log()
 
 
 def caller():

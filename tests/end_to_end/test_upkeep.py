@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.end_to_end.conftest import running
-from tests.end_to_end.victims import of_worker
+from tests.end_to_end.victims import hang, of_worker
 from tests.processes import wait_until
 
 
@@ -33,20 +33,44 @@ def test_a_browser_at_work_is_not_idle(tmp_path):
         assert engine(stack)["details"]["browser_launches"] == 1
 
 
-@pytest.mark.parametrize("limit", [210, 100], ids=["when the pictures are done", "at once"])
-def test_a_short_memory_replaces_the_browser_and_loses_no_picture(tmp_path, limit):
+@pytest.fixture(scope="module")
+def used(tmp_path_factory):
+    """MiB that a worker uses here with its page open."""
+    with running(tmp_path_factory.mktemp("images"), PERCHANCE_ROUTES="package") as stack:
+        assert stack.get(prompt="a tree").status_code == 200
+        return stack.worker_health()["memory"]["used_mib"]
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.83, "browser replaced after the running pictures"), (1.5, "browser replaced at once")],
+    ids=["when the pictures are done", "at once"],
+)
+def test_a_short_memory_replaces_the_browser_and_loses_no_picture(tmp_path, used, share, words):
+    limit = round(used / share)
     with running(tmp_path, MEMORY_LIMIT_MB=limit, PERCHANCE_ROUTES="package") as stack:
-        stack.play(delay=0.5)
+        stack.play(delay=1)
         with concurrent.futures.ThreadPoolExecutor() as callers:
             asked = [callers.submit(stack.get, prompt="a tree") for _ in range(3)]
             assert [answer.result().status_code for answer in asked] == [200] * 3
-        wait_until(lambda: engine(stack)["details"]["browser_launches"] >= 2, 20, "another browser")
-        health = stack.worker_health()
-        assert health["memory"]["limit_mib"] == limit
-        assert "MiB are used" in stack.worker.log()
+        wait_until(lambda: engine(stack)["details"]["browser_launches"] == 2, 20, "another browser")
+        assert stack.worker_health()["memory"]["limit_mib"] == limit
+        assert len(replaced(stack)) == 1
+        assert words in replaced(stack)[0]
         time.sleep(3)
-        assert engine(stack)["details"]["browser_launches"] <= 3  # and not again and again
+        assert engine(stack)["details"]["browser_launches"] == 2  # and not again and again
         assert stack.get(prompt="a tree").status_code == 200
+
+
+def replaced(stack):
+    return [line for line in stack.worker.log().splitlines() if "browser replaced" in line]
+
+
+def test_an_idle_browser_that_hangs_is_closed_too(tmp_path):
+    with running(tmp_path, BROWSER_IDLE_SECONDS=2) as stack:
+        assert stack.get(prompt="a tree").status_code == 200
+        assert hang(stack, "driver")
+        wait_until(lambda: not of_worker(stack, "headless") + of_worker(stack, "run-driver"), 15, "its processes' end")
 
 
 def test_health_tells_of_each_session(tmp_path):

@@ -1,6 +1,7 @@
 """The worker's processes, to be found and killed."""
 
 import contextlib
+import signal
 
 import psutil
 
@@ -10,6 +11,7 @@ VICTIMS = {
     "browser": ("headless", "--remote-debugging-pipe"),
     "renderer": ("--type=renderer",),
     "driver": ("run-driver",),
+    "network service": ("--utility-sub-type=network",),
 }
 
 
@@ -25,12 +27,22 @@ def of_worker(stack: Stack, *words: str) -> list[psutil.Process]:
 
 
 def kill(stack: Stack, victim: str) -> int:
-    """SIGKILL the browser, its renderers or Playwright's driver; how many processes that were."""
-    victims = of_worker(stack, *VICTIMS[victim])
-    for process in victims:
+    """SIGKILL processes of that kind; how many that were."""
+    return _signal(stack, victim, signal.SIGKILL)
+
+
+def hang(stack: Stack, victim: str) -> int:
+    """SIGSTOP processes of that kind: they are there and answer nothing; how many that were."""
+    return _signal(stack, victim, signal.SIGSTOP)
+
+
+def _signal(stack: Stack, victim: str, number: signal.Signals) -> int:
+    sent = 0
+    for process in of_worker(stack, *VICTIMS[victim]):
         with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    return len(victims)
+            process.send_signal(number)
+            sent += 1
+    return sent
 
 
 def zombies(stack: Stack) -> list[psutil.Process]:

@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
@@ -88,3 +90,33 @@ def test_anything_else_is_refused(data, code):
     with pytest.raises(BadPicture) as caught:
         to_picture(data, SIZE, {})
     assert caught.value.code == code
+
+
+def animated(size: tuple[int, int]) -> bytes:
+    out = io.BytesIO()
+    frames = [Image.new("RGBA", size, (shade, 2, 3, 255)) for shade in (200, 10)]
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    return out.getvalue()
+
+
+def test_of_an_animation_the_first_frame_is_kept():
+    assert Image.open(io.BytesIO(to_picture(animated(SIZE), SIZE, {}).data)).getpixel((0, 0)) == (200, 2, 3)
+
+
+REFUSE = """
+import sys
+from pathlib import Path
+from render_worker.errors import BadPicture
+from render_worker.imaging import to_picture
+def peak(): return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+data, before = Path(sys.argv[1]).read_bytes(), peak()
+try: to_picture(data, (768, 768), {})
+except BadPicture as bad: print(bad.code, (peak() - before) // 1024 < 40)
+"""
+
+
+def test_what_has_the_wrong_size_is_not_decoded(tmp_path):
+    file = tmp_path / "huge.webp"
+    file.write_bytes(animated((4096, 4096)))  # 160 bytes that become 260 MiB
+    refused = subprocess.run([sys.executable, "-c", REFUSE, file], capture_output=True, text=True, timeout=60)
+    assert refused.stdout.split() == ["picture_wrong_size", "True"], refused

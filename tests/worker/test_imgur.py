@@ -97,6 +97,7 @@ def test_each_refusal_has_its_code_and_imgur_s_words(storage, site, behaviour, c
         ("gateway", 3600),
         ("limit_in_seconds", 2),
         ("limit_as_moment", 2),
+        ("limit_absurd", 86_400),
     ],
 )
 def test_after_a_rate_limit_imgur_is_left_alone_until_it_has_passed(storage, site, behaviour, seconds):

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -64,12 +66,65 @@ def test_a_write_that_fails_leaves_nothing_and_is_said(storage, monkeypatch):
     save(storage, picture("a"))
 
     def fail(self, target):
-        raise OSError(28, "No space left on device")
+        raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("pathlib.Path.replace", fail)
-    with pytest.raises(StorageFailed, match="No space left on device"):
+    with pytest.raises(StorageFailed, match="Input/output error"):
         save(storage, picture("b"))
     assert kept(storage) == {"a"}
+
+
+@pytest.fixture
+def small_disk(tmp_path, monkeypatch):
+    """A storage on a disk of 1 MiB; where none can be mounted here, writes fail as they would on one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = (
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True).returncode
+        == 0
+    )
+    storage = LocalStorage(Settings(local_storage_dir=folder, local_storage_mb=256))
+    if not mounted:
+        _pretend_to_be_small(storage, monkeypatch)
+    yield storage
+    if mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def _pretend_to_be_small(storage, monkeypatch):
+    write = storage._write
+
+    def used() -> int:
+        return sum(path.stat().st_size for path in storage.folder.iterdir())
+
+    def write_if_it_fits(target, data):
+        if used() + len(data) > 1024 * 1024:
+            raise OSError(28, "No space left on device")
+        write(target, data)
+
+    monkeypatch.setattr(storage, "_write", write_if_it_fits)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1024 * 1024 - used()))
+
+
+def test_on_a_full_disk_the_oldest_give_way(small_disk):
+    for age, letter in enumerate("abc"):
+        save(small_disk, picture(letter))
+        os.utime(small_disk.folder / picture(letter).name, (age, age))
+    save(small_disk, picture("d"))
+    assert kept(small_disk) == {"c", "d"}
+    assert small_disk.problem() is None
+
+
+def test_a_disk_that_others_fill_is_said_and_known_until_there_is_room(small_disk):
+    others = small_disk.folder / "of others"
+    others.write_bytes(bytes(900 * 1024))
+    with pytest.raises(StorageFailed, match="No space left on device"):
+        save(small_disk, picture("a"))
+    assert kept(small_disk) == {"o"}
+    assert small_disk.problem() == "the disk of LOCAL_STORAGE_DIR is full"
+    others.unlink()
+    save(small_disk, picture("a"))
+    assert small_disk.problem() is None
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):

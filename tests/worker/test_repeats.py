@@ -7,7 +7,7 @@ import pytest
 from render_worker.contract import GenerateRequest, Progress
 from render_worker.errors import EngineError, Superseded
 from render_worker.progress import Tell
-from render_worker.repeats import Repeats
+from render_worker.repeats import Repeats, SecondsLeft
 
 
 class Works:
@@ -18,7 +18,7 @@ class Works:
         self.ended = self.at_once = self._running = 0
         self._failures, self._clean_up = failures, clean_up
 
-    async def generate(self, request: GenerateRequest, tell: Tell) -> str:
+    async def generate(self, request: GenerateRequest, tell: Tell, seconds_left: SecondsLeft) -> str:
         self.asked.append(request)
         self._running += 1
         self.at_once = max(self.at_once, self._running)
@@ -27,6 +27,7 @@ class Works:
             tell(Progress(phase="generating", message=""))
             await asyncio.sleep(0.05)
             tell(Progress(phase="saving", message=""))
+            self.left = seconds_left()
         finally:
             await asyncio.sleep(self._clean_up)
             self._running -= 1
@@ -52,6 +53,19 @@ def test_a_repeat_takes_the_place_of_the_first_and_gets_its_picture():
     repeats = Repeats((works := Works()).generate)
     assert asyncio.run(scene()) == ("picture 1", "picture 1")
     assert len(works.asked) == 1
+
+
+def test_a_repeat_s_own_time_counts():
+    async def scene():
+        first = asyncio.create_task(repeats.generate(request(timeout_seconds=5)))
+        await asyncio.sleep(0.01)
+        await repeats.generate(request(timeout_seconds=50))
+        with pytest.raises(Superseded):
+            await first
+
+    repeats = Repeats((works := Works()).generate)
+    asyncio.run(scene())
+    assert 49 < works.left < 50
 
 
 def test_a_repeat_at_any_moment_makes_no_second_picture():

@@ -52,17 +52,17 @@ class PerchanceEngine(Engine):
 
     async def _generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         for attempt in range(1, ATTEMPTS + 1):
-            report(
-                "starting",
-                "Preparing a visit to the site." if attempt == 1 else "The browser died; opening another one.",
-            )
+            report("starting", "Preparing a visit to the site." if attempt == 1 else "Opening another page.")
             try:
                 async with self._pool.session() as session:
                     return await session.make(recipe, report)
             except BrowserGone as gone:
-                log.warning("attempt %d of %d: %s", attempt, ATTEMPTS, gone)
                 reason = str(gone)
-                report("starting", "The browser died; another one takes its place.")
+                last = attempt == ATTEMPTS
+                report.setback(
+                    f"attempt {attempt} of {ATTEMPTS}: {reason} {'Given up.' if last else 'Trying once more.'}"
+                )
+                report("starting", "The browser failed; another one takes its place.")
         raise EngineError(reason)
 
     def health(self) -> EngineHealth:

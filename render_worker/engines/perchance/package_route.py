@@ -11,12 +11,12 @@ from typing import Any, Self
 
 import perchance
 
-from render_worker.browser import Page
+from render_worker.browser import Page, Response
 from render_worker.contract import Recipe
 from render_worker.download import MAX_PICTURE_BYTES, missing, too_large
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished, check_generated, read_user_key
-from render_worker.engines.perchance.site_page import SitePage, guidance_of, text_of
+from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, guidance_of, text_of
 from render_worker.errors import GenerationFailed, StaleRequest, UnexpectedReply
 from render_worker.settings import Settings
 
@@ -95,11 +95,21 @@ class PackageRoute(SitePage):
         """Navigate to verifyUser for a key, unless there is one."""
         if self._key is None:
             self.report("verifying")
-            navigation = self.page.goto(url, timeout=0)  # the limit is the phase's own
-            response = await self.within("verifying", self.settings.perchance_verify_seconds, navigation)
-            if response is None:
-                raise UnexpectedReply("Perchance sent no reply to verifyUser.")
+            seconds = self.settings.perchance_verify_seconds
+            response = await self.within("verifying", seconds, self._navigated(url))
             self._key = read_user_key(response.status, response.headers, await text_of(response))
+
+    async def _navigated(self, url: str) -> Response:
+        # The limit is the phase's own. Before a body that is announced as huge is read, the page turns away.
+        response = await self.page.goto(url, timeout=0, wait_until="commit")
+        if response is None:
+            raise UnexpectedReply("Perchance sent no reply to verifyUser.")
+        length = response.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > MAX_TEXT_BYTES:
+            await self.let_go()
+            raise UnexpectedReply("Perchance's reply to verifyUser is far larger than any key.")
+        await self.page.wait_for_load_state(timeout=0)
+        return response
 
     async def content(self) -> str:
         """What the package searches for the key."""

@@ -15,7 +15,7 @@ from render_worker.contract import Recipe
 from render_worker.download import download
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.replies import check_posted, is_number, unreadable
-from render_worker.engines.perchance.site_page import SitePage, guidance_of, text_of
+from render_worker.engines.perchance.site_page import SitePage, guidance_of, swallow, text_of
 from render_worker.errors import PhaseTimeout, VerificationRequired
 from render_worker.settings import Settings
 
@@ -83,7 +83,7 @@ class PageRoute(SitePage):
             return await self.within("generating", settings.perchance_generate_seconds, self._posted(asking))
         finally:
             asking.cancel()
-            asking.add_done_callback(_swallow)
+            asking.add_done_callback(swallow)
 
     async def _opened(self, asking: asyncio.Future[object]) -> None:
         """Wait until the site's page has come; raise what anything else that comes in its place means."""
@@ -164,8 +164,3 @@ def origin_pattern(page_url: str) -> str:
     site = urlsplit(page_url.lower())
     subdomains = r"([a-z0-9-]+\.)*" if site.scheme == "https" else ""
     return f"^{site.scheme}://{subdomains}{re.escape(site.netloc)}$"
-
-
-def _swallow(asking: asyncio.Future[object]) -> None:
-    if not asking.cancelled():
-        asking.exception()

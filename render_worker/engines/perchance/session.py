@@ -1,11 +1,10 @@
 """One visitor of Perchance: a browser context with a page for each route, which makes one picture at a time."""
 
 import asyncio
-import contextlib
 import logging
 from typing import Literal
 
-from render_worker.browser import OPEN_SECONDS, Browser, BrowserContext, BrowserError, BrowserGone
+from render_worker.browser import OPEN_SECONDS, Browser, BrowserContext, BrowserError, BrowserGone, Page
 from render_worker.contract import Recipe, SessionHealth
 from render_worker.engines.base import GeneratedImage, Report
 from render_worker.engines.perchance.package_route import PackageRoute
@@ -14,7 +13,7 @@ from render_worker.engines.perchance.parent import ParentServer
 from render_worker.errors import EngineError
 from render_worker.settings import Settings
 
-CLOSE_SECONDS = 1.0
+CLOSE_SECONDS = 2.0  # what closes slower than that hangs
 
 log = logging.getLogger(__name__)
 Route = Literal["page", "package"]
@@ -53,17 +52,21 @@ class Session:
             except EngineError as error:
                 if not error.elsewhere:
                     raise
-                log.warning("route %s gives way: %s", route, error)
+                report.setback(f"route {route} gives way to the next: {error}")
                 report("starting", "That way to the site is closed; trying the next one.")
         return await self._make(last, recipe, report)
 
     async def _make(self, route: Route, recipe: Recipe, report: Report) -> GeneratedImage:
+        page: PageRoute | PackageRoute | None = None
         try:
             page = await self._open(route)
             page.report = report
             image = await page.make(recipe)
-        except BrowserGone:
-            await self.close()
+        except BaseException as error:  # also of a request whose time is over
+            if page and page.hangs:
+                self._browser.give_up(page.page.context.browser)  # no next caller is to find that out
+            if isinstance(error, BrowserGone):
+                await self.close()
             raise
         self._images += 1
         if self._images >= self._settings.perchance_recycle_images:
@@ -72,16 +75,17 @@ class Session:
         return image
 
     async def _open(self, route: Route) -> PageRoute | PackageRoute:
+        alive = self._context is not None and self._browser.owns(self._context)
         page = self._pages.get(route)
-        if page and page.usable:
+        if alive and page and page.usable:
             return page
-        if self._context is None:
+        blank = await self._blank() if alive else None
+        if blank is None:
+            await self.close()
             self._context = await self._browser.open_context()
-        try:
-            blank = await asyncio.wait_for(self._context.new_page(), OPEN_SECONDS)
-        except (BrowserError, TimeoutError) as error:
-            self._browser.give_up(self._context.browser)
-            raise BrowserGone("The browser died while it opened a page.") from error
+            blank = await self._blank()
+        if blank is None:
+            raise BrowserGone("The browser died while it opened a page.")
         if route == "page":
             page = PageRoute(blank, self._settings, self._parent.url)
         else:
@@ -89,9 +93,27 @@ class Session:
         self._pages[route] = page
         return page
 
+    async def _blank(self) -> Page | None:
+        """A new page of this context; None where the context or the browser is dead or hangs."""
+        context = self._context
+        if context is None:
+            return None
+        try:
+            return await asyncio.wait_for(context.new_page(), OPEN_SECONDS)
+        except BrowserError:
+            return None
+        except TimeoutError:
+            self._browser.give_up(context.browser)
+            return None
+
     async def close(self) -> None:
         """Close the pages with everything that they gathered."""
         context, self._context, self._pages, self._images = self._context, None, {}, 0
-        if context:
-            with contextlib.suppress(BrowserError, TimeoutError):  # what is dead needs no closing
-                await asyncio.wait_for(context.close(), CLOSE_SECONDS)
+        if context is None or not self._browser.owns(context):
+            return  # gone with its browser
+        try:
+            await asyncio.wait_for(context.close(), CLOSE_SECONDS)
+        except BrowserError:
+            pass  # what is dead needs no closing
+        except TimeoutError:
+            self._browser.give_up(context.browser)

@@ -1,20 +1,28 @@
 """A page that talks with Perchance: every wait has a limit, and every failure of the browser a meaning."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from render_worker.browser import BrowserError, BrowserGone, Page, Response, died
 from render_worker.contract import Recipe
 from render_worker.engines.base import Report
 from render_worker.engines.perchance.replies import unreadable
 from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout, UnexpectedReply
+from render_worker.processes import NetworkService
 from render_worker.settings import Settings
 
 LET_GO_SECONDS = 0.5
+CLOSE_SECONDS = 1.0  # with the former less than what cancelled work may take
 CRASH_NOTICE_SECONDS = 0.2
-DIED = "The browser died while it worked on the picture."
+LOOK_SECONDS = 2.0
+ALIVE_SECONDS = 6.0  # an empty script takes milliseconds; at a tenth of a core with a page that loads, a second
+TEXT_SECONDS = 2.0  # the body has come, or breaks off
+MAX_TEXT_BYTES = 1024 * 1024
+DIED = "The browser or its driver died while it worked on the picture."
+PAGE_DIED = "The browser's page crashed while it worked on the picture."
+NETWORK_DIED = "The browser's network process died while it worked on the picture."
+HANGS = "The browser hung while it worked on the picture."
 LOWEST_GUIDANCE = 1.0  # of every range that is documented anywhere
 UNREACHABLE_SIGNS = ("net::ERR_", "Failed to fetch")
 
@@ -31,32 +39,68 @@ class SitePage:
         self.page = page
         self.settings = settings
         self.usable = True
-        self.report: Report = _nobody
+        self.hangs = False
+        self.report: Report = _Nobody()
         self._last_response: Response | None = None
+        self._network = NetworkService()
+        self._death = DIED
         page.on("response", self._remember)
         page.on("crash", self._crashed)
-        page.on("close", self._crashed)
+        page.on("close", self._closed)
 
     def _remember(self, response: Response) -> None:
         self._last_response = response
 
     def _crashed(self, _: Page) -> None:
         self.usable = False
+        self._death = PAGE_DIED
 
-    async def within(self, phase: str, seconds: float, work: Awaitable[T]) -> T:
+    def _closed(self, _: Page) -> None:
+        self.usable = False
+
+    async def within(self, phase: str, seconds: float, work: Coroutine[Any, Any, T]) -> T:
         """Wait for one phase's work; what the browser says of a failure becomes an EngineError or BrowserGone."""
         self._last_response = None
+        self._network.remember()
         try:
             async with asyncio.timeout(seconds):
-                return await work
+                return await self._while_alive(work)
         except TimeoutError:
             await self.let_go()
+            if self.hangs:
+                raise BrowserGone(HANGS) from None
             raise PhaseTimeout(f"Perchance did not answer within {seconds:g} seconds while {phase}.") from None
         except asyncio.CancelledError:
             await self.let_go()
             raise
         except BrowserError as error:
             raise await self._translated(error) from error
+
+    async def _while_alive(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for the work as long as the browser lives: of some deaths Playwright tells nobody who waits."""
+        working = asyncio.create_task(work)
+        try:
+            while True:
+                done, _ = await asyncio.wait({working}, timeout=LOOK_SECONDS)
+                if done:
+                    return working.result()
+                await self._require_life()
+        finally:
+            if not working.done():
+                working.add_done_callback(swallow)
+                working.cancel()
+
+    async def _require_life(self) -> None:
+        if self._network.lost:
+            raise BrowserGone(NETWORK_DIED)
+        try:
+            await asyncio.wait_for(self.page.evaluate("1"), ALIVE_SECONDS)
+        except TimeoutError:
+            self.usable, self.hangs = False, True
+            raise BrowserGone(HANGS) from None
+        except BrowserError as error:  # also of a document that just gives way to the next
+            if died(error):
+                raise
 
     async def let_go(self) -> None:
         """Leave the page fit for the next picture, or close it."""
@@ -68,13 +112,20 @@ class SitePage:
     async def close(self) -> None:
         """Close the page."""
         self.usable = False
-        with contextlib.suppress(BrowserError, TimeoutError):  # what is dead needs no closing
-            await asyncio.wait_for(self.page.close(), LET_GO_SECONDS)
+        try:
+            await asyncio.wait_for(self.page.close(), CLOSE_SECONDS)
+        except BrowserError:
+            pass  # what is dead needs no closing
+        except TimeoutError:
+            self.hangs = True
 
     async def _translated(self, error: BrowserError) -> Exception:
         if died(error):
+            await asyncio.sleep(CRASH_NOTICE_SECONDS)  # the death of the page itself may be told a moment later
             self.usable = False
-            return BrowserGone(DIED)
+            return BrowserGone(self._death)
+        if self._network.lost:
+            return BrowserGone(NETWORK_DIED)
         if any(sign in str(error) for sign in UNREACHABLE_SIGNS):
             return await self.unreachable()
         return await self.unreadable()
@@ -83,7 +134,9 @@ class SitePage:
         """What a request that failed means: the same is heard of a page that is about to be known as dead."""
         await asyncio.sleep(CRASH_NOTICE_SECONDS)
         if not self.usable:
-            return BrowserGone(DIED)
+            return BrowserGone(self._death)
+        if self._network.lost:
+            return BrowserGone(NETWORK_DIED)
         return EngineUnreachable("Perchance's server cannot be reached from here.")
 
     @property
@@ -99,8 +152,12 @@ class SitePage:
         return unreadable(response.status, response.headers, await text_of(response))
 
 
-def _nobody(*_: object, **__: object) -> None:
+class _Nobody:
     """In place of a report, while no picture is being made."""
+
+    def __call__(self, *_: object, **__: object) -> None: ...
+
+    def setback(self, sentence: str) -> None: ...
 
 
 def guidance_of(recipe: Recipe) -> float:
@@ -108,9 +165,17 @@ def guidance_of(recipe: Recipe) -> float:
     return max(recipe.guidance_scale, LOWEST_GUIDANCE)
 
 
+def swallow(working: asyncio.Future[Any]) -> None:
+    """Nobody waits any more for what is cancelled, whatever it still says."""
+    if not working.cancelled():
+        working.exception()
+
+
 async def text_of(response: Response) -> str:
-    """A response's body; empty where the browser has none or has dropped it."""
+    """A response's body; empty where the browser has none or dropped it, where it is huge, or takes its time."""
     try:
-        return await response.text()
-    except (BrowserError, UnicodeDecodeError):
+        async with asyncio.timeout(TEXT_SECONDS):
+            sizes = await response.request.sizes()
+            return "" if sizes["responseBodySize"] > MAX_TEXT_BYTES else await response.text()
+    except (BrowserError, TimeoutError, UnicodeDecodeError):
         return ""

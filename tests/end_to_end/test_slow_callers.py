@@ -1,0 +1,97 @@
+"""Callers of the worker who drip, do not read, or say nothing: many of them, and /health answers all the same."""
+
+import contextlib
+import resource
+import socket
+import threading
+import time
+
+import pytest
+import requests
+
+from tests.processes import worker
+
+CALLERS = 100  # the worker has some forty threads
+SOON_SECONDS = 6
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with worker(LOCAL_STORAGE_DIR=tmp_path_factory.mktemp("images"), ENGINES="perchance") as running:
+        yield running
+
+
+@contextlib.contextmanager
+def strangers(server, number: int, said: bytes):
+    with contextlib.ExitStack() as stack:
+        callers = []
+        for _ in range(number):
+            caller = stack.enter_context(socket.socket())
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            caller.connect(("127.0.0.1", server.port))
+            caller.sendall(said)
+            callers.append(caller)
+        yield callers
+
+
+def healthy_soon(server):
+    begun = time.monotonic()
+    assert requests.get(f"{server.url}/health", timeout=30).status_code == 200
+    assert time.monotonic() - begun < SOON_SECONDS
+
+
+def test_who_does_not_read_keeps_nobody_out(server):
+    made = requests.post(f"{server.url}/generate", json={"prompt": "a tree", "model": "sketch"}, timeout=60).json()
+    pictures = f"GET {made['image_url']} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 100
+    with strangers(server, CALLERS, pictures):
+        time.sleep(4)  # until every buffer between is full
+        healthy_soon(server)
+
+
+def test_who_drips_keeps_nobody_out(server):
+    head = b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
+    over = threading.Event()
+    with strangers(server, CALLERS, head) as callers:
+
+        def drip():
+            while not over.wait(0.3):
+                for caller in callers:
+                    with contextlib.suppress(OSError):  # given up
+                        caller.sendall(b" ")
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        try:
+            time.sleep(0.5)
+            healthy_soon(server)
+        finally:
+            over.set()
+            dripping.join()
+
+
+def test_a_request_has_a_time_to_come_in(tmp_path):
+    with worker(LOCAL_STORAGE_DIR=tmp_path, READ_TIMEOUT_SECONDS=2) as server:
+        with strangers(server, 1, b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n") as (caller,):
+            begun = time.monotonic()
+            with contextlib.suppress(OSError):  # given up, which a caller who still sends may hear as an error
+                while time.monotonic() < begun + 10:
+                    caller.sendall(b" ")
+                    caller.settimeout(0.3)
+                    with contextlib.suppress(TimeoutError):
+                        if not caller.recv(4096):  # after an answer 400, if any
+                            break
+            assert 1.5 < time.monotonic() - begun < 5
+
+
+def test_more_connections_than_files_may_be_open_do_not_end_the_worker(tmp_path):
+    def few_files():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512))
+
+    with worker(before_start=few_files, LOCAL_STORAGE_DIR=tmp_path) as server:
+        before = server.tree()[1].pid
+        with strangers(server, 600, b""):
+            time.sleep(1)
+            assert requests.get(f"{server.url}/health", timeout=30).status_code == 200
+        assert requests.get(f"{server.url}/health", timeout=30).status_code == 200
+        assert server.tree()[1].pid == before
+        assert "Too many open files" not in server.log()
