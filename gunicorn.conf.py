@@ -45,7 +45,7 @@ logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s 
 
 def on_starting(server):
     """Make room for two files a caller: his connection and the one to the render worker."""
-    needed = 2 * settings.max_generations + OTHER_CONNECTIONS + OTHER_FILES
+    needed = 2 * (settings.max_generations + OTHER_CONNECTIONS) + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)

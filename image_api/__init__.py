@@ -15,8 +15,6 @@ from image_api.routes import answers, generate, health, images, openai, origins,
 from image_api.settings import Settings, load
 from render_worker.contract import MAX_BODY_BYTES
 
-PING_SECONDS = 25  # of a WebSocket; many proxies close what is silent for 60
-
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The API tier's Flask application, set by the environment unless `settings` are given."""
@@ -31,7 +29,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["dispatch"] = dispatch
     app.extensions["generation"] = Generation(dispatch, build_cache(settings), settings)
     app.extensions["pictures"] = Pictures(dispatch)
-    app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": PING_SECONDS, "max_message_size": MAX_BODY_BYTES}
     answers.register(app)
     origins.register(app, settings.cors_origins)
     for family in (generate, streams, styled, openai, images, health, wake, pages):

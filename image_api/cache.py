@@ -11,19 +11,24 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from cachetools import LRUCache
-from redis import BlockingConnectionPool, Redis, RedisError
+from redis import BlockingConnectionPool, Redis, RedisError, ResponseError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from image_api.settings import Settings
 
 MEMORY_ENTRIES = 4096  # of some kilobytes each
-REDIS_SECONDS = 2.0
+REDIS_SECONDS = 1.5
 REDIS_CONNECTIONS = 64
-REST_SECONDS = 3.0  # a Redis that did not answer is left alone so long, because each caller would wait for it
-LEASE_SECONDS = 4.0
+REST_SECONDS = 2.0  # a Redis that did not answer is left alone so long, because each caller would wait for it
+LEASE_SECONDS = 6.0  # longer than a Redis that hangs and is left alone may keep it from being renewed
 RENEW_SECONDS = 1.0
-OURS = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('{}', KEYS[1]{}) end return 0"
+RENEW = """
+local holder = redis.call('get', KEYS[1])
+if holder == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
+if not holder then return redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2]) end
+"""  # one that was lost, with all that Redis had, is taken again
+GIVE_BACK = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end"
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -102,14 +107,15 @@ class RedisCache:
                 retry=Retry(NoBackoff(), 0),
             )
         )
-        self._renew = self._redis.register_script(OURS.format("pexpire", ", ARGV[2]"))
-        self._give_back = self._redis.register_script(OURS.format("del", ""))
+        self._renew = self._redis.register_script(RENEW)
+        self._give_back = self._redis.register_script(GIVE_BACK)
         self._token = secrets.token_hex(8).encode()
         self._held: set[str] = set()
         self._lock = threading.Lock()
         self._keeper: threading.Thread | None = None
         self._missing_since: float | None = None
         self._ask_again = 0.0
+        self._refusals: set[str] = set()
 
     def get(self, key: str) -> bytes | None:
         found = self._asked(lambda: self._redis.get(key), None)
@@ -164,6 +170,12 @@ class RedisCache:
             return otherwise
         try:
             answer = question()
+        except ResponseError as error:  # it is there, and refuses this: full, only to be read, another type
+            kind = type(error).__name__
+            if kind not in self._refusals:
+                self._refusals.add(kind)
+                log.warning("Redis refuses what is asked of it, going on without that: %s", kind)
+            return otherwise
         except (RedisError, OSError) as error:
             self._ask_again = time.monotonic() + REST_SECONDS
             if self._missing_since is None:

@@ -8,6 +8,7 @@ ApiError
 ├── WorkerUnavailable    503 worker_unavailable
 ├── TooMany              503 service_busy
 ├── StreamLost           410 stream_lost
+├── WebSocketOnly        426 websocket_only
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 ├── PictureUnavailable   502 picture_unavailable
@@ -88,6 +89,13 @@ class StreamLost(ApiError):
     hint = "Ask again without Last-Event-ID and the picture is made."
 
 
+class WebSocketOnly(ApiError):
+    """A plain request for an address that only speaks by WebSocket."""
+
+    code = "websocket_only"
+    status = 426
+
+
 class Stopping(ApiError):
     """This service is being stopped and waits for nothing any longer."""
 
@@ -110,6 +118,11 @@ class PictureUnavailable(ApiError):
     code = "picture_unavailable"
     status = 502
     hint = "Ask for the picture's address instead of its bytes."
+
+    def __init__(self, sentence: str, *, gone: bool = False) -> None:
+        super().__init__(sentence)
+        self.gone = gone
+        """Whether its host says that it has it no longer."""
 
 
 class Relayed(ApiError):

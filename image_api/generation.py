@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import math
-import threading
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +15,16 @@ from pydantic import ValidationError
 from image_api.cache import Cache
 from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.waking import Report
-from image_api.errors import DeadlinePassed, Stopping, TooMany
+from image_api.errors import DeadlinePassed, Stopping
 from image_api.joining import Flight, Flights
 from image_api.outcomes import Outcomes
 from image_api.settings import Settings
 from render_worker.contract import GenerateRequest, GenerateResult, Progress, Recipe
 
 HEARTBEAT_SECONDS = 10.0
+FIRST_SECONDS = 1.0
+AGAIN_SECONDS = 60.0
+PLACE = re.compile(r"[0-9]{1,6}", re.ASCII)
 END = "end"
 GRACE_SECONDS = 4.0  # the dispatch has a deadline of its own, whose sentence says more
 
@@ -58,8 +61,7 @@ class Generation:
         self._cache = cache
         self._timeout_seconds = settings.request_timeout_seconds
         self._cache_seconds = settings.cache_expiration_hours * 3600
-        self._places = threading.BoundedSemaphore(settings.max_generations)
-        self._flights = Flights(cache, self._known)
+        self._flights = Flights(cache, self._known, settings.max_generations)
         self._outcomes = Outcomes(cache)
         self.ending = False
         """Whether this service is being stopped, and who asks for nothing now is to be let go."""
@@ -70,32 +72,13 @@ class Generation:
         A recipe with a seed of its own, or with `seedless` any, is answered by a picture that was made for the same
         recipe before, or joins the one that is being made. Without `cache` it is made anew.
         """
-        *_, last = self.follow(recipe, request_id, cache=cache, seedless=seedless, patience=self._timeout_seconds)
-        assert isinstance(last.content, Answer)  # noqa: S101 - follow ends so
+        *_, last = self._wanted(recipe, request_id, cache, seedless, followed=False)
+        assert isinstance(last.content, Answer)  # noqa: S101 - it ends so
         return last.content
 
-    def follow(
-        self,
-        recipe: Recipe,
-        request_id: str,
-        *,
-        cache: bool = True,
-        seedless: bool = False,
-        patience: float = HEARTBEAT_SECONDS,
-    ) -> Iterator[News]:
-        """The same as news, of which the last is the Answer; one without content after each `patience` seconds."""
-        recipe = Recipe(**recipe.model_dump(include=set(Recipe.model_fields)))
-        key = _key(recipe) if (recipe.seed >= 0 or seedless) and self._cache_seconds else None
-        if key and cache and (known := self._known(key)):
-            result = known.model_copy(update={"cached": True, "request_id": request_id})
-            yield News(_mark(request_id, END), Answer(result, "HIT"))
-            return
-        if not self._places.acquire(blocking=False):
-            raise TooMany("Too many callers wait for a picture already.")
-        try:
-            yield from self._made(recipe, request_id, key if cache else None, key, patience)
-        finally:
-            self._places.release()
+    def follow(self, recipe: Recipe, request_id: str, *, cache: bool = True) -> Iterator[News]:
+        """The same as news, of which the last is the Answer; one without content where there was none for a while."""
+        return self._wanted(recipe, request_id, cache, False, followed=True)
 
     def resume(self, mark: str) -> Iterator[News] | None:
         """What followed after that place in a stream; None where nothing does. StreamLost where nobody knows it."""
@@ -103,34 +86,44 @@ class Generation:
         if place == END:
             return None
         if flight := self._flights.find(name):
-            return self._news(flight, int(place) if place.isdigit() else 0, HEARTBEAT_SECONDS, "JOINED")
+            after = int(place) if PLACE.fullmatch(place) else 0
+            return self._news(flight, "JOINED", name, math.inf, after=after)
         return (
             News(_mark(name, END), Answer(result, "JOINED")) if result else News() for result in self._outcomes.of(name)
         )
 
-    def make_again(self, name: str, request_id: str) -> GenerateResult | None:
-        """Another picture in place of a known one whose file is gone; None where its recipe is not known."""
-        found = self._cache.get(_recipe_key(name))
-        if found is None:
+    def make_again(self, address: str, request_id: str) -> GenerateResult | None:
+        """A picture in place of a known one whose file is gone; None where its recipe is not known.
+
+        What was made again a moment ago is not made once more, whether it is to be had or not.
+        """
+        recipe = self._recipe_of(address)
+        if recipe is None:
             return None
-        recipe = Recipe.model_validate_json(found)
         key = _key(recipe)
         known = self._known(key)
-        if known and _name_of(known) != name:
-            return known  # made again already
-        log.info("%s makes %s again, whose file is gone", request_id, name)
-        self._cache.drop(key)
+        if known and known.image_url != address:
+            return known
+        if self._cache.get(_again_key(address)) is None:
+            log.info("%s makes %s again, whose file is gone", request_id, address)
+            self._cache.put(_again_key(address), b"1", AGAIN_SECONDS)
+            self._cache.drop(key)
         return self.generate(recipe, request_id, seedless=True).result
 
     def stop(self) -> None:
         """Let nobody wait any longer: whoever still does is told that this service is being stopped."""
+        self._flights.stop(Stopping("This service is being stopped."))  # first, for the next ends waits by other words
         self._dispatch.stop()
-        self._flights.stop(Stopping("This service is being stopped."))
 
-    def _made(
-        self, recipe: Recipe, request_id: str, shared: str | None, key: str | None, patience: float
+    def _wanted(
+        self, recipe: Recipe, request_id: str, cache: bool, seedless: bool, *, followed: bool
     ) -> Iterator[News]:
-        """News of a flight of this caller's, or of the one for the key `shared`; `key` is where the result goes."""
+        recipe = Recipe(**recipe.model_dump(include=set(Recipe.model_fields)))
+        key = _key(recipe) if (recipe.seed >= 0 or seedless) and self._cache_seconds else None
+        if key and cache and (known := self._known(key)):
+            result = known.model_copy(update={"cached": True, "request_id": request_id})
+            yield News(_mark(request_id, END), Answer(result, "HIT"))
+            return
         end = time.monotonic() + self._timeout_seconds
 
         def make(seconds: float, report: Report) -> GenerateResult:
@@ -141,14 +134,14 @@ class Generation:
             return result
 
         while True:
-            if shared:
-                flight, mine = self._flights.joined(shared, request_id, make, end)
+            if key and cache:
+                flight, mine = self._flights.joined(key, request_id, make, end)
             else:
                 flight, mine = self._flights.alone(request_id, make, end), True
+            if followed:
+                self._outcomes.keep(flight)
             try:
-                yield from self._news(
-                    flight, 0, patience, "MISS" if mine else "JOINED", end + GRACE_SECONDS, request_id
-                )
+                yield from self._news(flight, "MISS" if mine else "JOINED", request_id, end + GRACE_SECONDS)
             except DeadlinePassed:
                 # Of the one who began it: his time may be over before this caller's.
                 if mine or time.monotonic() >= end:
@@ -156,27 +149,20 @@ class Generation:
             else:
                 return
 
-    def _news(
-        self,
-        flight: Flight,
-        after: int,
-        patience: float,
-        source: Source,
-        end: float = math.inf,
-        request_id: str | None = None,
-    ) -> Iterator[News]:
-        if patience < self._timeout_seconds:  # somebody wants to see it, and may lose the connection
-            self._outcomes.keep(flight)
+    def _news(self, flight: Flight, source: Source, request_id: str, end: float, after: int = 0) -> Iterator[News]:
+        patience = FIRST_SECONDS  # then the caller gets to know the place to which he can come back
         while not flight.landed.done() and time.monotonic() < end:
             news = flight.news(after, min(patience, end - time.monotonic()))
             for progress in news:
                 after += 1
                 yield News(_mark(flight.name, str(after)), progress)
             if not news and not flight.landed.done():
-                yield News()
+                yield News(_mark(flight.name, str(after)))
+            patience = HEARTBEAT_SECONDS
         result = flight.result(end)
+        source = "JOINED" if flight.made_elsewhere else source
         if source == "JOINED":
-            result = result.model_copy(update={"request_id": request_id or flight.name})
+            result = result.model_copy(update={"request_id": request_id})
         yield News(_mark(flight.name, END), Answer(result, source))
 
     def _known(self, key: str) -> GenerateResult | None:
@@ -188,8 +174,14 @@ class Generation:
 
     def _remember(self, key: str, recipe: Recipe, result: GenerateResult) -> None:
         self._cache.put(key, result.model_dump_json(exclude_none=True).encode(), self._cache_seconds)
-        if result.image_url.startswith("/"):
-            self._cache.put(_recipe_key(_name_of(result)), recipe.model_dump_json().encode(), self._cache_seconds)
+        self._cache.put(_recipe_key(result.image_url), recipe.model_dump_json().encode(), self._cache_seconds)
+
+    def _recipe_of(self, address: str) -> Recipe | None:
+        found = self._cache.get(_recipe_key(address))
+        try:
+            return Recipe.model_validate_json(found) if found else None
+        except ValidationError:
+            return None  # another version's
 
 
 def _key(recipe: Recipe) -> str:
@@ -201,9 +193,9 @@ def _mark(name: str, place: str) -> str:
     return f"{name}:{place}"
 
 
-def _recipe_key(name: str) -> str:
-    return f"img_recipe:{name}"
+def _recipe_key(address: str) -> str:
+    return f"img_recipe:{hashlib.sha256(address.encode()).hexdigest()}"
 
 
-def _name_of(result: GenerateResult) -> str:
-    return result.image_url.rpartition("/")[2]
+def _again_key(address: str) -> str:
+    return f"img_again:{hashlib.sha256(address.encode()).hexdigest()}"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from image_api.cache import Cache
 from image_api.errors import ApiError, Relayed, StreamLost
@@ -43,7 +43,10 @@ class Outcomes:
         key = _key(name)
         while (running := self._cache.leased(key)) or self._cache.get(key):
             if found := self._cache.get(key):
-                outcome = Outcome.model_validate_json(found)
+                try:
+                    outcome = Outcome.model_validate_json(found)
+                except ValidationError:
+                    break  # another version's
                 if outcome.error:
                     raise Relayed(outcome.error, outcome.status)
                 yield outcome.result

@@ -4,6 +4,7 @@ import ipaddress
 import re
 import socket
 import time
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import requests
@@ -19,7 +20,8 @@ from render_worker.contract import IMAGE_NAME, GenerateResult
 MAX_PICTURE_BYTES = 40 * 1024 * 1024
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 10.0  # between two pieces
-READ_SECONDS = 30.0  # for the whole
+READ_SECONDS = 300.0  # for the whole, which a slow reader takes his time for
+MAX_DIGITS = 12
 CHUNK_BYTES = 64 * 1024
 OURS = re.compile(rf"/images/({IMAGE_NAME})")
 HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no address, and no name without a dot
@@ -39,15 +41,18 @@ class Pictures:
         self._session.trust_env = False  # a proxy would look the host up by itself
         self._session.mount("https://", _PublicAdapter())
 
-    def read(self, result: GenerateResult) -> bytes:
-        """The picture's bytes; PictureUnavailable where they cannot be had, another ApiError where no worker can be."""
-        end = time.monotonic() + READ_SECONDS
+    def open(self, result: GenerateResult) -> "Content":
+        """The picture's bytes, as they come; PictureUnavailable where they cannot be had, another ApiError where no
+        worker can be. The caller closes it.
+        """
         ours = OURS.fullmatch(result.image_url)
         reply = self._dispatch.image(ours[1], "GET", {}) if ours else self._from_outside(result.image_url)
-        with reply:
-            if reply.status_code != requests.codes.ok:
-                raise PictureUnavailable(f"The picture was made, but its host answered HTTP {reply.status_code}.")
-            return _read(reply, end)
+        if reply.status_code != requests.codes.ok:
+            reply.close()
+            gone = reply.status_code in (requests.codes.not_found, requests.codes.gone)
+            sentence = f"The picture was made, but its host answered HTTP {reply.status_code}."
+            raise PictureUnavailable(sentence, gone=gone)
+        return Content(reply)
 
     def _from_outside(self, address: str) -> requests.Response:
         if not _is_outside(address):
@@ -107,19 +112,32 @@ def _is_outside(address: str) -> bool:
     return parts.scheme == "https" and named and port != 0 and "@" not in parts.netloc
 
 
-def _read(reply: requests.Response, end: float) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        while chunk := reply.raw.read1(CHUNK_BYTES):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_PICTURE_BYTES:
-                raise PictureUnavailable(f"The picture has more than {MAX_PICTURE_BYTES // 1024**2} MiB.")
-            if time.monotonic() > end:
-                raise PictureUnavailable(f"The picture did not arrive within {READ_SECONDS:g} seconds.")
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise PictureUnavailable("The picture was made, but its download broke off.") from error
-    if not size:
-        raise PictureUnavailable("The picture was made, but its host sent an empty file.")
-    return b"".join(chunks)
+class Content:
+    """The bytes of one picture, in pieces of at most CHUNK_BYTES. They are never together in memory here."""
+
+    def __init__(self, reply: requests.Response) -> None:
+        self._reply = reply
+        told = reply.headers.get("Content-Length", "")
+        self.length = int(told) if told.isascii() and told.isdigit() and len(told) < MAX_DIGITS else None
+        """How many there are, where their host says it."""
+        if self.length == 0 or (self.length or 0) > MAX_PICTURE_BYTES:
+            self.close()
+            raise PictureUnavailable(f"The picture was made, but its host says that it has {told} bytes.")
+
+    def __iter__(self) -> Iterator[bytes]:
+        """PictureUnavailable in the middle where they do not come to an end, or to one too late."""
+        size, end = 0, time.monotonic() + READ_SECONDS
+        try:
+            while chunk := self._reply.raw.read1(CHUNK_BYTES):
+                size += len(chunk)
+                if size > MAX_PICTURE_BYTES or time.monotonic() > end:
+                    raise PictureUnavailable("The picture is too large, or comes too slowly.")
+                yield chunk
+            if not size:
+                raise PictureUnavailable("The picture was made, but its host sent an empty file.")
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise PictureUnavailable("The picture was made, but its download broke off.") from error
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._reply.close()

@@ -2,10 +2,12 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import gevent
 from greenlet import greenlet
+from gunicorn.http.body import Body
 from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -36,8 +38,9 @@ class PatientWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
                 del self._quiet[caller]
 
     def handle_request(self, listener_name: object, req: Request, sock: socket.socket, addr: object) -> None:
-        """Answer a request, waiting for the caller's next bytes and for his taking ours only so long."""
+        """Answer a request, waiting for its body, and for each time the caller takes some of ours, only so long."""
         sock.settimeout(self.cfg.keepalive)
+        req.body = _Timed(req.body, self.cfg.keepalive)
         try:
             super().handle_request(listener_name, req, sock, addr)
         except StopIteration:  # gunicorn's sign that the connection ends here
@@ -54,6 +57,34 @@ class PatientWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
     def _hang_up(self) -> None:
         for caller, limit in list(self._quiet.items()):
             gevent.kill(caller, limit)
+
+
+class _Timed:
+    """A request's body that has to come within a time in all: single bytes, each in time, could go on for days."""
+
+    def __init__(self, body: Body, seconds: float) -> None:
+        self._body = body
+        self._end = time.monotonic() + seconds
+        self._late = False
+
+    def read(self, size: int | None = None) -> bytes:
+        return self._in_time(lambda: self._body.read(size))
+
+    def readline(self, size: int | None = None) -> bytes:
+        return self._in_time(lambda: self._body.readline(size))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+    def _in_time(self, take: Callable[[], bytes]) -> bytes:
+        if self._late:
+            return b""  # gunicorn takes what is left of a body, before it looks for the next request
+        try:
+            with gevent.Timeout(max(0.0, self._end - time.monotonic()), TimeoutError("the body is late")):
+                return take()
+        except TimeoutError:
+            self._late = True
+            raise
 
 
 def _linger(sock: socket.socket) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis.connection import parse_url
 
 
 class Settings(BaseSettings):
@@ -88,13 +89,18 @@ class Settings(BaseSettings):
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(origin == "*" or re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+", origin) for origin in value):
             raise ValueError("it must be * or origins like https://pictures.example, separated by commas")
-        return value
+        return tuple(origin.lower() for origin in value)
 
     @field_validator("redis_url")
     @classmethod
     def _of_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not re.match(r"(rediss?|unix)://", value.get_secret_value()):
-            raise ValueError("it must be an address like redis://:password@host:6379/0")
+        try:
+            if value:
+                parse_url(value.get_secret_value())  # type: ignore[no-untyped-call]
+        except ValueError:  # whose words may have the password
+            raise ValueError(
+                "it must be an address like redis://:password@host:6379/0, the password percent-encoded"
+            ) from None
         return value
 
     @field_validator("worker_token")

@@ -33,6 +33,7 @@ CONNECT_SECONDS = 10.0
 QUICK_SECONDS = 10.0  # for what the worker answers without any work
 GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its word of that needs a moment to get here
 KEPT_CONNECTIONS = 64
+MOMENT_SECONDS = 1.0  # by which the worker may be early
 MAX_REPLY_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 SHORT_PATIENCE_SECONDS = 10.0  # with a worker that sleeps, for what it can tell but not for what it shall make
@@ -67,7 +68,7 @@ class DirectDispatch:
         self._session.headers["Accept"] = "application/json"  # a browser would get a platform's loading page sooner
         self._session.headers["Accept-Encoding"] = "identity"  # so that a body can be read as it comes
         self._session.trust_env = False  # the worker's address and token are no business of a proxy or a .netrc
-        # MAX_GENERATIONS bounds how many are open; so many of them are kept for the next request.
+        # MAX_GENERATIONS bounds how many are open for pictures in the making; so many are kept for the next request.
         pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=KEPT_CONNECTIONS)
         self._session.mount("http://", pool)
         self._session.mount("https://", pool)
@@ -94,7 +95,12 @@ class DirectDispatch:
             if left <= 0:
                 raise DeadlinePassed(f"The render worker did not answer within {request.timeout_seconds:g} seconds.")
             body = request.model_copy(update={"timeout_seconds": left}).model_dump_json().encode()
-            return self._generated(body, left + GRACE_SECONDS, report)
+            try:
+                return self._generated(body, left + GRACE_SECONDS, report)
+            except Relayed as error:
+                if error.body().code == DeadlinePassed.code and time.monotonic() > end - MOMENT_SECONDS:
+                    raise DeadlinePassed(str(error)) from error  # the request's own, and none of a phase
+                raise
 
         return self._waking.once_awake(attempt, end, report)
 

@@ -14,7 +14,7 @@ from image_api.routes.bodies import json_body
 from image_api.routes.picture import picture
 from image_api.routes.streams import followed, resumed, wants_events
 from image_api.wanted import Wanted
-from render_worker.contract import GenerateResult, InvalidField
+from render_worker.contract import IMAGE_TYPES, GenerateResult, InvalidField
 
 VARY = "Accept, Sec-Fetch-Dest"
 SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
@@ -30,23 +30,24 @@ def by_query() -> Response:
     return _by_query(lambda: Wanted.parse_query(request.query_string))
 
 
-@routes.get("/generate.<any(png, jpg, webp):ending>")
+@routes.get("/generate.<any(png, jpg, jpeg, webp):ending>")
 def by_name(ending: str) -> Response:
     """The same, and the answer is the picture itself, of the format that the address names."""
+    mimetype = IMAGE_TYPES[ending.replace("jpeg", "jpg")]
 
     def wanted() -> Wanted:
         asked = Wanted.parse_query(request.query_string)
         for field in asked.model_fields_set & {"format", "output_format"}:
             raise InvalidField(f"{field} cannot be given to an address that ends with .{ending}.")
-        return asked.model_copy(update={"format": "image", "output_format": ending.replace("jpg", "jpeg")})
+        return asked.model_copy(update={"format": "image", "output_format": mimetype.removeprefix("image/")})
 
-    return _by_query(wanted)
+    return _by_query(wanted, mimetype)
 
 
-def _by_query(wanted: Callable[[], Wanted]) -> Response:
+def _by_query(wanted: Callable[[], Wanted], mimetype: str = "application/json") -> Response:
     """Make what is wanted. HEAD and guesses of a browser never cost a generation, and a lost stream is resumed."""
     if request.method == "HEAD":
-        return Response(status=200, headers={"Cache-Control": "no-store", "Vary": VARY}, mimetype="application/json")
+        return Response(status=200, headers={"Cache-Control": "no-store", "Vary": VARY}, mimetype=mimetype)
     if any(SPECULATIVE.search(request.headers.get(header, "")) for header in SPECULATIVE_HEADERS):
         raise SpeculativeRequest("A prefetch or prerender makes no picture.")
     return resumed() or _made(wanted())
@@ -55,7 +56,7 @@ def _by_query(wanted: Callable[[], Wanted]) -> Response:
 @routes.post("/generate")
 def by_body() -> Response:
     """Make a picture from the same fields in a JSON object."""
-    return _made(Wanted.parse_json(json_body()))
+    return resumed() or _made(Wanted.parse_json(json_body()))
 
 
 @routes.get("/models")

@@ -2,6 +2,7 @@
 
 import re
 
+import requests
 from flask import Blueprint, Response, abort, current_app, g, request
 
 from image_api.dispatch.direct import DirectDispatch
@@ -27,14 +28,15 @@ def image(name: str) -> Response:
     etag, _, ending = name.partition(".")
     if etag in request.if_none_match.as_set():
         return _immutable(Response(status=304), etag)
-    wanted = {header: text for header in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(header, ""))}
-    dispatch: DirectDispatch = current_app.extensions["dispatch"]
-    reply = dispatch.image(name, request.method, wanted)
-    if reply.status_code not in (200, 206, 416):
-        reply.close()
-        if reply.status_code == 404:
-            return _made_again(name)
-        raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")
+    reply = _of_worker(name)
+    if reply is None and request.method == "GET":
+        generation: Generation = current_app.extensions["generation"]
+        again = generation.make_again(f"/images/{name}", g.request_id)
+        if again and again.image_url != f"/images/{name}":
+            return _redirect(absolute(again.image_url, base_address()))
+        reply = _of_worker(name) if again else None
+    if reply is None:
+        abort(404)
     body = reply.raw.stream(CHUNK_BYTES, decode_content=False)
     answer = Response(body, reply.status_code, mimetype=IMAGE_TYPES[ending])
     answer.call_on_close(reply.close)
@@ -45,15 +47,22 @@ def image(name: str) -> Response:
     return _immutable(answer, etag)
 
 
-def _made_again(name: str) -> Response:
-    """A redirect to a picture of the same recipe in place of one whose file is gone, where the recipe is known."""
-    generation: Generation = current_app.extensions["generation"]
-    result = generation.make_again(name, g.request_id) if request.method == "GET" else None
-    if result is None:
-        abort(404)
-    return Response(
-        status=302, headers={"Location": absolute(result.image_url, base_address()), "Cache-Control": "no-store"}
-    )
+def _redirect(address: str) -> Response:
+    """Where a picture is now."""
+    return Response(status=302, headers={"Location": address, "Cache-Control": "no-store"})
+
+
+def _of_worker(name: str) -> requests.Response | None:
+    """The worker's reply with the picture, its body unread; None where it has none of that name."""
+    wanted = {header: text for header in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(header, ""))}
+    dispatch: DirectDispatch = current_app.extensions["dispatch"]
+    reply = dispatch.image(name, request.method, wanted)
+    if reply.status_code in (200, 206, 416):
+        return reply
+    reply.close()
+    if reply.status_code != 404:
+        raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")
+    return None
 
 
 def _immutable(answer: Response, etag: str) -> Response:

@@ -3,7 +3,6 @@
 What such a client may say and no engine can do is refused by name; what changes nothing here is taken and ignored.
 """
 
-import base64
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,8 +14,8 @@ from pydantic import BaseModel, Field
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import ModelNotFound, Relayed
 from image_api.generation import Generation
-from image_api.pictures import Pictures
-from image_api.routes.answers import absolute, as_json, base_address, speak
+from image_api.routes.answers import absolute, as_json, base_address, json_text, speak
+from image_api.routes.base64_bodies import with_bytes
 from image_api.routes.bodies import json_body
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, StyleName
@@ -141,11 +140,13 @@ def generations() -> Response:
     asked = Asked.parse_json(json_body())
     wanted = asked.wanted()
     try:
-        made = _all_made(wanted, asked)
+        made = _all_made(wanted, asked.n or 1)
     except Relayed as error:
         if _param(error.body()) == "model":
             raise ModelNotFound(error.body().error) from error
         raise
+    if asked.response_format == "b64_json":
+        return with_bytes(lambda marks: json_text(_pictured(asked, wanted, made, base, marks)), made)
     return as_json(_pictured(asked, wanted, made, base))
 
 
@@ -170,33 +171,29 @@ def _known_here(name: str) -> str:
     return AUTO if OPENAI_S_OWN.fullmatch(name) else name
 
 
-def _all_made(wanted: Wanted, asked: Asked) -> list[tuple[GenerateResult, bytes | None]]:
-    """The pictures, with their bytes where those are asked for; the first failure is told at once."""
+def _all_made(wanted: Wanted, count: int) -> list[GenerateResult]:
+    """The pictures; the first failure is told at once."""
     generation: Generation = current_app.extensions["generation"]
-    pictures: Pictures | None = current_app.extensions["pictures"] if asked.response_format == "b64_json" else None
-
-    def make(request_id: str) -> tuple[GenerateResult, bytes | None]:
-        result = generation.generate(wanted, request_id).result
-        return result, pictures.read(result) if pictures else None
-
-    count = asked.n or 1
     # A request with the same id would be answered with the same picture.
     ids = [g.request_id if count == 1 else f"{g.request_id}-{number}" for number in range(1, count + 1)]
     pool = ThreadPoolExecutor(count, "pictures")
     try:
-        under_way = [pool.submit(make, request_id) for request_id in ids]
+        under_way = [pool.submit(generation.generate, wanted, request_id) for request_id in ids]
         for done in as_completed(under_way):  # each ends by its own deadline, or when the service is stopped
             done.result()
-        return [done.result() for done in under_way]
+        return [done.result().result for done in under_way]
     finally:
         pool.shutdown(wait=False)
 
 
-def _pictured(asked: Asked, wanted: Wanted, made: list[tuple[GenerateResult, bytes | None]], base: str) -> Pictured:
+def _pictured(
+    asked: Asked, wanted: Wanted, made: list[GenerateResult], base: str, marks: list[str] | None = None
+) -> Pictured:
+    """The answer; with `marks`, one for each picture, these are in the place of the bytes."""
     data = [
         Picture(
-            url=absolute(result.image_url, base) if content is None else None,
-            b64_json=None if content is None else base64.b64encode(content).decode(),
+            url=None if marks else absolute(result.image_url, base),
+            b64_json=marks[number] if marks else None,
             revised_prompt=result.prompt if asked.style else None,
             seed=result.seed,
             width=result.width,
@@ -204,17 +201,17 @@ def _pictured(asked: Asked, wanted: Wanted, made: list[tuple[GenerateResult, byt
             engine=result.engine,
             note=result.note,
         )
-        for result, content in made
+        for number, result in enumerate(made)
     ]
-    kinds = {result.content_type for result, _ in made}
-    sizes = {f"{result.width}x{result.height}" for result, _ in made}
+    kinds = {result.content_type for result in made}
+    sizes = {f"{result.width}x{result.height}" for result in made}
     return Pictured(
         created=int(time.time()),
         data=data,
         output_format=kinds.pop().removeprefix("image/") if len(kinds) == 1 else None,
         size=sizes.pop() if len(sizes) == 1 else None,
         model=wanted.model,
-        simulated=True if any(result.simulated for result, _ in made) else None,
+        simulated=True if any(result.simulated for result in made) else None,
     )
 
 

@@ -38,7 +38,7 @@ class Parameter(BaseModel):
     """One parameter of /generate."""
 
     accepts: str
-    default: str | int | float | None = None
+    default: bool | str | int | float | None = None
     required: bool = False
 
 

@@ -8,7 +8,7 @@ from flask import Response, current_app, g
 
 from image_api.errors import PictureUnavailable
 from image_api.generation import Answer, Generation
-from image_api.pictures import Pictures
+from image_api.pictures import Content, Pictures
 from image_api.routes.answers import absolute
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
@@ -19,8 +19,11 @@ ENDINGS = {kind: f".{ending}" for ending, kind in IMAGE_TYPES.items()}
 
 def picture(made: Answer, base: str) -> Response:
     """The picture's bytes; Content-Location has the address at which it is kept."""
-    result, content = _read(made)
-    answer = Response(content, mimetype=result.content_type)
+    result, content = _opened(made)
+    answer = Response(iter(content), mimetype=result.content_type)
+    answer.call_on_close(content.close)
+    if content.length:
+        answer.content_length = content.length
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Content-Location"] = absolute(result.image_url, base)
     answer.headers["X-Content-Type-Options"] = "nosniff"
@@ -41,14 +44,14 @@ def _names(name: str) -> dict[str, str]:
     return {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name)}"}
 
 
-def _read(made: Answer) -> tuple[GenerateResult, bytes]:
+def _opened(made: Answer) -> tuple[GenerateResult, Content]:
     pictures: Pictures = current_app.extensions["pictures"]
     try:
-        return made.result, pictures.read(made.result)
-    except PictureUnavailable:
+        return made.result, pictures.open(made.result)
+    except PictureUnavailable as error:
         generation: Generation = current_app.extensions["generation"]
-        name = made.result.image_url.rpartition("/")[2]
-        again = generation.make_again(name, g.request_id) if made.source == "HIT" else None
+        known = made.source == "HIT" and error.gone
+        again = generation.make_again(made.result.image_url, g.request_id) if known else None
         if again is None:
             raise
-        return again, pictures.read(again)
+        return again, pictures.open(again)

@@ -5,29 +5,39 @@ event: result      at last the picture, as the plain answer has it; or
 event: failure     why there is none. (A browser calls its own troubles `error`.)
 """
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request, stream_with_context
-from flask_sock import Sock
-from simple_websocket import Server
+from simple_websocket import ConnectionClosed, Server
 from wsproto.frame_protocol import CloseReason
 
-from image_api.errors import ApiError, InvalidParameter
+from image_api.errors import ApiError, InvalidParameter, WebSocketOnly
 from image_api.generation import Answer, Generation, News
-from image_api.routes.answers import absolute, base_address, json_text, note_failure
+from image_api.routes.answers import absolute, base_address, json_text, note_failure, settings
 from image_api.routes.origins import may_ask
 from image_api.wanted import Wanted
-from render_worker.contract import ErrorBody, ErrorLine, GenerateResult, InvalidField, Progress, ResultLine
+from render_worker.contract import (
+    MAX_BODY_BYTES,
+    ErrorBody,
+    ErrorLine,
+    GenerateResult,
+    InvalidField,
+    Progress,
+    ResultLine,
+)
 
 EVENT_STREAM = "text/event-stream"
 RETRY_MILLISECONDS = 3000
 IDLE_SECONDS = 300.0
 LOOK_SECONDS = 1.0
+PING_SECONDS = 25  # many proxies close what is silent for 60
+SOCKET = "/stream/generate/txt2img"
 
 routes = Blueprint("streams", __name__)
-sock = Sock()
 
 
 class Failure(ErrorBody):
@@ -79,19 +89,52 @@ def _event(news: News) -> str:
         return f"event: progress\nid: {news.mark}\ndata: {json_text(news.content)}\n\n"
     if isinstance(news.content, Answer):
         return f"event: result\nid: {news.mark}\ndata: {json_text(_shown(news.content.result))}\n\n"
-    return ": heartbeat\n\n"
+    return f": heartbeat\nid: {news.mark}\n\n" if news.mark else ": heartbeat\n\n"
 
 
 def _shown(result: GenerateResult) -> GenerateResult:
     return result.model_copy(update={"image_url": absolute(result.image_url, base_address())})
 
 
-@sock.route("/stream/generate/txt2img", bp=routes)  # type: ignore[untyped-decorator]
-def txt2img(socket: Server) -> None:
+@routes.route(SOCKET, websocket=True)
+def txt2img() -> Response:
     """Each message is a request as the body of POST /generate; its news come back as messages, one after the other."""
-    if not may_ask(request.headers.get("Origin")):
-        socket.close(CloseReason.POLICY_VIOLATION, "CORS_ORIGINS does not name this page's origin.")
-        return
+    base_address()
+    socket = _Socket(request.environ, ping_interval=PING_SECONDS, max_message_size=MAX_BODY_BYTES)
+    with contextlib.suppress(ConnectionClosed):
+        if may_ask(request.headers.get("Origin")):
+            _converse(socket)
+            socket.close(CloseReason.GOING_AWAY if _generation().ending else CloseReason.NORMAL_CLOSURE)
+        else:
+            socket.close(CloseReason.POLICY_VIOLATION, "CORS_ORIGINS does not name this page's origin.")
+    return _Over()
+
+
+@routes.get(SOCKET)
+def no_socket() -> Response:
+    """Whoever asks for it as for a page."""
+    raise WebSocketOnly("This address is a WebSocket; GET /generate is there for a plain request.")
+
+
+class _Socket(Server):
+    """A WebSocket that takes one message at a time; one who sends on and on would fill the memory."""
+
+    def _handle_events(self) -> bool:
+        going_on: bool = super()._handle_events()  # type: ignore[misc]  # the stubs have only what is public
+        if len(self.input_buffer) > 1:
+            self.close(CloseReason.POLICY_VIOLATION, "One message at a time: wait for its result.")
+            return False
+        return going_on
+
+
+class _Over(Response):
+    """In place of an answer, when the connection was a WebSocket and is closed."""
+
+    def __call__(self, *_: object) -> Any:
+        raise StopIteration  # gunicorn's sign that the connection ends here
+
+
+def _converse(socket: Server) -> None:
     connection = g.request_id
     for number in itertools.count(1):
         message = _received(socket)
@@ -113,7 +156,7 @@ def _received(socket: Server) -> str | bytes | None:
 
 def _messages(message: str | bytes) -> Iterator[str]:
     try:
-        wanted = Wanted.parse_json(message.encode() if isinstance(message, str) else message)
+        wanted = _wanted(message.encode() if isinstance(message, str) else message)
         for news in _generation().follow(wanted, g.request_id, cache=wanted.cache):
             if isinstance(news.content, Progress):
                 yield json_text(news.content)
@@ -125,8 +168,16 @@ def _messages(message: str | bytes) -> Iterator[str]:
         yield _message(error)
 
 
+def _wanted(message: bytes) -> Wanted:
+    wanted = Wanted.parse_json(message)
+    if wanted.format:
+        raise InvalidField("format cannot be given here; every answer is a message.")
+    return wanted
+
+
 def _message(error: ApiError) -> str:
-    body = note_failure(error).model_copy(update={"request_id": g.request_id})
+    simulated = True if settings().simulated else None
+    body = note_failure(error).model_copy(update={"request_id": g.request_id, "simulated": simulated})
     return json_text(ErrorLine(status=error.status, error=body))
 
 

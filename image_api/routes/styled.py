@@ -18,26 +18,30 @@ from render_worker.contract import ErrorBody, Fields, GenerateResult, Recipe, Te
 
 AspectRatio = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"]
 
+SQUARE: AspectRatio = "1:1"
+
 routes = Blueprint("styled", __name__)
 
 
 class Asked(Fields):
-    """What a caller of /v1/images/generate can say."""
+    """What a caller of /v1/images/generate can say; null is the same as left out."""
 
     prompt: Text = Field(description=Recipe.model_fields["prompt"].description)
     style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")
-    aspect_ratio: AspectRatio = Field("1:1", description=f"one of {', '.join(get_args(AspectRatio))}")
-    model: str = Field("auto", description=Recipe.model_fields["model"].description)
+    aspect_ratio: AspectRatio | None = Field(
+        None, description=f"one of {', '.join(get_args(AspectRatio))}, or left out"
+    )
+    model: str | None = Field(None, description=Recipe.model_fields["model"].description)
 
     def wanted(self) -> Wanted:
         """The same in the words of everybody else."""
         style = STYLES[self.style] if self.style else None
-        width, height = self.aspect_ratio.split(":")
+        width, height = (self.aspect_ratio or SQUARE).split(":")
         fields = {
             "prompt": style.applied_to(self.prompt) if style else self.prompt,
             "negative_prompt": style.negative_prompt if style else None,
             "shape": nearest(int(width), int(height)),
-            "model": self.model,
+            "model": self.model or "auto",
         }
         return Wanted.parse(fields.items())
 
@@ -115,7 +119,7 @@ def _made(asked: Asked, result: GenerateResult, address: str) -> Made:
         "prompt": asked.prompt,
         "revised_prompt": result.prompt if asked.style else None,
         "style": asked.style,
-        "aspect_ratio": asked.aspect_ratio,
+        "aspect_ratio": asked.aspect_ratio or SQUARE,
         "request_id": g.request_id,
     }
     return Made(**{**result.model_dump(), **ours})

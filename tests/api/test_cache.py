@@ -1,7 +1,6 @@
 """What was made before is given again; whoever asks for what is being made gets that."""
 
 import json
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -136,10 +135,11 @@ def test_a_failure_is_told_to_all_who_joined(caller, worker):
     assert len(asked(worker)) == 1
 
 
-def test_a_longer_deadline_outlives_that_of_the_one_who_began(client_with, cache_settings, worker, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.direct.GRACE_SECONDS", 0.1)
+def test_a_longer_deadline_outlives_that_of_the_one_who_began(client_with, cache_settings, worker):
+    """The worker itself tells that the time of the one who began is over."""
     client = client_with(request_timeout_seconds=2, **cache_settings)
-    worker.say(200, RESULT, before=lambda: time.sleep(2.5))
+    late = {"success": False, "error": "The picture was not ready in time.", "code": "timeout"}
+    worker.say(504, late, before=lambda: time.sleep(2))
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(client.get, SEEDED)
         wait_until(lambda: asked(worker), 5, "the first generation")
@@ -148,6 +148,14 @@ def test_a_longer_deadline_outlives_that_of_the_one_who_began(client_with, cache
         second = client.application.test_client().get(SEEDED)
         assert (first.result().status_code, second.status_code) == (504, 200)
     assert len(asked(worker)) == 2
+
+
+def test_a_phase_that_took_too_long_is_told_to_all(caller, worker):
+    worker.say(504, {"success": False, "error": "Late.", "code": "timeout"}, before=lambda: time.sleep(0.5))
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: caller.application.test_client().get(SEEDED), range(3)))
+    assert {(answer.status_code, answer.json["code"]) for answer in answers} == {(504, "timeout")}
+    assert len(asked(worker)) == 1
 
 
 def test_a_picture_whose_file_is_gone_is_made_again(caller, worker):
@@ -159,6 +167,68 @@ def test_a_picture_whose_file_is_gone_is_made_again(caller, worker):
     assert answer.headers["Cache-Control"] == "no-store"
     assert [request["seed"] for request in asked(worker)] == [7, 7]
     assert caller.get(SEEDED).json["image_url"].endswith(another)
+
+
+def test_a_picture_that_comes_out_the_same_is_made_again_once(caller, worker):
+    """As where the folder that is asked is not the one that keeps it: no redirect to itself, and no second payment."""
+    caller.get(SEEDED)
+    worker.say(200, RESULT)
+    worker.say_to("/images/", 404, b"{}")
+    assert [caller.get(f"/images/{NAME}").status_code for _ in range(3)] == [404] * 3
+    assert len(asked(worker)) == 2
+    worker.say_to("/images/", 200, b"there")
+    assert caller.get(f"/images/{NAME}").data == b"there"
+
+
+def test_a_storage_that_hiccups_costs_no_generation(caller, worker):
+    caller.get(SEEDED)
+    worker.say_to("/images/", 503, b"{}")
+    assert [caller.get("/generate.png?prompt=a+tree&seed=7").status_code for _ in range(3)] == [502] * 3
+    assert len(asked(worker)) == 1
+
+
+def test_no_more_is_begun_than_may_be_under_way(client_with, worker):
+    client = client_with(max_generations=2)
+    worker.say(200, RESULT, before=lambda: time.sleep(1))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: client.application.test_client().get("/generate?prompt=a"), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 503, 503]
+    refused = next(answer for answer in answers if answer.status_code == 503)
+    assert (refused.json["code"], refused.headers["Retry-After"]) == ("service_busy", "15")
+    assert client.get("/generate?prompt=a").status_code == 200
+
+
+def test_who_leaves_a_stream_gives_back_no_place_of_what_is_still_made(client_with, worker):
+    client = client_with(max_generations=1)
+    worker.say(200, RESULT, before=lambda: time.sleep(1.5))
+    client.get("/generate?prompt=a", headers={"Accept": "text/event-stream"}, buffered=False).close()
+    assert client.get("/generate?prompt=b").status_code == 503
+    assert len(asked(worker)) == 1
+
+
+def test_after_the_stop_nothing_is_begun(client, worker):
+    client.application.extensions["generation"].stop()
+    assert client.get("/generate?prompt=a").json["code"] == "service_stopping"
+    assert worker.requests == []
+
+
+@pytest.mark.parametrize("mark", ["x:²", "x:" + "9" * 5000, ":", "x", "x:-1"])
+def test_an_event_id_that_is_none(client, mark):
+    answer = client.get("/generate?prompt=a", headers={"Last-Event-ID": mark.encode().decode("latin-1")})
+    assert (answer.status_code, answer.json["code"]) == (410, "stream_lost")
+
+
+def test_what_redis_refuses_is_said_once(client_with, caplog):
+    with RedisServer() as server:
+        client = client_with(redis_url=server.url)
+        client.get(SEEDED)
+        server.client.config_set("maxmemory", "1")
+        other = SEEDED.replace("7", "8")
+        assert [client.get(other).headers["X-Cache"] for _ in range(3)] == ["MISS"] * 3
+        assert client.get(SEEDED).headers["X-Cache"] == "HIT"  # what can be read is read
+    assert [record.getMessage().rpartition(" ")[2] for record in caplog.records if "refuses" in record.message] == [
+        "OOM"
+    ]
 
 
 def test_redis_may_go_away_and_come_back(client_with, worker, monkeypatch, caplog):
@@ -191,12 +261,3 @@ def test_the_password_of_redis_is_told_nobody(client_with, caplog):
     answer = client.get(SEEDED)
     assert answer.status_code == 200
     assert "geheim" not in caplog.text + answer.text
-
-
-def test_work_outlives_the_caller(caller, worker):
-    """Nobody looks after a caller who hangs up; a retry finds what was made for him."""
-    worker.say(200, RESULT, before=lambda: time.sleep(0.5))
-    threading.Thread(target=caller.application.test_client().get, args=(SEEDED,), daemon=True).start()
-    wait_until(lambda: asked(worker), 5, "the generation")
-    assert caller.get(SEEDED).headers["X-Cache"] == "JOINED"
-    assert len(asked(worker)) == 1

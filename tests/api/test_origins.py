@@ -27,8 +27,10 @@ def test_a_browser_that_asks_first_is_told(client, worker):
 
 
 def test_only_the_pages_that_are_named_may(client_with):
-    client = client_with(cors_origins="https://pictures.example, http://localhost:3000")
-    for origin, allowed in (("https://pictures.example", True), ("http://localhost:3000", True), ("https://x", False)):
+    client = client_with(cors_origins="https://Pictures.example, http://localhost:3000, http://[::1]:3000")
+    allowed_ones = ["https://pictures.example", "http://localhost:3000", "http://[::1]:3000"]
+    for origin in [*allowed_ones, "https://x", "http://1:3000", "https://pictures.example.evil"]:
+        allowed = origin in allowed_ones
         answer = client.get("/health", headers={"Origin": origin})
         assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
         assert "Origin" in answer.headers["Vary"]

@@ -1,5 +1,6 @@
 """What a server meets from strangers: requests that never end, or that are no HTTP."""
 
+import contextlib
 import socket
 import time
 
@@ -12,7 +13,7 @@ from tests.processes import api, worker
 @pytest.fixture(scope="module", params=["api", "worker"])
 def server(request, tmp_path_factory):
     if request.param == "api":
-        with api(READ_TIMEOUT_SECONDS=1, THREADS=8) as running:
+        with api(READ_TIMEOUT_SECONDS=1, GUNICORN_CMD_ARGS="--worker-connections=30") as running:
             yield running
     else:
         folder = tmp_path_factory.mktemp("images")
@@ -39,6 +40,18 @@ def test_callers_who_never_finish_their_request_keep_nobody_out(server):
     assert requests.get(f"{server.url}/health", timeout=15).status_code == 200
     for stranger in strangers:
         stranger.close()
+
+
+def test_a_body_that_drips_is_given_up(server):
+    head = b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n"
+    begun = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as caller:
+        caller.sendall(head)
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() < begun + 15:
+                caller.sendall(b" ")
+                time.sleep(0.4)
+    assert time.monotonic() - begun < 12
 
 
 def test_a_body_that_never_comes_is_given_up(server):

@@ -1,6 +1,7 @@
 """Two API processes with one Redis, before a render worker that is a real HTTP server and counts what it makes."""
 
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -49,6 +50,9 @@ def test_a_hundred_callers_of_each_cost_one_generation(two, scripted):
         answers = list(pool.map(lambda number: ask(two[number % 2]), range(200)))
     assert {answer.status_code for answer in answers} == {200}
     assert made(scripted) == 1
+    assert [answer.headers["X-Cache"] for answer in answers].count("MISS") == 1
+    joined = [answer for answer in answers if answer.headers["X-Cache"] == "JOINED"]
+    assert all(answer.json()["request_id"] == answer.headers["X-Request-ID"] for answer in joined)
     assert ask(two[1]).headers["X-Cache"] == "HIT"
 
 
@@ -76,6 +80,27 @@ def test_a_failure_is_told_to_the_callers_of_both(two, scripted):
         answers = list(pool.map(lambda number: ask(two[number % 2]), range(6)))
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "worker_busy")}
     assert {answer.headers["Retry-After"] for answer in answers} == {"15"}
+    assert made(scripted) == 1
+
+
+def test_work_outlives_the_caller(two, scripted):
+    scripted.say(200, RESULT, before=lambda: time.sleep(1.5))
+    with socket.create_connection(("127.0.0.1", two[0].port)) as caller:
+        caller.sendall(b"GET /generate?prompt=a+tree&seed=7 HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: made(scripted) == 1, 10, "the generation")
+    assert ask(two[0]).headers["X-Cache"] == "JOINED"
+    assert made(scripted) == 1
+
+
+def test_a_redis_that_forgets_everything_costs_no_second_picture(two, scripted, redis_server):
+    scripted.say(200, RESULT, before=lambda: time.sleep(4))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ask, two[0])
+        wait_until(lambda: made(scripted) == 1, 10, "the generation")
+        redis_server.client.flushall()
+        time.sleep(1.5)  # the leader takes its lease again
+        second = pool.submit(ask, two[1])
+        assert (first.result().status_code, second.result().status_code) == (200, 200)
     assert made(scripted) == 1
 
 
