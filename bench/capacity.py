@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 40.0
 LIMIT_MIB = 512
 PAUSE_SECONDS = 0.05
 ARRIVAL_SECONDS = 8.0
-THREADS = ("--worker-class", "gthread", "--threads", "2600", "--worker-connections", "3500")
+THREADS = ("-c", "bench/threads.conf.py")
 CONTENDERS: dict[str, tuple[float, tuple[str, ...]]] = {
     "ours: a greenlet each": (ARRIVAL_SECONDS, ()),
     "ours with threads": (ARRIVAL_SECONDS, THREADS),

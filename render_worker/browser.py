@@ -89,12 +89,12 @@ class Browser:
 
     async def _launch_once(self) -> Chromium:
         await self._end()
-        sweep()
-        self._scratch = Scratch()
-        self._driver = Child(TMPDIR=str(self._scratch.folder))
-        CHILD.set(self._driver)
         asyncio.get_running_loop().set_exception_handler(_hear)
         try:
+            sweep()
+            self._scratch = Scratch()
+            self._driver = Child(TMPDIR=str(self._scratch.folder))
+            CHILD.set(self._driver)
             async with asyncio.timeout(LAUNCH_SECONDS):
                 self._playwright = await async_playwright().start()
                 self._chromium = await self._launched(self._playwright)
@@ -147,6 +147,7 @@ class Browser:
         """Close the browser and end Playwright's driver."""
         if self._launching:
             await asyncio.wait({self._launching}, timeout=CLOSE_SECONDS)
+            self._launching.cancel()  # it would begin again
         await self._end()
 
     async def _end(self) -> None:
@@ -167,6 +168,7 @@ class Browser:
             pass  # what is dead cannot say goodbye
         finally:
             kill_descendants()  # a driver or browser that hangs
+            self._driver.forget()
             scratch.remove()
 
 

@@ -35,6 +35,7 @@ class PatientSocket(socket.socket):
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
         self._parted = False
         self._waiting_since: float | None = None
+        self._limit: float | None = None
         self.begin(0)
 
     def begin(self, receive_seconds: float) -> None:
@@ -51,8 +52,14 @@ class PatientSocket(socket.socket):
 
     def recv(self, *arguments: Any) -> bytes:
         """What the caller sends, while there is time."""
-        with self._waiting(self._receive_until - time.monotonic()):
+        left = self._receive_until - time.monotonic()
+        with self._waiting(left if self._limit is None else min(left, self._limit)):
             return super().recv(*arguments)
+
+    def settimeout(self, value: float | None) -> None:
+        """A shorter limit of gunicorn's own: for the rest of a body that the answer did not need."""
+        self._limit = value
+        super().settimeout(value)
 
     def sendall(self, *arguments: Any) -> None:
         """Send it all, within what is left of the answer's time."""
@@ -63,7 +70,7 @@ class PatientSocket(socket.socket):
 
     @contextlib.contextmanager
     def _waiting(self, seconds: float) -> Iterator[None]:
-        self.settimeout(max(0.001, seconds))
+        super().settimeout(max(0.001, seconds))
         self._waiting_since = begun = time.monotonic()
         try:
             yield
@@ -72,6 +79,7 @@ class PatientSocket(socket.socket):
         finally:
             self._waiting_since = None
             self._waited += time.monotonic() - begun
+            super().settimeout(self._limit)
 
     def part(self) -> None:
         """Say that nothing more comes, and wait a little for the caller to go, lest he lose the last bytes."""

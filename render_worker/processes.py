@@ -25,6 +25,11 @@ class Child:
         """Whether it was started and is no more."""
         return self.transport is not None and self.transport.get_returncode() is not None
 
+    def forget(self) -> None:
+        """Close what is left of the way to it, lest its pipes outlive the event loop."""
+        if self.transport:
+            self.transport.close()
+
 
 CHILD: ContextVar[Child | None] = ContextVar("child", default=None)
 """The next process that this task starts, where somebody wants to know."""

@@ -107,7 +107,7 @@ def test_the_expected_time_is_what_recent_pictures_took(tmp_path):
 
 def test_a_full_queue_says_when_it_should_have_room(stack):
     all_lines(stack)
-    stack.play(delay=2)
+    stack.play(delay=2.2)  # below the limit of the phase
     with concurrent.futures.ThreadPoolExecutor() as callers:
         waiting = [callers.submit(all_lines, stack) for _ in range(3)]  # one that runs, and a queue of two
         wait_until(lambda: stack.worker_health()["queue"]["waiting"] == 2, 5, "a full queue")

@@ -69,6 +69,19 @@ def test_who_drips_keeps_nobody_out(server):
             dripping.join()
 
 
+def test_a_stranger_is_refused_before_his_body_is_read(tmp_path):
+    with worker(LOCAL_STORAGE_DIR=tmp_path, WORKER_TOKEN="secret") as server:
+        head = b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n{"
+        with strangers(server, 1, head) as (stranger,):
+            begun = time.monotonic()
+            stranger.settimeout(15)
+            assert stranger.recv(4096).startswith(b"HTTP/1.1 401")
+            assert time.monotonic() - begun < 1
+            while stranger.recv(4096):
+                pass
+            assert time.monotonic() - begun < 10  # and does not keep his thread for the whole time of a request
+
+
 def test_a_request_has_a_time_to_come_in(tmp_path):
     with worker(LOCAL_STORAGE_DIR=tmp_path, READ_TIMEOUT_SECONDS=2) as server:
         with strangers(server, 1, b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n") as (caller,):
