@@ -49,7 +49,7 @@ bench: $(DEV_PACKAGES) $(BROWSER) ## Measure ours beside the perchance package, 
 bench-overhead: $(DEV_PACKAGES) ## Measure what the API tier adds to the worker, and a cached answer.
 	@$(BIN)/python -m bench.overhead
 
-bench-peers: $(DEV_PACKAGES) $(PEERS) ## Measure OpenAI's route beside litellm's proxy.
+bench-peers: $(DEV_PACKAGES) $(PEERS)/bin/litellm ## Measure OpenAI's route beside litellm's proxy.
 	@$(BIN)/python -m bench.peers $(PEERS)/bin/litellm
 
 bench-small-plan: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.
@@ -87,6 +87,6 @@ $(SERVERS): tests/servers.sh | $(BIN)/python
 	@sh tests/servers.sh
 	@touch $@
 
-$(PEERS):
-	$(PYTHON) -m venv $@
-	$@/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.106.2'
+$(PEERS)/bin/litellm:
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.106.2'
