@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -26,6 +26,7 @@ FIRST_SECONDS = 1.0
 AGAIN_SECONDS = 60.0
 PLACE = re.compile(r"[0-9]{1,6}", re.ASCII)
 END = "end"
+RECIPE_FIELDS = set(Recipe.model_fields)  # of what a caller says, those that decide how the picture looks
 GRACE_SECONDS = 4.0  # the dispatch has a deadline of its own, whose sentence says more
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class Generation:
         recipe = self._recipe_of(address)
         if recipe is None:
             return None
-        key = _key(recipe)
+        key = _key(recipe.model_dump())
         known = self._known(key)
         if known and known.image_url != address:
             return known
@@ -118,16 +119,17 @@ class Generation:
     def _wanted(
         self, recipe: Recipe, request_id: str, cache: bool, seedless: bool, *, followed: bool
     ) -> Iterator[News]:
-        recipe = Recipe(**recipe.model_dump(include=set(Recipe.model_fields)))
-        key = _key(recipe) if (recipe.seed >= 0 or seedless) and self._cache_seconds else None
+        fields = recipe.model_dump(include=RECIPE_FIELDS)
+        key = _key(fields) if (recipe.seed >= 0 or seedless) and self._cache_seconds else None
         if key and cache and (known := self._known(key)):
             result = known.model_copy(update={"cached": True, "request_id": request_id})
             yield News(_mark(request_id, END), Answer(result, "HIT"))
             return
         end = time.monotonic() + self._timeout_seconds
+        recipe = Recipe(**fields)
 
         def make(seconds: float, report: Report) -> GenerateResult:
-            request = GenerateRequest(**recipe.model_dump(), request_id=request_id, timeout_seconds=max(seconds, 0.001))
+            request = GenerateRequest(**fields, request_id=request_id, timeout_seconds=max(seconds, 0.001))
             result = self._dispatch.generate(request, report)
             if key:
                 self._remember(key, recipe, result)
@@ -184,8 +186,8 @@ class Generation:
             return None  # another version's
 
 
-def _key(recipe: Recipe) -> str:
-    normalised = json.dumps(recipe.model_dump(), sort_keys=True)
+def _key(fields: dict[str, Any]) -> str:
+    normalised = json.dumps(fields, sort_keys=True)
     return f"img_cache:{hashlib.sha256(normalised.encode()).hexdigest()}"
 
 

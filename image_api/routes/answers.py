@@ -62,7 +62,7 @@ def base_address() -> str:
         return configured.rstrip("/")
     if not SAFE_HOST.fullmatch(request.host):
         raise InvalidParameter("The Host header must be a host name.")
-    return request.host_url.rstrip("/")
+    return f"{request.scheme}://{request.host}"
 
 
 def absolute(address: str, base: str) -> str:

@@ -18,7 +18,7 @@ from render_worker.contract import IMAGE_TYPES, GenerateResult, InvalidField
 
 VARY = "Accept, Sec-Fetch-Dest"
 SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
-SPECULATIVE_HEADERS = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+SPECULATIVE_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
 log = logging.getLogger(__name__)
 routes = Blueprint("generate", __name__)
@@ -48,7 +48,7 @@ def _by_query(wanted: Callable[[], Wanted], mimetype: str = "application/json") 
     """Make what is wanted. HEAD and guesses of a browser never cost a generation, and a lost stream is resumed."""
     if request.method == "HEAD":
         return Response(status=200, headers={"Cache-Control": "no-store", "Vary": VARY}, mimetype=mimetype)
-    if any(SPECULATIVE.search(request.headers.get(header, "")) for header in SPECULATIVE_HEADERS):
+    if any(SPECULATIVE.search(request.environ.get(header, "")) for header in SPECULATIVE_HEADERS):
         raise SpeculativeRequest("A prefetch or prerender makes no picture.")
     return resumed() or _made(wanted())
 
