@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
 from image_api.errors import ApiError, InvalidParameter
-from image_api.settings import Settings
+from image_api.routes.parts import settings
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
@@ -34,12 +34,6 @@ def speak(family: Blueprint, path: str, dialect: Dialect) -> None:
     Where several paths fit, the longest counts.
     """
     family.record(lambda state: state.app.extensions.setdefault("dialects", {}).update({path: dialect}))
-
-
-def settings() -> Settings:
-    """This application's settings."""
-    found: Settings = current_app.extensions["settings"]
-    return found
 
 
 def json_text(body: BaseModel, **changes: Any) -> str:

@@ -4,10 +4,11 @@ import base64
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 
-from flask import Response, current_app
+from flask import Response
 
 from image_api.errors import ApiError
-from image_api.pictures import Content, Pictures
+from image_api.pictures import Content
+from image_api.routes.parts import pictures
 from render_worker.contract import GenerateResult
 
 GROUP = 3  # bytes that base64 makes four letters of
@@ -15,11 +16,10 @@ GROUP = 3  # bytes that base64 makes four letters of
 
 def with_bytes(text: Callable[[list[str]], str], made: list[GenerateResult]) -> Response:
     """An answer of JSON, which `text` makes with a mark in the place of each picture."""
-    pictures: Pictures = current_app.extensions["pictures"]
     contents: list[Content] = []
     try:
         for result in made:
-            contents.append(pictures.open(result))  # noqa: PERF401 - those that were opened are closed again
+            contents.append(pictures().open(result))  # noqa: PERF401 - those that were opened are closed again
     except ApiError:
         for content in contents:
             content.close()

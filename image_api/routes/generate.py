@@ -4,13 +4,12 @@ import logging
 import re
 from collections.abc import Callable
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g, request
 
-from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import SpeculativeRequest
-from image_api.generation import Generation
 from image_api.routes.answers import absolute, as_json, base_address
 from image_api.routes.bodies import json_body
+from image_api.routes.parts import dispatch, generation
 from image_api.routes.picture import picture
 from image_api.routes.streams import followed, resumed, wants_events
 from image_api.wanted import Wanted
@@ -62,16 +61,14 @@ def by_body() -> Response:
 @routes.get("/models")
 def models() -> Response:
     """The names that `model` accepts, asked of the render worker."""
-    dispatch: DirectDispatch = current_app.extensions["dispatch"]
-    return as_json(dispatch.models())
+    return as_json(dispatch().models())
 
 
 def _made(wanted: Wanted) -> Response:
     if wanted.format is None and wants_events():
         return followed(wanted)
     base = base_address()  # first, so that a bad Host header costs no generation
-    generation: Generation = current_app.extensions["generation"]
-    made = generation.generate(wanted, g.request_id, cache=wanted.cache)
+    made = generation().generate(wanted, g.request_id, cache=wanted.cache)
     if made.source == "MISS":
         log.info("%s %s made in %d ms", g.request_id, made.result.engine, made.result.duration_ms)
     answer = picture(made, base) if wanted.format == "image" else _told(made.result, base, wanted)

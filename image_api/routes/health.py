@@ -1,11 +1,11 @@
 """/health: this tier, and what it last heard of the worker. /ready: whether a picture could be made now."""
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 from pydantic import BaseModel
 
-from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import WorkerUnavailable
 from image_api.routes.answers import as_json
+from image_api.routes.parts import dispatch
 from render_worker.contract import VERSION, WorkerHealth
 
 routes = Blueprint("health", __name__)
@@ -40,21 +40,16 @@ class Ready(BaseModel):
 @routes.get("/health")
 def health() -> Response:
     """Answers at once, without asking the worker: fit for a platform's health check."""
-    dispatch = _dispatch()
-    known = dispatch.last_known
+    worker_tier = dispatch()
+    known = worker_tier.last_known
     worker = LastKnownWorker(status=known.status, at=known.at) if known else LastKnownWorker()
-    return as_json(ApiHealth(worker_configured=dispatch.configured, worker=worker))
+    return as_json(ApiHealth(worker_configured=worker_tier.configured, worker=worker))
 
 
 @routes.get("/ready")
 def ready() -> Response:
     """Asks the worker; 503 `worker_unavailable` unless it could make a picture now."""
-    worker = _dispatch().accepted_health()
+    worker = dispatch().accepted_health()
     if not worker.ready:
         raise WorkerUnavailable(f"The render worker is {worker.status}: {'; '.join(worker.reasons).rstrip('.')}.")
     return as_json(Ready(worker=worker))
-
-
-def _dispatch() -> DirectDispatch:
-    dispatch: DirectDispatch = current_app.extensions["dispatch"]
-    return dispatch

@@ -3,12 +3,11 @@
 import re
 
 import requests
-from flask import Blueprint, Response, abort, current_app, g, request
+from flask import Blueprint, Response, abort, g, request
 
-from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import WorkerUnavailable
-from image_api.generation import Generation
 from image_api.routes.answers import absolute, base_address
+from image_api.routes.parts import dispatch, generation
 from render_worker.contract import IMAGE_NAME, IMAGE_TYPES
 
 CHUNK_BYTES = 64 * 1024
@@ -30,8 +29,7 @@ def image(name: str) -> Response:
         return _immutable(Response(status=304), etag)
     reply = _of_worker(name)
     if reply is None and request.method == "GET":
-        generation: Generation = current_app.extensions["generation"]
-        again = generation.make_again(f"/images/{name}", g.request_id)
+        again = generation().make_again(f"/images/{name}", g.request_id)
         if again and again.image_url != f"/images/{name}":
             return _redirect(absolute(again.image_url, base_address()))
         reply = _of_worker(name) if again else None
@@ -55,8 +53,7 @@ def _redirect(address: str) -> Response:
 def _of_worker(name: str) -> requests.Response | None:
     """The worker's reply with the picture, its body unread; None where it has none of that name."""
     wanted = {header: text for header in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(header, ""))}
-    dispatch: DirectDispatch = current_app.extensions["dispatch"]
-    reply = dispatch.image(name, request.method, wanted)
+    reply = dispatch().image(name, request.method, wanted)
     if reply.status_code in (200, 206, 416):
         return reply
     reply.close()

@@ -8,15 +8,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Literal
 
-from flask import Blueprint, Response, current_app, g
+from flask import Blueprint, Response, g
 from pydantic import BaseModel, Field
 
-from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import ModelNotFound, Relayed
-from image_api.generation import Generation
 from image_api.routes.answers import absolute, as_json, base_address, json_text, speak
 from image_api.routes.base64_bodies import with_bytes
 from image_api.routes.bodies import json_body
+from image_api.routes.parts import dispatch, generation
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, StyleName
 from image_api.wanted import Wanted
@@ -173,12 +172,11 @@ def _known_here(name: str) -> str:
 
 def _all_made(wanted: Wanted, count: int) -> list[GenerateResult]:
     """The pictures; the first failure is told at once."""
-    generation: Generation = current_app.extensions["generation"]
     # A request with the same id would be answered with the same picture.
     ids = [g.request_id if count == 1 else f"{g.request_id}-{number}" for number in range(1, count + 1)]
     pool = ThreadPoolExecutor(count, "pictures")
     try:
-        under_way = [pool.submit(generation.generate, wanted, request_id) for request_id in ids]
+        under_way = [pool.submit(generation().generate, wanted, request_id) for request_id in ids]
         for done in as_completed(under_way):  # each ends by its own deadline, or when the service is stopped
             done.result()
         return [done.result().result for done in under_way]
@@ -216,8 +214,7 @@ def _pictured(
 
 
 def _offered() -> ModelPage:
-    dispatch: DirectDispatch = current_app.extensions["dispatch"]
-    known = dispatch.models()
+    known = dispatch().models()
     named = [
         OfferedModel(id=it.name, engine=it.name, state=it.state, description=it.description) for it in known.models
     ]

@@ -5,7 +5,7 @@ import re
 from flask import Flask, Response
 from flask_cors import CORS
 
-from image_api.routes.answers import settings
+from image_api.routes.parts import settings
 
 ANY = "*"
 EXPOSED = ["Content-Disposition", "Content-Location", "Location", "Retry-After", "X-Cache", "X-Request-ID", "X-Seed"]

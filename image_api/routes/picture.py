@@ -4,12 +4,13 @@ import re
 import unicodedata
 from urllib.parse import quote
 
-from flask import Response, current_app, g
+from flask import Response, g
 
 from image_api.errors import PictureUnavailable
-from image_api.generation import Answer, Generation
-from image_api.pictures import Content, Pictures
+from image_api.generation import Answer
+from image_api.pictures import Content
 from image_api.routes.answers import absolute
+from image_api.routes.parts import generation, pictures
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
 MAX_NAME = 60
@@ -45,13 +46,11 @@ def _names(name: str) -> dict[str, str]:
 
 
 def _opened(made: Answer) -> tuple[GenerateResult, Content]:
-    pictures: Pictures = current_app.extensions["pictures"]
     try:
-        return made.result, pictures.open(made.result)
+        return made.result, pictures().open(made.result)
     except PictureUnavailable as error:
-        generation: Generation = current_app.extensions["generation"]
         known = made.source == "HIT" and error.gone
-        again = generation.make_again(made.result.image_url, g.request_id) if known else None
+        again = generation().make_again(made.result.image_url, g.request_id) if known else None
         if again is None:
             raise
-        return again, pictures.open(again)
+        return again, pictures().open(again)

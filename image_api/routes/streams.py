@@ -11,14 +11,15 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, request, stream_with_context
+from flask import Blueprint, Response, g, request, stream_with_context
 from simple_websocket import ConnectionClosed, Server
 from wsproto.frame_protocol import CloseReason
 
 from image_api.errors import ApiError, InvalidParameter, WebSocketOnly
-from image_api.generation import Answer, Generation, News
-from image_api.routes.answers import absolute, base_address, json_text, note_failure, settings
+from image_api.generation import Answer, News
+from image_api.routes.answers import absolute, base_address, json_text, note_failure
 from image_api.routes.origins import may_ask
+from image_api.routes.parts import generation, settings
 from image_api.wanted import Wanted
 from render_worker.contract import (
     MAX_BODY_BYTES,
@@ -58,14 +59,14 @@ def resumed() -> Response | None:
     mark = request.headers.get("Last-Event-ID", "")
     if not mark:
         return None
-    news = _generation().resume(mark)
+    news = generation().resume(mark)
     return Response(status=204) if news is None else _as_events(news)
 
 
 def followed(wanted: Wanted) -> Response:
     """A stream from its beginning. What fails before there is any news is answered as it would be without a stream."""
     base_address()  # first, so that a bad Host header costs no generation
-    return _as_events(_generation().follow(wanted, g.request_id, cache=wanted.cache))
+    return _as_events(generation().follow(wanted, g.request_id, cache=wanted.cache))
 
 
 def _as_events(news: Iterator[News]) -> Response:
@@ -106,7 +107,7 @@ def txt2img() -> Response:
     with contextlib.suppress(ConnectionClosed):
         if may_ask(request.headers.get("Origin")):
             _converse(socket)
-            socket.close(CloseReason.GOING_AWAY if _generation().ending else CloseReason.NORMAL_CLOSURE)
+            socket.close(CloseReason.GOING_AWAY if generation().ending else CloseReason.NORMAL_CLOSURE)
         else:
             socket.close(CloseReason.POLICY_VIOLATION, "CORS_ORIGINS does not name this page's origin.")
     return _Over()
@@ -150,7 +151,7 @@ def _converse(socket: Server) -> None:
 def _received(socket: Server) -> str | bytes | None:
     """The next message; None where none comes for long, or this service is being stopped."""
     end = time.monotonic() + IDLE_SECONDS
-    while time.monotonic() < end and not _generation().ending:
+    while time.monotonic() < end and not generation().ending:
         if (message := socket.receive(LOOK_SECONDS)) is not None:
             return message
     return None
@@ -159,7 +160,7 @@ def _received(socket: Server) -> str | bytes | None:
 def _messages(message: str | bytes) -> Iterator[str]:
     try:
         wanted = _wanted(message.encode() if isinstance(message, str) else message)
-        for news in _generation().follow(wanted, g.request_id, cache=wanted.cache):
+        for news in generation().follow(wanted, g.request_id, cache=wanted.cache):
             if isinstance(news.content, Progress):
                 yield json_text(news.content)
             elif isinstance(news.content, Answer):
@@ -181,8 +182,3 @@ def _message(error: ApiError) -> str:
     simulated = True if settings().simulated else None
     body = note_failure(error).model_copy(update={"request_id": g.request_id, "simulated": simulated})
     return json_text(ErrorLine(status=error.status, error=body))
-
-
-def _generation() -> Generation:
-    generation: Generation = current_app.extensions["generation"]
-    return generation

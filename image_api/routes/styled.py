@@ -5,12 +5,12 @@ This family's callers know another shape of answers: `status`, and `message` whe
 
 from typing import Literal, get_args
 
-from flask import Blueprint, Response, current_app, g
+from flask import Blueprint, Response, g
 from pydantic import BaseModel, Field
 
-from image_api.generation import Generation
 from image_api.routes.answers import absolute, as_json, base_address, speak
 from image_api.routes.bodies import json_body
+from image_api.routes.parts import generation
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, Style, StyleName
 from image_api.wanted import Wanted
@@ -99,8 +99,7 @@ def generate() -> Response:
     """Make a picture of a prompt in a style, in the shape that comes nearest to an aspect ratio."""
     base = base_address()  # first, so that a bad Host header costs no generation
     asked = Asked.parse_json(json_body())
-    generation: Generation = current_app.extensions["generation"]
-    made = generation.generate(asked.wanted(), g.request_id, seedless=True)
+    made = generation().generate(asked.wanted(), g.request_id, seedless=True)
     answer = as_json(_made(asked, made.result, absolute(made.result.image_url, base)))
     answer.headers["X-Cache"] = made.source
     return answer

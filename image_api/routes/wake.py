@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 from pydantic import BaseModel
 
-from image_api.dispatch.direct import DirectDispatch
 from image_api.routes.answers import as_json
+from image_api.routes.parts import dispatch
 
 MOMENT_SECONDS = 2.0
 # One transparent pixel: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
@@ -28,11 +28,10 @@ class Wake(BaseModel):
 @routes.get("/wake")
 def wake() -> Response:
     """200 where the worker is awake, 202 while it is being woken, for as long as it takes."""
-    dispatch = _dispatch()
-    health = dispatch.wake(MOMENT_SECONDS)
+    health = dispatch().wake(MOMENT_SECONDS)
     if health:
         return as_json(Wake(status="awake", expected_seconds=0, worker=health.status))
-    expected = dispatch.expected_wake_seconds
+    expected = dispatch().expected_wake_seconds
     answer = as_json(Wake(status="waking", expected_seconds=expected), 202)
     answer.headers["Retry-After"] = str(expected)
     return answer
@@ -41,10 +40,5 @@ def wake() -> Response:
 @routes.get("/wake.gif")
 def pixel() -> Response:
     """One transparent pixel, at once, for a page whose visitor will soon want a picture."""
-    _dispatch().wake(0)
+    dispatch().wake(0)
     return Response(PIXEL, headers={"Cache-Control": "no-store"}, mimetype="image/gif")
-
-
-def _dispatch() -> DirectDispatch:
-    dispatch: DirectDispatch = current_app.extensions["dispatch"]
-    return dispatch
