@@ -17,7 +17,7 @@ ApiError
 
 from typing import ClassVar
 
-from render_worker.contract import ErrorBody
+from render_worker.contract import ErrorBody, ErrorLine
 
 
 class ApiError(Exception):
@@ -32,6 +32,10 @@ class ApiError(Exception):
     def body(self) -> ErrorBody:
         """The failure as the caller sees it."""
         return ErrorBody(error=str(self), code=self.code, hint=self.hint, retry_after=self.retry_after)
+
+    def line(self) -> ErrorLine:
+        """The same with its status, for where no HTTP status can tell it. It is nobody's request yet."""
+        return ErrorLine(status=self.status, error=self.body().model_copy(update={"request_id": None}))
 
 
 class InvalidParameter(ApiError):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from image_api.cache import Cache
 from image_api.errors import ApiError, DeadlinePassed, Relayed, TooMany
-from render_worker.contract import ErrorBody, GenerateResult, Progress
+from render_worker.contract import ErrorLine, GenerateResult, Progress
 
 LOOK_SECONDS = 0.25
 FAILURE_SECONDS = 5.0  # how long the other processes can learn why a flight failed
@@ -29,8 +29,7 @@ class Failure(BaseModel):
     """Why a flight failed, for the processes that wait for it; no two are alike."""
 
     flight: str
-    status: int
-    body: ErrorBody
+    line: ErrorLine
 
 
 class Flight:
@@ -188,8 +187,7 @@ class Flights:
             self._cache.release(key)
 
     def _publish(self, key: str, error: ApiError) -> None:
-        body = error.body().model_copy(update={"request_id": None})
-        told = Failure(flight=secrets.token_hex(8), status=error.status, body=body)
+        told = Failure(flight=secrets.token_hex(8), line=error.line())
         self._cache.put(_failure(key), told.model_dump_json().encode(), FAILURE_SECONDS)
 
     def _elsewhere(self, key: str, end: float) -> GenerateResult | None:
@@ -203,8 +201,8 @@ class Flights:
             failure = self._cache.get(_failure(key))
             if failure and failure != old:
                 with contextlib.suppress(ValidationError):  # another version's
-                    told = Failure.model_validate_json(failure)
-                    raise Relayed(told.body, told.status)
+                    line = Failure.model_validate_json(failure).line
+                    raise Relayed(line.error, line.status)
             if not running:
                 return None
         raise DeadlinePassed("The picture was not there in time.")

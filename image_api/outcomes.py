@@ -4,23 +4,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from image_api.cache import Cache
 from image_api.errors import ApiError, Relayed, StreamLost
 from image_api.joining import Flight
-from render_worker.contract import ErrorBody, GenerateResult
+from render_worker.contract import ErrorLine, GenerateResult, ResultLine
 
 KEPT_SECONDS = 600.0
 LOOK_SECONDS = 1.0
-
-
-class Outcome(BaseModel):
-    """A picture, or a failure with its HTTP status."""
-
-    result: GenerateResult | None = None
-    status: int = 200
-    error: ErrorBody | None = None
+OUTCOME: TypeAdapter[ResultLine | ErrorLine] = TypeAdapter(ResultLine | ErrorLine)
 
 
 class Outcomes:
@@ -44,10 +37,10 @@ class Outcomes:
         while (running := self._cache.leased(key)) or self._cache.get(key):
             if found := self._cache.get(key):
                 try:
-                    outcome = Outcome.model_validate_json(found)
+                    outcome = OUTCOME.validate_json(found)
                 except ValidationError:
                     break  # another version's
-                if outcome.error:
+                if isinstance(outcome, ErrorLine):
                     raise Relayed(outcome.error, outcome.status)
                 yield outcome.result
                 return
@@ -59,10 +52,10 @@ class Outcomes:
     def _put(self, name: str, landed: "Future[GenerateResult]") -> None:
         error = landed.exception()
         if error is None:
-            outcome = Outcome(result=landed.result())
+            outcome: ResultLine | ErrorLine = ResultLine(result=landed.result())
         else:
             told = error if isinstance(error, ApiError) else ApiError("The service failed by its own fault.")
-            outcome = Outcome(status=told.status, error=told.body())
+            outcome = told.line()
         self._cache.put(_key(name), outcome.model_dump_json(exclude_none=True).encode(), KEPT_SECONDS)
         self._cache.release(_key(name))
 
