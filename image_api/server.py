@@ -30,7 +30,8 @@ class PatientWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
     def timeout_ctx(self) -> Iterator[None]:
         """Wait for a request's head, for the time that gunicorn's setting `keepalive` gives in all."""
         caller = gevent.getcurrent()
-        with gevent.Timeout(self.cfg.keepalive if self.alive else STOP_SECONDS, False) as limit:  # type: ignore[arg-type]  # False: it ends in silence
+        seconds = self.cfg.keepalive if self.alive else STOP_SECONDS
+        with gevent.Timeout(seconds, False) as limit:  # type: ignore[arg-type]  # False: it ends in silence
             self._quiet[caller] = limit
             try:
                 yield

@@ -11,18 +11,18 @@ import tempfile
 from pathlib import Path
 
 PREFIX = "render-worker-browser-"
+UNLOCKED_PREFIX = "render-worker-new-"  # no sweep looks at it
 
 
 class Scratch:
     """A folder for one browser."""
 
     def __init__(self) -> None:
-        made = Path(tempfile.mkdtemp(prefix="render-worker-new-"))
+        made = Path(tempfile.mkdtemp(prefix=UNLOCKED_PREFIX))
         self._lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.folder = made.rename(
-            made.with_name(made.name.replace("render-worker-new-", PREFIX))
-        )  # locked from its first moment
+        # Under the name that is swept it is locked from its first moment.
+        self.folder = made.rename(made.with_name(made.name.replace(UNLOCKED_PREFIX, PREFIX)))
 
     def remove(self) -> None:
         """Remove it with everything in it."""

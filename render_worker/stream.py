@@ -8,9 +8,8 @@ from render_worker.contract import ErrorLine, GenerateResult, Heartbeat, Progres
 from render_worker.errors import WorkerError
 from render_worker.runtime import Work
 
-HEARTBEAT_SECONDS = (
-    10.0  # many proxies close what is silent for 30, and a reader who is gone shows only when written to
-)
+# Many proxies close what is silent for 30, and a reader who is gone shows only when written to.
+HEARTBEAT_SECONDS = 10.0
 OWN_FAULT = "The render worker failed by its own fault."
 
 Line = Progress | Heartbeat | ResultLine | ErrorLine

@@ -1,6 +1,5 @@
 """What was made before is given again; whoever asks for what is being made gets that."""
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,11 +33,6 @@ def caller(client_with, cache_settings):
     return client_with(**cache_settings)
 
 
-def asked(worker, method: str = "POST") -> list[dict]:
-    """What the worker was asked to make."""
-    return [json.loads(body) for asked_by, _, _, body in worker.requests if asked_by == method]
-
-
 def test_the_same_request_is_answered_with_the_same_picture(caller, worker):
     first, second = caller.get(SEEDED), caller.get(SEEDED)
     assert (first.headers["X-Cache"], first.json["cached"]) == ("MISS", False)
@@ -46,7 +40,7 @@ def test_the_same_request_is_answered_with_the_same_picture(caller, worker):
     kept = {"image_url", "seed", "sha256", "created_at", "duration_ms"}
     assert {name: second.json[name] for name in kept} == {name: first.json[name] for name in kept}
     assert second.json["request_id"] == second.headers["X-Request-ID"] != first.json["request_id"]
-    assert len(asked(worker)) == 1
+    assert len(worker.asked_to_make()) == 1
 
 
 @pytest.mark.parametrize(
@@ -55,20 +49,20 @@ def test_the_same_request_is_answered_with_the_same_picture(caller, worker):
 def test_another_request_is_not(caller, worker, other):
     caller.get(SEEDED)
     assert caller.get(f"/generate?{other}").headers["X-Cache"] == "MISS"
-    assert len(asked(worker)) == 2
+    assert len(worker.asked_to_make()) == 2
 
 
 def test_what_does_not_change_the_picture_does_not_matter(caller, worker):
     caller.get(SEEDED)
     assert caller.get(SEEDED + "&shape=square&format=redirect").headers["X-Cache"] == "HIT"
     assert caller.post("/generate", json={"seed": 7, "prompt": " a tree "}).headers["X-Cache"] == "HIT"
-    assert len(asked(worker)) == 1
+    assert len(worker.asked_to_make()) == 1
 
 
 @pytest.mark.parametrize("query", ["prompt=a+tree", "prompt=a+tree&seed=-1"])
 def test_who_leaves_the_seed_to_chance_wants_another_picture(caller, worker, query):
     assert [caller.get(f"/generate?{query}").headers["X-Cache"] for _ in range(2)] == ["MISS", "MISS"]
-    assert len(asked(worker)) == 2
+    assert len(worker.asked_to_make()) == 2
 
 
 def test_a_fresh_one_is_made_and_remembered(caller, worker):
@@ -83,7 +77,7 @@ def test_a_styled_picture_needs_no_seed(caller, worker):
     answers = [caller.post("/v1/images/generate", json={"prompt": "a tree", "style": "anime"}) for _ in range(2)]
     assert [answer.json["from_cache"] for answer in answers] == [False, True]
     assert [answer.headers["X-Cache"] for answer in answers] == ["MISS", "HIT"]
-    assert len(asked(worker)) == 1
+    assert len(worker.asked_to_make()) == 1
 
 
 def test_a_failure_is_not_remembered(caller, worker):
@@ -124,7 +118,7 @@ def test_two_hundred_who_ask_at_once_cost_one_generation(caller, worker):
     assert sorted(answer.headers["X-Cache"] for answer in answers)[199] == "MISS"
     assert [answer.headers["X-Cache"] for answer in answers].count("MISS") == 1
     assert len({answer.json["request_id"] for answer in answers}) == 200
-    assert len(asked(worker)) == 1
+    assert len(worker.asked_to_make()) == 1
 
 
 def test_a_failure_is_told_to_all_who_joined(caller, worker):
@@ -132,7 +126,7 @@ def test_a_failure_is_told_to_all_who_joined(caller, worker):
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda _: caller.application.test_client().get(SEEDED), range(5)))
     assert {(answer.status_code, answer.json["code"]) for answer in answers} == {(503, "worker_busy")}
-    assert len(asked(worker)) == 1
+    assert len(worker.asked_to_make()) == 1
 
 
 def test_a_longer_deadline_outlives_that_of_the_one_who_began(client_with, cache_settings, worker):
@@ -142,12 +136,12 @@ def test_a_longer_deadline_outlives_that_of_the_one_who_began(client_with, cache
     worker.say(504, late, before=lambda: time.sleep(2))
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(client.get, SEEDED)
-        wait_until(lambda: asked(worker), 5, "the first generation")
+        wait_until(lambda: worker.asked_to_make(), 5, "the first generation")
         time.sleep(1)
         worker.say(200, RESULT)
         second = client.application.test_client().get(SEEDED)
         assert (first.result().status_code, second.status_code) == (504, 200)
-    assert len(asked(worker)) == 2
+    assert len(worker.asked_to_make()) == 2
 
 
 def test_a_phase_that_took_too_long_is_told_to_all(caller, worker):
@@ -155,7 +149,7 @@ def test_a_phase_that_took_too_long_is_told_to_all(caller, worker):
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(lambda _: caller.application.test_client().get(SEEDED), range(3)))
     assert {(answer.status_code, answer.json["code"]) for answer in answers} == {(504, "timeout")}
-    assert len(asked(worker)) == 1
+    assert len(worker.asked_to_make()) == 1
 
 
 def test_a_picture_whose_file_is_gone_is_made_again(caller, worker):
@@ -165,7 +159,7 @@ def test_a_picture_whose_file_is_gone_is_made_again(caller, worker):
     answer = caller.get(f"/images/{NAME}")
     assert (answer.status_code, answer.headers["Location"]) == (302, f"http://localhost{another}")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert [request["seed"] for request in asked(worker)] == [7, 7]
+    assert [request["seed"] for request in worker.asked_to_make()] == [7, 7]
     assert caller.get(SEEDED).json["image_url"].endswith(another)
 
 
@@ -175,7 +169,7 @@ def test_a_picture_that_comes_out_the_same_is_made_again_once(caller, worker):
     worker.say(200, RESULT)
     worker.say_to("/images/", 404, b"{}")
     assert [caller.get(f"/images/{NAME}").status_code for _ in range(3)] == [404] * 3
-    assert len(asked(worker)) == 2
+    assert len(worker.asked_to_make()) == 2
     worker.say_to("/images/", 200, b"there")
     assert caller.get(f"/images/{NAME}").data == b"there"
 
@@ -184,7 +178,7 @@ def test_a_storage_that_hiccups_costs_no_generation(caller, worker):
     caller.get(SEEDED)
     worker.say_to("/images/", 503, b"{}")
     assert [caller.get("/generate.png?prompt=a+tree&seed=7").status_code for _ in range(3)] == [502] * 3
-    assert len(asked(worker)) == 1
+    assert len(worker.asked_to_make()) == 1
 
 
 def test_no_more_is_begun_than_may_be_under_way(client_with, worker):
@@ -203,7 +197,7 @@ def test_who_leaves_a_stream_gives_back_no_place_of_what_is_still_made(client_wi
     worker.say(200, RESULT, before=lambda: time.sleep(1.5))
     client.get("/generate?prompt=a", headers={"Accept": "text/event-stream"}, buffered=False).close()
     assert client.get("/generate?prompt=b").status_code == 503
-    assert len(asked(worker)) == 1
+    assert len(worker.asked_to_make()) == 1
 
 
 def test_after_the_stop_nothing_is_begun(client, worker):

@@ -11,6 +11,7 @@ import pytest
 import requests
 from PIL import Image
 
+from tests.api.conftest import ScriptedWorker
 from tests.processes import Server, api, sandbox, wait_until, worker
 
 TOKEN = "a-token-of-the-tests"
@@ -98,6 +99,14 @@ def running(
         if ready:
             wait_until(lambda: stack.get("/ready").ok, 30, "the worker's readiness")
         yield stack
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedWorker]:
+    """A render worker that answers what the test says."""
+    worker = ScriptedWorker()
+    yield worker
+    worker.close()
 
 
 @pytest.fixture(scope="session")

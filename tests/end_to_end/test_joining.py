@@ -8,18 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.api.conftest import RESULT, ScriptedWorker
+from tests.api.conftest import RESULT
 from tests.processes import api, wait_until
 from tests.redis_server import RedisServer
 
 QUERY = {"prompt": "a tree", "seed": 7}
-
-
-@pytest.fixture
-def scripted():
-    worker = ScriptedWorker()
-    yield worker
-    worker.close()
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +33,12 @@ def ask(server) -> requests.Response:
     return requests.get(f"{server.url}/generate", params=QUERY, timeout=60)
 
 
-def made(worker) -> int:
-    return sum(method == "POST" for method, *_ in worker.requests)
-
-
 def test_a_hundred_callers_of_each_cost_one_generation(two, scripted):
     scripted.say(200, RESULT, before=lambda: time.sleep(2))
     with ThreadPoolExecutor(200) as pool:
         answers = list(pool.map(lambda number: ask(two[number % 2]), range(200)))
     assert {answer.status_code for answer in answers} == {200}
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
     assert [answer.headers["X-Cache"] for answer in answers].count("MISS") == 1
     joined = [answer for answer in answers if answer.headers["X-Cache"] == "JOINED"]
     assert all(answer.json()["request_id"] == answer.headers["X-Request-ID"] for answer in joined)
@@ -61,7 +50,7 @@ def test_where_the_leading_process_dies_the_other_takes_its_place_once(two, scri
     scripted.say(200, RESULT, before=lambda: time.sleep(2))
     with ThreadPoolExecutor(12) as pool:
         lost = pool.submit(ask, first)
-        wait_until(lambda: made(scripted) == 1, 10, "the first generation")
+        wait_until(lambda: len(scripted.asked_to_make()) == 1, 10, "the first generation")
         followers = [pool.submit(ask, second) for _ in range(10)]
         time.sleep(0.5)
         for process in first.tree()[1:]:
@@ -70,7 +59,7 @@ def test_where_the_leading_process_dies_the_other_takes_its_place_once(two, scri
         with pytest.raises(requests.ConnectionError):
             lost.result()
     assert {answer.status_code for answer in answers} == {200}
-    assert made(scripted) == 2
+    assert len(scripted.asked_to_make()) == 2
 
 
 def test_a_failure_is_told_to_the_callers_of_both(two, scripted):
@@ -80,28 +69,28 @@ def test_a_failure_is_told_to_the_callers_of_both(two, scripted):
         answers = list(pool.map(lambda number: ask(two[number % 2]), range(6)))
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "worker_busy")}
     assert {answer.headers["Retry-After"] for answer in answers} == {"15"}
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
 
 
 def test_work_outlives_the_caller(two, scripted):
     scripted.say(200, RESULT, before=lambda: time.sleep(1.5))
     with socket.create_connection(("127.0.0.1", two[0].port)) as caller:
         caller.sendall(b"GET /generate?prompt=a+tree&seed=7 HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_until(lambda: made(scripted) == 1, 10, "the generation")
+        wait_until(lambda: len(scripted.asked_to_make()) == 1, 10, "the generation")
     assert ask(two[0]).headers["X-Cache"] == "JOINED"
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
 
 
 def test_a_redis_that_forgets_everything_costs_no_second_picture(two, scripted, redis_server):
     scripted.say(200, RESULT, before=lambda: time.sleep(4))
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(ask, two[0])
-        wait_until(lambda: made(scripted) == 1, 10, "the generation")
+        wait_until(lambda: len(scripted.asked_to_make()) == 1, 10, "the generation")
         redis_server.client.flushall()
         time.sleep(1.5)  # the leader takes its lease again
         second = pool.submit(ask, two[1])
         assert (first.result().status_code, second.result().status_code) == (200, 200)
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
 
 
 def test_redis_may_die_while_both_wait(scripted):
@@ -111,11 +100,11 @@ def test_redis_may_die_while_both_wait(scripted):
             scripted.say(200, RESULT, before=lambda: time.sleep(2))
             with ThreadPoolExecutor(6) as pool:
                 under_way = [pool.submit(ask, (first, second)[number % 2]) for number in range(6)]
-                wait_until(lambda: made(scripted) >= 1, 10, "a generation")
+                wait_until(lambda: len(scripted.asked_to_make()) >= 1, 10, "a generation")
                 server.stop()
                 answers = [asked.result() for asked in under_way]
             assert {answer.status_code for answer in answers} == {200}
-            assert made(scripted) <= 2  # without Redis each process is on its own
+            assert len(scripted.asked_to_make()) <= 2  # without Redis each process is on its own
             for front in (first, second):
                 assert front.log().count("Redis does not answer") == 1
             server.start()

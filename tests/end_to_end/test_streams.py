@@ -38,22 +38,11 @@ def opened(address: str, headers: dict[str, str] | None = None, **query: object)
     return requests.get(address, params=query, headers={**EVENTS, **(headers or {})}, stream=True, timeout=30)
 
 
-@pytest.fixture
-def scripted():
-    worker = ScriptedWorker()
-    yield worker
-    worker.close()
-
-
 def stream_of(worker: ScriptedWorker, pause: float) -> None:
     """Have the worker answer by a stream, in whose middle nothing comes for a while."""
     head, tail = (b"".join(json.dumps(line).encode() + b"\n" for line in lines) for lines in (LINES[:1], LINES[1:]))
     last = json.dumps({"event": "result", "result": RESULT}).encode() + b"\n"
     worker.say(200, (head, pause, tail, pause, last), Content_Type="application/x-ndjson")
-
-
-def made(worker: ScriptedWorker) -> int:
-    return sum(method == "POST" for method, *_ in worker.requests)
 
 
 def test_the_phases_come_as_they_happen_and_the_picture_last(stack):
@@ -97,7 +86,7 @@ def test_a_lost_stream_is_resumed_and_nothing_is_paid_twice(scripted):
         assert [name for name, *_ in events(late)] == ["result"]
         ended = opened(f"{front.url}/generate", {"Last-Event-ID": mark.partition(":")[0] + ":end"}, prompt="a tree")
         assert (ended.status_code, ended.content) == (204, b"")
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
 
 
 def test_a_stream_can_be_resumed_before_there_is_any_news(scripted):
@@ -114,7 +103,7 @@ def test_a_stream_can_be_resumed_before_there_is_any_news(scripted):
         assert [name for name, *_ in events(again)] == ["result"]
         late = requests.post(f"{front.url}/generate", json=body, headers=back, stream=True, timeout=30)
         assert [name for name, *_ in events(late)] == ["result"]
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
 
 
 def test_a_stream_is_resumed_at_another_process(scripted):
@@ -126,25 +115,25 @@ def test_a_stream_is_resumed_at_another_process(scripted):
                 _, mark, _ = next(events(answer))
             again = opened(f"{second.url}/generate", {"Last-Event-ID": mark}, prompt="a tree")
             assert [name for name, *_ in events(again)] == ["result"]
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
 
 
 def test_a_stream_that_nobody_knows_costs_nothing(scripted):
     with api(PERCHANCE_WORKER_URL=scripted.url) as front:
         answer = opened(f"{front.url}/generate", {"Last-Event-ID": "0123:4"}, prompt="a tree")
         assert (answer.status_code, answer.json()["code"]) == (410, "stream_lost")
-    assert made(scripted) == 0
+    assert len(scripted.asked_to_make()) == 0
 
 
 def test_who_joins_sees_the_same_progress(scripted):
     stream_of(scripted, 1.0)
     with api(PERCHANCE_WORKER_URL=scripted.url) as front, ThreadPoolExecutor(2) as pool:
         plain = pool.submit(requests.get, f"{front.url}/generate", params={"prompt": "a", "seed": 7}, timeout=30)
-        wait_until(lambda: made(scripted) == 1, 5, "the generation")
+        wait_until(lambda: len(scripted.asked_to_make()) == 1, 5, "the generation")
         joined = opened(f"{front.url}/generate", prompt="a", seed=7)
         assert [name for name, *_ in events(joined)] == ["progress", "progress", "result"]
         assert plain.result().headers["X-Cache"] == "MISS"
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
 
 
 def test_a_waking_worker_is_progress():
@@ -175,7 +164,7 @@ def test_a_browser_s_event_source_gets_one_picture_for_one_generation(scripted):
             "source.readyState === EventSource.CLOSED", timeout=15_000
         )  # it came back, and heard 204
         assert page.evaluate("seen.map(([name]) => name)") == ["progress", "progress", "result"]
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
 
 
 def socket_to(front, **options: object) -> simple_websocket.Client:
@@ -222,7 +211,7 @@ def test_a_caller_who_sends_on_and_on_is_cut_off(scripted):
             flood(socket)
         assert getattr(closed.value, "reason", 1008) == 1008
         assert requests.get(f"{front.url}/health", timeout=5).status_code == 200
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
 
 
 def test_a_plain_request_is_told_that_it_is_a_websocket(scripted):
@@ -240,4 +229,4 @@ def test_only_pages_that_may_ask_open_a_websocket(scripted):
             else:
                 with pytest.raises(simple_websocket.ConnectionClosed):
                     socket.receive(5)
-    assert made(scripted) == 1
+    assert len(scripted.asked_to_make()) == 1
