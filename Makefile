@@ -8,6 +8,7 @@ BROWSER := $(VENV)/.browser
 SERVERS := $(VENV)/.servers
 PEERS := .venv-peers
 TIERS := requirements.txt render_worker/requirements.txt
+EXTRAS := $(wildcard render_worker/requirements-*.txt)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types format image bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak clean
@@ -75,7 +76,7 @@ $(PACKAGES): $(TIERS) | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check $(foreach file,$(TIERS),-r $(file))
 	@touch $@
 
-$(DEV_PACKAGES): requirements-dev.txt $(TIERS) | $(BIN)/python
+$(DEV_PACKAGES): requirements-dev.txt $(TIERS) $(EXTRAS) | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(PACKAGES)
 

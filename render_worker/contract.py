@@ -73,6 +73,20 @@ class GenerateRequest(Recipe):
     timeout_seconds: float = Field(
         300.0, gt=0, le=3600, allow_inf_nan=False, description="a number of seconds above 0, 3,600 at most"
     )
+    within: float | None = Field(
+        None,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="a number of seconds above 0, 3,600 at most, and only goes with model=auto",
+    )
+
+
+class PassedOver(BaseModel):
+    """An engine that comes before the one that answered, and the code of what kept it from answering."""
+
+    engine: str
+    code: str
 
 
 class StorageProblem(BaseModel):
@@ -101,9 +115,18 @@ class GenerateResult(BaseModel):
     sha256: str
     nsfw: bool | None = None
     engine: str
+    engine_model: str | None = None
+    """The model that the engine used, where it has several."""
     model: str
+    fallback_from: list[PassedOver] | None = None
+    ignored: list[str] | None = None
+    """Parameters that were asked for and that the engine cannot honour; never with a named model."""
+    expected_seconds: int | None = None
+    """Where `within` was asked: what nine tenths of the engine's recent pictures did not exceed, waiting included."""
     storage: str
     storage_error: StorageProblem | None = None
+    expires_at: str | None = None
+    """When the address stops leading to the picture; left out where it does not."""
     cached: bool = False
     duration_ms: int
     created_at: str
@@ -120,6 +143,8 @@ class ErrorBody(BaseModel):
     code: str
     hint: str | None = None
     retry_after: int | None = None
+    expected_seconds: int | None = None
+    fallback_from: list[PassedOver] | None = None
     request_id: str | None = None
     simulated: bool | None = None
 
@@ -187,6 +212,8 @@ class EngineHealth(BaseModel):
 
     state: Literal["starting", "ready", "resting", "down"]
     reason: str | None = None
+    breaker: Literal["closed", "open", "half-open"] = "closed"
+    """`open` while the engine is left alone after failures; `half-open` once the next request may try it again."""
     details: dict[str, int | str | bool] = {}
     median_seconds: float | None = None
     """What recent pictures took, and what nine tenths of them did not exceed; left out before the first."""
@@ -237,6 +264,9 @@ class Model(BaseModel):
     description: str
     answers_auto: bool
     state: str
+    reason: str | None = None
+    honours: list[str] = []
+    """The parameters that it can take beside prompt and shape."""
 
 
 class ModelList(BaseModel):

@@ -1,6 +1,8 @@
 """Fetching a picture from a host that a service names: only from hosts that are expected, and never without bounds."""
 
 import asyncio
+import re
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,33 +13,49 @@ from render_worker.http_client import AS_IT_IS, http_client
 MAX_PICTURE_BYTES = 20 * 1024 * 1024  # a 768x768 JPEG has less than 100 KB
 
 
-async def download(url: str, origins: tuple[str, ...], seconds: float, poll_seconds: float) -> bytes:
-    """The bytes behind an address of one of these origins, within a time; a 404 is asked again until then."""
-    if _origin(url) not in origins:
+@dataclass(frozen=True)
+class Source:
+    """A service, by its name for people, and the origins from which its pictures may be fetched."""
+
+    name: str
+    origins: tuple[str, ...]
+    """Like https://replicate.delivery; https://*.replicate.delivery means every host right below that one."""
+
+    def has(self, url: str) -> bool:
+        """Whether the address is on one of the origins."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        first, _, rest = parts.netloc.partition(".")
+        below = f"{parts.scheme}://*.{rest}" in self.origins and re.fullmatch("[a-z0-9-]+", first)
+        return bool(below) or f"{parts.scheme}://{parts.netloc}" in self.origins
+
+
+async def download(url: str, source: Source, seconds: float, poll_seconds: float | None = None) -> bytes:
+    """The bytes behind an address of that source, within a time; with `poll_seconds` a 404 is asked again until then.
+
+    EngineUnreachable, PhaseTimeout, BadPicture or UnexpectedReply where they are not to be had.
+    """
+    if not source.has(url):
         raise UnexpectedReply("The picture's address is on a host from which none is fetched.")
     not_found = False
     try:
         async with asyncio.timeout(seconds), http_client(seconds) as client:
             while (data := await _attempt(client, url)) is None:
                 not_found = True
+                if poll_seconds is None:
+                    raise missing(0)
                 await asyncio.sleep(poll_seconds)
             return data
     except (TimeoutError, httpx.TimeoutException):
-        raise _too_late(seconds, not_found) from None
+        raise _too_late(source, seconds, not_found) from None
     except (httpx.InvalidURL, UnicodeError):
         raise UnexpectedReply("The picture's address is none.") from None
     except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError) as error:
         raise BadPicture("broken", "The picture's download broke off.") from error
     except httpx.HTTPError as error:
         raise EngineUnreachable("The picture's host cannot be reached.") from error
-
-
-def _origin(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 async def _attempt(client: httpx.AsyncClient, url: str) -> bytes | None:
@@ -66,10 +84,11 @@ def too_large() -> BadPicture:
 
 def missing(seconds: float) -> BadPicture:
     """What a picture is that was announced and never came."""
-    return BadPicture("missing", f"The picture was announced, but not to be had within {seconds:g} seconds.")
+    within = f" within {seconds:g} seconds" if seconds else ""
+    return BadPicture("missing", f"The picture was announced, but not to be had{within}.")
 
 
-def _too_late(seconds: float, not_found: bool) -> EngineError:
+def _too_late(source: Source, seconds: float, not_found: bool) -> EngineError:
     if not_found:
         return missing(seconds)
-    return PhaseTimeout(f"Perchance did not answer within {seconds:g} seconds while downloading.")
+    return PhaseTimeout(f"{source.name} did not answer within {seconds:g} seconds while downloading.")

@@ -7,21 +7,24 @@ WorkerError
 ├── DeadlinePassed              504 timeout
 ├── Stopping                    503 worker_unavailable
 ├── Superseded                  409 superseded
+├── TooSlow                     503 too_slow
 ├── StorageNotConfigured        500 storage_not_configured
 ├── StorageFailed               502 storage_failed
 └── EngineError                 502 engine_failed
+    ├── EngineNotConfigured     500 engine_not_configured
+    ├── EngineResting           503 engine_resting
     ├── EngineUnreachable       502 engine_unreachable
+    ├── EngineUnauthorized      502 engine_unauthorized
+    ├── EngineBusy              503 engine_busy
+    ├── UnexpectedReply         502 engine_unexpected_reply
     ├── PhaseTimeout            504 timeout
+    ├── ContentRefused          422 content_refused
     ├── BadPicture              502 picture_empty, _broken, _unreadable, _wrong_size, _too_large, _missing
-    ├── VerificationRequired    503 perchance_verification_required
-    ├── RateLimited             503 perchance_rate_limited
-    ├── GenerationFailed        502 perchance_generation_failed
-    ├── StaleRequest            502 perchance_stale_request
-    ├── RequestRefused          502 perchance_request_refused
-    ├── SiteBusy                503 perchance_busy
-    ├── ClientOutdated          502 perchance_client_outdated
-    ├── AccessCodeRequired      502 perchance_access_code_required
-    └── UnexpectedReply         502 perchance_unexpected_reply
+    └── Wall
+        ├── EngineRateLimited   503 engine_rate_limited
+        └── QuotaExhausted      503 engine_quota_exhausted
+
+What only Perchance does is in engines/perchance/errors.py.
 """
 
 from typing import ClassVar, Literal
@@ -97,6 +100,21 @@ class Superseded(WorkerError):
     status = 409
 
 
+class TooSlow(WorkerError):
+    """No engine is expected to make the picture within the time that the caller would wait."""
+
+    code = "too_slow"
+    status = 503
+    hint = "Ask with a larger within, or without."
+
+    def __init__(self, sentence: str, expected_seconds: int) -> None:
+        super().__init__(sentence)
+        self.expected_seconds = expected_seconds
+
+    def body(self, request_id: str | None = None) -> ErrorBody:
+        return super().body(request_id).model_copy(update={"expected_seconds": self.expected_seconds})
+
+
 class StorageNotConfigured(WorkerError):
     """STORAGE names a storage whose own settings are missing."""
 
@@ -118,6 +136,27 @@ class EngineError(WorkerError):
     status = 502
     elsewhere: ClassVar[bool] = False
     """Whether another way to the same engine may do better: this one is out of date or unavailable."""
+    by_request: ClassVar[bool] = False
+    """Whether the request brought it on, and not the engine's state: it counts for nothing then."""
+
+
+class EngineNotConfigured(EngineError):
+    """The engine's own settings or packages are missing."""
+
+    code = "engine_not_configured"
+    status = 500
+    hint = "Set it up in the render worker's environment, or take the engine out of ENGINES."
+
+
+class EngineResting(EngineError):
+    """The engine failed again and again and is left alone for a while."""
+
+    code = "engine_resting"
+    status = 503
+
+    def __init__(self, sentence: str, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class EngineUnreachable(EngineError):
@@ -126,6 +165,39 @@ class EngineUnreachable(EngineError):
     code = "engine_unreachable"
     retry_after = 60
     elsewhere = True
+
+
+class EngineUnauthorized(EngineError):
+    """The engine's service does not accept this worker's key."""
+
+    code = "engine_unauthorized"
+    hint = "The operator looks at the engine's key in the render worker's environment."
+
+
+class EngineBusy(EngineError):
+    """Nobody at the engine's service can take the request at the moment."""
+
+    code = "engine_busy"
+    status = 503
+    retry_after = 60
+    hint = "Ask again a little later."
+
+
+class UnexpectedReply(EngineError):
+    """The engine's service answered something that nobody here knows."""
+
+    code = "engine_unexpected_reply"
+    hint = "The service may have changed; look for a newer version of this one."
+    elsewhere = True
+
+
+class ContentRefused(EngineError):
+    """The engine's service does not make such pictures; another one is not asked behind its back."""
+
+    code = "content_refused"
+    status = 422
+    hint = "Change the prompt."
+    by_request = True
 
 
 class PhaseTimeout(EngineError):
@@ -150,81 +222,24 @@ class BadPicture(EngineError):
 
 
 class Wall(EngineError):
-    """The site turns this address away for a while; asking again makes it worse."""
+    """The service turns this worker away for a while; asking again sooner is in vain, or makes it worse."""
 
     status = 503
-    sentence: ClassVar[str]
 
-    def __init__(self, retry_after: int | None = None) -> None:
-        super().__init__(self.sentence)
+    def __init__(self, sentence: str, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
         self.retry_after = retry_after
 
 
-class VerificationRequired(Wall):
-    """Perchance wants to see a human; this server is none and does not pretend."""
+class EngineRateLimited(Wall):
+    """The service has had enough requests from this worker for now."""
 
-    code = "perchance_verification_required"
-    sentence = "Perchance asked for a human check, which this server cannot and does not try to pass."
-    hint = "Asking again soon makes it worse. Use another engine, for example model=sketch, or another host's address."
-
-
-class RateLimited(Wall):
-    """Perchance has had enough requests from this address for now."""
-
-    code = "perchance_rate_limited"
-    sentence = "Perchance limits how often this server's address may ask."
-    hint = "Asking again sooner makes it worse."
+    code = "engine_rate_limited"
+    hint = "Asking again sooner is in vain."
 
 
-class GenerationFailed(EngineError):
-    """Perchance tried and could not make the picture."""
+class QuotaExhausted(Wall):
+    """The account at the service has nothing left to pay with."""
 
-    code = "perchance_generation_failed"
-    hint = "Ask again, perhaps with another prompt."
-
-
-class StaleRequest(EngineError):
-    """Perchance takes the request for an old one."""
-
-    code = "perchance_stale_request"
-    hint = "Ask again."
-
-
-class RequestRefused(EngineError):
-    """Perchance does not accept the request's contents."""
-
-    code = "perchance_request_refused"
-    hint = "Change the prompt or the other parameters."
-
-
-class SiteBusy(EngineError):
-    """Perchance's own machines are busy or out of its reach."""
-
-    code = "perchance_busy"
-    status = 503
-    retry_after = 60
-    hint = "Ask again a little later."
-
-
-class ClientOutdated(EngineError):
-    """Perchance wants a newer client than the protocol that is spoken here."""
-
-    code = "perchance_client_outdated"
-    hint = "Look for a newer version of this service."
-    elsewhere = True
-
-
-class AccessCodeRequired(EngineError):
-    """Perchance wants the code that its own page gets by showing advertisements."""
-
-    code = "perchance_access_code_required"
-    hint = "Look for a newer version of this service."
-    elsewhere = True
-
-
-class UnexpectedReply(EngineError):
-    """Perchance answered something that nobody here knows."""
-
-    code = "perchance_unexpected_reply"
-    hint = "The site may have changed; look for a newer version of this service."
-    elsewhere = True
+    code = "engine_quota_exhausted"
+    hint = "The operator looks at the account at the engine's service."

@@ -8,10 +8,13 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-ORIGIN = r"^https?://[a-z0-9._:\[\]-]+$"
+ORIGIN = r"^https?://(\*\.)?[a-z0-9._:\[\]-]+$"
+EngineName = Literal["perchance", "horde", "replicate", "vertex", "huggingface"]
+StorageName = Literal["local", "imgur", "s3", "gcs", "cloudinary"]
 PRINTABLE = re.compile(r"[!-~]+")
 ADDRESS = r"^https?://[^/?#\s]+[^?#\s]*$"
 
+Origins = Annotated[tuple[Annotated[str, StringConstraints(pattern=ORIGIN)], ...], NoDecode]
 S = TypeVar("S", bound=BaseSettings)
 
 
@@ -35,8 +38,18 @@ class Settings(BaseSettings):
         20, ge=1, description="How long running generations may take at a stop; then their callers are told."
     )
 
-    engines: Annotated[tuple[Literal["perchance"], ...], NoDecode] = Field(
-        ("perchance",), min_length=1, description="Engines that answer model=auto, in order of preference."
+    engines: Annotated[tuple[EngineName, ...], NoDecode] = Field(
+        ("perchance",),
+        min_length=1,
+        description="Engines that are enabled, in the order in which model=auto asks them: "
+        "perchance, horde, replicate, vertex, huggingface.",
+    )
+    engine_failures: int = Field(
+        5, ge=0, description="Failures in a row after which an engine rests; 0 means that it never does."
+    )
+    engine_rest_seconds: int = Field(60, ge=1, le=86_400, description="How long it rests then.")
+    engine_concurrency: int = Field(
+        4, ge=1, le=64, description="Pictures at a time of each engine that is asked by HTTP, up to MAX_CONCURRENCY."
     )
     memory_limit_mb: int | None = Field(
         None,
@@ -54,11 +67,9 @@ class Settings(BaseSettings):
     perchance_page_url: str = Field(
         "https://perchance.org/perchance-ai-api", pattern=ADDRESS, description="The site's page for outside apps."
     )
-    perchance_upload_origins: Annotated[tuple[Annotated[str, StringConstraints(pattern=ORIGIN)], ...], NoDecode] = (
-        Field(
-            ("https://user.uploads.dev", "https://user-uploads.perchance.org"),
-            description="Hosts from which that page's pictures may be fetched.",
-        )
+    perchance_upload_origins: Origins = Field(
+        ("https://user.uploads.dev", "https://user-uploads.perchance.org"),
+        description="Hosts from which that page's pictures may be fetched.",
     )
     perchance_base_url: str = Field(
         "https://image-generation.perchance.org/api", pattern=ADDRESS, description="The site's internal image API."
@@ -74,9 +85,83 @@ class Settings(BaseSettings):
     perchance_download_seconds: float = Field(60, gt=0, description="Limit of the phase that downloads the picture.")
     perchance_poll_seconds: float = Field(3, gt=0, description="Pause before asking again for what is not ready.")
 
-    storage: Literal["local", "imgur"] | None = Field(
-        None, description="Where pictures are kept; unset means imgur where IMGUR_CLIENT_ID is set, else local."
+    horde_url: str = Field("https://aihorde.net/api/v2", pattern=ADDRESS, description="AI Horde's API.")
+    horde_api_key: SecretStr | None = Field(
+        None, description="Key of an account at AI Horde; unset means the anonymous one, which waits longest."
     )
+    horde_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Models at AI Horde, by its names, any of which may answer; unset means whichever is free."
+    )
+    horde_steps: int = Field(25, ge=1, le=40, description="Sampling steps there.")
+    horde_poll_seconds: float = Field(2, ge=0.1, description="Pause before asking again how far a picture is there.")
+    horde_image_origins: Origins = Field(
+        ("https://*.r2.cloudflarestorage.com",), description="Hosts from which its pictures may be fetched."
+    )
+
+    replicate_api_token: SecretStr | None = Field(None, description="Token of an account at Replicate.")
+    replicate_url: str = Field("https://api.replicate.com", pattern=ADDRESS, description="Replicate's API.")
+    replicate_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("black-forest-labs/flux-schnell",),
+        min_length=1,
+        description="Models at Replicate, as owner/name or owner/name:version; the first answers model=replicate.",
+    )
+    replicate_image_origins: Origins = Field(
+        ("https://replicate.delivery", "https://*.replicate.delivery"),
+        description="Hosts from which its pictures may be fetched.",
+    )
+
+    google_cloud_project: str | None = Field(None, description="Project that pays for Vertex AI.")
+    vertex_ai_location: str = Field("global", description="Location of Vertex AI's models.")
+    google_application_credentials: Path | None = Field(
+        None, description="File of a service account's key, for vertex and gcs."
+    )
+    google_api_key: SecretStr | None = Field(None, description="API key for Vertex AI, in place of a service account.")
+    vertex_model: str = Field("gemini-3.1-flash-image", description="Model at Vertex AI, Imagen's or Gemini's.")
+    vertex_url: str | None = Field(None, pattern=ADDRESS, description="Vertex AI's API, where it is not Google's own.")
+
+    huggingface_api_key: SecretStr | None = Field(None, description="Token of an account at Hugging Face.")
+    hf_token: SecretStr | None = Field(None, description="The same, under the name that its own tools use.")
+    huggingface_model: str = Field("black-forest-labs/FLUX.1-schnell", description="Model at Hugging Face.")
+    huggingface_provider: str = Field(
+        "auto", description="Who runs it: auto, hf-inference, or another of its providers' names."
+    )
+    huggingface_url: str | None = Field(
+        None, pattern=ADDRESS, description="The provider's or an own endpoint's address, where it is not the usual one."
+    )
+
+    storage: Annotated[tuple[StorageName, ...] | None, NoDecode] = Field(
+        None,
+        min_length=1,
+        description="Where pictures are kept, the first that can: s3, gcs, cloudinary, imgur, local, which is always "
+        "the last; unset means imgur where IMGUR_CLIENT_ID is set, else local.",
+    )
+    s3_bucket: str | None = Field(None, description="Bucket of pictures at S3 or a service that speaks its protocol.")
+    s3_endpoint: str | None = Field(
+        None, pattern=ADDRESS, description="That service's address; unset means Amazon's own."
+    )
+    s3_region: str = Field("us-east-1", description="Region of the bucket.")
+    s3_path_style: bool = Field(True, description="Whether the bucket's name is in the path and not in the host.")
+    s3_public_url: str | None = Field(
+        None,
+        pattern=ADDRESS,
+        description="Address under which everybody may read the bucket; unset means signed links.",
+    )
+    aws_access_key_id: SecretStr | None = Field(None, description="Key id for the bucket.")
+    aws_secret_access_key: SecretStr | None = Field(None, description="Its secret.")
+    google_cloud_bucket: str | None = Field(None, description="Bucket of pictures at Google Cloud Storage.")
+    gcs_public_url: str | None = Field(
+        None, pattern=ADDRESS, description="Address under which everybody may read it; unset means signed links."
+    )
+    gcs_url: str | None = Field(None, pattern=ADDRESS, description="Its API, where it is not Google's own.")
+    bucket_prefix: str = Field(
+        "", pattern=r"^([A-Za-z0-9._-]+/)*$", description="Folder within a bucket, like pictures/ with a slash."
+    )
+    signed_link_seconds: int = Field(604_800, ge=60, le=604_800, description="Life of a signed link, a week at most.")
+    bucket_seconds: float = Field(60, gt=0, description="Limit of an upload to s3, gcs or cloudinary.")
+    cloudinary_url: SecretStr | None = Field(
+        None, description="Cloudinary's cloudinary://key:secret@cloud, as its console shows it."
+    )
+    cloudinary_api_url: str = Field("https://api.cloudinary.com/v1_1", pattern=ADDRESS, description="Its API.")
     imgur_client_id: SecretStr | None = Field(None, description="Client-ID of an application registered with Imgur.")
     imgur_api_url: str = Field("https://api.imgur.com/3", pattern=ADDRESS, description="Imgur's API.")
     imgur_upload_seconds: float = Field(60, gt=0, description="Limit of an upload.")
@@ -88,22 +173,62 @@ class Settings(BaseSettings):
         """Generations at a time."""
         return self.max_concurrency or self.perchance_sessions + 3  # some more than the sessions encode and save
 
-    @field_validator("engines", "perchance_routes", "perchance_upload_origins", mode="before")
+    @field_validator(
+        "engines",
+        "perchance_routes",
+        "perchance_upload_origins",
+        "horde_models",
+        "horde_image_origins",
+        "replicate_models",
+        "replicate_image_origins",
+        "storage",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
-    @field_validator("worker_token", "imgur_client_id")
+    @field_validator("engines", "storage")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value and len(set(value)) < len(value):
+            raise ValueError("it must name each but once")
+        return value
+
+    @field_validator(
+        "worker_token",
+        "imgur_client_id",
+        "horde_api_key",
+        "replicate_api_token",
+        "google_api_key",
+        "huggingface_api_key",
+        "hf_token",
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "cloudinary_url",
+    )
     @classmethod
     def _fit_for_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not PRINTABLE.fullmatch(value.get_secret_value()):
             raise ValueError("it must be printable ASCII without spaces or line breaks")
         return value
 
-    @field_validator("perchance_base_url", "imgur_api_url")
+    @field_validator(
+        "perchance_base_url",
+        "imgur_api_url",
+        "horde_url",
+        "replicate_url",
+        "vertex_url",
+        "huggingface_url",
+        "s3_endpoint",
+        "s3_public_url",
+        "gcs_public_url",
+        "gcs_url",
+        "cloudinary_api_url",
+    )
     @classmethod
-    def _without_slash(cls, value: str) -> str:
-        return value.rstrip("/")
+    def _without_slash(cls, value: str | None) -> str | None:
+        return value and value.rstrip("/")
 
 
 def load() -> Settings:

@@ -38,7 +38,19 @@ ImgurRefusal = Literal[
     "invalid_client", "invalid_token", "over_capacity", "forbidden_actions", "file_type", "file_size"
 ]
 ImgurOddity = Literal["ok_jpeg", "no_link", "hang", "html_503", "html_404"]
-Endpoint = Literal["verify", "generate", "download", "page", "upload", "imgur"]
+Endpoint = Literal[
+    "verify",
+    "generate",
+    "download",
+    "page",
+    "upload",
+    "imgur",
+    "horde",
+    "replicate",
+    "vertex",
+    "huggingface",
+    "cloudinary",
+]
 
 FAULTS: dict[Endpoint, tuple[str, ...]] = {
     "verify": ("empty_500", "something_new"),
@@ -47,6 +59,11 @@ FAULTS: dict[Endpoint, tuple[str, ...]] = {
     "page": ("noise", "elsewhere", "refused_500", "refused_999"),
     "upload": ("redirect", "404", "empty", "cut", "broken_off", "reset", "wrong_size", "not_a_picture", "bomb"),
     "imgur": ("over_capacity", "gateway", "html_503", "no_link"),
+    "horde": (),
+    "replicate": (),
+    "vertex": (),
+    "huggingface": (),
+    "cloudinary": (),
 }
 """What can happen by chance, each without lasting: walls and limits would end a run of many requests at once."""
 
@@ -64,6 +81,11 @@ class Scenario(BaseModel):
     page: Literal["ok"] | PageTrouble | PageRefusal = "ok"
     upload: Literal["ok", "redirect", "hang"] | Spoiled = "ok"
     imgur: Literal["ok"] | ImgurOddity | ImgurRefusal | ImgurLimit = "ok"
+    horde: str = Field("ok", description='"ok" or a word of sandbox/horde.py')
+    replicate: str = Field("ok", description='"ok" or a word of sandbox/replicate.py')
+    vertex: str = Field("ok", description='"ok" or a word of sandbox/vertex.py')
+    huggingface: str = Field("ok", description='"ok" or a word of sandbox/huggingface.py')
+    cloudinary: str = Field("ok", description='"ok" or a word of sandbox/cloudinary.py')
     times: int = Field(0, ge=0, description="Requests that are refused before all is well again; 0 is for ever.")
     painted: Literal["new", "beforehand"] = Field("new", description="Whether each picture is painted when asked for.")
     delay: float = Field(0.0, ge=0, le=600, description="Seconds that a picture takes.")
@@ -121,7 +143,7 @@ class Switchboard:
     def behaviour(self, endpoint: Endpoint) -> str:
         """What to play for this request; counts the refusals that `times` limits."""
         with self._lock:
-            if self._chance.random() < self.scenario.faults:
+            if FAULTS[endpoint] and self._chance.random() < self.scenario.faults:
                 return self._chance.choice(FAULTS[endpoint])
             wanted: str = getattr(self.scenario, endpoint)
             if wanted == "ok" or (self.scenario.times and self._refusals >= self.scenario.times):

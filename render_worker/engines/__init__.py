@@ -9,5 +9,5 @@ ENGINES: dict[str, type[Engine]] = {"perchance": PerchanceEngine, "sketch": Sket
 
 
 def build_engines(settings: Settings) -> dict[str, Engine]:
-    """Every engine by its name."""
-    return {name: engine(settings) for name, engine in ENGINES.items()}
+    """The engines that ENGINES names, in that order, and `sketch`, which needs nobody, by their names."""
+    return {name: ENGINES[name](settings) for name in (*settings.engines, "sketch")}

@@ -17,6 +17,7 @@ class SketchEngine(Engine):
 
     name = "sketch"
     description = "Procedural painter, no network; deterministic from prompt and seed. It is no AI."
+    usual_seconds = 1
 
     def __init__(self, settings: Settings) -> None:
         self.places = Places(settings.places)

@@ -9,7 +9,6 @@ STORAGES: dict[str, type[Storage]] = {"local": LocalStorage, "imgur": ImgurStora
 
 
 def build_storages(settings: Settings) -> Storages:
-    """The storage that STORAGE names, and behind it the local folder, which needs nobody."""
-    name = settings.storage or ("imgur" if settings.imgur_client_id else "local")
-    local = LocalStorage(settings)
-    return Storages(local) if name == "local" else Storages(STORAGES[name](settings), local)
+    """The storages that STORAGE names in their order, and behind them the local folder, which needs nobody."""
+    names = settings.storage or (("imgur",) if settings.imgur_client_id else ())
+    return Storages(*(STORAGES[name](settings) for name in names if name != "local"), LocalStorage(settings))

@@ -22,7 +22,7 @@ def rows(settings: type) -> list[str]:
 
 
 def shown(default: object) -> str:
-    if default is None:
+    if default is None or default in ((), ""):
         return "unset"
     if isinstance(default, tuple):
         return f"`{','.join(default)}`"

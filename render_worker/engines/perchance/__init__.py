@@ -1,10 +1,6 @@
 """Perchance's image generator through a real browser, by its own page for outside apps or by its internal protocol."""
 
-import logging
-import math
 import re
-import time
-from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from render_worker.admission import Places
@@ -12,13 +8,11 @@ from render_worker.browser import BrowserGone
 from render_worker.contract import EngineHealth, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
 from render_worker.engines.perchance.pool import SessionPool
-from render_worker.errors import EngineError, InvalidParameter, VerificationRequired, Wall
+from render_worker.errors import EngineError, InvalidParameter, Wall
 from render_worker.settings import Settings
 
 INLINE_SETTING = re.compile(r"\((seed|resolution|guidanceScale|negativePrompt):::")  # the site obeys them in a prompt
 ATTEMPTS = 2  # a browser that dies twice for one request may well die of that request
-
-log = logging.getLogger(__name__)
 
 
 class PerchanceEngine(Engine):
@@ -26,12 +20,12 @@ class PerchanceEngine(Engine):
 
     name = "perchance"
     description = "Perchance's free AI image generator, through a browser."
+    usual_seconds = 30  # "10-30 s" by the site's own account
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool = SessionPool(settings)
         self.places = Places(settings.perchance_sessions)
-        self._rest = _Rest()
 
     async def start(self) -> None:
         await self._pool.start()
@@ -43,11 +37,11 @@ class PerchanceEngine(Engine):
         for name, text in (("prompt", recipe.prompt), ("negative_prompt", recipe.negative_prompt or "")):
             if INLINE_SETTING.search(text):
                 raise InvalidParameter(f"{name} must not hold Perchance's inline settings such as (seed:::1).")
-        self._rest.refuse()
         try:
             return await self._generate(recipe, report)
         except Wall as wall:
-            self._rest.begin(wall, self._settings.perchance_rest_seconds)
+            if wall.retry_after is None:
+                wall.retry_after = self._settings.perchance_rest_seconds
             raise
 
     async def _generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
@@ -69,46 +63,9 @@ class PerchanceEngine(Engine):
         browser = self._pool.browser
         if browser.failure:
             return EngineHealth(state="down", reason=f"The browser could not be started: {browser.failure}")
-        if self._rest.seconds_left > 0:
-            return EngineHealth(state="resting", reason=f"resting until {self._rest.until}, because: {self._rest.why}")
         details: dict[str, int | str | bool] = {
             "browser_running": browser.running,
             "browser_launches": browser.launches,
         }
         state: Literal["starting", "ready"] = "ready" if browser.launches else "starting"
         return EngineHealth(state=state, details=details, sessions=self._pool.health())
-
-
-class _Rest:
-    """A while in which the site is left alone, because asking again would make its refusal last longer."""
-
-    def __init__(self) -> None:
-        self._end = 0.0
-        self._wall: Wall = VerificationRequired()
-        self.until = ""
-
-    @property
-    def seconds_left(self) -> int:
-        return max(0, math.ceil(self._end - time.monotonic()))
-
-    @property
-    def why(self) -> str:
-        return str(self._wall)
-
-    def begin(self, wall: Wall, seconds: int) -> None:
-        """Rest for some seconds, or as long as the site itself said; the wall's caller is told of it."""
-        if wall.retry_after is not None:
-            seconds = wall.retry_after
-        if time.monotonic() + seconds < self._end:
-            wall.retry_after = self.seconds_left
-            return  # another session met a longer one
-        self._end, self._wall = time.monotonic() + seconds, wall
-        self.until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
-        wall.retry_after = seconds or None
-        log.warning("resting for %d seconds: %s", seconds, wall)
-
-    def refuse(self) -> None:
-        """Raise what was met before, while the rest lasts."""
-        left = self.seconds_left
-        if left:
-            raise type(self._wall)(left)

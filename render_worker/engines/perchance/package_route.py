@@ -15,9 +15,9 @@ from render_worker.browser import Page, Response
 from render_worker.contract import Recipe
 from render_worker.download import MAX_PICTURE_BYTES, missing, too_large
 from render_worker.engines.base import GeneratedImage
+from render_worker.engines.perchance.errors import GenerationFailed, PerchanceChanged, StaleRequest
 from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished, check_generated, read_user_key
 from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, guidance_of, text_of
-from render_worker.errors import GenerationFailed, StaleRequest, UnexpectedReply
 from render_worker.settings import Settings
 
 HTTP_OK, NOT_FOUND = 200, 404
@@ -103,11 +103,11 @@ class PackageRoute(SitePage):
         # The limit is the phase's own. Before a body that is announced as huge is read, the page turns away.
         response = await self.page.goto(url, timeout=0, wait_until="commit")
         if response is None:
-            raise UnexpectedReply("Perchance sent no reply to verifyUser.")
+            raise PerchanceChanged("Perchance sent no reply to verifyUser.")
         length = response.headers.get("content-length", "")
         if length.isdecimal() and int(length) > MAX_TEXT_BYTES:
             await self.let_go()
-            raise UnexpectedReply("Perchance's reply to verifyUser is far larger than any key.")
+            raise PerchanceChanged("Perchance's reply to verifyUser is far larger than any key.")
         await self.page.wait_for_load_state(timeout=0)
         return response
 
@@ -159,5 +159,5 @@ class _NotThereYet(Exception):
 
 def _final(error: KeyRefused | StaleRequest | GenerationFailed) -> Exception:
     if isinstance(error, KeyRefused):
-        return UnexpectedReply("Perchance refused two keys in a row that it had just given.")
+        return PerchanceChanged("Perchance refused two keys in a row that it had just given.")
     return error

@@ -12,11 +12,12 @@ from urllib.parse import urlencode, urlsplit
 
 from render_worker.browser import BrowserError, Page, Request, Response
 from render_worker.contract import Recipe
-from render_worker.download import download
+from render_worker.download import Source, download
 from render_worker.engines.base import GeneratedImage
+from render_worker.engines.perchance.errors import PerchanceChanged, VerificationRequired
 from render_worker.engines.perchance.replies import check_posted, is_number, unreadable
 from render_worker.engines.perchance.site_page import SitePage, guidance_of, swallow, text_of
-from render_worker.errors import PhaseTimeout, VerificationRequired
+from render_worker.errors import PhaseTimeout, UnexpectedReply
 from render_worker.settings import Settings
 
 VISIT_LIMIT_SECONDS = 15  # the limit that clients give the first visit; its failure does not stop the rest
@@ -41,21 +42,23 @@ class PageRoute(SitePage):
 
     async def make(self, recipe: Recipe) -> GeneratedImage:
         """Make one picture."""
-        settings = self.settings
         self.report("starting", "Opening the site's page.")
         if not self._visited:
             await self._visit()
         result = check_posted(await self._ask(recipe))
         self.report("downloading")
-        data = await download(
-            str(result["url"]),
-            settings.perchance_upload_origins,
-            settings.perchance_download_seconds,
-            settings.perchance_poll_seconds,
-        )
+        data = await self._download(str(result["url"]))
         # A result without these numbers is a picture all the same; then what was asked for must do.
         seed = _number(result.get("seed"), recipe.seed)
         return GeneratedImage(data, int(seed), _number(result.get("guidanceScale"), guidance_of(recipe)))
+
+    async def _download(self, url: str) -> bytes:
+        settings = self.settings
+        source = Source("Perchance", settings.perchance_upload_origins)
+        try:
+            return await download(url, source, settings.perchance_download_seconds, settings.perchance_poll_seconds)
+        except UnexpectedReply as error:
+            raise PerchanceChanged(str(error)) from error
 
     async def _visit(self) -> None:
         opening = self.page.goto(self._parent_url, timeout=0)

@@ -10,18 +10,18 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
-from render_worker.errors import (
+from render_worker.engines.perchance.errors import (
     AccessCodeRequired,
     ClientOutdated,
-    EngineError,
     GenerationFailed,
+    PerchanceChanged,
     RateLimited,
     RequestRefused,
     SiteBusy,
     StaleRequest,
-    UnexpectedReply,
     VerificationRequired,
 )
+from render_worker.errors import EngineError
 
 TOO_MANY_REQUESTS = 429
 LONGEST_WAIT_SECONDS = 86_400
@@ -72,7 +72,7 @@ def refusal(reply: Mapping[str, object], asked: str, status: int = 200) -> Engin
         return REFUSALS[word]()
     if status == TOO_MANY_REQUESTS:
         return RateLimited()
-    return UnexpectedReply(f"Perchance answered {asked} with an unknown status: {word or 'none'}.")
+    return PerchanceChanged(f"Perchance answered {asked} with an unknown status: {word or 'none'}.")
 
 
 def read_user_key(status: int, headers: Mapping[str, str], body: str) -> str:
@@ -92,17 +92,17 @@ def read_user_key(status: int, headers: Mapping[str, str], body: str) -> str:
 def check_generated(reply: object, status: int) -> None:
     """Accept the reply to `generate` that announces a picture; raise what any other reply means."""
     if not isinstance(reply, dict):
-        raise UnexpectedReply("Perchance's reply to generate was no JSON object.")
+        raise PerchanceChanged("Perchance's reply to generate was no JSON object.")
     if any(key not in reply for key in GENERATED_KEYS):
         raise refusal(reply, "generate", status)
     if not isinstance(reply["seed"], int) or not is_number(reply["guidanceScale"]):
-        raise UnexpectedReply("Perchance announced a picture whose seed or guidance is no number.")
+        raise PerchanceChanged("Perchance announced a picture whose seed or guidance is no number.")
 
 
 def check_posted(result: object) -> dict[str, object]:
     """The result that the site's own page posted, if it announces a picture; raise what any other means."""
     if not isinstance(result, dict):
-        raise UnexpectedReply("Perchance's page posted a result that is no object.")
+        raise PerchanceChanged("Perchance's page posted a result that is no object.")
     if result.get("ok") is True and isinstance(result.get("url"), str):
         return result
     match result.get("code"):
@@ -113,7 +113,7 @@ def check_posted(result: object) -> dict[str, object]:
             raise RequestRefused(f"Perchance did not accept the request: {_quoted(result.get('error'))}.")
         case 500:
             raise GenerationFailed(f"Perchance could not make the picture: {_quoted(result.get('error'))}.")
-    raise UnexpectedReply(f"Perchance's page posted a refusal with an unknown code: {_shown(result.get('code'))}.")
+    raise PerchanceChanged(f"Perchance's page posted a refusal with an unknown code: {_shown(result.get('code'))}.")
 
 
 def unreadable(status: int, headers: Mapping[str, str], body: str) -> EngineError:
@@ -123,7 +123,7 @@ def unreadable(status: int, headers: Mapping[str, str], body: str) -> EngineErro
     if status == TOO_MANY_REQUESTS:
         return RateLimited()
     kind = re.sub(r"[^0-9A-Za-z/+.-]", "?", headers.get("content-type", "").split(";")[0])[:60] or "no content type"
-    return UnexpectedReply(f"Perchance answered HTTP {status} with {kind}, which was not expected there.")
+    return PerchanceChanged(f"Perchance answered HTTP {status} with {kind}, which was not expected there.")
 
 
 def is_number(found: object) -> TypeGuard[int | float]:

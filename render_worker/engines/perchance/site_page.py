@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from render_worker.browser import BrowserError, BrowserGone, Page, Response, died
 from render_worker.contract import Recipe
 from render_worker.engines.base import Report
+from render_worker.engines.perchance.errors import PerchanceChanged
 from render_worker.engines.perchance.replies import unreadable
-from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout, UnexpectedReply
+from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout
 from render_worker.processes import NetworkService
 from render_worker.settings import Settings
 
@@ -148,7 +149,7 @@ class SitePage:
         """What the last response means, which is not what was asked for."""
         response = self._last_response
         if response is None:
-            return UnexpectedReply("Perchance's page failed without a reply.")
+            return PerchanceChanged("Perchance's page failed without a reply.")
         return unreadable(response.status, response.headers, await text_of(response))
 
 
