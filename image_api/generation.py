@@ -67,19 +67,30 @@ class Generation:
         self.ending = False
         """Whether this service is being stopped, and who asks for nothing now is to be let go."""
 
-    def generate(self, recipe: Recipe, request_id: str, *, cache: bool = True, seedless: bool = False) -> Answer:
+    def generate(
+        self,
+        recipe: Recipe,
+        request_id: str,
+        *,
+        cache: bool = True,
+        seedless: bool = False,
+        within: float | None = None,
+    ) -> Answer:
         """One picture; an ApiError says why there is none.
 
         A recipe with a seed of its own, or with `seedless` any, is answered by a picture that was made for the same
-        recipe before, or joins the one that is being made. Without `cache` it is made anew.
+        recipe before, or joins the one that is being made. Without `cache` it is made anew. With `within` only an
+        engine is asked that is expected to be done in so many seconds, and no other's flight is joined.
         """
-        *_, last = self._wanted(recipe, request_id, cache, seedless, followed=False)
+        *_, last = self._wanted(recipe, request_id, cache, seedless, within, followed=False)
         assert isinstance(last.content, Answer)  # noqa: S101 - it ends so
         return last.content
 
-    def follow(self, recipe: Recipe, request_id: str, *, cache: bool = True) -> Iterator[News]:
+    def follow(
+        self, recipe: Recipe, request_id: str, *, cache: bool = True, within: float | None = None
+    ) -> Iterator[News]:
         """The same as news, of which the last is the Answer; one without content where there was none for a while."""
-        return self._wanted(recipe, request_id, cache, False, followed=True)
+        return self._wanted(recipe, request_id, cache, False, within, followed=True)
 
     def resume(self, mark: str) -> Iterator[News] | None:
         """What followed after that place in a stream; None where nothing does. StreamLost where nobody knows it."""
@@ -117,7 +128,7 @@ class Generation:
         self._dispatch.stop()
 
     def _wanted(
-        self, recipe: Recipe, request_id: str, cache: bool, seedless: bool, *, followed: bool
+        self, recipe: Recipe, request_id: str, cache: bool, seedless: bool, within: float | None, *, followed: bool
     ) -> Iterator[News]:
         fields = recipe.model_dump(include=RECIPE_FIELDS)
         key = _key(fields) if (recipe.seed >= 0 or seedless) and self._cache_seconds else None
@@ -129,14 +140,15 @@ class Generation:
         recipe = Recipe(**fields)
 
         def make(seconds: float, report: Report) -> GenerateResult:
-            request = GenerateRequest(**fields, request_id=request_id, timeout_seconds=max(seconds, 0.001))
+            left = max(seconds, 0.001)
+            request = GenerateRequest(**fields, request_id=request_id, timeout_seconds=left, within=within)
             result = self._dispatch.generate(request, report)
             if key:
                 self._remember(key, recipe, result)
             return result
 
         while True:
-            if key and cache:
+            if key and cache and within is None:
                 flight, mine = self._flights.joined(key, request_id, make, end)
             else:
                 flight, mine = self._flights.alone(request_id, make, end), True

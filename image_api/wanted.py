@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import Field
 
-from render_worker.contract import InvalidField, Recipe
+from render_worker.contract import InvalidField, Recipe, Within
 
 INTEGER = re.compile(r"-?[0-9]{1,12}")
 NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?")
@@ -19,6 +19,7 @@ class Wanted(Recipe):
 
     format: Literal["json", "redirect", "image"] | None = Field(None, description="one of json, redirect, image")
     cache: bool = Field(True, description="true or false")
+    within: Within = None
 
     @classmethod
     def parse_query(cls, query: bytes) -> Self:
@@ -38,6 +39,6 @@ class Wanted(Recipe):
             return int(text)
         if kind is bool and text in BOOLEANS:
             return BOOLEANS[text]
-        if kind is float and NUMBER.fullmatch(text):
+        if kind in (float, float | None) and NUMBER.fullmatch(text):
             return float(text)
         return text  # no number: the field's own check says what it wants

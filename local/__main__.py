@@ -85,6 +85,7 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
     changes = {
         "PORT": str(settings.port),
         "HOST": settings.host,
+        "ENGINES": settings.engines,
         "STORAGE": settings.storage,
         "GRACEFUL_TIMEOUT_SECONDS": str(settings.graceful_timeout_seconds),
         "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{settings.worker_port}",
@@ -92,13 +93,17 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
     }
     if simulated:
         site = f"http://127.0.0.1:{settings.sandbox_port}"
+        uploads = f"http://127.0.0.1:{settings.sandbox_upload_port}"
         changes |= {
             "SIMULATED": "true",
             "SANDBOX_PORT": str(settings.sandbox_port),
             "SANDBOX_UPLOAD_PORT": str(settings.sandbox_upload_port),
             "PERCHANCE_BASE_URL": f"{site}/api",
             "PERCHANCE_PAGE_URL": f"{site}/perchance-ai-api",
-            "PERCHANCE_UPLOAD_ORIGINS": f"http://127.0.0.1:{settings.sandbox_upload_port}",
+            "PERCHANCE_UPLOAD_ORIGINS": uploads,
+            "HORDE_URL": f"{site}/api/v2",
+            "HORDE_IMAGE_ORIGINS": uploads,
+            "HORDE_POLL_SECONDS": "0.5",
             "IMGUR_API_URL": f"{site}/3",
         }
     return changes

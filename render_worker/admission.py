@@ -83,6 +83,10 @@ class Admission:
         """How many generations of that engine may run at a time."""
         return min(engine_places.size, self._places.size)
 
+    def waiting_for(self, engine_places: Places) -> int:
+        """How many wait for a place of that engine."""
+        return sum(other.places is engine_places for other in tuple(self._queue))
+
     def must_wait(self, engine_places: Places) -> bool:
         """Whether the next caller of that engine would have to wait."""
         return engine_places.locked() or self._places.locked()

@@ -38,6 +38,18 @@ SIZES: dict[Shape, tuple[int, int]] = {"portrait": (512, 768), "landscape": (768
 OutputFormat = Literal["png", "jpeg", "webp"]
 
 
+Within = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="a number of seconds above 0, 3,600 at most; it only goes with model=auto",
+    ),
+]
+"""How long the caller would wait: an engine that is likely to take longer is not asked. It is no deadline."""
+
+
 class Recipe(Fields):
     """Everything that decides how a picture looks."""
 
@@ -73,13 +85,7 @@ class GenerateRequest(Recipe):
     timeout_seconds: float = Field(
         300.0, gt=0, le=3600, allow_inf_nan=False, description="a number of seconds above 0, 3,600 at most"
     )
-    within: float | None = Field(
-        None,
-        gt=0,
-        le=3600,
-        allow_inf_nan=False,
-        description="a number of seconds above 0, 3,600 at most, and only goes with model=auto",
-    )
+    within: Within = None
 
 
 class PassedOver(BaseModel):
@@ -104,9 +110,10 @@ class GenerateResult(BaseModel):
     success: Literal[True] = True
     image_url: str
     prompt: str
-    seed: int
+    seed: int | None = None
+    """Left out where the engine does not tell which it used, as `guidance_scale` where it has no such thing."""
     shape: Shape
-    guidance_scale: float
+    guidance_scale: float | None = None
     negative_prompt: str | None = None
     width: int
     height: int

@@ -18,6 +18,7 @@ WorkerError
     ├── EngineBusy              503 engine_busy
     ├── UnexpectedReply         502 engine_unexpected_reply
     ├── PhaseTimeout            504 timeout
+    ├── RequestInvalid          502 engine_request_refused
     ├── ContentRefused          422 content_refused
     ├── BadPicture              502 picture_empty, _broken, _unreadable, _wrong_size, _too_large, _missing
     └── Wall
@@ -29,7 +30,7 @@ What only Perchance does is in engines/perchance/errors.py.
 
 from typing import ClassVar, Literal
 
-from render_worker.contract import ErrorBody
+from render_worker.contract import ErrorBody, PassedOver
 
 USUAL_WAIT_SECONDS = 15  # about a picture's time, where no picture has been measured yet
 
@@ -42,11 +43,18 @@ class WorkerError(Exception):
     hint: ClassVar[str | None] = None
     retry_after: int | None = None
     """Seconds after which asking again can help; None where it cannot, or where nobody knows."""
+    fallback_from: list[PassedOver] | None = None
+    """The engines that were asked before the one that failed so, or could not be asked."""
 
     def body(self, request_id: str | None = None) -> ErrorBody:
         """The failure as it travels."""
         return ErrorBody(
-            error=str(self), code=self.code, hint=self.hint, retry_after=self.retry_after, request_id=request_id
+            error=str(self),
+            code=self.code,
+            hint=self.hint,
+            retry_after=self.retry_after,
+            fallback_from=self.fallback_from,
+            request_id=request_id,
         )
 
 
@@ -138,6 +146,8 @@ class EngineError(WorkerError):
     """Whether another way to the same engine may do better: this one is out of date or unavailable."""
     by_request: ClassVar[bool] = False
     """Whether the request brought it on, and not the engine's state: it counts for nothing then."""
+    final: ClassVar[bool] = False
+    """Whether no other engine is to be asked."""
 
 
 class EngineNotConfigured(EngineError):
@@ -191,6 +201,14 @@ class UnexpectedReply(EngineError):
     elsewhere = True
 
 
+class RequestInvalid(EngineError):
+    """The engine's service does not accept the request's words; another one may."""
+
+    code = "engine_request_refused"
+    hint = "Change the prompt or the other parameters."
+    by_request = True
+
+
 class ContentRefused(EngineError):
     """The engine's service does not make such pictures; another one is not asked behind its back."""
 
@@ -198,6 +216,7 @@ class ContentRefused(EngineError):
     status = 422
     hint = "Change the prompt."
     by_request = True
+    final = True
 
 
 class PhaseTimeout(EngineError):

@@ -2,8 +2,12 @@
 
 import time
 from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from render_worker.contract import EngineHealth, MemoryHealth, PastError, WorkerHealth
 from render_worker.errors import WorkerError
@@ -11,6 +15,7 @@ from render_worker.memory import measure
 from render_worker.pipeline import Pipeline
 
 REMEMBERED_ERRORS = 10
+BREAKER_STATES = ("closed", "open", "half-open")
 
 
 class Health:
@@ -30,13 +35,14 @@ class Health:
 
     def report(self) -> WorkerHealth:
         """The whole state, known without asking anybody."""
-        engines = {name: self._timed(name, engine.health()) for name, engine in self._pipeline.engines.items()}
+        roster = self._pipeline.roster
+        engines = {name: roster.health(name) for name in roster.engines}
         status, reasons = self._status(engines)
         memory = measure(self._memory_limit_mb)
         return WorkerHealth(
             status=status,
             reasons=reasons,
-            ready=self._pipeline.choose("auto").health().state == "ready" and self._pipeline.storage.usable,
+            ready=roster.ready and self._pipeline.storage.usable,
             uptime_seconds=round(time.monotonic() - self._started),
             queue=self._pipeline.admission.health(),
             engines=engines,
@@ -46,11 +52,6 @@ class Health:
             warnings=self.warnings,
             simulated=self._pipeline.simulated,
         )
-
-    def _timed(self, name: str, health: EngineHealth) -> EngineHealth:
-        durations = self._pipeline.durations
-        times = {"median_seconds": durations.median(name), "p90_seconds": durations.p90(name)}
-        return health.model_copy(update={field: seconds and round(seconds, 2) for field, seconds in times.items()})
 
     def _status(
         self, engines: dict[str, EngineHealth]
@@ -62,6 +63,31 @@ class Health:
             return "degraded", down
         if starting:
             return "starting", starting
-        if self._pipeline.admission.must_wait(self._pipeline.choose("auto").places):
+        if self._pipeline.roster.busy:
             return "busy", ["the next caller of model=auto has to wait"]
         return "ready", []
+
+
+class State(Collector):
+    """The same state for Prometheus, read when it asks."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        """A gauge for each number."""
+        report = self._health.report()
+        ready = GaugeMetricFamily("render_worker_engine_ready", "Whether the engine can be asked.", labels=["engine"])
+        breaker = GaugeMetricFamily(
+            "render_worker_engine_breaker", "1 for the state of its circuit breaker.", labels=["engine", "state"]
+        )
+        for name, engine in report.engines.items():
+            ready.add_metric([name], float(engine.state == "ready"))
+            for state in BREAKER_STATES:
+                breaker.add_metric([name, state], float(engine.breaker == state))
+        yield ready
+        yield breaker
+        yield GaugeMetricFamily("render_worker_running", "Generations that run.", report.queue.running)
+        yield GaugeMetricFamily("render_worker_waiting", "Generations that wait for a place.", report.queue.waiting)
+        if report.memory:
+            yield GaugeMetricFamily("render_worker_memory_mib", "Memory in use, in MiB.", report.memory.used_mib)

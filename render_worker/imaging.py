@@ -7,7 +7,7 @@ import warnings
 import zlib
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from render_worker.contract import OutputFormat
@@ -46,14 +46,19 @@ class Picture:
 
 
 def to_picture(
-    data: bytes, size: tuple[int, int], texts: dict[str, str], output_format: OutputFormat = "png"
+    data: bytes,
+    size: tuple[int, int],
+    texts: dict[str, str],
+    output_format: OutputFormat = "png",
+    *,
+    scale: bool = False,
 ) -> Picture:
     """Decode and check a JPEG, PNG or WebP of `size` pixels, and encode it with `texts` inside.
 
-    A PNG has them as UTF-8 text chunks, the others as a JSON object in EXIF's ImageDescription. BadPicture says what
-    is wrong with the data.
+    With `scale` it may be larger, and is scaled down and cut evenly at two sides to that size. A PNG has the texts as
+    UTF-8 chunks, the others as a JSON object in EXIF's ImageDescription. BadPicture says what is wrong with the data.
     """
-    image = _decode(data, size)
+    image = _decode(data, size, scale)
     file = _png(image, texts) if output_format == "png" else _with_exif(image, texts, output_format)
     return Picture(file, image.width, image.height, hashlib.sha256(file).hexdigest(), output_format)
 
@@ -80,18 +85,22 @@ def _with_exif(image: Image.Image, texts: dict[str, str], output_format: OutputF
     return out.getvalue()
 
 
-def _decode(data: bytes, size: tuple[int, int]) -> Image.Image:
+def _decode(data: bytes, size: tuple[int, int], scale: bool) -> Image.Image:
     if not data:
         raise BadPicture("empty", "The picture is empty.")
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadPicture("too_large", f"The picture claims {image.width} by {image.height} pixels.")
-            if image.size != size:  # before anything is decoded: what is larger would fill the memory
+            # Before anything is decoded: what is larger would fill the memory.
+            if image.size != size and not (scale and image.width >= size[0] and image.height >= size[1]):
                 found, wanted = f"{image.width} by {image.height}", f"{size[0]} by {size[1]}"
                 raise BadPicture("wrong_size", f"The picture has {found} pixels where {wanted} were asked for.")
+            if scale:
+                image.draft("RGB", size)  # a JPEG is decoded no larger than needed
             image.load()  # of an animation the first frame
-            return image if image.mode == "RGB" else image.convert("RGB")  # which would copy an RGB one too
+            decoded = image if image.mode == "RGB" else image.convert("RGB")  # which would copy an RGB one too
+            return decoded if decoded.size == size else ImageOps.fit(decoded, size, Image.Resampling.LANCZOS)
     except Image.DecompressionBombError:
         raise BadPicture("too_large", "The picture claims far more pixels than any that is made here.") from None
     except UnidentifiedImageError:

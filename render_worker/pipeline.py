@@ -1,21 +1,30 @@
-"""The one way of a request: choose the engine, let it generate, make a file with its recipe inside, keep it."""
+"""From a request to its result: choose an engine, make, encode, keep."""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from render_worker.admission import Admission
-from render_worker.contract import GenerateRequest, GenerateResult, Model, ModelList
+from render_worker.contract import GenerateRequest, GenerateResult, PassedOver, Recipe
 from render_worker.durations import Durations
 from render_worker.engines.base import Engine, GeneratedImage
-from render_worker.errors import InvalidParameter
+from render_worker.errors import EngineError, InvalidParameter, PhaseTimeout, WorkerBusy, WorkerError
 from render_worker.imaging import Picture, to_picture
+from render_worker.metrics import Metrics
 from render_worker.progress import Reporter, Tell, nobody
+from render_worker.roster import Candidate, Roster
 from render_worker.storages.base import Kept, Storages
 
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
+SHARE = 2 / 3  # of the time left, that an engine gets which has another one behind it
+
+T = TypeVar("T")
+SecondsLeft = Callable[[], float]
 
 log = logging.getLogger(__name__)
 
@@ -25,104 +34,117 @@ class Pipeline:
 
     def __init__(
         self,
-        engines: Mapping[str, Engine],
-        auto: tuple[str, ...],
+        roster: Roster,
         storage: Storages,
         admission: Admission,
+        durations: Durations,
+        metrics: Metrics,
         simulated: bool,
     ) -> None:
-        self.engines = engines
+        self.roster = roster
         self.storage = storage
         self.admission = admission
-        self.durations = Durations()
         self.simulated = simulated or None  # left out of answers where it is not so
-        self._auto = auto
+        self._durations = durations
+        self._metrics = metrics
 
     async def start(self) -> None:
         """Start the engines that answer model=auto, side by side; one that cannot start says so in its health."""
-        await asyncio.gather(*(self._start(name) for name in self._auto))
+        await asyncio.gather(*(self._start(name) for name in self.roster.auto))
 
     async def _start(self, name: str) -> None:
         try:
-            await self.engines[name].start()
+            await self.roster.engines[name].start()
         except Exception:  # the worker must come up and tell, whatever keeps an engine from starting
             log.exception("engine %s could not start", name)
 
     async def stop(self) -> None:
         """Stop every engine."""
-        for engine in self.engines.values():
+        for engine in self.roster.engines.values():
             await engine.stop()
 
     async def generate(
-        self, request: GenerateRequest, tell: Tell = nobody, seconds_left: Callable[[], float] | None = None
+        self, request: GenerateRequest, tell: Tell = nobody, seconds_left: SecondsLeft | None = None
     ) -> GenerateResult:
-        """Make and keep one picture; a WorkerError where that cannot be done."""
+        """Make and keep one picture; a WorkerError where that cannot be done.
+
+        With model=auto the next engine is asked where one cannot make it, unless it is the content that is refused.
+        """
         started = time.monotonic()
-        engine = self.choose(request.model)
+        left = seconds_left or (lambda: started + request.timeout_seconds - time.monotonic())
         self.storage.check()
+        choice = self.roster.choose(request)
+        for candidate in choice.candidates:
+            work = _Work(request, candidate, choice.passed_over, started, tell, left)
+            others = candidate is not choice.candidates[-1]
+            try:
+                return await self._made(work, left() * SHARE if others else None)
+            except (EngineError, InvalidParameter, WorkerBusy) as error:
+                self._failed(work, error, others)
+        raise AssertionError("the last candidate's failure is raised")
+
+    def _failed(self, work: "_Work", error: WorkerError, others: bool) -> None:
+        """Note a failure, and raise it where no other engine is to be asked."""
+        name = work.candidate.engine.name
+        self._metrics.engine_failures.labels(name, error.code).inc()
+        if not others or (isinstance(error, EngineError) and error.final):
+            error.fallback_from = work.passed_over or None
+            raise error
+        self._metrics.fallbacks.labels(name, error.code).inc()
+        log.warning("%s %s gives way: %s: %s", work.request.request_id, name, error.code, error)
+        work.passed_over.append(PassedOver(engine=name, code=error.code))
+
+    async def _made(self, work: "_Work", share: float | None) -> GenerateResult:
+        """Make the picture by one engine, which has so many seconds for it where another one comes after it."""
+        request, engine, recipe = work.request, work.candidate.engine, work.candidate.recipe(work.request)
         at_a_time = self.admission.at_a_time(engine.places)
-        report = Reporter(request.request_id, engine.name, at_a_time, self.durations, tell)
-        room = self.durations.until_room(engine.name, at_a_time)
-        async with self.admission.place(engine.places, report.queued, room) as leave_engine:
+        report = Reporter(request.request_id, engine.name, at_a_time, self._durations, work.tell)
+        room = self._durations.until_room(engine.name, at_a_time)
+        end = None if share is None else asyncio.get_running_loop().time() + share
+        async with contextlib.AsyncExitStack() as held:
+            place = held.enter_async_context(self.admission.place(engine.places, report.queued, room))
+            leave_engine = await _by(end, place, WorkerBusy(f"{engine.name} had no free place in time.", room))
             report.begin()
-            image = await engine.generate(request, report)
+            if work.passed_over:
+                before = work.passed_over[-1]
+                report("starting", f"{before.engine} cannot make it now ({before.code}); asking {engine.name}.")
+            with self.roster.rests[engine.name].attempt():
+                making = engine.generate(recipe, report)
+                image = await _by(end, making, PhaseTimeout(f"{engine.name} took longer than its share of the time."))
             leave_engine()  # what is left needs no engine, but a place among all
             report("saving")
-            picture = await asyncio.to_thread(self._encode, engine, image, request)
-            left = seconds_left() if seconds_left else request.timeout_seconds - (time.monotonic() - started)
-            kept = await self.storage.save(picture, seconds=left - LOCAL_SAVE_SECONDS)
-        self.durations.add(engine.name, report.seconds)
-        result = self._result(request, engine, image, picture, kept, started)
+            picture = await asyncio.to_thread(self._encode, engine, image, recipe)
+            kept = await self.storage.save(picture, seconds=work.left() - LOCAL_SAVE_SECONDS)
+        self._count(engine, report.seconds, kept)
+        result = self._result(work, image, picture, kept)
         despite = f", setbacks on the way: {report.setbacks}" if report.setbacks else ""
         log.info("%s %s made in %d ms%s", request.request_id, engine.name, result.duration_ms, despite)
         return result
 
-    def choose(self, model: str) -> Engine:
-        """The engine that answers to that name."""
-        if model == "auto":
-            return self.engines[self._auto[0]]
-        if model not in self.engines:
-            raise InvalidParameter(f"model must be one of auto, {', '.join(self.engines)}.")
-        return self.engines[model]
+    def _count(self, engine: Engine, seconds: float, kept: Kept) -> None:
+        self._durations.add(engine.name, seconds)
+        self._metrics.pictures.labels(engine.name, kept.storage).inc()
+        self._metrics.picture_seconds.labels(engine.name).observe(seconds)
+        if kept.problem:
+            self._metrics.storage_failures.labels(kept.problem.storage, kept.problem.code).inc()
 
-    def models(self) -> ModelList:
-        """Every name that `choose` knows, besides auto."""
-        return ModelList(
-            models=[
-                Model(
-                    name=engine.name,
-                    description=engine.description,
-                    answers_auto=engine.name in self._auto,
-                    state=engine.health().state,
-                )
-                for engine in self.engines.values()
-            ],
-            simulated=self.simulated,
-        )
-
-    def _encode(self, engine: Engine, image: GeneratedImage, request: GenerateRequest) -> Picture:
+    def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
         texts = {
-            "prompt": request.prompt,
-            "negative_prompt": request.negative_prompt,
-            "seed": str(image.seed),
-            "guidance_scale": f"{image.guidance_scale:g}",
-            "shape": request.shape,
+            "prompt": recipe.prompt,
+            "negative_prompt": recipe.negative_prompt,
+            "seed": None if image.seed is None else str(image.seed),
+            "guidance_scale": None if image.guidance_scale is None else f"{image.guidance_scale:g}",
+            "shape": recipe.shape,
             "engine": engine.name,
+            "model": image.model,
             "note": image.note,
             "simulated": "true" if self.simulated else None,
         }
         texts_known = {name: text for name, text in texts.items() if text is not None}
-        return to_picture(image.data, request.size, texts_known, request.output_format)
+        return to_picture(image.data, recipe.size, texts_known, recipe.output_format, scale=engine.own_sizes)
 
-    def _result(
-        self,
-        request: GenerateRequest,
-        engine: Engine,
-        image: GeneratedImage,
-        picture: Picture,
-        kept: Kept,
-        started: float,
-    ) -> GenerateResult:
+    def _result(self, work: "_Work", image: GeneratedImage, picture: Picture, kept: Kept) -> GenerateResult:
+        request, candidate = work.request, work.candidate
         return GenerateResult(
             image_url=kept.stored.url,
             prompt=request.prompt,
@@ -136,13 +158,42 @@ class Pipeline:
             bytes=len(picture.data),
             sha256=picture.sha256,
             nsfw=image.nsfw,
-            engine=engine.name,
+            engine=candidate.engine.name,
+            engine_model=image.model,
             model=request.model,
+            fallback_from=work.passed_over or None,
+            ignored=candidate.ignored or None,
+            expected_seconds=None if request.within is None else candidate.expected_seconds,
             storage=kept.storage,
             storage_error=kept.problem,
-            duration_ms=round((time.monotonic() - started) * 1000),
+            duration_ms=round((time.monotonic() - work.started) * 1000),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             request_id=request.request_id,
             note=image.note,
             simulated=self.simulated,
         )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One engine's turn at a request."""
+
+    request: GenerateRequest
+    candidate: Candidate
+    passed_over: list[PassedOver]
+    """Who had a turn before, or none."""
+    started: float
+    tell: Tell
+    left: SecondsLeft
+
+
+async def _by(end: float | None, work: Awaitable[T], too_late: WorkerError) -> T:
+    """What the work brings, or `too_late` where it is not done by that time of the loop's clock."""
+    limit = asyncio.timeout_at(end)
+    try:
+        async with limit:
+            return await work
+    except TimeoutError:
+        if limit.expired():
+            raise too_late from None
+        raise

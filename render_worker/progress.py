@@ -62,11 +62,14 @@ class Reporter:
         percent: int | None = None,
         step: int | None = None,
         total: int | None = None,
+        position: int | None = None,
+        expected_seconds: int | None = None,
     ) -> None:
         """Tell what the work has come to, as `engines.base.Report` says."""
         message = message or MESSAGES[phase]
-        progress = Progress(phase=phase, message=message, percent=percent, step=step, total=total)
-        self._send(progress, self._durations.left(self._engine, self.seconds))
+        progress = Progress(phase=phase, message=message, percent=percent, step=step, total=total, position=position)
+        usual = self._durations.left(self._engine, self.seconds)
+        self._send(progress, usual if expected_seconds is None else expected_seconds)
 
     def setback(self, sentence: str) -> None:
         """Log what went wrong on the way, as `engines.base.Report` says."""

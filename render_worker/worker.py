@@ -1,4 +1,4 @@
-"""The worker's HTTP face: POST /generate, GET /health, GET /models, GET /images/<name>.
+"""The worker's HTTP face: POST /generate, GET /health, GET /models, GET /images/<name>, GET /metrics.
 
 Every answer is JSON but the pictures. Errors have one shape, `contract.ErrorBody`. With WORKER_TOKEN set, everything
 but /health wants `Authorization: Bearer <token>` and answers 401 `unauthorized` without it.
@@ -12,6 +12,7 @@ import re
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, send_from_directory
 from gunicorn.http.errors import ParseException
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
@@ -27,13 +28,18 @@ from render_worker.contract import (
     ErrorLine,
     GenerateRequest,
     InvalidField,
+    ModelList,
 )
+from render_worker.durations import Durations
 from render_worker.engines import build_engines
 from render_worker.errors import InvalidParameter, Unauthorized, WorkerError
-from render_worker.health import Health
+from render_worker.health import Health, State
+from render_worker.metrics import Metrics
 from render_worker.orphans import adopt, reap_for_ever
 from render_worker.pipeline import Pipeline
 from render_worker.repeats import Repeats
+from render_worker.resting import Rest
+from render_worker.roster import Roster
 from render_worker.runtime import Runtime
 from render_worker.settings import Settings, load
 from render_worker.storages import build_storages
@@ -53,15 +59,15 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.runtime = Runtime()
-        self.pipeline = Pipeline(
-            build_engines(settings),
-            settings.engines,
-            build_storages(settings),
-            Admission(settings.places, settings.queue_size),
-            settings.simulated,
-        )
+        durations, metrics, admission = Durations(), Metrics(), Admission(settings.places, settings.queue_size)
+        engines = build_engines(settings)
+        rests = {name: Rest(name, settings.engine_failures, settings.engine_rest_seconds) for name in engines}
+        roster = Roster(engines, settings.engines, rests, durations, admission)
+        self.pipeline = Pipeline(roster, build_storages(settings), admission, durations, metrics, settings.simulated)
         self.repeats = Repeats(self.pipeline.generate)
         self.health = Health(self.pipeline, settings.memory_limit_mb)
+        self.metrics = metrics.registry
+        self.metrics.register(State(self.health))
 
     def start(self, hosts: list[str]) -> None:
         """Start the loop's thread and, without waiting for them, the engines. `hosts`: where the server listens."""
@@ -141,7 +147,14 @@ def health() -> Response:
 @views.get("/models")
 def models() -> Response:
     """The names that `model` accepts, as ModelList."""
-    return _json(_worker().pipeline.models())
+    pipeline = _worker().pipeline
+    return _json(ModelList(models=pipeline.roster.models(), simulated=pipeline.simulated))
+
+
+@views.get("/metrics")
+def metrics() -> Response:
+    """The state and what was counted, in Prometheus's text format."""
+    return Response(generate_latest(_worker().metrics), content_type=CONTENT_TYPE_LATEST)
 
 
 @views.get("/images/<name>")

@@ -106,14 +106,14 @@ def upload(name: str) -> Response:
             still_there(entry)
             return Response(status=499)
         if entry.played == "redirect":
-            return Response(status=302, headers={"Location": f"{_upload_origin()}/{name}.jpeg?again"})
+            return Response(status=302, headers={"Location": f"{upload_origin()}/{name}.jpeg?again"})
         return handed_out(pictures().find(name), entry.played)
 
 
 @uploads.get("/forger")
 def forger() -> str:
     """A document of another origin that knows the id and posts a result of its own."""
-    result = {"id": request.args["id"], "ok": True, "url": f"{_upload_origin()}/forged.jpeg", "seed": 1}
+    result = {"id": request.args["id"], "ok": True, "url": f"{upload_origin()}/forged.jpeg", "seed": 1}
     return FORGER.substitute(message=json.dumps({"api": API, "result": result}))
 
 
@@ -123,7 +123,7 @@ def _extra(played: str) -> str:
     if played == "advertisement":
         return '<iframe src="/nothing-here"></iframe><iframe src="http://127.0.0.1:9/"></iframe>'
     if played == "forged":
-        return f'<iframe src="{_upload_origin()}/forger?id={request.args["id"]}"></iframe>'
+        return f'<iframe src="{upload_origin()}/forger?id={request.args["id"]}"></iframe>'
     return ""
 
 
@@ -149,7 +149,7 @@ def _result(entry: Asked, asked: dict[str, str]) -> dict[str, object]:
     resolution = asked.get("resolution", "512x768")
     width, height = (int(side) for side in resolution.split("x"))
     picture = painted(asked["prompt"], asked.get("negativePrompt", ""), seed, guidance, (width, height))
-    origin = "http://127.0.0.1:9" if entry.played == "elsewhere" else _upload_origin()
+    origin = "http://127.0.0.1:9" if entry.played == "elsewhere" else upload_origin()
     return {
         "id": asked["id"],
         "ok": True,
@@ -166,5 +166,6 @@ def _result(entry: Asked, asked: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _upload_origin() -> str:
+def upload_origin() -> str:
+    """The origin of the host on which pictures lie."""
     return f"http://127.0.0.1:{Settings().sandbox_upload_port}"

@@ -94,7 +94,7 @@ class DirectDispatch:
             left = end - time.monotonic()
             if left <= 0:
                 raise DeadlinePassed(f"The render worker did not answer within {request.timeout_seconds:g} seconds.")
-            body = request.model_copy(update={"timeout_seconds": left}).model_dump_json().encode()
+            body = request.model_copy(update={"timeout_seconds": left}).model_dump_json(exclude_none=True).encode()
             try:
                 return self._generated(body, left + GRACE_SECONDS, report)
             except Relayed as error:

@@ -68,7 +68,7 @@ def _made(wanted: Wanted) -> Response:
     if wanted.format is None and wants_events():
         return followed(wanted)
     base = base_address()  # first, so that a bad Host header costs no generation
-    made = generation().generate(wanted, g.request_id, cache=wanted.cache)
+    made = generation().generate(wanted, g.request_id, cache=wanted.cache, within=wanted.within)
     if made.source == "MISS":
         log.info("%s %s made in %d ms", g.request_id, made.result.engine, made.result.duration_ms)
     answer = picture(made, base) if wanted.format == "image" else _told(made.result, base, wanted)

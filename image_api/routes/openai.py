@@ -25,6 +25,7 @@ AUTO = "auto"
 OPENAI_S_OWN = re.compile(r"dall-e-[0-9]+|(gpt|chatgpt)-image-.+")  # as far as they are known, and those to come
 MAX_PICTURES = 4
 OWNER = "image-api"
+SAID_TOO = {"hint", "retry_after", "expected_seconds", "request_id"}
 NO_DATE = 0  # when a model was made is not known; OpenAI's clients want a number
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
 NAMED = re.compile(r'"?(\w+)"? (?:must|is|was)\b')  # how a refusal's sentence begins, the render worker's too
@@ -84,7 +85,7 @@ class Picture(BaseModel):
     url: str | None = None
     b64_json: str | None = None
     revised_prompt: str | None = None
-    seed: int
+    seed: int | None = None
     width: int
     height: int
     engine: str
@@ -231,7 +232,7 @@ def _auto(engines: list[Model]) -> OfferedModel:
 
 def _failure(body: ErrorBody, status: int) -> Failure:
     kind = "rate_limit_error" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
-    extra: dict[str, Any] = body.model_dump(include={"hint", "retry_after", "request_id"}, exclude_none=True)
+    extra: dict[str, Any] = body.model_dump(include=SAID_TOO, exclude_none=True)
     return Failure(error={"message": body.error, "type": kind, "param": _param(body), "code": body.code, **extra})
 
 

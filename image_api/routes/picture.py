@@ -28,15 +28,17 @@ def picture(made: Answer, base: str) -> Response:
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Content-Location"] = absolute(result.image_url, base)
     answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["X-Seed"] = str(result.seed)
+    if result.seed is not None:
+        answer.headers["X-Seed"] = str(result.seed)
     answer.headers.set("Content-Disposition", "inline", **_names(file_name(result)))
     return answer
 
 
 def file_name(result: GenerateResult) -> str:
-    """For whoever saves it: the prompt's words and the seed."""
+    """For whoever saves it: the prompt's words and, where it is known, the seed."""
     words = BETWEEN_WORDS.sub("-", result.prompt).strip("-").lower()[:MAX_NAME].rstrip("-")
-    return f"{words or 'picture'}-{result.seed}{ENDINGS.get(result.content_type, '')}"
+    seed = "" if result.seed is None else f"-{result.seed}"
+    return f"{words or 'picture'}{seed}{ENDINGS.get(result.content_type, '')}"
 
 
 def _names(name: str) -> dict[str, str]:

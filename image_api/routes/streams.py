@@ -66,7 +66,7 @@ def resumed() -> Response | None:
 def followed(wanted: Wanted) -> Response:
     """A stream from its beginning. What fails before there is any news is answered as it would be without a stream."""
     base_address()  # first, so that a bad Host header costs no generation
-    return _as_events(generation().follow(wanted, g.request_id, cache=wanted.cache))
+    return _as_events(generation().follow(wanted, g.request_id, cache=wanted.cache, within=wanted.within))
 
 
 def _as_events(news: Iterator[News]) -> Response:
@@ -160,7 +160,7 @@ def _received(socket: Server) -> str | bytes | None:
 def _messages(message: str | bytes) -> Iterator[str]:
     try:
         wanted = _wanted(message.encode() if isinstance(message, str) else message)
-        for news in generation().follow(wanted, g.request_id, cache=wanted.cache):
+        for news in generation().follow(wanted, g.request_id, cache=wanted.cache, within=wanted.within):
             if isinstance(news.content, Progress):
                 yield json_text(news.content)
             elif isinstance(news.content, Answer):

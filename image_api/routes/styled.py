@@ -14,7 +14,7 @@ from image_api.routes.parts import generation
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, Style, StyleName
 from image_api.wanted import Wanted
-from render_worker.contract import ErrorBody, Fields, GenerateResult, Recipe, Text
+from render_worker.contract import ErrorBody, Fields, GenerateResult, PassedOver, Recipe, Text
 
 AspectRatio = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"]
 
@@ -60,13 +60,16 @@ class Made(BaseModel):
     aspect_ratio: AspectRatio
     width: int
     height: int
-    seed: int
+    seed: int | None = None
     content_type: str
     bytes: int
     sha256: str
     nsfw: bool | None = None
     engine: str
+    engine_model: str | None = None
     model: str
+    fallback_from: list[PassedOver] | None = None
+    ignored: list[str] | None = None
     storage: str
     duration_ms: int
     request_id: str
@@ -82,6 +85,7 @@ class Failure(BaseModel):
     code: str
     hint: str | None = None
     retry_after: int | None = None
+    fallback_from: list[PassedOver] | None = None
     request_id: str | None = None
     simulated: bool | None = None
 

@@ -1,11 +1,12 @@
 """What makes the pictures: one file an engine, one row here."""
 
 from render_worker.engines.base import Engine
+from render_worker.engines.horde import HordeEngine
 from render_worker.engines.perchance import PerchanceEngine
 from render_worker.engines.sketch import SketchEngine
 from render_worker.settings import Settings
 
-ENGINES: dict[str, type[Engine]] = {"perchance": PerchanceEngine, "sketch": SketchEngine}
+ENGINES: dict[str, type[Engine]] = {"perchance": PerchanceEngine, "horde": HordeEngine, "sketch": SketchEngine}
 
 
 def build_engines(settings: Settings) -> dict[str, Engine]:

@@ -25,8 +25,13 @@ class Report(Protocol):
         percent: int | None = None,
         step: int | None = None,
         total: int | None = None,
+        position: int | None = None,
+        expected_seconds: int | None = None,
     ) -> None:
-        """`message` is a short sentence for the caller; the numbers are the service's own, and no guess."""
+        """`message` is a short sentence for the caller; the numbers are the service's own, and no guess.
+
+        `position` is the place in the service's queue, 1 the next; `expected_seconds` until the picture is there.
+        """
 
     def setback(self, sentence: str) -> None:
         """Log what went wrong and what is done about it; the log's line about the picture will tell of it too."""

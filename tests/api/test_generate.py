@@ -17,7 +17,6 @@ def test_it_works(client, worker):
     assert 299 < sent.pop("timeout_seconds") <= 300
     assert sent == {
         "prompt": "a tree",
-        "negative_prompt": None,
         "seed": 5,
         "guidance_scale": 2.5,
         "shape": "portrait",
