@@ -74,6 +74,8 @@ class Pipeline:
         left = seconds_left or (lambda: started + request.timeout_seconds - time.monotonic())
         self.storage.check()
         choice = self.roster.choose(request)
+        for passed_over in choice.passed_over:
+            self._metrics.fallbacks.labels(passed_over.engine, passed_over.code).inc()
         for candidate in choice.candidates:
             work = _Work(request, candidate, choice.passed_over, started, tell, left)
             others = candidate is not choice.candidates[-1]

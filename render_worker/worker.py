@@ -61,7 +61,7 @@ class Worker:
         self.runtime = Runtime()
         durations, metrics, admission = Durations(), Metrics(), Admission(settings.places, settings.queue_size)
         engines = build_engines(settings)
-        rests = {name: Rest(name, settings.engine_failures, settings.engine_rest_seconds) for name in engines}
+        rests = {name: _rest(name, settings) for name in engines}
         roster = Roster(engines, settings.engines, rests, durations, admission)
         self.pipeline = Pipeline(roster, build_storages(settings), admission, durations, metrics, settings.simulated)
         self.repeats = Repeats(self.pipeline.generate)
@@ -221,6 +221,12 @@ def _refused(error: HTTPException) -> Response:
 def _unforeseen(error: Exception) -> Response:
     log.exception("unforeseen failure", exc_info=error)
     return _failure(WorkerError(OWN_FAULT))
+
+
+def _rest(name: str, settings: Settings) -> Rest:
+    """When an engine is left alone; one that asks nobody outside never is."""
+    failures = settings.engine_failures if name in settings.engines else 0
+    return Rest(name, failures, settings.engine_rest_seconds)
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,10 +6,10 @@
     DELETE /api/v2/generate/status/<id>    gives it up
 
 Behaviours. At the submission REFUSALS' keys, `html_502`, `no_id` and `hang`; `too_fast` is how its limiter refuses more
-than two requests a second. At the look `no_workers`, `faulted`, `expired`, `broken_look` (HTTP 500 to every look),
-`shaky_look` (to the first two) and `stuck`. At the end `censored`, `nothing`, `inline` (the picture in the answer) and `elsewhere` (on another host); a
-spoiled picture is the scenario's `upload`. Half of its `delay` passes in the queue, half at a machine. Nobody has
-looked how long real waits are on a busy day.
+than two requests a second. At the look `no_workers`, `faulted`, `expired`, `stuck`, `broken_look` (HTTP 500 to every
+look) and `shaky_look` (to the first two). At the end `censored`, `nothing`, `inline` (the picture in the answer) and
+`elsewhere` (on another host); a spoiled picture is the scenario's `upload`. Half of its `delay` passes in the queue,
+half at a machine. Nobody has looked how long real waits are on a busy day.
 """
 
 import base64

@@ -75,7 +75,7 @@ def _examples(base: str) -> dict[str, str]:
         "picture": f"curl -s '{base}/generate?prompt=sunset%20over%20mountains&shape=landscape'",
         "all parameters": (
             f"curl -s '{base}/generate?prompt=fantasy%20castle%20in%20clouds&seed=42&guidance_scale=8"
-            "&shape=portrait&negative_prompt=blurry&model=auto&format=json'"
+            "&shape=portrait&negative_prompt=blurry&model=auto&within=120&format=json'"
         ),
         "without AI": f"curl -s '{base}/generate?prompt=a%20lighthouse%20at%20night&model=sketch&seed=7'",
         "JSON body": (

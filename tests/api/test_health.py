@@ -60,6 +60,7 @@ def test_the_front_page_documents_every_parameter(client):
         "output_format",
         "format",
         "cache",
+        "within",
     ]
     assert page["parameters"]["shape"] == {
         "accepts": "one of portrait, landscape, square",

@@ -1,0 +1,151 @@
+"""An engine that fails again and again is left alone, and then tried by one request."""
+
+import asyncio
+
+import pytest
+
+from render_worker.errors import ContentRefused, EngineError, EngineRateLimited, EngineResting
+from render_worker.resting import Rest
+
+
+def fail(rest, error):
+    with pytest.raises(type(error)):
+        with rest.attempt():
+            raise error
+
+
+def succeed(rest):
+    with rest.attempt():
+        pass
+
+
+def passed(rest):
+    """Let the rest's time pass."""
+    rest._memory.opened_at = rest._memory.opened_at.replace(year=2000)
+
+
+def broken(failures=3, seconds=60):
+    rest = Rest("horde", failures, seconds)
+    for _ in range(failures):
+        fail(rest, EngineError("No."))
+    return rest
+
+
+def test_failures_in_a_row_open_it():
+    rest = Rest("horde", 3, 60)
+    for _ in range(2):
+        fail(rest, EngineError("No."))
+    assert (rest.state, rest.seconds_left) == ("closed", 0)
+    fail(rest, EngineError("No more."))
+    assert rest.state == "open"
+    assert 58 <= rest.seconds_left <= 60
+    assert "because: No more." in rest.reason
+    with pytest.raises(EngineResting, match=r"horde is left alone .* No more\.") as caught:
+        succeed(rest)
+    assert 58 <= caught.value.retry_after <= 60
+
+
+def test_a_success_between_begins_the_count_anew():
+    rest = Rest("horde", 3, 60)
+    for _ in range(3):
+        fail(rest, EngineError("No."))
+        fail(rest, EngineError("No."))
+        succeed(rest)
+    assert rest.state == "closed"
+
+
+def test_what_the_request_brought_on_is_no_failure():
+    rest = Rest("horde", 1, 60)
+    fail(rest, ContentRefused("No."))
+    assert rest.state == "closed"
+
+
+def test_a_fault_of_our_own_is_no_failure():
+    rest = Rest("horde", 1, 60)
+    with pytest.raises(RuntimeError):
+        with rest.attempt():
+            raise RuntimeError
+    assert rest.state == "closed"
+
+
+def test_after_the_rest_one_request_tries_and_closes_it():
+    rest = broken()
+    passed(rest)
+    assert rest.state == "half-open"
+    with rest.attempt():
+        with pytest.raises(EngineResting, match="being tried again"):
+            succeed(rest)
+    assert rest.state == "closed"
+    succeed(rest)
+
+
+def test_after_the_rest_one_failure_opens_it_again():
+    rest = broken()
+    passed(rest)
+    fail(rest, EngineError("Still no."))
+    assert rest.state == "open"
+    assert rest.seconds_left > 58
+    assert "Still no." in rest.reason
+
+
+def test_a_trial_that_is_cancelled_leaves_the_next_one_to_try():
+    rest = broken()
+    passed(rest)
+    with pytest.raises(asyncio.CancelledError):
+        with rest.attempt():
+            raise asyncio.CancelledError
+    assert rest.state == "half-open"
+    succeed(rest)
+    assert rest.state == "closed"
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(7, 7), (None, 60)])
+def test_a_wall_opens_it_at_once_for_as_long_as_it_says(said, seconds):
+    rest = Rest("horde", 0, 60)
+    wall = EngineRateLimited("Too often.", said)
+    fail(rest, wall)
+    assert (rest.state, wall.retry_after) == ("open", seconds)
+    with pytest.raises(EngineRateLimited, match="Too often") as caught:
+        succeed(rest)
+    assert seconds - 1 <= caught.value.retry_after <= seconds
+
+
+def test_a_wall_of_no_time_is_none():
+    rest = Rest("perchance", 0, 60)
+    wall = EngineRateLimited("Too often.", 0)
+    fail(rest, wall)
+    assert (rest.state, wall.retry_after) == ("closed", None)
+
+
+def test_the_longer_of_two_walls_counts():
+    rest = Rest("horde", 0, 60)
+    with rest.attempt():
+        fail(rest, EngineRateLimited("Long.", 50))
+        late = EngineRateLimited("Short.", 5)
+        rest._failed(late)
+    assert rest.seconds_left > 45
+    assert late.retry_after > 45
+
+
+def test_a_wall_after_failures_is_followed_by_the_usual_rest():
+    rest = broken(seconds=20)
+    passed(rest)
+    fail(rest, EngineRateLimited("Wait.", 300))
+    assert rest.seconds_left > 250
+    passed(rest)
+    fail(rest, EngineError("No."))
+    assert 18 <= rest.seconds_left <= 20
+
+
+def test_a_success_that_was_begun_before_the_rest_does_not_end_it():
+    rest = Rest("horde", 0, 60)
+    with rest.attempt():
+        fail(rest, EngineRateLimited("Wait.", 50))
+    assert rest.state == "open"
+
+
+def test_without_a_number_of_failures_it_opens_for_walls_alone():
+    rest = Rest("horde", 0, 60)
+    for _ in range(100):
+        fail(rest, EngineError("No."))
+    assert rest.state == "closed"

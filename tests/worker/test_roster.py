@@ -1,0 +1,291 @@
+"""Who is asked for a picture, in which order, and what becomes of it when one after the other cannot make it."""
+
+import asyncio
+import io
+
+import pytest
+from PIL import Image
+
+from render_worker.admission import Admission, Places
+from render_worker.contract import GenerateRequest
+from render_worker.durations import Durations
+from render_worker.engines.base import HONOURABLE, Engine, GeneratedImage
+from render_worker.errors import (
+    ContentRefused,
+    EngineError,
+    EngineNotConfigured,
+    EngineRateLimited,
+    EngineResting,
+    InvalidParameter,
+    PhaseTimeout,
+    StorageNotConfigured,
+    TooSlow,
+    WorkerBusy,
+)
+from render_worker.metrics import Metrics
+from render_worker.pipeline import Pipeline
+from render_worker.resting import Rest
+from render_worker.roster import Roster
+from render_worker.settings import Settings
+from render_worker.storages import build_storages
+
+
+def drawn(size):
+    out = io.BytesIO()
+    Image.new("RGB", size, "navy").save(out, "PNG")
+    return out.getvalue()
+
+
+class Played(Engine):
+    """An engine that does what the test says."""
+
+    description = "Played."
+
+    def __init__(self, name, does=None, *, honoured=HONOURABLE, usual=10, places=4, missing=None, scale=1.0):
+        self.name = name
+        self.does = does
+        self.usual_seconds = usual
+        self.places = Places(places)
+        self.recipes = []
+        self.cancelled = 0
+        self._honoured = frozenset(honoured)
+        self._missing = missing
+        self._scale = scale
+        self.own_sizes = scale != 1
+
+    def check(self):
+        if self._missing:
+            raise EngineNotConfigured(self._missing)
+
+    def honours(self, model):
+        return self._honoured
+
+    async def generate(self, recipe, report):
+        self.recipes.append(recipe)
+        if isinstance(self.does, EngineError | InvalidParameter):
+            raise self.does
+        if self.does == "hang":
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        size = tuple(round(side * self._scale) for side in recipe.size)
+        return GeneratedImage(drawn(size), 5 if "seed" in self._honoured else None, recipe.guidance_scale)
+
+
+@pytest.fixture
+def pipeline_of(tmp_path):
+    """A pipeline of some engines, which answer model=auto in that order."""
+
+    def make(*engines, failures=0, queue_size=5, **settings):
+        settings = Settings(local_storage_dir=tmp_path / "images", **settings)
+        durations, admission = Durations(), Admission(8, queue_size)
+        named = {engine.name: engine for engine in engines}
+        rests = {name: Rest(name, failures, 60) for name in named}
+        roster = Roster(named, tuple(named), rests, durations, admission)
+        return Pipeline(roster, build_storages(settings), admission, durations, Metrics(), False)
+
+    return make
+
+
+def ask(pipeline, **fields):
+    told = []
+    request = GenerateRequest(**{"prompt": "a tree", **fields})
+    return asyncio.run(pipeline.generate(request, told.append)), told
+
+
+def refused(pipeline, error, **fields):
+    with pytest.raises(error) as caught:
+        ask(pipeline, **fields)
+    return caught.value
+
+
+def over(answer):
+    return [(it.engine, it.code) for it in answer.fallback_from or []]
+
+
+def test_the_first_in_the_order_answers(pipeline_of):
+    result, _ = ask(pipeline_of(Played("one"), Played("two")))
+    assert (result.engine, result.fallback_from, result.ignored, result.expected_seconds) == ("one", None, None, None)
+
+
+def test_the_next_one_answers_where_the_first_cannot(pipeline_of):
+    result, told = ask(pipeline_of(Played("one", EngineRateLimited("Full.", 60)), Played("two")))
+    assert (result.engine, over(result)) == ("two", [("one", "engine_rate_limited")])
+    assert any(news.message == "one cannot make it now (engine_rate_limited); asking two." for news in told)
+
+
+def test_the_last_failure_is_told_with_those_before_it(pipeline_of):
+    pipeline = pipeline_of(Played("one", EngineRateLimited("Full.", 60)), Played("two", PhaseTimeout("Slow.")))
+    error = refused(pipeline, PhaseTimeout)
+    assert over(error) == [("one", "engine_rate_limited")]
+    assert error.body().fallback_from == error.fallback_from
+
+
+def test_a_refused_content_is_not_tried_elsewhere(pipeline_of):
+    second = Played("two")
+    refused(pipeline_of(Played("one", ContentRefused("No.")), second), ContentRefused)
+    assert second.recipes == []
+
+
+def test_a_prompt_that_one_cannot_read_goes_to_the_next(pipeline_of):
+    result, _ = ask(pipeline_of(Played("one", InvalidParameter("prompt must not.")), Played("two")))
+    assert over(result) == [("one", "invalid_parameter")]
+
+
+def test_a_named_engine_never_gives_way(pipeline_of):
+    second = Played("two")
+    error = refused(pipeline_of(Played("one", EngineError("No.")), second), EngineError, model="one")
+    assert (error.fallback_from, second.recipes) == (None, [])
+
+
+def test_a_fault_of_our_own_does_not_fall_back(pipeline_of):
+    class Broken(Played):
+        async def generate(self, recipe, report):
+            raise ZeroDivisionError
+
+    refused(pipeline_of(Broken("one"), Played("two")), ZeroDivisionError)
+
+
+def test_one_that_is_not_set_up_is_passed_over(pipeline_of):
+    result, _ = ask(pipeline_of(Played("one", missing="TOKEN not configured."), Played("two")))
+    assert over(result) == [("one", "engine_not_configured")]
+
+
+def test_one_that_is_not_set_up_says_so_when_named(pipeline_of):
+    error = refused(pipeline_of(Played("one", missing="TOKEN not configured."), Played("two")), Exception, model="one")
+    assert (error.status, error.code, str(error)) == (500, "engine_not_configured", "TOKEN not configured.")
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(pipeline_of):
+    error = refused(pipeline_of(Played("one"), Played("two")), InvalidParameter, model="three")
+    assert str(error) == "model must be one of auto, one, two."
+
+
+def test_who_honours_everything_is_preferred(pipeline_of):
+    pipeline = pipeline_of(Played("one", honoured=()), Played("two"))
+    assert ask(pipeline)[0].engine == "one"
+    for asked in ({"seed": 3}, {"negative_prompt": "fog"}, {"guidance_scale": 3}):
+        result, _ = ask(pipeline, **asked)
+        assert (result.engine, result.ignored, result.fallback_from) == ("two", None, None)
+
+
+def test_what_had_to_be_ignored_is_listed(pipeline_of):
+    first = Played("one", honoured=("negative_prompt",))
+    result, _ = ask(pipeline_of(first), seed=3, guidance_scale=2, negative_prompt="fog")
+    assert (result.ignored, result.seed) == (["guidance_scale", "seed"], None)
+    recipe = first.recipes[0]
+    assert (recipe.seed, recipe.guidance_scale, recipe.negative_prompt) == (-1, 7.0, "fog")
+
+
+def test_what_a_named_engine_cannot_honour_is_refused_by_name(pipeline_of):
+    pipeline = pipeline_of(Played("one", honoured=()), Played("two"))
+    error = refused(pipeline, InvalidParameter, model="one", negative_prompt="fog")
+    assert str(error).startswith("negative_prompt cannot be honoured by one;")
+
+
+def test_repeated_failures_leave_an_engine_alone(pipeline_of):
+    first = Played("one", EngineError("No."))
+    pipeline = pipeline_of(first, Played("two"), failures=2)
+    answers = [over(ask(pipeline)[0]) for _ in range(3)]
+    assert answers == [[("one", "engine_failed")]] * 2 + [[("one", "engine_resting")]]
+    assert len(first.recipes) == 2
+    assert pipeline.roster.health("one").state == "resting"
+    assert pipeline.roster.health("one").breaker == "open"
+    assert pipeline.roster.ready
+    assert refused(pipeline, EngineResting, model="one").retry_after > 50
+
+
+def test_where_all_rest_the_one_that_comes_back_soonest_is_told(pipeline_of):
+    pipeline = pipeline_of(
+        Played("one", EngineRateLimited("Long.", 90)), Played("two", EngineRateLimited("Short.", 30))
+    )
+    refused(pipeline, EngineRateLimited)
+    error = refused(pipeline, EngineRateLimited)
+    assert (str(error), error.retry_after) == ("Short.", 30)
+    assert not pipeline.roster.ready
+
+
+def test_one_that_hangs_leaves_time_for_the_next(pipeline_of):
+    first = Played("one", "hang")
+    result, _ = ask(pipeline_of(first, Played("two")), timeout_seconds=1)
+    assert (result.engine, over(result), first.cancelled) == ("two", [("one", "timeout")], 1)
+
+
+def test_one_that_hangs_again_and_again_is_left_alone(pipeline_of):
+    first = Played("one", "hang")
+    pipeline = pipeline_of(first, Played("two"), failures=2)
+    answers = [over(ask(pipeline, timeout_seconds=0.6)[0]) for _ in range(3)]
+    assert answers[-1] == [("one", "engine_resting")]
+    assert len(first.recipes) == 2
+
+
+def test_a_full_engine_gives_way_too(pipeline_of):
+    pipeline = pipeline_of(Played("one", "hang", places=1), Played("two"), queue_size=0)
+
+    async def both():
+        first = asyncio.create_task(pipeline.generate(GenerateRequest(prompt="a", model="one")))
+        await asyncio.sleep(0.05)
+        second = await pipeline.generate(GenerateRequest(prompt="b"))
+        first.cancel()
+        return second
+
+    assert over(asyncio.run(both())) == [("one", WorkerBusy.code)]
+
+
+def test_within_picks_the_first_that_is_expected_to_be_done(pipeline_of):
+    pipeline = pipeline_of(Played("one", usual=60), Played("two", usual=20))
+    result, _ = ask(pipeline, within=30)
+    assert (result.engine, over(result), result.expected_seconds) == ("two", [("one", "too_slow")], 20)
+    for _ in range(5):
+        pipeline._durations.add("one", 4.2)
+    result, _ = ask(pipeline, within=30)
+    assert (result.engine, result.fallback_from, result.expected_seconds) == ("one", None, 5)
+
+
+def test_within_counts_the_waiting_too(pipeline_of):
+    first = Played("one", "hang", usual=10, places=1)
+    pipeline = pipeline_of(first, Played("two", usual=15))
+
+    async def both():
+        running = asyncio.create_task(pipeline.generate(GenerateRequest(prompt="a", model="one")))
+        await asyncio.sleep(0.05)
+        second = await pipeline.generate(GenerateRequest(prompt="b", within=19))
+        running.cancel()
+        return second
+
+    assert asyncio.run(both()).engine == "two"
+
+
+def test_within_what_nobody_can_do_is_refused_with_the_honest_time(pipeline_of):
+    error = refused(pipeline_of(Played("one", usual=60), Played("two", usual=20)), TooSlow, within=5)
+    body = error.body()
+    assert (error.status, body.code, body.expected_seconds) == (503, "too_slow", 20)
+    assert "two" in body.error
+
+
+def test_within_does_not_go_with_a_name(pipeline_of):
+    assert "within" in str(refused(pipeline_of(Played("one")), InvalidParameter, model="one", within=5))
+
+
+@pytest.mark.parametrize("shape", ["portrait", "square", "landscape"])
+def test_a_picture_of_an_own_size_comes_in_the_shape(pipeline_of, shape):
+    result, _ = ask(pipeline_of(Played("one", scale=1.5)), shape=shape)
+    assert (result.width, result.height) == GenerateRequest(prompt="a", shape=shape).size
+
+
+def test_a_storage_that_is_not_set_up_is_said_before_anybody_is_asked(pipeline_of):
+    first = Played("one")
+    refused(pipeline_of(first, storage=("imgur",)), StorageNotConfigured)
+    assert first.recipes == []
+
+
+def test_every_answer_and_failure_is_counted(pipeline_of):
+    pipeline = pipeline_of(Played("one", EngineRateLimited("Full.", 60)), Played("two"))
+    ask(pipeline)
+    ask(pipeline)
+    count = pipeline._metrics.registry.get_sample_value
+    assert count("render_worker_pictures_total", {"engine": "two", "storage": "local"}) == 2
+    assert count("render_worker_engine_failures_total", {"engine": "one", "code": "engine_rate_limited"}) == 1
+    assert count("render_worker_fallbacks_total", {"engine": "one", "code": "engine_rate_limited"}) == 2
