@@ -100,6 +100,9 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
             "PERCHANCE_PAGE_URL": f"{site}/perchance-ai-api",
             "PERCHANCE_UPLOAD_ORIGINS": f"http://127.0.0.1:{settings.sandbox_upload_port}",
             "IMGUR_API_URL": f"{site}/3",
+            "HUGGINGFACE_ROUTER_URL": f"{site}/huggingface/router",
+            "HUGGINGFACE_HUB_URL": f"{site}/huggingface/hub",
+            "HUGGINGFACE_IMAGE_ORIGINS": f"http://127.0.0.1:{settings.sandbox_upload_port}",
         }
     return changes
 

@@ -1,11 +1,16 @@
 """What makes the pictures: one file an engine, one row here."""
 
 from render_worker.engines.base import Engine
+from render_worker.engines.huggingface import HuggingFaceEngine
 from render_worker.engines.perchance import PerchanceEngine
 from render_worker.engines.sketch import SketchEngine
 from render_worker.settings import Settings
 
-ENGINES: dict[str, type[Engine]] = {"perchance": PerchanceEngine, "sketch": SketchEngine}
+ENGINES: dict[str, type[Engine]] = {
+    "perchance": PerchanceEngine,
+    "huggingface": HuggingFaceEngine,
+    "sketch": SketchEngine,
+}
 
 
 def build_engines(settings: Settings) -> dict[str, Engine]:
