@@ -105,6 +105,9 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
             "HORDE_IMAGE_ORIGINS": uploads,
             "HORDE_POLL_SECONDS": "0.5",
             "IMGUR_API_URL": f"{site}/3",
+            "HUGGINGFACE_ROUTER_URL": f"{site}/huggingface/router",
+            "HUGGINGFACE_HUB_URL": f"{site}/huggingface/hub",
+            "HUGGINGFACE_IMAGE_ORIGINS": f"http://127.0.0.1:{settings.sandbox_upload_port}",
         }
     return changes
 

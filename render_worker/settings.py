@@ -121,13 +121,29 @@ class Settings(BaseSettings):
 
     huggingface_api_key: SecretStr | None = Field(None, description="Token of an account at Hugging Face.")
     hf_token: SecretStr | None = Field(None, description="The same, under the name that its own tools use.")
-    huggingface_model: str = Field("black-forest-labs/FLUX.1-schnell", description="Model at Hugging Face.")
+    huggingface_model: str = Field(
+        "black-forest-labs/FLUX.1-schnell", pattern=r"^[\w.-]+/[\w.-]+$", description="Model at Hugging Face."
+    )
     huggingface_provider: str = Field(
-        "auto", description="Who runs it: auto, hf-inference, or another of its providers' names."
+        "auto",
+        description="Who runs it: nscale, fal-ai, together, hf-inference, or auto: the first that serves it.",
     )
     huggingface_url: str | None = Field(
-        None, pattern=ADDRESS, description="The provider's or an own endpoint's address, where it is not the usual one."
+        None,
+        pattern=ADDRESS,
+        description="Address of an own Inference Endpoint, which is asked in place of a provider.",
     )
+    huggingface_router_url: str = Field(
+        "https://router.huggingface.co", pattern=ADDRESS, description="Where Hugging Face hands on to providers."
+    )
+    huggingface_hub_url: str = Field(
+        "https://huggingface.co", pattern=ADDRESS, description="Its Hub, which says who serves a model."
+    )
+    huggingface_image_origins: Origins = Field(
+        ("https://fal.media", "https://*.fal.media"),
+        description="Hosts from which its providers' pictures may be fetched.",
+    )
+    huggingface_seconds: float = Field(120, gt=0, description="Limit of one wait for its answer or download.")
 
     storage: Annotated[tuple[StorageName, ...] | None, NoDecode] = Field(
         None,
@@ -181,6 +197,7 @@ class Settings(BaseSettings):
         "horde_image_origins",
         "replicate_models",
         "replicate_image_origins",
+        "huggingface_image_origins",
         "storage",
         mode="before",
     )
@@ -220,6 +237,8 @@ class Settings(BaseSettings):
         "replicate_url",
         "vertex_url",
         "huggingface_url",
+        "huggingface_router_url",
+        "huggingface_hub_url",
         "s3_endpoint",
         "s3_public_url",
         "gcs_public_url",

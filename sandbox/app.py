@@ -4,6 +4,7 @@ from flask import Flask, Response, abort, request
 
 from sandbox.control import control
 from sandbox.horde import horde
+from sandbox.huggingface import huggingface
 from sandbox.imgur import imgur
 from sandbox.page import page, uploads
 from sandbox.perchance import Visitors, site
@@ -18,7 +19,7 @@ def create_app() -> Flask:
     app.extensions["switchboard"] = Switchboard()
     app.extensions["pictures"] = Pictures()
     app.extensions["visitors"] = Visitors()
-    for part in (control, site, page, horde, imgur, uploads):
+    for part in (control, site, page, horde, huggingface, imgur, uploads):
         app.register_blueprint(part)
     upload_port = str(Settings().sandbox_upload_port)
 

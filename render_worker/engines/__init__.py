@@ -2,11 +2,17 @@
 
 from render_worker.engines.base import Engine
 from render_worker.engines.horde import HordeEngine
+from render_worker.engines.huggingface import HuggingFaceEngine
 from render_worker.engines.perchance import PerchanceEngine
 from render_worker.engines.sketch import SketchEngine
 from render_worker.settings import Settings
 
-ENGINES: dict[str, type[Engine]] = {"perchance": PerchanceEngine, "horde": HordeEngine, "sketch": SketchEngine}
+ENGINES: dict[str, type[Engine]] = {
+    "perchance": PerchanceEngine,
+    "horde": HordeEngine,
+    "huggingface": HuggingFaceEngine,
+    "sketch": SketchEngine,
+}
 
 
 def build_engines(settings: Settings) -> dict[str, Engine]:

@@ -1,0 +1,190 @@
+"""The HTTP exchanges of one picture.
+
+The client asks for them in a thread, where nothing can be ended; they take place on the loop, so they end with the
+request, and whoever makes the picture sees the connection closed. That is all there is to cancel: providers that
+answer one request with the picture offer no call for it.
+"""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Executor, Future
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import httpx
+
+from render_worker.download import MAX_PICTURE_BYTES, Source, download, too_large
+from render_worker.engines.base import Report
+from render_worker.engines.huggingface.replies import failure, loading_seconds, refuses_content
+from render_worker.errors import ContentRefused, EngineUnreachable, PhaseTimeout, UnexpectedReply
+from render_worker.http_client import AS_IT_IS, http_client
+from render_worker.settings import Settings
+
+CLIENT_ROUTER = "https://router.huggingface.co/"  # as it is written in the client
+CLIENT_HUB = "https://huggingface.co"
+HUB_SECONDS = 15.0
+CONNECT_PAUSES = (0.5, 2.0)  # only what never arrived is sent again, for nobody pays twice
+MAX_REPLY_BYTES = MAX_PICTURE_BYTES * 4 // 3 + 64 * 1024  # a picture in base64, and some JSON around it
+SENT_ON = ("authorization", "content-type", "accept", "user-agent")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as the client would have sent it."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where everything is."""
+
+    router: str
+    hub: str
+    endpoint: str | None
+    pictures: Source
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Those of the settings."""
+        pictures = Source("Hugging Face's provider", settings.huggingface_image_origins)
+        return cls(settings.huggingface_router_url, settings.huggingface_hub_url, settings.huggingface_url, pictures)
+
+    def hf_inference(self, model: str) -> str:
+        """Where Hugging Face's own provider serves a model."""
+        return f"{self.router}/hf-inference/models/{model}"
+
+    def generation(self, url: str) -> str:
+        """Where a picture is asked for; UnexpectedReply where the token would go to somebody else."""
+        if url.startswith(CLIENT_ROUTER):
+            return f"{self.router}/{url.removeprefix(CLIENT_ROUTER)}"
+        if url == self.endpoint or url.startswith(f"{self.router}/"):
+            return url
+        raise UnexpectedReply("Hugging Face's client would ask a host that is not Hugging Face's.")
+
+
+class Exchanges:
+    """Carries what the client asks for while it makes one picture."""
+
+    def __init__(self, addresses: Addresses, token: str, model: str, seconds: float, report: Report) -> None:
+        self._addresses = addresses
+        self._token = token
+        self._model = model
+        self._seconds = seconds
+        self._report = report
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._over = False
+        self._running: Future[bytes] | None = None
+
+    async def run(self, threads: Executor, work: Callable[[], T]) -> T:
+        """Do the work in a thread, with this as its `current`; where it is given up, its exchange ends too."""
+        context = contextvars.copy_context()
+        context.run(current.set, self)
+        try:
+            return await self._loop.run_in_executor(threads, lambda: context.run(work))
+        except asyncio.CancelledError:
+            with self._lock:
+                self._over = True
+                if self._running:
+                    self._running.cancel()
+            raise
+
+    def carried(self, asked: Asked) -> bytes:
+        """The body of the good reply; called in the client's thread, which ends with an error where it is given up."""
+        with self._lock:
+            if self._over:
+                raise CancelledError
+            self._running = asyncio.run_coroutine_threadsafe(self._carry(asked), self._loop)
+        return self._running.result()  # the exchange itself has limits
+
+    async def _carry(self, asked: Asked) -> bytes:
+        headers = {name: asked.headers[name] for name in SENT_ON if name in asked.headers} | AS_IT_IS
+        if asked.method == "POST":
+            return await self._generated(self._addresses.generation(asked.url), headers, asked.body)
+        if asked.url.startswith(f"{CLIENT_HUB}/api/models/"):
+            # The client asks without the token that it was given; with it the Hub knows the account's own order.
+            headers["authorization"] = f"Bearer {self._token}"
+            address = self._addresses.hub + asked.url.removeprefix(CLIENT_HUB)
+            return self._good(await _exchange("GET", address, headers, b"", HUB_SECONDS))
+        self._report("downloading")
+        return await download(asked.url, self._addresses.pictures, self._seconds)
+
+    async def _generated(self, url: str, headers: dict[str, str], body: bytes) -> bytes:
+        pauses = iter(CONNECT_PAUSES)
+        while True:
+            try:
+                reply = await _exchange("POST", url, headers, body, self._seconds)
+            except _NotConnected as error:
+                if (pause := next(pauses, None)) is None:
+                    raise
+                self._report.setback(f"{error} Trying once more.")
+                await asyncio.sleep(pause)
+                continue
+            if (wait := loading_seconds(reply.status, reply.body)) is None:
+                break
+            self._report("generating", "The model is being loaded at Hugging Face.")
+            await asyncio.sleep(wait)
+        data = self._good(reply)
+        if refuses_content(data):
+            raise ContentRefused("The provider at Hugging Face does not make such a picture.")
+        return data
+
+    def _good(self, reply: "_Reply") -> bytes:
+        if reply.status != httpx.codes.OK:
+            raise failure(reply.status, reply.headers, reply.body, self._model)
+        return reply.body
+
+
+current: contextvars.ContextVar[Exchanges] = contextvars.ContextVar("exchanges")
+"""The exchanges of the picture that a thread works for."""
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """A whole reply."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+
+class _NotConnected(EngineUnreachable):
+    """Nothing was sent, so it can be tried again."""
+
+
+async def _exchange(method: str, url: str, headers: dict[str, str], body: bytes, seconds: float) -> _Reply:
+    """A request and its reply, whatever it says, within limits of time and size; no redirect is followed."""
+    try:
+        async with (
+            asyncio.timeout(seconds),
+            http_client(seconds) as client,
+            client.stream(method, url, headers=headers, content=body) as reply,
+        ):
+            return _Reply(reply.status_code, reply.headers, await _read(reply))
+    except (httpx.ConnectError, httpx.ConnectTimeout):
+        raise _NotConnected("Hugging Face cannot be reached.") from None
+    except (TimeoutError, httpx.TimeoutException):
+        raise PhaseTimeout(f"Hugging Face did not answer within {seconds:g} seconds.") from None
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        raise EngineUnreachable("The connection to Hugging Face broke off.") from error
+
+
+async def _read(reply: httpx.Response) -> bytes:
+    if reply.headers.get("content-encoding", "identity") != "identity":
+        raise UnexpectedReply("Hugging Face answered compressed, which nobody asked for.")
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in reply.aiter_raw():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_REPLY_BYTES:
+            raise too_large()
+    return b"".join(chunks)

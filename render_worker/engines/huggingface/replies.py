@@ -1,0 +1,107 @@
+"""What Hugging Face's and its providers' replies mean.
+
+Their words are logged and not passed on: they may name the account, or repeat the prompt. Sources: replies as quoted
+in public code and issue threads of 2024 to 2026 (the router's `{"error": "…"}`, the Hub's RateLimit headers), fal.ai's
+documented `detail`, and OpenAI's `{"error": {"message": …}}`, which nscale and Together follow.
+"""
+
+import json
+import logging
+import math
+import re
+from collections.abc import Mapping
+
+from render_worker.errors import (
+    ContentRefused,
+    EngineBusy,
+    EngineError,
+    EngineNotConfigured,
+    EngineRateLimited,
+    EngineUnauthorized,
+    QuotaExhausted,
+    RequestInvalid,
+    UnexpectedReply,
+)
+
+LONGEST_REST_SECONDS = 86_400
+DEFAULT_REST_SECONDS = 60
+NO_CREDIT_SECONDS = 3600  # credits come by the month or by the operator's hand
+LONGEST_PAUSE_SECONDS = 10.0  # how long a model takes to load is a guess of theirs
+SHORTEST_PAUSE_SECONDS = 1.0
+REFUSED = re.compile(r"nsfw|content.?(policy|checker|filter)|safety|moderat", re.IGNORECASE)
+DIGITS = re.compile(r"[0-9]{1,9}")
+RATE_LIMIT = re.compile(r";\s*r=0\s*;\s*t=([0-9]{1,9})")  # like "api";r=0;t=55
+
+log = logging.getLogger(__name__)
+
+
+def failure(status: int, headers: Mapping[str, str], body: bytes, model: str) -> EngineError:
+    """What a reply means that brings no picture."""
+    said = _said(body)
+    log.warning("Hugging Face answered HTTP %d: %s", status, said or "nothing that could be read")
+    if status in (400, 422):
+        if REFUSED.search(said):
+            return ContentRefused("The provider at Hugging Face does not make such a picture.")
+        return RequestInvalid("Hugging Face's provider refused the request's parameters.")
+    if status == 429:
+        return EngineRateLimited("Hugging Face limits how often this account may ask.", _seconds_to_wait(headers))
+    if status == 503:
+        return EngineBusy("Hugging Face's provider cannot take the request at the moment.")
+    return _by_status(status, model) or UnexpectedReply(f"Hugging Face answered HTTP {status}.")
+
+
+def _by_status(status: int, model: str) -> EngineError | None:
+    if status == 401:
+        return EngineUnauthorized("Hugging Face does not accept the token.")
+    if status == 402:
+        return QuotaExhausted("The account at Hugging Face has no credits left for this provider.", NO_CREDIT_SECONDS)
+    if status == 403:
+        return EngineUnauthorized(
+            "Hugging Face refuses the token, which needs its permission to call Inference Providers."
+        )
+    if status in (404, 410):
+        return EngineNotConfigured(f"The model {model} is not served, or no longer, by that provider at Hugging Face.")
+    return EngineError(f"Hugging Face's provider failed with HTTP {status}.") if status >= 500 else None
+
+
+def loading_seconds(status: int, body: bytes) -> float | None:
+    """How long to wait for a model that is being loaded; None where that is not what the reply says."""
+    seconds = _json(body).get("estimated_time") if status == 503 else None
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or math.isnan(seconds):
+        return None
+    return min(max(seconds, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+
+
+def refuses_content(body: bytes) -> bool:
+    """Whether fal.ai blackened the picture, which its reply tells beside the address of the black one."""
+    if b'"has_nsfw_concepts"' not in body:
+        return False
+    flags = _json(body).get("has_nsfw_concepts")
+    return isinstance(flags, list) and True in flags
+
+
+def _said(body: bytes) -> str:
+    """The service's own words in one line; "" where there are none."""
+    reply = _json(body)
+    words = reply.get("error") or reply.get("detail") or reply.get("message")
+    if isinstance(words, list) and words:
+        words = words[0]
+    if isinstance(words, dict):
+        words = " ".join(str(words[name]) for name in ("type", "code", "message", "msg") if words.get(name))
+    text = words if isinstance(words, str) else ""
+    return "".join(character if character.isprintable() else " " for character in text)[:300]
+
+
+def _seconds_to_wait(headers: Mapping[str, str]) -> int:
+    retry_after = headers.get("retry-after", "")
+    limited = RATE_LIMIT.search(headers.get("ratelimit", ""))
+    seconds = int(retry_after) if DIGITS.fullmatch(retry_after) else int(limited[1]) if limited else 0
+    return min(seconds or DEFAULT_REST_SECONDS, LONGEST_REST_SECONDS)
+
+
+def _json(body: bytes) -> dict[str, object]:
+    try:
+        reply = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return reply if isinstance(reply, dict) else {}
