@@ -107,7 +107,9 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
             "IMGUR_API_URL": f"{site}/3",
             "HUGGINGFACE_ROUTER_URL": f"{site}/huggingface/router",
             "HUGGINGFACE_HUB_URL": f"{site}/huggingface/hub",
-            "HUGGINGFACE_IMAGE_ORIGINS": f"http://127.0.0.1:{settings.sandbox_upload_port}",
+            "HUGGINGFACE_IMAGE_ORIGINS": uploads,
+            "REPLICATE_URL": f"{site}/replicate",
+            "REPLICATE_IMAGE_ORIGINS": uploads,
         }
     return changes
 

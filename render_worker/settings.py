@@ -13,6 +13,7 @@ EngineName = Literal["perchance", "horde", "replicate", "vertex", "huggingface"]
 StorageName = Literal["local", "imgur", "s3", "gcs", "cloudinary"]
 PRINTABLE = re.compile(r"[!-~]+")
 ADDRESS = r"^https?://[^/?#\s]+[^?#\s]*$"
+REPLICATE_MODEL = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*(:[A-Za-z0-9-]+)?$"
 
 Origins = Annotated[tuple[Annotated[str, StringConstraints(pattern=ORIGIN)], ...], NoDecode]
 S = TypeVar("S", bound=BaseSettings)
@@ -100,11 +101,14 @@ class Settings(BaseSettings):
 
     replicate_api_token: SecretStr | None = Field(None, description="Token of an account at Replicate.")
     replicate_url: str = Field("https://api.replicate.com", pattern=ADDRESS, description="Replicate's API.")
-    replicate_models: Annotated[tuple[str, ...], NoDecode] = Field(
+    replicate_models: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=REPLICATE_MODEL, max_length=100)], ...], NoDecode
+    ] = Field(
         ("black-forest-labs/flux-schnell",),
         min_length=1,
         description="Models at Replicate, as owner/name or owner/name:version; the first answers model=replicate.",
     )
+    replicate_request_seconds: float = Field(30, gt=0, description="Limit of each request to that API.")
     replicate_image_origins: Origins = Field(
         ("https://replicate.delivery", "https://*.replicate.delivery"),
         description="Hosts from which its pictures may be fetched.",

@@ -9,6 +9,7 @@ from sandbox.imgur import imgur
 from sandbox.page import page, uploads
 from sandbox.perchance import Visitors, site
 from sandbox.pictures import Pictures
+from sandbox.replicate import Predictions, replicate
 from sandbox.settings import Settings
 from sandbox.switchboard import Switchboard
 
@@ -19,7 +20,8 @@ def create_app() -> Flask:
     app.extensions["switchboard"] = Switchboard()
     app.extensions["pictures"] = Pictures()
     app.extensions["visitors"] = Visitors()
-    for part in (control, site, page, horde, huggingface, imgur, uploads):
+    app.extensions["replicate"] = Predictions()
+    for part in (control, site, page, horde, huggingface, imgur, replicate, uploads):
         app.register_blueprint(part)
     upload_port = str(Settings().sandbox_upload_port)
 

@@ -60,7 +60,7 @@ FAULTS: dict[Endpoint, tuple[str, ...]] = {
     "upload": ("redirect", "404", "empty", "cut", "broken_off", "reset", "wrong_size", "not_a_picture", "bomb"),
     "imgur": ("over_capacity", "gateway", "html_503", "no_link"),
     "horde": (),
-    "replicate": (),
+    "replicate": ("interrupted", "no_output", "html_502"),
     "vertex": (),
     "huggingface": (),
     "cloudinary": (),

@@ -4,6 +4,7 @@ from render_worker.engines.base import Engine
 from render_worker.engines.horde import HordeEngine
 from render_worker.engines.huggingface import HuggingFaceEngine
 from render_worker.engines.perchance import PerchanceEngine
+from render_worker.engines.replicate import ReplicateEngine
 from render_worker.engines.sketch import SketchEngine
 from render_worker.settings import Settings
 
@@ -11,6 +12,7 @@ ENGINES: dict[str, type[Engine]] = {
     "perchance": PerchanceEngine,
     "horde": HordeEngine,
     "huggingface": HuggingFaceEngine,
+    "replicate": ReplicateEngine,
     "sketch": SketchEngine,
 }
 

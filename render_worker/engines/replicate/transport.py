@@ -1,0 +1,141 @@
+"""The way to Replicate's API, below its client library: no exchange without limits, every refusal an EngineError.
+
+The library, 1.0.7, sends a creation without any time limit, reads replies of any size, repeats a request for as long as
+a reply says, and stumbles over errors that are no JSON object. Here each of that ends before the library sees it.
+
+Refusals are `{"title", "detail", "status"}`, a throttled request's `{"detail"}` alone (replicate.com/docs, "Rate
+limits"); the texts of a 402, a 404 and a 422 are as public issue threads of 2023 to 2026 quote them.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+
+import httpx
+
+from render_worker.errors import (
+    EngineBusy,
+    EngineError,
+    EngineNotConfigured,
+    EngineRateLimited,
+    EngineUnauthorized,
+    EngineUnreachable,
+    PhaseTimeout,
+    QuotaExhausted,
+    RequestInvalid,
+    UnexpectedReply,
+)
+from render_worker.http_client import AS_IT_IS, http_client
+
+MAX_REPLY_BYTES = 16 * 1024 * 1024  # a reply may hold its picture as a data: URL
+CONNECT_SECONDS = 5.0
+EMPTY_ACCOUNT_SECONDS = 3600  # somebody has to pay first
+THROTTLED_SECONDS = 60  # where a reply does not tell
+LONGEST_REST_SECONDS = 86_400
+MAX_QUOTED = 200
+LEAST_HIDDEN = 4  # characters; what is shorter is in every text by chance
+RESETS = re.compile(r"resets in ~?(\d{1,9})\s?s")
+DIGITS = re.compile(r"\d{1,9}")
+
+
+class NotConnected(EngineUnreachable):
+    """No connection came about, so Replicate cannot have got the request."""
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Sends one request at a time limit, and returns nothing but successes that hold a JSON object."""
+
+    def __init__(self, seconds: float, secrets: tuple[str, ...]) -> None:
+        """`secrets` are never quoted, whatever Replicate says."""
+        self._seconds = seconds
+        self._secrets = secrets
+        self._client = http_client(seconds)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request, once."""
+        request.headers.update(AS_IT_IS)
+        limits = httpx.Timeout(self._seconds, connect=min(CONNECT_SECONDS, self._seconds))
+        request.extensions = {**request.extensions, "timeout": limits.as_dict()}
+        try:
+            async with asyncio.timeout(self._seconds):
+                reply, body = await self._exchange(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise NotConnected("Replicate cannot be reached.") from error
+        except (TimeoutError, httpx.TimeoutException):
+            raise PhaseTimeout(f"Replicate did not answer within {self._seconds:g} seconds.") from None
+        except httpx.HTTPError as error:
+            raise EngineUnreachable("The connection to Replicate broke off.") from error
+        document = _object(body)
+        if not reply.is_success:
+            raise _refusal(reply.status_code, reply.headers, document or {}, request.url.path, self._secrets)
+        if document is None:
+            raise UnexpectedReply("Replicate answered something else than a JSON object.")
+        if document.get("status") == "aborted":  # newer than the library, which refuses to read it
+            body = json.dumps({**document, "status": "canceled"}).encode()
+        return httpx.Response(reply.status_code, content=body)
+
+    async def _exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
+        reply = await self._client.send(request, stream=True, follow_redirects=False)  # the token goes nowhere else
+        try:
+            chunks: list[bytes] = []
+            size = 0
+            async for chunk in reply.aiter_raw():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MAX_REPLY_BYTES:
+                    raise UnexpectedReply(f"Replicate answered more than {MAX_REPLY_BYTES // 2**20} MiB.")
+            return reply, b"".join(chunks)
+        finally:
+            await reply.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def quoted(text: object, secrets: tuple[str, ...]) -> str:
+    """A service's words as the end of a sentence, without what is not to be repeated; "." where there are none."""
+    words = " ".join(text.split()) if isinstance(text, str) else ""
+    for secret in secrets:
+        if len(secret) >= LEAST_HIDDEN:
+            words = words.replace(" ".join(secret.split()), "…")
+    words = "".join(character for character in words if character.isprintable()).strip(" .")
+    return f': "{words[:MAX_QUOTED]}".' if words else "."
+
+
+def _refusal(
+    status: int, headers: Mapping[str, str], document: dict[str, object], path: str, secrets: tuple[str, ...]
+) -> EngineError:
+    said = quoted(document.get("detail") or document.get("title"), secrets)
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return EngineUnauthorized(f"Replicate does not accept this worker's token{said}")
+    if status == httpx.codes.PAYMENT_REQUIRED:
+        return QuotaExhausted("The account at Replicate has no credit left.", EMPTY_ACCOUNT_SECONDS)
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        seconds = _seconds_to_wait(headers, document)
+        return EngineRateLimited("Replicate limits how often this worker may ask.", seconds)
+    if status == httpx.codes.NOT_FOUND and "/models/" in path:
+        return EngineNotConfigured("Replicate runs no such model; REPLICATE_MODELS takes owner/name:version for most.")
+    if status in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY):
+        return RequestInvalid(f"Replicate refused the request's parameters{said}")
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return EngineBusy(f"Replicate answered HTTP {status}{said}")
+    return UnexpectedReply(f"Replicate answered HTTP {status}{said}")
+
+
+def _seconds_to_wait(headers: Mapping[str, str], document: dict[str, object]) -> int:
+    """What the header says, or else the text, a day at most."""
+    header, detail = headers.get("retry-after", ""), document.get("detail")
+    told = RESETS.search(detail) if isinstance(detail, str) else None
+    in_words = int(told[1]) if told else THROTTLED_SECONDS
+    seconds = int(header) if DIGITS.fullmatch(header) else in_words
+    return min(max(1, seconds), LONGEST_REST_SECONDS)
+
+
+def _object(body: bytes) -> dict[str, object] | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None

@@ -1,0 +1,96 @@
+"""Some models at Replicate: what each takes, as cog describes it, and what Replicate says of an input that is wrong.
+
+The first two are as their pages told in autumn 2026; SDXL is as replicate-python's recorded replies have it, without
+what nobody here asks for. `sandbox/limited` and `sandbox/upscaler` are made up, for bounds and for a missing prompt.
+"""
+
+SDXL = "7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc"
+RATIOS = ["1:1", "16:9", "21:9", "3:2", "2:3", "4:5", "5:4", "3:4", "4:3", "9:16", "9:21"]
+KINDS = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
+
+Schemas = dict[str, object]
+
+
+def _schemas(inputs: dict[str, object], required: tuple[str, ...], **enums: list[str]) -> Schemas:
+    """Schemas with an Input; enums stand apart and are referred to, as cog writes them."""
+    apart = {name: {"enum": values, "type": "string", "title": name} for name, values in enums.items()}
+    referred = {
+        name: {"allOf": [{"$ref": f"#/components/schemas/{name}"}], "default": enums[name][0]} for name in enums
+    }
+    properties = {**inputs, **referred}
+    return {"Input": {"type": "object", "required": list(required), "properties": properties}, **apart}
+
+
+PROMPT = {"type": "string", "title": "Prompt", "x-order": 0}
+SEED = {"type": "integer", "title": "Seed", "nullable": True}
+OUTPUTS = {"type": "integer", "default": 1, "maximum": 4, "minimum": 1}
+FLUX: dict[str, object] = {
+    "prompt": PROMPT,
+    "seed": SEED,
+    "num_outputs": OUTPUTS,
+    "go_fast": {"type": "boolean", "default": True},
+    "output_quality": {"type": "integer", "default": 80, "maximum": 100, "minimum": 0},
+    "disable_safety_checker": {"type": "boolean", "default": False},
+}
+ENUMS = {"aspect_ratio": RATIOS, "output_format": ["webp", "jpg", "png"], "megapixels": ["1", "0.25"]}
+GUIDANCE = {"type": "number", "default": 3, "maximum": 10, "minimum": 0}
+SIDE = {"type": "integer", "default": 1024}
+
+SCHEMAS: dict[str, Schemas] = {
+    "black-forest-labs/flux-schnell": _schemas(FLUX, ("prompt",), **ENUMS),
+    "black-forest-labs/flux-dev": _schemas({**FLUX, "guidance": GUIDANCE}, ("prompt",), **ENUMS),
+    f"stability-ai/sdxl:{SDXL}": _schemas(
+        {
+            "prompt": {**PROMPT, "default": "An astronaut riding a rainbow unicorn"},
+            "negative_prompt": {"type": "string", "default": ""},
+            "width": SIDE,
+            "height": SIDE,
+            "seed": SEED,
+            "num_outputs": OUTPUTS,
+            "guidance_scale": {"type": "number", "default": 7.5, "maximum": 50, "minimum": 1},
+            "disable_safety_checker": {"type": "boolean", "default": False},
+        },
+        (),
+        refine=["no_refiner", "expert_ensemble_refiner"],
+    ),
+    "sandbox/limited": _schemas(
+        {
+            "prompt": PROMPT,
+            "seed": {"anyOf": [{"type": "integer", "minimum": 5, "maximum": 9}, {"type": "null"}]},
+            "cfg": {"type": "integer", "minimum": 2, "maximum": 4},
+        },
+        ("prompt",),
+        aspect_ratio=["match_input_image", "9:16", "16:9"],
+    ),
+    "sandbox/upscaler": _schemas({"image": {"type": "string", "format": "uri"}}, ("image",)),
+}
+
+
+def complaints(schemas: Schemas, asked: dict[str, object]) -> str:
+    """What Replicate says of such an input, a line each; "" where it is well."""
+    about = schemas["Input"]
+    assert isinstance(about, dict)  # noqa: S101 - written above
+    lines = [f"- input: {name} is required" for name in about["required"] if name not in asked]
+    for name, value in asked.items():
+        wanted = about["properties"].get(name)
+        problem = _problem(name, value, wanted, schemas) if wanted else "Additional property is not allowed"
+        lines += [f"- input.{name}: {problem}"] if problem else []
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _problem(name: str, value: object, wanted: dict[str, object], schemas: Schemas) -> str:
+    options = wanted.get("anyOf")
+    rules = {**wanted, **(options[0] if isinstance(options, list) else {})}
+    apart = schemas.get(name)
+    values = apart.get("enum") if isinstance(apart, dict) else None
+    kind = str(rules.get("type", "string"))
+    if not isinstance(value, KINDS[kind]) or isinstance(value, bool) != (kind == "boolean"):  # type: ignore[arg-type]
+        return f"Invalid type. Expected: {kind}"
+    if isinstance(values, list) and value not in values:
+        return f"{name} must be one of the following: " + ", ".join(f'"{one}"' for one in values)
+    low, high = rules.get("minimum"), rules.get("maximum")
+    if isinstance(value, int | float) and isinstance(low, int) and value < low:
+        return f"Must be greater than or equal to {low}"
+    if isinstance(value, int | float) and isinstance(high, int) and value > high:
+        return f"Must be less than or equal to {high}"
+    return ""
