@@ -19,6 +19,7 @@ WorkerError
     ├── UnexpectedReply         502 engine_unexpected_reply
     ├── PhaseTimeout            504 timeout
     ├── ContentRefused          422 content_refused
+    ├── RequestInvalid          502 engine_request_refused
     ├── BadPicture              502 picture_empty, _broken, _unreadable, _wrong_size, _too_large, _missing
     └── Wall
         ├── EngineRateLimited   503 engine_rate_limited
@@ -197,6 +198,14 @@ class ContentRefused(EngineError):
     code = "content_refused"
     status = 422
     hint = "Change the prompt."
+    by_request = True
+
+
+class RequestInvalid(EngineError):
+    """The engine's service does not accept this request's parameters."""
+
+    code = "engine_request_refused"
+    hint = "Change the prompt or the other parameters."
     by_request = True
 
 

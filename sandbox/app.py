@@ -9,6 +9,7 @@ from sandbox.perchance import Visitors, site
 from sandbox.pictures import Pictures
 from sandbox.settings import Settings
 from sandbox.switchboard import Switchboard
+from sandbox.vertex import vertex
 
 
 def create_app() -> Flask:
@@ -17,7 +18,7 @@ def create_app() -> Flask:
     app.extensions["switchboard"] = Switchboard()
     app.extensions["pictures"] = Pictures()
     app.extensions["visitors"] = Visitors()
-    for part in (control, site, page, imgur, uploads):
+    for part in (control, site, page, imgur, vertex, uploads):
         app.register_blueprint(part)
     upload_port = str(Settings().sandbox_upload_port)
 

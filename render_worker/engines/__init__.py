@@ -3,9 +3,10 @@
 from render_worker.engines.base import Engine
 from render_worker.engines.perchance import PerchanceEngine
 from render_worker.engines.sketch import SketchEngine
+from render_worker.engines.vertex import VertexEngine
 from render_worker.settings import Settings
 
-ENGINES: dict[str, type[Engine]] = {"perchance": PerchanceEngine, "sketch": SketchEngine}
+ENGINES: dict[str, type[Engine]] = {"perchance": PerchanceEngine, "vertex": VertexEngine, "sketch": SketchEngine}
 
 
 def build_engines(settings: Settings) -> dict[str, Engine]:
