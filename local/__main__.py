@@ -110,6 +110,7 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
             "HUGGINGFACE_IMAGE_ORIGINS": uploads,
             "REPLICATE_URL": f"{site}/replicate",
             "REPLICATE_IMAGE_ORIGINS": uploads,
+            "VERTEX_URL": f"{site}/vertex",
         }
     return changes
 

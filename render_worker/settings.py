@@ -114,13 +114,18 @@ class Settings(BaseSettings):
         description="Hosts from which its pictures may be fetched.",
     )
 
-    google_cloud_project: str | None = Field(None, description="Project that pays for Vertex AI.")
-    vertex_ai_location: str = Field("global", description="Location of Vertex AI's models.")
+    google_cloud_project: str | None = Field(
+        None, pattern=r"^[a-z0-9.:-]+$", description="Project that pays for Vertex AI."
+    )
+    vertex_ai_location: str = Field("global", pattern=r"^[a-z0-9-]+$", description="Location of Vertex AI's models.")
     google_application_credentials: Path | None = Field(
         None, description="File of a service account's key, for vertex and gcs."
     )
     google_api_key: SecretStr | None = Field(None, description="API key for Vertex AI, in place of a service account.")
-    vertex_model: str = Field("gemini-3.1-flash-image", description="Model at Vertex AI, Imagen's or Gemini's.")
+    vertex_model: str = Field(
+        "gemini-3.1-flash-image", pattern=r"^[a-z0-9@.-]+$", description="Model at Vertex AI, Imagen's or Gemini's."
+    )
+    vertex_seconds: float = Field(180, gt=0, description="Limit of one request to Vertex AI.")
     vertex_url: str | None = Field(None, pattern=ADDRESS, description="Vertex AI's API, where it is not Google's own.")
 
     huggingface_api_key: SecretStr | None = Field(None, description="Token of an account at Hugging Face.")

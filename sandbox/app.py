@@ -12,6 +12,7 @@ from sandbox.pictures import Pictures
 from sandbox.replicate import Predictions, replicate
 from sandbox.settings import Settings
 from sandbox.switchboard import Switchboard
+from sandbox.vertex import vertex
 
 
 def create_app() -> Flask:
@@ -21,7 +22,7 @@ def create_app() -> Flask:
     app.extensions["pictures"] = Pictures()
     app.extensions["visitors"] = Visitors()
     app.extensions["replicate"] = Predictions()
-    for part in (control, site, page, horde, huggingface, imgur, replicate, uploads):
+    for part in (control, site, page, horde, huggingface, imgur, replicate, vertex, uploads):
         app.register_blueprint(part)
     upload_port = str(Settings().sandbox_upload_port)
 

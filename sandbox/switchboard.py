@@ -61,7 +61,7 @@ FAULTS: dict[Endpoint, tuple[str, ...]] = {
     "imgur": ("over_capacity", "gateway", "html_503", "no_link"),
     "horde": (),
     "replicate": ("interrupted", "no_output", "html_502"),
-    "vertex": (),
+    "vertex": ("unavailable", "html", "reset", "no_image"),
     "huggingface": (),
     "cloudinary": (),
 }

@@ -6,13 +6,15 @@ from render_worker.engines.huggingface import HuggingFaceEngine
 from render_worker.engines.perchance import PerchanceEngine
 from render_worker.engines.replicate import ReplicateEngine
 from render_worker.engines.sketch import SketchEngine
+from render_worker.engines.vertex import VertexEngine
 from render_worker.settings import Settings
 
 ENGINES: dict[str, type[Engine]] = {
     "perchance": PerchanceEngine,
     "horde": HordeEngine,
-    "huggingface": HuggingFaceEngine,
     "replicate": ReplicateEngine,
+    "vertex": VertexEngine,
+    "huggingface": HuggingFaceEngine,
     "sketch": SketchEngine,
 }
 

@@ -115,7 +115,11 @@ def asked_for(recipe: Recipe) -> list[str]:
 
 def require_package(module: str, engine: str) -> None:
     """Raise EngineNotConfigured, with how to install it, where the engine's library is missing. It is not imported."""
-    if importlib.util.find_spec(module) is None:
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # the package that it is in
+        found = None
+    if found is None:
         raise EngineNotConfigured(
             f"The engine {engine} needs packages that are not installed: "
             f"pip install -r render_worker/requirements-{engine}.txt."

@@ -29,7 +29,7 @@ from render_worker.errors import (
     PhaseTimeout,
     UnexpectedReply,
 )
-from render_worker.http_client import TooMuch, exchange, http_client
+from render_worker.http_client import AS_IT_IS, http_client, limit_replies
 from render_worker.settings import Settings
 
 ANONYMOUS = "0000000000"
@@ -64,6 +64,7 @@ class HordeEngine(Engine):
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)
         async with http_client(EXCHANGE_SECONDS) as client:
+            limit_replies(client, MAX_REPLY_BYTES)
             report("starting", "Handing the request to AI Horde.")
             job = await self._submit(client, self._wish(recipe, seed))
             try:
@@ -184,14 +185,12 @@ class HordeEngine(Engine):
         url = self._settings.horde_url + path
         body = {} if wish is None else {"json": wish}
         try:
-            status, headers, text = await exchange(client, method, url, MAX_REPLY_BYTES, self._headers, **body)
+            reply = await client.request(method, url, headers={**self._headers, **AS_IT_IS}, **body)  # type: ignore[arg-type]
         except httpx.TimeoutException:
             raise PhaseTimeout(f"AI Horde did not answer within {EXCHANGE_SECONDS:g} seconds.") from None
-        except TooMuch:
-            raise UnexpectedReply("AI Horde answered far more than a picture.") from None
         except httpx.HTTPError as error:
             raise EngineUnreachable("AI Horde cannot be reached.") from error
-        reply = read(text)
-        if status in (httpx.codes.OK, httpx.codes.ACCEPTED) and reply is not None:
-            return reply
-        raise failure(status, headers, reply or {})
+        found = read(reply.content)
+        if reply.status_code in (httpx.codes.OK, httpx.codes.ACCEPTED) and found is not None:
+            return found
+        raise failure(reply.status_code, reply.headers, found or {})

@@ -1,0 +1,67 @@
+"""Pictures of Gemini's image models, by `generate_content`.
+
+Their page, https://docs.cloud.google.com/vertex-ai/generative-ai/docs/models/gemini/3-1-flash-image, promises aspect
+ratios and no seed, negative prompt or guidance scale. How they decline a prompt is on
+https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabilities/gemini-image-responsible-ai.
+"""
+
+from typing import TYPE_CHECKING
+
+from render_worker.contract import Recipe, Shape
+from render_worker.engines.base import GeneratedImage
+from render_worker.engines.vertex.failures import refused
+from render_worker.errors import BadPicture, UnexpectedReply
+
+if TYPE_CHECKING:
+    from google.genai import Client
+    from google.genai.types import GenerateContentResponse
+
+RATIOS: dict[Shape, str] = {"portrait": "2:3", "landscape": "3:2", "square": "1:1"}
+REFUSALS = frozenset(
+    {
+        "SAFETY",
+        "RECITATION",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "SPII",
+        "MODEL_ARMOR",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",
+    }
+)
+"""The reasons for which Gemini ends its answer that mean the content."""
+
+
+async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
+    """One picture; nobody is told which seed it has."""
+    from google.genai.types import AutomaticFunctionCallingConfig, GenerateContentConfig, ImageConfig
+
+    config = GenerateContentConfig(
+        response_modalities=["IMAGE"],
+        image_config=ImageConfig(aspect_ratio=RATIOS[recipe.shape]),
+        automatic_continuation=False,  # it would ask, and pay, as often as the service says
+        automatic_function_calling=AutomaticFunctionCallingConfig(disable=True),
+    )
+    reply = await client.aio.models.generate_content(model=model, contents=recipe.prompt, config=config)
+    return GeneratedImage(_picture(reply), None, None, model=model)
+
+
+def _picture(reply: "GenerateContentResponse") -> bytes:
+    """The picture of a Gemini model's answer. One that answers with a text instead has declined the prompt."""
+    feedback = reply.prompt_feedback
+    if feedback and feedback.block_reason:
+        raise refused(feedback.block_reason.name)
+    if not reply.candidates:
+        raise UnexpectedReply("Vertex AI answered without a picture and without a reason.")
+    candidate = reply.candidates[0]
+    reason = candidate.finish_reason.name if candidate.finish_reason else "STOP"
+    if reason in REFUSALS:
+        raise refused(reason)
+    parts = [part for part in (candidate.content and candidate.content.parts) or [] if not part.thought]
+    for part in parts:
+        if part.inline_data and part.inline_data.data is not None:
+            return part.inline_data.data
+    if reason == "STOP" and any(part.text for part in parts):
+        raise refused("it answered with a text")
+    raise BadPicture("missing", f"Vertex AI made no picture ({reason}).")

@@ -1,0 +1,53 @@
+"""Pictures of Imagen, by `generate_images`.
+
+Google's reference, https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api, says: no seed
+beside a watermark or with the prompt's enhancement, no negative prompt from imagen-3.0-generate-002 on; and it has no
+guidance scale. Google announced Imagen's end for August 2026; a model that is gone is answered with HTTP 404.
+"""
+
+import warnings
+from typing import TYPE_CHECKING
+
+from render_worker.contract import Recipe, Shape
+from render_worker.engines.base import GeneratedImage
+from render_worker.engines.vertex.failures import refused
+
+if TYPE_CHECKING:
+    from google.genai import Client
+    from google.genai.types import GenerateImagesResponse
+
+RATIOS: dict[Shape, str] = {"portrait": "3:4", "landscape": "4:3", "square": "1:1"}  # the nearest that it has
+WITH_NEGATIVE_PROMPT = ("imagen-3.0-generate-001", "imagen-3.0-fast-generate-001", "imagen-3.0-capability-001")
+
+
+def honours(model: str) -> frozenset[str]:
+    """Which parameters that model takes."""
+    return frozenset({"seed", "negative_prompt"} if model in WITH_NEGATIVE_PROMPT else {"seed"})
+
+
+async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
+    """One picture. Its invisible watermark stays unless a seed is asked for, which Imagen takes only without it."""
+    from google.genai.types import GenerateImagesConfig
+
+    config = GenerateImagesConfig(
+        number_of_images=1,
+        aspect_ratio=RATIOS[recipe.shape],
+        include_rai_reason=True,
+        negative_prompt=recipe.negative_prompt,
+    )
+    seed = recipe.seed if recipe.seed >= 0 else None
+    if seed is not None:
+        config.seed, config.add_watermark, config.enhance_prompt = seed, False, False
+    warnings.filterwarnings("ignore", "The generate_images method is deprecated")  # the operator chose Imagen
+    reply = await client.aio.models.generate_images(model=model, prompt=recipe.prompt, config=config)
+    return GeneratedImage(_picture(reply), seed, None, model=model)
+
+
+def _picture(reply: "GenerateImagesResponse") -> bytes:
+    """The picture of Imagen's answer, from which what its filters hold back is left out."""
+    for made in reply.generated_images or []:
+        if made.rai_filtered_reason:
+            raise refused("its filter held the picture back")
+        if made.image and made.image.image_bytes is not None:
+            return made.image.image_bytes
+    raise refused("no picture passed its filter")
