@@ -55,6 +55,8 @@ class Pipeline:
     async def _start(self, name: str) -> None:
         try:
             await self.roster.engines[name].start()
+        except EngineError as error:
+            log.warning("engine %s could not start: %s", name, error)
         except Exception:  # the worker must come up and tell, whatever keeps an engine from starting
             log.exception("engine %s could not start", name)
 

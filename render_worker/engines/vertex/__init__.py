@@ -83,7 +83,7 @@ class VertexEngine(Engine):
                 if isinstance(problem, EngineRateLimited) and problem.retry_after is not None:
                     raise  # Google named a time, and sooner is in vain
                 report.setback(f"{problem} Trying again.")
-                await asyncio.sleep(pause * random.uniform(1, 1.5))  # noqa: S311 - so that callers do not come at once
+                await asyncio.sleep(pause * random.uniform(1, 1.5))  # so that callers do not come at once
         return await self._attempt(recipe, report)
 
     async def _attempt(self, recipe: Recipe, report: Report) -> GeneratedImage:
