@@ -100,6 +100,7 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
             "PERCHANCE_PAGE_URL": f"{site}/perchance-ai-api",
             "PERCHANCE_UPLOAD_ORIGINS": f"http://127.0.0.1:{settings.sandbox_upload_port}",
             "IMGUR_API_URL": f"{site}/3",
+            "CLOUDINARY_API_URL": f"{site}/v1_1",
         }
     return changes
 

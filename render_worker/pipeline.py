@@ -140,6 +140,7 @@ class Pipeline:
             model=request.model,
             storage=kept.storage,
             storage_error=kept.problem,
+            expires_at=kept.stored.expires_at,
             duration_ms=round((time.monotonic() - started) * 1000),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             request_id=request.request_id,

@@ -2,6 +2,7 @@
 
 from flask import Flask, Response, abort, request
 
+from sandbox.cloudinary import cloudinary
 from sandbox.control import control
 from sandbox.imgur import imgur
 from sandbox.page import page, uploads
@@ -17,7 +18,7 @@ def create_app() -> Flask:
     app.extensions["switchboard"] = Switchboard()
     app.extensions["pictures"] = Pictures()
     app.extensions["visitors"] = Visitors()
-    for part in (control, site, page, imgur, uploads):
+    for part in (control, site, page, imgur, cloudinary, uploads):
         app.register_blueprint(part)
     upload_port = str(Settings().sandbox_upload_port)
 
