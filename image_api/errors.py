@@ -12,6 +12,7 @@ ApiError
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 ├── PictureUnavailable   502 picture_unavailable
+├── PictureDeleted       410 picture_deleted
 └── Relayed              whatever the render worker said, with its own code and status
 """
 
@@ -127,6 +128,16 @@ class PictureUnavailable(ApiError):
         super().__init__(sentence)
         self.gone = gone
         """Whether its host says that it has it no longer."""
+
+
+class PictureDeleted(ApiError):
+    """A picture that the operator deleted; it is not made again for whoever has its address."""
+
+    code = "picture_deleted"
+    status = 410
+
+    def __init__(self) -> None:
+        super().__init__("This picture was deleted by the operator.")
 
 
 class Relayed(ApiError):

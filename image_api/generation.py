@@ -16,6 +16,7 @@ from image_api.cache import Cache
 from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.waking import Report
 from image_api.errors import DeadlinePassed, Stopping
+from image_api.expiry import good_seconds
 from image_api.joining import Flight, Flights
 from image_api.outcomes import Outcomes
 from image_api.settings import Settings
@@ -117,7 +118,7 @@ class Generation:
         if known and known.image_url != address:
             return known
         if self._cache.get(_again_key(address)) is None:
-            log.info("%s makes %s again, whose file is gone", request_id, address)
+            log.info("%s makes %s again, whose file is gone", request_id, address.partition("?")[0])
             self._cache.put(_again_key(address), b"1", AGAIN_SECONDS)
             self._cache.drop(key)
         return self.generate(recipe, request_id, seedless=True).result
@@ -182,12 +183,15 @@ class Generation:
     def _known(self, key: str) -> GenerateResult | None:
         found = self._cache.get(key)
         try:
-            return GenerateResult.model_validate_json(found) if found else None
+            result = GenerateResult.model_validate_json(found) if found else None
         except ValidationError:
             return None  # another version's
+        return result if result and good_seconds(result) > 0 else None
 
     def _remember(self, key: str, recipe: Recipe, result: GenerateResult) -> None:
-        self._cache.put(key, result.model_dump_json(exclude_none=True).encode(), self._cache_seconds)
+        seconds = min(self._cache_seconds, good_seconds(result))
+        if seconds > 0:
+            self._cache.put(key, result.model_dump_json(exclude_none=True).encode(), seconds)
         self._cache.put(_recipe_key(result.image_url), recipe.model_dump_json().encode(), self._cache_seconds)
 
     def _recipe_of(self, address: str) -> Recipe | None:

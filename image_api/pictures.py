@@ -14,7 +14,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
 from image_api.dispatch.direct import DirectDispatch
-from image_api.errors import PictureUnavailable
+from image_api.errors import PictureDeleted, PictureUnavailable
 from render_worker.contract import IMAGE_NAME, GenerateResult
 
 MAX_PICTURE_BYTES = 40 * 1024 * 1024
@@ -23,7 +23,9 @@ SILENCE_SECONDS = 10.0  # between two pieces
 READ_SECONDS = 300.0  # for the whole, which a slow reader takes his time for
 MAX_DIGITS = 12
 CHUNK_BYTES = 64 * 1024
+GONE = 410
 OURS = re.compile(rf"/images/({IMAGE_NAME})")
+NAMED = re.compile(rf".*/({IMAGE_NAME})")
 HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no address, and no name without a dot
 
 
@@ -42,17 +44,29 @@ class Pictures:
         self._session.mount("https://", _PublicAdapter())
 
     def open(self, result: GenerateResult) -> "Content":
-        """The picture's bytes, as they come; PictureUnavailable where they cannot be had, another ApiError where no
-        worker can be. The caller closes it.
+        """The picture's bytes, as they come; PictureUnavailable where they cannot be had, PictureDeleted where
+        the operator wanted it so, another ApiError where no worker can be had. The caller closes it.
         """
         ours = OURS.fullmatch(result.image_url)
         reply = self._dispatch.image(ours[1], "GET", {}) if ours else self._from_outside(result.image_url)
         if reply.status_code != requests.codes.ok:
             reply.close()
-            gone = reply.status_code in (requests.codes.not_found, requests.codes.gone)
+            gone = reply.status_code in (requests.codes.not_found, GONE)
+            if gone and self._was_deleted(reply, result.image_url):
+                raise PictureDeleted
             sentence = f"The picture was made, but its host answered HTTP {reply.status_code}."
             raise PictureUnavailable(sentence, gone=gone)
         return Content(reply)
+
+    def _was_deleted(self, reply: requests.Response, address: str) -> bool:
+        """Whether the operator deleted the picture. Of one that another storage had, the worker knows it too."""
+        if OURS.fullmatch(address):
+            return reply.status_code == GONE
+        named = NAMED.fullmatch(urlsplit(address).path)
+        if not named:
+            return False
+        with self._dispatch.image(named[1], "HEAD", {}) as answer:
+            return answer.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:
         if not _is_outside(address):

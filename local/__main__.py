@@ -111,6 +111,7 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
             "REPLICATE_URL": f"{site}/replicate",
             "REPLICATE_IMAGE_ORIGINS": uploads,
             "VERTEX_URL": f"{site}/vertex",
+            "CLOUDINARY_API_URL": f"{site}/v1_1",
         }
     return changes
 

@@ -10,6 +10,7 @@ WorkerError
 ├── TooSlow                     503 too_slow
 ├── StorageNotConfigured        500 storage_not_configured
 ├── StorageFailed               502 storage_failed
+├── PictureDeleted              410 picture_deleted
 └── EngineError                 502 engine_failed
     ├── EngineNotConfigured     500 engine_not_configured
     ├── EngineResting           503 engine_resting
@@ -135,6 +136,13 @@ class StorageFailed(WorkerError):
 
     code = "storage_failed"
     status = 502
+
+
+class PictureDeleted(WorkerError):
+    """The operator deleted the picture; it is not to be made again for whoever has its address."""
+
+    code = "picture_deleted"
+    status = 410
 
 
 class EngineError(WorkerError):

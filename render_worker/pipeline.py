@@ -170,6 +170,7 @@ class Pipeline:
             expected_seconds=None if request.within is None else candidate.expected_seconds,
             storage=kept.storage,
             storage_error=kept.problem,
+            expires_at=kept.stored.expires_at,
             duration_ms=round((time.monotonic() - work.started) * 1000),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             request_id=request.request_id,

@@ -17,7 +17,7 @@ from render_worker.errors import Superseded
 from render_worker.progress import Tell, nobody
 
 REMEMBERED_RESULTS = 256
-REMEMBERED_SECONDS = 3600  # the longest time that a request may have
+REMEMBERED_SECONDS = 3600  # the longest time that a request may have; a signed link lives longer
 
 SecondsLeft = Callable[[], float]
 """How long the request may still take: a repeat's own time counts, not that of the first."""

@@ -157,8 +157,8 @@ class Settings(BaseSettings):
     storage: Annotated[tuple[StorageName, ...] | None, NoDecode] = Field(
         None,
         min_length=1,
-        description="Where pictures are kept, the first that can: s3, gcs, cloudinary, imgur, local, which is always "
-        "the last; unset means imgur where IMGUR_CLIENT_ID is set, else local.",
+        description="Where pictures are kept, by the first that can: s3, gcs, cloudinary, imgur, local, which is the "
+        "last unless it is named; unset means imgur where IMGUR_CLIENT_ID is set, else local.",
     )
     s3_bucket: str | None = Field(None, description="Bucket of pictures at S3 or a service that speaks its protocol.")
     s3_endpoint: str | None = Field(
@@ -179,9 +179,13 @@ class Settings(BaseSettings):
     )
     gcs_url: str | None = Field(None, pattern=ADDRESS, description="Its API, where it is not Google's own.")
     bucket_prefix: str = Field(
-        "", pattern=r"^([A-Za-z0-9._-]+/)*$", description="Folder within a bucket, like pictures/ with a slash."
+        "",
+        pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*$",
+        description="Folder within a bucket or at Cloudinary, like pictures/ with a slash.",
     )
-    signed_link_seconds: int = Field(604_800, ge=60, le=604_800, description="Life of a signed link, a week at most.")
+    signed_link_seconds: int = Field(  # this worker and the API tier give an answer again for an hour at least
+        604_800, ge=7200, le=604_800, description="Life of a signed link, from two hours to a week."
+    )
     bucket_seconds: float = Field(60, gt=0, description="Limit of an upload to s3, gcs or cloudinary.")
     cloudinary_url: SecretStr | None = Field(
         None, description="Cloudinary's cloudinary://key:secret@cloud, as its console shows it."

@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, request, send_
 from gunicorn.http.errors import ParseException
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from render_worker.admission import Admission
 from render_worker.contract import (
@@ -32,7 +32,7 @@ from render_worker.contract import (
 )
 from render_worker.durations import Durations
 from render_worker.engines import build_engines
-from render_worker.errors import InvalidParameter, Unauthorized, WorkerError
+from render_worker.errors import InvalidParameter, PictureDeleted, Unauthorized, WorkerError
 from render_worker.health import Health, State
 from render_worker.metrics import Metrics
 from render_worker.orphans import adopt, reap_for_ever
@@ -43,6 +43,7 @@ from render_worker.roster import Roster
 from render_worker.runtime import Runtime
 from render_worker.settings import Settings, load
 from render_worker.storages import build_storages
+from render_worker.storages.local import was_deleted
 from render_worker.stream import OWN_FAULT, Stream
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -165,7 +166,12 @@ def image(name: str) -> Response:
     etag, _, ending = name.partition(".")
     folder = _worker().settings.local_storage_dir.resolve()
     kind = IMAGE_TYPES[ending]  # Python 3.11 itself does not know WebP
-    answer = send_from_directory(folder, name, mimetype=kind, max_age=IMAGE_MAX_AGE_SECONDS, etag=etag)
+    try:
+        answer = send_from_directory(folder, name, mimetype=kind, max_age=IMAGE_MAX_AGE_SECONDS, etag=etag)
+    except NotFound:
+        if was_deleted(folder, name):
+            raise PictureDeleted("This picture was deleted by the operator.") from None
+        raise
     answer.cache_control.public = True
     answer.cache_control.immutable = True
     return answer

@@ -2,6 +2,7 @@
 
 from flask import Flask, Response, abort, request
 
+from sandbox.cloudinary import cloudinary
 from sandbox.control import control
 from sandbox.horde import horde
 from sandbox.huggingface import huggingface
@@ -22,7 +23,7 @@ def create_app() -> Flask:
     app.extensions["pictures"] = Pictures()
     app.extensions["visitors"] = Visitors()
     app.extensions["replicate"] = Predictions()
-    for part in (control, site, page, horde, huggingface, imgur, replicate, vertex, uploads):
+    for part in (control, site, page, cloudinary, horde, huggingface, imgur, replicate, vertex, uploads):
         app.register_blueprint(part)
     upload_port = str(Settings().sandbox_upload_port)
 

@@ -8,7 +8,7 @@ import json
 import secrets
 import time
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
 from sandbox.callers import still_there
 from sandbox.control import pictures, switchboard
@@ -73,6 +73,22 @@ def upload() -> Response:
         return _kept(file.read(), "jpeg" if entry.played == "ok_jpeg" else KINDS[file.mimetype], entry.played)
 
 
+@imgur.delete("/3/image/<deletehash>")
+def delete(deletehash: str) -> Response:
+    """Forget a picture. Its own documents tell only the success; the rest is as elsewhere there."""
+    board = switchboard()
+    with board.asked("imgur", {"deletehash": deletehash}) as entry:
+        entry.played = board.behaviour("imgur")
+        if entry.played in REFUSALS:
+            status, body = REFUSALS[entry.played]
+            return Response(body, status, mimetype="application/json")
+        name = _deletehashes().pop(deletehash, None)
+        if name is None:
+            return Response(_plain("Unable to find an image with that id", 404), 404, mimetype="application/json")
+        pictures().forget(name)
+        return Response('{"data":true,"success":true,"status":200}', mimetype="application/json")
+
+
 @imgur.get("/i.imgur.com/<name>.<kind>")
 def picture(name: str, kind: str) -> Response:
     """A picture that was uploaded."""
@@ -81,8 +97,16 @@ def picture(name: str, kind: str) -> Response:
     return Response(found or b"", 200 if found else 404, mimetype=mimetype)
 
 
+def _deletehashes() -> dict[str, str]:
+    """The pictures' names by their deletehashes."""
+    found: dict[str, str] = current_app.extensions.setdefault("imgur", {})
+    return found
+
+
 def _kept(data: bytes, kind: str, played: str) -> Response:
     name = pictures().keep(data)
+    deletehash = secrets.token_hex(8)[:15]
+    _deletehashes()[deletehash] = name
     link = f"{request.host_url}i.imgur.com/{name}.{'jpg' if kind == 'jpeg' else kind}"
     stored = {
         "id": name,
@@ -91,7 +115,7 @@ def _kept(data: bytes, kind: str, played: str) -> Response:
         "type": f"image/{kind}",
         "animated": False,
         "size": len(data),
-        "deletehash": secrets.token_hex(8)[:15],
+        "deletehash": deletehash,
         **({} if played == "no_link" else {"link": link}),
     }
     text = json.dumps({"data": stored, "success": True, "status": 200}).replace("/", "\\/")  # as Imgur escapes it

@@ -61,6 +61,11 @@ class Pictures:
                 self._pictures.popitem(last=False)
         return picture_id
 
+    def forget(self, picture_id: str) -> None:
+        """Keep a picture no longer."""
+        with self._lock:
+            self._pictures.pop(picture_id, None)
+
     def find(self, picture_id: str) -> bytes | None:
         """A kept picture."""
         with self._lock:

@@ -5,7 +5,7 @@ import re
 import requests
 from flask import Blueprint, Response, abort, g, request
 
-from image_api.errors import WorkerUnavailable
+from image_api.errors import PictureDeleted, WorkerUnavailable
 from image_api.routes.answers import absolute, base_address
 from image_api.routes.parts import dispatch, generation
 from render_worker.contract import IMAGE_NAME, IMAGE_TYPES
@@ -51,12 +51,16 @@ def _redirect(address: str) -> Response:
 
 
 def _of_worker(name: str) -> requests.Response | None:
-    """The worker's reply with the picture, its body unread; None where it has none of that name."""
+    """The worker's reply with the picture, its body unread; None where it has none of that name, PictureDeleted where
+    the operator wanted it so.
+    """
     wanted = {header: text for header in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(header, ""))}
     reply = dispatch().image(name, request.method, wanted)
     if reply.status_code in (200, 206, 416):
         return reply
     reply.close()
+    if reply.status_code == 410:
+        raise PictureDeleted
     if reply.status_code != 404:
         raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")
     return None

@@ -2,13 +2,24 @@
 
 from render_worker.settings import Settings
 from render_worker.storages.base import Storage, Storages
+from render_worker.storages.cloudinary import CloudinaryStorage
+from render_worker.storages.gcs import GcsStorage
 from render_worker.storages.imgur import ImgurStorage
 from render_worker.storages.local import LocalStorage
+from render_worker.storages.s3 import S3Storage
 
-STORAGES: dict[str, type[Storage]] = {"local": LocalStorage, "imgur": ImgurStorage}
+STORAGES: dict[str, type[Storage]] = {
+    "local": LocalStorage,
+    "imgur": ImgurStorage,
+    "s3": S3Storage,
+    "gcs": GcsStorage,
+    "cloudinary": CloudinaryStorage,
+}
 
 
 def build_storages(settings: Settings) -> Storages:
     """The storages that STORAGE names in their order, and behind them the local folder, which needs nobody."""
-    names = settings.storage or (("imgur",) if settings.imgur_client_id else ())
-    return Storages(*(STORAGES[name](settings) for name in names if name != "local"), LocalStorage(settings))
+    names: tuple[str, ...] = settings.storage or (("imgur",) if settings.imgur_client_id else ())
+    if "local" not in names:
+        names = (*names, "local")
+    return Storages(*(STORAGES[name](settings) for name in names))

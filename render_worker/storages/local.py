@@ -8,16 +8,25 @@ import re
 import shutil
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from render_worker.contract import IMAGE_NAME
 from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
-from render_worker.storages.base import Storage, Stored
+from render_worker.storages.base import Storage, Stored, name_in
 
 MIB = 1024 * 1024
 OURS = re.compile(rf"{IMAGE_NAME}|\.new-.*")  # nothing else that lies in the folder is ever removed
+
+MARKER = ".deleted"  # behind a picture's name: an empty file that says that the operator deleted it
+MARKER_SECONDS = 365 * 24 * 3600  # as long as an API tier may remember how to make the picture again
+
+WRITTEN = "The picture could not be written to LOCAL_STORAGE_DIR"
+CHANGED = "LOCAL_STORAGE_DIR could not be changed"
 
 FREE_BYTES = 2 * MIB  # room for a picture
 ROOM_TIMES = 2  # a disk's blocks and what others write meanwhile want more room than the picture has bytes
@@ -29,6 +38,7 @@ class LocalStorage(Storage):
     """Files named by their content, written whole or not at all; the oldest go when the folder is full."""
 
     name = "local"
+    title = "The local folder"
 
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.local_storage_dir.resolve()
@@ -50,20 +60,49 @@ class LocalStorage(Storage):
         await asyncio.to_thread(self._save, picture)
         return Stored(f"/images/{picture.name}", picture.content_type)
 
+    async def delete(self, word: str) -> bool:
+        """Remove the picture and leave a marker, so that nobody takes it for one that got lost and makes it again.
+
+        A deletion is no ban: whoever has the same bytes made anew has them kept, and the marker goes.
+        """
+        name = name_in(word)
+        return name is not None and await asyncio.to_thread(self._delete, name)
+
+    async def mark(self, word: str) -> None:
+        """Leave the marker of a picture that another storage had."""
+        if name := name_in(word):
+            await asyncio.to_thread(self._mark, name)
+
+    def _delete(self, name: str) -> bool:
+        if not (self.folder / name).exists():
+            return False
+        try:
+            self._mark(name)  # first, so that the worker never sees the one gone without the other
+        finally:
+            with _said(CHANGED):
+                (self.folder / name).unlink(missing_ok=True)
+        return True
+
+    def _mark(self, name: str) -> None:
+        with _said(CHANGED):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / (name + MARKER)).touch()
+            old = time.time() - MARKER_SECONDS
+            for marker in self.folder.glob(f"*{MARKER}"):
+                if re.fullmatch(IMAGE_NAME, marker.stem) and marker.stat().st_mtime < old:
+                    marker.unlink(missing_ok=True)
+
     def _save(self, picture: Picture) -> None:
         target = self.folder / picture.name
-        try:
-            with self._lock:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                if target.exists():
-                    target.touch()  # made again, so no longer among the oldest
-                else:
-                    self._make_room(len(picture.data))
-                    self._write_or_make_room(target, picture.data)
-                    self._full = False
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise StorageFailed(f"The picture could not be written to LOCAL_STORAGE_DIR: {reason}.") from error
+        with _said(WRITTEN), self._lock:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                target.touch()  # made again, so no longer among the oldest
+            else:
+                self._make_room(len(picture.data))
+                self._write_or_make_room(target, picture.data)
+                self._full = False
+            (self.folder / (picture.name + MARKER)).unlink(missing_ok=True)
 
     def _write_or_make_room(self, target: Path, data: bytes) -> None:
         try:
@@ -104,3 +143,18 @@ class LocalStorage(Storage):
             removed = True
             surplus -= size
         return removed
+
+
+def was_deleted(folder: Path, name: str) -> bool:
+    """Whether the operator deleted the picture of that name."""
+    return (folder / (name + MARKER)).exists()
+
+
+@contextmanager
+def _said(problem: str) -> Iterator[None]:
+    """What the system says becomes a StorageFailed."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StorageFailed(f"{problem}: {reason}.") from error

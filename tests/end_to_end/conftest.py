@@ -84,6 +84,7 @@ def worker_settings(site: Server, folder: Path, **settings: object) -> dict[str,
         "QUEUE_SIZE": 2,
         "LOCAL_STORAGE_DIR": folder,
         "IMGUR_API_URL": f"{site.url}/3",
+        "CLOUDINARY_API_URL": f"{site.url}/v1_1",
         "SIMULATED": "true",
         **settings,
     }

@@ -1,9 +1,16 @@
 """Which storage keeps a picture, and what the answer says of it."""
 
+import subprocess
+import sys
+
 import pytest
 import requests
 
-from tests.end_to_end.conftest import TOKEN, running, well
+from sandbox.cloudinary import CLOUDINARY_URL, SECRET
+from sandbox.imgur import REFUSALS
+from tests.end_to_end.conftest import TOKEN, running, well, worker_settings
+from tests.processes import ROOT, clean_environment, worker
+from tests.s3_server import S3Server
 
 CLIENT_ID = "the-client-id"
 
@@ -83,3 +90,99 @@ def test_a_picture_that_no_storage_keeps_is_an_error_with_every_reason(tmp_path)
         assert (answer.status_code, answer.json()["code"]) == (502, "storage_failed")
         assert "over capacity" in answer.json()["error"]
         assert "LOCAL_STORAGE_DIR" in answer.json()["error"]
+
+
+@pytest.fixture(scope="module")
+def s3_server():
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def three_stack(tmp_path_factory, s3_server):
+    settings = {name.upper(): value for name, value in s3_server.settings().items()}
+    folder = tmp_path_factory.mktemp("images")
+    with running(folder, STORAGE="imgur,s3", IMGUR_CLIENT_ID=CLIENT_ID, IMGUR_UPLOAD_SECONDS=60, **settings) as stack:
+        yield stack
+
+
+def worker_s_own(renderer, **wanted: object) -> dict:
+    """The worker's answer to a request of its own, so that no rest after an earlier one is in the way."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    body = {"prompt": "a tree", "model": "sketch", **wanted}
+    return requests.post(f"{renderer.url}/generate", json=body, headers=headers, timeout=30).json()
+
+
+LIMITS = {"too_fast", "too_many", "gateway", "limit_in_seconds", "limit_absurd", "limit_as_moment"}
+CODES = {
+    **dict.fromkeys(sorted(REFUSALS.keys() - LIMITS - {"over_capacity"}), "imgur_refused"),
+    "over_capacity": "imgur_unavailable",
+    "html_503": "imgur_unavailable",
+    "html_404": "imgur_unexpected_reply",
+    "no_link": "imgur_unexpected_reply",
+}
+
+
+@pytest.mark.parametrize("imgur", CODES)
+def test_whatever_imgur_refuses_is_kept_by_s3(three_stack, s3_server, imgur):
+    well(three_stack).play(imgur=imgur)
+    body = three_stack.get(prompt="a tree", model="sketch", seed=7, cache="false").json()
+    assert (body["storage"], body["storage_error"]["storage"]) == ("s3", "imgur")
+    assert body["storage_error"]["code"] == CODES[imgur]
+    assert f"{body['sha256']}.png" in s3_server.names()
+    assert s3_server.follow(body["image_url"]).headers["Content-Type"] == "image/png"
+    assert body["expires_at"] > body["created_at"]
+    log = three_stack.worker.log()
+    assert f"imgur did not keep a picture: {CODES[imgur]}" in log
+    assert not [secret for secret in (CLIENT_ID, s3_server.secret, "X-Amz-Signature") if secret in log]
+
+
+def test_an_imgur_that_hangs_leaves_s3_its_share_of_the_deadline(three_stack):
+    well(three_stack).play(imgur="hang")
+    result = worker_s_own(three_stack.worker, timeout_seconds=6)
+    assert (result["storage"], result["storage_error"]["storage"]) == ("s3", "imgur")
+
+
+@pytest.mark.parametrize("imgur", ["limit_in_seconds", "limit_as_moment"])
+def test_a_limited_imgur_is_left_alone_while_s3_keeps_the_pictures(three_stack, imgur):
+    well(three_stack).play(imgur=imgur)
+    found = [worker_s_own(three_stack.worker) for _ in range(2)]
+    assert {(body["storage"], body["storage_error"]["code"]) for body in found} == {("s3", "imgur_rate_limited")}
+    assert len(three_stack.asked("imgur")) == 1
+
+
+@pytest.mark.parametrize("imgur", sorted(LIMITS - {"limit_in_seconds", "limit_as_moment"}))
+def test_a_long_limit_of_imgur_costs_no_picture(three_stack, tmp_path, s3_server, imgur):
+    """Each at a worker of its own, because the rest after it outlasts the test."""
+    well(three_stack).play(imgur=imgur)
+    settings = {name.upper(): value for name, value in s3_server.settings().items()}
+    own = worker_settings(three_stack.sandbox, tmp_path, STORAGE="imgur,s3", IMGUR_CLIENT_ID=CLIENT_ID, **settings)
+    with worker(**own) as renderer:
+        result = worker_s_own(renderer)
+    assert (result["storage"], result["storage_error"]["code"]) == ("s3", "imgur_rate_limited")
+    assert result["storage_error"]["retry_after"] > 2
+
+
+def test_cloudinary_keeps_pictures_and_what_it_refuses_is_kept_locally(tmp_path):
+    with running(tmp_path, STORAGE="cloudinary", CLOUDINARY_URL=CLOUDINARY_URL) as stack:
+        body = stack.get(prompt="a tree", model="sketch").json()
+        assert (body["storage"], stack.picture(body["image_url"]).size) == ("cloudinary", (768, 768))
+        stack.play(cloudinary="rate_limited")
+        body = stack.get(prompt="a tree", model="sketch").json()
+        assert (body["storage"], body["storage_error"]["code"]) == ("local", "cloudinary_rate_limited")
+        assert SECRET not in stack.worker.log()
+
+
+def test_what_the_operator_deletes_stays_deleted_until_it_is_made_anew(tmp_path):
+    with running(tmp_path) as stack:
+        seeded = {"prompt": "a tree", "model": "sketch", "seed": 7}
+        body = stack.get(**seeded).json()
+        environment = clean_environment(LOCAL_STORAGE_DIR=tmp_path)
+        command = [sys.executable, "-m", "render_worker.delete", body["image_url"]]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+        assert (done.returncode, done.stdout) == (0, f"{body['image_url']}  local: deleted\n")
+        address = f"/images/{body['sha256']}.png"
+        asked = [stack.get(address), stack.get("/generate.png", **seeded), stack.get(**seeded, format="image")]
+        assert {(answer.status_code, answer.json()["code"]) for answer in asked} == {(410, "picture_deleted")}
+        again = stack.get(**seeded, cache="false").json()
+        assert (again["sha256"], stack.picture(again["image_url"]).size) == (body["sha256"], (768, 768))

@@ -1,0 +1,68 @@
+"""Google Cloud Storage.
+
+A service account's key file is always needed: links are signed with its private key, without asking anybody, which what
+Google lends to its machines cannot do. The key also signs the token of each request itself, so that none is fetched.
+Links are always signed for the host storage.googleapis.com: with another GCS_URL only GCS_PUBLIC_URL is of use.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from render_worker.errors import StorageNotConfigured
+from render_worker.settings import Settings
+from render_worker.storages.bucket import BucketStorage
+
+if TYPE_CHECKING:
+    from obstore.store import GCSStore
+
+GOOGLE = "https://storage.googleapis.com"
+NEEDED = ("client_email", "private_key", "private_key_id")
+
+
+class GcsStorage(BucketStorage):
+    """A bucket at Google Cloud Storage."""
+
+    name = "gcs"
+    title = "Google Cloud Storage"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._bucket = settings.google_cloud_bucket
+        self._url = settings.gcs_url or GOOGLE
+        self._key_file = settings.google_application_credentials
+        self._looked_at = False
+
+    def public_url(self, settings: Settings) -> str | None:
+        return settings.gcs_public_url
+
+    def check(self) -> None:
+        if not self._bucket:
+            raise StorageNotConfigured("GOOGLE_CLOUD_BUCKET not configured.")
+        if not self._key_file:
+            raise StorageNotConfigured("GOOGLE_APPLICATION_CREDENTIALS not configured.")
+        super().check()
+        if not self._looked_at:
+            _check_key_file(self._key_file)
+            self._looked_at = True
+
+    def open(self) -> "GCSStore":
+        from obstore.store import GCSStore
+
+        return GCSStore(
+            self._bucket,
+            service_account=str(self._key_file),
+            base_url=self._url,
+            skip_signature=False,
+            client_options=self.client_options(),
+            retry_config=self.retry_config(),
+        )
+
+
+def _check_key_file(path: Path) -> None:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        raise StorageNotConfigured("The file of GOOGLE_APPLICATION_CREDENTIALS cannot be read.") from None
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in NEEDED):
+        raise StorageNotConfigured("The file of GOOGLE_APPLICATION_CREDENTIALS has no service account's key.")

@@ -1,0 +1,63 @@
+"""One exchange with a storage that is asked by HTTP: within a time, without redirects, and never without bounds."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from render_worker.http_client import AS_IT_IS, http_client
+from render_worker.storages.base import ServiceFailed, Storage, too_late, unreachable
+
+MAX_REPLY_BYTES = 256 * 1024
+MAX_WORDS = 200
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a service answered."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The JSON object of the body; empty where it is none."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+async def ask(
+    service: type[Storage], method: str, url: str, seconds: float, headers: Mapping[str, str] | None = None, **body: Any
+) -> Reply:
+    """Send one request; `body` is what httpx takes for one. ServiceFailed where there is no whole reply in time."""
+    try:
+        async with (
+            asyncio.timeout(seconds),
+            http_client(seconds) as client,
+            client.stream(method, url, headers={**(headers or {}), **AS_IT_IS}, **body) as reply,
+        ):
+            data = b""
+            async for chunk in reply.aiter_raw():
+                data += chunk
+                if len(data) > MAX_REPLY_BYTES:
+                    raise ServiceFailed(
+                        service, "unexpected_reply", f"{service.title} answered far more than a result."
+                    )
+            return Reply(reply.status_code, reply.headers, data)
+    except (TimeoutError, httpx.TimeoutException):
+        raise too_late(service, seconds) from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise unreachable(service) from error
+
+
+def printable(words: object) -> str:
+    """A service's words, made fit to be repeated in a sentence; "" where they are no text."""
+    text = words if isinstance(words, str) else ""
+    return "".join(character for character in text if character.isprintable()).strip(" .")[:MAX_WORDS]

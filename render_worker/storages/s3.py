@@ -1,0 +1,70 @@
+"""Amazon S3 and what speaks its protocol: Cloudflare R2, Backblaze B2, Supabase, MinIO.
+
+A key is always needed. The roles that AWS lends to its machines are not used: a link that is signed with one ends with
+it, after hours instead of days, and asking for one where there is none takes long.
+"""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from render_worker.errors import StorageNotConfigured
+from render_worker.settings import Settings
+from render_worker.storages.bucket import BucketStorage
+
+if TYPE_CHECKING:
+    from obstore.store import S3Credential, S3Store
+
+
+class S3Storage(BucketStorage):
+    """A bucket at S3 or a service like it."""
+
+    name = "s3"
+    title = "S3"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._bucket = settings.s3_bucket
+        self._region = settings.s3_region
+        self._endpoint = settings.s3_endpoint or f"https://s3.{settings.s3_region}.amazonaws.com"
+        self._path_style = settings.s3_path_style
+        self._key_id, self._secret = settings.aws_access_key_id, settings.aws_secret_access_key
+
+    def public_url(self, settings: Settings) -> str | None:
+        return settings.s3_public_url
+
+    def check(self) -> None:
+        if not self._bucket:
+            raise StorageNotConfigured("S3_BUCKET not configured.")
+        if not (self._key_id and self._secret):
+            raise StorageNotConfigured("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY not configured.")
+        super().check()
+
+    def open(self) -> "S3Store":
+        from obstore.store import S3Store
+
+        return S3Store(
+            self._bucket,
+            # This name outranks the environment's; with a host for each bucket it has to have the bucket's.
+            aws_endpoint_url_s3=self._endpoint if self._path_style else self._host_of_bucket(),
+            region=self._region,
+            virtual_hosted_style_request=not self._path_style,
+            skip_signature=False,
+            disable_bulk_delete=True,  # not every service has it
+            credential_provider=self._credential,  # to plain keys the environment's session token would be added
+            client_options=self.client_options(),
+            retry_config=self.retry_config(),
+        )
+
+    def _host_of_bucket(self) -> str:
+        parts = urlsplit(self._endpoint)
+        return parts._replace(netloc=f"{self._bucket}.{parts.netloc}").geturl()
+
+    def _credential(self) -> "S3Credential":
+        assert self._key_id  # noqa: S101 - `check` has looked
+        assert self._secret  # noqa: S101
+        return {
+            "access_key_id": self._key_id.get_secret_value(),
+            "secret_access_key": self._secret.get_secret_value(),
+            "token": None,
+            "expires_at": None,
+        }

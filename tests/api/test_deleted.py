@@ -1,0 +1,73 @@
+"""A picture that the operator deleted is gone for good: 410, and nobody makes it again."""
+
+import pytest
+
+from image_api.dispatch.direct import DirectDispatch
+from image_api.errors import PictureDeleted, PictureUnavailable
+from image_api.pictures import Pictures
+from image_api.settings import Settings
+from render_worker.contract import GenerateResult
+from tests.api.conftest import NAME, RESULT
+
+SEEDED = "/generate?prompt=a+tree&seed=7"
+DELETED = {"success": False, "error": "This picture was deleted by the operator.", "code": "picture_deleted"}
+
+
+@pytest.fixture
+def deleted(client, worker):
+    """A caller of an API tier that knows how to make a picture whose file was deleted since."""
+    client.get(SEEDED)
+    worker.say_to("/images/", 410, DELETED)
+    return client
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"/images/{NAME}", "/generate.png?prompt=a+tree&seed=7", SEEDED + "&format=image"],
+)
+def test_it_is_said_and_the_picture_not_made_again(deleted, worker, path):
+    answer = deleted.get(path)
+    assert (answer.status_code, answer.json["code"], answer.json["error"]) == (410, DELETED["code"], DELETED["error"])
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert len(worker.asked_to_make()) == 1
+
+
+def test_head_says_so_too(deleted):
+    assert deleted.head(f"/images/{NAME}").status_code == 410
+
+
+def test_as_base64_it_is_said_in_openai_s_words(client, worker):
+    worker.say_to("/images/", 410, DELETED)
+    answer = client.post("/v1/images/generations", json={"prompt": "a tree", "response_format": "b64_json"})
+    assert (answer.status_code, answer.json["error"]["code"]) == (410, "picture_deleted")
+
+
+def test_a_picture_that_is_only_lost_is_still_made_again(client, worker):
+    client.get(SEEDED)
+    worker.say_to("/images/", 404, b"{}")
+    client.get(f"/images/{NAME}")
+    assert len(worker.asked_to_make()) == 2
+
+
+class Outside(Pictures):
+    """Reads from outside what the worker's address says in its place: no loopback host is a public one."""
+
+    def _from_outside(self, address):
+        return self._dispatch.image("of-outside", "GET", {})
+
+
+@pytest.mark.parametrize(
+    ("of_worker", "address", "expected"),
+    [
+        (410, f"https://pictures.example/a/{NAME}?X-Amz-Signature=1", PictureDeleted),
+        (404, f"https://pictures.example/a/{NAME}", PictureUnavailable),
+        (410, "https://i.imgur.com/x.png", PictureUnavailable),
+    ],
+)
+def test_one_of_a_storage_outside_the_worker_knows_too(worker, of_worker, address, expected):
+    worker.say_to("/images/", of_worker, DELETED)
+    worker.say_to("/images/of-outside", 404, b"")
+    pictures = Outside(DirectDispatch(Settings(perchance_worker_url=worker.url)))
+    with pytest.raises(expected) as caught:
+        pictures.open(GenerateResult(**{**RESULT, "image_url": address}))
+    assert getattr(caught.value, "gone", True)

@@ -1,0 +1,68 @@
+"""A server that says what a test wants to whatever it is asked, or nothing at all."""
+
+import contextlib
+import select
+import threading
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
+
+HANG_SECONDS = 20
+
+
+class ScriptedServer:
+    """Answers with `status`, `headers` and `body`, and remembers what it was asked; with `hang` it answers nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.authorized = False
+        """Whether anybody showed a key."""
+        self.hung_up = threading.Event()
+        """Whether somebody to whom it said nothing has gone away."""
+        self.say(200)
+
+    def say(self, status: int, body: bytes = b"", hang: bool = False, **headers: str) -> None:
+        """Answer so from now on; an underscore in a header's name is a hyphen."""
+        self.status, self.body, self.hang = status, body, hang
+        self.headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        self.asked.clear()
+        self.hung_up.clear()
+
+    def __enter__(self) -> Self:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, script: ScriptedServer, *arguments: object) -> None:
+        self._script = script
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._script.asked.append((self.command, self.path))
+        self._script.authorized |= "Authorization" in self.headers
+        if self._script.hang:
+            readable, _, _ = select.select([self.connection], [], [], HANG_SECONDS)
+            if readable:  # nobody has anything more to say
+                self._script.hung_up.set()
+            return
+        self.send_response(self._script.status)
+        for name, text in {**self._script.headers, "Content-Length": str(len(self._script.body))}.items():
+            self.send_header(name, text)
+        self.end_headers()
+        if self.command != "HEAD":
+            with contextlib.suppress(OSError):
+                self.wfile.write(self._script.body)
+
+    do_PUT = do_POST = do_HEAD = do_DELETE = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""

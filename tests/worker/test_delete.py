@@ -1,0 +1,194 @@
+"""The operator's command, and what is left of a picture that he deleted."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from render_worker.delete import main
+from render_worker.imaging import Picture
+from render_worker.settings import Settings
+from render_worker.storages import build_storages
+from render_worker.storages.local import MARKER, MARKER_SECONDS, LocalStorage
+from render_worker.storages.s3 import S3Storage
+from sandbox.cloudinary import CLOUDINARY_URL
+from tests.processes import ROOT, clean_environment, sandbox
+from tests.s3_server import S3Server
+
+PICTURE = Picture(b"\x89PNG and so on", 1, 1, "a" * 64)
+OTHER = Picture(b"\x89PNG and other", 1, 1, "b" * 64)
+DELETED = "This picture was deleted by the operator."
+
+
+@pytest.fixture
+def local(tmp_path):
+    return LocalStorage(Settings(local_storage_dir=tmp_path / "images", local_storage_mb=1))
+
+
+def save(storage, picture: Picture = PICTURE) -> str:
+    return asyncio.run(storage.save(picture)).url
+
+
+def delete(storage, picture: Picture = PICTURE) -> bool:
+    return asyncio.run(storage.delete(picture.name))
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs the command with a worker's settings; its exit code and what it says."""
+
+    def run(*words: str, **settings: object) -> tuple[int, list[str]]:
+        for name, value in {"local_storage_dir": tmp_path / "images", **settings}.items():
+            monkeypatch.setenv(name.upper(), str(value))
+        code = main(list(words))
+        return code, capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_it_works(command, local):
+    save(local)
+    assert command(PICTURE.name) == (0, [f"{PICTURE.name}  local: deleted"])
+    assert command(PICTURE.name) == (1, [f"{PICTURE.name}  local: not there"])
+
+
+def test_it_takes_several_addresses_and_one_that_was_there_is_enough(command, local):
+    save(local)
+    address = f"https://image.example/images/{PICTURE.name}"
+    code, lines = command(OTHER.name, address)
+    assert (code, lines) == (0, [f"{OTHER.name}  local: not there", f"{address}  local: deleted"])
+
+
+def test_every_storage_is_asked_and_the_folder_keeps_a_marker(command, client_with, tmp_path):
+    with S3Server() as server, sandbox() as site:
+        settings = server.settings(
+            storage="s3,cloudinary,imgur",
+            cloudinary_url=CLOUDINARY_URL,
+            cloudinary_api_url=f"{site.url}/v1_1",
+            imgur_client_id="an-id",
+            imgur_api_url=f"{site.url}/3",
+        )
+        s3, cloudinary, _, _ = build_storages(Settings(**settings))
+        signed = save(s3)
+        save(cloudinary)
+        code, lines = command(signed, **settings)
+        assert code == 0
+        address = signed.partition("?")[0]  # the signature is nobody's business
+        assert lines == [
+            f"{address}  s3: deleted",
+            f"{address}  cloudinary: deleted",
+            f"{address}  imgur: failed: Imgur deletes only by imgur:DELETEHASH, which the log has.",
+            f"{address}  local: not there",
+        ]
+        assert server.names() == []
+    answer = client_with().get(f"/images/{PICTURE.name}")
+    assert (answer.status_code, answer.json["code"]) == (410, "picture_deleted")
+
+
+def test_imgur_deletes_by_the_hash_of_the_log(command, caplog):
+    with sandbox() as site:
+        settings = {"imgur_client_id": "an-id", "imgur_api_url": f"{site.url}/3"}
+        imgur, _ = build_storages(Settings(**settings))
+        caplog.set_level("INFO")
+        address = save(imgur)
+        word = "imgur:" + re.search(r"deletehash (\w+)", caplog.text)[1]
+        assert command(word, **settings) == (0, [f"{word}  imgur: deleted"])
+        assert requests.get(address, timeout=5).status_code == 404
+        assert command(word, **settings) == (1, [f"{word}  imgur: not there"])
+
+
+def test_without_imgur_its_hash_is_of_no_use(command):
+    assert command("imgur:abc") == (1, ["imgur:abc  imgur is not in STORAGE"])
+
+
+def test_a_storage_that_fails_is_told_and_the_others_are_asked(command, local):
+    save(local)
+    code, lines = command(PICTURE.name, storage="s3,gcs", s3_bucket="b", s3_endpoint="http://127.0.0.1:1")
+    assert code == 0
+    assert [line.partition("  ")[2] for line in lines] == [
+        "s3: failed: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY not configured.",
+        "gcs: failed: GOOGLE_CLOUD_BUCKET not configured.",
+        "local: deleted",
+    ]
+
+
+def test_it_runs_as_a_program_and_tells_how_it_is_used(tmp_path):
+    program = [sys.executable, "-m", "render_worker.delete"]
+    environment = clean_environment(LOCAL_STORAGE_DIR=tmp_path)
+    told = subprocess.run([*program, "--help"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+    assert (told.returncode, "NAME_OR_URL" in told.stdout, "imgur:DELETEHASH" in told.stdout) == (0, True, True)
+    done = subprocess.run([*program, PICTURE.name], cwd=ROOT, env=environment, capture_output=True, timeout=30)
+    assert (done.returncode, done.stdout) == (1, f"{PICTURE.name}  local: not there\n".encode())
+
+
+def test_a_deleted_picture_is_said_to_be_and_not_only_missing(client, local):
+    address = save(local)
+    with client.get(address) as answer:
+        assert answer.data == PICTURE.data
+    delete(local)
+    answer = client.get(address)
+    assert (answer.status_code, answer.json["code"], answer.json["error"]) == (410, "picture_deleted", DELETED)
+    assert client.head(address).status_code == 410
+    assert client.get(f"/images/{OTHER.name}").status_code == 404
+
+
+def test_the_marker_itself_is_no_picture(client, local):
+    address = save(local)
+    delete(local)
+    assert client.get(address + MARKER).status_code == 404
+
+
+def test_the_same_bytes_saved_again_are_a_picture_again(client, local):
+    address = save(local)
+    delete(local)
+    save(local)
+    with client.get(address) as answer:
+        assert (answer.status_code, answer.data) == (200, PICTURE.data)
+    assert [path.name for path in local.folder.iterdir()] == [PICTURE.name]
+
+
+def test_markers_take_no_picture_s_room_and_are_not_taken_for_the_oldest(local):
+    save(local)
+    delete(local)
+    marker = local.folder / (PICTURE.name + MARKER)
+    os.utime(marker, (1, 1))
+    for letter in "cdef":
+        save(local, Picture(letter.encode() * 300 * 1024, 1, 1, letter * 64))
+    assert sorted(path.name[0] for path in local.folder.iterdir()) == ["a", "d", "e", "f"]
+    assert marker.exists()
+
+
+def test_old_markers_go_at_the_next_deletion_and_nobody_else_s_file_does(local):
+    save(local)
+    delete(local)
+    old = local.folder / (PICTURE.name + MARKER)
+    of_others = local.folder / f"thesis{MARKER}"
+    of_others.touch()
+    for path in (old, of_others):
+        os.utime(path, (old.stat().st_mtime - MARKER_SECONDS - 60,) * 2)
+    save(local, OTHER)
+    delete(local, OTHER)
+    assert {path.name for path in local.folder.iterdir()} == {OTHER.name + MARKER, of_others.name}
+
+
+def test_a_picture_goes_also_where_no_marker_can_be_left(local, monkeypatch, command):
+    """As on a disk without room for another file."""
+    save(local)
+    (local.folder / (PICTURE.name + MARKER)).symlink_to(local.folder / "no" / "such" / "folder")
+    code, lines = command(PICTURE.name)
+    assert (code, not (local.folder / PICTURE.name).exists()) == (1, True)
+    assert "LOCAL_STORAGE_DIR could not be changed" in lines[0]
+
+
+def test_the_key_is_in_no_word_of_the_command(command, caplog):
+    with S3Server() as server:
+        settings = server.settings(storage="s3", aws_secret_access_key="a-wrong-secret")
+        assert isinstance(next(iter(build_storages(Settings(**settings)))), S3Storage)
+        code, lines = command(PICTURE.name, **settings)
+        seen = caplog.text + "\n".join(lines)
+        assert (code, "a-wrong-secret" in seen, server.key_id in seen) == (1, False, False)
+        assert "s3: failed: S3 does not accept this server's key" in lines[0]
