@@ -111,9 +111,19 @@ def test_nobody_pays_for_a_library_that_is_not_used():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=30)
 
 
-def test_local_is_always_the_last():
-    settings = Settings(storage="local,cloudinary,s3", local_storage_dir="/nowhere")
-    assert [storage.name for storage in build_storages(settings)] == ["cloudinary", "s3", "local"]
+@pytest.mark.parametrize(
+    ("named", "order"),
+    [
+        ("cloudinary,s3", ["cloudinary", "s3", "local"]),
+        ("local,s3", ["local", "s3"]),
+        ("s3, local ,imgur", ["s3", "local", "imgur"]),
+        ("local", ["local"]),
+        (None, ["local"]),
+    ],
+)
+def test_the_order_is_the_settings_and_local_is_the_last_unless_it_is_named(named, order):
+    settings = Settings(storage=named, local_storage_dir="/nowhere")
+    assert [storage.name for storage in build_storages(settings)] == order
 
 
 @pytest.mark.parametrize(
