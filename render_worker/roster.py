@@ -86,9 +86,9 @@ class Roster:
                 able.append(self._candidate(engine, request))
             except EngineError as error:
                 unable.append((engine.name, error))
-        passed_over = [PassedOver(engine=name, code=error.code) for name, error in unable]
         if not able:
-            raise _soonest([error for _, error in unable])
+            raise _soonest(unable)
+        passed_over = _passed_over(unable)
         able.sort(key=lambda candidate: bool(candidate.ignored))
         if request.within is not None:
             able, too_slow = _in_time(able, request.within)
@@ -164,5 +164,12 @@ def _in_time(able: list[Candidate], within: float) -> tuple[list[Candidate], lis
     return fitting, able[: able.index(fitting[0])]
 
 
-def _soonest(errors: list[EngineError]) -> EngineError:
-    return min(errors, key=lambda error: math.inf if error.retry_after is None else error.retry_after)
+def _passed_over(unable: list[tuple[str, EngineError]]) -> list[PassedOver]:
+    return [PassedOver(engine=name, code=error.code) for name, error in unable]
+
+
+def _soonest(unable: list[tuple[str, EngineError]]) -> EngineError:
+    """Why the engine cannot be asked that can be asked again first; with the others' reasons."""
+    first = min(unable, key=lambda it: math.inf if it[1].retry_after is None else it[1].retry_after)
+    first[1].fallback_from = _passed_over([it for it in unable if it is not first]) or None
+    return first[1]

@@ -204,6 +204,7 @@ def test_where_all_rest_the_one_that_comes_back_soonest_is_told(pipeline_of):
     refused(pipeline, EngineRateLimited)
     error = refused(pipeline, EngineRateLimited)
     assert (str(error), error.retry_after) == ("Short.", 30)
+    assert over(error) == [("one", "engine_rate_limited")]
     assert not pipeline.roster.ready
 
 
