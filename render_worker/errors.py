@@ -12,6 +12,7 @@ WorkerError
 ├── StorageFailed               502 storage_failed
 ├── PictureDeleted              410 picture_deleted
 └── EngineError                 502 engine_failed
+    ├── EngineFault             500 internal_error
     ├── EngineNotConfigured     500 engine_not_configured
     ├── EngineResting           503 engine_resting
     ├── EngineUnreachable       502 engine_unreachable
@@ -156,6 +157,13 @@ class EngineError(WorkerError):
     """Whether the request brought it on, and not the engine's state: it counts for nothing then."""
     final: ClassVar[bool] = False
     """Whether no other engine is to be asked."""
+
+
+class EngineFault(EngineError):
+    """The engine failed by a fault of this program; its log has the details."""
+
+    code = "internal_error"
+    status = 500
 
 
 class EngineNotConfigured(EngineError):

@@ -13,7 +13,7 @@ from render_worker.admission import Admission
 from render_worker.contract import GenerateRequest, GenerateResult, PassedOver, Recipe
 from render_worker.durations import Durations
 from render_worker.engines.base import Engine, GeneratedImage
-from render_worker.errors import EngineError, InvalidParameter, PhaseTimeout, WorkerBusy, WorkerError
+from render_worker.errors import EngineError, EngineFault, InvalidParameter, PhaseTimeout, WorkerBusy, WorkerError
 from render_worker.imaging import Picture, to_picture
 from render_worker.metrics import Metrics
 from render_worker.progress import Reporter, Tell, nobody
@@ -113,7 +113,7 @@ class Pipeline:
                 before = work.passed_over[-1]
                 report("starting", f"{before.engine} cannot make it now ({before.code}); asking {engine.name}.")
             with self.roster.rests[engine.name].attempt():
-                making = engine.generate(recipe, report)
+                making = _without_fault(engine, recipe, report)
                 image = await _by(end, making, PhaseTimeout(f"{engine.name} took longer than its share of the time."))
             leave_engine()  # what is left needs no engine, but a place among all
             report("saving")
@@ -190,6 +190,16 @@ class _Work:
     started: float
     tell: Tell
     left: SecondsLeft
+
+
+async def _without_fault(engine: Engine, recipe: Recipe, report: Reporter) -> GeneratedImage:
+    try:
+        return await engine.generate(recipe, report)
+    except WorkerError:
+        raise
+    except Exception as error:  # so that one engine's bug keeps no other one from answering; the log has it whole
+        log.exception("engine %s failed unforeseen", engine.name)
+        raise EngineFault(f"The engine {engine.name} failed by a fault of this service.") from error
 
 
 async def _by(end: float | None, work: Awaitable[T], too_late: WorkerError) -> T:

@@ -5,18 +5,48 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ORIGIN = r"^https?://(\*\.)?[a-z0-9._:\[\]-]+$"
-EngineName = Literal["perchance", "horde", "replicate", "vertex", "huggingface"]
-StorageName = Literal["local", "imgur", "s3", "gcs", "cloudinary"]
 PRINTABLE = re.compile(r"[!-~]+")
-ADDRESS = r"^https?://[^/?#\s]+[^?#\s]*$"
+ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
 REPLICATE_MODEL = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*(:[A-Za-z0-9-]+)?$"
 
-Origins = Annotated[tuple[Annotated[str, StringConstraints(pattern=ORIGIN)], ...], NoDecode]
+EngineName = Literal["perchance", "horde", "replicate", "vertex", "huggingface"]
+StorageName = Literal["local", "imgur", "s3", "gcs", "cloudinary"]
 S = TypeVar("S", bound=BaseSettings)
+
+
+def _split(value: object) -> object:
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+def _each_once(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError("it must name each but once")
+    return value
+
+
+def _fit_for_a_header(value: SecretStr) -> SecretStr:
+    if not PRINTABLE.fullmatch(value.get_secret_value()):
+        raise ValueError("it must be printable ASCII without spaces or line breaks")
+    return value
+
+
+def _address(value: str) -> str:
+    if not ADDRESS.fullmatch(value):
+        raise ValueError("it must be an address like https://pictures.example")
+    return value.rstrip("/")
+
+
+Secret = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
+Address = Annotated[str, AfterValidator(_address)]
+ReplicateModel = Annotated[str, StringConstraints(pattern=REPLICATE_MODEL, max_length=100)]
+Origin = Annotated[str, StringConstraints(pattern=ORIGIN)]
+T = TypeVar("T")
+Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_split), AfterValidator(_each_once)]
+"""Separated by commas."""
 
 
 class Settings(BaseSettings):
@@ -26,7 +56,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8001, ge=1, le=65535, description="Port to listen on.")
-    worker_token: SecretStr | None = Field(None, description="Secret that callers send as a bearer token.")
+    worker_token: Secret | None = Field(None, description="Secret that callers send as a bearer token.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
     simulated: bool = Field(False, description="Marks every answer: the sandbox stands in for the outside world.")
 
@@ -39,7 +69,7 @@ class Settings(BaseSettings):
         20, ge=1, description="How long running generations may take at a stop; then their callers are told."
     )
 
-    engines: Annotated[tuple[EngineName, ...], NoDecode] = Field(
+    engines: Listed[EngineName] = Field(
         ("perchance",),
         min_length=1,
         description="Engines that are enabled, in the order in which model=auto asks them: "
@@ -62,18 +92,18 @@ class Settings(BaseSettings):
     )
     chromium_path: Path | None = Field(None, description="A Chromium to use instead of the one that is found.")
 
-    perchance_routes: Annotated[tuple[Literal["page", "package"], ...], NoDecode] = Field(
+    perchance_routes: Listed[Literal["page", "package"]] = Field(
         ("page", "package"), min_length=1, description="Ways to Perchance, in the order in which they are tried."
     )
-    perchance_page_url: str = Field(
-        "https://perchance.org/perchance-ai-api", pattern=ADDRESS, description="The site's page for outside apps."
+    perchance_page_url: Address = Field(
+        "https://perchance.org/perchance-ai-api", description="The site's page for outside apps."
     )
-    perchance_upload_origins: Origins = Field(
+    perchance_upload_origins: Listed[Origin] = Field(
         ("https://user.uploads.dev", "https://user-uploads.perchance.org"),
         description="Hosts from which that page's pictures may be fetched.",
     )
-    perchance_base_url: str = Field(
-        "https://image-generation.perchance.org/api", pattern=ADDRESS, description="The site's internal image API."
+    perchance_base_url: Address = Field(
+        "https://image-generation.perchance.org/api", description="The site's internal image API."
     )
     perchance_sessions: int = Field(1, ge=1, le=16, description="Generations at a time; the site gives an address one.")
     perchance_recycle_images: int = Field(50, ge=1, description="Pictures after which a session's pages are replaced.")
@@ -86,30 +116,28 @@ class Settings(BaseSettings):
     perchance_download_seconds: float = Field(60, gt=0, description="Limit of the phase that downloads the picture.")
     perchance_poll_seconds: float = Field(3, gt=0, description="Pause before asking again for what is not ready.")
 
-    horde_url: str = Field("https://aihorde.net/api/v2", pattern=ADDRESS, description="AI Horde's API.")
-    horde_api_key: SecretStr | None = Field(
+    horde_url: Address = Field("https://aihorde.net/api/v2", description="AI Horde's API.")
+    horde_api_key: Secret | None = Field(
         None, description="Key of an account at AI Horde; unset means the anonymous one, which waits longest."
     )
-    horde_models: Annotated[tuple[str, ...], NoDecode] = Field(
+    horde_models: Listed[str] = Field(
         (), description="Models at AI Horde, by its names, any of which may answer; unset means whichever is free."
     )
     horde_steps: int = Field(25, ge=1, le=40, description="Sampling steps there.")
     horde_poll_seconds: float = Field(2, ge=0.1, description="Pause before asking again how far a picture is there.")
-    horde_image_origins: Origins = Field(
+    horde_image_origins: Listed[Origin] = Field(
         ("https://*.r2.cloudflarestorage.com",), description="Hosts from which its pictures may be fetched."
     )
 
-    replicate_api_token: SecretStr | None = Field(None, description="Token of an account at Replicate.")
-    replicate_url: str = Field("https://api.replicate.com", pattern=ADDRESS, description="Replicate's API.")
-    replicate_models: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=REPLICATE_MODEL, max_length=100)], ...], NoDecode
-    ] = Field(
+    replicate_api_token: Secret | None = Field(None, description="Token of an account at Replicate.")
+    replicate_url: Address = Field("https://api.replicate.com", description="Replicate's API.")
+    replicate_models: Listed[ReplicateModel] = Field(
         ("black-forest-labs/flux-schnell",),
         min_length=1,
         description="Models at Replicate, as owner/name or owner/name:version; the first answers model=replicate.",
     )
     replicate_request_seconds: float = Field(30, gt=0, description="Limit of each request to that API.")
-    replicate_image_origins: Origins = Field(
+    replicate_image_origins: Listed[Origin] = Field(
         ("https://replicate.delivery", "https://*.replicate.delivery"),
         description="Hosts from which its pictures may be fetched.",
     )
@@ -121,15 +149,15 @@ class Settings(BaseSettings):
     google_application_credentials: Path | None = Field(
         None, description="File of a service account's key, for vertex and gcs."
     )
-    google_api_key: SecretStr | None = Field(None, description="API key for Vertex AI, in place of a service account.")
+    google_api_key: Secret | None = Field(None, description="API key for Vertex AI, in place of a service account.")
     vertex_model: str = Field(
         "gemini-3.1-flash-image", pattern=r"^[a-z0-9@.-]+$", description="Model at Vertex AI, Imagen's or Gemini's."
     )
     vertex_seconds: float = Field(180, gt=0, description="Limit of one request to Vertex AI.")
-    vertex_url: str | None = Field(None, pattern=ADDRESS, description="Vertex AI's API, where it is not Google's own.")
+    vertex_url: Address | None = Field(None, description="Vertex AI's API, where it is not Google's own.")
 
-    huggingface_api_key: SecretStr | None = Field(None, description="Token of an account at Hugging Face.")
-    hf_token: SecretStr | None = Field(None, description="The same, under the name that its own tools use.")
+    huggingface_api_key: Secret | None = Field(None, description="Token of an account at Hugging Face.")
+    hf_token: Secret | None = Field(None, description="The same, under the name that its own tools use.")
     huggingface_model: str = Field(
         "black-forest-labs/FLUX.1-schnell", pattern=r"^[\w.-]+/[\w.-]+$", description="Model at Hugging Face."
     )
@@ -137,47 +165,43 @@ class Settings(BaseSettings):
         "auto",
         description="Who runs it: nscale, fal-ai, together, hf-inference, or auto: the first that serves it.",
     )
-    huggingface_url: str | None = Field(
+    huggingface_url: Address | None = Field(
         None,
-        pattern=ADDRESS,
         description="Address of an own Inference Endpoint, which is asked in place of a provider.",
     )
-    huggingface_router_url: str = Field(
-        "https://router.huggingface.co", pattern=ADDRESS, description="Where Hugging Face hands on to providers."
+    huggingface_router_url: Address = Field(
+        "https://router.huggingface.co", description="Where Hugging Face hands on to providers."
     )
-    huggingface_hub_url: str = Field(
-        "https://huggingface.co", pattern=ADDRESS, description="Its Hub, which says who serves a model."
+    huggingface_hub_url: Address = Field(
+        "https://huggingface.co", description="Its Hub, which says who serves a model."
     )
-    huggingface_image_origins: Origins = Field(
+    huggingface_image_origins: Listed[Origin] = Field(
         ("https://fal.media", "https://*.fal.media"),
         description="Hosts from which its providers' pictures may be fetched.",
     )
     huggingface_seconds: float = Field(120, gt=0, description="Limit of one wait for its answer or download.")
 
-    storage: Annotated[tuple[StorageName, ...] | None, NoDecode] = Field(
+    storage: Annotated[Listed[StorageName] | None, NoDecode] = Field(
         None,
         min_length=1,
         description="Where pictures are kept, by the first that can: s3, gcs, cloudinary, imgur, local, which is the "
         "last unless it is named; unset means imgur where IMGUR_CLIENT_ID is set, else local.",
     )
     s3_bucket: str | None = Field(None, description="Bucket of pictures at S3 or a service that speaks its protocol.")
-    s3_endpoint: str | None = Field(
-        None, pattern=ADDRESS, description="That service's address; unset means Amazon's own."
-    )
+    s3_endpoint: Address | None = Field(None, description="That service's address; unset means Amazon's own.")
     s3_region: str = Field("us-east-1", description="Region of the bucket.")
     s3_path_style: bool = Field(True, description="Whether the bucket's name is in the path and not in the host.")
-    s3_public_url: str | None = Field(
+    s3_public_url: Address | None = Field(
         None,
-        pattern=ADDRESS,
         description="Address under which everybody may read the bucket; unset means signed links.",
     )
-    aws_access_key_id: SecretStr | None = Field(None, description="Key id for the bucket.")
-    aws_secret_access_key: SecretStr | None = Field(None, description="Its secret.")
+    aws_access_key_id: Secret | None = Field(None, description="Key id for the bucket.")
+    aws_secret_access_key: Secret | None = Field(None, description="Its secret.")
     google_cloud_bucket: str | None = Field(None, description="Bucket of pictures at Google Cloud Storage.")
-    gcs_public_url: str | None = Field(
-        None, pattern=ADDRESS, description="Address under which everybody may read it; unset means signed links."
+    gcs_public_url: Address | None = Field(
+        None, description="Address under which everybody may read it; unset means signed links."
     )
-    gcs_url: str | None = Field(None, pattern=ADDRESS, description="Its API, where it is not Google's own.")
+    gcs_url: Address | None = Field(None, description="Its API, where it is not Google's own.")
     bucket_prefix: str = Field(
         "",
         pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*$",
@@ -187,12 +211,12 @@ class Settings(BaseSettings):
         604_800, ge=7200, le=604_800, description="Life of a signed link, from two hours to a week."
     )
     bucket_seconds: float = Field(60, gt=0, description="Limit of an upload to s3, gcs or cloudinary.")
-    cloudinary_url: SecretStr | None = Field(
+    cloudinary_url: Secret | None = Field(
         None, description="Cloudinary's cloudinary://key:secret@cloud, as its console shows it."
     )
-    cloudinary_api_url: str = Field("https://api.cloudinary.com/v1_1", pattern=ADDRESS, description="Its API.")
-    imgur_client_id: SecretStr | None = Field(None, description="Client-ID of an application registered with Imgur.")
-    imgur_api_url: str = Field("https://api.imgur.com/3", pattern=ADDRESS, description="Imgur's API.")
+    cloudinary_api_url: Address = Field("https://api.cloudinary.com/v1_1", description="Its API.")
+    imgur_client_id: Secret | None = Field(None, description="Client-ID of an application registered with Imgur.")
+    imgur_api_url: Address = Field("https://api.imgur.com/3", description="Imgur's API.")
     imgur_upload_seconds: float = Field(60, gt=0, description="Limit of an upload.")
     local_storage_dir: Path = Field(Path(".data/images"), description="Folder of the pictures.")
     local_storage_mb: int = Field(256, ge=1, description="Size of that folder in MiB; the oldest pictures go first.")
@@ -201,66 +225,6 @@ class Settings(BaseSettings):
     def places(self) -> int:
         """Generations at a time."""
         return self.max_concurrency or self.perchance_sessions + 3  # some more than the sessions encode and save
-
-    @field_validator(
-        "engines",
-        "perchance_routes",
-        "perchance_upload_origins",
-        "horde_models",
-        "horde_image_origins",
-        "replicate_models",
-        "replicate_image_origins",
-        "huggingface_image_origins",
-        "storage",
-        mode="before",
-    )
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
-
-    @field_validator("engines", "storage")
-    @classmethod
-    def _each_once(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if value and len(set(value)) < len(value):
-            raise ValueError("it must name each but once")
-        return value
-
-    @field_validator(
-        "worker_token",
-        "imgur_client_id",
-        "horde_api_key",
-        "replicate_api_token",
-        "google_api_key",
-        "huggingface_api_key",
-        "hf_token",
-        "aws_access_key_id",
-        "aws_secret_access_key",
-        "cloudinary_url",
-    )
-    @classmethod
-    def _fit_for_a_header(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not PRINTABLE.fullmatch(value.get_secret_value()):
-            raise ValueError("it must be printable ASCII without spaces or line breaks")
-        return value
-
-    @field_validator(
-        "perchance_base_url",
-        "imgur_api_url",
-        "horde_url",
-        "replicate_url",
-        "vertex_url",
-        "huggingface_url",
-        "huggingface_router_url",
-        "huggingface_hub_url",
-        "s3_endpoint",
-        "s3_public_url",
-        "gcs_public_url",
-        "gcs_url",
-        "cloudinary_api_url",
-    )
-    @classmethod
-    def _without_slash(cls, value: str | None) -> str | None:
-        return value and value.rstrip("/")
 
 
 def load() -> Settings:

@@ -13,6 +13,7 @@ from render_worker.engines.base import HONOURABLE, Engine, GeneratedImage
 from render_worker.errors import (
     ContentRefused,
     EngineError,
+    EngineFault,
     EngineNotConfigured,
     EngineRateLimited,
     EngineResting,
@@ -140,12 +141,16 @@ def test_a_named_engine_never_gives_way(pipeline_of):
     assert (error.fallback_from, second.recipes) == (None, [])
 
 
-def test_a_fault_of_our_own_does_not_fall_back(pipeline_of):
+def test_a_fault_of_our_own_is_logged_and_the_next_one_asked(pipeline_of, caplog):
     class Broken(Played):
         async def generate(self, recipe, report):
-            raise ZeroDivisionError
+            raise ZeroDivisionError("the details")
 
-    refused(pipeline_of(Broken("one"), Played("two")), ZeroDivisionError)
+    pipeline = pipeline_of(Broken("one"), Played("two"))
+    assert over(ask(pipeline)[0]) == [("one", "internal_error")]
+    assert "ZeroDivisionError: the details" in caplog.text
+    error = refused(pipeline, EngineFault, model="one")
+    assert (error.status, "details" in str(error)) == (500, False)
 
 
 def test_one_that_is_not_set_up_is_passed_over(pipeline_of):
