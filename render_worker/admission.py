@@ -39,14 +39,15 @@ class Admission:
 
     @contextlib.asynccontextmanager
     async def place(
-        self, engine_places: Places, moved: Moved, retry_after: int | None = None
+        self, engine_places: Places, moved: Moved, retry_after: int | None = None, *, again: bool = False
     ) -> AsyncIterator[Callable[[], None]]:
         """Hold a place among all generations and one of the engine's own, which calling what this yields gives back.
 
-        WorkerBusy where the queue is full; `retry_after` is when it should have room again.
+        WorkerBusy where the queue is full; `retry_after` is when it should have room again. `again` is for a request
+        that had a place or waited for one before: it is one of those that may be there, whoever came meanwhile.
         """
         must_wait = self.must_wait(engine_places)
-        if must_wait and len(self._queue) >= self._queue_size:
+        if must_wait and not again and len(self._queue) >= self._queue_size:
             raise WorkerBusy(f"The render worker is busy and its queue of {self._queue_size} is full.", retry_after)
         with contextlib.ExitStack() as all_places, contextlib.ExitStack() as engine_place:
             with self._queued(_Waiting(engine_places, moved), must_wait):

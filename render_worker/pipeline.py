@@ -10,18 +10,26 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from render_worker.admission import Admission
-from render_worker.contract import GenerateRequest, GenerateResult, PassedOver, Recipe
+from render_worker.contract import GenerateRequest, GenerateResult, Recipe
 from render_worker.durations import Durations
 from render_worker.engines.base import Engine, GeneratedImage
-from render_worker.errors import EngineError, EngineFault, InvalidParameter, PhaseTimeout, WorkerBusy, WorkerError
+from render_worker.errors import (
+    EngineError,
+    EngineFault,
+    EngineResting,
+    InvalidParameter,
+    PhaseTimeout,
+    WorkerBusy,
+    WorkerError,
+)
 from render_worker.imaging import Picture, to_picture
 from render_worker.metrics import Metrics
 from render_worker.progress import Reporter, Tell, nobody
-from render_worker.roster import Candidate, Roster
+from render_worker.roster import Candidate, Choice, Roster
 from render_worker.storages.base import Kept, Storages
 
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
-SHARE = 2 / 3  # of the time left, that an engine gets which has another one behind it
+LAST_WORD_SECONDS = 0.5
 
 T = TypeVar("T")
 SecondsLeft = Callable[[], float]
@@ -76,59 +84,82 @@ class Pipeline:
         left = seconds_left or (lambda: started + request.timeout_seconds - time.monotonic())
         self.storage.check()
         choice = self.roster.choose(request)
-        for passed_over in choice.passed_over:
-            self._metrics.fallbacks.labels(passed_over.engine, passed_over.code).inc()
-        for candidate in choice.candidates:
-            work = _Work(request, candidate, choice.passed_over, started, tell, left)
-            others = candidate is not choice.candidates[-1]
+        failures: list[tuple[Candidate, WorkerError]] = []
+        for number, candidate in enumerate(choice.candidates):
+            turn = _Turn(request, candidate, choice, choice.candidates[number + 1 :], started, tell, left)
             try:
-                return await self._made(work, left() * SHARE if others else None)
+                return await self._made(turn)
             except (EngineError, InvalidParameter, WorkerBusy) as error:
-                self._failed(work, error, others)
-        raise AssertionError("the last candidate's failure is raised")
+                failures.append((candidate, error))
+                self._note(turn, error)
+                if isinstance(error, EngineError) and error.final:
+                    break
+        raise _told(failures, choice)
 
-    def _failed(self, work: "_Work", error: WorkerError, others: bool) -> None:
-        """Note a failure, and raise it where no other engine is to be asked."""
-        name = work.candidate.engine.name
-        self._metrics.engine_failures.labels(name, error.code).inc()
-        if not others or (isinstance(error, EngineError) and error.final):
-            error.fallback_from = work.passed_over or None
-            raise error
-        self._metrics.fallbacks.labels(name, error.code).inc()
-        log.warning("%s %s gives way: %s: %s", work.request.request_id, name, error.code, error)
-        work.passed_over.append(PassedOver(engine=name, code=error.code))
+    def _note(self, turn: "_Turn", error: WorkerError) -> None:
+        name = turn.candidate.engine.name
+        turn.choice.out.append((turn.candidate, error.code))
+        if not isinstance(error, WorkerBusy | EngineResting):
+            self._metrics.engine_failures.labels(name, error.code).inc()
+        if turn.later:
+            log.warning("%s %s gives way: %s: %s", turn.request.request_id, name, error.code, error)
 
-    async def _made(self, work: "_Work", share: float | None) -> GenerateResult:
-        """Make the picture by one engine, which has so many seconds for it where another one comes after it."""
-        request, engine, recipe = work.request, work.candidate.engine, work.candidate.recipe(work.request)
+    async def _made(self, turn: "_Turn") -> GenerateResult:
+        """Make the picture by one engine."""
+        engine = turn.candidate.engine
         at_a_time = self.admission.at_a_time(engine.places)
-        report = Reporter(request.request_id, engine.name, at_a_time, self._durations, work.tell)
+        report = Reporter(turn.request.request_id, engine.name, at_a_time, self._durations, turn.tell)
         room = self._durations.until_room(engine.name, at_a_time)
-        end = None if share is None else asyncio.get_running_loop().time() + share
+        end = turn.end()
         async with contextlib.AsyncExitStack() as held:
-            place = held.enter_async_context(self.admission.place(engine.places, report.queued, room))
-            leave_engine = await _by(end, place, WorkerBusy(f"{engine.name} had no free place in time.", room))
+            waiting = self.admission.place(engine.places, report.queued, room, again=turn.was_admitted)
+            leave_engine = await _by(
+                end and end - turn.candidate.making_seconds,  # who gets a place later than that would hardly be done
+                held.enter_async_context(waiting),
+                WorkerBusy(f"{engine.name} had no free place in time.", room),
+            )
             report.begin()
-            if work.passed_over:
-                before = work.passed_over[-1]
-                report("starting", f"{before.engine} cannot make it now ({before.code}); asking {engine.name}.")
-            with self.roster.rests[engine.name].attempt():
-                making = _without_fault(engine, recipe, report)
-                image = await _by(end, making, PhaseTimeout(f"{engine.name} took longer than its share of the time."))
-            leave_engine()  # what is left needs no engine, but a place among all
-            report("saving")
-            picture = await asyncio.to_thread(self._encode, engine, image, recipe)
-            kept = await self.storage.save(picture, seconds=work.left() - LOCAL_SAVE_SECONDS)
-        self._count(engine, report.seconds, kept)
-        result = self._result(work, image, picture, kept)
+            if turn.is_a_further_one:
+                report("starting", turn.handed_on())
+            image, picture = await self._asked(turn, end, report, leave_engine)
+            kept = await self.storage.save(picture, seconds=turn.left() - LOCAL_SAVE_SECONDS)
+        self._count(turn, report.seconds, kept)
+        result = self._result(turn, image, picture, kept)
         despite = f", setbacks on the way: {report.setbacks}" if report.setbacks else ""
-        log.info("%s %s made in %d ms%s", request.request_id, engine.name, result.duration_ms, despite)
+        log.info("%s %s made in %d ms%s", turn.request.request_id, engine.name, result.duration_ms, despite)
         return result
 
-    def _count(self, engine: Engine, seconds: float, kept: Kept) -> None:
-        self._durations.add(engine.name, seconds)
-        self._metrics.pictures.labels(engine.name, kept.storage).inc()
-        self._metrics.picture_seconds.labels(engine.name).observe(seconds)
+    async def _asked(
+        self, turn: "_Turn", end: float | None, report: Reporter, leave_engine: Callable[[], None]
+    ) -> tuple[GeneratedImage, Picture]:
+        """What the engine makes, until that moment of the loop's clock; what is no picture is its failure too."""
+        engine, rest = turn.candidate.engine, self.roster.rests[turn.candidate.engine.name]
+        recipe = turn.candidate.recipe(turn.request)
+        too_late = PhaseTimeout(f"{engine.name} took longer than its share of the request's time.")
+        begun = asyncio.get_running_loop().time()
+
+        async def asked() -> tuple[GeneratedImage, Picture]:
+            with rest.attempt():
+                image = await _without_fault(engine, recipe, report)
+                leave_engine()  # what is left needs no engine, but a place among all
+                report("saving")
+                return image, await asyncio.to_thread(self._encode, engine, image, recipe)
+
+        try:
+            return await _by(end, asked(), too_late)
+        except PhaseTimeout as error:
+            # Whoever had less time than he usually needs is no slower than ever.
+            if error is too_late and end and end - begun >= turn.candidate.making_seconds:
+                rest.failed(error)
+            raise
+
+    def _count(self, turn: "_Turn", seconds: float, kept: Kept) -> None:
+        name = turn.candidate.engine.name
+        self._durations.add(name, seconds)
+        self._metrics.pictures.labels(name, kept.storage).inc()
+        self._metrics.picture_seconds.labels(name).observe(seconds)
+        for passed_over in turn.choice.passed_over(turn.candidate) or ():
+            self._metrics.fallbacks.labels(passed_over.engine, passed_over.code).inc()
         if kept.problem:
             self._metrics.storage_failures.labels(kept.problem.storage, kept.problem.code).inc()
 
@@ -147,15 +178,15 @@ class Pipeline:
         texts_known = {name: text for name, text in texts.items() if text is not None}
         return to_picture(image.data, recipe.size, texts_known, recipe.output_format, scale=engine.own_sizes)
 
-    def _result(self, work: "_Work", image: GeneratedImage, picture: Picture, kept: Kept) -> GenerateResult:
-        request, candidate = work.request, work.candidate
+    def _result(self, turn: "_Turn", image: GeneratedImage, picture: Picture, kept: Kept) -> GenerateResult:
+        request, candidate = turn.request, turn.candidate
         return GenerateResult(
             image_url=kept.stored.url,
             prompt=request.prompt,
             seed=image.seed,
             shape=request.shape,
             guidance_scale=image.guidance_scale,
-            negative_prompt=request.negative_prompt,
+            negative_prompt=candidate.recipe(request).negative_prompt,
             width=picture.width,
             height=picture.height,
             content_type=kept.stored.content_type,
@@ -165,13 +196,13 @@ class Pipeline:
             engine=candidate.engine.name,
             engine_model=image.model,
             model=request.model,
-            fallback_from=work.passed_over or None,
+            fallback_from=turn.choice.passed_over(candidate),
             ignored=candidate.ignored or None,
             expected_seconds=None if request.within is None else candidate.expected_seconds,
             storage=kept.storage,
             storage_error=kept.problem,
             expires_at=kept.stored.expires_at,
-            duration_ms=round((time.monotonic() - work.started) * 1000),
+            duration_ms=round((time.monotonic() - turn.started) * 1000),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             request_id=request.request_id,
             note=image.note,
@@ -180,16 +211,55 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
-class _Work:
+class _Turn:
     """One engine's turn at a request."""
 
     request: GenerateRequest
     candidate: Candidate
-    passed_over: list[PassedOver]
-    """Who had a turn before, or none."""
+    choice: Choice
+    later: list[Candidate]
+    """Who has a turn after it, if need be."""
     started: float
     tell: Tell
     left: SecondsLeft
+
+    @property
+    def is_a_further_one(self) -> bool:
+        """Whether another engine was asked before."""
+        return self.candidate is not self.choice.candidates[0]
+
+    @property
+    def was_admitted(self) -> bool:
+        """Whether an engine before this one was more than full."""
+        return any(code != WorkerBusy.code for it, code in self.choice.out if it in self.choice.candidates)
+
+    def end(self) -> float | None:
+        """Until which moment of the loop's clock the turn may last; None where the deadline alone ends it.
+
+        Who has others behind it leaves them what they are expected to need, but gets an equal share at least. The
+        last of several is ended just before the deadline, so that the failure can tell of them all.
+        """
+        left = self.left()
+        if len(self.choice.candidates) == 1:
+            return None
+        needed = sum(candidate.making_seconds for candidate in self.later)
+        share = max(left - needed, left / (len(self.later) + 1))
+        if not self.later:
+            share = left - min(LAST_WORD_SECONDS, left / 10)
+        return asyncio.get_running_loop().time() + share
+
+    def handed_on(self) -> str:
+        """What the caller is told at the beginning of a further turn."""
+        before, code = self.choice.out[-1]
+        return f"{before.engine.name} cannot make it now ({code}); asking {self.candidate.engine.name}."
+
+
+def _told(failures: list[tuple[Candidate, WorkerError]], choice: Choice) -> WorkerError:
+    """The last failure, or one before it where the last is that a single engine cannot read the request."""
+    lasting = [failure for failure in failures if not isinstance(failure[1], InvalidParameter)]
+    candidate, told = (lasting or failures)[-1]
+    told.fallback_from = choice.others(candidate)
+    return told
 
 
 async def _without_fault(engine: Engine, recipe: Recipe, report: Reporter) -> GeneratedImage:

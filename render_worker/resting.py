@@ -1,7 +1,6 @@
 """When an engine is left alone, because asking it again would be in vain or make its refusal last longer."""
 
 import contextlib
-import copy
 import logging
 import math
 import sys
@@ -65,12 +64,10 @@ class Rest:
         """Raise why the engine is not asked now, where it is not."""
         left = self.seconds_left
         if left and isinstance(self._why, Wall):
-            again = copy.copy(self._why)
-            again.retry_after = left
-            raise again
+            raise _of_its_own(self._why, left)
         if left:
             raise EngineResting(f"{self._engine} is left alone for a while after failures: {self._why}", left)
-        if self._probing:
+        if self._probing and self.state != "closed":
             raise EngineResting(f"{self._engine} is being tried again after failures: {self._why}", PROBE_SECONDS)
 
     @contextlib.contextmanager
@@ -81,7 +78,7 @@ class Rest:
         try:
             yield
         except EngineError as error:
-            self._failed(error)
+            self.failed(error)
             raise
         else:
             self._succeeded()
@@ -89,15 +86,17 @@ class Rest:
             if probing:
                 self._probing = False
 
-    def _failed(self, error: EngineError) -> None:
+    def failed(self, error: EngineError) -> None:
+        """Count a failure of the engine; what the request itself brought on only shows that the engine is up."""
         if error.by_request:
-            self._succeeded()
+            if self.state == "half-open":
+                self._succeeded()
         elif isinstance(error, Wall):
             self._met(error)
         else:
             if self._breaker.current_state == pybreaker.STATE_CLOSED or not self.seconds_left:
                 self._breaker.reset_timeout = self._seconds
-                self._why = error
+                self._why = _of_its_own(error, None)
             was = self.state
             with contextlib.suppress(EngineError, pybreaker.CircuitBreakerError):
                 self._breaker.call(_raise, error)
@@ -112,7 +111,7 @@ class Rest:
             return  # another request met a longer one
         wall.retry_after = seconds or None
         if seconds:
-            self._why = wall
+            self._why = _of_its_own(wall, None)
             self._breaker.reset_timeout = seconds
             self._breaker.open()
             log.warning("%s rests for %d seconds: %s", self._engine, seconds, wall)
@@ -120,6 +119,13 @@ class Rest:
     def _succeeded(self) -> None:
         if not self.seconds_left:  # else it was begun before the rest
             self._breaker.call(lambda: None)
+
+
+def _of_its_own(error: EngineError, retry_after: int | None) -> EngineError:
+    """The same failure without what belongs to the request that met it."""
+    found = type(error).__new__(type(error), *error.args)  # each class is made from other things
+    found.__dict__.update(error.__dict__, retry_after=retry_after, fallback_from=None)
+    return found
 
 
 def _raise(error: EngineError) -> None:

@@ -21,8 +21,22 @@ class Candidate:
     engine: Engine
     ignored: list[str]
     """What was asked for and it cannot honour."""
-    expected_seconds: int
-    """What nine tenths of its recent pictures did not exceed, and the time to wait for a place."""
+    place: int
+    """Its place in the order of preference."""
+    making_seconds: float
+    """What nine tenths of its recent pictures did not exceed, or before the first one a rough idea of that."""
+    waiting_seconds: float
+    """Until it is likely to have a free place."""
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Who honours everything comes first, and then the order of preference."""
+        return bool(self.ignored), self.place
+
+    @property
+    def expected_seconds(self) -> int:
+        """Until the picture is there."""
+        return math.ceil(self.waiting_seconds + self.making_seconds)
 
     def recipe(self, request: Recipe) -> Recipe:
         """The request without what is ignored."""
@@ -32,10 +46,23 @@ class Candidate:
 
 @dataclass
 class Choice:
-    """Who may make the picture, the first first; never empty. And who would have come before."""
+    """Who may make the picture, the first first; never empty. And who cannot, or could not."""
 
     candidates: list[Candidate]
-    passed_over: list[PassedOver] = field(default_factory=list)
+    out: list[tuple[Candidate, str]] = field(default_factory=list)
+    """Each with the code of what keeps it from answering."""
+
+    def passed_over(self, candidate: Candidate) -> list[PassedOver] | None:
+        """Those of them who come before that candidate; None where there is none."""
+        return _told([it for it in self.out if it[0].rank < candidate.rank])
+
+    def others(self, candidate: Candidate) -> list[PassedOver] | None:
+        """All of them but that one."""
+        return _told([it for it in self.out if it[0] is not candidate])
+
+
+def _told(out: list[tuple[Candidate, str]]) -> list[PassedOver] | None:
+    return [PassedOver(engine=it.engine.name, code=code) for it, code in sorted(out, key=lambda it: it[0].rank)] or None
 
 
 class Roster:
@@ -78,34 +105,28 @@ class Roster:
     def _any(self, request: GenerateRequest) -> Choice:
         """Those who can be asked, those who honour everything first, and those who are expected to be too slow not."""
         able: list[Candidate] = []
-        unable: list[tuple[str, EngineError]] = []
-        for engine in self._of_auto():
+        unable: list[tuple[Candidate, EngineError]] = []
+        for place, engine in enumerate(self._of_auto()):
+            candidate = self._candidate(engine, request, place)
             try:
                 engine.check()
                 self.rests[engine.name].refuse()
-                able.append(self._candidate(engine, request))
+                able.append(candidate)
             except EngineError as error:
-                unable.append((engine.name, error))
+                unable.append((candidate, error))
+        choice = Choice(sorted(able, key=lambda candidate: candidate.rank), [(it, error.code) for it, error in unable])
         if not able:
-            raise _soonest(unable)
-        passed_over = _passed_over(unable)
-        able.sort(key=lambda candidate: bool(candidate.ignored))
-        if request.within is not None:
-            able, too_slow = _in_time(able, request.within)
-            passed_over += [PassedOver(engine=it.engine.name, code=TooSlow.code) for it in too_slow]
-        return Choice(able, passed_over)
+            raise _soonest(choice, unable)
+        return choice if request.within is None else _in_time(choice, request.within)
 
-    def _candidate(self, engine: Engine, request: GenerateRequest) -> Candidate:
-        return Candidate(engine, engine.cannot_honour(request), self._expected_seconds(engine))
-
-    def _expected_seconds(self, engine: Engine) -> int:
+    def _candidate(self, engine: Engine, request: GenerateRequest, place: int = 0) -> Candidate:
         making = self._durations.p90(engine.name) or engine.usual_seconds
         waiting = 0.0
         if self._admission.must_wait(engine.places):
             position = self._admission.waiting_for(engine.places) + 1
             each = self._durations.median(engine.name) or engine.usual_seconds
             waiting = each * position / self._admission.at_a_time(engine.places)
-        return math.ceil(waiting + making)
+        return Candidate(engine, engine.cannot_honour(request), place, making, waiting)
 
     def _of_auto(self) -> Iterator[Engine]:
         return (self.engines[name] for name in self.auto)
@@ -150,26 +171,24 @@ class Roster:
         )
 
 
-def _in_time(able: list[Candidate], within: float) -> tuple[list[Candidate], list[Candidate]]:
-    """Those who are expected to be done in time, and those who come before the first of them."""
-    fitting = [candidate for candidate in able if candidate.expected_seconds <= within]
-    if not fitting:
-        fastest = min(able, key=lambda candidate: candidate.expected_seconds)
-        expected = fastest.expected_seconds
-        raise TooSlow(
-            f"No engine is expected to be done within {within:g} seconds; "
-            f"the fastest of now, {fastest.engine.name}, takes up to {expected}.",
-            expected,
-        )
-    return fitting, able[: able.index(fitting[0])]
+def _in_time(choice: Choice, within: float) -> Choice:
+    """Those who are expected to be done in time, and the others as being too slow."""
+    fitting = [candidate for candidate in choice.candidates if candidate.expected_seconds <= within]
+    slow = [(candidate, TooSlow.code) for candidate in choice.candidates if candidate not in fitting]
+    if fitting:
+        return Choice(fitting, choice.out + slow)
+    fastest = min(choice.candidates, key=lambda candidate: candidate.expected_seconds)
+    error = TooSlow(
+        f"No engine is expected to be done within {within:g} seconds; "
+        f"the fastest of now, {fastest.engine.name}, takes up to {fastest.expected_seconds}.",
+        fastest.expected_seconds,
+    )
+    error.fallback_from = choice.others(fastest)
+    raise error
 
 
-def _passed_over(unable: list[tuple[str, EngineError]]) -> list[PassedOver]:
-    return [PassedOver(engine=name, code=error.code) for name, error in unable]
-
-
-def _soonest(unable: list[tuple[str, EngineError]]) -> EngineError:
+def _soonest(choice: Choice, unable: list[tuple[Candidate, EngineError]]) -> EngineError:
     """Why the engine cannot be asked that can be asked again first; with the others' reasons."""
-    first = min(unable, key=lambda it: math.inf if it[1].retry_after is None else it[1].retry_after)
-    first[1].fallback_from = _passed_over([it for it in unable if it is not first]) or None
-    return first[1]
+    first, error = min(unable, key=lambda it: math.inf if it[1].retry_after is None else it[1].retry_after)
+    error.fallback_from = choice.others(first)
+    return error

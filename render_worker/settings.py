@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     simulated: bool = Field(False, description="Marks every answer: the sandbox stands in for the outside world.")
 
     max_concurrency: int | None = Field(
-        None, ge=1, le=64, description="Generations at a time, saving included; unset means 3 more than the sessions."
+        None, ge=1, le=64, description="Generations at a time, saving included; unset means 3 more than all engines'."
     )
     queue_size: int = Field(20, ge=0, le=10_000, description="Generations that may wait.")
     read_timeout_seconds: int = Field(20, ge=1, description="How long a caller may take to send a request.")
@@ -223,8 +223,10 @@ class Settings(BaseSettings):
 
     @property
     def places(self) -> int:
-        """Generations at a time."""
-        return self.max_concurrency or self.perchance_sessions + 3  # some more than the sessions encode and save
+        """Generations at a time: some more than the engines make, which are encoded and saved meanwhile."""
+        by_http = len(self.engines) - ("perchance" in self.engines)
+        sessions = self.perchance_sessions if "perchance" in self.engines else 0
+        return self.max_concurrency or sessions + by_http * self.engine_concurrency + 3
 
 
 def load() -> Settings:

@@ -54,10 +54,38 @@ def test_a_success_between_begins_the_count_anew():
     assert rest.state == "closed"
 
 
-def test_what_the_request_brought_on_is_no_failure():
-    rest = Rest("horde", 1, 60)
+def test_what_the_request_brought_on_is_no_failure_and_no_success():
+    rest = Rest("horde", 2, 60)
+    fail(rest, EngineError("No."))
     fail(rest, ContentRefused("No."))
     assert rest.state == "closed"
+    fail(rest, EngineError("No."))
+    assert rest.state == "open"
+
+
+def test_what_the_request_brought_on_shows_in_a_trial_that_the_engine_is_up():
+    rest = broken()
+    passed(rest)
+    fail(rest, ContentRefused("No."))
+    assert rest.state == "closed"
+
+
+def test_what_one_request_met_is_told_without_what_was_its_own():
+    rest = Rest("horde", 0, 60)
+    wall = EngineRateLimited("Wait.", 50)
+    fail(rest, wall)
+    wall.fallback_from = ["of that request"]
+    with pytest.raises(EngineRateLimited) as caught:
+        rest.refuse()
+    assert (caught.value.fallback_from, wall.retry_after) == (None, 50)
+
+
+def test_a_success_from_before_a_trial_lets_everybody_in():
+    rest = broken()
+    passed(rest)
+    with rest.attempt():
+        rest._succeeded()
+        succeed(rest)
 
 
 def test_a_fault_of_our_own_is_no_failure():
@@ -122,7 +150,7 @@ def test_the_longer_of_two_walls_counts():
     with rest.attempt():
         fail(rest, EngineRateLimited("Long.", 50))
         late = EngineRateLimited("Short.", 5)
-        rest._failed(late)
+        rest.failed(late)
     assert rest.seconds_left > 45
     assert late.retry_after > 45
 

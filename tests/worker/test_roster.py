@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 
 import pytest
 from PIL import Image
@@ -65,12 +66,16 @@ class Played(Engine):
         self.recipes.append(recipe)
         if isinstance(self.does, EngineError | InvalidParameter):
             raise self.does
-        if self.does == "hang":
-            try:
-                await asyncio.sleep(60)
-            except asyncio.CancelledError:
-                self.cancelled += 1
-                raise
+        try:
+            await asyncio.sleep({"hang": 60, "slow": 0.3, "late failure": 0.2}.get(self.does, 0))
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            self.ended = time.monotonic()
+            raise
+        if self.does == "late failure":
+            raise EngineError("No.")
+        if self.does == "rubbish":
+            return GeneratedImage(b"<html>", 5, 7.0)
         size = tuple(round(side * self._scale) for side in recipe.size)
         return GeneratedImage(drawn(size), 5 if "seed" in self._honoured else None, recipe.guidance_scale)
 
@@ -214,17 +219,105 @@ def test_where_all_rest_the_one_that_comes_back_soonest_is_told(pipeline_of):
 
 
 def test_one_that_hangs_leaves_time_for_the_next(pipeline_of):
-    first = Played("one", "hang")
-    result, _ = ask(pipeline_of(first, Played("two")), timeout_seconds=1)
+    first = Played("one", "hang", usual=0.3)
+    result, _ = ask(pipeline_of(first, Played("two", usual=0.4)), timeout_seconds=1)
     assert (result.engine, over(result), first.cancelled) == ("two", [("one", "timeout")], 1)
+    assert 550 <= result.duration_ms <= 900  # all but what the second is expected to need
+
+
+def test_time_is_shared_equally_where_it_is_short(pipeline_of):
+    engines = [Played(name, "hang", usual=60) for name in ("one", "two", "three")]
+    begun = time.monotonic()
+    error = refused(pipeline_of(*engines), PhaseTimeout, timeout_seconds=1.2)
+    assert over(error) == [("one", "timeout"), ("two", "timeout")]
+    first, second = (engine.ended - begun for engine in engines[:2])
+    assert 0.3 < first < 0.6
+    assert 0.7 < second < 1.0
 
 
 def test_one_that_hangs_again_and_again_is_left_alone(pipeline_of):
-    first = Played("one", "hang")
-    pipeline = pipeline_of(first, Played("two"), failures=2)
-    answers = [over(ask(pipeline, timeout_seconds=0.6)[0]) for _ in range(3)]
+    first = Played("one", "hang", usual=0.2)
+    pipeline = pipeline_of(first, Played("two", usual=0.2), failures=2)
+    answers = [over(ask(pipeline, timeout_seconds=1)[0]) for _ in range(3)]
     assert answers[-1] == [("one", "engine_resting")]
     assert len(first.recipes) == 2
+
+
+def test_who_had_less_time_than_he_needs_is_no_failure(pipeline_of):
+    first = Played("one", "hang", usual=60)
+    pipeline = pipeline_of(first, Played("two", usual=0.1), failures=1)
+    answers = [over(ask(pipeline, timeout_seconds=1)[0]) for _ in range(3)]
+    assert answers == [[("one", "timeout")]] * 3
+    assert pipeline.roster.health("one").breaker == "closed"
+
+
+def test_who_would_get_a_place_too_late_is_not_waited_for(pipeline_of):
+    """Under load the first engine makes what it can, and nothing that it has to break off."""
+    first = Played("one", "slow", usual=0.3, places=1)
+    pipeline = pipeline_of(first, Played("two", usual=0.3), queue_size=50)
+
+    async def crowd():
+        asking = []
+        for _ in range(30):
+            asking.append(asyncio.create_task(pipeline.generate(GenerateRequest(prompt="a", timeout_seconds=1.5))))
+            await asyncio.sleep(0.1)
+        return await asyncio.gather(*asking)
+
+    results = asyncio.run(crowd())
+    assert first.cancelled == 0
+    by_first = sum(result.engine == "one" for result in results)
+    assert 9 <= by_first <= 14  # one after the other for nearly four seconds
+    assert {code for result in results for _, code in over(result)} == {WorkerBusy.code}
+
+
+def test_the_deadline_in_the_last_one_tells_of_those_before(pipeline_of):
+    pipeline = pipeline_of(Played("one", EngineError("No.")), Played("two", "hang", usual=0.1), failures=1)
+    error = refused(pipeline, PhaseTimeout, timeout_seconds=1)
+    assert over(error) == [("one", "engine_failed")]
+    assert pipeline.roster.health("two").breaker == "open"
+
+
+def test_what_is_no_picture_is_the_engines_failure(pipeline_of):
+    first = Played("one", "rubbish")
+    pipeline = pipeline_of(first, Played("two"), failures=2)
+    answers = [over(ask(pipeline)[0]) for _ in range(3)]
+    assert answers == [[("one", "picture_unreadable")]] * 2 + [[("one", "engine_resting")]]
+
+
+def test_a_prompt_that_the_last_cannot_read_does_not_hide_an_outage(pipeline_of):
+    pipeline = pipeline_of(Played("one", EngineError("No.")), Played("two", InvalidParameter("prompt must not.")))
+    error = refused(pipeline, EngineError)
+    assert (str(error), over(error)) == ("No.", [("two", "invalid_parameter")])
+
+
+def test_who_comes_after_the_one_that_answered_is_not_passed_over(pipeline_of):
+    pipeline = pipeline_of(Played("one"), Played("two", missing="TOKEN not configured."))
+    result, _ = ask(pipeline)
+    assert (result.engine, result.fallback_from) == ("one", None)
+    assert (
+        pipeline._metrics.registry.get_sample_value(
+            "render_worker_fallbacks_total", {"engine": "two", "code": "engine_not_configured"}
+        )
+        is None
+    )
+
+
+def test_who_could_not_honour_it_anyway_is_not_passed_over(pipeline_of):
+    pipeline = pipeline_of(Played("one", honoured=(), missing="TOKEN not configured."), Played("two"))
+    assert ask(pipeline, seed=3)[0].fallback_from is None
+    assert over(ask(pipeline)[0]) == [("one", "engine_not_configured")]
+
+
+def test_a_request_under_way_is_not_turned_away_by_those_who_came_later(pipeline_of):
+    """The queue of one engine gives way to another all at once, when the first one fails."""
+    first, second = Played("one", "late failure", places=1), Played("two", "slow", places=1, usual=0.1)
+    pipeline = pipeline_of(first, second, queue_size=3)
+
+    async def crowd():
+        asking = (pipeline.generate(GenerateRequest(prompt="a", timeout_seconds=30)) for _ in range(4))
+        return await asyncio.gather(*asking)
+
+    assert [result.engine for result in asyncio.run(crowd())] == ["two"] * 4
 
 
 def test_a_full_engine_gives_way_too(pipeline_of):
