@@ -30,6 +30,8 @@ from render_worker.storages.base import Kept, Storages
 
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
 LAST_WORD_SECONDS = 0.5
+RESERVE = 1.5  # times what nine of ten pictures take, is kept for an engine that may have to come in
+SAVING_SECONDS = 2.0
 
 T = TypeVar("T")
 SecondsLeft = Callable[[], float]
@@ -242,7 +244,7 @@ class _Turn:
         left = self.left()
         if len(self.choice.candidates) == 1:
             return None
-        needed = sum(candidate.making_seconds for candidate in self.later)
+        needed = sum(candidate.making_seconds * RESERVE + SAVING_SECONDS for candidate in self.later)
         share = max(left - needed, left / (len(self.later) + 1))
         if not self.later:
             share = left - min(LAST_WORD_SECONDS, left / 10)
