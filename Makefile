@@ -10,13 +10,18 @@ PEERS := .venv-peers
 TIERS := requirements.txt render_worker/requirements.txt
 EXTRAS := $(wildcard render_worker/requirements-*.txt)
 
+# What `ENGINES=replicate make run` needs beside.
+COMMA := ,
+NAMED := $(subst s3,buckets,$(subst gcs,buckets,$(subst $(COMMA), ,$(ENGINES) $(STORAGE))))
+WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%,$(wildcard $(patsubst %,render_worker/requirements-%.txt,$(NAMED)))))
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types format image bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-run: $(PACKAGES) $(BROWSER) ## Run both tiers on this machine (PORT=9000 moves them).
+run: $(PACKAGES) $(WANTED) $(BROWSER) ## Run both tiers on this machine (PORT=9000 moves them).
 	@exec $(BIN)/python -m local
 
 test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Check style, types and imports, then run every test.
@@ -74,6 +79,10 @@ $(BIN)/python:
 
 $(PACKAGES): $(TIERS) | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check $(foreach file,$(TIERS),-r $(file))
+	@touch $@
+
+$(VENV)/.packages-%: render_worker/requirements-%.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(DEV_PACKAGES): requirements-dev.txt $(TIERS) $(EXTRAS) | $(BIN)/python

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from image_api.cache import Cache
 from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.waking import Report
-from image_api.errors import DeadlinePassed, Stopping
+from image_api.errors import DeadlinePassed, InvalidParameter, Stopping
 from image_api.expiry import good_seconds
 from image_api.joining import Flight, Flights
 from image_api.outcomes import Outcomes
@@ -131,6 +131,7 @@ class Generation:
     def _wanted(
         self, recipe: Recipe, request_id: str, cache: bool, seedless: bool, within: float | None, *, followed: bool
     ) -> Iterator[News]:
+        _check_within(within, recipe.model)
         fields = recipe.model_dump(include=RECIPE_FIELDS)
         key = _key(fields) if (recipe.seed >= 0 or seedless) and self._cache_seconds else None
         if key and cache and (known := self._known(key)):
@@ -200,6 +201,11 @@ class Generation:
             return Recipe.model_validate_json(found) if found else None
         except ValidationError:
             return None  # another version's
+
+
+def _check_within(within: float | None, model: str) -> None:
+    if within is not None and model != "auto":
+        raise InvalidParameter("within only goes with model=auto.")
 
 
 def _key(fields: dict[str, Any]) -> str:

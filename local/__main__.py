@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REACH_SECONDS = 5.0
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.3
+SETTLED_SECONDS = 5.0  # what is wrong then is wrong for longer
+LASTING = "is degraded"  # what the API says of a worker that is up, while one that still starts is "starting"
 
 
 def main() -> int:
@@ -59,8 +62,9 @@ def _run(processes: Processes, settings: Settings, simulated: bool) -> int:
 
 def _becomes_ready(processes: Processes, address: str) -> bool:
     """Wait until a picture could be made, and print what to copy; False where everything is to be stopped."""
+    begun = time.monotonic()
     problem = "no answer"
-    for _ in range(round(READY_SECONDS / POLL_SECONDS)):
+    while time.monotonic() < begun + READY_SECONDS:
         if processes.wait(POLL_SECONDS):
             return False
         try:
@@ -68,6 +72,9 @@ def _becomes_ready(processes: Processes, address: str) -> bool:
             if reply.ok:
                 break
             problem = reply.json()["error"]
+            if LASTING in problem and time.monotonic() > begun + SETTLED_SECONDS:
+                _say(f"Running, but no picture can be made: {problem}")
+                break
         except requests.RequestException as error:
             problem = f"no answer ({type(error).__name__})"
     else:
@@ -89,7 +96,7 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
         "STORAGE": settings.storage,
         "GRACEFUL_TIMEOUT_SECONDS": str(settings.graceful_timeout_seconds),
         "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{settings.worker_port}",
-        "WORKER_TOKEN": secrets.token_hex(16),
+        "WORKER_TOKEN": settings.worker_token or secrets.token_hex(16),
     }
     if simulated:
         site = f"http://127.0.0.1:{settings.sandbox_port}"

@@ -2,8 +2,10 @@
 
 import math
 import statistics
+import time
 
 REMEMBERED = 50  # old pictures tell little: an engine has its hours
+RECENT_SECONDS = 3600.0
 HIGH_SHARE = 0.9
 
 
@@ -11,20 +13,25 @@ class Durations:
     """The seconds that recent pictures took, without any waiting in the queue. Safe to read from any thread."""
 
     def __init__(self) -> None:
-        self._recent: dict[str, tuple[float, ...]] = {}
+        self._taken: dict[str, tuple[tuple[float, float], ...]] = {}
 
     def add(self, engine: str, seconds: float) -> None:
         """Remember what a picture took that was made and kept."""
-        self._recent[engine] = (*self._recent.get(engine, ()), seconds)[-REMEMBERED:]
+        self._taken[engine] = (*self._taken.get(engine, ()), (time.monotonic(), seconds))[-REMEMBERED:]
+
+    def _recent(self, engine: str) -> list[float]:
+        """Sorted. Where they are all of an hour that has passed, nothing is known: they might keep everybody away."""
+        begin = time.monotonic() - RECENT_SECONDS
+        return sorted(seconds for made, seconds in self._taken.get(engine, ()) if made > begin)
 
     def median(self, engine: str) -> float | None:
-        """What half of them did not exceed; None before the first."""
-        recent = self._recent.get(engine)
+        """What half of them did not exceed; None where there is none."""
+        recent = self._recent(engine)
         return statistics.median(recent) if recent else None
 
     def p90(self, engine: str) -> float | None:
-        """What nine tenths of them did not exceed; None before the first."""
-        recent = sorted(self._recent.get(engine, ()))
+        """What nine tenths of them did not exceed; None where there is none."""
+        recent = self._recent(engine)
         return recent[math.ceil(len(recent) * HIGH_SHARE) - 1] if recent else None
 
     def until_done(self, engine: str, position: int, places: int) -> int | None:

@@ -30,7 +30,7 @@ from render_worker.storages.base import Kept, Storages
 
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
 LAST_WORD_SECONDS = 0.5
-RESERVE = 1.5  # times what nine of ten pictures take, is kept for an engine that may have to come in
+RESERVE = 1.5  # times what nine of ten pictures take, is what an engine should have
 SAVING_SECONDS = 2.0
 
 T = TypeVar("T")
@@ -116,7 +116,7 @@ class Pipeline:
         async with contextlib.AsyncExitStack() as held:
             waiting = self.admission.place(engine.places, report.queued, room, again=turn.was_admitted)
             leave_engine = await _by(
-                end and end - turn.candidate.making_seconds,  # who gets a place later than that would hardly be done
+                end and end - turn.candidate.making_seconds * RESERVE,  # with a later place it would hardly be done
                 held.enter_async_context(waiting),
                 WorkerBusy(f"{engine.name} had no free place in time.", room),
             )

@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         ("perchance",),
         min_length=1,
         description="Engines that are enabled, in the order in which model=auto asks them: "
-        "perchance, horde, replicate, vertex, huggingface.",
+        "perchance, horde, replicate, vertex, huggingface. sketch is always there for who names it.",
     )
     engine_failures: int = Field(
         5, ge=0, description="Failures in a row after which an engine rests; 0 means that it never does."

@@ -83,7 +83,8 @@ class Worker:
     def remember(self, error: WorkerError, wanted: GenerateRequest) -> None:
         """Keep a failure for the log and for /health."""
         log.warning("%s failed: %s: %s", wanted.request_id, error.code, error)
-        self.health.remember(error, wanted.model, wanted.request_id)
+        if not isinstance(error, InvalidParameter):  # which is the caller's
+            self.health.remember(error, wanted.model, wanted.request_id)
 
     def stop(self) -> None:
         """Stop the engines and the thread."""

@@ -65,7 +65,7 @@ class Engine(ABC):
     name: ClassVar[str]
     description: ClassVar[str]
     usual_seconds: ClassVar[float]
-    """What a picture is likely to take at most, as long as none was made here."""
+    """A rough idea of what a picture takes, as long as none was made here lately."""
     own_sizes: ClassVar[bool] = False
     """Whether its pictures have sizes of their own, at least the shape's, to be scaled down and cut to the shape."""
     models: tuple[str, ...] = ()

@@ -35,6 +35,11 @@ def test_only_recent_pictures_count(durations):
     assert durations.median("perchance") == durations.p90("perchance") == 20
 
 
+def test_what_was_long_ago_counts_no_longer(durations, monkeypatch):
+    monkeypatch.setattr("render_worker.durations.RECENT_SECONDS", 0.0)
+    assert (durations.median("perchance"), durations.p90("perchance")) == (None, None)
+
+
 @pytest.mark.parametrize(("position", "places", "seconds"), [(1, 1, 11), (3, 1, 22), (1, 4, 7), (4, 4, 11)])
 def test_the_queue_and_the_places_count(durations, position, places, seconds):
     assert durations.until_done("perchance", position, places) == seconds

@@ -52,7 +52,7 @@ class HordeEngine(Engine):
 
     name = "horde"
     description = "AI Horde: Stable Diffusion and others on volunteers' machines, free."
-    usual_seconds = 60
+    usual_seconds = 45
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -20,7 +20,7 @@ class PerchanceEngine(Engine):
 
     name = "perchance"
     description = "Perchance's free AI image generator, through a browser."
-    usual_seconds = 30  # "10-30 s" by the site's own account
+    usual_seconds = 20  # "10-30 s" by the site's own account
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
