@@ -5,7 +5,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -27,14 +26,11 @@ from render_worker.metrics import Metrics
 from render_worker.progress import Reporter, Tell, nobody
 from render_worker.roster import Candidate, Choice, Roster
 from render_worker.storages.base import Kept, Storages
+from render_worker.turns import SecondsLeft, Turn
 
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
-LAST_WORD_SECONDS = 0.5
-RESERVE = 1.5  # times what nine of ten pictures take, is what an engine should have
-SAVING_SECONDS = 2.0
 
 T = TypeVar("T")
-SecondsLeft = Callable[[], float]
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +84,7 @@ class Pipeline:
         choice = self.roster.choose(request)
         failures: list[tuple[Candidate, WorkerError]] = []
         for number, candidate in enumerate(choice.candidates):
-            turn = _Turn(request, candidate, choice, choice.candidates[number + 1 :], started, tell, left)
+            turn = Turn(request, candidate, choice, choice.candidates[number + 1 :], started, tell, left)
             try:
                 return await self._made(turn)
             except (EngineError, InvalidParameter, WorkerBusy) as error:
@@ -98,7 +94,7 @@ class Pipeline:
                     break
         raise _told(failures, choice)
 
-    def _note(self, turn: "_Turn", error: WorkerError) -> None:
+    def _note(self, turn: Turn, error: WorkerError) -> None:
         name = turn.candidate.engine.name
         turn.choice.out.append((turn.candidate, error.code))
         if not isinstance(error, WorkerBusy | EngineResting):
@@ -106,7 +102,7 @@ class Pipeline:
         if turn.later:
             log.warning("%s %s gives way: %s: %s", turn.request.request_id, name, error.code, error)
 
-    async def _made(self, turn: "_Turn") -> GenerateResult:
+    async def _made(self, turn: Turn) -> GenerateResult:
         """Make the picture by one engine."""
         engine = turn.candidate.engine
         at_a_time = self.admission.at_a_time(engine.places)
@@ -116,7 +112,7 @@ class Pipeline:
         async with contextlib.AsyncExitStack() as held:
             waiting = self.admission.place(engine.places, report.queued, room, again=turn.was_admitted)
             leave_engine = await _by(
-                end and end - turn.candidate.making_seconds * RESERVE,  # with a later place it would hardly be done
+                turn.patience(end),
                 held.enter_async_context(waiting),
                 WorkerBusy(f"{engine.name} had no free place in time.", room),
             )
@@ -132,7 +128,7 @@ class Pipeline:
         return result
 
     async def _asked(
-        self, turn: "_Turn", end: float | None, report: Reporter, leave_engine: Callable[[], None]
+        self, turn: Turn, end: float | None, report: Reporter, leave_engine: Callable[[], None]
     ) -> tuple[GeneratedImage, Picture]:
         """What the engine makes, until that moment of the loop's clock; what is no picture is its failure too."""
         engine, rest = turn.candidate.engine, self.roster.rests[turn.candidate.engine.name]
@@ -155,7 +151,7 @@ class Pipeline:
                 rest.failed(error)
             raise
 
-    def _count(self, turn: "_Turn", seconds: float, kept: Kept) -> None:
+    def _count(self, turn: Turn, seconds: float, kept: Kept) -> None:
         name = turn.candidate.engine.name
         self._durations.add(name, seconds)
         self._metrics.pictures.labels(name, kept.storage).inc()
@@ -180,7 +176,7 @@ class Pipeline:
         texts_known = {name: text for name, text in texts.items() if text is not None}
         return to_picture(image.data, recipe.size, texts_known, recipe.output_format, scale=engine.own_sizes)
 
-    def _result(self, turn: "_Turn", image: GeneratedImage, picture: Picture, kept: Kept) -> GenerateResult:
+    def _result(self, turn: Turn, image: GeneratedImage, picture: Picture, kept: Kept) -> GenerateResult:
         request, candidate = turn.request, turn.candidate
         return GenerateResult(
             image_url=kept.stored.url,
@@ -210,50 +206,6 @@ class Pipeline:
             note=image.note,
             simulated=self.simulated,
         )
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """One engine's turn at a request."""
-
-    request: GenerateRequest
-    candidate: Candidate
-    choice: Choice
-    later: list[Candidate]
-    """Who has a turn after it, if need be."""
-    started: float
-    tell: Tell
-    left: SecondsLeft
-
-    @property
-    def is_a_further_one(self) -> bool:
-        """Whether another engine was asked before."""
-        return self.candidate is not self.choice.candidates[0]
-
-    @property
-    def was_admitted(self) -> bool:
-        """Whether an engine before this one was more than full."""
-        return any(code != WorkerBusy.code for it, code in self.choice.out if it in self.choice.candidates)
-
-    def end(self) -> float | None:
-        """Until which moment of the loop's clock the turn may last; None where the deadline alone ends it.
-
-        Who has others behind it leaves them what they are expected to need, but gets an equal share at least. The
-        last of several is ended just before the deadline, so that the failure can tell of them all.
-        """
-        left = self.left()
-        if len(self.choice.candidates) == 1:
-            return None
-        needed = sum(candidate.making_seconds * RESERVE + SAVING_SECONDS for candidate in self.later)
-        share = max(left - needed, left / (len(self.later) + 1))
-        if not self.later:
-            share = left - min(LAST_WORD_SECONDS, left / 10)
-        return asyncio.get_running_loop().time() + share
-
-    def handed_on(self) -> str:
-        """What the caller is told at the beginning of a further turn."""
-        before, code = self.choice.out[-1]
-        return f"{before.engine.name} cannot make it now ({code}); asking {self.candidate.engine.name}."
 
 
 def _told(failures: list[tuple[Candidate, WorkerError]], choice: Choice) -> WorkerError:

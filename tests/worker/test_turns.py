@@ -15,7 +15,7 @@ from render_worker.errors import (
     PhaseTimeout,
     WorkerBusy,
 )
-from render_worker.pipeline import _Turn
+from render_worker.turns import Turn
 from tests.worker.played import Played, ask, over, pipelines, refused
 
 
@@ -91,7 +91,7 @@ def test_one_with_others_behind_it_gets_all_but_what_they_need(pipeline_of):
     async def ends():
         choice = pipeline.roster.choose(request)
         turns = [
-            _Turn(request, it, choice, choice.candidates[number + 1 :], 0, print, lambda left=left: left)
+            Turn(request, it, choice, choice.candidates[number + 1 :], 0, print, lambda left=left: left)
             for number, it in enumerate(choice.candidates)
             for left in (300, 100)
         ]
