@@ -55,7 +55,7 @@ class Turn:
         return asyncio.get_running_loop().time() + share
 
     def patience(self, end: float | None) -> float | None:
-        """Until when a place is waited for: who gets one later would hardly be done. The last one has nothing to lose."""
+        """Until when a place is waited for: with a later one it would hardly be done. The last has nothing to lose."""
         return end - self.candidate.making_seconds * RESERVE if end and self.later else end
 
     def handed_on(self) -> str:
