@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from render_worker.contract import QueueHealth
-from render_worker.errors import WorkerBusy
+from render_worker.errors import QueueFull
 
 Moved = Callable[[int], None]
 """Called with a request's place in the queue, 1 for the next, whenever that changes."""
@@ -43,12 +43,12 @@ class Admission:
     ) -> AsyncIterator[Callable[[], None]]:
         """Hold a place among all generations and one of the engine's own, which calling what this yields gives back.
 
-        WorkerBusy where the queue is full; `retry_after` is when it should have room again. `again` is for a request
+        QueueFull where the queue is; `retry_after` is when it should have room again. `again` is for a request
         that had a place or waited for one before: it is one of those that may be there, whoever came meanwhile.
         """
         must_wait = self.must_wait(engine_places)
         if must_wait and not again and len(self._queue) >= self._queue_size:
-            raise WorkerBusy(f"The render worker is busy and its queue of {self._queue_size} is full.", retry_after)
+            raise QueueFull(f"The render worker is busy and its queue of {self._queue_size} is full.", retry_after)
         with contextlib.ExitStack() as all_places, contextlib.ExitStack() as engine_place:
             with self._queued(_Waiting(engine_places, moved), must_wait):
                 # The engine's place comes first, so that who waits for one engine takes no place from another.

@@ -76,7 +76,7 @@ class Unauthorized(WorkerError):
 
 
 class WorkerBusy(WorkerError):
-    """The queue is full."""
+    """There is no place for the request."""
 
     code = "worker_busy"
     status = 503
@@ -85,6 +85,10 @@ class WorkerBusy(WorkerError):
     def __init__(self, sentence: str, retry_after: int | None = None) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after or USUAL_WAIT_SECONDS
+
+
+class QueueFull(WorkerBusy):
+    """The request did not even get into the queue."""
 
 
 class DeadlinePassed(WorkerError):

@@ -51,6 +51,8 @@ class Choice:
     candidates: list[Candidate]
     out: list[tuple[Candidate, str]] = field(default_factory=list)
     """Each with the code of what keeps it from answering."""
+    admitted: bool = False
+    """Whether the request was let in by an engine that was asked."""
 
     def passed_over(self, candidate: Candidate) -> list[PassedOver] | None:
         """Those of them who come before that candidate; None where there is none."""

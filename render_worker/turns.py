@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from render_worker.contract import GenerateRequest
-from render_worker.errors import WorkerBusy
 from render_worker.progress import Tell
 from render_worker.roster import Candidate, Choice
 
@@ -33,11 +32,6 @@ class Turn:
     def is_a_further_one(self) -> bool:
         """Whether another engine was asked before."""
         return self.candidate is not self.choice.candidates[0]
-
-    @property
-    def was_admitted(self) -> bool:
-        """Whether an engine before this one was more than full."""
-        return any(code != WorkerBusy.code for it, code in self.choice.out if it in self.choice.candidates)
 
     def end(self) -> float | None:
         """Until which moment of the loop's clock the turn may last; None where the deadline alone ends it.
