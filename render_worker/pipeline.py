@@ -18,6 +18,7 @@ from render_worker.errors import (
     EngineResting,
     InvalidParameter,
     PhaseTimeout,
+    QueueFull,
     WorkerBusy,
     WorkerError,
 )
@@ -97,6 +98,7 @@ class Pipeline:
     def _note(self, turn: Turn, error: WorkerError) -> None:
         name = turn.candidate.engine.name
         turn.choice.out.append((turn.candidate, error.code))
+        turn.choice.admitted |= not isinstance(error, QueueFull)
         if not isinstance(error, WorkerBusy | EngineResting):
             self._metrics.engine_failures.labels(name, error.code).inc()
         if turn.later:
@@ -110,7 +112,7 @@ class Pipeline:
         room = self._durations.until_room(engine.name, at_a_time)
         end = turn.end()
         async with contextlib.AsyncExitStack() as held:
-            waiting = self.admission.place(engine.places, report.queued, room, again=turn.was_admitted)
+            waiting = self.admission.place(engine.places, report.queued, room, again=turn.choice.admitted)
             leave_engine = await _by(
                 turn.patience(end),
                 held.enter_async_context(waiting),
