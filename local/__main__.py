@@ -63,7 +63,7 @@ def _run(processes: Processes, settings: Settings, simulated: bool) -> int:
 def _becomes_ready(processes: Processes, address: str) -> bool:
     """Wait until a picture could be made, and print what to copy; False where everything is to be stopped."""
     begun = time.monotonic()
-    problem = "no answer"
+    problem, ready = "no answer", "Ready"
     while time.monotonic() < begun + READY_SECONDS:
         if processes.wait(POLL_SECONDS):
             return False
@@ -73,14 +73,16 @@ def _becomes_ready(processes: Processes, address: str) -> bool:
                 break
             problem = reply.json()["error"]
             if LASTING in problem and time.monotonic() > begun + SETTLED_SECONDS:
-                _say(f"Running, but no picture can be made: {problem}")
+                _say(f"No picture can be made: {problem}")
+                ready = "Running"
                 break
         except requests.RequestException as error:
             problem = f"no answer ({type(error).__name__})"
     else:
-        _say(f"Not ready after {READY_SECONDS:g} seconds, but running: {problem}")
+        _say(f"Not ready after {READY_SECONDS:g} seconds: {problem}")
+        ready = "Running"
     _say(
-        f"\nReady at {address}. Ctrl-C stops everything. A picture, and one that is painted without any AI:\n\n"
+        f"\n{ready} at {address}. Ctrl-C stops everything. A picture, and one that is painted without any AI:\n\n"
         f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape'\n"
         f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape&model=sketch'"
     )
