@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.extensions["dispatch"] = dispatch
     app.extensions["generation"] = Generation(dispatch, build_cache(settings), settings)
-    app.extensions["pictures"] = Pictures(dispatch)
+    app.extensions["pictures"] = Pictures(dispatch, settings.picture_origins)
     answers.register(app)
     origins.register(app, settings.cors_origins)
     for family in (generate, streams, styled, openai, images, health, wake, pages):

@@ -123,6 +123,16 @@ class Generation:
             self._cache.drop(key)
         return self.generate(recipe, request_id, seedless=True).result
 
+    def forget(self, address: str) -> None:
+        """A picture is not to be had and not to be made again: whoever asks for its like gets another one."""
+        recipe = self._recipe_of(address)
+        if recipe is None:
+            return
+        key = _key(recipe.model_dump())
+        known = self._known(key)
+        if known and known.image_url == address:  # and not one that was made since
+            self._cache.drop(key)
+
     def stop(self) -> None:
         """Let nobody wait any longer: whoever still does is told that this service is being stopped."""
         self._flights.stop(Stopping("This service is being stopped."))  # first, for the next ends waits by other words

@@ -33,15 +33,20 @@ class Pictures:
     """Reads pictures by the addresses that results have. Thread-safe.
 
     The worker names the address, and a storage may be anybody's: only public hosts are asked, by https, and no
-    redirect is followed, so that nobody inside this network can be reached through it.
+    redirect is followed, so that nobody inside this network can be reached through it but at the origins that the
+    operator named.
     """
 
-    def __init__(self, dispatch: DirectDispatch) -> None:
+    def __init__(self, dispatch: DirectDispatch, origins: tuple[str, ...] = ()) -> None:
         self._dispatch = dispatch
+        # With its slash what begins so is at that origin to every reader of addresses.
+        self._trusted = tuple(f"{origin}/" for origin in origins)
         self._session = requests.Session()
         self._session.headers["Accept-Encoding"] = "identity"  # so that a body can be counted as it comes
         self._session.trust_env = False  # a proxy would look the host up by itself
         self._session.mount("https://", _PublicAdapter())
+        for beginning in self._trusted:
+            self._session.mount(beginning, HTTPAdapter())
 
     def open(self, result: GenerateResult) -> "Content":
         """The picture's bytes, as they come; PictureUnavailable where they cannot be had, PictureDeleted where
@@ -52,7 +57,9 @@ class Pictures:
         if reply.status_code != requests.codes.ok:
             reply.close()
             gone = reply.status_code in (requests.codes.not_found, GONE)
-            if gone and self._was_deleted(reply, result.image_url):
+            # S3 answers 403 to a signed link whose key may not list the bucket, where there is nothing.
+            unsure = gone or reply.status_code == requests.codes.forbidden
+            if unsure and self._was_deleted(reply, result.image_url):
                 raise PictureDeleted
             sentence = f"The picture was made, but its host answered HTTP {reply.status_code}."
             raise PictureUnavailable(sentence, gone=gone)
@@ -69,7 +76,7 @@ class Pictures:
             return answer.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:
-        if not _is_outside(address):
+        if not (address.startswith(self._trusted) or _is_outside(address)):
             raise PictureUnavailable("The picture was made, but its address is none of a public https host.")
         try:
             return self._session.get(

@@ -9,6 +9,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.connection import parse_url
 
+ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
+
 
 class Settings(BaseSettings):
     """What can be set from outside; an empty variable counts as unset."""
@@ -52,6 +54,10 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*",), description="Origins, like https://pictures.example, whose pages may ask from a browser; * means any."
     )
+    picture_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins, like http://minio:9000, from which pictures may be read besides public https hosts.",
+    )
     public_base_url: str | None = Field(
         None, description="Address under which callers reach this service, like https://pictures.example."
     )
@@ -79,7 +85,7 @@ class Settings(BaseSettings):
             raise ValueError("it must be an address like https://pictures.example")
         return value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "picture_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
@@ -87,8 +93,15 @@ class Settings(BaseSettings):
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(origin == "*" or re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+", origin) for origin in value):
+        if not all(origin == "*" or ORIGIN.fullmatch(origin) for origin in value):
             raise ValueError("it must be * or origins like https://pictures.example, separated by commas")
+        return tuple(origin.lower() for origin in value)
+
+    @field_validator("picture_origins")
+    @classmethod
+    def _named_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ORIGIN.fullmatch(origin) and _is_address(origin) for origin in value):
+            raise ValueError("it must be origins like http://minio:9000, separated by commas")
         return tuple(origin.lower() for origin in value)
 
     @field_validator("redis_url")

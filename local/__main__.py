@@ -105,6 +105,7 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
         uploads = f"http://127.0.0.1:{settings.sandbox_upload_port}"
         changes |= {
             "SIMULATED": "true",
+            "PICTURE_ORIGINS": f"{site},{uploads}",
             "SANDBOX_PORT": str(settings.sandbox_port),
             "SANDBOX_UPLOAD_PORT": str(settings.sandbox_upload_port),
             "PERCHANCE_BASE_URL": f"{site}/api",

@@ -7,61 +7,98 @@ import argparse
 import asyncio
 import logging
 import sys
+from enum import IntEnum
 
 from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.settings import load
 from render_worker.storages import build_storages
-from render_worker.storages.base import Storage, Storages
+from render_worker.storages.base import BEHIND_THE_PATH, Storage, Storages, name_in
+from render_worker.storages.imgur import ImgurStorage
 from render_worker.storages.local import LocalStorage
 
 OF_IMGUR = "imgur:"
+NO_NAME = "failed: it is neither a picture's name or address nor imgur:DELETEHASH, which the log has"
+SKIPPED = "imgur: skipped: it deletes only by imgur:DELETEHASH"  # whether it has the picture, nobody knows
+UNMARKED = "local: deleted, but nothing keeps it from being made again"
 
 
-async def delete(storages: Storages, word: str) -> list[tuple[str, bool]]:
-    """Delete a picture wherever it is; for each storage a line of what came of it, and whether it was deleted there."""
-    asked = [storage for storage in storages if storage.name == "imgur" or not word.startswith(OF_IMGUR)]
-    lines = [await _deleted(storage, word) for storage in asked]
-    if any(deleted for _, deleted in lines):
+class Outcome(IntEnum):
+    """What came of a deletion; of several the greatest counts for a picture, and is the exit code."""
+
+    DELETED = 0
+    NOT_THERE = 1
+    FAILED = 2
+
+
+Line = tuple[str, Outcome]
+"""What is said of a picture."""
+
+
+async def delete(storages: Storages, word: str) -> list[Line]:
+    """Delete a picture wherever it is; for each storage a line of what came of it."""
+    if word.startswith(OF_IMGUR):
+        lines = [await _deleted(storage, word) for storage in storages if isinstance(storage, ImgurStorage)]
+        return lines or [("failed: imgur is not in STORAGE", Outcome.FAILED)]
+    if name_in(word) is None:
+        return [(NO_NAME, Outcome.FAILED)]
+    lines = [await _deleted(storage, word) for storage in storages]
+    if any(outcome is Outcome.DELETED for _, outcome in lines):
         lines += await _marked(storages, word)
-    return lines or [("imgur is not in STORAGE", False)]
+    return lines
 
 
-async def _marked(storages: Storages, word: str) -> list[tuple[str, bool]]:
+def outcome_of(lines: list[Line]) -> Outcome:
+    """What came of a picture in all: of the storages that did not fail, one that had it is enough."""
+    outcomes = {outcome for _, outcome in lines}
+    return Outcome.FAILED if Outcome.FAILED in outcomes else min(outcomes)
+
+
+async def _marked(storages: Storages, word: str) -> list[Line]:
     """Whichever storage had it: an API tier that finds it gone asks the worker before it has it made again."""
     try:
         for storage in storages:
             if isinstance(storage, LocalStorage):
                 await storage.mark(word)
     except StorageFailed as error:
-        return [(f"local: it may be made again: {error}", False)]
+        return [(f"{UNMARKED}: {error}", Outcome.FAILED)]
     return []
 
 
-async def _deleted(storage: Storage, word: str) -> tuple[str, bool]:
+async def _deleted(storage: Storage, word: str) -> Line:
+    if isinstance(storage, ImgurStorage) and not word.startswith(OF_IMGUR):
+        return SKIPPED, Outcome.NOT_THERE
     try:
         storage.check()
         deleted = await storage.delete(word)
     except (StorageFailed, StorageNotConfigured) as error:
-        return f"{storage.name}: failed: {error}", False
-    return f"{storage.name}: {'deleted' if deleted else 'not there'}", deleted
+        return f"{storage.name}: failed: {error}", Outcome.FAILED
+    return f"{storage.name}: deleted" if deleted else f"{storage.name}: not there", Outcome(not deleted)
 
 
-async def _all(storages: Storages, words: list[str]) -> bool:
-    any_deleted = False
-    for word in words:
-        for line, deleted in await delete(storages, word):
-            sys.stdout.write(f"{word.partition('?')[0]}  {line}\n")
-            any_deleted = any_deleted or deleted
-    return any_deleted
+async def _all(storages: Storages, words: list[str]) -> Outcome:
+    worst = Outcome.DELETED
+    for word in map(str.strip, words):
+        lines = await delete(storages, word)
+        for line, _ in lines:
+            shown = BEHIND_THE_PATH.split(word)[0]  # without a link's signature, which is nobody's business
+            sys.stdout.write(f"{_printable(shown)}  {_printable(line)}\n")
+        worst = max(worst, outcome_of(lines))
+    return worst
+
+
+def _printable(text: str) -> str:
+    """Without what a terminal would take for an order, and what is no text at all."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0 only where something was deleted."""
+    """Exit code 0 where each picture was deleted and nothing failed, 1 where one was nowhere, 2 where any failed."""
     parser = argparse.ArgumentParser(
         prog="python -m render_worker.delete",
         description="Delete pictures from every storage that STORAGE names and from the local folder. Run it where the "
         "worker runs, with the worker's settings.",
-        epilog="Copies that browsers or a CDN have live on until they expire.",
+        epilog="Copies that browsers or a CDN have live on until they expire. Exit code: 0 where each picture was "
+        "deleted and nothing failed, 1 where one was nowhere, 2 where anything failed.",
     )
     parser.add_argument(
         "picture",
@@ -71,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     words: list[str] = parser.parse_args(arguments).picture
     logging.basicConfig(level=logging.WARNING)
-    return 0 if asyncio.run(_all(build_storages(load()), words)) else 1
+    return asyncio.run(_all(build_storages(load()), words))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from gcp_storage_emulator.storage import Storage
 
 EMAIL = "painter@project.iam.gserviceaccount.com"
 SIGNED_HOST = "storage.googleapis.com"  # for which alone obstore signs; whoever plays Google has to be that
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"  # one of those that let a token into a bucket
 KEY_ID = "0123456789abcdef"
 ERROR = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{}</Code><Message>{}</Message></Error>"
 
@@ -151,7 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._google.is_signed(_decoded(signature), signed):
             return False
         claims = json.loads(_decoded(signed.partition(".")[2]))
-        return claims["iss"] == claims["sub"] == EMAIL and claims["exp"] > datetime.now(UTC).timestamp()
+        alive = claims["exp"] > datetime.now(UTC).timestamp()
+        return alive and claims["iss"] == claims["sub"] == EMAIL and claims["scope"] == SCOPE
 
     def _is_link(self) -> bool:
         parts = urlsplit(self.path)

@@ -15,17 +15,25 @@ class ScriptedServer:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
+        self.heads: list[dict[str, str]] = []
+        """Their headers, of which the names are in small letters."""
         self.authorized = False
         """Whether anybody showed a key."""
         self.hung_up = threading.Event()
         """Whether somebody to whom it said nothing has gone away."""
         self.say(200)
 
+    def say_to(self, method: str, status: int) -> None:
+        """Answer that status to requests of that method, until it is to `say` something else."""
+        self.statuses[method] = status
+
     def say(self, status: int, body: bytes = b"", hang: bool = False, **headers: str) -> None:
         """Answer so from now on; an underscore in a header's name is a hyphen."""
+        self.statuses: dict[str, int] = {}
         self.status, self.body, self.hang = status, body, hang
         self.headers = {name.replace("_", "-"): text for name, text in headers.items()}
         self.asked.clear()
+        self.heads.clear()
         self.hung_up.clear()
 
     def __enter__(self) -> Self:
@@ -48,13 +56,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self._script.asked.append((self.command, self.path))
+        self._script.heads.append({name.lower(): text for name, text in self.headers.items()})
         self._script.authorized |= "Authorization" in self.headers
         if self._script.hang:
             readable, _, _ = select.select([self.connection], [], [], HANG_SECONDS)
             if readable:  # nobody has anything more to say
                 self._script.hung_up.set()
             return
-        self.send_response(self._script.status)
+        self.send_response(self._script.statuses.get(self.command, self._script.status))
         for name, text in {**self._script.headers, "Content-Length": str(len(self._script.body))}.items():
             self.send_header(name, text)
         self.end_headers()

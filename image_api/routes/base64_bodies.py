@@ -8,7 +8,7 @@ from flask import Response
 
 from image_api.errors import ApiError
 from image_api.pictures import Content
-from image_api.routes.parts import pictures
+from image_api.routes.picture import opened
 from render_worker.contract import GenerateResult
 
 GROUP = 3  # bytes that base64 makes four letters of
@@ -19,7 +19,7 @@ def with_bytes(text: Callable[[list[str]], str], made: list[GenerateResult]) -> 
     contents: list[Content] = []
     try:
         for result in made:
-            contents.append(pictures().open(result))  # noqa: PERF401 - those that were opened are closed again
+            contents.append(opened(result))  # noqa: PERF401 - those that were opened are closed again
     except ApiError:
         for content in contents:
             content.close()

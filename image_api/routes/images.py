@@ -60,6 +60,7 @@ def _of_worker(name: str) -> requests.Response | None:
         return reply
     reply.close()
     if reply.status_code == 410:
+        generation().forget(f"/images/{name}")
         raise PictureDeleted
     if reply.status_code != 404:
         raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")

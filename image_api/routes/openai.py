@@ -19,13 +19,13 @@ from image_api.routes.parts import dispatch, generation
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, StyleName
 from image_api.wanted import Wanted
-from render_worker.contract import ErrorBody, Fields, GenerateResult, Model, OutputFormat, Recipe, Text
+from render_worker.contract import ErrorBody, Fields, GenerateResult, Model, OutputFormat, PassedOver, Recipe, Text
 
 AUTO = "auto"
 OPENAI_S_OWN = re.compile(r"dall-e-[0-9]+|(gpt|chatgpt)-image-.+")  # as far as they are known, and those to come
 MAX_PICTURES = 4
 OWNER = "image-api"
-SAID_TOO = {"hint", "retry_after", "expected_seconds", "request_id"}
+SAID_TOO = {"hint", "retry_after", "expected_seconds", "fallback_from", "request_id"}
 NO_DATE = 0  # when a model was made is not known; OpenAI's clients want a number
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
 NAMED = re.compile(r'"?(\w+)"? (?:must|is|was)\b')  # how a refusal's sentence begins, the render worker's too
@@ -89,6 +89,9 @@ class Picture(BaseModel):
     width: int
     height: int
     engine: str
+    fallback_from: list[PassedOver] | None = None
+    ignored: list[str] | None = None
+    expires_at: str | None = None
     note: str | None = None
 
 
@@ -129,7 +132,7 @@ class ModelPage(BaseModel):
 class Failure(BaseModel):
     """A failure as OpenAI's clients know it."""
 
-    error: dict[str, str | int | None]
+    error: dict[str, Any]
     simulated: bool | None = None
 
 
@@ -198,6 +201,9 @@ def _pictured(
             width=result.width,
             height=result.height,
             engine=result.engine,
+            fallback_from=result.fallback_from,
+            ignored=result.ignored,
+            expires_at=result.expires_at if not marks else None,
             note=result.note,
         )
         for number, result in enumerate(made)

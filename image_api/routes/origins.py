@@ -8,7 +8,8 @@ from flask_cors import CORS
 from image_api.routes.parts import settings
 
 ANY = "*"
-EXPOSED = ["Content-Disposition", "Content-Location", "Location", "Retry-After", "X-Cache", "X-Request-ID", "X-Seed"]
+EXPOSED = ["Content-Disposition", "Content-Location", "Location", "Retry-After"]
+EXPOSED += ["X-Cache", "X-Engine", "X-Request-ID", "X-Seed"]
 KEPT_SECONDS = 600
 
 

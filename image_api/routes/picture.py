@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from flask import Response, g
 
-from image_api.errors import PictureUnavailable
+from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.generation import Answer
 from image_api.pictures import Content
 from image_api.routes.answers import absolute
@@ -28,6 +28,7 @@ def picture(made: Answer, base: str) -> Response:
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Content-Location"] = absolute(result.image_url, base)
     answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["X-Engine"] = result.engine
     if result.seed is not None:
         answer.headers["X-Seed"] = str(result.seed)
     answer.headers.set("Content-Disposition", "inline", **_names(file_name(result)))
@@ -47,12 +48,21 @@ def _names(name: str) -> dict[str, str]:
     return {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name)}"}
 
 
+def opened(result: GenerateResult) -> Content:
+    """The picture's bytes, as from Pictures; one that was deleted is forgotten, so that nobody is given its address."""
+    try:
+        return pictures().open(result)
+    except PictureDeleted:
+        generation().forget(result.image_url)
+        raise
+
+
 def _opened(made: Answer) -> tuple[GenerateResult, Content]:
     try:
-        return made.result, pictures().open(made.result)
+        return made.result, opened(made.result)
     except PictureUnavailable as error:
         known = made.source == "HIT" and error.gone
         again = generation().make_again(made.result.image_url, g.request_id) if known else None
         if again is None:
             raise
-        return again, pictures().open(again)
+        return again, opened(again)

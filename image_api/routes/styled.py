@@ -14,7 +14,7 @@ from image_api.routes.parts import generation
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, Style, StyleName
 from image_api.wanted import Wanted
-from render_worker.contract import ErrorBody, Fields, GenerateResult, PassedOver, Recipe, Text
+from render_worker.contract import ErrorBody, Fields, GenerateResult, PassedOver, Recipe, StorageProblem, Text
 
 AspectRatio = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"]
 
@@ -71,6 +71,8 @@ class Made(BaseModel):
     fallback_from: list[PassedOver] | None = None
     ignored: list[str] | None = None
     storage: str
+    storage_error: StorageProblem | None = None
+    expires_at: str | None = None
     duration_ms: int
     request_id: str
     note: str | None = None

@@ -14,6 +14,7 @@ from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 
+BEHIND_THE_PATH = re.compile(r"[?#]")
 NAMED = re.compile(rf"(?:.*/)?({IMAGE_NAME})")
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class Storage(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     """What people call it, at the beginning of a sentence."""
+    outside: ClassVar[bool] = True
+    """Whether somebody outside is asked, who may take his time."""
 
     @abstractmethod
     def __init__(self, settings: Settings) -> None:
@@ -52,6 +55,9 @@ class Storage(ABC):
         """Remove the picture of that file name or address; False where there is none, StorageFailed where that cannot
         be done.
         """
+
+    async def kept_elsewhere(self, picture: Picture) -> None:
+        """Take note that another storage keeps the picture now; this never fails."""
 
     def check(self) -> None:
         """Raise StorageNotConfigured where the storage's own settings or packages are missing."""
@@ -85,8 +91,11 @@ def unreachable(storage: type[Storage]) -> ServiceFailed:
 
 
 def name_in(word: str) -> str | None:
-    """The file name that a picture's name or address ends with; None where it ends with none."""
-    found = NAMED.fullmatch(word.partition("?")[0])
+    """The file name that a picture's name or address ends with; None where it ends with none.
+
+    People copy spaces with it, and mail programs write capitals.
+    """
+    found = NAMED.fullmatch(BEHIND_THE_PATH.split(word.strip())[0].lower())
     return found[1] if found else None
 
 
@@ -128,16 +137,20 @@ class Storages:
     async def save(self, picture: Picture, seconds: float) -> Kept:
         """Keep a picture in the first storage that can; StorageFailed with every reason where none can.
 
-        Those before the last have so many seconds together, and share what is left of them: none can use up the time
-        of those behind it.
+        Those that ask outside have so many seconds together, and share what is left of them: none can use up the time
+        of those behind it. The folder takes what it needs, wherever it stands: when no time is left, it is the last
+        hope.
         """
         end = time.monotonic() + seconds
         failures: list[StorageFailed] = []
         problem: StorageProblem | None = None
-        for behind, storage in zip(range(len(self._storages) - 1, -1, -1), self._storages, strict=True):
-            share = (end - time.monotonic()) / behind if behind else None
+        for place, storage in enumerate(self._storages):
+            sharing = sum(one.outside for one in self._storages[place:])
+            share = (end - time.monotonic()) / sharing if storage.outside else None
             try:
-                return Kept(await _within(share, storage, picture), storage.name, problem)
+                kept = Kept(await _within(share, storage, picture), storage.name, problem)
+                await self._tell_others(storage, picture)
+                return kept
             except StorageFailed as failure:
                 log.warning("%s did not keep a picture: %s: %s", storage.name, failure.code, failure)
                 failures.append(failure)
@@ -145,6 +158,11 @@ class Storages:
                     storage=storage.name, code=failure.code, error=str(failure), retry_after=failure.retry_after
                 )
         raise StorageFailed(" ".join(str(failure) for failure in failures)) from failures[-1]
+
+    async def _tell_others(self, keeper: Storage, picture: Picture) -> None:
+        for storage in self._storages:
+            if storage is not keeper:
+                await storage.kept_elsewhere(picture)
 
     @property
     def usable(self) -> bool:

@@ -1,17 +1,19 @@
 """What the storages that are buckets have in common: objects named by their content, and an address for each.
 
-The library is obstore, which speaks S3's and Google's protocols in Rust. It is imported at the first use, and what it
-would take from the environment by itself is given to it. Its errors' text has addresses and the service's whole words
-in it: a caller is told the kind alone, the log also the status and S3's one-word code.
+The library is obstore, which speaks S3's and Google's protocols in Rust. It is imported at the first use, and takes
+nothing from the environment by itself. Its errors' text has addresses and the service's whole words in it: a caller is
+told the kind alone, the log also the status and S3's one-word code.
 """
 
 import asyncio
 import importlib.util
 import logging
+import os
 import re
+import threading
 from abc import abstractmethod
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,9 @@ SPARE_SECONDS = 5  # the library's own limit is later than ours, because its err
 RETRIES = 2  # of what failed by the service's fault, after a tenth of a second and so on; they end with the time
 STATUS = re.compile(r"non-2xx status code: (\d{3})")
 SAID = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
+
+READ_BY_THE_LIBRARY = re.compile(r"(AWS_|GOOGLE_|SERVICE_ACCOUNT$).*", re.IGNORECASE)
+ONE_AT_A_TIME = threading.Lock()
 
 log = logging.getLogger(__name__)
 
@@ -69,15 +74,19 @@ class BucketStorage(Storage):
             return await self._stored(store, key, picture.content_type)
 
     async def delete(self, word: str) -> bool:
+        """As everywhere; but to a key that may not list the bucket S3 does not tell whether it was there at all."""
+        from obstore.exceptions import PermissionDeniedError
+
         name = name_in(word)
         if name is None:
             return False
         async with self._asked() as store:
             try:
-                await store.head_async(self._prefix + name)  # S3 itself says nothing of what was never there
+                with suppress(PermissionDeniedError):  # without s3:ListBucket 403 may also mean that it is not there
+                    await store.head_async(self._prefix + name)  # to a DELETE S3 says the same whether it was there
+                await store.delete_async(self._prefix + name)
             except FileNotFoundError:
                 return False
-            await store.delete_async(self._prefix + name)
             return True
 
     async def _is_there(self, store: "S3Store | GCSStore", key: str, size: int) -> bool:
@@ -116,7 +125,9 @@ class BucketStorage(Storage):
         from obstore.exceptions import BaseError
 
         try:
-            self._opened = self._opened or self.open()
+            if self._opened is None:
+                with _unread_environment():
+                    self._opened = self.open()
         except (BaseError, OSError, ValueError):  # a private key that is none, or an address
             raise self._failed("misconfigured", "cannot be asked with the settings as they are.") from None
         return self._opened
@@ -166,3 +177,19 @@ class BucketStorage(Storage):
     def retry_config(self) -> "RetryConfig":
         """Few, and none after our own time."""
         return {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=self._seconds)}
+
+
+@contextmanager
+def _unread_environment() -> Iterator[None]:
+    """What the library reads when a client is opened, and at no other time, is out of its sight.
+
+    It takes dozens of names that begin so for settings of its own, another one's token among them. Many of them can be
+    given, but none taken back: Google's token, S3's encryption.
+    """
+    with ONE_AT_A_TIME:
+        environment = os.environ  # noqa: TID251 - to hide it; settings.py has read all that is ours
+        hidden = {name: environment.pop(name) for name in list(environment) if READ_BY_THE_LIBRARY.match(name)}
+        try:
+            yield
+        finally:
+            environment.update(hidden)

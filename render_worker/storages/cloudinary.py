@@ -95,6 +95,8 @@ def _failure(reply: Reply, key: str) -> ServiceFailed:
         return _failed("refused", f"Cloudinary does not accept this server's key (HTTP {status}).")
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return _failed("unavailable", f"Cloudinary failed by its own fault (HTTP {status}).")
+    if status == httpx.codes.NOT_FOUND:
+        return _failed("not_found", "Cloudinary knows no such cloud: CLOUDINARY_URL has its name behind the @.")
     error = reply.document.get("error")
     said = printable(error.get("message") if isinstance(error, dict) else None).replace(key, "…")
     words = f'Cloudinary answered HTTP {status}: "{said}".' if said else f"Cloudinary answered HTTP {status}."

@@ -53,7 +53,6 @@ class GcsStorage(BucketStorage):
             self._bucket,
             service_account=str(self._key_file),
             base_url=self._url,
-            skip_signature=False,
             client_options=self.client_options(),
             retry_config=self.retry_config(),
         )

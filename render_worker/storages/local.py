@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import fcntl
 import logging
 import os
 import re
@@ -10,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from render_worker.contract import IMAGE_NAME
@@ -31,6 +32,10 @@ CHANGED = "LOCAL_STORAGE_DIR could not be changed"
 FREE_BYTES = 2 * MIB  # room for a picture
 ROOM_TIMES = 2  # a disk's blocks and what others write meanwhile want more room than the picture has bytes
 
+LOCK_SECONDS = 10.0  # whoever else changes the folder is done in far less
+LOCK_PAUSE = 0.01
+BUSY = (errno.EAGAIN, errno.EACCES)  # somebody has the lock; any other error: this file system knows no locks
+
 log = logging.getLogger(__name__)
 
 
@@ -39,6 +44,7 @@ class LocalStorage(Storage):
 
     name = "local"
     title = "The local folder"
+    outside = False
 
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.local_storage_dir.resolve()
@@ -73,36 +79,58 @@ class LocalStorage(Storage):
         if name := name_in(word):
             await asyncio.to_thread(self._mark, name)
 
+    async def kept_elsewhere(self, picture: Picture) -> None:
+        """The picture is one again, so its marker goes; where it stays, the worst is that it is not made again."""
+        with suppress(OSError):
+            await asyncio.to_thread((self.folder / (picture.name + MARKER)).unlink, missing_ok=True)
+
     def _delete(self, name: str) -> bool:
         if not (self.folder / name).exists():
             return False
-        try:
-            self._mark(name)  # first, so that the worker never sees the one gone without the other
-        finally:
-            with _said(CHANGED):
-                (self.folder / name).unlink(missing_ok=True)
+        with _said(CHANGED), self._alone():
+            with suppress(OSError):  # on a full disk there is room for it only behind the picture: see delete.py
+                (self.folder / (name + MARKER)).touch()  # first: the worker never sees the one gone without the other
+            (self.folder / name).unlink(missing_ok=True)
+            self._forget_old_markers()
         return True
 
     def _mark(self, name: str) -> None:
-        with _said(CHANGED):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with _said(CHANGED), self._alone():
+            if (self.folder / name).exists():
+                return  # it was saved again meanwhile
             (self.folder / (name + MARKER)).touch()
-            old = time.time() - MARKER_SECONDS
-            for marker in self.folder.glob(f"*{MARKER}"):
+            self._forget_old_markers()
+
+    def _forget_old_markers(self) -> None:
+        old = time.time() - MARKER_SECONDS
+        for marker in self.folder.glob(f"*{MARKER}"):
+            with suppress(FileNotFoundError):  # another process forgets them, too
                 if re.fullmatch(IMAGE_NAME, marker.stem) and marker.stat().st_mtime < old:
-                    marker.unlink(missing_ok=True)
+                    marker.unlink()
 
     def _save(self, picture: Picture) -> None:
         target = self.folder / picture.name
-        with _said(WRITTEN), self._lock:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                target.touch()  # made again, so no longer among the oldest
-            else:
+        with _said(WRITTEN), self._alone():
+            if not _is_there(target, len(picture.data)):
                 self._make_room(len(picture.data))
                 self._write_or_make_room(target, picture.data)
                 self._full = False
             (self.folder / (picture.name + MARKER)).unlink(missing_ok=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes the folder meanwhile: no other thread, and no other process, as the delete command is.
+
+        The lock is the folder's own, so that there is no file for it to be served, counted or missing on a full disk.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            handle = os.open(self.folder, os.O_RDONLY)
+            try:
+                _lock(handle)
+                yield
+            finally:
+                os.close(handle)  # which gives the lock back
 
     def _write_or_make_room(self, target: Path, data: bytes) -> None:
         try:
@@ -129,11 +157,7 @@ class LocalStorage(Storage):
 
     def _make_room(self, needed: int, least: int = 0) -> bool:
         """Remove the oldest pictures that are too many, or `least` bytes of them; whether any was removed."""
-        files = sorted(
-            (entry.stat().st_mtime_ns, entry.stat().st_size, entry.path)
-            for entry in os.scandir(self.folder)
-            if OURS.fullmatch(entry.name)
-        )
+        files = sorted(self._files())
         surplus = max(least, sum(size for _, size, _ in files) + needed - self._limit)
         removed = False
         for _, size, path in files:
@@ -144,10 +168,45 @@ class LocalStorage(Storage):
             surplus -= size
         return removed
 
+    def _files(self) -> Iterator[tuple[int, int, str]]:
+        """Age, size and path of what is ours; somebody who tidies up by hand may take any of it away meanwhile."""
+        for entry in os.scandir(self.folder):
+            if OURS.fullmatch(entry.name):
+                with suppress(FileNotFoundError):
+                    found = entry.stat()
+                    yield found.st_mtime_ns, found.st_size, entry.path
+
 
 def was_deleted(folder: Path, name: str) -> bool:
     """Whether the operator deleted the picture of that name."""
     return (folder / (name + MARKER)).exists()
+
+
+def _is_there(target: Path, size: int) -> bool:
+    """Whether the picture is there, whole; if so, it was made again and is no longer among the oldest."""
+    try:
+        if target.stat().st_size != size:
+            return False
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _lock(handle: int) -> None:
+    """Wait for the lock, not for ever: its holder may have been halted."""
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in BUSY:
+                return
+            if time.monotonic() > end:
+                raise
+            time.sleep(LOCK_PAUSE)
+        else:
+            return
 
 
 @contextmanager

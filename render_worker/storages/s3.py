@@ -44,13 +44,12 @@ class S3Storage(BucketStorage):
 
         return S3Store(
             self._bucket,
-            # This name outranks the environment's; with a host for each bucket it has to have the bucket's.
-            aws_endpoint_url_s3=self._endpoint if self._path_style else self._host_of_bucket(),
+            # With a host for each bucket it has to have the bucket's.
+            endpoint=self._endpoint if self._path_style else self._host_of_bucket(),
             region=self._region,
             virtual_hosted_style_request=not self._path_style,
-            skip_signature=False,
             disable_bulk_delete=True,  # not every service has it
-            credential_provider=self._credential,  # to plain keys the environment's session token would be added
+            credential_provider=self._credential,
             client_options=self.client_options(),
             retry_config=self.retry_config(),
         )

@@ -32,6 +32,18 @@ def test_it_is_said_and_the_picture_not_made_again(deleted, worker, path):
     assert len(worker.asked_to_make()) == 1
 
 
+@pytest.mark.parametrize("path", [f"/images/{NAME}", SEEDED + "&format=image"])
+def test_once_that_is_known_nobody_is_given_its_address(deleted, worker, path):
+    deleted.get(path)
+    again = {**RESULT, "image_url": f"/images/{NAME.replace('a', 'b')}"}
+    worker.say_to("/generate", 200, again)
+    answers = [deleted.get(SEEDED) for _ in range(2)]
+    assert [answer.headers["X-Cache"] for answer in answers] == ["MISS", "HIT"]
+    deleted.get(f"/images/{NAME}")  # of which the new one is none
+    assert deleted.get(SEEDED).headers["X-Cache"] == "HIT"
+    assert len(worker.asked_to_make()) == 2
+
+
 def test_head_says_so_too(deleted):
     assert deleted.head(f"/images/{NAME}").status_code == 410
 
@@ -57,17 +69,21 @@ class Outside(Pictures):
 
 
 @pytest.mark.parametrize(
-    ("of_worker", "address", "expected"),
+    ("of_worker", "of_outside", "address", "expected"),
     [
-        (410, f"https://pictures.example/a/{NAME}?X-Amz-Signature=1", PictureDeleted),
-        (404, f"https://pictures.example/a/{NAME}", PictureUnavailable),
-        (410, "https://i.imgur.com/x.png", PictureUnavailable),
+        (410, 404, f"https://pictures.example/a/{NAME}?X-Amz-Signature=1", PictureDeleted),
+        (404, 404, f"https://pictures.example/a/{NAME}", PictureUnavailable),
+        (410, 404, "https://i.imgur.com/x.png", PictureUnavailable),
+        (410, 403, f"https://pictures.example/a/{NAME}", PictureDeleted),
+        (404, 403, f"https://pictures.example/a/{NAME}", PictureUnavailable),
+        (410, 500, f"https://pictures.example/a/{NAME}", PictureUnavailable),
     ],
 )
-def test_one_of_a_storage_outside_the_worker_knows_too(worker, of_worker, address, expected):
+def test_one_of_a_storage_outside_the_worker_knows_too(worker, of_worker, of_outside, address, expected):
+    """403 is also what S3 says of what is not there, to a link of a key that may not list."""
     worker.say_to("/images/", of_worker, DELETED)
-    worker.say_to("/images/of-outside", 404, b"")
+    worker.say_to("/images/of-outside", of_outside, b"")
     pictures = Outside(DirectDispatch(Settings(perchance_worker_url=worker.url)))
     with pytest.raises(expected) as caught:
         pictures.open(GenerateResult(**{**RESULT, "image_url": address}))
-    assert getattr(caught.value, "gone", True)
+    assert getattr(caught.value, "gone", True) == (of_outside == 404 or expected is PictureDeleted)

@@ -29,6 +29,7 @@ def test_the_answer_is_the_picture(client, worker, path, output_format):
     assert answer.headers["Content-Location"] == f"http://localhost/images/{NAME}"
     assert answer.headers["Content-Disposition"] == "inline; filename=a-tree-7.png"
     assert (answer.headers["X-Seed"], answer.headers["Cache-Control"]) == ("7", "no-store")
+    assert answer.headers["X-Engine"] == "perchance"
     assert worker.asked_to_make()[-1]["output_format"] == output_format
 
 

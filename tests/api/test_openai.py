@@ -47,6 +47,24 @@ def test_a_picture_s_bytes_come_in_the_answer(ai, worker):
     assert picture.url is None
 
 
+def test_what_became_of_the_wish_is_told(ai, worker):
+    told = {
+        "fallback_from": [{"engine": "perchance", "code": "engine_busy"}],
+        "ignored": ["negative_prompt"],
+        "expires_at": "2026-11-28T00:00:00+00:00",
+    }
+    worker.say(200, {**RESULT, **told})
+    [picture] = ai.images.generate(prompt="a tree").data
+    assert {name: getattr(picture, name) for name in told} == told
+
+
+def test_bytes_do_not_end(ai, worker):
+    result = {**RESULT, "expires_at": "2026-11-28T00:00:00+00:00"}
+    worker.say(200, result, before=lambda: worker.say(200, PICTURE))
+    [picture] = ai.images.generate(prompt="a tree", response_format="b64_json").data
+    assert not hasattr(picture, "expires_at")
+
+
 def test_an_address_outside_is_left_as_it_is(ai, worker):
     worker.say(200, {**RESULT, "image_url": "https://i.imgur.com/x.png", "content_type": "image/jpeg"})
     answer = ai.images.generate(prompt="a tree")

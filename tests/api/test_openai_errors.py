@@ -44,6 +44,14 @@ def test_what_cannot_be_honoured_is_refused_by_name(ai, worker, fields, named, a
     assert worker.requests == []
 
 
+def test_those_who_were_asked_in_vain_are_told(ai, worker):
+    asked = [{"engine": "perchance", "code": "engine_busy"}]
+    worker.say(503, {"success": False, "error": "Busy.", "code": "worker_busy", "fallback_from": asked})
+    with pytest.raises(openai.InternalServerError) as failed:
+        ai.images.generate(prompt="a tree")
+    assert failed.value.body["fallback_from"] == asked
+
+
 def test_an_unknown_model_is_not_found(ai, worker):
     refusal = "model must be one of auto, perchance, sketch."
     worker.say(400, {"success": False, "error": refusal, "code": "invalid_parameter"})

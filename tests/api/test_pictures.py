@@ -1,5 +1,6 @@
 """The bytes of a picture: from the worker's folder, from a storage outside, and from nowhere else."""
 
+import base64
 import socket
 import ssl
 import threading
@@ -9,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import trustme
+from pydantic import ValidationError
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import PictureUnavailable, WorkerUnavailable
@@ -16,6 +18,7 @@ from image_api.pictures import Pictures
 from image_api.settings import Settings
 from render_worker.contract import GenerateResult
 from tests.api.conftest import NAME, PICTURE, RESULT
+from tests.scripted_server import ScriptedServer
 
 
 class Storage:
@@ -197,3 +200,75 @@ def test_a_host_that_sends_drop_by_drop_is_given_up(trusting, storage, monkeypat
     with pytest.raises(PictureUnavailable, match="too slowly"):
         read(trusting, at(storage.url))
     assert time.monotonic() - begun < 2
+
+
+@pytest.fixture
+def minio() -> Iterator[ScriptedServer]:
+    """A storage of the operator's own network."""
+    with ScriptedServer() as server:
+        server.say(200, PICTURE)
+        yield server
+
+
+@pytest.fixture
+def caller(client_with, minio, worker):
+    """Of an API tier that may read from there, where the worker's pictures are."""
+    worker.say(200, {**RESULT, "image_url": f"{minio.url}/pictures/{NAME}?X-Amz-Signature=1"})
+    return client_with(picture_origins=f"http://elsewhere:9000, {minio.url}")
+
+
+@pytest.mark.parametrize("path", ["/generate.png?prompt=a", "/generate?prompt=a&format=image"])
+def test_a_named_origin_is_read_though_it_is_no_public_host(caller, minio, path):
+    answer = caller.get(path)
+    assert (answer.status_code, answer.data) == (200, PICTURE)
+    assert minio.asked == [("GET", f"/pictures/{NAME}?X-Amz-Signature=1")]
+
+
+def test_a_named_origin_s_pictures_are_there_as_base64_too(caller):
+    answer = caller.post("/v1/images/generations", json={"prompt": "a", "response_format": "b64_json"})
+    assert base64.b64decode(answer.json["data"][0]["b64_json"]) == PICTURE
+
+
+def test_one_with_a_certificate_is_read_too(worker, storage, authority, tmp_path):
+    origin = storage.url.removesuffix("/x.png")
+    pictures = Pictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (origin,))
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    pictures._session.verify = str(tmp_path / "authority.pem")
+    assert read(pictures, at(storage.url)) == PICTURE
+
+
+def test_without_its_name_it_is_not_read(client, worker, minio):
+    worker.say(200, {**RESULT, "image_url": f"{minio.url}/x.png"})
+    answer = client.get("/generate.png?prompt=a")
+    assert (answer.status_code, answer.json["code"], minio.asked) == (502, "picture_unavailable", [])
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["{}", "{}0/x.png", "{}@evil.example/x.png", "{}.evil.example/x.png", " {}/x.png", "{}\\x.png", "{}?/x.png"],
+)
+def test_only_what_is_at_a_named_origin_is_read(worker, minio, address):
+    pictures = Pictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (minio.url,))
+    with pytest.raises(PictureUnavailable, match="none of a public https host"):
+        read(pictures, at(address.format(minio.url)))
+    assert minio.asked == []
+
+
+def test_another_scheme_is_another_origin(worker, minio):
+    named = minio.url.replace("http:", "https:")
+    pictures = Pictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (named,))
+    with pytest.raises(PictureUnavailable, match="none of a public https host"):
+        read(pictures, at(f"{minio.url}/x.png"))
+
+
+def test_a_named_origin_s_redirect_is_not_followed_either(caller, minio):
+    with ScriptedServer() as other:
+        minio.say(302, Location=f"{other.url}/x.png")
+        assert "HTTP 302" in caller.get("/generate.png?prompt=a").json["error"]
+        assert other.asked == []
+
+
+@pytest.mark.parametrize("origins", ["*", "minio:9000", "http://minio:9000/", "http://minio:9000/path", "http://a b"])
+def test_what_is_no_origin_is_refused(origins):
+    with pytest.raises(ValidationError, match="picture_origins"):
+        Settings(picture_origins=origins)

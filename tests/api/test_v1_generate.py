@@ -50,6 +50,15 @@ def test_a_prompt_alone_is_left_as_it_is(client, worker):
     assert (sent["prompt"], "negative_prompt" in sent, sent["shape"]) == ("a tree", False, "square")
 
 
+def test_what_a_storage_did_is_told(client, worker):
+    told = {
+        "storage_error": {"storage": "s3", "code": "s3_timeout", "error": "S3 did not answer."},
+        "expires_at": "2026-11-28T00:00:00+00:00",
+    }
+    worker.say(200, {**RESULT, **told})
+    assert {name: make(client).json[name] for name in told} == told
+
+
 def test_a_picture_from_the_cache_is_said_to_be(client, worker):
     worker.say(200, {**RESULT, "cached": True})
     assert make(client).json["from_cache"] is True

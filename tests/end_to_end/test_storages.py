@@ -9,7 +9,7 @@ import requests
 from sandbox.cloudinary import CLOUDINARY_URL, SECRET
 from sandbox.imgur import REFUSALS
 from tests.end_to_end.conftest import TOKEN, running, well, worker_settings
-from tests.processes import ROOT, clean_environment, worker
+from tests.processes import ROOT, api, clean_environment, worker
 from tests.s3_server import S3Server
 
 CLIENT_ID = "the-client-id"
@@ -35,6 +35,16 @@ def test_with_an_id_pictures_go_to_imgur(stack):
     assert (image.size, image.text["prompt"]) == ((768, 768), "a tree")
     assert "deletehash" in stack.worker.log()
     assert CLIENT_ID not in stack.worker.log() + stack.api.log()
+
+
+def test_the_bytes_of_what_imgur_keeps_come_in_the_answer_from_an_origin_that_is_named(stack):
+    with api(
+        PERCHANCE_WORKER_URL=stack.worker.url, WORKER_TOKEN=TOKEN, PICTURE_ORIGINS=f"http://a:1,{stack.sandbox.url}"
+    ) as front:
+        answer = requests.get(f"{front.url}/generate.png?prompt=a+tree&model=sketch", timeout=30)
+    assert (answer.status_code, answer.headers["X-Engine"]) == (200, "sketch")
+    assert answer.headers["Content-Location"].startswith(f"{stack.sandbox.url}/i.imgur.com/")
+    assert answer.content.startswith(b"\x89PNG")
 
 
 def test_an_image_tag_is_redirected_to_imgur(stack):
@@ -181,8 +191,8 @@ def test_what_the_operator_deletes_stays_deleted_until_it_is_made_anew(tmp_path)
         command = [sys.executable, "-m", "render_worker.delete", body["image_url"]]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
         assert (done.returncode, done.stdout) == (0, f"{body['image_url']}  local: deleted\n")
-        address = f"/images/{body['sha256']}.png"
-        asked = [stack.get(address), stack.get("/generate.png", **seeded), stack.get(**seeded, format="image")]
+        asked = [stack.get("/generate.png", **seeded), *(stack.get(f"/images/{body['sha256']}.png") for _ in range(2))]
         assert {(answer.status_code, answer.json()["code"]) for answer in asked} == {(410, "picture_deleted")}
-        again = stack.get(**seeded, cache="false").json()
-        assert (again["sha256"], stack.picture(again["image_url"]).size) == (body["sha256"], (768, 768))
+        again = stack.get(**seeded)
+        assert (again.headers["X-Cache"], again.json()["sha256"]) == ("MISS", body["sha256"])
+        assert stack.picture(again.json()["image_url"]).size == (768, 768)

@@ -95,11 +95,13 @@ def test_each_refusal_has_its_code(storage_with, site, failure, played, kind):
     [
         (f"cloudinary://{KEY}:a-wrong-secret@{CLOUD}", "refused"),
         (f"cloudinary://42:{SECRET}@{CLOUD}", "refused"),
-        (f"cloudinary://{KEY}:{SECRET}@no-such-cloud", "unexpected_reply"),
+        (f"cloudinary://{KEY}:{SECRET}@no-such-cloud", "not_found"),
     ],
 )
 def test_a_wrong_account(storage_with, failure, address, kind):
-    assert failure(storage_with(cloudinary_url=address)).code == f"cloudinary_{kind}"
+    found = failure(storage_with(cloudinary_url=address))
+    assert found.code == f"cloudinary_{kind}"
+    assert ("CLOUDINARY_URL" in str(found)) == (kind == "not_found")
 
 
 def test_a_file_that_is_no_picture_is_refused(storage_with):

@@ -5,11 +5,12 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
 
-from render_worker.delete import main
+from render_worker.delete import NO_NAME, UNMARKED, main
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
@@ -18,6 +19,7 @@ from render_worker.storages.s3 import S3Storage
 from sandbox.cloudinary import CLOUDINARY_URL
 from tests.processes import ROOT, clean_environment, sandbox
 from tests.s3_server import S3Server
+from tests.scripted_server import ScriptedServer
 
 PICTURE = Picture(b"\x89PNG and so on", 1, 1, "a" * 64)
 OTHER = Picture(b"\x89PNG and other", 1, 1, "b" * 64)
@@ -56,11 +58,31 @@ def test_it_works(command, local):
     assert command(PICTURE.name) == (1, [f"{PICTURE.name}  local: not there"])
 
 
-def test_it_takes_several_addresses_and_one_that_was_there_is_enough(command, local):
+def test_it_takes_several_addresses_and_tells_where_one_is_nowhere(command, local):
     save(local)
     address = f"https://image.example/images/{PICTURE.name}"
     code, lines = command(OTHER.name, address)
-    assert (code, lines) == (0, [f"{OTHER.name}  local: not there", f"{address}  local: deleted"])
+    assert (code, lines) == (1, [f"{OTHER.name}  local: not there", f"{address}  local: deleted"])
+    save(local)
+    save(local, OTHER)
+    assert command(OTHER.name, address)[0] == 0
+
+
+@pytest.mark.parametrize("word", [" {} ", "https://image.example/images/{}#top", "\t{}\n"])
+def test_what_is_copied_with_a_name_does_no_harm(command, local, word):
+    save(local)
+    assert command(word.format(PICTURE.name.upper()))[0] == 0
+
+
+@pytest.mark.parametrize("word", ["", "x.png", "https://i.imgur.com/abc.png", "/etc/passwd", "a" * 64])
+def test_what_is_no_picture_s_name_or_address_is_said(command, word):
+    code, (line,) = command(word)
+    assert (code, line) == (2, f"{word}  {NO_NAME}")
+
+
+def test_a_terminal_is_given_no_orders(command):
+    code, (line,) = command("\x1b[31m\x9b\udc80" + PICTURE.name[1:])
+    assert (code, line.partition("  ")[0]) == (2, "\\x1b[31m\\x9b\\udc80" + PICTURE.name[1:])
 
 
 def test_every_storage_is_asked_and_the_folder_keeps_a_marker(command, client_with, tmp_path):
@@ -81,7 +103,7 @@ def test_every_storage_is_asked_and_the_folder_keeps_a_marker(command, client_wi
         assert lines == [
             f"{address}  s3: deleted",
             f"{address}  cloudinary: deleted",
-            f"{address}  imgur: failed: Imgur deletes only by imgur:DELETEHASH, which the log has.",
+            f"{address}  imgur: skipped: it deletes only by imgur:DELETEHASH",
             f"{address}  local: not there",
         ]
         assert server.names() == []
@@ -102,13 +124,13 @@ def test_imgur_deletes_by_the_hash_of_the_log(command, caplog):
 
 
 def test_without_imgur_its_hash_is_of_no_use(command):
-    assert command("imgur:abc") == (1, ["imgur:abc  imgur is not in STORAGE"])
+    assert command("imgur:abc") == (2, ["imgur:abc  failed: imgur is not in STORAGE"])
 
 
 def test_a_storage_that_fails_is_told_and_the_others_are_asked(command, local):
     save(local)
     code, lines = command(PICTURE.name, storage="s3,gcs", s3_bucket="b", s3_endpoint="http://127.0.0.1:1")
-    assert code == 0
+    assert code == 2
     assert [line.partition("  ")[2] for line in lines] == [
         "s3: failed: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY not configured.",
         "gcs: failed: GOOGLE_CLOUD_BUCKET not configured.",
@@ -179,9 +201,67 @@ def test_a_picture_goes_also_where_no_marker_can_be_left(local, monkeypatch, com
     """As on a disk without room for another file."""
     save(local)
     (local.folder / (PICTURE.name + MARKER)).symlink_to(local.folder / "no" / "such" / "folder")
-    code, lines = command(PICTURE.name)
-    assert (code, not (local.folder / PICTURE.name).exists()) == (1, True)
-    assert "LOCAL_STORAGE_DIR could not be changed" in lines[0]
+    code, (deleted, unmarked) = command(PICTURE.name)
+    assert (code, not (local.folder / PICTURE.name).exists()) == (2, True)
+    assert deleted.endswith("local: deleted")
+    assert f"{UNMARKED}: LOCAL_STORAGE_DIR could not be changed" in unmarked
+
+
+def test_where_the_picture_itself_was_in_the_marker_s_way_it_is_left_after_that(command, local, monkeypatch):
+    """As on a full disk."""
+    save(local)
+    touch = Path.touch
+
+    def touch_if_there_is_room(path, *more, **other):
+        if (local.folder / PICTURE.name).exists():
+            raise OSError(28, "No space left on device")
+        touch(path, *more, **other)
+
+    monkeypatch.setattr("pathlib.Path.touch", touch_if_there_is_room)
+    assert command(PICTURE.name)[0] == 0
+    assert [path.name for path in local.folder.iterdir()] == [PICTURE.name + MARKER]
+
+
+def test_a_marker_is_not_left_beside_a_picture_that_was_saved_meanwhile(local):
+    save(local)
+    asyncio.run(local.mark(PICTURE.name))
+    assert [path.name for path in local.folder.iterdir()] == [PICTURE.name]
+
+
+def test_a_marker_that_vanishes_while_it_is_looked_at_is_no_failure(local, monkeypatch):
+    save(local)
+    look = Path.glob
+
+    def glob(folder, pattern):
+        found = list(look(folder, pattern))
+        for path in found:
+            path.unlink()
+        return found
+
+    monkeypatch.setattr("pathlib.Path.glob", glob)
+    assert delete(local)
+
+
+def test_one_kept_elsewhere_afterwards_is_deleted_no_longer(command, client, tmp_path):
+    with S3Server() as server:
+        settings = server.settings(storage="s3")
+        storages = build_storages(Settings(**settings, local_storage_dir=tmp_path / "images"))
+        asyncio.run(storages.save(PICTURE, 5))
+        assert command(PICTURE.name, **settings)[0] == 0
+        assert client.get(f"/images/{PICTURE.name}").status_code == 410
+        asyncio.run(storages.save(PICTURE, 5))
+        assert client.get(f"/images/{PICTURE.name}").status_code == 404
+
+
+def test_a_key_that_may_not_list_deletes_too(command):
+    """To it Amazon answers 403 where another key would be told 404, and moto does not."""
+    with ScriptedServer() as server:
+        server.say_to("HEAD", 403)
+        server.say_to("DELETE", 204)
+        settings = {"s3_bucket": "b", "s3_endpoint": server.url, "aws_access_key_id": "k", "storage": "s3"}
+        code, lines = command(PICTURE.name, aws_secret_access_key="x", **settings)
+        assert (code, lines[0].partition("  ")[2]) == (0, "s3: deleted")
+        assert [method for method, _ in server.asked] == ["HEAD", "DELETE"]
 
 
 def test_the_key_is_in_no_word_of_the_command(command, caplog):
@@ -190,5 +270,5 @@ def test_the_key_is_in_no_word_of_the_command(command, caplog):
         assert isinstance(next(iter(build_storages(Settings(**settings)))), S3Storage)
         code, lines = command(PICTURE.name, **settings)
         seen = caplog.text + "\n".join(lines)
-        assert (code, "a-wrong-secret" in seen, server.key_id in seen) == (1, False, False)
+        assert (code, "a-wrong-secret" in seen, server.key_id in seen) == (2, False, False)
         assert "s3: failed: S3 does not accept this server's key" in lines[0]

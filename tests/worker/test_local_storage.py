@@ -1,8 +1,11 @@
 """The folder of pictures."""
 
 import asyncio
+import fcntl
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +14,7 @@ from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import Stored
-from render_worker.storages.local import LocalStorage
+from render_worker.storages.local import MARKER, LocalStorage
 
 
 @pytest.fixture
@@ -146,3 +149,79 @@ def test_a_folder_that_cannot_be_used_is_known_beforehand(tmp_path, storage):
     (tmp_path / "file").write_text("in the way")
     assert "LOCAL_STORAGE_DIR" in LocalStorage(Settings(local_storage_dir=tmp_path / "file" / "folder")).problem()
     assert storage.problem() is None
+
+
+def test_a_picture_that_vanishes_while_it_is_looked_at_is_written(storage, monkeypatch):
+    """As when the delete command is at work: touching what is gone would leave an empty file, served for ever."""
+    save(storage, picture("a"))
+    set_time = os.utime
+
+    def vanish(path, *times, **more):
+        Path(path).unlink(missing_ok=True)
+        set_time(path, *times, **more)
+
+    monkeypatch.setattr("os.utime", vanish)
+    save(storage, picture("a"))
+    assert (storage.folder / picture("a").name).read_bytes() == picture("a").data
+
+
+def test_half_a_picture_is_not_taken_for_it(storage):
+    save(storage, picture("a"))
+    (storage.folder / picture("a").name).write_bytes(b"half")
+    save(storage, picture("a"))
+    assert (storage.folder / picture("a").name).read_bytes() == picture("a").data
+
+
+@pytest.fixture
+def another_process(storage):
+    """Has the folder's lock, until it is told to give it back."""
+    storage.folder.mkdir(parents=True)
+    handle = os.open(storage.folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    yield lambda: fcntl.flock(handle, fcntl.LOCK_UN)
+    os.close(handle)
+
+
+@pytest.mark.parametrize("action", ["save", "delete", "mark"])
+def test_nothing_is_changed_while_another_process_changes_something(storage, another_process, action):
+    name = picture("a").name
+    if action != "save":
+        (storage.folder / name).write_bytes(picture("a").data)
+    before = {path.name for path in storage.folder.iterdir()}
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(asyncio.run, getattr(storage, action)(picture("a") if action == "save" else name))
+        with pytest.raises(TimeoutError):
+            work.result(0.2)
+        assert {path.name for path in storage.folder.iterdir()} == before
+        another_process()
+        work.result(2)
+    assert {path.name for path in storage.folder.iterdir()} == {name + MARKER if action == "delete" else name}
+
+
+def test_one_that_never_gives_the_lock_back_is_said(storage, another_process, monkeypatch):
+    monkeypatch.setattr("render_worker.storages.local.LOCK_SECONDS", 0.1)
+    with pytest.raises(StorageFailed, match="temporarily unavailable"):
+        save(storage, picture("a"))
+
+
+def test_where_there_are_no_locks_it_goes_without(storage, monkeypatch):
+    def fail(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    save(storage, picture("a"))
+    assert kept(storage) == {"a"}
+
+
+def test_a_file_that_vanishes_while_room_is_made_is_no_failure(storage, monkeypatch):
+    save(storage, picture("a"))
+    look = os.scandir
+
+    def scan(folder):
+        entries = list(look(folder))
+        (storage.folder / picture("a").name).unlink(missing_ok=True)
+        return entries
+
+    monkeypatch.setattr("os.scandir", scan)
+    save(storage, picture("b"))
+    assert kept(storage) == {"b"}

@@ -165,6 +165,12 @@ def test_a_deletion_fails_by_the_same_codes(name, storage_at, scripted):
     assert caught.value.code == f"{name}_unavailable"
 
 
+def test_one_that_somebody_else_deletes_first_is_not_there(storage_at, scripted):
+    scripted.say_to("HEAD", 403)
+    scripted.say_to("DELETE", 404)
+    assert not asyncio.run(storage_at("gcs", scripted.url).delete(PICTURE.name))
+
+
 @pytest.mark.parametrize("name", TITLES)
 def test_the_environment_s_proxies_and_keys_are_not_used(name, storage_at, amazon, google, monkeypatch, site):
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):

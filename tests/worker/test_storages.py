@@ -23,8 +23,8 @@ class Slow(Storage):
 
     title = "Slow"
 
-    def __init__(self, name: str, seconds: float, fails: bool = True) -> None:
-        self.name = name  # type: ignore[misc]
+    def __init__(self, name: str, seconds: float, fails: bool = True, outside: bool = True) -> None:
+        self.name, self.outside = name, outside  # type: ignore[misc]
         self._seconds, self._fails = seconds, fails
 
     async def save(self, picture: Picture) -> Stored:
@@ -57,19 +57,32 @@ def test_the_next_one_keeps_what_one_refuses_and_the_first_one_s_problem_is_told
 
 def test_slow_ones_share_the_time_that_is_left():
     begun = time.monotonic()
-    kept = saved(0.9, Slow("a", 60), Slow("b", 0.1), Slow("c", 0.35, fails=False), Slow("last", 0, fails=False))
+    kept = saved(0.9, Slow("a", 60), Slow("b", 0.1), Slow("c", 0.35, fails=False))
     assert kept.storage == "c"  # a had a third, b gave back what it did not need
     assert time.monotonic() - begun < 0.9
 
 
-def test_the_last_one_has_all_the_time_that_it_needs():
-    kept = saved(0.2, Slow("a", 60), Slow("b", 60), Slow("last", 0.3, fails=False))
-    assert kept.storage == "last"
+@pytest.mark.parametrize("place", [1, 2])
+@pytest.mark.parametrize("seconds", [0.2, -1])
+def test_the_folder_has_all_the_time_that_it_needs_wherever_it_stands(place, seconds):
+    storages = [Slow("a", 60), Slow("b", 60)]
+    storages.insert(place, Slow("folder", 0.3, fails=False, outside=False))
+    kept = saved(seconds, *storages)
+    assert (kept.storage, kept.problem.storage) == ("folder", "a")
     assert "longer than the request's time allows" in kept.problem.error
 
 
-def test_no_time_at_all_leaves_the_last_one():
-    assert saved(-1, Slow("a", 60), Slow("last", 0, fails=False)).storage == "last"
+def test_whoever_did_not_keep_it_is_told():
+    others = [Slow("a", 0), Slow("c", 0)]
+    told = []
+
+    async def note(picture: Picture) -> None:
+        told.append(picture)
+
+    for storage in others:
+        storage.kept_elsewhere = note
+    saved(1, others[0], Slow("b", 0, fails=False), others[1])
+    assert told == [PICTURE, PICTURE]
 
 
 def test_where_none_keeps_it_every_reason_is_told():
@@ -135,7 +148,10 @@ def test_the_order_is_the_settings_and_local_is_the_last_unless_it_is_named(name
         (f"https://i.imgur.com/x.png?{NAME}", None),
         (f"{NAME}/x", None),
         (f"x{NAME}", None),
-        (f"{NAME}\n", None),
+        (f"{NAME}\n", NAME),
+        (f" {NAME.upper()} ", NAME),
+        (f"https://pics.example/{NAME}#a", NAME),
+        (f"https://pics.example/a?b/{NAME}", None),
     ],
 )
 def test_a_picture_is_known_by_its_name_or_address(word, name):
