@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 
 import pytest
 import requests
@@ -155,6 +156,7 @@ def test_each_refusal_has_its_own_error(site, word, error, sentence):
     play(site, horde=word)
     with pytest.raises(error, match=sentence) as caught:
         make(site)
+    assert type(caught.value) is error
     assert "horde" in str(caught.value).lower() or "picture" in str(caught.value)
 
 
@@ -163,10 +165,20 @@ def test_a_rest_is_as_long_as_the_service_says(site):
     with pytest.raises(EngineRateLimited) as caught:
         make(site)
     assert caught.value.retry_after == 77
+    assert len(asked(site, "horde")) == 1
 
 
-def test_too_many_requests_in_a_second_are_sent_again(site):
-    play(site, horde="too_fast", times=2)
+def test_a_limit_that_lasts_by_its_own_word_is_told_at_once(site):
+    play(site, horde="too_fast_for_long")
+    with pytest.raises(EngineRateLimited) as caught:
+        make(site)
+    assert (caught.value.retry_after, len(asked(site, "horde"))) == (60, 1)
+
+
+@pytest.mark.parametrize("word", ["too_fast", "too_fast_for_2"])
+def test_too_many_requests_in_a_second_are_sent_again(site, word, monkeypatch):
+    monkeypatch.setattr("render_worker.engines.horde.SUBMIT_PAUSES", (0.1, 0.1))
+    play(site, horde=word, times=2)
     assert make(site).data
     assert len(asked(site, "horde")) == 3
 
@@ -194,11 +206,41 @@ def test_the_deadline_takes_the_request_back(site):
     wait_until(lambda: asked(site, "horde_cancel"), 3, "the request's end")
 
 
-def test_looks_in_vain_cost_no_picture(site):
-    play(site, horde="shaky_look", delay=0.2)
+def test_who_leaves_while_the_submission_is_answered_takes_the_request_back(site):
+    play(site, horde="slow_submission", delay=60)
+    with pytest.raises(TimeoutError):
+        make(site, seconds=0.3)
+    assert len(asked(site, "horde_cancel")) == len(asked(site, "horde")) == 1
+
+
+def test_who_leaves_a_submission_without_an_answer_is_not_held(site):
+    play(site, horde="hang")
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        make(site, seconds=0.2)
+    assert time.monotonic() - begun < 3
+    wait_until(lambda: asked(site, "horde")[0]["outcome"] == "aborted", 3, "the submission's end")
+
+
+@pytest.mark.parametrize("word", ["shaky_look", "shaky_end"])
+def test_looks_in_vain_cost_no_picture(site, word):
+    play(site, horde=word, delay=0.2)
     told = Told()
     assert make(site, told).data
     assert len(told.setbacks) == 2
+    assert asked(site, "horde_cancel") == []
+
+
+def test_that_no_machine_can_is_believed_at_the_second_look(site):
+    play(site, horde="no_workers")
+    with pytest.raises(EngineBusy):
+        make(site)
+    assert len(asked(site, "horde_check")) == 2
+
+
+def test_looks_may_not_be_far_apart(site):
+    with pytest.raises(ValueError, match="horde_poll_seconds"):
+        engine(site, horde_poll_seconds=61)
 
 
 def test_a_picture_within_the_answer_is_taken(site):
@@ -252,11 +294,13 @@ async def _submit_raw(site):
 
 
 def test_many_at_a_time_get_a_picture_each(site):
-    play(site, delay=0.3)
+    play(site, delay=1.5)
 
     async def many():
         one = engine(site)
         recipes = [Recipe(prompt="a tree", seed=seed) for seed in range(4)]
         return await asyncio.gather(*(one.generate(recipe, Told()) for recipe in recipes))
 
+    begun = time.monotonic()
     assert [image.seed for image in asyncio.run(many())] == [0, 1, 2, 3]
+    assert time.monotonic() - begun < 4  # one after the other takes 6
