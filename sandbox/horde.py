@@ -44,7 +44,7 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "too_many_prompts": (429, "TooManyPrompts", "Too many anonymous requests on using the AI Horde currently (31/30)."),
     "too_fast": (429, "", "2 per 1 second"),
 }
-WAITS = {"too_fast_for_long": "60", "too_fast_for_2": "2"}  # of a limit, by its header Retry-After
+WAITS = {"too_fast_for_20": "20", "too_fast_for_2": "2"}  # of a limit, by its header Retry-After
 SHAKY_LOOKS = 2
 SLOW_SECONDS = 0.7
 LOOKS = ("no_workers", "faulted", "stuck")

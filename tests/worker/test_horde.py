@@ -1,4 +1,4 @@
-"""AI Horde: what is asked of it, what its answers mean, and that nothing is left behind there."""
+"""AI Horde: what is asked of it, and what its answers mean."""
 
 import asyncio
 import io
@@ -10,7 +10,6 @@ from PIL import Image
 from pydantic import SecretStr
 
 from render_worker.contract import Recipe
-from render_worker.engines.horde import HordeEngine
 from render_worker.errors import (
     BadPicture,
     ContentRefused,
@@ -25,24 +24,10 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
-from render_worker.settings import Settings
-from tests.processes import free_port, sandbox, wait_until
+from tests.processes import free_port, sandbox
+from tests.worker.at_horde import Told, asked, engine, make, play
 
 KEY = "a-key-of-the-horde"
-
-
-class Told:
-    """What an engine reported."""
-
-    def __init__(self):
-        self.news = []
-        self.setbacks = []
-
-    def __call__(self, phase, message=None, **numbers):
-        self.news.append((phase, numbers))
-
-    def setback(self, sentence):
-        self.setbacks.append(sentence)
 
 
 @pytest.fixture(scope="module")
@@ -55,35 +40,6 @@ def running_site():
 def site(running_site):
     requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
     return running_site
-
-
-def play(site, **scenario):
-    requests.post(f"{site.url}/sandbox", json={"painted": "beforehand", **scenario}, timeout=5).raise_for_status()
-
-
-def asked(site, endpoint):
-    log = requests.get(f"{site.url}/sandbox/log", timeout=5).json()
-    return [entry for entry in log if entry["endpoint"] == endpoint]
-
-
-def engine(site, **changes):
-    settings = {
-        "horde_url": f"{site.url}/api/v2",
-        "horde_image_origins": (site.upload_origin,),
-        "horde_poll_seconds": 0.1,
-        "horde_models": (),
-    }
-    return HordeEngine(Settings(**{**settings, **changes}))
-
-
-def make(site, told=None, seconds=20, recipe=None, **changes):
-    recipe = recipe or Recipe(prompt="a tree")
-
-    async def within():
-        async with asyncio.timeout(seconds):
-            return await engine(site, **changes).generate(recipe, told or Told())
-
-    return asyncio.run(within())
 
 
 @pytest.mark.parametrize(
@@ -158,89 +114,6 @@ def test_each_refusal_has_its_own_error(site, word, error, sentence):
         make(site)
     assert type(caught.value) is error
     assert "horde" in str(caught.value).lower() or "picture" in str(caught.value)
-
-
-def test_a_rest_is_as_long_as_the_service_says(site):
-    play(site, horde="timeout_ip")
-    with pytest.raises(EngineRateLimited) as caught:
-        make(site)
-    assert caught.value.retry_after == 77
-    assert len(asked(site, "horde")) == 1
-
-
-def test_a_limit_that_lasts_by_its_own_word_is_told_at_once(site):
-    play(site, horde="too_fast_for_long")
-    with pytest.raises(EngineRateLimited) as caught:
-        make(site)
-    assert (caught.value.retry_after, len(asked(site, "horde"))) == (60, 1)
-
-
-@pytest.mark.parametrize("word", ["too_fast", "too_fast_for_2"])
-def test_too_many_requests_in_a_second_are_sent_again(site, word, monkeypatch):
-    monkeypatch.setattr("render_worker.engines.horde.SUBMIT_PAUSES", (0.1, 0.1))
-    play(site, horde=word, times=2)
-    assert make(site).data
-    assert len(asked(site, "horde")) == 3
-
-
-def test_a_limit_that_lasts_is_told_in_the_end(site, monkeypatch):
-    monkeypatch.setattr("render_worker.engines.horde.SUBMIT_PAUSES", (0.1, 0.1))
-    play(site, horde="too_many_prompts")
-    with pytest.raises(EngineRateLimited):
-        make(site)
-    assert len(asked(site, "horde")) == 3
-
-
-@pytest.mark.parametrize("word", ["no_workers", "faulted", "broken_look"])
-def test_a_request_that_is_given_up_is_taken_back(site, word):
-    play(site, horde=word)
-    with pytest.raises(EngineError):
-        make(site)
-    assert len(asked(site, "horde_cancel")) == 1
-
-
-def test_the_deadline_takes_the_request_back(site):
-    play(site, horde="stuck")
-    with pytest.raises(TimeoutError):
-        make(site, seconds=0.6)
-    wait_until(lambda: asked(site, "horde_cancel"), 3, "the request's end")
-
-
-def test_who_leaves_while_the_submission_is_answered_takes_the_request_back(site):
-    play(site, horde="slow_submission", delay=60)
-    with pytest.raises(TimeoutError):
-        make(site, seconds=0.3)
-    assert len(asked(site, "horde_cancel")) == len(asked(site, "horde")) == 1
-
-
-def test_who_leaves_a_submission_without_an_answer_is_not_held(site):
-    play(site, horde="hang")
-    begun = time.monotonic()
-    with pytest.raises(TimeoutError):
-        make(site, seconds=0.2)
-    assert time.monotonic() - begun < 3
-    wait_until(lambda: asked(site, "horde")[0]["outcome"] == "aborted", 3, "the submission's end")
-
-
-@pytest.mark.parametrize("word", ["shaky_look", "shaky_end"])
-def test_looks_in_vain_cost_no_picture(site, word):
-    play(site, horde=word, delay=0.2)
-    told = Told()
-    assert make(site, told).data
-    assert len(told.setbacks) == 2
-    assert asked(site, "horde_cancel") == []
-
-
-def test_that_no_machine_can_is_believed_at_the_second_look(site):
-    play(site, horde="no_workers")
-    with pytest.raises(EngineBusy):
-        make(site)
-    assert len(asked(site, "horde_check")) == 2
-
-
-def test_looks_may_not_be_far_apart(site):
-    with pytest.raises(ValueError, match="horde_poll_seconds"):
-        engine(site, horde_poll_seconds=61)
 
 
 def test_a_picture_within_the_answer_is_taken(site):
