@@ -34,7 +34,8 @@ raw_env = ["NODE_OPTIONS=--max-semi-space-size=1"]
 errorlog = "-"
 loglevel = settings.log_level.lower()
 
-logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the address of every picture
+for library in ("httpx", "httpx2"):  # they would log the address of every picture; huggingface_hub has the second
+    logging.getLogger(library).setLevel(logging.WARNING)
 logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 

@@ -124,7 +124,9 @@ class Settings(BaseSettings):
         (), description="Models at AI Horde, by its names, any of which may answer; unset means whichever is free."
     )
     horde_steps: int = Field(25, ge=1, le=40, description="Sampling steps there.")
-    horde_poll_seconds: float = Field(2, ge=0.1, description="Pause before asking again how far a picture is there.")
+    horde_poll_seconds: float = Field(
+        2, ge=0.1, le=60, description="Pause before asking again how far a picture is there."
+    )
     horde_image_origins: Listed[Origin] = Field(
         ("https://*.r2.cloudflarestorage.com",), description="Hosts from which its pictures may be fetched."
     )

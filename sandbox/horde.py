@@ -5,9 +5,10 @@
     GET    /api/v2/generate/status/<id>    the same with the pictures
     DELETE /api/v2/generate/status/<id>    gives it up
 
-Behaviours. At the submission REFUSALS' keys, `html_502`, `no_id` and `hang`; `too_fast` is how its limiter refuses more
-than two requests a second. At the look `no_workers`, `faulted`, `expired`, `stuck`, `broken_look` (HTTP 500 to every
-look) and `shaky_look` (to the first two). At the end `censored`, `nothing`, `inline` (the picture in the answer) and
+Behaviours. At the submission REFUSALS' keys, `html_502`, `no_id`, `slow_submission` and `hang`; `too_fast` is how its
+limiter refuses more than two requests a second, and those of WAITS say when to come back. At the look `no_workers`,
+`faulted`, `expired`, `stuck`, `broken_look` (HTTP 500 to every look) and `shaky_look` (to the first two). At the end
+`shaky_end` (HTTP 500 to the first two questions), `censored`, `nothing`, `inline` (the picture in the answer) and
 `elsewhere` (on another host); a spoiled picture is the scenario's `upload`. Half of its `delay` passes in the queue,
 half at a machine. Nobody has looked how long real waits are on a busy day.
 """
@@ -43,7 +44,9 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "too_many_prompts": (429, "TooManyPrompts", "Too many anonymous requests on using the AI Horde currently (31/30)."),
     "too_fast": (429, "", "2 per 1 second"),
 }
+WAITS = {"too_fast_for_20": "20", "too_fast_for_2": "2"}  # of a limit, by its header Retry-After
 SHAKY_LOOKS = 2
+SLOW_SECONDS = 0.7
 LOOKS = ("no_workers", "faulted", "stuck")
 
 horde = Blueprint("horde", __name__, url_prefix="/api/v2")
@@ -57,6 +60,7 @@ class _Job:
     played: str
     delay: float
     looks: int = 0
+    questions: int = 0
     begun: float = field(default_factory=time.monotonic)
 
     @property
@@ -79,6 +83,10 @@ def submit() -> Response:
             entry.played = "invalid_key"
         if entry.played in REFUSALS:
             return _refusal(*REFUSALS[entry.played])
+        if entry.played in WAITS:
+            limited = _refusal(*REFUSALS["too_fast"])
+            limited.headers["Retry-After"] = WAITS[entry.played]
+            return limited
         if entry.played == "html_502":
             return Response("<!DOCTYPE html><title>Bad gateway</title>", 502, mimetype="text/html")
         if entry.played == "hang":
@@ -86,6 +94,8 @@ def submit() -> Response:
             return Response(status=499)
         if problem := _problem(wish):
             return _refusal(400, *problem)
+        if entry.played == "slow_submission":
+            time.sleep(SLOW_SECONDS)
         job = str(uuid.uuid4())
         _jobs[job] = _Job(wish, entry.played, board.scenario.delay)
         accepted: dict[str, object] = {"kudos": 10.0} if entry.played == "no_id" else {"id": job, "kudos": 10.0}
@@ -114,6 +124,9 @@ def status(job: str) -> Response:
         if found is None:
             return _refusal(404, "RequestNotFound", f"Image Waiting Prompt (Status) with ID '{job}' not found.")
         entry.played = found.played
+        found.questions += 1
+        if found.played == "shaky_end" and found.questions <= SHAKY_LOOKS:
+            return Response("Internal Server Error", 500, mimetype="text/html")
         made = [] if found.played == "nothing" or found.share < 1 else [_made(found)]
         return _answer({**_look(found), "generations": made, "shared": False})
 

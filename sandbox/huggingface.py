@@ -6,10 +6,10 @@
     POST /huggingface/router/fal-ai/<id>                                      JSON with the picture's address
     POST /huggingface/endpoint                                                as hf-inference
 
-Behaviours: REFUSALS' keys, `loading` (refused with an estimated time) and `loading_odd` (one that is no number),
-`deep` (JSON without an end), `html` and `empty_json` (HTTP 200), `wrong_types`, `not_base64`, `elsewhere` (an address
-on another host), `black` (fal.ai's safety checker), `redirect`, `hang`, and those of a spoiled picture. Of the Hub:
-`hub_down`, `hub_hang`, `hub_unknown`, `hub_nobody` (no provider known here), `hub_odd`.
+Behaviours: REFUSALS' keys, `loading` (refused with an estimated time), `loading_odd` (one that is no number) and
+`loading_absurd`, `deep` (JSON without an end), `html` and `empty_json` (HTTP 200), `wrong_types`, `not_base64`,
+`elsewhere` (an address on another host), `black` (fal.ai's safety checker), `redirect`, `hang`, and those of a spoiled
+picture. Of the Hub: `hub_down`, `hub_hang`, `hub_unknown`, `hub_nobody` (no provider known here), `hub_odd`.
 
 Nobody could verify here: what nscale and Together say when they refuse, whether the router still answers `loading`,
 and that the order of the mapping is the account's.
@@ -52,6 +52,7 @@ REFUSALS: dict[str, tuple[int, object, dict[str, str]]] = {
     "nsfw": (400, {"error": {"message": "NSFW content detected in prompt.", "code": "nsfw_content"}}, {}),
     "loading": (503, {"error": "Model is currently loading", "estimated_time": 1.0}, {}),
     "loading_odd": (503, {"error": "Model is currently loading", "estimated_time": float("nan")}, {}),
+    "loading_absurd": (503, {"error": "Model is currently loading", "estimated_time": 10**400}, {}),
     "overloaded": (503, {"error": "Model too busy, unable to get response in less than 60 second(s)"}, {}),
     "error_500": (500, {"error": ["unknown error"]}, {}),
     "teapot": (418, 418, {}),

@@ -8,9 +8,10 @@
     POST /v1/predictions/<id>/cancel               end it
 
 Behaviours besides `ok`, at a creation: the keys of REFUSALS, hang, reset, html_502, not_json, a_list, huge, redirect,
-slow_creation. The same words play at the model's description after `model_` (and model_no_schema, model_absurd), at a
-poll after `poll_` and at a cancellation after `cancel_`. Of the result: the keys of FAILURES, echo, canceled, aborted,
-stuck, no_output, one_url, data_url, no_base64, elsewhere, no_address, odd_status, odd_id, odd_logs, odd_error.
+slow_creation, odd_creation (in a status that its library does not know). The same words play at the model's description
+after `model_` (and the keys of ODD_SCHEMAS), at a poll after `poll_` and at a cancellation after `cancel_`. Of the
+result: the keys of FAILURES and ODD_LINES, echo, canceled, aborted, stuck, no_output, one_url, data_url, no_base64,
+elsewhere, no_address, odd_status, odd_id, odd_error.
 
 Shapes are those of replicate's own Python client, its recorded replies (replicate-python, tests/cassettes) and
 replicate.com/docs in autumn 2026; error texts are as public issue threads quote them. Nobody here could verify: whether
@@ -19,6 +20,8 @@ whether a reply to a throttled request has a Retry-After. The pictures are JPEG 
 """
 
 import base64
+import math
+import re
 import secrets
 import threading
 import time
@@ -28,11 +31,17 @@ from flask import Blueprint, Response, current_app, request
 
 from sandbox.control import painted, pictures, switchboard
 from sandbox.pictures import chosen_seed
-from sandbox.replicate_models import SCHEMAS, complaints
+from sandbox.replicate_models import ODD_SCHEMAS, SCHEMAS, complaints
 from sandbox.replicate_refusals import FAILURES, answer, odd, refused
 from sandbox.settings import Settings
 
 SLOW_SECONDS = 1.0
+ODD_LINES = {
+    "odd_logs": f"  {'9' * 9000}%|█| {'9' * 9000}/1 [",
+    "absurd_logs": f"  {'9' * 400}%|█| 1/4 [",
+    "long_logs": " 99%|█| 99/99 [\n" + "a line\n" * 1000,
+}
+DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 replicate = Blueprint("replicate", __name__, url_prefix="/replicate/v1")
 
@@ -49,6 +58,8 @@ class _Prediction:
     seconds: float
     id: str = field(default_factory=lambda: secrets.token_hex(13))
     begun: float = field(default_factory=time.monotonic)
+    deadline: float = math.inf
+    """Seconds after which it is cancelled, by the header Cancel-After."""
     cancelled: bool = False
 
 
@@ -121,9 +132,7 @@ def _described(name: str) -> Response:
         strange = odd(entry, "model")
         if strange or name not in SCHEMAS:
             return strange or refused("missing")
-        schemas: dict[str, object] = {} if entry.played == "model_no_schema" else SCHEMAS[name]
-        if entry.played == "model_absurd":
-            schemas = {"Input": {"properties": {"prompt": [], "seed": {"maximum": float("nan")}, "width": 3}}}
+        schemas = ODD_SCHEMAS.get(entry.played, SCHEMAS[name])
         version = {
             "id": name.partition(":")[2] or secrets.token_hex(32),
             "created_at": "2025-12-04T22:44:13.340521Z",
@@ -138,7 +147,8 @@ def _described(name: str) -> Response:
 
 def _create(name: str, version: str) -> Response:
     board, body = switchboard(), _body()
-    with board.asked("replicate", {**body, "model": name}) as entry:
+    cancel_after = request.headers.get("Cancel-After")
+    with board.asked("replicate", {**body, "model": name, "cancel_after": cancel_after}) as entry:
         if strange := odd(entry, ""):
             return strange
         if entry.played == "slow_creation":
@@ -151,8 +161,17 @@ def _create(name: str, version: str) -> Response:
         if problems := complaints(SCHEMAS[name], asked):
             return _invalid(problems)
         made = _Prediction(name, version, asked, entry.played, _picture(name, asked), board.scenario.delay)
+        made.deadline = _seconds(cancel_after)
         _predictions().add(made)
-        return answer(_document(made, new=True), 201)
+        odd_words = {"status": "queued"} if entry.played == "odd_creation" else {}
+        return answer({**_document(made, new=True), **odd_words}, 201)
+
+
+def _seconds(duration: str | None) -> float:
+    """Like 5m, 90s, 1h30m or 90; what is no duration sets no deadline."""
+    told = DURATION.fullmatch(duration) if duration else None
+    hours, minutes, seconds = (int(part or 0) for part in told.groups()) if told else (0, 0, 0)
+    return hours * 3600 + minutes * 60 + seconds if told else math.inf
 
 
 def _picture(name: str, asked: dict[str, object]) -> str:
@@ -169,15 +188,18 @@ def _picture(name: str, asked: dict[str, object]) -> str:
 
 def _document(prediction: _Prediction, new: bool = False) -> dict[str, object]:
     """A prediction as Replicate tells of it."""
-    done = (time.monotonic() - prediction.begun) / (prediction.seconds or 1e-9)
+    passed = time.monotonic() - prediction.begun
+    done = min(passed, prediction.deadline) / (prediction.seconds or 1e-9)
     status = "starting" if new or done < 1 / 4 else "processing" if done < 1 else _end(prediction.played)
+    if status in ("starting", "processing") and passed > prediction.deadline:
+        status = "aborted" if status == "starting" else "canceled"
     if prediction.cancelled:
         status = "canceled"
     error = FAILURES.get(prediction.played, f"no idea of {prediction.input['prompt']}") if status == "failed" else None
     percent = min(100, int(done * 4) * 25)
     logs = f"Using seed: 1\nrunning quantized prediction\n{percent:3}%|██████    | {percent // 25}/4 [00:00<00:00]\n"
-    if prediction.played == "odd_logs":
-        logs = f"  {'9' * 9000}%|█| {'9' * 9000}/1 ["
+    if line := ODD_LINES.get(prediction.played):
+        logs = line
     site = f"{request.host_url}replicate/v1/predictions/{prediction.id}"
     return {
         "id": "\n no id" if prediction.played == "odd_id" else prediction.id,

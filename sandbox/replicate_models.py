@@ -66,6 +66,24 @@ SCHEMAS: dict[str, Schemas] = {
 }
 
 
+ABSURD = 10**400
+ODD_SCHEMAS: dict[str, Schemas] = {
+    "model_no_schema": {},
+    "model_absurd": {"Input": {"properties": {"prompt": [], "seed": {"maximum": float("nan")}, "width": 3}}},
+    "model_boundless": {
+        "Input": {
+            "properties": {
+                "prompt": PROMPT,
+                "seed": {"minimum": -ABSURD, "maximum": ABSURD},
+                "guidance_scale": {"maximum": ABSURD, "default": ABSURD},
+                "width": {"default": 10**300, "maximum": ABSURD},
+                "height": {"default": 10**300, "minimum": -ABSURD},
+            }
+        }
+    },
+}
+
+
 def complaints(schemas: Schemas, asked: dict[str, object]) -> str:
     """What Replicate says of such an input, a line each; "" where it is well."""
     about = schemas["Input"]

@@ -10,7 +10,8 @@ The verb is `generateContent` for Gemini's models and `predict` for Imagen's. Be
     a key of ERRORS
     blocked (by its prompt), text (in place of a picture), no_image, safety, an unknown_reason, a thought first
     filtered (Imagen's filter, with its reason), filtered_silently
-    token_refused, token_500, token_html, token_hang, token_without, token_short (it ends at once): the token endpoint
+    token_refused, token_500, token_html, token_hang, token_without: the token endpoint
+    a key of LIFETIMES: when the token ends
 
 Shapes are google-genai's own types and Google's reference of both methods; messages are quoted from public issue
 threads. Nobody could compare with the live service: the exact messages, what Imagen answers since it was announced to
@@ -45,6 +46,13 @@ FILTERED = (
     "Unable to show generated images. All images were filtered out because they violated Vertex AI's usage guidelines. "
     "You will not be charged for blocked images. Try rephrasing the prompt. Support codes: 63429089"
 )
+LIFETIMES: dict[str, object] = {
+    "token_short": 0,
+    "token_float": 3599.0,
+    "token_text": "3599",
+    "token_endless": 10**400,
+    "token_no_number": float("nan"),
+}
 EXHAUSTED = "Resource exhausted. Please try again later."
 Error = tuple[int, str, str, list[dict[str, object]]]
 
@@ -98,7 +106,7 @@ def token() -> Response:
             return _json({"id_token": "something else"})
         if entry.played == "token_refused" or not _in_order(assertion):
             return _json({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}, 400)
-        seconds = 0 if entry.played == "token_short" else 3599
+        seconds = LIFETIMES.get(entry.played, 3599)
         return _json({"access_token": TOKEN, "expires_in": seconds, "token_type": "Bearer"})
 
 

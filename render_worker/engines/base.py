@@ -114,13 +114,13 @@ def asked_for(recipe: Recipe) -> list[str]:
 
 
 def require_package(module: str, engine: str) -> None:
-    """Raise EngineNotConfigured, with how to install it, where the engine's library is missing. It is not imported."""
+    """Raise EngineNotConfigured, with what to do, where the engine's library is missing. It is not imported."""
     try:
         found = importlib.util.find_spec(module)
     except ModuleNotFoundError:  # the package that it is in
         found = None
     if found is None:
         raise EngineNotConfigured(
-            f"The engine {engine} needs packages that are not installed: "
-            f"pip install -r render_worker/requirements-{engine}.txt."
+            f"The engine {engine} needs packages that are not installed: put render_worker/requirements-{engine}.txt "
+            "into the worker's Python (make run does it by itself) and start it again."
         )

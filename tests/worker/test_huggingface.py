@@ -137,6 +137,21 @@ def test_a_model_that_is_being_loaded_is_waited_for(site):
     assert len(asked(site)) == 2
 
 
+def test_a_model_that_takes_for_ever_to_load_is_asked_again_soon(site, monkeypatch):
+    monkeypatch.setattr("render_worker.engines.huggingface.replies.LONGEST_PAUSE_SECONDS", 0.1)
+    play(site, "loading_absurd", times=1)
+    assert made(engine(site)).data
+    assert len(asked(site)) == 2
+
+
+def test_a_guidance_scale_that_nobody_asked_for_is_the_model_s_own(site):
+    play(site)
+    model = "stabilityai/stable-diffusion-3.5-large"
+    maker = engine(site, huggingface_provider="fal-ai", huggingface_model=model)
+    assert made(maker).guidance_scale is None
+    assert "guidance_scale" not in asked(site)[0]["body"]
+
+
 def test_a_service_that_hangs_is_noticed_and_left(site):
     play(site, "hang")
     error = failure(engine(site, huggingface_seconds=0.3))
@@ -209,7 +224,7 @@ def test_the_token_is_in_no_log(site, caplog):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"huggingface_api_key": None}, "HUGGINGFACE_API_KEY not configured."),
+        ({"huggingface_api_key": None}, "^HF_TOKEN or HUGGINGFACE_API_KEY not configured.$"),
         ({"huggingface_provider": "replicate"}, "must be one of auto, nscale, fal-ai, together, hf-inference"),
         ({"huggingface_api_key": "sk-of-a-provider"}, "must be a token of Hugging Face"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage
-from render_worker.errors import EngineError, EngineNotConfigured
+from render_worker.errors import EngineError, EngineNotConfigured, RequestInvalid
 from render_worker.settings import Settings
 from tests.processes import sandbox
 from tests.worker.on_replicate import DEV, LIMITED, PROMPT, SCHNELL, SDXL, Told, engine, fresh, log, made, play, size
@@ -81,10 +81,17 @@ def test_a_guidance_scale_that_nobody_asked_for_stays_the_model_s(site):
 
 
 def test_values_stay_within_the_model_s_bounds_and_the_answer_tells_them(site):
-    image = made(site, model=LIMITED, seed=77, guidance_scale=0, shape="landscape")
+    image = made(site, model=LIMITED, seed=9, guidance_scale=0, shape="landscape")
     assert (image.seed, image.guidance_scale) == (9, 2)
     assert 5 <= made(site, model=LIMITED).seed <= 9
     assert log(site)[0]["body"]["input"] == {"prompt": PROMPT, "aspect_ratio": "16:9", "seed": 9, "cfg": 2}
+
+
+def test_a_seed_that_the_model_does_not_take_is_refused_and_not_replaced(site):
+    for seed in (4, 77):
+        with pytest.raises(RequestInvalid, match=f"a seed from 5 to 9, and {seed} is none"):
+            made(site, model=LIMITED, seed=seed)
+    assert log(site) == []
 
 
 def test_what_a_model_honours_is_what_its_schema_has(site):
@@ -125,10 +132,24 @@ def test_progress_is_what_the_model_prints(site):
     assert len(steps) >= 2
 
 
-@pytest.mark.parametrize("behaviour", ["one_url", "data_url", "odd_logs"])
+@pytest.mark.parametrize("behaviour", ["one_url", "data_url", "odd_logs", "absurd_logs"])
 def test_a_picture_comes_in_each_way(site, behaviour):
     play(site, behaviour, delay=0.8)
     assert size(made(site)) == (1024, 1024)
+
+
+def test_of_long_logs_only_the_end_is_read(site):
+    told = Told()
+    play(site, "long_logs", delay=1)
+    made(site, told)
+    assert ("generating", None, None, None) in told.lines
+    assert 99 not in [percent for _, percent, _, _ in told.lines]  # the long log's first line
+
+
+@pytest.mark.parametrize("model", [SCHNELL, SDXL])
+def test_each_creation_tells_when_it_is_to_end(site, model):
+    made(site, model=model)
+    assert log(site)[0]["body"]["cancel_after"] == "5m"
 
 
 def test_many_pictures_are_made_side_by_side(site):

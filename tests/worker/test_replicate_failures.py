@@ -8,7 +8,7 @@ import pytest
 
 from render_worker.errors import ContentRefused, Wall
 from tests.processes import free_port, sandbox
-from tests.worker.on_replicate import MODELS, TOKEN, UPSCALER, Told, engine, fresh, log, made, play, refused
+from tests.worker.on_replicate import MODELS, SDXL, TOKEN, UPSCALER, Told, engine, fresh, log, made, play, refused
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,12 @@ def test_an_absurd_description_does_no_harm(site):
     made(site)
 
 
+def test_numbers_too_large_to_count_with_do_no_harm(site):
+    play(site, "model_boundless")
+    made(site, model=SDXL, guidance_scale=8)
+    assert log(site)[0]["body"]["input"]["guidance_scale"] == 8
+
+
 def test_a_model_without_words_is_no_model_for_pictures(site):
     assert "takes; look at REPLICATE_MODELS" in str(refused(site, model=UPSCALER))
 
@@ -158,6 +164,22 @@ def test_who_leaves_while_the_creation_is_answered_still_cancels_it(site):
     with pytest.raises(TimeoutError):
         made(site, seconds=0.5)
     assert len(log(site, "replicate_cancel")) == len(log(site)) == 1
+
+
+def test_a_prediction_that_the_library_cannot_read_is_cancelled(site):
+    play(site, "odd_creation", delay=60)
+    assert refused(site).code == "engine_unexpected_reply"
+    assert len(log(site, "replicate_cancel")) == len(log(site)) == 1
+
+
+def test_a_prediction_that_nobody_hears_of_is_ended_by_replicate(site, monkeypatch):
+    monkeypatch.setattr("render_worker.engines.replicate.transport.CANCEL_AFTER", "1s")
+    play(site, "stuck", delay=3)
+    begun = time.monotonic()
+    failure = refused(site)
+    assert (failure.code, "cancelled" in str(failure)) == ("engine_failed", True)
+    assert 1 < time.monotonic() - begun < 4
+    assert log(site, "replicate_cancel") == []
 
 
 def test_a_replicate_out_of_reach_is_said(site):

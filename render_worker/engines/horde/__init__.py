@@ -7,6 +7,7 @@ said here of its refusals is in its own source, https://github.com/Haidra-Org/AI
 import asyncio
 import base64
 import binascii
+import contextlib
 import logging
 import random
 import re
@@ -17,7 +18,7 @@ from render_worker.admission import Places
 from render_worker.contract import MAX_SEED, VERSION, Recipe
 from render_worker.download import MAX_PICTURE_BYTES, Source, download
 from render_worker.engines.base import Engine, GeneratedImage, Report
-from render_worker.engines.horde.replies import LIMIT_SECONDS, Reply, count, failure, read
+from render_worker.engines.horde.replies import Reply, TooFast, count, failure, job_id, read
 from render_worker.errors import (
     BadPicture,
     ContentRefused,
@@ -70,7 +71,7 @@ class HordeEngine(Engine):
             try:
                 await self._done(client, job, report)
                 report("downloading")
-                found = await self._ask(client, "GET", f"/generate/status/{job}")
+                found = await self._look(client, "status", job, report)
             except BaseException:  # whatever it was, nobody waits for the picture any longer
                 await self._cancel(job)
                 raise
@@ -104,33 +105,31 @@ class HordeEngine(Engine):
         }
 
     async def _submit(self, client: httpx.AsyncClient, wish: Reply) -> str:
-        for pause in (*SUBMIT_PAUSES, None):
+        for pause in SUBMIT_PAUSES:
             try:
-                accepted = await self._ask(client, "POST", "/generate/async", wish)
-                break
-            except EngineRateLimited as limit:
-                if pause is None or (limit.retry_after or 0) > LIMIT_SECONDS:
-                    raise
+                return await self._accepted(client, wish)
+            except TooFast:
                 await asyncio.sleep(pause)
-        job = accepted.get("id")
-        if not isinstance(job, str) or not re.fullmatch(r"[0-9A-Za-z-]{1,64}", job):
-            raise UnexpectedReply("AI Horde accepted the request without telling an id.")
-        return job
+        return await self._accepted(client, wish)
+
+    async def _accepted(self, client: httpx.AsyncClient, wish: Reply) -> str:
+        """The request's id. Who leaves while the service still answers waits a moment for it, to take it back."""
+        asking = asyncio.create_task(self._ask(client, "POST", "/generate/async", wish))
+        try:
+            return job_id(await asyncio.shield(asking))
+        except asyncio.CancelledError:
+            with contextlib.suppress(EngineError, TimeoutError):
+                async with asyncio.timeout(CANCEL_SECONDS):
+                    accepted = await asking
+                await self._cancel(job_id(accepted))
+            raise
 
     async def _done(self, client: httpx.AsyncClient, job: str, report: Report) -> None:
         """Wait until the picture is there, and tell of the queue."""
-        impossible = missed = 0
+        impossible = 0
         while True:
             await asyncio.sleep(self._settings.horde_poll_seconds)
-            try:
-                look = await self._ask(client, "GET", f"/generate/check/{job}")
-                missed = 0
-            except PASSING as trouble:
-                missed += 1
-                if missed > MISSED_LOOKS:
-                    raise
-                report.setback(f"a look at {job} was in vain: {trouble} Looking again.")
-                continue
+            look = await self._look(client, "check", job, report)
             if look.get("faulted"):
                 raise EngineError("AI Horde's machines failed at the picture.")
             if look.get("done"):
@@ -139,6 +138,16 @@ class HordeEngine(Engine):
             if impossible >= IMPOSSIBLE_LOOKS:
                 raise EngineBusy("No machine of AI Horde's that is up can make such a picture.")
             self._tell(look, report)
+
+    async def _look(self, client: httpx.AsyncClient, how: str, job: str, report: Report) -> Reply:
+        """How far the request is, with the picture at `status`; a look in vain loses nothing."""
+        for _ in range(MISSED_LOOKS):
+            try:
+                return await self._ask(client, "GET", f"/generate/{how}/{job}")
+            except PASSING as trouble:
+                report.setback(f"a look at {job} was in vain: {trouble} Looking again.")
+                await asyncio.sleep(self._settings.horde_poll_seconds)
+        return await self._ask(client, "GET", f"/generate/{how}/{job}")
 
     def _tell(self, look: Reply, report: Report) -> None:
         wait, position = count(look.get("wait_time")), count(look.get("queue_position"))

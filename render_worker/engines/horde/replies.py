@@ -17,12 +17,17 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 
+BRIEF_SECONDS = 5  # a limit that is over so soon is waited for here
 LIMIT_SECONDS = 30  # without a word of its own on when to come back
 KUDOS_SECONDS = 600  # how much it wants beforehand depends on how busy it is
 LONGEST_WAIT_SECONDS = 86_400
 ADDRESS_LIMIT = re.compile(r"timeout for (\d{1,6}) more seconds")
 
 Reply = dict[str, Any]
+
+
+class TooFast(EngineRateLimited):
+    """Its limiter of requests in a second: such a request was not accepted, and may be soon."""
 
 
 def failure(status: int, headers: httpx.Headers, reply: Reply) -> EngineError:
@@ -36,7 +41,9 @@ def failure(status: int, headers: httpx.Headers, reply: Reply) -> EngineError:
         found = ADDRESS_LIMIT.search(said)
         return EngineRateLimited("AI Horde has shut this server's address out.", _bounded(found and found[1]))
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        return EngineRateLimited("AI Horde limits how often this server may ask.", _bounded(headers.get("retry-after")))
+        told = headers.get("retry-after")
+        kind = TooFast if told is None or _bounded(told) <= BRIEF_SECONDS else EngineRateLimited
+        return kind("AI Horde limits how often this server may ask.", _bounded(told))
     if code in ("KudosUpfront", "SharedKeyEmpty", "SharedKeyInsufficientKudos"):
         return QuotaExhausted("AI Horde wants more kudos beforehand than this key has.", KUDOS_SECONDS)
     if code in ("MaintenanceMode", "NoValidWorkers"):
@@ -59,6 +66,14 @@ def read(text: bytes) -> Reply | None:
     except (ValueError, RecursionError):
         return None
     return reply if isinstance(reply, dict) else None
+
+
+def job_id(accepted: Reply) -> str:
+    """The id of a request that was accepted."""
+    job = accepted.get("id")
+    if not isinstance(job, str) or not re.fullmatch(r"[0-9A-Za-z-]{1,64}", job):
+        raise UnexpectedReply("AI Horde accepted the request without telling an id.")
+    return job
 
 
 def count(found: object) -> int | None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from render_worker.admission import Places
 from render_worker.contract import MAX_SEED, Recipe
-from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
+from render_worker.engines.base import Engine, GeneratedImage, Report, asked_for, require_package
 from render_worker.engines.huggingface.exchanges import Addresses, Exchanges
 from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROVIDERS, honoured
 from render_worker.errors import EngineError, EngineNotConfigured
@@ -44,13 +44,15 @@ class HuggingFaceEngine(Engine):
     def check(self) -> None:
         require_package("huggingface_hub", self.name)
         if not self._token:
-            raise EngineNotConfigured("HUGGINGFACE_API_KEY not configured.")
+            raise EngineNotConfigured("HF_TOKEN or HUGGINGFACE_API_KEY not configured.")
         if self._endpoint:
             return
         if self._provider not in (AUTO, *PROVIDERS):
             raise EngineNotConfigured(f"HUGGINGFACE_PROVIDER must be one of {AUTO}, {', '.join(PROVIDERS)}.")
         if not self._token.get_secret_value().startswith(TOKEN_START):
-            raise EngineNotConfigured(f"HUGGINGFACE_API_KEY must be a token of Hugging Face: {TOKEN_START}…")
+            raise EngineNotConfigured(
+                f"HF_TOKEN or HUGGINGFACE_API_KEY must be a token of Hugging Face: {TOKEN_START}…"
+            )
 
     def honours(self, model: str) -> frozenset[str]:
         return honoured(HF_INFERENCE if self._endpoint else self._provider, self._model)
@@ -73,7 +75,8 @@ class HuggingFaceEngine(Engine):
         provider, address = await self._whom_to_ask(exchanges)
         taken = honoured(provider, self._model)
         seed = _seed(recipe) if "seed" in taken else None
-        guidance_scale = recipe.guidance_scale if "guidance_scale" in taken else None
+        # The default asks for nothing: what is usual differs from model to model.
+        guidance_scale = recipe.guidance_scale if "guidance_scale" in taken.intersection(asked_for(recipe)) else None
         words: dict[str, object] = {
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt if "negative_prompt" in taken else None,

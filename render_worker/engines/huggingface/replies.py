@@ -67,7 +67,9 @@ def _by_status(status: int, model: str) -> EngineError | None:
 def loading_seconds(status: int, body: bytes) -> float | None:
     """How long to wait for a model that is being loaded; None where that is not what the reply says."""
     seconds = _json(body).get("estimated_time") if status == 503 else None
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or math.isnan(seconds):
+    if (
+        not isinstance(seconds, int | float) or isinstance(seconds, bool) or not -math.inf <= seconds <= math.inf
+    ):  # which is no number
         return None
     return min(max(seconds, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
 

@@ -46,7 +46,7 @@ class ReplicateEngine(Engine):
     async def start(self) -> None:
         """Ask what the models take, so that nobody has to wait for that."""
         self.check()
-        async with self._client() as client:
+        async with self._client() as (client, _):
             await asyncio.gather(*(self._learn(client, model) for model in self.models))
 
     def check(self) -> None:
@@ -65,11 +65,11 @@ class ReplicateEngine(Engine):
         model = self._named(recipe.model)
         texts = (recipe.prompt, recipe.negative_prompt or "")
         report("starting", "Asking Replicate for the picture.")
-        async with self._client(*texts) as client:
+        async with self._client(*texts) as (client, transport):
             inputs = self._inputs.get(model) or await self._described(client, model, report.setback)
             wanted = inputs.wanted(recipe)
             try:
-                prediction = await made(client, model, wanted.sent, report)
+                prediction = await made(client, transport, model, wanted.sent, report)
             except RequestInvalid:
                 self._inputs.pop(model, None)  # models change; the next request asks what this one takes now
                 raise
@@ -85,15 +85,18 @@ class ReplicateEngine(Engine):
         return model if model in self.models else self.models[0]
 
     @contextlib.asynccontextmanager
-    async def _client(self, *texts: str) -> "AsyncIterator[Client]":
-        """The library's client for one picture. It takes nothing from the environment; no error quotes the texts."""
+    async def _client(self, *texts: str) -> "AsyncIterator[tuple[Client, Transport]]":
+        """The library's client for one picture, and its way out.
+
+        It takes nothing from the environment; no error quotes the texts.
+        """
         from replicate.client import Client  # only who uses it should wait for it
 
         settings = self._settings
         token = settings.replicate_api_token.get_secret_value() if settings.replicate_api_token else ""
         transport = Transport(settings.replicate_request_seconds, (token, *texts))
         try:
-            yield Client(token, base_url=settings.replicate_url, transport=transport, trust_env=False)
+            yield Client(token, base_url=settings.replicate_url, transport=transport, trust_env=False), transport
         finally:
             await transport.aclose()
 

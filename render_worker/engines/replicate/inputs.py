@@ -10,11 +10,13 @@ import secrets
 from dataclasses import dataclass
 
 from render_worker.contract import MAX_SEED, Recipe
+from render_worker.errors import RequestInvalid
 
 GUIDANCE = ("guidance_scale", "guidance", "cfg")
 FORMATS = ("png", "webp", "jpg", "jpeg")  # the pipeline encodes the picture again, so the best comes first
 RATIO = re.compile(r"([1-9]\d{0,3}):([1-9]\d{0,3})")
 GROWTH = (1, 1.5, 2)  # of a shape's size: each makes sides that are whole multiples of 64 pixels
+LARGEST = 2**53  # a number beyond that bounds nothing here, and some are too large to count with
 DEFAULT_GUIDANCE = Recipe.model_fields["guidance_scale"].default
 
 Property = dict[str, object]
@@ -50,7 +52,10 @@ class Inputs:
         return frozenset(named | ({"guidance_scale"} if self._guidance else set()))
 
     def wanted(self, recipe: Recipe) -> Wanted:
-        """The recipe in the model's words; what is left out stays as the model has it."""
+        """The recipe in the model's words; what is left out stays as the model has it.
+
+        RequestInvalid for a seed that the model does not take.
+        """
         sent: dict[str, object] = {"prompt": recipe.prompt, **self._shape(recipe)}
         if "negative_prompt" in self._properties and recipe.negative_prompt:
             sent["negative_prompt"] = recipe.negative_prompt
@@ -72,7 +77,11 @@ class Inputs:
         if about is None:
             return None
         low, high = (int(bound) for bound in _bounds(about, 0, MAX_SEED))
-        return min(max(seed, low), high) if seed >= 0 else low + secrets.randbelow(high - low + 1)
+        if seed < 0:
+            return low + secrets.randbelow(high - low + 1)
+        if not low <= seed <= high:  # another seed would be another picture
+            raise RequestInvalid(f"The model at Replicate takes a seed from {low} to {high}, and {seed} is none.")
+        return seed
 
     def _guidance_scale(self, scale: float, sent: dict[str, object]) -> float | None:
         """The model's own scale unless another one was asked for: what is usual differs from model to model."""
@@ -144,7 +153,7 @@ def _values(about: Property | None) -> list[str]:
 
 
 def _number(value: object) -> float | None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     return value if usable else None  # type: ignore[return-value]  # `usable` says that it is a number
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import httpx
 
 from render_worker.engines.base import Report
-from render_worker.engines.replicate.transport import NotConnected
+from render_worker.engines.replicate.transport import NotConnected, Transport
 from render_worker.errors import EngineBusy, EngineError, EngineRateLimited, EngineUnreachable, UnexpectedReply
 
 if TYPE_CHECKING:
@@ -27,28 +27,33 @@ DONE = ("succeeded", "failed", "canceled")
 REPEATABLE = (EngineUnreachable, EngineBusy, EngineRateLimited)
 NOT_ACCEPTED = (NotConnected, EngineRateLimited)  # a creation whose fate is unknown is not repeated: it costs money
 
+LOGS_END = 4096  # characters, in which the last line lies; all of long logs would take the loop's time at every look
+
 T = TypeVar("T")
 
 
-async def made(client: "Client", model: str, sent: dict[str, object], report: Report) -> "Prediction":
-    """The prediction when it has ended; whoever leaves before that ends it."""
-    prediction = await _repeated(lambda: _created(client, model, sent), NOT_ACCEPTED, report.setback)
-    pause = FIRST_POLL_SECONDS
+async def made(
+    client: "Client", transport: Transport, model: str, sent: dict[str, object], report: Report
+) -> "Prediction":
+    """The prediction when it has ended; whoever leaves before that ends it, even where its creation was unreadable."""
+    pause, ended = FIRST_POLL_SECONDS, False
     try:
+        prediction = await _repeated(lambda: _created(client, model, sent), NOT_ACCEPTED, report.setback)
         while prediction.status not in DONE:
             _tell(prediction, report)
             await asyncio.sleep(pause)
             pause = min(pause * POLL_GROWTH, LAST_POLL_SECONDS)
             ask = functools.partial(client.predictions.async_get, prediction.id)
             prediction = await _repeated(ask, REPEATABLE, report.setback)
+        ended = True
+        return prediction
     finally:
-        if prediction.status not in DONE:
-            await _cancelled(client, prediction.id)
-    return prediction
+        if transport.created and not ended:
+            await _cancelled(client, transport.created)
 
 
 async def _created(client: "Client", model: str, sent: dict[str, object]) -> "Prediction":
-    """A new prediction. Who leaves while Replicate still answers waits for the answer, so that he can cancel it."""
+    """A new prediction. Who leaves while Replicate still answers waits a moment, for the id by which to cancel it."""
     name, _, version = model.partition(":")
     if version:
         request = client.predictions.async_create(version=version, input=sent)
@@ -60,8 +65,7 @@ async def _created(client: "Client", model: str, sent: dict[str, object]) -> "Pr
     except asyncio.CancelledError:
         with contextlib.suppress(EngineError, TimeoutError):
             async with asyncio.timeout(CANCEL_SECONDS):
-                created = await creation
-            await _cancelled(client, created.id)
+                await creation
         raise
 
 
@@ -92,8 +96,8 @@ def _tell(prediction: "Prediction", report: Report) -> None:
     if prediction.status == "starting":
         report("starting", "Waiting for a machine at Replicate.")
         return
-    with contextlib.suppress(ValueError):  # digits by the thousand
-        if progress := prediction.progress:
+    with contextlib.suppress(ValueError, OverflowError):  # digits by the thousand
+        if progress := prediction.Progress.parse((prediction.logs or "")[-LOGS_END:]):
             percent = min(100, round(progress.percentage * 100))
             report("generating", percent=percent, step=progress.current, total=progress.total)
             return

@@ -33,10 +33,12 @@ CONNECT_SECONDS = 5.0
 EMPTY_ACCOUNT_SECONDS = 3600  # somebody has to pay first
 THROTTLED_SECONDS = 60  # where a reply does not tell
 LONGEST_REST_SECONDS = 86_400
+CANCEL_AFTER = "5m"  # replicate.com/changelog/2025-10-16-prediction-deadlines; our own callers wait no longer, usually
 MAX_QUOTED = 200
 LEAST_HIDDEN = 4  # characters; what is shorter is in every text by chance
 RESETS = re.compile(r"resets in ~?(\d{1,9})\s?s")
 DIGITS = re.compile(r"\d{1,9}")
+PREDICTION_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 class NotConnected(EngineUnreachable):
@@ -45,6 +47,9 @@ class NotConnected(EngineUnreachable):
 
 class Transport(httpx.AsyncBaseTransport):
     """Sends one request at a time limit, and returns nothing but successes that hold a JSON object."""
+
+    created: str | None = None
+    """The prediction that was created by it, whatever else the library makes of Replicate's answer."""
 
     def __init__(self, seconds: float, secrets: tuple[str, ...]) -> None:
         """`secrets` are never quoted, whatever Replicate says."""
@@ -55,6 +60,9 @@ class Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, once."""
         request.headers.update(AS_IT_IS)
+        creates = request.method == "POST" and request.url.path.endswith("/predictions")
+        if creates:
+            request.headers["Cancel-After"] = CANCEL_AFTER  # should nobody here live to hear of it, or to cancel it
         limits = httpx.Timeout(self._seconds, connect=min(CONNECT_SECONDS, self._seconds))
         request.extensions = {**request.extensions, "timeout": limits.as_dict()}
         try:
@@ -71,6 +79,8 @@ class Transport(httpx.AsyncBaseTransport):
             raise _refusal(reply.status_code, reply.headers, document or {}, request.url.path, self._secrets)
         if document is None:
             raise UnexpectedReply("Replicate answered something else than a JSON object.")
+        if creates:
+            self.created = _prediction_id(document)
         if document.get("status") == "aborted":  # newer than the library, which refuses to read it
             body = json.dumps({**document, "status": "canceled"}).encode()
         return httpx.Response(reply.status_code, content=body)
@@ -131,6 +141,11 @@ def _seconds_to_wait(headers: Mapping[str, str], document: dict[str, object]) ->
     in_words = int(told[1]) if told else THROTTLED_SECONDS
     seconds = int(header) if DIGITS.fullmatch(header) else in_words
     return min(max(1, seconds), LONGEST_REST_SECONDS)
+
+
+def _prediction_id(document: dict[str, object]) -> str | None:
+    told = document.get("id")
+    return told if isinstance(told, str) and PREDICTION_ID.fullmatch(told) else None
 
 
 def _object(body: bytes) -> dict[str, object] | None:

@@ -119,8 +119,11 @@ class VertexEngine(Engine):
     def _new_client(self, http: httpx.AsyncClient, token: str | None) -> "genai.Client":
         """A client that takes nothing from the environment: all that it would look for there is given."""
         from google import genai
+        from google.genai.client import DebugConfig
         from google.genai.types import HttpOptions
         from google.oauth2.credentials import Credentials
+
+        live = DebugConfig(client_mode=None, replays_directory=None, replay_id=None)  # or a variable has it write files
 
         options = HttpOptions(
             base_url=self._address,
@@ -132,13 +135,15 @@ class VertexEngine(Engine):
             async_client_args={"ssl": tls()},  # each of which would load all certificates again
         )
         if self._api_key:
-            return genai.Client(vertexai=True, api_key=self._api_key.get_secret_value(), http_options=options)
+            key = self._api_key.get_secret_value()
+            return genai.Client(vertexai=True, api_key=key, http_options=options, debug_config=live)
         return genai.Client(
             vertexai=True,
             credentials=Credentials(token),  # type: ignore[no-untyped-call]
             project=self._project,
             location=self._location,
             http_options=options,
+            debug_config=live,
         )
 
     def _understood(self, error: "APIError") -> EngineError:

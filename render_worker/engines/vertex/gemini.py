@@ -48,7 +48,7 @@ async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
 
 
 def _picture(reply: "GenerateContentResponse") -> bytes:
-    """The picture of a Gemini model's answer. One that answers with a text instead has declined the prompt."""
+    """The picture of a Gemini model's answer. Words alone are no refusal: they may as well be a question or a whim."""
     feedback = reply.prompt_feedback
     if feedback and feedback.block_reason:
         raise refused(feedback.block_reason.name)
@@ -63,5 +63,5 @@ def _picture(reply: "GenerateContentResponse") -> bytes:
         if part.inline_data and part.inline_data.data is not None:
             return part.inline_data.data
     if reason == "STOP" and any(part.text for part in parts):
-        raise refused("it answered with a text")
+        raise BadPicture("missing", "Vertex AI answered with words in place of a picture.")
     raise BadPicture("missing", f"Vertex AI made no picture ({reason}).")

@@ -7,6 +7,8 @@ proxies.
 
 import asyncio
 import json
+import math
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME_SECONDS = 3600  # the longest that Google accepts
 SIGN_IN_SECONDS = 20.0
+DIGITS = re.compile(r"[0-9]{1,9}")
 MARGIN_SECONDS = 300  # a token is not used this shortly before its end, for a picture takes its time
 
 
@@ -34,15 +37,13 @@ class ServiceAccount:
 
     async def token(self, http: httpx.AsyncClient) -> str:
         """A token that is good for some minutes at least; callers at the same time share one request for it."""
-        async with self._lock:
-            if not self.has_token():
-                try:
-                    async with asyncio.timeout(self._seconds):
-                        await self._sign_in(http)
-                except TimeoutError:
-                    said = f"Google's token endpoint did not answer within {self._seconds:g} seconds."
-                    raise PhaseTimeout(said) from None
-            return self._token
+        try:
+            async with asyncio.timeout(self._seconds), self._lock:  # whoever waits for the others' sign-ins waits in it
+                if not self.has_token():
+                    await self._sign_in(http)
+                return self._token
+        except TimeoutError:
+            raise PhaseTimeout(f"Google's token endpoint did not answer within {self._seconds:g} seconds.") from None
 
     def has_token(self) -> bool:
         """Whether the token that was got before is still good."""
@@ -85,5 +86,11 @@ def _granted(reply: httpx.Response) -> tuple[str, int]:
     token = grant.get("access_token") if isinstance(grant, dict) else None
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
         raise UnexpectedReply(f"Google's token endpoint answered HTTP {reply.status_code} without a token.")
-    seconds = grant.get("expires_in")
-    return token, min(seconds, LIFETIME_SECONDS) if isinstance(seconds, int) else 0
+    return token, _lifetime(grant.get("expires_in"))
+
+
+def _lifetime(told: object) -> int:
+    """Seconds, however they were written down; 0 where they are none."""
+    if isinstance(told, str) and DIGITS.fullmatch(told):
+        told = int(told)
+    return int(min(told, LIFETIME_SECONDS)) if isinstance(told, int | float) and 0 < told < math.inf else 0

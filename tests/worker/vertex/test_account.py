@@ -1,6 +1,7 @@
 """How the engine `vertex` signs in: the service account's tokens, and what of the environment it takes."""
 
 import asyncio
+import time
 
 import pytest
 import requests
@@ -22,6 +23,32 @@ def test_a_token_serves_until_shortly_before_its_end(by_account, site):
     made(engine)
     made(engine)
     assert len(asked(site, "vertex_token")) == 3
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "sign_ins"), [("token_float", 1), ("token_text", 1), ("token_endless", 1), ("token_no_number", 2)]
+)
+def test_a_token_s_end_is_understood_however_it_is_written(by_account, site, behaviour, sign_ins):
+    play(site, behaviour)
+    engine = by_account()
+    made(engine)
+    made(engine)
+    assert len(asked(site, "vertex_token")) == sign_ins
+
+
+def test_callers_do_not_wait_for_each_other_s_sign_ins_in_vain(by_account, site, monkeypatch):
+    monkeypatch.setattr("render_worker.engines.vertex.service_account.SIGN_IN_SECONDS", 1.0)
+    play(site, "token_hang")
+    engine = by_account()
+
+    async def all_at_once() -> list:
+        pictures = (engine.generate(Recipe(prompt=PROMPT), Notes()) for _ in range(4))
+        return await asyncio.gather(*pictures, return_exceptions=True)
+
+    begun = time.monotonic()
+    failures = asyncio.run(all_at_once())
+    assert [getattr(failure, "code", failure) for failure in failures] == ["timeout"] * 4
+    assert time.monotonic() - begun < 3  # one after the other takes 4
 
 
 def test_a_token_that_is_refused_is_not_used_again(by_account, site):
@@ -56,6 +83,15 @@ def test_the_environment_s_proxies_and_google_settings_are_not_taken(by_account,
     assert asked(site)[0]["body"]["location"] == "us-central1"
 
 
+@pytest.mark.parametrize("mode", ["record", "auto", "replay"])
+def test_the_sdk_s_replays_are_not_taken_from_the_environment(by_key, site, tmp_path, monkeypatch, mode):
+    monkeypatch.setenv("GOOGLE_GENAI_CLIENT_MODE", mode)
+    monkeypatch.setenv("GOOGLE_GENAI_REPLAYS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("GOOGLE_GENAI_REPLAY_ID", "a/b")
+    assert made(by_key).data
+    assert (len(asked(site)), list(tmp_path.iterdir())) == (1, [])
+
+
 def test_what_is_missing_is_named(tmp_path, key_file):
     cases = [
         ({}, "GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_API_KEY not configured"),
@@ -66,7 +102,8 @@ def test_what_is_missing_is_named(tmp_path, key_file):
         with pytest.raises(EngineNotConfigured, match=words):
             configured(**settings).check()
     configured(google_api_key=API_KEY).check()
-    with pytest.raises(EngineNotConfigured, match="requirements-vertex"):
+    words = "put render_worker/requirements-vertex.txt into the worker's Python .make run does it by itself. and start"
+    with pytest.raises(EngineNotConfigured, match=words):
         require_package("no_such_package.below", "vertex")
 
 

@@ -28,7 +28,7 @@ from tests.worker.vertex.conftest import API_KEY, Notes, asked, configured, made
         ("reset", "engine_failed", "broke off"),
         ("blocked", "content_refused", "PROHIBITED_CONTENT"),
         ("safety", "content_refused", "IMAGE_SAFETY"),
-        ("text", "content_refused", "text"),
+        ("text", "picture_missing", "words in place of a picture"),
         ("sensitive_words", "content_refused", "filter"),
         ("no_image", "picture_missing", "NO_IMAGE"),
         ("nothing", "engine_unexpected_reply", "without a picture"),

@@ -1,0 +1,27 @@
+"""What the worker's log leaves out: addresses of pictures, some of which open a bucket."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.scripted_server import ScriptedServer
+
+ASK = """
+import runpy, sys
+runpy.run_path("render_worker/gunicorn.conf.py")
+library = __import__(sys.argv[1])
+library.Client(trust_env=False).get(sys.argv[2])
+import logging
+logging.getLogger("render_worker").info("asked")
+"""
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+def test_the_addresses_that_are_asked_are_not_logged(library):
+    with ScriptedServer() as host:
+        address = f"{host.url}/picture?X-Amz-Signature=0123"
+        run = subprocess.run([sys.executable, "-c", ASK, library, address], capture_output=True, text=True, check=True)
+        assert host.asked
+    assert "INFO render_worker asked" in run.stderr
+    assert "X-Amz-Signature" not in run.stderr
