@@ -26,7 +26,8 @@ run: $(PACKAGES) $(WANTED) $(BROWSER) ## Run both tiers on this machine (PORT=90
 
 test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Check style, types and imports, then run every test.
 	@$(MAKE) --no-print-directory lint types
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 4 tests/api tests/repo tests/worker # they mostly wait
+	@$(BIN)/python -m pytest tests/end_to_end tests/sandbox # a browser wants the machine for itself
 
 lint: $(DEV_PACKAGES) ## Check style, and who imports whom.
 	@$(BIN)/ruff check .

@@ -62,8 +62,8 @@ class BucketStorage(Storage):
         if importlib.util.find_spec("obstore") is None:
             raise StorageNotConfigured(
                 f"The storage {self.name} needs packages that are not installed: put "
-                "render_worker/requirements-buckets.txt into the worker's Python (make run does it by itself) and start "
-                "it again."
+                "render_worker/requirements-buckets.txt into the worker's Python (make run does it by itself) "
+                "and start it again."
             )
 
     async def save(self, picture: Picture) -> Stored:

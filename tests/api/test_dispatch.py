@@ -59,9 +59,9 @@ def test_an_address_that_is_none_is_refused_at_start(address):
         Settings(perchance_worker_url=address)
 
 
-@pytest.mark.parametrize("address", [f"127.0.0.1:{free_port()}", "http://no-such-host.invalid", "http://x..y"])
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "http://no-such-host.invalid", "http://x..y"])
 def test_a_worker_out_of_reach_is_said(client_with, address):
-    client = client_with(perchance_worker_url=address, worker_wake_seconds=0)
+    client = client_with(perchance_worker_url=address.format(free_port()), worker_wake_seconds=0)
     assert failure(client) == (503, "worker_unavailable")
 
 
