@@ -1,16 +1,16 @@
-"""Two minutes of faults by chance; `python -m tests.end_to_end.soak --minutes 20` goes on for longer."""
+"""A minute of faults by chance; `python -m tests.end_to_end.soak --minutes 20` goes on for longer."""
 
 import pytest
 
 from tests.end_to_end.conftest import running
 from tests.end_to_end.soak import SETTINGS, soak
 
-SECONDS = 120
+SECONDS = 60
 
 
 @pytest.mark.timeout(300)
 def test_every_request_is_accounted_for(tmp_path):
     with running(tmp_path, **SETTINGS) as stack:
         counts = soak(stack, SECONDS, seed=1)
-        assert counts["picture"] > 100
+        assert counts["picture"] > 50
         assert counts["picture"] > counts["requests"] / 2
