@@ -206,7 +206,7 @@ def test_a_caller_who_sends_on_and_on_is_cut_off(scripted):
     stream_of(scripted, 3)
     with api(PERCHANCE_WORKER_URL=scripted.url) as front:
         socket = socket_to(front)
-        # Whoever is still sending may meet a connection that is gone, or that his own reader closed, before he reads why.
+        # Whoever still sends may meet a connection that is gone, or that his reader closed, before he reads why.
         with pytest.raises((simple_websocket.ConnectionClosed, OSError)) as closed:
             flood(socket)
         assert getattr(closed.value, "reason", 1008) == 1008
