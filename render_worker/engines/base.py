@@ -1,6 +1,5 @@
 """What an engine is."""
 
-import importlib.util
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -8,6 +7,7 @@ from typing import ClassVar, Protocol
 from render_worker.admission import Places
 from render_worker.contract import EngineHealth, Phase, Recipe
 from render_worker.errors import EngineNotConfigured
+from render_worker.packages import missing
 from render_worker.settings import Settings
 
 HONOURABLE = frozenset({"negative_prompt", "seed", "guidance_scale"})
@@ -114,13 +114,6 @@ def asked_for(recipe: Recipe) -> list[str]:
 
 
 def require_package(module: str, engine: str) -> None:
-    """Raise EngineNotConfigured, with what to do, where the engine's library is missing. It is not imported."""
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:  # the package that it is in
-        found = None
-    if found is None:
-        raise EngineNotConfigured(
-            f"The engine {engine} needs packages that are not installed: put render_worker/requirements-{engine}.txt "
-            "into the worker's Python (make run does it by itself) and start it again."
-        )
+    """Raise EngineNotConfigured, with what to do, where the engine's library is missing."""
+    if problem := missing(module, f"engine {engine}", engine):
+        raise EngineNotConfigured(problem)

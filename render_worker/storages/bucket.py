@@ -6,7 +6,6 @@ told the kind alone, the log also the status and S3's one-word code.
 """
 
 import asyncio
-import importlib.util
 import logging
 import os
 import re
@@ -21,6 +20,7 @@ import httpx
 
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
+from render_worker.packages import missing
 from render_worker.settings import Settings
 from render_worker.storages.base import ServiceFailed, Storage, Stored, name_in, too_late, unreachable
 
@@ -59,12 +59,8 @@ class BucketStorage(Storage):
         """The library's client."""
 
     def check(self) -> None:
-        if importlib.util.find_spec("obstore") is None:
-            raise StorageNotConfigured(
-                f"The storage {self.name} needs packages that are not installed: put "
-                "render_worker/requirements-buckets.txt into the worker's Python (make run does it by itself) "
-                "and start it again."
-            )
+        if problem := missing("obstore", f"storage {self.name}", "buckets"):
+            raise StorageNotConfigured(problem)
 
     async def save(self, picture: Picture) -> Stored:
         key = self._prefix + picture.name

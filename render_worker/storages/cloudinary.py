@@ -13,9 +13,10 @@ import httpx
 
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
+from render_worker.replies import printable
 from render_worker.settings import Settings
 from render_worker.storages.base import ServiceFailed, Storage, Stored, name_in
-from render_worker.storages.reply import Reply, ask, printable
+from render_worker.storages.reply import Reply, ask
 
 ACCOUNT = re.compile(r"cloudinary://(?P<key>[^:/@]+):(?P<secret>[^:/@]+)@(?P<cloud>[A-Za-z0-9_-]+)(?:[/?].*)?")
 LINK = re.compile(r"https?://[!-~]{1,500}")

@@ -15,9 +15,10 @@ import httpx
 
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
+from render_worker.replies import printable
 from render_worker.settings import Settings
 from render_worker.storages.base import ServiceFailed, Storage, Stored
-from render_worker.storages.reply import Reply, ask, printable
+from render_worker.storages.reply import Reply, ask
 
 UNIX_TIME = 1_000_000_000  # a reset above this is a moment, one below it a number of seconds
 LIMIT_HEADERS = (

@@ -1,7 +1,6 @@
 """One exchange with a storage that is asked by HTTP: within a time, without redirects, and never without bounds."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import httpx
 
 from render_worker.http_client import AS_IT_IS, http_client
+from render_worker.replies import json_object
 from render_worker.storages.base import ServiceFailed, Storage, too_late, unreachable
 
 MAX_REPLY_BYTES = 256 * 1024
-MAX_WORDS = 200
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,7 @@ class Reply:
     @property
     def document(self) -> dict[str, object]:
         """The JSON object of the body; empty where it is none."""
-        try:
-            found = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return json_object(self.body) or {}
 
 
 async def ask(
@@ -55,9 +50,3 @@ async def ask(
         raise too_late(service, seconds) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise unreachable(service) from error
-
-
-def printable(words: object) -> str:
-    """A service's words, made fit to be repeated in a sentence; "" where they are no text."""
-    text = words if isinstance(words, str) else ""
-    return "".join(character for character in text if character.isprintable()).strip(" .")[:MAX_WORDS]

@@ -18,7 +18,7 @@ from render_worker.admission import Places
 from render_worker.contract import MAX_SEED, VERSION, Recipe
 from render_worker.download import MAX_PICTURE_BYTES, Source, download
 from render_worker.engines.base import Engine, GeneratedImage, Report
-from render_worker.engines.horde.replies import Reply, TooFast, count, failure, job_id, read
+from render_worker.engines.horde.replies import Reply, TooFast, count, failure, job_id
 from render_worker.errors import (
     BadPicture,
     ContentRefused,
@@ -31,6 +31,7 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.http_client import AS_IT_IS, http_client, limit_replies
+from render_worker.replies import json_object
 from render_worker.settings import Settings
 
 ANONYMOUS = "0000000000"
@@ -199,7 +200,7 @@ class HordeEngine(Engine):
             raise PhaseTimeout(f"AI Horde did not answer within {EXCHANGE_SECONDS:g} seconds.") from None
         except httpx.HTTPError as error:
             raise EngineUnreachable("AI Horde cannot be reached.") from error
-        found = read(reply.content)
+        found = json_object(reply.content)
         if reply.status_code in (httpx.codes.OK, httpx.codes.ACCEPTED) and found is not None:
             return found
         raise failure(reply.status_code, reply.headers, found or {})

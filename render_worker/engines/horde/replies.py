@@ -1,6 +1,5 @@
 """What AI Horde's replies mean: by the code `rc`, which every refusal of its own has, before the HTTP status."""
 
-import json
 import re
 from typing import Any
 
@@ -16,6 +15,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
+from render_worker.replies import printable
 
 BRIEF_SECONDS = 5  # a limit that is over so soon is waited for here
 LIMIT_SECONDS = 30  # without a word of its own on when to come back
@@ -33,7 +33,7 @@ class TooFast(EngineRateLimited):
 def failure(status: int, headers: httpx.Headers, reply: Reply) -> EngineError:
     """What a refusal means."""
     code = str(reply.get("rc", ""))
-    said = _printable(reply.get("message"))
+    said = printable(reply.get("message"))
     words = f'AI Horde answered HTTP {status}: "{said}".' if said else f"AI Horde answered HTTP {status}."
     if code == "CorruptPrompt":
         return ContentRefused("AI Horde does not accept this prompt.")
@@ -59,15 +59,6 @@ def failure(status: int, headers: httpx.Headers, reply: Reply) -> EngineError:
     return UnexpectedReply(words)
 
 
-def read(text: bytes) -> Reply | None:
-    """A JSON object; None where it is none."""
-    try:
-        reply = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return reply if isinstance(reply, dict) else None
-
-
 def job_id(accepted: Reply) -> str:
     """The id of a request that was accepted."""
     job = accepted.get("id")
@@ -85,8 +76,3 @@ def _bounded(text: str | None) -> int:
     """Seconds that the service told; a day at most, and half a minute where it told none."""
     told = int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else 0
     return min(told, LONGEST_WAIT_SECONDS) or LIMIT_SECONDS
-
-
-def _printable(found: object) -> str:
-    text = found if isinstance(found, str) else ""
-    return "".join(character for character in text if character.isprintable()).strip(" .")[:200]

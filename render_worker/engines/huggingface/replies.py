@@ -5,7 +5,6 @@ in public code and issue threads of 2024 to 2026 (the router's `{"error": "…"}
 documented `detail`, and OpenAI's `{"error": {"message": …}}`, which nscale and Together follow.
 """
 
-import json
 import logging
 import math
 import re
@@ -22,6 +21,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
+from render_worker.replies import json_object
 
 LONGEST_REST_SECONDS = 86_400
 DEFAULT_REST_SECONDS = 60
@@ -66,7 +66,7 @@ def _by_status(status: int, model: str) -> EngineError | None:
 
 def loading_seconds(status: int, body: bytes) -> float | None:
     """How long to wait for a model that is being loaded; None where that is not what the reply says."""
-    seconds = _json(body).get("estimated_time") if status == 503 else None
+    seconds = (json_object(body) or {}).get("estimated_time") if status == 503 else None
     if (
         not isinstance(seconds, int | float) or isinstance(seconds, bool) or not -math.inf <= seconds <= math.inf
     ):  # which is no number
@@ -78,13 +78,13 @@ def refuses_content(body: bytes) -> bool:
     """Whether fal.ai blackened the picture, which its reply tells beside the address of the black one."""
     if b'"has_nsfw_concepts"' not in body:
         return False
-    flags = _json(body).get("has_nsfw_concepts")
+    flags = (json_object(body) or {}).get("has_nsfw_concepts")
     return isinstance(flags, list) and True in flags
 
 
 def _said(body: bytes) -> str:
     """The service's own words in one line; "" where there are none."""
-    reply = _json(body)
+    reply = json_object(body) or {}
     words = reply.get("error") or reply.get("detail") or reply.get("message")
     if isinstance(words, list) and words:
         words = words[0]
@@ -99,11 +99,3 @@ def _seconds_to_wait(headers: Mapping[str, str]) -> int:
     limited = RATE_LIMIT.search(headers.get("ratelimit", ""))
     seconds = int(retry_after) if DIGITS.fullmatch(retry_after) else int(limited[1]) if limited else 0
     return min(seconds or DEFAULT_REST_SECONDS, LONGEST_REST_SECONDS)
-
-
-def _json(body: bytes) -> dict[str, object]:
-    try:
-        reply = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return reply if isinstance(reply, dict) else {}

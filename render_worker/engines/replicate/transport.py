@@ -27,6 +27,7 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.http_client import AS_IT_IS, http_client
+from render_worker.replies import json_object
 
 MAX_REPLY_BYTES = 16 * 1024 * 1024  # a reply may hold its picture as a data: URL
 CONNECT_SECONDS = 5.0
@@ -74,7 +75,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise PhaseTimeout(f"Replicate did not answer within {self._seconds:g} seconds.") from None
         except httpx.HTTPError as error:
             raise EngineUnreachable("The connection to Replicate broke off.") from error
-        document = _object(body)
+        document = json_object(body)
         if not reply.is_success:
             raise _refusal(reply.status_code, reply.headers, document or {}, request.url.path, self._secrets)
         if document is None:
@@ -146,11 +147,3 @@ def _seconds_to_wait(headers: Mapping[str, str], document: dict[str, object]) ->
 def _prediction_id(document: dict[str, object]) -> str | None:
     told = document.get("id")
     return told if isinstance(told, str) and PREDICTION_ID.fullmatch(told) else None
-
-
-def _object(body: bytes) -> dict[str, object] | None:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
