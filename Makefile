@@ -27,7 +27,7 @@ run: $(PACKAGES) $(WANTED) $(BROWSER) ## Run both tiers on this machine (PORT=90
 test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Check style, types and imports, then run every test.
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pytest -n 4 tests/api tests/repo tests/worker # they mostly wait
-	@$(BIN)/python -m pytest tests/end_to_end tests/sandbox # a browser wants the machine for itself
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/end_to_end tests/sandbox # a stack of servers and a browser each
 
 lint: $(DEV_PACKAGES) ## Check style, and who imports whom.
 	@$(BIN)/ruff check .

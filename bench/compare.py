@@ -87,7 +87,7 @@ def _ours(site: Server, route: str) -> Iterator[Measure]:
         ) as renderer,
         api(PERCHANCE_WORKER_URL=renderer.url) as front,
     ):
-        wait_until(lambda: requests.get(f"{front.url}/ready", timeout=10).ok, 60, "the worker's readiness")
+        wait_until(lambda: requests.get(f"{front.url}/ready", timeout=10).ok, "the worker's readiness")
 
         def ask() -> None:
             requests.get(f"{front.url}/generate", params=RECIPE, timeout=60).raise_for_status()

@@ -68,7 +68,7 @@ def measure(images: int, route: str, group: Cgroup) -> tuple[Load, Watch, int]:
         server.before_start = group.join
         with server:
             health = f"{server.url}/health"
-            wait_until(lambda: requests.get(health, timeout=10).json()["ready"], 60, "the worker's readiness")
+            wait_until(lambda: requests.get(health, timeout=10).json()["ready"], "the worker's readiness")
             watch = Watch(group)
 
             def ask() -> None:

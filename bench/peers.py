@@ -49,7 +49,7 @@ def _litellm(program: str, worker: str) -> Iterator[tuple[int, int]]:
         with Path(folder, "log").open("wb") as log:
             process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)  # noqa: S603 - the caller's own
             try:
-                wait_until(lambda: _is_up(port), START_SECONDS, "litellm")
+                wait_until(lambda: _is_up(port), "litellm", START_SECONDS)
                 yield port, process.pid
             finally:
                 process.terminate()

@@ -90,10 +90,10 @@ def _measure_worker(site: Server, memory_mib: int, cores: float) -> dict[str, fl
         )
         watch = _started(server, group)
         try:
-            wait_until(lambda: watch.first, PATIENCE_SECONDS, "an answer of /health")
+            wait_until(lambda: watch.first, "an answer of /health", PATIENCE_SECONDS)
             _picture(server, "auto")
             first_picture = time.monotonic() - watch.begun
-            wait_until(lambda: watch.ready, PATIENCE_SECONDS, "a worker that is ready")
+            wait_until(lambda: watch.ready, "a worker that is ready", PATIENCE_SECONDS)
             figures = {"next_picture": _picture(server, "auto"), "sketch": _picture(server, "sketch")}
         finally:
             watch.end()
@@ -114,7 +114,7 @@ def _measure_api(memory_mib: int, cores: float) -> dict[str, float]:
         server = api()
         watch = _started(server, group)
         try:
-            wait_until(lambda: watch.first, PATIENCE_SECONDS, "an answer of /health")
+            wait_until(lambda: watch.first, "an answer of /health", PATIENCE_SECONDS)
         finally:
             watch.end()
             server.stop()

@@ -8,12 +8,13 @@ import contextlib
 import threading
 import time
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Literal, Self
 
 import requests
 
 from tests.processes import Server
+from tests.scripted_server import PatientServer
 
 Manner = Literal["hold", "bad_gateway", "unavailable", "gateway_timeout", "rate_limited", "loading_page", "reset"]
 STATUSES = {"bad_gateway": 502, "unavailable": 503, "gateway_timeout": 504, "rate_limited": 429, "loading_page": 200}
@@ -34,10 +35,11 @@ class Edge:
         self.cuts = cuts
         self.asked: list[tuple[str, float]] = []
         self._awake = threading.Event()
+        self._over = threading.Event()
+        self._running = contextlib.ExitStack()
         self._started: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self._server.daemon_threads = True
+        self._server = PatientServer(("127.0.0.1", 0), partial(_Handler, self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -47,15 +49,21 @@ class Edge:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._over.set()
         if self._started:
             self._started.join()
-            self._service.__exit__()
+        self._running.close()
 
     def sleep(self) -> None:
         """Stop the service as a platform does after a quiet time; the next request starts it again."""
         self._awake.clear()
         self._service.stop()
         self._started = None
+
+    @property
+    def awake(self) -> bool:
+        """Whether the service is up."""
+        return self._awake.is_set()
 
     def _wake(self) -> None:
         with self._lock:
@@ -64,9 +72,9 @@ class Edge:
                 self._started.start()
 
     def _start_service(self) -> None:
-        time.sleep(self._delay)
-        self._service.__enter__()
-        self._awake.set()
+        if not self._over.wait(self._delay):
+            self._running.enter_context(self._service)
+            self._awake.set()
 
     def answer(self, request: "_Handler", body: bytes) -> None:
         """Start the service if need be, and pass the request on or say what an edge says."""
@@ -74,7 +82,7 @@ class Edge:
         self._wake()
         if self._manner == "hold":
             self._awake.wait()
-        if self._awake.is_set():
+        if self.awake:
             self._pass_on(request, body)
         elif self._manner == "reset":
             request.close_connection = True

@@ -25,7 +25,7 @@ class RedisServer:
             [executable, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
             stdout=subprocess.DEVNULL,
         )
-        wait_until(self._answers, 10, "redis-server")
+        wait_until(self._answers, "redis-server")
 
     def _answers(self) -> bool:
         try:

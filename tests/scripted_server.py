@@ -10,6 +10,13 @@ from typing import Self
 HANG_SECONDS = 20
 
 
+class PatientServer(ThreadingHTTPServer):
+    """Lets many callers come in the same instant: the library's own lets five wait and drops connections beyond."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 class ScriptedServer:
     """Answers with `status`, `headers` and `body`, and remembers what it was asked; with `hang` it answers nothing."""
 
@@ -37,8 +44,7 @@ class ScriptedServer:
         self.hung_up.clear()
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self._server.daemon_threads = True
+        self._server = PatientServer(("127.0.0.1", 0), partial(_Handler, self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import openai
 import pytest
@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 
 from image_api import create_app
 from image_api.settings import Settings
+from tests.scripted_server import PatientServer
 
 NAME = "a" * 64 + ".png"
 PICTURE = b"the bytes of a picture"
@@ -55,7 +56,7 @@ class ScriptedWorker:
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self._answers: dict[str, _Answer] = {}
         self.say(200, RESULT)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = PatientServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 
 import pytest
 from pydantic import ValidationError
@@ -132,9 +131,9 @@ def test_a_waking_in_vain_is_told_and_begun_again(client_with, worker, monkeypat
     assert client.get("/wake").status_code == 503
     client = client_with(worker_wake_seconds=3)
     assert client.get("/wake").status_code == 202
-    wait_until(lambda: client.get("/wake").status_code == 503, 10, "the end of the patience")
+    wait_until(lambda: client.get("/wake").status_code == 503, "the end of the patience")
     worker.say(200, HEALTH)
-    wait_until(lambda: client.get("/wake").status_code == 200, 10, "the worker")
+    wait_until(lambda: client.get("/wake").status_code == 200, "the worker")
 
 
 def test_a_picture_that_was_made_meanwhile_ends_the_waking(client, worker, monkeypatch):
@@ -184,10 +183,8 @@ def test_the_token_is_sent_and_a_refused_one_is_not_the_caller_s_fault(client_wi
 def test_the_deadline_travels_and_ends_a_worker_that_says_nothing(client_with, worker, monkeypatch):
     monkeypatch.setattr("image_api.dispatch.direct.GRACE_SECONDS", 0.2)
     release = threading.Event()
-    worker.say(200, RESULT, before=lambda: release.wait(5))
-    begun = time.monotonic()
+    worker.say(200, RESULT, before=lambda: release.wait(60))
     assert failure(client_with(request_timeout_seconds=0.3)) == (504, "timeout")
-    assert time.monotonic() - begun < 3
     release.set()
     assert 0.2 < json.loads(worker.requests[-1][3])["timeout_seconds"] <= 0.3
 

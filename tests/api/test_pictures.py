@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import trustme
@@ -18,7 +18,7 @@ from image_api.pictures import Pictures
 from image_api.settings import Settings
 from render_worker.contract import GenerateResult
 from tests.api.conftest import NAME, PICTURE, RESULT
-from tests.scripted_server import ScriptedServer
+from tests.scripted_server import PatientServer, ScriptedServer
 
 
 class Storage:
@@ -44,7 +44,7 @@ class Storage:
             def log_message(self, *_: object) -> None:
                 """Stay silent."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = PatientServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("storage.example").configure_cert(context)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
@@ -196,10 +196,8 @@ def test_a_file_without_end_is_cut(trusting, storage, monkeypatch):
 def test_a_host_that_sends_drop_by_drop_is_given_up(trusting, storage, monkeypatch):
     monkeypatch.setattr("image_api.pictures.READ_SECONDS", 0.3)
     storage.content, storage.headers, storage.pause = b"x" * 200_000, {}, 0.05
-    begun = time.monotonic()
     with pytest.raises(PictureUnavailable, match="too slowly"):
         read(trusting, at(storage.url))
-    assert time.monotonic() - begun < 2
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def running(
     ):
         stack = Stack(site, renderer, front)
         if ready:
-            wait_until(lambda: stack.get("/ready").ok, 30, "the worker's readiness")
+            wait_until(lambda: stack.get("/ready").ok, "the worker's readiness")
         yield stack
 
 
@@ -134,8 +134,8 @@ def both_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def well(stack: Stack) -> Stack:
     """The running whole, with a site where all is well and an empty log."""
-    wait_until(lambda: stack.gauge()["in_flight"] == 0, 10, "an idle site")
-    wait_until(lambda: stack.worker_health()["status"] == "ready", 10, "a worker that is ready and does not rest")
+    wait_until(lambda: stack.gauge()["in_flight"] == 0, "an idle site")
+    wait_until(lambda: stack.worker_health()["status"] == "ready", "a worker that is ready and does not rest")
     requests.post(f"{stack.sandbox.url}/sandbox/reset", timeout=5).raise_for_status()
     return stack
 

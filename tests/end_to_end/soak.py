@@ -92,7 +92,7 @@ def _require_recovery(stack: Stack) -> None:
     stack.play()
     well(stack)
     assert stack.get(prompt="a tree").status_code == 200
-    wait_until(lambda: not zombies(stack), 15, "the end of every zombie")
+    wait_until(lambda: not zombies(stack), "the end of every zombie")
     health = stack.worker_health()
     assert health["queue"]["running"] == 0
     assert health["memory"]["used_mib"] < MOST_MIB, health["memory"]

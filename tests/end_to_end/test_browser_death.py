@@ -22,11 +22,11 @@ def test_the_next_picture_is_made_whatever_was_killed(route, victim, when, reque
             assert kill(stack, victim)
         caller = callers.submit(stack.get, prompt="a tree")
         if when == "generating":
-            wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
+            wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
             assert kill(stack, victim)
         answer = caller.result()
     assert answer.status_code == 200, answer.text
-    wait_until(lambda: not zombies(stack), 8, "the end of every zombie")
+    wait_until(lambda: not zombies(stack), "the end of every zombie")
 
 
 @pytest.mark.parametrize("route", ["package", "page"])
@@ -83,7 +83,7 @@ def test_what_a_killed_browser_wrote_is_removed(tmp_path):
         stack.worker.process.wait(10)
         assert len(folders()) == 1
         stack.worker.start_again()
-        wait_until(lambda: stack.get("/ready").ok, 30, "the worker's readiness")
+        wait_until(lambda: stack.get("/ready").ok, "the worker's readiness")
         assert stack.get(prompt="a tree").status_code == 200
         assert len(folders()) == 1
         stack.worker.stop()

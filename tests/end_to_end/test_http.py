@@ -1,6 +1,5 @@
 """What a server meets from strangers: requests that never end, or that are no HTTP."""
 
-import contextlib
 import socket
 import time
 
@@ -21,7 +20,7 @@ def server(request, tmp_path_factory):
             yield running
 
 
-def spoken(server, *parts: bytes, seconds: float = 5) -> bytes:
+def spoken(server, *parts: bytes, seconds: float = 30) -> bytes:
     """Everything that is answered to some bytes, until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=seconds) as caller:
         for part in parts:
@@ -42,23 +41,23 @@ def test_callers_who_never_finish_their_request_keep_nobody_out(server):
         stranger.close()
 
 
+def drip(caller: socket.socket, drops: int) -> None:
+    for _ in range(drops):
+        caller.sendall(b" ")
+        time.sleep(0.4)
+
+
 def test_a_body_that_drips_is_given_up(server):
     head = b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n"
-    begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as caller:
         caller.sendall(head)
-        with contextlib.suppress(ConnectionError):
-            while time.monotonic() < begun + 15:
-                caller.sendall(b" ")
-                time.sleep(0.4)
-    assert time.monotonic() - begun < 12
+        with pytest.raises(ConnectionError):
+            drip(caller, 100)
 
 
 def test_a_body_that_never_comes_is_given_up(server):
     head = b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
-    begun = time.monotonic()
-    spoken(server, head, seconds=10)
-    assert time.monotonic() - begun < 8
+    spoken(server, head)
 
 
 CHUNKED = b"POST /generate HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -50,7 +50,7 @@ def test_where_the_leading_process_dies_the_other_takes_its_place_once(two, scri
     scripted.say(200, RESULT, before=lambda: time.sleep(2))
     with ThreadPoolExecutor(12) as pool:
         lost = pool.submit(ask, first)
-        wait_until(lambda: len(scripted.asked_to_make()) == 1, 10, "the first generation")
+        wait_until(lambda: len(scripted.asked_to_make()) == 1, "the first generation")
         followers = [pool.submit(ask, second) for _ in range(10)]
         time.sleep(0.5)
         for process in first.tree()[1:]:
@@ -76,7 +76,7 @@ def test_work_outlives_the_caller(two, scripted):
     scripted.say(200, RESULT, before=lambda: time.sleep(1.5))
     with socket.create_connection(("127.0.0.1", two[0].port)) as caller:
         caller.sendall(b"GET /generate?prompt=a+tree&seed=7 HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_until(lambda: len(scripted.asked_to_make()) == 1, 10, "the generation")
+        wait_until(lambda: len(scripted.asked_to_make()) == 1, "the generation")
     assert ask(two[0]).headers["X-Cache"] == "JOINED"
     assert len(scripted.asked_to_make()) == 1
 
@@ -85,7 +85,7 @@ def test_a_redis_that_forgets_everything_costs_no_second_picture(two, scripted, 
     scripted.say(200, RESULT, before=lambda: time.sleep(4))
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(ask, two[0])
-        wait_until(lambda: len(scripted.asked_to_make()) == 1, 10, "the generation")
+        wait_until(lambda: len(scripted.asked_to_make()) == 1, "the generation")
         redis_server.client.flushall()
         time.sleep(1.5)  # the leader takes its lease again
         second = pool.submit(ask, two[1])
@@ -100,7 +100,7 @@ def test_redis_may_die_while_both_wait(scripted):
             scripted.say(200, RESULT, before=lambda: time.sleep(2))
             with ThreadPoolExecutor(6) as pool:
                 under_way = [pool.submit(ask, (first, second)[number % 2]) for number in range(6)]
-                wait_until(lambda: len(scripted.asked_to_make()) >= 1, 10, "a generation")
+                wait_until(lambda: len(scripted.asked_to_make()) >= 1, "a generation")
                 server.stop()
                 answers = [asked.result() for asked in under_way]
             assert {answer.status_code for answer in answers} == {200}

@@ -34,10 +34,10 @@ def test_no_caller_is_lost(tmp_path, route):
                 phase = PHASES[route][number // len(VICTIMS) % 3]
                 if phase == "verifyUser":
                     stack.expire_keys()  # a key is asked for only when there is none
-                wait_until(lambda phase=phase: stack.gauge().get(phase), 30, f"the phase {phase}")
+                wait_until(lambda phase=phase: stack.gauge().get(phase), f"the phase {phase}")
                 killed += kill(stack, list(VICTIMS)[number % len(VICTIMS)])
                 made = answers["picture"]
-                wait_until(lambda made=made: answers["picture"] > made, 30, "the next picture")
+                wait_until(lambda made=made: answers["picture"] > made, "the next picture")
         finally:
             over.set()
             for caller in callers:
@@ -48,5 +48,5 @@ def test_no_caller_is_lost(tmp_path, route):
         assert answers["engine_failed"] <= KILLS // 4, answers
         stack.play()
         assert stack.get(prompt="a tree").status_code == 200
-        wait_until(lambda: not zombies(stack), 10, "the end of every zombie")
+        wait_until(lambda: not zombies(stack), "the end of every zombie")
         assert stack.worker_health()["queue"]["running"] == 0

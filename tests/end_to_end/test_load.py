@@ -1,7 +1,6 @@
 """Several callers at once: one session, a bounded queue, and nobody blocked by somebody else's slow picture."""
 
 import concurrent.futures
-import time
 
 from tests.processes import wait_until
 
@@ -23,11 +22,9 @@ def test_a_slow_generation_blocks_neither_health_nor_another_engine(stack):
     stack.play(delay=2.5)
     with concurrent.futures.ThreadPoolExecutor() as callers:
         slow = callers.submit(stack.get, prompt="a tree")
-        wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the slow generation")
-        begun = time.monotonic()
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, "the slow generation")
         assert stack.get("/health").json()["status"] == "healthy"
         assert stack.get("/ready").json()["worker"]["status"] == "busy"
         assert stack.get(prompt="a tree", model="sketch").status_code == 200
         assert not slow.done()
-        assert time.monotonic() - begun < 2.5
         assert slow.result().status_code == 200

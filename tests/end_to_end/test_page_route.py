@@ -1,14 +1,11 @@
 """The route by the site's own page: the frame, its messages, and the picture on a host of its own."""
 
 import concurrent.futures
-import time
 
 import pytest
-import requests
 
-from tests.end_to_end.conftest import TOKEN, Stack
 from tests.end_to_end.test_perchance_outcomes import told
-from tests.processes import api, wait_until
+from tests.processes import wait_until
 
 
 def test_it_works(by_page):
@@ -80,7 +77,7 @@ def test_each_refusal_has_its_code_and_the_next_picture_is_made(by_page, scenari
     by_page.play(**scenario)
     assert told(by_page.get(prompt="a tree")) == (status, code)
     by_page.play()
-    wait_until(lambda: by_page.worker_health()["ready"], 4, "the end of a rest")
+    wait_until(lambda: by_page.worker_health()["ready"], "the end of a rest")
     assert by_page.get(prompt="a tree").status_code == 200
 
 
@@ -93,12 +90,10 @@ def test_what_is_left_of_a_failed_picture_does_not_fail_the_next(by_page):
 
 
 @pytest.mark.parametrize("page", ["challenge", "challenge_within", "error_500"])
-def test_what_stands_before_the_page_is_told_at_once(by_page, page):
+def test_what_stands_before_the_page_is_told_without_waiting_for_the_page(by_page, page):
     by_page.get(prompt="a tree")  # the session's first visit to the site is behind it
     by_page.play(page=page)
-    begun = time.monotonic()
-    assert by_page.get(prompt="a tree").status_code in (502, 503)
-    assert time.monotonic() - begun < 1.5
+    assert by_page.get(prompt="a tree").status_code in (502, 503)  # and no 504 of the phase
 
 
 def test_a_rate_limit_lasts_as_long_as_the_site_said(by_page):
@@ -107,26 +102,13 @@ def test_a_rate_limit_lasts_as_long_as_the_site_said(by_page):
     assert 1 <= int(by_page.get(prompt="a tree").headers["Retry-After"]) <= 2
     assert len(by_page.asked("page")) == 1
     by_page.play()
-    wait_until(lambda: by_page.get(prompt="a tree").status_code == 200, 4, "the end of the rest")
+    wait_until(lambda: by_page.get(prompt="a tree").status_code == 200, "the end of the rest")
 
 
 def test_a_picture_that_is_not_there_yet_is_waited_for(by_page):
     by_page.play(upload="404", times=3)
     assert by_page.get(prompt="a tree").status_code == 200
     assert len(by_page.asked("upload")) == 4
-
-
-@pytest.mark.parametrize("scenario", [{"delay": 60}, {"page": "hang"}, {"upload": "hang"}], ids=str)
-def test_the_deadline_aborts_the_site_s_request_and_frees_the_session(by_page, scenario):
-    with api(PERCHANCE_WORKER_URL=by_page.worker.url, WORKER_TOKEN=TOKEN, REQUEST_TIMEOUT_SECONDS=1.2) as front:
-        hasty = Stack(by_page.sandbox, by_page.worker, front)
-        hasty.get(prompt="a tree")
-        hasty.play(**scenario)
-        assert hasty.get(prompt="a tree").json()["code"] == "timeout"
-        address = f"{by_page.sandbox.url}/sandbox/log"
-        wait_until(lambda: "aborted" in requests.get(address, timeout=5).text, 1, "the abort")
-        hasty.play()
-        assert hasty.get(prompt="a tree").status_code == 200
 
 
 class TestBothRoutes:

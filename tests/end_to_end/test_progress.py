@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import math
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -60,7 +61,7 @@ def test_news_come_as_they_happen_and_not_all_at_the_end(stack):
     stack.play(delay=2)
     with stream(stack) as lines:
         assert next(line for line in lines if line.get("phase") == "generating")
-        wait_until(lambda: stack.gauge()["in_flight"] == 1, 1.5, "a picture that is still being made")
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, "a picture that is still being made")
         assert list(lines)[-1]["event"] == "result"
 
 
@@ -75,9 +76,9 @@ def test_who_waits_is_told_his_place_and_when_it_moves(stack):
     stack.play(delay=2)
     with concurrent.futures.ThreadPoolExecutor() as callers:
         first = callers.submit(all_lines, stack)
-        wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the first generation")
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, "the first generation")
         second = callers.submit(all_lines, stack)
-        wait_until(lambda: stack.worker_health()["queue"]["waiting"] == 1, 5, "the second in the queue")
+        wait_until(lambda: stack.worker_health()["queue"]["waiting"] == 1, "the second in the queue")
         third = callers.submit(all_lines, stack)
         first, second, third = first.result(), second.result(), third.result()
     assert positions(first) == []
@@ -96,11 +97,13 @@ def test_the_expected_time_is_what_recent_pictures_took(tmp_path):
     with running(tmp_path, PERCHANCE_ROUTES="package") as stack:
         assert all("expected_seconds" not in line for line in all_lines(stack))
         stack.play(delay=1.2)
+        begun = time.monotonic()
         for _ in range(3):
             all_lines(stack)
+        took = time.monotonic() - begun
         health = stack.worker_health()["engines"]["perchance"]
         median = health["median_seconds"]
-        assert 1.2 < median <= health["p90_seconds"] < 5
+        assert 1.2 < median <= health["p90_seconds"] < took
         expected = [line["expected_seconds"] for line in all_lines(stack) if line.get("phase") == "starting"]
         assert expected[0] == math.ceil(median)
 
@@ -110,7 +113,7 @@ def test_a_full_queue_says_when_it_should_have_room(stack):
     stack.play(delay=2.2)  # below the limit of the phase
     with concurrent.futures.ThreadPoolExecutor() as callers:
         waiting = [callers.submit(all_lines, stack) for _ in range(3)]  # one that runs, and a queue of two
-        wait_until(lambda: stack.worker_health()["queue"]["waiting"] == 2, 5, "a full queue")
+        wait_until(lambda: stack.worker_health()["queue"]["waiting"] == 2, "a full queue")
         refused = requests.post(f"{stack.worker.url}/generate", json={"prompt": "a"}, headers=HEADERS, timeout=30)
         median = stack.worker_health()["engines"]["perchance"]["median_seconds"]
         assert (refused.status_code, refused.json()["code"]) == (503, "worker_busy")

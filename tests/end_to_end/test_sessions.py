@@ -24,7 +24,7 @@ def test_every_session_is_at_work_while_callers_wait(tmp_path, route, sessions):
         callers = [threading.Thread(target=ask) for _ in range(2 * sessions)]
         for caller in callers:
             caller.start()
-        wait_until(lambda: stack.gauge()["in_flight"] == sessions, 10, "full work")
+        wait_until(lambda: stack.gauge()["in_flight"] == sessions, "full work")
         seen = []
         for _ in range(40):
             seen.append(stack.gauge()["in_flight"])

@@ -24,10 +24,9 @@ def test_the_worker_answers_before_it_ends(tmp_path, route, delay, status, code)
         token = {"Authorization": f"Bearer {TOKEN}"}
         # Of the worker itself: the API tier would wait for another one.
         answer = asked(requests.post, f"{stack.worker.url}/generate", headers=token, json={"prompt": "a"}, timeout=60)
-        wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
-        seconds, left = end(stack.worker)
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
+        left = end(stack.worker)
         assert (answer.result().status_code, answer.result().json().get("code")) == (status, code)
-        assert seconds < 12
         assert (stack.worker.process.returncode, left) == (0, [])
 
 
@@ -39,10 +38,9 @@ def test_the_api_answers_before_it_ends(stack, grace, status, code):
     with api(**settings) as front, caller() as asked:
         stack.play(delay=2.5)
         answer = asked(type(stack)(stack.sandbox, stack.worker, front).get, prompt="a tree")
-        wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
-        seconds, left = end(front)
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
+        left = end(front)
         assert (answer.result().status_code, answer.result().json().get("code")) == (status, code)
-        assert seconds < 12
         assert (front.process.returncode, left) == (0, [])
 
 
@@ -59,8 +57,8 @@ def test_a_stop_leaves_nothing_of_a_driver_that_hangs_or_died(tmp_path, how):
     with running(tmp_path, PERCHANCE_ROUTES="package") as stack:
         assert stack.get(prompt="a tree").status_code == 200
         assert how(stack, "driver")
-        seconds, left = end(stack.worker)
-        assert (seconds < 12, stack.worker.process.returncode, left) == (True, 0, [])
+        left = end(stack.worker)
+        assert (stack.worker.process.returncode, left) == (0, [])
         assert "Traceback" not in stack.worker.log()
         assert "never retrieved" not in stack.worker.log()
 
@@ -79,7 +77,8 @@ def caller():
     return Caller()
 
 
-def end(server: Server) -> tuple[float, list[psutil.Process]]:
-    """The seconds that SIGTERM takes, and what is left of the server's processes."""
+def end(server: Server) -> list[psutil.Process]:
+    """Send SIGTERM, which is obeyed in time or the test fails; returns what is left of the server's processes."""
     tree = server.tree()
-    return server.stop(), [process for process in tree if process.is_running()]
+    server.stop()
+    return [process for process in tree if process.is_running()]

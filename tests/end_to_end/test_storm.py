@@ -27,7 +27,7 @@ def test_everybody_is_answered_and_the_worker_is_as_it_was(tmp_path):
         assert found.keys() == {(200, None), (503, "worker_busy")}, found
         assert found[(200, None)] >= 20
         assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers if answer.status_code == 503)
-        wait_until(lambda: stack.worker_health()["status"] == "ready", 10, "an idle worker")
+        wait_until(lambda: stack.worker_health()["status"] == "ready", "an idle worker")
         after = state(stack)
         assert after["processes"] == before["processes"]
         assert after["launches"] == before["launches"] == 1
@@ -56,14 +56,14 @@ def test_the_worker_itself_stands_it_and_tells_of_its_health_meanwhile(tmp_path)
         stack.play(delay=0.2)
         slowest = []
         storm()  # what it needs once, it keeps: threads, and memory for them
-        wait_until(lambda: stack.worker_health()["queue"]["running"] == 0, 10, "an idle worker")
+        wait_until(lambda: stack.worker_health()["queue"]["running"] == 0, "an idle worker")
         threads = process.num_threads()
         found = storm()
         assert found.keys() == {(200, None), (503, "worker_busy")}, found
         assert found[(200, None)] >= 20
         assert max(slowest) < 5
-        wait_until(lambda: stack.worker_health()["status"] == "ready", 10, "an idle worker")
-        wait_until(lambda: process.num_fds() < 40, 10, "closed connections")
+        wait_until(lambda: stack.worker_health()["status"] == "ready", "an idle worker")
+        wait_until(lambda: process.num_fds() < 40, "closed connections")
         assert process.num_threads() <= threads + 2
         assert stack.get(prompt="a tree").status_code == 200
 

@@ -129,7 +129,7 @@ def test_who_joins_sees_the_same_progress(scripted):
     stream_of(scripted, 1.0)
     with api(PERCHANCE_WORKER_URL=scripted.url) as front, ThreadPoolExecutor(2) as pool:
         plain = pool.submit(requests.get, f"{front.url}/generate", params={"prompt": "a", "seed": 7}, timeout=30)
-        wait_until(lambda: len(scripted.asked_to_make()) == 1, 5, "the generation")
+        wait_until(lambda: len(scripted.asked_to_make()) == 1, "the generation")
         joined = opened(f"{front.url}/generate", prompt="a", seed=7)
         assert [name for name, *_ in events(joined)] == ["progress", "progress", "result"]
         assert plain.result().headers["X-Cache"] == "MISS"

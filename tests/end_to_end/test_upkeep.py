@@ -17,20 +17,22 @@ def engine(stack):
 def test_an_idle_browser_is_closed_and_the_next_request_starts_it_again(tmp_path):
     with running(tmp_path, BROWSER_IDLE_SECONDS=2) as stack:
         assert stack.get(prompt="a tree").status_code == 200
-        wait_until(lambda: not engine(stack)["details"]["browser_running"], 10, "the browser's end")
-        wait_until(lambda: not of_worker(stack, "headless") + of_worker(stack, "run-driver"), 10, "its processes' end")
+        wait_until(lambda: not engine(stack)["details"]["browser_running"], "the browser's end")
+        wait_until(lambda: not of_worker(stack, "headless") + of_worker(stack, "run-driver"), "its processes' end")
         assert stack.get("/ready").status_code == 200
-        begun = time.monotonic()
         assert stack.get(prompt="a tree").status_code == 200
-        assert time.monotonic() - begun < 10
         assert engine(stack)["details"]["browser_launches"] == 2
 
 
 def test_a_browser_at_work_is_not_idle(tmp_path):
     with running(tmp_path, BROWSER_IDLE_SECONDS=1, PERCHANCE_GENERATE_SECONDS=20) as stack:
         stack.play(delay=4)
-        assert stack.get(prompt="a tree").status_code == 200
-        assert engine(stack)["details"]["browser_launches"] == 1
+        with concurrent.futures.ThreadPoolExecutor() as callers:
+            asked = callers.submit(stack.get, prompt="a tree")
+            wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
+            launches = engine(stack)["details"]["browser_launches"]
+            assert asked.result().status_code == 200
+        assert engine(stack)["details"]["browser_launches"] == launches
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def test_a_short_memory_replaces_the_browser_and_loses_no_picture(tmp_path, used
         with concurrent.futures.ThreadPoolExecutor() as callers:
             asked = [callers.submit(stack.get, prompt="a tree") for _ in range(3)]
             assert [answer.result().status_code for answer in asked] == [200] * 3
-        wait_until(lambda: engine(stack)["details"]["browser_launches"] >= 2, 20, "another browser")
+        wait_until(lambda: engine(stack)["details"]["browser_launches"] >= 2, "another browser")
         assert stack.worker_health()["memory"]["limit_mib"] == limit
         assert words in replaced(stack)[0]
         time.sleep(3)
@@ -71,7 +73,7 @@ def test_an_idle_browser_that_hangs_is_closed_too(tmp_path):
     with running(tmp_path, BROWSER_IDLE_SECONDS=2) as stack:
         assert stack.get(prompt="a tree").status_code == 200
         assert hang(stack, "driver")
-        wait_until(lambda: not of_worker(stack, "headless") + of_worker(stack, "run-driver"), 15, "its processes' end")
+        wait_until(lambda: not of_worker(stack, "headless") + of_worker(stack, "run-driver"), "its processes' end")
 
 
 def test_health_tells_of_each_session(tmp_path):
@@ -83,7 +85,7 @@ def test_health_tells_of_each_session(tmp_path):
         stack.play(delay=1)
         with concurrent.futures.ThreadPoolExecutor() as callers:
             asked = callers.submit(stack.get, prompt="a tree")
-            wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
+            wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
             assert "working" in [session["state"] for session in engine(stack)["sessions"]]
             assert asked.result().status_code == 200
         assert [session["images"] for session in engine(stack)["sessions"]] == [0, 0]  # its pages were replaced

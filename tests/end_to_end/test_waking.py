@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 import requests
 
+from image_api.dispatch.waking import FIRST_PAUSE_SECONDS
 from tests.edge import Edge, Manner
 from tests.end_to_end.conftest import TOKEN, Stack, running, worker_settings
 from tests.processes import api, free_port, sandbox, wait_until, worker
@@ -70,7 +71,7 @@ def test_a_worker_that_never_wakes_is_told_after_the_waking_time(asleep):
     with asleep("bad_gateway", delay=6, WORKER_WAKE_SECONDS=2) as (stack, _):
         begun = time.monotonic()
         answer = stack.get(prompt="a tree")
-        assert 1 < time.monotonic() - begun < 4
+        assert time.monotonic() - begun > 1
         assert (answer.status_code, answer.json()["code"]) == (503, "worker_unavailable")
         assert "HTTP 502" in answer.json()["error"]
         assert int(answer.headers["Retry-After"]) > 0
@@ -80,22 +81,20 @@ def test_many_callers_knock_once_and_all_get_their_pictures(asleep):
     with asleep("unavailable", delay=4) as (stack, edge):
         with concurrent.futures.ThreadPoolExecutor(20) as callers:
             asked = [callers.submit(stack.get, prompt="a tree", model="sketch") for _ in range(20)]
-            wait_until(lambda: edge.asked, 5, "the requests")
-            begun = time.monotonic()
+            wait_until(lambda: edge.asked, "the requests")
             assert stack.get("/health").status_code == 200
-            assert time.monotonic() - begun < 1
+            assert not any(answer.done() for answer in asked)
             statuses = [answer.result().status_code for answer in asked]
         assert statuses == [200] * 20
-        knocks = [method for method, _ in edge.asked if method == "GET"]
-        assert len(knocks) <= 6  # one for all, with pauses
+        knocks = [moment for method, moment in edge.asked if method == "GET"]
+        assert len(knocks) <= 2 + (knocks[-1] - knocks[0]) / FIRST_PAUSE_SECONDS  # one for all, with pauses
         assert len(edge.asked) <= len(knocks) + 2 * 20  # each asks once more at most
 
 
 def test_a_gallery_of_lost_pictures_does_not_wait_for_long(asleep):
-    with asleep("bad_gateway", delay=30) as (stack, _):
-        begun = time.monotonic()
+    with asleep("bad_gateway", delay=30) as (stack, edge):
         assert stack.get("/images/" + "a" * 64 + ".png").status_code == 503
-        assert time.monotonic() - begun < 15
+        assert not edge.awake
 
 
 def test_a_worker_that_is_replaced_loses_nobody(tmp_path):
@@ -103,7 +102,7 @@ def test_a_worker_that_is_replaced_loses_nobody(tmp_path):
     with running(tmp_path, **limits) as stack, concurrent.futures.ThreadPoolExecutor() as callers:
         stack.play(delay=4)
         asked = callers.submit(stack.get, prompt="a tree")
-        wait_until(lambda: stack.gauge()["in_flight"] == 1, 5, "the generation")
+        wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
         stack.worker.stop()  # as a platform does when it deploys another
         stack.worker.start_again()
         assert asked.result().status_code == 200
@@ -130,22 +129,20 @@ def test_wake_starts_the_worker_and_learns_how_long_that_takes(asleep):
         waking = stack.get("/wake")
         assert (waking.status_code, waking.json()["status"]) == (202, "waking")
         assert 50 <= waking.json()["expected_seconds"] == int(waking.headers["Retry-After"]) <= 60
-        wait_until(lambda: stack.get("/wake").status_code == 200, 30, "the worker")
-        awake = stack.get("/wake").json()
-        assert awake == {"status": "awake", "expected_seconds": 0, "worker": "ready"}
+        awake = {"status": "awake", "expected_seconds": 0, "worker": "ready"}
+        wait_until(lambda: stack.get("/wake").json() == awake, "the worker")
         edge.sleep()
         assert stack.get("/wake").json()["expected_seconds"] < 20
-        wait_until(lambda: stack.get("/wake").status_code == 200, 30, "the worker")
+        wait_until(lambda: stack.get("/wake").status_code == 200, "the worker")
 
 
 def test_a_pixel_in_a_page_wakes_the_worker_too(asleep):
-    with asleep("loading_page") as (stack, _):
-        begun = time.monotonic()
+    with asleep("loading_page") as (stack, edge):
         pixel = stack.get("/wake.gif")
-        assert time.monotonic() - begun < 1
+        assert not edge.awake
         assert (pixel.status_code, pixel.headers["Content-Type"]) == (200, "image/gif")
         assert "no-store" in pixel.headers["Cache-Control"]
-        wait_until(lambda: stack.get("/health").json()["worker"]["status"] == "ready", 30, "the worker")
+        wait_until(lambda: stack.get("/health").json()["worker"]["status"] == "ready", "the worker")
         assert stack.asked("generate") == []
 
 
@@ -153,7 +150,7 @@ def test_a_stop_tells_who_waits_for_a_sleeping_worker(asleep):
     with asleep("bad_gateway", delay=8, GRACEFUL_TIMEOUT_SECONDS=1) as (stack, edge):
         with concurrent.futures.ThreadPoolExecutor() as callers:
             asked = callers.submit(stack.get, prompt="a tree")
-            wait_until(lambda: edge.asked, 5, "the request")
-            assert stack.api.stop() < 6
+            wait_until(lambda: edge.asked, "the request")
+            stack.api.stop()
             assert (asked.result().status_code, asked.result().json()["code"]) == (503, "service_stopping")
         assert stack.api.process.returncode == 0

@@ -167,7 +167,7 @@ async def _submit_raw(site):
 
 
 def test_many_at_a_time_get_a_picture_each(site):
-    play(site, delay=1.5)
+    play(site, delay=3)
 
     async def many():
         one = engine(site)
@@ -176,4 +176,4 @@ def test_many_at_a_time_get_a_picture_each(site):
 
     begun = time.monotonic()
     assert [image.seed for image in asyncio.run(many())] == [0, 1, 2, 3]
-    assert time.monotonic() - begun < 4  # one after the other takes 6
+    assert time.monotonic() - begun < 9  # one after the other takes 12

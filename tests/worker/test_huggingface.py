@@ -3,7 +3,6 @@
 import asyncio
 import io
 import logging
-import time
 
 import pytest
 import requests
@@ -156,7 +155,7 @@ def test_a_service_that_hangs_is_noticed_and_left(site):
     play(site, "hang")
     error = failure(engine(site, huggingface_seconds=0.3))
     assert error.code == "timeout"
-    wait_until(lambda: asked(site)[0]["outcome"] == "aborted", 5, "the end at the service")
+    wait_until(lambda: asked(site)[0]["outcome"] == "aborted", "the end at the service")
 
 
 @pytest.mark.parametrize(("behaviour", "endpoint"), [("hang", "huggingface"), ("hub_hang", "huggingface_hub")])
@@ -168,11 +167,9 @@ def test_the_caller_s_deadline_ends_the_work_at_the_service(site, behaviour, end
         async with asyncio.timeout(1):
             await maker.generate(Recipe(prompt=PROMPT), Told())
 
-    begun = time.monotonic()
     with pytest.raises(TimeoutError):
         asyncio.run(give_up())
-    assert time.monotonic() - begun < 3
-    wait_until(lambda: asked(site, endpoint)[0]["outcome"] == "aborted", 5, "the end at the service")
+    wait_until(lambda: asked(site, endpoint)[0]["outcome"] == "aborted", "the end at the service")
 
 
 def test_one_that_is_given_up_leaves_its_thread_to_the_next(site):

@@ -153,7 +153,7 @@ def test_each_creation_tells_when_it_is_to_end(site, model):
 
 
 def test_many_pictures_are_made_side_by_side(site):
-    play(site, "ok", delay=1)
+    play(site, "ok", delay=3)
 
     async def four() -> list[GeneratedImage]:
         replicate = engine(site)
@@ -161,7 +161,7 @@ def test_many_pictures_are_made_side_by_side(site):
 
     begun = time.monotonic()
     assert [image.seed for image in asyncio.run(four())] == [0, 1, 2, 3]
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 9  # one after the other takes 12
 
 
 def test_the_environment_s_proxy_and_settings_are_no_business_of_it(site, monkeypatch):

@@ -152,10 +152,8 @@ def test_a_lasting_trouble_ends_and_the_prediction_too(site):
 @pytest.mark.parametrize("behaviour", ["stuck", "cancel_hang", "cancel_not_json"])
 def test_at_the_deadline_the_prediction_is_cancelled_at_replicate(site, behaviour):
     play(site, behaviour, delay=60)
-    begun = time.monotonic()
     with pytest.raises(TimeoutError):
         made(site, seconds=0.7)
-    assert time.monotonic() - begun < 4
     assert len(log(site, "replicate_cancel")) == 1
 
 
@@ -178,7 +176,7 @@ def test_a_prediction_that_nobody_hears_of_is_ended_by_replicate(site, monkeypat
     begun = time.monotonic()
     failure = refused(site)
     assert (failure.code, "cancelled" in str(failure)) == ("engine_failed", True)
-    assert 1 < time.monotonic() - begun < 4
+    assert time.monotonic() - begun > 1
     assert log(site, "replicate_cancel") == []
 
 

@@ -1,7 +1,6 @@
 """How storages outside fail: each failure has a code, a sentence with the storage's name, and no secret anywhere."""
 
 import asyncio
-import time
 import traceback
 from functools import partial
 
@@ -131,9 +130,8 @@ def test_an_answer_of_somebody_else_is_no_upload(storage_at, scripted, failure):
 @pytest.mark.parametrize("name", TITLES)
 def test_one_that_hangs_is_given_up_and_hung_up_on(name, storage_at, scripted, failure):
     scripted.say(200, hang=True)
-    begun = time.monotonic()
     found = failure(storage_at(name, scripted.url))
-    assert (found.code, time.monotonic() - begun < 3) == (f"{name}_timeout", True)
+    assert found.code == f"{name}_timeout"
     assert "within 1 seconds" in str(found)
     assert scripted.hung_up.wait(2)
 

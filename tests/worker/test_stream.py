@@ -136,7 +136,7 @@ def test_a_heart_beats_while_there_is_no_news(client, slow, monkeypatch):
 def test_a_reader_who_goes_away_ends_nothing_and_a_repeat_collects_the_picture(client, slow, tmp_path):
     client.post("/generate", json=SKETCH, headers=AS_STREAM).close()
     slow.set()
-    wait_until(lambda: list((tmp_path / "images").glob("*.png")), 10, "the picture")
+    wait_until(lambda: list((tmp_path / "images").glob("*.png")), "the picture")
     answer = client.post("/generate", json=SKETCH, headers=AS_STREAM)
     assert [line["event"] for line in lines_of(answer)] in (["result"], ["progress", "result"])
     assert client.get("/health").json["queue"]["running"] == 0

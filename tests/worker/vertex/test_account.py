@@ -37,7 +37,7 @@ def test_a_token_s_end_is_understood_however_it_is_written(by_account, site, beh
 
 
 def test_callers_do_not_wait_for_each_other_s_sign_ins_in_vain(by_account, site, monkeypatch):
-    monkeypatch.setattr("render_worker.engines.vertex.service_account.SIGN_IN_SECONDS", 1.0)
+    monkeypatch.setattr("render_worker.engines.vertex.service_account.SIGN_IN_SECONDS", 2.0)
     play(site, "token_hang")
     engine = by_account()
 
@@ -48,7 +48,7 @@ def test_callers_do_not_wait_for_each_other_s_sign_ins_in_vain(by_account, site,
     begun = time.monotonic()
     failures = asyncio.run(all_at_once())
     assert [getattr(failure, "code", failure) for failure in failures] == ["timeout"] * 4
-    assert time.monotonic() - begun < 3  # one after the other takes 4
+    assert time.monotonic() - begun < 6  # one after the other takes 8
 
 
 def test_a_token_that_is_refused_is_not_used_again(by_account, site):

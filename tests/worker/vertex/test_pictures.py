@@ -70,7 +70,7 @@ def test_a_hang_ends_and_google_sees_the_request_aborted(by_account, site, behav
     play(site, behaviour)
     failure = refused(by_account(vertex_seconds=0.5))
     assert (failure.code, "0.5 seconds" in str(failure)) == ("timeout", True)
-    wait_until(lambda: [entry["outcome"] for entry in asked(site, endpoint)] == ["aborted"], 5)
+    wait_until(lambda: [entry["outcome"] for entry in asked(site, endpoint)] == ["aborted"], "the end at the service")
 
 
 @pytest.mark.parametrize(("behaviour", "endpoint"), [("hang", "vertex"), ("token_hang", "vertex_token")])
@@ -83,4 +83,4 @@ def test_a_cancelled_request_is_aborted_at_google(by_account, site, behaviour, e
 
     with pytest.raises(TimeoutError):
         asyncio.run(give_up())
-    wait_until(lambda: [entry["outcome"] for entry in asked(site, endpoint)] == ["aborted"], 5)
+    wait_until(lambda: [entry["outcome"] for entry in asked(site, endpoint)] == ["aborted"], "the end at the service")
