@@ -152,6 +152,26 @@ def api(**environment: Any) -> Server:
     return Server("app:app", **environment)
 
 
+def command_of(process: psutil.Process) -> str:
+    """A process's command line; empty where it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # a zombie's is one too
+        return ""
+
+
+def left_of(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run."""
+    return [process for process in processes if not _has_ended(process)]
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Ask again and again until the condition holds; a machine that is slow today is no failure."""
     end = time.monotonic() + seconds

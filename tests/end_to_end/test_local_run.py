@@ -15,7 +15,7 @@ import requests
 
 from local.__main__ import _settings_of_all
 from local.settings import load
-from tests.processes import ROOT, clean_environment, free_port, wait_until
+from tests.processes import PATIENCE_SECONDS, ROOT, clean_environment, command_of, free_port, left_of, wait_until
 
 NOWHERE = f"http://127.0.0.1:{free_port()}/api"
 
@@ -54,7 +54,7 @@ def local_run(tmp_path):
     yield run
     if run.process.poll() is None:
         run.process.terminate()
-        run.process.wait(20)
+        run.process.wait(PATIENCE_SECONDS)
 
 
 def test_it_ends_with_two_commands_that_work_and_leaves_nothing_running(local_run):
@@ -67,14 +67,10 @@ def test_it_ends_with_two_commands_that_work_and_leaves_nothing_running(local_ru
         (True, True, "sketch"),
     ]
     everything = psutil.Process(local_run.process.pid).children(recursive=True)
-    assert any("chrom" in process.name() for process in everything)
+    assert any("chrom" in command_of(process) for process in everything)
     local_run.process.send_signal(signal.SIGINT)
-    assert local_run.process.wait(20) == 0
+    assert local_run.process.wait(PATIENCE_SECONDS) == 0
     assert left_of(everything) == []
-
-
-def left_of(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
@@ -87,7 +83,7 @@ def test_whatever_ends_it_in_the_midst_of_work_nothing_is_left(local_run, how):
         asked = [callers.submit(requests.get, address, timeout=30) for _ in range(4)]
         time.sleep(1)
         local_run.process.send_signal(how)
-        local_run.process.wait(10)
+        local_run.process.wait(PATIENCE_SECONDS)
         wait_until(lambda: left_of(everything) == [], "the end of everything")
         concurrent.futures.wait(asked, 5)
 
@@ -95,8 +91,8 @@ def test_whatever_ends_it_in_the_midst_of_work_nothing_is_left(local_run, how):
 def test_when_one_part_ends_the_others_do_and_it_is_said(local_run):
     wait_until(lambda: "\ncurl " in local_run.printed() or local_run.process.poll(), "the two commands")
     everything = psutil.Process(local_run.process.pid).children(recursive=True)
-    next(process for process in everything if "app:app" in process.cmdline()).kill()
-    assert local_run.process.wait(15) == 1
+    next(process for process in everything if "app:app" in command_of(process)).kill()
+    assert local_run.process.wait(PATIENCE_SECONDS) == 1
     assert "The API has ended" in local_run.printed()
     wait_until(lambda: left_of(everything) == [], "the end of everything")
 

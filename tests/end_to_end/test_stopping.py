@@ -8,7 +8,7 @@ import requests
 
 from tests.end_to_end.conftest import TOKEN, running
 from tests.end_to_end.victims import hang, kill
-from tests.processes import Server, api, wait_until
+from tests.processes import Server, api, left_of, wait_until
 
 
 @pytest.mark.parametrize("route", ["page", "package"])
@@ -81,4 +81,4 @@ def end(server: Server) -> list[psutil.Process]:
     """Send SIGTERM, which is obeyed in time or the test fails; returns what is left of the server's processes."""
     tree = server.tree()
     server.stop()
-    return [process for process in tree if process.is_running()]
+    return left_of(tree)

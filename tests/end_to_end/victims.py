@@ -6,6 +6,7 @@ import signal
 import psutil
 
 from tests.end_to_end.conftest import Stack
+from tests.processes import command_of
 
 VICTIMS = {
     "browser": ("headless", "--remote-debugging-pipe"),
@@ -19,10 +20,9 @@ def of_worker(stack: Stack, *words: str) -> list[psutil.Process]:
     """The worker's processes with these words in their command lines."""
     found = []
     for process in stack.worker.tree():
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            line = " ".join(process.cmdline())
-            if all(word in line for word in words):
-                found.append(process)
+        line = command_of(process)
+        if all(word in line for word in words):
+            found.append(process)
     return found
 
 

@@ -17,7 +17,7 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.playwright_browser import browsers_path
-from tests.processes import Server, free_port, sandbox
+from tests.processes import Server, command_of, free_port, sandbox
 
 # What the package leaves open is its own affair, and some of these tests are about just that.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
@@ -47,17 +47,9 @@ def _browser_where_playwright_looks(tmp_path_factory):
 
 def of_playwright(word: str) -> list[psutil.Process]:
     """Living processes of this process's own Playwright with that word in their command line."""
-    drivers = [child for child in psutil.Process().children() if "run-driver" in command(child)]
+    drivers = [child for child in psutil.Process().children() if "run-driver" in command_of(child)]
     browsers = [process for driver in drivers for process in driver.children(recursive=True)]
-    return [process for process in drivers + browsers if word in command(process)]
-
-
-def command(process: psutil.Process) -> list[str]:
-    """A process's command line; empty where it has ended."""
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []
+    return [process for process in drivers + browsers if word in command_of(process)]
 
 
 def play(site: Server, **scenario: object) -> None:
