@@ -17,7 +17,7 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.playwright_browser import browsers_path
-from tests.processes import Server, command_of, free_port, sandbox
+from tests.processes import Server, command_of, free_port, sandbox, wait_until
 
 # What the package leaves open is its own affair, and some of these tests are about just that.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
@@ -56,7 +56,7 @@ def play(site: Server, **scenario: object) -> None:
     requests.post(f"{site.url}/sandbox", json=scenario, timeout=5).raise_for_status()
 
 
-def with_package(base_url: str, talk, seconds: float = 20):
+def with_package(base_url: str, talk, seconds: float = 60):
     """Run one conversation with the package, as its own documentation does."""
 
     async def conversation():
@@ -127,13 +127,18 @@ def test_each_refusal_is_the_package_s_known_error(site, scenario, error, messag
 def test_a_generate_that_is_never_answered_hangs_until_the_caller_gives_up(site):
     play(site, generate="hang")
 
+    def outcomes() -> list[str]:
+        log = requests.get(f"{site.url}/sandbox/log", timeout=5).json()
+        return [entry["outcome"] for entry in log if entry["endpoint"] == "generate"]
+
     async def impatient(generator):
+        asked = asyncio.create_task(generator.image("a tree"))
+        await asyncio.to_thread(wait_until, outcomes, "the request")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(generator.image("a tree"), 1.5)
+            await asyncio.wait_for(asked, 1)
 
     with_package(f"{site.url}/api", impatient)
-    log = requests.get(f"{site.url}/sandbox/log", timeout=5).json()
-    assert [entry["outcome"] for entry in log if entry["endpoint"] == "generate"] == ["aborted"]
+    wait_until(lambda: outcomes() == ["aborted"], "the end at the site")
 
 
 def test_a_host_that_is_down_is_playwright_s_error_or_a_missing_key():
@@ -158,7 +163,7 @@ def test_a_key_that_is_never_given_is_playwright_s_own_time_out(site):
         with pytest.raises(PlaywrightTimeout, match="30000ms"):
             await generator.image("a tree")
 
-    with_package(f"{site.url}/api", talk, seconds=40)
+    with_package(f"{site.url}/api", talk)
 
 
 def test_a_browser_that_was_killed_is_never_replaced(site):
