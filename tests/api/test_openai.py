@@ -73,7 +73,7 @@ def test_an_address_outside_is_left_as_it_is(ai, worker):
 
 def test_several_pictures_are_made_at_the_same_time_and_are_not_one(ai, worker):
     together = threading.Barrier(4)
-    worker.say(200, RESULT, before=lambda: together.wait(5))
+    worker.say(200, RESULT, before=lambda: together.wait(30))
     assert len(ai.images.generate(prompt="a tree", n=4).data) == 4
     asked = [json.loads(body) for _, _, _, body in worker.requests]
     assert len({one["request_id"] for one in asked}) == 4  # the worker makes one picture for one id

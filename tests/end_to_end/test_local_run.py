@@ -104,7 +104,7 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path, offset, what):
     first = four_free_ports()
     with socket.create_server(("127.0.0.1", first + offset)):
         run = LocalRun(tmp_path / "log", PORT=first)
-        assert run.process.wait(30) == 1
+        assert run.process.wait(60) == 1
     assert run.printed().splitlines()[-1].startswith(f"Port {first + offset}, which {what} needs, is taken")
 
 

@@ -127,7 +127,7 @@ def test_the_wall_after_many_quick_requests_is_met_with_its_error(stack):
 
 def test_a_timeout_names_the_phase_and_its_limit(stack):
     stack.play(generate="hang")
-    assert "3 seconds while generating" in stack.get(prompt="a tree").json()["error"]
+    assert "6 seconds while generating" in stack.get(prompt="a tree").json()["error"]
 
 
 def test_failures_are_remembered_in_the_worker_s_health(stack):

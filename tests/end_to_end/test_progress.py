@@ -163,5 +163,5 @@ def test_sigterm_during_a_stream_is_told_in_its_last_line(tmp_path):
             stack.worker.process.send_signal(signal.SIGTERM)
             last = list(lines)[-1]
         assert (last["event"], last["status"], last["error"]["code"]) == ("error", 503, "worker_unavailable")
-        stack.worker.process.wait(15)
+        stack.worker.process.wait(60)
         assert stack.worker.process.returncode == 0

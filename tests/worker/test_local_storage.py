@@ -194,7 +194,7 @@ def test_nothing_is_changed_while_another_process_changes_something(storage, ano
             work.result(0.2)
         assert {path.name for path in storage.folder.iterdir()} == before
         another_process()
-        work.result(2)
+        work.result(30)
     assert {path.name for path in storage.folder.iterdir()} == {name + MARKER if action == "delete" else name}
 
 
