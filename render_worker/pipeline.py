@@ -29,6 +29,7 @@ from render_worker.roster import Candidate, Choice, Roster
 from render_worker.storages.base import Kept, Storages
 from render_worker.turns import SecondsLeft, Turn
 
+MOMENT_SECONDS = 0.5  # before the deadline, in which its own end is told apart from others
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
 
 T = TypeVar("T")
@@ -136,7 +137,12 @@ class Pipeline:
         engine, rest = turn.candidate.engine, self.roster.rests[turn.candidate.engine.name]
         recipe = turn.candidate.recipe(turn.request)
         too_late = PhaseTimeout(f"{engine.name} took longer than its share of the request's time.")
-        begun = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+
+        def had_enough() -> bool:
+            """Whoever had less time than he usually needs is no slower than ever."""
+            return clock() - begun >= turn.candidate.making_seconds
 
         async def asked() -> tuple[GeneratedImage, Picture]:
             with rest.attempt():
@@ -148,9 +154,13 @@ class Pipeline:
         try:
             return await _by(end, asked(), too_late)
         except PhaseTimeout as error:
-            # Whoever had less time than he usually needs is no slower than ever.
-            if error is too_late and end and end - begun >= turn.candidate.making_seconds:
+            if error is too_late and had_enough():
                 rest.failed(error)
+            raise
+        except asyncio.CancelledError:
+            if turn.left() < MOMENT_SECONDS and had_enough():  # else somebody left, or the worker is being stopped
+                rest.failed(too_late)
+                self._metrics.engine_failures.labels(engine.name, too_late.code).inc()
             raise
 
     def _count(self, turn: Turn, seconds: float, kept: Kept) -> None:

@@ -29,6 +29,7 @@ class Rest:
     def __init__(self, engine: str, failures: int, seconds: int) -> None:
         """`failures` of 0 opens it for walls alone; `seconds` is how long it stays open where a wall says nothing."""
         self._engine = engine
+        self._counts = failures > 0
         self._seconds = seconds
         self._memory = pybreaker.CircuitMemoryStorage(pybreaker.STATE_CLOSED)
         self._breaker = pybreaker.CircuitBreaker(
@@ -87,8 +88,8 @@ class Rest:
                 self._probing = False
 
     def failed(self, error: EngineError) -> None:
-        """Count a failure of the engine; what the request itself brought on only shows that the engine is up."""
-        if error.by_request:
+        """Count a failure; one that does not count, such as what the request itself brought on, ends a trial well."""
+        if error.by_request or not (self._counts or isinstance(error, Wall)):
             if self.state == "half-open":
                 self._succeeded()
         elif isinstance(error, Wall):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from render_worker.contract import GenerateRequest
 from render_worker.progress import Tell
 from render_worker.roster import Candidate, Choice
+from render_worker.runtime import CLEAN_UP_SECONDS
 
 RESERVE = 1.5  # times what nine of ten pictures take, is what an engine should have
 SAVING_SECONDS = 2.0
-LAST_WORD_SECONDS = 0.5
 
 SecondsLeft = Callable[[], float]
 
@@ -37,7 +37,8 @@ class Turn:
         """Until which moment of the loop's clock the turn may last; None where the deadline alone ends it.
 
         Who has others behind it leaves them what they are expected to need, but gets an equal share at least. The
-        last of several is ended just before the deadline, so that the failure can tell of them all.
+        last of several is ended before the deadline: it takes back what it asked for, and the failure can tell
+        of them all.
         """
         left = self.left()
         if len(self.choice.candidates) == 1:
@@ -45,7 +46,7 @@ class Turn:
         needed = sum(candidate.making_seconds * RESERVE + SAVING_SECONDS for candidate in self.later)
         share = max(left - needed, left / (len(self.later) + 1))
         if not self.later:
-            share = left - min(LAST_WORD_SECONDS, left / 10)
+            share = left - min(CLEAN_UP_SECONDS, left / 10)
         return asyncio.get_running_loop().time() + share
 
     def patience(self, end: float | None) -> float | None:

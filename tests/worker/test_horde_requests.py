@@ -1,8 +1,11 @@
 """AI Horde's requests: what is asked again, how often, and that nothing is left behind there."""
 
+import asyncio
+
 import pytest
 import requests
 
+from render_worker.contract import Recipe
 from render_worker.errors import EngineBusy, EngineError, EngineRateLimited
 from tests.processes import sandbox, wait_until
 from tests.worker.at_horde import Told, asked, engine, make, play
@@ -70,6 +73,23 @@ def test_who_leaves_while_the_submission_is_answered_takes_the_request_back(site
     play(site, horde="slow_submission", delay=60)
     with pytest.raises(TimeoutError):
         make(site, seconds=0.3)
+    assert len(asked(site, "horde_cancel")) == len(asked(site, "horde")) == 1
+
+
+def test_who_is_told_twice_to_leave_takes_the_request_back_too(site):
+    """The end of an engine's turn and the caller's deadline may come in the same second."""
+    play(site, horde="slow_submission", delay=60)
+
+    async def told_twice():
+        making = asyncio.create_task(engine(site).generate(Recipe(prompt="a tree"), Told()))
+        await asyncio.to_thread(wait_until, lambda: asked(site, "horde"), "the submission")
+        for _ in range(2):
+            making.cancel()
+            await asyncio.sleep(0.05)
+        await asyncio.wait({making})
+        return making.cancelled()
+
+    assert asyncio.run(told_twice())
     assert len(asked(site, "horde_cancel")) == len(asked(site, "horde")) == 1
 
 

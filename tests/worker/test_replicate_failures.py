@@ -6,9 +6,23 @@ import time
 
 import pytest
 
+from render_worker.contract import Recipe
 from render_worker.errors import ContentRefused, Wall
-from tests.processes import free_port, sandbox
-from tests.worker.on_replicate import MODELS, SDXL, TOKEN, UPSCALER, Told, engine, fresh, log, made, play, refused
+from tests.processes import free_port, sandbox, wait_until
+from tests.worker.on_replicate import (
+    MODELS,
+    PROMPT,
+    SDXL,
+    TOKEN,
+    UPSCALER,
+    Told,
+    engine,
+    fresh,
+    log,
+    made,
+    play,
+    refused,
+)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +175,22 @@ def test_who_leaves_while_the_creation_is_answered_still_cancels_it(site):
     play(site, "slow_creation", delay=60)
     with pytest.raises(TimeoutError):
         made(site, seconds=0.5)
+    assert len(log(site, "replicate_cancel")) == len(log(site)) == 1
+
+
+def test_who_is_told_twice_to_leave_cancels_it_too(site):
+    play(site, "slow_creation", delay=60)
+
+    async def told_twice():
+        making = asyncio.create_task(engine(site).generate(Recipe(prompt=PROMPT), Told()))
+        await asyncio.to_thread(wait_until, lambda: log(site), "the creation")
+        for _ in range(2):
+            making.cancel()
+            await asyncio.sleep(0.05)
+        await asyncio.wait({making})
+        return making.cancelled()
+
+    assert asyncio.run(told_twice())
     assert len(log(site, "replicate_cancel")) == len(log(site)) == 1
 
 

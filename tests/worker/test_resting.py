@@ -172,6 +172,15 @@ def test_a_success_that_was_begun_before_the_rest_does_not_end_it():
     assert rest.state == "open"
 
 
+def test_without_a_number_of_failures_a_failure_after_a_wall_opens_it_no_more():
+    rest = Rest("horde", 0, 60)
+    fail(rest, EngineRateLimited("Wait.", 50))
+    passed(rest)
+    assert rest.state == "half-open"
+    fail(rest, EngineError("No."))
+    assert rest.state == "closed"
+
+
 def test_without_a_number_of_failures_it_opens_for_walls_alone():
     rest = Rest("horde", 0, 60)
     for _ in range(100):

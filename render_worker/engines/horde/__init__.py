@@ -15,6 +15,7 @@ import re
 import httpx
 
 from render_worker.admission import Places
+from render_worker.clean_up import carried_out
 from render_worker.contract import MAX_SEED, VERSION, Recipe
 from render_worker.download import MAX_PICTURE_BYTES, Source, download
 from render_worker.engines.base import Engine, GeneratedImage, Report
@@ -74,7 +75,7 @@ class HordeEngine(Engine):
                 report("downloading")
                 found = await self._look(client, "status", job, report)
             except BaseException:  # whatever it was, nobody waits for the picture any longer
-                await self._cancel(job)
+                await carried_out(self._cancel(job))
                 raise
         return await self._picture(found, recipe, seed)
 
@@ -119,11 +120,14 @@ class HordeEngine(Engine):
         try:
             return job_id(await asyncio.shield(asking))
         except asyncio.CancelledError:
-            with contextlib.suppress(EngineError, TimeoutError):
-                async with asyncio.timeout(CANCEL_SECONDS):
-                    accepted = await asking
-                await self._cancel(job_id(accepted))
+            await carried_out(self._take_back(asking))
             raise
+
+    async def _take_back(self, asking: asyncio.Task[Reply]) -> None:
+        with contextlib.suppress(EngineError, TimeoutError):
+            async with asyncio.timeout(CANCEL_SECONDS):
+                accepted = await asking
+            await self._cancel(job_id(accepted))
 
     async def _done(self, client: httpx.AsyncClient, job: str, report: Report) -> None:
         """Wait until the picture is there, and tell of the queue."""

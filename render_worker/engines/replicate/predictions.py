@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 
+from render_worker.clean_up import carried_out
 from render_worker.engines.base import Report
 from render_worker.engines.replicate.transport import NotConnected, Transport
 from render_worker.errors import EngineBusy, EngineError, EngineRateLimited, EngineUnreachable, UnexpectedReply
@@ -49,7 +50,7 @@ async def made(
         return prediction
     finally:
         if transport.created and not ended:
-            await _cancelled(client, transport.created)
+            await carried_out(_cancelled(client, transport.created))
 
 
 async def _created(client: "Client", model: str, sent: dict[str, object]) -> "Prediction":
@@ -63,10 +64,14 @@ async def _created(client: "Client", model: str, sent: dict[str, object]) -> "Pr
     try:
         return await asyncio.shield(creation)
     except asyncio.CancelledError:
-        with contextlib.suppress(EngineError, TimeoutError):
-            async with asyncio.timeout(CANCEL_SECONDS):
-                await creation
+        await carried_out(_known(creation))
         raise
+
+
+async def _known(creation: "asyncio.Task[Prediction]") -> None:
+    with contextlib.suppress(EngineError, TimeoutError):
+        async with asyncio.timeout(CANCEL_SECONDS):
+            await creation
 
 
 async def _cancelled(client: "Client", prediction_id: str) -> None:
