@@ -8,11 +8,12 @@ import os
 import re
 import shutil
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from render_worker.contract import IMAGE_NAME
 from render_worker.errors import StorageFailed
@@ -37,6 +38,8 @@ LOCK_PAUSE = 0.01
 BUSY = (errno.EAGAIN, errno.EACCES)  # somebody has the lock; any other error: this file system knows no locks
 
 log = logging.getLogger(__name__)
+A = TypeVar("A")
+T = TypeVar("T")
 
 
 class LocalStorage(Storage):
@@ -49,7 +52,7 @@ class LocalStorage(Storage):
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.local_storage_dir.resolve()
         self._limit = settings.local_storage_mb * MIB
-        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "local-storage")  # one changes the folder at a time
         self._full = False
 
     def problem(self) -> str | None:
@@ -63,7 +66,7 @@ class LocalStorage(Storage):
         return "the disk of LOCAL_STORAGE_DIR is full" if full else None
 
     async def save(self, picture: Picture) -> Stored:
-        await asyncio.to_thread(self._save, picture)
+        await self._in_turn(self._save, picture)
         return Stored(f"/images/{picture.name}", picture.content_type)
 
     async def delete(self, word: str) -> bool:
@@ -72,30 +75,38 @@ class LocalStorage(Storage):
         A deletion is no ban: whoever has the same bytes made anew has them kept, and the marker goes.
         """
         name = name_in(word)
-        return name is not None and await asyncio.to_thread(self._delete, name)
+        return name is not None and await self._in_turn(self._delete, name)
 
     async def mark(self, word: str) -> None:
         """Leave the marker of a picture that another storage had."""
         if name := name_in(word):
-            await asyncio.to_thread(self._mark, name)
+            await self._in_turn(self._mark, name)
 
     async def kept_elsewhere(self, picture: Picture) -> None:
         """The picture is one again, so its marker goes; where it stays, the worst is that it is not made again."""
         with suppress(OSError):
             await asyncio.to_thread((self.folder / (picture.name + MARKER)).unlink, missing_ok=True)
 
-    def _delete(self, name: str) -> bool:
+    async def _in_turn(self, change: Callable[[float, A], T], what: A) -> T:
+        """Change the folder in the thread for that: who waits there for another process keeps nothing else waiting.
+
+        The change hears until which moment of the monotonic clock it may wait: those behind it have waited already.
+        """
+        end = time.monotonic() + LOCK_SECONDS
+        return await asyncio.get_running_loop().run_in_executor(self._thread, change, end, what)
+
+    def _delete(self, end: float, name: str) -> bool:
         if not (self.folder / name).exists():
             return False
-        with _said(CHANGED), self._alone():
+        with _said(CHANGED), self._alone(end):
             with suppress(OSError):  # on a full disk there is room for it only behind the picture: see delete.py
                 (self.folder / (name + MARKER)).touch()  # first: the worker never sees the one gone without the other
             (self.folder / name).unlink(missing_ok=True)
             self._forget_old_markers()
         return True
 
-    def _mark(self, name: str) -> None:
-        with _said(CHANGED), self._alone():
+    def _mark(self, end: float, name: str) -> None:
+        with _said(CHANGED), self._alone(end):
             if (self.folder / name).exists():
                 return  # it was saved again meanwhile
             (self.folder / (name + MARKER)).touch()
@@ -108,9 +119,9 @@ class LocalStorage(Storage):
                 if re.fullmatch(IMAGE_NAME, marker.stem) and marker.stat().st_mtime < old:
                     marker.unlink()
 
-    def _save(self, picture: Picture) -> None:
+    def _save(self, end: float, picture: Picture) -> None:
         target = self.folder / picture.name
-        with _said(WRITTEN), self._alone():
+        with _said(WRITTEN), self._alone(end):
             if not _is_there(target, len(picture.data)):
                 self._make_room(len(picture.data))
                 self._write_or_make_room(target, picture.data)
@@ -118,19 +129,18 @@ class LocalStorage(Storage):
             (self.folder / (picture.name + MARKER)).unlink(missing_ok=True)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Nobody else changes the folder meanwhile: no other thread, and no other process, as the delete command is.
+    def _alone(self, end: float) -> Iterator[None]:
+        """No other process, as the delete command is, changes the folder meanwhile.
 
         The lock is the folder's own, so that there is no file for it to be served, counted or missing on a full disk.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._lock:
-            handle = os.open(self.folder, os.O_RDONLY)
-            try:
-                _lock(handle)
-                yield
-            finally:
-                os.close(handle)  # which gives the lock back
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            _lock(handle, end)
+            yield
+        finally:
+            os.close(handle)  # which gives the lock back
 
     def _write_or_make_room(self, target: Path, data: bytes) -> None:
         try:
@@ -193,9 +203,8 @@ def _is_there(target: Path, size: int) -> bool:
     return True
 
 
-def _lock(handle: int) -> None:
+def _lock(handle: int, end: float) -> None:
     """Wait for the lock, not for ever: its holder may have been halted."""
-    end = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

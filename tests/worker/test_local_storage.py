@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -202,6 +203,22 @@ def test_one_that_never_gives_the_lock_back_is_said(storage, another_process, mo
     monkeypatch.setattr("render_worker.storages.local.LOCK_SECONDS", 0.1)
     with pytest.raises(StorageFailed, match="temporarily unavailable"):
         save(storage, picture("a"))
+
+
+def test_who_waits_for_the_lock_keeps_only_who_wants_it_too(storage, another_process, monkeypatch):
+    monkeypatch.setattr("render_worker.storages.local.LOCK_SECONDS", 3)
+
+    async def crowd():
+        begun = time.monotonic()
+        saving = [asyncio.create_task(storage.save(picture(str(number)))) for number in range(50)]
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(lambda: None)  # any other work
+        assert not any(task.done() for task in saving)
+        return await asyncio.gather(*saving, return_exceptions=True), time.monotonic() - begun
+
+    ends, took = asyncio.run(crowd())
+    assert {type(end) for end in ends} == {StorageFailed}
+    assert took < 75  # they wait side by side; in a row they take 150
 
 
 def test_where_there_are_no_locks_it_goes_without(storage, monkeypatch):
