@@ -24,6 +24,8 @@ READ_SECONDS = 300.0  # for the whole, which a slow reader takes his time for
 MAX_DIGITS = 12
 CHUNK_BYTES = 64 * 1024
 GONE = 410
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # in its last bits is the address that it leads to (RFC 6052)
+LAST_BITS = 2**32 - 1
 OURS = re.compile(rf"/images/({IMAGE_NAME})")
 NAMED = re.compile(rf".*/({IMAGE_NAME})")
 HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no address, and no name without a dot
@@ -120,7 +122,12 @@ class _PublicAdapter(HTTPAdapter):
 
 
 def _is_public(address: str) -> bool:
-    return ipaddress.ip_address(address).is_global
+    found = ipaddress.ip_address(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        translated = ipaddress.IPv4Address(int(found) & LAST_BITS) if found in NAT64 else None
+        inner = translated or found.sixtofour or found.ipv4_mapped
+        return (inner or found).is_global and not (found.is_site_local or found.teredo)
+    return found.is_global
 
 
 def _is_outside(address: str) -> bool:

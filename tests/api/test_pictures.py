@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import PictureUnavailable, WorkerUnavailable
-from image_api.pictures import Pictures
+from image_api.pictures import Pictures, _is_public
 from image_api.settings import Settings
 from render_worker.contract import GenerateResult
 from tests.api.conftest import NAME, PICTURE, RESULT
@@ -270,3 +270,22 @@ def test_a_named_origin_s_redirect_is_not_followed_either(caller, minio):
 def test_what_is_no_origin_is_refused(origins):
     with pytest.raises(ValidationError, match="picture_origins"):
         Settings(picture_origins=origins)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("169.254.169.254", False),
+        ("::ffff:10.0.0.1", False),
+        ("2606:2800:220:1::1", True),
+        ("64:ff9b::5db8:d822", True),  # 93.184.216.34 by a translator
+        ("64:ff9b::a9fe:a9fe", False),  # 169.254.169.254 by one
+        ("2002:7f00:1::", False),  # 127.0.0.1 by 6to4
+        ("2001:0:1:1::1", False),  # Teredo
+        ("fec0::1", False),
+        ("fd00::1", False),
+    ],
+)
+def test_which_addresses_are_public(address, public):
+    assert _is_public(address) is public
