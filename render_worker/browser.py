@@ -16,6 +16,7 @@ from playwright.async_api import Error as BrowserError
 
 from render_worker.processes import CHILD, Child, kill_descendants
 from render_worker.scratch import Scratch, sweep
+from render_worker.settings import VARIABLES
 
 __all__ = ["OPEN_SECONDS", "Browser", "BrowserContext", "BrowserError", "BrowserGone", "Page", "Request", "Response"]
 
@@ -93,7 +94,7 @@ class Browser:
         try:
             sweep()
             self._scratch = Scratch()
-            self._driver = Child(TMPDIR=str(self._scratch.folder))
+            self._driver = Child(VARIABLES, TMPDIR=str(self._scratch.folder))
             CHILD.set(self._driver)
             async with asyncio.timeout(LAUNCH_SECONDS):
                 self._playwright = await async_playwright().start()

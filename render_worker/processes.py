@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -16,9 +16,15 @@ NETWORK_SERVICE = b"--utility-sub-type=network."
 class Child:
     """A process that is about to be started: what it finds in its environment, and then whether it has ended."""
 
-    def __init__(self, **environment: str) -> None:
-        self.environment = environment
+    def __init__(self, without: Collection[str] = (), **changes: str) -> None:
+        """`without`: variables that it does not find, in capitals, however they are written."""
+        self._without = without
+        self._changes = changes
         self.transport: asyncio.SubprocessTransport | None = None
+
+    def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
+        """What it finds of an environment."""
+        return {name: text for name, text in outer.items() if name.upper() not in self._without} | self._changes
 
     @property
     def ended(self) -> bool:

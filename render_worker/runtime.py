@@ -33,7 +33,7 @@ class _Loop(asyncio.SelectorEventLoop):
         options.setdefault("start_new_session", True)
         child = CHILD.get()
         if child:
-            options["env"] = {**(options.get("env") or os.environ), **child.environment}  # noqa: TID251 - passed on
+            options["env"] = child.environment(options.get("env") or os.environ)  # noqa: TID251 - passed on
         transport, protocol = await super().subprocess_exec(*args, **options)
         if child:
             child.transport = transport

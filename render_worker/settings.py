@@ -231,6 +231,10 @@ class Settings(BaseSettings):
         return self.max_concurrency or sessions + by_http * self.engine_concurrency + 3
 
 
+VARIABLES = frozenset(name.upper() for name in Settings.model_fields)
+"""Where they are read from; several are secrets."""
+
+
 def load() -> Settings:
     """The worker's settings, as `read` reads them."""
     return read(Settings)

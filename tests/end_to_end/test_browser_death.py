@@ -36,6 +36,14 @@ def test_the_browser_gives_way_to_the_process_that_answers(stack):
     assert stack.worker.tree()[1].nice() == 0
 
 
+def test_neither_driver_nor_browser_finds_the_worker_s_secrets_in_its_environment(stack):
+    assert stack.worker.tree()[0].environ()["WORKER_TOKEN"] == TOKEN
+    for kind in ("browser", "driver"):
+        found = of_worker(stack, *VICTIMS[kind])
+        assert found
+        assert not any(TOKEN in str(process.environ()) for process in found)
+
+
 def test_a_browser_that_hangs_at_a_phase_s_limit_is_replaced(tmp_path):
     with running(tmp_path, PERCHANCE_ROUTES="package") as stack:
         assert stack.get(prompt="a tree").status_code == 200
