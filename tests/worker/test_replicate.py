@@ -104,6 +104,42 @@ def test_what_a_model_honours_is_what_its_schema_has(site):
     assert replicate.honours(LIMITED) == {"seed", "guidance_scale"}
 
 
+def test_what_was_not_told_at_the_start_is_asked_again(site, monkeypatch):
+    monkeypatch.setattr("render_worker.engines.replicate.FIRST_PAUSE_SECONDS", 0.1)
+    play(site, "model_forbidden")
+
+    async def started():
+        replicate = engine(site)
+        await replicate.start()
+        assert replicate.honours(LIMITED) == set()
+        play(site, "ok")
+        while not replicate.honours(LIMITED):  # the test's own time would be over
+            await asyncio.sleep(0.05)
+        await replicate.stop()
+
+    asyncio.run(started())
+
+
+def test_a_refusal_makes_nobody_doubt_what_the_model_takes_until_it_is_asked(site):
+    replicate = engine(site)
+
+    async def after_a_refusal():
+        await replicate.start()
+        known = replicate.honours(LIMITED)
+        play(site, "invalid")
+        with pytest.raises(RequestInvalid):
+            await replicate.generate(Recipe(prompt=PROMPT, model=LIMITED), Told())
+        assert replicate.honours(LIMITED) == known != set()
+        play(site, "ok")
+        before = len(log(site, "replicate_model"))
+        for _ in range(2):
+            await replicate.generate(Recipe(prompt=PROMPT, model=LIMITED), Told())
+        await replicate.stop()
+        return len(log(site, "replicate_model")) - before
+
+    assert asyncio.run(after_a_refusal()) == 1
+
+
 def test_the_schema_is_asked_for_once_and_again_after_a_refusal_of_the_parameters(site):
     async def three() -> None:
         replicate = engine(site)

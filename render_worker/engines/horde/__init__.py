@@ -32,7 +32,7 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.http_client import AS_IT_IS, http_client, limit_replies
-from render_worker.replies import json_object
+from render_worker.replies import json_object, printable
 from render_worker.settings import Settings
 
 ANONYMOUS = "0000000000"
@@ -173,11 +173,9 @@ class HordeEngine(Engine):
             raise ContentRefused("AI Horde censored the picture.")
         told = made.get("seed")
         used = int(told) if isinstance(told, str) and re.fullmatch(r"\d{1,10}", told) else seed
-        model = made.get("model")
+        model = printable(made.get("model")) or None
         data = await self._data(made["img"])
-        return GeneratedImage(
-            data, used, round(recipe.guidance_scale, 2), nsfw=False, model=model if isinstance(model, str) else None
-        )
+        return GeneratedImage(data, used, round(recipe.guidance_scale, 2), nsfw=False, model=model)
 
     async def _data(self, img: str) -> bytes:
         if img.startswith("http"):

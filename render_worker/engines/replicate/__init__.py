@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from render_worker.admission import Places
@@ -26,6 +26,8 @@ WELL_KNOWN = {
     "stability-ai/sdxl": frozenset({"seed", "guidance_scale", "negative_prompt"}),
 }
 
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 600.0  # until it is asked once more what a model takes
+
 log = logging.getLogger(__name__)
 
 
@@ -42,12 +44,19 @@ class ReplicateEngine(Engine):
         self.models = settings.replicate_models
         self._settings = settings
         self._inputs: dict[str, Inputs] = {}
+        self._doubtful: set[str] = set()
+        """Models that have refused what they were known to take."""
+        self._learning: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Ask what the models take, so that nobody has to wait for that."""
+        """Ask what the models take, so that nobody has to wait for that; where it is not told, later again."""
         self.check()
-        async with self._client() as (client, _):
-            await asyncio.gather(*(self._learn(client, model) for model in self.models))
+        await self._learn(self.models)
+        self._learning = asyncio.create_task(self._go_on_learning())
+
+    async def stop(self) -> None:
+        if self._learning:
+            self._learning.cancel()
 
     def check(self) -> None:
         require_package("replicate", self.name)
@@ -66,12 +75,14 @@ class ReplicateEngine(Engine):
         texts = (recipe.prompt, recipe.negative_prompt or "")
         report("starting", "Asking Replicate for the picture.")
         async with self._client(*texts) as (client, transport):
-            inputs = self._inputs.get(model) or await self._described(client, model, report.setback)
+            inputs = self._inputs.get(model)
+            if inputs is None or model in self._doubtful:
+                inputs = await self._described(client, model, report.setback)
             wanted = inputs.wanted(recipe)
             try:
                 prediction = await made(client, transport, model, wanted.sent, report)
             except RequestInvalid:
-                self._inputs.pop(model, None)  # models change; the next request asks what this one takes now
+                self._doubtful.add(model)  # models change; the next request asks what this one takes now
                 raise
         failed = failure(prediction, texts)
         if failed:
@@ -100,7 +111,18 @@ class ReplicateEngine(Engine):
         finally:
             await transport.aclose()
 
-    async def _learn(self, client: "Client", model: str) -> None:
+    async def _go_on_learning(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while unknown := [model for model in self.models if model not in self._inputs]:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            await self._learn(unknown)
+
+    async def _learn(self, models: Iterable[str]) -> None:
+        async with self._client() as (client, _):
+            await asyncio.gather(*(self._learn_one(client, model) for model in models))
+
+    async def _learn_one(self, client: "Client", model: str) -> None:
         try:
             await self._described(client, model, log.warning)
         except EngineError as error:
@@ -112,4 +134,5 @@ class ReplicateEngine(Engine):
         if not inputs.takes_a_prompt:
             raise EngineNotConfigured(f"Replicate tells of no prompt that {model} takes; look at REPLICATE_MODELS.")
         self._inputs[model] = inputs
+        self._doubtful.discard(model)
         return inputs
