@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import Field
 
+from image_api.styles import Style
 from render_worker.contract import InvalidField, Recipe, Within
 
 INTEGER = re.compile(r"-?[0-9]{1,12}")
@@ -17,9 +18,21 @@ MAX_QUERY_FIELDS = 100
 class Wanted(Recipe):
     """A recipe, and how the caller wants to be answered."""
 
+    unsaid = frozenset({"negative_prompt_optional"})
+
     format: Literal["json", "redirect", "image"] | None = Field(None, description="one of json, redirect, image")
     cache: bool = Field(True, description="true or false")
     within: Within = None
+
+    def styled_by(self, style: Style) -> Self:
+        """The same in a style's words; InvalidField where they leave no room for the prompt."""
+        return self.model_copy(
+            update={
+                "prompt": style.applied_to(self.prompt),
+                "negative_prompt": style.negative_prompt,
+                "negative_prompt_optional": True if style.negative_prompt else None,
+            }
+        )
 
     @classmethod
     def parse_query(cls, query: bytes) -> Self:

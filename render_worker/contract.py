@@ -66,6 +66,8 @@ class Recipe(Fields):
         "auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", description="auto or a name from /models"
     )
     output_format: OutputFormat = Field("png", description="one of png, jpeg, webp")
+    negative_prompt_optional: Literal[True] | None = Field(None, description="true or left out")
+    """The negative prompt belongs to a style; an engine that takes none does without it, and nothing is said of it."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -269,6 +271,8 @@ class Model(BaseModel):
 
     name: str
     description: str
+    engine: str | None = None
+    """Whose name it is; None of a worker of before."""
     answers_auto: bool
     state: str
     reason: str | None = None

@@ -4,9 +4,10 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic.fields import FieldInfo
 
 MAX_TEXT = 2_000
 MAX_DIGITS = 20
@@ -37,14 +38,21 @@ class Fields(BaseModel):
     """A caller's fields. Each field's description ends the sentence "<name> must be …"."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    unsaid: ClassVar[frozenset[str]] = frozenset()
+    """Fields that a caller here cannot say."""
+
+    @classmethod
+    def sayable(cls) -> dict[str, FieldInfo]:
+        """The fields that a caller here can say."""
+        return {name: field for name, field in cls.model_fields.items() if name not in cls.unsaid}
 
     @classmethod
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
         """Read name-value pairs, refusing unknown, repeated, empty and out-of-range ones with InvalidField."""
         pairs = list(pairs)
         for name, count in Counter(name for name, _ in pairs).items():
-            if name not in cls.model_fields:
-                known = ", ".join(cls.model_fields)
+            if name not in cls.sayable():
+                known = ", ".join(cls.sayable())
                 raise InvalidField(f"{_shown(name)} is not a parameter here; known are {known}.")
             if count > 1:
                 raise InvalidField(f"{_shown(name)} was given {count} times; give it once.")

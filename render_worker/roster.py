@@ -19,8 +19,10 @@ class Candidate:
     """An engine that may make the picture."""
 
     engine: Engine
+    left_out: list[str]
+    """What the recipe has and the engine cannot honour."""
     ignored: list[str]
-    """What was asked for and it cannot honour."""
+    """What of that the caller asked for."""
     place: int
     """Its place in the order of preference."""
     making_seconds: float
@@ -39,8 +41,8 @@ class Candidate:
         return math.ceil(self.waiting_seconds + self.making_seconds)
 
     def recipe(self, request: Recipe) -> Recipe:
-        """The request without what is ignored."""
-        defaults = {name: Recipe.model_fields[name].default for name in self.ignored}
+        """The request without what is left out."""
+        defaults = {name: Recipe.model_fields[name].default for name in self.left_out}
         return request.model_copy(update=defaults)
 
 
@@ -128,7 +130,9 @@ class Roster:
             position = self._admission.waiting_for(engine.places) + 1
             each = self._durations.median(engine.name) or engine.usual_seconds
             waiting = each * position / self._admission.at_a_time(engine.places)
-        return Candidate(engine, engine.cannot_honour(request), place, making, waiting)
+        left_out = engine.cannot_honour(request)
+        ignored = [name for name in left_out if not (name == "negative_prompt" and request.negative_prompt_optional)]
+        return Candidate(engine, left_out, ignored, place, making, waiting)
 
     def _of_auto(self) -> Iterator[Engine]:
         return (self.engines[name] for name in self.auto)
@@ -166,6 +170,7 @@ class Roster:
         return Model(
             name=name,
             description=engine.description,
+            engine=engine.name,
             answers_auto=name in self.auto,
             state=health.state,
             reason=health.reason,

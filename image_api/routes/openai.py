@@ -67,16 +67,15 @@ class Asked(Fields):
 
     def wanted(self) -> Wanted:
         """One of the pictures, in the words of everybody else."""
-        style = STYLES[self.style] if self.style else None
         width, height = (1, 1) if self.size in (None, "auto") else map(int, str(self.size).split("x"))
         fields = {
-            "prompt": style.applied_to(self.prompt) if style else self.prompt,
-            "negative_prompt": style.negative_prompt if style else None,
+            "prompt": self.prompt,
             "shape": nearest(width, height),
             "model": _known_here(self.model or AUTO),
             "output_format": self.output_format or "png",
         }
-        return Wanted.parse(fields.items())
+        wanted = Wanted.parse(fields.items())
+        return wanted.styled_by(STYLES[self.style]) if self.style else wanted
 
 
 class Picture(BaseModel):
@@ -223,7 +222,7 @@ def _pictured(
 def _offered() -> ModelPage:
     known = dispatch().models()
     named = [
-        OfferedModel(id=it.name, engine=it.name, state=it.state, description=it.description) for it in known.models
+        OfferedModel(id=it.name, engine=it.engine, state=it.state, description=it.description) for it in known.models
     ]
     auto = _auto([it for it in known.models if it.answers_auto])
     return ModelPage(data=[auto, *named], simulated=known.simulated)

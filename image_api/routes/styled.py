@@ -35,15 +35,14 @@ class Asked(Fields):
 
     def wanted(self) -> Wanted:
         """The same in the words of everybody else."""
-        style = STYLES[self.style] if self.style else None
         width, height = (self.aspect_ratio or SQUARE).split(":")
         fields = {
-            "prompt": style.applied_to(self.prompt) if style else self.prompt,
-            "negative_prompt": style.negative_prompt if style else None,
+            "prompt": self.prompt,
             "shape": nearest(int(width), int(height)),
             "model": self.model or "auto",
         }
-        return Wanted.parse(fields.items())
+        wanted = Wanted.parse(fields.items())
+        return wanted.styled_by(STYLES[self.style]) if self.style else wanted
 
 
 class Made(BaseModel):

@@ -6,8 +6,8 @@ import pytest
 from tests.api.conftest import RESULT
 
 MODELS = [
-    {"name": "perchance", "description": "Perchance.", "answers_auto": True, "state": "resting"},
-    {"name": "sketch", "description": "A painter.", "answers_auto": False, "state": "ready"},
+    {"name": "perchance", "engine": "perchance", "description": "Perchance.", "answers_auto": True, "state": "resting"},
+    {"name": "a/painter", "engine": "sketch", "description": "A painter.", "answers_auto": False, "state": "ready"},
 ]
 
 
@@ -17,22 +17,23 @@ def test_the_models_are_listed_with_auto(ai, worker):
     assert [(model.id, model.object, model.state) for model in listed] == [
         ("auto", "model", "resting"),
         ("perchance", "model", "resting"),
-        ("sketch", "model", "ready"),
+        ("a/painter", "model", "ready"),
     ]
     assert listed.object == "list"
-    auto, perchance, _ = listed.data
+    auto, perchance, painter = listed.data
     assert (perchance.engine, perchance.description) == ("perchance", "Perchance.")
+    assert painter.engine == "sketch"
     assert auto.description == "Whichever can answer of: perchance."
 
 
 def test_one_model_is_told(ai, worker):
     worker.say(200, {"models": MODELS})
-    assert ai.models.retrieve("sketch").state == "ready"
+    assert ai.models.retrieve("a/painter").state == "ready"
     assert ai.models.retrieve("dall-e-3").id == "auto"
     with pytest.raises(openai.NotFoundError) as missing:
         ai.models.retrieve("who/knows")
     assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
-    assert "auto, perchance, sketch" in missing.value.body["message"]
+    assert "auto, perchance, a/painter" in missing.value.body["message"]
 
 
 def test_auto_is_ready_where_any_of_its_engines_is(ai, worker):

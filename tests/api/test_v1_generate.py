@@ -109,6 +109,20 @@ def test_a_bad_parameter_is_refused_by_name(client, worker, fields, named, accep
     assert worker.requests == []
 
 
+def test_a_style_s_negative_prompt_is_told_from_a_caller_s(client, worker):
+    make(client, style="anime")
+    make(client)
+    styled, plain = worker.asked_to_make()
+    assert (styled["negative_prompt"], styled["negative_prompt_optional"]) == (STYLES["anime"].negative_prompt, True)
+    assert not plain.keys() & {"negative_prompt", "negative_prompt_optional"}
+
+
+def test_only_a_style_makes_its_negative_prompt_optional(client, worker):
+    answer = client.get("/generate?prompt=a&negative_prompt=fog&negative_prompt_optional=true")
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_parameter")
+    assert "negative_prompt_optional" not in answer.json["error"].partition("known are")[2]
+
+
 def test_a_prompt_must_leave_room_for_its_style(client, worker):
     room = 2000 - len(STYLES["anime"].prompt.replace("{prompt}", ""))
     assert make(client, prompt="🌲" * room, style="anime").status_code == 200

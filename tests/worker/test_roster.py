@@ -62,6 +62,17 @@ def test_what_a_named_engine_cannot_honour_is_refused_by_name(pipeline_of):
     assert str(error).startswith("negative_prompt cannot be honoured by one;")
 
 
+def test_a_style_s_negative_prompt_keeps_no_engine_from_answering(pipeline_of):
+    first = Played("one", honoured=("seed",))
+    pipeline = pipeline_of(first, Played("two"))
+    for model in ("auto", "one"):
+        result, _ = ask(pipeline, model=model, negative_prompt="fog", negative_prompt_optional=True)
+        assert (result.engine, result.ignored, result.negative_prompt) == ("one", None, None)
+    assert [recipe.negative_prompt for recipe in first.recipes] == [None, None]
+    second, _ = ask(pipeline, model="two", negative_prompt="fog", negative_prompt_optional=True)
+    assert second.negative_prompt == "fog"
+
+
 def test_repeated_failures_leave_an_engine_alone(pipeline_of):
     first = Played("one", EngineError("No."))
     pipeline = pipeline_of(first, Played("two"), failures=2)
