@@ -18,7 +18,7 @@ ApiError
 
 from typing import ClassVar
 
-from render_worker.contract import ErrorBody, ErrorLine
+from render_worker.contract import ErrorBody, ErrorLine, PassedOver
 
 
 class ApiError(Exception):
@@ -115,6 +115,14 @@ class DeadlinePassed(ApiError):
     code = "timeout"
     status = 504
     hint = "Ask again; the engine may be slow at the moment."
+
+    def __init__(self, sentence: str, fallback_from: list[PassedOver] | None = None) -> None:
+        """`fallback_from`: the engines besides the one that had the last of the time."""
+        super().__init__(sentence)
+        self._fallback_from = fallback_from
+
+    def body(self) -> ErrorBody:
+        return super().body().model_copy(update={"fallback_from": self._fallback_from})
 
 
 class PictureUnavailable(ApiError):

@@ -201,7 +201,8 @@ class Generation:
 
     def _remember(self, key: str, recipe: Recipe, result: GenerateResult) -> None:
         seconds = min(self._cache_seconds, good_seconds(result))
-        if seconds > 0:
+        in_need = result.ignored and result.fallback_from  # who comes before that engine may honour all the next time
+        if seconds > 0 and not in_need:
             self._cache.put(key, result.model_dump_json(exclude_none=True).encode(), seconds)
         self._cache.put(_recipe_key(result.image_url), recipe.model_dump_json().encode(), self._cache_seconds)
 

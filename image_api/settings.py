@@ -143,4 +143,4 @@ def load() -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0])
         problem = first["msg"].removeprefix("Value error, ")
-        sys.exit(f"{name.upper()} cannot be used: {problem}. It is: {Settings.model_fields[name].description}")
+        sys.exit(f"{name.upper()} cannot be used: {problem}. What it sets: {Settings.model_fields[name].description}")

@@ -36,7 +36,7 @@ def main() -> int:
     if unreachable:
         _require_free(settings.sandbox_port, "the sandbox")
         _require_free(settings.sandbox_upload_port, "the sandbox's upload host")
-        _say(f"Perchance cannot be reached ({unreachable}); the sandbox stands in for it.")
+        _say(f"Perchance cannot be reached ({unreachable}); the sandbox stands in for it and every other service.")
     _say("Starting, a few seconds ...")
     changes = _settings_of_all(settings, simulated=bool(unreachable))
     processes = Processes(environment(changes), settings.graceful_timeout_seconds)

@@ -136,7 +136,8 @@ class Pipeline:
         """What the engine makes, until that moment of the loop's clock; what is no picture is its failure too."""
         engine, rest = turn.candidate.engine, self.roster.rests[turn.candidate.engine.name]
         recipe = turn.candidate.recipe(turn.request)
-        too_late = PhaseTimeout(f"{engine.name} took longer than its share of the request's time.")
+        allowed = "its share of the request's time" if turn.later else "the request's time allows"
+        too_late = PhaseTimeout(f"{engine.name} took longer than {allowed}.")
         clock = asyncio.get_running_loop().time
         begun = clock()
 
@@ -224,7 +225,8 @@ def _told(failures: list[tuple[Candidate, WorkerError]], choice: Choice) -> Work
     """The last failure, or one before it where the last is that a single engine cannot read the request."""
     lasting = [failure for failure in failures if not isinstance(failure[1], InvalidParameter)]
     candidate, told = (lasting or failures)[-1]
-    told.fallback_from = choice.others(candidate)
+    final = isinstance(told, EngineError) and told.final
+    told.fallback_from = choice.passed_over(candidate) if final else choice.others(candidate)
     return told
 
 

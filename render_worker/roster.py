@@ -100,8 +100,9 @@ class Roster:
         engine.check()
         candidate = self._candidate(engine, request)
         if candidate.ignored:
+            named = " and ".join(candidate.ignored)
             raise InvalidParameter(
-                f"{candidate.ignored[0]} cannot be honoured by {request.model}; leave it out, or ask with model=auto."
+                f"{named} cannot be honoured by {request.model}; leave that out, or ask with model=auto."
             )
         self.rests[engine.name].refuse()
         return Choice([candidate])

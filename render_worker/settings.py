@@ -248,4 +248,4 @@ def read(kind: type[S]) -> S:
         first = error.errors()[0]
         name = str(first["loc"][0])
         problem = first["msg"].removeprefix("Value error, ")
-        sys.exit(f"{name.upper()} cannot be used: {problem}. It is: {kind.model_fields[name].description}")
+        sys.exit(f"{name.upper()} cannot be used: {problem}. What it sets: {kind.model_fields[name].description}")

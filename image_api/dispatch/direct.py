@@ -33,7 +33,7 @@ CONNECT_SECONDS = 10.0
 QUICK_SECONDS = 10.0  # for what the worker answers without any work
 GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its word of that needs a moment to get here
 KEPT_CONNECTIONS = 64
-MOMENT_SECONDS = 1.0  # by which the worker may be early
+MOMENT_SECONDS = 2.5  # by which the worker may be early: the last of several engines is ended that much before
 MAX_REPLY_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 SHORT_PATIENCE_SECONDS = 10.0  # with a worker that sleeps, for what it can tell but not for what it shall make
@@ -98,8 +98,8 @@ class DirectDispatch:
             try:
                 return self._generated(body, left + GRACE_SECONDS, report)
             except Relayed as error:
-                if error.body().code == DeadlinePassed.code and time.monotonic() > end - MOMENT_SECONDS:
-                    raise DeadlinePassed(str(error)) from error  # the request's own, and none of a phase
+                if (told := error.body()).code == DeadlinePassed.code and time.monotonic() > end - MOMENT_SECONDS:
+                    raise DeadlinePassed(str(error), told.fallback_from) from error  # the request's own, no phase's
                 raise
 
         return self._waking.once_awake(attempt, end, report)

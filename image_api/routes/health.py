@@ -51,5 +51,6 @@ def ready() -> Response:
     """Asks the worker; 503 `worker_unavailable` unless it could make a picture now."""
     worker = dispatch().accepted_health()
     if not worker.ready:
-        raise WorkerUnavailable(f"The render worker is {worker.status}: {'; '.join(worker.reasons).rstrip('.')}.")
+        reasons = "; ".join(reason.rstrip(".") for reason in worker.reasons)
+        raise WorkerUnavailable(f"The render worker is {worker.status}: {reasons}.")
     return as_json(Ready(worker=worker))

@@ -59,6 +59,14 @@ def test_what_does_not_change_the_picture_does_not_matter(caller, worker):
     assert len(worker.asked_to_make()) == 1
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_what_an_engine_in_need_left_out_is_not_remembered(caller, worker, cached):
+    """Where none comes before that engine, asking again would bring the same."""
+    in_need = {} if cached else {"fallback_from": [{"engine": "horde", "code": "engine_busy"}]}
+    worker.say(200, {**RESULT, "ignored": ["seed"], **in_need})
+    assert [caller.get(SEEDED).json["cached"] for _ in range(2)] == [False, cached]
+
+
 @pytest.mark.parametrize("query", ["prompt=a+tree", "prompt=a+tree&seed=-1"])
 def test_who_leaves_the_seed_to_chance_wants_another_picture(caller, worker, query):
     assert [caller.get(f"/generate?{query}").headers["X-Cache"] for _ in range(2)] == ["MISS", "MISS"]

@@ -5,8 +5,8 @@ import json
 import pytest
 import requests
 
-from tests.end_to_end.conftest import TOKEN, running, well
-from tests.processes import wait_until
+from tests.end_to_end.conftest import TOKEN, Stack, running, well
+from tests.processes import api, wait_until
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -108,6 +108,14 @@ def test_the_news_tell_who_is_asked_next_and_of_the_queue_there(stack):
     queued = next(it for it in news if it.get("phase") == "queued")
     assert (queued["position"], queued["expected_seconds"]) == (3, 1)
     assert news[-1]["engine"] == "horde"
+
+
+def test_the_deadline_in_the_last_one_tells_of_the_one_before(stack):
+    stack.play(generate="challenge", horde="stuck")
+    with api(PERCHANCE_WORKER_URL=stack.worker.url, WORKER_TOKEN=TOKEN, REQUEST_TIMEOUT_SECONDS=4) as front:
+        told = Stack(stack.sandbox, stack.worker, front).get(prompt="a tree")
+    assert (told.status_code, told.json()["code"]) == (504, "timeout")
+    assert told.json()["fallback_from"] == [{"engine": "perchance", "code": "perchance_verification_required"}]
 
 
 def test_the_deadline_takes_the_request_back_from_horde(stack):

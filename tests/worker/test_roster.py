@@ -58,8 +58,8 @@ def test_what_had_to_be_ignored_is_listed(pipeline_of):
 
 def test_what_a_named_engine_cannot_honour_is_refused_by_name(pipeline_of):
     pipeline = pipeline_of(Played("one", honoured=()), Played("two"))
-    error = refused(pipeline, InvalidParameter, model="one", negative_prompt="fog")
-    assert str(error).startswith("negative_prompt cannot be honoured by one;")
+    error = refused(pipeline, InvalidParameter, model="one", negative_prompt="fog", seed=5)
+    assert str(error).startswith("negative_prompt and seed cannot be honoured by one;")
 
 
 def test_a_style_s_negative_prompt_keeps_no_engine_from_answering(pipeline_of):

@@ -39,8 +39,9 @@ def test_the_last_failure_is_told_with_those_before_it(pipeline_of):
 
 def test_a_refused_content_is_not_tried_elsewhere(pipeline_of):
     second = Played("two")
-    refused(pipeline_of(Played("one", ContentRefused("No.")), second), ContentRefused)
-    assert second.recipes == []
+    resting = Played("three", missing="No key.")
+    error = refused(pipeline_of(Played("one", ContentRefused("No.")), second, resting), ContentRefused)
+    assert (second.recipes, error.fallback_from) == ([], None)  # who comes later has nothing to do with it
 
 
 def test_a_prompt_that_one_cannot_read_goes_to_the_next(pipeline_of):
