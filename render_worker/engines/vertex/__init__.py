@@ -68,6 +68,8 @@ class VertexEngine(Engine):
             raise EngineNotConfigured(f"{names} not configured.")
         if not self._project:
             raise EngineNotConfigured("GOOGLE_CLOUD_PROJECT not configured.")
+        if self._account:
+            self._account.check()
 
     def honours(self, model: str) -> frozenset[str]:
         return imagen.honours(self._model) if self._imagen else frozenset()

@@ -8,6 +8,7 @@ proxies.
 import asyncio
 import json
 import math
+import os
 import re
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME_SECONDS = 3600  # the longest that Google accepts
 SIGN_IN_SECONDS = 20.0
+NO_FILE = "The file of GOOGLE_APPLICATION_CREDENTIALS cannot be read."
 DIGITS = re.compile(r"[0-9]{1,9}")
 MARGIN_SECONDS = 300  # a token is not used this shortly before its end, for a picture takes its time
 
@@ -34,6 +36,11 @@ class ServiceAccount:
         self._seconds = min(seconds, SIGN_IN_SECONDS)
         self._lock = asyncio.Lock()
         self._token, self._ends = "", 0.0
+
+    def check(self) -> None:
+        """Raise EngineNotConfigured where the file cannot be read; what is in it the first token shows."""
+        if not os.access(self._key_file, os.R_OK):
+            raise EngineNotConfigured(NO_FILE)
 
     async def token(self, http: httpx.AsyncClient) -> str:
         """A token that is good for some minutes at least; callers at the same time share one request for it."""
@@ -70,7 +77,7 @@ class ServiceAccount:
             claims = {"iss": key["client_email"], "scope": SCOPE, "aud": endpoint, "iat": now}
             signed: bytes = jwt.encode(signer, claims | {"exp": now + LIFETIME_SECONDS})  # type: ignore[no-untyped-call]
         except OSError:
-            raise EngineNotConfigured("The file of GOOGLE_APPLICATION_CREDENTIALS cannot be read.") from None
+            raise EngineNotConfigured(NO_FILE) from None
         except (ValueError, TypeError, LookupError, httpx.InvalidURL):  # and no word of what is in it
             raise EngineNotConfigured("GOOGLE_APPLICATION_CREDENTIALS is no service account's key file.") from None
         return endpoint, signed.decode()

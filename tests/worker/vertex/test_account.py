@@ -124,6 +124,9 @@ def test_a_key_file_that_is_none_is_said(tmp_path, site, content, words):
     engine = configured(vertex_url=f"{site.url}/vertex", google_cloud_project="p", google_application_credentials=path)
     failure = refused(engine)
     assert (failure.code, words in str(failure)) == ("engine_not_configured", True)
+    if content is None:
+        with pytest.raises(EngineNotConfigured, match=words):
+            engine.check()
 
 
 @pytest.mark.parametrize(
