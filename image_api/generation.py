@@ -25,6 +25,7 @@ from render_worker.contract import GenerateRequest, GenerateResult, Progress, Re
 HEARTBEAT_SECONDS = 10.0
 FIRST_SECONDS = 1.0
 AGAIN_SECONDS = 60.0
+NEVER = "engine_not_configured"  # the code of an engine that will not be up the next time either
 PLACE = re.compile(r"[0-9]{1,6}", re.ASCII)
 END = "end"
 RECIPE_FIELDS = set(Recipe.model_fields)  # of what a caller says, those that decide how the picture looks
@@ -201,8 +202,9 @@ class Generation:
 
     def _remember(self, key: str, recipe: Recipe, result: GenerateResult) -> None:
         seconds = min(self._cache_seconds, good_seconds(result))
-        in_need = result.ignored and result.fallback_from  # who comes before that engine may honour all the next time
-        if seconds > 0 and not in_need:
+        if result.ignored and any(it.code != NEVER for it in result.fallback_from or ()):
+            seconds = min(seconds, AGAIN_SECONDS)  # who comes before that engine may honour all the next time
+        if seconds > 0:
             self._cache.put(key, result.model_dump_json(exclude_none=True).encode(), seconds)
         self._cache.put(_recipe_key(result.image_url), recipe.model_dump_json().encode(), self._cache_seconds)
 

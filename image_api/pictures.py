@@ -26,6 +26,9 @@ CHUNK_BYTES = 64 * 1024
 GONE = 410
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # in its last bits is the address that it leads to (RFC 6052)
 LAST_BITS = 2**32 - 1
+LEADING_ELSEWHERE = [  # Teredo, a site's own, a site's own translator, and IPv4's addresses in forms of before
+    ipaddress.IPv6Network(it) for it in ("2001::/32", "fec0::/10", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
+]
 OURS = re.compile(rf"/images/({IMAGE_NAME})")
 NAMED = re.compile(rf".*/({IMAGE_NAME})")
 HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no address, and no name without a dot
@@ -126,7 +129,7 @@ def _is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         translated = ipaddress.IPv4Address(int(found) & LAST_BITS) if found in NAT64 else None
         inner = translated or found.sixtofour or found.ipv4_mapped
-        return (inner or found).is_global and not (found.is_site_local or found.teredo)
+        return (inner or found).is_global and not any(found in network for network in LEADING_ELSEWHERE)
     return found.is_global
 
 

@@ -17,6 +17,8 @@ async def carried_out(work: Coroutine[Any, Any, None]) -> None:
             await asyncio.wait({task})
         except asyncio.CancelledError as error:
             cancelled = error
-    task.result()
-    if cancelled:
-        raise cancelled
+    try:
+        task.result()
+    finally:
+        if cancelled:
+            raise cancelled

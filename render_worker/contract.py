@@ -66,7 +66,9 @@ class Recipe(Fields):
         "auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", description="auto or a name from /models"
     )
     output_format: OutputFormat = Field("png", description="one of png, jpeg, webp")
-    negative_prompt_optional: Literal[True] | None = Field(None, description="true or left out")
+    negative_prompt_optional: Literal[True] | None = Field(
+        None, description="true or left out", exclude_if=lambda said: said is None
+    )
     """The negative prompt belongs to a style; an engine that takes none does without it, and nothing is said of it."""
 
     @property

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         "perchance, horde, replicate, vertex, huggingface. sketch is always there for who names it.",
     )
     engine_failures: int = Field(
-        5, ge=0, description="Failures in a row after which an engine rests; 0 means that it never does."
+        5, ge=0, description="Failures in a row after which an engine rests; 0: only at walls."
     )
     engine_rest_seconds: int = Field(60, ge=1, le=86_400, description="How long it rests then.")
     engine_concurrency: int = Field(

@@ -34,14 +34,14 @@ class Turn:
         return self.candidate is not self.choice.candidates[0]
 
     def end(self) -> float | None:
-        """Until which moment of the loop's clock the turn may last; None where the deadline alone ends it.
+        """Until which moment of the loop's clock the turn may last; None where there is nobody else, but the deadline.
 
         Who has others behind it leaves them what they are expected to need, but gets an equal share at least. The
         last of several is ended before the deadline: it takes back what it asked for, and the failure can tell
         of them all.
         """
         left = self.left()
-        if len(self.choice.candidates) == 1:
+        if len(self.choice.candidates) == 1 and not self.choice.out:
             return None
         needed = sum(candidate.making_seconds * RESERVE + SAVING_SECONDS for candidate in self.later)
         share = max(left - needed, left / (len(self.later) + 1))

@@ -35,7 +35,7 @@ from sandbox.replicate_models import ODD_SCHEMAS, SCHEMAS, complaints
 from sandbox.replicate_refusals import FAILURES, answer, odd, refused
 from sandbox.settings import Settings
 
-SLOW_SECONDS = 1.0
+SLOW_SECONDS = 0.5
 ODD_LINES = {
     "odd_logs": f"  {'9' * 9000}%|█| {'9' * 9000}/1 [",
     "absurd_logs": f"  {'9' * 400}%|█| 1/4 [",

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from render_worker.contract import Recipe
 from tests.api.conftest import NAME, RESULT
 from tests.processes import wait_until
 from tests.redis_server import RedisServer
@@ -59,12 +60,23 @@ def test_what_does_not_change_the_picture_does_not_matter(caller, worker):
     assert len(worker.asked_to_make()) == 1
 
 
-@pytest.mark.parametrize("cached", [False, True])
-def test_what_an_engine_in_need_left_out_is_not_remembered(caller, worker, cached):
-    """Where none comes before that engine, asking again would bring the same."""
-    in_need = {} if cached else {"fallback_from": [{"engine": "horde", "code": "engine_busy"}]}
-    worker.say(200, {**RESULT, "ignored": ["seed"], **in_need})
-    assert [caller.get(SEEDED).json["cached"] for _ in range(2)] == [False, cached]
+@pytest.mark.parametrize(
+    ("before", "soon_forgotten"), [("engine_busy", True), ("engine_not_configured", False), (None, False)]
+)
+def test_what_an_engine_left_out_in_need_is_soon_forgotten(caller, worker, monkeypatch, before, soon_forgotten):
+    """Where none that may be up again comes before that engine, asking again would bring the same."""
+    monkeypatch.setattr("image_api.generation.AGAIN_SECONDS", 1)
+    over = {"fallback_from": [{"engine": "horde", "code": before}]} if before else {}
+    worker.say(200, {**RESULT, "ignored": ["seed"], **over})
+    caller.get(SEEDED)
+    time.sleep(1.5)
+    assert caller.get(SEEDED).json["cached"] is not soon_forgotten
+
+
+def test_what_only_styles_say_is_in_no_other_recipe():
+    """So that processes of two versions know each other's."""
+    assert "negative_prompt_optional" not in Recipe(prompt="a tree").model_dump()
+    assert Recipe(prompt="a tree", negative_prompt_optional=True).model_dump()["negative_prompt_optional"] is True
 
 
 @pytest.mark.parametrize("query", ["prompt=a+tree", "prompt=a+tree&seed=-1"])

@@ -284,6 +284,9 @@ def test_what_is_no_origin_is_refused(origins):
         ("2002:7f00:1::", False),  # 127.0.0.1 by 6to4
         ("2001:0:1:1::1", False),  # Teredo
         ("fec0::1", False),
+        ("::a00:1", False),
+        ("::ffff:0:a00:1", False),
+        ("64:ff9b:1::a9fe:a9fe", False),
         ("fd00::1", False),
     ],
 )

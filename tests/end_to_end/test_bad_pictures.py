@@ -1,4 +1,4 @@
-"""What a site can do to a picture or an answer, beyond what it documents: each ends soon, and the next is made."""
+"""What a site can do to a picture or an answer, beyond what it documents: each ends, and the next is made."""
 
 import pytest
 

@@ -29,7 +29,7 @@ def storage_with(site):
     requests.post(f"{site.url}/sandbox/reset", timeout=5).raise_for_status()
 
     def storage(**settings: object) -> CloudinaryStorage:
-        known = {"cloudinary_url": CLOUDINARY_URL, "cloudinary_api_url": f"{site.url}/v1_1", "bucket_seconds": 1}
+        known = {"cloudinary_url": CLOUDINARY_URL, "cloudinary_api_url": f"{site.url}/v1_1", "bucket_seconds": 4}
         return CloudinaryStorage(Settings(**{**known, **settings}))
 
     return storage

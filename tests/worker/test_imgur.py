@@ -26,7 +26,7 @@ def site():
 @pytest.fixture
 def storage(site):
     requests.post(f"{site.url}/sandbox/reset", timeout=5).raise_for_status()
-    return ImgurStorage(Settings(imgur_client_id=SECRET, imgur_api_url=f"{site.url}/3", imgur_upload_seconds=1))
+    return ImgurStorage(Settings(imgur_client_id=SECRET, imgur_api_url=f"{site.url}/3", imgur_upload_seconds=4))
 
 
 def play(site, behaviour: str) -> None:
@@ -78,7 +78,7 @@ def test_a_webp_is_declined_without_asking_imgur(storage, site):
         ("html_503", "imgur_unavailable", "HTTP 503"),
         ("html_404", "imgur_unexpected_reply", "HTTP 404"),
         ("no_link", "imgur_unexpected_reply", "without the address"),
-        ("hang", "imgur_timeout", "within 1 seconds"),
+        ("hang", "imgur_timeout", "within 4 seconds"),
     ],
 )
 def test_each_refusal_has_its_code_and_imgur_s_words(storage, site, behaviour, code, words):

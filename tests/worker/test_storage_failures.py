@@ -62,7 +62,7 @@ def storage_at(google):
             "gcs_url": url,
             "cloudinary_url": CLOUDINARY_URL,
             "cloudinary_api_url": f"{url}/v1_1",
-            "bucket_seconds": 1,
+            "bucket_seconds": 4,
         }
         return STORAGES[name](Settings(**{**known, **changes}))
 
@@ -132,7 +132,7 @@ def test_one_that_hangs_is_given_up_and_hung_up_on(name, storage_at, scripted, f
     scripted.say(200, hang=True)
     found = failure(storage_at(name, scripted.url))
     assert found.code == f"{name}_timeout"
-    assert "within 1 seconds" in str(found)
+    assert "within 4 seconds" in str(found)
     assert scripted.hung_up.wait(30)
 
 

@@ -170,6 +170,13 @@ def test_the_deadline_in_the_last_one_tells_of_those_before(pipeline_of):
     assert pipeline.roster.health("two").breaker == "open"
 
 
+def test_so_it_does_when_those_before_rest(pipeline_of):
+    pipeline = pipeline_of(Played("one", EngineRateLimited("Wait.", 50)), Played("two", "hang", usual=9))
+    for _ in range(2):
+        error = refused(pipeline, PhaseTimeout, timeout_seconds=1)
+        assert over(error) == [("one", "engine_rate_limited")]
+
+
 def test_what_is_no_picture_is_the_engines_failure(pipeline_of):
     first = Played("one", "rubbish")
     pipeline = pipeline_of(first, Played("two"), failures=2)

@@ -40,7 +40,7 @@ CLIENT_AGENT = f"image-generation-api:{VERSION}:unknown"  # name:version:contact
 NEGATIVE = "###"  # what follows it in a prompt is the negative prompt
 EXCHANGE_SECONDS = 30.0
 DOWNLOAD_SECONDS = 60.0
-CANCEL_SECONDS = 1.5  # less than a cancelled generation may take to let go
+CANCEL_SECONDS = 1.8  # less than a cancelled generation may take to let go
 MAX_REPLY_BYTES = 2 * MAX_PICTURE_BYTES  # a picture may come within the answer, in base64
 SUBMIT_PAUSES = (1.0, 2.0, 4.0)  # it takes two requests a second of an address; a refused one was not accepted
 MISSED_LOOKS = 3  # in a row; the picture is made meanwhile
@@ -126,8 +126,7 @@ class HordeEngine(Engine):
     async def _take_back(self, asking: asyncio.Task[Reply]) -> None:
         with contextlib.suppress(EngineError, TimeoutError):
             async with asyncio.timeout(CANCEL_SECONDS):
-                accepted = await asking
-            await self._cancel(job_id(accepted))
+                await self._cancel(job_id(await asking))
 
     async def _done(self, client: httpx.AsyncClient, job: str, report: Report) -> None:
         """Wait until the picture is there, and tell of the queue."""

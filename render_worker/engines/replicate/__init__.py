@@ -127,6 +127,8 @@ class ReplicateEngine(Engine):
             await self._described(client, model, log.warning)
         except EngineError as error:
             log.warning("what %s takes is not known yet: %s", model, error)
+        except Exception:  # whatever the library makes of an answer, the other models are asked for
+            log.exception("what %s takes is not known yet", model)
 
     async def _described(self, client: "Client", model: str, setback: Callable[[str], None]) -> Inputs:
         """What the model takes, as Replicate describes it, kept from now on."""

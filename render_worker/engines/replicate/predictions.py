@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from replicate.prediction import Prediction
 
 FIRST_POLL_SECONDS, LAST_POLL_SECONDS, POLL_GROWTH = 0.1, 1.0, 1.5  # a fast model needs less than a second
-CANCEL_SECONDS = 2.0
+KNOWN_SECONDS, CANCEL_SECONDS = 1.1, 0.8  # together less than a cancelled generation may take to let go
 PAUSES = (0.25, 1.0, 2.0)  # seconds before a request is repeated
 LONGEST_PAUSE = 5  # seconds; whoever is to wait longer than that is better told
 DONE = ("succeeded", "failed", "canceled")
@@ -70,7 +70,7 @@ async def _created(client: "Client", model: str, sent: dict[str, object]) -> "Pr
 
 async def _known(creation: "asyncio.Task[Prediction]") -> None:
     with contextlib.suppress(EngineError, TimeoutError):
-        async with asyncio.timeout(CANCEL_SECONDS):
+        async with asyncio.timeout(KNOWN_SECONDS):
             await creation
 
 
