@@ -132,7 +132,7 @@ def test_wake_starts_the_worker_and_learns_how_long_that_takes(asleep):
         awake = {"status": "awake", "expected_seconds": 0, "worker": "ready"}
         wait_until(lambda: stack.get("/wake").json() == awake, "the worker")
         edge.sleep()
-        assert stack.get("/wake").json()["expected_seconds"] < 20
+        assert stack.get("/wake").json()["expected_seconds"] < 50
         wait_until(lambda: stack.get("/wake").status_code == 200, "the worker")
 
 
@@ -142,7 +142,8 @@ def test_a_pixel_in_a_page_wakes_the_worker_too(asleep):
         assert not edge.awake
         assert (pixel.status_code, pixel.headers["Content-Type"]) == (200, "image/gif")
         assert "no-store" in pixel.headers["Cache-Control"]
-        wait_until(lambda: stack.get("/health").json()["worker"]["status"] == "ready", "the worker")
+        up = ("starting", "ready")  # the one knock that finds it may come while its engine starts
+        wait_until(lambda: stack.get("/health").json()["worker"]["status"] in up, "the worker")
         assert stack.asked("generate") == []
 
 
