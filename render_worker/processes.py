@@ -5,12 +5,14 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 
 PROC = Path("/proc")
 NETWORK_SERVICE = b"--utility-sub-type=network."
+SUCCESSION_SECONDS, SUCCESSION_LOOK_SECONDS = 2.0, 0.05
 
 
 class Child:
@@ -73,11 +75,20 @@ class NetworkService:
 
     def __init__(self) -> None:
         self._pids: list[int] = []
+        self._is_expected = sys.platform == "linux"
 
-    def remember(self) -> None:
-        """Remember the one that is there now."""
-        if not self._pids or self.lost:
+    async def remember(self) -> None:
+        """Remember the one that is there now; after a death the next one, which the browser starts within moments.
+
+        What is sent while there is none gets lost without a word.
+        """
+        end = time.monotonic() + SUCCESSION_SECONDS
+        while not self._pids or self.lost:
             self._pids = [pid for pid in descendants() if _is_network_service(pid)]
+            if self._pids or not self._is_expected:
+                return
+            self._is_expected = time.monotonic() < end  # a browser may have none of its own
+            await asyncio.sleep(SUCCESSION_LOOK_SECONDS)
 
     @property
     def lost(self) -> bool:

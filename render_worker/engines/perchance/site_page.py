@@ -62,7 +62,6 @@ class SitePage:
     async def within(self, phase: str, seconds: float, work: Coroutine[Any, Any, T]) -> T:
         """Wait for one phase's work; what the browser says of a failure becomes an EngineError or BrowserGone."""
         self._last_response = None
-        self._network.remember()
         try:
             async with asyncio.timeout(seconds):
                 return await self._while_alive(work)
@@ -79,6 +78,11 @@ class SitePage:
 
     async def _while_alive(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for the work as long as the browser lives: of some deaths Playwright tells nobody who waits."""
+        try:
+            await self._network.remember()
+        except asyncio.CancelledError:
+            work.close()
+            raise
         working = asyncio.create_task(work)
         try:
             while True:
