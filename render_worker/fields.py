@@ -50,9 +50,10 @@ class Fields(BaseModel):
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
         """Read name-value pairs, refusing unknown, repeated, empty and out-of-range ones with InvalidField."""
         pairs = list(pairs)
+        sayable = cls.sayable()
         for name, count in Counter(name for name, _ in pairs).items():
-            if name not in cls.sayable():
-                known = ", ".join(cls.sayable())
+            if name not in sayable:
+                known = ", ".join(sayable)
                 raise InvalidField(f"{_shown(name)} is not a parameter here; known are {known}.")
             if count > 1:
                 raise InvalidField(f"{_shown(name)} was given {count} times; give it once.")

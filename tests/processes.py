@@ -16,14 +16,14 @@ import psutil
 import requests
 
 from image_api.settings import Settings as ApiSettings
-from render_worker.settings import Settings as WorkerSettings
+from render_worker.settings import VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 20
 PATIENCE_SECONDS = 60
 # What the machine that runs the tests happens to set must not reach the servers under test.
-FOREIGN = {name.upper() for kind in (ApiSettings, WorkerSettings) for name in kind.model_fields} | {"WEB_CONCURRENCY"}
+FOREIGN = VARIABLES | {name.upper() for name in ApiSettings.model_fields} | {"WEB_CONCURRENCY"}
 
 
 def free_port() -> int:

@@ -1,6 +1,5 @@
 """AI Horde's requests: what is asked again, how often, and that nothing is left behind there."""
 
-import asyncio
 import time
 
 import pytest
@@ -10,6 +9,7 @@ from render_worker.contract import Recipe
 from render_worker.errors import EngineBusy, EngineError, EngineRateLimited
 from tests.processes import sandbox, wait_until
 from tests.worker.at_horde import Told, asked, engine, make, play
+from tests.worker.leaving import left
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +74,8 @@ def test_the_deadline_takes_the_request_back(site):
 def test_who_leaves_while_the_submission_is_answered_takes_the_request_back(site, times):
     """The end of an engine's turn and the caller's deadline may come in the same second."""
     play(site, horde="slow_submission", delay=60)
-
-    async def leaving():
-        making = asyncio.create_task(engine(site).generate(Recipe(prompt="a tree"), Told()))
-        await asyncio.to_thread(wait_until, lambda: asked(site, "horde"), "the submission")
-        for _ in range(times):
-            making.cancel()
-            await asyncio.sleep(0.05)
-        await asyncio.wait({making})
-        return making.cancelled()
-
-    assert asyncio.run(leaving())
+    work = engine(site).generate(Recipe(prompt="a tree"), Told())
+    assert left(work, lambda: asked(site, "horde"), times)
     assert len(asked(site, "horde_cancel")) == len(asked(site, "horde")) == 1
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from render_worker.contract import Recipe
 from render_worker.errors import ContentRefused, Wall
-from tests.processes import free_port, sandbox, wait_until
+from tests.processes import free_port, sandbox
+from tests.worker.leaving import left
 from tests.worker.on_replicate import (
     MODELS,
     PROMPT,
@@ -176,17 +177,8 @@ def test_at_the_deadline_the_prediction_is_cancelled_at_replicate(site, behaviou
 @pytest.mark.parametrize("times", [1, 2])
 def test_who_leaves_while_the_creation_is_answered_still_cancels_it(site, times):
     play(site, "slow_creation", delay=60)
-
-    async def leaving():
-        making = asyncio.create_task(engine(site).generate(Recipe(prompt=PROMPT), Told()))
-        await asyncio.to_thread(wait_until, lambda: log(site), "the creation")
-        for _ in range(times):
-            making.cancel()
-            await asyncio.sleep(0.05)
-        await asyncio.wait({making})
-        return making.cancelled()
-
-    assert asyncio.run(leaving())
+    work = engine(site).generate(Recipe(prompt=PROMPT), Told())
+    assert left(work, lambda: log(site), times)
     assert len(log(site, "replicate_cancel")) == len(log(site)) == 1
 
 
