@@ -8,6 +8,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from image_api.cache import build as build_cache
+from image_api.clients import Clients
 from image_api.dispatch.direct import DirectDispatch
 from image_api.generation import Generation
 from image_api.pictures import Pictures
@@ -26,6 +27,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     dispatch = DirectDispatch(settings)
     app.extensions["settings"] = settings
+    app.extensions["clients"] = Clients(
+        settings.worker_token.get_secret_value().encode() if settings.worker_token else None
+    )
     app.extensions["dispatch"] = dispatch
     app.extensions["generation"] = Generation(dispatch, build_cache(settings), settings)
     app.extensions["pictures"] = Pictures(dispatch, settings.picture_origins)

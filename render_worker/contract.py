@@ -25,6 +25,7 @@ VERSION = "0.1.0"
 MAX_BODY_BYTES = 64 * 1024  # two texts of 2,000 characters, each character escaped as "\ud83d\ude00", and some room
 SERVICE_HEADER = "X-Service"  # with SERVICE on every answer of a worker; the error page of an edge has it not
 SERVICE = "render-worker"
+CLIENT_HEADER = "X-Client-Id"  # whose request it is, as the API tier's keyed hash; a worker of before ignores it
 NDJSON = "application/x-ndjson"  # in the Accept of `POST /generate` it asks for the answer as a stream of lines
 MAX_SEED = 2**31 - 1
 NO_REQUEST_ID = "-"

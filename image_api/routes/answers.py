@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
 from image_api.errors import ApiError, InvalidParameter
-from image_api.routes.parts import settings
+from image_api.routes.parts import clients, settings
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
@@ -65,7 +65,7 @@ def absolute(address: str, base: str) -> str:
 
 
 def register(app: Flask) -> None:
-    """Give every request an id, and every failure the one shape."""
+    """Give every request an id and its client's, and every failure the one shape."""
     app.before_request(_name_request)
     app.after_request(_tell_request)
     app.register_error_handler(ApiError, _failed)
@@ -79,6 +79,7 @@ def register(app: Flask) -> None:
 
 def _name_request() -> None:
     g.request_id = uuid.uuid4().hex
+    g.client = clients().id_of(request.remote_addr)
 
 
 def _tell_request(response: Response) -> Response:

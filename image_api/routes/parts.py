@@ -2,6 +2,7 @@
 
 from flask import current_app
 
+from image_api.clients import Clients
 from image_api.dispatch.direct import DirectDispatch
 from image_api.generation import Generation
 from image_api.pictures import Pictures
@@ -11,6 +12,12 @@ from image_api.settings import Settings
 def settings() -> Settings:
     """This application's settings."""
     found: Settings = current_app.extensions["settings"]
+    return found
+
+
+def clients() -> Clients:
+    """What tells clients apart."""
+    found: Clients = current_app.extensions["clients"]
     return found
 
 
