@@ -8,25 +8,29 @@ from gevent import monkey
 
 monkey.patch_all()  # before anything imports ssl, which cannot be patched behind the back of who uses it
 
-import logging  # noqa: E402
-import resource  # noqa: E402
 import signal  # noqa: E402
 
 import gevent  # noqa: E402
 import gunicorn.http.message  # noqa: E402
 
 from image_api.settings import load  # noqa: E402
+from render_worker.serving import logs  # noqa: E402
+from render_worker.serving.files import room_for_connections  # noqa: E402
 
 STOP_SECONDS = 3  # what an answer takes to be given once waiting is over
 OTHER_CONNECTIONS = 1000  # for /health, pictures, refusals, and callers who ask for nothing
-OTHER_FILES = 200
+OTHER_FILES = 250  # Redis, the log, connections that are being closed
 
 settings = load()
 bind = f"{settings.host}:{settings.port}"
 workers = 1  # what was last heard of the worker, and the connections to it, are kept in one process
 # A greenlet for each caller. Threads would hold as many in more memory: docs/BENCHMARKS.md, "Callers who wait".
 worker_class = "image_api.server.PatientWorker"
-worker_connections = settings.max_generations + OTHER_CONNECTIONS
+# Two files a client: its connection and the one to the render worker.
+worker_connections = room_for_connections(
+    settings.max_generations + OTHER_CONNECTIONS, others=OTHER_FILES, files_each=2
+)
+backlog = 4096  # connections of one burst, as far as the system lets so many wait
 keepalive = settings.read_timeout_seconds
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
 graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS
@@ -34,24 +38,24 @@ forwarded_allow_ips = ""  # TRUSTED_PROXIES says whose word is believed; gunicor
 control_socket_disable = True  # it would lie in the home folder, shared by every gunicorn of this user
 errorlog = "-"
 loglevel = settings.log_level.lower()
+logger_class = logs.BoundedLogger
+logs.set_up(settings.log_level)
 
 # Two texts of 2,000 characters, each character of up to 12 bytes when percent-encoded, make a request line of 48 KB.
 # gunicorn refuses to read more than this constant of its own, whatever the setting says; 0, which means no limit,
 # would let one caller fill the memory.
 limit_request_line = gunicorn.http.message.MAX_REQUEST_LINE = 64 * 1024
 
-logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-
 
 def on_starting(server):
-    """Make room for two files a caller: his connection and the one to the render worker."""
-    needed = 2 * (settings.max_generations + OTHER_CONNECTIONS) + OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft < needed:
-        server.log.warning("this system allows %d open files where MAX_GENERATIONS wants %d", soft, needed)
+    """Say so if this system has no room for the clients that MAX_GENERATIONS allows."""
+    wanted = settings.max_generations + OTHER_CONNECTIONS
+    if worker_connections < wanted:
+        server.log.warning(
+            "this system's limit of open files has room for %d connections; MAX_GENERATIONS wants %d",
+            worker_connections,
+            wanted,
+        )
 
 
 def post_worker_init(worker):

@@ -9,6 +9,8 @@ ApiError
 ├── TooMany              503 service_busy
 ├── StreamLost           410 stream_lost
 ├── WebSocketOnly        426 websocket_only
+│   └── WebSocketVersionUnknown
+├── BadHandshake         400 bad_handshake
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 ├── PictureUnavailable   502 picture_unavailable
@@ -16,6 +18,7 @@ ApiError
 └── Relayed              whatever the render worker said, with its own code and status
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from render_worker.contract import ErrorBody, ErrorLine, PassedOver
@@ -29,6 +32,8 @@ class ApiError(Exception):
     hint: ClassVar[str | None] = None
     retry_after: ClassVar[int | None] = None
     """Seconds after which asking again can help; None where it cannot, or where nobody knows."""
+    headers: ClassVar[Mapping[str, str]] = {}
+    """What HTTP wants to be said with it."""
 
     def body(self) -> ErrorBody:
         """The failure as the caller sees it."""
@@ -99,6 +104,20 @@ class WebSocketOnly(ApiError):
 
     code = "websocket_only"
     status = 426
+    headers: ClassVar[Mapping[str, str]] = {"Upgrade": "websocket"}
+
+
+class WebSocketVersionUnknown(WebSocketOnly):
+    """A WebSocket handshake for another version of the protocol, or for none."""
+
+    headers: ClassVar[Mapping[str, str]] = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+
+
+class BadHandshake(ApiError):
+    """A WebSocket handshake that is none."""
+
+    code = "bad_handshake"
+    status = 400
 
 
 class Stopping(ApiError):

@@ -1,57 +1,93 @@
-"""gunicorn's worker for callers who wait: a greenlet for each, so that thousands fit into a small plan."""
+"""gunicorn's worker for clients who wait: a greenlet for each, so that thousands fit into a small plan."""
 
 import contextlib
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import gevent
+from gevent import socket
 from greenlet import greenlet
-from gunicorn.http.body import Body
 from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
+
+from image_api.connections import ClientSocket, Connections, Wait
+from render_worker.serving.bodies import watch_body
+from render_worker.serving.refusals import RefusesInJson
 
 STOP_SECONDS = 0.5  # for a request that is on its way when the stop begins
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 64 * 1024
+CLOSING = 128  # connections that were closed for new ones, and whose greenlets have not run since
 
 
-class PatientWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's own gevent worker, which gives up callers who never finish, and at a stop those who ask for nothing.
+class PatientWorker(RefusesInJson, GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's own gevent worker with slow-client protection and room for new connections.
 
-    Without that a connection that is kept open would hold up the end of the process for as long as it is kept.
+    gunicorn's waits without limit for what a client sends and reads, accepts no connection when all are taken, and
+    lets a kept-alive connection hold up the end of the process.
     """
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
+        self._connections = Connections(self.worker_connections)
+        self.worker_connections += CLOSING
+        self._sockets: dict[greenlet, ClientSocket] = {}
         self._quiet: dict[greenlet, gevent.Timeout] = {}
+
+    def handle(self, listener: object, client: socket.socket, addr: object) -> None:
+        """Serve a connection, in the greenlet that was made for it."""
+        caller = gevent.getcurrent()
+        with self._connections.opened(client) as sock:
+            self._sockets[caller] = sock
+            try:
+                super().handle(listener, sock, addr)
+            finally:
+                del self._sockets[caller]
 
     @contextlib.contextmanager
     def timeout_ctx(self) -> Iterator[None]:
         """Wait for a request's head, for the time that gunicorn's setting `keepalive` gives in all."""
         caller = gevent.getcurrent()
         seconds = self.cfg.keepalive if self.alive else STOP_SECONDS
-        with gevent.Timeout(seconds, False) as limit:  # type: ignore[arg-type]  # False: it ends in silence
+        with (
+            self._connections.waiting(self._sockets[caller], Wait.ASK),
+            gevent.Timeout(seconds, False) as limit,  # type: ignore[arg-type]  # False: it ends in silence
+        ):
             self._quiet[caller] = limit
             try:
                 yield
             finally:
                 del self._quiet[caller]
 
-    def handle_request(self, listener_name: object, req: Request, sock: socket.socket, addr: object) -> None:
-        """Answer a request, waiting for its body, and for each time the caller takes some of ours, only so long."""
+    def handle_request(self, listener_name: object, req: Request, sock: ClientSocket, addr: object) -> None:
+        """Answer a request; its body, and each pause of a client that reads, may take `keepalive` seconds."""
+        self._connections.waits(sock, None)
         sock.settimeout(self.cfg.keepalive)
-        req.body = _Timed(req.body, self.cfg.keepalive)
+        end = time.monotonic() + self.cfg.keepalive  # in all: single bytes, each in time, could go on for days
+
+        @contextlib.contextmanager
+        def waiting() -> Iterator[None]:
+            late = gevent.Timeout(max(0.0, end - time.monotonic()), TimeoutError)
+            with self._connections.waiting(sock, Wait.FINISH), late:
+                yield
+
+        watch_body(req, sock, waiting)
         try:
             super().handle_request(listener_name, req, sock, addr)
         except StopIteration:  # gunicorn's sign that the connection ends here
-            _linger(sock)
+            self._linger(sock)
             raise
         finally:
             sock.settimeout(None)
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Refuse what is no HTTP, and let the client read that."""
+        super().handle_error(req, client, addr, exc)
+        self._linger(client)
+
     def handle_exit(self, sig: int, frame: object) -> None:
-        """Begin the stop, in which nobody is waited for who asks for nothing."""
+        """Begin the graceful shutdown, which waits for no client that asks for nothing."""
         super().handle_exit(sig, frame)
         gevent.spawn_later(STOP_SECONDS, self._hang_up)
 
@@ -59,38 +95,13 @@ class PatientWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no type
         for caller, limit in list(self._quiet.items()):
             gevent.kill(caller, limit)
 
-
-class _Timed:
-    """A request's body that has to come within a time in all: single bytes, each in time, could go on for days."""
-
-    def __init__(self, body: Body, seconds: float) -> None:
-        self._body = body
-        self._end = time.monotonic() + seconds
-        self._late = False
-
-    def read(self, size: int | None = None) -> bytes:
-        return self._in_time(lambda: self._body.read(size))
-
-    def readline(self, size: int | None = None) -> bytes:
-        return self._in_time(lambda: self._body.readline(size))
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self.readline, b"")
-
-    def _in_time(self, take: Callable[[], bytes]) -> bytes:
-        if self._late:
-            return b""  # gunicorn takes what is left of a body, before it looks for the next request
-        try:
-            with gevent.Timeout(max(0.0, self._end - time.monotonic()), TimeoutError("the body is late")):
-                return take()
-        except TimeoutError:
-            self._late = True
-            raise
-
-
-def _linger(sock: socket.socket) -> None:
-    """Take what the caller still sends: closing before that would reset the connection, and lose him the answer."""
-    with contextlib.suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):  # type: ignore[arg-type]
-        sock.shutdown(socket.SHUT_WR)
-        while sock.recv(LINGER_BYTES):
-            pass
+    def _linger(self, sock: ClientSocket) -> None:
+        """Take what the client still sends: closing at once would reset the connection, and lose it the response."""
+        with (
+            self._connections.waiting(sock, Wait.LEAVE),
+            contextlib.suppress(OSError),
+            gevent.Timeout(LINGER_SECONDS, False),  # type: ignore[arg-type]
+        ):
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(LINGER_BYTES):
+                pass

@@ -1,166 +1,228 @@
-"""gunicorn's threads, with an end to the patience for callers who send or read slowly.
+"""gunicorn's threads with slow-client protection.
 
-A thread of gunicorn's waits for its caller's next byte, and for room to send the next, as long as that takes. So forty
-callers who drip, or do not read, would keep everybody out, /health included. Here a request has a time to come in and
-an answer a time to go out; where threads get scarce, those who wait longest for their callers are freed first.
+A thread of gunicorn's waits for its client's next byte, and for room to send the next, as long as that takes, and
+accepts no connection when all are taken. So forty clients that drip, or do not read, or a thousand that say nothing,
+would keep everybody out, /health included. Here the main loop waits for whole heads and for clients to leave, a request
+has a time to come in and a response a time to go out; when connections run short, those that have asked for nothing
+longest are closed, and when threads do, those that wait longest for their clients are freed.
 """
 
 import contextlib
 import errno
-import resource
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, ClassVar
 
+from gunicorn.http import get_parser
+from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from render_worker.client_socket import PatientSocket
+from render_worker.contract import SERVICE, SERVICE_HEADER
+from render_worker.serving.bodies import watch_body
+from render_worker.serving.refusals import RefusesInJson
+
 FIRST_BYTE_SECONDS = 5.0
-SEND_SECONDS = 60.0  # of one answer, without the time that it takes to make; a picture has a megabyte
-PART_SECONDS = 1.0
-PART_READS = 16
-SCARCE_SECONDS = 1.0  # how long a caller may keep a thread waiting where few are left
+LEAVE_SECONDS = 1.0
+SCARCE_SECONDS = 1.0  # how long a client may keep a thread waiting when few are left
 SPARE_THREADS = 8
+MAX_HEAD_BYTES = 64 * 1024
+HEAD_END = b"\r\n\r\n"
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 NO_DESCRIPTOR_SECONDS = 0.1
-NOBODY_THERE = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
+NO_CLIENT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
 
 
-class PatientSocket(socket.socket):
-    """A caller's socket that waits for him, but not for ever."""
+class Waiting:
+    """Connections that the main loop waits for, the longest waiting first, each for at most some seconds."""
 
-    def __init__(self, accepted: socket.socket) -> None:
-        super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
-        self._parted = False
-        self._waiting_since: float | None = None
-        self._limit: float | None = None
-        self.begin(0)
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._until: dict[TConn, float] = {}
 
-    def begin(self, receive_seconds: float) -> None:
-        """A request begins: its bytes have so many seconds, and its answer some."""
-        self._receive_until = time.monotonic() + receive_seconds
-        self._send_seconds = SEND_SECONDS
-        self._waited = 0.0
+    def __len__(self) -> int:
+        return len(self._until)
 
-    @property
-    def keeps_waiting(self) -> float:
-        """Seconds for which the caller has kept a thread waiting in this request; 0 while nobody waits for him."""
-        since = self._waiting_since
-        return self._waited + time.monotonic() - since if since else 0.0
+    def __contains__(self, conn: TConn) -> bool:
+        return conn in self._until
 
-    def recv(self, *arguments: Any) -> bytes:
-        """What the caller sends, while there is time."""
-        left = self._receive_until - time.monotonic()
-        with self._waiting(left if self._limit is None else min(left, self._limit)):
-            return super().recv(*arguments)
+    def add(self, conn: TConn) -> None:
+        """Wait for a connection from now on."""
+        self._until[conn] = time.monotonic() + self.seconds
 
-    def settimeout(self, value: float | None) -> None:
-        """A shorter limit of gunicorn's own: for the rest of a body that the answer did not need."""
-        self._limit = value
-        super().settimeout(value)
+    def remove(self, conn: TConn) -> None:
+        """Wait for it no longer."""
+        self._until.pop(conn, None)
 
-    def sendall(self, *arguments: Any) -> None:
-        """Send it all, within what is left of the answer's time."""
-        begun = time.monotonic()
-        with self._waiting(self._send_seconds):
-            super().sendall(*arguments)
-        self._send_seconds -= time.monotonic() - begun
+    def longest(self) -> TConn | None:
+        """Return the connection that has waited longest; None if there is none."""
+        return next(iter(self._until), None)
 
-    @contextlib.contextmanager
-    def _waiting(self, seconds: float) -> Iterator[None]:
-        super().settimeout(max(0.001, seconds))
-        self._waiting_since = begun = time.monotonic()
-        try:
-            yield
-        except TimeoutError:
-            raise ConnectionResetError(errno.ECONNRESET, "the caller was too slow") from None
-        finally:
-            self._waiting_since = None
-            self._waited += time.monotonic() - begun
-            super().settimeout(self._limit)
-
-    def part(self) -> None:
-        """Say that nothing more comes, and wait a little for the caller to go, lest he lose the last bytes."""
-        self._receive_until = time.monotonic() + PART_SECONDS
-        with contextlib.suppress(OSError):  # he has gone
-            self.shutdown(socket.SHUT_WR)
-            self._parted = True
-            for _ in range(PART_READS):
-                if not self.recv(4096):
-                    break
-
-    def shutdown(self, how: int) -> None:
-        """Not a second time: gunicorn would wait again, on the one thread that accepts callers."""
-        if self._parted:
-            raise OSError(errno.ENOTCONN, "parted already")
-        super().shutdown(how)
-
-    def give_up(self) -> None:
-        """End it from another thread; whoever waits here is told."""
-        with contextlib.suppress(OSError):  # it has ended
-            super().shutdown(socket.SHUT_RDWR)
+    def expired(self, all_of_them: bool = False) -> Iterable[TConn]:
+        """Return those whose time is over."""
+        now = time.monotonic()
+        return [conn for conn, until in self._until.items() if all_of_them or until <= now]
 
 
-class Threads(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's worker of threads. A caller gets one when his first byte is there, and not for ever."""
+class Threads(RefusesInJson, ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's worker of threads. A request gets a thread when its head is there, and not for ever."""
 
     receive_seconds: ClassVar[float] = 20.0
+    answer_headers = ((SERVICE_HEADER, SERVICE),)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._served: dict[PatientSocket, None] = {}
+        self._silent = Waiting(FIRST_BYTE_SECONDS)
+        self._half_heads = Waiting(self.receive_seconds)
+        self._leaving = Waiting(LEAVE_SECONDS)
+        self._heads: dict[TConn, bytearray] = {}
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a caller in, and wait for his first byte without a thread."""
+        """Accept a connection, close others if it is one too many, and wait for its request."""
         try:
             accepted, address = listener.accept()
         except OSError as error:
             if error.errno in NO_DESCRIPTOR:
                 time.sleep(NO_DESCRIPTOR_SECONDS)  # those who are here first
-            elif error.errno not in NOBODY_THERE:
+            elif error.errno not in NO_CLIENT:
                 raise
             return
         self.nr_conns += 1
         conn = TConn(self.cfg, PatientSocket(accepted), address, listener.getsockname())
-        conn.timeout = time.monotonic() + FIRST_BYTE_SECONDS
-        self.pending_conns.append(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        self._wait_for(conn, self._silent, self._on_head)
+        while self.nr_conns >= self.worker_connections and self._close_longest():
+            pass
+
+    def _wait_for(self, conn: TConn, waiting: Waiting, readable: Any) -> None:
+        conn.sock.setblocking(False)
+        waiting.add(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(readable, conn))
+
+    def _stop_waiting(self, conn: TConn) -> None:
+        for waiting in (self._silent, self._half_heads, self._leaving):
+            waiting.remove(conn)
+        with contextlib.suppress(OSError, KeyError, ValueError):  # it is closed already
+            self.poller.unregister(conn.sock)
+
+    def _close(self, conn: TConn) -> None:
+        self._stop_waiting(conn)
+        self._heads.pop(conn, None)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _close_longest(self) -> bool:
+        """Close a connection that waits for its client, one that has asked for nothing before one that has begun to."""
+        if conn := self._leaving.longest():
+            self._close(conn)
+        elif self.keepalived_conns:
+            self._close(self.keepalived_conns.popleft())
+        elif len(self._silent) > 1:  # the last is the new one
+            self._close_if_silent(self._silent.longest())
+        elif conn := self._half_heads.longest():
+            self._close(conn)
+        else:
+            return False
+        return True
+
+    def _close_if_silent(self, conn: TConn) -> None:
+        """Close a connection unless it has sent something that is only not read yet."""
+        self._on_head(conn, conn.sock)
+        if conn in self._silent:
+            self._close(conn)
+
+    def on_client_socket_readable(self, conn: TConn, client: PatientSocket) -> None:
+        """Take in the next request of a kept-alive connection."""
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._wait_for(conn, self._silent, self._on_head)
+        self._on_head(conn, client)
+
+    def _on_head(self, conn: TConn, client: PatientSocket) -> None:
+        """Take in what has come of a request's head; a thread serves it when it is whole."""
+        data = client.take()
+        if data:
+            self._took(conn, data)
+        elif data is not None:
+            self._close(conn)
+
+    def _took(self, conn: TConn, data: bytes) -> None:
+        head = self._heads.setdefault(conn, bytearray())
+        begin = max(0, len(head) - len(HEAD_END))
+        head += data
+        if HEAD_END in head[begin:]:
+            self._stop_waiting(conn)
+            self._serve(conn, bytes(self._heads.pop(conn)))
+        elif len(head) > MAX_HEAD_BYTES:
+            self._stop_waiting(conn)
+            del self._heads[conn]
+            self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders("the head has no end"))
+            self._let_go(conn)
+        elif conn in self._silent:
+            self._silent.remove(conn)
+            self._half_heads.add(conn)
+
+    def _serve(self, conn: TConn, head: bytes) -> None:
+        if conn.parser is None:
+            conn.parser = get_parser(self.cfg, conn.sock, conn.client)
+        conn.parser.unreader.unread(head)
+        conn.data_ready = True
+        self.enqueue_req(conn)
 
     def handle(self, conn: TConn) -> object:
         """Serve one request."""
-        caller: PatientSocket = conn.sock
-        caller.begin(self.receive_seconds)
-        self._served[caller] = None
+        client: PatientSocket = conn.sock
+        client.begin(self.receive_seconds)
+        self._served[client] = None
         try:
-            keep = super().handle(conn)
-            if not keep:
-                caller.part()
-            return keep
+            return super().handle(conn)
         finally:
-            del self._served[caller]
+            del self._served[client]
+
+    def handle_request(self, req: Request, conn: TConn) -> object:
+        """Answer a request; its connection ends unless its body was read."""
+        watch_body(req, conn.sock)
+        return super().handle_request(req, conn)
+
+    def finish_request(self, conn: TConn, future: "Future[object]") -> None:
+        """Wait for the next request of a connection, or for its client to leave."""
+        keep = not future.cancelled() and future.exception() is None and future.result()
+        if not keep:
+            self._let_go(conn)
+        elif head := conn.parser.unreader.take_buffered():
+            self._wait_for(conn, self._silent, self._on_head)
+            self._took(conn, head)
+        else:
+            super().finish_request(conn, future)
+
+    def _let_go(self, conn: TConn) -> None:
+        """Say that nothing more comes, and take what the client still sends: closing at once would reset the connection
+        and lose it the response.
+        """
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            self._wait_for(conn, self._leaving, self._on_leaving)
+        except (OSError, ValueError):  # it has gone, or is closed
+            self._close(conn)
+
+    def _on_leaving(self, conn: TConn, client: PatientSocket) -> None:
+        if client.take() == b"":
+            self._close(conn)
 
     def murder_pending(self) -> None:
-        """What the loop looks after every second: here also that some threads are left."""
-        if not self.alive:  # who has sent nothing yet does not hold up a stop
-            for conn in self.pending_conns:
-                conn.timeout = 0.0
-        super().murder_pending()
-        lacking = (
-            self.nr_conns - len(self.pending_conns) - len(self.keepalived_conns) - self.cfg.threads + SPARE_THREADS
-        )
+        """Close those whose time is over, and see that some threads are left; gunicorn's loop calls it every second."""
+        for connections in (self._silent, self._half_heads, self._leaving):
+            # No request holds up a stop before it is whole.
+            for conn in connections.expired(all_of_them=not self.alive and connections is not self._leaving):
+                self._close(conn)
+        waiting = len(self._silent) + len(self._half_heads) + len(self._leaving) + len(self.keepalived_conns)
+        lacking = self.nr_conns - waiting - self.cfg.threads + SPARE_THREADS
         if lacking > 0:
-            slow = [caller for caller in list(self._served) if caller.keeps_waiting > SCARCE_SECONDS]
-            for caller in sorted(slow, key=lambda caller: -caller.keeps_waiting)[:lacking]:
-                caller.give_up()
-
-
-def room_for_connections(wanted: int, others: int) -> int:
-    """As many connections as the limit of open files has room for beside others; it is raised where it may be."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted + others:
-        soft = wanted + others if hard == resource.RLIM_INFINITY else min(hard, wanted + others)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        return max(1, min(wanted, soft - others))
-    return wanted
+            slow = [client for client in list(self._served) if client.keeps_waiting > SCARCE_SECONDS]
+            for client in sorted(slow, key=lambda client: -client.keeps_waiting)[:lacking]:
+                client.give_up()

@@ -7,9 +7,11 @@ import logging
 import signal
 import threading
 
-from render_worker.connections import Threads, room_for_connections
+from render_worker.connections import Threads
 from render_worker.orphans import reap_all
 from render_worker.processes import kill_descendants
+from render_worker.serving import logs
+from render_worker.serving.files import room_for_connections
 from render_worker.settings import load
 
 STOP_SECONDS = 8  # what giving up, closing the browser and reaping may take together
@@ -31,12 +33,14 @@ control_socket_disable = True  # it would lie in the home folder, shared by ever
 # For Playwright's driver: with the usual 16 MB for young objects node grew from 104 MiB to 114 in 4,000 pictures; so it
 # stays at 66, and a picture takes no longer.
 raw_env = ["NODE_OPTIONS=--max-semi-space-size=1"]
+forwarded_allow_ips = ""  # gunicorn would take a scheme and a path's beginning from anybody on loopback
 errorlog = "-"
 loglevel = settings.log_level.lower()
+logger_class = logs.BoundedLogger
 
 for library in ("httpx", "httpx2"):  # they would log the address of every picture; huggingface_hub has the second
     logging.getLogger(library).setLevel(logging.WARNING)
-logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+logs.set_up(settings.log_level)
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's hooks have no types

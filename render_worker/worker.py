@@ -41,12 +41,17 @@ from render_worker.repeats import Repeats
 from render_worker.resting import Rest
 from render_worker.roster import Roster
 from render_worker.runtime import Runtime
+from render_worker.serving.logs import shortened
 from render_worker.settings import Settings, load
 from render_worker.storages import build_storages
 from render_worker.storages.local import was_deleted
 from render_worker.stream import OWN_FAULT, Stream
 
-HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
+SENTENCES = {
+    408: "The body did not come in time.",
+    413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
+}
 IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
 OPEN_TO_ALL = "WORKER_TOKEN is not set and this worker listens beyond loopback: anybody who reaches it may use it."
 
@@ -100,7 +105,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(InvalidField, lambda error: _failure(InvalidParameter(str(error))))
     app.register_error_handler(WorkerError, _failure)
     app.register_error_handler(
-        ParseException, lambda error: _failure(InvalidParameter(f"The body is no HTTP: {error}."))
+        ParseException, lambda error: _failure(InvalidParameter(f"The body is no HTTP: {shortened(str(error))}."))
     )
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _unforeseen)
@@ -221,7 +226,7 @@ def _error(body: ErrorBody, status: int) -> Response:
 
 def _refused(error: HTTPException) -> Response:
     status = error.code or 500
-    sentence = f"The body is larger than {MAX_BODY_BYTES // 1024} KiB." if status == 413 else f"{error.name}."
+    sentence = SENTENCES.get(status, f"{error.name}.")
     return _json(ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter")), status)
 
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from image_api.errors import ApiError, InvalidParameter
 from image_api.routes.parts import clients, settings
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
+from render_worker.serving.logs import shortened
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
 SENTENCES = {
@@ -71,7 +72,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(ApiError, _failed)
     app.register_error_handler(InvalidField, lambda error: _failed(InvalidParameter(str(error))))
     app.register_error_handler(
-        ParseException, lambda error: _failed(InvalidParameter(f"The body is no HTTP: {error}."))
+        ParseException, lambda error: _failed(InvalidParameter(f"The body is no HTTP: {shortened(str(error))}."))
     )
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _unforeseen)
@@ -99,6 +100,7 @@ def note_failure(error: ApiError) -> ErrorBody:
 def _failed(error: ApiError) -> Response:
     body = note_failure(error)
     answer = _told(body, error.status)
+    answer.headers.update(error.headers)
     if body.retry_after is not None:
         answer.headers["Retry-After"] = str(body.retry_after)
     return answer

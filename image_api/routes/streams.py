@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, g, request, stream_with_context
-from simple_websocket import ConnectionClosed, Server
+from simple_websocket import ConnectionClosed
 from wsproto.frame_protocol import CloseReason
 
 from image_api.errors import ApiError, InvalidParameter, WebSocketOnly
@@ -21,8 +21,8 @@ from image_api.routes.answers import absolute, base_address, json_text, note_fai
 from image_api.routes.origins import may_ask
 from image_api.routes.parts import generation, settings
 from image_api.wanted import Wanted
+from image_api.websocket import WebSocket
 from render_worker.contract import (
-    MAX_BODY_BYTES,
     ErrorBody,
     ErrorLine,
     GenerateResult,
@@ -35,7 +35,6 @@ EVENT_STREAM = "text/event-stream"
 RETRY_MILLISECONDS = 3000
 IDLE_SECONDS = 300.0
 LOOK_SECONDS = 1.0
-PING_SECONDS = 25  # many proxies close what is silent for 60
 SOCKET = "/stream/generate/txt2img"
 
 routes = Blueprint("streams", __name__)
@@ -103,7 +102,7 @@ def _shown(result: GenerateResult) -> GenerateResult:
 def txt2img() -> Response:
     """Each message is a request as the body of POST /generate; its news come back as messages, one after the other."""
     base_address()
-    socket = _Socket(request.environ, ping_interval=PING_SECONDS, max_message_size=MAX_BODY_BYTES)
+    socket = WebSocket(request.environ)
     with contextlib.suppress(ConnectionClosed):
         if may_ask(request.headers.get("Origin")):
             _converse(socket)
@@ -119,17 +118,6 @@ def no_socket() -> Response:
     raise WebSocketOnly("This address is a WebSocket; GET /generate is there for a plain request.")
 
 
-class _Socket(Server):
-    """A WebSocket that takes one message at a time; one who sends on and on would fill the memory."""
-
-    def _handle_events(self) -> bool:
-        going_on: bool = super()._handle_events()  # type: ignore[misc]  # the stubs have only what is public
-        if len(self.input_buffer) > 1:
-            self.close(CloseReason.POLICY_VIOLATION, "One message at a time: wait for its result.")
-            return False
-        return going_on
-
-
 class _Over(Response):
     """In place of an answer, when the connection was a WebSocket and is closed."""
 
@@ -137,7 +125,7 @@ class _Over(Response):
         raise StopIteration  # gunicorn's sign that the connection ends here
 
 
-def _converse(socket: Server) -> None:
+def _converse(socket: WebSocket) -> None:
     connection = g.request_id
     for number in itertools.count(1):
         message = _received(socket)
@@ -148,7 +136,7 @@ def _converse(socket: Server) -> None:
             socket.send(text)
 
 
-def _received(socket: Server) -> str | bytes | None:
+def _received(socket: WebSocket) -> str | bytes | None:
     """The next message; None where none comes for long, or this service is being stopped."""
     end = time.monotonic() + IDLE_SECONDS
     while time.monotonic() < end and not generation().ending:

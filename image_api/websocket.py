@@ -1,0 +1,69 @@
+"""The server's side of a WebSocket: its opening handshake, and one message at a time."""
+
+import base64
+import binascii
+import re
+from typing import Any
+
+import simple_websocket
+from simple_websocket import Server
+from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import ProtocolError
+
+from image_api.errors import BadHandshake, WebSocketVersionUnknown
+from render_worker.contract import MAX_BODY_BYTES
+
+PING_SECONDS = 25  # many proxies close what is silent for 60
+VERSION = "13"  # https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+KEY_BYTES = 16
+MAX_FIELD = 2_000
+FIELD = re.compile(r"[ -~]*")
+HEADERS = ("Connection", "Upgrade", "Sec-WebSocket-Version", "Sec-WebSocket-Key", "Sec-WebSocket-Extensions")
+
+
+class WebSocket(Server):
+    """A WebSocket that takes one message at a time; a client that sends on and on would fill the memory."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        """Take the connection of a request over; BadHandshake or WebSocketVersionUnknown if it asks for none."""
+        self._fields = _checked(environ)
+        try:
+            super().__init__(environ, ping_interval=PING_SECONDS, max_message_size=MAX_BODY_BYTES)
+        except (ProtocolError, ValueError, simple_websocket.ConnectionError) as error:
+            raise BadHandshake("The WebSocket handshake cannot be understood.") from error
+
+    def handshake(self) -> None:
+        """Give wsproto the handshake alone: it would fail at other headers, which are none of its business."""
+        lines = [f"{name}: {value}\r\n" for name, value in self._fields.items()]
+        self.ws.receive_data(f"GET / HTTP/1.1\r\nHost: localhost\r\n{''.join(lines)}\r\n".encode("ascii"))
+        self.connected = self._handle_events()
+
+    def _handle_events(self) -> bool:
+        going_on: bool = super()._handle_events()  # type: ignore[misc]  # the stubs have only what is public
+        if len(self.input_buffer) > 1:
+            self.close(CloseReason.POLICY_VIOLATION, "One message at a time: wait for its result.")
+            return False
+        return going_on
+
+
+def _checked(environ: dict[str, Any]) -> dict[str, str]:
+    """Return the handshake's headers; raise what is wrong with them."""
+    fields = {name: environ.get(f"HTTP_{name.upper().replace('-', '_')}") for name in HEADERS}
+    known = {name: value for name, value in fields.items() if value is not None}
+    if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
+        raise BadHandshake("A WebSocket handshake has no body.")
+    for name, value in known.items():
+        if len(value) > MAX_FIELD or not FIELD.fullmatch(value):
+            raise BadHandshake(f"{name} must be printable ASCII of at most {MAX_FIELD:,} characters.")
+    if known.get("Sec-WebSocket-Version", "").strip() != VERSION:
+        raise WebSocketVersionUnknown(f"Sec-WebSocket-Version must be {VERSION}.")
+    if not _is_key(known.get("Sec-WebSocket-Key", "")):
+        raise BadHandshake(f"Sec-WebSocket-Key must be {KEY_BYTES} bytes in base64.")
+    return known
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text.strip(), validate=True)) == KEY_BYTES
+    except binascii.Error:
+        return False

@@ -1,0 +1,102 @@
+"""Log lines are of bounded length and number, whatever a client sends."""
+
+import io
+import logging
+
+import pytest
+
+from render_worker.serving import logs
+from render_worker.serving.logs import BURST, WINDOW_SECONDS, BoundedFormatter, RateLimit, shortened
+
+
+@pytest.fixture
+def log():
+    """A logger whose lines end up in a text, with a clock that the test sets."""
+    logger = logging.Logger("a test", logging.DEBUG)
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(BoundedFormatter("%(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    yield logger
+    handler.close()
+
+
+def lines(log) -> list[str]:
+    return log.handlers[0].stream.getvalue().splitlines()
+
+
+def test_a_value_is_cut_to_200_characters(log):
+    log.info("%s sent %s", "a" * 300, b"b" * 300)
+    (line,) = lines(log)
+    first, second = line.removeprefix("INFO ").split(" sent ")
+    assert (len(first), len(second)) == (200, 200)
+    assert first.endswith("…")
+
+
+def test_values_by_name_are_cut_too(log):
+    log.info("%(what)s", {"what": "a" * 300})
+    assert len(lines(log)[0]) == len("INFO ") + 200
+
+
+def test_numbers_stay_numbers(log):
+    log.info("%d of %.1f", 3, 2.25)
+    assert lines(log) == ["INFO 3 of 2.2"]
+
+
+@pytest.mark.parametrize("text", ["a\nINFO forged", "a\r\nb", "\x1b[2J", "a\u2028b", "\udc80", "\x00"])
+def test_a_value_forges_no_line_and_no_control_sequence(log, text):
+    log.warning("said %s", text)
+    assert len(lines(log)) == 1
+    assert lines(log)[0].isprintable()
+
+
+def test_a_sentence_that_was_put_together_before_is_cut_as_a_whole(log):
+    log.warning(f"said {'a' * 70_000}")
+    assert len(lines(log)[0]) <= len("WARNING ") + logs.MAX_LINE
+
+
+def test_a_traceback_is_cut_too(log):
+    try:
+        int("a" * 70_000, 36)
+    except ValueError as error:
+        log.exception("failed", exc_info=ValueError("a" * 70_000).with_traceback(error.__traceback__))
+    assert max(map(len, lines(log))) <= logs.MAX_LINE
+    assert lines(log)[1].startswith("Traceback")
+
+
+def test_escapes_are_not_longer_than_what_is_allowed():
+    assert len(shortened("\x00" * 200)) == 200
+
+
+@pytest.fixture
+def limited(log, monkeypatch):
+    """The same with a rate, and how to let time pass."""
+    now = [1000.0]
+    monkeypatch.setattr(logs.time, "monotonic", lambda: now[0])
+    log.handlers[0].addFilter(RateLimit())
+
+    def pass_by(seconds: float) -> None:
+        now[0] += seconds
+
+    return pass_by
+
+
+def test_equal_warnings_have_a_rate_and_are_counted(log, limited):
+    def warn(number: int) -> None:
+        log.warning("refused %d", number)
+
+    for number in range(BURST + 500):
+        warn(number)
+    assert len(lines(log)) == BURST
+    assert lines(log)[-1].endswith("(more like this are left out for up to 10 seconds)")
+    limited(WINDOW_SECONDS)
+    warn(7)
+    assert lines(log)[-1] == "WARNING refused 7 (500 more like this were left out)"
+
+
+def test_other_warnings_and_news_are_not_left_out_with_them(log, limited):
+    for number in range(BURST + 1):
+        log.warning("refused %d", number)
+        log.info("made %d", number)
+    log.warning("another")
+    assert sum(line.startswith("INFO") for line in lines(log)) == BURST + 1
+    assert lines(log)[-1] == "WARNING another"

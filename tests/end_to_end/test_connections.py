@@ -1,0 +1,119 @@
+"""Idle connections: when they are too many, those that have asked for nothing longest go first."""
+
+import contextlib
+import select
+import socket
+import time
+
+import pytest
+import requests
+
+from tests.processes import api, wait_until, worker
+
+MOST = 80
+HEAD = b"GET /health HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture(params=["api", "worker"])
+def server(request, tmp_path):
+    few = {"GUNICORN_CMD_ARGS": f"--worker-connections={MOST}", "READ_TIMEOUT_SECONDS": 60}
+    if request.param == "api":
+        with api(**few) as running:
+            yield running
+    else:
+        with worker(LOCAL_STORAGE_DIR=tmp_path, ENGINES="horde", ENGINE_CONCURRENCY=1, QUEUE_SIZE=1, **few) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def connections(server, number: int, said: bytes = b""):
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for _ in range(number):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            client.sendall(said)
+            clients.append(client)
+        yield clients
+
+
+def is_open(client: socket.socket) -> bool:
+    """Whether the server has not closed it; nothing was asked, so nothing else can be there to read."""
+    return not select.select([client], [], [], 0)[0]
+
+
+def healthy(server) -> bool:
+    return requests.get(f"{server.url}/health", timeout=30).status_code == 200
+
+
+def test_a_new_connection_is_answered_beside_any_number_of_idle_ones(server):
+    with connections(server, 4 * MOST):
+        assert all(healthy(server) for _ in range(5))
+
+
+def test_the_longest_idle_goes_first(server):
+    with connections(server, MOST // 2) as old, connections(server, MOST // 4) as young:
+        time.sleep(0.2)
+        with connections(server, MOST // 2) as new:
+            wait_until(lambda: not all(map(is_open, old)), "a close of an old one")
+            assert healthy(server)
+            assert all(map(is_open, young))
+            assert all(map(is_open, new))
+
+
+def test_idle_ones_go_before_half_requests(server):
+    with connections(server, 10, HEAD) as half:
+        time.sleep(0.3)
+        with connections(server, 3 * MOST) as idle:
+            assert healthy(server)
+            wait_until(lambda: sum(map(is_open, idle)) < MOST, "the closing of idle ones")
+            assert all(map(is_open, half))
+            for client in half:
+                client.sendall(b"Connection: close\r\n\r\n")
+            assert all(client.recv(65536).startswith(b"HTTP/1.1 200") for client in half)
+
+
+def test_half_requests_go_when_nothing_else_can(server):
+    with connections(server, 3 * MOST, HEAD):
+        assert all(healthy(server) for _ in range(5))
+
+
+def test_kept_connections_go_before_half_requests(server):
+    with connections(server, 10, HEAD) as half, contextlib.ExitStack() as stack:
+        time.sleep(0.3)
+        for _ in range(2 * MOST):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            client.sendall(HEAD + b"\r\n")
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+        assert healthy(server)
+        assert all(map(is_open, half))
+
+
+def test_a_head_without_an_end_is_refused(server):
+    answer = b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        client.sendall(b"GET /health HTTP/1.1\r\n")
+        with contextlib.suppress(ConnectionError):
+            for number in range(40):
+                client.sendall(b"X-%d: " % number + b"a" * 8000 + b"\r\n" + b"X: " * 10_000)
+        with contextlib.suppress(ConnectionError):
+            while data := client.recv(65536):
+                answer += data
+    assert answer.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
+
+
+def test_what_is_no_http_is_refused_as_json_and_logged_in_few_short_lines(server):
+    for _ in range(60):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+            client.sendall(b"\xff" * 60_000 + b"\r\n\r\n")
+            answer = b""
+            with contextlib.suppress(ConnectionError):
+                while data := client.recv(65536):
+                    answer += data
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith((b"HTTP/1.1 400", b"HTTP/1.1 414")), head
+        assert b"X-Content-Type-Options: nosniff" in head
+        assert body.startswith(b'{"success":false,"error":"The ')
+    lines = server.log().splitlines()
+    assert max(map(len, lines)) < 500
+    assert sum("refused what 127.0.0.1 sent" in line for line in lines) <= 2 * 20
+    assert "Traceback" not in server.log()

@@ -1,0 +1,122 @@
+"""WebSocket handshakes that are none: a clear refusal, and never a traceback."""
+
+import json
+import socket
+
+import pytest
+import simple_websocket
+
+from tests.processes import api
+
+PATH = "/stream/generate/txt2img"
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+GOOD = {
+    "Host": "x",
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": KEY,
+}
+
+
+@pytest.fixture(scope="module")
+def front():
+    with api() as running:
+        yield running
+
+
+def shaken(front, *, path: str = PATH, method: str = "GET", body: bytes = b"", **changes: str | None) -> bytes:
+    """The head and body that are answered to a handshake with some headers changed, or left out."""
+    fields = {**GOOD, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    lines = [f"{name}: {value}\r\n" for name, value in fields.items() if value is not None]
+    with socket.create_connection(("127.0.0.1", front.port), timeout=30) as client:
+        client.sendall(f"{method} {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1") + body)
+        answer = b""
+        while data := client.recv(65536):
+            answer += data
+            if answer.startswith(b"HTTP/1.1 101"):
+                break
+    return answer
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def test_it_works(front):
+    assert status_of(shaken(front)) == 101
+
+
+WRONG = {
+    "no key": {"Sec_WebSocket_Key": None},
+    "an empty key": {"Sec_WebSocket_Key": ""},
+    "a short key": {"Sec_WebSocket_Key": "c2hvcnQ="},
+    "a key that is no base64": {"Sec_WebSocket_Key": "§" * 24},
+    "two keys": {"Sec_WebSocket_Key": f"{KEY}, {KEY}"},
+    "an extension beyond ASCII": {"Sec_WebSocket_Extensions": "permessage-deflate; é"},
+    "a protocol beyond ASCII in the key": {"Sec_WebSocket_Key": "é" * 24},
+    "a parameter that is no number": {"Sec_WebSocket_Extensions": "permessage-deflate; client_max_window_bits=abc"},
+    "a parameter out of range": {"Sec_WebSocket_Extensions": "permessage-deflate; server_max_window_bits=99"},
+    "a body": {"Content_Length": "5"},
+    "a chunked body": {"Transfer_Encoding": "chunked"},
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_malformed_handshake_is_a_bad_request(front, case):
+    answer = shaken(front, body=b"hello" if "body" in case else b"", **WRONG[case])
+    assert status_of(answer) in (400, 101)
+    if status_of(answer) == 400:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert b"Connection: close" in head
+        assert json.loads(body)["code"] in ("bad_handshake", "invalid_parameter")
+    else:  # what is optional may be left out of the answer instead
+        assert "parameter" in case
+        assert b"Sec-WebSocket-Extensions" not in answer
+    assert "Traceback" not in front.log()
+
+
+@pytest.mark.parametrize("version", [None, "", "12", "13, 8", "dreizehn", "１３", "0"])
+def test_another_version_or_none_is_told_which_is_known(front, version):
+    value = version.encode("utf-8").decode("latin-1") if version else version
+    answer = shaken(front, Sec_WebSocket_Version=value)
+    head = answer.partition(b"\r\n\r\n")[0]
+    assert status_of(answer) in (400, 426)
+    if status_of(answer) == 426:
+        assert b"\r\nSec-WebSocket-Version: 13" in head
+        assert b"\r\nUpgrade: websocket" in head
+    assert b"Connection: close" in head
+    assert "Traceback" not in front.log()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Host": "ex\u00e4mple"},
+        {"Host": "a" * 300},
+        {"Sec_WebSocket_Protocol": "é, ü"},
+        {"Sec_WebSocket_Protocol": "chat," * 500},
+        {"Cookie": "a" * 8000},
+        {"X_Odd": "\u00ff" * 100},
+        {"Connection": "keep-alive, Upgrade"},
+        {"Upgrade": "WebSocket"},
+        {"Sec_WebSocket_Extensions": "x" * 1999},
+        {"Sec_WebSocket_Extensions": "permessage-deflate," * 90},
+        {"Origin": "\u00ff"},
+    ],
+)
+def test_other_headers_never_break_a_handshake(front, changes):
+    assert status_of(shaken(front, **changes)) in (101, 400)
+    assert "Traceback" not in front.log()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"\xff\xff\xff\xff", b"\x81\x05hello", b"\x89\xfe\x00\x7f", b"\xc1\x80\0\0\0\0", b"GET / HTTP/1.1\r\n\r\n"],
+)
+def test_frames_that_are_none_end_the_socket_alone(front, frame):
+    socket = simple_websocket.Client(f"ws://127.0.0.1:{front.port}{PATH}")
+    socket.sock.sendall(frame)
+    with pytest.raises(simple_websocket.ConnectionClosed):
+        socket.receive(30)
+    assert "Traceback" not in front.log()
