@@ -40,11 +40,17 @@ class ClientSocket(socket.socket):
     def __init__(self, accepted: socket.socket, connections: "Connections") -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
         self._connections = connections
+        self._given_up = False
         self.wait: Wait | None = None
 
     def recv(self, *arguments: Any) -> bytes:
         """Receive; with its first byte a request is half sent."""
-        data: bytes = super().recv(*arguments)
+        try:
+            data: bytes = super().recv(*arguments)
+        except OSError:
+            if self._given_up:  # gevent tells whoever waits that the file was closed
+                return b""
+            raise
         if data and self.wait is Wait.ASK:
             self._connections.waits(self, Wait.FINISH)
         return data
@@ -54,17 +60,20 @@ class ClientSocket(socket.socket):
         with self._connections.waiting(self, Wait.READ):
             try:
                 return super().sendall(*arguments)
-            except TimeoutError:
-                raise ConnectionResetError(errno.ECONNRESET, "the client was too slow") from None
+            except OSError as error:
+                if self._given_up or isinstance(error, TimeoutError):
+                    raise ConnectionResetError(errno.ECONNRESET, "the client was too slow") from None
+                raise
 
     def give_up(self) -> None:
-        """End the connection; whoever waits for its client here is told."""
+        """End the connection; whoever waits for its client here is told that it has gone."""
+        self._given_up = True
         with suppress(OSError):  # it has ended
             self.shutdown(socket.SHUT_RDWR)
 
     @property
     def has_unread(self) -> bool:
-        """Whether the client has sent what nobody has read yet."""
+        """Whether the client has sent what is not read yet."""
         with suppress(OSError, ValueError):  # it is closed
             return struct.unpack("i", fcntl.ioctl(self.fileno(), termios.FIONREAD, bytes(4))) != (0,)
         return False
@@ -77,6 +86,11 @@ class Connections:
         self._most = most
         self._open: set[ClientSocket] = set()
         self._waiting: dict[Wait, dict[ClientSocket, None]] = {wait: {} for wait in Wait}  # longest waiting first
+
+    @property
+    def short(self) -> bool:
+        """Whether there are so many that none should be kept alive after its response."""
+        return len(self._open) >= self._most
 
     @contextmanager
     def opened(self, accepted: socket.socket) -> Iterator[ClientSocket]:

@@ -18,7 +18,7 @@ from render_worker.serving.refusals import RefusesInJson
 STOP_SECONDS = 0.5  # for a request that is on its way when the stop begins
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 64 * 1024
-CLOSING = 128  # connections that were closed for new ones, and whose greenlets have not run since
+CLOSING = 128  # connections beyond the most, which are served or just end
 
 
 class PatientWorker(RefusesInJson, GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -63,6 +63,8 @@ class PatientWorker(RefusesInJson, GeventWorker):  # type: ignore[misc]  # gunic
     def handle_request(self, listener_name: object, req: Request, sock: ClientSocket, addr: object) -> None:
         """Answer a request; its body, and each pause of a client that reads, may take `keepalive` seconds."""
         self._connections.waits(sock, None)
+        if self._connections.short:
+            req.force_close()
         sock.settimeout(self.cfg.keepalive)
         end = time.monotonic() + self.cfg.keepalive  # in all: single bytes, each in time, could go on for days
 
@@ -80,6 +82,8 @@ class PatientWorker(RefusesInJson, GeventWorker):  # type: ignore[misc]  # gunic
             raise
         finally:
             sock.settimeout(None)
+        if sock.has_unread or req.unreader.buf.getbuffer().nbytes:
+            gevent.sleep(0)  # its next request is here already; other connections come first
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Refuse what is no HTTP, and let the client read that."""

@@ -31,6 +31,7 @@ FIRST_BYTE_SECONDS = 5.0
 LEAVE_SECONDS = 1.0
 SCARCE_SECONDS = 1.0  # how long a client may keep a thread waiting when few are left
 SPARE_THREADS = 8
+CLOSING = 64  # connections beyond the most, which are served or just end
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_END = b"\r\n\r\n"
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
@@ -77,6 +78,8 @@ class Threads(RefusesInJson, ThreadWorker):  # type: ignore[misc]  # gunicorn ha
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._most = self.worker_connections
+        self.worker_connections += CLOSING  # as many as gunicorn accepts, also while all are served
         self._served: dict[PatientSocket, None] = {}
         self._silent = Waiting(FIRST_BYTE_SECONDS)
         self._half_heads = Waiting(self.receive_seconds)
@@ -96,7 +99,7 @@ class Threads(RefusesInJson, ThreadWorker):  # type: ignore[misc]  # gunicorn ha
         self.nr_conns += 1
         conn = TConn(self.cfg, PatientSocket(accepted), address, listener.getsockname())
         self._wait_for(conn, self._silent, self._on_head)
-        while self.nr_conns >= self.worker_connections and self._close_longest():
+        while self.nr_conns > self._most and self._close_longest():
             pass
 
     def _wait_for(self, conn: TConn, waiting: Waiting, readable: Any) -> None:
@@ -138,6 +141,8 @@ class Threads(RefusesInJson, ThreadWorker):  # type: ignore[misc]  # gunicorn ha
 
     def on_client_socket_readable(self, conn: TConn, client: PatientSocket) -> None:
         """Take in the next request of a kept-alive connection."""
+        if conn not in self.keepalived_conns:
+            return  # closed, in the turn of the loop that brought this
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self._wait_for(conn, self._silent, self._on_head)
@@ -145,6 +150,8 @@ class Threads(RefusesInJson, ThreadWorker):  # type: ignore[misc]  # gunicorn ha
 
     def _on_head(self, conn: TConn, client: PatientSocket) -> None:
         """Take in what has come of a request's head; a thread serves it when it is whole."""
+        if conn not in self._silent and conn not in self._half_heads:
+            return  # closed or served, in the turn of the loop that brought this
         data = client.take()
         if data:
             self._took(conn, data)
@@ -185,8 +192,10 @@ class Threads(RefusesInJson, ThreadWorker):  # type: ignore[misc]  # gunicorn ha
             del self._served[client]
 
     def handle_request(self, req: Request, conn: TConn) -> object:
-        """Answer a request; its connection ends unless its body was read."""
+        """Answer a request; its connection ends unless its body was read and connections are not short."""
         watch_body(req, conn.sock)
+        if self.nr_conns >= self._most:
+            req.force_close()
         return super().handle_request(req, conn)
 
     def finish_request(self, conn: TConn, future: "Future[object]") -> None:
@@ -211,7 +220,7 @@ class Threads(RefusesInJson, ThreadWorker):  # type: ignore[misc]  # gunicorn ha
             self._close(conn)
 
     def _on_leaving(self, conn: TConn, client: PatientSocket) -> None:
-        if client.take() == b"":
+        if conn in self._leaving and client.take() == b"":
             self._close(conn)
 
     def murder_pending(self) -> None:

@@ -48,6 +48,7 @@ def healthy(server) -> bool:
 def test_a_new_connection_is_answered_beside_any_number_of_idle_ones(server):
     with connections(server, 4 * MOST):
         assert all(healthy(server) for _ in range(5))
+    assert "Traceback" not in server.log()
 
 
 def test_the_longest_idle_goes_first(server):
@@ -75,6 +76,20 @@ def test_idle_ones_go_before_half_requests(server):
 def test_half_requests_go_when_nothing_else_can(server):
     with connections(server, 3 * MOST, HEAD):
         assert all(healthy(server) for _ in range(5))
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 2000,
+    ],
+)
+def test_half_bodies_and_those_who_do_not_read_go_too(server, said):
+    with connections(server, 2 * MOST, said):
+        assert all(healthy(server) for _ in range(5))
+    assert "Traceback" not in server.log()
 
 
 def test_kept_connections_go_before_half_requests(server):
