@@ -88,7 +88,7 @@ class WorkerBusy(WorkerError):
 
 
 class QueueFull(WorkerBusy):
-    """The request did not even get into the queue."""
+    """The request did not even get into the queue, or gave its place in it to another."""
 
 
 class DeadlinePassed(WorkerError):

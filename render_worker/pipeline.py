@@ -99,7 +99,7 @@ class Pipeline:
     def _note(self, turn: Turn, error: WorkerError) -> None:
         name = turn.candidate.engine.name
         turn.choice.out.append((turn.candidate, error.code))
-        turn.choice.admitted |= not isinstance(error, QueueFull)
+        turn.choice.admitted = not isinstance(error, QueueFull)
         if not isinstance(error, WorkerBusy | EngineResting):
             self._metrics.engine_failures.labels(name, error.code).inc()
         if turn.later:
