@@ -155,6 +155,11 @@ class Failure(WorkerError):
     wall: bool = False
     """Whether the service itself said that asking again is in vain, as long as `retry_after`."""
 
+    def __init__(self, sentence: str, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        if retry_after is not None:
+            self.retry_after = retry_after
+
 
 class StorageFailed(Failure):
     """No storage keeps the picture, or one of them does not."""
@@ -167,10 +172,6 @@ class StorageResting(StorageFailed):
     """A storage failed a moment ago and is left alone for a while."""
 
     code = "storage_resting"
-
-    def __init__(self, sentence: str, retry_after: int) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
 
 
 class EngineError(Failure):
@@ -204,10 +205,6 @@ class EngineResting(EngineError):
 
     code = "engine_resting"
     status = 503
-
-    def __init__(self, sentence: str, retry_after: int) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
 
 
 class EngineUnreachable(EngineError):
@@ -286,10 +283,6 @@ class Wall(EngineError):
 
     status = 503
     trips = wall = True
-
-    def __init__(self, sentence: str, retry_after: int | None = None) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
 
 
 class EngineRateLimited(Wall):

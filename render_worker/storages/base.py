@@ -91,9 +91,8 @@ class ServiceFailed(StorageFailed):
         *,
         by_request: bool = False,
     ) -> None:
-        super().__init__(sentence)
+        super().__init__(sentence, retry_after)
         self.code = f"{storage.name}_{kind}"
-        self.retry_after = retry_after
         self.by_request = by_request
         self.trips = kind in AT_ONCE
         self.wall = kind == "rate_limited"
@@ -191,9 +190,8 @@ class Storages:
             raise _all_of([refusal for refusal in refusals.values() if refusal])
         trial = all(self._rests[storage].state != "closed" for storage in able)
         if trial and self._on_trial:
-            failed = StorageFailed("After failures the storages are being tried again, with another picture.")
-            failed.retry_after = PROBE_SECONDS
-            raise failed
+            sentence = "After failures the storages are being tried again, with another picture."
+            raise StorageFailed(sentence, PROBE_SECONDS)
         return trial
 
     def _refusal(self, storage: Storage, output_format: OutputFormat) -> StorageFailed | None:
@@ -283,9 +281,8 @@ class Storages:
 
 def _all_of(failures: list[StorageFailed]) -> StorageFailed:
     """One failure with every reason, and when the first of the storages may be asked again."""
-    failed = StorageFailed(" ".join(str(failure) for failure in failures))
-    failed.retry_after = min((it.retry_after for it in failures if it.retry_after is not None), default=None)
-    return failed
+    soonest = min((it.retry_after for it in failures if it.retry_after is not None), default=None)
+    return StorageFailed(" ".join(str(failure) for failure in failures), soonest)
 
 
 async def _kept_by(storage: Storage, picture: Picture) -> Stored:
