@@ -1,102 +1,232 @@
-"""The bounded queue before the engines."""
+"""Admission control: which generation runs now, which waits, and which is turned away.
+
+Each engine has places of its own, a part of those of all, and a share of the queue, so that a flood at one engine
+neither keeps another from running nor fills its queue. What an engine leaves unused others may borrow: a running
+generation is never ended for that, a waiting one gives way.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+import functools
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from render_worker.contract import QueueHealth
 from render_worker.errors import QueueFull
+
+CLIENT: ContextVar[str | None] = ContextVar("CLIENT", default=None)
+"""The client whose generation the current context runs; None if nobody is to be counted."""
+
+CHEAP_SHARE = 4  # a cheap engine has a quarter of another's share of the queue: its pictures take a moment
 
 Moved = Callable[[int], None]
 """Called with a request's place in the queue, 1 for the next, whenever that changes."""
 
 
-class Places(asyncio.Semaphore):
-    """As many places as there may be generations at a time."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.size = size
-
-
 @dataclass(eq=False)
 class _Waiting:
-    """A request in the queue."""
+    """A request on its way through the queue."""
 
-    places: Places
+    places: "Places"
     moved: Moved
+    retry_after: int | None
+    number: int
+    """In the order of arrival."""
+    turn: asyncio.Future[None]
+    client: str | None = field(default_factory=CLIENT.get)
+    queued: bool = True
+    makes: bool = False
+    runs: bool = False
+
+
+class Places:
+    """One engine's places: as many as it can make pictures at a time. Admission keeps the rest."""
+
+    def __init__(self, size: int, *, cheap: bool = False) -> None:
+        """`cheap`: its generations give way to those of other engines, and never hold the last place of all."""
+        self.size = size
+        self.cheap = cheap
+        self.making = 0
+        self.running = 0  # also those that are being saved
+        self.queue: list[_Waiting] = []
+        self.own = 0  # of the places of all
+        self.share = 0  # of the queue
 
 
 class Admission:
     """A bounded queue. It belongs to the loop's thread; its numbers may be read from any."""
 
-    def __init__(self, max_concurrency: int, queue_size: int) -> None:
+    def __init__(self, max_concurrency: int, queue_size: int, engines: Iterable[Places] = ()) -> None:
+        """`engines`: the places of every engine; one that is not among them joins with its first request."""
+        self._size = max_concurrency
         self._queue_size = queue_size
-        self._places = Places(max_concurrency)
-        self._running = 0
-        self._queue: list[_Waiting] = []
+        self._numbers = itertools.count()
+        self._engines: tuple[Places, ...] = ()
+        self._share_out(tuple(engines))
+
+    def _share_out(self, engines: tuple[Places, ...]) -> None:
+        """Give each engine its part of the places of all and its share of the queue."""
+        costly = [places for places in engines if not places.cheap]
+        cheap = len(engines) - len(costly)
+        share = self._queue_size // max(1, CHEAP_SHARE * len(costly) + cheap)
+        for places in engines:
+            places.own = 0
+            places.share = share if places.cheap else (self._queue_size - share * cheap) // len(costly)
+        self._engines = engines
+        # One place is nobody's, so that a cheap engine, which leaves the others theirs, is not shut out for ever.
+        spare = max(0, self._size - (cheap > 0) - len(costly))
+        more = sum(places.size - 1 for places in costly)
+        for places in costly:
+            places.own = 1 + min(places.size - 1, spare * (places.size - 1) // max(1, more))
 
     @contextlib.asynccontextmanager
     async def place(
-        self, engine_places: Places, moved: Moved, retry_after: int | None = None, *, again: bool = False
+        self, places: Places, moved: Moved, retry_after: int | None = None, *, again: bool = False
     ) -> AsyncIterator[Callable[[], None]]:
         """Hold a place among all generations and one of the engine's own, which calling what this yields gives back.
 
-        QueueFull where the queue is; `retry_after` is when it should have room again. `again` is for a request
-        that had a place or waited for one before: it is one of those that may be there, whoever came meanwhile.
+        Raises QueueFull if the queue has no room, or gives the request's place to another; `retry_after` is when it
+        should have room again. `again` is for a request that had a place or waited for one before: it is one of those
+        that may be there, whoever came meanwhile.
         """
-        must_wait = self.must_wait(engine_places)
-        if must_wait and not again and len(self._queue) >= self._queue_size:
-            raise QueueFull(f"The render worker is busy and its queue of {self._queue_size} is full.", retry_after)
-        with contextlib.ExitStack() as all_places, contextlib.ExitStack() as engine_place:
-            with self._queued(_Waiting(engine_places, moved), must_wait):
-                # The engine's place comes first, so that who waits for one engine takes no place from another.
-                await engine_places.acquire()
-                engine_place.callback(engine_places.release)
-                await self._places.acquire()
-                all_places.callback(self._places.release)
-            self._running += 1
-            try:
-                yield engine_place.close
-            finally:
-                self._running -= 1
-
-    @contextlib.contextmanager
-    def _queued(self, waiting: _Waiting, must_wait: bool) -> Iterator[None]:
-        """Keep a request in the queue, and tell those behind it when it leaves, for whatever reason."""
-        self._queue.append(waiting)
-        if must_wait:
-            waiting.moved(len(self._same(waiting)))
+        turn = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(places, moved, retry_after, next(self._numbers), turn)
+        self._enter(waiting, again)
         try:
-            yield
+            await turn
+            yield functools.partial(self._leave_engine, waiting)
         finally:
-            before = self._same(waiting).index(waiting)
-            self._queue.remove(waiting)
-            for position, other in enumerate(self._same(waiting)[before:], before + 1):
-                other.moved(position)
+            self._leave(waiting)
 
-    def _same(self, waiting: _Waiting) -> list[_Waiting]:
-        """Those who wait for the same engine, in the order in which their turns come."""
-        return [other for other in self._queue if other.places is waiting.places]
+    def _enter(self, waiting: _Waiting, again: bool) -> None:
+        places = waiting.places
+        if self.must_wait(places) and not again and self._waiting >= self._queue_size:
+            self._make_way(waiting)
+        places.queue.append(waiting)
+        self._begin_all()
+        if waiting.queued:
+            waiting.moved(len(places.queue))
 
-    def at_a_time(self, engine_places: Places) -> int:
-        """How many generations of that engine may run at a time."""
-        return min(engine_places.size, self._places.size)
+    def _gives_way_to(self, new: _Waiting) -> _Waiting | None:
+        """Return which request leaves the full queue for a new one, if any does.
 
-    def waiting_for(self, engine_places: Places) -> int:
+        An engine that has less than its share takes from the one that has most beyond its own. Within one engine's
+        queue a client with more than half of it gives way to one with less; never so that both only change places.
+        """
+        queue = new.places.queue
+        if len(queue) < new.places.share:
+            return _newest(max(self._engines, key=lambda places: len(places.queue) - places.share).queue)
+        held = Counter(waiting.client for waiting in queue if waiting.client)
+        if new.client is None or not held:
+            return None
+        (greediest, most), own, half = held.most_common(1)[0], held[new.client], len(queue) / 2
+        if not (most > half > own and most - own > 1):
+            return None
+        return next(waiting for waiting in reversed(queue) if waiting.client == greediest)
+
+    def _make_way(self, new: _Waiting) -> None:
+        """Raise QueueFull in the request that leaves the full queue, or from here if none does."""
+        full = f"The render worker is busy and its queue of {self._queue_size} is full"
+        leaving = self._gives_way_to(new)
+        if leaving is None:
+            raise QueueFull(f"{full}.", new.retry_after)
+        self._remove(leaving)
+        if not leaving.turn.done():
+            sentence = f"{full}: this request gave way to a client or an engine that has fewer waiting."
+            leaving.turn.set_exception(QueueFull(sentence, leaving.retry_after))
+
+    def _begin_all(self) -> None:
+        """Begin whatever may begin: first of the engine that has the fewest running, then in the order of arrival."""
+        while able := [places for places in self._engines if places.queue and self._may_begin(places)]:
+            waiting = min(able, key=self._rank).queue[0]
+            self._remove(waiting)
+            waiting.makes = waiting.runs = True
+            waiting.places.making += 1
+            waiting.places.running += 1
+            if not waiting.turn.done():  # else it was cancelled, and gives all back in a moment
+                waiting.turn.set_result(None)
+
+    def _rank(self, places: Places) -> tuple[bool, int, int]:
+        return places.cheap and self._size == 1, places.running, places.queue[0].number
+
+    def _may_begin(self, places: Places) -> bool:
+        free = self._size - self._running
+        return places.making < places.size and free > self._kept_from(places)
+
+    def _kept_from(self, places: Places) -> int:
+        """How many of the free places are there for other engines."""
+        if places.running < places.own:
+            return 0
+        kept = sum(_owed(other) for other in self._engines if other is not places)
+        return min(max(kept, int(places.cheap)), self._size - 1)
+
+    def _remove(self, waiting: _Waiting) -> None:
+        """Take a request out of the queue, and tell those behind it."""
+        queue = waiting.places.queue
+        before = queue.index(waiting)
+        del queue[before]
+        waiting.queued = False
+        for position, other in enumerate(queue[before:], before + 1):
+            other.moved(position)
+
+    def _leave_engine(self, waiting: _Waiting) -> None:
+        if waiting.makes:
+            waiting.makes = False
+            waiting.places.making -= 1
+            self._begin_all()
+
+    def _leave(self, waiting: _Waiting) -> None:
+        if waiting.queued:  # it was cancelled
+            self._remove(waiting)
+        waiting.places.running -= waiting.runs
+        waiting.places.making -= waiting.makes
+        waiting.runs = waiting.makes = False
+        self._begin_all()
+
+    @property
+    def _running(self) -> int:
+        return sum(places.running for places in self._engines)
+
+    @property
+    def _waiting(self) -> int:
+        return sum(len(places.queue) for places in self._engines)
+
+    def at_a_time(self, places: Places) -> int:
+        """How many generations of that engine may run at a time while no other does."""
+        others = sum(other.own for other in self._engines if other is not places)
+        return min(places.size, max(1, self._size - max(others, int(places.cheap))))
+
+    def waiting_for(self, places: Places) -> int:
         """How many wait for a place of that engine."""
-        return sum(other.places is engine_places for other in tuple(self._queue))
+        return len(places.queue)
 
-    def must_wait(self, engine_places: Places) -> bool:
-        """Whether the next caller of that engine would have to wait."""
-        return engine_places.locked() or self._places.locked()
+    def must_wait(self, places: Places) -> bool:
+        """Whether the next request for that engine would have to wait."""
+        if places not in self._engines:
+            self._share_out((*self._engines, places))
+        return bool(places.queue) or not self._may_begin(places)
 
     def health(self) -> QueueHealth:
         """The queue as it is now."""
         return QueueHealth(
             running=self._running,
-            waiting=len(self._queue),
-            max_concurrency=self._places.size,
+            waiting=self._waiting,
+            max_concurrency=self._size,
             queue_size=self._queue_size,
         )
+
+
+def _newest(queue: list[_Waiting]) -> _Waiting:
+    """Return the newest request of the client that has most in an engine's queue."""
+    held = Counter(waiting.client for waiting in queue if waiting.client)
+    return max(queue, key=lambda waiting: (held[waiting.client] if waiting.client else 0, waiting.number))
+
+
+def _owed(places: Places) -> int:
+    """How many places of all an engine has not taken yet that are its own; a cheap one has one while it waits."""
+    if places.cheap:
+        return int(bool(places.queue) and not places.running)
+    return max(0, places.own - places.running)

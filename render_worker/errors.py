@@ -9,23 +9,25 @@ WorkerError
 ├── Superseded                  409 superseded
 ├── TooSlow                     503 too_slow
 ├── StorageNotConfigured        500 storage_not_configured
-├── StorageFailed               502 storage_failed
 ├── PictureDeleted              410 picture_deleted
-└── EngineError                 502 engine_failed
-    ├── EngineFault             500 internal_error
-    ├── EngineNotConfigured     500 engine_not_configured
-    ├── EngineResting           503 engine_resting
-    ├── EngineUnreachable       502 engine_unreachable
-    ├── EngineUnauthorized      502 engine_unauthorized
-    ├── EngineBusy              503 engine_busy
-    ├── UnexpectedReply         502 engine_unexpected_reply
-    ├── PhaseTimeout            504 timeout
-    ├── RequestInvalid          502 engine_request_refused
-    ├── ContentRefused          422 content_refused
-    ├── BadPicture              502 picture_empty, _broken, _unreadable, _wrong_size, _too_large, _missing
-    └── Wall
-        ├── EngineRateLimited   503 engine_rate_limited
-        └── QuotaExhausted      503 engine_quota_exhausted
+└── Failure
+    ├── StorageFailed           502 storage_failed
+    │   └── StorageResting      502 storage_resting
+    └── EngineError             502 engine_failed
+        ├── EngineFault         500 internal_error
+        ├── EngineNotConfigured 500 engine_not_configured
+        ├── EngineResting       503 engine_resting
+        ├── EngineUnreachable   502 engine_unreachable
+        ├── EngineUnauthorized  502 engine_unauthorized
+        ├── EngineBusy          503 engine_busy
+        ├── UnexpectedReply     502 engine_unexpected_reply
+        ├── PhaseTimeout        504 timeout
+        ├── RequestInvalid      502 engine_request_refused
+        ├── ContentRefused      422 content_refused
+        ├── BadPicture          502 picture_empty, _broken, _unreadable, _wrong_size, _too_large, _missing
+        └── Wall
+            ├── EngineRateLimited 503 engine_rate_limited
+            └── QuotaExhausted  503 engine_quota_exhausted
 
 What only Perchance does is in engines/perchance/errors.py.
 """
@@ -88,7 +90,7 @@ class WorkerBusy(WorkerError):
 
 
 class QueueFull(WorkerBusy):
-    """The request did not even get into the queue."""
+    """The request did not even get into the queue, or gave its place in it to another."""
 
 
 class DeadlinePassed(WorkerError):
@@ -136,13 +138,6 @@ class StorageNotConfigured(WorkerError):
     hint = "Set it in the render worker's environment, or leave STORAGE unset to keep pictures locally."
 
 
-class StorageFailed(WorkerError):
-    """The picture was made but could not be kept."""
-
-    code = "storage_failed"
-    status = 502
-
-
 class PictureDeleted(WorkerError):
     """The operator deleted the picture; it is not to be made again for whoever has its address."""
 
@@ -150,15 +145,42 @@ class PictureDeleted(WorkerError):
     status = 410
 
 
-class EngineError(WorkerError):
+class Failure(WorkerError):
+    """A failure of an engine or a storage, which its circuit breaker counts."""
+
+    by_request: bool = False
+    """Whether the request brought it on, and not the state of what failed: it counts for nothing then."""
+    trips: bool = False
+    """Whether it opens the breaker at once."""
+    wall: bool = False
+    """Whether the service itself said that asking again is in vain, as long as `retry_after`."""
+
+    def __init__(self, sentence: str, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        if retry_after is not None:
+            self.retry_after = retry_after
+
+
+class StorageFailed(Failure):
+    """No storage keeps the picture, or one of them does not."""
+
+    code = "storage_failed"
+    status = 502
+
+
+class StorageResting(StorageFailed):
+    """A storage failed a moment ago and is left alone for a while."""
+
+    code = "storage_resting"
+
+
+class EngineError(Failure):
     """The engine failed by its own fault."""
 
     code = "engine_failed"
     status = 502
     elsewhere: ClassVar[bool] = False
     """Whether another way to the same engine may do better: this one is out of date or unavailable."""
-    by_request: ClassVar[bool] = False
-    """Whether the request brought it on, and not the engine's state: it counts for nothing then."""
     final: ClassVar[bool] = False
     """Whether no other engine is to be asked."""
 
@@ -183,10 +205,6 @@ class EngineResting(EngineError):
 
     code = "engine_resting"
     status = 503
-
-    def __init__(self, sentence: str, retry_after: int) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
 
 
 class EngineUnreachable(EngineError):
@@ -264,10 +282,7 @@ class Wall(EngineError):
     """The service turns this worker away for a while; asking again sooner is in vain, or makes it worse."""
 
     status = 503
-
-    def __init__(self, sentence: str, retry_after: int | None = None) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
+    trips = wall = True
 
 
 class EngineRateLimited(Wall):

@@ -33,6 +33,8 @@ class Picture:
     height: int
     sha256: str
     output_format: OutputFormat = "png"
+    cheap: bool = False
+    """Whether it costs nothing to make it again, so that a storage that is full lets it go first."""
 
     @property
     def name(self) -> str:

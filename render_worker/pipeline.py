@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -84,6 +85,7 @@ class Pipeline:
         left = seconds_left or (lambda: started + request.timeout_seconds - time.monotonic())
         self.storage.check()
         choice = self.roster.choose(request)
+        self.storage.refuse(request.output_format)
         failures: list[tuple[Candidate, WorkerError]] = []
         for number, candidate in enumerate(choice.candidates):
             turn = Turn(request, candidate, choice, choice.candidates[number + 1 :], started, tell, left)
@@ -99,7 +101,7 @@ class Pipeline:
     def _note(self, turn: Turn, error: WorkerError) -> None:
         name = turn.candidate.engine.name
         turn.choice.out.append((turn.candidate, error.code))
-        turn.choice.admitted |= not isinstance(error, QueueFull)
+        turn.choice.admitted = not isinstance(error, QueueFull)
         if not isinstance(error, WorkerBusy | EngineResting):
             self._metrics.engine_failures.labels(name, error.code).inc()
         if turn.later:
@@ -122,8 +124,9 @@ class Pipeline:
             report.begin()
             if turn.is_a_further_one:
                 report("starting", turn.handed_on())
-            image, picture = await self._asked(turn, end, report, leave_engine)
-            kept = await self.storage.save(picture, seconds=turn.left() - LOCAL_SAVE_SECONDS)
+            with self.storage.promised(turn.request.output_format):
+                image, picture = await self._asked(turn, end, report, leave_engine)
+                kept = await self.storage.save(picture, seconds=turn.left() - LOCAL_SAVE_SECONDS)
         self._count(turn, report.seconds, kept)
         result = self._result(turn, image, picture, kept)
         despite = f", setbacks on the way: {report.setbacks}" if report.setbacks else ""
@@ -187,7 +190,8 @@ class Pipeline:
             "simulated": "true" if self.simulated else None,
         }
         texts_known = {name: text for name, text in texts.items() if text is not None}
-        return to_picture(image.data, recipe.size, texts_known, recipe.output_format, scale=engine.own_sizes)
+        picture = to_picture(image.data, recipe.size, texts_known, recipe.output_format, scale=engine.own_sizes)
+        return dataclasses.replace(picture, cheap=engine.cheap)
 
     def _result(self, turn: Turn, image: GeneratedImage, picture: Picture, kept: Kept) -> GenerateResult:
         request, candidate = turn.request, turn.candidate

@@ -54,7 +54,7 @@ class Choice:
     out: list[tuple[Candidate, str]] = field(default_factory=list)
     """Each with the code of what keeps it from answering."""
     admitted: bool = False
-    """Whether the request was let in by an engine that was asked."""
+    """Whether the engine that was asked last let the request in, and it did not give way since."""
 
     def passed_over(self, candidate: Candidate) -> list[PassedOver] | None:
         """Those of them who come before that candidate; None where there is none."""

@@ -189,6 +189,9 @@ class Settings(BaseSettings):
         description="Where pictures are kept, by the first that can: s3, gcs, cloudinary, imgur, local, which is the "
         "last unless it is named; unset means imgur where IMGUR_CLIENT_ID is set, else local.",
     )
+    storage_rest_seconds: int = Field(
+        60, ge=1, le=86_400, description="How long a storage that failed is left alone, unless it says how long."
+    )
     s3_bucket: str | None = Field(None, description="Bucket of pictures at S3 or a service that speaks its protocol.")
     s3_endpoint: Address | None = Field(None, description="That service's address; unset means Amazon's own.")
     s3_region: str = Field("us-east-1", description="Region of the bucket.")
@@ -221,7 +224,9 @@ class Settings(BaseSettings):
     imgur_api_url: Address = Field("https://api.imgur.com/3", description="Imgur's API.")
     imgur_upload_seconds: float = Field(60, gt=0, description="Limit of an upload.")
     local_storage_dir: Path = Field(Path(".data/images"), description="Folder of the pictures.")
-    local_storage_mb: int = Field(256, ge=1, description="Size of that folder in MiB; the oldest pictures go first.")
+    local_storage_mb: int = Field(
+        256, ge=1, description="Size of that folder in MiB; sketches go first, then the oldest pictures."
+    )
 
     @property
     def places(self) -> int:

@@ -16,8 +16,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, NotFound
 
-from render_worker.admission import Admission
+from render_worker.admission import CLIENT, Admission
 from render_worker.contract import (
+    CLIENT_HEADER,
     IMAGE_NAME,
     IMAGE_TYPES,
     MAX_BODY_BYTES,
@@ -53,6 +54,7 @@ SENTENCES = {
     413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
 }
 IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
+CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 OPEN_TO_ALL = "WORKER_TOKEN is not set and this worker listens beyond loopback: anybody who reaches it may use it."
 
 log = logging.getLogger(__name__)
@@ -65,8 +67,10 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.runtime = Runtime()
-        durations, metrics, admission = Durations(), Metrics(), Admission(settings.places, settings.queue_size)
+        durations, metrics = Durations(), Metrics()
         engines = build_engines(settings)
+        all_places = (engine.places for engine in engines.values())
+        admission = Admission(settings.places, settings.queue_size, all_places)
         rests = {name: _rest(name, settings) for name in engines}
         roster = Roster(engines, settings.engines, rests, durations, admission)
         self.pipeline = Pipeline(roster, build_storages(settings), admission, durations, metrics, settings.simulated)
@@ -136,6 +140,7 @@ def generate() -> Response:
     """Make one picture; the body is a GenerateRequest, the answer a GenerateResult or, on demand, a stream of lines."""
     worker = _worker()
     wanted = GenerateRequest.parse_json(_body())
+    CLIENT.set(_client())  # which the generation's task takes over; a thread still has the one of the request before
     if request.accept_mimetypes.best_match(("application/json", NDJSON)) == NDJSON:
         return _streamed(worker, wanted)
     try:
@@ -189,6 +194,12 @@ def _body() -> bytes:
     if len(body) > MAX_BODY_BYTES:
         abort(413)
     return body
+
+
+def _client() -> str | None:
+    """Return whose request it is, as the API tier says; None from a stranger, who might say anything."""
+    found = CLIENT_ID.fullmatch(request.headers.get(CLIENT_HEADER, ""))
+    return found[0] if found and _worker().settings.worker_token else None
 
 
 def _worker() -> Worker:

@@ -68,6 +68,8 @@ class Engine(ABC):
     """A rough idea of what a picture takes, as long as none was made here lately."""
     own_sizes: ClassVar[bool] = False
     """Whether its pictures have sizes of their own, at least the shape's, to be scaled down and cut to the shape."""
+    cheap: ClassVar[bool] = False
+    """Whether its pictures cost a moment of this machine and nothing else: they give way to those of other engines."""
     models: tuple[str, ...] = ()
     """Names that `model` accepts for this engine, beside its own."""
 

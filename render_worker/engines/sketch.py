@@ -18,9 +18,10 @@ class SketchEngine(Engine):
     name = "sketch"
     description = "Procedural painter, no network; deterministic from prompt and seed. It is no AI."
     usual_seconds = 1
+    cheap = True
 
     def __init__(self, settings: Settings) -> None:
-        self.places = Places(settings.places)
+        self.places = Places(settings.places, cheap=self.cheap)
 
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         report("generating", "Painting the scene.")

@@ -22,4 +22,4 @@ def build_storages(settings: Settings) -> Storages:
     names: tuple[str, ...] = settings.storage or (("imgur",) if settings.imgur_client_id else ())
     if "local" not in names:
         names = (*names, "local")
-    return Storages(*(STORAGES[name](settings) for name in names))
+    return Storages(*(STORAGES[name](settings) for name in names), rest_seconds=settings.storage_rest_seconds)

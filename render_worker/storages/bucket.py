@@ -146,7 +146,9 @@ class BucketStorage(Storage):
             return self._failed("refused", f"does not accept this server's key for the bucket (HTTP {status}).")
         if 300 <= status < 400:
             return self._failed("redirected", f"has the bucket at another address or region (HTTP {status}).")
-        return self._failed("refused", f"did not take the request (HTTP {status}).")
+        failed = self._failed("refused", f"did not take the request (HTTP {status}).")
+        failed.by_request = status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+        return failed
 
     def _without_status(self, text: str) -> ServiceFailed:
         if "redirect without LOCATION" in text:

@@ -91,7 +91,8 @@ def signature(fields: dict[str, str], secret: str) -> str:
 def _failure(reply: Reply, key: str) -> ServiceFailed:
     status = reply.status
     if status in RATE_LIMITED:
-        return _failed("rate_limited", f"Cloudinary limits how often this account may ask (HTTP {status}).")
+        sentence = f"Cloudinary limits how often this account may ask (HTTP {status})."
+        return ServiceFailed(CloudinaryStorage, "rate_limited", sentence, reply.retry_after)
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):  # its words have the key or the signature in them
         return _failed("refused", f"Cloudinary does not accept this server's key (HTTP {status}).")
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -101,7 +102,9 @@ def _failure(reply: Reply, key: str) -> ServiceFailed:
     error = reply.document.get("error")
     said = printable(error.get("message") if isinstance(error, dict) else None).replace(key, "…")
     words = f'Cloudinary answered HTTP {status}: "{said}".' if said else f"Cloudinary answered HTTP {status}."
-    return _failed("refused" if status == httpx.codes.BAD_REQUEST else "unexpected_reply", words)
+    if status == httpx.codes.BAD_REQUEST:  # it is this picture that it does not take
+        return ServiceFailed(CloudinaryStorage, "refused", words, by_request=True)
+    return _failed("unexpected_reply", words)
 
 
 def _failed(kind: str, sentence: str) -> ServiceFailed:

@@ -5,10 +5,8 @@ bodies as quoted in public issue threads from 2017 to 2026. It has given out no 
 """
 
 import logging
-import math
 import re
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -17,8 +15,8 @@ from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.replies import printable
 from render_worker.settings import Settings
-from render_worker.storages.base import ServiceFailed, Storage, Stored
-from render_worker.storages.reply import Reply, ask
+from render_worker.storages.base import ServiceFailed, Storage, Stored, unsupported
+from render_worker.storages.reply import LONGEST_REST_SECONDS, SECONDS, Reply, ask
 
 UNIX_TIME = 1_000_000_000  # a reset above this is a moment, one below it a number of seconds
 LIMIT_HEADERS = (
@@ -26,52 +24,39 @@ LIMIT_HEADERS = (
     ("x-ratelimit-userremaining", "x-ratelimit-userreset"),
     ("x-ratelimit-clientremaining", "x-ratelimit-clientreset"),
 )
-LONGEST_REST_SECONDS = 86_400  # no limit of Imgur's lasts longer
 DEFAULT_REST_SECONDS = 3600  # the limits are counted by the hour and the day
 LINK = re.compile(r"https?://[!-~]{1,500}")
 DELETEHASH = re.compile(r"imgur:([0-9A-Za-z]{1,40})")
-DIGITS = re.compile(r"[0-9]{1,12}")
-TAKEN = ("png", "jpeg")  # its own upload page names these and others, but no WebP
 TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp"}
 
 log = logging.getLogger(__name__)
 
 
 class ImgurStorage(Storage):
-    """Uploads without an account. After a rate limit Imgur is left alone until it has passed."""
+    """Uploads without an account."""
 
     name = "imgur"
     title = "Imgur"
+    formats = ("png", "jpeg")  # its own upload page names these and others, but no WebP
 
     def __init__(self, settings: Settings) -> None:
         self._url = f"{settings.imgur_api_url}/image"
         self._seconds = settings.imgur_upload_seconds
         client_id = settings.imgur_client_id
         self._headers = {"Authorization": f"Client-ID {client_id.get_secret_value()}"} if client_id else {}
-        self._rest_until = 0.0
-
-    @property
-    def _seconds_left(self) -> int:
-        """How long Imgur is still to be left alone."""
-        return max(0, math.ceil(self._rest_until - time.monotonic()))
 
     def check(self) -> None:
         if not self._headers:
             raise StorageNotConfigured("IMGUR_CLIENT_ID not configured.")
 
     async def save(self, picture: Picture) -> Stored:
-        if picture.output_format not in TAKEN:
-            raise _failed("unsupported_format", f"Imgur takes no {picture.output_format} pictures.")
-        if left := self._seconds_left:
-            raise _limited(left)
+        if picture.output_format not in self.formats:
+            raise unsupported(ImgurStorage, picture.output_format)
         files = {"image": (picture.name, picture.data, picture.content_type)}
         reply = await self._ask("POST", self._url, data={"type": "file"}, files=files)
         if reply.status == httpx.codes.OK:
             return _stored(reply, picture.content_type)
-        failure = _failure(reply)
-        if failure.code == "imgur_rate_limited":
-            self._rest_until = time.monotonic() + (failure.retry_after or 0)
-        raise failure
+        raise _failure(reply)
 
     async def delete(self, word: str) -> bool:
         """Remove the picture of imgur:DELETEHASH. Only the log knows it, and nothing else is good for that."""
@@ -84,10 +69,6 @@ class ImgurStorage(Storage):
         if reply.status != httpx.codes.OK:
             raise _failure(reply)
         return True
-
-    def problem(self) -> str | None:
-        left = self._seconds_left
-        return super().problem() or (f"rate-limited for another {left} seconds" if left else None)
 
     async def _ask(self, method: str, url: str, **body: Any) -> Reply:
         return await ask(ImgurStorage, method, url, self._seconds, self._headers, **body)
@@ -107,11 +88,13 @@ def _stored(reply: Reply, sent_as: str) -> Stored:
 def _failure(reply: Reply) -> ServiceFailed:
     said, status = _said(reply), reply.status
     if status == httpx.codes.TOO_MANY_REQUESTS or "too fast" in said.lower():
-        return _limited(_seconds_to_wait(reply.headers, said), said)
+        return _limited(min(_seconds_to_wait(reply, said), LONGEST_REST_SECONDS), said)
     words = f'Imgur answered HTTP {status}: "{said}".' if said else f"Imgur answered HTTP {status}."
     if "over capacity" in said.lower() or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return _failed("unavailable", words)
-    if status in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    if status == httpx.codes.BAD_REQUEST:  # it is this picture that it does not take
+        return ServiceFailed(ImgurStorage, "refused", words, by_request=True)
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return _failed("refused", words)
     return _failed("unexpected_reply", words)
 
@@ -127,22 +110,16 @@ def _said(reply: Reply) -> str:
     return printable(words)
 
 
-def _seconds_to_wait(headers: Mapping[str, str], said: str) -> int:
-    """Until the limit that is used up is counted anew, a day at most."""
-    return min(_seconds_said(headers, said), LONGEST_REST_SECONDS)
-
-
-def _seconds_said(headers: Mapping[str, str], said: str) -> int:
-    """Imgur writes the reset as seconds or as a moment."""
+def _seconds_to_wait(reply: Reply, said: str) -> int:
+    """Until the limit that is used up is counted anew. Imgur writes the reset as seconds or as a moment."""
     for remaining, reset in LIMIT_HEADERS:
-        if headers.get(remaining) == "0" and DIGITS.fullmatch(text := headers.get(reset, "")):
+        if reply.headers.get(remaining) == "0" and SECONDS.fullmatch(text := reply.headers.get(reset, "")):
             value = int(text)
             return max(1, value - int(time.time()) if value > UNIX_TIME else value)
     minutes = re.search(r"wait (\d+) more minutes?", said)
     if minutes:
         return int(minutes[1]) * 60
-    retry_after = headers.get("retry-after", "")
-    return int(retry_after) if DIGITS.fullmatch(retry_after) and int(retry_after) else DEFAULT_REST_SECONDS
+    return reply.retry_after or DEFAULT_REST_SECONDS
 
 
 def _failed(kind: str, sentence: str, retry_after: int | None = None) -> ServiceFailed:

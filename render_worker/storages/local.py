@@ -7,13 +7,14 @@ import logging
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from render_worker.contract import IMAGE_NAME
 from render_worker.errors import StorageFailed
@@ -30,8 +31,11 @@ MARKER_SECONDS = 365 * 24 * 3600  # as long as an API tier may remember how to m
 WRITTEN = "The picture could not be written to LOCAL_STORAGE_DIR"
 CHANGED = "LOCAL_STORAGE_DIR could not be changed"
 
+LEAST_BYTES = 32 * 1024  # hardly a picture is smaller
 FREE_BYTES = 2 * MIB  # room for a picture
 ROOM_TIMES = 2  # a disk's blocks and what others write meanwhile want more room than the picture has bytes
+
+CHEAP = stat.S_ISVTX  # of a file it means nothing to Linux, and `stat`, which the age needs too, tells it
 
 LOCK_SECONDS = 10.0  # whoever else changes the folder is done in far less
 LOCK_PAUSE = 0.01
@@ -42,8 +46,22 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 
+class _File(NamedTuple):
+    """A file of the folder; sorted they are in the order in which they have to go."""
+
+    costly: bool
+    time: int
+    size: int
+    path: str
+
+
 class LocalStorage(Storage):
-    """Files named by their content, written whole or not at all; the oldest go when the folder is full."""
+    """Files named by their content, written whole or not at all. When the folder is full those go first that are cheap
+    to make again, and of each kind the oldest.
+
+    The age is the file's time, but never before that of one that was saved earlier: a clock that is set back would
+    otherwise have the newest removed.
+    """
 
     name = "local"
     title = "The local folder"
@@ -53,17 +71,25 @@ class LocalStorage(Storage):
         self.folder = settings.local_storage_dir.resolve()
         self._limit = settings.local_storage_mb * MIB
         self._thread = ThreadPoolExecutor(1, "local-storage")  # one changes the folder at a time
-        self._full = False
+        self._wanted = LEAST_BYTES  # on the disk, for the next picture to have a chance
+        self._newest = 0  # time of a file, in nanoseconds
 
     def problem(self) -> str | None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             return f"LOCAL_STORAGE_DIR cannot be made: {error.strerror}"
-        if not os.access(self.folder, os.W_OK):
+        if not os.access(self.folder, os.W_OK | os.X_OK):
             return "LOCAL_STORAGE_DIR cannot be written to"
-        full = self._full and shutil.disk_usage(self.folder).free < FREE_BYTES
-        return "the disk of LOCAL_STORAGE_DIR is full" if full else None
+        try:
+            return None if self._could_write() else "the disk of LOCAL_STORAGE_DIR is full"
+        except OSError as error:
+            return f"LOCAL_STORAGE_DIR cannot be read: {error.strerror}"
+
+    def _could_write(self) -> bool:
+        """Whether there is room on the disk, or would be without older pictures."""
+        wanted = self._wanted - shutil.disk_usage(self.folder).free
+        return wanted <= 0 or sum(file.size for file in self._files()) >= wanted
 
     async def save(self, picture: Picture) -> Stored:
         await self._in_turn(self._save, picture)
@@ -122,10 +148,10 @@ class LocalStorage(Storage):
     def _save(self, end: float, picture: Picture) -> None:
         target = self.folder / picture.name
         with _said(WRITTEN), self._alone(end):
-            if not _is_there(target, len(picture.data)):
+            if not self._is_there(target, picture):
                 self._make_room(len(picture.data))
-                self._write_or_make_room(target, picture.data)
-                self._full = False
+                self._write_or_make_room(target, picture)
+                self._wanted = LEAST_BYTES
             (self.folder / (picture.name + MARKER)).unlink(missing_ok=True)
 
     @contextmanager
@@ -142,65 +168,82 @@ class LocalStorage(Storage):
         finally:
             os.close(handle)  # which gives the lock back
 
-    def _write_or_make_room(self, target: Path, data: bytes) -> None:
+    def _is_there(self, target: Path, picture: Picture) -> bool:
+        """Whether the picture is there, whole; if so, it was made again and is no longer among the oldest."""
         try:
-            self._write(target, data)
+            found = target.stat()
+            if found.st_size != len(picture.data):
+                return False
+            now = self._time()
+            os.utime(target, ns=(now, now))
+            if picture.cheap and not found.st_mode & CHEAP:  # as a version of before wrote it
+                with suppress(PermissionError):
+                    target.chmod(stat.S_IMODE(found.st_mode) | CHEAP)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _time(self) -> int:
+        """Return the time of what is saved now, in nanoseconds: later than that of everything before."""
+        newest = self._newest or max((file.time for file in self._files()), default=0)
+        self._newest = max(time.time_ns(), newest + 1)
+        return self._newest
+
+    def _write_or_make_room(self, target: Path, picture: Picture) -> None:
+        size = len(picture.data)
+        try:
+            self._write(target, picture)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            self._full = True
+            self._wanted = min(ROOM_TIMES * size, FREE_BYTES)
             # The disk is smaller than LOCAL_STORAGE_MB, or others fill it: the oldest pictures go for the newest.
-            if not self._make_room(len(data), least=ROOM_TIMES * len(data)):
+            if not self._make_room(size, least=ROOM_TIMES * size):
                 raise
             log.warning("the disk of LOCAL_STORAGE_DIR is full; the oldest pictures were removed")
-            self._write(target, data)
+            self._write(target, picture)
 
-    def _write(self, target: Path, data: bytes) -> None:
+    def _write(self, target: Path, picture: Picture) -> None:
         handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                if picture.cheap:
+                    with suppress(OSError):  # a file system without such modes keeps it like any other
+                        os.fchmod(handle, stat.S_IRUSR | stat.S_IWUSR | CHEAP)
+                file.write(picture.data)
+            now = self._time()
+            if now > time.time_ns():  # the clock was set back
+                os.utime(temporary, ns=(now, now))
             Path(temporary).replace(target)
         except BaseException:  # whatever it was, no half-written file stays
             Path(temporary).unlink(missing_ok=True)
             raise
 
     def _make_room(self, needed: int, least: int = 0) -> bool:
-        """Remove the oldest pictures that are too many, or `least` bytes of them; whether any was removed."""
+        """Remove the first pictures that are too many, or `least` bytes of them; whether any was removed."""
         files = sorted(self._files())
-        surplus = max(least, sum(size for _, size, _ in files) + needed - self._limit)
+        surplus = max(least, sum(file.size for file in files) + needed - self._limit)
         removed = False
-        for _, size, path in files:
+        for file in files:
             if surplus <= 0:
                 break
-            Path(path).unlink(missing_ok=True)
+            Path(file.path).unlink(missing_ok=True)
             removed = True
-            surplus -= size
+            surplus -= file.size
         return removed
 
-    def _files(self) -> Iterator[tuple[int, int, str]]:
-        """Age, size and path of what is ours; somebody who tidies up by hand may take any of it away meanwhile."""
+    def _files(self) -> Iterator[_File]:
+        """What is ours; somebody who tidies up by hand may take any of it away meanwhile."""
         for entry in os.scandir(self.folder):
             if OURS.fullmatch(entry.name):
                 with suppress(FileNotFoundError):
                     found = entry.stat()
-                    yield found.st_mtime_ns, found.st_size, entry.path
+                    yield _File(not found.st_mode & CHEAP, found.st_mtime_ns, found.st_size, entry.path)
 
 
 def was_deleted(folder: Path, name: str) -> bool:
     """Whether the operator deleted the picture of that name."""
     return (folder / (name + MARKER)).exists()
-
-
-def _is_there(target: Path, size: int) -> bool:
-    """Whether the picture is there, whole; if so, it was made again and is no longer among the oldest."""
-    try:
-        if target.stat().st_size != size:
-            return False
-        os.utime(target)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _lock(handle: int, end: float) -> None:

@@ -1,6 +1,7 @@
 """One exchange with a storage that is asked by HTTP: within a time, without redirects, and never without bounds."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from render_worker.replies import json_object
 from render_worker.storages.base import ServiceFailed, Storage, too_late, unreachable
 
 MAX_REPLY_BYTES = 256 * 1024
+LONGEST_REST_SECONDS = 86_400  # no limit of theirs lasts longer
+SECONDS = re.compile(r"[0-9]{1,12}")
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,12 @@ class Reply:
     status: int
     headers: httpx.Headers
     body: bytes
+
+    @property
+    def retry_after(self) -> int | None:
+        """The header's seconds, a day at most; None if it names none."""
+        told = self.headers.get("retry-after", "")
+        return min(int(told), LONGEST_REST_SECONDS) or None if SECONDS.fullmatch(told) else None
 
     @property
     def document(self) -> dict[str, object]:

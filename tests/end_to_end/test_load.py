@@ -1,7 +1,11 @@
 """Several callers at once: one session, a bounded queue, and nobody blocked by somebody else's slow picture."""
 
 import concurrent.futures
+import threading
 
+import requests
+
+from tests.end_to_end.conftest import TOKEN
 from tests.processes import wait_until
 
 
@@ -28,3 +32,27 @@ def test_a_slow_generation_blocks_neither_health_nor_another_engine(stack):
         assert stack.get(prompt="a tree", model="sketch").status_code == 200
         assert not slow.done()
         assert slow.result().status_code == 200
+
+
+def test_a_flood_of_sketches_fills_no_other_engine_s_queue(stack):
+    """Those beyond its own places and share are turned away; every picture of Perchance is made."""
+    enough, statuses = threading.Event(), set()
+
+    def flood(number: int) -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        while not enough.is_set():
+            body = {"prompt": f"a tree {number}", "model": "sketch"}
+            statuses.add(
+                requests.post(f"{stack.worker.url}/generate", json=body, headers=headers, timeout=30).status_code
+            )
+
+    stack.play(delay=0.3)
+    with concurrent.futures.ThreadPoolExecutor(12) as callers:
+        flooding = [callers.submit(flood, number) for number in range(9)]
+        wait_until(lambda: 503 in statuses, "a queue that is full")
+        answers = [answer for _ in range(3) for answer in callers.map(lambda n: stack.get(prompt=f"{n}"), range(3))]
+        enough.set()
+        for one in flooding:
+            one.result()
+    assert [answer.status_code for answer in answers] == [200] * 9
+    assert statuses == {200, 503}

@@ -94,12 +94,40 @@ def test_imgur_without_an_id_is_said_before_a_picture_is_made(tmp_path):
 
 def test_a_picture_that_no_storage_keeps_is_an_error_with_every_reason(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with running(tmp_path / "file" / "folder", IMGUR_CLIENT_ID=CLIENT_ID) as stack:
+    settings = {"PERCHANCE_ROUTES": "package", "IMGUR_CLIENT_ID": CLIENT_ID, "STORAGE_REST_SECONDS": 60}
+    with running(tmp_path / "file" / "folder", **settings) as stack:
         stack.play(imgur="over_capacity")
-        answer = stack.get(prompt="a tree", model="sketch")
+        answers = [stack.get(prompt="a tree") for _ in range(4)]
+        for answer in answers:
+            assert (answer.status_code, answer.json()["code"]) == (502, "storage_failed")
+            assert "over capacity" in answer.json()["error"]
+            assert "LOCAL_STORAGE_DIR" in answer.json()["error"]
+        assert len(stack.asked("generate")) == len(stack.asked("imgur")) == 2  # and then it rests: nothing more is made
+        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+        health = stack.worker_health()
+        assert (health["status"], health["ready"]) == ("degraded", False)
+        assert stack.get("/ready").status_code == 503
+
+
+def test_nothing_is_made_while_the_only_storage_cannot_be_written_to(tmp_path):
+    folder = tmp_path / "images"
+    with running(folder, PERCHANCE_ROUTES="package") as stack:
+        folder.rmdir()
+        folder.write_text("in the way")
+        answer = stack.get(prompt="a tree")
         assert (answer.status_code, answer.json()["code"]) == (502, "storage_failed")
-        assert "over capacity" in answer.json()["error"]
-        assert "LOCAL_STORAGE_DIR" in answer.json()["error"]
+        assert stack.asked("generate") == stack.asked("verifyUser") == []
+        folder.unlink()
+        assert stack.get(prompt="a tree").json()["storage"] == "local"
+
+
+def test_an_imgur_out_of_reach_costs_one_picture_its_time(tmp_path):
+    with running(tmp_path, IMGUR_CLIENT_ID=CLIENT_ID, IMGUR_UPLOAD_SECONDS=2, STORAGE_REST_SECONDS=60) as stack:
+        stack.play(imgur="hang")
+        found = [stack.get(prompt=f"tree {number}", model="sketch").json()["storage_error"] for number in range(4)]
+        assert [problem["code"] for problem in found] == ["imgur_timeout"] + ["storage_resting"] * 3
+        assert len(stack.asked("imgur")) == 1
+        assert any(reason.startswith("imgur: resting until") for reason in stack.worker_health()["reasons"])
 
 
 @pytest.fixture(scope="module")

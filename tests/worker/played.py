@@ -73,7 +73,8 @@ def pipelines(folder):
 
     def make(*engines, failures=0, queue_size=5, **settings):
         settings = Settings(local_storage_dir=folder / "images", **settings)
-        durations, admission = Durations(), Admission(8, queue_size)
+        durations = Durations()
+        admission = Admission(8, queue_size, [engine.places for engine in engines])
         named = {engine.name: engine for engine in engines}
         rests = {name: Rest(name, failures, 60) for name in named}
         roster = Roster(named, tuple(named), rests, durations, admission)

@@ -101,10 +101,10 @@ def _pretend_to_be_small(storage, monkeypatch):
     def used() -> int:
         return sum(path.stat().st_size for path in storage.folder.iterdir())
 
-    def write_if_it_fits(target, data):
-        if used() + len(data) > 1024 * 1024:
+    def write_if_it_fits(target, picture):
+        if used() + len(picture.data) > 1024 * 1024:
             raise OSError(28, "No space left on device")
-        write(target, data)
+        write(target, picture)
 
     monkeypatch.setattr(storage, "_write", write_if_it_fits)
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1024 * 1024 - used()))

@@ -1,6 +1,7 @@
 """An engine that fails again and again is left alone, and then tried by one request."""
 
 import asyncio
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -21,7 +22,7 @@ def succeed(rest):
 
 def passed(rest):
     """Let the rest's time pass."""
-    rest._memory.opened_at = rest._memory.opened_at.replace(year=2000)
+    rest._until -= 1_000_000
 
 
 def broken(failures=3, seconds=60):
@@ -185,4 +186,35 @@ def test_without_a_number_of_failures_it_opens_for_walls_alone():
     rest = Rest("horde", 0, 60)
     for _ in range(100):
         fail(rest, EngineError("No."))
+    assert rest.state == "closed"
+
+
+@pytest.mark.parametrize("hours", [-1, 1, -24 * 400])
+@pytest.mark.parametrize("error", [EngineError("No."), EngineRateLimited("Wait.", 60)], ids=["failure", "wall"])
+def test_a_clock_that_is_set_neither_prolongs_nor_ends_a_rest(monkeypatch, hours, error):
+    class Set(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(hours=hours)
+
+    rest = Rest("horde", 1, 60)
+    fail(rest, error)
+    monkeypatch.setattr("render_worker.resting.datetime", Set)
+    assert (rest.state, 58 <= rest.seconds_left <= 60) == ("open", True)
+    said = datetime.fromisoformat(rest.reason.split("until ")[1].split(",")[0])
+    assert abs((said - Set.now(said.tzinfo)).total_seconds() - 60) < 3  # what is told is of the clock that one sees
+    passed(rest)
+    assert rest.state == "half-open"
+    succeed(rest)
+    assert rest.state == "closed"
+
+
+def test_one_that_insists_asks_in_spite_of_a_rest_and_ends_it_by_success():
+    rest = broken()
+    with pytest.raises(EngineError):
+        with rest.attempt(insist=True):
+            raise EngineError("No.")
+    assert rest.state == "open"
+    with rest.attempt(insist=True):
+        pass
     assert rest.state == "closed"

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from render_worker.admission import CLIENT
 from render_worker.contract import GenerateRequest
 from render_worker.errors import (
     ContentRefused,
@@ -223,3 +224,29 @@ def test_every_answer_and_failure_is_counted(pipeline_of):
     assert count("render_worker_pictures_total", {"engine": "two", "storage": "local"}) == 2
     assert count("render_worker_engine_failures_total", {"engine": "one", "code": "engine_rate_limited"}) == 1
     assert count("render_worker_fallbacks_total", {"engine": "one", "code": "engine_rate_limited"}) == 2
+
+
+def test_what_gave_way_to_another_client_has_to_find_room_at_the_next_engine_too(pipeline_of):
+    """Else the client with most requests would fill the next queue beyond its bounds."""
+    engines = [Played("one", "slow", places=1), Played("two", "slow", places=1)]
+    pipeline = pipeline_of(*engines, queue_size=4)
+
+    def asked(client, model):
+        CLIENT.set(client)
+        return asyncio.create_task(pipeline.generate(GenerateRequest(prompt="a", model=model, timeout_seconds=60)))
+
+    async def crowd():
+        asking = [asked(client, "two") for client in "bcd"]
+        asking += [asked("a", "auto") for _ in range(3)]
+        await asyncio.sleep(0.05)
+        full = [len(engine.places.queue) for engine in engines]
+        asking.append(asked("e", "one"))
+        await asyncio.sleep(0.05)
+        then = [len(engine.places.queue) for engine in engines]
+        return full, then, await asyncio.gather(*asking, return_exceptions=True)
+
+    full, then, answers = asyncio.run(crowd())
+    assert (full, then) == ([2, 2], [2, 2])
+    assert [type(answer).__name__ for answer in answers].count("QueueFull") == 1
+    assert [getattr(answer, "engine", None) for answer in answers] == ["two"] * 3 + ["one"] * 2 + [None, "one"]
+    assert over(answers[5]) == [("one", WorkerBusy.code)]

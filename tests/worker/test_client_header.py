@@ -1,0 +1,57 @@
+"""Whose request it is: the API tier's word, and nobody else's."""
+
+import itertools
+
+import pytest
+
+from render_worker.admission import CLIENT
+from render_worker.contract import CLIENT_HEADER
+from render_worker.engines.sketch import SketchEngine
+
+TOKEN = "the-token"
+SKETCH = {"prompt": "a lighthouse at night", "model": "sketch", "seed": 7}
+numbers = itertools.count()
+
+
+@pytest.fixture
+def counted_as(client_with, monkeypatch):
+    """As whose a request with that header is counted, by a worker with or without a token."""
+    made = SketchEngine.generate
+    seen = []
+
+    async def generate(self, recipe, report):
+        seen.append(CLIENT.get())
+        return await made(self, recipe, report)
+
+    monkeypatch.setattr(SketchEngine, "generate", generate)
+    clients = {token: client_with(worker_token=token) for token in (TOKEN, None)}
+
+    def ask(client, *, token=TOKEN, request_id=None):
+        headers = {"Authorization": f"Bearer {TOKEN}"} | ({} if client is None else {CLIENT_HEADER: client})
+        body = {**SKETCH, "request_id": request_id or f"id-{next(numbers)}"}
+        answer = clients[token].post("/generate", json=body, headers=headers)
+        assert answer.status_code == 200
+        return seen[-1], len(seen)
+
+    return ask
+
+
+def test_it_works(counted_as, caplog):
+    caplog.set_level("DEBUG")
+    assert counted_as("0f3a9-Z")[0] == "0f3a9-Z"
+    assert counted_as(None)[0] is None  # in the same thread
+    assert "0f3a9" not in caplog.text
+
+
+def test_a_stranger_s_word_counts_for_nothing(counted_as):
+    assert counted_as("0f3a9", token=None)[0] is None
+
+
+@pytest.mark.parametrize("client", ["", "a b", "a" * 65, "ä", "a,b", "../x"])
+def test_what_is_no_id_is_ignored(counted_as, client):
+    assert counted_as(client)[0] is None
+
+
+def test_a_retry_is_known_by_its_id_whoever_sends_it(counted_as):
+    before = counted_as("first", request_id="one")[1]
+    assert counted_as("second", request_id="one") == ("first", before)
