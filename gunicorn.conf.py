@@ -15,12 +15,14 @@ import signal  # noqa: E402
 import gevent  # noqa: E402
 import gunicorn.http.message  # noqa: E402
 
+from image_api.secrecy import become_undumpable  # noqa: E402
 from image_api.settings import load  # noqa: E402
 
 STOP_SECONDS = 3  # what an answer takes to be given once waiting is over
 OTHER_CONNECTIONS = 1000  # for /health, pictures, refusals, and callers who ask for nothing
 OTHER_FILES = 200
 
+become_undumpable()  # a render worker on the same host may be of the same user, and with it a browser
 settings = load()
 bind = f"{settings.host}:{settings.port}"
 workers = 1  # what was last heard of the worker, and the connections to it, are kept in one process

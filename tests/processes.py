@@ -33,6 +33,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def four_free_ports() -> int:
+    """The first of four ports in a row that nobody listens on at this moment."""
+    while True:
+        first = free_port()
+        try:
+            for port in range(first, first + 4):
+                socket.create_server(("127.0.0.1", port)).close()
+        except (OSError, OverflowError):
+            continue
+        return first
+
+
 def clean_environment(**changes: object) -> dict[str, str]:
     """This process's environment without other people's settings, and with some changes."""
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
