@@ -172,6 +172,15 @@ def command_of(process: psutil.Process) -> str:
         return ""
 
 
+def open_files(process: psutil.Process, port: int) -> int:
+    """How many files a server has open; if only root may see that, how many connections its port has."""
+    try:
+        return int(process.num_fds())
+    except psutil.AccessDenied:  # neither tier is dumpable
+        ends = [(each.laddr, each.status) for each in psutil.net_connections("tcp") if each.laddr]
+        return sum(address.port == port and status != psutil.CONN_TIME_WAIT for address, status in ends)
+
+
 def left_of(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that still run."""
     return [process for process in processes if not _has_ended(process)]

@@ -118,10 +118,11 @@ def running_worker(folder: Path) -> Iterator[dict[str, object]]:
 
 @contextmanager
 def running_local(folder: Path) -> Iterator[dict[str, object]]:
-    """`make run` without make, ready."""
+    """`make run` without make, after its first picture."""
     nowhere = f"http://127.0.0.1:{free_port()}/api"
     settings = {"PERCHANCE_BASE_URL": nowhere, "PERCHANCE_PAGE_URL": nowhere, "LOCAL_STORAGE_DIR": folder / "images"}
-    environment = clean_environment(**settings, **SECRETS, PORT=four_free_ports())
+    port = four_free_ports()
+    environment = clean_environment(**settings, **SECRETS, PORT=port)
     log = folder / "log"
     with log.open("wb") as output:
         command = [sys.executable, "-m", "local"]
@@ -129,6 +130,8 @@ def running_local(folder: Path) -> Iterator[dict[str, object]]:
     try:
         wait_until(lambda: "\ncurl " in log.read_text() or process.poll() is not None, "a local run")
         assert process.poll() is None, log.read_text()
+        picture = f"http://127.0.0.1:{port}/generate?prompt=a&model=perchance"
+        requests.get(picture, timeout=60).raise_for_status()
         yield {}
     finally:
         process.terminate()
