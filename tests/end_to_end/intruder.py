@@ -116,20 +116,28 @@ def running_worker(folder: Path) -> Iterator[dict[str, object]]:
         yield health["engines"]["perchance"]["details"]
 
 
-@contextmanager
-def running_local(folder: Path) -> Iterator[dict[str, object]]:
-    """`make run` without make, after its first picture."""
+def start_local(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start `make run` without make, wait until it is ready, and return it with the API's port."""
     nowhere = f"http://127.0.0.1:{free_port()}/api"
     settings = {"PERCHANCE_BASE_URL": nowhere, "PERCHANCE_PAGE_URL": nowhere, "LOCAL_STORAGE_DIR": folder / "images"}
-    port = four_free_ports()
-    environment = clean_environment(**settings, **SECRETS, PORT=port)
     log = folder / "log"
-    with log.open("wb") as output:
-        command = [sys.executable, "-m", "local"]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    for _ in range(3):  # somebody else may take a free port before it does
+        port = four_free_ports()
+        environment = clean_environment(**settings, **SECRETS, PORT=port)
+        with log.open("wb") as output:
+            command = [sys.executable, "-m", "local"]
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        wait_until(lambda: "\ncurl " in log.read_text() or process.poll() is not None, "a local run")  # noqa: B023
+        if process.poll() is None:
+            return process, port
+    raise AssertionError(log.read_text())
+
+
+@contextmanager
+def running_local(folder: Path) -> Iterator[dict[str, object]]:
+    """`make run` after its first picture."""
+    process, port = start_local(folder)
     try:
-        wait_until(lambda: "\ncurl " in log.read_text() or process.poll() is not None, "a local run")
-        assert process.poll() is None, log.read_text()
         picture = f"http://127.0.0.1:{port}/generate?prompt=a&model=perchance"
         requests.get(picture, timeout=60).raise_for_status()
         yield {}
