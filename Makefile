@@ -56,7 +56,7 @@ bench: $(DEV_PACKAGES) $(BROWSER) ## Measure ours beside the perchance package, 
 bench-overhead: $(DEV_PACKAGES) ## Measure what the API tier adds to the worker, and a cached answer.
 	@$(BIN)/python -m bench.overhead
 
-bench-peers: $(DEV_PACKAGES) $(PEERS)/bin/litellm ## Measure OpenAI's route beside litellm's proxy.
+bench-peers: $(DEV_PACKAGES) $(PEERS)/bin/litellm ## Measure OpenAI's route beside litellm's proxy; needs root.
 	@$(BIN)/python -m bench.peers $(PEERS)/bin/litellm
 
 bench-small-plan: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.

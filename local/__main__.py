@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import requests
 
 from local.processes import Processes
-from local.settings import Settings, environment, load
+from local.settings import Environments, Settings, environments, load
+from render_worker.serving.secrecy import become_undumpable
 from render_worker.settings import load as load_worker_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +26,7 @@ LASTING = "is degraded"  # what the API says of a worker that is up, while one t
 
 def main() -> int:
     """Look at ports and network, start everything, and end it when asked to."""
+    become_undumpable()
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.epilog = "Settings come from the environment: PORT (8000), HOST (127.0.0.1) and those of both tiers."
     parser.parse_args()
@@ -38,20 +40,20 @@ def main() -> int:
         _require_free(settings.sandbox_upload_port, "the sandbox's upload host")
         _say(f"Perchance cannot be reached ({unreachable}); the sandbox stands in for it and every other service.")
     _say("Starting, a few seconds ...")
-    changes = _settings_of_all(settings, simulated=bool(unreachable))
-    processes = Processes(environment(changes), settings.graceful_timeout_seconds)
+    found = environments(_settings_of_all(settings, simulated=bool(unreachable)))
+    processes = Processes(settings.graceful_timeout_seconds)
     try:
-        return _run(processes, settings, simulated=bool(unreachable))
+        return _run(processes, settings, found, simulated=bool(unreachable))
     finally:
         processes.stop()
 
 
-def _run(processes: Processes, settings: Settings, simulated: bool) -> int:
+def _run(processes: Processes, settings: Settings, found: Environments, simulated: bool) -> int:
     if simulated:
-        processes.start("the sandbox", "gunicorn", "-c", "sandbox/gunicorn.conf.py")
-    worker = ("gunicorn", "-c", "render_worker/gunicorn.conf.py")
-    processes.start("the render worker", *worker, HOST="127.0.0.1", PORT=str(settings.worker_port))
-    processes.start("the API", "gunicorn", "app:app")
+        processes.start("the sandbox", found.sandbox, "gunicorn", "-c", "sandbox/gunicorn.conf.py")
+    of_worker = {**found.worker, "HOST": "127.0.0.1", "PORT": str(settings.worker_port)}
+    processes.start("the render worker", of_worker, "gunicorn", "-c", "render_worker/gunicorn.conf.py")
+    processes.start("the API", found.api, "gunicorn", "app:app")
     if _becomes_ready(processes, f"http://localhost:{settings.port}"):
         processes.wait()
     failed = processes.ended()

@@ -22,19 +22,18 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Processes:
     """Programs that lead process groups of their own, so that a terminal's Ctrl-C reaches only this process."""
 
-    def __init__(self, environment: Mapping[str, str], graceful_seconds: float) -> None:
-        self._environment = environment
+    def __init__(self, graceful_seconds: float) -> None:
         self._stop_seconds = graceful_seconds + STOP_SECONDS
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._stop = threading.Event()
         for number in STOP_SIGNALS:
             signal.signal(number, lambda *_: self._stop.set())
 
-    def start(self, name: str, *arguments: str, **changes: str) -> None:
-        """Start `python -m …` with some changes to the environment; its output goes where this process's goes."""
+    def start(self, name: str, environment: Mapping[str, str], *arguments: str) -> None:
+        """Start `python -m …` with an environment of its own; its output goes where this process's goes."""
         self._running[name] = subprocess.Popen(  # noqa: S603 - our own programs
             [sys.executable, "-m", *arguments],
-            env={**self._environment, **changes},
+            env=environment,
             start_new_session=True,
             preexec_fn=_end_with_parent,  # safe: no thread has been started here
         )

@@ -1,11 +1,18 @@
 """The only reader of the environment in this package."""
 
 import os
+from dataclasses import dataclass
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from image_api.settings import Settings as ApiSettings
+from render_worker.bare_environment import bare
+from render_worker.settings import VARIABLES as OF_WORKER
 from render_worker.settings import read
+
+OF_API = frozenset(name.upper() for name in ApiSettings.model_fields)
+OF_SANDBOX = frozenset({"SANDBOX_PORT", "SANDBOX_UPLOAD_PORT", "PYTHONPATH", "PYTHONUNBUFFERED"})
 
 
 class Settings(BaseSettings):
@@ -42,6 +49,20 @@ def load() -> Settings:
     return read(Settings)
 
 
-def environment(changes: dict[str, str]) -> dict[str, str]:
-    """This process's environment with some changes, for a process that it starts."""
-    return {**os.environ, **changes}  # noqa: TID251 - passed on whole, not read
+@dataclass(frozen=True)
+class Environments:
+    """What each process finds in its environment: no secret of another's."""
+
+    worker: dict[str, str]
+    api: dict[str, str]
+    sandbox: dict[str, str]
+
+
+def environments(changes: dict[str, str]) -> Environments:
+    """Return this process's environment with some changes, for each process what concerns it."""
+    outer = {**os.environ, **changes}  # noqa: TID251 - passed on, not read
+    return Environments(
+        worker={name: text for name, text in outer.items() if name.upper() not in OF_API - OF_WORKER},
+        api={name: text for name, text in outer.items() if name.upper() not in OF_WORKER - OF_API},
+        sandbox=bare(outer, also=OF_SANDBOX),
+    )

@@ -14,9 +14,10 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Page, Playwright, Request, Response, async_playwright
 from playwright.async_api import Error as BrowserError
 
+from render_worker.chromium_sandbox import ChromiumSandbox, SandboxMode, refusal
 from render_worker.processes import CHILD, Child, kill_descendants
 from render_worker.scratch import Scratch, sweep
-from render_worker.settings import VARIABLES
+from render_worker.serving.secrecy import become_undumpable
 
 __all__ = ["OPEN_SECONDS", "Browser", "BrowserContext", "BrowserError", "BrowserGone", "Page", "Request", "Response"]
 
@@ -44,8 +45,9 @@ def died(error: BaseException | None) -> bool:
 class Browser:
     """One Chromium, started once and started again where it is found dead or hung."""
 
-    def __init__(self, executable: Path | None = None) -> None:
+    def __init__(self, executable: Path | None = None, sandbox: SandboxMode = "auto") -> None:
         self._executable = executable
+        self.sandbox = ChromiumSandbox(sandbox)
         self._playwright: Playwright | None = None
         self._chromium: Chromium | None = None
         self._launching: asyncio.Task[Chromium] | None = None
@@ -94,7 +96,7 @@ class Browser:
         try:
             sweep()
             self._scratch = Scratch()
-            self._driver = Child(VARIABLES, TMPDIR=str(self._scratch.folder))
+            self._driver = Child(TMPDIR=str(self._scratch.folder))
             CHILD.set(self._driver)
             async with asyncio.timeout(LAUNCH_SECONDS):
                 self._playwright = await async_playwright().start()
@@ -109,13 +111,35 @@ class Browser:
         return self._chromium
 
     async def _launched(self, playwright: Playwright) -> Chromium:
+        if self.sandbox.wanted:
+            try:
+                return await self._launch_sandboxed(playwright)
+            except BrowserError as error:
+                reason = refusal(str(error))
+                if reason is None:
+                    raise
+                self.sandbox.do_without(reason)
+        return await self._launch_found(playwright, sandboxed=False)
+
+    async def _launch_sandboxed(self, playwright: Playwright) -> Chromium:
+        chromium = await self._launch_found(playwright, sandboxed=True)
+        if not self.sandbox.proven:  # on some hosts the browser comes up and its pages do not
+            try:
+                await (await chromium.new_page()).close()
+            except BrowserError:
+                await chromium.close()
+                raise
+            self.sandbox.prove()
+        return chromium
+
+    async def _launch_found(self, playwright: Playwright, sandboxed: bool) -> Chromium:
         try:
-            return await _launch_at(playwright, self._executable)
+            return await _launch_at(playwright, self._executable, sandboxed)
         except BrowserError as error:
             found = find_system_browser()
             if self._executable or NOT_INSTALLED not in str(error) or not found:
                 raise
-            return await _launch_at(playwright, found)
+            return await _launch_at(playwright, found, sandboxed)
 
     async def open_context(self) -> BrowserContext:
         """A visitor's context; closing it ends its pages. BrowserGone where there is no browser."""
@@ -197,9 +221,10 @@ async def _open_context(chromium: Chromium) -> BrowserContext:
     return await asyncio.wait_for(opening, OPEN_SECONDS)
 
 
-async def _launch_at(playwright: Playwright, executable: Path | None) -> Chromium:
+async def _launch_at(playwright: Playwright, executable: Path | None, sandboxed: bool) -> Chromium:
     return await playwright.chromium.launch(
         executable_path=executable,
+        chromium_sandbox=sandboxed,
         timeout=LAUNCH_SECONDS * 1000,
         # gunicorn's own handlers decide when to stop; the driver must not close the browser before they do.
         handle_sigint=False,
@@ -222,6 +247,7 @@ async def _check() -> None:
 
 
 if __name__ == "__main__":  # `python -m render_worker.browser` tells a set-up whether a browser starts here
+    become_undumpable()
     try:
         asyncio.run(_check())
     except BrowserGone as gone:

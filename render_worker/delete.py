@@ -10,6 +10,7 @@ import sys
 from enum import IntEnum
 
 from render_worker.errors import StorageFailed, StorageNotConfigured
+from render_worker.serving.secrecy import become_undumpable
 from render_worker.settings import load
 from render_worker.storages import build_storages
 from render_worker.storages.base import BEHIND_THE_PATH, Storage, Storages, name_in
@@ -112,4 +113,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    become_undumpable()  # it has the storages' secrets, and runs where the browser does
     sys.exit(main())

@@ -12,10 +12,12 @@ from render_worker.orphans import reap_all
 from render_worker.processes import kill_descendants
 from render_worker.serving import logs
 from render_worker.serving.files import room_for_connections
+from render_worker.serving.secrecy import become_undumpable
 from render_worker.settings import load
 
 STOP_SECONDS = 8  # what giving up, closing the browser and reaping may take together
 
+become_undumpable()  # master and worker: what runs in the browser is of the same user
 settings = load()
 wsgi_app = "render_worker.worker:create_app()"
 bind = f"{settings.host}:{settings.port}"

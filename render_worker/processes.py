@@ -6,9 +6,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
+
+from render_worker.bare_environment import bare
 
 PROC = Path("/proc")
 NETWORK_SERVICE = b"--utility-sub-type=network."
@@ -18,15 +20,13 @@ SUCCESSION_SECONDS, SUCCESSION_LOOK_SECONDS = 2.0, 0.05
 class Child:
     """A process that is about to be started: what it finds in its environment, and then whether it has ended."""
 
-    def __init__(self, without: Collection[str] = (), **changes: str) -> None:
-        """`without`: variables that it does not find, in capitals, however they are written."""
-        self._without = without
+    def __init__(self, **changes: str) -> None:
         self._changes = changes
         self.transport: asyncio.SubprocessTransport | None = None
 
     def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
-        """What it finds of an environment."""
-        return {name: text for name, text in outer.items() if name.upper() not in self._without} | self._changes
+        """What it finds of an environment: no secret, whatever its name is."""
+        return bare(outer) | self._changes
 
     @property
     def ended(self) -> bool:

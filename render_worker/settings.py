@@ -91,6 +91,11 @@ class Settings(BaseSettings):
         0, ge=0, description="Time without work after which the browser is closed until it is needed; 0 means never."
     )
     chromium_path: Path | None = Field(None, description="A Chromium to use instead of the one that is found.")
+    browser_sandbox: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Chromium's own sandbox: auto does without it if the host does not allow it, on starts no browser "
+        "then, off never uses it.",
+    )
 
     perchance_routes: Listed[Literal["page", "package"]] = Field(
         ("page", "package"), min_length=1, description="Ways to Perchance, in the order in which they are tried."

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+import psutil
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
@@ -31,6 +33,14 @@ def browsers_path(folder: Path) -> dict[str, str]:
     link.parent.mkdir(parents=True)
     link.symlink_to(found)
     return {"PLAYWRIGHT_BROWSERS_PATH": str(folder)}
+
+
+@cache
+def installed_browser() -> Path:
+    """The program of the browser that is found here."""
+    with chromium():
+        below = psutil.Process().children(recursive=True)
+        return next(Path(process.exe()) for process in below if "--remote-debugging-pipe" in process.cmdline())
 
 
 def _missing_browser() -> Path | None:

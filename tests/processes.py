@@ -33,6 +33,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def four_free_ports() -> int:
+    """The first of four ports in a row that nobody listens on at this moment."""
+    while True:
+        first = free_port()
+        try:
+            for port in range(first, first + 4):
+                socket.create_server(("127.0.0.1", port)).close()
+        except (OSError, OverflowError):
+            continue
+        return first
+
+
 def clean_environment(**changes: object) -> dict[str, str]:
     """This process's environment without other people's settings, and with some changes."""
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
@@ -158,6 +170,15 @@ def command_of(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.NoSuchProcess:  # a zombie's is one too
         return ""
+
+
+def open_files(process: psutil.Process, port: int) -> int:
+    """How many files a server has open; if only root may see that, how many connections its port has."""
+    try:
+        return int(process.num_fds())
+    except psutil.AccessDenied:  # neither tier is dumpable
+        ends = [(each.laddr, each.status) for each in psutil.net_connections("tcp") if each.laddr]
+        return sum(address.port == port and status != psutil.CONN_TIME_WAIT for address, status in ends)
 
 
 def left_of(processes: list[psutil.Process]) -> list[psutil.Process]:

@@ -15,20 +15,18 @@ import requests
 
 from local.__main__ import _settings_of_all
 from local.settings import load
-from tests.processes import PATIENCE_SECONDS, ROOT, clean_environment, command_of, free_port, left_of, wait_until
+from tests.processes import (
+    PATIENCE_SECONDS,
+    ROOT,
+    clean_environment,
+    command_of,
+    four_free_ports,
+    free_port,
+    left_of,
+    wait_until,
+)
 
 NOWHERE = f"http://127.0.0.1:{free_port()}/api"
-
-
-def four_free_ports() -> int:
-    while True:
-        first = free_port()
-        try:
-            for port in range(first, first + 4):
-                socket.create_server(("127.0.0.1", port)).close()
-        except (OSError, OverflowError):
-            continue
-        return first
 
 
 class LocalRun:

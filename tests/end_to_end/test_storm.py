@@ -9,7 +9,7 @@ import psutil
 import requests
 
 from tests.end_to_end.conftest import TOKEN, running
-from tests.processes import wait_until
+from tests.processes import open_files, wait_until
 
 CALLERS = 500
 
@@ -63,7 +63,7 @@ def test_the_worker_itself_stands_it_and_tells_of_its_health_meanwhile(tmp_path)
         assert found[(200, None)] >= 20
         assert max(slowest) < 5
         wait_until(lambda: stack.worker_health()["status"] == "ready", "an idle worker")
-        wait_until(lambda: process.num_fds() < 40, "closed connections")
+        wait_until(lambda: open_files(process, stack.worker.port) < 40, "closed connections")
         assert process.num_threads() <= threads + 2
         assert stack.get(prompt="a tree").status_code == 200
 

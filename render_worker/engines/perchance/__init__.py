@@ -66,6 +66,7 @@ class PerchanceEngine(Engine):
         details: dict[str, int | str | bool] = {
             "browser_running": browser.running,
             "browser_launches": browser.launches,
+            **browser.sandbox.health(),
         }
         state: Literal["starting", "ready"] = "ready" if browser.launches else "starting"
         return EngineHealth(state=state, details=details, sessions=self._pool.health())

@@ -31,7 +31,7 @@ class SessionPool:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.browser = Browser(settings.chromium_path)
+        self.browser = Browser(settings.chromium_path, settings.browser_sandbox)
         self._parent = ParentServer()
         self._sessions = [Session(self.browser, self._parent, settings) for _ in range(settings.perchance_sessions)]
         self._free: asyncio.LifoQueue[Session] = asyncio.LifoQueue()  # the one that was used last is the warmest

@@ -1,0 +1,147 @@
+"""Chromium's own sandbox, tried by the first launch of a process: real launches as users of different hosts."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from render_worker.chromium_sandbox import ChromiumSandbox, SandboxRequired, refusal
+from tests.playwright_browser import installed_browser
+from tests.processes import ROOT
+from tests.unprivileged import unprivileged, user_namespaces_are_granted, without_user_namespaces
+
+# Launches twice, as after a browser's death, and prints what health says of the sandbox, or why nothing was launched.
+SCENE = """
+import asyncio, json, os, sys
+from pathlib import Path
+from render_worker.browser import Browser, BrowserGone
+
+async def play():
+    browser = Browser(Path(sys.argv[1]), sys.argv[2])
+    before = browser.sandbox.health()
+    try:
+        for _ in range(2):
+            chromium = await browser.start()
+            assert await (await chromium.new_page()).evaluate("6 * 7") == 42
+            await browser.stop()
+        print(json.dumps([before, browser.sandbox.health(), browser.launches]))
+    except BrowserGone as gone:
+        print(json.dumps(str(gone)))
+
+asyncio.run(play())
+"""
+LOGGED = 'case "$*" in *--no-sandbox*) w=bare;; *) w=sandboxed;; esac\necho $w >> "{log}"\n'
+CRASHING = '[ $w = bare ] || set -- "$@" --renderer-cmd-prefix=/bin/false\n'
+BROKEN = "echo 'FATAL:content/app/main.cc(1)] Out of luck' >&2; exit 1\n"
+NO_NAMESPACES = "this host grants no user namespaces"
+
+
+class Launches:
+    """A Chromium that keeps a log of how it was launched."""
+
+    def __init__(self, folder, way=""):
+        self._log = folder / "log"
+        self._program = folder / "chromium"
+        self._program.write_text(f'#!/bin/sh\n{LOGGED.format(log=self._log)}{way}exec "{installed_browser()}" "$@"\n')
+        self._program.chmod(0o755)
+
+    def played(self, mode, as_user):
+        done = subprocess.run(
+            [sys.executable, "-c", SCENE, str(self._program), mode],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            preexec_fn=as_user,
+        )
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout), self._log.read_text().split(), done.stderr
+
+
+def test_it_is_used_wherever_the_host_grants_user_namespaces(tmp_path):
+    (before, after, launches), ways, said = Launches(tmp_path).played("auto", unprivileged)
+    assert (before, launches) == ({}, 2)
+    if user_namespaces_are_granted():
+        assert (after, ways, said) == ({"browser_sandbox": True}, ["sandboxed"] * 2, "")
+    else:
+        assert (after["browser_sandbox"], ways) == (False, ["sandboxed", "bare", "bare"])
+
+
+@pytest.mark.parametrize(
+    ("way", "as_user", "reason"),
+    [("", without_user_namespaces, NO_NAMESPACES), (CRASHING, unprivileged, "pages crash in it")],
+)
+def test_where_it_does_not_work_one_try_is_made_and_said(tmp_path, way, as_user, reason):
+    if way == CRASHING and not user_namespaces_are_granted():
+        reason = NO_NAMESPACES  # it does not come as far as a page
+    (_, after, launches), ways, said = Launches(tmp_path, way).played("auto", as_user)
+    assert after == {"browser_sandbox": False, "browser_sandbox_missing": reason}
+    assert (launches, ways) == (2, ["sandboxed", "bare", "bare"])
+    assert said.splitlines() == [f"the browser runs without Chromium's sandbox: {reason}"]
+
+
+def test_a_launch_that_fails_for_another_reason_is_not_tried_without_it(tmp_path):
+    failure, ways, _ = Launches(tmp_path, BROKEN).played("auto", unprivileged)
+    assert failure.startswith("The browser could not be started: ")
+    assert set(ways) == {"sandboxed"}
+
+
+def test_who_insists_on_it_gets_no_browser_without(tmp_path):
+    failure, ways, _ = Launches(tmp_path).played("on", without_user_namespaces)
+    assert failure == f"The browser could not be started: BROWSER_SANDBOX=on, but {NO_NAMESPACES}."
+    assert ways == ["sandboxed"]
+
+
+def test_who_wants_none_has_it_never_tried(tmp_path):
+    (before, after, _), ways, _ = Launches(tmp_path).played("off", unprivileged)
+    assert before == after == {"browser_sandbox": False, "browser_sandbox_missing": "BROWSER_SANDBOX=off"}
+    assert ways == ["bare", "bare"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            "[err] [1129/1:ERROR:content/browser/zygote_host/zygote_host_impl_linux.cc:103] Running as root without "
+            "--no-sandbox is not supported. See https://crbug.com/638180.",
+            "Chromium has none for root",
+        ),
+        (
+            "[err] [1129/1:FATAL:zygote_host_impl_linux.cc(126)] No usable sandbox! If you are running on Ubuntu "
+            "23.10+ or another Linux distro that has disabled unprivileged user namespaces with AppArmor, see …",
+            NO_NAMESPACES,
+        ),
+        (
+            "[err] Failed to move to new namespace: PID namespaces supported, Network namespace supported, but failed: "
+            "errno = Operation not permitted\n[err] [0:FATAL:zygote_host_impl_linux.cc(187)] Check failed: …",
+            NO_NAMESPACES,
+        ),
+        (
+            "[err] [0:FATAL:setuid_sandbox_host.cc(163)] The SUID sandbox helper binary was found, but is not "
+            "configured correctly. Rather than run without sandboxing I'm aborting now.",
+            "Chromium's setuid helper is not set up",
+        ),
+        (
+            "[err] [0:FATAL:sandbox/linux/services/credentials.cc:131] Check failed: . : Permission denied (13)",
+            "it cannot be set up on this host",
+        ),
+        ("Page.goto: Page crashed", "pages crash in it"),
+        ("[err] [0:ERROR:sandbox_linux.cc(430)] InitializeSandbox() called with multiple threads in process", None),
+        ("BrowserType.launch: Executable doesn't exist at /root/.cache/…", None),
+        ("[err] error while loading shared libraries: libnss3.so: cannot open shared object file", None),
+        ("BrowserType.launch: Target page, context or browser has been closed", None),
+    ],
+)
+def test_only_the_sandbox_s_own_failures_are_taken_for_such(error, reason):
+    assert refusal(error) == reason
+
+
+def test_what_worked_once_and_is_taken_away_is_given_up_then():
+    sandbox = ChromiumSandbox()
+    sandbox.prove()
+    assert (sandbox.wanted, sandbox.health()) == (True, {"browser_sandbox": True})
+    sandbox.do_without(NO_NAMESPACES)
+    assert (sandbox.wanted, sandbox.health()["browser_sandbox"]) == (False, False)
+    with pytest.raises(SandboxRequired):
+        ChromiumSandbox("on").do_without(NO_NAMESPACES)
