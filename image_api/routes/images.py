@@ -70,5 +70,4 @@ def _of_worker(name: str) -> requests.Response | None:
 def _immutable(answer: Response, etag: str) -> Response:
     answer.set_etag(etag)
     answer.headers["Cache-Control"] = CACHE_CONTROL
-    answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer

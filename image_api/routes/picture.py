@@ -27,7 +27,6 @@ def picture(made: Answer, base: str) -> Response:
         answer.content_length = content.length
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Content-Location"] = absolute(result.image_url, base)
-    answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["X-Engine"] = result.engine
     if result.seed is not None:
         answer.headers["X-Seed"] = str(result.seed)
