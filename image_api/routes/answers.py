@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from image_api.errors import ApiError, InvalidParameter
 from image_api.proxies import CLIENT
+from image_api.routes.exposure import shown_failure
 from image_api.routes.parts import clients, settings
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 
@@ -93,7 +94,7 @@ def note_failure(error: ApiError) -> ErrorBody:
     body = error.body()
     if error.status >= 500 and request.path != "/ready":  # a probe asks again and again until all is well
         log.warning("%s failed: %s: %s", g.request_id, body.code, body.error)
-    return body
+    return shown_failure(body)
 
 
 def _failed(error: ApiError) -> Response:

@@ -162,4 +162,4 @@ def test_models_and_metrics_tell_who_is_up(tmp_path):
         resting = {"perchance_verification_required", "engine_resting", "engine_not_configured"}
         assert (stopped.status_code, codes) == (503, resting)
         assert len(stack.asked("horde")) == 2
-        assert stack.get("/ready").status_code == 503
+        wait_until(lambda: stack.get("/ready").status_code == 503, "the end of what was kept of its readiness")
