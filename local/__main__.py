@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from local.hosts import own_hosts
 from local.processes import Processes
 from local.settings import Settings, environment, load
 from render_worker.settings import load as load_worker_settings
@@ -41,18 +42,18 @@ def main() -> int:
     changes = _settings_of_all(settings, simulated=bool(unreachable))
     processes = Processes(environment(changes), settings.graceful_timeout_seconds)
     try:
-        return _run(processes, settings, simulated=bool(unreachable))
+        return _run(processes, settings, changes["WORKER_TOKEN"], simulated=bool(unreachable))
     finally:
         processes.stop()
 
 
-def _run(processes: Processes, settings: Settings, simulated: bool) -> int:
+def _run(processes: Processes, settings: Settings, token: str, simulated: bool) -> int:
     if simulated:
         processes.start("the sandbox", "gunicorn", "-c", "sandbox/gunicorn.conf.py")
     worker = ("gunicorn", "-c", "render_worker/gunicorn.conf.py")
     processes.start("the render worker", *worker, HOST="127.0.0.1", PORT=str(settings.worker_port))
     processes.start("the API", "gunicorn", "app:app")
-    if _becomes_ready(processes, f"http://localhost:{settings.port}"):
+    if _becomes_ready(processes, f"http://localhost:{settings.port}", token):
         processes.wait()
     failed = processes.ended()
     if failed:
@@ -60,7 +61,7 @@ def _run(processes: Processes, settings: Settings, simulated: bool) -> int:
     return 1 if failed else 0
 
 
-def _becomes_ready(processes: Processes, address: str) -> bool:
+def _becomes_ready(processes: Processes, address: str, token: str) -> bool:
     """Wait until a picture could be made, and print what to copy; False where everything is to be stopped."""
     begun = time.monotonic()
     problem, ready = "no answer", "Ready"
@@ -68,7 +69,9 @@ def _becomes_ready(processes: Processes, address: str) -> bool:
         if processes.wait(POLL_SECONDS):
             return False
         try:
-            reply = requests.get(f"{address}/ready", timeout=REACH_SECONDS)
+            reply = requests.get(
+                f"{address}/ready", headers={"Authorization": f"Bearer {token}"}, timeout=REACH_SECONDS
+            )
             if reply.ok:
                 break
             problem = reply.json()["error"]
@@ -100,6 +103,8 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
         "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{settings.worker_port}",
         "WORKER_TOKEN": settings.worker_token or secrets.token_hex(16),
     }
+    if not settings.allowed_hosts:
+        changes["ALLOWED_HOSTS"] = ",".join(own_hosts(settings.host))
     if simulated:
         site = f"http://127.0.0.1:{settings.sandbox_port}"
         uploads = f"http://127.0.0.1:{settings.sandbox_upload_port}"
