@@ -5,14 +5,26 @@ its address as JSON, or with a redirect to it where the caller shows pictures. `
 """
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from image_api.cache import build as build_cache
 from image_api.clients import Clients
 from image_api.dispatch.direct import DirectDispatch
 from image_api.generation import Generation
 from image_api.pictures import Pictures
-from image_api.routes import answers, generate, health, images, openai, origins, pages, streams, styled, wake
+from image_api.proxies import Proxies
+from image_api.routes import (
+    answers,
+    generate,
+    health,
+    hosts,
+    images,
+    openai,
+    origins,
+    pages,
+    streams,
+    styled,
+    wake,
+)
 from image_api.settings import Settings, load
 from render_worker.contract import MAX_BODY_BYTES
 
@@ -22,9 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     dispatch = DirectDispatch(settings)
     app.extensions["settings"] = settings
     app.extensions["clients"] = Clients(
@@ -34,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["generation"] = Generation(dispatch, build_cache(settings), settings)
     app.extensions["pictures"] = Pictures(dispatch, settings.picture_origins)
     answers.register(app)
+    hosts.register(app, settings.allowed_hosts)
     origins.register(app, settings.cors_origins)
     for family in (generate, streams, styled, openai, images, health, wake, pages):
         app.register_blueprint(family.routes)

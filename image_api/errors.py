@@ -3,6 +3,7 @@
 ApiError
 ├── InvalidParameter     400 invalid_parameter
 ├── ModelNotFound        404 model_not_found
+├── MisdirectedRequest   421 misdirected_request
 ├── SpeculativeRequest   503 speculative_request
 ├── WorkerNotConfigured  503 worker_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
@@ -57,6 +58,14 @@ class ModelNotFound(ApiError):
     code = "model_not_found"
     status = 404
     hint = "GET /v1/models lists the names."
+
+
+class MisdirectedRequest(ApiError):
+    """A Host that ALLOWED_HOSTS does not name."""
+
+    code = "misdirected_request"
+    status = 421
+    hint = "Ask by another name, or add this one to ALLOWED_HOSTS."
 
 
 class SpeculativeRequest(ApiError):

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
+from image_api.dispatch.checks import number_of
+from image_api.dispatch.connections import GuardedAdapter, GuardedHTTPSConnection, GuardedSession
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import PictureDeleted, PictureUnavailable
 from render_worker.contract import IMAGE_NAME, GenerateResult
@@ -21,8 +21,8 @@ MAX_PICTURE_BYTES = 40 * 1024 * 1024
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 10.0  # between two pieces
 READ_SECONDS = 300.0  # for the whole, which a slow reader takes his time for
-MAX_DIGITS = 12
 CHUNK_BYTES = 64 * 1024
+MAX_TOLD = 20  # characters of a length that is none
 GONE = 410
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # in its last bits is the address that it leads to (RFC 6052)
 LAST_BITS = 2**32 - 1
@@ -46,12 +46,10 @@ class Pictures:
         self._dispatch = dispatch
         # With its slash what begins so is at that origin to every reader of addresses.
         self._trusted = tuple(f"{origin}/" for origin in origins)
-        self._session = requests.Session()
-        self._session.headers["Accept-Encoding"] = "identity"  # so that a body can be counted as it comes
-        self._session.trust_env = False  # a proxy would look the host up by itself
+        self._session = GuardedSession()
         self._session.mount("https://", _PublicAdapter())
         for beginning in self._trusted:
-            self._session.mount(beginning, HTTPAdapter())
+            self._session.mount(beginning, GuardedAdapter())
 
     def open(self, result: GenerateResult) -> "Content":
         """The picture's bytes, as they come; PictureUnavailable where they cannot be had, PictureDeleted where
@@ -99,7 +97,7 @@ class _NotPublic(urllib3.exceptions.HTTPError):
     """The host's name leads to an address that is not on the public internet."""
 
 
-class _PublicConnection(HTTPSConnection):
+class _PublicConnection(GuardedHTTPSConnection):
     """Ends before a byte is sent where the host is no public one.
 
     What is looked at is the address that the connection has: a name asked for beforehand may lead elsewhere a moment
@@ -118,10 +116,8 @@ class _PublicPool(HTTPSConnectionPool):
     ConnectionCls = _PublicConnection
 
 
-class _PublicAdapter(HTTPAdapter):
-    def init_poolmanager(self, *arguments: object, **options: object) -> None:
-        super().init_poolmanager(*arguments, **options)  # type: ignore[arg-type]
-        self.poolmanager.pool_classes_by_scheme = {"https": _PublicPool}
+class _PublicAdapter(GuardedAdapter):
+    https_pool = _PublicPool
 
 
 def _is_public(address: str) -> bool:
@@ -147,16 +143,23 @@ class Content:
     """The bytes of one picture, in pieces of at most CHUNK_BYTES. They are never together in memory here."""
 
     def __init__(self, reply: requests.Response) -> None:
+        """Wait for the first of them: a host that has none can still be told of. PictureUnavailable if it has none."""
         self._reply = reply
-        told = reply.headers.get("Content-Length", "")
-        self.length = int(told) if told.isascii() and told.isdigit() and len(told) < MAX_DIGITS else None
-        """How many there are, where their host says it."""
-        if self.length == 0 or (self.length or 0) > MAX_PICTURE_BYTES:
+        try:
+            self.length = length_of(reply)
+            """How many there are, if their host says it."""
+            self._pieces = self._read()
+            self._first = next(self._pieces)
+        except PictureUnavailable:
             self.close()
-            raise PictureUnavailable(f"The picture was made, but its host says that it has {told} bytes.")
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         """PictureUnavailable in the middle where they do not come to an end, or to one too late."""
+        yield self._first
+        yield from self._pieces
+
+    def _read(self) -> Iterator[bytes]:
         size, end = 0, time.monotonic() + READ_SECONDS
         try:
             while chunk := self._reply.raw.read1(CHUNK_BYTES):
@@ -164,11 +167,25 @@ class Content:
                 if size > MAX_PICTURE_BYTES or time.monotonic() > end:
                     raise PictureUnavailable("The picture is too large, or comes too slowly.")
                 yield chunk
-            if not size:
-                raise PictureUnavailable("The picture was made, but its host sent an empty file.")
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise PictureUnavailable("The picture was made, but its download broke off.") from error
+        if not size:
+            raise PictureUnavailable("The picture was made, but its host sent an empty file.")
 
     def close(self) -> None:
         """Let go of the connection."""
         self._reply.close()
+
+
+def length_of(reply: requests.Response) -> int | None:
+    """Return the length that a host tells, if it does.
+
+    Raises PictureUnavailable if it cannot be a picture's, or if the bytes are not sent as they are.
+    """
+    if reply.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise PictureUnavailable("The picture was made, but its host packed its bytes.")
+    told = reply.headers.get("Content-Length")
+    length = number_of(told, MAX_PICTURE_BYTES)
+    if told is not None and not length:
+        raise PictureUnavailable(f"The picture was made, but its host says that it has {told[:MAX_TOLD]} bytes.")
+    return length

@@ -9,7 +9,11 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.connection import parse_url
 
+from image_api.hosts import AllowedHosts
+from image_api.networks import networks_of
+
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
+MOST_PROXIES = 10
 
 
 class Settings(BaseSettings):
@@ -62,7 +66,16 @@ class Settings(BaseSettings):
         None, description="Address under which callers reach this service, like https://pictures.example."
     )
     render_external_url: str | None = Field(None, description="The same, as Render sets it.")
-    trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies before this service whose word is believed.")
+    trusted_proxies: Annotated[int | tuple[str, ...], NoDecode] = Field(
+        0,
+        description="Proxies before this service whose word is believed: networks, addresses, loopback, private and"
+        " cloudflare, separated by commas; or how many there are.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("*",),
+        description="Hosts, like pictures.example or *.pictures.example, by which this service may be asked;"
+        " * means any.",
+    )
 
     @field_validator("perchance_worker_url")
     @classmethod
@@ -85,7 +98,40 @@ class Settings(BaseSettings):
             raise ValueError("it must be an address like https://pictures.example")
         return value
 
-    @field_validator("cors_origins", "picture_origins", mode="before")
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _counted_or_named(cls, value: object) -> object:
+        text = value.strip() if isinstance(value, str) else ""
+        return int(text) if re.fullmatch("[0-9]{1,4}", text) else cls._split(value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: int | tuple[str, ...]) -> int | tuple[str, ...]:
+        if isinstance(value, int):
+            if not 0 <= value <= MOST_PROXIES:
+                raise ValueError(f"as a number it must be from 0 to {MOST_PROXIES}")
+            return value
+        for entry in value:
+            try:
+                networks_of(entry)
+            except ValueError:
+                raise ValueError(
+                    f"{entry} is no network like 10.0.0.0/8, no address, and none of loopback, private, cloudflare"
+                ) from None
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            AllowedHosts(value)
+        except ValueError as error:
+            raise ValueError(f"{error}; it must be *, or names and addresses, separated by commas") from None
+        if not value:
+            raise ValueError("it names no host; * means any")
+        return value
+
+    @field_validator("cors_origins", "picture_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value

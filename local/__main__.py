@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from local.hosts import own_hosts
 from local.processes import Processes
 from local.settings import Environments, Settings, environments, load
 from render_worker.serving.secrecy import become_undumpable
@@ -54,7 +55,7 @@ def _run(processes: Processes, settings: Settings, found: Environments, simulate
     of_worker = {**found.worker, "HOST": "127.0.0.1", "PORT": str(settings.worker_port)}
     processes.start("the render worker", of_worker, "gunicorn", "-c", "render_worker/gunicorn.conf.py")
     processes.start("the API", found.api, "gunicorn", "app:app")
-    if _becomes_ready(processes, f"http://localhost:{settings.port}"):
+    if _becomes_ready(processes, f"http://localhost:{settings.port}", found.api["WORKER_TOKEN"]):
         processes.wait()
     failed = processes.ended()
     if failed:
@@ -62,7 +63,7 @@ def _run(processes: Processes, settings: Settings, found: Environments, simulate
     return 1 if failed else 0
 
 
-def _becomes_ready(processes: Processes, address: str) -> bool:
+def _becomes_ready(processes: Processes, address: str, token: str) -> bool:
     """Wait until a picture could be made, and print what to copy; False where everything is to be stopped."""
     begun = time.monotonic()
     problem, ready = "no answer", "Ready"
@@ -70,7 +71,9 @@ def _becomes_ready(processes: Processes, address: str) -> bool:
         if processes.wait(POLL_SECONDS):
             return False
         try:
-            reply = requests.get(f"{address}/ready", timeout=REACH_SECONDS)
+            reply = requests.get(
+                f"{address}/ready", headers={"Authorization": f"Bearer {token}"}, timeout=REACH_SECONDS
+            )
             if reply.ok:
                 break
             problem = reply.json()["error"]
@@ -102,6 +105,8 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
         "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{settings.worker_port}",
         "WORKER_TOKEN": settings.worker_token or secrets.token_hex(16),
     }
+    if not settings.allowed_hosts:
+        changes["ALLOWED_HOSTS"] = ",".join(own_hosts(settings.host))
     if simulated:
         site = f"http://127.0.0.1:{settings.sandbox_port}"
         uploads = f"http://127.0.0.1:{settings.sandbox_upload_port}"

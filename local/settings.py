@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65532, description="Port of the API; worker and sandbox use the next three.")
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     worker_token: str | None = Field(None, description="The secret between the tiers; unset means a new one each time.")
+    allowed_hosts: str | None = Field(
+        None, description="Hosts by which the API may be asked; unset means this machine."
+    )
     engines: str = Field("perchance,horde", description="Engines that are enabled, in the order of preference.")
     storage: str = Field("local", description="Where the worker keeps pictures.")
     # A picture takes longer than anybody waits after Ctrl-C, so running ones are given up soon.

@@ -12,7 +12,7 @@ the one way to read a caller's fields into them.
     ModelList         the answer to `GET /models`
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -248,6 +248,13 @@ class PastError(BaseModel):
     error: str
     model: str
     request_id: str
+
+
+# Of WorkerHealth, without the worker's token: no reasons, memory or past errors. A new field is hidden by itself.
+SHOWN_TO_STRANGERS: dict[str, Any] = {
+    **dict.fromkeys(("status", "ready", "service", "version", "uptime_seconds", "queue", "storage", "simulated"), True),
+    "engines": {"__all__": {"state", "breaker", "median_seconds", "p90_seconds"}},
+}
 
 
 class WorkerHealth(BaseModel):

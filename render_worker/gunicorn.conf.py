@@ -31,6 +31,8 @@ worker_connections = room_for_connections(1000, others=192 + 2 * threads)
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
 graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS  # then gunicorn kills, and nobody gets an answer
 preload_app = False  # the loop's thread would be left behind in the parent
+forwarded_allow_ips = forwarder_headers = ""  # no header of anybody's changes where a request seems to have come from
+secure_scheme_headers = {}
 control_socket_disable = True  # it would lie in the home folder, shared by every gunicorn of this user
 # For Playwright's driver: with the usual 16 MB for young objects node grew from 104 MiB to 114 in 4,000 pictures; so it
 # stays at 66, and a picture takes no longer.

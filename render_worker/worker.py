@@ -1,7 +1,9 @@
 """The worker's HTTP face: POST /generate, GET /health, GET /models, GET /images/<name>, GET /metrics.
 
 Every answer is JSON but the pictures. Errors have one shape, `contract.ErrorBody`. With WORKER_TOKEN set, everything
-but /health wants `Authorization: Bearer <token>` and answers 401 `unauthorized` without it.
+but /health wants `Authorization: Bearer <token>` and answers 401 `unauthorized` without it, and /health tells reasons,
+memory and past errors only with it. Without WORKER_TOKEN a worker on loopback tells everything; one that listens beyond
+takes anybody's requests, tells everybody what strangers see, and has no /metrics.
 """
 
 import hmac
@@ -9,6 +11,7 @@ import ipaddress
 import itertools
 import logging
 import re
+from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, send_from_directory
 from gunicorn.http.errors import ParseException
@@ -25,6 +28,7 @@ from render_worker.contract import (
     NDJSON,
     SERVICE,
     SERVICE_HEADER,
+    SHOWN_TO_STRANGERS,
     ErrorBody,
     ErrorLine,
     GenerateRequest,
@@ -78,10 +82,13 @@ class Worker:
         self.health = Health(self.pipeline, settings.memory_limit_mb)
         self.metrics = metrics.registry
         self.metrics.register(State(self.health))
+        self.open_to_all = False
+        """Whether anybody who reaches this worker may use it, and so whether every client is a stranger."""
 
     def start(self, hosts: list[str]) -> None:
         """Start the loop's thread and, without waiting for them, the engines. `hosts`: where the server listens."""
         if not self.settings.worker_token and not all(_is_loopback(host) for host in hosts):
+            self.open_to_all = True
             self.health.warnings.append(OPEN_TO_ALL)
             log.warning(OPEN_TO_ALL)
         adopt()
@@ -119,19 +126,25 @@ def create_app(settings: Settings | None = None) -> Flask:
 @views.before_app_request
 def check_token() -> None:
     """Let nobody in without the token, except to /health."""
-    token = _worker().settings.worker_token
-    if token is None or request.path == "/health":
-        return
-    expected = f"Bearer {token.get_secret_value()}"
-    given = request.headers.get("Authorization", "")
-    if not hmac.compare_digest(given.encode(), expected.encode()):
+    guarded = _worker().settings.worker_token is not None and request.path != "/health"
+    if guarded and not _is_trusted():
         raise Unauthorized("The bearer token is missing or wrong.")
+
+
+def _is_trusted() -> bool:
+    """Whether the client has the token, or none is set and only this machine reaches the worker."""
+    token = _worker().settings.worker_token
+    if token is None:
+        return not _worker().open_to_all
+    given = request.headers.get("Authorization", "")
+    return hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode())
 
 
 @views.after_app_request
 def tell_service(answer: Response) -> Response:
     """Let the API tier tell this worker's answers from those of a platform before it."""
     answer.headers[SERVICE_HEADER] = SERVICE
+    answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer
 
 
@@ -153,19 +166,22 @@ def generate() -> Response:
 @views.get("/health")
 def health() -> Response:
     """What the worker is, as WorkerHealth. Always 200 and never slow: it asks nobody."""
-    return _json(_worker().health.report())
+    return _json(_worker().health.report(), include=None if _is_trusted() else SHOWN_TO_STRANGERS)
 
 
 @views.get("/models")
 def models() -> Response:
     """The names that `model` accepts, as ModelList."""
     pipeline = _worker().pipeline
-    return _json(ModelList(models=pipeline.roster.models(), simulated=pipeline.simulated))
+    known = ModelList(models=pipeline.roster.models(), simulated=pipeline.simulated)
+    return _json(known, exclude=None if _is_trusted() else {"models": {"__all__": {"reason"}}})
 
 
 @views.get("/metrics")
 def metrics() -> Response:
     """The state and what was counted, in Prometheus's text format."""
+    if not _is_trusted():
+        raise Unauthorized("WORKER_TOKEN has to be set, and sent as a bearer token, for this.")
     return Response(generate_latest(_worker().metrics), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -207,8 +223,8 @@ def _worker() -> Worker:
     return worker
 
 
-def _json(body: BaseModel, status: int = 200) -> Response:
-    text = body.model_dump_json(exclude_none=True)
+def _json(body: BaseModel, status: int = 200, **choice: Any) -> Response:
+    text = body.model_dump_json(exclude_none=True, **choice)
     return Response(text + "\n", status, {"Cache-Control": "no-store"}, mimetype="application/json")
 
 

@@ -1,5 +1,7 @@
 """The sandbox's Flask application: the stand-ins, and the sandbox's own control address."""
 
+import re
+
 from flask import Flask, Response, abort, request
 
 from sandbox.cloudinary import cloudinary
@@ -15,6 +17,8 @@ from sandbox.settings import Settings
 from sandbox.switchboard import Switchboard
 from sandbox.vertex import vertex
 
+LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?")
+
 
 def create_app() -> Flask:
     """One process plays everything; start it again for a clean slate, or POST /sandbox/reset."""
@@ -26,6 +30,12 @@ def create_app() -> Flask:
     for part in (control, site, page, cloudinary, horde, huggingface, imgur, replicate, vertex, uploads):
         app.register_blueprint(part)
     upload_port = str(Settings().sandbox_upload_port)
+
+    @app.before_request
+    def keep_other_sites_out() -> None:
+        """Whoever reaches it decides what it answers, and a page of another site could by a name of its own."""
+        if not LOOPBACK.fullmatch(request.host):
+            abort(421)
 
     @app.before_request
     def keep_origins_apart() -> Response | None:

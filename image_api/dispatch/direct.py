@@ -1,23 +1,26 @@
 """Straight to one render worker by HTTP."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import requests
-import urllib3
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
+from image_api.dispatch.checks import checked_progress, checked_result
+from image_api.dispatch.connections import GuardedAdapter, GuardedSession
+from image_api.dispatch.kept import Kept
+from image_api.dispatch.replies import NO_WORKER, failure, lines, no_worker, read, understood
 from image_api.dispatch.waking import Asleep, Report, Waking
-from image_api.errors import ApiError, DeadlinePassed, Relayed, WorkerNotConfigured, WorkerUnavailable
+from image_api.errors import DeadlinePassed, Relayed, WorkerNotConfigured, WorkerUnavailable
 from image_api.settings import Settings
 from render_worker.contract import (
+    CLIENT_HEADER,
     NDJSON,
     SERVICE,
     SERVICE_HEADER,
-    ErrorBody,
     ErrorLine,
     GenerateRequest,
     GenerateResult,
@@ -34,17 +37,8 @@ QUICK_SECONDS = 10.0  # for what the worker answers without any work
 GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its word of that needs a moment to get here
 KEPT_CONNECTIONS = 64
 MOMENT_SECONDS = 2.5  # by which the worker may be early: the last of several engines is ended that much before
-MAX_REPLY_BYTES = 1024 * 1024
-CHUNK_BYTES = 64 * 1024
 SHORT_PATIENCE_SECONDS = 10.0  # with a worker that sleeps, for what it can tell but not for what it shall make
-LONGEST_TOLD_PAUSE_SECONDS = 60.0
-# Of a platform, the first of one that was asked too often, and of Cloudflare, whose server does not answer.
-EDGE_STATUSES = {429, 502, 503, 504, *range(520, 528)}
-# Render's edge says with a 404 and this header that no instance is there, also while a free one wakes up:
-# https://status.render.com/incidents/k0dv2zzpthlx
-RENDER_S_EDGE = "X-Render-Routing"
 NOT_CONFIGURED = "Worker service not configured."
-NO_WORKER = "The address of the render worker answered HTTP {}, but not as a render worker."
 
 STREAM_LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
 T = TypeVar("T")
@@ -64,16 +58,17 @@ class DirectDispatch:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.perchance_worker_url
-        self._session = requests.Session()
+        self._session = GuardedSession()
         self._session.headers["Accept"] = "application/json"  # a browser would get a platform's loading page sooner
-        self._session.headers["Accept-Encoding"] = "identity"  # so that a body can be read as it comes
-        self._session.trust_env = False  # the worker's address and token are no business of a proxy or a .netrc
         # MAX_GENERATIONS bounds how many are open for pictures in the making; so many are kept for the next request.
-        pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=KEPT_CONNECTIONS)
+        pool = GuardedAdapter(pool_connections=1, pool_maxsize=KEPT_CONNECTIONS)
         self._session.mount("http://", pool)
         self._session.mount("https://", pool)
         if settings.worker_token:
             self._session.headers["Authorization"] = f"Bearer {settings.worker_token.get_secret_value()}"
+        self._knows_token = settings.worker_token is not None
+        self._models = Kept(self._ask_for_models)
+        self._accepted_health = Kept(self._ask_for_accepted_health)
         self._waking = Waking(settings.worker_wake_seconds, settings.max_generations, self._knock)
         self.last_known: LastKnown | None = None
 
@@ -82,11 +77,11 @@ class DirectDispatch:
         """Whether there is an address to send anything to."""
         return self._url is not None
 
-    def generate(self, request: GenerateRequest, report: Report) -> GenerateResult:
+    def generate(self, request: GenerateRequest, report: Report, client: str | None = None) -> GenerateResult:
         """Have one picture made. The request's time is the deadline of everything here too.
 
-        A worker that runs on knows a request that it gets twice by its id, so that one sent again costs no second
-        picture.
+        `client` is the id of the client whose request it is, if its share of the worker is to be counted. A worker
+        that runs on knows a request that it gets twice by its id, so that one sent again costs no second picture.
         """
         end = time.monotonic() + request.timeout_seconds
 
@@ -96,7 +91,7 @@ class DirectDispatch:
                 raise DeadlinePassed(f"The render worker did not answer within {request.timeout_seconds:g} seconds.")
             body = request.model_copy(update={"timeout_seconds": left}).model_dump_json(exclude_none=True).encode()
             try:
-                return self._generated(body, left + GRACE_SECONDS, report)
+                return self._generated(body, left + GRACE_SECONDS, report, client)
             except Relayed as error:
                 if (told := error.body()).code == DeadlinePassed.code and time.monotonic() > end - MOMENT_SECONDS:
                     raise DeadlinePassed(str(error), told.fallback_from) from error  # the request's own, no phase's
@@ -104,37 +99,36 @@ class DirectDispatch:
 
         return self._waking.once_awake(attempt, end, report)
 
-    def _generated(self, body: bytes, seconds: float, report: Report) -> GenerateResult:
+    def _generated(self, body: bytes, seconds: float, report: Report, client: str | None) -> GenerateResult:
         """Read the answer as it comes; what goes wrong before there is any news comes as a plain answer."""
         end = time.monotonic() + seconds
-        with self._send("POST", "/generate", seconds, body, {"Accept": NDJSON}) as reply:
+        headers = {"Accept": NDJSON}
+        if client and self._knows_token:  # a worker believes it of nobody without
+            headers[CLIENT_HEADER] = client
+        with self._send("POST", "/generate", seconds, body, headers) as reply:
             self._check_sender(reply)
-            if not reply.headers.get("Content-Type", "").startswith(NDJSON):
-                return _understood(reply, _read(reply, end), "/generate", GenerateResult)
-            for line in _lines(reply, end):
-                try:
-                    news: Progress | Heartbeat | ResultLine | ErrorLine = STREAM_LINE.validate_json(line)
-                except ValidationError:
-                    raise WorkerUnavailable(NO_WORKER.format(reply.status_code)) from None
-                if isinstance(news, Progress):
-                    report(news)
-                elif isinstance(news, ResultLine):
-                    return news.result
-                elif isinstance(news, ErrorLine):
-                    raise _failure(news.error, news.status)
-        raise Asleep("The render worker's answer broke off.")
+            try:
+                return checked_result(_result_of(reply, end, report))
+            except ValueError:  # a ValidationError is one
+                raise WorkerUnavailable(NO_WORKER.format(reply.status_code)) from None
 
     def models(self) -> ModelList:
-        """Ask the worker for the names that `model` accepts."""
-        return self._once_awake(lambda: self._ask("GET", "/models", ModelList, QUICK_SECONDS))
+        """Return the names that `model` accepts, as the worker told them some seconds ago at most."""
+        return self._models.get()
 
     def health(self) -> WorkerHealth:
         """Ask the worker how it is, once: who asks for a state does not want to wait for another one."""
         return self._knock(QUICK_SECONDS)
 
     def accepted_health(self) -> WorkerHealth:
-        """Ask the worker how it is, and make sure that it accepts this service's token, which `health` needs not."""
-        self._ask("GET", "/models", ModelList, QUICK_SECONDS)
+        """Return how the worker is, or was some seconds ago, if it accepts this service's token."""
+        return self._accepted_health.get()
+
+    def _ask_for_models(self) -> ModelList:
+        return self._once_awake(lambda: self._ask("GET", "/models", ModelList, QUICK_SECONDS))
+
+    def _ask_for_accepted_health(self) -> WorkerHealth:
+        self._ask("GET", "/models", ModelList, QUICK_SECONDS)  # wants the token, which /health does not
         return self.health()
 
     def wake(self, seconds: float) -> WorkerHealth | None:
@@ -179,8 +173,8 @@ class DirectDispatch:
         end = time.monotonic() + seconds
         with self._send(method, path, seconds, body) as reply:
             self._check_sender(reply)
-            text = _read(reply, end)
-        return _understood(reply, text, path, model)
+            text = read(reply, end)
+        return understood(reply, text, path, model)
 
     def _send(
         self,
@@ -225,24 +219,10 @@ class DirectDispatch:
                 raise WorkerUnavailable("The render worker did not accept this service's WORKER_TOKEN.")
             return
         self._saw("unreachable")
-        if _is_of_an_edge(reply):
-            raise Asleep(NO_WORKER.format(reply.status_code), _pause_of(reply))
-        raise WorkerUnavailable(NO_WORKER.format(reply.status_code))
+        raise no_worker(reply)
 
     def _saw(self, status: str) -> None:
         self.last_known = LastKnown(status, datetime.now(UTC).isoformat(timespec="seconds"))
-
-
-def _is_of_an_edge(reply: requests.Response) -> bool:
-    """Whether it looks like what a platform says for a service that is not up, and not like somebody else's service."""
-    html = reply.headers.get("Content-Type", "").lower().startswith("text/html")
-    loading_page = html and reply.ok and not reply.is_redirect
-    return loading_page or reply.status_code in EDGE_STATUSES or RENDER_S_EDGE in reply.headers
-
-
-def _pause_of(reply: requests.Response) -> float:
-    told = reply.headers.get("Retry-After", "")
-    return min(LONGEST_TOLD_PAUSE_SECONDS, int(told)) if told.isascii() and told.isdigit() else 0.0
 
 
 def _at_once(attempt: Callable[[], T]) -> T:
@@ -253,48 +233,16 @@ def _at_once(attempt: Callable[[], T]) -> T:
         raise Asleep(str(error)) from error
 
 
-def _understood(reply: requests.Response, text: bytes, path: str, model: type[M]) -> M:
-    """A whole answer of the worker's."""
-    if reply.status_code == requests.codes.not_found:
-        raise WorkerUnavailable(f"The render worker knows no {path}: PERCHANCE_WORKER_URL must end with its host.")
-    try:
-        if reply.ok:
-            return model.model_validate_json(text)
-        error = ErrorBody.model_validate_json(text)
-    except ValidationError:
-        raise WorkerUnavailable(NO_WORKER.format(reply.status_code)) from None
-    raise _failure(error, reply.status_code)
-
-
-def _failure(error: ErrorBody, status: int) -> ApiError:
-    if error.code == WorkerUnavailable.code:
-        return Asleep(error.error)  # it is being stopped; a platform brings another
-    return Relayed(error, status)
-
-
-def _read(reply: requests.Response, end: float) -> bytes:
-    return b"".join(_chunks(reply, end))
-
-
-def _lines(reply: requests.Response, end: float) -> Iterator[bytes]:
-    """The lines of a stream, each as soon as it is whole."""
-    rest = b""
-    for chunk in _chunks(reply, end):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-
-
-def _chunks(reply: requests.Response, end: float) -> Iterator[bytes]:
-    size = 0
-    try:
-        while chunk := reply.raw.read1(CHUNK_BYTES):
-            yield chunk
-            size += len(chunk)
-            if size > MAX_REPLY_BYTES:
-                raise WorkerUnavailable("The address of the render worker answered far more than a render worker does.")
-            if time.monotonic() > end:
-                raise DeadlinePassed("The render worker's answer did not arrive in time.")
-    except urllib3.exceptions.ReadTimeoutError:
-        raise DeadlinePassed("The render worker's answer did not arrive in time.") from None
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise Asleep("The render worker's answer broke off.") from error
+def _result_of(reply: requests.Response, end: float, report: Report) -> GenerateResult:
+    """The result in an answer as a whole or as a stream; a ValueError if something in it is none of a worker's."""
+    if not reply.headers.get("Content-Type", "").startswith(NDJSON):
+        return understood(reply, read(reply, end), "/generate", GenerateResult)
+    for line in lines(reply, end):
+        news: Progress | Heartbeat | ResultLine | ErrorLine = STREAM_LINE.validate_json(line)
+        if isinstance(news, Progress):
+            report(checked_progress(news))
+        elif isinstance(news, ResultLine):
+            return news.result
+        elif isinstance(news, ErrorLine):
+            raise failure(news.error, news.status)
+    raise Asleep("The render worker's answer broke off.")

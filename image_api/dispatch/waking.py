@@ -20,6 +20,7 @@ AWAKE_SECONDS = 2.0  # a worker that answers within this was awake already
 HOLD_SECONDS = 60.0  # an edge may hold a knock until the worker is up
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
+KEPT_SECONDS = 3.0  # for which a sign of life is shared by all who want to know
 REMEMBERED_SECONDS = 30.0  # as long as a caller who is refused is asked to wait
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Waking:
         self._last_seconds = TYPICAL_SECONDS
         self._problem = "The render worker does not answer."
         self._failed: tuple[float, str] | None = None
+        self._awake: tuple[float, WorkerHealth] | None = None
         self._stopping = threading.Event()
 
     @property
@@ -75,6 +77,7 @@ class Waking:
             try:
                 return attempt()
             except Asleep as error:
+                self._awake = None
                 now = time.monotonic()
                 if end is None:
                     end = min(deadline, now + self._seconds)
@@ -90,6 +93,8 @@ class Waking:
         """
         if self._failed and time.monotonic() < self._failed[0] + REMEMBERED_SECONDS and not self._is_under_way():
             raise WorkerUnavailable(self._failed[1])
+        if (awake := self._awake) and time.monotonic() < awake[0] + KEPT_SECONDS:
+            return awake[1]
         try:
             return self._begin().result(seconds)
         except TimeoutError:
@@ -141,6 +146,7 @@ class Waking:
             log.info("the render worker is awake after %.0f seconds", took)
             self._last_seconds = took
         self._failed = None
+        self._awake = time.monotonic(), health
         under_way.set_result(health)
 
     def _knock_until_awake(self, end: float) -> WorkerHealth:

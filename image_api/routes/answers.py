@@ -1,7 +1,6 @@
 """How every answer looks: JSON, one shape for errors or a family's own dialect of it, and the address of a picture."""
 
 import logging
-import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,8 @@ from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
 from image_api.errors import ApiError, InvalidParameter
+from image_api.proxies import CLIENT
+from image_api.routes.exposure import shown_failure
 from image_api.routes.parts import clients, settings
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 from render_worker.serving.logs import shortened
@@ -21,7 +22,6 @@ SENTENCES = {
     408: "The body did not come in time.",
     413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
 }
-SAFE_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # what a host name, an address and a port are made of
 
 Dialect = Callable[[ErrorBody, int], BaseModel]
 """Tells a failure and its status in the shape that a family's callers know."""
@@ -55,9 +55,9 @@ def base_address() -> str:
     configured = settings().public_base_url or settings().render_external_url
     if configured:
         return configured.rstrip("/")
-    if not SAFE_HOST.fullmatch(request.host):
+    if not request.host:  # what is no host name or address is none
         raise InvalidParameter("The Host header must be a host name.")
-    return f"{request.scheme}://{request.host}"
+    return f"{request.scheme}://{request.host}{request.root_path}"
 
 
 def absolute(address: str, base: str) -> str:
@@ -80,11 +80,12 @@ def register(app: Flask) -> None:
 
 def _name_request() -> None:
     g.request_id = uuid.uuid4().hex
-    g.client = clients().id_of(request.remote_addr)
+    g.client = clients().id_of(request.environ.get(CLIENT))
 
 
 def _tell_request(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")  # of what Flask answers by itself, as to OPTIONS
     return response
 
@@ -94,7 +95,7 @@ def note_failure(error: ApiError) -> ErrorBody:
     body = error.body()
     if error.status >= 500 and request.path != "/ready":  # a probe asks again and again until all is well
         log.warning("%s failed: %s: %s", g.request_id, body.code, body.error)
-    return body
+    return shown_failure(body)
 
 
 def _failed(error: ApiError) -> Response:

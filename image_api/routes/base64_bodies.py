@@ -4,10 +4,11 @@ import base64
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 
-from flask import Response
+from flask import Response, g
 
 from image_api.errors import ApiError
 from image_api.pictures import Content
+from image_api.routes.bodies import to_the_end
 from image_api.routes.picture import opened
 from render_worker.contract import GenerateResult
 
@@ -25,7 +26,8 @@ def with_bytes(text: Callable[[list[str]], str], made: list[GenerateResult]) -> 
             content.close()
         raise
     marks = [secrets.token_hex(16) for _ in made]
-    answer = Response(_filled(text(marks), marks, contents), mimetype="application/json")
+    filled = to_the_end(_filled(text(marks), marks, contents), g.request_id)
+    answer = Response(filled, mimetype="application/json")
     answer.headers["Cache-Control"] = "no-store"
     for content in contents:
         answer.call_on_close(content.close)

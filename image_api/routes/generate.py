@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g, request
 from image_api.errors import SpeculativeRequest
 from image_api.routes.answers import absolute, as_json, base_address
 from image_api.routes.bodies import json_body
+from image_api.routes.exposure import shown_models
 from image_api.routes.parts import dispatch, generation
 from image_api.routes.picture import picture
 from image_api.routes.streams import followed, resumed, wants_events
@@ -61,7 +62,7 @@ def by_body() -> Response:
 @routes.get("/models")
 def models() -> Response:
     """The names that `model` accepts, asked of the render worker."""
-    return as_json(dispatch().models())
+    return as_json(shown_models(dispatch().models()))
 
 
 def _made(wanted: Wanted) -> Response:

@@ -1,12 +1,15 @@
 """/health: this tier, and what it last heard of the worker. /ready: whether a picture could be made now."""
 
+from typing import Any
+
 from flask import Blueprint, Response
 from pydantic import BaseModel
 
 from image_api.errors import WorkerUnavailable
 from image_api.routes.answers import as_json
+from image_api.routes.exposure import shown_health, shown_problem
 from image_api.routes.parts import dispatch
-from render_worker.contract import VERSION, WorkerHealth
+from render_worker.contract import VERSION
 
 routes = Blueprint("health", __name__)
 
@@ -33,7 +36,8 @@ class Ready(BaseModel):
     """The worker's state at this moment."""
 
     status: str = "ready"
-    worker: WorkerHealth
+    worker: dict[str, Any]
+    """WorkerHealth, or what strangers see of it."""
     simulated: bool | None = None
 
 
@@ -48,9 +52,8 @@ def health() -> Response:
 
 @routes.get("/ready")
 def ready() -> Response:
-    """Asks the worker; 503 `worker_unavailable` unless it could make a picture now."""
+    """Tell whether the worker could make a picture some seconds ago; 503 `worker_unavailable` unless it could."""
     worker = dispatch().accepted_health()
     if not worker.ready:
-        reasons = "; ".join(reason.rstrip(".") for reason in worker.reasons)
-        raise WorkerUnavailable(f"The render worker is {worker.status}: {reasons}.")
-    return as_json(Ready(worker=worker))
+        raise WorkerUnavailable(shown_problem(worker))
+    return as_json(Ready(worker=shown_health(worker)))

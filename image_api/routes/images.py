@@ -6,13 +6,16 @@ import requests
 from flask import Blueprint, Response, abort, g, request
 
 from image_api.errors import PictureDeleted, WorkerUnavailable
-from image_api.routes.answers import absolute, base_address
+from image_api.pictures import Content, length_of
+from image_api.routes.answers import absolute, as_json, base_address
+from image_api.routes.bodies import sent
 from image_api.routes.parts import dispatch, generation
-from render_worker.contract import IMAGE_NAME, IMAGE_TYPES
+from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, ErrorBody
 
-CHUNK_BYTES = 64 * 1024
 CACHE_CONTROL = "public, max-age=31536000, immutable"  # a name means one content for ever
-PASSED_ON = ("Content-Length", "Content-Range", "Accept-Ranges")
+CONTENT_RANGE = re.compile(r"bytes (?:[0-9]{1,9}-[0-9]{1,9}|\*)/(?:[0-9]{1,9}|\*)")
+RANGES = {"Accept-Ranges": re.compile("bytes|none")}
+CONTENT_RANGES = {"Content-Range": CONTENT_RANGE}
 ASKED_FOR = ("Range", "If-Range")
 SAFE = re.compile(r"[!-~]{1,200}")  # what may be passed on
 
@@ -35,14 +38,41 @@ def image(name: str) -> Response:
         reply = _of_worker(name) if again else None
     if reply is None:
         abort(404)
-    body = reply.raw.stream(CHUNK_BYTES, decode_content=False)
-    answer = Response(body, reply.status_code, mimetype=IMAGE_TYPES[ending])
-    answer.call_on_close(reply.close)
-    answer.headers.update({header: reply.headers[header] for header in PASSED_ON if header in reply.headers})
     if reply.status_code == 416:
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
-    return _immutable(answer, etag)
+        reply.close()
+        return _no_such_part(reply)
+    return _immutable(_handed_through(reply, IMAGE_TYPES[ending]), etag)
+
+
+def _handed_through(reply: requests.Response, mimetype: str) -> Response:
+    """The worker's picture, or a part of it."""
+    if request.method == "HEAD":
+        reply.close()
+        answer = Response(status=reply.status_code, mimetype=mimetype)
+        if length := length_of(reply):
+            answer.content_length = length
+    else:
+        answer = sent(Content(reply), reply.status_code, mimetype)
+    answer.headers.update(_of_parts(reply))
+    return answer
+
+
+def _no_such_part(reply: requests.Response) -> Response:
+    error = ErrorBody(error="The picture has no such part.", code="range_not_satisfiable", request_id=g.request_id)
+    answer = as_json(error, 416)
+    answer.headers.update(_of_parts(reply))
+    return answer
+
+
+def _is_of_a_part(reply: requests.Response) -> bool:
+    told = CONTENT_RANGE.fullmatch(reply.headers.get("Content-Range", "")) is not None
+    return reply.status_code == 416 or (reply.status_code == 206 and told)
+
+
+def _of_parts(reply: requests.Response) -> dict[str, str]:
+    """What the worker says of ranges, if it is well-formed and belongs to such an answer."""
+    known = RANGES if reply.status_code == 200 else CONTENT_RANGES
+    return {name: text for name, form in known.items() if form.fullmatch(text := reply.headers.get(name, ""))}
 
 
 def _redirect(address: str) -> Response:
@@ -56,7 +86,7 @@ def _of_worker(name: str) -> requests.Response | None:
     """
     wanted = {header: text for header in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(header, ""))}
     reply = dispatch().image(name, request.method, wanted)
-    if reply.status_code in (200, 206, 416):
+    if reply.status_code == 200 or ("Range" in wanted and _is_of_a_part(reply)):
         return reply
     reply.close()
     if reply.status_code == 410:
@@ -70,5 +100,4 @@ def _of_worker(name: str) -> requests.Response | None:
 def _immutable(answer: Response, etag: str) -> Response:
     answer.set_etag(etag)
     answer.headers["Cache-Control"] = CACHE_CONTROL
-    answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer

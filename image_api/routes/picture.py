@@ -10,6 +10,7 @@ from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.generation import Answer
 from image_api.pictures import Content
 from image_api.routes.answers import absolute
+from image_api.routes.bodies import sent
 from image_api.routes.parts import generation, pictures
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
@@ -21,13 +22,9 @@ ENDINGS = {kind: f".{ending}" for ending, kind in IMAGE_TYPES.items()}
 def picture(made: Answer, base: str) -> Response:
     """The picture's bytes; Content-Location has the address at which it is kept."""
     result, content = _opened(made)
-    answer = Response(iter(content), mimetype=result.content_type)
-    answer.call_on_close(content.close)
-    if content.length:
-        answer.content_length = content.length
+    answer = sent(content, 200, result.content_type)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Content-Location"] = absolute(result.image_url, base)
-    answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["X-Engine"] = result.engine
     if result.seed is not None:
         answer.headers["X-Seed"] = str(result.seed)

@@ -25,7 +25,8 @@ def test_it_works_without_asking_the_worker(client, worker):
     assert worker.requests == []
 
 
-def test_what_was_last_known_of_the_worker_is_told(client, worker):
+def test_what_was_last_known_of_the_worker_is_told(client, worker, monkeypatch):
+    monkeypatch.setattr("image_api.dispatch.kept.KEPT_SECONDS", 0)
     worker.say(200, WORKER_HEALTH)
     client.get("/ready")
     assert client.get("/health").json["worker"]["status"] == "ready"
@@ -41,7 +42,8 @@ def test_ready_asks_the_worker(client, worker):
 
 
 def test_a_worker_that_starts_is_not_ready(client, worker):
-    worker.say(200, {**WORKER_HEALTH, "status": "starting", "ready": False, "reasons": ["perchance is starting"]})
+    engines = {"perchance": {"state": "starting"}}
+    worker.say(200, {**WORKER_HEALTH, "status": "starting", "ready": False, "engines": engines})
     answer = client.get("/ready")
     assert (answer.status_code, answer.json["code"]) == (503, "worker_unavailable")
     assert "perchance is starting" in answer.json["error"]

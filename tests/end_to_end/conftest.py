@@ -15,6 +15,7 @@ from tests.api.conftest import ScriptedWorker
 from tests.processes import Server, api, sandbox, wait_until, worker
 
 TOKEN = "a-token-of-the-tests"
+OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Stack:
 
     def worker_health(self) -> dict:
         """What the worker says of itself."""
-        return requests.get(f"{self.worker.url}/health", timeout=5).json()
+        return requests.get(f"{self.worker.url}/health", headers=OPERATOR, timeout=5).json()
 
     def picture(self, address: str) -> Image.Image:
         """The PNG behind an image_url, decoded."""

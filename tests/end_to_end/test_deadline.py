@@ -38,7 +38,7 @@ def test_the_deadline_aborts_the_site_s_request_and_frees_the_session(tmp_path, 
             )
             requests.post(f"{stack.sandbox.url}/sandbox/reset", timeout=5).raise_for_status()
         assert stack.get(prompt="a tree").status_code == 200
-        assert stack.get("/ready").json()["worker"]["queue"]["running"] == 0
+        assert stack.worker_health()["queue"]["running"] == 0
 
 
 def log_of(stack):

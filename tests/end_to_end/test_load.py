@@ -28,7 +28,7 @@ def test_a_slow_generation_blocks_neither_health_nor_another_engine(stack):
         slow = callers.submit(stack.get, prompt="a tree")
         wait_until(lambda: stack.gauge()["in_flight"] == 1, "the slow generation")
         assert stack.get("/health").json()["status"] == "healthy"
-        assert stack.get("/ready").json()["worker"]["status"] == "busy"
+        assert stack.worker_health()["status"] == "busy"
         assert stack.get(prompt="a tree", model="sketch").status_code == 200
         assert not slow.done()
         assert slow.result().status_code == 200

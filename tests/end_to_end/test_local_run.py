@@ -13,6 +13,7 @@ import psutil
 import pytest
 import requests
 
+from image_api.settings import Settings as ApiSettings
 from local.__main__ import _settings_of_all
 from local.settings import load
 from tests.processes import (
@@ -64,6 +65,10 @@ def test_it_ends_with_two_commands_that_work_and_leaves_nothing_running(local_ru
         (True, True, "perchance"),
         (True, True, "sketch"),
     ]
+    rebound = {"Host": "evil.example"}
+    for port, path in ((local_run.port, "/"), (local_run.port, "/models"), (local_run.port + 2, "/sandbox")):
+        assert requests.get(f"http://127.0.0.1:{port}{path}", headers=rebound, timeout=5).status_code == 421
+        assert requests.get(f"http://localhost:{port}{path}", timeout=5).status_code == 200
     everything = psutil.Process(local_run.process.pid).children(recursive=True)
     assert any("chrom" in command_of(process) for process in everything)
     local_run.process.send_signal(signal.SIGINT)
@@ -119,3 +124,20 @@ def test_the_time_for_running_pictures_is_short_unless_it_is_set(monkeypatch, se
     if set_to:
         monkeypatch.setenv("GRACEFUL_TIMEOUT_SECONDS", set_to)
     assert _settings_of_all(load(), simulated=False)["GRACEFUL_TIMEOUT_SECONDS"] == used
+
+
+@pytest.mark.parametrize("listening", ["127.0.0.1", "0.0.0.0", "192.0.2.77", "fd00::77", "::"])
+def test_it_answers_to_this_machine_s_names_and_addresses(monkeypatch, listening):
+    monkeypatch.delenv("ALLOWED_HOSTS", raising=False)
+    monkeypatch.setenv("HOST", listening)
+    hosts = _settings_of_all(load(), simulated=False)["ALLOWED_HOSTS"].split(",")
+    assert ApiSettings(allowed_hosts=hosts).allowed_hosts == tuple(hosts)
+    assert {"localhost", "127.0.0.1", "[::1]", socket.gethostname().lower()} <= set(hosts)
+    named = {"192.0.2.77": "192.0.2.77", "fd00::77": "[fd00::77]"}.get(listening, "localhost")
+    assert named in hosts
+    assert not {"0.0.0.0", "[::]", "*"} & set(hosts)
+
+
+def test_unless_they_are_set(monkeypatch):
+    monkeypatch.setenv("ALLOWED_HOSTS", "*")
+    assert "ALLOWED_HOSTS" not in _settings_of_all(load(), simulated=False)

@@ -133,5 +133,5 @@ def test_a_timeout_names_the_phase_and_its_limit(stack):
 def test_failures_are_remembered_in_the_worker_s_health(stack):
     stack.play(generate="too_many_requests")
     request_id = stack.get(prompt="a tree").json()["request_id"]
-    last = stack.get("/ready").json()["worker"]["last_errors"][0]
+    last = stack.worker_health()["last_errors"][0]
     assert (last["code"], last["request_id"]) == ("perchance_rate_limited", request_id)

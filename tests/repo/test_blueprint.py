@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from image_api import create_app as create_api
+from image_api.proxies import CLIENT, Proxies
 from image_api.settings import Settings as ApiSettings
 from render_worker.settings import Settings as WorkerSettings
 from render_worker.worker import create_app as create_worker
@@ -212,6 +213,18 @@ def test_the_worker_s_public_address_is_wired(api):
     assert wired == {"type": "web", "name": "perchance-worker", "envVarKey": "RENDER_EXTERNAL_URL"}
     uncommented = "\n".join(line.split("#")[0] for line in (ROOT / "render.yaml").read_text().splitlines())
     assert "onrender.com" not in uncommented
+
+
+def test_clients_are_told_apart_behind_what_stands_before_it(api, monkeypatch):
+    value = variables(api)["TRUSTED_PROXIES"]["value"]
+    assert value == "private,cloudflare"
+    monkeypatch.setenv("TRUSTED_PROXIES", value)
+    assert ApiSettings().trusted_proxies == ("private", "cloudflare")
+    seen: dict = {}
+    proxies = Proxies(lambda environ, _: seen.update(environ) or [], ApiSettings().trusted_proxies)
+    came = {"REMOTE_ADDR": "10.201.4.7", "HTTP_X_FORWARDED_FOR": "198.51.100.7, 172.68.1.1"}
+    proxies({**came, "HTTP_X_FORWARDED_PROTO": "https"}, lambda *_: None)
+    assert (seen[CLIENT], seen["wsgi.url_scheme"]) == ("198.51.100.7", "https")
 
 
 def test_the_client_id_is_asked_for_and_not_required(worker, monkeypatch):

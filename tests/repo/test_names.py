@@ -13,7 +13,15 @@ from tests.worker.test_storages_contract import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ONLY_NAMED = "sketch"
-HOW_TO_RUN = {"PORT", "HOST", "STORAGE", "ENGINES", "GRACEFUL_TIMEOUT_SECONDS", "PERCHANCE_WORKER_URL", "WORKER_TOKEN"}
+HOW_TO_RUN = {
+    "PORT",
+    "HOST",
+    "STORAGE",
+    "ENGINES",
+    "GRACEFUL_TIMEOUT_SECONDS",
+    "PERCHANCE_WORKER_URL",
+    "WORKER_TOKEN",
+} | {"ALLOWED_HOSTS"}
 
 
 def test_every_engine_that_can_be_enabled_has_its_row():

@@ -110,8 +110,7 @@ class TestToken:
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.5", "::"])
     def test_its_absence_beyond_loopback_is_warned_of(self, client_with, host, caplog):
-        health = client_with(hosts=("127.0.0.1", host)).get("/health").json
-        assert "WORKER_TOKEN is not set" in health["warnings"][0]
+        client_with(hosts=("127.0.0.1", host))
         assert "WORKER_TOKEN is not set" in caplog.text
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "/run/worker.sock"])

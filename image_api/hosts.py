@@ -1,0 +1,65 @@
+"""By which host names this service may be asked: ALLOWED_HOSTS, against DNS rebinding."""
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv6Address
+
+ANY = "*"
+USUAL_PORTS = (80, 443)  # which a Host header leaves out
+HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
+ENTRY = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+
+
+class AllowedHosts:
+    """The hosts of a setting: names, *.example.com for those below one, addresses, each perhaps with a port."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        """Raise ValueError, naming it, for an entry that is no host."""
+        entries = list(entries)
+        self.any = ANY in entries
+        self._hosts = {_entry(entry) for entry in entries if entry != ANY}
+
+    def __contains__(self, host: str) -> bool:
+        """Whether a Host header's value is one of them; an entry without a port stands for every port."""
+        if self.any:
+            return True
+        try:
+            name, port = _split(host)
+        except ValueError:
+            return False
+        parents = [f"*.{'.'.join(labels)}" for labels in _parents(name)]
+        ports = (None, port) if port else (None, *USUAL_PORTS)
+        return any((it, given) in self._hosts for it in (name, *parents) for given in ports)
+
+
+def is_host(text: str) -> bool:
+    """Whether a Host header's value is a host name or an address, perhaps with a port."""
+    try:
+        _split(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _split(host: str) -> tuple[str, int | None]:
+    found = HOST.fullmatch(host)
+    if not found:
+        raise ValueError(f"{host!r} is no host")
+    name = str(IPv6Address(found["six"])) if found["six"] else found["name"].lower().rstrip(".")
+    return name, int(found["port"]) if found["port"] else None
+
+
+def _entry(text: str) -> tuple[str, int | None]:
+    """An entry of the setting; an IPv6 address may stand without its brackets."""
+    if text.count(":") > 1 and "[" not in text:
+        text = f"[{text}]"
+    wildcard = text.startswith("*.")
+    name, port = _split(text.removeprefix("*."))
+    if ":" not in name and not ENTRY.fullmatch(name):
+        raise ValueError(f"{text!r} is no host")
+    return f"*.{name}" if wildcard else name, port
+
+
+def _parents(name: str) -> Iterable[list[str]]:
+    labels = name.split(".")
+    return (labels[start:] for start in range(1, len(labels)))

@@ -1,0 +1,35 @@
+"""The names and addresses of this machine, by which a developer's browser may ask, and no other site's."""
+
+import contextlib
+import socket
+
+from image_api.hosts import is_host
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+# To learn which address this machine has on the way out, a UDP socket is pointed at one of the documents' own
+# (RFC 5737, RFC 3849); nothing is sent.
+ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+ANY_PORT = 9
+EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - what names no machine
+
+
+def own_hosts(listening: str) -> list[str]:
+    """Return the loopback names, this machine's names and addresses, and the address that is listened on."""
+    name = socket.gethostname().lower()
+    found = [*LOOPBACK, name, f"{name.split('.')[0]}.local", _bracketed(listening), *map(_bracketed, _addresses(name))]
+    return [host for host in dict.fromkeys(found) if is_host(host) and host not in EVERYWHERE]
+
+
+def _addresses(name: str) -> list[str]:
+    found: list[str] = []
+    for family, elsewhere in ELSEWHERE:
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:  # no such network
+            probe.connect((elsewhere, ANY_PORT))
+            found.append(str(probe.getsockname()[0]))
+    with contextlib.suppress(OSError):  # a name that nobody knows
+        found += [str(address[0]) for *_, address in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
+    return found
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address.partition('%')[0]}]" if ":" in address else address

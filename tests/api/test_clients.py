@@ -1,0 +1,223 @@
+"""Who a client is, and whose word on that is believed: TRUSTED_PROXIES."""
+
+import pytest
+from pydantic import ValidationError
+
+from image_api.clients import Clients
+from image_api.networks import NAMED, networks_of
+from image_api.proxies import CLIENT, Proxies
+from image_api.settings import Settings
+
+EDGE = "162.158.1.1"  # one of Cloudflare's
+PRIVATE = "10.1.2.3"
+CLIENT_OF_ALL = "203.0.113.9"
+ON_RENDER = ("private", "cloudflare")
+
+
+def seen(trusted, forwarded=None, peer=PRIVATE, **headers: str) -> dict:
+    """The environment that the application sees."""
+    found: dict = {}
+    forwards = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
+    proxies = Proxies(lambda environ, _: found.update(environ) or [], trusted)
+    start = {"REMOTE_ADDR": peer, "wsgi.url_scheme": "http", "HTTP_HOST": "own.example", "SCRIPT_NAME": ""}
+    list(proxies({**start, **forwards, **headers}, lambda *_: None))
+    return found
+
+
+def client(trusted, forwarded=None, peer=PRIVATE) -> str | None:
+    return seen(trusted, forwarded, peer)[CLIENT]
+
+
+def test_without_a_proxy_it_is_the_connection_s_address():
+    assert client(0, peer=CLIENT_OF_ALL) == CLIENT_OF_ALL
+    assert client(0, "1.1.1.1", peer=CLIENT_OF_ALL) == CLIENT_OF_ALL  # a stranger's header is ignored
+
+
+@pytest.mark.parametrize(
+    "forwarded",
+    [
+        f"{CLIENT_OF_ALL}, {EDGE}",
+        CLIENT_OF_ALL,
+        f"{CLIENT_OF_ALL}, {EDGE}, 10.9.9.9, {EDGE}",
+        f"1.1.1.1, {CLIENT_OF_ALL},{EDGE}",  # what a client writes stands left of it
+        f"10.0.0.1, {EDGE}, {CLIENT_OF_ALL}, {EDGE}",
+        f'"{CLIENT_OF_ALL}:443", "[::ffff:{EDGE}]:80",, ,',
+        f'", {CLIENT_OF_ALL}, {EDGE}',  # an open quote swallows nothing
+        f"junk, {CLIENT_OF_ALL}, {EDGE}",
+        f"{', '.join(['1.1.1.1'] * 5000)}, {CLIENT_OF_ALL}, {EDGE}",
+        f"::ffff:{CLIENT_OF_ALL}, {EDGE}",
+    ],
+)
+def test_the_first_address_from_the_right_that_is_not_trusted_is_the_client(forwarded):
+    assert client(ON_RENDER, forwarded) == CLIENT_OF_ALL
+
+
+@pytest.mark.parametrize("forwarded", ["", ",", EDGE, f"{PRIVATE}, {EDGE}"])
+def test_a_list_that_is_all_trusted_gives_the_connection_s_address(forwarded):
+    assert client(ON_RENDER, forwarded) == PRIVATE
+
+
+@pytest.mark.parametrize(
+    "junk",
+    ["unknown", "_hidden", "1.2.3", "1.2.3.4.5", "[::1", "::g", "1.2.3.4:", "999.1.1.1", "\x00", "é", "1" * 9999],
+)
+def test_what_is_no_address_ends_the_walk_and_what_was_forged_before_it_does_not_count(junk):
+    assert client(ON_RENDER, f"{CLIENT_OF_ALL}, {junk}, {EDGE}") == PRIVATE
+    assert client(1, f"{CLIENT_OF_ALL}, {junk}") == PRIVATE
+
+
+@pytest.mark.parametrize(("hops", "expected"), [(1, EDGE), (2, CLIENT_OF_ALL), (3, "1.1.1.1"), (4, PRIVATE)])
+def test_by_a_number_so_many_hops_are_trusted(hops, expected):
+    assert client(hops, f"1.1.1.1, {CLIENT_OF_ALL}, {EDGE}") == expected
+
+
+def test_a_forged_quote_does_not_hide_what_a_proxy_appends():
+    assert client(1, f'"a, {CLIENT_OF_ALL}') == CLIENT_OF_ALL
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "10.0.0.5", "192.168.1.1", "fd00::1", "fe80::1%eth0", ""])
+@pytest.mark.parametrize("trusted", [0, ("cloudflare",)])
+def test_an_undeclared_proxy_is_warned_of_once_and_its_clients_have_no_shares(peer, trusted, caplog):
+    found: dict = {}
+    proxies = Proxies(lambda environ, _: found.update(environ) or [], trusted)
+    for _ in range(3):
+        proxies({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": CLIENT_OF_ALL}, lambda *_: None)
+        assert found[CLIENT] is None
+    assert [record.message for record in caplog.records if "TRUSTED_PROXIES" in record.message] == [
+        caplog.records[0].message
+    ]
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "10.0.0.5", CLIENT_OF_ALL])
+def test_whoever_forwards_nothing_has_a_share(peer, caplog):
+    assert client(0, peer=peer) == peer
+    assert caplog.records == []
+
+
+def test_a_unix_socket_is_of_this_machine():
+    assert client(("loopback",), CLIENT_OF_ALL, peer="") == CLIENT_OF_ALL
+    assert client(("loopback",), "", peer="") is None
+
+
+FORWARDED = {
+    "HTTP_X_FORWARDED_PROTO": "https",
+    "HTTP_X_FORWARDED_HOST": "front.example",
+    "HTTP_X_FORWARDED_PREFIX": "/pictures/",
+    "HTTP_X_FORWARDED_PORT": "8443",
+}
+NAMES = ("wsgi.url_scheme", "HTTP_HOST", "SCRIPT_NAME")
+
+
+def told(trusted, forwarded=None, peer=PRIVATE, **headers: str) -> tuple:
+    found = seen(trusted, forwarded, peer, **headers)
+    return tuple(found[name] for name in NAMES)
+
+
+@pytest.mark.parametrize("trusted", [1, ON_RENDER])
+def test_scheme_host_port_and_prefix_are_a_trusted_peer_s_word(trusted):
+    assert told(trusted, CLIENT_OF_ALL, **FORWARDED) == ("https", "front.example:8443", "/pictures")
+
+
+@pytest.mark.parametrize("trusted", [0, ("cloudflare",)])
+@pytest.mark.parametrize("peer", [PRIVATE, CLIENT_OF_ALL, ""])
+def test_and_nobody_else_s(trusted, peer):
+    assert told(trusted, CLIENT_OF_ALL, peer, **FORWARDED) == ("http", "own.example", "")
+
+
+def test_of_several_values_the_outermost_trusted_proxy_s_counts():
+    values = {"HTTP_X_FORWARDED_PROTO": "gopher,https,http", "HTTP_X_FORWARDED_HOST": "evil.example,front.example,in"}
+    assert told(ON_RENDER, f"{CLIENT_OF_ALL}, {EDGE}", **values)[:2] == ("https", "front.example")
+    assert told(2, f"{CLIENT_OF_ALL}, {EDGE}", **values)[:2] == ("https", "front.example")
+    assert told(ON_RENDER, CLIENT_OF_ALL, **values)[:2] == ("http", "in")
+    single = {"HTTP_X_FORWARDED_PROTO": "https"}
+    assert told(ON_RENDER, f"{CLIENT_OF_ALL}, {EDGE}", **single)[0] == "https"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "expected"),
+    [("HTTPS", "https"), ("wss", "https"), ("ws", "http"), ("javascript", "http"), ("", "http"), ("file", "http")],
+)
+def test_only_schemes_of_the_web_are_known(scheme, expected):
+    assert told(1, HTTP_X_FORWARDED_PROTO=scheme)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "prefix", ["//evil.example", "/a//b", "a", "/a/../b", "/a?b", "/a b", "/<x>", "/a\\b", "/%2e%2e", "/" + "a/" * 99]
+)
+def test_a_prefix_is_a_path_or_nothing(prefix):
+    assert told(1, HTTP_X_FORWARDED_PREFIX=prefix)[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "expected"),
+    [
+        ("a.example", "443", "a.example"),
+        ("a.example", "80", "a.example"),
+        ("a.example:8443", "443", "a.example:8443"),
+        ("[::1]", "9000", "[::1]:9000"),
+        ("[::1]:1", "9000", "[::1]:1"),
+        ("a.example", "99999", "a.example"),
+        ("a.example", "-1", "a.example"),
+        ("a.example", "9" * 5000, "a.example"),
+        ("a.example", "²", "a.example"),
+    ],
+)
+def test_a_port_is_added_to_a_host_without_one(host, port, expected):
+    assert told(1, HTTP_X_FORWARDED_HOST=host, HTTP_X_FORWARDED_PORT=port)[1] == expected
+
+
+def test_the_addresses_in_answers_have_all_of_it(client_with):
+    headers = {key.removeprefix("HTTP_").replace("_", "-"): text for key, text in FORWARDED.items()}
+    page = client_with(trusted_proxies=("loopback",)).get("/", headers=headers).json
+    assert "https://front.example:8443/pictures/generate?" in page["examples"]["picture"]
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "Host"])
+def test_a_host_that_is_none_is_refused_everywhere(client_with, worker, header):
+    client = client_with(trusted_proxies=1)
+    for path in ("/generate?prompt=a", "/", "/nowhere", "//generate", "/models"):
+        assert client.get(path, headers={header: "a'b"}).status_code == 400, path
+    assert worker.requests == []
+
+
+class TestId:
+    def test_it_is_the_same_for_processes_that_share_the_secret(self):
+        assert Clients(b"a").id_of("1.2.3.4") == Clients(b"a").id_of("1.2.3.4")
+        assert Clients(b"a").id_of("1.2.3.4") != Clients(b"b").id_of("1.2.3.4")
+        assert Clients().id_of("1.2.3.4") != Clients().id_of("1.2.3.4")
+
+    def test_ipv6_counts_by_network_and_mapped_ipv4_as_itself(self):
+        clients = Clients(b"a")
+        assert clients.id_of("2001:db8::1") == clients.id_of("2001:db8::ffff:1")
+        assert clients.id_of("2001:db8::1") != clients.id_of("2001:db8:0:1::1")
+        assert clients.id_of("::ffff:1.2.3.4") == clients.id_of("1.2.3.4")
+        assert clients.id_of("1.2.3.4") != clients.id_of("1.2.3.5")
+
+    def test_it_does_not_show_the_address_and_has_bounds(self):
+        assert Clients(b"a").id_of(None) is None
+        assert Clients(b"a").id_of("") is None
+        assert len(Clients(b"a").id_of("1.2.3.4")) == 32
+
+
+class TestSetting:
+    @pytest.mark.parametrize(
+        "value", ["private", "private, cloudflare", "10.0.0.0/8,::1", "loopback", "1.2.3.4", "0", "10"]
+    )
+    def test_it_takes_names_networks_addresses_or_a_number(self, value):
+        entries = tuple(part.strip() for part in value.split(","))
+        expected = int(value) if value.isdigit() else entries
+        assert Settings(trusted_proxies=value).trusted_proxies == expected
+
+    @pytest.mark.parametrize(
+        "value", ["11", "-1", "1,private", "10.0.0.1/8", "everybody", "private;loopback", "9" * 30]
+    )
+    def test_anything_else_ends_the_start(self, value):
+        with pytest.raises(ValidationError, match="trusted_proxies"):
+            Settings(trusted_proxies=value)
+
+    def test_a_mapped_network_is_ipv4_s(self):
+        assert client(("::ffff:10.0.0.0/104",), CLIENT_OF_ALL, peer="10.3.3.3") == CLIENT_OF_ALL
+
+    def test_the_names_stand_for_networks(self):
+        assert set(NAMED) == {"loopback", "private", "cloudflare"}
+        assert len(networks_of("cloudflare")) == 22
