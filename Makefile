@@ -28,6 +28,7 @@ test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Check style, types and imports, t
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pytest -n 4 tests/api tests/repo tests/worker # they mostly wait
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/end_to_end tests/sandbox # a stack of servers and a browser each
+	@$(BIN)/python -m pytest -n 2 tests/hostile tests/fuzz # two servers each, and the cores to themselves
 
 lint: $(DEV_PACKAGES) ## Check style, and who imports whom.
 	@$(BIN)/ruff check .

@@ -66,8 +66,10 @@ class Arena:
         return self._watched(processes.api(**QUICK_STOP, **environment))
 
     def worker(self, **environment: Any) -> Server:
-        """Start a render worker, whose pictures are kept in the arena's folder."""
-        own = {"ENGINES": "horde", "LOCAL_STORAGE_DIR": self.folder / "images", "WORKER_TOKEN": TOKEN}
+        """Start a render worker, whose pictures are kept in the arena's folder and which asks nothing outside."""
+        nowhere = f"http://127.0.0.1:{processes.free_port()}/api"
+        own = {"ENGINES": "horde", "HORDE_URL": nowhere, "LOCAL_STORAGE_DIR": self.folder / "images"}
+        own |= {"WORKER_TOKEN": TOKEN}
         return self._watched(processes.worker(**{**QUICK_STOP, **own, **environment}))
 
     def horde(self, **environment: Any) -> tuple[Server, Server]:

@@ -63,6 +63,7 @@ class KeepAliveProxy:
         await asyncio.gather(*self._clients, return_exceptions=True)
         for link in self._kept:
             link.writer.close()
+        await asyncio.sleep(0.01)  # until the connections are closed
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

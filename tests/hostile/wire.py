@@ -220,13 +220,20 @@ async def _flood(port: int, left: Iterable[bytes], connections: int, source: str
             answer = await _exchange(*link, data)
             tally.add(answer)
             if answer is None or answer.closes:
-                link[1].close()
+                await close(link[1])
                 link = None
         if link:
-            link[1].close()
+            await close(link[1])
 
     await asyncio.gather(*(client() for _ in range(connections)))
     return tally
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, and wait until it is closed."""
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> Answer | None:

@@ -51,7 +51,7 @@ def bad_handshakes(arena: Arena) -> Verdict:
     server = arena.behind(arena.stand_in(), READ_TIMEOUT_SECONDS=1)
     said: Counter[str] = Counter()
     wrong = []
-    for name, data in _handshakes().items():
+    for name, data in handshakes().items():
         answer = arena.tally.add(ask(server.port, data))
         what = str(answer.status) if answer else "no answer"
         said[what] += 1
@@ -61,7 +61,8 @@ def bad_handshakes(arena: Arena) -> Verdict:
     return Verdict(not wrong, counts + (f" ({', '.join(wrong[:4])} …)" if wrong else ""))
 
 
-def _handshakes() -> dict[str, bytes]:
+def handshakes() -> dict[str, bytes]:
+    """Return every handshake that lacks or distorts something, by what that is."""
     bad = {name: request("GET", PATH, **_changed(changes)) for name, changes in CHANGES.items()}
     bad |= {method: request(method, PATH, **GOOD) for method in METHODS}
     bad["HTTP/1.0"] = request("GET", PATH, **GOOD).replace(b"HTTP/1.1", b"HTTP/1.0")
