@@ -24,6 +24,7 @@ from tests.processes import Server
 CHUNK = 500
 DRIVERS = 2
 SHOWN = 10
+SHOWN_TEXT = 2500
 BAR = 40
 READ_SECONDS = 5  # READ_TIMEOUT_SECONDS of the servers
 
@@ -49,10 +50,10 @@ class Targets:
         for tier, server in self.servers.items():
             log = server.log_file.read_bytes()
             if count := log.count(TRACEBACK):
-                last = log[log.rindex(TRACEBACK) :][-1500:].decode(errors="replace")
+                last = log[log.rindex(TRACEBACK) :][:SHOWN_TEXT].decode(errors="replace")
                 found.append(f"{count} tracebacks of {tier}; the last:\n{last}")
             if not self._processes[tier] <= self._alive(tier):
-                found.append(f"a process of {tier} died; its log ends:\n{server.log()[-1500:]}")
+                found.append(f"a process of {tier} died; its log ends:\n{server.log()[-SHOWN_TEXT:]}")
         return found
 
 

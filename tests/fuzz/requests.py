@@ -159,6 +159,8 @@ FRAMINGS = [
     "Transfer-Encoding:\x0bchunked",
 ]
 VERSIONS = ["HTTP/1.0", "HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "http/1.1", "HTTP/1.1 ", "HTTP/11", "ICY/1.1", ""]
+PAINTED = 0.002  # of the worker's; each takes a fifth of a second
+SKETCH = b'{"prompt": "a tree", "model": "sketch", "shape": "portrait"}'
 NOT_KEPT = {"Upgrade", "Expect", "Connection"}  # what these bring is not one answer on a connection that goes on
 
 
@@ -185,6 +187,8 @@ def of_api(chance: random.Random) -> Request:
 def of_worker(chance: random.Random) -> Request:
     """Return a request to the render worker, most of them with its token."""
     token = {"Authorization": f"Bearer {TOKEN}"} if chance.random() < 0.9 else {}
+    if chance.random() < PAINTED:
+        return _built(chance, "POST", "/generate", SKETCH, token)
     if chance.random() < 0.6:
         return _built(chance, "POST", "/generate", json_body(chance, of_worker=True), token)
     return _other(chance, token)

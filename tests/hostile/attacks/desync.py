@@ -127,7 +127,7 @@ def unread_bodies(arena: Arena) -> Verdict:
 
 @attack("1", quick=True)
 def unread_bodies_worker(arena: Arena) -> Verdict:
-    """The same at the render worker."""
+    """Bodies at the render worker that come late, broken, too large or for a refusal, with a request inside."""
     server = arena.worker(READ_TIMEOUT_SECONDS=READ_SECONDS)
     with arena.probed(server):
         return _judge(arena, server.port, "worker")

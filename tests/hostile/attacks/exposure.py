@@ -132,6 +132,8 @@ def _oddities() -> Iterable[tuple[str, str, tuple[bytes, ...]]]:
     yield "a retry_after of 4,000 digits", "/generate?prompt=a", (_with_digits(told),)
     late = reply(503, {"error": "No.", "code": "worker_unavailable"}, Retry_After=digits)
     yield "a Retry-After of 5,000 digits", "/generate?prompt=a", (late,)
+    edge = reply(503, b"<html>", Content_Type="text/html", X_Service="none", Retry_After=digits)
+    yield "an edge's Retry-After of 5,000 digits", "/generate?prompt=a", (edge,)
     yield "a Retry-After below 0", "/generate?prompt=a", (reply(503, {**told, "retry_after": -5}),)
 
 
