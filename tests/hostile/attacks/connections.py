@@ -19,6 +19,8 @@ IDLE_SECONDS = 30
 HOLD_SECONDS = 5.0
 AT_ONCE = 200  # connections in the making, fewer than the kernel queues
 MOST_MS = 500.0
+ANSWER_SECONDS = 10.0
+QUIET_LOOKS = 4  # a quarter of a second each without a further answer
 HANDSHAKE = request(
     "GET",
     "/stream/generate/txt2img",
@@ -102,7 +104,32 @@ def half_requests(arena: Arena) -> Verdict:
 @attack("2")
 def kept_connections(arena: Arena) -> Verdict:
     """5,000 connections to the API tier, each kept alive after an answer."""
-    return _beside(arena, arena.behind(arena.stand_in()), request("GET", "/v1/styles"))
+    server = arena.behind(arena.stand_in())
+    with crowd(server.port, CONNECTIONS, SOURCES, request("GET", "/v1/styles")) as held:
+        arena.tally.requests += len(held)
+        answered = _answered(held)
+        with arena.probed(server):
+            time.sleep(HOLD_SECONDS)
+    seen = _verdict(arena, len(held))
+    return Verdict(seen.held, f"{seen.value}, {answered} of them answered before")
+
+
+def _answered(links: list[socket.socket]) -> int:
+    """Wait until as many have their answers as will; return how many. What a flood of requests costs is not meant."""
+    end, waiting, quiet = time.monotonic() + ANSWER_SECONDS, list(links), 0
+    while waiting and quiet < QUIET_LOOKS and time.monotonic() < end:
+        time.sleep(0.25)
+        left = [link for link in waiting if not _has_data(link)]
+        quiet = quiet + 1 if len(left) == len(waiting) else 0
+        waiting = left
+    return len(links) - len(waiting)
+
+
+def _has_data(link: socket.socket) -> bool:
+    try:
+        return bool(link.recv(1, socket.MSG_PEEK))
+    except OSError:
+        return False
 
 
 @attack("2")
