@@ -16,7 +16,7 @@ NAMED := $(subst s3,buckets,$(subst gcs,buckets,$(subst $(COMMA), ,$(ENGINES) $(
 WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%,$(wildcard $(patsubst %,render_worker/requirements-%.txt,$(NAMED)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format image bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak clean
+.PHONY: help run test lint types format image bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -28,6 +28,7 @@ test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Check style, types and imports, t
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pytest -n 4 tests/api tests/repo tests/worker # they mostly wait
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/end_to_end tests/sandbox # a stack of servers and a browser each
+	@$(BIN)/python -m pytest -n 2 tests/hostile tests/fuzz # two servers each, and the cores to themselves
 
 lint: $(DEV_PACKAGES) ## Check style, and who imports whom.
 	@$(BIN)/ruff check .
@@ -70,6 +71,12 @@ bench-memory: $(DEV_PACKAGES) $(BROWSER) ## Make 2,000 pictures by each route in
 
 soak: $(DEV_PACKAGES) $(BROWSER) ## Twenty minutes of faults by chance.
 	@$(BIN)/python -m tests.end_to_end.soak
+
+hostile: $(DEV_PACKAGES) ## Carry out what one anonymous client could do to the others (ONLY="log-flood late-body").
+	@$(BIN)/python -m tests.hostile $(if $(ONLY),--only $(ONLY))
+
+fuzz: $(DEV_PACKAGES) ## Send 100,000 broken requests to both tiers (SEED=7 COUNT=100000).
+	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 clean: ## Remove the virtual environment and the local pictures.
 	rm -rf $(VENV) $(PEERS) .data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -121,6 +121,11 @@ class Server:
         """What the server has printed."""
         return self._log.read_text(errors="replace")
 
+    @property
+    def log_file(self) -> Path:
+        """Return the file of what the server prints, which may be too large for one text."""
+        return self._log
+
     def tree(self) -> list[psutil.Process]:
         """The server and everything that it started."""
         parent = psutil.Process(self.process.pid)

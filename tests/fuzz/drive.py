@@ -1,0 +1,144 @@
+"""Sends samples on connections, most of which are kept, and judges what comes back."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+from tests.fuzz.samples import Sample, Tier, sample
+from tests.hostile.wire import LOOPBACK, READ_BYTES, Answer, BrokenAnswer, close, parse
+
+CLIENTS = 24
+HANG_SECONDS = 30.0
+FIRST_LINE = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3}) ")  # gunicorn answers in the version that it was asked in
+FAULT = re.compile(rb"HTTP/1\.[0-9] 500 |\"internal_error\"|Internal Server Error")
+Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Outcome = tuple[str, str | None]
+"""A status or what came in its place, and what is wrong with that."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A sample that showed a fault."""
+
+    sample: Sample
+    problem: str
+
+
+@dataclass
+class Report:
+    """What came of samples: statuses counted, and failures."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+
+    def __iadd__(self, other: "Report") -> Self:
+        self.statuses += other.statuses
+        self.failures += other.failures
+        return self
+
+    def add(self, what: Sample, status: str, problem: str | None) -> None:
+        """Count a sample's status, and keep it if there is a problem."""
+        self.statuses[f"{what.tier} {status}"] += 1
+        if problem:
+            self.failures.append(Failure(what, problem))
+
+
+def drive(tier: Tier, port: int, seed: int, numbers: range) -> Report:
+    """Send the samples of those numbers; return what came of them."""
+    return asyncio.run(_drive(port, iter([sample(tier, seed, number) for number in numbers])))
+
+
+async def _drive(port: int, left: Iterator[Sample]) -> Report:
+    report = Report()
+    clients = [_Client(port, f"127.0.0.{2 + number}", report) for number in range(CLIENTS)]
+    await asyncio.gather(*(client.send_all(left) for client in clients))
+    return report
+
+
+class _Client:
+    """A client with a connection that it keeps from sample to sample."""
+
+    def __init__(self, port: int, source: str, report: Report) -> None:
+        self._port, self._source, self._report = port, source, report
+        self._kept: Link | None = None
+
+    async def send_all(self, left: Iterator[Sample]) -> None:
+        """Send samples as long as there are any."""
+        for what in left:
+            try:
+                async with asyncio.timeout(HANG_SECONDS):
+                    outcome = await (self._once(what) if what.kind == "once" else self._on_kept(what))
+            except TimeoutError:
+                outcome = "hang", f"no end within {HANG_SECONDS:g} seconds"
+            except BrokenAnswer as error:
+                outcome = "no HTTP", f"the answer is no HTTP: {error}"
+            except OSError as error:
+                outcome = "refused", f"no connection: {error}"
+            if outcome[1]:
+                await self._leave()
+            self._report.add(what, *outcome)
+        await self._leave()
+
+    async def _connected(self) -> Link:
+        return await asyncio.open_connection(LOOPBACK, self._port, local_addr=(self._source, 0))
+
+    async def _leave(self) -> None:
+        if self._kept:
+            await close(self._kept[1])
+            self._kept = None
+
+    async def _on_kept(self, what: Sample) -> Outcome:
+        """Send a whole request on the kept connection, or on a new one if an earlier answer was its last."""
+        answer = await _answer(self._kept, what) if self._kept else None
+        if answer is None:
+            await self._leave()
+            self._kept = await self._connected()
+            answer = await _answer(self._kept, what)
+        if answer is None or answer.closes:
+            await self._leave()
+        if answer is None:
+            return "silent", "the connection ended without an answer"
+        return str(answer.status), f"{answer.status}: {answer.body[:200]!r}" if answer.own_fault else None
+
+    async def _once(self, what: Sample) -> Outcome:
+        """Send anything, and nothing more after it."""
+        link = await self._connected()
+        got = b""
+        try:
+            link[1].write(what.data)
+            link[1].write_eof()
+            while data := await link[0].read(READ_BYTES):
+                got += data
+        except ConnectionError:
+            pass
+        finally:
+            await close(link[1])
+        first = FIRST_LINE.match(got)
+        if got and not first:
+            raise BrokenAnswer(repr(got[:200]))
+        fault = FAULT.search(got)
+        return first[1].decode() if first else "silent", f"{got[fault.start() :][:400]!r}" if fault else None
+
+
+async def _answer(link: Link, what: Sample) -> Answer | None:
+    """Return the final answer; None if the connection ends before it."""
+    reader, writer = link
+    got, data = b"", b"-"
+    try:
+        writer.write(what.data)
+        while True:
+            found = parse(got, head_only=what.head_only, ended=not data)
+            if found and found[0].status >= 200:
+                return found[0]
+            if found:
+                got = got[found[1] :]
+                continue
+            if not data:
+                return None
+            data = await reader.read(READ_BYTES)
+            got += data
+    except ConnectionError:
+        return None

@@ -1,0 +1,105 @@
+"""What floods of free pictures take from others: slots, the queue, the folder; and pictures that nothing can keep."""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+
+from tests.hostile.arena import TOKEN, Arena, Verdict, attack
+from tests.hostile.wire import Tally, ask, flood, request
+from tests.processes import Server, wait_until
+
+ATTACKER, VICTIM = "127.0.0.2", "127.0.0.3"
+FLOOD = 60  # requests at a time, more than all slots and the whole queue
+VICTIMS = 5
+FOLDER_MB = 1
+SKETCHES = 40
+HORDE_SECONDS = 60.0
+
+
+def _sketch(seed: int) -> bytes:
+    return request("GET", f"/generate?prompt=a+busy+city+street&model=sketch&seed={seed}&cache=false")
+
+
+def _horde() -> bytes:
+    return request("GET", "/generate?prompt=a&model=horde")
+
+
+def _ready(worker: Server) -> None:
+    def state() -> str:
+        told = requests.get(f"{worker.url}/health", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5).json()
+        return told["engines"]["horde"]["state"]
+
+    wait_until(lambda: state() == "ready", "a ready engine")
+
+
+class _Flood:
+    """Sketches asked for by so many clients of one address, for as long as it is entered."""
+
+    def __init__(self, port: int, tally: Tally) -> None:
+        self._port, self._tally, self._over = port, tally, False
+        self._thread = ThreadPoolExecutor(1)
+
+    def _requests(self) -> Iterator[bytes]:
+        seed = 0
+        while not self._over:
+            yield _sketch(seed := seed + 1)
+
+    def __enter__(self) -> None:
+        self._work = self._thread.submit(flood, self._port, self._requests(), FLOOD, ATTACKER)
+        time.sleep(1.0)  # until slots and queue are full
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True
+        self._tally += self._work.result()
+        self._thread.shutdown()
+
+
+@attack("5")
+def sketch_flood(arena: Arena) -> Verdict:
+    """60 sketches at a time of one client: another's pictures of an engine that is idle."""
+    _, worker = arena.horde()
+    server = arena.behind(worker)
+    _ready(worker)
+    with arena.probed(server), _Flood(server.port, arena.tally):
+        with ThreadPoolExecutor(VICTIMS) as pool:
+            asked = [pool.submit(ask, server.port, _horde(), VICTIM, HORDE_SECONDS) for _ in range(VICTIMS)]
+            answers = [arena.tally.add(it.result()) for it in asked]
+    codes = [answer.code or str(answer.status) if answer else "no answer" for answer in answers]
+    made = codes.count("200")
+    return Verdict(made == VICTIMS, f"{made} of {VICTIMS} made ({', '.join(sorted(set(codes)))})")
+
+
+@attack("18", quick=True)
+def folder_flood(arena: Arena) -> Verdict:
+    """40 sketches into a folder of 1 MB: is the picture of another engine still there?"""
+    _, worker = arena.horde(LOCAL_STORAGE_MB=FOLDER_MB)
+    server = arena.behind(worker)
+    _ready(worker)
+    made = arena.tally.add(ask(server.port, _horde(), VICTIM, HORDE_SECONDS))
+    told = json.loads(made.body) if made else {}
+    path = "/" + told.get("image_url", "http:///none").split("/", 3)[3]
+    with ThreadPoolExecutor(4) as pool:
+        for answer in pool.map(lambda seed: ask(server.port, _sketch(seed), ATTACKER), range(SKETCHES)):
+            arena.tally.add(answer)
+    auth = {"Authorization": f"Bearer {TOKEN}"}
+    kept = requests.get(f"{worker.url}{path}", headers=auth, timeout=10).status_code
+    size = sum(file.stat().st_size for file in (arena.folder / "images").iterdir())
+    return Verdict(
+        kept == 200 and size <= FOLDER_MB * 2**20, f"the picture is a {kept}, the folder has {size // 2**10:,} KB"
+    )
+
+
+@attack("6", quick=True)
+def nowhere_to_keep(arena: Arena) -> Verdict:
+    """Pictures at a service while the folder cannot be written: how many are made there for nothing."""
+    (arena.folder / "file").write_text("no folder")
+    site, worker = arena.horde(LOCAL_STORAGE_DIR=arena.folder / "file" / "images")
+    server = arena.behind(worker)
+    for _ in range(3):
+        arena.tally.add(ask(server.port, _horde(), ATTACKER, HORDE_SECONDS))
+    log = requests.get(f"{site.url}/sandbox/log", timeout=5).json()
+    made = sum(entry["endpoint"] == "horde" for entry in log)
+    return Verdict(made == 0, f"{made} made for 3 requests, of which {dict(arena.tally.outcomes)}")

@@ -1,0 +1,59 @@
+"""Clients who leave: what they asked for must not keep others out."""
+
+import contextlib
+import time
+
+from tests.hostile.arena import Arena, Verdict, attack
+from tests.hostile.wire import Connection, Tally, ask, request
+from tests.processes import Server, free_port, wait_until
+
+ATTACKER, VICTIM = "127.0.0.2", "127.0.0.3"
+MOST = 40  # MAX_GENERATIONS
+SENT = 60
+KEPT = 2  # of requests whose clients have left, a client
+
+
+def _hang_up(server: Server, tally: Tally) -> None:
+    for number in range(SENT):
+        with Connection(server.port, ATTACKER) as connection:
+            connection.send(request("GET", f"/generate?prompt=a&seed={number}"))
+            tally.requests += 1
+            time.sleep(0.01)
+
+
+def _victim(server: Server, tally: Tally) -> str:
+    answer = tally.add(ask(server.port, request("GET", "/generate?prompt=b"), VICTIM, 20.0))
+    return f"{answer.status} {answer.code or ''}".strip() if answer else "no answer"
+
+
+@attack("7", quick=True)
+def hang_ups(arena: Arena) -> Verdict:
+    """60 requests at a MAX_GENERATIONS of 40, hung up on while the worker is away: another client, and what is made."""
+    port = free_port()
+    server = arena.api(PERCHANCE_WORKER_URL=f"http://127.0.0.1:{port}", MAX_GENERATIONS=MOST)
+    _hang_up(server, arena.tally)
+    time.sleep(1.5)  # until their leaving is noticed
+    with Connection(server.port, VICTIM) as early:
+        early.send(request("GET", "/generate?prompt=b"))
+        time.sleep(1.0)
+        stand_in = arena.stand_in(port)
+        answer = arena.tally.add(early.answer(30))
+        wait_until(lambda: stand_in.posts() >= 1 or answer is None or answer.status != 200, "a picture")
+        time.sleep(1.0)
+    got = f"{answer.status} {answer.code or ''}".strip() if answer else "no answer"
+    left = stand_in.posts() - (got == "200")
+    return Verdict(got == "200" and left <= KEPT, f"another client got {got}; {left} pictures made for nobody")
+
+
+@attack("7", quick=True)
+def hoarded_places(arena: Arena) -> Verdict:
+    """60 requests of one client that wait, at a MAX_GENERATIONS of 40: another client."""
+    server = arena.behind(arena.stand_in(seconds=4), MAX_GENERATIONS=MOST)
+    with contextlib.ExitStack() as stack:
+        for number in range(SENT):
+            connection = stack.enter_context(Connection(server.port, ATTACKER))
+            connection.send(request("GET", f"/generate?prompt=a&seed={number}"))
+        time.sleep(1.0)
+        got = _victim(server, arena.tally)
+    arena.tally.requests += SENT
+    return Verdict(got == "200", f"another client got {got}")

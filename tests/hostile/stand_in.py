@@ -1,0 +1,166 @@
+"""A render worker that answers well, or with whatever bytes an attack has it say, and counts what it is asked."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from render_worker.contract import SERVICE, SERVICE_HEADER, VERSION
+
+REFUSED_MODEL = "nope"
+PICTURE = b"the bytes of a picture"
+HEALTH = {
+    "status": "ready",
+    "ready": True,
+    "service": SERVICE,
+    "version": VERSION,
+    "uptime_seconds": 1,
+    "queue": {"running": 0, "waiting": 0, "max_concurrency": 4, "queue_size": 20},
+    "engines": {"perchance": {"state": "ready"}},
+    "storage": "local",
+}
+MODELS = {"models": [{"name": "perchance", "description": "A stand-in.", "answers_auto": True, "state": "ready"}]}
+
+
+def reply(status: int, body: object, **headers: str) -> bytes:
+    """Return a whole answer of a render worker; an underscore in a header's name is a hyphen."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    own = {"Content-Type": "application/json", SERVICE_HEADER: SERVICE, "Content-Length": str(len(data))}
+    given = {**own, **{name.replace("_", "-"): text for name, text in headers.items()}}
+    lines = "".join(f"{name}: {text}\r\n" for name, text in given.items())
+    return f"HTTP/1.1 {status} Said\r\n{lines}\r\n".encode() + data
+
+
+def failure(code: str, status: int = 503) -> bytes:
+    """Return an error of a render worker."""
+    return reply(status, {"success": False, "error": "It did not work.", "code": code})
+
+
+def result(wanted: dict[str, Any]) -> dict[str, object]:
+    """Return the result of a recipe, whose picture is named by it."""
+    name = hashlib.sha256(f"{wanted['prompt']}{wanted.get('seed')}{wanted['request_id']}".encode()).hexdigest()
+    return {
+        "image_url": f"/images/{name}.png",
+        "prompt": wanted["prompt"],
+        "seed": max(0, int(wanted.get("seed", 0))),
+        "shape": "square",
+        "guidance_scale": 7.0,
+        "width": 768,
+        "height": 768,
+        "content_type": "image/png",
+        "bytes": len(PICTURE),
+        "sha256": name,
+        "engine": "perchance",
+        "model": "auto",
+        "storage": "local",
+        "duration_ms": 1,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "request_id": wanted["request_id"],
+    }
+
+
+class StandIn:
+    """Serves in a thread of its own. `seen` counts the requests by method and path."""
+
+    def __init__(self, port: int = 0, seconds: float = 0) -> None:
+        """Serve on `port`, a free one if it is 0; a picture takes so many seconds."""
+        self.port = port
+        self.seconds = seconds
+        self.seen: Counter[str] = Counter()
+        self._scripts: dict[str, Iterable[bytes]] = {}
+        self._loop = asyncio.new_event_loop()
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="stand-in", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Return its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def say(self, beginning: str, *pieces: bytes, times: Iterable[bytes] = ()) -> None:
+        """Answer requests that begin so, such as `GET /images`, with these bytes and then close.
+
+        `times` go on after the pieces, without end if they have none.
+        """
+        self._scripts[beginning] = [*pieces] if not times else _joined(pieces, times)
+
+    def posts(self) -> int:
+        """Return how many pictures were asked for."""
+        return sum(count for what, count in self.seen.items() if what.startswith("POST /generate"))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        if not self._up.wait(5):
+            raise RuntimeError("the stand-in does not come up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(5)
+        self._loop.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        self._clients: set[asyncio.Task[None]] = set()
+        server = await asyncio.start_server(self._client, "127.0.0.1", self.port, backlog=4096, limit=2**20)
+        self.port = server.sockets[0].getsockname()[1]
+        self._up.set()
+        await self._stop.wait()
+        server.close()
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        await asyncio.sleep(0.01)  # until the connections are closed
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._clients.add(task)
+        task.add_done_callback(self._clients.discard)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            while await self._answered(reader, writer):
+                pass
+        writer.close()
+
+    async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer a request; return whether the connection is kept."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        length = next((line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-l")), "0")
+        body = await reader.readexactly(int(length))
+        method, path, _ = head.split(" ", 2)
+        self.seen[f"{method} {path}"] += 1
+        script = next((said for key, said in self._scripts.items() if f"{method} {path}".startswith(key)), None)
+        if script is not None:
+            for piece in script:
+                writer.write(piece)
+                await writer.drain()
+            return False
+        if method == "POST":
+            await asyncio.sleep(self.seconds)
+        writer.write(_usual(method, path, body))
+        await writer.drain()
+        return True
+
+
+def _joined(pieces: tuple[bytes, ...], times: Iterable[bytes]) -> Iterable[bytes]:
+    yield from pieces
+    yield from times
+
+
+def _usual(method: str, path: str, body: bytes) -> bytes:
+    if method == "POST":
+        wanted = json.loads(body)
+        return failure("invalid_parameter", 400) if wanted["model"] == REFUSED_MODEL else reply(200, result(wanted))
+    if path.startswith("/images/"):
+        answer = reply(200, PICTURE, Content_Type="image/png")
+        return answer[: -len(PICTURE)] if method == "HEAD" else answer
+    return reply(200, HEALTH if path == "/health" else MODELS)

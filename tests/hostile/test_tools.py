@@ -1,0 +1,91 @@
+"""The attacks' own tools tell right from wrong."""
+
+import pytest
+
+from tests.hostile.__main__ import carry_out
+from tests.hostile.arena import Attack, Verdict
+from tests.hostile.proxy import KeepAliveProxy
+from tests.hostile.stand_in import StandIn, reply
+from tests.hostile.table import as_rows, as_text
+from tests.hostile.wire import Answer, BrokenAnswer, Connection, Tally, ask, flood, parse, request
+
+
+def test_an_answer_is_read_by_its_length_and_no_further():
+    data = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: Close\r\n\r\n{}HTTP/1.1"
+    answer, end = parse(data)
+    assert (answer.status, answer.body, answer.closes) == (404, b"{}", True)
+    assert data[end:] == b"HTTP/1.1"
+
+
+def test_an_answer_is_read_by_its_chunks():
+    data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n"
+    answer, end = parse(data)
+    assert (answer.body, end) == (b"abcde", len(data))
+    assert parse(data[:-1]) is None
+
+
+def test_an_answer_to_head_has_no_body():
+    assert parse(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", head_only=True)[0].body == b""
+
+
+@pytest.mark.parametrize("data", [b"<html>\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"nothing at all"])
+def test_what_is_no_http_is_said_to_be_none(data):
+    with pytest.raises(BrokenAnswer):
+        parse(data, ended=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "fault"),
+    [
+        (500, b"<html>", True),
+        (503, b"<html>", True),
+        (503, b'{"code": "worker_busy"}', False),
+        (200, b'{"error": {"code": "internal_error"}}', True),
+        (501, b"<html>", False),
+        (400, b"", False),
+    ],
+)
+def test_a_fault_of_the_server_s_own_is_told_from_a_refusal(status, body, fault):
+    assert Answer(status, {}, body).own_fault is fault
+
+
+def test_a_flood_counts_what_came_back():
+    with StandIn() as server:
+        server.say("GET /images", reply(404, {"code": "not_found"}, Connection="close"))
+        tally = flood(server.port, [request("GET", "/models")] * 5 + [request("GET", "/images/x")] * 3, 2)
+        assert tally.outcomes == {"200": 5, "404 not_found": 3}
+        assert server.seen["GET /models"] == 5
+
+
+def test_the_proxy_hands_a_kept_connection_on_together_with_what_it_says():
+    with StandIn() as server, KeepAliveProxy(server.port) as proxy:
+        with Connection(proxy.port) as attacker:
+            attacker.send(request("POST", "/nothing", b"", Content_Length="2") + b"no")  # no JSON ends the stand-in's
+            assert attacker.answer(2) is None
+        assert ask(proxy.port, request("GET", "/health")).status == 200
+        assert ask(proxy.port, request("GET", "/models")).status == 200
+
+
+def test_an_attack_that_cannot_be_carried_out_counts_as_broken():
+    def fail(_):
+        raise RuntimeError("no servers")
+
+    result = carry_out(Attack("none", "1", "Nothing.", True, fail))
+    assert not result.good
+    assert "no servers" in result.value
+
+
+def test_the_table_and_the_rows_show_the_value(tmp_path):
+    document = tmp_path / "security.md"
+    document.write_text("| attack | before | now |\n|---|---|---|\n| `none`: x | broken: 3 lost | |\n")
+    result = carry_out(Attack("none", "1", "Nothing.", True, lambda _: Verdict(True, "0 lost")))
+    assert "none (point 1): 0 lost" in as_text([result])
+    assert as_rows([result], "now", document) == "| `none`: Nothing | broken: 3 lost | held: 0 lost |"
+
+
+def test_faults_that_the_attack_does_not_look_for_break_it_all_the_same():
+    def fault(arena):
+        arena.tally += Tally(1, 1)
+        return Verdict(True, "held")
+
+    assert not carry_out(Attack("none", "1", "Nothing.", True, fault)).good
