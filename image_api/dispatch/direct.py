@@ -10,7 +10,8 @@ import requests
 import urllib3
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from image_api.dispatch.waking import Asleep, Report, Waking
+from image_api.dispatch.abort import Abort, AbortableAdapter, aborted
+from image_api.dispatch.waking import Asleep, Report, Waking, at_once
 from image_api.errors import ApiError, DeadlinePassed, Relayed, WorkerNotConfigured, WorkerUnavailable
 from image_api.settings import Settings
 from render_worker.contract import (
@@ -69,7 +70,7 @@ class DirectDispatch:
         self._session.headers["Accept-Encoding"] = "identity"  # so that a body can be read as it comes
         self._session.trust_env = False  # the worker's address and token are no business of a proxy or a .netrc
         # MAX_GENERATIONS bounds how many are open for pictures in the making; so many are kept for the next request.
-        pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=KEPT_CONNECTIONS)
+        pool = AbortableAdapter(pool_connections=1, pool_maxsize=KEPT_CONNECTIONS)
         self._session.mount("http://", pool)
         self._session.mount("https://", pool)
         if settings.worker_token:
@@ -82,8 +83,10 @@ class DirectDispatch:
         """Whether there is an address to send anything to."""
         return self._url is not None
 
-    def generate(self, request: GenerateRequest, report: Report) -> GenerateResult:
-        """Have one picture made. The request's time is the deadline of everything here too.
+    def generate(
+        self, request: GenerateRequest, report: Report, client: str | None = None, abort: Abort | None = None
+    ) -> GenerateResult:
+        """Have one picture made. The request's time is the deadline of everything here too; TooMany at an abort.
 
         A worker that runs on knows a request that it gets twice by its id, so that one sent again costs no second
         picture.
@@ -102,7 +105,7 @@ class DirectDispatch:
                     raise DeadlinePassed(str(error), told.fallback_from) from error  # the request's own, no phase's
                 raise
 
-        return self._waking.once_awake(attempt, end, report)
+        return self._waking.once_awake(attempt, end, report, abort)
 
     def _generated(self, body: bytes, seconds: float, report: Report) -> GenerateResult:
         """Read the answer as it comes; what goes wrong before there is any news comes as a plain answer."""
@@ -124,9 +127,9 @@ class DirectDispatch:
                     raise _failure(news.error, news.status)
         raise Asleep("The render worker's answer broke off.")
 
-    def models(self) -> ModelList:
+    def models(self, client: str | None = None) -> ModelList:
         """Ask the worker for the names that `model` accepts."""
-        return self._once_awake(lambda: self._ask("GET", "/models", ModelList, QUICK_SECONDS))
+        return self._once_awake(lambda: self._ask("GET", "/models", ModelList, QUICK_SECONDS), client)
 
     def health(self) -> WorkerHealth:
         """Ask the worker how it is, once: who asks for a state does not want to wait for another one."""
@@ -153,7 +156,7 @@ class DirectDispatch:
         self._waking.stop()
         self._session.close()
 
-    def image(self, name: str, method: str, headers: Mapping[str, str]) -> requests.Response:
+    def image(self, name: str, method: str, headers: Mapping[str, str], client: str | None = None) -> requests.Response:
         """A picture of the worker's, its body unread; the caller closes it."""
 
         def attempt() -> requests.Response:
@@ -165,13 +168,14 @@ class DirectDispatch:
                 raise
             return reply
 
-        return self._once_awake(attempt)
+        return self._once_awake(attempt, client)
 
-    def _once_awake(self, attempt: Callable[[], T]) -> T:
-        return self._waking.once_awake(lambda: _at_once(attempt), time.monotonic() + SHORT_PATIENCE_SECONDS)
+    def _once_awake(self, attempt: Callable[[], T], client: str | None) -> T:
+        end = time.monotonic() + SHORT_PATIENCE_SECONDS
+        return self._waking.read_once_awake(attempt, end, client)
 
     def _knock(self, seconds: float) -> WorkerHealth:
-        health = _at_once(lambda: self._ask("GET", "/health", WorkerHealth, seconds))
+        health = at_once(lambda: self._ask("GET", "/health", WorkerHealth, seconds))
         self._saw(health.status)
         return health
 
@@ -209,7 +213,8 @@ class DirectDispatch:
 
     def _missed(self, error: Exception) -> WorkerUnavailable:
         """What to think of a connection that failed. A container's name, too, is unknown while it is not running."""
-        self._saw("unreachable")
+        if not aborted():
+            self._saw("unreachable")
         reason = getattr(error.args[0], "reason", None) if error.args else None
         sentence = f"The render worker cannot be reached ({type(reason or error).__name__})."
         lasting = isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
@@ -243,14 +248,6 @@ def _is_of_an_edge(reply: requests.Response) -> bool:
 def _pause_of(reply: requests.Response) -> float:
     told = reply.headers.get("Retry-After", "")
     return min(LONGEST_TOLD_PAUSE_SECONDS, int(told)) if told.isascii() and told.isdigit() else 0.0
-
-
-def _at_once(attempt: Callable[[], T]) -> T:
-    """An attempt at what a worker answers without any work: where it does not, an edge holds the request back."""
-    try:
-        return attempt()
-    except DeadlinePassed as error:
-        raise Asleep(str(error)) from error
 
 
 def _understood(reply: requests.Response, text: bytes, path: str, model: type[M]) -> M:

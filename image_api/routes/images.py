@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, g, request
 from image_api.errors import PictureDeleted, WorkerUnavailable
 from image_api.routes.answers import absolute, base_address
 from image_api.routes.parts import dispatch, generation
+from image_api.routes.waiting import waiter
 from render_worker.contract import IMAGE_NAME, IMAGE_TYPES
 
 CHUNK_BYTES = 64 * 1024
@@ -29,7 +30,7 @@ def image(name: str) -> Response:
         return _immutable(Response(status=304), etag)
     reply = _of_worker(name)
     if reply is None and request.method == "GET":
-        again = generation().make_again(f"/images/{name}", g.request_id)
+        again = generation().make_again(f"/images/{name}", g.request_id, waiter())
         if again and again.image_url != f"/images/{name}":
             return _redirect(absolute(again.image_url, base_address()))
         reply = _of_worker(name) if again else None
@@ -55,7 +56,7 @@ def _of_worker(name: str) -> requests.Response | None:
     the operator wanted it so.
     """
     wanted = {header: text for header in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(header, ""))}
-    reply = dispatch().image(name, request.method, wanted)
+    reply = dispatch().image(name, request.method, wanted, g.client)
     if reply.status_code in (200, 206, 416):
         return reply
     reply.close()

@@ -1,0 +1,112 @@
+"""Ending a request to the render worker from outside, while it waits for the worker or for its answer."""
+
+import concurrent.futures
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from image_api.errors import TooMany
+
+LET_GO = "Nobody waits for this picture any more, and it was not begun."
+
+_current = threading.local()
+
+
+class Abort:
+    """A sign that ends a request. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._signal: Future[None] = Future()
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def set(self) -> None:
+        """End the request, at once if it waits."""
+        with self._lock:
+            if not self._signal.done():
+                self._signal.set_result(None)
+            if self._socket:
+                _shut(self._socket)
+
+    def check(self) -> None:
+        """Raise TooMany if the request has been ended."""
+        if self._signal.done():
+            raise TooMany(LET_GO)
+
+    def wait(self, other: "Future[Any]", seconds: float) -> None:
+        """Wait until the other is done, for so long at most; raise TooMany if the request is ended."""
+        concurrent.futures.wait((other, self._signal), max(0.0, seconds), concurrent.futures.FIRST_COMPLETED)
+        self.check()
+
+    @contextlib.contextmanager
+    def over_connections(self) -> Iterator[None]:
+        """Have the connections that this thread uses meanwhile end too; raise TooMany if it is too late for that."""
+        self.check()
+        _current.abort = self
+        try:
+            yield
+        finally:
+            _current.abort = None
+            with self._lock:
+                self._socket = None
+
+    def watch(self, connection: socket.socket) -> None:
+        """End this connection too."""
+        with self._lock:
+            self._socket = connection
+            if self._signal.done():
+                _shut(connection)
+
+
+def aborted() -> bool:
+    """Return whether this thread's request has been ended, so that its connection failed for no fault of the worker."""
+    abort: Abort | None = getattr(_current, "abort", None)
+    return abort is not None and abort._signal.done()
+
+
+def _shut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it ended by itself
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # TLS's own would take its state from under the reader
+
+
+class _Watched:
+    """Tells the thread's Abort which connection is waited at."""
+
+    sock: socket.socket | None
+
+    def getresponse(self) -> Any:
+        abort: Abort | None = getattr(_current, "abort", None)
+        if abort and self.sock:
+            abort.watch(self.sock)
+        return super().getresponse()  # type: ignore[misc]  # HTTPConnection's
+
+
+class _HTTPConnection(_Watched, HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_Watched, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class AbortableAdapter(HTTPAdapter):
+    """Opens connections that an Abort ends."""
+
+    def init_poolmanager(self, *arguments: object, **options: object) -> None:
+        super().init_poolmanager(*arguments, **options)  # type: ignore[arg-type]
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
