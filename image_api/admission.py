@@ -33,6 +33,8 @@ class Work(Protocol):
 class Waiter:
     """A client's request, event stream or WebSocket, for as long as it holds a slot."""
 
+    __slots__ = ("client", "evicted", "gone", "stream", "work")
+
     def __init__(
         self, client: str | None = None, *, stream: bool = False, gone: Callable[[], bool] = lambda: False
     ) -> None:

@@ -22,27 +22,39 @@ _current = threading.local()
 class Abort:
     """A sign that ends a request. Thread-safe."""
 
+    __slots__ = ("_is_set", "_lock", "_signal", "_socket")  # there is one for each client that waits
+
     def __init__(self) -> None:
-        self._signal: Future[None] = Future()
+        self._is_set = False
+        self._signal: Future[None] | None = None  # made when something waits for it, which few do
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the request has been ended."""
+        return self._is_set
 
     def set(self) -> None:
         """End the request, at once if it waits."""
         with self._lock:
-            if not self._signal.done():
+            if self._signal and not self._is_set:
                 self._signal.set_result(None)
+            self._is_set = True
             if self._socket:
                 _shut(self._socket)
 
     def check(self) -> None:
         """Raise TooMany if the request has been ended."""
-        if self._signal.done():
+        if self._is_set:
             raise TooMany(LET_GO)
 
     def wait(self, other: "Future[Any]", seconds: float) -> None:
         """Wait until the other is done, for so long at most; raise TooMany if the request is ended."""
-        concurrent.futures.wait((other, self._signal), max(0.0, seconds), concurrent.futures.FIRST_COMPLETED)
+        with self._lock:
+            self.check()
+            signal = self._signal = self._signal or Future()
+        concurrent.futures.wait((other, signal), max(0.0, seconds), concurrent.futures.FIRST_COMPLETED)
         self.check()
 
     @contextlib.contextmanager
@@ -61,14 +73,14 @@ class Abort:
         """End this connection too."""
         with self._lock:
             self._socket = connection
-            if self._signal.done():
+            if self._is_set:
                 _shut(connection)
 
 
 def aborted() -> bool:
     """Return whether this thread's request has been ended, so that its connection failed for no fault of the worker."""
     abort: Abort | None = getattr(_current, "abort", None)
-    return abort is not None and abort._signal.done()
+    return abort is not None and abort.is_set
 
 
 def _shut(connection: socket.socket) -> None:
