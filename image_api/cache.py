@@ -3,11 +3,13 @@
 A cache forgets and never fails: where Redis cannot be reached, nothing is remembered until it can be again.
 """
 
+import contextlib
 import logging
 import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from cachetools import LRUCache
@@ -17,7 +19,8 @@ from redis.retry import Retry
 
 from image_api.settings import Settings
 
-MEMORY_ENTRIES = 4096  # of some kilobytes each
+MIB = 1024 * 1024
+ENTRY_BYTES = 500  # what an entry takes in memory besides its value
 REDIS_SECONDS = 1.5
 REDIS_CONNECTIONS = 64
 REST_SECONDS = 2.0  # a Redis that did not answer is left alone so long, because each caller would wait for it
@@ -34,29 +37,52 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of what is remembered, with bounds of its own, so that a flood of one pushes out no other."""
+
+    key: str
+    """How the server's key is made of ours."""
+    memory_bytes: int
+
+
+RESULTS = Kind("img_cache:{}", 16 * MIB)
+# From a recipe a lost picture is made again, so recipes have the most room: some 20,000 of the usual size.
+RECIPES = Kind("img_recipe:{}", 32 * MIB)
+REMAKES = Kind("img_again:{}", 2 * MIB)
+OUTCOMES = Kind("img_outcome:{}", 8 * MIB)
+FAILURES = Kind("img_cache:{}:failure", 1 * MIB)
+
+
 class Cache(Protocol):
-    """Remembers texts by key for a time. Thread-safe; no method raises for want of a server."""
+    """Remembers texts by kind and key for a time. Thread-safe; no method raises for want of a server."""
 
     shared: bool
     """Whether other processes may hold leases, too."""
 
-    def get(self, key: str) -> bytes | None:
-        """What was put there, unless its time is over."""
+    def get(self, kind: Kind, key: str) -> bytes | None:
+        """Return what was put there, unless its time is over."""
 
-    def put(self, key: str, value: bytes, seconds: float) -> None:
+    def put(self, kind: Kind, key: str, value: bytes, seconds: float) -> None:
         """Remember something so long."""
 
-    def drop(self, key: str) -> None:
+    def add(self, kind: Kind, key: str, value: bytes, seconds: float) -> bool:
+        """Remember something so long if nothing is there; return whether it is remembered now."""
+
+    def drop(self, kind: Kind, key: str) -> None:
         """Forget it."""
 
-    def lease(self, key: str) -> bool:
-        """Become the one process that works on `key`; False where another one is. Kept up until it is released."""
+    def lease(self, kind: Kind, key: str) -> bool:
+        """Become the one process that works on it; False if another one is. Kept up until it is released."""
 
-    def leased(self, key: str) -> bool:
-        """Whether some process works on `key`."""
+    def leased(self, kind: Kind, key: str) -> bool:
+        """Return whether some process works on it."""
 
-    def release(self, key: str) -> None:
+    def release(self, kind: Kind, key: str) -> None:
         """Let others have the lease."""
+
+
+Entry = tuple[float, bytes]
 
 
 class MemoryCache:
@@ -65,30 +91,53 @@ class MemoryCache:
     shared = False
 
     def __init__(self) -> None:
-        self._entries: LRUCache[str, tuple[float, bytes]] = LRUCache(MEMORY_ENTRIES)
+        self._entries: dict[Kind, LRUCache[str, Entry]] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, kind: Kind, key: str) -> bytes | None:
         with self._lock:
-            end, value = self._entries.get(key, (0.0, b""))
-            return value if end > time.monotonic() else None
+            return self._get(kind, key)
 
-    def put(self, key: str, value: bytes, seconds: float) -> None:
+    def put(self, kind: Kind, key: str, value: bytes, seconds: float) -> None:
         with self._lock:
-            self._entries[key] = time.monotonic() + seconds, value
+            self._put(kind, key, value, seconds)
 
-    def drop(self, key: str) -> None:
+    def add(self, kind: Kind, key: str, value: bytes, seconds: float) -> bool:
         with self._lock:
-            self._entries.pop(key, None)
+            if self._get(kind, key) is not None:
+                return False
+            self._put(kind, key, value, seconds)
+            return True
 
-    def lease(self, key: str) -> bool:
+    def drop(self, kind: Kind, key: str) -> None:
+        with self._lock:
+            self._of(kind).pop(key, None)
+
+    def lease(self, kind: Kind, key: str) -> bool:
         return True
 
-    def leased(self, key: str) -> bool:
+    def leased(self, kind: Kind, key: str) -> bool:
         return False
 
-    def release(self, key: str) -> None:
+    def release(self, kind: Kind, key: str) -> None:
         pass
+
+    def _of(self, kind: Kind) -> LRUCache[str, Entry]:
+        if kind not in self._entries:
+            self._entries[kind] = LRUCache(kind.memory_bytes, getsizeof=_size)
+        return self._entries[kind]
+
+    def _get(self, kind: Kind, key: str) -> bytes | None:
+        end, value = self._of(kind).get(key, (0.0, b""))
+        return value if end > time.monotonic() else None
+
+    def _put(self, kind: Kind, key: str, value: bytes, seconds: float) -> None:
+        with contextlib.suppress(ValueError):  # it alone is larger than all of its kind may be
+            self._of(kind)[key] = time.monotonic() + seconds, value
+
+
+def _size(entry: Entry) -> int:
+    return ENTRY_BYTES + len(entry[1])
 
 
 class RedisCache:
@@ -117,35 +166,40 @@ class RedisCache:
         self._ask_again = 0.0
         self._refusals: set[str] = set()
 
-    def get(self, key: str) -> bytes | None:
-        found = self._asked(lambda: self._redis.get(key), None)
+    def get(self, kind: Kind, key: str) -> bytes | None:
+        found = self._asked(lambda: self._redis.get(kind.key.format(key)), None)
         return found if isinstance(found, bytes) else None
 
-    def put(self, key: str, value: bytes, seconds: float) -> None:
-        self._asked(lambda: self._redis.set(key, value, px=round(seconds * 1000)), None)
+    def put(self, kind: Kind, key: str, value: bytes, seconds: float) -> None:
+        self._asked(lambda: self._redis.set(kind.key.format(key), value, px=_milliseconds(seconds)), None)
 
-    def drop(self, key: str) -> None:
-        self._asked(lambda: self._redis.delete(key), None)
+    def add(self, kind: Kind, key: str, value: bytes, seconds: float) -> bool:
+        name = kind.key.format(key)
+        return self._asked(lambda: bool(self._redis.set(name, value, nx=True, px=_milliseconds(seconds))), False)
 
-    def lease(self, key: str) -> bool:
-        milliseconds = round(LEASE_SECONDS * 1000)
+    def drop(self, kind: Kind, key: str) -> None:
+        self._asked(lambda: self._redis.delete(kind.key.format(key)), None)
+
+    def lease(self, kind: Kind, key: str) -> bool:
+        name, milliseconds = _lease(kind, key), _milliseconds(LEASE_SECONDS)
         # Without Redis nobody can be waited for.
-        mine = self._asked(lambda: bool(self._redis.set(_lease(key), self._token, nx=True, px=milliseconds)), True)
+        mine = self._asked(lambda: bool(self._redis.set(name, self._token, nx=True, px=milliseconds)), True)
         if mine:
-            self._keep(key)
+            self._keep(name)
         return mine
 
-    def leased(self, key: str) -> bool:
-        return self._asked(lambda: bool(self._redis.exists(_lease(key))), False)
+    def leased(self, kind: Kind, key: str) -> bool:
+        return self._asked(lambda: bool(self._redis.exists(_lease(kind, key))), False)
 
-    def release(self, key: str) -> None:
+    def release(self, kind: Kind, key: str) -> None:
+        name = _lease(kind, key)
         with self._lock:
-            self._held.discard(key)
-        self._asked(lambda: self._give_back(keys=[_lease(key)], args=[self._token]), None)
+            self._held.discard(name)
+        self._asked(lambda: self._give_back(keys=[name], args=[self._token]), None)
 
-    def _keep(self, key: str) -> None:
+    def _keep(self, name: str) -> None:
         with self._lock:
-            self._held.add(key)
+            self._held.add(name)
             if self._keeper is None:
                 self._keeper = threading.Thread(target=self._keep_up, name="leases", daemon=True)
                 self._keeper.start()
@@ -160,8 +214,8 @@ class RedisCache:
 
     def _renewed(self, held: list[str]) -> None:
         with self._redis.pipeline(transaction=False) as pipeline:
-            for key in held:
-                self._renew(keys=[_lease(key)], args=[self._token, round(LEASE_SECONDS * 1000)], client=pipeline)
+            for name in held:
+                self._renew(keys=[name], args=[self._token, _milliseconds(LEASE_SECONDS)], client=pipeline)
             pipeline.execute()
 
     def _asked(self, question: Callable[[], T], otherwise: T) -> T:
@@ -188,8 +242,12 @@ class RedisCache:
         return answer
 
 
-def _lease(key: str) -> str:
-    return f"{key}:lease"
+def _lease(kind: Kind, key: str) -> str:
+    return f"{kind.key.format(key)}:lease"
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
 
 
 def build(settings: Settings) -> Cache:

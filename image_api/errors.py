@@ -8,6 +8,7 @@ ApiError
 ├── WorkerNotConfigured  503 worker_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
 ├── TooMany              503 service_busy
+├── TooManyStreams       429 too_many_streams
 ├── StreamLost           410 stream_lost
 ├── WebSocketOnly        426 websocket_only
 │   └── WebSocketVersionUnknown
@@ -93,11 +94,20 @@ class WorkerUnavailable(ApiError):
 
 
 class TooMany(ApiError):
-    """As many callers wait for a picture as this service can hold."""
+    """No slot is left for this client, or it gave its own up to another one."""
 
     code = "service_busy"
     status = 503
     retry_after = 15
+
+
+class TooManyStreams(ApiError):
+    """One client holds as many event streams and WebSockets as it may."""
+
+    code = "too_many_streams"
+    status = 429
+    hint = "Close some of them first."
+    retry_after = 5
 
 
 class StreamLost(ApiError):

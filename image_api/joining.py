@@ -12,7 +12,9 @@ from concurrent.futures import Future, InvalidStateError
 
 from pydantic import BaseModel, ValidationError
 
-from image_api.cache import Cache
+from image_api.admission import Admission, Waiter
+from image_api.cache import FAILURES, RESULTS, Cache
+from image_api.dispatch.abort import Abort
 from image_api.errors import ApiError, DeadlinePassed, Relayed, TooMany
 from render_worker.contract import ErrorLine, GenerateResult, Progress
 
@@ -21,8 +23,8 @@ FAILURE_SECONDS = 5.0  # how long the other processes can learn why a flight fai
 
 MADE_ELSEWHERE = "Another process of this service makes this picture already."
 
-Make = Callable[[float, Callable[[Progress], None]], GenerateResult]
-"""Makes the picture within so many seconds, telling how far it is; an ApiError says why there is none."""
+NOT_BEGUN = {"waking", "queued"}  # phases in which nothing was done that would be lost
+CROWDED = "As many pictures are being made as this service can follow."
 
 
 class Failure(BaseModel):
@@ -35,10 +37,18 @@ class Failure(BaseModel):
 class Flight:
     """One generation under way. Thread-safe."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, key: str | None) -> None:
         self.name = name
+        self.key = key
         self.landed: Future[GenerateResult] = Future()
-        self.landed.add_done_callback(lambda _: self._wake())
+        self.landed.add_done_callback(lambda _: self.wake())
+        self.abort = Abort()
+        self.begun = False
+        """Whether something was done for it that would be lost."""
+        self.waiters: set[Waiter] = set()
+        self.orphan: Waiter | None = None
+        """What holds its slot when no client waits for it."""
+        self._cancelled = False
         self._news: list[Progress] = []
         self._changed = threading.Condition()
         self._followed = False
@@ -59,16 +69,29 @@ class Flight:
             raise DeadlinePassed("The picture was not there in time.") from None
 
     def tell(self, progress: Progress) -> None:
-        """Let all who follow know how far it is."""
+        """Let all that follow know how far it is."""
         with self._changed:
+            self.begun |= not self._cancelled and progress.phase not in NOT_BEGUN
             self._news.append(progress)
             self._changed.notify_all()
 
-    def news(self, after: int, seconds: float) -> list[Progress]:
-        """What was told after the first so many; empty where nothing is within some seconds, or it has landed."""
+    def news(self, after: int, seconds: float, waiter: Waiter) -> list[Progress]:
+        """Return what was told after the first so many, waiting up to `seconds`; empty if nothing was, or it landed.
+
+        Raises TooMany if the waiter has to give up.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: len(self._news) > after or self.landed.done(), seconds)
+            self._changed.wait_for(lambda: len(self._news) > after or self.landed.done() or waiter.evicted, seconds)
+            waiter.check()
             return self._news[after:]
+
+    def cancel(self) -> bool:
+        """End it, unless it has begun or landed; return whether it ends."""
+        with self._changed:
+            self._cancelled = not (self.begun or self.landed.done())
+        if self._cancelled:
+            self.abort.set()
+        return self._cancelled
 
     def fail(self, error: BaseException) -> None:
         """End the waiting of all who joined."""
@@ -80,45 +103,92 @@ class Flight:
         with contextlib.suppress(InvalidStateError):  # nobody waits any more
             self.landed.set_result(result)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have all that wait look again."""
         with self._changed:
             self._changed.notify_all()
+
+
+Make = Callable[[float, Flight], GenerateResult]
+"""Makes the picture within so many seconds, telling the flight how far it is; an ApiError says why there is none."""
+
+
+class Orphan(Waiter):
+    """A flight that no client waits for any more, but one may come back for."""
+
+    def __init__(self, client: str | None, flight: Flight, cancel: Callable[[Flight], None]) -> None:
+        super().__init__(client, gone=lambda: True)
+        self.work = self._flight = flight
+        self._cancel = cancel
+
+    def evict(self) -> None:
+        super().evict()
+        self._cancel(self._flight)
 
 
 class Flights:
     """Every flight of this process, and through the cache's leases those of others. Thread-safe.
 
-    `known` looks up the result for a key, which `make` has to leave there; `most` may be under way.
+    `known` looks up the result for a key, which `make` has to leave there. Each flight has a waiter or an orphan that
+    was admitted, but for those that lost it to another client after they had begun.
     """
 
-    def __init__(self, cache: Cache, known: Callable[[str], GenerateResult | None], most: int) -> None:
+    def __init__(self, cache: Cache, known: Callable[[str], GenerateResult | None], admission: Admission) -> None:
         self._cache = cache
         self._known = known
-        self._most = most
+        self._admission = admission
         self._flights: dict[str, Flight] = {}
         self._by_key: dict[str, Flight] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # admitting one waiter may evict an orphan, which cancels its flight
         self._stopped: ApiError | None = None
 
     def find(self, name: str) -> Flight | None:
         """The flight of that name, as long as it is under way in this process."""
         return self._flights.get(name)
 
-    def alone(self, name: str, make: Make, end: float) -> Flight:
-        """A new flight that nobody joins. TooMany where too many are under way."""
+    def alone(self, name: str, make: Make, end: float, waiter: Waiter) -> Flight:
+        """A new flight that nobody joins. TooMany if there is no slot for the waiter."""
         with self._lock:
-            flight = self._departing(name)
-        self._depart(flight, lambda: make(end - time.monotonic(), flight.tell), None)
+            flight = self._departing(name, None, waiter)
+        self._depart(flight, lambda: make(end - time.monotonic(), flight))
         return flight
 
-    def joined(self, key: str, name: str, make: Make, end: float) -> tuple[Flight, bool]:
-        """The flight for that key, and whether it is a new one. TooMany where that would be one too many."""
+    def joined(self, key: str, name: str, make: Make, end: float, waiter: Waiter) -> tuple[Flight, bool]:
+        """The flight for that key, and whether it is a new one. TooMany if there is no slot for the waiter."""
         with self._lock:
             if flight := self._by_key.get(key):
+                self.board(flight, waiter)
                 return flight, False
-            flight = self._by_key[key] = self._departing(name)
-        self._depart(flight, lambda: self._made_once(key, flight, make, end), key)
+            flight = self._by_key[key] = self._departing(name, key, waiter)
+        self._depart(flight, lambda: self._made_once(key, flight, make, end))
         return flight, True
+
+    def board(self, flight: Flight, waiter: Waiter) -> None:
+        """Have one more waiter wait for that flight. TooMany if there is no slot for it."""
+        with self._lock:
+            orphan, flight.orphan = flight.orphan, None
+            try:
+                self._admission.admit(waiter, instead_of=orphan)
+            except ApiError:
+                flight.orphan = orphan
+                raise
+            if orphan:
+                self._admission.release(orphan)
+            flight.waiters.add(waiter)
+            waiter.work = flight
+
+    def leave(self, flight: Flight, waiter: Waiter) -> None:
+        """Have a waiter wait no longer. What has begun goes on without it; what has not is kept for its client."""
+        with self._lock:
+            flight.waiters.discard(waiter)
+            waiter.work = None
+            if flight.waiters or flight.landed.done():
+                return
+            if waiter.evicted:
+                self._cancel(flight)
+            else:
+                flight.orphan = Orphan(waiter.client, flight, self._cancel)
+                self._admission.keep(flight.orphan)
 
     def stop(self, error: ApiError) -> None:
         """Let nobody wait any longer, and begin nothing more."""
@@ -128,48 +198,58 @@ class Flights:
         for flight in flights:
             flight.fail(error)
 
-    def _departing(self, name: str) -> Flight:
+    def _cancel(self, flight: Flight) -> None:
+        with self._lock:
+            if flight.cancel():
+                self._forget_key(flight)
+
+    def _departing(self, name: str, key: str | None, waiter: Waiter) -> Flight:
         if self._stopped:
             raise self._stopped
-        if len(self._flights) >= self._most:
-            raise TooMany("As many pictures are being made as this service can wait for.")
-        flight = self._flights[name] = Flight(name)
+        if len(self._flights) >= 2 * self._admission.limit:  # those that were cancelled need a moment to end
+            raise TooMany(CROWDED)
+        flight = Flight(name, key)
+        self.board(flight, waiter)
+        self._flights[name] = flight
         return flight
 
-    def _depart(self, flight: Flight, work: Callable[[], GenerateResult], key: str | None) -> None:
+    def _depart(self, flight: Flight, work: Callable[[], GenerateResult]) -> None:
         def fly() -> None:
             result, failure = None, None
             try:
                 result = work()
             except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the picture
                 failure = error
-            self._over(flight, key, result, failure)
+            self._over(flight, result, failure)
 
         try:
             # In a thread of its own, because it outlives its caller and because a wait for the worker's answer cannot
             # be ended from outside.
             threading.Thread(target=fly, name="flight", daemon=True).start()
         except RuntimeError as error:  # the system has no more threads
-            self._over(flight, key, None, error)
+            self._over(flight, None, error)
 
-    def _over(
-        self, flight: Flight, key: str | None, result: GenerateResult | None, failure: BaseException | None
-    ) -> None:
-        if key is not None:
-            with self._lock:  # first, so that whoever comes now does not join what is over
-                del self._by_key[key]
+    def _over(self, flight: Flight, result: GenerateResult | None, failure: BaseException | None) -> None:
+        with self._lock:  # first, so that a client that comes now does not join what is over
+            self._forget_key(flight)
         if result:
             flight.land(result)
         elif failure:
             flight.fail(failure)
         with self._lock:  # last, so that it is found until its outcome is
             del self._flights[flight.name]
+            if flight.orphan:
+                self._admission.release(flight.orphan)
+
+    def _forget_key(self, flight: Flight) -> None:
+        if flight.key is not None and self._by_key.get(flight.key) is flight:
+            del self._by_key[flight.key]
 
     def _made_once(self, key: str, flight: Flight, make: Make, end: float) -> GenerateResult:
         """Made here, or by another process that is at it already. Where that one dies, this one takes its place."""
-        while not self._cache.lease(key):
+        while not self._cache.lease(RESULTS, key):
             flight.tell(Progress(phase="queued", message=MADE_ELSEWHERE))
-            if result := self._elsewhere(key, end):
+            if result := self._elsewhere(key, end, flight.abort):
                 flight.made_elsewhere = True
                 return result
         try:
@@ -177,28 +257,29 @@ class Flights:
             if self._cache.shared and (result := self._known(key)):
                 flight.made_elsewhere = True
                 return result
-            return make(end - time.monotonic(), flight.tell)
+            return make(end - time.monotonic(), flight)
         except ApiError as error:
-            # A deadline is each caller's own, and a stop this process's.
-            if self._cache.shared and not self._stopped and not isinstance(error, DeadlinePassed):
+            # A deadline is each caller's own, a stop this process's, and only what nobody here waits for is cancelled.
+            if self._cache.shared and not self._stopped and not isinstance(error, DeadlinePassed | TooMany):
                 self._publish(key, error)
             raise
         finally:
-            self._cache.release(key)
+            self._cache.release(RESULTS, key)
 
     def _publish(self, key: str, error: ApiError) -> None:
         told = Failure(flight=secrets.token_hex(8), line=error.line())
-        self._cache.put(_failure(key), told.model_dump_json().encode(), FAILURE_SECONDS)
+        self._cache.put(FAILURES, key, told.model_dump_json().encode(), FAILURE_SECONDS)
 
-    def _elsewhere(self, key: str, end: float) -> GenerateResult | None:
+    def _elsewhere(self, key: str, end: float, abort: Abort) -> GenerateResult | None:
         """What another process makes of it; None where that one died or had no more time, so that this one has to."""
-        old = self._cache.get(_failure(key))  # of an earlier flight
+        old = self._cache.get(FAILURES, key)  # of an earlier flight
         while time.monotonic() < end:
             time.sleep(LOOK_SECONDS)
-            running = self._cache.leased(key)  # before the look, so that nothing comes in between
+            abort.check()
+            running = self._cache.leased(RESULTS, key)  # before the look, so that nothing comes in between
             if result := self._known(key):
                 return result
-            failure = self._cache.get(_failure(key))
+            failure = self._cache.get(FAILURES, key)
             if failure and failure != old:
                 with contextlib.suppress(ValidationError):  # another version's
                     line = Failure.model_validate_json(failure).line
@@ -206,7 +287,3 @@ class Flights:
             if not running:
                 return None
         raise DeadlinePassed("The picture was not there in time.")
-
-
-def _failure(key: str) -> str:
-    return f"{key}:failure"

@@ -24,7 +24,13 @@ class Settings(BaseSettings):
     host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 - this tier is there for the public
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     max_generations: int = Field(
-        2500, ge=1, le=50_000, description="Callers who may wait for a picture at the same time; others are refused."
+        2500,
+        ge=1,
+        le=50_000,
+        description="Clients that may wait at the same time, open WebSockets included; others are refused.",
+    )
+    max_streams_per_client: int = Field(
+        100, ge=1, le=50_000, description="Event streams and WebSockets that one client may have open."
     )
     read_timeout_seconds: int = Field(
         20, ge=1, description="How long a request's head may take, and each pause of a caller who sends or reads."

@@ -96,11 +96,12 @@ class _HTTPSPool(HTTPSConnectionPool):
 class GuardedAdapter(HTTPAdapter):
     """requests' adapter with such connections."""
 
+    http_pool: type[HTTPConnectionPool] = _Pool
     https_pool: type[HTTPSConnectionPool] = _HTTPSPool
 
     def init_poolmanager(self, *arguments: object, **options: object) -> None:
         super().init_poolmanager(*arguments, **options)  # type: ignore[arg-type]
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": self.https_pool}
+        self.poolmanager.pool_classes_by_scheme = {"http": self.http_pool, "https": self.https_pool}
 
 
 class GuardedSession(requests.Session):

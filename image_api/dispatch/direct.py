@@ -9,11 +9,12 @@ from typing import TypeVar
 import requests
 from pydantic import BaseModel, TypeAdapter
 
+from image_api.dispatch.abort import Abort, AbortableAdapter, aborted
 from image_api.dispatch.checks import checked_progress, checked_result
-from image_api.dispatch.connections import GuardedAdapter, GuardedSession
+from image_api.dispatch.connections import GuardedSession
 from image_api.dispatch.kept import Kept
 from image_api.dispatch.replies import NO_WORKER, failure, lines, no_worker, read, understood
-from image_api.dispatch.waking import Asleep, Report, Waking
+from image_api.dispatch.waking import Asleep, Report, Waking, at_once
 from image_api.errors import DeadlinePassed, Relayed, WorkerNotConfigured, WorkerUnavailable
 from image_api.settings import Settings
 from render_worker.contract import (
@@ -36,6 +37,9 @@ CONNECT_SECONDS = 10.0
 QUICK_SECONDS = 10.0  # for what the worker answers without any work
 GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its word of that needs a moment to get here
 KEPT_CONNECTIONS = 64
+MOST_READS = (
+    500  # requests at a time that wait for what the worker can tell: half of the connections beside generations
+)
 MOMENT_SECONDS = 2.5  # by which the worker may be early: the last of several engines is ended that much before
 SHORT_PATIENCE_SECONDS = 10.0  # with a worker that sleeps, for what it can tell but not for what it shall make
 NOT_CONFIGURED = "Worker service not configured."
@@ -61,7 +65,7 @@ class DirectDispatch:
         self._session = GuardedSession()
         self._session.headers["Accept"] = "application/json"  # a browser would get a platform's loading page sooner
         # MAX_GENERATIONS bounds how many are open for pictures in the making; so many are kept for the next request.
-        pool = GuardedAdapter(pool_connections=1, pool_maxsize=KEPT_CONNECTIONS)
+        pool = AbortableAdapter(pool_connections=1, pool_maxsize=KEPT_CONNECTIONS)
         self._session.mount("http://", pool)
         self._session.mount("https://", pool)
         if settings.worker_token:
@@ -69,7 +73,8 @@ class DirectDispatch:
         self._knows_token = settings.worker_token is not None
         self._models = Kept(self._ask_for_models)
         self._accepted_health = Kept(self._ask_for_accepted_health)
-        self._waking = Waking(settings.worker_wake_seconds, settings.max_generations, self._knock)
+        most_reads = min(MOST_READS, settings.max_generations)
+        self._waking = Waking(settings.worker_wake_seconds, most_reads, self._knock)
         self.last_known: LastKnown | None = None
 
     @property
@@ -77,8 +82,10 @@ class DirectDispatch:
         """Whether there is an address to send anything to."""
         return self._url is not None
 
-    def generate(self, request: GenerateRequest, report: Report, client: str | None = None) -> GenerateResult:
-        """Have one picture made. The request's time is the deadline of everything here too.
+    def generate(
+        self, request: GenerateRequest, report: Report, client: str | None = None, abort: Abort | None = None
+    ) -> GenerateResult:
+        """Have one picture made. The request's time is the deadline of everything here too; TooMany at an abort.
 
         `client` is the id of the client whose request it is, if its share of the worker is to be counted. A worker
         that runs on knows a request that it gets twice by its id, so that one sent again costs no second picture.
@@ -97,7 +104,7 @@ class DirectDispatch:
                     raise DeadlinePassed(str(error), told.fallback_from) from error  # the request's own, no phase's
                 raise
 
-        return self._waking.once_awake(attempt, end, report)
+        return self._waking.once_awake(attempt, end, report, abort)
 
     def _generated(self, body: bytes, seconds: float, report: Report, client: str | None) -> GenerateResult:
         """Read the answer as it comes; what goes wrong before there is any news comes as a plain answer."""
@@ -147,7 +154,7 @@ class DirectDispatch:
         self._waking.stop()
         self._session.close()
 
-    def image(self, name: str, method: str, headers: Mapping[str, str]) -> requests.Response:
+    def image(self, name: str, method: str, headers: Mapping[str, str], client: str | None = None) -> requests.Response:
         """A picture of the worker's, its body unread; the caller closes it."""
 
         def attempt() -> requests.Response:
@@ -159,13 +166,14 @@ class DirectDispatch:
                 raise
             return reply
 
-        return self._once_awake(attempt)
+        return self._once_awake(attempt, client)
 
-    def _once_awake(self, attempt: Callable[[], T]) -> T:
-        return self._waking.once_awake(lambda: _at_once(attempt), time.monotonic() + SHORT_PATIENCE_SECONDS)
+    def _once_awake(self, attempt: Callable[[], T], client: str | None = None) -> T:
+        end = time.monotonic() + SHORT_PATIENCE_SECONDS
+        return self._waking.read_once_awake(attempt, end, client)
 
     def _knock(self, seconds: float) -> WorkerHealth:
-        health = _at_once(lambda: self._ask("GET", "/health", WorkerHealth, seconds))
+        health = at_once(lambda: self._ask("GET", "/health", WorkerHealth, seconds))
         self._saw(health.status)
         return health
 
@@ -203,7 +211,8 @@ class DirectDispatch:
 
     def _missed(self, error: Exception) -> WorkerUnavailable:
         """What to think of a connection that failed. A container's name, too, is unknown while it is not running."""
-        self._saw("unreachable")
+        if not aborted():
+            self._saw("unreachable")
         reason = getattr(error.args[0], "reason", None) if error.args else None
         sentence = f"The render worker cannot be reached ({type(reason or error).__name__})."
         lasting = isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
@@ -223,14 +232,6 @@ class DirectDispatch:
 
     def _saw(self, status: str) -> None:
         self.last_known = LastKnown(status, datetime.now(UTC).isoformat(timespec="seconds"))
-
-
-def _at_once(attempt: Callable[[], T]) -> T:
-    """An attempt at what a worker answers without any work: where it does not, an edge holds the request back."""
-    try:
-        return attempt()
-    except DeadlinePassed as error:
-        raise Asleep(str(error)) from error
 
 
 def _result_of(reply: requests.Response, end: float, report: Report) -> GenerateResult:

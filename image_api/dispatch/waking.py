@@ -4,15 +4,18 @@ A free plan stops a worker that nobody asks for a while, and starts it at the ne
 refuses connections, holds them, or answers with pages of the platform's own; asked too often, it even stays asleep.
 """
 
+import contextlib
 import logging
 import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from typing import TypeVar
 
-from image_api.errors import WorkerUnavailable
+from image_api.admission import Admission, Waiter
+from image_api.dispatch.abort import Abort
+from image_api.errors import DeadlinePassed, TooMany, WorkerUnavailable
 from render_worker.contract import Progress, WorkerHealth
 
 TYPICAL_SECONDS = 60.0  # "about one minute" (render.com/docs/free), until a waking has been measured
@@ -22,6 +25,7 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
 KEPT_SECONDS = 3.0  # for which a sign of life is shared by all who want to know
 REMEMBERED_SECONDS = 30.0  # as long as a caller who is refused is asked to wait
+CROWDED = "Too many clients wait for the render worker already."
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,7 +50,7 @@ class Waking:
     def __init__(self, seconds: float, most_waiting: int, knock: Callable[[float], WorkerHealth]) -> None:
         self._seconds = seconds
         self._knock = knock
-        self._places = threading.BoundedSemaphore(most_waiting)
+        self._admission = Admission(most_waiting)
         self._lock = threading.Lock()
         self._under_way: Future[WorkerHealth] | None = None
         self._begun = 0.0
@@ -54,7 +58,7 @@ class Waking:
         self._problem = "The render worker does not answer."
         self._failed: tuple[float, str] | None = None
         self._awake: tuple[float, WorkerHealth] | None = None
-        self._stopping = threading.Event()
+        self._stopped: Future[None] = Future()
 
     @property
     def expected_seconds(self) -> int:
@@ -62,28 +66,49 @@ class Waking:
         waited = time.monotonic() - self._begun if self._is_under_way() else 0.0
         return max(1, round(self._last_seconds - waited))
 
-    def once_awake(self, attempt: Callable[[], T], deadline: float, report: Report = lambda _: None) -> T:
+    def read_once_awake(self, attempt: Callable[[], T], deadline: float, client: str | None = None) -> T:
+        """The same for what is no generation; its waiters have slots of their own, lest they fill all connections."""
+        abort = Abort()
+        waiter = _Read(client, abort)
+        try:
+            self._admission.admit(waiter)
+            return self.once_awake(lambda: at_once(attempt), deadline, abort=abort)
+        except TooMany:
+            raise WorkerUnavailable(CROWDED) from None
+        finally:
+            self._admission.release(waiter)
+
+    def once_awake(
+        self,
+        attempt: Callable[[], T],
+        deadline: float,
+        report: Report = lambda _: None,
+        abort: Abort | None = None,
+    ) -> T:
         """The result of the first attempt that finds the worker awake; WorkerUnavailable where none does.
 
         Between attempts the waking that all callers share is waited for: until `deadline`, a moment of the monotonic
         clock, and for WORKER_WAKE_SECONDS at most. While one is under way, the first attempt waits for it too.
-        `report` hears how long that is likely to take.
+        `report` hears how long that is likely to take. Raises TooMany if `abort` is set meanwhile.
         """
         end: float | None = None
+        abort = abort or Abort()
         if self._is_under_way():
-            end = self._wait_until(min(deadline, time.monotonic() + self._seconds), report)
+            end = self._wait_until(min(deadline, time.monotonic() + self._seconds), report, abort)
         pause = 0.0
         while True:
             try:
-                return attempt()
+                with abort.over_connections():
+                    return attempt()
             except Asleep as error:
                 self._awake = None
+                abort.check()
                 now = time.monotonic()
                 if end is None:
                     end = min(deadline, now + self._seconds)
-                if now + pause >= end or self._stopping.wait(pause):
+                if now + pause >= end or self._is_stopped_within(pause, abort):
                     raise WorkerUnavailable(str(error)) from error
-                self._wait_until(end, report)
+                self._wait_until(end, report, abort)
                 pause = _longer(pause)  # whoever stands before the worker may still keep attempts from it
 
     def wake(self, seconds: float) -> WorkerHealth | None:
@@ -102,26 +127,27 @@ class Waking:
 
     def stop(self) -> None:
         """End all patience: this service is being stopped."""
-        self._stopping.set()
+        with contextlib.suppress(InvalidStateError):  # it was stopped before
+            self._stopped.set_result(None)
 
     def _is_under_way(self) -> bool:
         return self._under_way is not None and not self._under_way.done()
 
-    def _wait_until(self, end: float, report: Report) -> float:
+    def _is_stopped_within(self, seconds: float, abort: Abort) -> bool:
+        abort.wait(self._stopped, seconds)
+        return self._stopped.done()
+
+    def _wait_until(self, end: float, report: Report, abort: Abort) -> float:
         """Wait for the shared waking until some moment of the monotonic clock, which is returned."""
-        if not self._places.acquire(blocking=False):
-            raise WorkerUnavailable("The render worker is being woken up, and too many callers wait for it already.")
         begun = time.monotonic()
-        try:
-            under_way = self._begin()
-            expected = self.expected_seconds
-            sentence = f"The render worker is being woken up, which is likely to take {expected} seconds."
-            report(Progress(phase="waking", message=sentence, expected_seconds=expected))
-            under_way.result(max(0.0, end - begun))
-        except TimeoutError:
-            raise WorkerUnavailable(_in_vain(self._problem, end - begun)) from None
-        finally:
-            self._places.release()
+        under_way = self._begin()
+        expected = self.expected_seconds
+        sentence = f"The render worker is being woken up, which is likely to take {expected} seconds."
+        report(Progress(phase="waking", message=sentence, expected_seconds=expected))
+        abort.wait(under_way, end - begun)
+        if not under_way.done():
+            raise WorkerUnavailable(_in_vain(self._problem, end - begun))
+        under_way.result()
         return end
 
     def _begin(self) -> "Future[WorkerHealth]":
@@ -161,8 +187,28 @@ class Waking:
                     log.info("the render worker seems asleep, asking for up to %g seconds: %s", self._seconds, error)
                 pause = _longer(pause)
                 left = end - time.monotonic()
-                if left <= 0 or self._stopping.wait(min(left, max(pause, error.pause))):
+                if left <= 0 or self._is_stopped_within(min(left, max(pause, error.pause)), Abort()):
                     raise WorkerUnavailable(_in_vain(self._problem, time.monotonic() - begun)) from error
+
+
+class _Read(Waiter):
+    """A request for what the worker can tell, which waits for it to be awake."""
+
+    def __init__(self, client: str | None, abort: Abort) -> None:
+        super().__init__(client)
+        self._abort = abort
+
+    def evict(self) -> None:
+        super().evict()
+        self._abort.set()
+
+
+def at_once(attempt: Callable[[], T]) -> T:
+    """An attempt at what a worker answers without any work: where it does not, an edge holds the request back."""
+    try:
+        return attempt()
+    except DeadlinePassed as error:
+        raise Asleep(str(error)) from error
 
 
 def _longer(pause: float) -> float:

@@ -13,6 +13,7 @@ from image_api.routes.exposure import shown_models
 from image_api.routes.parts import dispatch, generation
 from image_api.routes.picture import picture
 from image_api.routes.streams import followed, resumed, wants_events
+from image_api.routes.waiting import waiter
 from image_api.wanted import Wanted
 from render_worker.contract import IMAGE_TYPES, GenerateResult, InvalidField
 
@@ -69,7 +70,7 @@ def _made(wanted: Wanted) -> Response:
     if wanted.format is None and wants_events():
         return followed(wanted)
     base = base_address()  # first, so that a bad Host header costs no generation
-    made = generation().generate(wanted, g.request_id, cache=wanted.cache, within=wanted.within)
+    made = generation().generate(wanted, g.request_id, waiter(), cache=wanted.cache, within=wanted.within)
     if made.source == "MISS":
         log.info("%s %s made in %d ms", g.request_id, made.result.engine, made.result.duration_ms)
     answer = picture(made, base) if wanted.format == "image" else _told(made.result, base, wanted)

@@ -10,6 +10,7 @@ from image_api.pictures import Content, length_of
 from image_api.routes.answers import absolute, as_json, base_address
 from image_api.routes.bodies import sent
 from image_api.routes.parts import dispatch, generation
+from image_api.routes.waiting import waiter
 from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, ErrorBody
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"  # a name means one content for ever
@@ -32,7 +33,7 @@ def image(name: str) -> Response:
         return _immutable(Response(status=304), etag)
     reply = _of_worker(name)
     if reply is None and request.method == "GET":
-        again = generation().make_again(f"/images/{name}", g.request_id)
+        again = generation().make_again(f"/images/{name}", g.request_id, waiter())
         if again and again.image_url != f"/images/{name}":
             return _redirect(absolute(again.image_url, base_address()))
         reply = _of_worker(name) if again else None
@@ -85,7 +86,7 @@ def _of_worker(name: str) -> requests.Response | None:
     the operator wanted it so.
     """
     wanted = {header: text for header in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(header, ""))}
-    reply = dispatch().image(name, request.method, wanted)
+    reply = dispatch().image(name, request.method, wanted, g.client)
     if reply.status_code == 200 or ("Range" in wanted and _is_of_a_part(reply)):
         return reply
     reply.close()

@@ -4,6 +4,7 @@ What such a client may say and no engine can do is refused by name; what changes
 """
 
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Literal
@@ -11,11 +12,13 @@ from typing import Any, Literal
 from flask import Blueprint, Response, g
 from pydantic import BaseModel, Field
 
-from image_api.errors import ModelNotFound, Relayed
+from image_api.admission import Waiter
+from image_api.errors import ApiError, ModelNotFound, Relayed
 from image_api.routes.answers import absolute, as_json, base_address, json_text, speak
 from image_api.routes.base64_bodies import with_bytes
 from image_api.routes.bodies import json_body
 from image_api.routes.parts import dispatch, generation
+from image_api.routes.waiting import waiter
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, StyleName
 from image_api.wanted import Wanted
@@ -177,14 +180,31 @@ def _all_made(wanted: Wanted, count: int) -> list[GenerateResult]:
     """The pictures; the first failure is told at once."""
     # A request with the same id would be answered with the same picture.
     ids = [g.request_id if count == 1 else f"{g.request_id}-{number}" for number in range(1, count + 1)]
+    over = threading.Event()
     pool = ThreadPoolExecutor(count, "pictures")
     try:
-        under_way = [pool.submit(generation().generate, wanted, request_id) for request_id in ids]
+        waiters = _admitted(count, over)
+        under_way = [pool.submit(generation().generate, wanted, *it) for it in zip(ids, waiters, strict=True)]
         for done in as_completed(under_way):  # each ends by its own deadline, or when the service is stopped
             done.result()
         return [done.result().result for done in under_way]
     finally:
+        over.set()
         pool.shutdown(wait=False)
+
+
+def _admitted(count: int, over: threading.Event) -> list[Waiter]:
+    """Return a waiter for each picture; all of them are admitted, or none, because one failure is that of all."""
+    waiters = [waiter(given_up=over.is_set) for _ in range(count)]
+    admission = generation().admission
+    try:
+        for it in waiters:
+            admission.admit(it)
+    except ApiError:
+        for it in waiters:
+            admission.release(it)
+        raise
+    return waiters
 
 
 def _pictured(

@@ -12,6 +12,7 @@ from image_api.pictures import Content
 from image_api.routes.answers import absolute
 from image_api.routes.bodies import sent
 from image_api.routes.parts import generation, pictures
+from image_api.routes.waiting import waiter
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
 MAX_NAME = 60
@@ -59,7 +60,7 @@ def _opened(made: Answer) -> tuple[GenerateResult, Content]:
         return made.result, opened(made.result)
     except PictureUnavailable as error:
         known = made.source == "HIT" and error.gone
-        again = generation().make_again(made.result.image_url, g.request_id) if known else None
+        again = generation().make_again(made.result.image_url, g.request_id, waiter()) if known else None
         if again is None:
             raise
         return again, opened(again)

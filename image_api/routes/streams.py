@@ -8,18 +8,21 @@ event: failure     why there is none. (A browser calls its own troubles `error`.
 import contextlib
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, g, request, stream_with_context
 from simple_websocket import ConnectionClosed
 from wsproto.frame_protocol import CloseReason
 
+from image_api.admission import GAVE_WAY, Waiter
 from image_api.errors import ApiError, InvalidParameter, WebSocketOnly
-from image_api.generation import Answer, News
+from image_api.generation import Answer, News, Stream
 from image_api.routes.answers import absolute, base_address, json_text, note_failure
 from image_api.routes.origins import may_ask
 from image_api.routes.parts import generation, settings
+from image_api.routes.waiting import waiter
 from image_api.wanted import Wanted
 from image_api.websocket import WebSocket
 from render_worker.contract import (
@@ -33,8 +36,9 @@ from render_worker.contract import (
 
 EVENT_STREAM = "text/event-stream"
 RETRY_MILLISECONDS = 3000
-IDLE_SECONDS = 300.0
+IDLE_SECONDS = 30.0
 LOOK_SECONDS = 1.0
+MAX_REASON = 100  # of 123 bytes that a close frame has for it
 SOCKET = "/stream/generate/txt2img"
 
 routes = Blueprint("streams", __name__)
@@ -58,24 +62,35 @@ def resumed() -> Response | None:
     mark = request.headers.get("Last-Event-ID", "")
     if not mark:
         return None
-    news = generation().resume(mark)
-    return Response(status=204) if news is None else _as_events(news)
+    here = waiter(stream=True)
+    news = generation().resume(mark, here)
+    return Response(status=204) if news is None else _as_events(news, here)
 
 
 def followed(wanted: Wanted) -> Response:
     """A stream from its beginning. What fails before there is any news is answered as it would be without a stream."""
     base_address()  # first, so that a bad Host header costs no generation
-    return _as_events(generation().follow(wanted, g.request_id, cache=wanted.cache, within=wanted.within))
+    here = waiter(stream=True)
+    news = generation().follow(wanted, g.request_id, here, cache=wanted.cache, within=wanted.within)
+    return _as_events(news, here)
 
 
-def _as_events(news: Iterator[News]) -> Response:
-    first = next(news)
+def _as_events(news: Stream, here: Waiter) -> Response:
+    release = partial(generation().admission.release, here)
+    try:
+        first = next(news)
+    except BaseException:
+        release()
+        raise
     answer = Response(stream_with_context(_events(first, news)), mimetype=EVENT_STREAM)
+    # Not in the generator, which does not run at all if the client is gone before the first event is sent.
+    answer.call_on_close(news.close)
+    answer.call_on_close(release)
     answer.headers["X-Accel-Buffering"] = "no"  # nginx would keep the events until they fill a page
     return answer
 
 
-def _events(first: News, rest: Iterator[News]) -> Iterator[str]:
+def _events(first: News, rest: Stream) -> Iterator[str]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
     yield _event(first)
     try:
@@ -102,13 +117,17 @@ def _shown(result: GenerateResult) -> GenerateResult:
 def txt2img() -> Response:
     """Each message is a request as the body of POST /generate; its news come back as messages, one after the other."""
     base_address()
-    socket = WebSocket(request.environ)
-    with contextlib.suppress(ConnectionClosed):
-        if may_ask(request.headers.get("Origin")):
-            _converse(socket)
-            socket.close(CloseReason.GOING_AWAY if generation().ending else CloseReason.NORMAL_CLOSURE)
-        else:
-            socket.close(CloseReason.POLICY_VIOLATION, "CORS_ORIGINS does not name this page's origin.")
+    here = waiter(stream=True)
+    generation().admission.admit(here)  # first, so that what is refused is so by an HTTP status
+    try:
+        socket = WebSocket(request.environ)
+        with contextlib.suppress(ConnectionClosed, OSError):  # OSError: it broke off, or reads nothing for long
+            if may_ask(request.headers.get("Origin")):
+                socket.close(*_converse(socket, here))
+            else:
+                socket.close(CloseReason.POLICY_VIOLATION, "CORS_ORIGINS does not name this page's origin.")
+    finally:
+        generation().admission.release(here)
     return _Over()
 
 
@@ -125,34 +144,44 @@ class _Over(Response):
         raise StopIteration  # gunicorn's sign that the connection ends here
 
 
-def _converse(socket: WebSocket) -> None:
+def _converse(socket: WebSocket, here: Waiter) -> tuple[CloseReason, str | None]:
+    """Answer messages until none comes; return why that is."""
     connection = g.request_id
+    here.gone = lambda: not socket.connected
     for number in itertools.count(1):
-        message = _received(socket)
+        message = _received(socket, here)
         if message is None:
-            return
+            break
         g.request_id = f"{connection}-{number}"
-        for text in _messages(message):
-            socket.send(text)
+        with contextlib.closing(_messages(message, here)) as messages:
+            for text in messages:
+                socket.send(text)
+    if generation().ending:
+        return CloseReason.GOING_AWAY, None
+    if here.evicted:
+        return CloseReason.TRY_AGAIN_LATER, GAVE_WAY[:MAX_REASON]
+    return CloseReason.NORMAL_CLOSURE, f"No message came for {IDLE_SECONDS:g} seconds."
 
 
-def _received(socket: WebSocket) -> str | bytes | None:
-    """The next message; None where none comes for long, or this service is being stopped."""
+def _received(socket: WebSocket, here: Waiter) -> str | bytes | None:
+    """The next message; None if none comes for long, this service is being stopped, or the slot is needed."""
     end = time.monotonic() + IDLE_SECONDS
-    while time.monotonic() < end and not generation().ending:
+    while time.monotonic() < end and not generation().ending and not here.evicted:
         if (message := socket.receive(LOOK_SECONDS)) is not None:
             return message
     return None
 
 
-def _messages(message: str | bytes) -> Iterator[str]:
+def _messages(message: str | bytes, here: Waiter) -> Generator[str]:
     try:
         wanted = _wanted(message.encode() if isinstance(message, str) else message)
-        for news in generation().follow(wanted, g.request_id, cache=wanted.cache, within=wanted.within):
-            if isinstance(news.content, Progress):
-                yield json_text(news.content)
-            elif isinstance(news.content, Answer):
-                yield json_text(ResultLine(result=_shown(news.content.result)))
+        following = generation().follow(wanted, g.request_id, here, cache=wanted.cache, within=wanted.within)
+        with contextlib.closing(following) as stream:
+            for news in stream:
+                if isinstance(news.content, Progress):
+                    yield json_text(news.content)
+                elif isinstance(news.content, Answer):
+                    yield json_text(ResultLine(result=_shown(news.content.result)))
     except InvalidField as error:
         yield _message(InvalidParameter(str(error)))
     except ApiError as error:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from image_api.routes.answers import absolute, as_json, base_address, speak
 from image_api.routes.bodies import json_body
 from image_api.routes.parts import generation
+from image_api.routes.waiting import waiter
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, Style, StyleName
 from image_api.wanted import Wanted
@@ -104,7 +105,7 @@ def generate() -> Response:
     """Make a picture of a prompt in a style, in the shape that comes nearest to an aspect ratio."""
     base = base_address()  # first, so that a bad Host header costs no generation
     asked = Asked.parse_json(json_body())
-    made = generation().generate(asked.wanted(), g.request_id, seedless=True)
+    made = generation().generate(asked.wanted(), g.request_id, waiter(), seedless=True)
     answer = as_json(_made(asked, made.result, absolute(made.result.image_url, base)))
     answer.headers["X-Cache"] = made.source
     return answer

@@ -1,0 +1,173 @@
+"""Admission control: how many clients may wait at the same time, and which one gives way when a slot is wanted.
+
+A slot is held by a waiter: a request that waits for a picture, an event stream, a WebSocket, or a generation that no
+client waits for any more. One client may hold every slot, but more than half of them only until others need them.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from image_api.errors import TooMany, TooManyStreams
+
+SWEEP_SECONDS = 1.0
+KEPT_PER_CLIENT = 2  # of what a client that left had not begun; it may come back for it
+
+FULL = "As many clients wait for pictures as this service can hold."
+GAVE_WAY = "Other clients needed the place of this one, which had more than half of them or was gone."
+
+
+class Work(Protocol):
+    """What a waiter waits for."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether something was done for it that would be lost."""
+
+    def wake(self) -> None:
+        """Have those that wait for it look at themselves."""
+
+
+class Waiter:
+    """A client's request, event stream or WebSocket, for as long as it holds a slot."""
+
+    __slots__ = ("client", "evicted", "gone", "stream", "work")
+
+    def __init__(
+        self, client: str | None = None, *, stream: bool = False, gone: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`client` is None if no shares apply to it; `gone` tells whether its connection was closed by the client."""
+        self.client = client
+        self.stream = stream
+        self.gone = gone
+        self.work: Work | None = None
+        self.evicted = False
+        """Whether it has to give up."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether something was done for it that would be lost."""
+        return self.work is not None and self.work.begun
+
+    def evict(self) -> None:
+        """Tell it to give up."""
+        self.evicted = True
+        if work := self.work:
+            work.wake()
+
+    def check(self) -> None:
+        """Raise TooMany if it has to give up."""
+        if self.evicted:
+            raise TooMany(GAVE_WAY)
+
+
+class Admission:
+    """The slots, `limit` of them, and the waiters that hold them. Thread-safe."""
+
+    def __init__(self, limit: int, streams_per_client: int | None = None) -> None:
+        self.limit = limit
+        self._streams_per_client = streams_per_client
+        self._waiters: dict[Waiter, None] = {}  # in the order of their admission
+        self._held: Counter[str] = Counter()
+        self._streams: Counter[str] = Counter()
+        self._abandoned: list[Waiter] = []  # those of the last sweep that nobody waits for, and nothing was begun for
+        self._lock = threading.Lock()
+        self._sweeping = False
+
+    def admit(self, waiter: Waiter, instead_of: Waiter | None = None) -> None:
+        """Give the waiter a slot unless it has one, if possible that of `instead_of`.
+
+        Raises TooManyStreams if its client has too many of those, and TooMany if there is no slot for it, or if it has
+        had to give up its own.
+        """
+        with self._lock:
+            waiter.check()
+            if waiter in self._waiters:
+                return
+            self._check_streams(waiter)
+            loser = None
+            if instead_of and instead_of in self._waiters:
+                self._remove(instead_of)
+            elif len(self._waiters) >= self.limit:
+                loser = self._loser(waiter.client)
+                self._remove(loser)
+            self._add(waiter)
+        if loser:
+            loser.evict()
+
+    def keep(self, waiter: Waiter) -> None:
+        """Give the waiter a slot even if there is none: it follows one that is about to be released."""
+        with self._lock:
+            self._add(waiter)
+
+    def release(self, waiter: Waiter) -> None:
+        """Take its slot back, if it has one."""
+        with self._lock:
+            if waiter in self._waiters:
+                self._remove(waiter)
+
+    def held_by(self, client: str) -> int:
+        """Return how many slots a client holds."""
+        return self._held[client]
+
+    def __len__(self) -> int:
+        return len(self._waiters)
+
+    def sweep(self) -> None:
+        """Let go of what clients that left have not begun, but for the oldest two of each."""
+        with self._lock:
+            waiting = list(self._waiters)
+        abandoned = [waiter for waiter in waiting if not waiter.begun and waiter.gone()]
+        kept: Counter[str] = Counter()
+        for waiter in abandoned:
+            if waiter.client is not None:
+                kept[waiter.client] += 1
+                if kept[waiter.client] > KEPT_PER_CLIENT:
+                    waiter.evict()
+        self._abandoned = [waiter for waiter in abandoned if not waiter.evicted]
+
+    def _check_streams(self, waiter: Waiter) -> None:
+        most = self._streams_per_client
+        if waiter.stream and waiter.client and most and self._streams[waiter.client] >= most:
+            raise TooManyStreams(f"This client has {most} event streams and WebSockets open already.")
+
+    def _loser(self, client: str | None) -> Waiter:
+        """Return the waiter that gives way to a new one of that client; TooMany if none has to."""
+        while self._abandoned:
+            waiter = self._abandoned.pop()
+            if waiter in self._waiters and not waiter.begun:
+                return waiter
+        half = self.limit / 2
+        greedy, held = max(self._held.items(), key=lambda item: item[1], default=("", 0))
+        if held <= half or (client and self._held[client] + 1 > half):
+            raise TooMany(FULL)
+        theirs = [waiter for waiter in reversed(self._waiters) if waiter.client == greedy]
+        return next((waiter for waiter in theirs if not waiter.begun), theirs[0])
+
+    def _add(self, waiter: Waiter) -> None:
+        self._waiters[waiter] = None
+        if waiter.client:
+            self._held[waiter.client] += 1
+            self._streams[waiter.client] += waiter.stream
+        if not self._sweeping:
+            self._sweeping = True
+            threading.Thread(target=self._sweep_on, name="sweeper", daemon=True).start()
+
+    def _remove(self, waiter: Waiter) -> None:
+        del self._waiters[waiter]
+        if waiter.client:
+            for count, change in ((self._held, 1), (self._streams, waiter.stream)):
+                count[waiter.client] -= change
+                if not count[waiter.client]:
+                    del count[waiter.client]
+
+    def _sweep_on(self) -> None:
+        while True:
+            time.sleep(SWEEP_SECONDS)
+            with self._lock:
+                self._sweeping = bool(self._waiters)
+                if not self._sweeping:
+                    return
+            self.sweep()

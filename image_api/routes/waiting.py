@@ -1,0 +1,32 @@
+"""A request as a waiter: whose it is, and whether its client has closed the connection meanwhile."""
+
+import socket
+from collections.abc import Callable
+
+from flask import g, request
+
+from image_api.admission import Waiter
+
+# Of struct tcp_info's first byte (linux/tcp.h, net/tcp_states.h): reset, and closed by the other side.
+TCP_CLOSE, TCP_CLOSE_WAIT = 7, 8
+
+
+def waiter(*, stream: bool = False, given_up: Callable[[], bool] = lambda: False) -> Waiter:
+    """Return a waiter for this request; `given_up` tells whether the request itself wants no answer any longer."""
+    connection = request.environ.get("gunicorn.socket")
+    return Waiter(g.client, stream=stream, gone=lambda: given_up() or _is_closed_by_client(connection))
+
+
+def _is_closed_by_client(connection: socket.socket | None) -> bool:
+    """Return whether the client has closed its side, without reading or waiting.
+
+    A client that only closed its sending side and still reads looks the same, which nothing but writing to it would
+    tell: what is let go for this is answered all the same.
+    """
+    if connection is None or not hasattr(socket, "TCP_INFO"):
+        return False
+    try:
+        state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    except OSError:
+        return connection.fileno() < 0  # closed here; else no TCP
+    return state in (TCP_CLOSE, TCP_CLOSE_WAIT)
