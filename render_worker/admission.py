@@ -103,12 +103,20 @@ class Admission:
 
     def _enter(self, waiting: _Waiting, again: bool) -> None:
         places = waiting.places
-        if self.must_wait(places) and not again and self._waiting >= self._queue_size:
+        if self.must_wait(places) and self._is_full(again):
             self._make_way(waiting)
         places.queue.append(waiting)
         self._begin_all()
         if waiting.queued:
             waiting.moved(len(places.queue))
+
+    def _is_full(self, again: bool) -> bool:
+        """Whether one more cannot wait. What moves on from one engine to the next had a place or waited, so it may find
+        more waiting than the queue has room for, but no more than the places of all: each holds a thread.
+        """
+        if again:
+            return self._waiting + self._running >= self._queue_size + self._size
+        return self._waiting >= self._queue_size
 
     def _gives_way_to(self, new: _Waiting) -> _Waiting | None:
         """Return which request leaves the full queue for a new one, if any does.

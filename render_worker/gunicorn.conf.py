@@ -25,8 +25,9 @@ workers = 1
 worker_class = Threads
 Threads.receive_seconds = settings.read_timeout_seconds
 sendfile = False  # it knows no limit for a caller who does not read
-# Every admitted caller holds a thread while he waits; some more answer /health, pictures and refusals meanwhile.
-threads = settings.places + settings.queue_size + 16
+# Every admitted request holds a thread while it waits, those that move on to another engine beside those of the queue;
+# some more answer /health, pictures and refusals meanwhile.
+threads = 2 * settings.places + settings.queue_size + 16
 worker_connections = room_for_connections(1000, others=192 + 2 * threads)
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
 graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS  # then gunicorn kills, and nobody gets an answer

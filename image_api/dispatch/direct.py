@@ -119,30 +119,33 @@ class DirectDispatch:
             except ValueError:  # a ValidationError is one
                 raise WorkerUnavailable(NO_WORKER.format(reply.status_code)) from None
 
-    def models(self) -> ModelList:
+    def models(self, client: str | None = None) -> ModelList:
         """Return the names that `model` accepts, as the worker told them some seconds ago at most."""
-        return self._models.get()
+        with self._waking.reading(client) as abort:
+            return self._models.get(abort)
 
     def health(self) -> WorkerHealth:
         """Ask the worker how it is, once: who asks for a state does not want to wait for another one."""
         return self._knock(QUICK_SECONDS)
 
-    def accepted_health(self) -> WorkerHealth:
+    def accepted_health(self, client: str | None = None) -> WorkerHealth:
         """Return how the worker is, or was some seconds ago, if it accepts this service's token."""
-        return self._accepted_health.get()
+        with self._waking.reading(client) as abort:
+            return self._accepted_health.get(abort)
 
     def _ask_for_models(self) -> ModelList:
-        return self._once_awake(lambda: self._ask("GET", "/models", ModelList, QUICK_SECONDS))
+        return self._once_awake(lambda: self._ask("GET", "/models", ModelList, QUICK_SECONDS), Abort())
 
     def _ask_for_accepted_health(self) -> WorkerHealth:
         self._ask("GET", "/models", ModelList, QUICK_SECONDS)  # wants the token, which /health does not
         return self.health()
 
-    def wake(self, seconds: float) -> WorkerHealth | None:
+    def wake(self, seconds: float, client: str | None = None) -> WorkerHealth | None:
         """Go on asking the worker how it is until it is awake; its answer, if it comes within some seconds."""
         if self._url is None:
             raise WorkerNotConfigured(NOT_CONFIGURED)
-        return self._waking.wake(seconds)
+        with self._waking.reading(client) as abort:
+            return self._waking.wake(seconds, abort)
 
     @property
     def expected_wake_seconds(self) -> int:
@@ -166,11 +169,12 @@ class DirectDispatch:
                 raise
             return reply
 
-        return self._once_awake(attempt, client)
+        with self._waking.reading(client) as abort:
+            return self._once_awake(attempt, abort)
 
-    def _once_awake(self, attempt: Callable[[], T], client: str | None = None) -> T:
+    def _once_awake(self, attempt: Callable[[], T], abort: Abort) -> T:
         end = time.monotonic() + SHORT_PATIENCE_SECONDS
-        return self._waking.read_once_awake(attempt, end, client)
+        return self._waking.once_awake(lambda: at_once(attempt), end, abort=abort)
 
     def _knock(self, seconds: float) -> WorkerHealth:
         health = at_once(lambda: self._ask("GET", "/health", WorkerHealth, seconds))

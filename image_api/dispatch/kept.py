@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from image_api.dispatch.abort import Abort
 from image_api.errors import ApiError, Relayed, WorkerUnavailable
 
 KEPT_SECONDS = 3.0
@@ -27,8 +28,8 @@ class Kept(Generic[T]):
         self._answer: Future[T | ApiError] | None = None
         self._good_until = 0.0
 
-    def get(self) -> T:
-        """Return the answer of now or of some seconds ago; raise the ApiError if that was one."""
+    def get(self, abort: Abort) -> T:
+        """Return the answer of now or of some seconds ago; raise the ApiError if that was one, TooMany at an abort."""
         with self._lock:
             answer = self._answer
             mine = answer is None or (answer.done() and time.monotonic() >= self._good_until)
@@ -36,10 +37,10 @@ class Kept(Generic[T]):
                 answer = self._answer = Future()
         if mine:
             self._fill(answer)
-        try:
-            found = answer.result(WAIT_SECONDS)
-        except TimeoutError:
-            raise WorkerUnavailable(SILENT) from None
+        abort.wait(answer, WAIT_SECONDS)
+        if not answer.done():
+            raise WorkerUnavailable(SILENT)
+        found = answer.result()
         if isinstance(found, ApiError):
             raise Relayed(found.body(), found.status)  # of its own: a shared one would grow with each traceback
         return found

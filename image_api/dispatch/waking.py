@@ -9,8 +9,9 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager
 from typing import TypeVar
 
 from image_api.admission import Admission, Waiter
@@ -66,13 +67,17 @@ class Waking:
         waited = time.monotonic() - self._begun if self._is_under_way() else 0.0
         return max(1, round(self._last_seconds - waited))
 
-    def read_once_awake(self, attempt: Callable[[], T], deadline: float, client: str | None = None) -> T:
-        """The same for what is no generation; its waiters have slots of their own, lest they fill all connections."""
+    @contextmanager
+    def reading(self, client: str | None) -> Iterator[Abort]:
+        """Hold a slot for a request that is no generation; such have their own, lest they fill all connections.
+
+        Raises WorkerUnavailable if there is none, or if it is needed for another client.
+        """
         abort = Abort()
         waiter = _Read(client, abort)
         try:
             self._admission.admit(waiter)
-            return self.once_awake(lambda: at_once(attempt), deadline, abort=abort)
+            yield abort
         except TooMany:
             raise WorkerUnavailable(CROWDED) from None
         finally:
@@ -111,19 +116,18 @@ class Waking:
                 self._wait_until(end, report, abort)
                 pause = _longer(pause)  # whoever stands before the worker may still keep attempts from it
 
-    def wake(self, seconds: float) -> WorkerHealth | None:
+    def wake(self, seconds: float, abort: Abort) -> WorkerHealth | None:
         """Wake the worker up in the background; its sign of life, if it comes within `seconds`.
 
-        WorkerUnavailable where this waking, or one that ended a moment ago, was in vain.
+        Raises WorkerUnavailable if this waking, or one that ended a moment ago, was in vain, and TooMany at an abort.
         """
         if self._failed and time.monotonic() < self._failed[0] + REMEMBERED_SECONDS and not self._is_under_way():
             raise WorkerUnavailable(self._failed[1])
         if (awake := self._awake) and time.monotonic() < awake[0] + KEPT_SECONDS:
             return awake[1]
-        try:
-            return self._begin().result(seconds)
-        except TimeoutError:
-            return None
+        under_way = self._begin()
+        abort.wait(under_way, seconds)
+        return under_way.result() if under_way.done() else None
 
     def stop(self) -> None:
         """End all patience: this service is being stopped."""

@@ -63,7 +63,7 @@ def by_body() -> Response:
 @routes.get("/models")
 def models() -> Response:
     """The names that `model` accepts, asked of the render worker."""
-    return as_json(shown_models(dispatch().models()))
+    return as_json(shown_models(dispatch().models(g.client)))
 
 
 def _made(wanted: Wanted) -> Response:

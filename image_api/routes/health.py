@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 from pydantic import BaseModel
 
 from image_api.errors import WorkerUnavailable
@@ -53,7 +53,7 @@ def health() -> Response:
 @routes.get("/ready")
 def ready() -> Response:
     """Tell whether the worker could make a picture some seconds ago; 503 `worker_unavailable` unless it could."""
-    worker = dispatch().accepted_health()
+    worker = dispatch().accepted_health(g.client)
     if not worker.ready:
         raise WorkerUnavailable(shown_problem(worker))
     return as_json(Ready(worker=shown_health(worker)))

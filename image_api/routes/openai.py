@@ -240,7 +240,7 @@ def _pictured(
 
 
 def _offered() -> ModelPage:
-    known = dispatch().models()
+    known = dispatch().models(g.client)
     named = [
         OfferedModel(id=it.name, engine=it.engine, state=it.state, description=it.description) for it in known.models
     ]

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 from pydantic import BaseModel
 
 from image_api.routes.answers import as_json
@@ -28,7 +28,7 @@ class Wake(BaseModel):
 @routes.get("/wake")
 def wake() -> Response:
     """200 where the worker is awake, 202 while it is being woken, for as long as it takes."""
-    health = dispatch().wake(MOMENT_SECONDS)
+    health = dispatch().wake(MOMENT_SECONDS, g.client)
     if health:
         return as_json(Wake(status="awake", expected_seconds=0, worker=health.status))
     expected = dispatch().expected_wake_seconds
@@ -40,5 +40,5 @@ def wake() -> Response:
 @routes.get("/wake.gif")
 def pixel() -> Response:
     """One transparent pixel, at once, for a page whose visitor will soon want a picture."""
-    dispatch().wake(0)
+    dispatch().wake(0, g.client)
     return Response(PIXEL, headers={"Cache-Control": "no-store"}, mimetype="image/gif")

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from image_api.dispatch.abort import Abort
 from image_api.dispatch.kept import Kept
 from tests.processes import wait_until
 
@@ -160,8 +161,8 @@ def test_a_fault_in_the_question_is_not_kept():
 
     kept = Kept(ask)
     with pytest.raises(RuntimeError):
-        kept.get()
-    assert [kept.get(), kept.get()] == ["good", "good"]
+        kept.get(Abort())
+    assert [kept.get(Abort()), kept.get(Abort())] == ["good", "good"]
 
 
 @pytest.mark.parametrize("code", ["engine_unauthorized", "engine_quota_exhausted", "engine_resting"])

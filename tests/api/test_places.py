@@ -1,5 +1,6 @@
 """What takes a place, seen from the application itself, and that each is given back."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -99,3 +100,28 @@ def test_galleries_do_not_keep_pictures_from_waiting_for_a_sleeping_worker(clien
         assert held(client) == 1
         client.application.extensions["generation"].stop()
         assert {it.result().json["code"] for it in fetches} == {"worker_unavailable"}
+
+
+@pytest.mark.parametrize("path", ["/ready", "/models", "/v1/models", "/wake", f"/images/{NAME}"])
+def test_a_worker_that_hangs_is_waited_for_by_so_many_at_a_time(client_with, worker, path):
+    """Also for what is shared by all that ask; and one client's waiting gives way to another's."""
+    client = client_with(max_generations=4)
+    answered = threading.Event()
+    worker.say(200, RESULT, before=lambda: answered.wait(20))
+
+    def fetch(environ: dict[str, str] | None = None):
+        return client.application.test_client().get(path, environ_base=environ or {})
+
+    with ThreadPoolExecutor(8) as pool:
+        try:
+            fetches = [pool.submit(fetch) for _ in range(6)]
+            wait_until(lambda: sum(it.done() for it in fetches) >= 2, "the refusals")
+            refused = [it.result() for it in fetches if it.done()]
+            assert {it.status_code for it in refused} <= {503, 202}
+            assert sum('"worker_unavailable"' in it.text for it in refused) >= 2
+            if path != "/wake":  # which waits for two seconds only
+                other = pool.submit(fetch, OTHER)
+                wait_until(lambda: sum(it.done() for it in fetches) >= 3, "one that gives way", 5)
+                assert not other.done()
+        finally:
+            answered.set()

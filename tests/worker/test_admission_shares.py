@@ -166,7 +166,31 @@ def test_what_moves_on_from_another_engine_keeps_nobody_from_his_share():
         await end_all(*found)
         return seen
 
-    assert asyncio.run(scene()) == [(1, 2), (1, 4)]
+    assert asyncio.run(scene()) == [(1, 2), (1, 3)]
+
+
+def test_a_crowd_that_moves_on_is_bounded():
+    """What fails at one engine at once, and is no failure of the engine's, could fill the worker's threads else."""
+
+    async def again(admission, places):
+        async with admission.place(places, [].append, again=True):
+            await asyncio.sleep(60)
+
+    async def scene():
+        one, two = Places(1), Places(1)
+        admission = Admission(2, 4, [one, two])
+        crowd = [asyncio.create_task(again(admission, two)) for _ in range(50)]
+        await asyncio.sleep(0.05)
+        seen = [counted(one, two)]
+        refused = [task for task in crowd if task.done()]
+        assert all(isinstance(task.exception(), QueueFull) for task in refused)
+        seen.append(len(refused))
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        return seen
+
+    assert asyncio.run(scene()) == [[(0, 0), (1, 5)], 44]
 
 
 async def queue_of(clients: str) -> tuple[Admission, Places, list[Caller]]:
