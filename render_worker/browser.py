@@ -14,7 +14,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Page, Playwright, Request, Response, async_playwright
 from playwright.async_api import Error as BrowserError
 
-from render_worker.chromium_sandbox import ChromiumSandbox, SandboxMode, refusal
+from render_worker.chromium_sandbox import ChromiumSandbox, SandboxMode
 from render_worker.processes import CHILD, Child, kill_descendants
 from render_worker.scratch import Scratch, sweep
 from render_worker.serving.secrecy import become_undumpable
@@ -115,10 +115,8 @@ class Browser:
             try:
                 return await self._launch_sandboxed(playwright)
             except BrowserError as error:
-                reason = refusal(str(error))
-                if reason is None:
+                if not self.sandbox.does_without(str(error)):
                     raise
-                self.sandbox.do_without(reason)
         return await self._launch_found(playwright, sandboxed=False)
 
     async def _launch_sandboxed(self, playwright: Playwright) -> Chromium:

@@ -16,8 +16,10 @@ REFUSALS = {
     re.compile(r"No usable sandbox|Failed to move to new namespace"): "this host grants no user namespaces",
     re.compile(r"SUID sandbox helper"): "Chromium's setuid helper is not set up",
     re.compile(r"FATAL:\S*(sandbox|zygote|credentials|namespace)", re.IGNORECASE): "it cannot be set up on this host",
-    re.compile(r"(Target|Page) crashed"): "pages crash in it",
 }
+CRASHED = re.compile(r"(Target|Page) crashed"), "pages crash in it"
+# A want of memory or processes, which passes: it fails other launches too.
+PASSING = re.compile(r"Cannot allocate memory|Resource temporarily unavailable|\(1[12]\)|errno = 1[12]\b")
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ class SandboxRequired(Exception):
 
 def refusal(error: str) -> str | None:
     """Return why the sandbox does not work, by the error of a launch in it; None if it failed for another reason."""
+    if PASSING.search(error):
+        return None
     return next((reason for words, reason in REFUSALS.items() if words.search(error)), None)
 
 
@@ -38,18 +42,33 @@ class ChromiumSandbox:
         self._required = mode == "on"
         self.missing: str | None = "BROWSER_SANDBOX=off" if mode == "off" else None
         self.proven = False
+        self._crashes = 0
 
     @property
     def wanted(self) -> bool:
         """Whether the next launch uses it."""
         return self.missing is None
 
-    def do_without(self, reason: str) -> None:
-        """Launch without it from now on. Raises SandboxRequired if BROWSER_SANDBOX=on."""
+    def does_without(self, error: str) -> bool:
+        """Return whether launches do without it from now on, after one in it failed so.
+
+        Raises SandboxRequired if they should and BROWSER_SANDBOX=on. A host on which it has worked is not taken for one
+        that forbids it: who breaks a browser would choose how the next one runs.
+        """
+        reason = None if self.proven else refusal(error) or self._crash(error)
+        if reason is None:
+            return False
         if self._required:
             raise SandboxRequired(f"BROWSER_SANDBOX=on, but {reason}")
         self.missing = reason
         log.warning("the browser runs without Chromium's sandbox: %s", reason)
+        return True
+
+    def _crash(self, error: str) -> str | None:
+        """Return the reason of a page that crashed, if one did before; the first may have wanted memory."""
+        words, reason = CRASHED
+        self._crashes += bool(words.search(error))
+        return reason if self._crashes > 1 else None
 
     def prove(self) -> None:
         """Remember that pages open in it."""
