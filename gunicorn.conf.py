@@ -4,7 +4,11 @@ gunicorn's defaults, one synchronous worker that is killed after 30 seconds, wou
 lose every slow picture.
 """
 
-from gevent import monkey
+from render_worker.serving.secrecy import become_undumpable
+
+become_undumpable()  # before all else; a render worker on this host, and with it a browser, may be of the same user
+
+from gevent import monkey  # noqa: E402
 
 monkey.patch_all()  # before anything imports ssl, which cannot be patched behind the back of who uses it
 
@@ -16,13 +20,11 @@ import gunicorn.http.message  # noqa: E402
 from image_api.settings import load  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
 from render_worker.serving.files import room_for_connections  # noqa: E402
-from render_worker.serving.secrecy import become_undumpable  # noqa: E402
 
 STOP_SECONDS = 3  # what an answer takes to be given once waiting is over
 OTHER_CONNECTIONS = 1000  # for /health, pictures, refusals, and callers who ask for nothing
 OTHER_FILES = 250  # Redis, the log, connections that are being closed
 
-become_undumpable()  # a render worker on the same host may be of the same user, and with it a browser
 settings = load()
 bind = f"{settings.host}:{settings.port}"
 workers = 1  # what was last heard of the worker, and the connections to it, are kept in one process

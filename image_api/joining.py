@@ -116,14 +116,14 @@ Make = Callable[[float, Flight], GenerateResult]
 class Orphan(Waiter):
     """A flight that no client waits for any more, but one may come back for."""
 
-    def __init__(self, client: str | None, flight: Flight, cancel: Callable[[Flight], None]) -> None:
+    def __init__(self, client: str | None, flight: Flight, abandon: "Callable[[Orphan, Flight], None]") -> None:
         super().__init__(client, gone=lambda: True)
         self.work = self._flight = flight
-        self._cancel = cancel
+        self._abandon = abandon
 
     def evict(self) -> None:
         super().evict()
-        self._cancel(self._flight)
+        self._abandon(self, self._flight)
 
 
 class Flights:
@@ -187,7 +187,7 @@ class Flights:
             if waiter.evicted:
                 self._cancel(flight)
             else:
-                flight.orphan = Orphan(waiter.client, flight, self._cancel)
+                flight.orphan = Orphan(waiter.client, flight, self._abandon)
                 self._admission.keep(flight.orphan)
 
     def stop(self, error: ApiError) -> None:
@@ -197,6 +197,12 @@ class Flights:
             flights = list(self._flights.values())
         for flight in flights:
             flight.fail(error)
+
+    def _abandon(self, orphan: Orphan, flight: Flight) -> None:
+        """Cancel what the orphan stands for, unless a client has come back for it meanwhile."""
+        with self._lock:
+            if flight.orphan is orphan:
+                self._cancel(flight)
 
     def _cancel(self, flight: Flight) -> None:
         with self._lock:

@@ -30,11 +30,14 @@ class Remakes:
         """Return what `make` makes, or raise its ApiError; either is kept for a minute, but for a refusal."""
         try:
             outcome: GenerateResult | ApiError = make()
-        except (TooMany, Stopping):
+        except ApiError as error:
+            if isinstance(error, TooMany | Stopping):
+                self._cache.drop(REMAKES, key)
+                raise
+            outcome = error
+        except BaseException:  # a fault, or this greenlet's end: others may try
             self._cache.drop(REMAKES, key)
             raise
-        except ApiError as error:
-            outcome = error
         finally:
             self._cache.release(REMAKES, key)
         self._cache.put(REMAKES, key, text_of(outcome), AGAIN_SECONDS)

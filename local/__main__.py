@@ -1,5 +1,10 @@
 """`python -m local`: run both tiers on this machine until Ctrl-C, on the sandbox where Perchance is out of reach."""
 
+from render_worker.serving.secrecy import become_undumpable
+
+if __name__ == "__main__":
+    become_undumpable()  # before the rest is imported, which takes a second: it has every tier's secrets
+
 import argparse
 import os
 import secrets
@@ -14,7 +19,6 @@ import requests
 from local.hosts import own_hosts
 from local.processes import Processes
 from local.settings import Environments, Settings, environments, load
-from render_worker.serving.secrecy import become_undumpable
 from render_worker.settings import load as load_worker_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +31,6 @@ LASTING = "is degraded"  # what the API says of a worker that is up, while one t
 
 def main() -> int:
     """Look at ports and network, start everything, and end it when asked to."""
-    become_undumpable()
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.epilog = "Settings come from the environment: PORT (8000), HOST (127.0.0.1) and those of both tiers."
     parser.parse_args()

@@ -3,6 +3,11 @@
 It runs where the worker runs, with the worker's settings, because the local folder is this machine's.
 """
 
+from render_worker.serving.secrecy import become_undumpable
+
+if __name__ == "__main__":
+    become_undumpable()  # before the rest is imported, which takes a second: it has the storages' secrets
+
 import argparse
 import asyncio
 import logging
@@ -10,7 +15,6 @@ import sys
 from enum import IntEnum
 
 from render_worker.errors import StorageFailed, StorageNotConfigured
-from render_worker.serving.secrecy import become_undumpable
 from render_worker.settings import load
 from render_worker.storages import build_storages
 from render_worker.storages.base import BEHIND_THE_PATH, Storage, Storages, name_in
@@ -113,5 +117,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    become_undumpable()  # it has the storages' secrets, and runs where the browser does
     sys.exit(main())

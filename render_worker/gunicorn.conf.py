@@ -3,21 +3,23 @@
 One process, because the browser, the queue and the sessions live in it; a thread for each caller who waits.
 """
 
-import logging
-import signal
-import threading
-
-from render_worker.connections import Threads
-from render_worker.orphans import reap_all
-from render_worker.processes import kill_descendants
-from render_worker.serving import logs
-from render_worker.serving.files import room_for_connections
 from render_worker.serving.secrecy import become_undumpable
-from render_worker.settings import load
+
+become_undumpable()  # before all else; master and worker: what runs in the browser is of the same user
+
+import logging  # noqa: E402
+import signal  # noqa: E402
+import threading  # noqa: E402
+
+from render_worker.connections import Threads  # noqa: E402
+from render_worker.orphans import reap_all  # noqa: E402
+from render_worker.processes import kill_descendants  # noqa: E402
+from render_worker.serving import logs  # noqa: E402
+from render_worker.serving.files import room_for_connections  # noqa: E402
+from render_worker.settings import load  # noqa: E402
 
 STOP_SECONDS = 8  # what giving up, closing the browser and reaping may take together
 
-become_undumpable()  # master and worker: what runs in the browser is of the same user
 settings = load()
 wsgi_app = "render_worker.worker:create_app()"
 bind = f"{settings.host}:{settings.port}"
@@ -38,7 +40,6 @@ control_socket_disable = True  # it would lie in the home folder, shared by ever
 # For Playwright's driver: with the usual 16 MB for young objects node grew from 104 MiB to 114 in 4,000 pictures; so it
 # stays at 66, and a picture takes no longer.
 raw_env = ["NODE_OPTIONS=--max-semi-space-size=1"]
-forwarded_allow_ips = ""  # gunicorn would take a scheme and a path's beginning from anybody on loopback
 errorlog = "-"
 loglevel = settings.log_level.lower()
 logger_class = logs.BoundedLogger

@@ -105,7 +105,8 @@ class Pipeline:
         if not isinstance(error, WorkerBusy | EngineResting):
             self._metrics.engine_failures.labels(name, error.code).inc()
         if turn.later:
-            log.warning("%s %s gives way: %s: %s", turn.request.request_id, name, error.code, error)
+            kind = {"kind": f"{name} {error.code}"}
+            log.warning("%s %s gives way: %s: %s", turn.request.request_id, name, error.code, error, extra=kind)
 
     async def _made(self, turn: Turn) -> GenerateResult:
         """Make the picture by one engine."""

@@ -98,7 +98,7 @@ class Worker:
 
     def remember(self, error: WorkerError, wanted: GenerateRequest) -> None:
         """Keep a failure for the log and for /health."""
-        log.warning("%s failed: %s: %s", wanted.request_id, error.code, error)
+        log.warning("%s failed: %s: %s", wanted.request_id, error.code, error, extra={"kind": error.code})
         if not isinstance(error, InvalidParameter):  # which is the caller's
             self.health.remember(error, wanted.model, wanted.request_id)
 

@@ -10,7 +10,7 @@ from gunicorn.http.errors import ParseException
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from image_api.errors import ApiError, InvalidParameter
+from image_api.errors import ApiError, InvalidParameter, SpeculativeRequest
 from image_api.proxies import CLIENT
 from image_api.routes.exposure import shown_failure
 from image_api.routes.parts import clients, settings
@@ -93,8 +93,9 @@ def _tell_request(response: Response) -> Response:
 def note_failure(error: ApiError) -> ErrorBody:
     """Log a failure that is no caller's fault; the body that tells it to him."""
     body = error.body()
-    if error.status >= 500 and request.path != "/ready":  # a probe asks again and again until all is well
-        log.warning("%s failed: %s: %s", g.request_id, body.code, body.error)
+    # A probe asks again and again until all is well, and a guess of a browser's is no failure.
+    if error.status >= 500 and request.path != "/ready" and not isinstance(error, SpeculativeRequest):
+        log.warning("%s failed: %s: %s", g.request_id, body.code, body.error, extra={"kind": body.code})
     return shown_failure(body)
 
 

@@ -1,10 +1,11 @@
 """Log lines of bounded length and number, whatever clients send.
 
 A value from outside could fill the disk, forge a line of its own or hide others by their number. So each value is cut
-and its control characters are escaped, each line and traceback has a greatest length, and equal warnings, which are
-those of one place in the code, have a greatest rate, with a count of those that were left out.
+and its control characters are escaped, each line and traceback has a greatest length, and equal warnings have a
+greatest rate, with a count of those that were left out.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -19,6 +20,7 @@ MAX_LINE = 2_000  # of what is no single value: a sentence that was put together
 MAX_TRACEBACK = 16_000
 BURST = 20
 WINDOW_SECONDS = 10.0
+MAX_WINDOWS = 1_000
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -56,7 +58,7 @@ class BoundedFormatter(logging.Formatter):
 
 @dataclass
 class _Window:
-    """The warnings of one place in the code within WINDOW_SECONDS."""
+    """Equal warnings within WINDOW_SECONDS."""
 
     begun: float
     passed: int = 0
@@ -64,34 +66,54 @@ class _Window:
 
 
 class RateLimit(logging.Filter):
-    """Lets BURST records of each place in the code pass within WINDOW_SECONDS, from WARNING on. Thread-safe."""
+    """Let BURST equal warnings pass within WINDOW_SECONDS, and tell then how many did not. Thread-safe.
+
+    Those are equal that come from one place in the code and have the same `kind`, if `extra` gives one: a code.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._windows: dict[tuple[str, int], _Window] = {}
+        self._windows: dict[tuple[str, int, str], _Window] = {}
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether it passes; the first of the next window tells how many did not."""
+        """Return whether the record passes."""
         if record.levelno < logging.WARNING:
             return True
+        key = record.pathname, record.lineno, getattr(record, "kind", "")
         now = time.monotonic()
         with self._lock:
-            window = self._windows.setdefault((record.pathname, record.lineno), _Window(now))
-            left_out = 0
-            if now - window.begun >= WINDOW_SECONDS:
-                left_out = window.left_out
-                window.begun, window.passed, window.left_out = now, 0, 0
+            window = self._windows.get(key)
+            if window is None or now - window.begun >= WINDOW_SECONDS:
+                self._forget_old(now)
+                window = self._windows[key] = _Window(now)
             window.passed += 1
-            if window.passed > BURST:
-                window.left_out += 1
-                return False
-            last = window.passed == BURST
-        if left_out:
-            record.msg = f"{record.msg} ({left_out} more like this were left out)"
-        elif last:
-            record.msg = f"{record.msg} (more like this are left out for up to {WINDOW_SECONDS:g} seconds)"
-        return True
+            if window.passed <= BURST:
+                return True
+            window.left_out += 1
+            first = window.left_out == 1
+        if first:
+            self._tell_later(record, window)
+        return False
+
+    def _forget_old(self, now: float) -> None:
+        """Keep the windows from growing in number with what is made of a client's words after all."""
+        if len(self._windows) >= MAX_WINDOWS:
+            self._windows = {key: it for key, it in self._windows.items() if now - it.begun < WINDOW_SECONDS}
+
+    def _tell_later(self, record: logging.LogRecord, window: _Window) -> None:
+        """Have the number told at the window's end, whether another one comes or not."""
+
+        def tell() -> None:
+            count = logging.makeLogRecord(record.__dict__)
+            count.msg, count.args = "%d more like this were left out: %s", (window.left_out, record.getMessage())
+            count.lineno, count.exc_info = 0, None  # of no place, so that it passes
+            logging.getLogger(record.name).handle(count)
+
+        timer = threading.Timer(max(0.0, window.begun + WINDOW_SECONDS - time.monotonic()), tell)
+        timer.daemon = True
+        with contextlib.suppress(RuntimeError):  # the system has no more threads
+            timer.start()
 
 
 class BoundedLogger(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -226,7 +226,8 @@ class Storages:
                 try:
                     stored = await self._saved(storage, picture, share, insist=group is passed_over)
                 except StorageFailed as failure:
-                    log.warning("%s did not keep a picture: %s: %s", storage.name, failure.code, failure)
+                    kind = {"kind": failure.code}
+                    log.warning("%s did not keep a picture: %s: %s", storage.name, failure.code, failure, extra=kind)
                     failures[storage] = failure
                 else:
                     await self._tell_others(storage, picture)

@@ -6,7 +6,8 @@ import logging
 import pytest
 
 from render_worker.serving import logs
-from render_worker.serving.logs import BURST, WINDOW_SECONDS, BoundedFormatter, RateLimit, shortened
+from render_worker.serving.logs import BURST, BoundedFormatter, RateLimit, shortened
+from tests.processes import wait_until
 
 
 @pytest.fixture
@@ -69,34 +70,51 @@ def test_escapes_are_not_longer_than_what_is_allowed():
 
 @pytest.fixture
 def limited(log, monkeypatch):
-    """The same with a rate, and how to let time pass."""
-    now = [1000.0]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: now[0])
+    """The same with a rate, counted within a moment."""
+    monkeypatch.setattr(logs, "WINDOW_SECONDS", 0.5)
+    monkeypatch.setattr(logging.getLogger(log.name), "handle", log.handle)  # where the count goes
     log.handlers[0].addFilter(RateLimit())
-
-    def pass_by(seconds: float) -> None:
-        now[0] += seconds
-
-    return pass_by
+    return log
 
 
-def test_equal_warnings_have_a_rate_and_are_counted(log, limited):
-    def warn(number: int) -> None:
-        log.warning("refused %d", number)
-
-    for number in range(BURST + 500):
-        warn(number)
-    assert len(lines(log)) == BURST
-    assert lines(log)[-1].endswith("(more like this are left out for up to 10 seconds)")
-    limited(WINDOW_SECONDS)
-    warn(7)
-    assert lines(log)[-1] == "WARNING refused 7 (500 more like this were left out)"
+def refuse(log, times: int, kind: str | None = None) -> None:
+    for number in range(times):
+        log.warning("refused %d", number, extra={"kind": kind} if kind else None)
 
 
-def test_other_warnings_and_news_are_not_left_out_with_them(log, limited):
+def test_equal_warnings_have_a_rate_and_are_counted_in_the_end(limited):
+    refuse(limited, BURST + 500)
+    assert len(lines(limited)) == BURST
+    wait_until(lambda: len(lines(limited)) > BURST, "the count")
+    assert lines(limited)[BURST:] == [f"WARNING 500 more like this were left out: refused {BURST}"]
+    refuse(limited, 1)
+    assert lines(limited)[-1] == "WARNING refused 0"
+
+
+def test_failures_of_another_kind_are_not_left_out_with_them(limited):
+    refuse(limited, BURST + 5, "worker_busy")
+    refuse(limited, 1, "storage_failed")
+    assert len(lines(limited)) == BURST + 1
+
+
+def test_other_warnings_and_news_are_not_left_out_with_them(limited):
     for number in range(BURST + 1):
-        log.warning("refused %d", number)
-        log.info("made %d", number)
-    log.warning("another")
-    assert sum(line.startswith("INFO") for line in lines(log)) == BURST + 1
-    assert lines(log)[-1] == "WARNING another"
+        limited.warning("refused %d", number)
+        limited.info("made %d", number)
+    limited.warning("another")
+    assert sum(line.startswith("INFO") for line in lines(limited)) == BURST + 1
+    assert lines(limited)[-1] == "WARNING another"
+
+
+def test_what_is_remembered_of_kinds_is_bounded(limited, monkeypatch):
+    monkeypatch.setattr(logs, "WINDOW_SECONDS", 0.0)
+    monkeypatch.setattr(logs, "MAX_WINDOWS", 5)
+    (limit,) = limited.handlers[0].filters
+    for number in range(100):
+        refuse(limited, 1, f"kind {number}")
+    assert len(limit._windows) <= 5
+
+
+def test_a_browser_s_guess_is_no_failure(client, caplog):
+    client.get("/generate?prompt=a", headers={"Sec-Purpose": "prefetch"})
+    assert "failed" not in caplog.text

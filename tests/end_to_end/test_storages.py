@@ -9,7 +9,7 @@ import requests
 from sandbox.cloudinary import CLOUDINARY_URL, SECRET
 from sandbox.imgur import REFUSALS
 from tests.end_to_end.conftest import TOKEN, running, well, worker_settings
-from tests.processes import ROOT, api, clean_environment, worker
+from tests.processes import ROOT, api, clean_environment, wait_until, worker
 from tests.s3_server import S3Server
 
 CLIENT_ID = "the-client-id"
@@ -106,7 +106,7 @@ def test_a_picture_that_no_storage_keeps_is_an_error_with_every_reason(tmp_path)
         assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
         health = stack.worker_health()
         assert (health["status"], health["ready"]) == ("degraded", False)
-        assert stack.get("/ready").status_code == 503
+        wait_until(lambda: stack.get("/ready").status_code == 503, "the end of what /ready was told before")
 
 
 def test_nothing_is_made_while_the_only_storage_cannot_be_written_to(tmp_path):
