@@ -50,6 +50,8 @@ def _checked(environ: dict[str, Any]) -> dict[str, str]:
     """Return the handshake's headers; raise what is wrong with them."""
     fields = {name: environ.get(f"HTTP_{name.upper().replace('-', '_')}") for name in HEADERS}
     known = {name: value for name, value in fields.items() if value is not None}
+    if environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        raise BadHandshake("A WebSocket handshake needs HTTP/1.1.")
     if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
         raise BadHandshake("A WebSocket handshake has no body.")
     for name, value in known.items():

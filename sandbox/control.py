@@ -1,6 +1,6 @@
 """The sandbox's own address, /sandbox: switch the scenario, read the log and the gauge while it runs."""
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, abort, current_app, jsonify, request
 from pydantic import ValidationError
 
 from sandbox.pictures import Pictures, jpeg
@@ -26,6 +26,13 @@ def painted(prompt: str, negative_prompt: str, seed: int, guidance_scale: float,
     if switchboard().scenario.painted == "beforehand":
         return pictures().beforehand(size)
     return jpeg(prompt, negative_prompt, seed, guidance_scale, size)
+
+
+@control.before_request
+def refuse_other_sites_pages() -> None:
+    """Answer 403 to a page of another site, which may POST without asking; programs send no Origin."""
+    if request.headers.get("Origin", request.host_url.rstrip("/")) != request.host_url.rstrip("/"):
+        abort(403)
 
 
 @control.get("")

@@ -15,7 +15,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import RequestTimeout
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-UPGRADES = ("websocket",)
+WEBSOCKET = "websocket"
 
 Waiting = Callable[[], AbstractContextManager[object]]
 """Makes what each read from the client happens within; a read that takes too long raises TimeoutError there."""
@@ -118,4 +118,6 @@ def watch_body(request: Any, sock: socket.socket, waiting: Waiting = nullcontext
 
 
 def _upgrades(request: Any) -> bool:
-    return any(name == "UPGRADE" and value.strip().lower() in UPGRADES for name, value in request.headers)
+    """Whether it asks for a WebSocket, perhaps among other protocols and by its version (RFC 9110, 7.8)."""
+    offered = (each for name, value in request.headers if name == "UPGRADE" for each in value.split(","))
+    return any(each.partition("/")[0].strip().lower() == WEBSOCKET for each in offered)

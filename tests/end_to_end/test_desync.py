@@ -149,8 +149,11 @@ def test_a_request_that_is_read_is_invited_and_its_connection_kept(server):
     assert b"\r\nConnection: keep-alive" in answer
 
 
-def test_a_refused_upgrade_ends_the_connection(server):
-    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+@pytest.mark.parametrize(
+    "protocol", [b"websocket", b"WebSocket", b"h2c, websocket", b"websocket/13", b"h2c,websocket/13 "]
+)
+def test_a_refused_upgrade_ends_the_connection(server, protocol):
+    upgrade = b"Connection: Upgrade\r\nUpgrade: " + protocol + b"\r\n"
     answer = asked(server, b"GET /stream/generate/txt2img HTTP/1.1\r\n" + AUTHORIZED + upgrade + b"\r\n" + SMUGGLED)
     assert is_one_that_ends(answer, 426, 404), answer[:400]
 

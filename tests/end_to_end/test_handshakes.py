@@ -25,12 +25,12 @@ def front():
         yield running
 
 
-def shaken(front, *, path: str = PATH, method: str = "GET", body: bytes = b"", **changes: str | None) -> bytes:
+def shaken(front, *, version: str = "1.1", body: bytes = b"", **changes: str | None) -> bytes:
     """The head and body that are answered to a handshake with some headers changed, or left out."""
     fields = {**GOOD, **{name.replace("_", "-"): value for name, value in changes.items()}}
     lines = [f"{name}: {value}\r\n" for name, value in fields.items() if value is not None]
     with socket.create_connection(("127.0.0.1", front.port), timeout=30) as client:
-        client.sendall(f"{method} {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1") + body)
+        client.sendall(f"GET {PATH} HTTP/{version}\r\n{''.join(lines)}\r\n".encode("latin-1") + body)
         answer = b""
         while data := client.recv(65536):
             answer += data
@@ -73,6 +73,11 @@ def test_a_malformed_handshake_is_a_bad_request(front, case):
     else:  # what is optional may be left out of the answer instead
         assert "parameter" in case
         assert b"Sec-WebSocket-Extensions" not in answer
+    assert "Traceback" not in front.log()
+
+
+def test_a_handshake_needs_the_http_that_has_upgrades(front):
+    assert status_of(shaken(front, version="1.0")) == 400
     assert "Traceback" not in front.log()
 
 

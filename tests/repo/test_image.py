@@ -15,4 +15,4 @@ def test_nothing_that_starts_with_the_container_s_environment_is_dumpable():
     assert set(unreadable[1].split()) == {"tini", "python", "sh", "bash"}
     commands = {kind: json.loads(command) for kind, command in COMMAND.findall(as_worker)}  # none of them by a shell
     assert commands["ENTRYPOINT"] == ["env", "tini", "--"]  # env, lest a runtime's capabilities open tini
-    assert (commands["HEALTHCHECK"][0], commands["CMD"][0]) == ("python", "gunicorn")
+    assert (commands["HEALTHCHECK"][:2], commands["CMD"][0]) == (["env", "python"], "gunicorn")
