@@ -73,7 +73,8 @@ def _established(links: list[socket.socket], seconds: float) -> list[socket.sock
     return there
 
 
-def _verdict(arena: Arena, held: int) -> Verdict:
+def verdict(arena: Arena, held: int) -> Verdict:
+    """Judge by what /health did beside so many connections."""
     p99 = arena.p99 or 0.0
     good = arena.unanswered == 0 and p99 < MOST_MS
     value = f"/health p99 {p99:.0f} ms, {arena.unanswered} of {len(arena.waits)} unanswered, beside {held} connections"
@@ -86,7 +87,7 @@ def _beside(arena: Arena, server: Server, greeting: bytes) -> Verdict:
             arena.tally.requests += len(held)
             time.sleep(HOLD_SECONDS)
             count = len(held)
-    return _verdict(arena, count)
+    return verdict(arena, count)
 
 
 @attack("2")
@@ -110,7 +111,7 @@ def kept_connections(arena: Arena) -> Verdict:
         answered = _answered(held)
         with arena.probed(server):
             time.sleep(HOLD_SECONDS)
-    seen = _verdict(arena, len(held))
+    seen = verdict(arena, len(held))
     return Verdict(seen.held, f"{seen.value}, {answered} of them answered before")
 
 
@@ -156,7 +157,7 @@ def idle_websockets(arena: Arena) -> Verdict:
         with arena.probed(server):
             ended = _ended(opened, begun + IDLE_SECONDS + 5)
         waited = time.monotonic() - begun
-    seen = _verdict(arena, len(held))
+    seen = verdict(arena, len(held))
     good = seen.held and len(opened) == SHARE and ended == len(opened)
     return Verdict(good, f"{len(opened)} opened, {ended} of them ended within {waited:.0f} s; {seen.value}")
 

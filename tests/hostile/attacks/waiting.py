@@ -1,9 +1,11 @@
 """Clients who leave: what they asked for must not keep others out."""
 
 import contextlib
+import socket
 import time
 
 from tests.hostile.arena import Arena, Verdict, attack
+from tests.hostile.attacks.connections import HOLD_SECONDS, crowd, verdict
 from tests.hostile.wire import Connection, Tally, ask, request
 from tests.processes import Server, free_port, wait_until
 
@@ -57,3 +59,17 @@ def hoarded_places(arena: Arena) -> Verdict:
         got = _victim(server, arena.tally)
     arena.tally.requests += SENT
     return Verdict(got == "200", f"another client got {got}")
+
+
+@attack("10")
+def hung_worker(arena: Arena) -> Verdict:
+    """4,000 requests for what a render worker should tell that accepts connections and never answers."""
+    paths = ("/ready", "/models", "/wake", f"/images/{'a' * 64}.png")
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as silent, contextlib.ExitStack() as stack:
+        server = arena.api(PERCHANCE_WORKER_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        held = [stack.enter_context(crowd(server.port, 1000, [ATTACKER], request("GET", path))) for path in paths]
+        count = sum(map(len, held))
+        arena.tally.requests += count
+        with arena.probed(server):
+            time.sleep(HOLD_SECONDS)
+    return verdict(arena, count)
