@@ -38,9 +38,20 @@ class WebSocket(Server):
         self.ws.receive_data(f"GET / HTTP/1.1\r\nHost: localhost\r\n{''.join(lines)}\r\n".encode("ascii"))
         self.connected = self._handle_events()
 
+    def _thread(self) -> None:
+        """Receive until the end; one that comes while something is answered is an end, too."""
+        try:
+            super()._thread()  # type: ignore[misc]
+        except (simple_websocket.ConnectionClosed, ProtocolError):
+            if self.sock:
+                self.sock.close()
+        finally:
+            self.connected = False
+            self.event.set()
+
     def _handle_events(self) -> bool:
         going_on: bool = super()._handle_events()  # type: ignore[misc]  # the stubs have only what is public
-        if len(self.input_buffer) > 1:
+        if going_on and len(self.input_buffer) > 1:
             self.close(CloseReason.POLICY_VIOLATION, "One message at a time: wait for its result.")
             return False
         return going_on

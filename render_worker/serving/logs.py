@@ -23,6 +23,8 @@ WINDOW_SECONDS = 10.0
 MAX_WINDOWS = 1_000
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
+log = logging.getLogger(__name__)
+
 
 def shortened(text: str, most: int = MAX_VALUE) -> str:
     """Return a text as one printable line of at most `most` characters, the last an ellipsis if it was cut."""
@@ -141,5 +143,13 @@ def bound(handler: logging.Handler) -> logging.Handler:
 
 
 def set_up(level: str) -> None:
-    """Send every record from `level` on to stderr, within the bounds."""
+    """Send every record from `level` on to stderr, and what ends a thread unforeseen, within the bounds."""
     logging.basicConfig(level=level, handlers=[bound(logging.StreamHandler())])
+    threading.excepthook = _thread_failed
+
+
+def _thread_failed(end: threading.ExceptHookArgs) -> None:
+    error = end.exc_value
+    if error is not None:
+        name = end.thread.name if end.thread else "a thread"
+        log.error("%s failed unforeseen", name, exc_info=error, extra={"kind": type(error).__name__})

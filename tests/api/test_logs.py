@@ -2,6 +2,7 @@
 
 import io
 import logging
+import threading
 
 import pytest
 
@@ -118,3 +119,13 @@ def test_what_is_remembered_of_kinds_is_bounded(limited, monkeypatch):
 def test_a_browser_s_guess_is_no_failure(client, caplog):
     client.get("/generate?prompt=a", headers={"Sec-Purpose": "prefetch"})
     assert "failed" not in caplog.text
+
+
+def test_what_ends_a_thread_is_logged_within_the_bounds(monkeypatch, caplog):
+    monkeypatch.setattr(threading, "excepthook", logs._thread_failed)
+    failing = threading.Thread(target=int, args=("a" * 10,), name="of the test")
+    failing.start()
+    failing.join()
+    (record,) = caplog.records
+    assert record.getMessage() == "of the test failed unforeseen"
+    assert record.exc_info

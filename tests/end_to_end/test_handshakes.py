@@ -125,3 +125,36 @@ def test_frames_that_are_none_end_the_socket_alone(front, frame):
     with pytest.raises(simple_websocket.ConnectionClosed):
         socket.receive(30)
     assert "Traceback" not in front.log()
+
+
+EMPTY_OBJECT = b"\x81\x82\0\0\0\0{}"
+CLOSE = b"\x88\x80\0\0\0\0"
+PING = b"\x89\x80\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        EMPTY_OBJECT * 2 + CLOSE,
+        EMPTY_OBJECT * 9,
+        CLOSE * 2,
+        CLOSE + EMPTY_OBJECT,
+        CLOSE + b"\xff" * 20,
+        EMPTY_OBJECT + CLOSE + PING,
+        b"\xff" * 20 + EMPTY_OBJECT * 2,
+        PING * 50 + CLOSE,
+    ],
+)
+def test_whatever_comes_together_with_a_close_leaves_no_traceback(front, frames):
+    with socket.create_connection(("127.0.0.1", front.port), timeout=30) as client:
+        fields = "".join(f"{name}: {value}\r\n" for name, value in GOOD.items())
+        client.sendall(f"GET {PATH} HTTP/1.1\r\n{fields}\r\n".encode())
+        assert client.recv(65536).startswith(b"HTTP/1.1 101")
+        client.sendall(frames)
+        try:
+            while client.recv(65536):
+                pass
+        except ConnectionError:
+            pass
+    assert "Traceback" not in front.log()
+    assert "unforeseen" not in front.log()

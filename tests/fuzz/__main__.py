@@ -95,7 +95,7 @@ def _told(report: Report, problems: list[str], seed: int) -> None:
     for failure in report.failures[:SHOWN]:
         it = failure.sample
         again = f"python -m tests.fuzz --seed {seed} --tier {it.tier} --at {it.number}"
-        sys.stdout.write(f"\nFAILED: {failure.problem}\n  {it.data!r}\n  {again}\n")
+        sys.stdout.write(f"\nFAILED: {failure.problem}\n  {it.data!r}\n  {it.then!r}\n  {again}\n")
     if len(report.failures) > SHOWN:
         sys.stdout.write(f"\n… and {len(report.failures) - SHOWN} more failures\n")
     for problem in problems:

@@ -12,6 +12,7 @@ from tests.hostile.wire import LOOPBACK, READ_BYTES, Answer, BrokenAnswer, close
 
 CLIENTS = 24
 HANG_SECONDS = 30.0
+ACCEPTED = b"HTTP/1.1 101 "
 FIRST_LINE = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3}) ")  # gunicorn answers in the version that it was asked in
 FAULT = re.compile(rb"HTTP/1\.[0-9] 500 |\"internal_error\"|Internal Server Error")
 Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -109,6 +110,9 @@ class _Client:
         got = b""
         try:
             link[1].write(what.data)
+            if what.then:
+                got = await _head(link[0])
+                link[1].write(what.then if got.startswith(ACCEPTED) else b"")
             link[1].write_eof()
             while data := await link[0].read(READ_BYTES):
                 got += data
@@ -121,6 +125,14 @@ class _Client:
             raise BrokenAnswer(repr(got[:200]))
         fault = FAULT.search(got)
         return first[1].decode() if first else "silent", f"{got[fault.start() :][:400]!r}" if fault else None
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    """Return the head of an answer, or less if the connection ends before its end."""
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as early:
+        return early.partial
 
 
 async def _answer(link: Link, what: Sample) -> Answer | None:

@@ -58,15 +58,15 @@ def _any_frame(chance: random.Random) -> bytes:
     return chance.choice(RAW)
 
 
-def conversation(chance: random.Random) -> bytes:
-    """Return a handshake, distorted at times, and some frames behind it."""
+def conversation(chance: random.Random) -> tuple[bytes, bytes]:
+    """Return a handshake, distorted at times, and the frames that follow once it is accepted, in one packet."""
     drawn = chance.random()
     handshake = HANDSHAKE
     if drawn < 0.3:
-        handshake = (
-            mutated(HANDSHAKE, HANDSHAKE, chance) if drawn < 0.15 else chance.choice(list(handshakes().values()))
-        )
+        handshake = mutated(HANDSHAKE, HANDSHAKE, chance) if drawn < 0.1 else chance.choice(list(handshakes().values()))
     frames = b"".join(_any_frame(chance) for _ in range(chance.randint(0, 4)))
+    if chance.random() < 0.3:
+        frames = _frame(TEXT, b"{}") * chance.randint(1, 3) + frames
     if frames and chance.random() < 0.2:
         frames = mutated(frames, frames, chance)
-    return handshake + frames
+    return handshake, frames

@@ -30,6 +30,8 @@ class Sample:
     kind: Kind
     data: bytes
     head_only: bool = False
+    then: bytes = b""
+    """What follows once a handshake was accepted."""
 
 
 def sample(tier: Tier, seed: int, number: int) -> Sample:
@@ -37,7 +39,8 @@ def sample(tier: Tier, seed: int, number: int) -> Sample:
     chance = random.Random(f"{seed}/{tier}/{number}")
     drawn = chance.random()
     if tier == "api" and drawn < FRAMES:
-        return Sample(tier, number, "once", conversation(chance))
+        handshake, frames = conversation(chance)
+        return Sample(tier, number, "once", handshake, then=frames)
     drawn = chance.random()
     if drawn < MUTATED:
         other = _request(tier, chance).data
