@@ -8,9 +8,8 @@ from functools import lru_cache
 from image_api.networks import address_of, client_network
 
 ID_LENGTH = 32  # hexadecimal digits
-REMEMBERED = (
-    4096  # clients whose ids are kept, because computing one takes as long as the rest of a cached answer's head
-)
+# Clients whose ids are kept, because computing one takes as long as the rest of a cached answer's head.
+REMEMBERED = 4096
 
 
 class Clients:

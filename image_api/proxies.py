@@ -21,10 +21,8 @@ CLIENT = "image_api.client"
 FOR, PROTO, HOST = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"
 PORT, PREFIX = "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_PREFIX"
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
-USUAL_PORTS = (
-    80,
-    443,
-)  # of an address without one; a proxy behind another one tells its own, which is not the client's
+# Of an address without one; a proxy behind another one tells its own, which is not the client's.
+USUAL_PORTS = (80, 443)
 PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,20}")
 THIS_MACHINE = IPv4Address("127.0.0.1")  # the peer of a Unix socket, which has no address
 UNDECLARED = (

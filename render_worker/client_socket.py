@@ -28,10 +28,10 @@ class PatientSocket(socket.socket):
         self._limit: float | None = None
         self.begin(0)
 
-    def begin(self, receive_seconds: float) -> None:
-        """Give a request's bytes so many seconds from now on, and its response some."""
+    def begin(self, receive_seconds: float, send_seconds: float = SEND_SECONDS) -> None:
+        """Give a request's bytes so many seconds from now on, and its response as many as said."""
         self._receive_until = time.monotonic() + receive_seconds
-        self._send_seconds = SEND_SECONDS
+        self._send_seconds = send_seconds
         self._waited = 0.0
 
     @property

@@ -168,6 +168,7 @@ class Threads(RefusesInJson, ThreadWorker):  # type: ignore[misc]  # gunicorn ha
         elif len(head) > MAX_HEAD_BYTES:
             self._stop_waiting(conn)
             del self._heads[conn]
+            conn.sock.begin(0, send_seconds=0)  # this is the main loop: what does not fit at once is not sent
             self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders("the head has no end"))
             self._let_go(conn)
         elif conn in self._silent:

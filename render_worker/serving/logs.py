@@ -53,8 +53,11 @@ class BoundedFormatter(logging.Formatter):
         return super().format(copy)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Return the traceback with each line cut, and its end if it is too long as a whole."""
-        lines = [shortened(line, MAX_LINE) for line in super().formatException(ei).splitlines()]
+        """Return the traceback with each line cut, and its end if it is too long as a whole.
+
+        Its lines are indented: the text of an exception may have lines that look like the log's own.
+        """
+        lines = [f"  {shortened(line, MAX_LINE)}" for line in super().formatException(ei).splitlines()]
         return "\n".join(lines)[-MAX_TRACEBACK:]
 
 

@@ -61,8 +61,13 @@ def test_a_traceback_is_cut_too(log):
         int("a" * 70_000, 36)
     except ValueError as error:
         log.exception("failed", exc_info=ValueError("a" * 70_000).with_traceback(error.__traceback__))
-    assert max(map(len, lines(log))) <= logs.MAX_LINE
-    assert lines(log)[1].startswith("Traceback")
+    assert max(map(len, lines(log))) <= logs.MAX_LINE + 2
+    assert lines(log)[1] == "  Traceback (most recent call last):"
+
+
+def test_a_traceback_forges_no_line(log):
+    log.error("failed", exc_info=ValueError("a\nERROR forged"))
+    assert [line for line in lines(log) if line.startswith("ERROR")] == ["ERROR failed"]
 
 
 def test_escapes_are_not_longer_than_what_is_allowed():

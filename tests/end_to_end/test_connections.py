@@ -132,3 +132,22 @@ def test_what_is_no_http_is_refused_as_json_and_logged_in_few_short_lines(server
     assert max(map(len, lines)) < 500
     assert sum("refused what 127.0.0.1 sent" in line for line in lines) <= 2 * 20
     assert "Traceback" not in server.log()
+
+
+def test_a_client_that_does_not_read_holds_up_no_refusal(tmp_path):
+    """The worker refuses a head without an end in the loop that accepts everybody else, whose sending must not wait."""
+    name = f"{'a' * 64}.png"
+    (tmp_path / name).write_bytes(bytes(4_000_000))
+    with worker(LOCAL_STORAGE_DIR=tmp_path, ENGINES="horde") as server, contextlib.ExitStack() as stack:
+        begun = time.monotonic()
+        for end in range(1_500_000, 1_552_000, 2_000):  # one of them fills all buffers between, and leaves no byte over
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(f"GET /images/{name} HTTP/1.1\r\nHost: x\r\nRange: bytes=0-{end}\r\n\r\n".encode())
+            time.sleep(0.1)
+            client.settimeout(1)
+            with contextlib.suppress(OSError):
+                client.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * 90_000)
+        assert all(healthy(server) for _ in range(5))
+        assert time.monotonic() - begun < 45  # while one that waits does so for a minute
