@@ -45,3 +45,9 @@ def test_the_api_s_image_has_all_that_it_takes_of_the_worker():
         "render_worker/serving",
     }
     assert what_the_api_takes_of_the_worker() <= copied & sent & built
+
+
+def test_the_worker_s_image_has_all_its_packages():
+    folder = ROOT / "render_worker"
+    sent = {line[1:] for line in (folder / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert {path.parent.name for path in folder.glob("*/__init__.py")} <= sent
