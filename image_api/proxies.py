@@ -27,7 +27,8 @@ PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,20}")
 THIS_MACHINE = IPv4Address("127.0.0.1")  # the peer of a Unix socket, which has no address
 UNDECLARED = (
     "X-Forwarded-For came from %s, a loopback or private address that TRUSTED_PROXIES does not name: clients cannot be"
-    " told apart behind that proxy, so no share per client is applied to its requests."
+    " told apart behind that proxy, so no share per client is applied to its requests; nor is its word taken for their"
+    " scheme and host."
 )
 
 log = logging.getLogger(__name__)

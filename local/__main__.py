@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from local.hosts import own_hosts
+from local.hosts import host_to_ask, own_hosts
 from local.processes import Processes
 from local.settings import Environments, Settings, environments, load
 from render_worker.settings import load as load_worker_settings
@@ -58,7 +58,8 @@ def _run(processes: Processes, settings: Settings, found: Environments, simulate
     of_worker = {**found.worker, "HOST": "127.0.0.1", "PORT": str(settings.worker_port)}
     processes.start("the render worker", of_worker, "gunicorn", "-c", "render_worker/gunicorn.conf.py")
     processes.start("the API", found.api, "gunicorn", "app:app")
-    if _becomes_ready(processes, f"http://localhost:{settings.port}", found.api["WORKER_TOKEN"]):
+    host = host_to_ask(found.api["ALLOWED_HOSTS"], settings.port)
+    if _becomes_ready(processes, settings.port, host, found.api["WORKER_TOKEN"]):
         processes.wait()
     failed = processes.ended()
     if failed:
@@ -66,17 +67,16 @@ def _run(processes: Processes, settings: Settings, found: Environments, simulate
     return 1 if failed else 0
 
 
-def _becomes_ready(processes: Processes, address: str, token: str) -> bool:
+def _becomes_ready(processes: Processes, port: int, host: str, token: str) -> bool:
     """Wait until a picture could be made, and print what to copy; False where everything is to be stopped."""
-    begun = time.monotonic()
+    begun, address = time.monotonic(), f"http://{host}:{port}"
+    headers = {"Host": f"{host}:{port}", "Authorization": f"Bearer {token}"}
     problem, ready = "no answer", "Ready"
     while time.monotonic() < begun + READY_SECONDS:
         if processes.wait(POLL_SECONDS):
             return False
         try:
-            reply = requests.get(
-                f"{address}/ready", headers={"Authorization": f"Bearer {token}"}, timeout=REACH_SECONDS
-            )
+            reply = requests.get(f"http://localhost:{port}/ready", headers=headers, timeout=REACH_SECONDS)
             if reply.ok:
                 break
             problem = reply.json()["error"]
@@ -108,8 +108,7 @@ def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
         "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{settings.worker_port}",
         "WORKER_TOKEN": settings.worker_token or secrets.token_hex(16),
     }
-    if not settings.allowed_hosts:
-        changes["ALLOWED_HOSTS"] = ",".join(own_hosts(settings.host))
+    changes["ALLOWED_HOSTS"] = settings.allowed_hosts or ",".join(own_hosts(settings.host))
     if simulated:
         site = f"http://127.0.0.1:{settings.sandbox_port}"
         uploads = f"http://127.0.0.1:{settings.sandbox_upload_port}"

@@ -1,9 +1,10 @@
 """The names and addresses of this machine, by which a developer's browser may ask, and no other site's."""
 
 import contextlib
+import re
 import socket
 
-from image_api.hosts import is_host
+from image_api.hosts import AllowedHosts, is_host
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 # To learn which address this machine has on the way out, a UDP socket is pointed at one of the documents' own
@@ -18,6 +19,15 @@ def own_hosts(listening: str) -> list[str]:
     name = socket.gethostname().lower()
     found = [*LOOPBACK, name, f"{name.split('.')[0]}.local", _bracketed(listening), *map(_bracketed, _addresses(name))]
     return [host for host in dict.fromkeys(found) if is_host(host) and host not in EVERYWHERE]
+
+
+def host_to_ask(allowed: str, port: int) -> str:
+    """Return a name of ALLOWED_HOSTS by which the API on this machine can be asked: localhost, or else the first."""
+    entries = [entry.strip() for entry in allowed.split(",") if entry.strip()]
+    if not entries or f"localhost:{port}" in AllowedHosts(entries):
+        return "localhost"
+    first = entries[0].removeprefix("*.")
+    return first if first.endswith("]") else re.sub(r":[0-9]+\Z", "", first)
 
 
 def _addresses(name: str) -> list[str]:

@@ -40,7 +40,7 @@ def shown_models(known: ModelList) -> ModelList:
 
 def shown_problem(worker: WorkerHealth) -> str:
     """Return why no picture could be made, as far as this client may know."""
-    states = [f"{name} is {engine.state}" for name, engine in worker.engines.items()]
+    states = [f"{name} is {engine.state}" for name, engine in worker.engines.items() if engine.state != "ready"]
     more = "; ".join(it.rstrip(".") for it in (worker.reasons if has_token() else states))
     return f"The render worker is {worker.status}: {more}." if more else f"The render worker is {worker.status}."
 

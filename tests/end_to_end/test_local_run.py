@@ -15,6 +15,7 @@ import requests
 
 from image_api.settings import Settings as ApiSettings
 from local.__main__ import _settings_of_all
+from local.hosts import host_to_ask
 from local.settings import load
 from tests.processes import (
     PATIENCE_SECONDS,
@@ -140,4 +141,21 @@ def test_it_answers_to_this_machine_s_names_and_addresses(monkeypatch, listening
 
 def test_unless_they_are_set(monkeypatch):
     monkeypatch.setenv("ALLOWED_HOSTS", "*")
-    assert "ALLOWED_HOSTS" not in _settings_of_all(load(), simulated=False)
+    assert _settings_of_all(load(), simulated=False)["ALLOWED_HOSTS"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked"),
+    [
+        ("*", "localhost"),
+        ("localhost,127.0.0.1", "localhost"),
+        ("pictures.example", "pictures.example"),
+        ("pictures.example:9000, localhost:9000", "localhost"),
+        ("pictures.example:9000", "pictures.example"),
+        ("*.pictures.example", "pictures.example"),
+        ("[fd00::77]", "[fd00::77]"),
+        ("[fd00::77]:9000", "[fd00::77]"),
+    ],
+)
+def test_it_asks_itself_by_a_name_that_is_allowed(allowed, asked):
+    assert host_to_ask(allowed, 9000) == asked
