@@ -6,7 +6,6 @@ memory and past errors only with it. Without WORKER_TOKEN a worker on loopback t
 takes anybody's requests, tells everybody what strangers see, and has no /metrics.
 """
 
-import hmac
 import ipaddress
 import itertools
 import logging
@@ -47,6 +46,7 @@ from render_worker.resting import Rest
 from render_worker.roster import Roster
 from render_worker.runtime import Runtime
 from render_worker.serving.logs import shortened
+from render_worker.serving.tokens import carries
 from render_worker.settings import Settings, load
 from render_worker.storages import build_storages
 from render_worker.storages.local import was_deleted
@@ -136,8 +136,7 @@ def _is_trusted() -> bool:
     token = _worker().settings.worker_token
     if token is None:
         return not _worker().open_to_all
-    given = request.headers.get("Authorization", "")
-    return hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode())
+    return carries(request.headers.get("Authorization"), token.get_secret_value())
 
 
 @views.after_app_request

@@ -1,12 +1,12 @@
 """What a client may see of the worker's state: all of it with the worker's token, else what is meant for strangers."""
 
-import hmac
 from typing import Any
 
 from flask import request
 
 from image_api.routes.parts import settings
 from render_worker.contract import SHOWN_TO_STRANGERS, ErrorBody, ModelList, WorkerHealth
+from render_worker.serving.tokens import carries
 
 OUT_OF_USE = "The engine cannot be used at the moment; its operator has to see to it."
 # In the worker's own sentences for these stand a service's words about the operator's account.
@@ -20,10 +20,7 @@ FOR_STRANGERS = {
 def has_token() -> bool:
     """Whether the request carries the worker's token; a wrong one is none."""
     token = settings().worker_token
-    given = request.headers.get("Authorization")
-    if token is None or not given:
-        return False
-    return hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode())
+    return token is not None and carries(request.headers.get("Authorization"), token.get_secret_value())
 
 
 def shown_health(worker: WorkerHealth) -> dict[str, Any]:
