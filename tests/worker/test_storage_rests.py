@@ -250,6 +250,35 @@ def test_after_the_rest_one_picture_is_made_to_try_it(broken_folder):
     refused(pipeline, EngineError)  # a trial that came to nothing keeps nobody from the next
 
 
+def test_a_trial_that_takes_long_keeps_others_out_for_some_seconds_only(broken_folder):
+    """Any client's picture may be the trial, also one of the slowest engine."""
+    engine, pipeline = broken_folder(storage="s3", s3_endpoint=f"http://127.0.0.1:{free_port()}", **S3)
+    storages = pipeline.storage
+    refused(pipeline, StorageFailed)
+    passed(storages)
+    engine.does = "hang"
+
+    async def trials():
+        first, second = (asyncio.create_task(pipeline.generate(GenerateRequest(prompt=f"{n}"))) for n in range(2))
+        with pytest.raises(StorageFailed, match="tried again with another picture") as caught:
+            await second
+        assert caught.value.retry_after == PROBE_SECONDS
+        storages._next_trial -= PROBE_SECONDS  # as if they had passed
+        third, fourth = (asyncio.create_task(pipeline.generate(GenerateRequest(prompt=f"{n}"))) for n in range(2, 4))
+        with pytest.raises(StorageFailed):
+            await fourth
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        with pytest.raises(StorageFailed):  # the end of an earlier trial ends not the later one
+            await pipeline.generate(GenerateRequest(prompt="4"))
+        third.cancel()
+        await asyncio.gather(third, return_exceptions=True)
+        return storages._next_trial
+
+    assert asyncio.run(trials()) == 0.0
+    assert [recipe.prompt for recipe in engine.recipes[1:]] == ["0", "2"]
+
+
 def test_a_sketch_is_cheap_to_make_again_and_no_other_picture_is(tmp_path):
     for cheap in (False, True):
         engine = Played("one")
