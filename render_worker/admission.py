@@ -103,20 +103,23 @@ class Admission:
 
     def _enter(self, waiting: _Waiting, again: bool) -> None:
         places = waiting.places
-        if self.must_wait(places) and self._is_full(again):
+        must_wait = self.must_wait(places)
+        if self._is_full(must_wait and not again):
             self._make_way(waiting)
         places.queue.append(waiting)
         self._begin_all()
         if waiting.queued:
             waiting.moved(len(places.queue))
 
-    def _is_full(self, again: bool) -> bool:
-        """Whether one more cannot wait. What moves on from one engine to the next had a place or waited, so it may find
-        more waiting than the queue has room for, but no more than the places of all: each holds a thread.
+    def _is_full(self, wants_room: bool) -> bool:
+        """Return whether a request can enter only if another leaves: each of all that run and wait holds a thread.
+
+        `wants_room`: whether it needs room in the queue. One that falls back had a slot or waited before, so it may
+        find more waiting than there is room for.
         """
-        if again:
-            return self._waiting + self._running >= self._queue_size + self._size
-        return self._waiting >= self._queue_size
+        if self._waiting + self._running >= self._queue_size + self._size:
+            return True
+        return wants_room and self._waiting >= self._queue_size
 
     def _gives_way_to(self, new: _Waiting) -> _Waiting | None:
         """Return which request leaves the full queue for a new one, if any does.
@@ -125,7 +128,7 @@ class Admission:
         queue a client with more than half of it gives way to one with less; never so that both only change places.
         """
         queue = new.places.queue
-        if len(queue) < new.places.share:
+        if len(queue) < new.places.share or not self.must_wait(new.places):
             return _newest(max(self._engines, key=lambda places: len(places.queue) - places.share).queue)
         held = Counter(waiting.client for waiting in queue if waiting.client)
         if new.client is None or not held:

@@ -167,3 +167,25 @@ def test_a_look_that_fails_unforeseen_is_a_problem_of_that_storage_alone(caplog)
     looked = Foresight(fail, blocks=True)
     assert (asyncio.run(looked.problem()), looked.problem_blocking()) == (FAULT, FAULT)
     assert [record.exc_info[0] for record in caplog.records if record.levelno == logging.ERROR] == [RuntimeError]
+
+
+def test_a_storage_that_breaks_while_requests_wait_stops_those_too(tmp_path):
+    folder = tmp_path / "images"
+
+    class Breaking(Played):
+        async def generate(self, recipe, report):
+            while pipeline.admission.health().waiting < 3:
+                await asyncio.sleep(0.01)
+            folder.rmdir()
+            folder.write_text("in the way")
+            return await super().generate(recipe, report)
+
+    engine = Breaking("one", places=1)
+    pipeline = pipelines(tmp_path)(engine)
+
+    async def crowd():
+        asking = [asyncio.create_task(pipeline.generate(GenerateRequest(prompt=f"{n}"))) for n in range(4)]
+        return await asyncio.gather(*asking, return_exceptions=True)
+
+    assert [type(one).__name__ for one in asyncio.run(crowd())] == ["StorageFailed"] * 4
+    assert len(engine.recipes) == 1
