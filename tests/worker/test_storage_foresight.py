@@ -138,6 +138,7 @@ def test_a_folder_that_hangs_while_it_saves_gives_up_its_time(local, monkeypatch
             going.set()
 
     assert asyncio.run(two()) == ["elsewhere"] * 2
+    local._thread.submit(int).result(30)
     assert saved == [True]  # the second found the breaker open
 
 
