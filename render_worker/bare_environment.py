@@ -1,4 +1,4 @@
-"""What a program without need of secrets finds in its environment: a list of what is known to hold none.
+"""The environment of programs that need no secrets: an allowlist of variables that are known to hold none.
 
 Leaving out known secrets would not do, since operators and platforms set others under names that are not known here.
 """

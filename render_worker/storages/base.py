@@ -1,4 +1,4 @@
-"""What a storage is."""
+"""The interface of storages, and their order with its circuit breakers."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ __all__ = ["Kept", "ServiceFailed", "Storage", "Storages", "Stored", "name_in"]
 BEHIND_THE_PATH = re.compile(r"[?#]")
 NAMED = re.compile(rf"(?:.*/)?({IMAGE_NAME})")
 
-FAILURES = 2  # in a row, after which a storage rests: each may have cost a picture its time
+FAILURES = 2  # in a row, which open a storage's breaker: each may have cost a picture its time
 ENOUGH_SECONDS = 5.0  # of a request's time: a storage that does nothing with so much hangs
 FOLDER_SECONDS = 15.0  # of the folder, which may wait for a lock; one that does nothing with so much hangs
 
@@ -51,7 +51,7 @@ class Storage(ABC):
     title: ClassVar[str]
     """What people call it, at the beginning of a sentence."""
     outside: ClassVar[bool] = True
-    """Whether somebody outside is asked, who may take his time."""
+    """Whether a service outside is asked, which may be slow."""
     problem_blocks: ClassVar[bool] = False
     """Whether `problem` may block, as on a disk; it is then called in a thread."""
     formats: ClassVar[tuple[OutputFormat, ...]] = get_args(OutputFormat)
@@ -63,22 +63,23 @@ class Storage(ABC):
 
     @abstractmethod
     async def save(self, picture: Picture) -> Stored:
-        """Keep a picture; StorageFailed where that cannot be done."""
+        """Keep a picture; raises StorageFailed if that fails."""
 
     @abstractmethod
     async def delete(self, word: str) -> bool:
-        """Remove the picture of that file name or address; False where there is none, StorageFailed where that cannot
-        be done.
+        """Remove the picture of that file name or address; returns False if there is none.
+
+        Raises StorageFailed if that fails.
         """
 
     async def kept_elsewhere(self, picture: Picture) -> None:
-        """Take note that another storage keeps the picture now; this never fails."""
+        """Note that another storage keeps the picture now; this never raises."""
 
     def check(self) -> None:
-        """Raise StorageNotConfigured where the storage's own settings or packages are missing."""
+        """Raise StorageNotConfigured if the storage's own settings or packages are missing."""
 
     def problem(self) -> str | None:
-        """Why the storage would not keep a picture now, known without asking anybody."""
+        """Return why the storage would not keep a picture now, known without a request; None if it would."""
         try:
             self.check()
         except StorageNotConfigured as error:
@@ -87,7 +88,7 @@ class Storage(ABC):
 
 
 def name_in(word: str) -> str | None:
-    """The file name that a picture's name or address ends with; None where it ends with none.
+    """Return the file name that a picture's name or address ends with; None if it ends with none.
 
     People copy spaces with it, and mail programs write capitals.
     """
@@ -108,8 +109,8 @@ class Kept:
 class Storages:
     """Storages in order: the first that can keeps the picture, so that none is lost while any is left.
 
-    Each has a circuit breaker: one that rests is passed over, unless no other keeps the picture. It belongs to the
-    loop's thread; what it says of their state may be read from any.
+    Each has a circuit breaker: an open one is skipped, unless no other storage keeps the picture. This belongs to the
+    loop's thread; the storages' state may be read from any.
     """
 
     def __init__(self, *storages: Storage, rest_seconds: int = 60) -> None:
@@ -121,17 +122,17 @@ class Storages:
 
     @property
     def name(self) -> str:
-        """The storage that is meant to keep pictures."""
+        """Return the name of the preferred storage."""
         return self._storages[0].name
 
     def check(self) -> None:
-        """Raise StorageNotConfigured, before a picture is made, where a storage that was named cannot be asked."""
+        """Raise StorageNotConfigured, before a picture is made, if a storage that was named cannot be used."""
         for storage in self._storages:
             storage.check()
 
     @property
     def configured(self) -> bool:
-        """Whether `check` would pass."""
+        """Return whether `check` would pass."""
         try:
             self.check()
         except StorageNotConfigured:
@@ -245,7 +246,7 @@ class Storages:
             raise
 
     def _problem(self, keeper: Storage, failures: dict[Storage, StorageFailed]) -> StorageProblem | None:
-        """Why the storage that is meant to keep pictures did not."""
+        """Return why the preferred storage did not keep the picture; None if it did."""
         meant = self._storages[0]
         if keeper is meant:
             return None
@@ -261,11 +262,11 @@ class Storages:
 
     @property
     def usable(self) -> bool:
-        """Whether some storage would keep a picture now."""
+        """Return whether some storage would keep a picture now."""
         return self.configured and len(self.problems()) < len(self._storages)
 
     def problems(self) -> list[str]:
-        """Why storages would not keep a picture now."""
+        """Return why storages would not keep a picture now."""
         foreseen = {storage: self._foresight[storage].problem_blocking() for storage in self._storages}
         found = {storage.name: problem or self._reason(storage) for storage, problem in foreseen.items()}
         return [f"{name}: {problem}" for name, problem in found.items() if problem]
@@ -279,7 +280,7 @@ class Storages:
 
 
 def _all_of(failures: list[StorageFailed]) -> StorageFailed:
-    """One failure with every reason, and when the first of the storages may be asked again."""
+    """Return one failure with every reason, and the soonest `retry_after`."""
     soonest = min((it.retry_after for it in failures if it.retry_after is not None), default=None)
     return StorageFailed(" ".join(str(failure) for failure in failures), soonest)
 

@@ -39,7 +39,7 @@ ROOM_TIMES = 2  # a disk's blocks and what others write meanwhile want more room
 CHEAP = stat.S_ISVTX  # of a file it means nothing to Linux, and `stat`, which the age needs too, tells it
 
 NOTE_SECONDS = 1.0  # for a marker to go
-LOCK_SECONDS = 10.0  # whoever else changes the folder is done in far less
+LOCK_SECONDS = 10.0  # another process that changes the folder takes far less
 NOT_OURS = (PermissionError, IsADirectoryError)  # a file of another owner in a sticky folder, or no file at all
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 class _File(NamedTuple):
-    """A file of the folder; sorted they are in the order in which they have to go."""
+    """A file of the folder; files sort in the order of their removal."""
 
     costly: bool
     time: int
@@ -57,8 +57,8 @@ class _File(NamedTuple):
 
 
 class LocalStorage(Storage):
-    """Files named by their content, written whole or not at all. When the folder is full those go first that are cheap
-    to make again, and of each kind the oldest.
+    """Files named by their content, written atomically. When the folder is full those that are cheap to make again are
+    removed first, and of each kind the oldest.
 
     The age is the file's time, but never before that of one that was saved earlier: a clock that is set back would
     otherwise have the newest removed.
@@ -103,9 +103,9 @@ class LocalStorage(Storage):
         return Stored(f"/images/{picture.name}", picture.content_type)
 
     async def delete(self, word: str) -> bool:
-        """Remove the picture and leave a marker, so that nobody takes it for one that got lost and makes it again.
+        """Remove the picture and leave a tombstone (the marker), so that it is not remade like one that got lost.
 
-        A deletion is no ban: whoever has the same bytes made anew has them kept, and the marker goes.
+        A deletion is no ban: if the same bytes are made anew they are kept, and the marker goes.
         """
         name = name_in(word)
         return name is not None and await self._in_turn(self._delete, name)
@@ -129,9 +129,9 @@ class LocalStorage(Storage):
             (self.folder / (name + MARKER)).unlink(missing_ok=True)
 
     async def _in_turn(self, change: Callable[[float, A], T], what: A) -> T:
-        """Change the folder in the thread for that: who waits there for another process keeps nothing else waiting.
+        """Change the folder in its own thread, so that nothing else waits for another process's lock.
 
-        The change hears until which moment of the monotonic clock it may wait: those behind it have waited already.
+        The change gets its deadline on the monotonic clock: those behind it have waited already.
         """
         end = time.monotonic() + LOCK_SECONDS
         return await asyncio.get_running_loop().run_in_executor(self._thread, change, end, what)
@@ -172,7 +172,7 @@ class LocalStorage(Storage):
 
     @contextmanager
     def _alone(self, end: float) -> Iterator[None]:
-        """No other process, as the delete command is, changes the folder meanwhile.
+        """Lock out other processes that change the folder, as the delete command.
 
         The lock is the folder's own, so that there is no file for it to be served, counted or missing on a full disk.
         """
@@ -260,7 +260,7 @@ class LocalStorage(Storage):
 
 
 def was_deleted(folder: Path, name: str) -> bool:
-    """Whether the operator deleted the picture of that name."""
+    """Return whether the operator deleted the picture of that name."""
     return (folder / (name + MARKER)).exists()
 
 
