@@ -9,6 +9,7 @@ from concurrent.futures import Future, wait
 
 LOOK_SECONDS = 2.0  # a disk that takes longer to say how much room it has hangs
 KEPT_SECONDS = 1.0  # for which an answer is shared, so that a flood of requests costs one look a second
+PROBLEM_TIMES = 4  # the look's own time a problem is shared, lest it outlast its cause: a fifth of a core at most
 HANGS = f"no response within {LOOK_SECONDS:g} seconds"
 FAULT = "a fault of this service"
 
@@ -31,7 +32,7 @@ class Foresight:
         self._lock = threading.Lock()
         self._look: Future[str | None] = Future()
         self._look.set_result(None)
-        self._begun = float("-inf")  # of the monotonic clock
+        self._begun = self._ended = float("-inf")  # of the monotonic clock
 
     async def problem(self, *, again: bool = False) -> str | None:
         """Return why the storage would not keep a picture now, without blocking the loop; `again` shares no answer."""
@@ -54,15 +55,21 @@ class Foresight:
         """Return the look whose result counts now, and for how many seconds it may be waited for."""
         with self._lock:
             now = time.monotonic()
-            if self._look.done() and (again or now - self._begun > KEPT_SECONDS):
+            if self._look.done() and (again or now - self._ended > self._kept_seconds()):
                 self._look, self._begun = Future(), now
-                threading.Thread(target=_run, args=(self._problem, self._look), name="foresight", daemon=True).start()
+                threading.Thread(target=self._run, args=(self._look,), name="foresight", daemon=True).start()
             return self._look, max(0.0, self._begun + LOOK_SECONDS - now)
 
+    def _kept_seconds(self) -> float:
+        if self._look.result() is None:
+            return KEPT_SECONDS
+        return min(KEPT_SECONDS, PROBLEM_TIMES * (self._ended - self._begun))
 
-def _run(problem: Problem, look: Future[str | None]) -> None:
-    try:
-        look.set_result(problem())
-    except Exception:  # so that one storage's bug keeps no other one from the picture; the log has it whole
-        log.exception("a storage's problem could not be told")
-        look.set_result(FAULT)
+    def _run(self, look: Future[str | None]) -> None:
+        try:
+            found = self._problem()
+        except Exception:  # so that one storage's bug keeps no other one from the picture; the log has it whole
+            log.exception("a storage's problem could not be told")
+            found = FAULT
+        self._ended = time.monotonic()
+        look.set_result(found)

@@ -75,6 +75,7 @@ def test_a_crowd_that_is_refused_costs_one_look(tmp_path, monkeypatch):
     disk = Disk(monkeypatch)
     disk.going.set()
     monkeypatch.setattr(foresight, "KEPT_SECONDS", 60.0)
+    monkeypatch.setattr(foresight, "PROBLEM_TIMES", 10**9)
     (tmp_path / "images").mkdir()
     pipeline = pipelines(tmp_path)(Played("one"))
     monkeypatch.setattr("render_worker.storages.local.LEAST_BYTES", 10**18)
@@ -87,6 +88,15 @@ def test_a_crowd_that_is_refused_costs_one_look(tmp_path, monkeypatch):
     assert {str(error) for error in errors} == {"The local folder: the disk of LOCAL_STORAGE_DIR is full."}
     assert len(pipeline.storage.problems()) == 1
     assert len(disk.threads) == 1
+
+
+def test_a_problem_is_over_as_soon_as_its_cause_is(monkeypatch):
+    found = ["full", None, "full"]
+    looked = Foresight(lambda: found.pop(0), blocks=True)
+    monkeypatch.setattr(foresight, "PROBLEM_TIMES", 0)
+    assert [asyncio.run(looked.problem()) for _ in range(4)] == ["full", None, None, None]
+    assert looked.problem_blocking() is None
+    assert asyncio.run(looked.problem(again=True)) == "full"
 
 
 def test_a_disk_that_hangs_is_passed_over_and_asked_once(hanging, local):
