@@ -1,4 +1,4 @@
-"""The names and addresses of this machine, by which a developer's browser may ask, and no other site's."""
+"""The default of ALLOWED_HOSTS in a local run: this machine's names and addresses."""
 
 import contextlib
 import re
@@ -36,7 +36,7 @@ def _addresses(name: str) -> list[str]:
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:  # no such network
             probe.connect((elsewhere, ANY_PORT))
             found.append(str(probe.getsockname()[0]))
-    with contextlib.suppress(OSError):  # a name that nobody knows
+    with contextlib.suppress(OSError):  # the name does not resolve
         found += [str(address[0]) for *_, address in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
     return found
 

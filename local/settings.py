@@ -54,7 +54,7 @@ def load() -> Settings:
 
 @dataclass(frozen=True)
 class Environments:
-    """What each process finds in its environment: no secret of another's."""
+    """Hold each process's environment, without the secrets of the others."""
 
     worker: dict[str, str]
     api: dict[str, str]
@@ -62,7 +62,7 @@ class Environments:
 
 
 def environments(changes: dict[str, str]) -> Environments:
-    """Return this process's environment with some changes, for each process what concerns it."""
+    """Return for each process the part of this one's environment, with some changes, that concerns it."""
     outer = {**os.environ, **changes}  # noqa: TID251 - passed on, not read
     return Environments(
         worker={name: text for name, text in outer.items() if name.upper() not in OF_API - OF_WORKER},

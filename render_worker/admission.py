@@ -1,8 +1,8 @@
-"""Admission control: which generation runs now, which waits, and which is turned away.
+"""Admission control: which generation runs now, which waits, and which is refused (backpressure).
 
-Each engine has places of its own, a part of those of all, and a share of the queue, so that a flood at one engine
-neither keeps another from running nor fills its queue. What an engine leaves unused others may borrow: a running
-generation is never ended for that, a waiting one gives way.
+Each engine has concurrency slots (`Places`), a guaranteed part of the slots of all, and a share of the queue, so that a
+flood at one engine neither keeps another from running nor fills its queue. Others may borrow what an engine leaves
+unused: no running generation is ended for that, but a waiting one may be evicted.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from render_worker.contract import QueueHealth
 from render_worker.errors import QueueFull
 
 CLIENT: ContextVar[str | None] = ContextVar("CLIENT", default=None)
-"""The client whose generation the current context runs; None if nobody is to be counted."""
+"""The client whose generation the current context runs; None if clients are not counted."""
 
-CHEAP_SHARE = 4  # a cheap engine has a quarter of another's share of the queue: its pictures take a moment
+CHEAP_SHARE = 4  # a cheap engine has a quarter of another's share of the queue: its pictures take milliseconds
 
 Moved = Callable[[int], None]
-"""Called with a request's place in the queue, 1 for the next, whenever that changes."""
+"""Called with a request's position in the queue, 1 for the next, whenever that changes."""
 
 
 @dataclass(eq=False)
@@ -43,16 +43,16 @@ class _Waiting:
 
 
 class Places:
-    """One engine's places: as many as it can make pictures at a time. Admission keeps the rest."""
+    """One engine's concurrency slots: as many as it can make pictures at a time. Admission keeps the state."""
 
     def __init__(self, size: int, *, cheap: bool = False) -> None:
-        """`cheap`: its generations give way to those of other engines, and never hold the last place of all."""
+        """Make `size` slots; generations of a `cheap` engine yield to others', and never hold the last slot of all."""
         self.size = size
         self.cheap = cheap
         self.making = 0
         self.running = 0  # also those that are being saved
         self.queue: list[_Waiting] = []
-        self.own = 0  # of the places of all
+        self.own = 0  # of the slots of all, guaranteed
         self.share = 0  # of the queue
 
 
@@ -60,7 +60,7 @@ class Admission:
     """A bounded queue. It belongs to the loop's thread; its numbers may be read from any."""
 
     def __init__(self, max_concurrency: int, queue_size: int, engines: Iterable[Places] = ()) -> None:
-        """`engines`: the places of every engine; one that is not among them joins with its first request."""
+        """Share `max_concurrency` slots and the queue among `engines`; another one joins with its first request."""
         self._size = max_concurrency
         self._queue_size = queue_size
         self._numbers = itertools.count()
@@ -68,7 +68,7 @@ class Admission:
         self._share_out(tuple(engines))
 
     def _share_out(self, engines: tuple[Places, ...]) -> None:
-        """Give each engine its part of the places of all and its share of the queue."""
+        """Give each engine its guaranteed part of all slots and its share of the queue."""
         costly = [places for places in engines if not places.cheap]
         cheap = len(engines) - len(costly)
         share = self._queue_size // max(1, CHEAP_SHARE * len(costly) + cheap)
@@ -76,7 +76,7 @@ class Admission:
             places.own = 0
             places.share = share if places.cheap else (self._queue_size - share * cheap) // len(costly)
         self._engines = engines
-        # One place is nobody's, so that a cheap engine, which leaves the others theirs, is not shut out for ever.
+        # One slot is guaranteed to no engine, so that a cheap one, which leaves the others theirs, is not starved.
         spare = max(0, self._size - (cheap > 0) - len(costly))
         more = sum(places.size - 1 for places in costly)
         for places in costly:
@@ -86,11 +86,10 @@ class Admission:
     async def place(
         self, places: Places, moved: Moved, retry_after: int | None = None, *, again: bool = False
     ) -> AsyncIterator[Callable[[], None]]:
-        """Hold a place among all generations and one of the engine's own, which calling what this yields gives back.
+        """Hold a slot among all generations and one of the engine's; calling what this yields releases the latter.
 
-        Raises QueueFull if the queue has no room, or gives the request's place to another; `retry_after` is when it
-        should have room again. `again` is for a request that had a place or waited for one before: it is one of those
-        that may be there, whoever came meanwhile.
+        Raises QueueFull if the queue has no room, or if the request is evicted; `retry_after` is the number of seconds
+        after which there should be room. `again`: the request falls back, and had a slot or waited for one before.
         """
         turn = asyncio.get_running_loop().create_future()
         waiting = _Waiting(places, moved, retry_after, next(self._numbers), turn)
@@ -103,29 +102,32 @@ class Admission:
 
     def _enter(self, waiting: _Waiting, again: bool) -> None:
         places = waiting.places
-        if self.must_wait(places) and self._is_full(again):
-            self._make_way(waiting)
+        must_wait = self.must_wait(places)
+        if self._is_full(must_wait and not again):
+            self._evict_for(waiting)
         places.queue.append(waiting)
         self._begin_all()
         if waiting.queued:
             waiting.moved(len(places.queue))
 
-    def _is_full(self, again: bool) -> bool:
-        """Whether one more cannot wait. What moves on from one engine to the next had a place or waited, so it may find
-        more waiting than the queue has room for, but no more than the places of all: each holds a thread.
+    def _is_full(self, wants_room: bool) -> bool:
+        """Return whether a request can enter only if another leaves: each of all that run and wait holds a thread.
+
+        `wants_room`: whether it needs room in the queue. One that falls back had a slot or waited before, so it may
+        find more waiting than there is room for.
         """
-        if again:
-            return self._waiting + self._running >= self._queue_size + self._size
-        return self._waiting >= self._queue_size
+        if self._waiting + self._running >= self._queue_size + self._size:
+            return True
+        return wants_room and self._waiting >= self._queue_size
 
-    def _gives_way_to(self, new: _Waiting) -> _Waiting | None:
-        """Return which request leaves the full queue for a new one, if any does.
+    def _evicted_for(self, new: _Waiting) -> _Waiting | None:
+        """Return the waiting request that is evicted from the full queue for a new one; None if none is.
 
-        An engine that has less than its share takes from the one that has most beyond its own. Within one engine's
-        queue a client with more than half of it gives way to one with less; never so that both only change places.
+        An engine below its share takes from the one furthest above its own. Within one engine's queue a client with
+        more than half of it yields to one with less, unless both would only exchange their shares.
         """
         queue = new.places.queue
-        if len(queue) < new.places.share:
+        if len(queue) < new.places.share or not self.must_wait(new.places):
             return _newest(max(self._engines, key=lambda places: len(places.queue) - places.share).queue)
         held = Counter(waiting.client for waiting in queue if waiting.client)
         if new.client is None or not held:
@@ -135,10 +137,10 @@ class Admission:
             return None
         return next(waiting for waiting in reversed(queue) if waiting.client == greediest)
 
-    def _make_way(self, new: _Waiting) -> None:
-        """Raise QueueFull in the request that leaves the full queue, or from here if none does."""
+    def _evict_for(self, new: _Waiting) -> None:
+        """Evict a request from the full queue by raising QueueFull in it; raises QueueFull from here if none can be."""
         full = f"The render worker is busy and its queue of {self._queue_size} is full"
-        leaving = self._gives_way_to(new)
+        leaving = self._evicted_for(new)
         if leaving is None:
             raise QueueFull(f"{full}.", new.retry_after)
         self._remove(leaving)
@@ -147,7 +149,7 @@ class Admission:
             leaving.turn.set_exception(QueueFull(sentence, leaving.retry_after))
 
     def _begin_all(self) -> None:
-        """Begin whatever may begin: first of the engine that has the fewest running, then in the order of arrival."""
+        """Start whatever may start: first of the engine with the fewest running, then in the order of arrival."""
         while able := [places for places in self._engines if places.queue and self._may_begin(places)]:
             waiting = min(able, key=self._rank).queue[0]
             self._remove(waiting)
@@ -162,17 +164,17 @@ class Admission:
 
     def _may_begin(self, places: Places) -> bool:
         free = self._size - self._running
-        return places.making < places.size and free > self._kept_from(places)
+        return places.making < places.size and free > self._reserved_for_others(places)
 
-    def _kept_from(self, places: Places) -> int:
-        """How many of the free places are there for other engines."""
+    def _reserved_for_others(self, places: Places) -> int:
+        """Return how many of the free slots are reserved for other engines."""
         if places.running < places.own:
             return 0
-        kept = sum(_owed(other) for other in self._engines if other is not places)
+        kept = sum(_unused_guarantee(other) for other in self._engines if other is not places)
         return min(max(kept, int(places.cheap)), self._size - 1)
 
     def _remove(self, waiting: _Waiting) -> None:
-        """Take a request out of the queue, and tell those behind it."""
+        """Remove a request from the queue, and report their new positions to those behind it."""
         queue = waiting.places.queue
         before = queue.index(waiting)
         del queue[before]
@@ -203,22 +205,22 @@ class Admission:
         return sum(len(places.queue) for places in self._engines)
 
     def at_a_time(self, places: Places) -> int:
-        """How many generations of that engine may run at a time while no other does."""
+        """Return how many generations of that engine may run at a time while no other does."""
         others = sum(other.own for other in self._engines if other is not places)
         return min(places.size, max(1, self._size - max(others, int(places.cheap))))
 
     def waiting_for(self, places: Places) -> int:
-        """How many wait for a place of that engine."""
+        """Return the engine's queue depth."""
         return len(places.queue)
 
     def must_wait(self, places: Places) -> bool:
-        """Whether the next request for that engine would have to wait."""
+        """Return whether the next request for that engine would have to wait."""
         if places not in self._engines:
             self._share_out((*self._engines, places))
         return bool(places.queue) or not self._may_begin(places)
 
     def health(self) -> QueueHealth:
-        """The queue as it is now."""
+        """Return the queue's state."""
         return QueueHealth(
             running=self._running,
             waiting=self._waiting,
@@ -233,8 +235,8 @@ def _newest(queue: list[_Waiting]) -> _Waiting:
     return max(queue, key=lambda waiting: (held[waiting.client] if waiting.client else 0, waiting.number))
 
 
-def _owed(places: Places) -> int:
-    """How many places of all an engine has not taken yet that are its own; a cheap one has one while it waits."""
+def _unused_guarantee(places: Places) -> int:
+    """Return how many of its guaranteed slots an engine does not use; a cheap one has one while it waits."""
     if places.cheap:
         return int(bool(places.queue) and not places.running)
     return max(0, places.own - places.running)

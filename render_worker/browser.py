@@ -4,6 +4,7 @@ Playwright's objects belong to the loop that made them, so everything here runs 
 """
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import sys
@@ -14,7 +15,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Page, Playwright, Request, Response, async_playwright
 from playwright.async_api import Error as BrowserError
 
-from render_worker.chromium_sandbox import ChromiumSandbox, SandboxMode
+from render_worker.chromium_sandbox import HUNG, ChromiumSandbox, SandboxMode
 from render_worker.processes import CHILD, Child, kill_descendants
 from render_worker.scratch import Scratch, sweep
 from render_worker.serving.secrecy import become_undumpable
@@ -28,7 +29,7 @@ SYSTEM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "goog
 DEBIAN_HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
 NOT_INSTALLED = "Executable doesn't exist"  # Playwright's words where its own browser was never downloaded
 DRIVER_DIED = "Connection closed while reading from the driver"  # Playwright's words
-GONE_SIGNS = ("has been closed", "crashed", "Connection closed", "Browser closed")
+GONE_SIGNS = ("has been closed", "crashed", "Connection closed", "Browser closed", HUNG)
 
 log = logging.getLogger(__name__)
 
@@ -123,9 +124,9 @@ class Browser:
         chromium = await self._launch_found(playwright, sandboxed=True)
         if not self.sandbox.proven:  # on some hosts the browser comes up and its pages do not
             try:
-                await (await chromium.new_page()).close()
+                await _open_page(chromium)
             except BrowserError:
-                await chromium.close()
+                await _close(chromium)
                 raise
             self.sandbox.prove()
         return chromium
@@ -217,6 +218,22 @@ def _look_at_failure(launching: asyncio.Task[Chromium]) -> None:
 async def _open_context(chromium: Chromium) -> BrowserContext:
     opening = chromium.new_context(service_workers="block", accept_downloads=False)
     return await asyncio.wait_for(opening, OPEN_SECONDS)
+
+
+async def _open_page(chromium: Chromium) -> None:
+    """Open the first page and close it; raises BrowserError if it crashes or hangs."""
+    try:
+        async with asyncio.timeout(OPEN_SECONDS):
+            await (await chromium.new_page()).close()
+    except TimeoutError:
+        raise BrowserError(f"{HUNG}: it did not open within {OPEN_SECONDS} seconds") from None
+
+
+async def _close(chromium: Chromium) -> None:
+    """Close a browser that is not used; one whose pages hang may not end before the driver does."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await chromium.close()
 
 
 async def _launch_at(playwright: Playwright, executable: Path | None, sandboxed: bool) -> Chromium:

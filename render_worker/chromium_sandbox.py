@@ -17,7 +17,8 @@ REFUSALS = {
     re.compile(r"SUID sandbox helper"): "Chromium's setuid helper is not set up",
     re.compile(r"FATAL:\S*(sandbox|zygote|credentials|namespace)", re.IGNORECASE): "it cannot be set up on this host",
 }
-CRASHED = re.compile(r"(Target|Page) crashed"), "pages crash in it"
+HUNG = "The first page hangs"  # our own words, of a page that does not open
+CRASHES = {re.compile(r"(Target|Page) crashed"): "pages crash in it", re.compile(HUNG): "pages hang in it"}
 # A want of memory or processes, which passes: it fails other launches too.
 PASSING = re.compile(r"Cannot allocate memory|Resource temporarily unavailable|\(1[12]\)|errno = 1[12]\b")
 
@@ -65,9 +66,9 @@ class ChromiumSandbox:
         return True
 
     def _crash(self, error: str) -> str | None:
-        """Return the reason of a page that crashed, if one did before; the first may have wanted memory."""
-        words, reason = CRASHED
-        self._crashes += bool(words.search(error))
+        """Return the reason of a page that crashed or hangs, if one did before; the first may have wanted memory."""
+        reason = next((reason for words, reason in CRASHES.items() if words.search(error)), None)
+        self._crashes += reason is not None
         return reason if self._crashes > 1 else None
 
     def prove(self) -> None:

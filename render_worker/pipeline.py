@@ -85,7 +85,7 @@ class Pipeline:
         left = seconds_left or (lambda: started + request.timeout_seconds - time.monotonic())
         self.storage.check()
         choice = self.roster.choose(request)
-        self.storage.refuse(request.output_format)
+        await self.storage.refuse(request.output_format)
         failures: list[tuple[Candidate, WorkerError]] = []
         for number, candidate in enumerate(choice.candidates):
             turn = Turn(request, candidate, choice, choice.candidates[number + 1 :], started, tell, left)
@@ -125,7 +125,7 @@ class Pipeline:
             report.begin()
             if turn.is_a_further_one:
                 report("starting", turn.handed_on())
-            with self.storage.promised(turn.request.output_format):
+            async with self.storage.promised(turn.request.output_format):
                 image, picture = await self._asked(turn, end, report, leave_engine)
                 kept = await self.storage.save(picture, seconds=turn.left() - LOCAL_SAVE_SECONDS)
         self._count(turn, report.seconds, kept)

@@ -1,5 +1,14 @@
-"""A circuit breaker: when an engine or a storage is left alone, because asking it again would be in vain or make its
-refusal last longer.
+"""A circuit breaker: an engine or a storage is not asked while asking would fail again, or prolong its refusal.
+
+| state     | event                                                   | then                                       |
+|-----------|---------------------------------------------------------|--------------------------------------------|
+| closed    | `failures` in a row                                     | open for `seconds`                         |
+| any       | a failure that `trips`                                  | open as long as it says, never for less    |
+| open      | its time is over                                        | half-open: one request at a time is let in |
+| half-open | success, or a failure that the request itself caused    | closed                                     |
+| half-open | another failure                                         | open for `seconds`                         |
+| half-open | the request is cancelled                                | half-open                                  |
+| open      | success of a request that insisted                      | closed                                     |
 
 It counts on the monotonic clock. pybreaker, which reads the wall clock, kept an engine closed off for an hour when that
 was set back.
@@ -15,7 +24,7 @@ from typing import Literal
 
 from render_worker.errors import EngineResting, Failure
 
-PROBE_SECONDS = 15  # about a picture's time: who comes while one request tries the engine again asks again then
+PROBE_SECONDS = 15  # about a picture's time; clients refused during a half-open trial retry after it
 
 State = Literal["closed", "open", "half-open"]
 
@@ -23,18 +32,15 @@ log = logging.getLogger(__name__)
 
 
 class Rest:
-    """One engine's or storage's circuit breaker. It belongs to the loop's thread; its state may be read from any.
-
-    It opens after some failures in a row, and at once at one that says so (`trips`), for as long as that says. Then
-    one request may try it again, and what becomes of it closes or opens the breaker.
-    """
+    """One engine's or storage's circuit breaker. It belongs to the loop's thread; its state may be read from any."""
 
     def __init__(
         self, name: str, failures: int, seconds: int, resting: Callable[[str, int], Failure] = EngineResting
     ) -> None:
-        """`failures` of 0 opens it at once or never; `seconds` is how long it stays open if a failure does not say.
+        """Make a closed breaker.
 
-        `resting` makes what `refuse` raises of a sentence and the seconds that are left.
+        With `failures` of 0 only a failure that `trips` opens it; `seconds` is how long it stays open if a failure does
+        not say. `resting` makes the error that `refuse` raises of a sentence and the seconds that are left.
         """
         self._name = name
         self._resting = resting
@@ -47,14 +53,14 @@ class Rest:
 
     @property
     def state(self) -> State:
-        """`half-open` if the next request may try it again."""
+        """Return `closed`, `open`, or `half-open` if the next request may try it again."""
         if self._until is None:
             return "closed"
         return "open" if self.seconds_left else "half-open"
 
     @property
     def seconds_left(self) -> int:
-        """How long it is still left alone, in whole seconds; 0 if it may be asked."""
+        """Return how long it is still open, in whole seconds; 0 if it may be asked."""
         return math.ceil(self._left)
 
     @property
@@ -64,17 +70,17 @@ class Rest:
 
     @property
     def turned_away(self) -> bool:
-        """Whether it rests because the service itself wants that."""
+        """Return whether it is open because the service itself refused more requests."""
         return bool(self._left) and self._why.wall
 
     @property
     def reason(self) -> str:
-        """Until when it rests, and why."""
+        """Return until when it is open, and why."""
         end = datetime.now(UTC) + timedelta(seconds=self._left)
         return f"resting until {end.isoformat(timespec='seconds')}, because: {self._why}"
 
     def refuse(self) -> None:
-        """Raise why it is not asked now, if it is not."""
+        """Raise the reason if it is open, or half-open with a trial in flight."""
         left = self.seconds_left
         if left and self._why.wall:
             raise _of_its_own(self._why, left)
@@ -85,7 +91,7 @@ class Rest:
 
     @contextlib.contextmanager
     def attempt(self, *, insist: bool = False) -> Iterator[None]:
-        """Ask within this; raises what `refuse` does, unless one insists. What is cancelled counts for nothing."""
+        """Ask within this. Raises what `refuse` does, unless `insist`; a cancelled request is not counted."""
         if not insist:
             self.refuse()
         probing = self.state == "half-open" and not self._probing
@@ -102,7 +108,7 @@ class Rest:
                 self._probing = False
 
     def failed(self, error: Failure) -> None:
-        """Count a failure; one that does not count, such as what the request itself brought on, ends a trial well."""
+        """Count a failure; one that does not count, as one that the request caused, closes a half-open breaker."""
         if error.by_request or not (self._limit or error.trips):
             if self.state == "half-open":
                 self._succeeded()
@@ -114,7 +120,7 @@ class Rest:
                 self._open(self._seconds, error)
 
     def _tripped(self, error: Failure) -> None:
-        """Rest for as long as the failure says; its client is told of it."""
+        """Open for as long as the failure says; its `retry_after` becomes that time."""
         seconds = self._seconds if error.retry_after is None else error.retry_after
         if self.seconds_left > seconds:
             error.retry_after = self.seconds_left
@@ -135,7 +141,7 @@ class Rest:
 
 
 def _of_its_own(error: Failure, retry_after: int | None) -> Failure:
-    """The same failure without what belongs to the request that met it."""
+    """Return the same failure without what belongs to the request that met it."""
     found = type(error).__new__(type(error), *error.args)  # each class is made from other things
     found.__dict__.update(error.__dict__, retry_after=retry_after, fallback_from=None)
     return found

@@ -33,7 +33,7 @@ def create_app() -> Flask:
 
     @app.before_request
     def keep_other_sites_out() -> None:
-        """Whoever reaches it decides what it answers, and a page of another site could by a name of its own."""
+        """Refuse other hosts' names: by DNS rebinding any page could reach the sandbox and decide its answers."""
         if not LOOPBACK.fullmatch(request.host):
             abort(421)
 

@@ -1,4 +1,4 @@
-"""Processes of an unprivileged user, whoever runs the tests: as `preexec_fn`, or `before_start` of a Server.
+"""Processes of an unprivileged user, also if root runs the tests: as `preexec_fn`, or `before_start` of a Server.
 
 Chromium has no sandbox for root, and root reads every process. So if root runs the tests, a process moves into a user
 namespace where it is another user without any capability; where even root may make none, it becomes nobody.
@@ -43,6 +43,6 @@ def _move(namespaces: int | None) -> None:
 
 
 def user_namespaces_are_granted() -> bool:
-    """Whether this host grants user namespaces to an unprivileged user."""
+    """Return whether this host grants user namespaces to an unprivileged user."""
     probe = [sys.executable, "-c", MAKES_A_NAMESPACE]
     return subprocess.run(probe, preexec_fn=unprivileged).returncode == 0

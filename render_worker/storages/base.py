@@ -1,12 +1,13 @@
-"""What a storage is."""
+"""The interface of storages, and their order with its circuit breakers."""
 
 import asyncio
 import logging
+import math
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
@@ -15,13 +16,17 @@ from render_worker.errors import StorageFailed, StorageNotConfigured, StorageRes
 from render_worker.imaging import Picture
 from render_worker.resting import PROBE_SECONDS, Rest
 from render_worker.settings import Settings
+from render_worker.storages.failures import ServiceFailed, unsupported
+from render_worker.storages.foresight import Foresight
+
+__all__ = ["Kept", "ServiceFailed", "Storage", "Storages", "Stored", "name_in"]
 
 BEHIND_THE_PATH = re.compile(r"[?#]")
 NAMED = re.compile(rf"(?:.*/)?({IMAGE_NAME})")
 
-FAILURES = 2  # in a row, after which a storage rests: each may have cost a picture its time
+FAILURES = 2  # in a row, which open a storage's breaker: each may have cost a picture its time
 ENOUGH_SECONDS = 5.0  # of a request's time: a storage that does nothing with so much hangs
-AT_ONCE = ("rate_limited", "timeout", "unreachable")  # the kinds of failure that another picture would only meet again
+FOLDER_SECONDS = 15.0  # of the folder, which may wait for a lock; one that does nothing with so much hangs
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +51,9 @@ class Storage(ABC):
     title: ClassVar[str]
     """What people call it, at the beginning of a sentence."""
     outside: ClassVar[bool] = True
-    """Whether somebody outside is asked, who may take his time."""
+    """Whether a service outside is asked, which may be slow."""
+    problem_blocks: ClassVar[bool] = False
+    """Whether `problem` may block, as on a disk; it is then called in a thread."""
     formats: ClassVar[tuple[OutputFormat, ...]] = get_args(OutputFormat)
     """What it takes."""
 
@@ -56,22 +63,23 @@ class Storage(ABC):
 
     @abstractmethod
     async def save(self, picture: Picture) -> Stored:
-        """Keep a picture; StorageFailed where that cannot be done."""
+        """Keep a picture; raises StorageFailed if that fails."""
 
     @abstractmethod
     async def delete(self, word: str) -> bool:
-        """Remove the picture of that file name or address; False where there is none, StorageFailed where that cannot
-        be done.
+        """Remove the picture of that file name or address; returns False if there is none.
+
+        Raises StorageFailed if that fails.
         """
 
     async def kept_elsewhere(self, picture: Picture) -> None:
-        """Take note that another storage keeps the picture now; this never fails."""
+        """Note that another storage keeps the picture now; this never raises."""
 
     def check(self) -> None:
-        """Raise StorageNotConfigured where the storage's own settings or packages are missing."""
+        """Raise StorageNotConfigured if the storage's own settings or packages are missing."""
 
     def problem(self) -> str | None:
-        """Why the storage would not keep a picture now, known without asking anybody."""
+        """Return why the storage would not keep a picture now, known without a request; None if it would."""
         try:
             self.check()
         except StorageNotConfigured as error:
@@ -79,43 +87,8 @@ class Storage(ABC):
         return None
 
 
-class ServiceFailed(StorageFailed):
-    """A service outside did not do what was asked of it; the code tells how it said so."""
-
-    def __init__(
-        self,
-        storage: type[Storage],
-        kind: str,
-        sentence: str,
-        retry_after: int | None = None,
-        *,
-        by_request: bool = False,
-    ) -> None:
-        super().__init__(sentence, retry_after)
-        self.code = f"{storage.name}_{kind}"
-        self.by_request = by_request
-        self.trips = kind in AT_ONCE
-        self.wall = kind == "rate_limited"
-
-
-def too_late(storage: type[Storage], seconds: float) -> ServiceFailed:
-    """What a service is that takes longer than it may."""
-    return ServiceFailed(storage, "timeout", f"{storage.title} did not answer within {seconds:g} seconds.")
-
-
-def unreachable(storage: type[Storage]) -> ServiceFailed:
-    """What a service is to which there is no connection, or one that broke off."""
-    return ServiceFailed(storage, "unreachable", f"{storage.title} cannot be reached.")
-
-
-def unsupported(storage: type[Storage], output_format: OutputFormat) -> ServiceFailed:
-    """What a service is that does not take such pictures."""
-    sentence = f"{storage.title} takes no {output_format} pictures."
-    return ServiceFailed(storage, "unsupported_format", sentence, by_request=True)
-
-
 def name_in(word: str) -> str | None:
-    """The file name that a picture's name or address ends with; None where it ends with none.
+    """Return the file name that a picture's name or address ends with; None if it ends with none.
 
     People copy spaces with it, and mail programs write capitals.
     """
@@ -136,95 +109,112 @@ class Kept:
 class Storages:
     """Storages in order: the first that can keeps the picture, so that none is lost while any is left.
 
-    Each has a circuit breaker: one that rests is passed over, unless no other keeps the picture. It belongs to the
-    loop's thread; what it says of their state may be read from any.
+    Each has a circuit breaker: an open one is skipped, unless no other storage keeps the picture. This belongs to the
+    loop's thread; the storages' state may be read from any.
     """
 
     def __init__(self, *storages: Storage, rest_seconds: int = 60) -> None:
-        """`rest_seconds`: how long a storage that failed is left alone if it does not say."""
+        """`rest_seconds`: how long a breaker stays open if the failure does not say."""
         self._storages = storages
         self._rests = {storage: Rest(storage.name, FAILURES, rest_seconds, StorageResting) for storage in storages}
-        self._on_trial = False
+        self._foresight = {storage: Foresight(storage.problem, blocks=storage.problem_blocks) for storage in storages}
+        self._next_trial = 0.0  # of the monotonic clock
 
     @property
     def name(self) -> str:
-        """The storage that is meant to keep pictures."""
+        """Return the name of the preferred storage."""
         return self._storages[0].name
 
     def check(self) -> None:
-        """Raise StorageNotConfigured, before a picture is made, where a storage that was named cannot be asked."""
+        """Raise StorageNotConfigured, before a picture is made, if a storage that was named cannot be used."""
         for storage in self._storages:
             storage.check()
 
     @property
     def configured(self) -> bool:
-        """Whether `check` would pass."""
+        """Return whether `check` would pass."""
         try:
             self.check()
         except StorageNotConfigured:
             return False
         return True
 
-    def refuse(self, output_format: OutputFormat) -> None:
+    async def refuse(self, output_format: OutputFormat) -> None:
         """Raise StorageFailed with every reason, before a picture is made, if no storage would keep it now."""
-        self._is_trial(output_format)
+        await self._is_trial(output_format)
 
-    @contextmanager
-    def promised(self, output_format: OutputFormat) -> Iterator[None]:
+    @asynccontextmanager
+    async def promised(self, output_format: OutputFormat) -> AsyncIterator[None]:
         """Make and save a picture within this; raises as `refuse` does.
 
-        While all that could keep it are to be tried again after a rest, only one picture is made for that.
+        While every breaker that matters is half-open, one picture is made for a trial, and another only when that has
+        ended or PROBE_SECONDS have passed: a trial that takes long must not keep all other clients out.
         """
-        trial = self._is_trial(output_format)
-        self._on_trial |= trial
+        next_trial = None
+        if await self._is_trial(output_format, again=True):
+            self._next_trial = next_trial = time.monotonic() + PROBE_SECONDS
         try:
             yield
         finally:
-            self._on_trial &= not trial
+            if self._next_trial == next_trial:
+                self._next_trial = 0.0
 
-    def _is_trial(self, output_format: OutputFormat) -> bool:
-        """Whether only storages that rested would be asked; raises StorageFailed if none is, or another picture's."""
-        refusals = {storage: self._refusal(storage, output_format) for storage in self._storages}
-        able = [storage for storage, refusal in refusals.items() if refusal is None]
-        if not able:
-            raise _all_of([refusal for refusal in refusals.values() if refusal])
-        trial = all(self._rests[storage].state != "closed" for storage in able)
-        if trial and self._on_trial:
-            sentence = "After failures the storages are being tried again, with another picture."
-            raise StorageFailed(sentence, PROBE_SECONDS)
-        return trial
+    async def _is_trial(self, output_format: OutputFormat, *, again: bool = False) -> bool:
+        """Return whether only half-open storages would be asked.
+
+        Raises StorageFailed if none would be, or if another trial began less than PROBE_SECONDS ago. What comes behind
+        the first storage that is well is not looked at: it may hang.
+        """
+        refusals = []
+        for storage in self._storages:
+            refusal = self._refusal(storage, output_format) or await self._foreseen(storage, again=again)
+            if refusal:
+                refusals.append(refusal)
+            elif self._rests[storage].state == "closed":
+                return False
+        if len(refusals) == len(self._storages):
+            raise _all_of(refusals)
+        left = self._next_trial - time.monotonic()
+        if left > 0:
+            raise StorageFailed("After failures the storages are tried again with another picture.", math.ceil(left))
+        return True
 
     def _refusal(self, storage: Storage, output_format: OutputFormat) -> StorageFailed | None:
-        """Why the storage is not asked now, known without asking anybody."""
+        """Return why the storage is not asked, by the format and its breaker."""
         if output_format not in storage.formats:
             return unsupported(type(storage), output_format)
-        if problem := storage.problem():
-            return StorageFailed(f"{storage.title}: {problem}.")
         try:
             self._rests[storage].refuse()
         except StorageFailed as refusal:
             return refusal
         return None
 
-    async def save(self, picture: Picture, seconds: float) -> Kept:
-        """Keep a picture in the first storage that can; StorageFailed with every reason where none can.
+    async def _foreseen(self, storage: Storage, *, again: bool = False) -> StorageFailed | None:
+        """Return the failure that its `problem` foresees."""
+        problem = await self._foresight[storage].problem(again=again)
+        return StorageFailed(f"{storage.title}: {problem}.") if problem else None
 
-        Those that ask outside have so many seconds together, and share what is left of them: none can use up the time
-        of those behind it. The folder takes what it needs, wherever it stands: when no time is left, it is the last
-        hope. The very last are those that were passed over, but for what is surely in vain.
+    async def save(self, picture: Picture, seconds: float) -> Kept:
+        """Keep a picture in the first storage that can; raises StorageFailed with every reason if none can.
+
+        Those outside have `seconds` together, and share what is left of them, so that none uses up the time of those
+        behind it. The folder has its own time wherever it stands, also when none is left. Storages with an open breaker
+        or a foreseen problem are tried last, except if that cannot succeed.
         """
         end = time.monotonic() + seconds
-        found = {storage: self._refusal(storage, picture.output_format) for storage in self._storages}
-        failures = {storage: refusal for storage, refusal in found.items() if refusal}
-        in_vain = [storage for storage, refusal in failures.items() if refusal.by_request or refusal.wall]
+        refusals = {storage: self._refusal(storage, picture.output_format) for storage in self._storages}
+        failures = {storage: refusal for storage, refusal in refusals.items() if refusal}
         able = [storage for storage in self._storages if storage not in failures]
-        passed_over = [storage for storage in failures if storage not in in_vain]
-        for group in (able, passed_over):
+        last = [storage for storage, refusal in failures.items() if not (refusal.by_request or refusal.wall)]
+        for group in (able, last):
             for place, storage in enumerate(group):
-                sharing = sum(one.outside for one in group[place:])
-                share = (end - time.monotonic()) / sharing if storage.outside else None
+                if group is able and (problem := await self._foreseen(storage)):
+                    failures[storage] = problem
+                    last.append(storage)
+                    continue
                 try:
-                    stored = await self._saved(storage, picture, share, insist=group is passed_over)
+                    share = _share(group[place:], end)
+                    stored = await self._saved(storage, picture, share, insist=group is last)
                 except StorageFailed as failure:
                     kind = {"kind": failure.code}
                     log.warning("%s did not keep a picture: %s: %s", storage.name, failure.code, failure, extra=kind)
@@ -234,21 +224,29 @@ class Storages:
                     return Kept(stored, storage.name, self._problem(storage, failures))
         raise _all_of([failures[storage] for storage in self._storages])
 
-    async def _saved(self, storage: Storage, picture: Picture, share: float | None, *, insist: bool) -> Stored:
+    async def _saved(self, storage: Storage, picture: Picture, share: float, *, insist: bool) -> Stored:
         rest = self._rests[storage]
         try:
             async with asyncio.timeout(share):
                 with rest.attempt(insist=insist):
-                    return await _kept_by(storage, picture)
+                    return await self._kept_by(storage, picture)
         except TimeoutError:
             late = StorageFailed(f"The storage {storage.name} took longer than the request's time allows.")
-            if share is not None and share >= ENOUGH_SECONDS:
+            if share >= ENOUGH_SECONDS:
                 late.trips = True
                 rest.failed(late)
             raise late from None
 
+    async def _kept_by(self, storage: Storage, picture: Picture) -> Stored:
+        try:
+            return await storage.save(picture)
+        except StorageFailed as failure:
+            # The breaker does not count what `problem` sees from now on: it is over as soon as its cause is.
+            failure.by_request |= await self._foresight[storage].problem(again=True) is not None
+            raise
+
     def _problem(self, keeper: Storage, failures: dict[Storage, StorageFailed]) -> StorageProblem | None:
-        """Why the storage that is meant to keep pictures did not."""
+        """Return why the preferred storage did not keep the picture; None if it did."""
         meant = self._storages[0]
         if keeper is meant:
             return None
@@ -264,12 +262,13 @@ class Storages:
 
     @property
     def usable(self) -> bool:
-        """Whether some storage would keep a picture now."""
+        """Return whether some storage would keep a picture now."""
         return self.configured and len(self.problems()) < len(self._storages)
 
     def problems(self) -> list[str]:
-        """Why storages would not keep a picture now."""
-        found = {storage.name: storage.problem() or self._reason(storage) for storage in self._storages}
+        """Return why storages would not keep a picture now."""
+        foreseen = {storage: self._foresight[storage].problem_blocking() for storage in self._storages}
+        found = {storage.name: problem or self._reason(storage) for storage, problem in foreseen.items()}
         return [f"{name}: {problem}" for name, problem in found.items() if problem]
 
     def _reason(self, storage: Storage) -> str | None:
@@ -281,15 +280,13 @@ class Storages:
 
 
 def _all_of(failures: list[StorageFailed]) -> StorageFailed:
-    """One failure with every reason, and when the first of the storages may be asked again."""
+    """Return one failure with every reason, and the soonest `retry_after`."""
     soonest = min((it.retry_after for it in failures if it.retry_after is not None), default=None)
     return StorageFailed(" ".join(str(failure) for failure in failures), soonest)
 
 
-async def _kept_by(storage: Storage, picture: Picture) -> Stored:
-    try:
-        return await storage.save(picture)
-    except StorageFailed as failure:
-        # What `problem` sees from now on needs no rest: it is over as soon as its cause is.
-        failure.by_request |= storage.problem() is not None
-        raise
+def _share(storages: list[Storage], end: float) -> float:
+    """Return for how many seconds the first of the storages may save, if the others come behind it."""
+    if not storages[0].outside:
+        return FOLDER_SECONDS
+    return (end - time.monotonic()) / sum(storage.outside for storage in storages)

@@ -22,7 +22,8 @@ from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.packages import missing
 from render_worker.settings import Settings
-from render_worker.storages.base import ServiceFailed, Storage, Stored, name_in, too_late, unreachable
+from render_worker.storages.base import Storage, Stored, name_in
+from render_worker.storages.failures import ServiceFailed, too_late, unreachable
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, GCSStore, RetryConfig, S3Store

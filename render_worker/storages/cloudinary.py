@@ -15,7 +15,8 @@ from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.replies import printable
 from render_worker.settings import Settings
-from render_worker.storages.base import ServiceFailed, Storage, Stored, name_in
+from render_worker.storages.base import Storage, Stored, name_in
+from render_worker.storages.failures import ServiceFailed
 from render_worker.storages.reply import Reply, ask
 
 ACCOUNT = re.compile(r"cloudinary://(?P<key>[^:/@]+):(?P<secret>[^:/@]+)@(?P<cloud>[A-Za-z0-9_-]+)(?:[/?].*)?")

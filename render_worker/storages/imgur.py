@@ -15,7 +15,8 @@ from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.replies import printable
 from render_worker.settings import Settings
-from render_worker.storages.base import ServiceFailed, Storage, Stored, unsupported
+from render_worker.storages.base import Storage, Stored
+from render_worker.storages.failures import ServiceFailed, unsupported
 from render_worker.storages.reply import LONGEST_REST_SECONDS, SECONDS, Reply, ask
 
 UNIX_TIME = 1_000_000_000  # a reset above this is a moment, one below it a number of seconds

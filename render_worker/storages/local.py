@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import fcntl
 import logging
 import os
 import re
@@ -11,8 +10,9 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -21,6 +21,7 @@ from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import Storage, Stored, name_in
+from render_worker.storages.lock import lock
 
 MIB = 1024 * 1024
 OURS = re.compile(rf"{IMAGE_NAME}|\.new-.*")  # nothing else that lies in the folder is ever removed
@@ -32,14 +33,14 @@ WRITTEN = "The picture could not be written to LOCAL_STORAGE_DIR"
 CHANGED = "LOCAL_STORAGE_DIR could not be changed"
 
 LEAST_BYTES = 32 * 1024  # hardly a picture is smaller
-FREE_BYTES = 2 * MIB  # room for a picture
+USUAL_BYTES = 256 * 1024  # one that was larger, and found no room, says nothing of the next
 ROOM_TIMES = 2  # a disk's blocks and what others write meanwhile want more room than the picture has bytes
 
 CHEAP = stat.S_ISVTX  # of a file it means nothing to Linux, and `stat`, which the age needs too, tells it
 
-LOCK_SECONDS = 10.0  # whoever else changes the folder is done in far less
-LOCK_PAUSE = 0.01
-BUSY = (errno.EAGAIN, errno.EACCES)  # somebody has the lock; any other error: this file system knows no locks
+NOTE_SECONDS = 1.0  # for a marker to go
+LOCK_SECONDS = 10.0  # another process that changes the folder takes far less
+NOT_OURS = (PermissionError, IsADirectoryError)  # a file of another owner in a sticky folder, or no file at all
 
 log = logging.getLogger(__name__)
 A = TypeVar("A")
@@ -47,7 +48,7 @@ T = TypeVar("T")
 
 
 class _File(NamedTuple):
-    """A file of the folder; sorted they are in the order in which they have to go."""
+    """A file of the folder; files sort in the order of their removal."""
 
     costly: bool
     time: int
@@ -56,8 +57,8 @@ class _File(NamedTuple):
 
 
 class LocalStorage(Storage):
-    """Files named by their content, written whole or not at all. When the folder is full those go first that are cheap
-    to make again, and of each kind the oldest.
+    """Files named by their content, written atomically. When the folder is full those that are cheap to make again are
+    removed first, and of each kind the oldest.
 
     The age is the file's time, but never before that of one that was saved earlier: a clock that is set back would
     otherwise have the newest removed.
@@ -66,13 +67,17 @@ class LocalStorage(Storage):
     name = "local"
     title = "The local folder"
     outside = False
+    problem_blocks = True
 
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.local_storage_dir.resolve()
         self._limit = settings.local_storage_mb * MIB
         self._thread = ThreadPoolExecutor(1, "local-storage")  # one changes the folder at a time
-        self._wanted = LEAST_BYTES  # on the disk, for the next picture to have a chance
+        self._rest_seconds = settings.storage_rest_seconds
+        self._wanted = LEAST_BYTES  # on the disk, for the next picture to have a chance …
+        self._wanted_until = 0.0  # … until then, of the monotonic clock
         self._newest = 0  # time of a file, in nanoseconds
+        self._forgetting: Future[None] | None = None
 
     def problem(self) -> str | None:
         try:
@@ -87,18 +92,20 @@ class LocalStorage(Storage):
             return f"LOCAL_STORAGE_DIR cannot be read: {error.strerror}"
 
     def _could_write(self) -> bool:
-        """Whether there is room on the disk, or would be without older pictures."""
-        wanted = self._wanted - shutil.disk_usage(self.folder).free
-        return wanted <= 0 or sum(file.size for file in self._files()) >= wanted
+        """Return whether there is room on the disk, or would be without older pictures."""
+        wanted = LEAST_BYTES if time.monotonic() > self._wanted_until else self._wanted
+        missing = wanted - shutil.disk_usage(self.folder).free
+        # It looks at as many files as it takes: there may be tens of thousands.
+        return missing <= 0 or any(size >= missing for size in accumulate(file.size for file in self._files()))
 
     async def save(self, picture: Picture) -> Stored:
         await self._in_turn(self._save, picture)
         return Stored(f"/images/{picture.name}", picture.content_type)
 
     async def delete(self, word: str) -> bool:
-        """Remove the picture and leave a marker, so that nobody takes it for one that got lost and makes it again.
+        """Remove the picture and leave a tombstone (the marker), so that it is not remade like one that got lost.
 
-        A deletion is no ban: whoever has the same bytes made anew has them kept, and the marker goes.
+        A deletion is no ban: if the same bytes are made anew they are kept, and the marker goes.
         """
         name = name_in(word)
         return name is not None and await self._in_turn(self._delete, name)
@@ -109,14 +116,22 @@ class LocalStorage(Storage):
             await self._in_turn(self._mark, name)
 
     async def kept_elsewhere(self, picture: Picture) -> None:
-        """The picture is one again, so its marker goes; where it stays, the worst is that it is not made again."""
+        """Remove the picture's marker: it is one again. If the marker stays, a picture that gets lost is not remade.
+
+        It waits for a moment at most, and not at all while an earlier picture's marker waits: the disk may hang.
+        """
+        at_once = self._forgetting is not None and not self._forgetting.done()
+        self._forgetting = self._thread.submit(self._forget, picture.name)
+        await asyncio.wait({asyncio.wrap_future(self._forgetting)}, timeout=0 if at_once else NOTE_SECONDS)
+
+    def _forget(self, name: str) -> None:
         with suppress(OSError):
-            await asyncio.to_thread((self.folder / (picture.name + MARKER)).unlink, missing_ok=True)
+            (self.folder / (name + MARKER)).unlink(missing_ok=True)
 
     async def _in_turn(self, change: Callable[[float, A], T], what: A) -> T:
-        """Change the folder in the thread for that: who waits there for another process keeps nothing else waiting.
+        """Change the folder in its own thread, so that nothing else waits for another process's lock.
 
-        The change hears until which moment of the monotonic clock it may wait: those behind it have waited already.
+        The change gets its deadline on the monotonic clock: those behind it have waited already.
         """
         end = time.monotonic() + LOCK_SECONDS
         return await asyncio.get_running_loop().run_in_executor(self._thread, change, end, what)
@@ -141,43 +156,44 @@ class LocalStorage(Storage):
     def _forget_old_markers(self) -> None:
         old = time.time() - MARKER_SECONDS
         for marker in self.folder.glob(f"*{MARKER}"):
-            with suppress(FileNotFoundError):  # another process forgets them, too
+            with suppress(FileNotFoundError, *NOT_OURS):  # another process forgets them, too
                 if re.fullmatch(IMAGE_NAME, marker.stem) and marker.stat().st_mtime < old:
                     marker.unlink()
 
     def _save(self, end: float, picture: Picture) -> None:
         target = self.folder / picture.name
-        with _said(WRITTEN), self._alone(end):
+        with _said(WRITTEN, target), self._alone(end):
             if not self._is_there(target, picture):
                 self._make_room(len(picture.data))
                 self._write_or_make_room(target, picture)
-                self._wanted = LEAST_BYTES
-            (self.folder / (picture.name + MARKER)).unlink(missing_ok=True)
+                self._wanted_until = 0.0
+            with suppress(PermissionError):  # another owner's, in a sticky folder: see kept_elsewhere
+                (self.folder / (picture.name + MARKER)).unlink(missing_ok=True)
 
     @contextmanager
     def _alone(self, end: float) -> Iterator[None]:
-        """No other process, as the delete command is, changes the folder meanwhile.
+        """Lock out other processes that change the folder, as the delete command.
 
         The lock is the folder's own, so that there is no file for it to be served, counted or missing on a full disk.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.folder, os.O_RDONLY)
         try:
-            _lock(handle, end)
+            lock(handle, end)
             yield
         finally:
             os.close(handle)  # which gives the lock back
 
     def _is_there(self, target: Path, picture: Picture) -> bool:
-        """Whether the picture is there, whole; if so, it was made again and is no longer among the oldest."""
+        """Return whether the picture is there, whole; if so, it was made again and is no longer among the oldest."""
         try:
             found = target.stat()
-            if found.st_size != len(picture.data):
+            if found.st_size != len(picture.data) or not stat.S_ISREG(found.st_mode):
                 return False
-            now = self._time()
-            os.utime(target, ns=(now, now))
-            if picture.cheap and not found.st_mode & CHEAP:  # as a version of before wrote it
-                with suppress(PermissionError):
+            with suppress(PermissionError):  # another owner's, as after a restore: it is kept, with its old time
+                now = self._time()
+                os.utime(target, ns=(now, now))
+                if picture.cheap and not found.st_mode & CHEAP:  # as a version of before wrote it
                     target.chmod(stat.S_IMODE(found.st_mode) | CHEAP)
         except FileNotFoundError:
             return False
@@ -196,7 +212,8 @@ class LocalStorage(Storage):
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            self._wanted = min(ROOM_TIMES * size, FREE_BYTES)
+            self._wanted = min(ROOM_TIMES * size, USUAL_BYTES)
+            self._wanted_until = time.monotonic() + self._rest_seconds
             # The disk is smaller than LOCAL_STORAGE_MB, or others fill it: the oldest pictures go for the newest.
             if not self._make_room(size, least=ROOM_TIMES * size):
                 raise
@@ -220,21 +237,22 @@ class LocalStorage(Storage):
             raise
 
     def _make_room(self, needed: int, least: int = 0) -> bool:
-        """Remove the first pictures that are too many, or `least` bytes of them; whether any was removed."""
+        """Remove the first pictures that are too many, or `least` bytes of them; return whether any was removed."""
         files = sorted(self._files())
         surplus = max(least, sum(file.size for file in files) + needed - self._limit)
         removed = False
         for file in files:
             if surplus <= 0:
                 break
-            Path(file.path).unlink(missing_ok=True)
-            removed = True
-            surplus -= file.size
+            with suppress(*NOT_OURS):
+                Path(file.path).unlink(missing_ok=True)
+                removed = True
+                surplus -= file.size
         return removed
 
     def _files(self) -> Iterator[_File]:
-        """What is ours; somebody who tidies up by hand may take any of it away meanwhile."""
-        for entry in os.scandir(self.folder):
+        """Return what is ours; any of it may be removed by hand meanwhile."""
+        for entry in list(os.scandir(self.folder)):  # to the end, which closes it
             if OURS.fullmatch(entry.name):
                 with suppress(FileNotFoundError):
                     found = entry.stat()
@@ -242,30 +260,26 @@ class LocalStorage(Storage):
 
 
 def was_deleted(folder: Path, name: str) -> bool:
-    """Whether the operator deleted the picture of that name."""
+    """Return whether the operator deleted the picture of that name."""
     return (folder / (name + MARKER)).exists()
 
 
-def _lock(handle: int, end: float) -> None:
-    """Wait for the lock, not for ever: its holder may have been halted."""
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in BUSY:
-                return
-            if time.monotonic() > end:
-                raise
-            time.sleep(LOCK_PAUSE)
-        else:
-            return
-
-
 @contextmanager
-def _said(problem: str) -> Iterator[None]:
-    """What the system says becomes a StorageFailed."""
+def _said(problem: str, target: Path | None = None) -> Iterator[None]:
+    """Raise StorageFailed if the system fails; one that concerns only the file `target` counts for no breaker."""
     try:
         yield
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise StorageFailed(f"{problem}: {reason}.") from error
+        failure = StorageFailed(f"{problem}: {error.strerror or type(error).__name__}.")
+        failure.by_request = _concerns(error, target)
+        raise failure from error
+
+
+def _concerns(error: OSError, target: Path | None) -> bool:
+    """Return whether the system refused that file alone: because of what lies there, or of the picture's size.
+
+    A file that finds no room has its inode already, so the system names none: a smaller one may find room.
+    """
+    if isinstance(error, NOT_OURS):
+        return str(target) in {str(error.filename), str(error.filename2)}
+    return error.errno == errno.ENOSPC and error.filename is None

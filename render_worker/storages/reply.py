@@ -10,7 +10,8 @@ import httpx
 
 from render_worker.http_client import AS_IT_IS, http_client
 from render_worker.replies import json_object
-from render_worker.storages.base import ServiceFailed, Storage, too_late, unreachable
+from render_worker.storages.base import Storage
+from render_worker.storages.failures import ServiceFailed, too_late, unreachable
 
 MAX_REPLY_BYTES = 256 * 1024
 LONGEST_REST_SECONDS = 86_400  # no limit of theirs lasts longer

@@ -119,12 +119,20 @@ class Arena:
     def _footprint(self) -> Footprint:
         mib = descriptors = 0
         for server in self._servers:
-            with contextlib.suppress(psutil.Error):  # it has died, which the attack itself sees
-                for process in server.tree():
-                    mib += process.memory_info().rss // 2**20
-                    descriptors += process.num_fds()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has died, which the attack itself sees
+                tree = server.tree()
+                mib += sum(process.memory_info().rss for process in tree) // 2**20
+                descriptors += _open_files(tree, server.port)
         logs = sum(server.log_file.stat().st_size for server in self._servers)
         return Footprint(mib, descriptors, logs, sum(path.is_file() for path in self.folder.rglob("*")))
+
+
+def _open_files(tree: list[psutil.Process], port: int) -> int:
+    """Return how many files a server's processes have open; if only root may see that, the connections of its port."""
+    try:
+        return sum(process.num_fds() for process in tree)
+    except psutil.AccessDenied:  # both tiers are undumpable
+        return processes.open_files(tree[0], port)
 
 
 @dataclass(frozen=True)

@@ -6,35 +6,7 @@ import pytest
 
 from render_worker.admission import Admission, Places
 from render_worker.errors import USUAL_WAIT_SECONDS, WorkerBusy
-
-
-class Caller:
-    """Holds a place until it is let go, and remembers its places in the queue."""
-
-    def __init__(self, admission: Admission, places: Places) -> None:
-        self.positions: list[int] = []
-        self._release = asyncio.Event()
-        self._admission, self._places = admission, places
-        self.task = asyncio.create_task(self._hold())
-
-    async def _hold(self) -> None:
-        async with self._admission.place(self._places, self.positions.append):
-            await self._release.wait()
-
-    async def end(self) -> None:
-        self._release.set()
-        await settled()
-
-
-async def settled() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-async def callers(admission: Admission, places: Places, number: int) -> list[Caller]:
-    found = [Caller(admission, places) for _ in range(number)]
-    await settled()
-    return found
+from tests.worker.admission_clients import Caller, callers, settled
 
 
 def test_its_bounds_are_exact():

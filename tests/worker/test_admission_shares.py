@@ -1,33 +1,12 @@
-"""What a flood at one engine, or of one client, leaves to the others."""
+"""What a flood at one engine leaves to the others."""
 
 import asyncio
-import random
 
 import pytest
 
-from render_worker.admission import CLIENT, Admission, Places
+from render_worker.admission import Admission, Places
 from render_worker.errors import QueueFull
-from tests.worker.test_admission import Caller, callers, settled
-
-
-async def caller(admission: Admission, places: Places, client: str | None = None) -> Caller:
-    """A request of that client's."""
-    CLIENT.set(client)
-    found = Caller(admission, places)
-    CLIENT.set(None)
-    await settled()
-    return found
-
-
-def counted(*engines: Places) -> list[tuple[int, int]]:
-    """How many run and wait at each engine."""
-    return [(places.running, len(places.queue)) for places in engines]
-
-
-async def end_all(*found: Caller) -> None:
-    for one in found:
-        one.task.cancel()
-    await asyncio.gather(*(one.task for one in found), return_exceptions=True)
+from tests.worker.admission_clients import caller, callers, counted, end_all, settled
 
 
 def test_a_flood_of_a_cheap_engine_leaves_the_others_their_places_and_their_queue():
@@ -166,7 +145,21 @@ def test_what_moves_on_from_another_engine_keeps_nobody_from_his_share():
         await end_all(*found)
         return seen
 
-    assert asyncio.run(scene()) == [(1, 2), (1, 3)]
+    assert asyncio.run(scene()) == [(1, 2), (1, 2)]
+
+
+@pytest.mark.parametrize(("queue_size", "waiting"), [(0, 0), (1, 1), (4, 4)])
+def test_a_crowd_that_moves_on_keeps_none_from_an_idle_engine_and_all_stay_bounded(queue_size, waiting):
+    async def scene():
+        one, two = Places(1), Places(1)
+        admission = Admission(2, queue_size, [one, two])
+        crowd = [await caller(admission, two, again=True) for _ in range(9)]
+        found = await callers(admission, one, 1)
+        seen = counted(one, two)
+        await end_all(*crowd, *found)
+        return seen
+
+    assert asyncio.run(scene()) == [(1, 0), (1, waiting)]
 
 
 def test_a_crowd_that_moves_on_is_bounded():
@@ -193,63 +186,6 @@ def test_a_crowd_that_moves_on_is_bounded():
     assert asyncio.run(scene()) == [[(0, 0), (1, 5)], 44]
 
 
-async def queue_of(clients: str) -> tuple[Admission, Places, list[Caller]]:
-    """A full queue in which a request of each of those clients waits, "-" being one that is not known."""
-    places = Places(1)
-    admission = Admission(1, len(clients), [places])
-    found = [await caller(admission, places, "the running one")]
-    found += [await caller(admission, places, None if client == "-" else client) for client in clients]
-    return admission, places, found
-
-
-@pytest.mark.parametrize(
-    ("waiting", "comes", "then"),
-    [
-        ("aaaa", "b", "aaab"),
-        ("aaaa", "bb", "aabb"),
-        ("aaaa", "bbb", "aabb"),
-        ("aaaa", "bc", "aabc"),
-        ("aaaa", "bcd", "aabc"),
-        ("baaaa", "b", "baaab"),
-        ("abaaab", "c", "abaabc"),
-        ("aaab", "b", "aabb"),
-        ("aaa", "a", "aaa"),
-        ("aaa", "-", "aaa"),
-        ("---", "a", "---"),
-        ("a--", "b", "a--"),
-        ("aa--", "b", "aa--"),
-        ("-aaa-", "b", "-aa-b"),
-        ("aabbb", "a", "aabbb"),
-        ("a", "b", "a"),
-        ("aa", "ba", "ab"),
-    ],
-)
-def test_a_client_with_more_than_half_of_a_full_queue_gives_way_to_one_with_less(waiting, comes, then):
-    async def scene():
-        admission, places, found = await queue_of(waiting)
-        for client in comes:
-            found.append(await caller(admission, places, None if client == "-" else client))
-        seen = "".join(one.client or "-" for one in places.queue)
-        lost = [one.task.exception() for one in found if one.task.done()]
-        await end_all(*found)
-        return seen, {type(error) for error in lost} <= {QueueFull}, len(lost)
-
-    assert asyncio.run(scene()) == (then, True, len(comes))
-
-
-def test_a_client_alone_may_use_the_whole_queue_and_another_waits_behind_half_of_it():
-    async def scene():
-        admission, places, found = await queue_of("a" * 20)
-        other = await caller(admission, places, "b")
-        for one in found[:20]:  # the running one, and those of a that are left
-            await one.end()
-        running = places.running, other.task.done()
-        await other.end()
-        return running, other.positions[0], admission.health().running
-
-    assert asyncio.run(scene()) == ((1, False), 20, 0)
-
-
 def test_one_that_is_cancelled_in_the_moment_of_its_turn_gives_everything_back():
     async def scene():
         places = Places(1)
@@ -265,52 +201,3 @@ def test_one_that_is_cancelled_in_the_moment_of_its_turn_gives_everything_back()
         return seen, counted(places)
 
     assert asyncio.run(scene()) == ([(1, 0)], [(0, 0)])
-
-
-class Chance:
-    """Requests that arrive, end and are given up at random."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-        self.size, self.queue_size = self._random.choice([1, 2, 3, 5, 8]), self._random.choice([0, 1, 4, 20])
-        self.engines = [Places(1), Places(4), Places(2)][: self._random.randint(1, 3)]
-        self.cheap = Places(self.size, cheap=True)
-        self.all = [*self.engines, self.cheap]
-        self.admission = Admission(self.size, self.queue_size, self.all)
-        self.callers: list[Caller] = []
-
-    async def step(self) -> None:
-        if not self.callers or self._random.random() < 0.6:
-            places = self._random.choice(self.all)
-            has_room = not places.cheap and self.admission.health().running < self.size
-            self.callers.append(await caller(self.admission, places, self._random.choice([None, *"aab"])))
-            assert places.running or not has_room  # whatever the others do
-        else:
-            one = self.callers.pop(self._random.randrange(len(self.callers)))
-            if self._random.random() < 0.5:
-                one.task.cancel()
-            await one.end()
-        for one in self.callers:
-            assert not one.task.done() or isinstance(one.task.exception(), QueueFull)
-        self.callers = [one for one in self.callers if not one.task.done()]
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_whatever_comes_and_goes_the_bounds_hold_and_every_request_has_its_turn(seed):
-    async def scene():
-        chance = Chance(seed)
-        for _ in range(400):
-            await chance.step()
-            found = chance.admission.health()
-            assert (found.running <= chance.size, found.waiting <= chance.queue_size) == (True, True)
-            assert all(places.making <= places.size for places in chance.all)
-            assert chance.cheap.running <= max(1, chance.size - 1)
-            if chance.size > len(chance.engines):
-                assert all(places.running for places in chance.engines if places.queue)
-        for one in chance.callers:
-            await one.end()
-        await asyncio.gather(*(one.task for one in chance.callers))
-        return counted(*chance.all), {places.making for places in chance.all}
-
-    found, making = asyncio.run(scene())
-    assert (set(found), making) == ({(0, 0)}, {0})

@@ -1,14 +1,24 @@
 """What of an environment the browser finds."""
 
+import re
+
 import pytest
 
-from render_worker.bare_environment import bare
+from render_worker.bare_environment import NAMES, PROXIES, bare
 from render_worker.settings import VARIABLES
+from tests.processes import ROOT
 
 
 def test_it_keeps_what_a_browser_needs():
     needed = {"PATH": "/bin", "HOME": "/home/worker", "LC_ALL": "C.UTF-8", "TZ": "UTC", "FONTCONFIG_PATH": "/etc/fonts"}
-    assert bare(needed) == needed
+    debian = {"CHROMIUM_FLAGS": "--disable-gpu", "CHROMIUM_USER_FLAGS": "--no-zygote"}  # of its /usr/bin/chromium
+    assert bare(needed | debian) == needed | debian
+
+
+def test_the_guide_names_all_that_is_kept():
+    guide = (ROOT / "DEPLOYMENT_GUIDE.md").read_text()
+    told = guide[guide.index("finds these variables") :].partition("\n\n")[0]
+    assert set(re.findall(r"`([A-Za-z_]+)`", told)) >= NAMES | PROXIES
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import json
 import subprocess
 import sys
 
+import psutil
 import pytest
 
-from render_worker.chromium_sandbox import ChromiumSandbox, SandboxRequired, refusal
+from render_worker.chromium_sandbox import HUNG, ChromiumSandbox, SandboxRequired, refusal
 from tests.playwright_browser import installed_browser
 from tests.processes import ROOT
 from tests.unprivileged import unprivileged, user_namespaces_are_granted, without_user_namespaces
@@ -15,9 +16,13 @@ from tests.unprivileged import unprivileged, user_namespaces_are_granted, withou
 SCENE = """
 import asyncio, json, os, sys
 from pathlib import Path
+import render_worker.browser
 from render_worker.browser import Browser, BrowserGone
+from render_worker.orphans import adopt
 
 async def play():
+    adopt()  # as the worker does
+    render_worker.browser.OPEN_SECONDS = float(sys.argv[3])
     browser = Browser(Path(sys.argv[1]), sys.argv[2])
     before = browser.sandbox.health()
     try:
@@ -33,6 +38,7 @@ asyncio.run(play())
 """
 LOGGED = 'case "$*" in *--no-sandbox*) w=bare;; *) w=sandboxed;; esac\necho $w >> "{log}"\n'
 CRASHING = '[ $w = bare ] || set -- "$@" --renderer-cmd-prefix=/bin/false\n'
+HANGING = '[ $w = bare ] || set -- "$@" --renderer-cmd-prefix={stopped}\n'
 BROKEN = "echo 'FATAL:content/app/main.cc(1)] Out of luck' >&2; exit 1\n"
 NO_NAMESPACES = "this host grants no user namespaces"
 
@@ -46,9 +52,9 @@ class Launches:
         self._program.write_text(f'#!/bin/sh\n{LOGGED.format(log=self._log)}{way}exec "{installed_browser()}" "$@"\n')
         self._program.chmod(0o755)
 
-    def played(self, mode, as_user):
+    def played(self, mode, as_user, open_seconds=15.0):
         done = subprocess.run(
-            [sys.executable, "-c", SCENE, str(self._program), mode],
+            [sys.executable, "-c", SCENE, str(self._program), mode, str(open_seconds)],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -82,6 +88,20 @@ def test_where_pages_crash_in_it_two_tries_are_made(tmp_path):
     assert after == {"browser_sandbox": False, "browser_sandbox_missing": reason}
     assert (launches, ways) == (2, ["sandboxed"] * (1 + granted) + ["bare", "bare"])
     assert said.splitlines() == [f"the browser runs without Chromium's sandbox: {reason}"]
+
+
+def test_where_pages_hang_in_it_two_tries_are_made(tmp_path):
+    stopped = tmp_path / "stopped"
+    stopped.write_text("#!/bin/sh\nkill -STOP $$\n")
+    stopped.chmod(0o755)
+    launches = Launches(tmp_path, HANGING.format(stopped=stopped))
+    (_, after, launched), ways, said = launches.played("auto", unprivileged, open_seconds=2)
+    granted = user_namespaces_are_granted()
+    reason = "pages hang in it" if granted else NO_NAMESPACES
+    assert after == {"browser_sandbox": False, "browser_sandbox_missing": reason}
+    assert (launched, ways) == (2, ["sandboxed"] * (1 + granted) + ["bare", "bare"])
+    assert said.splitlines() == [f"the browser runs without Chromium's sandbox: {reason}"]
+    assert [it for it in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(it.info["cmdline"] or ())] == []
 
 
 def test_a_launch_that_fails_for_another_reason_is_not_tried_without_it(tmp_path):
@@ -163,6 +183,12 @@ def test_one_crash_may_be_for_want_of_memory():
     sandbox = ChromiumSandbox()
     assert [sandbox.does_without("Page.goto: Page crashed") for _ in range(2)] == [False, True]
     assert sandbox.health()["browser_sandbox_missing"] == "pages crash in it"
+
+
+def test_a_page_that_hangs_counts_like_one_that_crashed():
+    sandbox = ChromiumSandbox()
+    assert [sandbox.does_without(error) for error in ("Page crashed", f"{HUNG}: …")] == [False, True]
+    assert sandbox.health()["browser_sandbox_missing"] == "pages hang in it"
 
 
 def test_who_insists_is_told():

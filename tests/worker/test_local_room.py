@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.local import LocalStorage
@@ -145,3 +147,57 @@ def test_a_folder_that_was_removed_is_made_anew(storage):
     assert storage.problem() is None
     save(storage, picture("b"))
     assert kept(storage) == {"b"}
+
+
+def test_a_large_picture_that_found_no_room_keeps_no_small_one_out(mounted):
+    storage = LocalStorage(Settings(local_storage_dir=mounted[0]))
+    for _ in range(3):
+        with pytest.raises(StorageFailed, match="No space left on device") as caught:
+            save(storage, picture("a", 1200))
+        assert caught.value.by_request  # so no breaker counts it
+    assert storage.problem() is None
+    save(storage, picture("b", 60))
+    assert kept(storage) == {"b"}
+
+
+def test_a_disk_without_room_for_what_is_usual_is_tried_again_after_a_rest(mounted):
+    storage = LocalStorage(Settings(local_storage_dir=mounted[0]))
+    (storage.folder / "of others").write_bytes(bytes(900 * 1024))
+    with pytest.raises(StorageFailed):
+        save(storage, picture("a"))
+    assert storage.problem() == "the disk of LOCAL_STORAGE_DIR is full"
+    assert 59 < storage._wanted_until - time.monotonic() <= 60
+    storage._wanted_until = 0
+    assert storage.problem() is None
+
+
+def test_a_folder_without_inodes_left_is_no_matter_of_one_picture(storage, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device", "/nowhere/.new-x")
+
+    monkeypatch.setattr("tempfile.mkstemp", fail)
+    with pytest.raises(StorageFailed) as caught:
+        save(storage, picture("a"))
+    assert not caught.value.by_request
+
+
+def test_a_full_disk_is_known_by_as_few_files_as_it_takes(storage, monkeypatch):
+    """A stat of each took half a second with 50,000, for every request."""
+    storage.folder.mkdir()
+    for number in range(200):
+        (storage.folder / f"{number:064x}.png").write_bytes(bytes(5000))
+    looked = []
+    scan = os.scandir
+
+    class Entry:
+        def __init__(self, entry):
+            self.name, self.path, self._entry = entry.name, entry.path, entry
+
+        def stat(self):
+            looked.append(self.name)
+            return self._entry.stat()
+
+    monkeypatch.setattr("os.scandir", lambda folder: map(Entry, scan(folder)))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    assert storage.problem() is None
+    assert len(looked) == 7  # of 5,000 bytes, for 32 KiB

@@ -1,5 +1,5 @@
 """The attacks, a module for each room; importing this package registers them."""
 
-from tests.hostile.attacks import connections, desync, engines, exposure, floods, handshakes, waiting
+from tests.hostile.attacks import connections, desync, engines, exposure, failures, floods, handshakes, waiting
 
-__all__ = ["connections", "desync", "engines", "exposure", "floods", "handshakes", "waiting"]
+__all__ = ["connections", "desync", "engines", "exposure", "failures", "floods", "handshakes", "waiting"]
