@@ -55,7 +55,7 @@ def main() -> int:
     chosen = [it for it in ATTACKS.values() if it.name in (given.only or ATTACKS) and (it.quick or not given.quick)]
     if given.list:
         for attack in chosen:
-            sys.stdout.write(f"{attack.name:26}point {attack.point:4}{attack.what}\n")
+            sys.stdout.write(f"{attack.name:26}{attack.what}\n")
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every server is ended
     results = []

@@ -140,7 +140,6 @@ class Attack:
     """What one anonymous client does, and how it is judged."""
 
     name: str
-    point: str
     what: str
     quick: bool
     run: Callable[[Arena], Verdict]
@@ -149,7 +148,7 @@ class Attack:
 ATTACKS: dict[str, Attack] = {}
 
 
-def attack(point: str, *, quick: bool = False) -> Callable[[Callable[[Arena], Verdict]], Callable[[Arena], Verdict]]:
+def attack(*, quick: bool = False) -> Callable[[Callable[[Arena], Verdict]], Callable[[Arena], Verdict]]:
     """Register a function as an attack; its name and the first line of its docstring describe it.
 
     `quick`: it takes some seconds and looks at no times, so that the tests have it as well.
@@ -158,7 +157,7 @@ def attack(point: str, *, quick: bool = False) -> Callable[[Callable[[Arena], Ve
     def register(run: Callable[[Arena], Verdict]) -> Callable[[Arena], Verdict]:
         name = run.__name__.replace("_", "-")
         what = (run.__doc__ or "").strip().splitlines()[0]
-        ATTACKS[name] = Attack(name, point, what, quick, run)
+        ATTACKS[name] = Attack(name, what, quick, run)
         return run
 
     return register

@@ -17,7 +17,6 @@ class Result:
     """What came of an attack."""
 
     attack: str
-    point: str
     what: str
     held: bool
     value: str
@@ -48,7 +47,6 @@ def result_of(attack: Attack, verdict: Verdict, arena: Arena, seconds: float) ->
     """Return an attack's verdict together with what was measured."""
     return Result(
         attack=attack.name,
-        point=attack.point,
         what=attack.what,
         held=verdict.held,
         value=verdict.value,
@@ -69,7 +67,7 @@ def as_text(results: list[Result]) -> str:
     rows = [COLUMNS, *(_cells(result) for result in results)]
     widths = [max(len(row[number]) for row in rows) for number in range(len(COLUMNS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    values = [f"{result.attack} (point {result.point}): {result.told}" for result in results]
+    values = [f"{result.attack}: {result.told}" for result in results]
     return "\n".join([*lines, "", *values])
 
 

@@ -70,7 +70,7 @@ def test_an_attack_that_cannot_be_carried_out_counts_as_broken():
     def fail(_):
         raise RuntimeError("no servers")
 
-    result = carry_out(Attack("none", "1", "Nothing.", True, fail))
+    result = carry_out(Attack("none", "Nothing.", True, fail))
     assert not result.good
     assert "no servers" in result.value
 
@@ -78,8 +78,8 @@ def test_an_attack_that_cannot_be_carried_out_counts_as_broken():
 def test_the_table_and_the_rows_show_the_value(tmp_path):
     document = tmp_path / "security.md"
     document.write_text("| attack | before | now |\n|---|---|---|\n| `none`: x | broken: 3 lost | |\n")
-    result = carry_out(Attack("none", "1", "Nothing.", True, lambda _: Verdict(True, "0 lost")))
-    assert "none (point 1): 0 lost" in as_text([result])
+    result = carry_out(Attack("none", "Nothing.", True, lambda _: Verdict(True, "0 lost")))
+    assert "none: 0 lost" in as_text([result])
     assert as_rows([result], "now", document) == "| `none`: Nothing | broken: 3 lost | held: 0 lost |"
 
 
@@ -88,4 +88,4 @@ def test_faults_that_the_attack_does_not_look_for_break_it_all_the_same():
         arena.tally += Tally(1, 1)
         return Verdict(True, "held")
 
-    assert not carry_out(Attack("none", "1", "Nothing.", True, fault)).good
+    assert not carry_out(Attack("none", "Nothing.", True, fault)).good

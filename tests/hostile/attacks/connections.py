@@ -90,19 +90,19 @@ def _beside(arena: Arena, server: Server, greeting: bytes) -> Verdict:
     return verdict(arena, count)
 
 
-@attack("2")
+@attack()
 def idle_connections(arena: Arena) -> Verdict:
     """5,000 connections to the API tier from eight addresses, which send nothing."""
     return _beside(arena, arena.behind(arena.stand_in()), b"")
 
 
-@attack("2")
+@attack()
 def half_requests(arena: Arena) -> Verdict:
     """5,000 connections to the API tier with half a request each."""
     return _beside(arena, arena.behind(arena.stand_in()), b"POST /generate HTTP/1.1\r\nHost: loc")
 
 
-@attack("2")
+@attack()
 def kept_connections(arena: Arena) -> Verdict:
     """5,000 connections to the API tier, each kept alive after an answer."""
     server = arena.behind(arena.stand_in())
@@ -133,19 +133,19 @@ def _has_data(link: socket.socket) -> bool:
         return False
 
 
-@attack("2")
+@attack()
 def idle_connections_worker(arena: Arena) -> Verdict:
     """5,000 connections to the render worker, which send nothing."""
     return _beside(arena, arena.worker(), b"")
 
 
-@attack("2")
+@attack()
 def half_requests_worker(arena: Arena) -> Verdict:
     """5,000 connections to the render worker with half a request each."""
     return _beside(arena, arena.worker(), b"POST /generate HTTP/1.1\r\nHost: loc")
 
 
-@attack("2")
+@attack()
 def idle_websockets(arena: Arena) -> Verdict:
     """3,500 WebSockets of one client that stay silent: how many it gets, and for how long."""
     server = arena.behind(arena.stand_in())
@@ -192,7 +192,7 @@ def _is_over(link: socket.socket) -> bool:
     return not data or data[0] == 0x88  # a closing frame
 
 
-@attack("2", quick=True)
+@attack(quick=True)
 def many_websockets(arena: Arena) -> Verdict:
     """150 WebSockets of one client: how many it gets, and another one."""
     server = arena.behind(arena.stand_in())
@@ -208,7 +208,7 @@ def many_websockets(arena: Arena) -> Verdict:
     return Verdict(good, f"{opened} of 150 opened, another client got {other.status if other else 'no answer'}")
 
 
-@attack("2", quick=True)
+@attack(quick=True)
 def many_streams(arena: Arena) -> Verdict:
     """150 event streams of one client while a picture takes its time: how many it gets, and another one."""
     server = arena.behind(arena.stand_in(seconds=6))
@@ -233,7 +233,7 @@ def _is_stream(link: Connection) -> bool:
     return False
 
 
-@attack("who a client is", quick=True)
+@attack(quick=True)
 def forged_addresses(arena: Arena) -> Verdict:
     """150 WebSockets of one client that invents addresses in X-Forwarded-For, through a trusted proxy."""
     try:

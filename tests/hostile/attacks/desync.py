@@ -117,7 +117,7 @@ def _judge(arena: Arena, port: int, tier: str) -> Verdict:
     return Verdict(not wrong, f"{said} of {len(found)}" + (f" ({wrong[0]})" if wrong else ""))
 
 
-@attack("1", quick=True)
+@attack(quick=True)
 def unread_bodies(arena: Arena) -> Verdict:
     """Bodies at the API tier that come late, broken, too large or for a refusal, with a request inside."""
     server = arena.behind(arena.stand_in(), READ_TIMEOUT_SECONDS=READ_SECONDS)
@@ -125,7 +125,7 @@ def unread_bodies(arena: Arena) -> Verdict:
         return _judge(arena, server.port, "api")
 
 
-@attack("1", quick=True)
+@attack(quick=True)
 def unread_bodies_worker(arena: Arena) -> Verdict:
     """Bodies at the render worker that come late, broken, too large or for a refusal, with a request inside."""
     server = arena.worker(READ_TIMEOUT_SECONDS=READ_SECONDS)
@@ -133,7 +133,7 @@ def unread_bodies_worker(arena: Arena) -> Verdict:
         return _judge(arena, server.port, "worker")
 
 
-@attack("1", quick=True)
+@attack(quick=True)
 def poisoned_proxy(arena: Arena) -> Verdict:
     """A late body with a request inside, through a proxy that keeps its connections: who gets that one's answer?"""
     api = arena.behind(arena.stand_in(), READ_TIMEOUT_SECONDS=READ_SECONDS)
@@ -162,7 +162,7 @@ def _poisoned(tally: Tally, port: int) -> int:
     return wrong
 
 
-@attack("11", quick=True)
+@attack(quick=True)
 def late_body(arena: Arena) -> Verdict:
     """A body that does not come: the documented answer is 408 `request_timeout`."""
     server = arena.behind(arena.stand_in(), READ_TIMEOUT_SECONDS=READ_SECONDS)
@@ -177,7 +177,7 @@ def late_body(arena: Arena) -> Verdict:
     return Verdict(held, ", ".join(f"{count} times {what}" for what, count in said.items()))
 
 
-@attack("17", quick=True)
+@attack(quick=True)
 def broken_promise(arena: Arena) -> Verdict:
     """A body beyond 64 KiB to the worker: does it keep a connection of which it said so?"""
     server = arena.worker()

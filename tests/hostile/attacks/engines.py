@@ -57,7 +57,7 @@ class _Flood:
         self._thread.shutdown()
 
 
-@attack("5")
+@attack()
 def sketch_flood(arena: Arena) -> Verdict:
     """60 sketches at a time of one client: another's pictures of an engine that is idle."""
     _, worker = arena.horde()
@@ -72,7 +72,7 @@ def sketch_flood(arena: Arena) -> Verdict:
     return Verdict(made == VICTIMS, f"{made} of {VICTIMS} made ({', '.join(sorted(set(codes)))})")
 
 
-@attack("18", quick=True)
+@attack(quick=True)
 def folder_flood(arena: Arena) -> Verdict:
     """40 sketches into a folder of 1 MB: is the picture of another engine still there?"""
     _, worker = arena.horde(LOCAL_STORAGE_MB=FOLDER_MB)
@@ -92,7 +92,7 @@ def folder_flood(arena: Arena) -> Verdict:
     )
 
 
-@attack("6", quick=True)
+@attack(quick=True)
 def nowhere_to_keep(arena: Arena) -> Verdict:
     """Pictures at a service while the folder cannot be written: how many are made there for nothing."""
     (arena.folder / "file").write_text("no folder")

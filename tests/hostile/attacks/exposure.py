@@ -38,7 +38,7 @@ def _spoiled(arena: Arena) -> tuple[Server, Server]:
     return worker, server
 
 
-@attack("10", quick=True)
+@attack(quick=True)
 def told_to_strangers(arena: Arena) -> Verdict:
     """/health, /ready and /models of both tiers after a failure, asked without a token: what they tell of it."""
     worker, server = _spoiled(arena)
@@ -61,7 +61,7 @@ def _said(body: dict[str, object]) -> set[str]:
     return {f"{sign!r} in an error" for sign in SIGNS if sign in sentence}
 
 
-@attack("15", quick=True)
+@attack(quick=True)
 def foreign_scheme(arena: Arena) -> Verdict:
     """X-Forwarded-Proto: javascript behind a proxy: the scheme of the addresses in the answers."""
     server = arena.behind(arena.stand_in(), TRUSTED_PROXIES=1)
@@ -74,7 +74,7 @@ def foreign_scheme(arena: Arena) -> Verdict:
     return Verdict(found <= {"http", "https"}, f"addresses begin with {', '.join(sorted(found))}")
 
 
-@attack("15", quick=True)
+@attack(quick=True)
 def sniffed_json(arena: Arena) -> Verdict:
     """Every answer of JSON at both tiers: which lack `X-Content-Type-Options: nosniff`."""
     worker = arena.worker()
@@ -87,7 +87,7 @@ def sniffed_json(arena: Arena) -> Verdict:
     return Verdict(not lacking, f"{len(lacking)} of {2 * len(JSON)} lack it")
 
 
-@attack("16", quick=True)
+@attack(quick=True)
 def rebound_host(arena: Arena) -> Verdict:
     """A page whose host name leads here by DNS rebinding, with ALLOWED_HOSTS set."""
     server = arena.behind(arena.stand_in(), ALLOWED_HOSTS="localhost,127.0.0.1")
@@ -103,7 +103,7 @@ def rebound_host(arena: Arena) -> Verdict:
     return Verdict(good, ", ".join(f"{count} times {status}" for status, count in said.items()))
 
 
-@attack("14", quick=True)
+@attack(quick=True)
 def odd_worker(arena: Arena) -> Verdict:
     """A render worker that answers odd statuses, numbers without end and half pictures: what clients are told."""
     stand_in = arena.stand_in()

@@ -37,7 +37,7 @@ def _engines(site: Server) -> dict[str, object]:
     }
 
 
-@attack("12", quick=True)
+@attack(quick=True)
 def falling_back(arena: Arena) -> Verdict:
     """60 requests of one client that fall back to a slow engine: how many the worker holds, and another's sketch."""
     with sandbox() as site, contextlib.ExitStack() as crowd:
@@ -58,7 +58,7 @@ def falling_back(arena: Arena) -> Verdict:
     return Verdict(got == "200" and most <= bound, f"{most} run and wait of {bound}; another's sketch got {got}")
 
 
-@attack("6", quick=True)
+@attack(quick=True)
 def failed_storage(arena: Arena) -> Verdict:
     """Pictures while the storage refuses its key and the folder cannot be written: how many are made for nothing."""
     (arena.folder / "file").write_text("no folder")

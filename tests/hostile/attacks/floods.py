@@ -45,7 +45,7 @@ def _log_per_request(arena: Arena, server: Server) -> dict[str, int]:
     return written
 
 
-@attack("3", quick=True)
+@attack(quick=True)
 def log_flood(arena: Arena) -> Verdict:
     """Refused requests of 64 KB at both tiers: what each leaves in the log."""
     most = {}
@@ -64,7 +64,7 @@ def _paced_log(server: Server, data: bytes, count: int) -> int:
     return (server.log_file.stat().st_size - before) // count
 
 
-@attack("3", quick=True)
+@attack(quick=True)
 def warning_flood(arena: Arena) -> Verdict:
     """2,000 equal failures, whose warnings are to be limited to a rate: what each leaves in the log."""
     stand_in = arena.stand_in()
@@ -91,7 +91,7 @@ def _remade(server: Server, stand_in: StandIn, path: str, times: int = 1) -> int
     return stand_in.posts() - before
 
 
-@attack("4")
+@attack()
 def cache_flood(arena: Arena) -> Verdict:
     """4,200 refused event streams: is a known picture still known, and a lost one remade?"""
     stand_in = arena.stand_in()
@@ -107,7 +107,7 @@ def cache_flood(arena: Arena) -> Verdict:
     )
 
 
-@attack("4")
+@attack()
 def recipe_flood(arena: Arena) -> Verdict:
     """4,200 followed pictures: is an earlier one that got lost still remade?"""
     stand_in = arena.stand_in()
@@ -118,7 +118,7 @@ def recipe_flood(arena: Arena) -> Verdict:
     return Verdict(remade == 1, f"remade {remade} times")
 
 
-@attack("10", quick=True)
+@attack(quick=True)
 def ready_flood(arena: Arena) -> Verdict:
     """2,000 requests for /ready: how many reach the render worker."""
     stand_in = arena.stand_in()
@@ -130,7 +130,7 @@ def ready_flood(arena: Arena) -> Verdict:
     return Verdict(reached <= allowed, f"{reached} requests at the worker of {READY_REQUESTS}")
 
 
-@attack("13", quick=True)
+@attack(quick=True)
 def remake_flood(arena: Arena) -> Verdict:
     """A lost picture whose remaking fails, fetched ten times: how often is it tried?"""
     stand_in = arena.stand_in()

@@ -45,7 +45,7 @@ METHODS = ("POST", "HEAD", "PUT", "OPTIONS", "DELETE")
 ENDS = {"101", "400", "405", "415", "421", "426"}
 
 
-@attack("8", quick=True)
+@attack(quick=True)
 def bad_handshakes(arena: Arena) -> Verdict:
     """39 WebSocket handshakes that lack or distort something: which are a 500."""
     server = arena.behind(arena.stand_in(), READ_TIMEOUT_SECONDS=1)

@@ -28,7 +28,7 @@ def _victim(server: Server, tally: Tally) -> str:
     return f"{answer.status} {answer.code or ''}".strip() if answer else "no answer"
 
 
-@attack("7", quick=True)
+@attack(quick=True)
 def hang_ups(arena: Arena) -> Verdict:
     """60 requests at a MAX_GENERATIONS of 40, hung up on while the worker is away: another client, and what is made."""
     port = free_port()
@@ -47,7 +47,7 @@ def hang_ups(arena: Arena) -> Verdict:
     return Verdict(got == "200" and left <= KEPT, f"another client got {got}; {left} pictures made for nobody")
 
 
-@attack("7", quick=True)
+@attack(quick=True)
 def hoarded_places(arena: Arena) -> Verdict:
     """60 requests of one client that wait, at a MAX_GENERATIONS of 40: another client."""
     server = arena.behind(arena.stand_in(seconds=4), MAX_GENERATIONS=MOST)
@@ -61,7 +61,7 @@ def hoarded_places(arena: Arena) -> Verdict:
     return Verdict(got == "200", f"another client got {got}")
 
 
-@attack("10")
+@attack()
 def hung_worker(arena: Arena) -> Verdict:
     """4,000 requests for what a render worker should tell that accepts connections and never answers."""
     paths = ("/ready", "/models", "/wake", f"/images/{'a' * 64}.png")
