@@ -55,11 +55,17 @@ class ClientSocket(socket.socket):
             self._connections.waits(self, Wait.FINISH)
         return data
 
-    def sendall(self, *arguments: Any) -> Any:
+    def sendall(self, data: Any, flags: int = 0) -> None:
         """Send it all, and be closed if connections run short meanwhile; a slow client is one that has gone."""
+        try:
+            sent = super().send(data, flags, timeout=0.0)  # type: ignore[call-arg]  # gevent's own has it
+        except BlockingIOError:
+            sent = 0
+        if sent == len(data):
+            return  # nearly always: what waits for nobody is not noted
         with self._connections.waiting(self, Wait.READ):
             try:
-                return super().sendall(*arguments)
+                super().sendall(memoryview(data)[sent:], flags)
             except OSError as error:
                 if self._given_up or isinstance(error, TimeoutError):
                     raise ConnectionResetError(errno.ECONNRESET, "the client was too slow") from None

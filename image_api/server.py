@@ -50,31 +50,23 @@ class PatientWorker(RefusesInJson, GeventWorker):  # type: ignore[misc]  # gunic
         """Wait for a request's head, for the time that gunicorn's setting `keepalive` gives in all."""
         caller = gevent.getcurrent()
         seconds = self.cfg.keepalive if self.alive else STOP_SECONDS
-        with (
-            self._connections.waiting(self._sockets[caller], Wait.ASK),
-            gevent.Timeout(seconds, False) as limit,  # type: ignore[arg-type]  # False: it ends in silence
-        ):
+        sock = self._sockets[caller]
+        self._connections.waits(sock, Wait.ASK)
+        with gevent.Timeout(seconds, False) as limit:  # type: ignore[arg-type]  # False: it ends in silence
             self._quiet[caller] = limit
             try:
                 yield
             finally:
                 del self._quiet[caller]
+                self._connections.waits(sock, None)
 
     def handle_request(self, listener_name: object, req: Request, sock: ClientSocket, addr: object) -> None:
         """Answer a request; its body, and each pause of a client that reads, may take `keepalive` seconds."""
-        self._connections.waits(sock, None)
         if self._connections.short:
             req.force_close()
         sock.settimeout(self.cfg.keepalive)
         end = time.monotonic() + self.cfg.keepalive  # in all: single bytes, each in time, could go on for days
-
-        @contextlib.contextmanager
-        def waiting() -> Iterator[None]:
-            late = gevent.Timeout(max(0.0, end - time.monotonic()), TimeoutError)
-            with self._connections.waiting(sock, Wait.FINISH), late:
-                yield
-
-        watch_body(req, sock, waiting)
+        watch_body(req, sock, lambda: self._receiving(sock, end))
         try:
             super().handle_request(listener_name, req, sock, addr)
         except StopIteration:  # gunicorn's sign that the connection ends here
@@ -82,8 +74,15 @@ class PatientWorker(RefusesInJson, GeventWorker):  # type: ignore[misc]  # gunic
             raise
         finally:
             sock.settimeout(None)
-        if sock.has_unread or req.unreader.buf.getbuffer().nbytes:
+        if req.unreader.buf.getbuffer().nbytes:
             gevent.sleep(0)  # its next request is here already; other connections come first
+
+    @contextlib.contextmanager
+    def _receiving(self, sock: ClientSocket, end: float) -> Iterator[None]:
+        """Wait for a part of a body until a moment of the monotonic clock."""
+        late = gevent.Timeout(max(0.0, end - time.monotonic()), TimeoutError)
+        with self._connections.waiting(sock, Wait.FINISH), late:
+            yield
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Refuse what is no HTTP, and let the client read that."""

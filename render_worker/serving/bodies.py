@@ -97,15 +97,17 @@ class RequestBody:
             raise
 
 
-def watch_body(request: Any, sock: socket.socket, waiting: Waiting = nullcontext) -> RequestBody:
+def watch_body(request: Any, sock: socket.socket, waiting: Waiting = nullcontext) -> None:
     """Give a request of gunicorn's a RequestBody, and have its connection closed unless that is read to its end.
 
     A refused upgrade closes it as well: what follows may be written in the other protocol already.
     """
+    upgrades = _upgrades(request)
+    if not upgrades and _is_empty(request.body.reader):
+        return
     ask = (lambda: sock.sendall(CONTINUE)) if request._expected_100_continue else None
     request._expected_100_continue = False  # gunicorn would invite the body of a request that is refused by its head
     body = request.body = RequestBody(request.body, ask, waiting)
-    upgrades = _upgrades(request)
     announced = request.should_close
 
     def should_close() -> bool:
@@ -114,10 +116,13 @@ def watch_body(request: Any, sock: socket.socket, waiting: Waiting = nullcontext
         return bool(announced())
 
     request.should_close = should_close
-    return body
+
+
+def _is_empty(reader: Any) -> bool:
+    return isinstance(reader, LengthReader) and reader.length == 0
 
 
 def _upgrades(request: Any) -> bool:
     """Whether it asks for a WebSocket, perhaps among other protocols and by its version (RFC 9110, 7.8)."""
-    offered = (each for name, value in request.headers if name == "UPGRADE" for each in value.split(","))
+    offered = [each for name, value in request.headers if name == "UPGRADE" for each in value.split(",")]
     return any(each.partition("/")[0].strip().lower() == WEBSOCKET for each in offered)

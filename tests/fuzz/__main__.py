@@ -2,8 +2,8 @@
 
 Half of them go to the API tier before a stand-in of the render worker, half to a render worker. Nothing may make a
 500, a traceback, the end of a process or an answer that does not come. The same seed sends the same bytes; what failed
-is printed as Python's bytes, and `--at` sends one again. "silent" counts connections that ended without an answer, as one
-does that asked for nothing whole.
+is printed as Python's bytes, and `--at` sends one again. "silent" counts connections that ended without an answer, as
+one does that asked for nothing whole.
 """
 
 import argparse
