@@ -108,14 +108,14 @@ def kept_connections(arena: Arena) -> Verdict:
     server = arena.behind(arena.stand_in())
     with crowd(server.port, CONNECTIONS, SOURCES, request("GET", "/v1/styles")) as held:
         arena.tally.requests += len(held)
-        answered = _answered(held)
+        before = answered(held)
         with arena.probed(server):
             time.sleep(HOLD_SECONDS)
     seen = verdict(arena, len(held))
-    return Verdict(seen.held, f"{seen.value}, {answered} of them answered before")
+    return Verdict(seen.held, f"{seen.value}, {before} of them answered before")
 
 
-def _answered(links: list[socket.socket]) -> int:
+def answered(links: list[socket.socket]) -> int:
     """Wait until as many have their answers as will; return how many. What a flood of requests costs is not meant."""
     end, waiting, quiet = time.monotonic() + ANSWER_SECONDS, list(links), 0
     while waiting and quiet < QUIET_LOOKS and time.monotonic() < end:
@@ -152,7 +152,7 @@ def idle_websockets(arena: Arena) -> Verdict:
     with crowd(server.port, SOCKETS, SOURCES[:1], HANDSHAKE) as held:
         arena.tally.requests += len(held)
         begun = time.monotonic()
-        _answered(held)
+        answered(held)
         opened = _opened(held)
         with arena.probed(server):
             ended = _ended(opened, begun + IDLE_SECONDS + 5)

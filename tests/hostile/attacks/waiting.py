@@ -5,7 +5,7 @@ import socket
 import time
 
 from tests.hostile.arena import Arena, Verdict, attack
-from tests.hostile.attacks.connections import HOLD_SECONDS, crowd, verdict
+from tests.hostile.attacks.connections import HOLD_SECONDS, answered, crowd, verdict
 from tests.hostile.wire import Connection, Tally, ask, request
 from tests.processes import Server, free_port, wait_until
 
@@ -70,6 +70,8 @@ def hung_worker(arena: Arena) -> Verdict:
         held = [stack.enter_context(crowd(server.port, 1000, [ATTACKER], request("GET", path))) for path in paths]
         count = sum(map(len, held))
         arena.tally.requests += count
+        waiting = count - answered([link for links in held for link in links])
         with arena.probed(server):
             time.sleep(HOLD_SECONDS)
-    return verdict(arena, count)
+    seen = verdict(arena, count)
+    return Verdict(seen.held, f"{seen.value}, {waiting} of which wait")
