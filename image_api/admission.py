@@ -72,7 +72,7 @@ class Admission:
         self._waiters: dict[Waiter, None] = {}  # in the order of their admission
         self._held: Counter[str] = Counter()
         self._streams: Counter[str] = Counter()
-        self._abandoned: list[Waiter] = []  # those of the last sweep that nobody waits for, and nothing was begun for
+        self._abandoned: list[Waiter] = []  # of the last sweep: not begun, and without a client
         self._lock = threading.Lock()
         self._sweeping = False
 

@@ -25,6 +25,7 @@ MOST_PIXELS = 65_535  # of a side, in any of the formats
 MOST_NUMBER = 2**63
 MOST_PASSED_OVER = 50
 FAILURES = range(400, 600)
+NUMBERS = ("position", "step", "total", "expected_seconds")  # of a progress
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -71,11 +72,8 @@ def checked_error(error: ErrorBody, status: int) -> ErrorBody:
 
 def checked_progress(news: Progress) -> Progress:
     """Return the news with a sentence of some length, and without numbers that are none."""
-    numbers = {field: _up_to(MOST_SECONDS, getattr(news, field)) for field in _NUMBERS}
+    numbers = {field: _up_to(MOST_SECONDS, getattr(news, field)) for field in NUMBERS}
     return news.model_copy(update={"message": printable(news.message), **numbers})
-
-
-_NUMBERS = ("position", "step", "total", "expected_seconds")
 
 
 def printable(words: str) -> str:

@@ -37,9 +37,8 @@ CONNECT_SECONDS = 10.0
 QUICK_SECONDS = 10.0  # for what the worker answers without any work
 GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its word of that needs a moment to get here
 KEPT_CONNECTIONS = 64
-MOST_READS = (
-    500  # requests at a time that wait for what the worker can tell: half of the connections beside generations
-)
+# Requests at a time that wait for what the worker can tell: half of the connections beside generations.
+MOST_READS = 500
 MOMENT_SECONDS = 2.5  # by which the worker may be early: the last of several engines is ended that much before
 SHORT_PATIENCE_SECONDS = 10.0  # with a worker that sleeps, for what it can tell but not for what it shall make
 NOT_CONFIGURED = "Worker service not configured."

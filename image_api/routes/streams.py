@@ -79,7 +79,7 @@ def _as_events(news: Stream, here: Waiter) -> Response:
     release = partial(generation().admission.release, here)
     try:
         first = next(news)
-    except BaseException:
+    except BaseException:  # also at this greenlet's end: a slot that is not given back is lost
         release()
         raise
     answer = Response(stream_with_context(_events(first, news)), mimetype=EVENT_STREAM)
