@@ -7,7 +7,8 @@ RUN pip install --no-cache-dir -r requirements.txt
 COPY app.py gunicorn.conf.py ./
 COPY image_api image_api
 # The contract, and what both tiers serve by: all that this tier may import of the worker.
-COPY render_worker/__init__.py render_worker/contract.py render_worker/fields.py render_worker/
+COPY render_worker/__init__.py render_worker/
+COPY render_worker/contract render_worker/contract
 COPY render_worker/serving render_worker/serving
 # Leaves bytecode, which the user below may not write and which a small host would make again at every start.
 RUN python -c "import app" && useradd --system api

@@ -29,7 +29,7 @@ settings = load()
 bind = f"{settings.host}:{settings.port}"
 workers = 1  # what was last heard of the worker, and the connections to it, are kept in one process
 # A greenlet for each caller. Threads would hold as many in more memory: docs/BENCHMARKS.md, "Callers who wait".
-worker_class = "image_api.server.PatientWorker"
+worker_class = "image_api.gunicorn_worker.PatientWorker"
 # Two files a client: its connection and the one to the render worker.
 worker_connections = room_for_connections(
     settings.max_generations + OTHER_CONNECTIONS, others=OTHER_FILES, files_each=2
@@ -66,11 +66,13 @@ def on_starting(server):
 
 def post_worker_init(worker):
     """Let SIGTERM also begin the time after which callers who still wait are told."""
+    from image_api.services import services_of  # here, so that the master does not import the application
+
     begin_stop = signal.getsignal(signal.SIGTERM)
 
     def stop(number, frame) -> None:
         begin_stop(number, frame)
-        generation = worker.wsgi.extensions["generation"]
+        generation = services_of(worker.wsgi).generation
         generation.ending = True
         gevent.spawn_later(settings.graceful_timeout_seconds, generation.stop)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from bench import machine
 from bench.cgroup import Cgroup, CgroupError
-from tests.processes import Server, free_port
+from tests.fakes.processes import Server, free_port
 
 CALLERS = 2000
 WORKER_SECONDS = 10.0

@@ -19,8 +19,8 @@ import requests
 
 from bench import machine
 from bench.load import Load, drive
-from tests.playwright_browser import browsers_path
-from tests.processes import Server, api, clean_environment, sandbox, wait_until, worker
+from tests.fakes.playwright_browser import browsers_path
+from tests.fakes.processes import Server, api, clean_environment, sandbox, wait_until, worker
 
 RECIPE = {"prompt": "a lighthouse at night", "shape": "square"}
 ROUTES = ("page", "package")

@@ -4,11 +4,14 @@ from types import SimpleNamespace
 
 from flask import Flask, Response
 
+from image_api.services import KEY
+
 app = Flask(__name__)
-app.extensions["generation"] = SimpleNamespace(ending=False, stop=lambda: None)  # gunicorn.conf.py tells it of a stop
+# gunicorn.conf.py tells the generation of a stop.
+app.extensions[KEY] = SimpleNamespace(generation=SimpleNamespace(ending=False, stop=lambda: None))
 
 
 @app.get("/")
-def nothing() -> Response:
-    """An empty answer."""
+def empty() -> Response:
+    """Return an empty response."""
     return Response(status=200)

@@ -15,7 +15,7 @@ import requests
 from bench import machine
 from bench.cgroup import Cgroup, CgroupError
 from bench.load import Load, drive
-from tests.processes import sandbox, wait_until, worker
+from tests.fakes.processes import sandbox, wait_until, worker
 
 CALLERS = 8
 LIMIT_MIB = 512

@@ -12,7 +12,7 @@ from bench import machine
 from bench.callers import drive, get, post
 from bench.capacity import stub
 from bench.load import Load
-from tests.processes import Server, api
+from tests.fakes.processes import Server, api
 
 MANY = 32
 SHARE_OF_ONE = 4  # one caller asks a fourth as often

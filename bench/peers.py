@@ -19,7 +19,7 @@ from bench import machine
 from bench.callers import drive, post
 from bench.capacity import stub
 from bench.load import Load
-from tests.processes import api, clean_environment, free_port, wait_until
+from tests.fakes.processes import api, clean_environment, free_port, wait_until
 
 MANY = 32
 SHARE_OF_ONE = 4

@@ -15,7 +15,7 @@ import requests
 
 from bench import machine
 from bench.cgroup import Cgroup, CgroupError
-from tests.processes import Server, api, sandbox, wait_until, worker
+from tests.fakes.processes import Server, api, sandbox, wait_until, worker
 
 PATIENCE_SECONDS = 300
 PROBE_PAUSE_SECONDS = 0.5

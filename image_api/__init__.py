@@ -6,26 +6,11 @@ its address as JSON, or with a redirect to it where the caller shows pictures. `
 
 from flask import Flask
 
-from image_api.cache import build as build_cache
-from image_api.clients import Clients
-from image_api.dispatch.direct import DirectDispatch
-from image_api.generation import Generation
-from image_api.pictures import Pictures
-from image_api.proxies import Proxies
-from image_api.routes import (
-    answers,
-    generate,
-    health,
-    hosts,
-    images,
-    openai,
-    origins,
-    pages,
-    streams,
-    styled,
-    wake,
-)
+from image_api.routes import generate, health, images, openai, pages, streams, styled, wake
+from image_api.services import KEY, Services
 from image_api.settings import Settings, load
+from image_api.web import cors, host_check, responses
+from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
 
 
@@ -34,18 +19,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
-    dispatch = DirectDispatch(settings)
-    app.extensions["settings"] = settings
-    app.extensions["clients"] = Clients(
-        settings.worker_token.get_secret_value().encode() if settings.worker_token else None
-    )
-    app.extensions["dispatch"] = dispatch
-    app.extensions["generation"] = Generation(dispatch, build_cache(settings), settings)
-    app.extensions["pictures"] = Pictures(dispatch, settings.picture_origins)
-    answers.register(app)
-    hosts.register(app, settings.allowed_hosts)
-    origins.register(app, settings.cors_origins)
+    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    app.extensions[KEY] = Services.build(settings)
+    responses.register(app)
+    host_check.register(app, settings.allowed_hosts)
+    cors.register(app, settings.cors_origins)
     for family in (generate, streams, styled, openai, images, health, wake, pages):
         app.register_blueprint(family.routes)
     return app

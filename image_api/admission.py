@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from image_api.errors import TooMany, TooManyStreams
+from image_api.errors import ServiceBusy, TooManyStreams
 
 SWEEP_SECONDS = 1.0
 KEPT_PER_CLIENT = 2  # of what a client that left had not begun; it may come back for it
@@ -60,7 +60,7 @@ class Waiter:
     def check(self) -> None:
         """Raise TooMany if it has to give up."""
         if self.evicted:
-            raise TooMany(GAVE_WAY)
+            raise ServiceBusy(GAVE_WAY)
 
 
 class Admission:
@@ -142,7 +142,7 @@ class Admission:
         half = self.limit / 2
         greedy, held = max(self._held.items(), key=lambda item: item[1], default=("", 0))
         if held <= half or (client and self._held[client] + 1 > half):
-            raise TooMany(FULL)
+            raise ServiceBusy(FULL)
         theirs = [waiter for waiter in reversed(self._waiters) if waiter.client == greedy]
         return next((waiter for waiter in theirs if not waiter.begun), theirs[0])
 

@@ -93,7 +93,7 @@ class WorkerUnavailable(ApiError):
     retry_after = 30
 
 
-class TooMany(ApiError):
+class ServiceBusy(ApiError):
     """No slot is left for this client, or it gave its own up to another one."""
 
     code = "service_busy"

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.connection import parse_url
 
-from image_api.hosts import AllowedHosts
+from image_api.allowed_hosts import AllowedHosts
 from image_api.networks import networks_of
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")

@@ -4,7 +4,7 @@ import contextlib
 import re
 import socket
 
-from image_api.hosts import AllowedHosts, is_host
+from image_api.allowed_hosts import AllowedHosts, is_host
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 # To learn which address this machine has on the way out, a UDP socket is pointed at one of the documents' own

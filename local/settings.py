@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from image_api.settings import Settings as ApiSettings
-from render_worker.bare_environment import bare
+from render_worker.browser.bare_environment import bare
 from render_worker.settings import VARIABLES as OF_WORKER
 from render_worker.settings import read
 

@@ -17,7 +17,7 @@ from enum import IntEnum
 from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.settings import load
 from render_worker.storages import build_storages
-from render_worker.storages.base import BEHIND_THE_PATH, Storage, Storages, name_in
+from render_worker.storages.base import BEHIND_THE_PATH, Storage, StorageChain, name_in
 from render_worker.storages.imgur import ImgurStorage
 from render_worker.storages.local import LocalStorage
 
@@ -39,7 +39,7 @@ Line = tuple[str, Outcome]
 """What is said of a picture."""
 
 
-async def delete(storages: Storages, word: str) -> list[Line]:
+async def delete(storages: StorageChain, word: str) -> list[Line]:
     """Delete a picture wherever it is; for each storage a line of what came of it."""
     if word.startswith(OF_IMGUR):
         lines = [await _deleted(storage, word) for storage in storages if isinstance(storage, ImgurStorage)]
@@ -58,7 +58,7 @@ def outcome_of(lines: list[Line]) -> Outcome:
     return Outcome.FAILED if Outcome.FAILED in outcomes else min(outcomes)
 
 
-async def _marked(storages: Storages, word: str) -> list[Line]:
+async def _marked(storages: StorageChain, word: str) -> list[Line]:
     """Whichever storage had it: an API tier that finds it gone asks the worker before it has it made again."""
     try:
         for storage in storages:
@@ -80,7 +80,7 @@ async def _deleted(storage: Storage, word: str) -> Line:
     return f"{storage.name}: deleted" if deleted else f"{storage.name}: not there", Outcome(not deleted)
 
 
-async def _all(storages: Storages, words: list[str]) -> Outcome:
+async def _all(storages: StorageChain, words: list[str]) -> Outcome:
     worst = Outcome.DELETED
     for word in map(str.strip, words):
         lines = await delete(storages, word)

@@ -145,7 +145,7 @@ class PictureDeleted(WorkerError):
     status = 410
 
 
-class Failure(WorkerError):
+class UpstreamError(WorkerError):
     """A failure of an engine or a storage, which its circuit breaker counts."""
 
     by_request: bool = False
@@ -161,20 +161,20 @@ class Failure(WorkerError):
             self.retry_after = retry_after
 
 
-class StorageFailed(Failure):
+class StorageFailed(UpstreamError):
     """No storage keeps the picture, or one of them does not."""
 
     code = "storage_failed"
     status = 502
 
 
-class StorageResting(StorageFailed):
+class StorageCircuitOpen(StorageFailed):
     """A storage failed a moment ago and is left alone for a while."""
 
     code = "storage_resting"
 
 
-class EngineError(Failure):
+class EngineError(UpstreamError):
     """The engine failed by its own fault."""
 
     code = "engine_failed"
@@ -200,7 +200,7 @@ class EngineNotConfigured(EngineError):
     hint = "Set it up in the render worker's environment, or take the engine out of ENGINES."
 
 
-class EngineResting(EngineError):
+class EngineCircuitOpen(EngineError):
     """The engine failed again and again and is left alone for a while."""
 
     code = "engine_resting"
@@ -278,21 +278,21 @@ class BadPicture(EngineError):
         self.code = f"picture_{problem}"
 
 
-class Wall(EngineError):
+class ServiceBlocked(EngineError):
     """The service turns this worker away for a while; asking again sooner is in vain, or makes it worse."""
 
     status = 503
     trips = wall = True
 
 
-class EngineRateLimited(Wall):
+class EngineRateLimited(ServiceBlocked):
     """The service has had enough requests from this worker for now."""
 
     code = "engine_rate_limited"
     hint = "Asking again sooner is in vain."
 
 
-class QuotaExhausted(Wall):
+class QuotaExhausted(ServiceBlocked):
     """The account at the service has nothing left to pay with."""
 
     code = "engine_quota_exhausted"

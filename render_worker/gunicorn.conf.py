@@ -11,9 +11,9 @@ import logging  # noqa: E402
 import signal  # noqa: E402
 import threading  # noqa: E402
 
-from render_worker.connections import Threads  # noqa: E402
-from render_worker.orphans import reap_all  # noqa: E402
-from render_worker.processes import kill_descendants  # noqa: E402
+from render_worker.browser.orphans import reap_all  # noqa: E402
+from render_worker.browser.processes import kill_descendants  # noqa: E402
+from render_worker.gunicorn_worker import Threads  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
 from render_worker.serving.files import room_for_connections  # noqa: E402
 from render_worker.settings import load  # noqa: E402
@@ -29,7 +29,7 @@ Threads.receive_seconds = settings.read_timeout_seconds
 sendfile = False  # it knows no limit for a caller who does not read
 # Every admitted request holds a thread while it waits, those that move on to another engine beside those of the queue;
 # some more answer /health, pictures and refusals meanwhile.
-threads = 2 * settings.places + settings.queue_size + 16
+threads = 2 * settings.slots + settings.queue_size + 16
 worker_connections = room_for_connections(1000, others=192 + 2 * threads)
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
 graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS  # then gunicorn kills, and nobody gets an answer

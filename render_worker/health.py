@@ -9,10 +9,10 @@ from typing import Literal
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from render_worker.browser.memory import measure
 from render_worker.contract import EngineHealth, MemoryHealth, PastError, WorkerHealth
 from render_worker.errors import WorkerError
-from render_worker.memory import measure
-from render_worker.pipeline import Pipeline
+from render_worker.generation.pipeline import Pipeline
 
 REMEMBERED_ERRORS = 10
 BREAKER_STATES = ("closed", "open", "half-open")

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from render_worker.browser.processes import CHILD
 from render_worker.errors import DeadlinePassed, Stopping
-from render_worker.processes import CHILD
 
 CLEAN_UP_SECONDS = 2.0  # what cancelled work may take to let go of its page before its caller stops waiting for that
 STOP_SECONDS = 5.0  # what everything together may take at the end, the browser's own goodbye included

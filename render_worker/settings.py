@@ -234,7 +234,7 @@ class Settings(BaseSettings):
     )
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         """Generations at a time: some more than the engines make, which are encoded and saved meanwhile."""
         by_http = len(self.engines) - ("perchance" in self.engines)
         sessions = self.perchance_sessions if "perchance" in self.engines else 0

@@ -18,7 +18,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, NotFound
 
-from render_worker.admission import CLIENT, Admission
+from render_worker.browser.orphans import adopt, reap_for_ever
+from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import (
     CLIENT_HEADER,
     IMAGE_NAME,
@@ -34,16 +35,15 @@ from render_worker.contract import (
     InvalidField,
     ModelList,
 )
-from render_worker.durations import Durations
 from render_worker.engines import build_engines
 from render_worker.errors import InvalidParameter, PictureDeleted, Unauthorized, WorkerError
+from render_worker.generation.admission import CLIENT, Admission
+from render_worker.generation.idempotency import IdempotentRequests
+from render_worker.generation.latency import Latencies
+from render_worker.generation.pipeline import Pipeline
+from render_worker.generation.selection import EngineSelector
 from render_worker.health import Health, State
 from render_worker.metrics import Metrics
-from render_worker.orphans import adopt, reap_for_ever
-from render_worker.pipeline import Pipeline
-from render_worker.repeats import Repeats
-from render_worker.resting import Rest
-from render_worker.roster import Roster
 from render_worker.runtime import Runtime
 from render_worker.serving.logs import shortened
 from render_worker.serving.tokens import carries
@@ -71,14 +71,14 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.runtime = Runtime()
-        durations, metrics = Durations(), Metrics()
+        durations, metrics = Latencies(), Metrics()
         engines = build_engines(settings)
-        all_places = (engine.places for engine in engines.values())
-        admission = Admission(settings.places, settings.queue_size, all_places)
+        all_places = (engine.slots for engine in engines.values())
+        admission = Admission(settings.slots, settings.queue_size, all_places)
         rests = {name: _rest(name, settings) for name in engines}
-        roster = Roster(engines, settings.engines, rests, durations, admission)
+        roster = EngineSelector(engines, settings.engines, rests, durations, admission)
         self.pipeline = Pipeline(roster, build_storages(settings), admission, durations, metrics, settings.simulated)
-        self.repeats = Repeats(self.pipeline.generate)
+        self.repeats = IdempotentRequests(self.pipeline.generate)
         self.health = Health(self.pipeline, settings.memory_limit_mb)
         self.metrics = metrics.registry
         self.metrics.register(State(self.health))
@@ -261,10 +261,10 @@ def _unforeseen(error: Exception) -> Response:
     return _failure(WorkerError(OWN_FAULT))
 
 
-def _rest(name: str, settings: Settings) -> Rest:
+def _rest(name: str, settings: Settings) -> CircuitBreaker:
     """When an engine is left alone; one that asks nobody outside never is."""
     failures = settings.engine_failures if name in settings.engines else 0
-    return Rest(name, failures, settings.engine_rest_seconds)
+    return CircuitBreaker(name, failures, settings.engine_rest_seconds)
 
 
 def _is_loopback(host: str) -> bool:

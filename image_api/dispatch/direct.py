@@ -9,13 +9,13 @@ from typing import TypeVar
 import requests
 from pydantic import BaseModel, TypeAdapter
 
-from image_api.dispatch.abort import Abort, AbortableAdapter, aborted
-from image_api.dispatch.checks import checked_progress, checked_result
-from image_api.dispatch.connections import GuardedSession
-from image_api.dispatch.kept import Kept
+from image_api.dispatch.coalesced_read import CoalescedRead
+from image_api.dispatch.cold_start import ColdStart, Report, WorkerStarting, at_once
 from image_api.dispatch.replies import NO_WORKER, failure, lines, no_worker, read, understood
-from image_api.dispatch.waking import Asleep, Report, Waking, at_once
+from image_api.dispatch.validation import checked_progress, checked_result
 from image_api.errors import DeadlinePassed, Relayed, WorkerNotConfigured, WorkerUnavailable
+from image_api.outbound.abort import Abort, AbortableAdapter, aborted
+from image_api.outbound.guarded_http import GuardedSession
 from image_api.settings import Settings
 from render_worker.contract import (
     CLIENT_HEADER,
@@ -70,10 +70,10 @@ class DirectDispatch:
         if settings.worker_token:
             self._session.headers["Authorization"] = f"Bearer {settings.worker_token.get_secret_value()}"
         self._knows_token = settings.worker_token is not None
-        self._models = Kept(self._ask_for_models)
-        self._accepted_health = Kept(self._ask_for_accepted_health)
+        self._models = CoalescedRead(self._ask_for_models)
+        self._accepted_health = CoalescedRead(self._ask_for_accepted_health)
         most_reads = min(MOST_READS, settings.max_generations)
-        self._waking = Waking(settings.worker_wake_seconds, most_reads, self._knock)
+        self._waking = ColdStart(settings.worker_wake_seconds, most_reads, self._knock)
         self.last_known: LastKnown | None = None
 
     @property
@@ -220,7 +220,7 @@ class DirectDispatch:
         sentence = f"The render worker cannot be reached ({type(reason or error).__name__})."
         lasting = isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
         if isinstance(error, requests.ConnectionError) and not lasting:
-            return Asleep(sentence)
+            return WorkerStarting(sentence)
         return WorkerUnavailable(sentence)
 
     def _check_sender(self, reply: requests.Response) -> None:
@@ -249,4 +249,4 @@ def _result_of(reply: requests.Response, end: float, report: Report) -> Generate
             return news.result
         elif isinstance(news, ErrorLine):
             raise failure(news.error, news.status)
-    raise Asleep("The render worker's answer broke off.")
+    raise WorkerStarting("The render worker's answer broke off.")

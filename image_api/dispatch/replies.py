@@ -8,8 +8,8 @@ import requests
 import urllib3
 from pydantic import BaseModel, ValidationError
 
-from image_api.dispatch.checks import checked_error, number_of
-from image_api.dispatch.waking import Asleep
+from image_api.dispatch.cold_start import WorkerStarting
+from image_api.dispatch.validation import checked_error, number_of
 from image_api.errors import ApiError, DeadlinePassed, Relayed, WorkerUnavailable
 from render_worker.contract import ErrorBody
 
@@ -29,7 +29,7 @@ M = TypeVar("M", bound=BaseModel)
 def no_worker(reply: requests.Response) -> WorkerUnavailable:
     """Return the failure of an answer that is no render worker's; Asleep if it may be one's that starts."""
     sentence = NO_WORKER.format(reply.status_code)
-    return Asleep(sentence, _pause_of(reply)) if _is_of_an_edge(reply) else WorkerUnavailable(sentence)
+    return WorkerStarting(sentence, _pause_of(reply)) if _is_of_an_edge(reply) else WorkerUnavailable(sentence)
 
 
 def _is_of_an_edge(reply: requests.Response) -> bool:
@@ -65,7 +65,7 @@ def failure(error: ErrorBody, status: int) -> ApiError:
     except ValueError:
         return WorkerUnavailable(NO_WORKER.format(status if status in range(600) else "with no status"))
     if error.code == WorkerUnavailable.code:
-        return Asleep(error.error)  # it is being stopped; a platform brings another
+        return WorkerStarting(error.error)  # it is being stopped; a platform brings another
     return Relayed(error, status)
 
 
@@ -98,4 +98,4 @@ def _chunks(reply: requests.Response, end: float) -> Iterator[bytes]:
     except urllib3.exceptions.ReadTimeoutError:
         raise DeadlinePassed("The render worker's answer did not arrive in time.") from None
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise Asleep("The render worker's answer broke off.") from error
+        raise WorkerStarting("The render worker's answer broke off.") from error

@@ -6,9 +6,9 @@ from flask import Blueprint, Response, g
 from pydantic import BaseModel
 
 from image_api.errors import WorkerUnavailable
-from image_api.routes.answers import as_json
-from image_api.routes.exposure import shown_health, shown_problem
-from image_api.routes.parts import dispatch
+from image_api.services import services
+from image_api.web.disclosure import shown_health, shown_problem
+from image_api.web.responses import as_json
 from render_worker.contract import VERSION
 
 routes = Blueprint("health", __name__)
@@ -44,7 +44,7 @@ class Ready(BaseModel):
 @routes.get("/health")
 def health() -> Response:
     """Answers at once, without asking the worker: fit for a platform's health check."""
-    worker_tier = dispatch()
+    worker_tier = services().worker
     known = worker_tier.last_known
     worker = LastKnownWorker(status=known.status, at=known.at) if known else LastKnownWorker()
     return as_json(ApiHealth(worker_configured=worker_tier.configured, worker=worker))
@@ -53,7 +53,7 @@ def health() -> Response:
 @routes.get("/ready")
 def ready() -> Response:
     """Tell whether the worker could make a picture some seconds ago; 503 `worker_unavailable` unless it could."""
-    worker = dispatch().accepted_health(g.client)
+    worker = services().worker.accepted_health(g.client)
     if not worker.ready:
         raise WorkerUnavailable(shown_problem(worker))
     return as_json(Ready(worker=shown_health(worker)))

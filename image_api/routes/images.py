@@ -6,11 +6,11 @@ import requests
 from flask import Blueprint, Response, abort, g, request
 
 from image_api.errors import PictureDeleted, WorkerUnavailable
-from image_api.pictures import Content, length_of
-from image_api.routes.answers import absolute, as_json, base_address
-from image_api.routes.bodies import sent
-from image_api.routes.parts import dispatch, generation
-from image_api.routes.waiting import waiter
+from image_api.remote_pictures import PictureContent, length_of
+from image_api.services import services
+from image_api.web.bodies import sent
+from image_api.web.client_connection import waiter
+from image_api.web.responses import absolute, as_json, base_address
 from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, ErrorBody
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"  # a name means one content for ever
@@ -33,7 +33,7 @@ def image(name: str) -> Response:
         return _immutable(Response(status=304), etag)
     reply = _of_worker(name)
     if reply is None and request.method == "GET":
-        again = generation().make_again(f"/images/{name}", g.request_id, waiter())
+        again = services().generation.make_again(f"/images/{name}", g.request_id, waiter())
         if again and again.image_url != f"/images/{name}":
             return _redirect(absolute(again.image_url, base_address()))
         reply = _of_worker(name) if again else None
@@ -53,7 +53,7 @@ def _handed_through(reply: requests.Response, mimetype: str) -> Response:
         if length := length_of(reply):
             answer.content_length = length
     else:
-        answer = sent(Content(reply), reply.status_code, mimetype)
+        answer = sent(PictureContent(reply), reply.status_code, mimetype)
     answer.headers.update(_of_parts(reply))
     return answer
 
@@ -86,12 +86,12 @@ def _of_worker(name: str) -> requests.Response | None:
     the operator wanted it so.
     """
     wanted = {header: text for header in ASKED_FOR if SAFE.fullmatch(text := request.headers.get(header, ""))}
-    reply = dispatch().image(name, request.method, wanted, g.client)
+    reply = services().worker.image(name, request.method, wanted, g.client)
     if reply.status_code == 200 or ("Range" in wanted and _is_of_a_part(reply)):
         return reply
     reply.close()
     if reply.status_code == 410:
-        generation().forget(f"/images/{name}")
+        services().generation.forget(f"/images/{name}")
         raise PictureDeleted
     if reply.status_code != 404:
         raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")

@@ -14,14 +14,14 @@ from pydantic import BaseModel, Field
 
 from image_api.admission import Waiter
 from image_api.errors import ApiError, ModelNotFound, Relayed
-from image_api.routes.answers import absolute, as_json, base_address, json_text, speak
-from image_api.routes.base64_bodies import with_bytes
-from image_api.routes.bodies import json_body
-from image_api.routes.parts import dispatch, generation
-from image_api.routes.waiting import waiter
+from image_api.generation.options import GenerationOptions
+from image_api.services import services
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, StyleName
-from image_api.wanted import Wanted
+from image_api.web.base64_json import with_bytes
+from image_api.web.bodies import json_body
+from image_api.web.client_connection import waiter
+from image_api.web.responses import absolute, as_json, base_address, json_text, speak
 from render_worker.contract import ErrorBody, Fields, GenerateResult, Model, OutputFormat, PassedOver, Recipe, Text
 
 AUTO = "auto"
@@ -68,7 +68,7 @@ class Asked(Fields):
     user: str | None = Field(None, max_length=1000, description=ANY_TEXT)
     safety_identifier: str | None = Field(None, max_length=1000, description=ANY_TEXT)
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> GenerationOptions:
         """One of the pictures, in the words of everybody else."""
         width, height = (1, 1) if self.size in (None, "auto") else map(int, str(self.size).split("x"))
         fields = {
@@ -77,7 +77,7 @@ class Asked(Fields):
             "model": _known_here(self.model or AUTO),
             "output_format": self.output_format or "png",
         }
-        wanted = Wanted.parse(fields.items())
+        wanted = GenerationOptions.parse(fields.items())
         return wanted.styled_by(STYLES[self.style]) if self.style else wanted
 
 
@@ -176,7 +176,7 @@ def _known_here(name: str) -> str:
     return AUTO if OPENAI_S_OWN.fullmatch(name) else name
 
 
-def _all_made(wanted: Wanted, count: int) -> list[GenerateResult]:
+def _all_made(wanted: GenerationOptions, count: int) -> list[GenerateResult]:
     """The pictures; the first failure is told at once."""
     # A request with the same id would be answered with the same picture.
     ids = [g.request_id if count == 1 else f"{g.request_id}-{number}" for number in range(1, count + 1)]
@@ -184,7 +184,7 @@ def _all_made(wanted: Wanted, count: int) -> list[GenerateResult]:
     pool = ThreadPoolExecutor(count, "pictures")
     try:
         waiters = _admitted(count, over)
-        under_way = [pool.submit(generation().generate, wanted, *it) for it in zip(ids, waiters, strict=True)]
+        under_way = [pool.submit(services().generation.generate, wanted, *it) for it in zip(ids, waiters, strict=True)]
         for done in as_completed(under_way):  # each ends by its own deadline, or when the service is stopped
             done.result()
         return [done.result().result for done in under_way]
@@ -196,7 +196,7 @@ def _all_made(wanted: Wanted, count: int) -> list[GenerateResult]:
 def _admitted(count: int, over: threading.Event) -> list[Waiter]:
     """Return a waiter for each picture; all of them are admitted, or none, because one failure is that of all."""
     waiters = [waiter(given_up=over.is_set) for _ in range(count)]
-    admission = generation().admission
+    admission = services().generation.admission
     try:
         for it in waiters:
             admission.admit(it)
@@ -208,7 +208,7 @@ def _admitted(count: int, over: threading.Event) -> list[Waiter]:
 
 
 def _pictured(
-    asked: Asked, wanted: Wanted, made: list[GenerateResult], base: str, marks: list[str] | None = None
+    asked: Asked, wanted: GenerationOptions, made: list[GenerateResult], base: str, marks: list[str] | None = None
 ) -> Pictured:
     """The answer; with `marks`, one for each picture, these are in the place of the bytes."""
     data = [
@@ -240,7 +240,7 @@ def _pictured(
 
 
 def _offered() -> ModelPage:
-    known = dispatch().models(g.client)
+    known = services().worker.models(g.client)
     named = [
         OfferedModel(id=it.name, engine=it.engine, state=it.state, description=it.description) for it in known.models
     ]

@@ -3,8 +3,8 @@
 from flask import Blueprint, Response
 from pydantic import BaseModel
 
-from image_api.routes.answers import as_json, base_address
-from image_api.wanted import Wanted
+from image_api.generation.options import GenerationOptions
+from image_api.web.responses import as_json, base_address
 from render_worker.contract import VERSION
 
 routes = Blueprint("pages", __name__)
@@ -65,7 +65,7 @@ def documentation() -> Response:
             default=None if field.is_required() else field.default,
             required=field.is_required(),
         )
-        for name, field in Wanted.sayable().items()
+        for name, field in GenerationOptions.sayable().items()
     }
     return as_json(Documentation(examples=_examples(base), parameters=parameters))
 

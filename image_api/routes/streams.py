@@ -18,13 +18,13 @@ from wsproto.frame_protocol import CloseReason
 
 from image_api.admission import GAVE_WAY, Waiter
 from image_api.errors import ApiError, InvalidParameter, WebSocketOnly
-from image_api.generation import Answer, News, Stream
-from image_api.routes.answers import absolute, base_address, json_text, note_failure
-from image_api.routes.origins import may_ask
-from image_api.routes.parts import generation, settings
-from image_api.routes.waiting import waiter
-from image_api.wanted import Wanted
-from image_api.websocket import WebSocket
+from image_api.generation.options import GenerationOptions
+from image_api.generation.use_case import Answer, News, Stream
+from image_api.services import services
+from image_api.web.client_connection import waiter
+from image_api.web.cors import may_ask
+from image_api.web.responses import absolute, base_address, json_text, note_failure
+from image_api.web.websocket import WebSocket
 from render_worker.contract import (
     ErrorBody,
     ErrorLine,
@@ -63,20 +63,20 @@ def resumed() -> Response | None:
     if not mark:
         return None
     here = waiter(stream=True)
-    news = generation().resume(mark, here)
+    news = services().generation.resume(mark, here)
     return Response(status=204) if news is None else _as_events(news, here)
 
 
-def followed(wanted: Wanted) -> Response:
+def followed(wanted: GenerationOptions) -> Response:
     """A stream from its beginning. What fails before there is any news is answered as it would be without a stream."""
     base_address()  # first, so that a bad Host header costs no generation
     here = waiter(stream=True)
-    news = generation().follow(wanted, g.request_id, here, cache=wanted.cache, within=wanted.within)
+    news = services().generation.follow(wanted, g.request_id, here, cache=wanted.cache, within=wanted.within)
     return _as_events(news, here)
 
 
 def _as_events(news: Stream, here: Waiter) -> Response:
-    release = partial(generation().admission.release, here)
+    release = partial(services().generation.admission.release, here)
     try:
         first = next(news)
     except BaseException:  # also at this greenlet's end: a slot that is not given back is lost
@@ -118,7 +118,7 @@ def txt2img() -> Response:
     """Each message is a request as the body of POST /generate; its news come back as messages, one after the other."""
     base_address()
     here = waiter(stream=True)
-    generation().admission.admit(here)  # first, so that what is refused is so by an HTTP status
+    services().generation.admission.admit(here)  # first, so that what is refused is so by an HTTP status
     try:
         socket = WebSocket(request.environ)
         with contextlib.suppress(ConnectionClosed, OSError):  # OSError: it broke off, or reads nothing for long
@@ -127,7 +127,7 @@ def txt2img() -> Response:
             else:
                 socket.close(CloseReason.POLICY_VIOLATION, "CORS_ORIGINS does not name this page's origin.")
     finally:
-        generation().admission.release(here)
+        services().generation.admission.release(here)
     return _Over()
 
 
@@ -156,7 +156,7 @@ def _converse(socket: WebSocket, here: Waiter) -> tuple[CloseReason, str | None]
         with contextlib.closing(_messages(message, here)) as messages:
             for text in messages:
                 socket.send(text)
-    if generation().ending:
+    if services().generation.ending:
         return CloseReason.GOING_AWAY, None
     if here.evicted:
         return CloseReason.TRY_AGAIN_LATER, GAVE_WAY[:MAX_REASON]
@@ -166,7 +166,7 @@ def _converse(socket: WebSocket, here: Waiter) -> tuple[CloseReason, str | None]
 def _received(socket: WebSocket, here: Waiter) -> str | bytes | None:
     """The next message; None if none comes for long, this service is being stopped, or the slot is needed."""
     end = time.monotonic() + IDLE_SECONDS
-    while time.monotonic() < end and not generation().ending and not here.evicted:
+    while time.monotonic() < end and not services().generation.ending and not here.evicted:
         if (message := socket.receive(LOOK_SECONDS)) is not None:
             return message
     return None
@@ -175,7 +175,7 @@ def _received(socket: WebSocket, here: Waiter) -> str | bytes | None:
 def _messages(message: str | bytes, here: Waiter) -> Generator[str]:
     try:
         wanted = _wanted(message.encode() if isinstance(message, str) else message)
-        following = generation().follow(wanted, g.request_id, here, cache=wanted.cache, within=wanted.within)
+        following = services().generation.follow(wanted, g.request_id, here, cache=wanted.cache, within=wanted.within)
         with contextlib.closing(following) as stream:
             for news in stream:
                 if isinstance(news.content, Progress):
@@ -188,14 +188,14 @@ def _messages(message: str | bytes, here: Waiter) -> Generator[str]:
         yield _message(error)
 
 
-def _wanted(message: bytes) -> Wanted:
-    wanted = Wanted.parse_json(message)
+def _wanted(message: bytes) -> GenerationOptions:
+    wanted = GenerationOptions.parse_json(message)
     if wanted.format:
         raise InvalidField("format cannot be given here; every answer is a message.")
     return wanted
 
 
 def _message(error: ApiError) -> str:
-    simulated = True if settings().simulated else None
+    simulated = True if services().settings.simulated else None
     body = note_failure(error).model_copy(update={"request_id": g.request_id, "simulated": simulated})
     return json_text(ErrorLine(status=error.status, error=body))

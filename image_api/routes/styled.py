@@ -8,13 +8,13 @@ from typing import Literal, get_args
 from flask import Blueprint, Response, g
 from pydantic import BaseModel, Field
 
-from image_api.routes.answers import absolute, as_json, base_address, speak
-from image_api.routes.bodies import json_body
-from image_api.routes.parts import generation
-from image_api.routes.waiting import waiter
+from image_api.generation.options import GenerationOptions
+from image_api.services import services
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, Style, StyleName
-from image_api.wanted import Wanted
+from image_api.web.bodies import json_body
+from image_api.web.client_connection import waiter
+from image_api.web.responses import absolute, as_json, base_address, speak
 from render_worker.contract import ErrorBody, Fields, GenerateResult, PassedOver, Recipe, StorageProblem, Text
 
 AspectRatio = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"]
@@ -34,7 +34,7 @@ class Asked(Fields):
     )
     model: str | None = Field(None, description=Recipe.model_fields["model"].description)
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> GenerationOptions:
         """The same in the words of everybody else."""
         width, height = (self.aspect_ratio or SQUARE).split(":")
         fields = {
@@ -42,7 +42,7 @@ class Asked(Fields):
             "shape": nearest(int(width), int(height)),
             "model": self.model or "auto",
         }
-        wanted = Wanted.parse(fields.items())
+        wanted = GenerationOptions.parse(fields.items())
         return wanted.styled_by(STYLES[self.style]) if self.style else wanted
 
 
@@ -105,7 +105,7 @@ def generate() -> Response:
     """Make a picture of a prompt in a style, in the shape that comes nearest to an aspect ratio."""
     base = base_address()  # first, so that a bad Host header costs no generation
     asked = Asked.parse_json(json_body())
-    made = generation().generate(asked.wanted(), g.request_id, waiter(), seedless=True)
+    made = services().generation.generate(asked.wanted(), g.request_id, waiter(), seedless=True)
     answer = as_json(_made(asked, made.result, absolute(made.result.image_url, base)))
     answer.headers["X-Cache"] = made.source
     return answer

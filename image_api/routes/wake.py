@@ -5,8 +5,8 @@ from typing import Literal
 from flask import Blueprint, Response, g
 from pydantic import BaseModel
 
-from image_api.routes.answers import as_json
-from image_api.routes.parts import dispatch
+from image_api.services import services
+from image_api.web.responses import as_json
 
 MOMENT_SECONDS = 2.0
 # One transparent pixel: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
@@ -28,10 +28,10 @@ class Wake(BaseModel):
 @routes.get("/wake")
 def wake() -> Response:
     """200 where the worker is awake, 202 while it is being woken, for as long as it takes."""
-    health = dispatch().wake(MOMENT_SECONDS, g.client)
+    health = services().worker.wake(MOMENT_SECONDS, g.client)
     if health:
         return as_json(Wake(status="awake", expected_seconds=0, worker=health.status))
-    expected = dispatch().expected_wake_seconds
+    expected = services().worker.expected_wake_seconds
     answer = as_json(Wake(status="waking", expected_seconds=expected), 202)
     answer.headers["Retry-After"] = str(expected)
     return answer
@@ -40,5 +40,5 @@ def wake() -> Response:
 @routes.get("/wake.gif")
 def pixel() -> Response:
     """One transparent pixel, at once, for a page whose visitor will soon want a picture."""
-    dispatch().wake(0, g.client)
+    services().worker.wake(0, g.client)
     return Response(PIXEL, headers={"Cache-Control": "no-store"}, mimetype="image/gif")

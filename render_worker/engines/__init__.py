@@ -1,12 +1,12 @@
 """What makes the pictures: one file an engine, one row here."""
 
 from render_worker.engines.base import Engine
-from render_worker.engines.horde import HordeEngine
-from render_worker.engines.huggingface import HuggingFaceEngine
-from render_worker.engines.perchance import PerchanceEngine
-from render_worker.engines.replicate import ReplicateEngine
+from render_worker.engines.horde.engine import HordeEngine
+from render_worker.engines.huggingface.engine import HuggingFaceEngine
+from render_worker.engines.perchance.engine import PerchanceEngine
+from render_worker.engines.replicate.engine import ReplicateEngine
 from render_worker.engines.sketch import SketchEngine
-from render_worker.engines.vertex import VertexEngine
+from render_worker.engines.vertex.engine import VertexEngine
 from render_worker.settings import Settings
 
 ENGINES: dict[str, type[Engine]] = {

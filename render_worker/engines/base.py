@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from render_worker.admission import Places
 from render_worker.contract import EngineHealth, Phase, Recipe
 from render_worker.errors import EngineNotConfigured
+from render_worker.generation.admission import Slots
 from render_worker.packages import missing
 from render_worker.settings import Settings
 
@@ -73,7 +73,7 @@ class Engine(ABC):
     models: tuple[str, ...] = ()
     """Names that `model` accepts for this engine, beside its own."""
 
-    places: Places
+    slots: Slots
     """As many places as the engine can make pictures at a time."""
 
     @abstractmethod

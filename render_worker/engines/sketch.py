@@ -4,9 +4,9 @@ import asyncio
 import io
 import random
 
-from render_worker.admission import Places
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.generation.admission import Slots
 from render_worker.settings import Settings
 
 NOTE = "Painted procedurally from the words of the prompt; no AI model was involved."
@@ -21,7 +21,7 @@ class SketchEngine(Engine):
     cheap = True
 
     def __init__(self, settings: Settings) -> None:
-        self.places = Places(settings.places, cheap=self.cheap)
+        self.slots = Slots(settings.slots, cheap=self.cheap)
 
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         report("generating", "Painting the scene.")

@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
+from render_worker.circuit_breaker import PROBE_SECONDS, CircuitBreaker
 from render_worker.contract import IMAGE_NAME, OutputFormat, StorageProblem
-from render_worker.errors import StorageFailed, StorageNotConfigured, StorageResting
+from render_worker.errors import StorageCircuitOpen, StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
-from render_worker.resting import PROBE_SECONDS, Rest
 from render_worker.settings import Settings
 from render_worker.storages.failures import ServiceFailed, unsupported
 from render_worker.storages.foresight import Foresight
 
-__all__ = ["Kept", "ServiceFailed", "Storage", "Storages", "Stored", "name_in"]
+__all__ = ["SaveOutcome", "ServiceFailed", "Storage", "StorageChain", "StoredObject", "name_in"]
 
 BEHIND_THE_PATH = re.compile(r"[?#]")
 NAMED = re.compile(rf"(?:.*/)?({IMAGE_NAME})")
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredObject:
     """Where a picture is kept, and as what: some storages change the type of what they are given."""
 
     url: str
@@ -62,7 +62,7 @@ class Storage(ABC):
         """Read what the storage needs; touch nothing yet."""
 
     @abstractmethod
-    async def save(self, picture: Picture) -> Stored:
+    async def save(self, picture: Picture) -> StoredObject:
         """Keep a picture; raises StorageFailed if that fails."""
 
     @abstractmethod
@@ -97,16 +97,16 @@ def name_in(word: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class Kept:
+class SaveOutcome:
     """A picture that some storage keeps."""
 
-    stored: Stored
+    stored: StoredObject
     storage: str
     problem: StorageProblem | None
     """What kept a storage before it from keeping the picture."""
 
 
-class Storages:
+class StorageChain:
     """Storages in order: the first that can keeps the picture, so that none is lost while any is left.
 
     Each has a circuit breaker: an open one is skipped, unless no other storage keeps the picture. This belongs to the
@@ -116,7 +116,9 @@ class Storages:
     def __init__(self, *storages: Storage, rest_seconds: int = 60) -> None:
         """`rest_seconds`: how long a breaker stays open if the failure does not say."""
         self._storages = storages
-        self._rests = {storage: Rest(storage.name, FAILURES, rest_seconds, StorageResting) for storage in storages}
+        self._rests = {
+            storage: CircuitBreaker(storage.name, FAILURES, rest_seconds, StorageCircuitOpen) for storage in storages
+        }
         self._foresight = {storage: Foresight(storage.problem, blocks=storage.problem_blocks) for storage in storages}
         self._next_trial = 0.0  # of the monotonic clock
 
@@ -194,7 +196,7 @@ class Storages:
         problem = await self._foresight[storage].problem(again=again)
         return StorageFailed(f"{storage.title}: {problem}.") if problem else None
 
-    async def save(self, picture: Picture, seconds: float) -> Kept:
+    async def save(self, picture: Picture, seconds: float) -> SaveOutcome:
         """Keep a picture in the first storage that can; raises StorageFailed with every reason if none can.
 
         Those outside have `seconds` together, and share what is left of them, so that none uses up the time of those
@@ -221,10 +223,10 @@ class Storages:
                     failures[storage] = failure
                 else:
                     await self._tell_others(storage, picture)
-                    return Kept(stored, storage.name, self._problem(storage, failures))
+                    return SaveOutcome(stored, storage.name, self._problem(storage, failures))
         raise _all_of([failures[storage] for storage in self._storages])
 
-    async def _saved(self, storage: Storage, picture: Picture, share: float, *, insist: bool) -> Stored:
+    async def _saved(self, storage: Storage, picture: Picture, share: float, *, insist: bool) -> StoredObject:
         rest = self._rests[storage]
         try:
             async with asyncio.timeout(share):
@@ -237,7 +239,7 @@ class Storages:
                 rest.failed(late)
             raise late from None
 
-    async def _kept_by(self, storage: Storage, picture: Picture) -> Stored:
+    async def _kept_by(self, storage: Storage, picture: Picture) -> StoredObject:
         try:
             return await storage.save(picture)
         except StorageFailed as failure:

@@ -22,7 +22,7 @@ from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.packages import missing
 from render_worker.settings import Settings
-from render_worker.storages.base import Storage, Stored, name_in
+from render_worker.storages.base import Storage, StoredObject, name_in
 from render_worker.storages.failures import ServiceFailed, too_late, unreachable
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class BucketStorage(Storage):
         if problem := missing("obstore", f"storage {self.name}", "buckets"):
             raise StorageNotConfigured(problem)
 
-    async def save(self, picture: Picture) -> Stored:
+    async def save(self, picture: Picture) -> StoredObject:
         key = self._prefix + picture.name
         attributes = {"Content-Type": picture.content_type, "Cache-Control": CACHE_CONTROL}
         async with self._asked() as store:
@@ -96,13 +96,13 @@ class BucketStorage(Storage):
         except (FileNotFoundError, PermissionDeniedError):
             return False
 
-    async def _stored(self, store: "S3Store | GCSStore", key: str, content_type: str) -> Stored:
+    async def _stored(self, store: "S3Store | GCSStore", key: str, content_type: str) -> StoredObject:
         if self._public_url:
-            return Stored(f"{self._public_url}/{key}", content_type)
+            return StoredObject(f"{self._public_url}/{key}", content_type)
         from obstore import sign_async
 
         end = datetime.now(UTC) + self._link_life
-        return Stored(
+        return StoredObject(
             await sign_async(store, "GET", key, self._link_life), content_type, end.isoformat(timespec="seconds")
         )
 

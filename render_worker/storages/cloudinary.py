@@ -13,9 +13,9 @@ import httpx
 
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
-from render_worker.replies import printable
+from render_worker.outbound.replies import printable
 from render_worker.settings import Settings
-from render_worker.storages.base import Storage, Stored, name_in
+from render_worker.storages.base import Storage, StoredObject, name_in
 from render_worker.storages.failures import ServiceFailed
 from render_worker.storages.reply import Reply, ask
 
@@ -39,7 +39,7 @@ class CloudinaryStorage(Storage):
     def check(self) -> None:
         self._account()
 
-    async def save(self, picture: Picture) -> Stored:
+    async def save(self, picture: Picture) -> StoredObject:
         public_id = self._prefix + picture.sha256
         files = {"file": (picture.name, picture.data, picture.content_type)}
         # What is there already stays: Cloudinary then answers as if it had been uploaded.
@@ -47,7 +47,7 @@ class CloudinaryStorage(Storage):
         link = reply.document.get("secure_url")
         if not isinstance(link, str) or not LINK.fullmatch(link) or not link.endswith(f"/{self._prefix}{picture.name}"):
             raise ServiceFailed(type(self), "unexpected_reply", "Cloudinary answered without the picture's address.")
-        return Stored(link, picture.content_type)
+        return StoredObject(link, picture.content_type)
 
     async def delete(self, word: str) -> bool:
         name = name_in(word)

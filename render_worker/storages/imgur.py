@@ -13,9 +13,9 @@ import httpx
 
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
-from render_worker.replies import printable
+from render_worker.outbound.replies import printable
 from render_worker.settings import Settings
-from render_worker.storages.base import Storage, Stored
+from render_worker.storages.base import Storage, StoredObject
 from render_worker.storages.failures import ServiceFailed, unsupported
 from render_worker.storages.reply import LONGEST_REST_SECONDS, SECONDS, Reply, ask
 
@@ -50,7 +50,7 @@ class ImgurStorage(Storage):
         if not self._headers:
             raise StorageNotConfigured("IMGUR_CLIENT_ID not configured.")
 
-    async def save(self, picture: Picture) -> Stored:
+    async def save(self, picture: Picture) -> StoredObject:
         if picture.output_format not in self.formats:
             raise unsupported(ImgurStorage, picture.output_format)
         files = {"image": (picture.name, picture.data, picture.content_type)}
@@ -75,7 +75,7 @@ class ImgurStorage(Storage):
         return await ask(ImgurStorage, method, url, self._seconds, self._headers, **body)
 
 
-def _stored(reply: Reply, sent_as: str) -> Stored:
+def _stored(reply: Reply, sent_as: str) -> StoredObject:
     data = reply.document.get("data")
     link = data.get("link") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(link, str) or not LINK.fullmatch(link):
@@ -83,7 +83,7 @@ def _stored(reply: Reply, sent_as: str) -> Stored:
     # The deletehash is the only way to remove the picture: for the operator's log, not for the caller.
     log.info("imgur keeps %s, deletehash %s", link, re.sub(r"[^0-9A-Za-z]", "?", str(data.get("deletehash"))))
     stored_as = next((kind for ending, kind in TYPES.items() if link.endswith(ending)), sent_as)
-    return Stored(link, stored_as)
+    return StoredObject(link, stored_as)
 
 
 def _failure(reply: Reply) -> ServiceFailed:

@@ -20,7 +20,7 @@ from render_worker.contract import IMAGE_NAME
 from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
-from render_worker.storages.base import Storage, Stored, name_in
+from render_worker.storages.base import Storage, StoredObject, name_in
 from render_worker.storages.lock import lock
 
 MIB = 1024 * 1024
@@ -98,9 +98,9 @@ class LocalStorage(Storage):
         # It looks at as many files as it takes: there may be tens of thousands.
         return missing <= 0 or any(size >= missing for size in accumulate(file.size for file in self._files()))
 
-    async def save(self, picture: Picture) -> Stored:
+    async def save(self, picture: Picture) -> StoredObject:
         await self._in_turn(self._save, picture)
-        return Stored(f"/images/{picture.name}", picture.content_type)
+        return StoredObject(f"/images/{picture.name}", picture.content_type)
 
     async def delete(self, word: str) -> bool:
         """Remove the picture and leave a tombstone (the marker), so that it is not remade like one that got lost.

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from render_worker.http_client import AS_IT_IS, http_client
-from render_worker.replies import json_object
+from render_worker.outbound.client import AS_IT_IS, http_client
+from render_worker.outbound.replies import json_object
 from render_worker.storages.base import Storage
 from render_worker.storages.failures import ServiceFailed, too_late, unreachable
 

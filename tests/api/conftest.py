@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from image_api import create_app
+from image_api.services import services_of
 from image_api.settings import Settings
-from tests.scripted_server import PatientServer
+from tests.fakes.scripted_server import PatientServer
 
 NAME = "a" * 64 + ".png"
 PICTURE = b"the bytes of a picture"
@@ -127,7 +128,7 @@ def client_with(worker: ScriptedWorker) -> Iterator[Callable[..., FlaskClient]]:
 
     yield make
     for app in apps:
-        app.extensions["generation"].stop()
+        services_of(app).generation.stop()
     for thread in threading.enumerate():
         if thread.name == "waking":
             thread.join(5)

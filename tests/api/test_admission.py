@@ -3,8 +3,8 @@
 import pytest
 
 from image_api.admission import Admission, Waiter
-from image_api.errors import TooMany, TooManyStreams
-from tests.processes import wait_until
+from image_api.errors import ServiceBusy, TooManyStreams
+from tests.fakes.processes import wait_until
 
 
 class Begun:
@@ -26,7 +26,7 @@ def admitted(admission: Admission, client: str | None, count: int = 1, **options
 def refused(admission: Admission, waiter: Waiter) -> bool:
     try:
         admission.admit(waiter)
-    except TooMany:
+    except ServiceBusy:
         return True
     return False
 
@@ -85,7 +85,7 @@ def test_what_gave_way_is_not_admitted_again():
     admission = Admission(2)
     greedy = admitted(admission, "a", 2)
     admitted(admission, "b")
-    with pytest.raises(TooMany):
+    with pytest.raises(ServiceBusy):
         admission.admit(greedy[1])
 
 

@@ -5,7 +5,7 @@ import requests
 from pydantic import ValidationError
 
 from image_api.settings import Settings
-from tests.processes import api
+from tests.fakes.processes import api
 
 PATHS = ("/", "/generate?prompt=a", "/models", "/ready", "/wake", "/images/x", "/nowhere", "/v1/models", "/health/x")
 

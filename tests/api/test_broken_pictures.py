@@ -8,10 +8,10 @@ import re
 import pytest
 import requests
 
-from image_api.pictures import MAX_PICTURE_BYTES
+from image_api.remote_pictures import MAX_PICTURE_BYTES
 from tests.api.conftest import NAME, PICTURE, RESULT
-from tests.api.raw_worker import raw_worker
-from tests.processes import api, wait_until
+from tests.fakes.processes import api, wait_until
+from tests.fakes.raw_worker import raw_worker
 
 IMAGE = f"/images/{NAME}"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from image_api.services import services_of
 from render_worker.contract import Recipe
 from tests.api.conftest import NAME, RESULT
-from tests.processes import wait_until
-from tests.redis_server import RedisServer
+from tests.fakes.processes import wait_until
+from tests.fakes.redis_server import RedisServer
 
 SEEDED = "/generate?prompt=a+tree&seed=7"
 FAILURE = {"success": False, "error": "Busy.", "code": "worker_busy", "retry_after": 15}
@@ -65,7 +66,7 @@ def test_what_does_not_change_the_picture_does_not_matter(caller, worker):
 )
 def test_what_an_engine_left_out_in_need_is_soon_forgotten(caller, worker, monkeypatch, before, soon_forgotten):
     """Where none that may be up again comes before that engine, asking again would bring the same."""
-    monkeypatch.setattr("image_api.generation.AGAIN_SECONDS", 1)
+    monkeypatch.setattr("image_api.generation.use_case.AGAIN_SECONDS", 1)
     over = {"fallback_from": [{"engine": "horde", "code": before}]} if before else {}
     worker.say(200, {**RESULT, "ignored": ["seed"], **over})
     caller.get(SEEDED)
@@ -221,7 +222,7 @@ def test_who_leaves_a_stream_gives_back_no_place_of_what_is_still_made(client_wi
 
 
 def test_after_the_stop_nothing_is_begun(client, worker):
-    client.application.extensions["generation"].stop()
+    services_of(client.application).generation.stop()
     assert client.get("/generate?prompt=a").json["code"] == "service_stopping"
     assert worker.requests == []
 
@@ -240,13 +241,13 @@ def test_what_redis_refuses_is_said_once(client_with, caplog):
         other = SEEDED.replace("7", "8")
         assert [client.get(other).headers["X-Cache"] for _ in range(3)] == ["MISS"] * 3
         assert client.get(SEEDED).headers["X-Cache"] == "HIT"  # what can be read is read
-    refusals = [record.getMessage() for record in caplog.records if record.name == "image_api.cache"]
+    refusals = [record.getMessage() for record in caplog.records if record.name == "image_api.generation.cache"]
     assert refusals == ["Redis refuses what is asked of it, going on without that: OutOfMemoryError"]
 
 
 def test_redis_may_go_away_and_come_back(client_with, worker, monkeypatch, caplog):
-    caplog.set_level("INFO", "image_api.cache")
-    monkeypatch.setattr("image_api.cache.REST_SECONDS", 0.2)
+    caplog.set_level("INFO", "image_api.generation.cache")
+    monkeypatch.setattr("image_api.generation.cache.REST_SECONDS", 0.2)
     with RedisServer() as server:
         client = client_with(redis_url=server.url)
         assert [client.get(SEEDED).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
@@ -256,12 +257,12 @@ def test_redis_may_go_away_and_come_back(client_with, worker, monkeypatch, caplo
         server.start()
         time.sleep(0.3)
         assert [client.get(SEEDED).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
-    warnings = [record for record in caplog.records if record.name == "image_api.cache"]
+    warnings = [record for record in caplog.records if record.name == "image_api.generation.cache"]
     assert [record.levelname for record in warnings] == ["WARNING", "INFO"]
 
 
 def test_redis_that_hangs_costs_one_wait(client_with, monkeypatch):
-    monkeypatch.setattr("image_api.cache.REDIS_SECONDS", 2)
+    monkeypatch.setattr("image_api.generation.cache.REDIS_SECONDS", 2)
     with RedisServer() as server:
         client = client_with(redis_url=server.url)
         server.client.client_pause(60_000)

@@ -3,10 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from image_api.clients import Clients
+from image_api.client_ids import ClientIds
 from image_api.networks import NAMED, networks_of
-from image_api.proxies import CLIENT, Proxies
 from image_api.settings import Settings
+from image_api.web.trusted_proxies import CLIENT, TrustedProxies
 
 EDGE = "162.158.1.1"  # one of Cloudflare's
 PRIVATE = "10.1.2.3"
@@ -18,7 +18,7 @@ def seen(trusted, forwarded=None, peer=PRIVATE, **headers: str) -> dict:
     """The environment that the application sees."""
     found: dict = {}
     forwards = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
-    proxies = Proxies(lambda environ, _: found.update(environ) or [], trusted)
+    proxies = TrustedProxies(lambda environ, _: found.update(environ) or [], trusted)
     start = {"REMOTE_ADDR": peer, "wsgi.url_scheme": "http", "HTTP_HOST": "own.example", "SCRIPT_NAME": ""}
     list(proxies({**start, **forwards, **headers}, lambda *_: None))
     return found
@@ -79,7 +79,7 @@ def test_a_forged_quote_does_not_hide_what_a_proxy_appends():
 @pytest.mark.parametrize("trusted", [0, ("cloudflare",)])
 def test_an_undeclared_proxy_is_warned_of_once_and_its_clients_have_no_shares(peer, trusted, caplog):
     found: dict = {}
-    proxies = Proxies(lambda environ, _: found.update(environ) or [], trusted)
+    proxies = TrustedProxies(lambda environ, _: found.update(environ) or [], trusted)
     for _ in range(3):
         proxies({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": CLIENT_OF_ALL}, lambda *_: None)
         assert found[CLIENT] is None
@@ -182,21 +182,21 @@ def test_a_host_that_is_none_is_refused_everywhere(client_with, worker, header):
 
 class TestId:
     def test_it_is_the_same_for_processes_that_share_the_secret(self):
-        assert Clients(b"a").id_of("1.2.3.4") == Clients(b"a").id_of("1.2.3.4")
-        assert Clients(b"a").id_of("1.2.3.4") != Clients(b"b").id_of("1.2.3.4")
-        assert Clients().id_of("1.2.3.4") != Clients().id_of("1.2.3.4")
+        assert ClientIds(b"a").id_of("1.2.3.4") == ClientIds(b"a").id_of("1.2.3.4")
+        assert ClientIds(b"a").id_of("1.2.3.4") != ClientIds(b"b").id_of("1.2.3.4")
+        assert ClientIds().id_of("1.2.3.4") != ClientIds().id_of("1.2.3.4")
 
     def test_ipv6_counts_by_network_and_mapped_ipv4_as_itself(self):
-        clients = Clients(b"a")
+        clients = ClientIds(b"a")
         assert clients.id_of("2001:db8::1") == clients.id_of("2001:db8::ffff:1")
         assert clients.id_of("2001:db8::1") != clients.id_of("2001:db8:0:1::1")
         assert clients.id_of("::ffff:1.2.3.4") == clients.id_of("1.2.3.4")
         assert clients.id_of("1.2.3.4") != clients.id_of("1.2.3.5")
 
     def test_it_does_not_show_the_address_and_has_bounds(self):
-        assert Clients(b"a").id_of(None) is None
-        assert Clients(b"a").id_of("") is None
-        assert len(Clients(b"a").id_of("1.2.3.4")) == 32
+        assert ClientIds(b"a").id_of(None) is None
+        assert ClientIds(b"a").id_of("") is None
+        assert len(ClientIds(b"a").id_of("1.2.3.4")) == 32
 
 
 class TestSetting:

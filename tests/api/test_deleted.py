@@ -4,7 +4,7 @@ import pytest
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import PictureDeleted, PictureUnavailable
-from image_api.pictures import Pictures
+from image_api.remote_pictures import RemotePictures
 from image_api.settings import Settings
 from render_worker.contract import GenerateResult
 from tests.api.conftest import NAME, RESULT
@@ -61,7 +61,7 @@ def test_a_picture_that_is_only_lost_is_still_made_again(client, worker):
     assert len(worker.asked_to_make()) == 2
 
 
-class Outside(Pictures):
+class Outside(RemotePictures):
     """Reads from outside what the worker's address says in its place: no loopback host is a public one."""
 
     def _from_outside(self, address):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from image_api.settings import Settings
 from tests.api.conftest import RESULT
-from tests.processes import free_port, wait_until
+from tests.fakes.processes import free_port, wait_until
 
 HEALTH = {
     "status": "ready",
@@ -125,7 +125,7 @@ def test_a_path_in_the_worker_s_address_is_said(client, worker):
 
 
 def test_a_waking_in_vain_is_told_and_begun_again(client_with, worker, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.waking.REMEMBERED_SECONDS", 1)
+    monkeypatch.setattr("image_api.dispatch.cold_start.REMEMBERED_SECONDS", 1)
     client = client_with(worker_wake_seconds=0)
     worker.say(502, b"<html>", X_Service="edge")
     assert client.get("/wake").status_code == 503
@@ -137,7 +137,7 @@ def test_a_waking_in_vain_is_told_and_begun_again(client_with, worker, monkeypat
 
 
 def test_a_picture_that_was_made_meanwhile_ends_the_waking(client, worker, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.waking.FIRST_PAUSE_SECONDS", 60)
+    monkeypatch.setattr("image_api.dispatch.cold_start.FIRST_PAUSE_SECONDS", 60)
     worker.say(502, b"<html>", X_Service="edge")
     assert client.get("/wake").status_code == 202
     worker.say(200, AWAKE)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from image_api.expiry import MARGIN_SECONDS, good_seconds
+from image_api.generation.expiry import MARGIN_SECONDS, good_seconds
 from render_worker.contract import GenerateResult
 from tests.api.conftest import NAME, RESULT
-from tests.redis_server import RedisServer
+from tests.fakes.redis_server import RedisServer
 
 SEEDED = "/generate?prompt=a+tree&seed=7"
 LINK = f"https://pictures.example/{NAME}?X-Amz-Signature=0a1b"

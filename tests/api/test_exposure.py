@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from image_api.dispatch.abort import Abort
-from image_api.dispatch.kept import Kept
-from tests.processes import wait_until
+from image_api.dispatch.coalesced_read import CoalescedRead
+from image_api.outbound.abort import Abort
+from tests.fakes.processes import wait_until
 
 TOKEN = "a-token"
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
@@ -130,7 +130,7 @@ class TestKept:
         assert [path for _, path, _, _ in worker.requests] == ["/health"]
 
     def test_it_is_asked_for_again_afterwards(self, client, worker, monkeypatch):
-        monkeypatch.setattr("image_api.dispatch.kept.KEPT_SECONDS", 0)
+        monkeypatch.setattr("image_api.dispatch.coalesced_read.KEPT_SECONDS", 0)
         client.get("/ready")
         unready(worker)
         assert client.get("/ready").status_code == 503
@@ -159,7 +159,7 @@ def test_a_fault_in_the_question_is_not_kept():
             raise answer
         return answer
 
-    kept = Kept(ask)
+    kept = CoalescedRead(ask)
     with pytest.raises(RuntimeError):
         kept.get(Abort())
     assert [kept.get(Abort()), kept.get(Abort())] == ["good", "good"]

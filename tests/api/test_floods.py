@@ -3,8 +3,8 @@
 import json
 
 from tests.api.conftest import NAME, RESULT
-from tests.processes import wait_until
-from tests.redis_server import RedisServer
+from tests.fakes.processes import wait_until
+from tests.fakes.redis_server import RedisServer
 
 SEEDED = "/generate?prompt=a+tree&seed=7"
 EVENTS = {"Accept": "text/event-stream"}

@@ -26,7 +26,7 @@ def test_it_works_without_asking_the_worker(client, worker):
 
 
 def test_what_was_last_known_of_the_worker_is_told(client, worker, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.kept.KEPT_SECONDS", 0)
+    monkeypatch.setattr("image_api.dispatch.coalesced_read.KEPT_SECONDS", 0)
     worker.say(200, WORKER_HEALTH)
     client.get("/ready")
     assert client.get("/health").json["worker"]["status"] == "ready"

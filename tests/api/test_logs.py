@@ -8,7 +8,7 @@ import pytest
 
 from render_worker.serving import logs
 from render_worker.serving.logs import BURST, BoundedFormatter, RateLimit, shortened
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 
 @pytest.fixture

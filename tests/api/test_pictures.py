@@ -14,11 +14,11 @@ from pydantic import ValidationError
 
 from image_api.dispatch.direct import DirectDispatch
 from image_api.errors import PictureUnavailable, WorkerUnavailable
-from image_api.pictures import Pictures, _is_public
+from image_api.remote_pictures import RemotePictures, _is_public
 from image_api.settings import Settings
 from render_worker.contract import GenerateResult
 from tests.api.conftest import NAME, PICTURE, RESULT
-from tests.scripted_server import PatientServer, ScriptedServer
+from tests.fakes.scripted_server import PatientServer, ScriptedServer
 
 
 class Storage:
@@ -72,16 +72,16 @@ def storage(authority, monkeypatch) -> Iterator[Storage]:
 
 
 @pytest.fixture
-def pictures(worker) -> Pictures:
-    return Pictures(DirectDispatch(Settings(perchance_worker_url=worker.url, worker_wake_seconds=0)))
+def pictures(worker) -> RemotePictures:
+    return RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url, worker_wake_seconds=0)))
 
 
 @pytest.fixture
-def trusting(pictures, authority, monkeypatch, tmp_path) -> Pictures:
+def trusting(pictures, authority, monkeypatch, tmp_path) -> RemotePictures:
     """Takes loopback for the public internet, and the test's authority for a known one."""
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     pictures._session.verify = str(tmp_path / "authority.pem")
-    monkeypatch.setattr("image_api.pictures._is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr("image_api.remote_pictures._is_public", lambda address: address == "127.0.0.1")
     return pictures
 
 
@@ -89,7 +89,7 @@ def at(address: str) -> GenerateResult:
     return GenerateResult.model_validate({**RESULT, "image_url": address})
 
 
-def read(pictures: Pictures, result: GenerateResult) -> bytes:
+def read(pictures: RemotePictures, result: GenerateResult) -> bytes:
     content = pictures.open(result)
     try:
         return b"".join(content)
@@ -187,14 +187,14 @@ def test_an_empty_file_is_said(trusting, storage):
 
 
 def test_a_file_without_end_is_cut(trusting, storage, monkeypatch):
-    monkeypatch.setattr("image_api.pictures.MAX_PICTURE_BYTES", 1024 * 1024)
+    monkeypatch.setattr("image_api.remote_pictures.MAX_PICTURE_BYTES", 1024 * 1024)
     storage.content, storage.headers = b"x" * 3_000_000, {}
     with pytest.raises(PictureUnavailable, match="too large"):
         read(trusting, at(storage.url))
 
 
 def test_a_host_that_sends_drop_by_drop_is_given_up(trusting, storage, monkeypatch):
-    monkeypatch.setattr("image_api.pictures.READ_SECONDS", 0.3)
+    monkeypatch.setattr("image_api.remote_pictures.READ_SECONDS", 0.3)
     storage.content, storage.headers, storage.pause = b"x" * 200_000, {}, 0.05
     with pytest.raises(PictureUnavailable, match="too slowly"):
         read(trusting, at(storage.url))
@@ -229,7 +229,7 @@ def test_a_named_origin_s_pictures_are_there_as_base64_too(caller):
 
 def test_one_with_a_certificate_is_read_too(worker, storage, authority, tmp_path):
     origin = storage.url.removesuffix("/x.png")
-    pictures = Pictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (origin,))
+    pictures = RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (origin,))
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     pictures._session.verify = str(tmp_path / "authority.pem")
     assert read(pictures, at(storage.url)) == PICTURE
@@ -246,7 +246,7 @@ def test_without_its_name_it_is_not_read(client, worker, minio):
     ["{}", "{}0/x.png", "{}@evil.example/x.png", "{}.evil.example/x.png", " {}/x.png", "{}\\x.png", "{}?/x.png"],
 )
 def test_only_what_is_at_a_named_origin_is_read(worker, minio, address):
-    pictures = Pictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (minio.url,))
+    pictures = RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (minio.url,))
     with pytest.raises(PictureUnavailable, match="none of a public https host"):
         read(pictures, at(address.format(minio.url)))
     assert minio.asked == []
@@ -254,7 +254,7 @@ def test_only_what_is_at_a_named_origin_is_read(worker, minio, address):
 
 def test_another_scheme_is_another_origin(worker, minio):
     named = minio.url.replace("http:", "https:")
-    pictures = Pictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (named,))
+    pictures = RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (named,))
     with pytest.raises(PictureUnavailable, match="none of a public https host"):
         read(pictures, at(f"{minio.url}/x.png"))
 

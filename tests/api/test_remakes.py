@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.api.conftest import NAME, RESULT
-from tests.processes import wait_until
-from tests.redis_server import RedisServer
+from tests.fakes.processes import wait_until
+from tests.fakes.redis_server import RedisServer
 
 SEEDED = "/generate?prompt=a+tree&seed=7"
 FAILURE = {"success": False, "error": "Busy.", "code": "worker_busy", "retry_after": 15}
@@ -46,7 +46,7 @@ def test_a_second_fetch_after_a_failure_makes_nothing_and_is_told_the_same(lost,
 
 
 def test_a_minute_after_a_failure_it_is_tried_again(lost, worker, monkeypatch):
-    monkeypatch.setattr("image_api.remakes.AGAIN_SECONDS", 0.5)
+    monkeypatch.setattr("image_api.generation.regeneration.AGAIN_SECONDS", 0.5)
     made(worker, status=503, body=FAILURE)
     assert lost.get(f"/images/{NAME}").status_code == 503
     made(worker, body={**RESULT, "image_url": ANOTHER})

@@ -6,9 +6,10 @@ import time
 
 import pytest
 
+from image_api.services import services_of
 from render_worker.contract import NDJSON
 from tests.api.conftest import NAME, RESULT
-from tests.api.raw_worker import raw_worker
+from tests.fakes.raw_worker import raw_worker
 
 IMAGE = f"/images/{NAME}"
 LONG = "9" * 5000
@@ -212,7 +213,7 @@ def test_a_head_that_drips_has_a_time_in_all(before_raw, raw, start, monkeypatch
 
 
 def test_a_body_that_drips_has_one_too(before_raw, raw, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.connections.BODY_SECONDS", 0.5)
+    monkeypatch.setattr("image_api.outbound.guarded_http.BODY_SECONDS", 0.5)
     monkeypatch.setattr("image_api.dispatch.direct.QUICK_SECONDS", 0.5)
     raw.say("200 OK", b"Transfer-Encoding: chunked\r\n", drops(b"0"))  # of a chunk's size
     answer = before_raw.get(IMAGE)
@@ -247,13 +248,13 @@ def test_a_packed_answer_is_none(hasty, worker):
 
 class TestClientHeader:
     def test_the_worker_learns_whose_request_it_is(self, client_with, worker):
-        dispatch = client_with(worker_token="a").application.extensions["dispatch"]
+        dispatch = services_of(client_with(worker_token="a").application).dispatch
         dispatch.generate(request_of(), print, client="0123abcd")
         assert worker.requests[-1][2]["X-Client-Id"] == "0123abcd"
 
     @pytest.mark.parametrize(("token", "client"), [(None, "0123abcd"), ("a", None)])
     def test_but_not_without_a_token_nor_of_nobody(self, client_with, worker, token, client):
-        dispatch = client_with(worker_token=token).application.extensions["dispatch"]
+        dispatch = services_of(client_with(worker_token=token).application).dispatch
         dispatch.generate(request_of(), print, client=client)
         assert "X-Client-Id" not in worker.requests[-1][2]
 

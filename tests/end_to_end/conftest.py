@@ -12,7 +12,7 @@ import requests
 from PIL import Image
 
 from tests.api.conftest import ScriptedWorker
-from tests.processes import Server, api, sandbox, wait_until, worker
+from tests.fakes.processes import Server, api, sandbox, wait_until, worker
 
 TOKEN = "a-token-of-the-tests"
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}

@@ -17,7 +17,16 @@ import psutil
 import requests
 
 from tests.end_to_end.conftest import worker_settings
-from tests.processes import ROOT, clean_environment, command_of, four_free_ports, free_port, sandbox, wait_until, worker
+from tests.fakes.processes import (
+    ROOT,
+    clean_environment,
+    command_of,
+    four_free_ports,
+    free_port,
+    sandbox,
+    wait_until,
+    worker,
+)
 
 NAMES = ("WORKER_TOKEN", "REPLICATE_API_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "REDIS_URL", "OTHER")
 SECRETS = {name: f"redis://:{secrets.token_hex(16)}@127.0.0.1:{free_port()}/0" for name in NAMES}

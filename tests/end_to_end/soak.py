@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.end_to_end.conftest import Stack, running, well
 from tests.end_to_end.victims import VICTIMS, hang, kill, zombies
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 CALLERS = 6
 SETTINGS = {"QUEUE_SIZE": 20, "PERCHANCE_RECYCLE_IMAGES": 50}  # room for all, and pages replaced as in use

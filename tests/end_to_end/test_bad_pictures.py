@@ -66,7 +66,7 @@ def distance(one, other) -> int:
 
 
 def test_a_disk_that_takes_nothing_is_said_and_the_worker_stays_up(tmp_path):
-    def no_large_files():  # the real full disk is in tests/worker/test_local_storage.py, where one can be mounted
+    def no_large_files():  # test_local_storage.py has a real full disk, mounted
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

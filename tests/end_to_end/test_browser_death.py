@@ -5,7 +5,7 @@ import requests
 
 from tests.end_to_end.conftest import TOKEN, running
 from tests.end_to_end.victims import VICTIMS, kill, of_worker, zombies
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 
 @pytest.mark.parametrize("route", ["stack", "by_page"])

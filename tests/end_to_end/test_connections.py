@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from tests.processes import api, wait_until, worker
+from tests.fakes.processes import api, wait_until, worker
 
 MOST = 80
 HEAD = b"GET /health HTTP/1.1\r\nHost: x\r\n"

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from tests.end_to_end.conftest import TOKEN, Stack, running
-from tests.processes import api, wait_until
+from tests.fakes.processes import api, wait_until
 
 PHASES = {
     "package": ({"generate": "hang"}, {"verify": "hang"}, {"download": "hang"}, {"delay": 600}),

@@ -10,7 +10,7 @@ from image_api import create_app as create_api
 from image_api.settings import Settings as ApiSettings
 from render_worker.settings import Settings as WorkerSettings
 from render_worker.worker import create_app as create_worker
-from tests.processes import api, worker
+from tests.fakes.processes import api, worker
 
 TOKEN = "a-token-of-the-tests"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\nX-Padding: " + b"x" * 20 + b"\r\n\r\n"

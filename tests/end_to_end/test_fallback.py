@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.end_to_end.conftest import TOKEN, Stack, running, well
-from tests.processes import api, wait_until
+from tests.fakes.processes import api, wait_until
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 

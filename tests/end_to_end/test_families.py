@@ -10,7 +10,7 @@ import requests
 from PIL import Image
 
 from tests.end_to_end.conftest import TOKEN
-from tests.processes import Server, api, worker
+from tests.fakes.processes import Server, api, worker
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import requests
 from playwright.sync_api import sync_playwright
 
-from render_worker.browser import find_system_browser
+from render_worker.browser.browser import find_system_browser
 
 
 def test_it_works(stack):

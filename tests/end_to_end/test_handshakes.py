@@ -6,7 +6,7 @@ import socket
 import pytest
 import simple_websocket
 
-from tests.processes import api
+from tests.fakes.processes import api
 
 PATH = "/stream/generate/txt2img"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="

@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from tests.processes import api, worker
+from tests.fakes.processes import api, worker
 
 
 @pytest.fixture(scope="module", params=["api", "worker"])

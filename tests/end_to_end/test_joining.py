@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from tests.api.conftest import RESULT
-from tests.processes import api, wait_until
-from tests.redis_server import RedisServer
+from tests.fakes.processes import api, wait_until
+from tests.fakes.redis_server import RedisServer
 
 QUERY = {"prompt": "a tree", "seed": 7}
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.end_to_end.conftest import running
 from tests.end_to_end.victims import VICTIMS, hang, kill, of_worker, zombies
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 PHASES = {"package": ("verifyUser", "generate", "download"), "page": ("page", "make", "upload")}
 WITHOUT_BROWSER = "upload"  # the worker fetches it itself

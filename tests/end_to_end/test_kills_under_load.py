@@ -8,7 +8,7 @@ import pytest
 from tests.end_to_end.conftest import running
 from tests.end_to_end.test_kills import PHASES
 from tests.end_to_end.victims import VICTIMS, kill, zombies
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 KILLS = 20
 CALLERS = 3

@@ -6,7 +6,7 @@ import threading
 import requests
 
 from tests.end_to_end.conftest import TOKEN
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 
 def test_one_session_makes_one_picture_at_a_time_and_a_full_queue_refuses(stack):

@@ -17,7 +17,7 @@ from image_api.settings import Settings as ApiSettings
 from local.__main__ import _settings_of_all
 from local.hosts import host_to_ask
 from local.settings import load
-from tests.processes import (
+from tests.fakes.processes import (
     PATIENCE_SECONDS,
     ROOT,
     clean_environment,

@@ -5,7 +5,7 @@ import concurrent.futures
 import pytest
 
 from tests.end_to_end.test_perchance_outcomes import told
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 
 def test_it_works(by_page):

@@ -13,7 +13,7 @@ import requests
 
 from render_worker.contract import NDJSON
 from tests.end_to_end.conftest import TOKEN, Stack, running
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": NDJSON}
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.processes import api, wait_until
+from tests.fakes.processes import api, wait_until
 
 
 def asked(server, *lines: str, path: str | None = None) -> dict:

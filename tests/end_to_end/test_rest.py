@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.end_to_end.conftest import running
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 
 @pytest.mark.parametrize(

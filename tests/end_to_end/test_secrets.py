@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT
-from tests.unprivileged import unprivileged, user_namespaces_are_granted, without_user_namespaces
+from tests.fakes.processes import ROOT
+from tests.fakes.unprivileged import unprivileged, user_namespaces_are_granted, without_user_namespaces
 
 WORKER, LOCAL = "worker", "local"
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.end_to_end.conftest import running
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 
 @pytest.mark.parametrize("route", ["page", "package"])

@@ -15,7 +15,7 @@ import simple_websocket
 from tests.api.conftest import RESULT
 from tests.api.test_health import WORKER_HEALTH
 from tests.end_to_end.test_streams import conversation, opened, socket_to, stream_of
-from tests.processes import Server, api, wait_until
+from tests.fakes.processes import Server, api, wait_until
 
 GREEDY, OTHER = "127.0.0.2", "127.0.0.3"  # loopback has as many addresses as are needed
 UPGRADE = (

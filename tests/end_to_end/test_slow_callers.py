@@ -9,7 +9,7 @@ import time
 import pytest
 import requests
 
-from tests.processes import worker
+from tests.fakes.processes import worker
 
 CALLERS = 100  # the worker has some forty threads
 SOON_SECONDS = 30

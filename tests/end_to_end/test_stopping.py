@@ -8,7 +8,7 @@ import requests
 
 from tests.end_to_end.conftest import TOKEN, running
 from tests.end_to_end.victims import hang, kill
-from tests.processes import Server, api, left_of, wait_until
+from tests.fakes.processes import Server, api, left_of, wait_until
 
 
 @pytest.mark.parametrize("route", ["page", "package"])

@@ -9,8 +9,8 @@ import requests
 from sandbox.cloudinary import CLOUDINARY_URL, SECRET
 from sandbox.imgur import REFUSALS
 from tests.end_to_end.conftest import TOKEN, running, well, worker_settings
-from tests.processes import ROOT, api, clean_environment, wait_until, worker
-from tests.s3_server import S3Server
+from tests.fakes.processes import ROOT, api, clean_environment, wait_until, worker
+from tests.fakes.s3_server import S3Server
 
 CLIENT_ID = "the-client-id"
 

@@ -9,7 +9,7 @@ import psutil
 import requests
 
 from tests.end_to_end.conftest import TOKEN, running
-from tests.processes import open_files, wait_until
+from tests.fakes.processes import open_files, wait_until
 
 CALLERS = 500
 

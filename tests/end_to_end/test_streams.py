@@ -10,9 +10,9 @@ import requests
 import simple_websocket
 
 from tests.api.conftest import RESULT, ScriptedWorker
-from tests.playwright_browser import chromium
-from tests.processes import api, wait_until
-from tests.redis_server import RedisServer
+from tests.fakes.playwright_browser import chromium
+from tests.fakes.processes import api, wait_until
+from tests.fakes.redis_server import RedisServer
 
 EVENTS = {"Accept": "text/event-stream"}
 LINES = [

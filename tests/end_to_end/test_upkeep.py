@@ -7,7 +7,7 @@ import pytest
 
 from tests.end_to_end.conftest import running
 from tests.end_to_end.victims import hang, of_worker
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 
 def engine(stack):

@@ -8,10 +8,10 @@ from typing import get_args
 import pytest
 import requests
 
-from image_api.dispatch.waking import FIRST_PAUSE_SECONDS
-from tests.edge import Edge, Manner
+from image_api.dispatch.cold_start import FIRST_PAUSE_SECONDS
 from tests.end_to_end.conftest import TOKEN, Stack, running, worker_settings
-from tests.processes import api, free_port, sandbox, wait_until, worker
+from tests.fakes.edge import Edge, Manner
+from tests.fakes.processes import api, free_port, sandbox, wait_until, worker
 
 
 @pytest.fixture(scope="module")

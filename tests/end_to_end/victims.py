@@ -6,7 +6,7 @@ import signal
 import psutil
 
 from tests.end_to_end.conftest import Stack
-from tests.processes import command_of
+from tests.fakes.processes import command_of
 
 VICTIMS = {
     "browser": ("headless", "--remote-debugging-pipe"),

@@ -17,10 +17,10 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from tests.fakes.processes import Server
 from tests.fuzz.drive import Report, drive
 from tests.fuzz.samples import Tier, sample
 from tests.hostile.arena import TRACEBACK, Arena
-from tests.processes import Server
 
 CHUNK = 500
 DRIVERS = 2

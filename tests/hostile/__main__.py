@@ -12,10 +12,10 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.fakes.processes import ROOT
 from tests.hostile import attacks
 from tests.hostile.arena import ATTACKS, Arena, Attack, Verdict
 from tests.hostile.table import Result, as_rows, as_text, result_of
-from tests.processes import ROOT
 
 DOCUMENT = ROOT / "docs" / "security.md"
 

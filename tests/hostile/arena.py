@@ -12,9 +12,9 @@ from typing import Any, Self
 import psutil
 
 from tests import processes
+from tests.fakes.processes import ROOT, Server
 from tests.hostile.stand_in import StandIn
 from tests.hostile.wire import Tally
-from tests.processes import ROOT, Server
 
 TOKEN = "a-token-of-the-tests"
 QUICK_STOP = {"GRACEFUL_TIMEOUT_SECONDS": 1}

@@ -16,8 +16,8 @@ from PIL import Image
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from tests.playwright_browser import browsers_path
-from tests.processes import Server, command_of, free_port, sandbox, wait_until
+from tests.fakes.playwright_browser import browsers_path
+from tests.fakes.processes import Server, command_of, free_port, sandbox, wait_until
 
 # What the package leaves open is its own affair, and some of these tests are about just that.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")

@@ -13,7 +13,7 @@ from render_worker.worker import create_app
 @pytest.fixture
 def client_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FlaskClient]]:
     """Makes clients of workers with settings of the test's choice."""
-    monkeypatch.setattr("render_worker.pipeline.Pipeline.start", _start_nothing)
+    monkeypatch.setattr("render_worker.generation.pipeline.Pipeline.start", _start_nothing)
     workers = []
 
     def make(hosts: tuple[str, ...] = ("127.0.0.1",), **settings: object) -> FlaskClient:

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from render_worker.admission import CLIENT
 from render_worker.contract import CLIENT_HEADER
 from render_worker.engines.sketch import SketchEngine
+from render_worker.generation.admission import CLIENT
 
 TOKEN = "the-token"
 SKETCH = {"prompt": "a lighthouse at night", "model": "sketch", "seed": 7}

@@ -17,9 +17,9 @@ from render_worker.storages import build_storages
 from render_worker.storages.local import MARKER, MARKER_SECONDS, LocalStorage
 from render_worker.storages.s3 import S3Storage
 from sandbox.cloudinary import CLOUDINARY_URL
-from tests.processes import ROOT, clean_environment, sandbox
-from tests.s3_server import S3Server
-from tests.scripted_server import ScriptedServer
+from tests.fakes.processes import ROOT, clean_environment, sandbox
+from tests.fakes.s3_server import S3Server
+from tests.fakes.scripted_server import ScriptedServer
 
 PICTURE = Picture(b"\x89PNG and so on", 1, 1, "a" * 64)
 OTHER = Picture(b"\x89PNG and other", 1, 1, "b" * 64)

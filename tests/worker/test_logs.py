@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.scripted_server import ScriptedServer
+from tests.fakes.scripted_server import ScriptedServer
 
 ASK = """
 import runpy, sys

@@ -9,7 +9,7 @@ import pytest
 from render_worker.contract import NDJSON
 from render_worker.engines.sketch import SketchEngine
 from render_worker.errors import EngineError
-from tests.processes import wait_until
+from tests.fakes.processes import wait_until
 
 SKETCH = {"prompt": "a lighthouse at night", "model": "sketch", "seed": 7, "request_id": "an-id"}
 AS_STREAM = {"Accept": NDJSON}

@@ -15,7 +15,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
-from render_worker.replies import printable
+from render_worker.outbound.replies import printable
 
 BRIEF_SECONDS = 5  # a limit that is over so soon is waited for here
 LIMIT_SECONDS = 30  # without a word of its own on when to come back

@@ -15,11 +15,11 @@ from typing import Self, TypeVar
 
 import httpx
 
-from render_worker.download import MAX_PICTURE_BYTES, Source, download, too_large
 from render_worker.engines.base import Report
 from render_worker.engines.huggingface.replies import failure, loading_seconds, refuses_content
 from render_worker.errors import ContentRefused, EngineUnreachable, PhaseTimeout, UnexpectedReply
-from render_worker.http_client import AS_IT_IS, http_client
+from render_worker.outbound.client import AS_IT_IS, http_client
+from render_worker.outbound.download import MAX_PICTURE_BYTES, Source, download, too_large
 from render_worker.settings import Settings
 
 CLIENT_ROUTER = "https://router.huggingface.co/"  # as it is written in the client

@@ -21,7 +21,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
-from render_worker.replies import json_object
+from render_worker.outbound.replies import json_object
 
 LONGEST_REST_SECONDS = 86_400
 DEFAULT_REST_SECONDS = 60

@@ -12,10 +12,10 @@ EngineError
 └── PerchanceChanged         502 perchance_unexpected_reply (an UnexpectedReply)
 """
 
-from render_worker.errors import EngineError, UnexpectedReply, Wall
+from render_worker.errors import EngineError, ServiceBlocked, UnexpectedReply
 
 
-class VerificationRequired(Wall):
+class VerificationRequired(ServiceBlocked):
     """Perchance wants to see a human; this server is none and does not pretend."""
 
     code = "perchance_verification_required"
@@ -26,7 +26,7 @@ class VerificationRequired(Wall):
         super().__init__(sentence, retry_after)
 
 
-class RateLimited(Wall):
+class RateLimited(ServiceBlocked):
     """Perchance has had enough requests from this address for now."""
 
     code = "perchance_rate_limited"

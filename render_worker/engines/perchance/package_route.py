@@ -11,13 +11,13 @@ from typing import Any, Self
 
 import perchance
 
-from render_worker.browser import Page, Response
+from render_worker.browser.browser import Page, Response
 from render_worker.contract import Recipe
-from render_worker.download import MAX_PICTURE_BYTES, missing, too_large
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.errors import GenerationFailed, PerchanceChanged, StaleRequest
 from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished, check_generated, read_user_key
 from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, guidance_of, text_of
+from render_worker.outbound.download import MAX_PICTURE_BYTES, missing, too_large
 from render_worker.settings import Settings
 
 HTTP_OK, NOT_FOUND = 200, 404

@@ -10,14 +10,14 @@ import secrets
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
-from render_worker.browser import BrowserError, Page, Request, Response
+from render_worker.browser.browser import BrowserError, Page, Request, Response
 from render_worker.contract import Recipe
-from render_worker.download import Source, download
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.errors import PerchanceChanged, VerificationRequired
 from render_worker.engines.perchance.replies import check_posted, is_number, unreadable
 from render_worker.engines.perchance.site_page import SitePage, guidance_of, swallow, text_of
 from render_worker.errors import PhaseTimeout, UnexpectedReply
+from render_worker.outbound.download import Source, download
 from render_worker.settings import Settings
 
 VISIT_LIMIT_SECONDS = 15  # the limit that clients give the first visit; its failure does not stop the rest

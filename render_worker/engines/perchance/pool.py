@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from render_worker.browser import Browser
+from render_worker.browser.browser import Browser
+from render_worker.browser.memory import Memory, measure
 from render_worker.contract import SessionHealth
 from render_worker.engines.perchance.parent import ParentServer
 from render_worker.engines.perchance.session import Session
-from render_worker.memory import Memory, measure
 from render_worker.settings import Settings
 
 RETRY_SECONDS = 30.0  # between attempts to start a browser that nobody has asked for yet

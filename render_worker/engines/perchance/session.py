@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Literal
 
-from render_worker.browser import OPEN_SECONDS, Browser, BrowserContext, BrowserError, BrowserGone, Page
+from render_worker.browser.browser import OPEN_SECONDS, Browser, BrowserContext, BrowserError, BrowserGone, Page
 from render_worker.contract import Recipe, SessionHealth
 from render_worker.engines.base import GeneratedImage, Report
 from render_worker.engines.perchance.package_route import PackageRoute

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from render_worker.browser import BrowserError, BrowserGone, Page, Response, died
+from render_worker.browser.browser import BrowserError, BrowserGone, Page, Response, died
+from render_worker.browser.processes import NetworkService
 from render_worker.contract import Recipe
 from render_worker.engines.base import Report
 from render_worker.engines.perchance.errors import PerchanceChanged
 from render_worker.engines.perchance.replies import unreadable
 from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout
-from render_worker.processes import NetworkService
 from render_worker.settings import Settings
 
 LET_GO_SECONDS = 0.5

@@ -8,9 +8,9 @@ import base64
 import re
 from typing import TYPE_CHECKING
 
-from render_worker.download import Source, download
 from render_worker.engines.replicate.transport import quoted
 from render_worker.errors import BadPicture, ContentRefused, EngineBusy, EngineError
+from render_worker.outbound.download import Source, download
 
 if TYPE_CHECKING:
     from replicate.prediction import Prediction

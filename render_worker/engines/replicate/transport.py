@@ -26,8 +26,8 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
-from render_worker.http_client import AS_IT_IS, http_client
-from render_worker.replies import json_object
+from render_worker.outbound.client import AS_IT_IS, http_client
+from render_worker.outbound.replies import json_object
 
 MAX_REPLY_BYTES = 16 * 1024 * 1024  # a reply may hold its picture as a data: URL
 CONNECT_SECONDS = 5.0

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from render_worker.errors import EngineBusy, EngineNotConfigured, EngineUnauthorized, PhaseTimeout, UnexpectedReply
-from render_worker.http_client import AS_IT_IS
+from render_worker.outbound.client import AS_IT_IS
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -7,9 +7,9 @@ import socket
 import time
 from collections.abc import Iterator
 
+from tests.fakes.processes import Server
 from tests.hostile.arena import Arena, Verdict, attack
 from tests.hostile.wire import LOOPBACK, Connection, ask, parse, raise_file_limit, request
-from tests.processes import Server
 
 SOURCES = [f"127.0.0.{last}" for last in range(2, 10)]
 CONNECTIONS = 5000

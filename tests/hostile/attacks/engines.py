@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
+from tests.fakes.processes import Server, wait_until
 from tests.hostile.arena import TOKEN, Arena, Verdict, attack
 from tests.hostile.wire import Tally, ask, flood, request
-from tests.processes import Server, wait_until
 
 ATTACKER, VICTIM = "127.0.0.2", "127.0.0.3"
 FLOOD = 60  # requests at a time, more than all slots and the whole queue

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import requests
 
+from tests.fakes.processes import Server, free_port
 from tests.hostile.arena import TOKEN, Arena, Verdict, attack
 from tests.hostile.stand_in import StandIn, failure, reply
 from tests.hostile.wire import BrokenAnswer, Connection, Tally, ask, request
-from tests.processes import Server, free_port
 
 OPEN_PATHS = ("/health", "/ready", "/models", "/v1/models")
 TROUBLES = {"reasons", "last_errors", "memory", "request_id", "reason", "warnings", "error"}

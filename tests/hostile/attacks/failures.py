@@ -5,9 +5,9 @@ import time
 
 import requests
 
+from tests.fakes.processes import Server, sandbox
 from tests.hostile.arena import TOKEN, Arena, Verdict, attack
 from tests.hostile.wire import Connection, ask, request
-from tests.processes import Server, sandbox
 
 ATTACKER, VICTIM = "127.0.0.2", "127.0.0.3"
 CROWD = 60  # more than all slots and the whole queue

@@ -3,10 +3,10 @@
 import json
 import time
 
+from tests.fakes.processes import Server
 from tests.hostile.arena import Arena, Verdict, attack
 from tests.hostile.stand_in import REFUSED_MODEL, StandIn, failure, reply
 from tests.hostile.wire import Connection, ask, flood, request
-from tests.processes import Server
 
 EVENTS = "text/event-stream"
 LOG_REQUESTS = 200

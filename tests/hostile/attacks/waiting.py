@@ -4,10 +4,10 @@ import contextlib
 import socket
 import time
 
+from tests.fakes.processes import Server, free_port, wait_until
 from tests.hostile.arena import Arena, Verdict, attack
 from tests.hostile.attacks.connections import HOLD_SECONDS, answered, crowd, verdict
 from tests.hostile.wire import Connection, Tally, ask, request
-from tests.processes import Server, free_port, wait_until
 
 ATTACKER, VICTIM = "127.0.0.2", "127.0.0.3"
 MOST = 40  # MAX_GENERATIONS

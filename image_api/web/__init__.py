@@ -1,0 +1,1 @@
+"""What every view shares: how requests are read and responses are written."""

@@ -1,0 +1,1 @@
+"""Chromium under Playwright: its processes, memory, files and sandbox."""

@@ -1,0 +1,66 @@
+"""Ending the zombies that a killed browser or driver leaves.
+
+When Playwright's driver is killed, the browser's processes lose their parent. Process 1 would have to reap them, which
+in many containers it does not. So this process adopts its orphaned descendants (Linux) and reaps them itself.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import sys
+import time
+
+from render_worker.browser.processes import everything
+
+PR_SET_CHILD_SUBREAPER = 36  # of prctl(2)
+LOOK_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+def adopt() -> None:
+    """Become the parent of descendants that lose theirs."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+async def reap_for_ever() -> None:
+    """Reap zombies that nobody else has reaped for a while: asyncio reaps the children that it started itself."""
+    seen: set[int] = set()
+    while sys.platform == "linux":
+        try:
+            seen = _reap_again(seen)
+        except Exception as error:  # noqa: BLE001 - one bad look, as without a free file descriptor, must not be the last
+            log.warning("looking for zombies failed: %s", error)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _reap_again(seen: set[int]) -> set[int]:
+    found = _zombies()
+    for pid in found & seen:
+        _reap(pid)
+    return found
+
+
+def reap_all(seconds: float) -> None:
+    """Wait for every child to end, for some seconds at most: the last thing before this process ends itself."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return  # none is left
+        if not ended:
+            time.sleep(0.02)
+
+
+def _zombies() -> set[int]:
+    """This process's children that have ended."""
+    return {pid for pid, state, parent in everything() if state == "Z" and parent == os.getpid()}
+
+
+def _reap(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):  # somebody else was quicker
+        os.waitpid(pid, os.WNOHANG)

@@ -1,0 +1,72 @@
+"""Perchance's image generator through a real browser, by its own page for outside apps or by its internal protocol."""
+
+import re
+from typing import Literal
+
+from render_worker.browser.browser import BrowserGone
+from render_worker.contract import EngineHealth, Recipe
+from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.engines.perchance.pool import SessionPool
+from render_worker.errors import EngineError, InvalidParameter, ServiceBlocked
+from render_worker.generation.admission import Slots
+from render_worker.settings import Settings
+
+INLINE_SETTING = re.compile(r"\((seed|resolution|guidanceScale|negativePrompt):::")  # the site obeys them in a prompt
+ATTEMPTS = 2  # a browser that dies twice for one request may well die of that request
+
+
+class PerchanceEngine(Engine):
+    """Pictures of perchance.org, by as many kept sessions as PERCHANCE_SESSIONS says."""
+
+    name = "perchance"
+    description = "Perchance's free AI image generator, through a browser."
+    usual_seconds = 20  # "10-30 s" by the site's own account
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool = SessionPool(settings)
+        self.slots = Slots(settings.perchance_sessions)
+
+    async def start(self) -> None:
+        await self._pool.start()
+
+    async def stop(self) -> None:
+        await self._pool.stop()
+
+    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+        for name, text in (("prompt", recipe.prompt), ("negative_prompt", recipe.negative_prompt or "")):
+            if INLINE_SETTING.search(text):
+                raise InvalidParameter(f"{name} must not hold Perchance's inline settings such as (seed:::1).")
+        try:
+            return await self._generate(recipe, report)
+        except ServiceBlocked as wall:
+            if wall.retry_after is None:
+                wall.retry_after = self._settings.perchance_rest_seconds
+            raise
+
+    async def _generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+        for attempt in range(1, ATTEMPTS + 1):
+            report("starting", "Preparing a visit to the site." if attempt == 1 else "Opening another page.")
+            try:
+                async with self._pool.session() as session:
+                    return await session.make(recipe, report)
+            except BrowserGone as gone:
+                reason = str(gone)
+                last = attempt == ATTEMPTS
+                report.setback(
+                    f"attempt {attempt} of {ATTEMPTS}: {reason} {'Given up.' if last else 'Trying once more.'}"
+                )
+                report("starting", "The browser failed; another one takes its place.")
+        raise EngineError(reason)
+
+    def health(self) -> EngineHealth:
+        browser = self._pool.browser
+        if browser.failure:
+            return EngineHealth(state="down", reason=f"The browser could not be started: {browser.failure}")
+        details: dict[str, int | str | bool] = {
+            "browser_running": browser.running,
+            "browser_launches": browser.launches,
+            **browser.sandbox.health(),
+        }
+        state: Literal["starting", "ready"] = "ready" if browser.launches else "starting"
+        return EngineHealth(state=state, details=details, sessions=self._pool.health())

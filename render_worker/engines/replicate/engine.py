@@ -1,0 +1,140 @@
+"""Models that Replicate runs, by its API and its own client library."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TYPE_CHECKING
+
+from render_worker.contract import Recipe
+from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
+from render_worker.engines.replicate.inputs import Inputs
+from render_worker.engines.replicate.outcome import failure, picture
+from render_worker.engines.replicate.predictions import made, schema
+from render_worker.engines.replicate.transport import Transport
+from render_worker.errors import EngineError, EngineNotConfigured, RequestInvalid
+from render_worker.generation.admission import Slots
+from render_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from replicate.client import Client
+
+# Until Replicate itself was asked; as the models' pages said in autumn 2026.
+WELL_KNOWN = {
+    "black-forest-labs/flux-schnell": frozenset({"seed"}),
+    "black-forest-labs/flux-dev": frozenset({"seed", "guidance_scale"}),
+    "stability-ai/sdxl": frozenset({"seed", "guidance_scale", "negative_prompt"}),
+}
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 600.0  # until it is asked once more what a model takes
+
+log = logging.getLogger(__name__)
+
+
+class ReplicateEngine(Engine):
+    """Creates a prediction, asks how far it is, and fetches what it put out."""
+
+    name = "replicate"
+    description = "Models that Replicate runs, FLUX schnell unless configured otherwise; its account pays a picture."
+    usual_seconds = 10  # a second or two where the model is warm
+    own_sizes = True
+
+    def __init__(self, settings: Settings) -> None:
+        self.slots = Slots(settings.engine_concurrency)
+        self.models = settings.replicate_models
+        self._settings = settings
+        self._inputs: dict[str, Inputs] = {}
+        self._doubtful: set[str] = set()
+        """Models that have refused what they were known to take."""
+        self._learning: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Ask what the models take, so that nobody has to wait for that; where it is not told, later again."""
+        self.check()
+        await self._learn(self.models)
+        self._learning = asyncio.create_task(self._go_on_learning())
+
+    async def stop(self) -> None:
+        if self._learning:
+            self._learning.cancel()
+
+    def check(self) -> None:
+        require_package("replicate", self.name)
+        if not self._settings.replicate_api_token:
+            raise EngineNotConfigured("REPLICATE_API_TOKEN not configured.")
+
+    def honours(self, model: str) -> frozenset[str]:
+        """What the model's schema has; before that is known, what is generally known of it."""
+        name = self._named(model)
+        known = self._inputs.get(name)
+        return known.honours if known else WELL_KNOWN.get(name.partition(":")[0], frozenset())
+
+    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+        self.check()
+        model = self._named(recipe.model)
+        texts = (recipe.prompt, recipe.negative_prompt or "")
+        report("starting", "Asking Replicate for the picture.")
+        async with self._client(*texts) as (client, transport):
+            inputs = self._inputs.get(model)
+            if inputs is None or model in self._doubtful:
+                inputs = await self._described(client, model, report.setback)
+            wanted = inputs.wanted(recipe)
+            try:
+                prediction = await made(client, transport, model, wanted.sent, report)
+            except RequestInvalid:
+                self._doubtful.add(model)  # models change; the next request asks what this one takes now
+                raise
+        failed = failure(prediction, texts)
+        if failed:
+            raise failed
+        report("downloading")
+        data = await picture(prediction.output, self._settings.replicate_image_origins)
+        return GeneratedImage(data, wanted.seed, wanted.guidance_scale, model=model)
+
+    def _named(self, model: str) -> str:
+        """The configured model that a request's word means."""
+        return model if model in self.models else self.models[0]
+
+    @contextlib.asynccontextmanager
+    async def _client(self, *texts: str) -> "AsyncIterator[tuple[Client, Transport]]":
+        """The library's client for one picture, and its way out.
+
+        It takes nothing from the environment; no error quotes the texts.
+        """
+        from replicate.client import Client  # only who uses it should wait for it
+
+        settings = self._settings
+        token = settings.replicate_api_token.get_secret_value() if settings.replicate_api_token else ""
+        transport = Transport(settings.replicate_request_seconds, (token, *texts))
+        try:
+            yield Client(token, base_url=settings.replicate_url, transport=transport, trust_env=False), transport
+        finally:
+            await transport.aclose()
+
+    async def _go_on_learning(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while unknown := [model for model in self.models if model not in self._inputs]:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            await self._learn(unknown)
+
+    async def _learn(self, models: Iterable[str]) -> None:
+        async with self._client() as (client, _):
+            await asyncio.gather(*(self._learn_one(client, model) for model in models))
+
+    async def _learn_one(self, client: "Client", model: str) -> None:
+        try:
+            await self._described(client, model, log.warning)
+        except EngineError as error:
+            log.warning("what %s takes is not known yet: %s", model, error)
+        except Exception:  # whatever the library makes of an answer, the other models are asked for
+            log.exception("what %s takes is not known yet", model)
+
+    async def _described(self, client: "Client", model: str, setback: Callable[[str], None]) -> Inputs:
+        """What the model takes, as Replicate describes it, kept from now on."""
+        inputs = Inputs(await schema(client, model, setback))
+        if not inputs.takes_a_prompt:
+            raise EngineNotConfigured(f"Replicate tells of no prompt that {model} takes; look at REPLICATE_MODELS.")
+        self._inputs[model] = inputs
+        self._doubtful.discard(model)
+        return inputs

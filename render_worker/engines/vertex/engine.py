@@ -1,0 +1,164 @@
+"""Google's Vertex AI: Gemini's image models by `generate_content`, Imagen's by `generate_images`."""
+
+import asyncio
+import contextlib
+import importlib
+import random
+from typing import TYPE_CHECKING, ClassVar
+
+import httpx
+
+from render_worker.contract import Recipe
+from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
+from render_worker.engines.vertex import gemini, imagen
+from render_worker.engines.vertex.failures import failure
+from render_worker.engines.vertex.service_account import ServiceAccount
+from render_worker.errors import (
+    EngineBusy,
+    EngineError,
+    EngineNotConfigured,
+    EngineRateLimited,
+    EngineUnauthorized,
+    EngineUnreachable,
+    PhaseTimeout,
+    UnexpectedReply,
+)
+from render_worker.generation.admission import Slots
+from render_worker.outbound.client import AS_IT_IS, http_client, limit_replies, tls
+from render_worker.outbound.download import MAX_PICTURE_BYTES
+from render_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from google import genai
+    from google.genai.errors import APIError
+
+MAX_REPLY_BYTES = MAX_PICTURE_BYTES * 3 // 2  # a picture in base64, which adds a third, and what stands around it
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)  # what the SDK says of absurd replies
+MULTI_REGIONS = ("us", "eu")
+
+
+class VertexEngine(Engine):
+    """Asks for one picture in one request, whose connection's end is also the end of the work at Google."""
+
+    name = "vertex"
+    description = "Google's Vertex AI, with Gemini's image models or Imagen; paid for each picture."
+    usual_seconds = 30
+    own_sizes = True
+    retry_pauses: ClassVar[tuple[float, ...]] = (1.0, 2.0)  # Google asks for two retries at most, a second apart
+
+    def __init__(self, settings: Settings) -> None:
+        self.slots = Slots(settings.engine_concurrency)
+        self._model = settings.vertex_model
+        self._imagen = self._model.startswith("imagen-")
+        # An API key reaches no `predict`, which Imagen needs.
+        self._api_key = None if self._imagen else settings.google_api_key
+        self._key_file = settings.google_application_credentials
+        self._seconds = settings.vertex_seconds
+        self._account = ServiceAccount(self._key_file, self._seconds) if self._key_file and not self._api_key else None
+        self._project = settings.google_cloud_project
+        self._location = "global" if self._api_key else settings.vertex_ai_location
+        self._address = settings.vertex_url or _google(self._location)
+
+    def check(self) -> None:
+        require_package("google.genai", self.name)
+        if self._api_key:
+            return
+        if self._key_file is None:
+            names = "GOOGLE_APPLICATION_CREDENTIALS" + ("" if self._imagen else " or GOOGLE_API_KEY")
+            raise EngineNotConfigured(f"{names} not configured.")
+        if not self._project:
+            raise EngineNotConfigured("GOOGLE_CLOUD_PROJECT not configured.")
+        if self._account:
+            self._account.check()
+
+    def honours(self, model: str) -> frozenset[str]:
+        return imagen.honours(self._model) if self._imagen else frozenset()
+
+    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+        """A request that Google turned away is sent again, since only answers with a picture are paid for."""
+        self.check()
+        await asyncio.to_thread(importlib.import_module, "google.genai.types")  # half a second at the first time
+        for pause in self.retry_pauses:
+            try:
+                return await self._attempt(recipe, report)
+            except (EngineBusy, EngineRateLimited, EngineUnreachable) as problem:
+                if isinstance(problem, EngineRateLimited) and problem.retry_after is not None:
+                    raise  # Google named a time, and sooner is in vain
+                report.setback(f"{problem} Trying again.")
+                await asyncio.sleep(pause * random.uniform(1, 1.5))  # so that callers do not come at once
+        return await self._attempt(recipe, report)
+
+    async def _attempt(self, recipe: Recipe, report: Report) -> GeneratedImage:
+        from google.genai.errors import APIError
+
+        try:
+            async with asyncio.timeout(self._seconds), http_client(self._seconds) as http:
+                limit_replies(http, MAX_REPLY_BYTES)
+                client = await self._client(http, report)
+                with contextlib.closing(client):
+                    report("generating", "Vertex AI is making the picture.")
+                    make = imagen.make if self._imagen else gemini.make
+                    return await make(client, self._model, recipe)
+        except APIError as error:
+            raise self._understood(error) from None
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise EngineUnreachable("Vertex AI cannot be reached.") from None
+        except (TimeoutError, httpx.TimeoutException):
+            raise PhaseTimeout(f"Vertex AI did not answer within {self._seconds:g} seconds.") from None
+        except httpx.HTTPError:
+            raise EngineError("The connection to Vertex AI broke off before its answer.") from None
+        except UNREADABLE:
+            raise UnexpectedReply("Vertex AI answered something that cannot be read.") from None
+
+    async def _client(self, http: httpx.AsyncClient, report: Report) -> "genai.Client":
+        token = None
+        if self._account:
+            if not self._account.has_token():
+                report("verifying", "Signing in at Google.")
+            token = await self._account.token(http)
+        return self._new_client(http, token)
+
+    def _new_client(self, http: httpx.AsyncClient, token: str | None) -> "genai.Client":
+        """A client that takes nothing from the environment: all that it would look for there is given."""
+        from google import genai
+        from google.genai.client import DebugConfig
+        from google.genai.types import HttpOptions
+        from google.oauth2.credentials import Credentials
+
+        live = DebugConfig(client_mode=None, replays_directory=None, replay_id=None)  # or a variable has it write files
+
+        options = HttpOptions(
+            base_url=self._address,
+            api_version="v1",
+            headers=AS_IT_IS,
+            timeout=round(self._seconds * 1000),
+            httpx_async_client=http,
+            client_args={"verify": tls(), "trust_env": False},  # these two are for clients that are not used,
+            async_client_args={"ssl": tls()},  # each of which would load all certificates again
+        )
+        if self._api_key:
+            key = self._api_key.get_secret_value()
+            return genai.Client(vertexai=True, api_key=key, http_options=options, debug_config=live)
+        return genai.Client(
+            vertexai=True,
+            credentials=Credentials(token),  # type: ignore[no-untyped-call]
+            project=self._project,
+            location=self._location,
+            http_options=options,
+            debug_config=live,
+        )
+
+    def _understood(self, error: "APIError") -> EngineError:
+        problem = failure(error, self._model, self._location)
+        if isinstance(problem, EngineUnauthorized) and self._account:
+            self._account.forget()
+        return problem
+
+
+def _google(location: str) -> str:
+    """Google's own address of a location."""
+    if location == "global":
+        return "https://aiplatform.googleapis.com"
+    if location in MULTI_REGIONS:
+        return f"https://aiplatform.{location}.rep.googleapis.com"
+    return f"https://{location}-aiplatform.googleapis.com"

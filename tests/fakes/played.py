@@ -1,0 +1,99 @@
+"""Engines that do what a test says, and a pipeline of them."""
+
+import asyncio
+import io
+import time
+
+import pytest
+from PIL import Image
+
+from render_worker.circuit_breaker import CircuitBreaker
+from render_worker.contract import GenerateRequest
+from render_worker.engines.base import HONOURABLE, Engine, GeneratedImage
+from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter
+from render_worker.generation.admission import Admission, Slots
+from render_worker.generation.latency import Latencies
+from render_worker.generation.pipeline import Pipeline
+from render_worker.generation.selection import EngineSelector
+from render_worker.metrics import Metrics
+from render_worker.settings import Settings
+from render_worker.storages import build_storages
+
+
+def drawn(size):
+    out = io.BytesIO()
+    Image.new("RGB", size, "navy").save(out, "PNG")
+    return out.getvalue()
+
+
+class Played(Engine):
+    """An engine that does what the test says."""
+
+    description = "Played."
+
+    def __init__(self, name, does=None, *, honoured=HONOURABLE, usual=10, slots=4, missing=None, scale=1.0):
+        self.name = name
+        self.does = does
+        self.usual_seconds = usual
+        self.slots = Slots(slots)
+        self.recipes = []
+        self.cancelled = 0
+        self._honoured = frozenset(honoured)
+        self._missing = missing
+        self._scale = scale
+        self.own_sizes = scale != 1
+
+    def check(self):
+        if self._missing:
+            raise EngineNotConfigured(self._missing)
+
+    def honours(self, model):
+        return self._honoured
+
+    async def generate(self, recipe, report):
+        self.recipes.append(recipe)
+        if isinstance(self.does, EngineError | InvalidParameter):
+            raise self.does
+        try:
+            await asyncio.sleep({"hang": 60, "slow": 0.3, "late failure": 0.2}.get(self.does, 0))
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            self.ended = time.monotonic()
+            raise
+        if self.does == "late failure":
+            raise EngineError("No.")
+        if self.does == "rubbish":
+            return GeneratedImage(b"<html>", 5, 7.0)
+        size = tuple(round(side * self._scale) for side in recipe.size)
+        return GeneratedImage(drawn(size), 5 if "seed" in self._honoured else None, recipe.guidance_scale)
+
+
+def pipelines(folder):
+    """Makes a pipeline of some engines, which answer model=auto in that order."""
+
+    def make(*engines, failures=0, queue_size=5, **settings):
+        settings = Settings(local_storage_dir=folder / "images", **settings)
+        durations = Latencies()
+        admission = Admission(8, queue_size, [engine.slots for engine in engines])
+        named = {engine.name: engine for engine in engines}
+        rests = {name: CircuitBreaker(name, failures, 60) for name in named}
+        roster = EngineSelector(named, tuple(named), rests, durations, admission)
+        return Pipeline(roster, build_storages(settings), admission, durations, Metrics(), False)
+
+    return make
+
+
+def ask(pipeline, **fields):
+    told = []
+    request = GenerateRequest(**{"prompt": "a tree", **fields})
+    return asyncio.run(pipeline.generate(request, told.append)), told
+
+
+def refused(pipeline, error, **fields):
+    with pytest.raises(error) as caught:
+        ask(pipeline, **fields)
+    return caught.value
+
+
+def over(answer):
+    return [(it.engine, it.code) for it in answer.fallback_from or []]

@@ -1,0 +1,52 @@
+"""A browser for tests, and one where Playwright looks for its own: the `perchance` package can be told of no other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+
+from render_worker.browser.browser import find_system_browser
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser as a visitor of a page has it."""
+    executable = find_system_browser() if _missing_browser() else None
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def browsers_path(folder: Path) -> dict[str, str]:
+    """What the environment needs; `folder` gets Playwright's own layout where its browser was never downloaded."""
+    wanted, found = _missing_browser(), find_system_browser()
+    if wanted is None or found is None:
+        return {}
+    link = folder.joinpath(*wanted.parts[-3:])
+    link.parent.mkdir(parents=True)
+    link.symlink_to(found)
+    return {"PLAYWRIGHT_BROWSERS_PATH": str(folder)}
+
+
+@cache
+def installed_browser() -> Path:
+    """The program of the browser that is found here."""
+    with chromium():
+        below = psutil.Process().children(recursive=True)
+        return next(Path(process.exe()) for process in below if "--remote-debugging-pipe" in process.cmdline())
+
+
+def _missing_browser() -> Path | None:
+    with sync_playwright() as playwright:
+        try:
+            playwright.chromium.launch().close()
+        except PlaywrightError as error:
+            return Path(str(error).split("Executable doesn't exist at ")[1].split()[0])
+    return None

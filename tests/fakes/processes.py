@@ -1,0 +1,206 @@
+"""Real servers for tests: started as processes of their own, waited for, and ended by their ids."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+import requests
+
+from image_api.settings import Settings as ApiSettings
+from render_worker.settings import VARIABLES
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_SECONDS = 60
+STOP_SECONDS = 20
+PATIENCE_SECONDS = 60
+# What the machine that runs the tests happens to set must not reach the servers under test.
+FOREIGN = VARIABLES | {name.upper() for name in ApiSettings.model_fields} | {"WEB_CONCURRENCY"}
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def four_free_ports() -> int:
+    """The first of four ports in a row that nobody listens on at this moment."""
+    while True:
+        first = free_port()
+        try:
+            for port in range(first, first + 4):
+                socket.create_server(("127.0.0.1", port)).close()
+        except (OSError, OverflowError):
+            continue
+        return first
+
+
+def clean_environment(**changes: object) -> dict[str, str]:
+    """This process's environment without other people's settings, and with some changes."""
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return {**kept, "PYTHONUNBUFFERED": "1", **{name: str(value) for name, value in changes.items()}}
+
+
+class Server:
+    """One gunicorn of this repository on a free port."""
+
+    upload_origin = ""
+
+    def __init__(
+        self,
+        *arguments: str,
+        port_variable: str = "PORT",
+        ready: str = "/health",
+        before_start: Callable[[], object] | None = None,
+        **environment: object,
+    ):
+        """`before_start` is what the new process does before it becomes the server."""
+        self.before_start = before_start
+        self._arguments = arguments
+        self._port_variable = port_variable
+        self._ready = ready
+        self._environment = environment
+        self._log = Path(tempfile.gettempdir(), f"server-{uuid.uuid4().hex}.log")
+
+    def start(self) -> None:
+        """Start the server on a free port, without waiting for it."""
+        self.port = int(str(self._environment.get(self._port_variable) or free_port()))
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start it where it was before, without waiting for it."""
+        self.url = f"http://127.0.0.1:{self.port}"
+        variables = clean_environment(**{"HOST": "127.0.0.1", self._port_variable: self.port, **self._environment})
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", *self._arguments],
+                cwd=ROOT,
+                env=variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=self.before_start,
+            )
+
+    def __enter__(self) -> Self:
+        for _ in range(3):  # somebody else may take the free port before the server does
+            self.start()
+            if self._is_up():
+                return self
+            self.stop()
+            if "already in use" not in self.log():
+                break
+        raise AssertionError(f"the server did not come up:\n{self.log()}")
+
+    def _is_up(self) -> bool:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                requests.get(self.url + self._ready, timeout=5)
+            except requests.ConnectionError:
+                time.sleep(0.05)
+            else:
+                return True
+        return False
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._log.unlink(missing_ok=True)
+
+    def log(self) -> str:
+        """What the server has printed."""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def log_file(self) -> Path:
+        """Return the file of what the server prints, which may be too large for one text."""
+        return self._log
+
+    def tree(self) -> list[psutil.Process]:
+        """The server and everything that it started."""
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> float:
+        """End the server as a platform does; returns the seconds that took."""
+        begun = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+                raise
+        return time.monotonic() - begun
+
+
+def sandbox() -> Server:
+    """The stand-in of the outside world; its `upload_origin` is the host of the site's pictures."""
+    upload_port = free_port()
+    server = Server(
+        "-c",
+        "sandbox/gunicorn.conf.py",
+        port_variable="SANDBOX_PORT",
+        ready="/sandbox",
+        SANDBOX_UPLOAD_PORT=upload_port,
+    )
+    server.upload_origin = f"http://127.0.0.1:{upload_port}"
+    return server
+
+
+def worker(**environment: Any) -> Server:
+    """A render worker."""
+    return Server("-c", "render_worker/gunicorn.conf.py", **environment)
+
+
+def api(**environment: Any) -> Server:
+    """An API tier, started as the documents say."""
+    return Server("app:app", **environment)
+
+
+def command_of(process: psutil.Process) -> str:
+    """A process's command line; empty where it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # a zombie's is one too
+        return ""
+
+
+def open_files(process: psutil.Process, port: int) -> int:
+    """How many files a server has open; if only root may see that, how many connections its port has."""
+    try:
+        return int(process.num_fds())
+    except psutil.AccessDenied:  # neither tier is dumpable
+        ends = [(each.laddr, each.status) for each in psutil.net_connections("tcp") if each.laddr]
+        return sum(address.port == port and status != psutil.CONN_TIME_WAIT for address, status in ends)
+
+
+def left_of(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run."""
+    return [process for process in processes if not _has_ended(process)]
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Ask again and again until the condition holds; a machine that is slow today is no failure."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not come true within {seconds} seconds"
+        time.sleep(0.02)

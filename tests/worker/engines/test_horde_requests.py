@@ -1,0 +1,109 @@
+"""AI Horde's requests: what is asked again, how often, and that nothing is left behind there."""
+
+import time
+
+import pytest
+import requests
+
+from render_worker.contract import Recipe
+from render_worker.errors import EngineBusy, EngineError, EngineRateLimited
+from tests.fakes.at_horde import Told, asked, engine, make, play
+from tests.fakes.leaving import left
+from tests.fakes.processes import sandbox, wait_until
+
+
+@pytest.fixture(scope="module")
+def running_site():
+    with sandbox() as server:
+        yield server
+
+
+@pytest.fixture
+def site(running_site):
+    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
+    return running_site
+
+
+def test_a_rest_is_as_long_as_the_service_says(site):
+    play(site, horde="timeout_ip")
+    with pytest.raises(EngineRateLimited) as caught:
+        make(site)
+    assert caught.value.retry_after == 77
+    assert len(asked(site, "horde")) == 1
+
+
+def test_a_limit_that_lasts_by_its_own_word_is_told_at_once(site):
+    play(site, horde="too_fast_for_20")
+    with pytest.raises(EngineRateLimited) as caught:
+        make(site)
+    assert (caught.value.retry_after, len(asked(site, "horde"))) == (20, 1)
+
+
+@pytest.mark.parametrize("word", ["too_fast", "too_fast_for_2"])
+def test_too_many_requests_in_a_second_are_sent_again(site, word, monkeypatch):
+    monkeypatch.setattr("render_worker.engines.horde.engine.SUBMIT_PAUSES", (0.1, 0.1))
+    play(site, horde=word, times=2)
+    assert make(site).data
+    assert len(asked(site, "horde")) == 3
+
+
+def test_a_limit_that_lasts_is_told_in_the_end(site, monkeypatch):
+    monkeypatch.setattr("render_worker.engines.horde.engine.SUBMIT_PAUSES", (0.1, 0.1))
+    play(site, horde="too_many_prompts")
+    with pytest.raises(EngineRateLimited):
+        make(site)
+    assert len(asked(site, "horde")) == 3
+
+
+@pytest.mark.parametrize("word", ["no_workers", "faulted", "broken_look"])
+def test_a_request_that_is_given_up_is_taken_back(site, word):
+    play(site, horde=word)
+    with pytest.raises(EngineError):
+        make(site)
+    assert len(asked(site, "horde_cancel")) == 1
+
+
+def test_the_deadline_takes_the_request_back(site):
+    play(site, horde="stuck")
+    with pytest.raises(TimeoutError):
+        make(site, seconds=0.6)
+    wait_until(lambda: asked(site, "horde_cancel"), "the request's end")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_who_leaves_while_the_submission_is_answered_takes_the_request_back(site, times):
+    """The end of an engine's turn and the caller's deadline may come in the same second."""
+    play(site, horde="slow_submission", delay=60)
+    work = engine(site).generate(Recipe(prompt="a tree"), Told())
+    assert left(work, lambda: asked(site, "horde"), times)
+    assert len(asked(site, "horde_cancel")) == len(asked(site, "horde")) == 1
+
+
+def test_who_leaves_a_submission_without_an_answer_is_not_held(site):
+    play(site, horde="hang")
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        make(site, seconds=0.2)
+    assert time.monotonic() - begun < 15  # the request itself may take 30
+    wait_until(lambda: asked(site, "horde")[0]["outcome"] == "aborted", "the submission's end")
+
+
+@pytest.mark.parametrize("word", ["shaky_look", "shaky_end"])
+def test_looks_in_vain_cost_no_picture(site, word):
+    play(site, horde=word, delay=0.2)
+    told = Told()
+    assert make(site, told).data
+    assert len(told.setbacks) == 2
+    assert asked(site, "horde_cancel") == []
+
+
+def test_that_no_machine_can_is_believed_at_the_second_look(site):
+    play(site, horde="no_workers")
+    with pytest.raises(EngineBusy):
+        make(site)
+    assert len(asked(site, "horde_check")) == 2
+
+
+def test_looks_may_not_be_far_apart(site):
+    with pytest.raises(ValueError, match="horde_poll_seconds"):
+        engine(site, horde_poll_seconds=61)

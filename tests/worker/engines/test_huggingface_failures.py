@@ -1,0 +1,133 @@
+"""Each failure of Hugging Face, its Hub and its providers, as its own client meets it at the stand-in."""
+
+import pytest
+import requests
+
+from tests.fakes.at_huggingface import Told, asked, engine, failure, new_model, play
+from tests.fakes.processes import free_port, sandbox
+
+
+@pytest.fixture(scope="module")
+def running_site():
+    with sandbox() as server:
+        yield server
+
+
+@pytest.fixture
+def site(running_site):
+    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
+    return running_site
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code", "words"),
+    [
+        ("no_permission", "engine_unauthorized", "needs its permission"),
+        ("no_credit", "engine_quota_exhausted", "no credits left"),
+        ("not_enabled", "engine_quota_exhausted", "no credits left"),
+        ("deprecated", "engine_not_configured", "FLUX.1-schnell is not served"),
+        ("unknown_model", "engine_not_configured", "is not served"),
+        ("invalid", "engine_request_refused", "refused the request's parameters"),
+        ("invalid_list", "engine_request_refused", "refused the request's parameters"),
+        ("flagged", "content_refused", "does not make such a picture"),
+        ("nsfw", "content_refused", "does not make such a picture"),
+        ("overloaded", "engine_busy", "cannot take the request"),
+        ("loading_odd", "engine_busy", "cannot take the request"),
+        ("error_500", "engine_failed", "HTTP 500"),
+        ("teapot", "engine_unexpected_reply", "HTTP 418"),
+        ("redirect", "engine_unexpected_reply", "HTTP 307"),
+        ("html", "engine_unexpected_reply", "not what its client expects"),
+        ("empty_json", "engine_unexpected_reply", "not what its client expects"),
+        ("wrong_types", "engine_unexpected_reply", "not what its client expects"),
+        ("not_base64", "engine_unexpected_reply", "not what its client expects"),
+        ("deep", "engine_unexpected_reply", "not what its client expects"),
+        ("not_a_picture", "picture_unreadable", "no picture"),
+        ("oversized", "picture_too_large", "larger than 20 MiB"),
+        ("bomb", "picture_too_large", "far more pixels"),
+        ("empty", "picture_unreadable", "no picture"),
+        ("reset", "engine_unreachable", "broke off"),
+    ],
+)
+def test_each_failure_has_its_code_and_a_sentence(site, behaviour, code, words):
+    play(site, behaviour)
+    error = failure(engine(site))
+    assert error.code == code
+    assert words in str(error)
+    assert len(asked(site)) == 1  # no creation is sent twice
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        ("html", "picture_unreadable"),
+        ("broken_off", "engine_unreachable"),
+        ("compressed", "engine_unexpected_reply"),
+        ("oversized", "picture_too_large"),
+    ],
+)
+def test_spoiled_replies_of_hf_inference_are_told(site, behaviour, code):
+    play(site, behaviour)
+    assert failure(engine(site, huggingface_provider="hf-inference")).code == code
+
+
+@pytest.mark.parametrize(
+    ("scenario", "code"),
+    [
+        ({"huggingface": "elsewhere"}, "engine_unexpected_reply"),
+        ({"huggingface": "wrong_types"}, "engine_unexpected_reply"),
+        ({"huggingface": "not_base64"}, "engine_unexpected_reply"),
+        ({"huggingface": "black"}, "content_refused"),
+        ({"upload": "404"}, "picture_missing"),
+        ({"upload": "redirect"}, "engine_unexpected_reply"),
+        ({"upload": "oversized"}, "picture_too_large"),
+        ({"upload": "not_a_picture"}, "picture_unreadable"),
+    ],
+)
+def test_what_is_wrong_with_an_address_or_its_picture_is_told(site, scenario, code):
+    play(site, scenario.get("huggingface", "ok"), upload=scenario.get("upload", "ok"))
+    assert failure(engine(site, huggingface_provider="fal-ai")).code == code
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "seconds"),
+    [("too_many", 7), ("too_many_as_limit", 55), ("too_many_absurd", 86_400), ("too_many_silent", 60)],
+)
+def test_a_rate_limit_tells_when_it_ends(site, behaviour, seconds):
+    play(site, behaviour)
+    error = failure(engine(site))
+    assert (error.code, error.retry_after) == ("engine_rate_limited", seconds)
+
+
+@pytest.mark.parametrize("key", ["hf_wrong", "hf_also-wrong"])
+def test_a_wrong_token_is_told(site, key):
+    play(site)
+    for provider in ("auto", "hf-inference"):
+        error = failure(engine(site, huggingface_api_key=key, huggingface_provider=provider))
+        assert error.code == "engine_unauthorized"
+        assert key not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        ("hub_down", "engine_failed"),
+        ("hub_unknown", "engine_not_configured"),
+        ("hub_nobody", "engine_not_configured"),
+        ("hub_odd", "engine_unexpected_reply"),
+    ],
+)
+def test_the_hub_s_failures_are_told_before_anything_is_paid(site, behaviour, code):
+    play(site, behaviour)
+    assert failure(engine(site, huggingface_model=new_model())).code == code
+    assert asked(site) == []
+
+
+def test_a_service_out_of_reach_is_said_after_some_tries():
+    class Nowhere:
+        url = f"http://127.0.0.1:{free_port()}"
+        upload_origin = "http://127.0.0.1:9"
+
+    told = Told()
+    error = failure(engine(Nowhere, huggingface_provider="hf-inference"), told)
+    assert error.code == "engine_unreachable"
+    assert len(told.setbacks) == 2

@@ -1,0 +1,217 @@
+"""The engine replicate, with its real client library, where its service does what it should."""
+
+import asyncio
+import re
+import time
+
+import pytest
+
+from render_worker.contract import Recipe
+from render_worker.engines.base import GeneratedImage
+from render_worker.errors import EngineError, EngineNotConfigured, RequestInvalid
+from render_worker.settings import Settings
+from tests.fakes.on_replicate import DEV, LIMITED, PROMPT, SCHNELL, SDXL, Told, engine, fresh, log, made, play, size
+from tests.fakes.processes import sandbox
+
+
+@pytest.fixture(scope="module")
+def server():
+    with sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def site(server):
+    return fresh(server)
+
+
+def test_it_works(site):
+    told = Told()
+    image = made(site, told, shape="portrait")
+    (created,) = log(site)
+    assert created["body"]["model"] == image.model == SCHNELL
+    assert created["body"]["input"] == {
+        "prompt": PROMPT,
+        "aspect_ratio": "2:3",
+        "num_outputs": 1,
+        "output_format": "png",
+        "seed": image.seed,
+    }
+    assert image.guidance_scale is None
+    assert [line[0] for line in told.lines] == ["starting", "starting", "downloading"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "least"), [("portrait", (512, 768)), ("landscape", (768, 512)), ("square", (768, 768))]
+)
+@pytest.mark.parametrize("model", [SCHNELL, SDXL])
+def test_the_picture_is_at_least_as_large_as_each_shape(site, model, shape, least):
+    across, down = size(made(site, model=model, shape=shape))
+    assert across >= least[0]
+    assert down >= least[1]
+    assert across / down == pytest.approx(least[0] / least[1], rel=0.02)
+
+
+def test_a_version_is_created_by_its_id_and_gets_all_words(site):
+    image = made(site, model=SDXL, shape="portrait", seed=7, guidance_scale=9.5, negative_prompt="people")
+    body = log(site)[0]["body"]
+    assert body["version"] == SDXL.partition(":")[2]
+    assert body["input"] == {
+        "prompt": PROMPT,
+        "width": 768,
+        "height": 1152,
+        "negative_prompt": "people",
+        "num_outputs": 1,
+        "seed": 7,
+        "guidance_scale": 9.5,
+    }
+    assert (image.seed, image.guidance_scale, image.model) == (7, 9.5, SDXL)
+
+
+def test_a_seed_is_honoured_at_the_price_of_speed(site):
+    assert made(site, seed=7).seed == 7
+    assert log(site)[0]["body"]["input"]["go_fast"] is False
+
+
+def test_a_guidance_scale_that_nobody_asked_for_stays_the_model_s(site):
+    assert made(site, model=DEV).guidance_scale == 3
+    assert made(site, model=DEV, guidance_scale=5).guidance_scale == 5
+    assert made(site, model=DEV, guidance_scale=20).guidance_scale == 10  # its maximum
+    assert [entry["body"]["input"].get("guidance") for entry in log(site)] == [None, 5, 10]
+
+
+def test_values_stay_within_the_model_s_bounds_and_the_answer_tells_them(site):
+    image = made(site, model=LIMITED, seed=9, guidance_scale=0, shape="landscape")
+    assert (image.seed, image.guidance_scale) == (9, 2)
+    assert 5 <= made(site, model=LIMITED).seed <= 9
+    assert log(site)[0]["body"]["input"] == {"prompt": PROMPT, "aspect_ratio": "16:9", "seed": 9, "cfg": 2}
+
+
+def test_a_seed_that_the_model_does_not_take_is_refused_and_not_replaced(site):
+    for seed in (4, 77):
+        with pytest.raises(RequestInvalid, match=f"a seed from 5 to 9, and {seed} is none"):
+            made(site, model=LIMITED, seed=seed)
+    assert log(site) == []
+
+
+def test_what_a_model_honours_is_what_its_schema_has(site):
+    replicate = engine(site)
+    assert replicate.honours("auto") == replicate.honours(SCHNELL) == {"seed"}
+    assert replicate.honours(SDXL) == {"seed", "guidance_scale", "negative_prompt"}
+    assert replicate.honours(LIMITED) == set()
+    asyncio.run(replicate.start())
+    assert replicate.honours("replicate") == {"seed"}
+    assert replicate.honours(LIMITED) == {"seed", "guidance_scale"}
+
+
+def test_what_was_not_told_at_the_start_is_asked_again(site, monkeypatch):
+    monkeypatch.setattr("render_worker.engines.replicate.engine.FIRST_PAUSE_SECONDS", 0.1)
+    play(site, "model_forbidden")
+
+    async def started():
+        replicate = engine(site)
+        await replicate.start()
+        assert replicate.honours(LIMITED) == set()
+        play(site, "ok")
+        while not replicate.honours(LIMITED):  # the test's own time would be over
+            await asyncio.sleep(0.05)
+        await replicate.stop()
+
+    asyncio.run(started())
+
+
+def test_a_refusal_makes_nobody_doubt_what_the_model_takes_until_it_is_asked(site):
+    replicate = engine(site)
+
+    async def after_a_refusal():
+        await replicate.start()
+        known = replicate.honours(LIMITED)
+        play(site, "invalid")
+        with pytest.raises(RequestInvalid):
+            await replicate.generate(Recipe(prompt=PROMPT, model=LIMITED), Told())
+        assert replicate.honours(LIMITED) == known != set()
+        play(site, "ok")
+        before = len(log(site, "replicate_model"))
+        for _ in range(2):
+            await replicate.generate(Recipe(prompt=PROMPT, model=LIMITED), Told())
+        await replicate.stop()
+        return len(log(site, "replicate_model")) - before
+
+    assert asyncio.run(after_a_refusal()) == 1
+
+
+def test_the_schema_is_asked_for_once_and_again_after_a_refusal_of_the_parameters(site):
+    async def three() -> None:
+        replicate = engine(site)
+        for _ in range(2):
+            await replicate.generate(Recipe(prompt=PROMPT), Told())
+        play(site, "invalid")
+        with pytest.raises(EngineError) as caught:
+            await replicate.generate(Recipe(prompt=PROMPT), Told())
+        assert (caught.value.code, caught.value.by_request) == ("engine_request_refused", True)
+        assert len(log(site, "replicate_model")) == 1
+        play(site, "ok")
+        await replicate.generate(Recipe(prompt=PROMPT), Told())
+
+    asyncio.run(three())
+    assert len(log(site, "replicate_model")) == 2
+
+
+def test_progress_is_what_the_model_prints(site):
+    told = Told()
+    play(site, "ok", delay=2)
+    made(site, told)
+    assert told.lines[0] == ("starting", None, None, None)
+    steps = [line[1:] for line in told.lines if line[0] == "generating"]
+    assert steps == sorted(steps)
+    assert set(steps) <= {(25, 1, 4), (50, 2, 4), (75, 3, 4), (100, 4, 4)}
+    assert len(steps) >= 2
+
+
+@pytest.mark.parametrize("behaviour", ["one_url", "data_url", "odd_logs", "absurd_logs"])
+def test_a_picture_comes_in_each_way(site, behaviour):
+    play(site, behaviour, delay=0.8)
+    assert size(made(site)) == (1024, 1024)
+
+
+def test_of_long_logs_only_the_end_is_read(site):
+    told = Told()
+    play(site, "long_logs", delay=1)
+    made(site, told)
+    assert ("generating", None, None, None) in told.lines
+    assert 99 not in [percent for _, percent, _, _ in told.lines]  # the long log's first line
+
+
+@pytest.mark.parametrize("model", [SCHNELL, SDXL])
+def test_each_creation_tells_when_it_is_to_end(site, model):
+    made(site, model=model)
+    assert log(site)[0]["body"]["cancel_after"] == "5m"
+
+
+def test_many_pictures_are_made_side_by_side(site):
+    play(site, "ok", delay=3)
+
+    async def four() -> list[GeneratedImage]:
+        replicate = engine(site)
+        return await asyncio.gather(*(replicate.generate(Recipe(prompt=PROMPT, seed=n), Told()) for n in range(4)))
+
+    begun = time.monotonic()
+    assert [image.seed for image in asyncio.run(four())] == [0, 1, 2, 3]
+    assert time.monotonic() - begun < 9  # one after the other takes 12
+
+
+def test_the_environment_s_proxy_and_settings_are_no_business_of_it(site, monkeypatch):
+    for name in ("HTTP_PROXY", "ALL_PROXY", "REPLICATE_BASE_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    made(site)
+
+
+def test_without_a_token_it_is_not_configured(site):
+    with pytest.raises(EngineNotConfigured, match=re.escape("REPLICATE_API_TOKEN not configured.")):
+        engine(site, replicate_api_token=None).check()
+
+
+@pytest.mark.parametrize("name", ["flux", "a/b/c", "../x", "a/..", "a/b?c", "a/b:c/d", "a/" + "b" * 100])
+def test_a_model_s_name_that_is_none_is_refused_at_the_start(name):
+    with pytest.raises(ValueError, match="replicate_models"):
+        Settings(_env_file=None, replicate_models=name)

@@ -1,0 +1,86 @@
+"""What the engine `vertex` asks for, what it gets, and that giving up on it ends the work at Google."""
+
+import asyncio
+
+import pytest
+
+from render_worker.contract import Recipe
+from tests.fakes.processes import wait_until
+from tests.worker.engines.vertex.conftest import IMAGEN, LEGACY_IMAGEN, PROMPT, Notes, asked, fits, made, play, refused
+
+
+@pytest.mark.parametrize(("shape", "ratio"), [("square", "1:1"), ("portrait", "2:3"), ("landscape", "3:2")])
+def test_it_works(by_key, site, shape, ratio):
+    notes = Notes()
+    image = made(by_key, notes, shape=shape)
+    assert fits(image.data, shape)
+    assert (image.seed, image.guidance_scale, image.model) == (None, None, "gemini-3.1-flash-image")
+    assert notes.phases == ["generating"]
+    body = asked(site)[0]["body"]
+    assert body["contents"][0]["parts"] == [{"text": PROMPT}]
+    assert body["generationConfig"] == {"responseModalities": ["IMAGE"], "imageConfig": {"aspectRatio": ratio}}
+    assert (body["project"], asked(site, "vertex_token")) == (None, [])
+
+
+@pytest.mark.parametrize(("shape", "ratio"), [("square", "1:1"), ("portrait", "3:4"), ("landscape", "4:3")])
+def test_imagen_works_with_a_service_account(by_account, site, shape, ratio):
+    notes = Notes()
+    image = made(by_account(), notes, shape=shape)
+    assert fits(image.data, shape)
+    assert (image.seed, image.guidance_scale, image.model) == (None, None, IMAGEN)
+    assert notes.phases == ["verifying", "generating"]
+    body = asked(site)[0]["body"]
+    assert (body["project"], body["location"], body["verb"]) == ("the-project", "us-central1", "predict")
+    assert body["instances"] == [{"prompt": PROMPT}]
+    assert body["parameters"] == {"sampleCount": 1, "aspectRatio": ratio, "includeRaiReason": True}
+
+
+def test_gemini_works_with_a_service_account(by_account, site):
+    assert made(by_account("gemini-2.5-flash-image")).model == "gemini-2.5-flash-image"
+    assert asked(site)[0]["body"]["project"] == "the-project"
+
+
+def test_a_seed_that_was_asked_for_takes_imagen_s_watermark_away(by_account, site):
+    first, second = (made(by_account(), seed=7) for _ in range(2))
+    assert (first.seed, first.data) == (7, second.data)
+    wanted = asked(site)[0]["body"]["parameters"]
+    assert (wanted["seed"], wanted["addWatermark"], wanted["enhancePrompt"]) == (7, False, False)
+
+
+def test_a_negative_prompt_is_sent_to_the_models_that_take_one(by_account, site):
+    engine = by_account(LEGACY_IMAGEN)
+    made(engine, negative_prompt="boats")
+    assert asked(site)[0]["body"]["parameters"]["negativePrompt"] == "boats"
+    assert engine.honours("vertex") == {"seed", "negative_prompt"}
+    assert by_account(IMAGEN).honours("auto") == {"seed"}
+
+
+def test_gemini_honours_nothing_beside_prompt_and_shape(by_key):
+    recipe = Recipe(prompt=PROMPT, seed=1, negative_prompt="boats", guidance_scale=3)
+    assert by_key.cannot_honour(recipe) == ["guidance_scale", "negative_prompt", "seed"]
+
+
+def test_gemini_s_thoughts_are_not_the_picture(by_key, site):
+    play(site, "thought")
+    assert fits(made(by_key).data, "square")
+
+
+@pytest.mark.parametrize(("behaviour", "endpoint"), [("hang", "vertex"), ("token_hang", "vertex_token")])
+def test_a_hang_ends_and_google_sees_the_request_aborted(by_account, site, behaviour, endpoint):
+    play(site, behaviour)
+    failure = refused(by_account(vertex_seconds=0.5))
+    assert (failure.code, "0.5 seconds" in str(failure)) == ("timeout", True)
+    wait_until(lambda: [entry["outcome"] for entry in asked(site, endpoint)] == ["aborted"], "the end at the service")
+
+
+@pytest.mark.parametrize(("behaviour", "endpoint"), [("hang", "vertex"), ("token_hang", "vertex_token")])
+def test_a_cancelled_request_is_aborted_at_google(by_account, site, behaviour, endpoint):
+    play(site, behaviour)
+
+    async def give_up() -> None:
+        async with asyncio.timeout(0.5):
+            await by_account().generate(Recipe(prompt=PROMPT), Notes())
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(give_up())
+    wait_until(lambda: [entry["outcome"] for entry in asked(site, endpoint)] == ["aborted"], "the end at the service")

@@ -1,0 +1,65 @@
+"""Whatever comes and goes, the queue's bounds hold."""
+
+import asyncio
+import random
+
+import pytest
+
+from render_worker.errors import QueueFull
+from render_worker.generation.admission import Admission, Slots
+from tests.fakes.admission_clients import Caller, caller, counted
+
+
+class Chance:
+    """Requests that arrive, fall back to another engine, end and are given up at random."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self.size, self.queue_size = self._random.choice([1, 2, 3, 5, 8]), self._random.choice([0, 1, 4, 20])
+        self.engines = [Slots(1), Slots(4), Slots(2)][: self._random.randint(1, 3)]
+        self.cheap = Slots(self.size, cheap=True)
+        self.all = [*self.engines, self.cheap]
+        self.admission = Admission(self.size, self.queue_size, self.all)
+        self.callers: list[Caller] = []
+        self.ended: list[Caller] = []
+        """Told to end, which those that still wait do when it is their turn."""
+
+    async def step(self) -> None:
+        if not self.callers or self._random.random() < 0.6:
+            slots = self._random.choice(self.all)
+            has_room = not slots.cheap and self.admission.health().running < self.size
+            client, again = self._random.choice([None, *"aab"]), self._random.random() < 0.2
+            self.callers.append(await caller(self.admission, slots, client, again=again))
+            assert slots.running or not has_room  # whatever the others do
+        else:
+            self.ended.append(one := self.callers.pop(self._random.randrange(len(self.callers))))
+            if self._random.random() < 0.5:
+                one.task.cancel()
+            await one.end()
+        for one in self.callers:
+            assert not one.task.done() or isinstance(one.task.exception(), QueueFull)
+        self.callers = [one for one in self.callers if not one.task.done()]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_comes_and_goes_the_bounds_hold_and_every_request_has_its_turn(seed):
+    async def scene():
+        chance = Chance(seed)
+        for _ in range(400):
+            await chance.step()
+            found = chance.admission.health()
+            assert found.running <= chance.size
+            assert found.running + found.waiting <= chance.size + chance.queue_size
+            assert all(slots.making <= slots.size for slots in chance.all)
+            assert chance.cheap.running <= max(1, chance.size - 1)
+            if chance.size > len(chance.engines):
+                assert all(slots.running for slots in chance.engines if slots.queue)
+        for one in chance.callers:
+            await one.end()
+        await asyncio.gather(*(one.task for one in chance.callers))
+        for ended in await asyncio.gather(*(one.task for one in chance.ended), return_exceptions=True):
+            assert ended is None or isinstance(ended, QueueFull | asyncio.CancelledError)
+        return counted(*chance.all), {slots.making for slots in chance.all}
+
+    found, making = asyncio.run(scene())
+    assert (set(found), making) == ({(0, 0)}, {0})

@@ -1,0 +1,203 @@
+"""What a flood at one engine leaves to the others."""
+
+import asyncio
+
+import pytest
+
+from render_worker.errors import QueueFull
+from render_worker.generation.admission import Admission, Slots
+from tests.fakes.admission_clients import caller, callers, counted, end_all, settled
+
+
+def test_a_flood_of_a_cheap_engine_leaves_the_others_their_places_and_their_queue():
+    async def scene():
+        slow, web, cheap = Slots(1), Slots(4), Slots(8, cheap=True)
+        admission = Admission(8, 20, [slow, web, cheap])
+        flood = await callers(admission, cheap, 50)
+        alone = counted(cheap)
+        fives = await callers(admission, slow, 5), await callers(admission, web, 9)
+        beside = counted(slow, web, cheap)
+        await end_all(*flood, *fives[0], *fives[1])
+        return alone, beside, counted(slow, web, cheap)
+
+    alone, beside, after = asyncio.run(scene())
+    assert alone == [(3, 20)]  # one place more than the engines have between them would be the last
+    assert beside == [(1, 4), (4, 5), (3, 11)]
+    assert after == [(0, 0)] * 3
+
+
+@pytest.mark.parametrize(("all_places", "cheap_ones"), [(4, 3), (3, 2), (2, 1), (1, 1)])
+def test_a_cheap_engine_never_holds_the_last_place_unless_there_is_no_other(all_places, cheap_ones):
+    async def scene():
+        slow, cheap = Slots(1), Slots(all_places, cheap=True)
+        admission = Admission(all_places, 20, [slow, cheap])
+        found = await callers(admission, cheap, 10)
+        running = cheap.running
+        found += await callers(admission, slow, 1)
+        beside = slow.running
+        await end_all(*found)
+        return running, beside, admission.at_a_time(cheap)
+
+    assert asyncio.run(scene()) == (cheap_ones, int(all_places > 1), cheap_ones)
+
+
+def test_with_one_place_a_cheap_engine_runs_when_nothing_else_waits():
+    async def scene():
+        slow, cheap = Slots(1), Slots(1, cheap=True)
+        admission = Admission(1, 20, [slow, cheap])
+        running, waiting = await callers(admission, cheap, 2)
+        later = await callers(admission, slow, 2)
+        seen = [counted(slow, cheap)]
+        for one in (running, *later, waiting):
+            await one.end()
+            seen.append(counted(slow, cheap))
+        return seen
+
+    assert asyncio.run(scene()) == [
+        [(0, 2), (1, 1)],
+        [(1, 1), (0, 1)],
+        [(1, 0), (0, 1)],
+        [(0, 0), (1, 0)],
+        [(0, 0), (0, 0)],
+    ]
+
+
+@pytest.mark.parametrize("all_places", [2, 3, 8])
+def test_a_flood_of_an_engine_that_is_asked_by_http_leaves_the_others_theirs_too(all_places):
+    async def scene():
+        web, slow, cheap = Slots(4), Slots(1), Slots(all_places, cheap=True)
+        admission = Admission(all_places, 20, [web, slow, cheap])
+        flood = await callers(admission, web, 60)
+        full = counted(web)
+        others = [*await callers(admission, slow, 3), *await callers(admission, cheap, 2)]
+        beside = counted(slow)
+        total = admission.health()
+        kept_out = [isinstance(one.task.exception(), QueueFull) for one in others if one.task.done()]
+        await end_all(*flood, *others)
+        return full, beside, total.waiting, kept_out
+
+    full, beside, waiting, kept_out = asyncio.run(scene())
+    assert full == [({2: 1, 3: 2, 8: 4}[all_places], 20)]
+    assert (beside, waiting, kept_out) == ([(1, 2)], 20, [])
+
+
+def test_what_is_saved_takes_no_place_from_an_engine_that_is_idle():
+    async def scene():
+        web, slow = Slots(2), Slots(1)
+        admission = Admission(4, 20, [web, slow])
+        async with admission.place(web, [].append) as leave, admission.place(web, [].append) as leave_too:
+            leave()
+            leave_too()
+            more = await callers(admission, web, 4)
+            seen = counted(web)
+            more += await callers(admission, slow, 1)
+            beside = counted(slow)
+            await end_all(*more)
+        return seen, beside, counted(web, slow)
+
+    assert asyncio.run(scene()) == ([(3, 3)], [(1, 0)], [(0, 0), (0, 0)])
+
+
+def test_an_engine_alone_may_use_the_whole_queue():
+    async def scene():
+        slow, cheap = Slots(1), Slots(4, cheap=True)
+        admission = Admission(4, 2, [slow, cheap])
+        found = await callers(admission, slow, 4)
+        refused = [one.task.exception() for one in found if one.task.done()]
+        seen = counted(slow)
+        await end_all(*found[:3])
+        return seen, [type(error) for error in refused]
+
+    assert asyncio.run(scene()) == ([(1, 2)], [QueueFull])
+
+
+def test_the_newest_beyond_an_engine_s_share_gives_way_and_the_others_move_up():
+    async def scene():
+        slow, cheap = Slots(1), Slots(1, cheap=True)
+        admission = Admission(1, 3, [slow, cheap])
+        flood = await callers(admission, cheap, 4)
+        new = await caller(admission, slow)
+        with pytest.raises(QueueFull, match="gave way") as given:
+            await flood[3].task
+        seen = counted(slow, cheap)
+        await end_all(*flood[:3], new)
+        return seen, given.value.retry_after, [one.positions for one in (*flood, new)]
+
+    assert asyncio.run(scene()) == ([(0, 1), (1, 2)], 15, [[], [1], [2, 1], [3], [1]])
+
+
+def test_what_moves_on_from_another_engine_keeps_nobody_from_his_share():
+    """A crowd that falls back from one engine may fill another's queue beyond its share."""
+
+    async def again(admission, slots):
+        async with admission.place(slots, [].append, again=True):
+            await asyncio.sleep(60)
+
+    async def scene():
+        one, two = Slots(1), Slots(1)
+        admission = Admission(2, 4, [one, two])
+        crowd = [asyncio.create_task(again(admission, two)) for _ in range(7)]
+        found = await callers(admission, one, 3)
+        seen = counted(one, two)
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        await end_all(*found)
+        return seen
+
+    assert asyncio.run(scene()) == [(1, 2), (1, 2)]
+
+
+@pytest.mark.parametrize(("queue_size", "waiting"), [(0, 0), (1, 1), (4, 4)])
+def test_a_crowd_that_moves_on_keeps_none_from_an_idle_engine_and_all_stay_bounded(queue_size, waiting):
+    async def scene():
+        one, two = Slots(1), Slots(1)
+        admission = Admission(2, queue_size, [one, two])
+        crowd = [await caller(admission, two, again=True) for _ in range(9)]
+        found = await callers(admission, one, 1)
+        seen = counted(one, two)
+        await end_all(*crowd, *found)
+        return seen
+
+    assert asyncio.run(scene()) == [(1, 0), (1, waiting)]
+
+
+def test_a_crowd_that_moves_on_is_bounded():
+    """What fails at one engine at once, and is no failure of the engine's, could fill the worker's threads else."""
+
+    async def again(admission, slots):
+        async with admission.place(slots, [].append, again=True):
+            await asyncio.sleep(60)
+
+    async def scene():
+        one, two = Slots(1), Slots(1)
+        admission = Admission(2, 4, [one, two])
+        crowd = [asyncio.create_task(again(admission, two)) for _ in range(50)]
+        await asyncio.sleep(0.05)
+        seen = [counted(one, two)]
+        refused = [task for task in crowd if task.done()]
+        assert all(isinstance(task.exception(), QueueFull) for task in refused)
+        seen.append(len(refused))
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        return seen
+
+    assert asyncio.run(scene()) == [[(0, 0), (1, 5)], 44]
+
+
+def test_one_that_is_cancelled_in_the_moment_of_its_turn_gives_everything_back():
+    async def scene():
+        slots = Slots(1)
+        admission = Admission(1, 5, [slots])
+        first, second, third = await callers(admission, slots, 3)
+        second.task.cancel()
+        first.task.cancel()
+        await settled()
+        seen = counted(slots)
+        await third.end()
+        third.task.cancel()
+        await settled()
+        return seen, counted(slots)
+
+    assert asyncio.run(scene()) == ([(1, 0)], [(0, 0)])
