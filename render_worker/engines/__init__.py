@@ -5,7 +5,7 @@ from render_worker.engines.horde import HordeEngine
 from render_worker.engines.huggingface import HuggingFaceEngine
 from render_worker.engines.perchance import PerchanceEngine
 from render_worker.engines.replicate import ReplicateEngine
-from render_worker.engines.sketch import SketchEngine
+from render_worker.engines.sketch.engine import SketchEngine
 from render_worker.engines.vertex import VertexEngine
 from render_worker.settings import Settings
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from image_api.styles import STYLES
-from render_worker.painter.words import read
+from render_worker.engines.sketch.painter.language.parser import read
 from tests.api.conftest import NAME, RESULT
 
 

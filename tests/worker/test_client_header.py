@@ -6,7 +6,7 @@ import pytest
 
 from render_worker.admission import CLIENT
 from render_worker.contract import CLIENT_HEADER
-from render_worker.engines.sketch import SketchEngine
+from render_worker.engines.sketch.engine import SketchEngine
 
 TOKEN = "the-token"
 SKETCH = {"prompt": "a lighthouse at night", "model": "sketch", "seed": 7}

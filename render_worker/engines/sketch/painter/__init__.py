@@ -1,0 +1,5 @@
+"""The procedural painter."""
+
+from .composition.picture import paint
+
+__all__ = ["paint"]

@@ -1,0 +1,1 @@
+"""A whole picture: scenery, subjects laid out in it, and styles."""

@@ -1,0 +1,1 @@
+"""What a prompt says, in any of eleven languages, as a Scene."""
