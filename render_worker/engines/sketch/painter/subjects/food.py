@@ -9,6 +9,7 @@ from .look import Look
 
 _APPLE = outline("48,26 62,16 80,18 92,34 92,58 80,84 62,97 48,93 34,97 16,84 4,58 4,34 16,18 34,16")
 _PEAR = outline("38,14 48,18 52,34 60,50 70,68 66,88 50,98 38,99 26,98 10,88 6,68 16,50 24,34 28,18")
+_BOWL = outline("8,46! 112,46! 108,68 92,86 76,94 44,94 28,86 12,68")
 
 
 def cake(pen: Pen, look: Look) -> None:
@@ -229,7 +230,31 @@ def teapot(pen: Pen, look: Look) -> None:
     pen.oval(66, 63, 4, 4, rgb("#f2b53a"))
 
 
+def ramen(pen: Pen, look: Look) -> None:
+    """A bowl of noodle soup with egg, greens and chopsticks."""
+    bowl = look.of("#b8342f", "#2f4f7f", "#e8e0d0")
+    pen.box(38, 91, 82, 99, darker(bowl, 0.3), 2)
+    pen.shape(_BOWL, bowl)
+    pen.shade(outline("70,40 120,40 120,100 66,100"), darker(bowl, 0.2), _BOWL)
+    pen.oval(60, 45, 52, 15, lighter(bowl, 0.35))
+    pen.oval(60, 45, 47.5, 12.4, rgb("#c9823a"))
+    for i in range(9):
+        x, y = 22 + i * 7.2, 44 + (i % 3) * 2.6
+        pen.line(stroke(f"{x},{y} {x + 7},{y - 5} {x + 13},{y + 1} {x + 20},{y - 3}"), 2.2, rgb("#f5dc96"))
+    for x in (40, 54):
+        pen.oval(x, 41, 8, 5.4, WHITE)
+        pen.oval(x, 41, 4, 2.8, rgb("#f2a22e"))
+    for x, y in ((70, 50), (78, 46), (64, 53), (84, 50), (48, 52)):
+        pen.oval(x, y, 3.4, 1.8, rgb("#5a9a44"))
+    pen.shape([(78, 40), (88, 22), (100, 28), (92, 44)], rgb("#22302c"))
+    for x in (0, 7):
+        pen.line([(66 + x, 42), (112 + x * 0.4, 2 + x)], 2.2, rgb("#7a4a2c"))
+    for x in (34, 56):
+        pen.line(stroke(f"{x},26 {x + 4},18 {x - 2},10 {x + 3},1"), 1.6, rgb("#eef0f0"))
+
+
 FOOD = {
+    "ramen": ramen,
     "cake": cake, "apple": apple, "pear": pear, "fruit": fruit, "watermelon": watermelon, "strawberry": strawberry,
     "pizza": pizza, "cup": cup, "icecream": icecream, "bread": bread, "burger": burger, "sushi": sushi, "wine": wine,
     "donut": donut, "teapot": teapot,

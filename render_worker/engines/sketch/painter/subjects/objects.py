@@ -208,7 +208,23 @@ def heart(pen: Pen, look: Look) -> None:
     pen.oval(40, 17, 2.6, 2.6, WHITE)
 
 
+def lamp(pen: Pen, look: Look) -> None:
+    """A table lamp with a shade."""
+    shade = look.of("#e0a24a", "#c8553f", "#3f7a6a", "#4f6fa8")
+    pen.oval(38, 95, 19, 5, darker(rgb("#8a6a3f"), 0.2))
+    pen.box(36, 44, 40, 62, rgb("#b08a4f"))
+    pen.shape(outline("34,58! 42,58! 50,68 51,80 45,92! 31,92! 25,80 26,68"), mix(shade, rgb("#5a4a3f"), 0.35))
+    pen.shape(outline("29,70 31,64 33,62 31,74 31,84 28,80"), lighter(shade, 0.5))
+    pen.oval(38, 47, 26, 4, rgb("#ffe9a8"))
+    pen.shape([(22, 8), (54, 8), (66, 47), (10, 47)], shade)
+    pen.shape([(27, 8), (37, 8), (33, 47), (17, 47)], lighter(shade, 0.3))
+    pen.lit([(12, 44), (64, 44), (66, 47), (10, 47)], rgb("#ffefb8"))
+    pen.line([(54, 47), (54, 58)], 0.8, rgb("#d8c07a"))
+    pen.oval(54, 59, 1.5, 1.5, rgb("#d8c07a"))
+
+
 THINGS = {
+    "lamp": lamp,
     "robot": robot, "umbrella": umbrella, "clock": clock, "book": book, "lantern": lantern, "candle": candle,
     "vase": vase, "gift": gift, "snowman": snowman, "campfire": campfire, "hourglass": hourglass, "heart": heart,
 }  # fmt: skip

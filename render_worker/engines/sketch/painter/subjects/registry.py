@@ -7,7 +7,7 @@ from ..canvas.pen import Pen
 from .aircraft import CRAFT
 from .beasts import BEASTS
 from .buildings import BUILDINGS
-from .fantasy import EXTRAS
+from .fantasy import FANTASY
 from .food import FOOD
 from .grazers import GRAZERS
 from .instruments import TOOLS
@@ -21,6 +21,7 @@ from .portrait import PORTRAIT
 from .sealife import SEALIFE
 from .trees import TREES
 from .vehicles import VEHICLES
+from .wildlife import WILDLIFE
 from .winged import WINGED
 
 Painter = Callable[[Pen, Look], None]
@@ -41,7 +42,8 @@ PAINTERS: dict[str, Painter] = {
     **FOOD,
     **THINGS,
     **TOOLS,
-    **EXTRAS,
+    **WILDLIFE,
+    **FANTASY,
 }
 
 
