@@ -1,4 +1,4 @@
-"""The procedural painter: no network, no AI, the same bytes for the same recipe."""
+"""The sketch engine: no network, no AI, the same bytes for the same recipe."""
 
 import asyncio
 import io
@@ -13,7 +13,7 @@ NOTE = "Painted procedurally from the words of the prompt; no AI model was invol
 
 
 class SketchEngine(Engine):
-    """Paints the scene that the prompt's words name."""
+    """The procedural painter as an engine: paints what the words of the prompt name."""
 
     name = "sketch"
     description = "Procedural painter, no network; deterministic from prompt and seed. It is no AI."
@@ -31,7 +31,10 @@ class SketchEngine(Engine):
 
 
 def _paint(recipe: Recipe, seed: int) -> bytes:
-    from render_worker.engines.sketch.painter import paint  # a quarter of the worker's start, seconds on a small plan
+    """Return the PNG file of the picture that a recipe describes."""
+    from render_worker.engines.sketch.painter import (
+        paint,  # a quarter of the worker's cold start, seconds on a small plan
+    )
 
     width, height = recipe.size
     image = paint(

@@ -1,4 +1,4 @@
-"""The sketch engine paints what a prompt says, the same way every time."""
+"""The painter paints what a prompt says, the same way every time."""
 
 import hashlib
 import math
@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageStat
 from render_worker.engines.sketch.painter import paint
 from render_worker.engines.sketch.painter.canvas.color import WHITE, mix
 from render_worker.engines.sketch.painter.canvas.pen import Pen
-from render_worker.engines.sketch.painter.language.parser import read
+from render_worker.engines.sketch.painter.language.parser import parse
 from render_worker.engines.sketch.painter.language.scene import Scene
 from render_worker.engines.sketch.painter.language.vocabulary import VOCABULARY
 from render_worker.engines.sketch.painter.scenery.location import BACKDROPS, BEHIND, FLOORS, PLACES, WHOLES
@@ -29,17 +29,17 @@ SHAPES = ((512, 768), (768, 768), (768, 512))
 
 
 def small(prompt: str, *, negative_prompt: str | None = None, seed: int = 3, guidance: float = 7.0) -> Image.Image:
-    """A small square picture."""
+    """Return a small square picture."""
     return paint(prompt, negative_prompt=negative_prompt, seed=seed, guidance_scale=guidance, width=128, height=128)
 
 
 def mean(image: Image.Image) -> list[float]:
-    """The mean red, green and blue."""
+    """Return the mean red, green and blue."""
     return ImageStat.Stat(image).mean
 
 
 def distance(first: Image.Image, second: Image.Image) -> float:
-    """The mean difference of two pictures, 0..255."""
+    """Return the mean difference of two pictures, 0..255."""
     return sum(ImageStat.Stat(ImageChops.difference(first, second)).mean) / 3
 
 
@@ -143,7 +143,7 @@ def test_a_colour_word_shifts_the_mean_colour(colour: str, channel: int) -> None
 
 
 def test_a_colour_word_beside_a_subject_colours_it_alone() -> None:
-    scene = read("a red boat on a golden sea near a blue house", None)
+    scene = parse("a red boat on a golden sea near a blue house", None)
     assert [(thing.name, thing.colour) for thing in scene.things] == [
         ("sailboat", (217, 58, 52)),
         ("house", (47, 111, 214)),
@@ -153,8 +153,8 @@ def test_a_colour_word_beside_a_subject_colours_it_alone() -> None:
 
 
 def figure(words: str, seed: int) -> Image.Image:
-    """A subject alone, as its painter draws it."""
-    thing = read(words, None).things[0]
+    """Return the sprite of a subject alone."""
+    thing = parse(words, None).things[0]
     palette = choose_palette(Scene(time="day"), random.Random(1), 7)
     pen = Pen(150, SUBJECTS[thing.name].aspect)
     SUBJECTS[thing.name].paint(pen, Look(None, palette, random.Random(seed), thing.traits))
@@ -162,7 +162,7 @@ def figure(words: str, seed: int) -> Image.Image:
 
 
 def bare_legs(image: Image.Image) -> float:
-    """How wide the figure is between knee and hem, as a share of its width: trousers are narrow, skirts wide."""
+    """Return the width of a figure between knee and hem as a share of its own: trousers are narrow, skirts wide."""
     knee = image.getchannel("A").crop((0, round(image.height * 0.63), image.width, round(image.height * 0.66)))
     return float(ImageStat.Stat(knee).mean[0]) / 255
 
@@ -184,7 +184,7 @@ def test_the_old_have_grey_hair() -> None:
 @pytest.mark.parametrize("size", [(288, 192), (192, 288), (288, 288)])
 @pytest.mark.parametrize("words", ["sunset over mountains", "sunrise over mountains"])
 def test_a_low_sun_is_always_seen(words: str, size: tuple[int, int]) -> None:
-    palette = choose_palette(read(words, None), random.Random(1), 7)
+    palette = choose_palette(parse(words, None), random.Random(1), 7)
     sun = mix(palette.sun, WHITE, 0.45)
     area = math.pi * (min(size) * SIZE) ** 2
     for seed in range(31):
@@ -197,15 +197,15 @@ def test_a_negative_prompt_removes_what_it_names() -> None:
     both = small("a cat and a dog in a meadow")
     less = small("a cat and a dog in a meadow", negative_prompt="dog, ugly")
     assert distance(both, less) > 1
-    assert [thing.name for thing in read("a cat and a dog", "dog").things] == ["cat"]
-    assert read("a beach", "people, clouds").banned >= {"person", "clouds", "couple"}
+    assert [thing.name for thing in parse("a cat and a dog", "dog").things] == ["cat"]
+    assert parse("a beach", "people, clouds").banned >= {"person", "clouds", "couple"}
 
 
 @pytest.mark.parametrize(
     "prompt", ["a street without people", "street, no people", "eine Straße ohne Menschen", "calle sin gente"]
 )
 def test_words_of_denial_remove_what_follows(prompt: str) -> None:
-    scene = read(prompt, None)
+    scene = parse(prompt, None)
     assert scene.things == ()
     assert [place.name for place in scene.places] == ["street"]
 
@@ -216,5 +216,5 @@ def test_strict_guidance_is_stronger_than_loose() -> None:
 
 
 def test_abstract_pictures_differ_by_prompt() -> None:
-    assert read("the meaning of qualia", None).empty
+    assert parse("the meaning of qualia", None).empty
     assert distance(small("the meaning of qualia"), small("an unspoken theorem")) > 8

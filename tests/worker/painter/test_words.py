@@ -1,21 +1,21 @@
-"""The prompt reader understands many languages and survives anything."""
+"""The parser understands many languages and survives anything."""
 
 import pytest
 
 from render_worker.engines.sketch.painter import paint
 from render_worker.engines.sketch.painter.contact_sheet import PROMPTS
 from render_worker.engines.sketch.painter.language.modifiers import HUES
-from render_worker.engines.sketch.painter.language.parser import read
+from render_worker.engines.sketch.painter.language.parser import parse
 from render_worker.engines.sketch.painter.language.scene import Scene
 
 
 def gist(scene: Scene) -> tuple[object, ...]:
-    """What a scene shows, without counts and colours."""
+    """Return what a scene shows, without counts and colours."""
     return sorted(t.name for t in scene.things), sorted(p.name for p in scene.places), scene.time, set(scene.sky)
 
 
 def test_it_works() -> None:
-    scene = read("Two red boats on a golden sea at sunset, watercolor", None)
+    scene = parse("Two red boats on a golden sea at sunset, watercolor", None)
     assert [(thing.name, thing.count) for thing in scene.things] == [("sailboat", 2)]
     assert [place.name for place in scene.places] == ["sea"]
     assert (scene.time, scene.styles) == ("sunset", ("watercolour",))
@@ -38,7 +38,7 @@ def test_it_works() -> None:
     ],
 )
 def test_other_languages_give_the_same_scene(foreign: str) -> None:
-    assert gist(read(foreign, None)) == gist(read("a cat and a castle in the forest, night", None))
+    assert gist(parse(foreign, None)) == gist(parse("a cat and a castle in the forest, night", None))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_other_languages_give_the_same_scene(foreign: str) -> None:
     ],
 )
 def test_a_place_is_read_in_many_languages(words: str, name: str) -> None:
-    assert name in [place.name for place in read(words, None).places]
+    assert name in [place.name for place in parse(words, None).places]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_place_is_read_in_many_languages(words: str, name: str) -> None:
     ],
 )
 def test_times_and_weather_are_read_in_many_languages(words: str, time: str | None, sky: set[str]) -> None:
-    scene = read(words, None)
+    scene = parse(words, None)
     assert scene.time == time
     assert sky <= set(scene.sky)
 
@@ -96,7 +96,7 @@ def test_times_and_weather_are_read_in_many_languages(words: str, time: str | No
     [("a dog", 1), ("two dogs", 2), ("three small dogs", 3), ("dogs", 3), ("many dogs", 7), ("zwei Hunde", 2)],
 )
 def test_numbers_and_plurals_are_counted(words: str, count: int) -> None:
-    assert [(thing.name, thing.count) for thing in read(words, None).things] == [("dog", count)]
+    assert [(thing.name, thing.count) for thing in parse(words, None).things] == [("dog", count)]
 
 
 @pytest.mark.parametrize(
@@ -117,16 +117,16 @@ def test_numbers_and_plurals_are_counted(words: str, count: int) -> None:
     ],
 )
 def test_men_and_women_old_and_young_are_told_apart(words: str, traits: set[str]) -> None:
-    assert read(words, None).things[0].traits == traits
+    assert parse(words, None).things[0].traits == traits
 
 
 def test_a_man_and_a_woman_are_two_people() -> None:
-    things = read("an old man and a young woman in a garden", None).things
+    things = parse("an old man and a young woman in a garden", None).things
     assert [(thing.name, thing.traits) for thing in things] == [
         ("person", {"male", "old"}),
         ("person", {"female", "young"}),
     ]
-    assert [thing.traits for thing in read("a woman", "man").things] == [{"female"}]
+    assert [thing.traits for thing in parse("a woman", "man").things] == [{"female"}]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_man_and_a_woman_are_two_people() -> None:
     ],
 )
 def test_colours_bind_in_every_language(words: str, colours: dict[str, str | None]) -> None:
-    scene = read(words, None)
+    scene = parse(words, None)
     assert {thing.name: thing.colour for thing in scene.things} == {
         name: HUES[hue] if hue else None for name, hue in colours.items()
     }
@@ -162,7 +162,7 @@ def test_colours_bind_in_every_language(words: str, colours: dict[str, str | Non
     ["an old woman with a red hat", "une vieille femme avec un chapeau rouge", "หญิงชราใส่หมวกสีแดง", "戴红帽子的老奶奶"],
 )
 def test_a_hats_colour_is_the_hats_alone(words: str) -> None:
-    scene = read(words, None)
+    scene = parse(words, None)
     assert scene.hues == ()
     assert [(thing.colour, thing.accents) for thing in scene.things] == [(None, (("hat", HUES["red"]),))]
 
@@ -171,7 +171,7 @@ def test_a_hats_colour_is_the_hats_alone(words: str) -> None:
     "words", ["a woman with a red sombrerito", "a cat with green eyes", "a dog with a blue thingy"]
 )
 def test_a_colour_of_something_unknown_does_not_tint_the_landscape(words: str) -> None:
-    assert read(words, None).hues == ()
+    assert parse(words, None).hues == ()
 
 
 HOSTILE = (

@@ -30,8 +30,8 @@ CELL = 232
 GAP = 8
 
 
-def contact_sheet(prompts: tuple[str, ...]) -> Image.Image:
-    """Paint every prompt small, left to right and top to bottom in their order."""
+def paint_contact_sheet(prompts: tuple[str, ...]) -> Image.Image:
+    """Return one picture with every prompt painted small, left to right and top to bottom in their order."""
     rows = -(-len(prompts) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * (CELL + GAP) + GAP, rows * (CELL + GAP) + GAP), (246, 244, 240))
     for i, prompt in enumerate(prompts):
@@ -41,11 +41,11 @@ def contact_sheet(prompts: tuple[str, ...]) -> Image.Image:
 
 
 def main() -> None:
-    """Write the sheet as a JPEG."""
+    """Write the contact sheet as a JPEG."""
     parser = argparse.ArgumentParser(description="Paint the contact sheet of sample prompts.")
     parser.add_argument("out", nargs="?", type=Path, default=Path("docs/sketches.jpg"), metavar="OUT.jpg")
     out: Path = parser.parse_args().out
-    contact_sheet(PROMPTS).save(out, quality=84, optimize=True)
+    paint_contact_sheet(PROMPTS).save(out, quality=84, optimize=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Colours as triples of 0..255 and the few ways a painter mixes them."""
+"""Colours as (red, green, blue), each 0..255, and how they are mixed. A share is 0..1."""
 
 import colorsys
 
@@ -9,12 +9,12 @@ BLACK: RGB = (0, 0, 0)
 
 
 def rgb(text: str) -> RGB:
-    """Read "#rrggbb"."""
+    """Return the colour that "#rrggbb" names."""
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
 def mix(a: RGB, b: RGB, share: float) -> RGB:
-    """Blend from a (share 0) to b (share 1)."""
+    """Return the blend of two colours: a if the share is 0, b if it is 1."""
     share = min(1.0, max(0.0, share))
     return (
         round(a[0] + (b[0] - a[0]) * share),
@@ -24,39 +24,39 @@ def mix(a: RGB, b: RGB, share: float) -> RGB:
 
 
 def lighter(colour: RGB, share: float = 0.2) -> RGB:
-    """Move a colour towards a warm white."""
+    """Return the colour moved towards a warm white."""
     return mix(colour, (255, 250, 240), share)
 
 
 def darker(colour: RGB, share: float = 0.25) -> RGB:
-    """Move a colour towards a cool near-black, which looks less muddy than pure black."""
+    """Return the colour moved towards a cool near-black, which looks less muddy than pure black."""
     return mix(colour, (14, 12, 34), share)
 
 
 def luma(colour: RGB) -> float:
-    """How bright a colour looks, 0..255."""
+    """Return how bright a colour looks, 0..255."""
     return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
 
 
 def saturated(colour: RGB, factor: float) -> RGB:
-    """Scale the saturation; 1 leaves the colour as it is."""
+    """Return the colour with its saturation scaled; 1 leaves it as it is."""
     h, s, v = colorsys.rgb_to_hsv(colour[0] / 255, colour[1] / 255, colour[2] / 255)
     return _from_hsv(h, s * factor, v)
 
 
 def turned(colour: RGB, turn: float) -> RGB:
-    """Rotate the hue by a share of the full circle."""
+    """Return the colour with its hue rotated by a share of the full circle."""
     h, s, v = colorsys.rgb_to_hsv(colour[0] / 255, colour[1] / 255, colour[2] / 255)
     return _from_hsv(h + turn, s, v)
 
 
 def hsv(hue: float, saturation: float, value: float) -> RGB:
-    """A colour from hue, saturation and value, each 0..1 (the hue wraps)."""
+    """Return the colour of a hue (which wraps), saturation and value, each 0..1."""
     return _from_hsv(hue, saturation, value)
 
 
 def dyed(colour: RGB, dye: RGB, share: float) -> RGB:
-    """Give a colour the hue of a dye but keep about its own brightness."""
+    """Return the colour with the hue of a dye and about its own brightness."""
     own, other = luma(colour), max(1.0, luma(dye))
     target = mix(BLACK, dye, own / other) if own <= other else mix(dye, WHITE, (own - other) / max(1.0, 255 - other))
     return mix(colour, target, share)

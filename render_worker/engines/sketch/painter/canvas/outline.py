@@ -1,4 +1,4 @@
-"""Compact outlines: a few points written as text, smoothed into curves when the module loads."""
+"""Compact outlines: a few points written as text, smoothed into curves when the module is loaded."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,17 @@ _STEPS = 6  # straight pieces for each curved piece
 
 
 def outline(text: str) -> Outline:
-    """Read a closed outline: "x,y" is on a curve, "x,y!" is a sharp corner."""
+    """Return the closed outline that a text describes: "x,y" is on a curve, "x,y!" is a sharp corner."""
     return curve(_points(text), closed=True)
 
 
 def stroke(text: str) -> Outline:
-    """Read an open line in the same notation."""
+    """Return the open line that a text in the same notation describes."""
     return curve(_points(text), closed=False)
 
 
 def curve(points: Sequence[Point], closed: bool) -> Outline:
-    """A Catmull-Rom curve through the points; a doubled point makes a corner."""
+    """Return a Catmull-Rom curve through the points; a doubled point makes a corner."""
     count = len(points)
     out: list[Point] = []
     for i in range(count if closed else count - 1):
@@ -35,12 +35,12 @@ def curve(points: Sequence[Point], closed: bool) -> Outline:
 
 
 def moved(points: Sequence[Point], dx: float, dy: float, scale: float = 1.0) -> Outline:
-    """Scale about the origin, then shift."""
+    """Return the points scaled about the origin, then shifted."""
     return tuple((x * scale + dx, y * scale + dy) for x, y in points)
 
 
 def mirrored(points: Sequence[Point], axis: float) -> Outline:
-    """Reflect left to right about x = axis."""
+    """Return the points reflected left to right about x = axis."""
     return tuple((2 * axis - x, y) for x, y in points)
 
 

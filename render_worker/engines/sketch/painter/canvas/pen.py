@@ -1,4 +1,4 @@
-"""The pen draws one subject in its own unit box and hands back a lit, antialiased RGBA sprite."""
+"""One subject's drawing board: shapes in units of the subject's own height, returned as a lit, antialiased sprite."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MARGIN = 12.0  # units of empty room on each side, for tails, rays and rims
 
 @dataclass(frozen=True)
 class Light:
-    """How a scene lights a subject."""
+    """How a scene lights a subject; shares are 0..1."""
 
     ambient: RGB
     share: float  # how far everything takes the ambient colour, 0..1
@@ -39,7 +39,7 @@ class Pen:
         self._draw.polygon(self._place(points), fill=(*colour, 255))
 
     def shade(self, points: Sequence[Point], colour: RGB, inside: Sequence[Point]) -> None:
-        """Fill a shape only where another shape is."""
+        """Fill the part of a shape that is inside another."""
         first, second = Image.new("1", self.image.size), Image.new("1", self.image.size)
         ImageDraw.Draw(first).polygon(self._place(points), fill=1)
         ImageDraw.Draw(second).polygon(self._place(inside), fill=1)
@@ -51,22 +51,22 @@ class Pen:
         self._draw.ellipse((x0, y0, x1, y1), fill=(*colour, 255))
 
     def ring(self, x: float, y: float, radius: float, width: float, colour: RGB) -> None:
-        """Draw a circle's line."""
+        """Draw the line of a circle."""
         (x0, y0), (x1, y1) = self._place([(x - radius, y - radius), (x + radius, y + radius)])
         self._draw.ellipse((x0, y0, x1, y1), outline=(*colour, 255), width=max(1, round(width * self.k)))
 
     def arc(self, box: tuple[float, float, float, float], start: float, end: float, width: float, colour: RGB) -> None:
-        """Draw part of an oval's line; angles in degrees, clockwise from the right."""
+        """Draw part of the line of an oval; angles in degrees, clockwise from the right."""
         (x0, y0), (x1, y1) = self._place([(box[0], box[1]), (box[2], box[3])])
         self._draw.arc((x0, y0, x1, y1), start, end, fill=(*colour, 255), width=max(1, round(width * self.k)))
 
     def slice(self, x: float, y: float, rx: float, ry: float, span: tuple[float, float], colour: RGB) -> None:
-        """Fill a slice of an oval; the span's angles in degrees, clockwise from the right."""
+        """Fill a slice of an oval; angles in degrees, clockwise from the right."""
         (x0, y0), (x1, y1) = self._place([(x - rx, y - ry), (x + rx, y + ry)])
         self._draw.pieslice((x0, y0, x1, y1), span[0], span[1], fill=(*colour, 255))
 
     def box(self, x0: float, y0: float, x1: float, y1: float, colour: RGB, round_by: float = 0.0) -> None:
-        """Fill a rectangle, its corners rounded by some units."""
+        """Fill a rectangle with its corners rounded by a radius in units."""
         (a, b), (c, d) = self._place([(x0, y0), (x1, y1)])
         self._draw.rounded_rectangle((a, b, max(a, c), max(b, d)), round_by * self.k, fill=(*colour, 255))
 
@@ -85,7 +85,7 @@ class Pen:
         self.ribbon(points, (start, end), colour)
 
     def ribbon(self, points: Sequence[Point], widths: Sequence[float], colour: RGB) -> None:
-        """Draw a line whose width runs evenly through some widths; its ends are round."""
+        """Draw a line with round ends whose width passes evenly through the given widths."""
         last, spans = max(1, len(points) - 1), len(widths) - 1
         left: list[Point] = []
         right: list[Point] = []
@@ -103,16 +103,16 @@ class Pen:
             self.oval(x, y, width / 2, width / 2, colour)
 
     def lit(self, points: Sequence[Point], colour: RGB) -> None:
-        """Fill a shape that shines by itself: the scene's ambient colour does not dim it."""
+        """Fill a shape that gives light: the ambient colour of the scene does not dim it."""
         self.shape(points, colour)
         self._lights.append((list(points), colour))
 
     def lit_box(self, x0: float, y0: float, x1: float, y1: float, colour: RGB) -> None:
-        """Fill a shining rectangle."""
+        """Fill a rectangle that gives light."""
         self.lit([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], colour)
 
     def finish(self, light: Light) -> Image.Image:
-        """Reduce the board to its final size and light it."""
+        """Return the board at its final size as an RGBA sprite, lit."""
         small = self.image.reduce(self.over)
         alpha = small.getchannel("A")
         solid = small.convert("RGB")
@@ -124,7 +124,7 @@ class Pen:
         return solid
 
     def _model(self, solid: Image.Image, alpha: Image.Image, light: Light) -> None:
-        """Give the flat shape a soft shaded side and a thin bright rim."""
+        """Shade one side of the flat shapes softly and draw a thin bright rim."""
         reach = max(2, round(self.k / self.over * 5))
         soft = alpha.filter(ImageFilter.BoxBlur(reach))
         shaded = ImageChops.subtract(alpha, ImageChops.offset(soft, reach * light.side, -reach // 2))
@@ -136,7 +136,7 @@ class Pen:
         solid.paste(light.rim, (0, 0), rim)
 
     def _shine(self, solid: Image.Image) -> None:
-        """Put the shining shapes back undimmed, with a soft halo about them."""
+        """Put the shapes that give light back undimmed, with a soft halo."""
         if not self._lights:
             return
         over = Image.new("RGB", self.image.size, self._lights[0][1])

@@ -1,4 +1,4 @@
-"""The picture being painted: antialiased shapes, gradients, glows and veils on one RGB image."""
+"""The raster that a picture is painted on: antialiased shapes, gradients, glows and veils on one RGB image."""
 
 import math
 import random
@@ -14,7 +14,7 @@ Box = tuple[int, int, int, int]
 
 
 class Canvas:
-    """An RGB picture of width x height pixels; every coordinate is in its pixels, y down."""
+    """An RGB picture of width x height pixels; coordinates are in pixels, y down; alpha and strength are 0..1."""
 
     def __init__(self, width: int, height: int) -> None:
         self.image = Image.new("RGB", (width, height))
@@ -24,7 +24,7 @@ class Canvas:
 
     @property
     def unit(self) -> float:
-        """The length that sizes are told in: between the short side and the mean side."""
+        """Return the length in pixels that sizes are relative to: between the short side and the mean side."""
         return min(math.sqrt(self.width * self.height) * 0.92, min(self.width, self.height) * 1.12)
 
     def shapes(self, polygons: Sequence[Sequence[Point]], fill: RGB | Stops, alpha: float = 1.0) -> None:
@@ -39,20 +39,20 @@ class Canvas:
         self.stamp(mask.reduce(2), box, fill, alpha)
 
     def stamp(self, mask: Image.Image, box: Box, fill: RGB | Stops, alpha: float = 1.0) -> None:
-        """Lay a colour or gradient through a mask whose top left is the box's."""
+        """Lay a colour or a gradient through a mask; its top left is the box's."""
         if alpha < 1.0:
             mask = mask.point([round(v * alpha) for v in range(256)])
         if isinstance(fill[0], int):
-            self.image.paste(fill, box, mask)  # type: ignore[arg-type]  # the check above says it is one colour
+            self.image.paste(fill, box, mask)  # type: ignore[arg-type]  # one colour, by the check above
         else:
-            self.image.paste(gradient(mask.size, fill), box, mask)  # type: ignore[arg-type]  # and here it is stops
+            self.image.paste(gradient(mask.size, fill), box, mask)  # type: ignore[arg-type]  # else it is stops
 
     def polygon(self, points: Sequence[Point], fill: RGB | Stops, alpha: float = 1.0) -> None:
         """Fill one polygon."""
         self.shapes([points], fill, alpha)
 
     def ovals(self, ovals: Sequence[tuple[float, float, float, float]], fill: RGB, alpha: float = 1.0) -> None:
-        """Fill ovals given as centre x, centre y, half width, half height."""
+        """Fill ovals, each (centre x, centre y, half width, half height)."""
         box = self._clip([(x + s * rx, y + s * ry) for x, y, rx, ry in ovals for s in (-1, 1)])
         if box is None:
             return
@@ -101,7 +101,7 @@ class Canvas:
         self.image.paste(colour, box, source.resize(size, Image.Resampling.BILINEAR, box=part))
 
     def veil(self, top: float, bottom: float, colour: RGB, start: float, end: float) -> None:
-        """Lay a horizontal band of haze whose opacity runs from start (at its top) to end."""
+        """Lay a horizontal band of haze; its opacity runs from start (at its top) to end."""
         y0, y1 = max(0, round(top)), min(self.height, round(bottom))
         if y1 <= y0:
             return
@@ -115,8 +115,8 @@ class Canvas:
         """Paste an RGBA sprite with its top left at x, y."""
         self.image.paste(sprite, (round(x), round(y)), sprite)
 
-    def mark(self, sprite: Image.Image, x: float, y: float) -> None:
-        """Remember where a subject is."""
+    def mark_focus(self, sprite: Image.Image, x: float, y: float) -> None:
+        """Add the shape of a sprite to the focus mask."""
         if self.focus is None:
             self.focus = Image.new("L", self.image.size)
         alpha = sprite.getchannel("A")
@@ -133,7 +133,7 @@ class Canvas:
 
 
 def gradient(size: tuple[int, int], stops: Stops) -> Image.Image:
-    """A top-to-bottom gradient of evenly spaced colours."""
+    """Return a top-to-bottom gradient of evenly spaced colours."""
     tiny = Image.new("RGB", (1, len(stops)))
     tiny.putdata(list(stops))
     column = tiny.resize((1, size[1]), Image.Resampling.BILINEAR)
@@ -141,11 +141,11 @@ def gradient(size: tuple[int, int], stops: Stops) -> Image.Image:
 
 
 def noise(rng: random.Random, size: tuple[int, int], cells: tuple[int, int]) -> Image.Image:
-    """Smooth value noise in 0..255: a small random picture enlarged."""
+    """Return smooth value noise, 0..255: a small random picture enlarged."""
     small = Image.frombytes("L", cells, rng.randbytes(cells[0] * cells[1]))
     return small.resize(size, Image.Resampling.BICUBIC)
 
 
 def contrast(mask: Image.Image, low: int, high: int) -> Image.Image:
-    """Stretch the values between low and high over 0..255."""
+    """Return the mask with the values between low and high stretched over 0..255."""
     return mask.point([round(255 * min(1.0, max(0.0, (v - low) / (high - low)))) for v in range(256)])

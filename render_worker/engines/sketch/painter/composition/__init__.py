@@ -1,1 +1,1 @@
-"""A whole picture: scenery, subjects laid out in it, and styles."""
+"""A whole picture: scenery, the subjects laid out in it, and styles."""

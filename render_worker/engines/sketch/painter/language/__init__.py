@@ -1,1 +1,1 @@
-"""What a prompt says, in any of eleven languages, as a Scene."""
+"""The language of prompts: words of eleven languages, parsed into a Scene."""

@@ -1,4 +1,4 @@
-"""Binds what describes to what it describes: colours, "old", hats and beards to the right subject of a prompt."""
+"""Modifier attachment: which subject of a prompt a colour, an age, a hat or a beard belongs to."""
 
 from dataclasses import dataclass, field, replace
 
@@ -38,12 +38,12 @@ _SMALL = {
     "as",
 }
 _BETWEEN = ("tone", "style", "number", "season", "hue", "hue_after")
-_REACH = 2  # unknown words between a colour and its noun
+_REACH = 2  # unknown words allowed between a colour and its noun
 
 
 @dataclass
-class Bound:
-    """By the place of a hit in the list: its colour, its traits, its parts' colours; and what is left for the whole."""
+class Modifiers:
+    """By index of a hit: its colour, traits and colours of parts; and the colours left for the whole picture."""
 
     colours: dict[int, RGB] = field(default_factory=dict)
     traits: dict[int, set[str]] = field(default_factory=dict)
@@ -51,8 +51,8 @@ class Bound:
     free: list[RGB] = field(default_factory=list)
 
 
-def settled(hits: list[Hit], words: set[str]) -> list[Hit]:
-    """Decide words of two meanings: a rose or the colour rose, an English hut or a German hat."""
+def disambiguate(hits: list[Hit], words: set[str]) -> list[Hit]:
+    """Return the hits with words of two meanings decided: a rose or the colour rose, an English hut or a German hat."""
     out = []
     for i, hit in enumerate(hits):
         tables = [table for table, _ in hit.meanings]
@@ -67,37 +67,40 @@ def settled(hits: list[Hit], words: set[str]) -> list[Hit]:
     return out
 
 
-def bind(hits: list[Hit], words: set[str], banned: frozenset[str]) -> Bound:
-    """Bind every colour and trait."""
-    bound = Bound()
+def attach_modifiers(hits: list[Hit], words: set[str], banned: frozenset[str]) -> Modifiers:
+    """Return every colour and trait with the hit that it belongs to; what is banned is left out."""
+    modifiers = Modifiers()
     for i, hit in enumerate(hits):
         for table, name in hit.meanings:
             if name in banned:
                 continue
             if table == "trait":
-                _bind_trait(hits, i, name, bound)
+                _attach_trait(hits, i, name, modifiers)
             elif table in ("hue", "hue_after"):
-                _bind_colour(hits, i, HUES[name], _follows(hit, table, words), bound)
-    return bound
+                _attach_colour(hits, i, HUES[name], _follows_noun(hit, table, words), modifiers)
+    return modifiers
 
 
-def _follows(hit: Hit, table: str, words: set[str]) -> bool:
-    """Whether this colour word stands after its noun."""
+def _follows_noun(hit: Hit, table: str, words: set[str]) -> bool:
+    """Return whether this colour word stands after its noun."""
     return table == "hue_after" or (hit.word.isascii() and bool(words & _ROMANCE))
 
 
-def _bind_trait(hits: list[Hit], i: int, name: str, bound: Bound) -> None:
+def _attach_trait(hits: list[Hit], i: int, name: str, modifiers: Modifiers) -> None:
     owner: int | None = i if is_person(hits[i]) else None
     if owner is None and name in ("old", "young", "blond", "male", "female"):
         owner = _beside(hits, i)
     elif owner is None:
         owner = _owner(hits, i)
     if owner is not None:
-        bound.traits.setdefault(owner, set()).add(name)
+        modifiers.traits.setdefault(owner, set()).add(name)
 
 
 def _beside(hits: list[Hit], i: int) -> int | None:
-    """The person that an adjective stands beside, first after it, then before it."""
+    """Return the index of the person beside an adjective, after it or else before it.
+
+    Returns None if there is none within four tokens, or a noun or a stop is between.
+    """
     for step in (1, -1):
         j = i + step
         while 0 <= j < len(hits) and abs(hits[j].at - hits[i].at) <= 4:
@@ -110,34 +113,37 @@ def _beside(hits: list[Hit], i: int) -> int | None:
 
 
 def _owner(hits: list[Hit], i: int) -> int | None:
-    """Whose hat this is: the nearest person before it, else the first one after."""
+    """Return the index of the person that a hat belongs to: the nearest before it, else the first after it."""
     order = [*range(i - 1, -1, -1), *range(i + 1, len(hits))]
     return next((j for j in order if is_person(hits[j])), None)
 
 
-def _bind_colour(hits: list[Hit], i: int, colour: RGB, follows: bool, bound: Bound) -> None:
+def _attach_colour(hits: list[Hit], i: int, colour: RGB, follows: bool, modifiers: Modifiers) -> None:
     target = _noun_beside(hits, i, -1 if follows else 1)
     if target is None:
         target = _noun_beside(hits, i, 1 if follows else -1, 0 if follows else 1)
-        if target is not None and not follows and _stranger(hits, i, 1):
+        if target is not None and not follows and _unknown_noun(hits, i, 1):
             target = None
     if target is not None:
-        _give(hits, target, colour, bound)
+        _assign(hits, target, colour, modifiers)
         return
     wearer = next((j for j in range(i - 1, -1, -1) if is_person(hits[j])), None)
     worn = i > 0 and hits[i - 1].meanings[0] == ("break", "but") and hits[i - 1].word in ("in", "en", "em")
-    if _stranger(hits, i, -1 if follows else 1) or (worn and wearer is not None and wearer >= i - 2):
+    if _unknown_noun(hits, i, -1 if follows else 1) or (worn and wearer is not None and wearer >= i - 2):
         if wearer is not None:
-            bound.colours.setdefault(wearer, colour)
+            modifiers.colours.setdefault(wearer, colour)
             return
         if any(_is_noun(hit) for hit in hits):
             return
-    if colour not in bound.free:
-        bound.free.append(colour)
+    if colour not in modifiers.free:
+        modifiers.free.append(colour)
 
 
 def _noun_beside(hits: list[Hit], i: int, step: int, reach: int = _REACH) -> int | None:
-    """The nearest noun in one direction, across other describing words but no clause's end."""
+    """Return the index of the nearest noun in one direction, across other modifiers.
+
+    Returns None if more than `reach` unknown words or the end of a clause is between.
+    """
     j, last = i + step, hits[i]
     while 0 <= j < len(hits):
         hit = hits[j]
@@ -154,25 +160,25 @@ def _noun_beside(hits: list[Hit], i: int, step: int, reach: int = _REACH) -> int
     return None
 
 
-def _give(hits: list[Hit], target: int, colour: RGB, bound: Bound) -> None:
-    """Give a colour to a subject, to a part of one, or (sky, light) to the whole picture."""
+def _assign(hits: list[Hit], target: int, colour: RGB, modifiers: Modifiers) -> None:
+    """Assign a colour to a subject, to a part of one, or (sky, light) to the whole picture."""
     meanings = hits[target].meanings
     part = next((name for table, name in meanings if table == "trait" and name in PARTS), None)
     if part and not is_person(hits[target]):
         owner = _owner(hits, target)
         if owner is not None and part == "garment":
-            bound.colours[owner] = colour
+            modifiers.colours[owner] = colour
         elif owner is not None:
-            bound.accents.setdefault(owner, {}).setdefault(part, colour)
+            modifiers.accents.setdefault(owner, {}).setdefault(part, colour)
     elif ("aim", "whole") in meanings:
-        if colour not in bound.free:
-            bound.free.append(colour)
+        if colour not in modifiers.free:
+            modifiers.free.append(colour)
     elif ("aim", "none") not in meanings:
-        bound.colours.setdefault(target, colour)
+        modifiers.colours.setdefault(target, colour)
 
 
-def _stranger(hits: list[Hit], i: int, step: int) -> bool:
-    """Whether an unknown word stands where the colour's noun should be."""
+def _unknown_noun(hits: list[Hit], i: int, step: int) -> bool:
+    """Return whether an unknown word stands in the place of the noun of a colour."""
     word = hits[i].after if step > 0 else hits[i].before
     if not word or word in _SMALL or word in _ROMANCE or not word.isalpha():
         return False
@@ -182,7 +188,7 @@ def _stranger(hits: list[Hit], i: int, step: int) -> bool:
 
 
 def is_person(hit: Hit) -> bool:
-    """Whether a hit names someone who may wear a hat."""
+    """Return whether a hit names a person, which may wear a hat."""
     return any(table == "thing" and name in PEOPLE for table, name in hit.meanings)
 
 

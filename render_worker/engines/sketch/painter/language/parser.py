@@ -1,12 +1,12 @@
-"""Reads a prompt: finds the vocabulary's words in any language and builds the Scene they describe."""
+"""The parser: finds the words of the vocabulary in a prompt and builds the Scene that they describe."""
 
 import random
 import re
 from dataclasses import replace
 
-from .modifiers import Bound, bind, settled
+from .modifiers import Modifiers, attach_modifiers, disambiguate
 from .scene import Place, Scene, Thing
-from .vocabulary import Hit, find, fold, tokens_of
+from .vocabulary import Hit, find_words, fold, tokenize
 
 MAX_PROMPT = 2000
 MAX_THINGS = 8
@@ -14,19 +14,22 @@ _SITTERS = ("person", "couple", "child", "dancer", "princess")
 _RIDING = re.compile(r"\b(?:rid(?:es|ing|er)|on horseback|cycling|mont(?:ant|ando)|reitet|reitend)\b")
 
 
-def read(prompt: str, negative_prompt: str | None) -> Scene:
-    """The scene that a prompt asks for, less what it or the negative prompt forbids."""
-    words = set(tokens_of(prompt[:MAX_PROMPT]))
-    hits = settled(find(prompt[:MAX_PROMPT]), words)
-    wanted, unwanted = _part_negated(hits)
+def parse(prompt: str, negative_prompt: str | None) -> Scene:
+    """Return the scene that a prompt describes, without what it or the negative prompt excludes.
+
+    Words that the vocabulary does not know are ignored; texts are cut after MAX_PROMPT characters.
+    """
+    words = set(tokenize(prompt[:MAX_PROMPT]))
+    hits = disambiguate(find_words(prompt[:MAX_PROMPT]), words)
+    wanted, unwanted = _split_negated(hits)
     banned: set[str] = set()
-    for hit in [*unwanted, *find((negative_prompt or "")[:MAX_PROMPT])]:
-        banned |= _forbidden(hit)
-    return _build(wanted, _widened(banned), words)
+    for hit in [*unwanted, *find_words((negative_prompt or "")[:MAX_PROMPT])]:
+        banned |= _excluded_by(hit)
+    return _build(wanted, _with_related(banned), words)
 
 
-def _forbidden(hit: Hit) -> set[str]:
-    """What a hit forbids; "man" forbids men and not all people."""
+def _excluded_by(hit: Hit) -> set[str]:
+    """Return the names that a hit excludes; "man" excludes men and not all people."""
     sex = next((name for table, name in hit.meanings if table == "trait" and name in ("male", "female")), None)
     things = {name for table, name in hit.meanings if table == "thing"}
     if sex and things:
@@ -34,8 +37,8 @@ def _forbidden(hit: Hit) -> set[str]:
     return {name for table, name in hit.meanings if table not in ("number", "negation", "break")}
 
 
-def literal(scene: Scene, guidance: float, rng: random.Random) -> Scene:
-    """What a loose guidance keeps of a scene: the main subject always, the lesser ones by chance."""
+def apply_guidance(scene: Scene, guidance: float, rng: random.Random) -> Scene:
+    """Return the scene; if guidance is below 5, without some lesser subjects, chosen at random."""
     if guidance >= 5:
         return scene
     keep = 0.35 + 0.13 * max(0.0, guidance)
@@ -44,13 +47,13 @@ def literal(scene: Scene, guidance: float, rng: random.Random) -> Scene:
     return replace(scene, things=things, sky=sky)
 
 
-def rides(prompt: str) -> bool:
-    """Whether someone rides something."""
+def is_riding(prompt: str) -> bool:
+    """Return whether a prompt says that a subject rides another."""
     return _RIDING.search(fold(prompt[:MAX_PROMPT])) is not None
 
 
-def _part_negated(hits: list[Hit]) -> tuple[list[Hit], list[Hit]]:
-    """Split off what follows "no" or "without", up to a stop or three words on."""
+def _split_negated(hits: list[Hit]) -> tuple[list[Hit], list[Hit]]:
+    """Return the wanted hits, and those that follow "no" or "without", up to a stop or three words on."""
     wanted: list[Hit] = []
     unwanted: list[Hit] = []
     since = -1
@@ -69,7 +72,8 @@ def _part_negated(hits: list[Hit]) -> tuple[list[Hit], list[Hit]]:
     return wanted, unwanted
 
 
-def _widened(banned: set[str]) -> frozenset[str]:
+def _with_related(banned: set[str]) -> frozenset[str]:
+    """Return the excluded names with those that they imply."""
     people = {"person", "couple", "child", "dancer"}
     if "person" in banned:
         banned = banned | people
@@ -89,11 +93,11 @@ def _build(hits: list[Hit], banned: frozenset[str], words: set[str]) -> Scene:
     sky = found.get("sky", [])
     if "fullmoon" in sky and "moon" not in sky:
         sky.append("moon")
-    bound = bind(hits, words, banned)
-    things = _things(hits, banned, bound)
-    places = _places(hits, banned, bound)
+    modifiers = attach_modifiers(hits, words, banned)
+    things = _things(hits, banned, modifiers)
+    places = _places(hits, banned, modifiers)
     if "portrait" in found.get("thing", []) and "portrait" not in (thing.name for thing in things):
-        places = (Place("studio"),)  # someone or something named sits for the portrait
+        places = (Place("studio"),)  # a named subject sits for the portrait
     times = found.get("time", [])
     seasons = found.get("season", [])
     return Scene(
@@ -104,23 +108,24 @@ def _build(hits: list[Hit], banned: frozenset[str], words: set[str]) -> Scene:
         season=seasons[0] if seasons else None,
         styles=tuple(found.get("style", [])),
         tones=tuple(found.get("tone", [])),
-        hues=tuple(bound.free[:2]),
+        hues=tuple(modifiers.free[:2]),
         banned=banned,
     )
 
 
-def _places(hits: list[Hit], banned: frozenset[str], bound: Bound) -> tuple[Place, ...]:
+def _places(hits: list[Hit], banned: frozenset[str], modifiers: Modifiers) -> tuple[Place, ...]:
+    """Return every place once, with the colour that the words give it."""
     places: dict[str, Place] = {}
     for i, hit in enumerate(hits):
         for table, name in hit.meanings:
             if table == "place" and name not in banned:
                 old = places.get(name, Place(name))
-                places[name] = replace(old, colour=old.colour or bound.colours.get(i))
+                places[name] = replace(old, colour=old.colour or modifiers.colours.get(i))
     return tuple(places.values())
 
 
-def _things(hits: list[Hit], banned: frozenset[str], bound: Bound) -> tuple[Thing, ...]:
-    """Every subject once, a man and a woman apart."""
+def _things(hits: list[Hit], banned: frozenset[str], modifiers: Modifiers) -> tuple[Thing, ...]:
+    """Return every subject once, a man and a woman apart."""
     things: dict[str, Thing] = {}
     number, number_at = 0, -9
     for i, hit in enumerate(hits):
@@ -129,20 +134,21 @@ def _things(hits: list[Hit], banned: frozenset[str], bound: Bound) -> tuple[Thin
             if table == "number":
                 number, number_at = int(name), hit.at
             elif table == "thing" and name not in banned:
-                traits = frozenset(bound.traits.get(i, ()))
+                traits = frozenset(modifiers.traits.get(i, ()))
                 key = "/".join([name, *sorted(traits & {"male", "female"})])
                 near = number if hit.at - number_at <= 4 else 0
-                accents = tuple(bound.accents.get(i, {}).items())
-                new = Thing(name, near or (3 if plural else 1), bound.colours.get(i), traits, accents)
+                accents = tuple(modifiers.accents.get(i, {}).items())
+                new = Thing(name, near or (3 if plural else 1), modifiers.colours.get(i), traits, accents)
                 if key in things:
-                    things[key] = _joined(things[key], new)
+                    things[key] = _merged(things[key], new)
                 elif key not in banned and len(things) < MAX_THINGS:
                     things[key] = new
                     number = 0
-    return _sat(_one_person(things))
+    return _pose(_merge_persons(things))
 
 
-def _joined(old: Thing, new: Thing) -> Thing:
+def _merged(old: Thing, new: Thing) -> Thing:
+    """Return one subject with the traits of both; the first colour counts."""
     return replace(
         old,
         colour=old.colour or new.colour,
@@ -151,25 +157,25 @@ def _joined(old: Thing, new: Thing) -> Thing:
     )
 
 
-def _one_person(things: dict[str, Thing]) -> list[Thing]:
-    """A lone "person" or "figure" beside a man or woman is the same one."""
+def _merge_persons(things: dict[str, Thing]) -> list[Thing]:
+    """Return the subjects; a lone "person" or "figure" beside a man or woman is the same one."""
     plain = things.get("person")
     other = next((key for key in things if key.startswith("person/")), None)
     if plain and plain.count == 1 and other:
-        things[other] = _joined(things[other], plain)
+        things[other] = _merged(things[other], plain)
         del things["person"]
     return list(things.values())
 
 
-def _sat(things: list[Thing]) -> tuple[Thing, ...]:
-    """For a portrait, only whoever sits for it."""
+def _pose(things: list[Thing]) -> tuple[Thing, ...]:
+    """Return the sitters alone if the prompt asks for a portrait, else all subjects."""
     portrait = next((thing for thing in things if thing.name == "portrait"), None)
     if portrait is None:
         return tuple(things)
     others = tuple(thing for thing in things if thing.name not in (*_SITTERS, "portrait"))
     for sitter in things:
         if sitter.name in ("person", "child", "princess"):
-            portrait = _joined(portrait, sitter)
+            portrait = _merged(portrait, sitter)
         if sitter.name == "princess":
             beard = {"beard"} if "male" in sitter.traits and "young" not in sitter.traits else set()
             portrait = replace(portrait, traits=portrait.traits | {"crown"} | beard)

@@ -1,4 +1,4 @@
-"""What a prompt asks for, once read: the plain record that every painter works from."""
+"""The scene: what a prompt asks for, as a plain record that everything else is painted from."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from ..canvas.color import RGB
 
 @dataclass(frozen=True)
 class Thing:
-    """A subject to paint: its name, how many, its colour, its traits (male, old, hat ...) and their colours."""
+    """A subject to paint: name, count, colour, traits (male, old, hat ...) and the colours of its parts."""
 
     name: str
     count: int = 1
@@ -18,7 +18,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Place:
-    """A setting (mountains, sea, street ...) and a colour the words gave it."""
+    """A place (mountains, sea, street ...) and the colour that the words give it; None if they give none."""
 
     name: str
     colour: RGB | None = None
@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything recognised in one prompt."""
+    """Everything recognised in one prompt, and the names that it excludes."""
 
     things: tuple[Thing, ...] = ()
     places: tuple[Place, ...] = ()
@@ -40,13 +40,13 @@ class Scene:
 
     @property
     def empty(self) -> bool:
-        """Whether no subject, setting or sky was recognised."""
+        """Return whether no subject, place, sky, time or season was recognised."""
         return not (self.things or self.places or self.sky or self.time or self.season)
 
     def place(self, *names: str) -> Place | None:
-        """The first named setting among some names."""
+        """Return the first place with one of the names. Returns None if there is none."""
         return next((place for place in self.places if place.name in names), None)
 
     def has(self, *names: str) -> bool:
-        """Whether the sky or weather has any of the names."""
+        """Return whether the sky or the weather has any of the names."""
         return any(name in self.sky for name in names)

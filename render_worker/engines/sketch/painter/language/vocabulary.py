@@ -1,4 +1,4 @@
-"""The vocabulary and its matcher: which known words a text holds, in any language."""
+"""The vocabulary and its matcher: tokenization and the known words of a text, in any language."""
 
 import re
 import tomllib
@@ -18,7 +18,7 @@ Meaning = tuple[str, str]  # a vocabulary table and a name in it
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words, sorted by how each is matched."""
+    """The known words, by how each is matched: whole, by their stem, or anywhere (scripts without spaces)."""
 
     whole: Mapping[str, tuple[Meaning, ...]]
     stems: Mapping[str, tuple[Meaning, ...]]
@@ -27,7 +27,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Hit:
-    """A recognised word: what it means, which token it began at, and the words about it ("" for none)."""
+    """A recognised word: index of its first token, meanings, number of tokens, and its neighbours ("" if none)."""
 
     at: int
     meanings: tuple[Meaning, ...]
@@ -38,12 +38,12 @@ class Hit:
 
 
 def fold(text: str) -> str:
-    """Lower-case, without accents, with compatibility forms made plain."""
+    """Return the text case-folded, without accents, in its compatibility form."""
     return _MARKS.sub("", unicodedata.normalize("NFKD", text.casefold()))
 
 
 def load_vocabulary(path: Path) -> Vocabulary:
-    """Read the word table."""
+    """Return the vocabulary of a TOML file."""
     whole: dict[str, tuple[Meaning, ...]] = {}
     stems: dict[str, tuple[Meaning, ...]] = {}
     anywhere: dict[str, tuple[Meaning, ...]] = {}
@@ -61,9 +61,9 @@ def load_vocabulary(path: Path) -> Vocabulary:
 VOCABULARY = load_vocabulary(Path(__file__).with_name("vocabulary.toml"))
 
 
-def find(text: str) -> list[Hit]:
-    """Every recognised word in order, each with all its meanings."""
-    tokens = _tokens(fold(text))
+def find_words(text: str) -> list[Hit]:
+    """Return every recognised word in order, each with all its meanings."""
+    tokens = _split(fold(text))
     hits: list[Hit] = []
     i = 0
     while i < len(tokens):
@@ -75,13 +75,13 @@ def find(text: str) -> list[Hit]:
     return hits
 
 
-def tokens_of(text: str) -> list[str]:
-    """The words of a text as they are matched."""
-    return _tokens(fold(text))
+def tokenize(text: str) -> list[str]:
+    """Return the tokens of a text as they are matched."""
+    return _split(fold(text))
 
 
-def _tokens(text: str) -> list[str]:
-    """Words of spaced scripts, and the longest known run of characters of the other scripts."""
+def _split(text: str) -> list[str]:
+    """Return words of spaced scripts, and the longest known runs of characters of the other scripts."""
     tokens: list[str] = []
     longest = max(len(word) for word in VOCABULARY.anywhere)
     start = i = 0
@@ -99,6 +99,7 @@ def _tokens(text: str) -> list[str]:
 
 
 def _match(tokens: list[str], i: int) -> tuple[int, tuple[Meaning, ...]]:
+    """Return how many tokens from index i are known as one phrase, and its meanings; 0 if none is."""
     if tokens[i] in ",.;:!?\n":
         return 1, (("break", "stop"),)
     for size in range(min(_LONGEST_PHRASE, len(tokens) - i), 1, -1):
@@ -112,6 +113,7 @@ def _match(tokens: list[str], i: int) -> tuple[int, tuple[Meaning, ...]]:
 
 
 def _look_up(token: str) -> tuple[Meaning, ...]:
+    """Return the meanings of one token: of itself, of a form, of a stem or of a part; empty if it is unknown."""
     if token in VOCABULARY.anywhere:
         return VOCABULARY.anywhere[token]
     for form in _forms(token):
@@ -130,7 +132,7 @@ def _look_up(token: str) -> tuple[Meaning, ...]:
 
 
 def _forms(token: str) -> list[str]:
-    """The word, then what it may be the plural or prefixed form of."""
+    """Return the token and the words of which it may be a plural or a prefixed form."""
     forms = [token]
     if token.endswith("ies"):
         forms.append(token[:-3] + "y")

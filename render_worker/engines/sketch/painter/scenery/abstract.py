@@ -1,4 +1,4 @@
-"""Pictures for prompts without a subject: four families of colour and rhythm, chosen by the words' own digest."""
+"""Pictures for prompts without a subject: five families of colour and rhythm, chosen by the words' digest."""
 
 import math
 import random
@@ -37,7 +37,7 @@ def _colours(scene: Scene, rng: random.Random) -> Colours:
 
 
 def _ribbons(canvas: Canvas, colours: Colours, rng: random.Random) -> None:
-    """Flowing bands, one over another."""
+    """Paint flowing bands, one over another."""
     count = rng.randint(7, 11)
     phase, turns = rng.uniform(0, 6), rng.uniform(0.6, 1.4)
     canvas.glow(
@@ -67,7 +67,7 @@ def _ribbons(canvas: Canvas, colours: Colours, rng: random.Random) -> None:
 
 
 def _bubbles(canvas: Canvas, colours: Colours, rng: random.Random) -> None:
-    """Overlapping translucent disks with rims."""
+    """Paint overlapping translucent disks with rims."""
     for i in range(26):
         r = canvas.unit * rng.uniform(0.03, 0.24) * (1.2 - i / 40)
         x, y = rng.uniform(0, canvas.width), rng.uniform(0, canvas.height)
@@ -77,7 +77,7 @@ def _bubbles(canvas: Canvas, colours: Colours, rng: random.Random) -> None:
 
 
 def _facets(canvas: Canvas, colours: Colours, rng: random.Random) -> None:
-    """A mesh of triangles shading from one corner to the other."""
+    """Paint a mesh of triangles shading from one corner to the other."""
     across = rng.randint(5, 8)
     down = max(2, round(across * canvas.height / canvas.width))
     grid = [
@@ -106,7 +106,7 @@ def _facet_tone(canvas: Canvas, colours: Colours, rng: random.Random, triangle: 
 
 
 def _orbits(canvas: Canvas, colours: Colours, rng: random.Random) -> None:
-    """Rings and arcs about an off-centre point."""
+    """Paint rings and arcs about an off-centre point."""
     x, y = canvas.width * rng.uniform(0.3, 0.7), canvas.height * rng.uniform(0.3, 0.7)
     canvas.glow(x, y, canvas.unit * 0.9, lighter(colours[2], 0.3), 0.6)
     for k in range(15, 0, -1):
@@ -122,7 +122,7 @@ def _orbits(canvas: Canvas, colours: Colours, rng: random.Random) -> None:
 
 
 def _petals(canvas: Canvas, colours: Colours, rng: random.Random) -> None:
-    """Large leaf shapes growing across the picture."""
+    """Paint large leaf shapes growing across the picture."""
     for i in range(16):
         x, y = rng.uniform(0, canvas.width), rng.uniform(0.1, 1.1) * canvas.height
         long, angle = canvas.unit * rng.uniform(0.25, 0.6), rng.uniform(-2.3, -0.8)

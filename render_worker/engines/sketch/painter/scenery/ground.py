@@ -8,11 +8,11 @@ from ..canvas.outline import Point
 from .land import close, swell
 from .view import View
 from .water import pebbles
-from .woods import pine
+from .woods import paint_fir
 
 
 def turf(view: View, colour: RGB) -> None:
-    """A ground plane in three overlapping rolls, darker towards the viewer."""
+    """Paint a ground plane in three overlapping rolls, darker towards the viewer."""
     canvas, palette, rng = view.canvas, view.palette, view.rng
     high = canvas.height - view.horizon
     canvas.image.paste(palette.lit(colour, 0.3), (0, round(view.horizon), canvas.width, canvas.height))
@@ -23,7 +23,7 @@ def turf(view: View, colour: RGB) -> None:
 
 
 def meadow(view: View) -> None:
-    """Grass with tufts and a few flowers."""
+    """Paint grass with tufts and a few flowers."""
     grass = view.tint("meadow", view.palette.grass)
     turf(view, grass)
     if view.scene.season == "winter":
@@ -33,7 +33,7 @@ def meadow(view: View) -> None:
 
 
 def tufts(view: View, colour: RGB, count: int) -> None:
-    """Grass blades, taller towards the viewer."""
+    """Paint grass blades, taller towards the viewer."""
     canvas, rng = view.canvas, view.rng
     high = canvas.height - view.horizon
     blades: list[list[Point]] = []
@@ -47,7 +47,7 @@ def tufts(view: View, colour: RGB, count: int) -> None:
 
 
 def flowers(view: View, count: int, size: float) -> None:
-    """Small blossoms on stems, sorted so that nearer ones cover farther ones."""
+    """Paint small blossoms on stems, sorted so that nearer ones cover farther ones."""
     canvas, rng, palette = view.canvas, view.rng, view.palette
     high = canvas.height - view.horizon
     stem = darker(palette.lit(palette.leaf), 0.25)
@@ -72,7 +72,7 @@ def flowers(view: View, count: int, size: float) -> None:
 
 
 def garden(view: View) -> None:
-    """A full flower garden with a path."""
+    """Paint a full flower garden with a path."""
     turf(view, view.tint("garden", view.palette.grass))
     canvas, palette = view.canvas, view.palette
     high = canvas.height - view.horizon
@@ -93,7 +93,7 @@ def garden(view: View) -> None:
 
 
 def snow(view: View) -> None:
-    """Snow drifts with blue shade and a few small firs."""
+    """Paint snow drifts with blue shade and a few small firs."""
     canvas, palette, rng = view.canvas, view.palette, view.rng
     high = canvas.height - view.horizon
     white = view.tint("snow", palette.snow)
@@ -107,7 +107,7 @@ def snow(view: View) -> None:
                 for _ in range(rng.randint(2, 4)):
                     x = canvas.width * rng.choice((rng.uniform(0, 0.25), rng.uniform(0.75, 1)))
                     y = view.horizon + high * (start + 0.1)
-                    pine(
+                    paint_fir(
                         board,
                         x,
                         y,
@@ -118,7 +118,7 @@ def snow(view: View) -> None:
 
 
 def desert(view: View) -> None:
-    """Rippled sand."""
+    """Paint rippled sand."""
     canvas, palette, rng = view.canvas, view.palette, view.rng
     high = canvas.height - view.horizon
     sand = view.tint("desert", palette.sand)
@@ -133,7 +133,7 @@ def desert(view: View) -> None:
 
 
 def woodland(view: View) -> None:
-    """A mossy forest floor with ferns and fallen leaves."""
+    """Paint a mossy forest floor with ferns and fallen leaves."""
     canvas, palette, rng = view.canvas, view.palette, view.rng
     earth = mix(palette.grass, palette.trunk, 0.42)
     turf(view, view.tint("forest", earth) if view.scene.season != "winter" else palette.snow)
@@ -151,7 +151,7 @@ def woodland(view: View) -> None:
 
 
 def field(view: View) -> None:
-    """Rows of a crop running to the horizon."""
+    """Paint rows of a crop running to the horizon."""
     canvas, palette = view.canvas, view.palette
     high, top = canvas.height - view.horizon, view.horizon
     crop = view.tint("field", rgb("#d9b04a"))

@@ -1,4 +1,4 @@
-"""Settings that fill the whole picture: a room, a table, a plain studio, outer space, under water."""
+"""Locations that fill the whole picture: a room, a table, a plain studio, outer space, under water."""
 
 import math
 
@@ -15,10 +15,10 @@ _WALLS = ("#cfd8c8", "#e6cbb5", "#b9c9d6", "#e3d3a8", "#d9b8b4", "#a9bdb4")
 
 
 def room(view: View) -> None:
-    """A room with a window on the sky already painted, a floor, a curtain and a rug."""
+    """Paint a room with a window on the sky already painted, a floor, a curtain and a rug."""
     canvas, palette, rng = view.canvas, view.palette, view.rng
     w, h, u = canvas.width, canvas.height, canvas.unit
-    wall = palette.lit(view.local("room", rgb(rng.choice(_WALLS))))
+    wall = palette.lit(view.toned_tint("room", rgb(rng.choice(_WALLS))))
     inside = mix(wall, palette.glow, 0.16) if palette.dark else wall
     left = rng.random() < 0.5
     wide, tall = u * 0.42, u * 0.5
@@ -95,18 +95,18 @@ def _picture(view: View, board: Board, x: float, y: float) -> None:
 
 
 def table(view: View) -> None:
-    """A table top before a soft wall, for still lifes."""
+    """Paint a table top before a soft wall, for still lifes."""
     canvas, palette, rng = view.canvas, view.palette, view.rng
     w, h, u = canvas.width, canvas.height, canvas.unit
     wall = palette.lit(
-        view.local(
+        view.toned_tint(
             "table", rgb(rng.choice(("#8fb0a9", "#d8a48f", "#7f95b8", "#c9a9c4", "#e0c48a", "#6f8f7f", "#a86f6a")))
         )
     )
     canvas.image.paste(gradient((w, h), (darker(wall, 0.25), wall, lighter(wall, 0.12))), (0, 0))
     canvas.glow(w * (0.3 if view.side < 0 else 0.7), h * 0.25, u * 0.9, lighter(wall, 0.6), 0.55)
     top = view.horizon + (h - view.horizon) * 0.12
-    wood = palette.lit(view.local("wood", rgb(rng.choice(("#b98657", "#8a5f42", "#e8ddcd", "#5d4a44")))))
+    wood = palette.lit(view.toned_tint("wood", rgb(rng.choice(("#b98657", "#8a5f42", "#e8ddcd", "#5d4a44")))))
     canvas.polygon([(0, top), (w, top), (w, h), (0, h)], (lighter(wood, 0.2), wood, darker(wood, 0.22)))
     canvas.lines(
         [[(0, top + (h - top) * t), (w, top + (h - top) * (t + rng.uniform(-0.02, 0.02)))] for t in (0.3, 0.52, 0.78)],
@@ -118,11 +118,11 @@ def table(view: View) -> None:
 
 
 def studio(view: View) -> None:
-    """A plain backdrop of soft light and two large quiet shapes, for portraits."""
+    """Paint a plain backdrop of soft light and two large quiet shapes, for portraits."""
     canvas, palette, rng = view.canvas, view.palette, view.rng
     w, h, u = canvas.width, canvas.height, canvas.unit
     tones = [
-        palette.lit(view.local("studio", rgb(t)))
+        palette.lit(view.toned_tint("studio", rgb(t)))
         for t in rng.choice(
             (
                 ("#e9b08a", "#c9665a"),
@@ -146,7 +146,7 @@ def studio(view: View) -> None:
 
 
 def space(view: View) -> None:
-    """Deep space: nebula clouds and stars."""
+    """Paint deep space: nebula clouds and stars."""
     canvas, rng = view.canvas, view.rng
     w, h, u = canvas.width, canvas.height, canvas.unit
     hues = view.scene.hues
@@ -175,11 +175,11 @@ def space(view: View) -> None:
 
 
 def moonscape(view: View) -> None:
-    """The surface of another world: space above, cratered ground below."""
+    """Paint the surface of another world: space above, cratered ground below."""
     space(view)
     canvas, rng, palette = view.canvas, view.rng, view.palette
     high = canvas.height - view.horizon
-    dust = mix(view.local("moonscape", rgb(rng.choice(("#b9b4c0", "#c98a6a", "#9fb0c0")))), (20, 16, 50), 0.12)
+    dust = mix(view.toned_tint("moonscape", rgb(rng.choice(("#b9b4c0", "#c98a6a", "#9fb0c0")))), (20, 16, 50), 0.12)
     pts: list[Point] = [
         (x, view.horizon + high * 0.1 * math.sin(x / canvas.unit * 4 + 1)) for x in range(0, canvas.width + 9, 8)
     ]
@@ -195,11 +195,11 @@ def moonscape(view: View) -> None:
 
 
 def underwater(view: View) -> None:
-    """Under the sea: light shafts, a sandy floor, weeds, corals and bubbles."""
+    """Paint the sea from below: light shafts, a sandy floor, weeds, corals and bubbles."""
     canvas, rng, palette = view.canvas, view.rng, view.palette
     w, h, u = canvas.width, canvas.height, canvas.unit
     water = mix(
-        view.local("underwater", rgb(rng.choice(("#1f8fae", "#1a7fa8", "#2a8f9c")))),
+        view.toned_tint("underwater", rgb(rng.choice(("#1f8fae", "#1a7fa8", "#2a8f9c")))),
         palette.ambient,
         palette.share * 0.6,
     )

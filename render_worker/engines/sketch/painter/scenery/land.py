@@ -11,7 +11,7 @@ from .view import View
 
 
 def ridge(rng: random.Random, width: float, base: float, tall: float, rough: float, steps: int = 7) -> list[Point]:
-    """A rough skyline by midpoint displacement, from x = 0 to the width."""
+    """Return a rough skyline by midpoint displacement, from x = 0 to the width."""
     heights = [rng.uniform(0.2, 0.8), rng.uniform(0.3, 1.0), rng.uniform(0.2, 0.8)]
     jitter = 0.42
     for _ in range(steps - 2):
@@ -25,19 +25,19 @@ def ridge(rng: random.Random, width: float, base: float, tall: float, rough: flo
 
 
 def swell(rng: random.Random, width: float, base: float, tall: float) -> list[Point]:
-    """A soft rolling skyline."""
+    """Return a soft rolling skyline."""
     count = rng.randint(4, 6)
     knots = [(width * (i - 0.5) / (count - 1.5), base - tall * rng.uniform(0.1, 1.0)) for i in range(count + 1)]
     return list(curve(knots, closed=False))
 
 
 def close(line: list[Point], bottom: float) -> list[Point]:
-    """Close a skyline into a polygon down to a bottom."""
+    """Return a skyline closed into a polygon down to y = bottom."""
     return [*line, (line[-1][0], bottom), (line[0][0], bottom)]
 
 
 def mountains(view: View) -> None:
-    """Snowy faceted peaks between paler ranges behind and dark foothills before."""
+    """Paint snowy faceted peaks between paler ranges behind and dark foothills before."""
     canvas, palette, rng, horizon = view.canvas, view.palette, view.rng, view.horizon
     rock = view.tint("mountains", palette.rock)
     reach = min(horizon * 0.8, canvas.unit * 0.72)
@@ -103,7 +103,7 @@ def _cap(rng: random.Random, edge: list[Point], middle: list[Point], share: floa
 
 
 def hills(view: View) -> None:
-    """Three rolling hills with a few far trees."""
+    """Paint three rolling hills with a few far trees."""
     canvas, palette, rng, horizon = view.canvas, view.palette, view.rng, view.horizon
     reach = min(horizon * 0.42, canvas.unit * 0.26)
     green = view.tint("hills", palette.grass)
@@ -120,7 +120,7 @@ def hills(view: View) -> None:
 
 
 def dunes(view: View) -> None:
-    """Dunes with a sunlit side and a shaded side along a curling crest."""
+    """Paint dunes with a sunlit side and a shaded side along a curling crest."""
     canvas, palette, rng, horizon = view.canvas, view.palette, view.rng, view.horizon
     sand = view.tint("desert", palette.sand)
     reach = min(horizon * 0.34, canvas.unit * 0.24)
@@ -138,7 +138,7 @@ def dunes(view: View) -> None:
 
 
 def _lee(line: list[Point], peak: Point, way: int) -> list[Point]:
-    """The skyline from a crest down to the next valley on one side."""
+    """Return the skyline from a crest down to the next valley on one side."""
     side = sorted((p for p in line if (p[0] - peak[0]) * way >= 0), key=lambda p: (p[0] - peak[0]) * way)
     out = [peak]
     for point in side:
@@ -149,7 +149,7 @@ def _lee(line: list[Point], peak: Point, way: int) -> list[Point]:
 
 
 def volcano(view: View) -> None:
-    """One steep smoking cone with glowing lava."""
+    """Paint one steep smoking cone with glowing lava."""
     canvas, palette, rng, horizon = view.canvas, view.palette, view.rng, view.horizon
     x, tall = canvas.width * rng.uniform(0.36, 0.64), min(horizon * 0.62, canvas.unit * 0.56)
     top, wide = horizon - tall, tall * 1.15
@@ -191,7 +191,7 @@ def _lava(view: View, x: float, y: float, long: float, lean: float) -> None:
 
 
 def cliffs(view: View) -> None:
-    """Sea cliffs stepping back on one side."""
+    """Paint sea cliffs stepping back on one side."""
     canvas, palette, rng, horizon = view.canvas, view.palette, view.rng, view.horizon
     side = -view.side
     edge = canvas.width if side > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Where a picture takes place: what stands at the horizon, what lies before it, chosen from the words."""
+"""The location of a picture: backdrops at the horizon and a floor before them, chosen from the words."""
 
 import random
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Layer = Callable[[View], None]
 
 
 def _island(view: View) -> None:
-    """Far islands low on the horizon."""
+    """Paint far islands low on the horizon."""
     canvas, palette, rng = view.canvas, view.palette, view.rng
     for depth in (0.6, 0.4):
         x, wide = canvas.width * rng.uniform(0.05, 0.95), canvas.unit * rng.uniform(0.2, 0.4)
@@ -58,7 +58,7 @@ WHOLES: dict[str, Layer] = {
     "moonscape": interior.moonscape,
     "underwater": interior.underwater,
 }
-# What a named place brings: its backdrop, and the floors it may have.
+# By place: its backdrop ("" for open sky), and the floors that it may have.
 PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
     "mountains": ("mountains", ("meadow", "lake")),
     "hills": ("hills", ("meadow", "river")),
@@ -83,7 +83,7 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
     "road": ("", ("road",)),
     "roof": ("", ("roof",)),
 }
-# What may stand behind a floor when the words name nothing there ("" for open sky).
+# By floor: its backdrops if the words name none ("" for open sky).
 BEHIND: dict[str, tuple[str, ...]] = {
     "sea": ("", "islands", "cliffs", ""),
     "beach": ("", "islands", "cliffs"),
@@ -101,7 +101,7 @@ BEHIND: dict[str, tuple[str, ...]] = {
     "roof": ("village", "city", "hills"),
 }
 _WET = ("sea", "lake", "beach")
-# When the words name several floors, the one to paint.
+# If the words name several floors, the first of these is painted.
 _FIRST_FLOORS = (
     "roof",
     "beach",
@@ -120,8 +120,8 @@ _FIRST_FLOORS = (
 
 
 @dataclass(frozen=True)
-class Setting:
-    """The chosen layers; a whole setting has no others. The horizon is a share of the height."""
+class Location:
+    """The chosen layers; a location with a `whole` has no others. The horizon is a share of the height."""
 
     whole: str
     backdrops: tuple[str, ...]
@@ -129,8 +129,8 @@ class Setting:
     horizon: float
 
 
-def choose_setting(scene: Scene, homes: tuple[str, ...], rng: random.Random, tall: bool) -> Setting:
-    """Choose from the named places, else from where the main subject is at home."""
+def choose_location(scene: Scene, homes: tuple[str, ...], rng: random.Random, tall: bool) -> Location:
+    """Return a location of the named places, else of the homes of the main subject."""
     names = [place.name for place in scene.places]
     whole = next(
         (name for name in ("moonscape", "underwater", "studio", "space", "room", "table") if name in names), ""
@@ -140,7 +140,7 @@ def choose_setting(scene: Scene, homes: tuple[str, ...], rng: random.Random, tal
     if not open_air and not whole and home in WHOLES:
         whole = home
     if whole and not (open_air and whole in ("room", "table", "studio")):
-        return Setting(whole, (), "", {"room": 0.66, "table": 0.56, "studio": 0.72}.get(whole, 0.68))
+        return Location(whole, (), "", {"room": 0.66, "table": 0.56, "studio": 0.72}.get(whole, 0.68))
     floor = _floor(scene, open_air, home, rng)
     backdrops = tuple(dict.fromkeys(PLACES[name][0] for name in open_air if PLACES[name][0]))
     backdrops = tuple(sorted(backdrops, key=("mountains", "volcano", "hills").__contains__, reverse=True))
@@ -152,10 +152,11 @@ def choose_setting(scene: Scene, homes: tuple[str, ...], rng: random.Random, tal
         low, high = 0.66, 0.74
     if floor == "roof":
         low, high = 0.6, 0.66
-    return Setting("", backdrops, floor, rng.uniform(low, high))
+    return Location("", backdrops, floor, rng.uniform(low, high))
 
 
 def _floor(scene: Scene, names: list[str], home: str, rng: random.Random) -> str:
+    """Return the floor that the named places have, else one that the home or chance decides."""
     own = [PLACES[name][1][0] for name in names if not PLACES[name][0]]
     if own:
         return min(own, key=_FIRST_FLOORS.index)

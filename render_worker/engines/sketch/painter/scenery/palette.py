@@ -1,4 +1,4 @@
-"""The colours of one picture, chosen from the time of day, the weather, the season and the colour words."""
+"""The palette of a picture, chosen from the time of day, the weather, the season and the colour words."""
 
 import random
 from collections.abc import Callable
@@ -34,20 +34,20 @@ class Palette:
 
     @property
     def dark(self) -> bool:
-        """Whether lamps and windows are lit."""
+        """Return whether lamps and windows are lit."""
         return self.time in ("night", "dusk")
 
     def lit(self, colour: RGB, depth: float = 0.0) -> RGB:
-        """A colour as this light shows it, sunk into the haze by depth 0..1."""
+        """Return a colour as this light shows it, sunk into the haze by depth 0..1."""
         return mix(mix(colour, self.ambient, self.share), self.haze, depth)
 
     def light(self, side: int) -> Light:
-        """The light that falls on a subject."""
+        """Return the light on a subject; side is -1 if it comes from the left, else 1."""
         strength = {"day": 0.45, "dawn": 0.6, "sunset": 0.75, "dusk": 0.5, "night": 0.5}[self.time]
         return Light(self.ambient, self.share * 0.78, mix(self.sun, (255, 255, 255), 0.2), strength, side)
 
     def mapped(self, change: Callable[[RGB], RGB]) -> "Palette":
-        """The palette with every colour changed in the same way."""
+        """Return the palette with every colour changed by the function."""
         changed: dict[str, object] = {}
         for entry in fields(self):
             value = getattr(self, entry.name)
@@ -104,7 +104,7 @@ SEASONS: dict[str, tuple[str, str, str]] = {  # grass, leaf, blooms
 
 
 def choose_palette(scene: Scene, rng: random.Random, guidance: float) -> Palette:
-    """Choose the colours for a scene; a loose guidance lets the hues wander."""
+    """Return the palette of a scene; hues wander if guidance is below 5."""
     time = scene.time or _guess_time(scene, rng)
     season = scene.season or "summer"
     palette = _base(time, season, rng)
@@ -116,6 +116,7 @@ def choose_palette(scene: Scene, rng: random.Random, guidance: float) -> Palette
 
 
 def _guess_time(scene: Scene, rng: random.Random) -> str:
+    """Return a time of day for a scene that names none."""
     if scene.has("stars", "moon", "milkyway", "aurora", "fireworks"):
         return "night"
     if "neon" in scene.tones:
@@ -152,6 +153,7 @@ def _base(time: str, season: str, rng: random.Random) -> Palette:
 
 
 def _weathered(palette: Palette, scene: Scene) -> Palette:
+    """Return the palette as the weather changes it."""
     if scene.has("storm"):
         grey = mix(rgb("#2d3648"), palette.ambient, 0.25)
         sky = tuple(mix(colour, grey, 0.72 - 0.35 * i / len(palette.sky)) for i, colour in enumerate(palette.sky))
@@ -174,7 +176,7 @@ def _weathered(palette: Palette, scene: Scene) -> Palette:
 
 
 def _worded(palette: Palette, scene: Scene) -> Palette:
-    """Let the colour words and tones that belong to no single subject colour the whole picture."""
+    """Return the palette dyed by the hues and tones that belong to no single subject."""
     hues = scene.hues
     if hues:
         palette = palette.mapped(lambda colour: dyed(colour, hues[0], 0.62))

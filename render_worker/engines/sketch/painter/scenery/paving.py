@@ -1,4 +1,4 @@
-"""Floors people made: a street with lamps, a road, a roof top."""
+"""Paved floors: a street with lamps, a road, a roof top."""
 
 from ..canvas.board import Board
 from ..canvas.color import darker, lighter, mix, rgb
@@ -7,7 +7,7 @@ from .view import View
 
 
 def street(view: View) -> None:
-    """Paving with a pavement edge; wet and shining in rain."""
+    """Paint paving with a pavement edge, wet and shining if it rains."""
     canvas, palette = view.canvas, view.palette
     high, top = canvas.height - view.horizon, view.horizon
     stone = palette.lit(view.tint("street", rgb("#6d7180")), 0.1)
@@ -24,7 +24,7 @@ def street(view: View) -> None:
 
 
 def _lamps(view: View) -> None:
-    """A few street lamps with their glow."""
+    """Paint a few street lamps with their glow."""
     canvas, palette = view.canvas, view.palette
     for x in (0.12, 0.88):
         foot = canvas.height * 0.9
@@ -37,7 +37,7 @@ def _lamps(view: View) -> None:
 
 
 def road(view: View) -> None:
-    """A road running to the horizon through grass."""
+    """Paint a road running to the horizon through grass."""
     season = view.scene.season
     turf(view, view.palette.snow if season == "winter" else view.tint("meadow", view.palette.grass))
     canvas, palette = view.canvas, view.palette
@@ -66,7 +66,7 @@ def road(view: View) -> None:
 
 
 def roof(view: View) -> None:
-    """A near roof ridge; battlements when a castle is about."""
+    """Paint a near roof ridge, or battlements if there is a castle."""
     canvas, palette = view.canvas, view.palette
     top = view.horizon + (canvas.height - view.horizon) * 0.42
     stone = any(thing.name == "castle" for thing in view.scene.things)

@@ -14,7 +14,7 @@ from .palette import Palette
 def paint_sky(
     canvas: Canvas, scene: Scene, palette: Palette, rng: random.Random, horizon: float
 ) -> tuple[float, float]:
-    """Paint the sky down to the horizon and return where its light stands."""
+    """Paint the sky down to the horizon and return x and y of its light."""
     height = min(canvas.height, max(8, round(horizon * 1.04)))
     canvas.image.paste(palette.haze, (0, 0, canvas.width, canvas.height))
     canvas.image.paste(gradient((canvas.width, height), palette.sky), (0, 0))
@@ -31,6 +31,7 @@ def paint_sky(
 
 
 def _light(canvas: Canvas, scene: Scene, palette: Palette, rng: random.Random, horizon: float) -> tuple[float, float]:
+    """Paint the sun or the moon and return its x and y."""
     u = canvas.unit
     side = rng.choice((rng.uniform(0.14, 0.34), rng.uniform(0.66, 0.86)))
     x = canvas.width * side
@@ -193,7 +194,7 @@ def _cloud(canvas: Canvas, palette: Palette, rng: random.Random, x: float, y: fl
 
 
 def cloud_colour(palette: Palette) -> RGB:
-    """What a cloud's lit side looks like in this light."""
+    """Return the colour of the lit side of a cloud."""
     if palette.time == "night":
         return mix(palette.sky[-1], (210, 220, 245), 0.22)
     return mix(

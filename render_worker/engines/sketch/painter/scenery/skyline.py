@@ -1,4 +1,4 @@
-"""Backdrops people built: a city's towers with lit windows, and a village of small roofs."""
+"""Built backdrops: a city's towers with lit windows, and a village of small roofs."""
 
 from ..canvas.board import Board
 from ..canvas.color import RGB, darker, lighter, mix, rgb
@@ -8,7 +8,7 @@ _NEON = ("#ff3fb4", "#27e1ff", "#ffe14d", "#8f5bff")
 
 
 def city(view: View) -> None:
-    """Three rows of towers, the nearest with windows."""
+    """Paint three rows of towers, the nearest with windows."""
     canvas, palette, rng, horizon = view.canvas, view.palette, view.rng, view.horizon
     reach = min(horizon * 0.86, canvas.unit * 0.72)
     base = view.tint("city", mix(palette.rock, rgb("#46536e"), 0.5))
@@ -74,7 +74,7 @@ def _windows(view: View, board: Board, span: tuple[float, float], top: float, to
 
 
 def village(view: View) -> None:
-    """Small houses and a steeple along a slope."""
+    """Paint small houses and a steeple along a slope."""
     canvas, _palette, rng, horizon = view.canvas, view.palette, view.rng, view.horizon
     size = min(horizon * 0.22, canvas.unit * 0.13)
     count = max(4, round(canvas.width / size / 0.85))

@@ -1,4 +1,4 @@
-"""The rising or setting sun: stands on the skyline where at least its upper half is seen."""
+"""The rising or setting sun, on the skyline at a place where at least its upper half is seen."""
 
 from PIL import Image, ImageChops, ImageDraw
 
@@ -11,7 +11,7 @@ _SPOTS = (0.0, 0.05, -0.05, 0.1, -0.1, 0.15, -0.15, 0.22, -0.22, 0.3, -0.3, 0.4,
 
 
 def low_sun(view: View, bare: Image.Image) -> None:
-    """Paint the sun of a dawn or sunset behind the land but before the clouds; bare is the sky without land."""
+    """Paint the sun of a dawn or sunset behind the land but before the clouds; `bare` is the sky without land."""
     if view.palette.time not in ("dawn", "sunset") or "sun" in view.scene.banned:
         return
     if view.scene.has("storm", "rain") or (view.scene.has("moon") and not view.scene.has("sun")):
@@ -30,14 +30,14 @@ def low_sun(view: View, bare: Image.Image) -> None:
 
 
 def _clear(bare: Image.Image, now: Image.Image) -> Image.Image:
-    """White where nothing was painted over the sky."""
+    """Return a mask that is white on the sky that nothing was painted over."""
     red, green, blue = ImageChops.difference(bare, now).split()
     changed = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     return changed.point([255, 255] + [0] * 254)
 
 
 def _halo(image: Image.Image, x: float, y: float, r: float, view: View) -> Image.Image:
-    """The picture with a bright air about the sun."""
+    """Return the picture with a bright halo round the sun."""
     size = round(r * 7)
     mask = Image.radial_gradient("L").resize((size, size))
     mask = mask.point([round(150 * max(0.0, 1 - v / 180) ** 2) for v in range(256)])
@@ -58,7 +58,7 @@ def _disc(size: tuple[int, int], x: float, y: float, r: float) -> Image.Image:
 
 
 def _spot(clear: Image.Image, light: tuple[float, float], r: float, horizon: float, width: int) -> tuple[float, float]:
-    """The lowest place near the light from which most of the disc is seen, first near its own x."""
+    """Return the lowest position near the light from which most of the disc is seen, first near its own x."""
     small = clear.reduce(4) if min(clear.size) > 160 else clear
     k = small.width / clear.width
     best = (light[0], max(r * 1.2, horizon * 0.15))
@@ -76,6 +76,7 @@ def _spot(clear: Image.Image, light: tuple[float, float], r: float, horizon: flo
 
 
 def _lowest(small: Image.Image, k: float, x: float, r: float, start: float) -> float:
+    """Return the lowest y at which enough of the disc is clear."""
     y = start
     while y > r * 1.2:
         if _share(small, k, x, y, r) >= _SEEN:
@@ -85,7 +86,7 @@ def _lowest(small: Image.Image, k: float, x: float, r: float, start: float) -> f
 
 
 def _share(small: Image.Image, k: float, x: float, y: float, r: float) -> float:
-    """How much of a disc is clear, by a grid of points; its upper half counts for most."""
+    """Return the clear share of a disc, 0..1, by a grid of points; its upper half counts for most."""
     seen = total = 0.0
     for row in (-0.85, -0.6, -0.35, -0.1, 0.15, 0.4, 0.65, 0.9):
         half = (1 - row * row) ** 0.5

@@ -1,4 +1,4 @@
-"""What the painters of one picture share: the canvas, the words, the colours, the horizon and the chance."""
+"""The view: what all painting of one picture shares."""
 
 import random
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from .palette import TONES, Palette
 
 @dataclass
 class View:
-    """One picture in progress; horizon and light are in the canvas's pixels."""
+    """One picture in progress; horizon and light are in pixels of the canvas."""
 
     canvas: Canvas
     scene: Scene
@@ -23,22 +23,22 @@ class View:
 
     @property
     def side(self) -> int:
-        """-1 when the light stands in the left half, else 1."""
+        """Return -1 if the light is in the left half, else 1."""
         return -1 if self.light[0] < self.canvas.width / 2 else 1
 
-    def shine(self) -> Light:
-        """The light on subjects."""
+    def subject_light(self) -> Light:
+        """Return the light on subjects."""
         return self.palette.light(self.side)
 
-    def local(self, name: str, own: RGB) -> RGB:
-        """Like tint, for colours that are not from the palette and so have not met the tones yet."""
+    def toned_tint(self, name: str, own: RGB) -> RGB:
+        """Return the tint of a colour that is not from the palette, with the tones of the scene."""
         colour = self.tint(name, own)
         for tone in self.scene.tones:
             colour = TONES[tone](colour) if tone in TONES else colour
         return colour
 
     def tint(self, name: str, own: RGB) -> RGB:
-        """The colour that the words gave to a setting, else its own."""
+        """Return the colour that the words give to a place, else its own, dyed if a hue colours the whole picture."""
         place = self.scene.place(name)
         if place and place.colour:
             return place.colour

@@ -35,7 +35,7 @@ def mirror(view: View, deep: RGB, near: float, far: float) -> None:
 
 
 def streaks(view: View, colour: RGB, alpha: float, count: int, top: float | None = None) -> None:
-    """Short level glints, closer together and thinner towards the horizon."""
+    """Paint short level glints, closer together and thinner towards the horizon."""
     canvas, rng = view.canvas, view.rng
     start = view.horizon if top is None else top
     high = canvas.height - start
@@ -51,13 +51,13 @@ def streaks(view: View, colour: RGB, alpha: float, count: int, top: float | None
 
 
 def lens_shape(x: float, y: float, long: float, thick: float) -> list[Point]:
-    """A flat pointed glint."""
+    """Return a flat pointed glint."""
     return [(x - long / 2, y), (x - long * 0.2, y - thick), (x + long * 0.2, y - thick), (x + long / 2, y),
             (x + long * 0.15, y + thick), (x - long * 0.25, y + thick)]  # fmt: skip
 
 
 def glitter(view: View) -> None:
-    """The path of light under the sun or moon."""
+    """Paint the path of light under the sun or moon."""
     if view.scene.has("storm", "rain", "fog"):
         return
     canvas, rng = view.canvas, view.rng
@@ -76,7 +76,7 @@ def glitter(view: View) -> None:
 
 
 def sea(view: View) -> None:
-    """Open sea with swell lines and a path of light."""
+    """Paint open sea with swell lines and a path of light."""
     deep = view.palette.lit(view.tint("sea", view.palette.water))
     mirror(view, deep, 0.08, 0.5)
     storm = view.scene.has("storm", "wind")
@@ -86,7 +86,7 @@ def sea(view: View) -> None:
 
 
 def waves(view: View, deep: RGB, tall: float) -> None:
-    """Rows of swell, higher towards the viewer, with a pale crest line."""
+    """Paint rows of swell, higher towards the viewer, with a pale crest line."""
     canvas, rng = view.canvas, view.rng
     high = canvas.height - view.horizon
     for i in range(7):
@@ -107,13 +107,13 @@ def waves(view: View, deep: RGB, tall: float) -> None:
 
 
 def _trochoid(turn: float) -> float:
-    """A wave's height 0..1 along its length: narrow crests, wide troughs."""
+    """Return a wave's height 0..1 along its length: narrow crests, wide troughs."""
     low = 1 - abs(math.sin(turn / 2))
     return low * math.sqrt(low)
 
 
 def lake(view: View) -> None:
-    """A still lake, nearly a mirror, with a reedy near shore."""
+    """Paint a still lake, nearly a mirror, with a reedy near shore."""
     deep = view.palette.lit(view.tint("lake", view.palette.water))
     mirror(view, deep, 0.3, 0.86)
     view.canvas.veil(view.horizon - 2, view.horizon + view.canvas.unit * 0.03, view.palette.haze, 0.5, 0.0)
@@ -141,7 +141,7 @@ def _reeds(view: View) -> None:
 
 
 def river(view: View) -> None:
-    """A river winding from the horizon to the viewer through the ground already painted there."""
+    """Paint a river winding from the horizon to the viewer through the ground already painted there."""
     canvas, rng = view.canvas, view.rng
     high, turn = canvas.height - view.horizon, rng.choice((-1, 1))
     before = canvas.image.copy()
@@ -172,7 +172,7 @@ def _keep_inside(canvas: Canvas, before: Image.Image, shape: list[Point]) -> Non
 
 
 def beach(view: View) -> None:
-    """Sea, foam and a curve of sand in front."""
+    """Paint sea, foam and a curve of sand in front."""
     sea(view)
     canvas, rng, palette = view.canvas, view.rng, view.palette
     high = canvas.height - view.horizon
@@ -196,7 +196,7 @@ def beach(view: View) -> None:
 
 
 def pebbles(view: View, ground: RGB, top: float) -> None:
-    """A scatter of small stones below a share of the floor."""
+    """Paint a scatter of small stones below a share of the floor."""
     canvas, rng = view.canvas, view.rng
     high = canvas.height - view.horizon
     dots = []

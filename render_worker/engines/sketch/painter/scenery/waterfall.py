@@ -10,7 +10,7 @@ from .water import lake
 
 
 def waterfall(view: View) -> None:
-    """A cliff with falling water, mist and a pool."""
+    """Paint a cliff with falling water, mist and a pool."""
     canvas, rng, palette = view.canvas, view.rng, view.palette
     x, wide = canvas.width * rng.uniform(0.42, 0.58), canvas.unit * 0.13
     top, foot = view.horizon * 0.3, view.horizon + (canvas.height - view.horizon) * 0.12
@@ -36,7 +36,7 @@ def waterfall(view: View) -> None:
 
 
 def _cliff(view: View, rock: RGB, span: tuple[float, float], top: float, foot: float) -> None:
-    """One side of the gorge: columns of rock under a mossy edge, stepping down to the water."""
+    """Paint one side of the gorge: columns of rock under a mossy edge, stepping down to the water."""
     canvas, rng, palette = view.canvas, view.rng, view.palette
     moss = palette.lit(palette.leaf, 0.05)
     tops = [top + canvas.unit * rng.uniform(-0.05, 0.03) for _ in range(7)]

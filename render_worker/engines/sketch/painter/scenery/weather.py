@@ -1,4 +1,4 @@
-"""What falls and drifts before everything: rain, snow, fog, lightning, petals, fireworks, wind."""
+"""Weather: rain, snow, fog, lightning, petals, fireworks, wind."""
 
 import math
 import random
@@ -9,16 +9,16 @@ from ..canvas.raster import Canvas
 from .view import View
 
 
-def before_land(view: View) -> None:
-    """Lightning and fireworks belong behind the land."""
+def paint_behind_land(view: View) -> None:
+    """Paint lightning and fireworks, which belong behind the land."""
     if view.scene.has("storm"):
         _lightning(view)
     if view.scene.has("fireworks"):
         _fireworks(view)
 
 
-def over_all(view: View) -> None:
-    """Everything that falls in front of the subjects."""
+def paint_in_front(view: View) -> None:
+    """Paint everything that falls in front of the subjects."""
     scene = view.scene
     if scene.has("fog"):
         _fog(view)

@@ -1,4 +1,4 @@
-"""Trees as backdrops: rows of pines and round trees, jungle, and the simple trees that fill a scene."""
+"""Trees as backdrops: rows of firs and round trees, jungle, and the simple trees that fill a scene."""
 
 import math
 import random
@@ -9,8 +9,8 @@ from ..canvas.outline import Point
 from .view import View
 
 
-def pine(board: Board, x: float, y: float, tall: float, colour: RGB, snow: RGB | None = None) -> None:
-    """A layered fir whose foot stands at x, y."""
+def paint_fir(board: Board, x: float, y: float, tall: float, colour: RGB, snow: RGB | None = None) -> None:
+    """Paint a layered fir with its foot at x, y."""
     board.box(x - tall * 0.025, y - tall * 0.15, x + tall * 0.025, y, darker(colour, 0.5))
     for i in range(4):
         foot = y - tall * (0.1 + 0.2 * i)
@@ -32,7 +32,7 @@ def pine(board: Board, x: float, y: float, tall: float, colour: RGB, snow: RGB |
 
 
 def round_tree(board: Board, rng: random.Random, spot: Point, tall: float, leaf: RGB, trunk: RGB) -> None:
-    """A tree with a trunk and a crown of round tufts, lit from above."""
+    """Paint a tree with a trunk and a crown of round tufts, lit from above."""
     x, y = spot
     board.polygon([(x - tall * 0.045, y), (x - tall * 0.022, y - tall * 0.55), (x + tall * 0.022, y - tall * 0.55),
                    (x + tall * 0.05, y)], trunk)  # fmt: skip
@@ -45,7 +45,7 @@ def round_tree(board: Board, rng: random.Random, spot: Point, tall: float, leaf:
 
 
 def forest(view: View) -> None:
-    """Rows of trees, each nearer row darker and taller."""
+    """Paint rows of trees, each nearer row darker and taller."""
     canvas, palette, rng, horizon = view.canvas, view.palette, view.rng, view.horizon
     leaf = view.tint("forest", palette.leaf)
     pines = view.scene.season == "winter" or (rng.random() < 0.55 and view.scene.season != "spring")
@@ -61,7 +61,7 @@ def forest(view: View) -> None:
                 if pines:
                     snow = palette.lit(palette.snow, depth * 0.6) if view.scene.season == "winter" else None
                     tone = darker(mix(tone, palette.lit(rgb("#1f5148"), depth), 0.45), 0.08)
-                    pine(board, x, horizon + 2, size, tone, snow)
+                    paint_fir(board, x, horizon + 2, size, tone, snow)
                 else:
                     round_tree(board, rng, (x, horizon + 2), size, tone, palette.lit(palette.trunk, depth))
         canvas.veil(horizon - tall * 0.45, horizon, palette.haze, 0.0, 0.42 * depth + 0.1)
@@ -69,7 +69,7 @@ def forest(view: View) -> None:
 
 
 def frame(view: View) -> None:
-    """Dark near trees at both sides, which give a wood its depth."""
+    """Paint dark near trees at both sides, which give a wood its depth."""
     canvas, palette, rng = view.canvas, view.palette, view.rng
     w, h = canvas.width, canvas.height
     winter = palette.season == "winter"
@@ -84,7 +84,7 @@ def frame(view: View) -> None:
                 tall = min(h * share, canvas.unit * 1.15 * share)
                 tone = mix(dark, palette.haze, 0.16 if far else 0.0)
                 if pines:
-                    pine(board, *spot, tall, tone, palette.lit(palette.snow, 0.1) if winter else None)
+                    paint_fir(board, *spot, tall, tone, palette.lit(palette.snow, 0.1) if winter else None)
                 else:
                     _column(
                         board,
@@ -97,7 +97,7 @@ def frame(view: View) -> None:
 
 
 def _column(board: Board, foot: Point, half: float, colour: RGB) -> None:
-    """A near trunk that leaves the picture at its top, with spreading roots and one lit side."""
+    """Paint a near trunk that leaves the picture at its top, with spreading roots and one lit side."""
     x, y = foot
     board.polygon(
         [
@@ -117,7 +117,7 @@ def _column(board: Board, foot: Point, half: float, colour: RGB) -> None:
 
 
 def _canopy(view: View, board: Board, colour: RGB) -> None:
-    """Leaves hanging over the top, thick at the sides and thin in the middle."""
+    """Paint leaves hanging over the top, thick at the sides and thin in the middle."""
     canvas, rng = view.canvas, view.rng
     for tone, reach in ((darker(colour, 0.2), 1.0), (colour, 0.8), (lighter(colour, 0.1), 0.55)):
         for _ in range(60):
@@ -128,7 +128,7 @@ def _canopy(view: View, board: Board, colour: RGB) -> None:
 
 
 def _undergrowth(view: View, leaf: RGB, reach: float) -> None:
-    """Bushes along the foot of the last row, so that no trunk ends in a line."""
+    """Paint bushes along the foot of the last row, so that no trunk ends in a line."""
     canvas, palette, rng = view.canvas, view.palette, view.rng
     base = palette.snow if palette.season == "winter" else darker(leaf, 0.2)
     for depth, size in ((0.34, 0.075), (0.2, 0.05)):
@@ -150,7 +150,7 @@ def _leaf_tone(rng: random.Random, leaf: RGB, season: str | None) -> RGB:
 
 
 def fronds(view: View) -> None:
-    """Broad leaves in the foreground, closing the view on both sides."""
+    """Paint broad leaves in the foreground, closing the view on both sides."""
     canvas, palette, rng, horizon = view.canvas, view.palette, view.rng, view.horizon
     tall = min(horizon, canvas.unit * 0.5)
     with Board(canvas, 0, canvas.height) as board:
@@ -166,7 +166,7 @@ def fronds(view: View) -> None:
 
 
 def broad_leaf(board: Board, foot: Point, long: float, angle: float, colour: RGB) -> None:
-    """One pointed leaf with a paler midrib."""
+    """Paint one pointed leaf with a paler midrib."""
     dx, dy = math.cos(angle), math.sin(angle)
     left: list[Point] = []
     right: list[Point] = []

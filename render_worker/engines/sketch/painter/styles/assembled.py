@@ -9,7 +9,7 @@ from .effects import contours, flattened, paper
 
 
 def pixel(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Large square pixels in few colours."""
+    """Return the picture as large square pixels in few colours."""
     w, h = image.size
     step = max(2, round(max(w, h) / 110))
     small = ImageEnhance.Color(image.resize((max(2, w // step), max(2, h // step)), Image.Resampling.BOX)).enhance(1.25)
@@ -18,7 +18,7 @@ def pixel(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def lowpoly(image: Image.Image, rng: random.Random) -> Image.Image:
-    """A mesh of flat triangles."""
+    """Return the picture as a mesh of flat triangles."""
     w, h = image.size
     step = min(w, h) / 34
     across, down = round(w / step), round(h / step)
@@ -48,7 +48,7 @@ def lowpoly(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def glass(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Bright panes between dark leads."""
+    """Return the picture as bright panes between dark leads."""
     w, h = image.size
     step = min(w, h) / 11
     across, down = round(w / step) + 1, round(h / step) + 1
@@ -79,7 +79,7 @@ def glass(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def mosaic(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Small square stones in grout."""
+    """Return the picture as small square stones in grout."""
     w, h = image.size
     step = max(4, round(min(w, h) / 58))
     across, down = w // step + 1, h // step + 1
@@ -99,7 +99,7 @@ def mosaic(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def papercut(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Layers of coloured paper with soft shadows."""
+    """Return the picture as layers of coloured paper with soft shadows."""
     flat = flattened(image, 12)
     grey = flat.convert("L")
     shadow = ImageChops.subtract(ImageChops.offset(grey, 4, 5).filter(ImageFilter.BoxBlur(3)), grey)
@@ -108,5 +108,5 @@ def papercut(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def minimalist(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Few flat tones and soft colour."""
+    """Return the picture as few flat tones and soft colour."""
     return Image.blend(flattened(image, 12), Image.new("RGB", image.size, (246, 240, 232)), 0.16)

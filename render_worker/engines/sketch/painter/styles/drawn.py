@@ -10,7 +10,7 @@ from .effects import contours, paper
 
 
 def watercolour(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Pale washes with pooled edges, blooms and an unpainted border."""
+    """Return the picture as pale washes with pooled edges, blooms and an unpainted border."""
     w, h = image.size
     wash = (
         image.resize((max(2, w // 3), max(2, h // 3)), Image.Resampling.BOX)
@@ -38,7 +38,7 @@ def _border(image: Image.Image, rng: random.Random, paper: RGB) -> Image.Image:
 
 
 def oil(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Short thick strokes that keep the colours beneath."""
+    """Return the picture as short thick strokes that keep the colours beneath."""
     w, h = image.size
     base = ImageEnhance.Color(image).enhance(1.2)
     source = base.filter(ImageFilter.BoxBlur(2))
@@ -63,14 +63,14 @@ def oil(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def _relief(image: Image.Image) -> Image.Image:
-    """Light the strokes from one side, as thick paint would be."""
+    """Return the strokes lit from one side, as thick paint would be."""
     grey = image.convert("L")
     ridge = ImageChops.subtract(grey, ImageChops.offset(grey, 2, 2), 1.6, 128)
     return ImageChops.overlay(image, Image.merge("RGB", (ridge, ridge, ridge)))
 
 
 def pencil(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Graphite contours and hatching on paper."""
+    """Return the picture as graphite contours and hatching on paper."""
     w, h = image.size
     grey = ImageOps.autocontrast(image.convert("L"), 1)
     soft = ImageOps.invert(grey).filter(ImageFilter.BoxBlur(max(2, min(w, h) // 90)))
@@ -93,7 +93,7 @@ def pencil(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def pointillism(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Thousands of dots of pure colour."""
+    """Return the picture as thousands of dots of pure colour."""
     w, h = image.size
     source = ImageEnhance.Color(image).enhance(1.45)
     out = Image.blend(source.filter(ImageFilter.BoxBlur(4)), Image.new("RGB", (w, h), (244, 236, 220)), 0.25)
@@ -110,7 +110,7 @@ def pointillism(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def ink(image: Image.Image, rng: random.Random) -> Image.Image:
-    """A wash of black ink on rice paper."""
+    """Return the picture as a wash of black ink on rice paper."""
     w, h = image.size
     grey = ImageOps.autocontrast(image.convert("L"), 2)
     wash = (
@@ -125,7 +125,7 @@ def ink(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def chalk(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Coloured chalk on a dark board."""
+    """Return the picture as coloured chalk on a dark board."""
     w, h = image.size
     grain = contrast(Image.frombytes("L", (w, h), rng.randbytes(w * h)).filter(ImageFilter.BoxBlur(1)), 44, 128)
     soft = ImageEnhance.Color(ImageEnhance.Brightness(image).enhance(1.1)).enhance(1.15)

@@ -6,7 +6,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 
 def paper(image: Image.Image, rng: random.Random, strength: float) -> Image.Image:
-    """Multiply by a fine paper texture."""
+    """Return the picture multiplied by a fine paper texture."""
     w, h = image.size
     grain = Image.frombytes("L", (w // 2 + 1, h // 2 + 1), rng.randbytes((w // 2 + 1) * (h // 2 + 1)))
     grain = grain.filter(ImageFilter.BoxBlur(1)).resize((w, h), Image.Resampling.BILINEAR)
@@ -16,7 +16,7 @@ def paper(image: Image.Image, rng: random.Random, strength: float) -> Image.Imag
 
 
 def contours(image: Image.Image, gain: float) -> Image.Image:
-    """Dark-on-light contour lines as a mask that is white where lines are."""
+    """Return a mask that is white on contour lines."""
     grey = image.convert("L").filter(ImageFilter.BoxBlur(1))
     step = ImageChops.add(
         ImageChops.difference(grey, ImageChops.offset(grey, 1, 0)),
@@ -26,7 +26,10 @@ def contours(image: Image.Image, gain: float) -> Image.Image:
 
 
 def flattened(image: Image.Image, colours: int) -> Image.Image:
-    """Reduce to some flat colours, found on a small copy and applied to a half-size one to keep the edges."""
+    """Return the picture in a few flat colours.
+
+    They are found on a small copy and applied to a half-size one, which keeps the edges.
+    """
     w, h = image.size
     few = image.resize((max(2, w // 5), max(2, h // 5)), Image.Resampling.BOX).quantize(
         colours, Image.Quantize.MEDIANCUT

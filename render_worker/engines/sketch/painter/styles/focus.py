@@ -1,4 +1,4 @@
-"""Keeps the subjects readable in styles that would lose them: sets them off before, outlines them after."""
+"""Legibility of subjects in styles that would lose them: contrast before, an outline after."""
 
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps, ImageStat
 
@@ -8,7 +8,7 @@ OUTLINED = ("woodcut", "glass")
 
 
 def set_off(image: Image.Image, focus: Image.Image) -> Image.Image:
-    """Strengthen the contrast within the subjects and turn the air about them pale, or dark about pale ones."""
+    """Return the picture with stronger subjects and the air round them pale, or dark if they are pale."""
     w, h = image.size
     inside = ImageStat.Stat(image.convert("L"), focus.point([0] * 128 + [255] * 128)).mean[0]
     pale = inside < 150
@@ -24,7 +24,7 @@ def set_off(image: Image.Image, focus: Image.Image) -> Image.Image:
 
 
 def outlined(image: Image.Image, focus: Image.Image, ink: RGB) -> Image.Image:
-    """Draw a firm line about the subjects."""
+    """Return the picture with a firm line round the subjects."""
     wide = max(3, round(min(image.size) / 150) | 1)
     solid = focus.point([0] * 100 + [255] * 156)
     edge = ImageChops.difference(solid.filter(ImageFilter.MaxFilter(wide)), solid.filter(ImageFilter.MinFilter(3)))
@@ -34,5 +34,5 @@ def outlined(image: Image.Image, focus: Image.Image, ink: RGB) -> Image.Image:
 
 
 def kept_whole(plain: Image.Image, styled: Image.Image, focus: Image.Image) -> Image.Image:
-    """Inside the subjects, let more of the plain picture through."""
+    """Return the styled picture with more of the plain one inside the subjects."""
     return Image.composite(Image.blend(styled, ImageOps.posterize(plain, 4), 0.45), styled, focus)

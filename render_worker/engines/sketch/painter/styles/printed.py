@@ -9,7 +9,7 @@ from .effects import contours, flattened, paper
 
 
 def woodcut(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Black ink on cream paper, mid tones cut as parallel lines."""
+    """Return the picture as black ink on cream paper, mid tones cut as parallel lines."""
     w, h = image.size
     grey = ImageOps.autocontrast(image.convert("L").filter(ImageFilter.BoxBlur(1)), 2)
     grey = grey.point([round(255 * (v / 255) ** 0.72) for v in range(256)])
@@ -26,7 +26,7 @@ def woodcut(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def ukiyoe(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Flat printed colours, ink contours, aged paper."""
+    """Return the picture as flat printed colours, ink contours, aged paper."""
     aged = Image.blend(ImageEnhance.Color(image).enhance(1.3), Image.new("RGB", image.size, rgb("#ecd9b0")), 0.22)
     flat = flattened(aged, 22)
     flat.paste(rgb("#1f2c4a"), (0, 0), contours(image, 9))
@@ -34,7 +34,7 @@ def ukiyoe(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def popart(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Comic print: flat strong colours, dots in the shade, ink contours."""
+    """Return the picture as comic print: flat strong colours, dots in the shade, ink contours."""
     w, h = image.size
     strong = ImageOps.posterize(ImageEnhance.Color(ImageOps.autocontrast(image, 1)).enhance(1.6), 3)
     strong = Image.blend(strong, image, 0.15)
@@ -54,7 +54,7 @@ def popart(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def blueprint(image: Image.Image, rng: random.Random) -> Image.Image:
-    """White lines on blue with a grid."""
+    """Return the picture as white lines on blue with a grid."""
     w, h = image.size
     tone = ImageOps.colorize(image.convert("L"), rgb("#0c2f66"), rgb("#2f6ab5"))
     draw = ImageDraw.Draw(tone)
@@ -68,7 +68,7 @@ def blueprint(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def vintage(image: Image.Image, rng: random.Random) -> Image.Image:
-    """A sepia print with darkened corners."""
+    """Return the picture as a sepia print with darkened corners."""
     sepia = ImageOps.colorize(
         ImageOps.autocontrast(image.convert("L"), 1), rgb("#2b1a12"), rgb("#f5e6c5"), rgb("#a37b52")
     )
@@ -83,6 +83,6 @@ def vintage(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def mono(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Rich black and white."""
+    """Return the picture as rich black and white."""
     grey = ImageOps.autocontrast(image.convert("L"), 1)
     return Image.merge("RGB", (grey, grey, grey))

@@ -1,4 +1,4 @@
-"""The registry of styles. A style is a function from a finished picture to the same picture in another manner."""
+"""The registry of styles. A style takes a finished picture and returns it in another manner."""
 
 import random
 from collections.abc import Callable
@@ -34,7 +34,7 @@ STYLES: dict[str, Style] = {
 def apply_styles(
     image: Image.Image, names: tuple[str, ...], rng: random.Random, focus: Image.Image | None = None
 ) -> Image.Image:
-    """Apply at most two named styles in turn; focus is white where the subjects are."""
+    """Return the picture in at most two of the named styles, one after the other; focus is white on the subjects."""
     for name in names[:2]:
         if focus is None or name not in OUTLINED:
             image = STYLES[name](image, rng)

@@ -1,4 +1,4 @@
-"""Things that fly: balloon, aeroplane, airship, rocket, saucer, satellite, kite, and planets."""
+"""Flying craft and planets: balloon, aeroplane, airship, rocket, saucer, satellite, kite."""
 
 import math
 
@@ -9,7 +9,7 @@ from .look import Look
 
 
 def balloon(pen: Pen, look: Look) -> None:
-    """A striped hot-air balloon."""
+    """Paint a striped hot-air balloon."""
     main = look.of("#d9483f", "#e8953a", "#2f7f9a", "#8a4fa0", "#e8567a")
     other = look.pick("#fbe9c6", "#f7c64f", "#ffffff") if look.colour is None else lighter(main, 0.65)
     gores = 7
@@ -34,7 +34,7 @@ def _gore(side: float) -> list[tuple[float, float]]:
 
 
 def airplane(pen: Pen, look: Look) -> None:
-    """An airliner seen from the side, climbing."""
+    """Paint an airliner seen from the side, climbing."""
     body = look.of("#f4f4f1")
     trim = look.pick("#d9483f", "#2f6fb5", "#e8953a")
     pen.shape(outline("86,48! 60,20 52,17 50,20! 70,50!"), darker(body, 0.3))
@@ -51,7 +51,7 @@ def airplane(pen: Pen, look: Look) -> None:
 
 
 def airship(pen: Pen, look: Look) -> None:
-    """A long airship with fins and a gondola."""
+    """Paint a long airship with fins and a gondola."""
     hull = look.of("#c9c3b5", "#b5764a", "#8fa3b0")
     for y, tip in ((22, 4), (66, 82)):
         pen.shape(
@@ -70,7 +70,7 @@ def airship(pen: Pen, look: Look) -> None:
 
 
 def rocket(pen: Pen, look: Look) -> None:
-    """A finned rocket on a flame."""
+    """Paint a finned rocket on a flame."""
     body = look.of("#f2efe9")
     trim = rgb("#d9433f") if look.colour is None else darker(look.colour, 0.3)
     for wide, tall, tone in ((11, 30, "#f2702f"), (7, 22, "#ffb43f"), (3.6, 13, "#fff0b8")):
@@ -98,7 +98,7 @@ def rocket(pen: Pen, look: Look) -> None:
 
 
 def ufo(pen: Pen, look: Look) -> None:
-    """A flying saucer with a beam."""
+    """Paint a flying saucer with a beam."""
     hull = look.of("#9aa3b8", "#8d92a8")
     pen.shape([(58, 52), (92, 52), (128, 108), (22, 108)], mix(look.palette.haze, rgb("#c8ff9a"), 0.55))
     pen.shape(outline("48,34 54,14 75,6 96,14 102,34 75,40"), rgb("#8fe0d8"))
@@ -110,7 +110,7 @@ def ufo(pen: Pen, look: Look) -> None:
 
 
 def satellite(pen: Pen, look: Look) -> None:
-    """A satellite with two solar wings."""
+    """Paint a satellite with two solar wings."""
     body = look.of("#d9b24a", "#c9ccd6")
     for start, end in ((0, 62), (118, 180)):
         pen.shape([(start, 44), (end, 36), (end, 62), (start, 70)], rgb("#2f5fa8"))
@@ -127,7 +127,7 @@ def satellite(pen: Pen, look: Look) -> None:
 
 
 def planet(pen: Pen, look: Look) -> None:
-    """A banded planet, often ringed."""
+    """Paint a banded planet, often ringed."""
     rng = look.rng
     own = look.colour or hsv(rng.random(), rng.uniform(0.35, 0.7), rng.uniform(0.75, 0.95))
     ringed = rng.random() < 0.65
@@ -155,7 +155,7 @@ def _rings(pen: Pen, own: RGB, start: float, end: float) -> None:
 
 
 def kite(pen: Pen, look: Look) -> None:
-    """A diamond kite with a ribboned tail."""
+    """Paint a diamond kite with a ribboned tail."""
     main = look.of("#e2483f", "#2f8fb5", "#f0b53a")
     tail = stroke("40,66 30,76 44,86 32,98 40,108")
     pen.line(tail, 1, rgb("#f0ece4"))
@@ -168,7 +168,7 @@ def kite(pen: Pen, look: Look) -> None:
     pen.shape([(40, 26), (68, 26), (40, 66)], mix(main, rgb("#3a2f6a"), 0.55))
 
 
-CRAFT = {
+AIRCRAFT = {
     "balloon": balloon, "airplane": airplane, "airship": airship, "rocket": rocket, "ufo": ufo, "satellite": satellite,
     "planet": planet, "kite": kite,
 }  # fmt: skip

@@ -63,19 +63,19 @@ def _horse(pen: Pen, coat: RGB, hair: RGB) -> None:
 
 
 def horse(pen: Pen, look: Look) -> None:
-    """A trotting horse."""
+    """Paint a trotting horse."""
     coat = look.of("#8a5638", "#5f4034", "#b98a5a", "#4a4450", "#d9c7b0")
     _horse(pen, coat, darker(coat, 0.5))
 
 
 def unicorn(pen: Pen, look: Look) -> None:
-    """A pale horse with a shining horn."""
+    """Paint a pale horse with a shining horn."""
     _horse(pen, look.of("#f7f1f8"), look.pick("#d79ae0", "#8fc4ef", "#f4a6c0"))
     pen.lit([(90, 7), (104, -11), (94, 8)], rgb("#ffe9a0"))
 
 
 def zebra(pen: Pen, look: Look) -> None:
-    """A striped horse."""
+    """Paint a striped horse."""
     _horse(pen, look.of("#f4f1ea"), rgb("#2a2730"))
     for i in range(11):
         x = 28 + i * 5.4
@@ -83,7 +83,7 @@ def zebra(pen: Pen, look: Look) -> None:
 
 
 def deer(pen: Pen, look: Look) -> None:
-    """A stag with branching antlers."""
+    """Paint a stag with branching antlers."""
     coat = look.of("#a8693e", "#8f5a3c")
     far, bone = darker(coat, 0.35), rgb("#e6cfa5")
     legs(
@@ -124,7 +124,7 @@ def deer(pen: Pen, look: Look) -> None:
 
 
 def wolf(pen: Pen, look: Look) -> None:
-    """A wolf that sits and howls."""
+    """Paint a wolf that sits and howls."""
     coat = look.of("#6f7684", "#4f5663", "#8d8a8c")
     pen.ribbon(stroke("22,92 10,97 -2,92 -8,84"), (9, 11, 3), darker(coat, 0.2))
     pen.shape(_WOLF, coat)
@@ -136,7 +136,7 @@ def wolf(pen: Pen, look: Look) -> None:
 
 
 def fox(pen: Pen, look: Look) -> None:
-    """A walking fox with a brush."""
+    """Paint a walking fox with a brush."""
     coat = look.of("#d9692c", "#c85a2a")
     dark = rgb("#3a2622")
     legs(
@@ -159,7 +159,7 @@ def fox(pen: Pen, look: Look) -> None:
 
 
 def elephant(pen: Pen, look: Look) -> None:
-    """A big elephant with its trunk curled forward."""
+    """Paint a big elephant with its trunk curled forward."""
     coat = look.of("#8b8f9c", "#7d7a86", "#9a94a0")
     far = darker(coat, 0.3)
     for x in (38, 80):
@@ -178,7 +178,7 @@ def elephant(pen: Pen, look: Look) -> None:
 
 
 def lion(pen: Pen, look: Look) -> None:
-    """A lion with a full mane."""
+    """Paint a lion with a full mane."""
     coat = look.of("#d9a04e", "#c98f45")
     mane = darker(mix(coat, rgb("#8a3f1c"), 0.6), 0.1)
     legs(

@@ -1,4 +1,4 @@
-"""Buildings people live in and defend: house, castle, lighthouse, church, tower, tent, igloo."""
+"""Buildings: house, castle, lighthouse, church, tower, tent, igloo."""
 
 from ..canvas.color import RGB, WHITE, darker, lighter, mix, rgb
 from ..canvas.outline import outline
@@ -7,7 +7,7 @@ from .look import Look
 
 
 def pane(pen: Pen, look: Look, x: float, y: float, wide: float, tall: float, arched: bool = False) -> None:
-    """One window, shining after dark."""
+    """Paint one window, lit if it is dark."""
     points = [(x, y), (x + wide, y), (x + wide, y + tall), (x, y + tall)]
     if arched:
         points = [
@@ -27,7 +27,7 @@ def pane(pen: Pen, look: Look, x: float, y: float, wide: float, tall: float, arc
 
 
 def house(pen: Pen, look: Look) -> None:
-    """A gabled house with a chimney, a door and window boxes."""
+    """Paint a gabled house with a chimney, a door and window boxes."""
     wall = look.of("#f2dcc0", "#e8e2d6", "#d9a88a", "#c8d2c9")
     roof = look.pick("#a8443a", "#7a4038", "#4a5f78") if look.colour is None else darker(look.colour, 0.45)
     if look.winter:
@@ -68,7 +68,7 @@ def _turret(pen: Pen, look: Look, span: tuple[float, float], top: float, stone: 
 
 
 def castle(pen: Pen, look: Look) -> None:
-    """A castle of many towers with pointed roofs."""
+    """Paint a castle of many towers with pointed roofs."""
     stone = look.of("#b9b3bd", "#c9bba8", "#a3a0b5")
     roof = look.pick("#3f5f9a", "#a8443f", "#5a4a8a", "#3f7a80")
     far = mix(stone, look.palette.haze, 0.3)
@@ -96,7 +96,7 @@ def castle(pen: Pen, look: Look) -> None:
 
 
 def lighthouse(pen: Pen, look: Look) -> None:
-    """A banded lighthouse on its rock."""
+    """Paint a banded lighthouse on its rock."""
     band = look.of("#d0413a")
     body = outline("17,92! 19.5,30! 30.5,30! 33,92!")
     pen.shape(outline("-4,100! 2,90 12,86 25,84 38,87 50,91 56,100!"), rgb("#5a5560"))
@@ -120,7 +120,7 @@ def lighthouse(pen: Pen, look: Look) -> None:
 
 
 def church(pen: Pen, look: Look) -> None:
-    """A country church with a steeple."""
+    """Paint a country church with a steeple."""
     wall = look.of("#f4efe4", "#d9cdb8")
     roof = rgb("#5a4a58")
     pen.box(36, 58, 86, 100, wall)
@@ -138,7 +138,7 @@ def church(pen: Pen, look: Look) -> None:
 
 
 def tower(pen: Pen, look: Look) -> None:
-    """A tall stepped skyscraper with a spire."""
+    """Paint a tall stepped skyscraper with a spire."""
     wall = look.of("#8fa3b8", "#b08a72", "#6f83a0")
     pen.line([(23, 16), (23, -10)], 1.2, lighter(wall, 0.3))
     for x0, top, share in ((14, 14, 0.12), (9, 26, 0.06), (4, 46, 0.0)):
@@ -157,7 +157,7 @@ def tower(pen: Pen, look: Look) -> None:
 
 
 def tent(pen: Pen, look: Look) -> None:
-    """A small ridge tent."""
+    """Paint a small ridge tent."""
     cloth = look.of("#e2793a", "#3f8f8a", "#d9483f")
     pen.shape([(36, 12), (104, 6), (138, 98), (92, 100)], darker(cloth, 0.2))
     pen.shape([(38, 8), (96, 100), (-2, 100)], cloth)
@@ -168,7 +168,7 @@ def tent(pen: Pen, look: Look) -> None:
 
 
 def igloo(pen: Pen, look: Look) -> None:
-    """A dome of snow blocks."""
+    """Paint a dome of snow blocks."""
     snow = look.of("#eaf2f9")
     dome = outline("0,100! 6,60 30,26 66,14 102,26 126,60 132,100!")
     pen.shape(dome, snow)

@@ -3,7 +3,7 @@
 from ..canvas.color import RGB, darker, lighter, rgb
 from ..canvas.outline import Outline, moved, outline, stroke
 from ..canvas.pen import Pen
-from .heads import Person, head, who
+from .heads import Person, choose_person, head
 from .look import Look
 
 COATS = ("#c8453a", "#2f6f8f", "#e0a23d", "#4f8a5a", "#7a4f9a", "#d96f8f")
@@ -25,7 +25,7 @@ def _legs(pen: Pen, x: float, person: Person, look: Look) -> None:
 
 
 def walker(pen: Pen, look: Look, x: float, coat: RGB, person: Person, pole: bool = False) -> None:
-    """One standing figure about x, mid-stride."""
+    """Paint one standing person about x, mid-stride."""
 
     def at(points: Outline) -> Outline:
         return moved(points, x - 21, 0)
@@ -53,35 +53,35 @@ def walker(pen: Pen, look: Look, x: float, coat: RGB, person: Person, pole: bool
 
 
 def person(pen: Pen, look: Look) -> None:
-    """A man or a woman, sometimes with a stick and a pack; the old lean on a stick."""
-    someone = who(look)
-    coat = look.of(*(_SUITS if someone.male else COATS))
-    walker(pen, look, 21, coat, someone, someone.old or look.rng.random() < 0.3)
+    """Paint a man or a woman, sometimes with a stick and a pack, always with a stick if old."""
+    person = choose_person(look)
+    coat = look.of(*(_SUITS if person.male else COATS))
+    walker(pen, look, 21, coat, person, person.old or look.rng.random() < 0.3)
 
 
 def couple(pen: Pen, look: Look) -> None:
-    """Two people hand in hand."""
+    """Paint two people hand in hand."""
     plain = Look(None, look.palette, look.rng, look.traits & {"old"})
-    first, second = who(plain, 0.0), who(plain, 1.0)
+    first, second = choose_person(plain, 0.0), choose_person(plain, 1.0)
     walker(pen, plain, 25, look.of(*_SUITS), first)
     walker(pen, plain, 55, look.pick(*COATS), second)
     pen.oval(40, 51.5, 3, 3, first.skin)
 
 
 def child(pen: Pen, look: Look) -> None:
-    """A boy or a girl, sometimes with a toy balloon."""
-    someone = who(Look(look.colour, look.palette, look.rng, look.traits - {"old", "beard"}, look.accents))
-    coat, skin = look.of(*COATS), someone.skin
+    """Paint a boy or a girl, sometimes with a toy balloon."""
+    person = choose_person(Look(look.colour, look.palette, look.rng, look.traits - {"old", "beard"}, look.accents))
+    coat, skin = look.of(*COATS), person.skin
     if look.rng.random() < 0.55:
         pen.line(stroke("35,62 40,40 38,18"), 0.7, rgb("#f0ece4"))
         pen.oval(39, 6, 10, 12, rgb("#e24a4a"))
         pen.oval(35.5, 1.5, 2.6, 3.4, rgb("#f7a8a0"))
-    legs = rgb("#3a4664") if someone.male else darker(skin, 0.05)
+    legs = rgb("#3a4664") if person.male else darker(skin, 0.05)
     for x in (17, 25):
         pen.limb([(x, 76), (x, 95)], 7, 5.4, legs)
         pen.oval(x + 1, 97, 5, 2.6, rgb("#d9483f"))
     pen.ribbon(stroke("29,56 34,60 36,62"), (6, 4.4, 4), darker(coat, 0.1))
-    if someone.male:
+    if person.male:
         pen.box(12.6, 70, 29.4, 84, legs, 2)
         pen.shape(outline("12,54 21,50 30,54 31,74 21,76 11,74"), coat)
         for y in (60, 67):
@@ -90,7 +90,7 @@ def child(pen: Pen, look: Look) -> None:
         pen.shape(outline("13,54 21,50 29,54 36,84 21,88 6,84"), coat)
     pen.limb([(13, 57), (8, 72)], 6, 4.4, lighter(coat, 0.1))
     pen.oval(7.6, 74, 2.6, 2.6, skin)
-    head(pen, 21, 39, 1.5, look, someone)
+    head(pen, 21, 39, 1.5, look, person)
 
 
 FIGURES = {"person": person, "couple": couple, "child": child}

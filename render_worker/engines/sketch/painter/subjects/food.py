@@ -13,7 +13,7 @@ _BOWL = outline("8,46! 112,46! 108,68 92,86 76,94 44,94 28,86 12,68")
 
 
 def cake(pen: Pen, look: Look) -> None:
-    """A two-tier cake with icing and candles."""
+    """Paint a two-tier cake with icing and candles."""
     icing = look.of("#f7a8bf", "#8fd0c4", "#f2d27a", "#c7a7eb")
     sponge = rgb("#f4e3c4")
     pen.oval(52, 95, 52, 6, rgb("#e8edf2"))
@@ -40,12 +40,12 @@ def _apple(pen: Pen, x: float, y: float, s: float, skin: RGB) -> None:
 
 
 def apple(pen: Pen, look: Look) -> None:
-    """An apple."""
+    """Paint an apple."""
     _apple(pen, 0, 0, 1.0, look.of("#d9382f", "#c92f3f", "#8fb53a"))
 
 
 def pear(pen: Pen, look: Look) -> None:
-    """A pear."""
+    """Paint a pear."""
     skin = look.of("#c9c04a", "#b5c04f")
     pen.line(stroke("38,14 40,4 46,-4"), 3, rgb("#5a3a26"))
     pen.shape(_PEAR, skin)
@@ -54,7 +54,7 @@ def pear(pen: Pen, look: Look) -> None:
 
 
 def fruit(pen: Pen, look: Look) -> None:
-    """A bowl of fruit."""
+    """Paint a bowl of fruit."""
     for x, y, s, c in ((8, 2, 0.5, "#d9382f"), (84, 6, 0.46, "#8fb53a")):
         _apple(pen, x, y, s, rgb(c))
     pen.shape(moved(_PEAR, 44, -14, 0.72), rgb("#d9cf5a"))
@@ -70,7 +70,7 @@ def fruit(pen: Pen, look: Look) -> None:
 
 
 def watermelon(pen: Pen, look: Look) -> None:
-    """A slice of watermelon."""
+    """Paint a slice of watermelon."""
     pen.slice(70, 30, 70, 68, (0, 180), rgb("#2f7a45"))
     pen.slice(70, 30, 65, 62, (0, 180), rgb("#d9efb5"))
     pen.slice(70, 30, 60, 57, (0, 180), look.of("#e8474f"))
@@ -79,7 +79,7 @@ def watermelon(pen: Pen, look: Look) -> None:
 
 
 def strawberry(pen: Pen, look: Look) -> None:
-    """A strawberry."""
+    """Paint a strawberry."""
     red = look.of("#dd3540")
     pen.shape(outline("42,20 64,18 80,32 78,54 60,84 42,98 24,84 6,54 4,32 20,18"), red)
     for row, xs in ((36, (18, 34, 50, 66)), (50, (16, 32, 50, 68)), (64, (26, 42, 58)), (78, (34, 50))):
@@ -92,7 +92,7 @@ def strawberry(pen: Pen, look: Look) -> None:
 
 
 def pizza(pen: Pen, look: Look) -> None:
-    """A pizza from above at a slant, one slice drawn out."""
+    """Paint a pizza from above at a slant, one slice drawn out."""
     pen.oval(72, 60, 76, 39, rgb("#c98a45"))
     pen.oval(72, 57, 76, 38, rgb("#e2a860"))
     pen.oval(72, 57, 67, 32, look.of("#f4c556"))
@@ -110,7 +110,7 @@ def pizza(pen: Pen, look: Look) -> None:
 
 
 def cup(pen: Pen, look: Look) -> None:
-    """A steaming cup on a saucer."""
+    """Paint a steaming cup on a saucer."""
     china = look.of("#f4efe6", "#d9664f", "#4f8a9a")
     pen.oval(52, 93, 54, 7, darker(china, 0.22))
     pen.oval(52, 91, 54, 6.4, lighter(china, 0.1))
@@ -130,7 +130,7 @@ def cup(pen: Pen, look: Look) -> None:
 
 
 def icecream(pen: Pen, look: Look) -> None:
-    """Three scoops in a cone."""
+    """Paint three scoops in a cone."""
     pen.shape([(12, 48), (48, 48), (30, 101)], rgb("#dca45a"))
     for k in range(5):
         pen.line([(12 + k * 8, 49), (24 + k * 5, 82 - abs(k - 1) * 3)], 0.9, rgb("#a8703a"))
@@ -146,7 +146,7 @@ def icecream(pen: Pen, look: Look) -> None:
 
 
 def bread(pen: Pen, look: Look) -> None:
-    """A scored loaf."""
+    """Paint a scored loaf."""
     crust = look.of("#c98a45")
     pen.shape(outline("4,76 10,44 40,24 80,18 122,24 150,44 156,76 140,97 80,100 20,97"), crust)
     pen.shape(outline("10,80 80,92 150,80 140,97 80,100 20,97"), darker(crust, 0.25))
@@ -155,7 +155,7 @@ def bread(pen: Pen, look: Look) -> None:
 
 
 def burger(pen: Pen, look: Look) -> None:
-    """A hamburger."""
+    """Paint a hamburger."""
     bun = look.of("#d9954a")
     pen.box(10, 78, 110, 98, darker(bun, 0.1), 10)
     pen.box(6, 64, 114, 80, rgb("#6b3f2a"), 7)
@@ -168,7 +168,7 @@ def burger(pen: Pen, look: Look) -> None:
 
 
 def sushi(pen: Pen, look: Look) -> None:
-    """Sushi on a board."""
+    """Paint sushi on a board."""
     pen.box(0, 84, 170, 94, rgb("#8a5f42"), 2)
     pen.box(14, 93, 30, 101, rgb("#6b4530"))
     pen.box(140, 93, 156, 101, rgb("#6b4530"))
@@ -186,7 +186,7 @@ def sushi(pen: Pen, look: Look) -> None:
 
 
 def wine(pen: Pen, look: Look) -> None:
-    """A glass of wine."""
+    """Paint a glass of wine."""
     glass, drink = rgb("#dfe8ee"), look.of("#8a1f38")
     pen.oval(25, 96, 18, 4, glass)
     pen.box(23.6, 56, 26.4, 96, glass, 1)
@@ -197,7 +197,7 @@ def wine(pen: Pen, look: Look) -> None:
 
 
 def donut(pen: Pen, look: Look) -> None:
-    """An iced doughnut."""
+    """Paint an iced doughnut."""
     icing = look.of("#f27fa8", "#6b3f2a", "#8fd0d9")
     pen.oval(55, 56, 54, 44, rgb("#d9a05a"))
     pen.shape(
@@ -217,7 +217,7 @@ def donut(pen: Pen, look: Look) -> None:
 
 
 def teapot(pen: Pen, look: Look) -> None:
-    """A round teapot."""
+    """Paint a round teapot."""
     china = look.of("#4f8a9a", "#c9564a", "#e8dcc8")
     pen.ribbon(stroke("98,40 122,34 122,66 100,76"), (6, 6, 6, 6), darker(china, 0.15))
     pen.ribbon(stroke("34,72 14,60 10,40 -2,32"), (18, 11, 8, 7), darker(china, 0.08))
@@ -231,7 +231,7 @@ def teapot(pen: Pen, look: Look) -> None:
 
 
 def ramen(pen: Pen, look: Look) -> None:
-    """A bowl of noodle soup with egg, greens and chopsticks."""
+    """Paint a bowl of noodle soup with egg, greens and chopsticks."""
     bowl = look.of("#b8342f", "#2f4f7f", "#e8e0d0")
     pen.box(38, 91, 82, 99, darker(bowl, 0.3), 2)
     pen.shape(_BOWL, bowl)
@@ -254,8 +254,7 @@ def ramen(pen: Pen, look: Look) -> None:
 
 
 FOOD = {
-    "ramen": ramen,
     "cake": cake, "apple": apple, "pear": pear, "fruit": fruit, "watermelon": watermelon, "strawberry": strawberry,
     "pizza": pizza, "cup": cup, "icecream": icecream, "bread": bread, "burger": burger, "sushi": sushi, "wine": wine,
-    "donut": donut, "teapot": teapot,
+    "donut": donut, "teapot": teapot, "ramen": ramen,
 }  # fmt: skip

@@ -12,7 +12,7 @@ _COW = outline(
 
 
 def cow(pen: Pen, look: Look) -> None:
-    """A spotted cow."""
+    """Paint a spotted cow."""
     coat, patch = look.of("#f4efe6"), rgb("#4a3a38")
     legs(pen, [[(38, 62), (40, 80), (39, 95)], [(86, 62), (90, 80), (89, 95)]], (12, 6, 5.4), darker(coat, 0.3), BLACK)
     pen.ribbon(stroke("18,40 10,50 11,70"), (3, 2), coat)
@@ -34,7 +34,7 @@ def cow(pen: Pen, look: Look) -> None:
 
 
 def sheep(pen: Pen, look: Look) -> None:
-    """A woolly sheep."""
+    """Paint a woolly sheep."""
     wool, face = look.of("#f3eee4"), rgb("#453b40")
     legs(
         pen,
@@ -64,7 +64,7 @@ def sheep(pen: Pen, look: Look) -> None:
 
 
 def giraffe(pen: Pen, look: Look) -> None:
-    """A giraffe with a long neck."""
+    """Paint a giraffe with a long neck."""
     coat = look.of("#e6bb62")
     body = outline(
         "16,58 24,52 38,52 46,46 54,24 58,8 60,3 66,3 76,10 78,14 72,17 66,16 62,30 58,50 54,62 40,66 24,67 16,64"
@@ -106,7 +106,7 @@ def giraffe(pen: Pen, look: Look) -> None:
 
 
 def camel(pen: Pen, look: Look) -> None:
-    """A camel with two humps."""
+    """Paint a camel with two humps."""
     coat = look.of("#c99a5f")
     legs(
         pen,

@@ -1,4 +1,4 @@
-"""Small heads for whole figures, and what tells people apart: man or woman, old or young, beard, hat, glasses."""
+"""Heads for full-length people, and what tells people apart: man or woman, old or young, beard, hat, glasses."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ _HAT = outline("-11,-3.6! -6.4,-5 -6,-11 -2,-12.4 2,-12 6,-11 6.4,-5 11,-3.6! 0,
 
 @dataclass(frozen=True)
 class Person:
-    """Who is to be drawn; the words decide, and chance where they do not."""
+    """The person to draw, by the words or else by chance."""
 
     male: bool
     old: bool
@@ -27,8 +27,10 @@ class Person:
     hair: RGB
 
 
-def who(look: Look, female: float = 0.5, skins: tuple[str, ...] = SKINS, hairs: tuple[str, ...] = HAIRS) -> Person:
-    """Choose a person: words first, then chance with a share of women."""
+def choose_person(
+    look: Look, female: float = 0.5, skins: tuple[str, ...] = SKINS, hairs: tuple[str, ...] = HAIRS
+) -> Person:
+    """Return a person: the words decide, else chance with a share of women."""
     chance = look.rng.random() >= female
     male = "male" in look.traits or ("female" not in look.traits and (chance or "beard" in look.traits))
     old = "old" in look.traits
@@ -40,7 +42,7 @@ def who(look: Look, female: float = 0.5, skins: tuple[str, ...] = SKINS, hairs: 
 
 
 def head(pen: Pen, x: float, y: float, size: float, look: Look, person: Person) -> None:
-    """A small head with hair, and the beard, hat and glasses that the words gave it."""
+    """Paint a small head with hair, and the beard, hat and glasses that the words give it."""
     skin, hair = person.skin, person.hair
     if not person.male and not person.old:
         pen.shape(moved(_LONG, x, y, size), hair)
@@ -62,7 +64,7 @@ def head(pen: Pen, x: float, y: float, size: float, look: Look, person: Person) 
 
 
 def hat(pen: Pen, x: float, y: float, size: float, look: Look) -> None:
-    """A hat with a brim and a band."""
+    """Paint a hat with a brim and a band."""
     felt = look.accent("hat") or look.pick("#6b4a32", "#3a3f52", "#c9a35f", "#7a2f3a")
     pen.shape(moved(_HAT, x, y, size), felt)
     pen.shape(

@@ -7,7 +7,7 @@ from .look import Look
 
 
 def guitar(pen: Pen, look: Look) -> None:
-    """An upright acoustic guitar."""
+    """Paint an upright acoustic guitar."""
     wood = look.of("#c9803f", "#a8562f", "#d9a45a")
     pen.shape(
         outline("25,42 38,44 42,54 37,64 46,76 45,92 34,100 25,101 16,100 5,92 4,76 13,64 8,54 12,44"),
@@ -29,7 +29,7 @@ def guitar(pen: Pen, look: Look) -> None:
 
 
 def piano(pen: Pen, look: Look) -> None:
-    """A grand piano with its lid up."""
+    """Paint a grand piano with its lid up."""
     black = look.of("#26242e")
     pen.shape(outline("24,46! 34,6! 104,-6 132,10! 134,46!"), darker(black, 0.2))
     pen.shape(outline("30,44! 38,12! 102,0 126,13! 128,44!"), rgb("#b9803f"))
@@ -49,7 +49,7 @@ def piano(pen: Pen, look: Look) -> None:
 
 
 def key(pen: Pen, look: Look) -> None:
-    """An old ornate key."""
+    """Paint an old ornate key."""
     gold = look.of("#d9a83d", "#b0b4bf")
     pen.box(21.6, 36, 28.4, 98, gold, 2)
     for top, long in ((78, 16), (88, 12), (95, 18)):
@@ -62,7 +62,7 @@ def key(pen: Pen, look: Look) -> None:
 
 
 def crown(pen: Pen, look: Look) -> None:
-    """A jewelled crown."""
+    """Paint a jewelled crown."""
     gold = look.of("#eeb93a")
     pen.shape([(8, 96), (0, 28), (30, 56), (60, 8), (90, 56), (120, 28), (112, 96)], gold)
     pen.shape([(60, 8), (90, 56), (120, 28), (112, 96), (60, 96)], darker(gold, 0.1))
@@ -75,7 +75,7 @@ def crown(pen: Pen, look: Look) -> None:
 
 
 def sword(pen: Pen, look: Look) -> None:
-    """A sword standing on its point."""
+    """Paint a sword standing on its point."""
     steel = look.of("#c4ccd8")
     pen.shape([(16, 30), (24, 30), (23, 92), (20, 101), (17, 92)], steel)
     pen.shape([(20, 30), (24, 30), (23, 92), (20, 101)], darker(steel, 0.22))
@@ -89,7 +89,7 @@ def sword(pen: Pen, look: Look) -> None:
 
 
 def chair(pen: Pen, look: Look) -> None:
-    """An armchair."""
+    """Paint an armchair."""
     cloth = look.of("#3f7a7a", "#c9764a", "#8a4a5a", "#d9b04a")
     for x in (14, 60):
         pen.limb([(x, 86), (x, 99)], 5, 3, rgb("#5a3a26"))
@@ -104,7 +104,7 @@ def chair(pen: Pen, look: Look) -> None:
 
 
 def telescope(pen: Pen, look: Look) -> None:
-    """A brass telescope on its tripod."""
+    """Paint a brass telescope on its tripod."""
     brass = look.of("#c99a3d")
     for foot in ((26, 100), (52, 101), (78, 100)):
         pen.limb([(52, 50), foot], 4, 2.4, rgb("#6b4530"))
@@ -116,7 +116,7 @@ def telescope(pen: Pen, look: Look) -> None:
 
 
 def skull(pen: Pen, look: Look) -> None:
-    """A skull."""
+    """Paint a skull."""
     bone = look.of("#efe6d2")
     pen.shape(outline("42,2 66,8 80,28 78,50 68,62 64,70 62,92 52,98 32,98 22,92 20,70 16,62 6,50 4,28 18,8"), bone)
     for x in (25, 59):
@@ -128,7 +128,7 @@ def skull(pen: Pen, look: Look) -> None:
     pen.shape(outline("18,18 30,9 28,16 20,28"), lighter(bone, 0.6))
 
 
-TOOLS = {
+INSTRUMENTS = {
     "guitar": guitar, "piano": piano, "key": key, "crown": crown, "sword": sword, "chair": chair,
     "telescope": telescope, "skull": skull,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from .look import Look
 
 
 def bridge(pen: Pen, look: Look) -> None:
-    """A suspension bridge or an arched stone bridge."""
+    """Paint a suspension bridge or an arched stone bridge."""
     if look.rng.random() < 0.5:
         _suspension(pen, look)
     else:
@@ -63,7 +63,7 @@ def _arches(pen: Pen, look: Look) -> None:
 
 
 def windmill(pen: Pen, look: Look) -> None:
-    """A tower mill with four lattice sails."""
+    """Paint a tower mill with four lattice sails."""
     wall = look.of("#efe6d6", "#c98f6a")
     body = outline("28,100! 35,40! 55,40! 62,100!")
     pen.shape(body, wall)
@@ -86,7 +86,7 @@ def windmill(pen: Pen, look: Look) -> None:
 
 
 def pagoda(pen: Pen, look: Look) -> None:
-    """A five-storey pagoda."""
+    """Paint a five-storey pagoda."""
     wood = look.of("#b8403a", "#8a4a3a")
     roof = rgb("#3f4a55")
     pen.line([(45, 12), (45, -10)], 1.6, rgb("#d9a83d"))
@@ -115,7 +115,7 @@ def pagoda(pen: Pen, look: Look) -> None:
 
 
 def pyramid(pen: Pen, look: Look) -> None:
-    """A great pyramid and two lesser ones."""
+    """Paint a great pyramid and two lesser ones."""
     stone = look.of("#dcb473", "#cfa468")
     for x, y, w, share in ((168, 56, 40, 0.1), (26, 44, 50, 0.05), (100, 2, 92, 0.0)):
         tone = darker(stone, share)

@@ -1,4 +1,4 @@
-"""How one subject should look: its colour words, the time of day and its own chance."""
+"""The look of one subject: its colour words, the time of day and its random stream."""
 
 import random
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ..scenery.palette import Palette
 
 @dataclass(frozen=True)
 class Look:
-    """Handed to every subject painter beside its pen."""
+    """What every subject is painted with, beside its pen."""
 
     colour: RGB | None
     palette: Palette
@@ -18,28 +18,28 @@ class Look:
     accents: tuple[tuple[str, RGB], ...] = ()
 
     def of(self, *defaults: str) -> RGB:
-        """The colour the words gave to the subject, else one of its usual colours ("#rrggbb")."""
+        """Return the colour that the words give to the subject, else one of its usual colours ("#rrggbb")."""
         return self.colour if self.colour else rgb(self.rng.choice(defaults))
 
     def accent(self, part: str) -> RGB | None:
-        """The colour the words gave to a part (hat, hair, beard)."""
+        """Return the colour that the words give to a part (hat, hair, beard). Returns None if they give none."""
         return dict(self.accents).get(part)
 
     def pick(self, *colours: str) -> RGB:
-        """One of some colours, whatever the words said."""
+        """Return one of some colours, whatever the words say."""
         return rgb(self.rng.choice(colours))
 
     @property
     def window(self) -> RGB:
-        """A window's colour: lamp light after dark, else a cool glass."""
+        """Return the colour of a window: lamp light after dark, else cool glass."""
         return self.palette.glow if self.palette.dark else rgb("#5f7f96")
 
     @property
     def dark(self) -> bool:
-        """Whether lamps are on."""
+        """Return whether lamps are lit."""
         return self.palette.dark
 
     @property
     def winter(self) -> bool:
-        """Whether snow lies about."""
+        """Return whether snow lies about."""
         return self.palette.season == "winter"

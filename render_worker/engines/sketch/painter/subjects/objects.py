@@ -1,4 +1,4 @@
-"""Made things: robot, umbrella, clock, book, lantern, candle, vase, gift, snowman, campfire, hourglass, heart."""
+"""Household and garden objects: robot, umbrella, clock, book, lamp, candle, vase, gift, snowman, campfire, heart."""
 
 import math
 
@@ -11,7 +11,7 @@ _HEART = outline("55,96! 26,72 4,48 4,22 22,6 42,8 55,26! 68,8 88,6 106,22 106,4
 
 
 def robot(pen: Pen, look: Look) -> None:
-    """A friendly robot."""
+    """Paint a friendly robot."""
     body = look.of("#8fa9b8", "#d9a24a", "#c9664f", "#7fb0a0")
     metal = rgb("#5a6272")
     pen.line([(36, 6), (36, -6)], 1.6, metal)
@@ -38,7 +38,7 @@ def robot(pen: Pen, look: Look) -> None:
 
 
 def umbrella(pen: Pen, look: Look) -> None:
-    """An open umbrella."""
+    """Paint an open umbrella."""
     cloth = look.of("#d9403a", "#f0b53a", "#3f7fb5", "#8a4fa0")
     pen.line(stroke("47,40 47,90 51,98 59,98 62,91"), 2.6, rgb("#6b4530"))
     for k in range(8):
@@ -60,7 +60,7 @@ def umbrella(pen: Pen, look: Look) -> None:
 
 
 def clock(pen: Pen, look: Look) -> None:
-    """A twin-bell alarm clock."""
+    """Paint a twin-bell alarm clock."""
     case = look.of("#c8453a", "#3f7a8a", "#d9a23d")
     for s in (-1, 1):
         pen.oval(45 + s * 24, 13, 16, 14, lighter(case, 0.2))
@@ -83,7 +83,7 @@ def clock(pen: Pen, look: Look) -> None:
 
 
 def book(pen: Pen, look: Look) -> None:
-    """An open book; its lines are only strokes."""
+    """Paint an open book; its lines are only strokes."""
     cover = look.of("#8a3a3f", "#2f5f7a", "#4f7a52")
     for flip in (False, True):
         for path, tone in (
@@ -100,7 +100,7 @@ def book(pen: Pen, look: Look) -> None:
 
 
 def lantern(pen: Pen, look: Look) -> None:
-    """A glowing lantern."""
+    """Paint a glowing lantern."""
     frame = look.of("#3f3a44", "#6b4a34")
     pen.arc((14, -10, 42, 24), 180, 360, 2.4, frame)
     pen.shape(outline("10,22! 20,10 36,10 46,22!"), frame)
@@ -113,7 +113,7 @@ def lantern(pen: Pen, look: Look) -> None:
 
 
 def candle(pen: Pen, look: Look) -> None:
-    """A burning candle in its holder."""
+    """Paint a burning candle in its holder."""
     wax = look.of("#f4ead2", "#d9664f")
     pen.oval(22, 95, 24, 6, rgb("#b98a3d"))
     pen.box(12, 40, 32, 95, wax, 3)
@@ -125,7 +125,7 @@ def candle(pen: Pen, look: Look) -> None:
 
 
 def vase(pen: Pen, look: Look) -> None:
-    """A vase of flowers."""
+    """Paint a vase of flowers."""
     clay = look.of("#3f7a9a", "#c9764f", "#e2dccf")
     for x, y in ((6, 26), (18, 10), (34, 2), (48, 14), (56, 30), (30, 24)):
         pen.ribbon(stroke(f"{x},{y} {(x + 30) / 2},{y + 26} 30,58"), (1.4, 1.6, 2), rgb("#4f8a4a"))
@@ -140,7 +140,7 @@ def vase(pen: Pen, look: Look) -> None:
 
 
 def gift(pen: Pen, look: Look) -> None:
-    """A wrapped present."""
+    """Paint a wrapped present."""
     paper, ribbon = look.of("#d9444f", "#3f8fa0", "#7a5fc0"), rgb("#f7d774")
     pen.box(8, 38, 88, 99, paper, 2)
     pen.box(62, 38, 88, 99, darker(paper, 0.14), 2)
@@ -153,7 +153,7 @@ def gift(pen: Pen, look: Look) -> None:
 
 
 def snowman(pen: Pen, look: Look) -> None:
-    """A snowman with a scarf and hat."""
+    """Paint a snowman with a scarf and hat."""
     scarf = look.of("#d9403f", "#3f8f6a")
     for s in (-1, 1):
         pen.ribbon(stroke(f"{40 + s * 18},52 {40 + s * 34},42 {40 + s * 42},32"), (2.4, 2, 1.2), rgb("#5a3f33"))
@@ -170,7 +170,7 @@ def snowman(pen: Pen, look: Look) -> None:
 
 
 def campfire(pen: Pen, look: Look) -> None:
-    """A campfire of crossed logs."""
+    """Paint a campfire of crossed logs."""
     for scale, tone in ((1.0, "#e2482a"), (0.74, "#f78f2f"), (0.48, "#ffd04f"), (0.26, "#fff3c0")):
         flame = outline("50,-6! 62,18 78,30 80,56 70,82 50,90 30,82 18,58 26,40! 34,48 36,24")
         pen.lit(
@@ -184,7 +184,7 @@ def campfire(pen: Pen, look: Look) -> None:
 
 
 def hourglass(pen: Pen, look: Look) -> None:
-    """An hourglass."""
+    """Paint an hourglass."""
     wood = look.of("#8a5a3a")
     pen.shape(
         outline("12,8! 48,8! 46,30 33,48 33,54 46,72 48,94! 12,94! 14,72 27,54 27,48 14,30"),
@@ -200,7 +200,7 @@ def hourglass(pen: Pen, look: Look) -> None:
 
 
 def heart(pen: Pen, look: Look) -> None:
-    """A shining heart."""
+    """Paint a shining heart."""
     red = look.of("#e0364f", "#e8566f")
     pen.shape(_HEART, red)
     pen.shade(outline("60,30 120,0 120,110 50,110 90,60"), darker(red, 0.15), _HEART)
@@ -209,7 +209,7 @@ def heart(pen: Pen, look: Look) -> None:
 
 
 def lamp(pen: Pen, look: Look) -> None:
-    """A table lamp with a shade."""
+    """Paint a table lamp with a shade."""
     shade = look.of("#e0a24a", "#c8553f", "#3f7a6a", "#4f6fa8")
     pen.oval(38, 95, 19, 5, darker(rgb("#8a6a3f"), 0.2))
     pen.box(36, 44, 40, 62, rgb("#b08a4f"))
@@ -223,8 +223,8 @@ def lamp(pen: Pen, look: Look) -> None:
     pen.oval(54, 59, 1.5, 1.5, rgb("#d8c07a"))
 
 
-THINGS = {
-    "lamp": lamp,
+OBJECTS = {
     "robot": robot, "umbrella": umbrella, "clock": clock, "book": book, "lantern": lantern, "candle": candle,
     "vase": vase, "gift": gift, "snowman": snowman, "campfire": campfire, "hourglass": hourglass, "heart": heart,
+    "lamp": lamp,
 }  # fmt: skip

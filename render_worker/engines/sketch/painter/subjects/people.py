@@ -12,7 +12,7 @@ _ROBE = outline("30,22 38,20 46,24 52,44 60,97 36,100 12,97 20,60 25,36")
 
 
 def knight(pen: Pen, look: Look) -> None:
-    """A knight with plume, sword and shield."""
+    """Paint a knight with plume, sword and shield."""
     steel = look.of("#aab2c2", "#8d96ab")
     cloth = look.pick("#b5343c", "#2f5fa8", "#7a3f9a")
     pen.shape(outline("26,22 40,22 50,60 58,88 34,94 12,86 20,50"), darker(cloth, 0.25))
@@ -35,7 +35,7 @@ def knight(pen: Pen, look: Look) -> None:
 
 
 def wizard(pen: Pen, look: Look) -> None:
-    """A wizard with a tall hat and a shining staff."""
+    """Paint a wizard with a tall hat and a shining staff."""
     robe = look.of("#4a3f9a", "#2f5f7a", "#6a2f6f")
     pen.line([(62, 99), (60, 14)], 2.6, rgb("#6b4a32"))
     pen.ribbon(stroke("57,20 54,10 60,4 67,10 64,20"), (1.6, 2, 2, 2, 1.6), rgb("#6b4a32"))
@@ -66,7 +66,7 @@ def wizard(pen: Pen, look: Look) -> None:
 
 
 def dancer(pen: Pen, look: Look) -> None:
-    """A dancer on one toe, arms up, in a wide skirt."""
+    """Paint a dancer on one toe, arms up, in a wide skirt."""
     dress = look.of("#d9486a", "#e86f8f", "#3f7fb5", "#8a4fa8")
     skin = look.pick(*SKINS)
     pen.ribbon(stroke("44,56 62,64 84,58"), (8, 6, 2.4), darker(skin, 0.12))
@@ -85,7 +85,7 @@ def dancer(pen: Pen, look: Look) -> None:
 
 
 def astronaut(pen: Pen, look: Look) -> None:
-    """An astronaut in a white suit with a golden visor."""
+    """Paint an astronaut in a white suit with a golden visor."""
     suit = look.of("#f2f1ee")
     pen.box(12, 30, 50, 66, darker(suit, 0.3), 6)
     for x in (23, 39):

@@ -1,4 +1,4 @@
-"""Small animals that sit and look at you: cat, dog, rabbit, bear, fox, mouse, panda."""
+"""Small animals that sit and look at the viewer: cat, dog, rabbit, bear, fox, mouse, panda."""
 
 from ..canvas.color import BLACK, RGB, WHITE, darker, lighter, mix, rgb
 from ..canvas.outline import outline, stroke
@@ -17,7 +17,7 @@ _RABBIT_INNER = (outline("33,18 28.5,8 28,-3 33,6 35,18"), outline("47,18 51.5,8
 
 
 def _sitting(pen: Pen, coat: RGB, chest: RGB) -> None:
-    """The shared pear-shaped body with haunches and paws."""
+    """Paint the shared pear-shaped body with haunches and paws."""
     pen.shape(_SITTING, coat)
     pen.oval(20, 86, 11, 12, darker(coat, 0.1))
     pen.oval(60, 86, 11, 12, darker(coat, 0.1))
@@ -37,7 +37,7 @@ def _eyes(pen: Pen, y: float, apart: float, size: float, colour: RGB) -> None:
 
 
 def cat(pen: Pen, look: Look) -> None:
-    """A sitting cat, its tail curled to one side."""
+    """Paint a sitting cat, its tail curled to one side."""
     coat = look.of("#e09a4a", "#6b6470", "#2f2b36", "#d8c3a5", "#8a5f45")
     chest = lighter(coat, 0.5)
     pen.limb(_CAT_TAIL, 8.5, 6.5, darker(coat, 0.12))
@@ -65,7 +65,7 @@ def cat(pen: Pen, look: Look) -> None:
 
 
 def dog(pen: Pen, look: Look) -> None:
-    """A sitting dog with hanging ears and its tongue out."""
+    """Paint a sitting dog with hanging ears and its tongue out."""
     coat = look.of("#c58a4e", "#8a5a3a", "#e6d2b0", "#4b4250")
     chest = lighter(coat, 0.55)
     pen.limb(stroke("60,92 74,86 82,72"), 8, 4.5, coat)
@@ -84,7 +84,7 @@ def dog(pen: Pen, look: Look) -> None:
 
 
 def rabbit(pen: Pen, look: Look) -> None:
-    """A sitting rabbit with tall ears."""
+    """Paint a sitting rabbit with tall ears."""
     coat = look.of("#d9cdbd", "#a58a72", "#f1ece6", "#8d8792")
     pen.oval(66, 90, 8, 8, lighter(coat, 0.6))
     _sitting(pen, coat, lighter(coat, 0.5))
@@ -100,13 +100,13 @@ def rabbit(pen: Pen, look: Look) -> None:
 
 
 def bear(pen: Pen, look: Look) -> None:
-    """A round sitting bear."""
+    """Paint a round sitting bear."""
     coat = look.of("#7a5238", "#5f4334", "#a5764b")
     _bear(pen, coat, lighter(coat, 0.4), coat)
 
 
 def panda(pen: Pen, look: Look) -> None:
-    """A panda with bamboo."""
+    """Paint a panda with bamboo."""
     _bear(pen, look.of("#f4f1ea"), WHITE, rgb("#26232b"))
     for x in (31, 49):
         pen.oval(x, 25, 5.5, 6.5, rgb("#26232b"))
@@ -133,7 +133,7 @@ def _bear(pen: Pen, coat: RGB, chest: RGB, limbs: RGB) -> None:
 
 
 def mouse(pen: Pen, look: Look) -> None:
-    """A mouse with big round ears."""
+    """Paint a mouse with big round ears."""
     coat = look.of("#9a939c", "#b59a86")
     pen.limb(stroke("60,94 78,98 88,88 84,78 90,70"), 3, 1.4, rgb("#e0a8a0"))
     _sitting(pen, coat, lighter(coat, 0.5))

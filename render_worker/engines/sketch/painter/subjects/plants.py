@@ -9,7 +9,7 @@ from .look import Look
 
 
 def flower(pen: Pen, look: Look) -> None:
-    """Three large daisies."""
+    """Paint three large daisies."""
     stem = rgb("#4a8a4a")
     for x, y, r, bend in ((16, 40, 11, -8), (54, 48, 10, 6), (36, 20, 16, 0)):
         petal = look.of("#f25c7a", "#ffffff", "#f2a03d", "#8f6bd6", "#5a8fe0")
@@ -33,7 +33,7 @@ def flower(pen: Pen, look: Look) -> None:
 
 
 def sunflower(pen: Pen, look: Look) -> None:
-    """A sunflower."""
+    """Paint a sunflower."""
     stem, gold = rgb("#4f8a3f"), look.of("#f7b92b", "#f2a81f")
     pen.ribbon(stroke("31,34 33,66 30,101"), (4, 4.4, 5), stem)
     pen.shape(outline("32,74 50,60 64,62! 56,78 34,82"), stem)
@@ -57,7 +57,7 @@ def sunflower(pen: Pen, look: Look) -> None:
 
 
 def rose(pen: Pen, look: Look) -> None:
-    """A single rose."""
+    """Paint a single rose."""
     red, stem = look.of("#cf2f45", "#e0566f"), rgb("#3f7a45")
     pen.ribbon(stroke("30,40 32,70 28,101"), (2.6, 2.8, 3), stem)
     for path in ("31,66 46,56 58,58! 52,70 34,74", "30,80 16,72 4,76! 12,86 28,86"):
@@ -71,7 +71,7 @@ def rose(pen: Pen, look: Look) -> None:
 
 
 def tulip(pen: Pen, look: Look) -> None:
-    """Three tulips."""
+    """Paint three tulips."""
     stem = rgb("#4f9a52")
     for x, y, s in ((10, 40, 0.8), (42, 34, 0.85), (25, 14, 1.1)):
         tone = look.of("#e2483f", "#f2b53a", "#d96fb0", "#8f5fd0")
@@ -88,7 +88,7 @@ def tulip(pen: Pen, look: Look) -> None:
 
 
 def cactus(pen: Pen, look: Look) -> None:
-    """A tall cactus with arms and a flower."""
+    """Paint a tall cactus with arms and a flower."""
     green = look.of("#4f9a62", "#3f8a6a")
     for path, widths in (
         ("35,101 35,14", (19, 17)),
@@ -106,7 +106,7 @@ def cactus(pen: Pen, look: Look) -> None:
 
 
 def mushroom(pen: Pen, look: Look) -> None:
-    """A toadstool and its young."""
+    """Paint a toadstool and its young."""
     cap = look.of("#d23c34")
     for x, y, s in ((66, 60, 0.42), (0, 0, 1.0)):
         place = [(px * s + x, py * s + y) for px, py in outline("32,50! 34,74 28,98! 54,98! 48,74 50,50!")]
@@ -127,7 +127,7 @@ def mushroom(pen: Pen, look: Look) -> None:
 
 
 def bamboo(pen: Pen, look: Look) -> None:
-    """A stand of bamboo."""
+    """Paint a stand of bamboo."""
     green = look.of("#6fa84a", "#5f9a52")
     for x, w, shade in ((12, 6, 0.25), (62, 6.4, 0.2), (28, 8, 0.05), (46, 7.4, 0.0), (72, 5, 0.3)):
         tone = darker(green, shade)
@@ -145,7 +145,7 @@ def bamboo(pen: Pen, look: Look) -> None:
 
 
 def pumpkin(pen: Pen, look: Look) -> None:
-    """A pumpkin; after dark it grins."""
+    """Paint a pumpkin, which grins if it is dark."""
     skin = look.of("#e8842b", "#dd7a22")
     pen.ribbon(stroke("57,24 56,8 66,0"), (8, 6, 5), rgb("#5f7a3a"))
     for x, w, shade in ((20, 22, 0.2), (94, 22, 0.26), (36, 24, 0.08), (78, 24, 0.14), (57, 24, 0.0)):

@@ -3,7 +3,7 @@
 from ..canvas.color import RGB, WHITE, darker, lighter, mix, rgb
 from ..canvas.outline import mirrored, outline, stroke
 from ..canvas.pen import Pen
-from .heads import Person, who
+from .heads import Person, choose_person
 from .look import Look
 
 _SKINS = ("#f3cdb0", "#e0ab80", "#b97a52", "#8a5539", "#5f3a2a")
@@ -30,47 +30,47 @@ _HAT = outline("2,26! 20,20 24,-4 36,-9 46,-7 56,-9 68,-4 72,20 90,26! 46,19")
 
 
 def portrait(pen: Pen, look: Look) -> None:
-    """A face turned to you; the words say man or woman, old or young, hat, beard and glasses."""
-    someone = who(look, 0.6, _SKINS, _HAIRS)
+    """Paint a face turned to the viewer; the words say man or woman, old or young, hat, beard and glasses."""
+    person = choose_person(look, 0.6, _SKINS, _HAIRS)
     kind = look.rng.randrange(6)
-    if someone.male:
+    if person.male:
         dress = look.of("#2f3f5f", "#4a5a3a", "#6a3a30", "#3a3a44", "#2f6f8f", "#8a6a3a")
     else:
         dress = look.of("#c8453a", "#2f6f8f", "#e0a23d", "#3f7a5a", "#6a4a9a", "#d96f8f")
-        _back_hair(pen, someone, kind)
-    _bust(pen, someone, dress)
-    _features(pen, someone, look)
+        _back_hair(pen, person, kind)
+    _bust(pen, person, dress)
+    _features(pen, person, look)
     if "beard" in look.traits:
-        _beard(pen, someone, look)
-    pen.shape(_SHORT[kind % 3] if someone.male else _FRINGE[kind % 2], someone.hair)
-    pen.line(stroke("34,15 44,11 56,12"), 1.2, lighter(someone.hair, 0.3))
+        _beard(pen, person, look)
+    pen.shape(_SHORT[kind % 3] if person.male else _FRINGE[kind % 2], person.hair)
+    pen.line(stroke("34,15 44,11 56,12"), 1.2, lighter(person.hair, 0.3))
     if "glasses" in look.traits:
         _glasses(pen)
     if "hat" in look.traits:
         _hat(pen, look)
     if "crown" in look.traits:
         _crown(pen)
-    if not someone.male:
+    if not person.male:
         for x in (27, 65):
             pen.oval(x, 52, 1.8, 2.4, rgb("#f0c75a"))
 
 
-def _back_hair(pen: Pen, someone: Person, kind: int) -> None:
-    back = darker(someone.hair, 0.18)
-    if someone.old:
+def _back_hair(pen: Pen, person: Person, kind: int) -> None:
+    back = darker(person.hair, 0.18)
+    if person.old:
         pen.oval(46, 2, 13, 11, back)
         pen.oval(46, 28, 24.5, 24, back)
     else:
         pen.shape((_LONG, _BOB)[kind % 2], back)
 
 
-def _bust(pen: Pen, someone: Person, dress: RGB) -> None:
-    skin = someone.skin
-    shoulders = _BROAD if someone.male else _SHOULDERS
-    pen.shape(_BROAD_NECK if someone.male else _NECK, darker(skin, 0.16))
+def _bust(pen: Pen, person: Person, dress: RGB) -> None:
+    skin = person.skin
+    shoulders = _BROAD if person.male else _SHOULDERS
+    pen.shape(_BROAD_NECK if person.male else _NECK, darker(skin, 0.16))
     pen.shape(shoulders, dress)
     pen.shade(outline("46,60 120,60 120,120 58,120"), darker(dress, 0.12), shoulders)
-    if someone.male:
+    if person.male:
         for flip in (False, True):
             collar = ((29, 73), (46, 90), (36, 100), (20, 80))
             pen.shape(mirrored(collar, 46) if flip else collar, lighter(dress, 0.75))
@@ -78,20 +78,20 @@ def _bust(pen: Pen, someone: Person, dress: RGB) -> None:
         pen.shape(outline("37,73 46,84 55,73 58,75 46,92 34,75"), lighter(dress, 0.3))
     for side in (27, 65):
         pen.oval(side, 44, 4, 6, darker(skin, 0.08))
-    face = _JAW if someone.male else _FACE
+    face = _JAW if person.male else _FACE
     pen.shape(face, skin)
     pen.shade(outline("50,10 80,10 80,80 46,80 52,56 58,44"), darker(skin, 0.1), face)
 
 
-def _features(pen: Pen, someone: Person, look: Look) -> None:
-    skin, hair = someone.skin, someone.hair
-    if not someone.male:
+def _features(pen: Pen, person: Person, look: Look) -> None:
+    skin, hair = person.skin, person.hair
+    if not person.male:
         for x in (37, 55):
             pen.oval(x, 53, 4.6, 3, mix(skin, rgb("#e8746a"), 0.3))
     iris = look.accent("eyes") or look.pick("#4a7f9a", "#5a8a5a", "#5a3a28", "#3a2a28")
     eye = outline("32,42! 36,39 41,42! 36.6,44.6")
-    brow = stroke("31,37 36,35 42,36.2" if someone.male else "31,36.5 36,33.8 42,35.4")
-    thick = 1.5 if someone.male else 1.0
+    brow = stroke("31,37 36,35 42,36.2" if person.male else "31,36.5 36,33.8 42,35.4")
+    thick = 1.5 if person.male else 1.0
     for flip in (False, True):
         pen.shape(mirrored(eye, 46) if flip else eye, WHITE)
         at = 55.2 if flip else 36.8
@@ -99,19 +99,19 @@ def _features(pen: Pen, someone: Person, look: Look) -> None:
         pen.oval(at, 41.8, 1.2, 1.4, (18, 14, 20))
         pen.oval(at - 0.7, 41, 0.6, 0.6, WHITE)
         lid = stroke("31.4,42 36,38.8 41.4,42")
-        pen.line(mirrored(lid, 46) if flip else lid, 0.8 if someone.male else 1.3, darker(hair, 0.4))
+        pen.line(mirrored(lid, 46) if flip else lid, 0.8 if person.male else 1.3, darker(hair, 0.4))
         pen.ribbon(mirrored(brow, 46) if flip else brow, (thick, 2 * thick, thick), darker(hair, 0.15))
-    pen.line(stroke("46,40 49,49.5 45,51.5" if someone.male else "46,40 48.5,49 45.5,51"), 0.9, darker(skin, 0.26))
-    _mouth(pen, someone, look)
-    if someone.old:
+    pen.line(stroke("46,40 49,49.5 45,51.5" if person.male else "46,40 48.5,49 45.5,51"), 0.9, darker(skin, 0.26))
+    _mouth(pen, person, look)
+    if person.old:
         _wrinkles(pen, darker(skin, 0.24))
 
 
-def _mouth(pen: Pen, someone: Person, look: Look) -> None:
+def _mouth(pen: Pen, person: Person, look: Look) -> None:
     lips = look.pick("#b8474a", "#c9636a", "#a8504a")
-    if someone.male:
-        lips = mix(lips, someone.skin, 0.6)
-        pen.shade(_BEARD, mix(someone.skin, someone.hair, 0.14), _JAW)
+    if person.male:
+        lips = mix(lips, person.skin, 0.6)
+        pen.shade(_BEARD, mix(person.skin, person.hair, 0.14), _JAW)
     pen.shape(outline("39.5,58! 43.6,56.4 46,57.2 48.4,56.4 52.5,58! 46,60"), darker(lips, 0.12))
     pen.shape(outline("39.5,58! 46,59 52.5,58! 46,62.6"), lighter(lips, 0.12))
 
@@ -125,11 +125,11 @@ def _wrinkles(pen: Pen, tone: RGB) -> None:
         pen.line(stroke(f"38,{y} 46,{y - 0.8} 54,{y}"), 0.6, tone)
 
 
-def _beard(pen: Pen, someone: Person, look: Look) -> None:
-    beard = look.accent("beard") or darker(someone.hair, 0.06)
+def _beard(pen: Pen, person: Person, look: Look) -> None:
+    beard = look.accent("beard") or darker(person.hair, 0.06)
     pen.shape(_BEARD, beard)
     pen.shade(outline("52,40 80,40 80,90 48,90"), darker(beard, 0.14), _BEARD)
-    pen.shape(outline("40,60.5! 46,59.4 52,60.5! 46,63.4"), mix(someone.skin, rgb("#a8504a"), 0.5))
+    pen.shape(outline("40,60.5! 46,59.4 52,60.5! 46,63.4"), mix(person.skin, rgb("#a8504a"), 0.5))
 
 
 def _glasses(pen: Pen) -> None:

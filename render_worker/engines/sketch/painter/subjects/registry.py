@@ -1,19 +1,19 @@
-"""The registry of subjects: how each is drawn, how big it is, where it stands and where it is at home."""
+"""The registry of subjects: the function that paints each, its size, where it stands and its homes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..canvas.pen import Pen
-from .aircraft import CRAFT
+from .aircraft import AIRCRAFT
 from .beasts import BEASTS
 from .buildings import BUILDINGS
 from .fantasy import FANTASY
 from .food import FOOD
 from .grazers import GRAZERS
-from .instruments import TOOLS
+from .instruments import INSTRUMENTS
 from .landmarks import LANDMARKS
 from .look import Look
-from .objects import THINGS
+from .objects import OBJECTS
 from .people import PEOPLE
 from .pets import PETS
 from .plants import PLANTS
@@ -34,14 +34,14 @@ PAINTERS: dict[str, Painter] = {
     **PEOPLE,
     **PORTRAIT,
     **VEHICLES,
-    **CRAFT,
+    **AIRCRAFT,
     **BUILDINGS,
     **LANDMARKS,
     **PLANTS,
     **TREES,
     **FOOD,
-    **THINGS,
-    **TOOLS,
+    **OBJECTS,
+    **INSTRUMENTS,
     **WILDLIFE,
     **FANTASY,
 }
@@ -49,7 +49,10 @@ PAINTERS: dict[str, Painter] = {
 
 @dataclass(frozen=True)
 class Subject:
-    """Size is the height as a share of the picture's unit; stands is ground, far, water, air, deep, orbit or bust."""
+    """How a subject is painted. Aspect is width over height, size the height as a share of the canvas's unit.
+
+    It stands on the ground, far, span (a bridge), on water, in the air, deep, leap, orbit or bust; homes are locations.
+    """
 
     paint: Painter
     aspect: float

@@ -3,7 +3,7 @@
 from ..canvas.color import RGB, WHITE, darker, lighter, rgb
 from ..canvas.outline import moved, outline, stroke
 from ..canvas.pen import Pen
-from .heads import Person, head, who
+from .heads import Person, choose_person, head
 from .look import Look
 
 _GOWN = outline("29,20 35,18 41,20 43,30 41,42 50,66 64,97 35,100 6,97 20,66 29,42 27,30")
@@ -12,12 +12,12 @@ _TUNIC = outline("26,22 35,19 44,22 46,38 45,60 49,76 35,79 21,76 25,60 24,38")
 
 
 def royal(pen: Pen, look: Look) -> None:
-    """A king in his mantle, or a queen or princess in a long gown."""
-    someone = who(look, 1.0)
-    if someone.male:
-        _king(pen, look, someone)
+    """Paint a king in his mantle, or a queen or princess in a long gown."""
+    person = choose_person(look, 1.0)
+    if person.male:
+        _king(pen, look, person)
     else:
-        _queen(pen, look, someone)
+        _queen(pen, look, person)
     _crown(pen)
 
 
@@ -26,7 +26,7 @@ def _crown(pen: Pen) -> None:
     pen.oval(35, -0.2, 1.3, 1.3, rgb("#d9344a"))
 
 
-def _king(pen: Pen, look: Look, someone: Person) -> None:
+def _king(pen: Pen, look: Look, person: Person) -> None:
     mantle: RGB = look.of("#a82a34", "#5a2f8a", "#2f4f9a", "#1f6f5a")
     young = "young" in look.traits
     tunic = look.pick("#e3c98a", "#cfd3dc", "#d8b06a")
@@ -41,19 +41,19 @@ def _king(pen: Pen, look: Look, someone: Person) -> None:
     pen.box(32.5, 49.4, 37.5, 54.6, rgb("#f2c53d"), 1)
     for s in (-1, 1):
         pen.ribbon(stroke(f"{35 + s * 12},24 {35 + s * 17},38 {35 + s * 12},50"), (9, 7, 5), darker(mantle, 0.1))
-        pen.oval(35 + s * 12, 51, 2.8, 2.8, someone.skin)
+        pen.oval(35 + s * 12, 51, 2.8, 2.8, person.skin)
     pen.line([(49, 36), (46, 72)], 1.6, rgb("#e8bf4f"))
     pen.oval(49.2, 34.5, 3, 3, rgb("#f2c53d"))
     pen.ribbon(stroke("22,24 35,30 48,24"), (5, 6.4, 5), lighter(WHITE, 0.1))
     for x, y in ((26, 26), (31, 28.6), (39, 28.6), (44, 26)):
         pen.oval(x, y, 0.7, 1.2, (30, 26, 34))
     bearded = Look(look.colour, look.palette, look.rng, look.traits if young else look.traits | {"beard"}, look.accents)
-    head(pen, 35, 10, 0.98, bearded, someone)
+    head(pen, 35, 10, 0.98, bearded, person)
 
 
-def _queen(pen: Pen, look: Look, someone: Person) -> None:
+def _queen(pen: Pen, look: Look, person: Person) -> None:
     gown = look.of("#d98fb5", "#6f8fd0", "#c9a23f", "#8a5fb0")
-    skin, hair = someone.skin, someone.hair
+    skin, hair = person.skin, person.hair
     pen.shape(outline("35,2 44,6 46,20 44,38 35,44 26,38 24,20 26,6"), hair)
     pen.shape(_GOWN, gown)
     pen.shape(outline("35,44 40,48 46,76 48,99 35,100 22,99 24,76 30,48"), lighter(gown, 0.28))

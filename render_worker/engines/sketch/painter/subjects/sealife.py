@@ -7,7 +7,7 @@ from .look import Look
 
 
 def fish(pen: Pen, look: Look) -> None:
-    """A banded tropical fish."""
+    """Paint a banded tropical fish."""
     coat = look.of("#f28a2e", "#f2c531", "#4f8fe0", "#e0566a")
     body = outline("22,52 40,26 70,16 104,26 124,48 104,74 70,86 40,76")
     pen.shape(outline("30,52 12,30 -6,22! 2,50 -6,84! 14,74"), darker(coat, 0.2))
@@ -23,7 +23,7 @@ def fish(pen: Pen, look: Look) -> None:
 
 
 def whale(pen: Pen, look: Look) -> None:
-    """A blue whale with a pale grooved belly."""
+    """Paint a blue whale with a pale grooved belly."""
     coat = look.of("#3a5f8a", "#40617a")
     body = outline("10,48 26,60 46,52 70,36 104,26 138,32 158,50 156,68 138,82 100,88 66,82 40,72 22,68")
     pen.shape(outline("22,66 8,52 -8,46! -4,32 10,34 18,44 22,30 36,26! 34,42 28,58"), darker(coat, 0.15))
@@ -39,7 +39,7 @@ def whale(pen: Pen, look: Look) -> None:
 
 
 def dolphin(pen: Pen, look: Look) -> None:
-    """A leaping dolphin."""
+    """Paint a leaping dolphin."""
     coat = look.of("#5f86a8", "#6f8fa0")
     body = outline("6,92 20,66 40,42 66,28 92,30 104,38 120,46! 116,51 104,52 92,60 70,60 46,70 26,88")
     pen.shape(outline("14,86 2,84 -8,92! -2,98 6,94 12,104! 20,96 18,86"), darker(coat, 0.2))
@@ -51,7 +51,7 @@ def dolphin(pen: Pen, look: Look) -> None:
 
 
 def shark(pen: Pen, look: Look) -> None:
-    """A shark."""
+    """Paint a shark."""
     coat = look.of("#64748a")
     body = outline("12,54 34,44 64,34 98,32 128,42 144,52 130,62 100,70 62,66 34,60")
     pen.shape(outline("22,54 6,34 -6,26! -2,46 4,56 -2,76! 14,66"), coat)
@@ -66,7 +66,7 @@ def shark(pen: Pen, look: Look) -> None:
 
 
 def turtle(pen: Pen, look: Look) -> None:
-    """A swimming turtle."""
+    """Paint a swimming turtle."""
     coat = look.of("#4f9a62", "#6a8a4a")
     shell = outline("20,54 32,32 60,20 90,28 106,46 100,62 70,72 38,70")
     for flipper in (
@@ -90,7 +90,7 @@ def turtle(pen: Pen, look: Look) -> None:
 
 
 def octopus(pen: Pen, look: Look) -> None:
-    """An octopus with curling arms."""
+    """Paint an octopus with curling arms."""
     coat = look.of("#c8566a", "#d9764a", "#8a5ab0")
     for i, path in enumerate(
         (
@@ -112,7 +112,7 @@ def octopus(pen: Pen, look: Look) -> None:
 
 
 def jellyfish(pen: Pen, look: Look) -> None:
-    """A glowing jellyfish."""
+    """Paint a glowing jellyfish."""
     coat = look.of("#e58fd0", "#8fb8f0", "#b09af0")
     for k in range(-3, 4):
         x = 40 + k * 9
@@ -125,7 +125,7 @@ def jellyfish(pen: Pen, look: Look) -> None:
 
 
 def crab(pen: Pen, look: Look) -> None:
-    """A crab with raised claws."""
+    """Paint a crab with raised claws."""
     coat = look.of("#e0583a")
     for s in (-1, 1):
         for k in range(3):

@@ -9,7 +9,7 @@ from .look import Look
 
 
 def _crown(pen: Pen, look: Look, middle: tuple[float, float], reach: tuple[float, float], tones: list[RGB]) -> None:
-    """Tufts of leaves in layers, the upper ones brighter."""
+    """Paint tufts of leaves in layers, the upper ones brighter."""
     rng = look.rng
     for layer, tone in enumerate(tones):
         for _ in range(16):
@@ -34,7 +34,7 @@ def _trunk(pen: Pen, look: Look) -> None:
 
 
 def tree(pen: Pen, look: Look) -> None:
-    """A broad tree; bare under snow in winter."""
+    """Paint a broad tree, bare under snow if it is winter."""
     _trunk(pen, look)
     if look.winter:
         _bare(pen, look, (47, 56), -1.57, 20, 5)
@@ -54,7 +54,7 @@ def _bare(pen: Pen, look: Look, foot: tuple[float, float], angle: float, long: f
 
 
 def pine(pen: Pen, look: Look) -> None:
-    """A fir, snowy in winter."""
+    """Paint a fir, snowy if it is winter."""
     green = look.of("#2f6a52", "#2a5f4f", "#3a7a55")
     winter = look.winter
     pen.box(30, 88, 36, 100, rgb("#5a3f33"))
@@ -86,7 +86,7 @@ def pine(pen: Pen, look: Look) -> None:
 
 
 def palm(pen: Pen, look: Look) -> None:
-    """A leaning palm with coconuts."""
+    """Paint a leaning palm with coconuts."""
     green = look.of("#2f8a56", "#3f9a5a")
     bark = rgb("#8a6546")
     pen.ribbon(stroke("30,101 34,78 42,54 54,34"), (8, 5.4, 4.4, 4), bark)
@@ -130,7 +130,7 @@ def _frond(pen: Pen, foot: tuple[float, float], tip: tuple[float, float], bend: 
 
 
 def blossom(pen: Pen, look: Look) -> None:
-    """A cherry tree in flower."""
+    """Paint a cherry tree in flower."""
     bark = rgb("#4f3436")
     for path, widths in (
         ("50,101 54,80 46,62 54,44", (11, 8, 6, 4)),
@@ -146,7 +146,7 @@ def blossom(pen: Pen, look: Look) -> None:
 
 
 def willow(pen: Pen, look: Look) -> None:
-    """A willow with hanging strands."""
+    """Paint a willow with hanging strands."""
     _trunk(pen, look)
     green = look.of("#7fa352", "#93b05a")
     _crown(pen, look, (48, 24), (36, 16), [darker(green, 0.25), green])

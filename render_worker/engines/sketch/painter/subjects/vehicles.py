@@ -1,4 +1,4 @@
-"""Things that carry people over land and water: boats, a ship, a train, a car, a bus, a bicycle."""
+"""Vehicles of land and water: boats, a ship, a train, a car, a bus, a bicycle."""
 
 import math
 
@@ -9,7 +9,7 @@ from .look import Look
 
 
 def sailboat(pen: Pen, look: Look) -> None:
-    """A sloop with two sails; the words' colour goes to the hull and sail trim."""
+    """Paint a sloop with two sails; the words' colour goes to the hull and sail trim."""
     hull = look.of("#c8453a", "#2f5f8a", "#f2efe8", "#3a4a5f")
     sail = rgb("#fbf5e6") if look.colour is None else lighter(look.colour, 0.55)
     pen.line([(42, 84), (42, 0)], 1.8, rgb("#6b4a32"))
@@ -25,7 +25,7 @@ def sailboat(pen: Pen, look: Look) -> None:
 
 
 def ship(pen: Pen, look: Look) -> None:
-    """A three-masted tall ship under full sail."""
+    """Paint a three-masted tall ship under full sail."""
     hull = look.of("#6b4330", "#4a3a3f", "#7a4a2a")
     sail = rgb("#f6ecd2") if look.colour is None else lighter(look.colour, 0.5)
     for x, top in ((28, 12), (58, 0), (88, 14)):
@@ -50,7 +50,7 @@ def ship(pen: Pen, look: Look) -> None:
 
 
 def rowboat(pen: Pen, look: Look) -> None:
-    """A rowing boat with someone at the oars."""
+    """Paint a rowing boat with a rower."""
     hull = look.of("#8a5a3a", "#c8453a", "#3f7a6a")
     coat = look.pick("#c8453a", "#2f5f8a", "#e0a23d")
     pen.shape(outline("62,36 76,34 88,44 90,72 60,74 58,50"), coat)
@@ -64,7 +64,7 @@ def rowboat(pen: Pen, look: Look) -> None:
 
 
 def submarine(pen: Pen, look: Look) -> None:
-    """A round yellow submarine."""
+    """Paint a round yellow submarine."""
     hull = look.of("#f0c23d")
     pen.shape(outline("62,40! 66,14 100,14 106,40!"), darker(hull, 0.1))
     pen.line(stroke("84,16 84,0 96,-2"), 4, darker(hull, 0.3))
@@ -84,7 +84,7 @@ def _wheel(pen: Pen, x: float, y: float, r: float, tyre: RGB, hub: RGB) -> None:
 
 
 def train(pen: Pen, look: Look) -> None:
-    """A steam engine with two carriages and a plume."""
+    """Paint a steam engine with two carriages and a plume."""
     body = look.of("#b5343c", "#2f6a4f", "#2f4f7a")
     dark = rgb("#2a2a34")
     for i in range(8):
@@ -122,7 +122,7 @@ def train(pen: Pen, look: Look) -> None:
 
 
 def car(pen: Pen, look: Look) -> None:
-    """A rounded little car."""
+    """Paint a rounded little car."""
     body = look.of("#d9483f", "#2f7fb5", "#e8b23a", "#57a08a", "#f0ebe0")
     shape = outline("6,74! 6,58 18,50 44,46 62,22 84,14 120,14 142,24 158,46 186,52 196,62 197,76! 180,84 20,84")
     pen.shape(shape, body)
@@ -144,7 +144,7 @@ def car(pen: Pen, look: Look) -> None:
 
 
 def bus(pen: Pen, look: Look) -> None:
-    """A bus with a row of windows."""
+    """Paint a bus with a row of windows."""
     body = look.of("#d9483f", "#f0b53a", "#3f8f7a")
     pen.box(4, 10, 166, 86, body, 10)
     pen.box(4, 58, 166, 66, lighter(body, 0.7))
@@ -158,7 +158,7 @@ def bus(pen: Pen, look: Look) -> None:
 
 
 def bicycle(pen: Pen, look: Look) -> None:
-    """A bicycle with a basket of flowers."""
+    """Paint a bicycle with a basket of flowers."""
     frame = look.of("#d9483f", "#2f7f8f", "#3f4f6a", "#e8a23a")
     dark = rgb("#2f2c36")
     for x in (30, 120):

@@ -9,7 +9,7 @@ _TIGER = outline("22,44 40,38 64,38 88,36 100,44 100,58 84,66 60,64 40,66 26,64 
 
 
 def tiger(pen: Pen, look: Look) -> None:
-    """A striped tiger, walking."""
+    """Paint a striped tiger, walking."""
     coat = look.of("#e8862e", "#dd7a26")
     black, pale = rgb("#2a2026"), lighter(coat, 0.8)
     pen.ribbon(stroke("24,48 8,44 2,58 10,72"), (6, 5, 4), coat)
@@ -43,7 +43,7 @@ def tiger(pen: Pen, look: Look) -> None:
 
 
 def frog(pen: Pen, look: Look) -> None:
-    """A frog, sitting."""
+    """Paint a frog, sitting."""
     skin = look.of("#5aa83f", "#3f9a5a", "#7ab83a")
     for flip in (False, True):
         for text, tone in (("18,62 34,50 44,70 36,90 18,94 6,80", 0.14), ("4,90 30,88 34,97 2,98", 0.25)):
@@ -66,7 +66,7 @@ def frog(pen: Pen, look: Look) -> None:
 
 
 def snake(pen: Pen, look: Look) -> None:
-    """A snake in a coil, its head raised."""
+    """Paint a snake in a coil, its head raised."""
     skin = look.of("#5a9a3f", "#b5883a", "#4a8a6a")
     for y, r in ((86, 46), (74, 36), (63, 26)):
         pen.oval(58, y, r, 12, darker(skin, 0.3))
@@ -85,7 +85,7 @@ def snake(pen: Pen, look: Look) -> None:
 
 
 def squirrel(pen: Pen, look: Look) -> None:
-    """A squirrel with a bushy tail and a nut."""
+    """Paint a squirrel with a bushy tail and a nut."""
     fur = look.of("#b5602c", "#a8562a", "#8a6a54")
     pen.ribbon(stroke("42,92 16,86 8,60 20,38 14,18 28,6 38,16"), (12, 24, 26, 24, 24, 18, 8), darker(fur, 0.14))
     pen.ribbon(stroke("34,88 18,78 15,60 25,40 22,22"), (3, 7, 8, 7, 4), lighter(fur, 0.35))

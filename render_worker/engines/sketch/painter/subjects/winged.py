@@ -13,7 +13,7 @@ _BUTTERFLY = (
 
 
 def bird(pen: Pen, look: Look) -> None:
-    """A small bird in flight, both wings raised."""
+    """Paint a small bird in flight, both wings raised."""
     coat = look.of("#3f6fb0", "#d9584a", "#e8a23d", "#4a8f7a")
     pen.shape(outline("66,50 58,28 40,8 22,0! 30,20 34,36 46,56"), darker(coat, 0.3))
     pen.shape(outline("34,66 14,72 0,84! 6,68 -4,66! 16,58 34,54"), darker(coat, 0.2))
@@ -26,7 +26,7 @@ def bird(pen: Pen, look: Look) -> None:
 
 
 def flock(pen: Pen, look: Look) -> None:
-    """A loose flock of far birds."""
+    """Paint a loose flock of far birds."""
     tone = look.of("#2a2d3c")
     for x, y, s in ((20, 40, 13), (52, 20, 16), (86, 46, 12), (118, 26, 14), (70, 70, 10), (140, 62, 9), (104, 84, 8)):
         for side in (-1, 1):
@@ -39,7 +39,7 @@ def flock(pen: Pen, look: Look) -> None:
 
 
 def owl(pen: Pen, look: Look) -> None:
-    """An owl on a branch, facing you."""
+    """Paint an owl on a branch, facing the viewer."""
     coat = look.of("#8a6244", "#6f6372", "#a98a66")
     pen.ribbon(stroke("-8,94 20,90 50,93 86,88"), (6, 5, 3), rgb("#4f382c"))
     pen.shape(outline("38,6 58,14 66,36 64,66 54,88 38,92 22,88 12,66 10,36 18,14"), coat)
@@ -66,7 +66,7 @@ def owl(pen: Pen, look: Look) -> None:
 
 
 def swan(pen: Pen, look: Look) -> None:
-    """A swan afloat, wings folded up."""
+    """Paint a swan afloat, wings folded up."""
     coat = look.of("#fbf8f4")
     pen.ribbon(stroke("84,78 100,66 100,46 88,32 90,16 102,12"), (16, 11, 8.5, 8, 8, 9), coat)
     pen.shape(outline("12,80 0,66! 18,66 34,58 56,56 78,62 94,74 96,86 84,97 50,99 24,95"), coat)
@@ -79,7 +79,7 @@ def swan(pen: Pen, look: Look) -> None:
 
 
 def duck(pen: Pen, look: Look) -> None:
-    """A duck afloat."""
+    """Paint a duck afloat."""
     coat = look.of("#a98a66", "#f2cf4a")
     pen.shape(outline("8,70 2,56! 22,62 44,58 64,60 78,70 80,84 66,97 36,98 16,90"), coat)
     pen.shape(outline("22,72 44,66 62,72 54,86 34,88"), darker(coat, 0.2))
@@ -92,7 +92,7 @@ def duck(pen: Pen, look: Look) -> None:
 
 
 def penguin(pen: Pen, look: Look) -> None:
-    """A penguin."""
+    """Paint a penguin."""
     coat = look.of("#2b3144")
     pen.shape(outline("36,2 50,8 54,24 60,46 58,76 48,94 36,97 24,94 14,76 12,46 18,24 22,8"), coat)
     pen.shape(outline("36,30 48,38 52,60 48,84 36,93 24,84 20,60 24,38"), rgb("#fbf7ee"))
@@ -109,7 +109,7 @@ def penguin(pen: Pen, look: Look) -> None:
 
 
 def butterfly(pen: Pen, look: Look) -> None:
-    """A butterfly with open wings."""
+    """Paint a butterfly with open wings."""
     coat = look.of("#f08a3c", "#4f8fe0", "#b05fd0", "#f2c23d")
     edge = darker(coat, 0.65)
     for side in (False, True):
@@ -129,7 +129,7 @@ def butterfly(pen: Pen, look: Look) -> None:
 
 
 def dragon(pen: Pen, look: Look) -> None:
-    """A dragon in flight, breathing a little fire."""
+    """Paint a dragon in flight, breathing a little fire."""
     coat = look.of("#b23a3a", "#2f7f5f", "#4a4f9a", "#5a3a6a")
     skin = mix(coat, rgb("#f0b060"), 0.45)
     pen.shape([(x + 22, y + 4) for x, y in _DRAGON_WING], darker(coat, 0.5))
@@ -156,7 +156,7 @@ def dragon(pen: Pen, look: Look) -> None:
 
 
 def bat(pen: Pen, look: Look) -> None:
-    """A bat with spread wings."""
+    """Paint a bat with spread wings."""
     coat = look.of("#3a3148")
     wing = outline("70,40! 92,14 134,20! 128,34 116,36 110,52! 100,46 90,50 84,64! 78,56 70,62")
     pen.shape(wing, coat)
