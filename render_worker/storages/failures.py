@@ -21,12 +21,12 @@ class ServiceFailed(StorageFailed):
         sentence: str,
         retry_after: int | None = None,
         *,
-        by_request: bool = False,
+        caused_by_request: bool = False,
     ) -> None:
         super().__init__(sentence, retry_after)
         self.code = f"{storage.name}_{kind}"
-        self.by_request = by_request
-        self.trips = kind in AT_ONCE
+        self.caused_by_request = caused_by_request
+        self.trips_breaker = kind in AT_ONCE
         self.wall = kind == "rate_limited"
 
 
@@ -48,4 +48,4 @@ def too_much(storage: "type[Storage]") -> ServiceFailed:
 def unsupported(storage: "type[Storage]", output_format: OutputFormat) -> ServiceFailed:
     """Return the failure of a service that takes no pictures of that format."""
     sentence = f"{storage.title} takes no {output_format} pictures."
-    return ServiceFailed(storage, "unsupported_format", sentence, by_request=True)
+    return ServiceFailed(storage, "unsupported_format", sentence, caused_by_request=True)

@@ -95,7 +95,7 @@ def _failure(reply: Reply) -> ServiceFailed:
     if "over capacity" in said.lower() or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return _failed("unavailable", words)
     if status == httpx.codes.BAD_REQUEST:  # it is this picture that it does not take
-        return ServiceFailed(ImgurStorage, "refused", words, by_request=True)
+        return ServiceFailed(ImgurStorage, "refused", words, caused_by_request=True)
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return _failed("refused", words)
     return _failed("unexpected_reply", words)
