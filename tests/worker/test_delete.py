@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from render_worker.delete import NO_NAME, UNMARKED, main
+from render_worker.delete import NO_NAME, NO_TOMBSTONE, main
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
@@ -204,7 +204,7 @@ def test_a_picture_goes_also_where_no_marker_can_be_left(local, monkeypatch, com
     code, (deleted, unmarked) = command(PICTURE.name)
     assert (code, not (local.folder / PICTURE.name).exists()) == (2, True)
     assert deleted.endswith("local: deleted")
-    assert f"{UNMARKED}: LOCAL_STORAGE_DIR could not be changed" in unmarked
+    assert f"{NO_TOMBSTONE}: LOCAL_STORAGE_DIR could not be changed" in unmarked
 
 
 def test_where_the_picture_itself_was_in_the_marker_s_way_it_is_left_after_that(command, local, monkeypatch):

@@ -7,7 +7,7 @@ import sys
 import psutil
 import pytest
 
-from render_worker.browser.chromium_sandbox import HUNG, ChromiumSandbox, SandboxRequired, refusal
+from render_worker.browser.chromium_sandbox import HUNG, ChromiumSandbox, SandboxRequired, unusable_reason
 from tests.fakes.playwright_browser import installed_browser
 from tests.fakes.processes import ROOT
 from tests.fakes.unprivileged import unprivileged, user_namespaces_are_granted, without_user_namespaces
@@ -166,7 +166,7 @@ def test_who_wants_none_has_it_never_tried(tmp_path):
     ],
 )
 def test_only_the_sandbox_s_own_failures_are_taken_for_such(error, reason):
-    assert refusal(error) == reason
+    assert unusable_reason(error) == reason
 
 
 REFUSED = "[err] [1129/1:FATAL:zygote_host_impl_linux.cc(126)] No usable sandbox!"
@@ -175,22 +175,22 @@ REFUSED = "[err] [1129/1:FATAL:zygote_host_impl_linux.cc(126)] No usable sandbox
 def test_what_has_worked_is_never_done_without():
     sandbox = ChromiumSandbox()
     sandbox.prove()
-    assert [sandbox.does_without(error) for error in (REFUSED, "Page crashed", "Page crashed")] == [False] * 3
+    assert [sandbox.disable_after(error) for error in (REFUSED, "Page crashed", "Page crashed")] == [False] * 3
     assert (sandbox.wanted, sandbox.health()) == (True, {"browser_sandbox": True})
 
 
 def test_one_crash_may_be_for_want_of_memory():
     sandbox = ChromiumSandbox()
-    assert [sandbox.does_without("Page.goto: Page crashed") for _ in range(2)] == [False, True]
+    assert [sandbox.disable_after("Page.goto: Page crashed") for _ in range(2)] == [False, True]
     assert sandbox.health()["browser_sandbox_missing"] == "pages crash in it"
 
 
 def test_a_page_that_hangs_counts_like_one_that_crashed():
     sandbox = ChromiumSandbox()
-    assert [sandbox.does_without(error) for error in ("Page crashed", f"{HUNG}: …")] == [False, True]
+    assert [sandbox.disable_after(error) for error in ("Page crashed", f"{HUNG}: …")] == [False, True]
     assert sandbox.health()["browser_sandbox_missing"] == "pages hang in it"
 
 
 def test_who_insists_is_told():
     with pytest.raises(SandboxRequired):
-        ChromiumSandbox("on").does_without(REFUSED)
+        ChromiumSandbox("on").disable_after(REFUSED)
