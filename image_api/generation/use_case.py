@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from image_api.admission import Admission, Waiter
-from image_api.dispatch.direct import DirectDispatch
+from image_api.dispatch.base import Dispatch
 from image_api.errors import DeadlinePassed, InvalidParameter, Stopping
 from image_api.generation.cache import RECIPES, RESULTS, Cache
 from image_api.generation.expiry import good_seconds
@@ -63,7 +63,7 @@ Stream = Generator[News, None, None]
 class Generation:
     """Makes pictures for callers, each within one deadline. Thread-safe."""
 
-    def __init__(self, dispatch: DirectDispatch, cache: Cache, settings: Settings) -> None:
+    def __init__(self, dispatch: Dispatch, cache: Cache, settings: Settings) -> None:
         self._dispatch = dispatch
         self._cache = cache
         self._timeout_seconds = settings.request_timeout_seconds

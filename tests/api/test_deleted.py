@@ -2,7 +2,7 @@
 
 import pytest
 
-from image_api.dispatch.direct import DirectDispatch
+from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.remote_pictures import RemotePictures
 from image_api.settings import Settings
@@ -65,7 +65,7 @@ class Outside(RemotePictures):
     """Reads from outside what the worker's address says in its place: no loopback host is a public one."""
 
     def _from_outside(self, address):
-        return self._dispatch.image("of-outside", "GET", {})
+        return self._worker.image("of-outside", "GET", {})
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_one_of_a_storage_outside_the_worker_knows_too(worker, of_worker, of_out
     """403 is also what S3 says of what is not there, to a link of a key that may not list."""
     worker.say_to("/images/", of_worker, DELETED)
     worker.say_to("/images/of-outside", of_outside, b"")
-    pictures = Outside(DirectDispatch(Settings(perchance_worker_url=worker.url)))
+    pictures = Outside(WorkerClient(Settings(perchance_worker_url=worker.url)))
     with pytest.raises(expected) as caught:
         pictures.open(GenerateResult(**{**RESULT, "image_url": address}))
     assert getattr(caught.value, "gone", True) == (of_outside == 404 or expected is PictureDeleted)

@@ -12,7 +12,7 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
-from image_api.dispatch.direct import DirectDispatch
+from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureUnavailable, WorkerUnavailable
 from image_api.remote_pictures import RemotePictures, _is_public
 from image_api.settings import Settings
@@ -73,7 +73,7 @@ def storage(authority, monkeypatch) -> Iterator[Storage]:
 
 @pytest.fixture
 def pictures(worker) -> RemotePictures:
-    return RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url, worker_wake_seconds=0)))
+    return RemotePictures(WorkerClient(Settings(perchance_worker_url=worker.url, worker_wake_seconds=0)))
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_a_named_origin_s_pictures_are_there_as_base64_too(caller):
 
 def test_one_with_a_certificate_is_read_too(worker, storage, authority, tmp_path):
     origin = storage.url.removesuffix("/x.png")
-    pictures = RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (origin,))
+    pictures = RemotePictures(WorkerClient(Settings(perchance_worker_url=worker.url)), (origin,))
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     pictures._session.verify = str(tmp_path / "authority.pem")
     assert read(pictures, at(storage.url)) == PICTURE
@@ -246,7 +246,7 @@ def test_without_its_name_it_is_not_read(client, worker, minio):
     ["{}", "{}0/x.png", "{}@evil.example/x.png", "{}.evil.example/x.png", " {}/x.png", "{}\\x.png", "{}?/x.png"],
 )
 def test_only_what_is_at_a_named_origin_is_read(worker, minio, address):
-    pictures = RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (minio.url,))
+    pictures = RemotePictures(WorkerClient(Settings(perchance_worker_url=worker.url)), (minio.url,))
     with pytest.raises(PictureUnavailable, match="none of a public https host"):
         read(pictures, at(address.format(minio.url)))
     assert minio.asked == []
@@ -254,7 +254,7 @@ def test_only_what_is_at_a_named_origin_is_read(worker, minio, address):
 
 def test_another_scheme_is_another_origin(worker, minio):
     named = minio.url.replace("http:", "https:")
-    pictures = RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (named,))
+    pictures = RemotePictures(WorkerClient(Settings(perchance_worker_url=worker.url)), (named,))
     with pytest.raises(PictureUnavailable, match="none of a public https host"):
         read(pictures, at(f"{minio.url}/x.png"))
 

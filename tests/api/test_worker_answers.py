@@ -206,7 +206,7 @@ def drops(drop: bytes):
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 100 Continue\r\nX: "])
 def test_a_head_that_drips_has_a_time_in_all(before_raw, raw, start, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.direct.QUICK_SECONDS", 0.5)
+    monkeypatch.setattr("image_api.dispatch.worker_client.QUICK_SECONDS", 0.5)
     raw.pieces = itertools.chain([start], drops(b"y"))
     assert before_raw.get(IMAGE).status_code == 503
     assert raw.asked == 1
@@ -214,7 +214,7 @@ def test_a_head_that_drips_has_a_time_in_all(before_raw, raw, start, monkeypatch
 
 def test_a_body_that_drips_has_one_too(before_raw, raw, monkeypatch):
     monkeypatch.setattr("image_api.outbound.guarded_http.BODY_SECONDS", 0.5)
-    monkeypatch.setattr("image_api.dispatch.direct.QUICK_SECONDS", 0.5)
+    monkeypatch.setattr("image_api.dispatch.worker_client.QUICK_SECONDS", 0.5)
     raw.say("200 OK", b"Transfer-Encoding: chunked\r\n", drops(b"0"))  # of a chunk's size
     answer = before_raw.get(IMAGE)
     assert (answer.status_code, answer.json["code"]) == (502, "picture_unavailable")
