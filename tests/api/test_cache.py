@@ -66,7 +66,7 @@ def test_what_does_not_change_the_picture_does_not_matter(caller, worker):
 )
 def test_what_an_engine_left_out_in_need_is_soon_forgotten(caller, worker, monkeypatch, before, soon_forgotten):
     """Where none that may be up again comes before that engine, asking again would bring the same."""
-    monkeypatch.setattr("image_api.generation.use_case.AGAIN_SECONDS", 1)
+    monkeypatch.setattr("image_api.generation.results.DEGRADED_SECONDS", 1)
     over = {"fallback_from": [{"engine": "horde", "code": before}]} if before else {}
     worker.say(200, {**RESULT, "ignored": ["seed"], **over})
     caller.get(SEEDED)
@@ -247,7 +247,7 @@ def test_what_redis_refuses_is_said_once(client_with, caplog):
 
 def test_redis_may_go_away_and_come_back(client_with, worker, monkeypatch, caplog):
     caplog.set_level("INFO", "image_api.generation.cache")
-    monkeypatch.setattr("image_api.generation.cache.REST_SECONDS", 0.2)
+    monkeypatch.setattr("image_api.generation.cache.OPEN_SECONDS", 0.2)
     with RedisServer() as server:
         client = client_with(redis_url=server.url)
         assert [client.get(SEEDED).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from image_api.generation.expiry import MARGIN_SECONDS, good_seconds
+from image_api.generation.results import MARGIN_SECONDS, valid_seconds
 from render_worker.contract import GenerateResult
 from tests.api.conftest import NAME, RESULT
 from tests.fakes.redis_server import RedisServer
@@ -77,5 +77,5 @@ def test_an_address_without_an_end_is_remembered_as_ever(caller, worker):
     [(None, math.inf), ("nonsense", 0), ("", 0), ("2020-01-01T00:00:00", -1), ("2020-01-01T00:00:00Z", -1)],
 )
 def test_what_is_no_moment_is_over(expires_at, seconds):
-    found = good_seconds(GenerateResult(**{**RESULT, "expires_at": expires_at}))
+    found = valid_seconds(GenerateResult(**{**RESULT, "expires_at": expires_at}))
     assert found == seconds or (seconds < 0 and found < 0)

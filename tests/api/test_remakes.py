@@ -46,7 +46,7 @@ def test_a_second_fetch_after_a_failure_makes_nothing_and_is_told_the_same(lost,
 
 
 def test_a_minute_after_a_failure_it_is_tried_again(lost, worker, monkeypatch):
-    monkeypatch.setattr("image_api.generation.regeneration.AGAIN_SECONDS", 0.5)
+    monkeypatch.setattr("image_api.generation.regeneration.KEPT_SECONDS", 0.5)
     made(worker, status=503, body=FAILURE)
     assert lost.get(f"/images/{NAME}").status_code == 503
     made(worker, body={**RESULT, "image_url": ANOTHER})
