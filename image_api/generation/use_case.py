@@ -68,32 +68,6 @@ class Generation:
         """
         return self._stream(options, request_id, waiter, recorded=True)
 
-    def resume(self, event_id: str, waiter: Waiter) -> Stream | None:
-        """Return the rest of a stream after an event, None if it had ended. Raises StreamLost if it is not known."""
-        name, after = parse_event_id(event_id)
-        if after is None:
-            return None
-        if flight := self._flights.find(name):
-            self._flights.join(flight, waiter)
-            stream = FlightStream(self._flights, flight, waiter, name, joined=True)
-            return stream.events(Deadline.after(math.inf), after)
-        return self._replay(name, waiter)
-
-    def regenerate(self, address: str, request_id: str, waiter: Waiter) -> GenerateResult | None:
-        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not stored."""
-        return self._regenerations.regenerate(
-            address, request_id, waiter, lambda options: self.generate(options, request_id, waiter).result
-        )
-
-    def forget(self, address: str) -> None:
-        """Drop the cached result at an address, whose picture was deleted: it is not to be returned again."""
-        self._results.drop_address(address)
-
-    def stop(self) -> None:
-        """Raise Stopping in all requests that wait, and end the dispatch's waits."""
-        self._flights.stop(Stopping("This service is being stopped."))  # first, as the next raises other errors
-        self._dispatch.stop()
-
     def _stream(self, options: GenerationOptions, request_id: str, waiter: Waiter, *, recorded: bool) -> Stream:
         if options.within is not None and options.model != "auto":
             raise InvalidParameter("within only goes with model=auto.")
@@ -146,8 +120,34 @@ class Generation:
 
         return make
 
+    def resume(self, event_id: str, waiter: Waiter) -> Stream | None:
+        """Return the rest of a stream after an event, None if it had ended. Raises StreamLost if it is not known."""
+        name, after = parse_event_id(event_id)
+        if after is None:
+            return None
+        if flight := self._flights.find(name):
+            self._flights.join(flight, waiter)
+            stream = FlightStream(self._flights, flight, waiter, name, joined=True)
+            return stream.events(Deadline.after(math.inf), after)
+        return self._replay(name, waiter)
+
     def _replay(self, name: str, waiter: Waiter) -> Stream:
         for result in self._replays.replay(name):
             if result is None:
                 self.admission.admit(waiter)
             yield response_event(name, result, "JOINED") if result else StreamEvent()
+
+    def regenerate(self, address: str, request_id: str, waiter: Waiter) -> GenerateResult | None:
+        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not stored."""
+        return self._regenerations.regenerate(
+            address, request_id, waiter, lambda options: self.generate(options, request_id, waiter).result
+        )
+
+    def forget(self, address: str) -> None:
+        """Drop the cached result at an address, whose picture was deleted: it is not to be returned again."""
+        self._results.drop_address(address)
+
+    def stop(self) -> None:
+        """Raise Stopping in all requests that wait, and end the dispatch's waits."""
+        self._flights.stop(Stopping("This service is being stopped."))  # first, as the next raises other errors
+        self._dispatch.stop()
