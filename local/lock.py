@@ -1,7 +1,7 @@
 """Compile every requirements*.in into the .txt beside it: `make lock`, and with UPGRADE=1 to the newest releases.
 
 All are compiled by constraints.txt, which is resolved from all of them together, so that a package has one version
-everywhere. uv resolves once for every Python from 3.11 on and for every system; pip-tools would only for the one
+everywhere. uv resolves once for every Python from 3.11 on and for every system; pip-tools does it only for the one
 that it runs on.
 """
 
