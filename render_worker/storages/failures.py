@@ -40,6 +40,11 @@ def unreachable(storage: "type[Storage]") -> ServiceFailed:
     return ServiceFailed(storage, "unreachable", f"{storage.title} cannot be reached.")
 
 
+def too_much(storage: "type[Storage]") -> ServiceFailed:
+    """Return the failure of a service that answered more than any of its results holds."""
+    return ServiceFailed(storage, "unexpected_reply", f"{storage.title} answered far more than a result.")
+
+
 def unsupported(storage: "type[Storage]", output_format: OutputFormat) -> ServiceFailed:
     """Return the failure of a service that takes no pictures of that format."""
     sentence = f"{storage.title} takes no {output_format} pictures."

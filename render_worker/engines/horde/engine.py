@@ -30,9 +30,9 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.generation.admission import Slots
-from render_worker.outbound.client import AS_IT_IS, http_client, limit_replies
+from render_worker.outbound.client import AS_IT_IS, http_client
 from render_worker.outbound.download import MAX_PICTURE_BYTES, Source, download
-from render_worker.outbound.replies import json_object, printable
+from render_worker.outbound.replies import json_object, limit_replies, printable
 from render_worker.settings import Settings
 
 ANONYMOUS = "0000000000"
