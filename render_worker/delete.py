@@ -17,7 +17,8 @@ from enum import IntEnum
 from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.settings import load
 from render_worker.storages import build_storages
-from render_worker.storages.base import BEHIND_THE_PATH, Storage, StorageChain, name_in
+from render_worker.storages.base import QUERY_OR_FRAGMENT, Storage, image_name_in
+from render_worker.storages.chain import StorageChain
 from render_worker.storages.imgur import ImgurStorage
 from render_worker.storages.local import LocalStorage
 
@@ -44,7 +45,7 @@ async def delete(storages: StorageChain, word: str) -> list[Line]:
     if word.startswith(OF_IMGUR):
         lines = [await _deleted(storage, word) for storage in storages if isinstance(storage, ImgurStorage)]
         return lines or [("failed: imgur is not in STORAGE", Outcome.FAILED)]
-    if name_in(word) is None:
+    if image_name_in(word) is None:
         return [(NO_NAME, Outcome.FAILED)]
     lines = [await _deleted(storage, word) for storage in storages]
     if any(outcome is Outcome.DELETED for _, outcome in lines):
@@ -63,7 +64,7 @@ async def _marked(storages: StorageChain, word: str) -> list[Line]:
     try:
         for storage in storages:
             if isinstance(storage, LocalStorage):
-                await storage.mark(word)
+                await storage.leave_tombstone(word)
     except StorageFailed as error:
         return [(f"{UNMARKED}: {error}", Outcome.FAILED)]
     return []
@@ -85,7 +86,7 @@ async def _all(storages: StorageChain, words: list[str]) -> Outcome:
     for word in map(str.strip, words):
         lines = await delete(storages, word)
         for line, _ in lines:
-            shown = BEHIND_THE_PATH.split(word)[0]  # without a link's signature, which is nobody's business
+            shown = QUERY_OR_FRAGMENT.split(word)[0]  # without a link's signature, which is nobody's business
             sys.stdout.write(f"{_printable(shown)}  {_printable(line)}\n")
         worst = max(worst, outcome_of(lines))
     return worst

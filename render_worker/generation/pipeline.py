@@ -28,7 +28,7 @@ from render_worker.generation.progress import OnProgress, Reporter, nobody
 from render_worker.generation.selection import Candidate, EngineSelector, Selection
 from render_worker.imaging import Picture, to_picture
 from render_worker.metrics import Metrics
-from render_worker.storages.base import SaveOutcome, StorageChain
+from render_worker.storages.chain import SaveOutcome, StorageChain
 
 MOMENT_SECONDS = 0.5  # before the deadline, in which its own end is told apart from others
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
@@ -85,7 +85,7 @@ class Pipeline:
         left = seconds_left or (lambda: started + request.timeout_seconds - time.monotonic())
         self.storage.check()
         choice = self.roster.choose(request)
-        await self.storage.refuse(request.output_format)
+        await self.storage.preflight(request.output_format)
         failures: list[tuple[Candidate, WorkerError]] = []
         for number, candidate in enumerate(choice.candidates):
             turn = Attempt(request, candidate, choice, choice.candidates[number + 1 :], started, tell, left)
@@ -125,7 +125,7 @@ class Pipeline:
             report.begin()
             if turn.is_a_further_one:
                 report("starting", turn.handed_on())
-            async with self.storage.promised(turn.request.output_format):
+            async with self.storage.attempt(turn.request.output_format):
                 image, picture = await self._asked(turn, end, report, leave_engine)
                 kept = await self.storage.save(picture, seconds=turn.left() - LOCAL_SAVE_SECONDS)
         self._count(turn, report.seconds, kept)

@@ -1,7 +1,8 @@
-"""Where pictures are kept: one file a storage, one row here."""
+"""The registry of storages: one file a storage, one row here."""
 
 from render_worker.settings import Settings
-from render_worker.storages.base import Storage, StorageChain
+from render_worker.storages.base import Storage
+from render_worker.storages.chain import StorageChain
 from render_worker.storages.cloudinary import CloudinaryStorage
 from render_worker.storages.gcs import GcsStorage
 from render_worker.storages.imgur import ImgurStorage
@@ -18,8 +19,8 @@ STORAGES: dict[str, type[Storage]] = {
 
 
 def build_storages(settings: Settings) -> StorageChain:
-    """The storages that STORAGE names in their order, and behind them the local folder, which needs nobody."""
+    """Return the chain of the storages that STORAGE names, with the local folder as the last fallback."""
     names: tuple[str, ...] = settings.storage or (("imgur",) if settings.imgur_client_id else ())
     if "local" not in names:
         names = (*names, "local")
-    return StorageChain(*(STORAGES[name](settings) for name in names), rest_seconds=settings.storage_rest_seconds)
+    return StorageChain(*(STORAGES[name](settings) for name in names), open_seconds=settings.storage_rest_seconds)

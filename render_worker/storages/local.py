@@ -1,10 +1,9 @@
-"""A folder of this machine, served by the worker itself at /images/<name>."""
+"""The folder of this machine, served by the worker itself at /images/<name>."""
 
 import asyncio
 import errno
 import logging
 import os
-import re
 import shutil
 import stat
 import tempfile
@@ -14,72 +13,57 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from render_worker.contract import IMAGE_NAME
 from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
-from render_worker.storages.base import Storage, StoredObject, name_in
-from render_worker.storages.lock import lock
+from render_worker.storages.base import Storage, StoredObject, image_name_in
+from render_worker.storages.folder_files import CHEAP, NOT_OURS, evict, image_files
+from render_worker.storages.folder_lock import lock
+from render_worker.storages.tombstones import remove_expired_tombstones, tombstone_of
 
 MIB = 1024 * 1024
-OURS = re.compile(rf"{IMAGE_NAME}|\.new-.*")  # nothing else that lies in the folder is ever removed
 
-MARKER = ".deleted"  # behind a picture's name: an empty file that says that the operator deleted it
-MARKER_SECONDS = 365 * 24 * 3600  # as long as an API tier may remember how to make the picture again
+NOT_WRITTEN = "The picture could not be written to LOCAL_STORAGE_DIR"
+NOT_CHANGED = "LOCAL_STORAGE_DIR could not be changed"
 
-WRITTEN = "The picture could not be written to LOCAL_STORAGE_DIR"
-CHANGED = "LOCAL_STORAGE_DIR could not be changed"
+SMALL_BYTES = 32 * 1024  # hardly a picture is smaller
+USUAL_BYTES = 256 * 1024  # a larger one that found no room tells nothing about the next
+ROOM_TIMES = 2  # a disk's blocks and what others write meanwhile need more room than the picture has bytes
 
-LEAST_BYTES = 32 * 1024  # hardly a picture is smaller
-USUAL_BYTES = 256 * 1024  # one that was larger, and found no room, says nothing of the next
-ROOM_TIMES = 2  # a disk's blocks and what others write meanwhile want more room than the picture has bytes
-
-CHEAP = stat.S_ISVTX  # of a file it means nothing to Linux, and `stat`, which the age needs too, tells it
-
-NOTE_SECONDS = 1.0  # for a marker to go
+TOMBSTONE_WAIT_SECONDS = 1.0  # for the removal of one
 LOCK_SECONDS = 10.0  # another process that changes the folder takes far less
-NOT_OURS = (PermissionError, IsADirectoryError)  # a file of another owner in a sticky folder, or no file at all
 
 log = logging.getLogger(__name__)
 A = TypeVar("A")
 T = TypeVar("T")
 
 
-class _File(NamedTuple):
-    """A file of the folder; files sort in the order of their removal."""
-
-    costly: bool
-    time: int
-    size: int
-    path: str
-
-
 class LocalStorage(Storage):
-    """Files named by their content, written atomically. When the folder is full those that are cheap to make again are
-    removed first, and of each kind the oldest.
+    """Files named by their content's hash, written atomically.
 
-    The age is the file's time, but never before that of one that was saved earlier: a clock that is set back would
-    otherwise have the newest removed.
+    When the folder is full, pictures that are cheap to make again are evicted first, and of each kind the oldest. The
+    age is the file's time, but never before that of one that was saved earlier: a clock that is set back would
+    otherwise have the newest evicted.
     """
 
     name = "local"
     title = "The local folder"
-    outside = False
-    problem_blocks = True
+    remote = False
+    preflight_blocks = True
 
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.local_storage_dir.resolve()
-        self._limit = settings.local_storage_mb * MIB
+        self._max_bytes = settings.local_storage_mb * MIB
         self._thread = ThreadPoolExecutor(1, "local-storage")  # one changes the folder at a time
-        self._rest_seconds = settings.storage_rest_seconds
-        self._wanted = LEAST_BYTES  # on the disk, for the next picture to have a chance …
-        self._wanted_until = 0.0  # … until then, of the monotonic clock
+        self._full_seconds = settings.storage_rest_seconds
+        self._needed = SMALL_BYTES  # free on the disk, or the next picture cannot be written either …
+        self._needed_until = 0.0  # … until then, of the monotonic clock
         self._newest = 0  # time of a file, in nanoseconds
-        self._forgetting: Future[None] | None = None
+        self._tombstone_removal: Future[None] | None = None
 
-    def problem(self) -> str | None:
+    def unavailable_reason(self) -> str | None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -87,91 +71,85 @@ class LocalStorage(Storage):
         if not os.access(self.folder, os.W_OK | os.X_OK):
             return "LOCAL_STORAGE_DIR cannot be written to"
         try:
-            return None if self._could_write() else "the disk of LOCAL_STORAGE_DIR is full"
+            return None if self._has_room() else "the disk of LOCAL_STORAGE_DIR is full"
         except OSError as error:
             return f"LOCAL_STORAGE_DIR cannot be read: {error.strerror}"
 
-    def _could_write(self) -> bool:
-        """Return whether there is room on the disk, or would be without older pictures."""
-        wanted = LEAST_BYTES if time.monotonic() > self._wanted_until else self._wanted
-        missing = wanted - shutil.disk_usage(self.folder).free
+    def _has_room(self) -> bool:
+        """Return whether there is room on the disk, or would be after an eviction."""
+        needed = SMALL_BYTES if time.monotonic() > self._needed_until else self._needed
+        missing = needed - shutil.disk_usage(self.folder).free
         # It looks at as many files as it takes: there may be tens of thousands.
-        return missing <= 0 or any(size >= missing for size in accumulate(file.size for file in self._files()))
+        return missing <= 0 or any(size >= missing for size in accumulate(it.size for it in image_files(self.folder)))
 
     async def save(self, picture: Picture) -> StoredObject:
         await self._in_turn(self._save, picture)
         return StoredObject(f"/images/{picture.name}", picture.content_type)
 
-    async def delete(self, word: str) -> bool:
-        """Remove the picture and leave a tombstone (the marker), so that it is not remade like one that got lost.
+    async def delete(self, reference: str) -> bool:
+        """Delete the picture and leave a tombstone, so that it is not remade like one that got lost.
 
-        A deletion is no ban: if the same bytes are made anew they are kept, and the marker goes.
+        A deletion is no ban: if the same bytes are made anew they are saved, and the tombstone goes.
         """
-        name = name_in(word)
+        name = image_name_in(reference)
         return name is not None and await self._in_turn(self._delete, name)
 
-    async def mark(self, word: str) -> None:
-        """Leave the marker of a picture that another storage had."""
-        if name := name_in(word):
-            await self._in_turn(self._mark, name)
+    async def leave_tombstone(self, reference: str) -> None:
+        """Leave the tombstone of a picture that was deleted from another storage."""
+        if name := image_name_in(reference):
+            await self._in_turn(self._leave_tombstone, name)
 
-    async def kept_elsewhere(self, picture: Picture) -> None:
-        """Remove the picture's marker: it is one again. If the marker stays, a picture that gets lost is not remade.
+    async def saved_elsewhere(self, picture: Picture) -> None:
+        """Remove the picture's tombstone. If it stays, the picture is not remade should it get lost.
 
-        It waits for a moment at most, and not at all while an earlier picture's marker waits: the disk may hang.
+        This waits for a moment at most, and not at all while an earlier removal takes long: the disk may hang.
         """
-        at_once = self._forgetting is not None and not self._forgetting.done()
-        self._forgetting = self._thread.submit(self._forget, picture.name)
-        await asyncio.wait({asyncio.wrap_future(self._forgetting)}, timeout=0 if at_once else NOTE_SECONDS)
+        hangs = self._tombstone_removal is not None and not self._tombstone_removal.done()
+        self._tombstone_removal = self._thread.submit(self._remove_tombstone, picture.name)
+        seconds = 0 if hangs else TOMBSTONE_WAIT_SECONDS
+        await asyncio.wait({asyncio.wrap_future(self._tombstone_removal)}, timeout=seconds)
 
-    def _forget(self, name: str) -> None:
+    def _remove_tombstone(self, name: str) -> None:
         with suppress(OSError):
-            (self.folder / (name + MARKER)).unlink(missing_ok=True)
+            tombstone_of(self.folder, name).unlink(missing_ok=True)
 
-    async def _in_turn(self, change: Callable[[float, A], T], what: A) -> T:
+    async def _in_turn(self, change: Callable[[float, A], T], subject: A) -> T:
         """Change the folder in its own thread, so that nothing else waits for another process's lock.
 
-        The change gets its deadline on the monotonic clock: those behind it have waited already.
+        The change gets its deadline on the monotonic clock: it counts from here, because changes wait in a queue.
         """
-        end = time.monotonic() + LOCK_SECONDS
-        return await asyncio.get_running_loop().run_in_executor(self._thread, change, end, what)
+        deadline = time.monotonic() + LOCK_SECONDS
+        return await asyncio.get_running_loop().run_in_executor(self._thread, change, deadline, subject)
 
-    def _delete(self, end: float, name: str) -> bool:
+    def _delete(self, deadline: float, name: str) -> bool:
         if not (self.folder / name).exists():
             return False
-        with _said(CHANGED), self._alone(end):
-            with suppress(OSError):  # on a full disk there is room for it only behind the picture: see delete.py
-                (self.folder / (name + MARKER)).touch()  # first: the worker never sees the one gone without the other
+        with _translated_errors(NOT_CHANGED), self._locked(deadline):
+            with suppress(OSError):  # a full disk has room for it only after the picture is gone: see delete.py
+                tombstone_of(self.folder, name).touch()  # first: the worker never sees one gone without the other
             (self.folder / name).unlink(missing_ok=True)
-            self._forget_old_markers()
+            remove_expired_tombstones(self.folder)
         return True
 
-    def _mark(self, end: float, name: str) -> None:
-        with _said(CHANGED), self._alone(end):
+    def _leave_tombstone(self, deadline: float, name: str) -> None:
+        with _translated_errors(NOT_CHANGED), self._locked(deadline):
             if (self.folder / name).exists():
                 return  # it was saved again meanwhile
-            (self.folder / (name + MARKER)).touch()
-            self._forget_old_markers()
+            tombstone_of(self.folder, name).touch()
+            remove_expired_tombstones(self.folder)
 
-    def _forget_old_markers(self) -> None:
-        old = time.time() - MARKER_SECONDS
-        for marker in self.folder.glob(f"*{MARKER}"):
-            with suppress(FileNotFoundError, *NOT_OURS):  # another process forgets them, too
-                if re.fullmatch(IMAGE_NAME, marker.stem) and marker.stat().st_mtime < old:
-                    marker.unlink()
-
-    def _save(self, end: float, picture: Picture) -> None:
+    def _save(self, deadline: float, picture: Picture) -> None:
         target = self.folder / picture.name
-        with _said(WRITTEN, target), self._alone(end):
-            if not self._is_there(target, picture):
+        with _translated_errors(NOT_WRITTEN, target), self._locked(deadline):
+            if not self._refresh(target, picture):
                 self._make_room(len(picture.data))
                 self._write_or_make_room(target, picture)
-                self._wanted_until = 0.0
-            with suppress(PermissionError):  # another owner's, in a sticky folder: see kept_elsewhere
-                (self.folder / (picture.name + MARKER)).unlink(missing_ok=True)
+                self._needed_until = 0.0
+            with suppress(PermissionError):  # another owner's, in a sticky folder: see saved_elsewhere
+                tombstone_of(self.folder, picture.name).unlink(missing_ok=True)
 
     @contextmanager
-    def _alone(self, end: float) -> Iterator[None]:
+    def _locked(self, deadline: float) -> Iterator[None]:
         """Lock out other processes that change the folder, as the delete command.
 
         The lock is the folder's own, so that there is no file for it to be served, counted or missing on a full disk.
@@ -179,29 +157,29 @@ class LocalStorage(Storage):
         self.folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.folder, os.O_RDONLY)
         try:
-            lock(handle, end)
+            lock(handle, deadline)
             yield
         finally:
-            os.close(handle)  # which gives the lock back
+            os.close(handle)  # which releases the lock
 
-    def _is_there(self, target: Path, picture: Picture) -> bool:
-        """Return whether the picture is there, whole; if so, it was made again and is no longer among the oldest."""
+    def _refresh(self, target: Path, picture: Picture) -> bool:
+        """Make the picture's file the newest; returns False if there is none, or only a part of it."""
         try:
             found = target.stat()
             if found.st_size != len(picture.data) or not stat.S_ISREG(found.st_mode):
                 return False
             with suppress(PermissionError):  # another owner's, as after a restore: it is kept, with its old time
-                now = self._time()
+                now = self._next_time()
                 os.utime(target, ns=(now, now))
-                if picture.cheap and not found.st_mode & CHEAP:  # as a version of before wrote it
+                if picture.cheap and not found.st_mode & CHEAP:  # as an earlier version wrote it
                     target.chmod(stat.S_IMODE(found.st_mode) | CHEAP)
         except FileNotFoundError:
             return False
         return True
 
-    def _time(self) -> int:
-        """Return the time of what is saved now, in nanoseconds: later than that of everything before."""
-        newest = self._newest or max((file.time for file in self._files()), default=0)
+    def _next_time(self) -> int:
+        """Return the time of the next file, in nanoseconds: later than that of every earlier one."""
+        newest = self._newest or max((file.time for file in image_files(self.folder)), default=0)
         self._newest = max(time.time_ns(), newest + 1)
         return self._newest
 
@@ -212,10 +190,10 @@ class LocalStorage(Storage):
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            self._wanted = min(ROOM_TIMES * size, USUAL_BYTES)
-            self._wanted_until = time.monotonic() + self._rest_seconds
+            self._needed = min(ROOM_TIMES * size, USUAL_BYTES)
+            self._needed_until = time.monotonic() + self._full_seconds
             # The disk is smaller than LOCAL_STORAGE_MB, or others fill it: the oldest pictures go for the newest.
-            if not self._make_room(size, least=ROOM_TIMES * size):
+            if not self._make_room(size, at_least=ROOM_TIMES * size):
                 raise
             log.warning("the disk of LOCAL_STORAGE_DIR is full; the oldest pictures were removed")
             self._write(target, picture)
@@ -228,7 +206,7 @@ class LocalStorage(Storage):
                     with suppress(OSError):  # a file system without such modes keeps it like any other
                         os.fchmod(handle, stat.S_IRUSR | stat.S_IWUSR | CHEAP)
                 file.write(picture.data)
-            now = self._time()
+            now = self._next_time()
             if now > time.time_ns():  # the clock was set back
                 os.utime(temporary, ns=(now, now))
             Path(temporary).replace(target)
@@ -236,46 +214,24 @@ class LocalStorage(Storage):
             Path(temporary).unlink(missing_ok=True)
             raise
 
-    def _make_room(self, needed: int, least: int = 0) -> bool:
-        """Remove the first pictures that are too many, or `least` bytes of them; return whether any was removed."""
-        files = sorted(self._files())
-        surplus = max(least, sum(file.size for file in files) + needed - self._limit)
-        removed = False
-        for file in files:
-            if surplus <= 0:
-                break
-            with suppress(*NOT_OURS):
-                Path(file.path).unlink(missing_ok=True)
-                removed = True
-                surplus -= file.size
-        return removed
-
-    def _files(self) -> Iterator[_File]:
-        """Return what is ours; any of it may be removed by hand meanwhile."""
-        for entry in list(os.scandir(self.folder)):  # to the end, which closes it
-            if OURS.fullmatch(entry.name):
-                with suppress(FileNotFoundError):
-                    found = entry.stat()
-                    yield _File(not found.st_mode & CHEAP, found.st_mtime_ns, found.st_size, entry.path)
-
-
-def was_deleted(folder: Path, name: str) -> bool:
-    """Return whether the operator deleted the picture of that name."""
-    return (folder / (name + MARKER)).exists()
+    def _make_room(self, needed: int, at_least: int = 0) -> bool:
+        """Evict pictures until `needed` bytes fit, or `at_least` bytes of them; return whether any was removed."""
+        files = sorted(image_files(self.folder))
+        return evict(files, max(at_least, sum(file.size for file in files) + needed - self._max_bytes))
 
 
 @contextmanager
-def _said(problem: str, target: Path | None = None) -> Iterator[None]:
+def _translated_errors(problem: str, target: Path | None = None) -> Iterator[None]:
     """Raise StorageFailed if the system fails; one that concerns only the file `target` counts for no breaker."""
     try:
         yield
     except OSError as error:
         failure = StorageFailed(f"{problem}: {error.strerror or type(error).__name__}.")
-        failure.by_request = _concerns(error, target)
+        failure.by_request = _concerns_alone(target, error)
         raise failure from error
 
 
-def _concerns(error: OSError, target: Path | None) -> bool:
+def _concerns_alone(target: Path | None, error: OSError) -> bool:
     """Return whether the system refused that file alone: because of what lies there, or of the picture's size.
 
     A file that finds no room has its inode already, so the system names none: a smaller one may find room.

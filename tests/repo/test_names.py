@@ -9,7 +9,7 @@ from render_worker.engines import ENGINES
 from render_worker.settings import EngineName, StorageName
 from render_worker.storages import STORAGES
 from sandbox.switchboard import FAULTS, Endpoint, Scenario
-from tests.worker.storages.test_storages_contract import KINDS
+from tests.fakes.storages import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ONLY_NAMED = "sketch"

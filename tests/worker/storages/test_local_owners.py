@@ -27,7 +27,7 @@ storages = build_storages(Settings(local_storage_dir=Path(folder), local_storage
 async def play():
     for letter in letters:
         try:
-            await storages.refuse("png")
+            await storages.preflight("png")
             yield (await storages.save(Picture(letter.encode() * 300 * 1024, 1, 1, letter * 64), 5)).storage
         except Exception as error:
             yield str(error)
@@ -35,7 +35,7 @@ async def play():
         yield await next(iter(storages)).delete(letter * 64 + ".png")
 
 async def main():
-    print(json.dumps([[end async for end in play()], storages.problems()]))
+    print(json.dumps([[end async for end in play()], storages.unavailable_reasons()]))
 
 asyncio.run(main())
 """
@@ -103,13 +103,13 @@ def test_what_cannot_be_removed_is_passed_over_when_room_is_made(folder):
     assert {path.name[0] for path in folder.iterdir()} == {"a", "d", "e"}
 
 
-def test_a_marker_that_cannot_be_removed_keeps_no_picture_out(folder):
+def test_a_tombstone_that_cannot_be_removed_keeps_no_picture_out(folder):
     anothers(folder, "a", data=b"", ending=".deleted", time=4e9)
     sticky(folder)
     assert play(folder, "ab") == [["local"] * 2, []]
 
 
-def test_an_old_marker_that_cannot_be_removed_keeps_none_from_being_deleted(folder):
+def test_an_old_tombstone_that_cannot_be_removed_keeps_none_from_being_deleted(folder):
     anothers(folder, "a", data=b"", ending=".deleted")
     sticky(folder)
     assert play(folder, "b", deleted="b") == [["local", True], []]

@@ -248,6 +248,6 @@ def test_a_host_for_each_bucket(storage_at, scripted):
     scripted.say(200, ETag='"x"')
     local = scripted.url.replace("127.0.0.1", "localhost")
     storage = storage_at("s3", local, s3_path_style=False, s3_bucket="pictures")
-    assert storage._host_of_bucket() == local.replace("localhost", "pictures.localhost")
+    assert storage._virtual_host() == local.replace("localhost", "pictures.localhost")
     amazon = STORAGES["s3"](Settings(s3_bucket="pictures", s3_region="eu-central-1", s3_path_style=False))
-    assert amazon._host_of_bucket() == "https://pictures.s3.eu-central-1.amazonaws.com"
+    assert amazon._virtual_host() == "https://pictures.s3.eu-central-1.amazonaws.com"
