@@ -1,4 +1,4 @@
-"""Imgur's storage against a stand-in that gives every answer that Imgur was seen to give."""
+"""Imgur's storage against a stand-in that gives every response that Imgur was seen to give."""
 
 import asyncio
 import logging

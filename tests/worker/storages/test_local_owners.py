@@ -1,4 +1,4 @@
-"""Files of other owners in the folder of pictures: what cannot be done to one keeps no other picture out."""
+"""Files of other owners in the local folder: one that cannot be changed keeps no other picture out."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from tests.fakes.unprivileged import unprivileged
 
 ANOTHER = 1234
 
-# Looks for each letter whether a picture would be kept, and saves it; prints what became of each: the storage, or the
-# error's words; then what /health says of the storages.
+# Save a picture for each letter after its preflight; print the storage of each, or the error's sentence; then the
+# reasons why storages are unavailable.
 SCENE = """
 import asyncio, json, sys
 from pathlib import Path
@@ -73,7 +73,7 @@ def anothers(folder, letter, data=None, ending="", time=1):
 
 
 def sticky(folder):
-    """Let nobody remove the files of others."""
+    """Make the folder sticky, so that only a file's owner may remove it."""
     os.chown(folder, ANOTHER, ANOTHER)
     folder.chmod(0o1777)
 

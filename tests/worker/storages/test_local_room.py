@@ -1,4 +1,4 @@
-"""Which pictures go when the folder is full, and what is known of the disk before a picture is made."""
+"""Eviction from the full local folder, and its preflight."""
 
 import asyncio
 import os
@@ -102,7 +102,7 @@ def test_the_oldest_go_whatever_the_clock_shows(storage, monkeypatch, hours):
 
 @pytest.fixture
 def mounted(tmp_path):
-    """A folder on a file system of its own, of 1 MiB, and what remounts it with other options."""
+    """Yield a folder on a file system of its own, of 1 MiB, and what remounts it with other options."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
@@ -160,7 +160,7 @@ def test_a_large_picture_that_found_no_room_keeps_no_small_one_out(mounted):
     assert letters_in(storage) == {"b"}
 
 
-def test_a_disk_without_room_for_what_is_usual_is_tried_again_after_a_rest(mounted):
+def test_a_disk_without_room_for_what_is_usual_is_tried_again_after_a_while(mounted):
     storage = LocalStorage(Settings(local_storage_dir=mounted[0]))
     (storage.folder / "of others").write_bytes(bytes(900 * 1024))
     with pytest.raises(StorageFailed):
@@ -182,7 +182,7 @@ def test_a_folder_without_inodes_left_is_no_matter_of_one_picture(storage, monke
 
 
 def test_a_full_disk_is_known_by_as_few_files_as_it_takes(storage, monkeypatch):
-    """A stat of each took half a second with 50,000, for every request."""
+    """A stat of each file took half a second with 50,000, for every request."""
     storage.folder.mkdir()
     for number in range(200):
         (storage.folder / f"{number:064x}.png").write_bytes(bytes(5000))

@@ -1,4 +1,4 @@
-"""The folder of pictures."""
+"""The local folder: saving, the lock between processes, and a full disk."""
 
 import asyncio
 import fcntl
@@ -70,7 +70,7 @@ def test_a_write_that_fails_leaves_nothing_and_is_said(storage, monkeypatch):
 
 @pytest.fixture
 def small_disk(tmp_path, monkeypatch):
-    """A storage on a disk of 1 MiB; where none can be mounted here, writes fail as they would on one."""
+    """Yield a storage on a disk of 1 MiB; if none can be mounted here, writes fail as they would on one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = (
@@ -146,7 +146,7 @@ def test_a_folder_that_cannot_be_used_is_known_beforehand(tmp_path, storage):
 
 
 def test_a_picture_that_vanishes_while_it_is_looked_at_is_written(storage, monkeypatch):
-    """As when the delete command is at work: touching what is gone would leave an empty file, served for ever."""
+    """As if the delete command is at work: touching a removed file would leave an empty one, served for ever."""
     save(storage, picture("a"))
     set_time = os.utime
 
@@ -168,7 +168,7 @@ def test_half_a_picture_is_not_taken_for_it(storage):
 
 @pytest.fixture
 def another_process(storage):
-    """Has the folder's lock, until it is told to give it back."""
+    """Hold the folder's lock, until what this yields is called."""
     storage.folder.mkdir(parents=True)
     handle = os.open(storage.folder, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
@@ -192,13 +192,13 @@ def test_nothing_is_changed_while_another_process_changes_something(storage, ano
     assert {path.name for path in storage.folder.iterdir()} == {name + TOMBSTONE if action == "delete" else name}
 
 
-def test_one_that_never_gives_the_lock_back_is_said(storage, another_process, monkeypatch):
+def test_a_lock_that_is_never_released_is_said(storage, another_process, monkeypatch):
     monkeypatch.setattr("render_worker.storages.local.LOCK_SECONDS", 0.1)
     with pytest.raises(StorageFailed, match="temporarily unavailable"):
         save(storage, picture("a"))
 
 
-def test_who_waits_for_the_lock_keeps_only_who_wants_it_too(storage, another_process, monkeypatch):
+def test_waiting_for_the_lock_keeps_only_those_that_need_it_too(storage, another_process, monkeypatch):
     monkeypatch.setattr("render_worker.storages.local.LOCK_SECONDS", 3)
 
     async def crowd():
@@ -214,7 +214,7 @@ def test_who_waits_for_the_lock_keeps_only_who_wants_it_too(storage, another_pro
     assert took < 75  # they wait side by side; in a row they take 150
 
 
-def test_where_there_are_no_locks_it_goes_without(storage, monkeypatch):
+def test_a_file_system_without_locks_goes_without(storage, monkeypatch):
     def fail(*_):
         raise OSError(38, "Function not implemented")
 

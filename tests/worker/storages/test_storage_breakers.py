@@ -1,4 +1,4 @@
-"""A storage that failed a moment ago is left alone, and no picture is made that none would keep."""
+"""Storages' circuit breakers: no picture is made if no storage would save it, and a half-open one gets one probe."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ def save(storages: StorageChain, seconds: float = 9):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The breakers' clock, which goes only if a test says so."""
+    """Return the breakers' clock, which goes only if a test says so."""
     now = time.monotonic()
     halted = SimpleNamespace(monotonic=lambda: now)
     halted.go = lambda seconds: setattr(halted, "monotonic", lambda: now + seconds)
@@ -89,7 +89,7 @@ def test_one_that_is_passed_over_is_not_logged_for_each_picture(caplog):
     ]
 
 
-def test_after_the_rest_one_picture_tries_it(caplog):
+def test_half_open_one_picture_tries_it(caplog):
     storages = StorageChain(first := ScriptedStorage("first", "unreachable"), ScriptedStorage("second"))
     save(storages)
     let_time_pass(storages)
@@ -117,7 +117,7 @@ def test_one_whose_share_was_short_has_not_failed():
     assert (first.asked, storages.unavailable_reasons()) == (3, [])
 
 
-def test_a_short_share_in_a_trial_neither_ends_nor_prolongs_the_rest():
+def test_a_short_share_in_a_probe_neither_closes_nor_prolongs_the_open_breaker():
     storages = StorageChain(first := ScriptedStorage("first", "unreachable"), ScriptedStorage("folder", remote=False))
     save(storages)
     let_time_pass(storages)
@@ -126,7 +126,7 @@ def test_a_short_share_in_a_trial_neither_ends_nor_prolongs_the_rest():
     assert storages._breakers[first].state == "half-open"
 
 
-def test_a_made_picture_goes_to_one_that_rests_if_no_other_keeps_it():
+def test_a_made_picture_goes_to_one_with_an_open_breaker_if_no_other_keeps_it():
     storages = StorageChain(first := ScriptedStorage("first", "unreachable"), second := ScriptedStorage("second"))
     save(storages)
     first.fails, second.fails = None, "unavailable"
@@ -145,7 +145,7 @@ def test_one_that_said_how_long_it_wants_to_be_left_alone_is_no_last_hope():
     assert (first.asked, caught.value.retry_after) == (1, 60)
 
 
-def test_one_that_foresees_its_failure_needs_no_rest():
+def test_one_whose_preflight_fails_needs_no_breaker():
     storages = StorageChain(first := ScriptedStorage("first", "unavailable"), ScriptedStorage("second"))
     first.foreseen = "the disk is full"
     assert [save(storages).problem.error for _ in range(3)] == ["The storage: the disk is full."] * 3
@@ -156,7 +156,7 @@ def test_one_that_foresees_its_failure_needs_no_rest():
 
 @pytest.fixture
 def broken_folder(tmp_path):
-    """A pipeline whose local folder cannot be made, with an engine that counts what it is asked for."""
+    """Return what makes a pipeline whose local folder cannot be made, and an engine that records its requests."""
 
     def make(**settings):
         (tmp_path / "file").write_text("in the way")
@@ -204,8 +204,8 @@ def test_a_format_that_no_storage_takes_is_said_before_a_picture_is_made(broken_
     assert pipeline.storage.unavailable_reasons()[0].startswith("local: ")
 
 
-def test_after_the_rest_one_picture_is_made_to_try_it(broken_folder):
-    """However many come at once: each would be paid for."""
+def test_half_open_one_picture_is_made_as_the_probe(broken_folder):
+    """However many requests come at once: each would be paid for."""
     engine, pipeline = broken_folder(storage="s3", s3_endpoint=f"http://127.0.0.1:{free_port()}", **S3)
     refused(pipeline, StorageFailed)
     let_time_pass(pipeline.storage)
@@ -222,18 +222,18 @@ def test_after_the_rest_one_picture_is_made_to_try_it(broken_folder):
     let_time_pass(pipeline.storage)
     engine.does = EngineError("No.")
     refused(pipeline, EngineError)
-    refused(pipeline, EngineError)  # a trial that came to nothing keeps nobody from the next
+    refused(pipeline, EngineError)  # a probe that came to nothing keeps no request from the next
 
 
-def test_a_trial_that_takes_long_keeps_others_out_for_some_seconds_only(broken_folder):
-    """Any client's picture may be the trial, also one of the slowest engine."""
+def test_a_probe_that_takes_long_keeps_others_out_for_some_seconds_only(broken_folder):
+    """Any client's picture may be the probe, also one of the slowest engine."""
     engine, pipeline = broken_folder(storage="s3", s3_endpoint=f"http://127.0.0.1:{free_port()}", **S3)
     storages = pipeline.storage
     refused(pipeline, StorageFailed)
     let_time_pass(storages)
     engine.does = "hang"
 
-    async def trials():
+    async def probes():
         first, second = (asyncio.create_task(pipeline.generate(GenerateRequest(prompt=f"{n}"))) for n in range(2))
         with pytest.raises(StorageFailed, match="tried again with another picture") as caught:
             await second
@@ -244,13 +244,13 @@ def test_a_trial_that_takes_long_keeps_others_out_for_some_seconds_only(broken_f
             await fourth
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
-        with pytest.raises(StorageFailed):  # the end of an earlier trial ends not the later one
+        with pytest.raises(StorageFailed):  # the end of an earlier probe does not end the later one
             await pipeline.generate(GenerateRequest(prompt="4"))
         third.cancel()
         await asyncio.gather(third, return_exceptions=True)
         return storages._next_probe
 
-    assert asyncio.run(trials()) == 0.0
+    assert asyncio.run(probes()) == 0.0
     assert [recipe.prompt for recipe in engine.recipes[1:]] == ["0", "2"]
 
 

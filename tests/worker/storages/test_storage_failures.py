@@ -1,4 +1,4 @@
-"""How storages outside fail: each failure has a code, a sentence with the storage's name, and no secret anywhere."""
+"""Failures of storages that are services: each has a code, a sentence with the storage's name, and no secret."""
 
 import asyncio
 import traceback
@@ -49,7 +49,7 @@ def google(tmp_path_factory):
 
 @pytest.fixture
 def storage_at(google):
-    """A storage whose service is at an address, with short limits."""
+    """Return what makes a storage whose service is at an address, with short timeouts."""
 
     def storage(name: str, url: str, **changes: object) -> Storage:
         known = {
@@ -71,7 +71,7 @@ def storage_at(google):
 
 @pytest.fixture
 def failure(caplog):
-    """How saving fails, with a look for secrets in all that can be seen of it."""
+    """Return what saves, asserts that this fails without a secret in the log or traceback, and returns the error."""
 
     def fail(storage: Storage, secrets: tuple[str, ...] = ()) -> StorageFailed:
         with pytest.raises(StorageFailed) as caught:
@@ -110,7 +110,7 @@ def test_each_refusal_of_a_bucket_has_its_code(name, status, body, kind, storage
 
 @pytest.mark.parametrize("name", TITLES)
 def test_a_redirect_carries_no_key_to_another_host(name, storage_at, scripted, failure):
-    """The library follows it for what has no body, without the key; the picture is sent to nobody else."""
+    """The library follows it if a request has no body, without the key; the picture is not sent to another host."""
     with ScriptedServer() as other:
         other.say(404)
         scripted.say(307, Location=f"{other.url}/elsewhere")
@@ -120,7 +120,7 @@ def test_a_redirect_carries_no_key_to_another_host(name, storage_at, scripted, f
         assert not other.authorized
 
 
-def test_an_answer_of_somebody_else_is_no_upload(storage_at, scripted, failure):
+def test_a_response_of_another_server_is_no_upload(storage_at, scripted, failure):
     scripted.say(200, b"<!DOCTYPE html><title>Welcome</title>")
     assert failure(storage_at("s3", scripted.url)).code == "s3_unexpected_reply"
     assert failure(storage_at("gcs", scripted.url)).code == "gcs_unexpected_reply"
@@ -137,7 +137,7 @@ def test_one_that_hangs_is_given_up_and_hung_up_on(name, storage_at, scripted, f
 
 
 @pytest.mark.parametrize("name", TITLES)
-def test_a_caller_who_gives_up_ends_the_upload(name, storage_at, scripted):
+def test_a_client_that_gives_up_ends_the_upload(name, storage_at, scripted):
     scripted.say(200, hang=True)
 
     async def give_up() -> None:
@@ -163,7 +163,7 @@ def test_a_deletion_fails_by_the_same_codes(name, storage_at, scripted):
     assert caught.value.code == f"{name}_unavailable"
 
 
-def test_one_that_somebody_else_deletes_first_is_not_there(storage_at, scripted):
+def test_one_that_another_deletes_first_is_not_there(storage_at, scripted):
     scripted.say_to("HEAD", 403)
     scripted.say_to("DELETE", 404)
     assert not asyncio.run(storage_at("gcs", scripted.url).delete(PICTURE.name))

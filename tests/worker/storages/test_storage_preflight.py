@@ -1,4 +1,4 @@
-"""What a storage foresees is looked up without blocking the loop, and a disk that hangs keeps nothing else waiting."""
+"""The preflight of storages: it does not block the loop, and a disk that hangs keeps nothing else waiting."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ PICTURE = Picture(b"the bytes", 1, 1, "a" * 64)
 
 
 class Elsewhere(Storage):
-    """Keeps every picture, at once."""
+    """A storage that saves every picture, at once."""
 
     name, title = "elsewhere", "Elsewhere"
 
@@ -37,7 +37,7 @@ class Elsewhere(Storage):
 
 
 class Disk:
-    """A disk whose size is asked for by way of the test; it hangs until it is let go."""
+    """A disk that hangs when its size is asked for, until `going` is set."""
 
     def __init__(self, monkeypatch) -> None:
         self.going = threading.Event()
@@ -73,7 +73,7 @@ def test_the_loop_never_looks_at_the_disk_itself(tmp_path, monkeypatch):
     assert threading.main_thread() not in disk.threads
 
 
-def test_a_crowd_that_is_refused_costs_one_look(tmp_path, monkeypatch):
+def test_a_crowd_that_is_refused_costs_one_check(tmp_path, monkeypatch):
     disk = Disk(monkeypatch)
     disk.going.set()
     monkeypatch.setattr(preflight, "SHARED_SECONDS", 60.0)
@@ -173,7 +173,7 @@ def test_a_marker_on_a_disk_that_hangs_keeps_no_picture_waiting(local, monkeypat
     assert not tombstone.exists()
 
 
-def test_a_look_that_fails_unforeseen_is_a_problem_of_that_storage_alone(caplog):
+def test_a_check_that_fails_unforeseen_is_a_problem_of_that_storage_alone(caplog):
     def fail():
         raise RuntimeError("a bug")
 

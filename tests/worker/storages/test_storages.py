@@ -1,4 +1,4 @@
-"""Storages in order: which one keeps a picture, how they share the time, and what must be set before any is made."""
+"""The chain of storages: which one saves a picture, how they share the time, and which settings must be there."""
 
 import asyncio
 import subprocess
@@ -19,7 +19,7 @@ NAME = "a" * 64 + ".png"
 
 
 class Slow(Storage):
-    """Takes so long, and keeps nothing where `fails`."""
+    """A storage that takes so long, and fails if `fails`."""
 
     title = "Slow"
 
@@ -74,7 +74,7 @@ def test_the_folder_has_all_the_time_that_it_needs_wherever_it_stands(place, sec
     assert "longer than the request's time allows" in outcome.problem.error
 
 
-def test_whoever_did_not_keep_it_is_told():
+def test_the_storages_that_did_not_keep_it_are_notified():
     others = [Slow("a", 0), Slow("c", 0)]
     told = []
 
@@ -87,7 +87,7 @@ def test_whoever_did_not_keep_it_is_told():
     assert told == [PICTURE, PICTURE]
 
 
-def test_where_none_keeps_it_every_reason_is_told():
+def test_if_none_keeps_it_every_reason_is_told():
     with pytest.raises(StorageFailed, match=r"a keeps nothing\. b keeps nothing\."):
         saved(1, Slow("a", 0), Slow("b", 0))
 
@@ -121,7 +121,7 @@ def test_a_missing_package_is_said_with_how_to_install_it(name, monkeypatch):
         storages.check()
 
 
-def test_nobody_pays_for_a_library_that_is_not_used():
+def test_a_library_that_is_not_used_is_not_imported():
     program = "import sys, render_worker.worker; sys.exit('obstore' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=30)
 

@@ -1,4 +1,4 @@
-"""What every storage promises, each against a server of its kind."""
+"""The contract of every storage, each against a server of its kind."""
 
 import asyncio
 import hashlib
@@ -56,7 +56,7 @@ class Fetched:
 
 
 class Kind:
-    """A storage with its server, as a test needs to know them."""
+    """A storage with its server."""
 
     def __init__(self, storage: Storage, settings: Settings, follow: Callable[[str], requests.Response]) -> None:
         self.name, self.storage, self._follow = storage.name, storage, follow
@@ -78,7 +78,7 @@ class Kind:
 
 @pytest.fixture
 def settings_of(request, tmp_path: Path):
-    """A worker's settings for a kind of storage, on a server where all is well."""
+    """Return what makes a worker's settings for a kind of storage, on a server that works."""
 
     def settings(name: str, **changes: object) -> Settings:
         known: dict[str, object] = {"local_storage_dir": tmp_path / "images", "bucket_prefix": "a-folder/"}
@@ -96,7 +96,7 @@ def settings_of(request, tmp_path: Path):
 
 @pytest.fixture
 def kind_of(request, settings_of):
-    """A kind of storage by its name."""
+    """Return what makes a kind of storage by its name."""
 
     def kind(name: str) -> Kind:
         follow = request.getfixturevalue("s3_server").follow if name == "s3" else partial(requests.get, timeout=5)
@@ -122,7 +122,7 @@ def bucket(request, kind_of) -> Kind:
 
 @pytest.fixture
 def uploads(request, tmp_path):
-    """What tells one upload from another, in each kind of storage."""
+    """Return what lists a storage's uploads, each with what tells it from another."""
 
     def of_cloudinary() -> list[object]:
         log = requests.get(f"{request.getfixturevalue('site').url}/sandbox/log", timeout=5).json()
@@ -208,7 +208,7 @@ def test_what_was_never_there_is_not_deleted(kind):
 
 
 @pytest.mark.parametrize("reference", ["", "x.png", "../../etc/passwd", "https://example.com/x.png", f"{'0' * 64}.gif"])
-def test_what_is_no_picture_s_name_is_not_looked_for(named, reference):
+def test_a_reference_without_a_picture_s_name_is_not_looked_for(named, reference):
     assert not named.delete(reference)
 
 
