@@ -72,7 +72,7 @@ class Worker:
         self.settings = settings
         self.runtime = Runtime()
         durations, metrics = Latencies(), Metrics()
-        engines = build_engines(settings)
+        engines = build_engines(settings.engines, settings)
         all_places = (engine.slots for engine in engines.values())
         admission = Admission(settings.slots, settings.queue_size, all_places)
         rests = {name: _rest(name, settings) for name in engines}

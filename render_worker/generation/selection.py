@@ -127,11 +127,11 @@ class EngineSelector:
         return choice if request.within is None else _in_time(choice, request.within)
 
     def _candidate(self, engine: Engine, request: GenerateRequest, place: int = 0) -> Candidate:
-        making = self._durations.p90(engine.name) or engine.usual_seconds
+        making = self._durations.p90(engine.name) or engine.typical_seconds
         waiting = 0.0
         if self._admission.must_wait(engine.slots):
             position = self._admission.waiting_for(engine.slots) + 1
-            each = self._durations.median(engine.name) or engine.usual_seconds
+            each = self._durations.median(engine.name) or engine.typical_seconds
             waiting = each * position / self._admission.at_a_time(engine.slots)
         left_out = engine.cannot_honour(request)
         ignored = [name for name in left_out if not (name == "negative_prompt" and request.negative_prompt_optional)]
@@ -177,7 +177,7 @@ class EngineSelector:
             answers_auto=name in self.auto,
             state=health.state,
             reason=health.reason,
-            honours=sorted(engine.honours(name)),
+            honours=sorted(engine.capabilities_of(name).parameters),
         )
 
 
