@@ -42,7 +42,7 @@ ENGINES = {
     "replicate": Registration(ReplicateSettings, "replicate.engine:ReplicateEngine"),
     "vertex": Registration(VertexSettings, "vertex.engine:VertexEngine"),
     "huggingface": Registration(HuggingFaceSettings, "huggingface.engine:HuggingFaceEngine"),
-    "sketch": Registration(EngineSettings, "sketch:SketchEngine", only_named=True),
+    "sketch": Registration(EngineSettings, "sketch.engine:SketchEngine", only_named=True),
 }
 AUTO_ENGINES = tuple(name for name, row in ENGINES.items() if not row.only_named)
 """The names that ENGINES accepts."""
