@@ -71,7 +71,7 @@ class CircuitBreaker:
     @property
     def turned_away(self) -> bool:
         """Return whether it is open because the service itself refused more requests."""
-        return bool(self._left) and self._why.wall
+        return bool(self._left) and self._why.service_blocked
 
     @property
     def reason(self) -> str:
@@ -82,7 +82,7 @@ class CircuitBreaker:
     def refuse(self) -> None:
         """Raise the reason if it is open, or half-open with a trial in flight."""
         left = self.seconds_left
-        if left and self._why.wall:
+        if left and self._why.service_blocked:
             raise _of_its_own(self._why, left)
         if left:
             raise self._resting(f"{self._name} is left alone for a while after failures: {self._why}", left)

@@ -207,7 +207,7 @@ class StorageChain:
         refusals = {storage: self._refusal(storage, picture.output_format) for storage in self._storages}
         failures = {storage: refusal for storage, refusal in refusals.items() if refusal}
         able = [storage for storage in self._storages if storage not in failures]
-        last = [storage for storage, refusal in failures.items() if not (refusal.by_request or refusal.wall)]
+        last = [storage for storage, refusal in failures.items() if not (refusal.by_request or refusal.service_blocked)]
         for group in (able, last):
             for place, storage in enumerate(group):
                 if group is able and (problem := await self._foreseen(storage)):
