@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from render_worker.contract import EngineHealth, Phase, Recipe
+from render_worker.engines.slots import Slots
 from render_worker.errors import EngineNotConfigured
-from render_worker.generation.admission import Slots
 from render_worker.packages import missing
 from render_worker.settings import Settings
 

@@ -6,7 +6,7 @@ import random
 
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
-from render_worker.generation.admission import Slots
+from render_worker.engines.slots import Slots
 from render_worker.settings import Settings
 
 NOTE = "Painted procedurally from the words of the prompt; no AI model was involved."

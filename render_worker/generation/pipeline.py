@@ -111,12 +111,12 @@ class Pipeline:
     async def _made(self, turn: Attempt) -> GenerateResult:
         """Make the picture by one engine."""
         engine = turn.candidate.engine
-        at_a_time = self.admission.at_a_time(engine.slots)
+        at_a_time = self.admission.concurrency(engine.slots)
         report = Reporter(turn.request.request_id, engine.name, at_a_time, self._durations, turn.tell)
         room = self._durations.until_room(engine.name, at_a_time)
         end = turn.end()
         async with contextlib.AsyncExitStack() as held:
-            waiting = self.admission.place(engine.slots, report.queued, room, again=turn.choice.admitted)
+            waiting = self.admission.slot(engine.slots, report.queued, room, admitted=turn.choice.admitted)
             leave_engine = await _by(
                 turn.patience(end),
                 held.enter_async_context(waiting),

@@ -130,9 +130,9 @@ class EngineSelector:
         making = self._durations.p90(engine.name) or engine.usual_seconds
         waiting = 0.0
         if self._admission.must_wait(engine.slots):
-            position = self._admission.waiting_for(engine.slots) + 1
+            position = self._admission.queue_depth(engine.slots) + 1
             each = self._durations.median(engine.name) or engine.usual_seconds
-            waiting = each * position / self._admission.at_a_time(engine.slots)
+            waiting = each * position / self._admission.concurrency(engine.slots)
         left_out = engine.cannot_honour(request)
         ignored = [name for name in left_out if not (name == "negative_prompt" and request.negative_prompt_optional)]
         return Candidate(engine, left_out, ignored, place, making, waiting)

@@ -10,8 +10,9 @@ from PIL import Image
 from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import GenerateRequest
 from render_worker.engines.base import HONOURABLE, Engine, GeneratedImage
+from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter
-from render_worker.generation.admission import Admission, Slots
+from render_worker.generation.admission import Admission
 from render_worker.generation.latency import Latencies
 from render_worker.generation.pipeline import Pipeline
 from render_worker.generation.selection import EngineSelector

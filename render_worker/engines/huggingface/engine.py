@@ -12,8 +12,8 @@ from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report, asked_for, require_package
 from render_worker.engines.huggingface.exchanges import Addresses, Exchanges
 from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROVIDERS, honoured
+from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured
-from render_worker.generation.admission import Slots
 from render_worker.settings import Settings
 
 TOKEN_START = "hf_"  # noqa: S105 - with another key the client would leave Hugging Face out and ask the provider itself

@@ -7,8 +7,8 @@ from render_worker.browser.browser import BrowserGone
 from render_worker.contract import EngineHealth, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
 from render_worker.engines.perchance.pool import SessionPool
+from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, InvalidParameter, ServiceBlocked
-from render_worker.generation.admission import Slots
 from render_worker.settings import Settings
 
 INLINE_SETTING = re.compile(r"\((seed|resolution|guidanceScale|negativePrompt):::")  # the site obeys them in a prompt
