@@ -150,7 +150,7 @@ class Pipeline:
             return clock() - begun >= turn.candidate.making_seconds
 
         async def asked() -> tuple[GeneratedImage, Picture]:
-            with rest.attempt():
+            with rest.call():
                 image = await _without_fault(engine, recipe, report)
                 leave_engine()  # what is left needs no engine, but a place among all
                 report("saving")
@@ -160,11 +160,11 @@ class Pipeline:
             return await _by(end, asked(), too_late)
         except PhaseTimeout as error:
             if error is too_late and had_enough():
-                rest.failed(error)
+                rest.record_failure(error)
             raise
         except asyncio.CancelledError:
             if turn.left() < MOMENT_SECONDS and had_enough():  # else somebody left, or the worker is being stopped
-                rest.failed(too_late)
+                rest.record_failure(too_late)
                 self._metrics.engine_failures.labels(engine.name, too_late.code).inc()
             raise
 

@@ -104,7 +104,7 @@ class EngineSelector:
             raise InvalidParameter(
                 f"{named} cannot be honoured by {request.model}; leave that out, or ask with model=auto."
             )
-        self.rests[engine.name].refuse()
+        self.rests[engine.name].raise_if_open()
         return Selection([candidate])
 
     def _any(self, request: GenerateRequest) -> Selection:
@@ -115,7 +115,7 @@ class EngineSelector:
             candidate = self._candidate(engine, request, place)
             try:
                 engine.check()
-                self.rests[engine.name].refuse()
+                self.rests[engine.name].raise_if_open()
                 able.append(candidate)
             except EngineError as error:
                 unable.append((candidate, error))

@@ -186,7 +186,7 @@ class StorageChain:
         if output_format not in storage.formats:
             return unsupported(type(storage), output_format)
         try:
-            self._rests[storage].refuse()
+            self._rests[storage].raise_if_open()
         except StorageFailed as refusal:
             return refusal
         return None
@@ -230,13 +230,13 @@ class StorageChain:
         rest = self._rests[storage]
         try:
             async with asyncio.timeout(share):
-                with rest.attempt(insist=insist):
+                with rest.call(insist=insist):
                     return await self._kept_by(storage, picture)
         except TimeoutError:
             late = StorageFailed(f"The storage {storage.name} took longer than the request's time allows.")
             if share >= ENOUGH_SECONDS:
                 late.trips = True
-                rest.failed(late)
+                rest.record_failure(late)
             raise late from None
 
     async def _kept_by(self, storage: Storage, picture: Picture) -> StoredObject:
