@@ -152,7 +152,7 @@ class UpstreamError(WorkerError):
     """Whether the request brought it on, and not the state of what failed: it counts for nothing then."""
     trips: bool = False
     """Whether it opens the breaker at once."""
-    wall: bool = False
+    service_blocked: bool = False
     """Whether the service itself said that asking again is in vain, as long as `retry_after`."""
 
     def __init__(self, sentence: str, retry_after: int | None = None) -> None:
@@ -282,7 +282,7 @@ class ServiceBlocked(EngineError):
     """The service turns this worker away for a while; asking again sooner is in vain, or makes it worse."""
 
     status = 503
-    trips = wall = True
+    trips = service_blocked = True
 
 
 class EngineRateLimited(ServiceBlocked):

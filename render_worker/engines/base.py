@@ -7,8 +7,8 @@ from typing import ClassVar, Protocol
 from render_worker.contract import EngineHealth, Phase, Recipe
 from render_worker.engines.capabilities import Capabilities, requested
 from render_worker.engines.settings import EngineSettings
+from render_worker.engines.slots import Slots
 from render_worker.errors import EngineNotConfigured
-from render_worker.generation.admission import Slots
 from render_worker.packages import missing
 
 

@@ -186,7 +186,7 @@ class StorageChain:
         if output_format not in storage.formats:
             return unsupported(type(storage), output_format)
         try:
-            self._rests[storage].refuse()
+            self._rests[storage].raise_if_open()
         except StorageFailed as refusal:
             return refusal
         return None
@@ -207,7 +207,7 @@ class StorageChain:
         refusals = {storage: self._refusal(storage, picture.output_format) for storage in self._storages}
         failures = {storage: refusal for storage, refusal in refusals.items() if refusal}
         able = [storage for storage in self._storages if storage not in failures]
-        last = [storage for storage, refusal in failures.items() if not (refusal.by_request or refusal.wall)]
+        last = [storage for storage, refusal in failures.items() if not (refusal.by_request or refusal.service_blocked)]
         for group in (able, last):
             for place, storage in enumerate(group):
                 if group is able and (problem := await self._foreseen(storage)):
@@ -230,13 +230,13 @@ class StorageChain:
         rest = self._rests[storage]
         try:
             async with asyncio.timeout(share):
-                with rest.attempt(insist=insist):
+                with rest.call(insist=insist):
                     return await self._kept_by(storage, picture)
         except TimeoutError:
             late = StorageFailed(f"The storage {storage.name} took longer than the request's time allows.")
             if share >= ENOUGH_SECONDS:
                 late.trips = True
-                rest.failed(late)
+                rest.record_failure(late)
             raise late from None
 
     async def _kept_by(self, storage: Storage, picture: Picture) -> StoredObject:

@@ -27,7 +27,7 @@ class ServiceFailed(StorageFailed):
         self.code = f"{storage.name}_{kind}"
         self.by_request = by_request
         self.trips = kind in AT_ONCE
-        self.wall = kind == "rate_limited"
+        self.service_blocked = kind == "rate_limited"
 
 
 def too_late(storage: "type[Storage]", seconds: float) -> ServiceFailed:

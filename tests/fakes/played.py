@@ -11,8 +11,9 @@ from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import SIZES, GenerateRequest
 from render_worker.engines.base import Engine, GeneratedImage
 from render_worker.engines.capabilities import PARAMETERS, Capabilities
+from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter
-from render_worker.generation.admission import Admission, Slots
+from render_worker.generation.admission import Admission
 from render_worker.generation.latency import Latencies
 from render_worker.generation.pipeline import Pipeline
 from render_worker.generation.selection import EngineSelector

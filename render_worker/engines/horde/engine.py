@@ -20,6 +20,7 @@ from render_worker.engines.base import Engine, GeneratedImage, Report
 from render_worker.engines.capabilities import EVERYTHING
 from render_worker.engines.horde.replies import Reply, TooFast, count, failure, job_id
 from render_worker.engines.horde.settings import HordeSettings
+from render_worker.engines.slots import Slots
 from render_worker.errors import (
     BadPicture,
     ContentRefused,
@@ -31,7 +32,6 @@ from render_worker.errors import (
     PhaseTimeout,
     UnexpectedReply,
 )
-from render_worker.generation.admission import Slots
 from render_worker.outbound.client import AS_IT_IS, http_client, limit_replies
 from render_worker.outbound.download import MAX_PICTURE_BYTES, Source, download
 from render_worker.outbound.replies import json_object, printable

@@ -14,8 +14,8 @@ from render_worker.engines.capabilities import Capabilities, requested
 from render_worker.engines.huggingface.exchanges import Addresses, Exchanges
 from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROVIDERS, capabilities_at
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
+from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured
-from render_worker.generation.admission import Slots
 
 TOKEN_START = "hf_"  # noqa: S105 - with another key the client would leave Hugging Face out and ask the provider itself
 

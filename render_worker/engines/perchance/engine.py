@@ -9,8 +9,8 @@ from render_worker.engines.base import Engine, GeneratedImage, Report
 from render_worker.engines.capabilities import EVERYTHING
 from render_worker.engines.perchance.pool import SessionPool
 from render_worker.engines.perchance.settings import PerchanceSettings
+from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, InvalidParameter, ServiceBlocked
-from render_worker.generation.admission import Slots
 
 INLINE_SETTING = re.compile(r"\((seed|resolution|guidanceScale|negativePrompt):::")  # the site obeys them in a prompt
 ATTEMPTS = 2  # a browser that dies twice for one request may well die of that request

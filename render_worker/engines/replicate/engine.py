@@ -14,8 +14,8 @@ from render_worker.engines.replicate.outcome import failure, picture
 from render_worker.engines.replicate.predictions import made, schema
 from render_worker.engines.replicate.settings import ReplicateSettings
 from render_worker.engines.replicate.transport import Transport
+from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured, RequestInvalid
-from render_worker.generation.admission import Slots
 
 if TYPE_CHECKING:
     from replicate.client import Client

@@ -9,7 +9,7 @@ from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
 from render_worker.engines.capabilities import EVERYTHING
 from render_worker.engines.settings import EngineSettings
-from render_worker.generation.admission import Slots
+from render_worker.engines.slots import Slots
 
 NOTE = "Painted procedurally from the words of the prompt; no AI model was involved."
 

@@ -11,6 +11,7 @@ import httpx
 from render_worker.contract import Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
 from render_worker.engines.capabilities import Capabilities
+from render_worker.engines.slots import Slots
 from render_worker.engines.vertex import gemini, imagen
 from render_worker.engines.vertex.failures import failure
 from render_worker.engines.vertex.service_account import ServiceAccount
@@ -25,7 +26,6 @@ from render_worker.errors import (
     PhaseTimeout,
     UnexpectedReply,
 )
-from render_worker.generation.admission import Slots
 from render_worker.outbound.client import AS_IT_IS, http_client, limit_replies, tls
 from render_worker.outbound.download import MAX_PICTURE_BYTES
 

@@ -66,8 +66,8 @@ def clock(monkeypatch):
 def passed(storages: StorageChain) -> None:
     """Let every rest's time pass."""
     for rest in storages._rests.values():
-        if rest._until:
-            rest._until -= 1_000_000
+        if rest._open_until:
+            rest._open_until -= 1_000_000
 
 
 @pytest.mark.parametrize(
