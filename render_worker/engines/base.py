@@ -9,7 +9,7 @@ from render_worker.engines.capabilities import Capabilities, requested
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineNotConfigured
-from render_worker.packages import missing
+from render_worker.optional_packages import missing_package
 
 
 class Report(Protocol):
@@ -117,5 +117,5 @@ class Engine(ABC):
 
 def require_package(module: str, engine: str) -> None:
     """Raise EngineNotConfigured, with what to do, where the engine's library is missing."""
-    if problem := missing(module, f"engine {engine}", engine):
+    if problem := missing_package(module, f"engine {engine}", engine):
         raise EngineNotConfigured(problem)

@@ -26,8 +26,9 @@ from render_worker.errors import (
     PhaseTimeout,
     UnexpectedReply,
 )
-from render_worker.outbound.client import AS_IT_IS, http_client, limit_replies, tls
+from render_worker.outbound.client import AS_IT_IS, http_client, tls
 from render_worker.outbound.download import MAX_PICTURE_BYTES
+from render_worker.outbound.replies import limit_replies
 
 if TYPE_CHECKING:
     from google import genai
