@@ -94,7 +94,7 @@ class Pipeline:
             except (EngineError, InvalidParameter, WorkerBusy) as error:
                 failures.append((candidate, error))
                 self._note(turn, error)
-                if isinstance(error, EngineError) and error.final:
+                if isinstance(error, EngineError) and error.forbids_fallback:
                     break
         raise _told(failures, choice)
 
@@ -111,12 +111,12 @@ class Pipeline:
     async def _made(self, turn: Attempt) -> GenerateResult:
         """Make the picture by one engine."""
         engine = turn.candidate.engine
-        at_a_time = self.admission.at_a_time(engine.slots)
+        at_a_time = self.admission.concurrency(engine.slots)
         report = Reporter(turn.request.request_id, engine.name, at_a_time, self._durations, turn.tell)
         room = self._durations.until_room(engine.name, at_a_time)
         end = turn.end()
         async with contextlib.AsyncExitStack() as held:
-            waiting = self.admission.place(engine.slots, report.queued, room, again=turn.choice.admitted)
+            waiting = self.admission.slot(engine.slots, report.queued, room, admitted=turn.choice.admitted)
             leave_engine = await _by(
                 turn.patience(end),
                 held.enter_async_context(waiting),
@@ -150,7 +150,7 @@ class Pipeline:
             return clock() - begun >= turn.candidate.making_seconds
 
         async def asked() -> tuple[GeneratedImage, Picture]:
-            with rest.attempt():
+            with rest.call():
                 image = await _without_fault(engine, recipe, report)
                 leave_engine()  # what is left needs no engine, but a place among all
                 report("saving")
@@ -160,11 +160,11 @@ class Pipeline:
             return await _by(end, asked(), too_late)
         except PhaseTimeout as error:
             if error is too_late and had_enough():
-                rest.failed(error)
+                rest.record_failure(error)
             raise
         except asyncio.CancelledError:
             if turn.left() < MOMENT_SECONDS and had_enough():  # else somebody left, or the worker is being stopped
-                rest.failed(too_late)
+                rest.record_failure(too_late)
                 self._metrics.engine_failures.labels(engine.name, too_late.code).inc()
             raise
 
@@ -230,7 +230,7 @@ def _told(failures: list[tuple[Candidate, WorkerError]], choice: Selection) -> W
     """The last failure, or one before it where the last is that a single engine cannot read the request."""
     lasting = [failure for failure in failures if not isinstance(failure[1], InvalidParameter)]
     candidate, told = (lasting or failures)[-1]
-    final = isinstance(told, EngineError) and told.final
+    final = isinstance(told, EngineError) and told.forbids_fallback
     told.fallback_from = choice.passed_over(candidate) if final else choice.others(candidate)
     return told
 

@@ -50,7 +50,7 @@ async def download(url: str, source: Source, seconds: float, poll_seconds: float
                 try:
                     return await _attempt(client, url)
                 except _NotThere:
-                    failure, pause = missing(seconds if poll_seconds else 0), poll_seconds
+                    failure, pause = picture_missing(seconds if poll_seconds else 0), poll_seconds
                 except _Hiccup as hiccup:
                     failure, pause = hiccup.failure, next(pauses, None)
                 if pause is None:
@@ -95,15 +95,15 @@ async def _picture(reply: httpx.Response) -> bytes:
         raise _Hiccup(unexpected) if reply.is_server_error else unexpected
     if is_compressed(reply):
         raise BadPicture("unreadable", "The picture came compressed, which nobody asked for.")
-    return await read_body(reply, MAX_PICTURE_BYTES, too_large)
+    return await read_body(reply, MAX_PICTURE_BYTES, picture_too_large)
 
 
-def too_large() -> BadPicture:
+def picture_too_large() -> BadPicture:
     """What a file is that no picture of these sizes needs."""
     return BadPicture("too_large", f"The picture is larger than {MAX_PICTURE_BYTES // 2**20} MiB.")
 
 
-def missing(seconds: float) -> BadPicture:
+def picture_missing(seconds: float) -> BadPicture:
     """What a picture is that was announced and never came."""
     within = f" within {seconds:g} seconds" if seconds else ""
     return BadPicture("missing", f"The picture was announced, but not to be had{within}.")

@@ -133,7 +133,7 @@ class StorageChain:
         if output_format not in storage.formats:
             return unsupported_format(type(storage), output_format)
         try:
-            self._breakers[storage].refuse()
+            self._breakers[storage].raise_if_open()
         except StorageFailed as refusal:
             return refusal
         return None
@@ -154,7 +154,7 @@ class StorageChain:
             picture, time.monotonic() + seconds, {storage: refusal for storage, refusal in refusals.items() if refusal}
         )
         save.last_resorts += [
-            storage for storage, refusal in save.failures.items() if not (refusal.by_request or refusal.wall)
+            storage for storage, refusal in save.failures.items() if not (refusal.caused_by_request or refusal.service_blocked)
         ]
         available = [storage for storage, refusal in refusals.items() if not refusal]
         outcome = await self._save_in_first(available, save)
@@ -192,13 +192,13 @@ class StorageChain:
         breaker = self._breakers[storage]
         try:
             async with asyncio.timeout(seconds):
-                with breaker.attempt(insist=insist):
+                with breaker.call(insist=insist):
                     return await self._save_in(storage, picture)
         except TimeoutError:
             timeout = StorageFailed(f"The storage {storage.name} took longer than the request's time allows.")
             if seconds >= HANGING_SECONDS:
-                timeout.trips = True
-                breaker.failed(timeout)
+                timeout.trips_breaker = True
+                breaker.record_failure(timeout)
             raise timeout from None
 
     async def _save_in(self, storage: Storage, picture: Picture) -> StoredObject:
@@ -206,7 +206,7 @@ class StorageChain:
             return await storage.save(picture)
         except StorageFailed as failure:
             # The breaker does not count what the preflight sees from now on: it is over as soon as its cause is.
-            failure.by_request |= await self._preflights[storage].reason(fresh=True) is not None
+            failure.caused_by_request |= await self._preflights[storage].reason(fresh=True) is not None
             raise
 
     def _problem(self, saved_by: Storage, failures: dict[Storage, StorageFailed]) -> StorageProblem | None:

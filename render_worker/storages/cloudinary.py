@@ -110,7 +110,7 @@ def _unexpected_status(response: ServiceResponse, key: str) -> ServiceFailed:
     message = printable(error.get("message") if isinstance(error, dict) else None).replace(key, "…")
     sentence = f'Cloudinary answered HTTP {status}: "{message}".' if message else f"Cloudinary answered HTTP {status}."
     if status == httpx.codes.BAD_REQUEST:  # it refuses this picture, not the account
-        return ServiceFailed(CloudinaryStorage, "refused", sentence, by_request=True)
+        return ServiceFailed(CloudinaryStorage, "refused", sentence, caused_by_request=True)
     return _error("unexpected_reply", sentence)
 
 

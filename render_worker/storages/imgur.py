@@ -106,7 +106,7 @@ def _refusal(response: ServiceResponse) -> ServiceFailed:
     if "over capacity" in message.lower() or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return _error("unavailable", sentence)
     if status == httpx.codes.BAD_REQUEST:  # it refuses this picture, not this server
-        return ServiceFailed(ImgurStorage, "refused", sentence, by_request=True)
+        return ServiceFailed(ImgurStorage, "refused", sentence, caused_by_request=True)
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return _error("refused", sentence)
     return _error("unexpected_reply", sentence)

@@ -227,7 +227,7 @@ def _translated_errors(problem: str, target: Path | None = None) -> Iterator[Non
         yield
     except OSError as error:
         failure = StorageFailed(f"{problem}: {error.strerror or type(error).__name__}.")
-        failure.by_request = _concerns_alone(target, error)
+        failure.caused_by_request = _concerns_alone(target, error)
         raise failure from error
 
 

@@ -21,13 +21,13 @@ class ServiceFailed(StorageFailed):
         sentence: str,
         retry_after: int | None = None,
         *,
-        by_request: bool = False,
+        caused_by_request: bool = False,
     ) -> None:
         super().__init__(sentence, retry_after)
         self.code = f"{storage.name}_{kind}"
-        self.by_request = by_request
-        self.trips = kind in TRIPPING_KINDS
-        self.wall = kind == "rate_limited"
+        self.caused_by_request = caused_by_request
+        self.trips_breaker = kind in TRIPPING_KINDS
+        self.service_blocked = kind == "rate_limited"
 
 
 def timed_out(storage: "type[Storage]", seconds: float) -> ServiceFailed:
@@ -48,4 +48,4 @@ def too_large_reply(storage: "type[Storage]") -> ServiceFailed:
 def unsupported_format(storage: "type[Storage]", output_format: OutputFormat) -> ServiceFailed:
     """Return the error of a service that accepts no pictures of that format."""
     sentence = f"{storage.title} takes no {output_format} pictures."
-    return ServiceFailed(storage, "unsupported_format", sentence, by_request=True)
+    return ServiceFailed(storage, "unsupported_format", sentence, caused_by_request=True)

@@ -40,8 +40,8 @@ def clock(monkeypatch):
 def let_time_pass(storages: StorageChain) -> None:
     """Let the time of every open breaker pass."""
     for breaker in storages._breakers.values():
-        if breaker._until:
-            breaker._until -= 1_000_000
+        if breaker._open_until:
+            breaker._open_until -= 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def let_time_pass(storages: StorageChain) -> None:
         ("refused", {}, 2),
         ("unexpected_reply", {}, 2),
         ("not_found", {}, 2),
-        ("refused", {"by_request": True}, 5),
-        ("unsupported_format", {"by_request": True}, 5),
+        ("refused", {"caused_by_request": True}, 5),
+        ("unsupported_format", {"caused_by_request": True}, 5),
     ],
 )
 def test_after_a_failure_or_two_it_is_passed_over(clock, fails, more, asked):
