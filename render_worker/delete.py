@@ -19,8 +19,8 @@ from render_worker.settings import load
 from render_worker.storages import build_storages
 from render_worker.storages.base import QUERY_OR_FRAGMENT, Storage, image_name_in
 from render_worker.storages.chain import StorageChain
-from render_worker.storages.imgur import ImgurStorage
-from render_worker.storages.local import LocalStorage
+from render_worker.storages.imgur.storage import ImgurStorage
+from render_worker.storages.local.storage import LocalStorage
 
 OF_IMGUR = "imgur:"
 NO_NAME = "failed: it is neither a picture's name or address nor imgur:DELETEHASH, which the log has"

@@ -49,7 +49,7 @@ from render_worker.serving.bearer_tokens import has_bearer_token
 from render_worker.serving.logs import shortened
 from render_worker.settings import Settings, load
 from render_worker.storages import build_storages
-from render_worker.storages.tombstones import was_deleted
+from render_worker.storages.local.tombstones import was_deleted
 from render_worker.stream import OWN_FAULT, Stream
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}

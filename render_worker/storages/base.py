@@ -8,7 +8,7 @@ from typing import ClassVar, get_args
 from render_worker.contract import IMAGE_NAME, OutputFormat
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
-from render_worker.settings import Settings
+from render_worker.storages.settings import StorageSettings
 
 QUERY_OR_FRAGMENT = re.compile(r"[?#]")
 IMAGE_REFERENCE = re.compile(rf"(?:.*/)?({IMAGE_NAME})")
@@ -35,6 +35,13 @@ class Storage(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     """What people call it, at the beginning of a sentence."""
+    description: ClassVar[str]
+    """What it is; this and the next three are its columns in docs/storages.md."""
+    cost: ClassVar[str]
+    needs: ClassVar[str]
+    addresses: ClassVar[str]
+    requirements: ClassVar[str | None] = None
+    """The name of the requirements file with its packages; None if it needs none of its own."""
     remote: ClassVar[bool] = True
     """Whether another service is asked, which may be slow."""
     preflight_blocks: ClassVar[bool] = False
@@ -43,7 +50,7 @@ class Storage(ABC):
     """The output formats that it accepts."""
 
     @abstractmethod
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: StorageSettings) -> None:
         """Read the settings; open no file or connection yet."""
 
     @abstractmethod

@@ -21,9 +21,9 @@ import httpx
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.optional_packages import missing_package
-from render_worker.settings import Settings
 from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.service_errors import ServiceFailed, timed_out, unreachable
+from render_worker.storages.settings import BucketSettings
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, GCSStore, RetryConfig, S3Store
@@ -42,25 +42,24 @@ log = logging.getLogger(__name__)
 
 
 class BucketStorage(Storage):
-    """A bucket. Override `open_client`, `public_url`, and `check` for the settings that are its own."""
+    """A bucket. Override `open_client`, and `check` for the settings that are its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    requirements = "buckets"
+
+    def __init__(self, settings: BucketSettings, public_url: str | None) -> None:
+        """Take the address under which the bucket is public, or None if links are to be signed."""
         self._prefix = settings.bucket_prefix
         self._seconds = settings.bucket_seconds
         self._link_lifetime = timedelta(seconds=settings.signed_link_seconds)
-        self._public_url = self.public_url(settings)
+        self._public_url = public_url
         self._client: S3Store | GCSStore | None = None
-
-    @abstractmethod
-    def public_url(self, settings: Settings) -> str | None:
-        """Return the address under which the bucket is public, or None if links are to be signed."""
 
     @abstractmethod
     def open_client(self) -> "S3Store | GCSStore":
         """Return a new client of the library."""
 
     def check(self) -> None:
-        if problem := missing_package("obstore", f"storage {self.name}", "buckets"):
+        if problem := missing_package("obstore", f"storage {self.name}", self.requirements):
             raise StorageNotConfigured(problem)
 
     async def save(self, picture: Picture) -> StoredObject:

@@ -154,7 +154,9 @@ class StorageChain:
             picture, time.monotonic() + seconds, {storage: refusal for storage, refusal in refusals.items() if refusal}
         )
         save.last_resorts += [
-            storage for storage, refusal in save.failures.items() if not (refusal.caused_by_request or refusal.service_blocked)
+            storage
+            for storage, refusal in save.failures.items()
+            if not (refusal.caused_by_request or refusal.service_blocked)
         ]
         available = [storage for storage, refusal in refusals.items() if not refusal]
         outcome = await self._save_in_first(available, save)

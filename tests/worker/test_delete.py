@@ -14,9 +14,9 @@ from render_worker.delete import NO_NAME, UNMARKED, main
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
-from render_worker.storages.local import LocalStorage
-from render_worker.storages.s3 import S3Storage
-from render_worker.storages.tombstones import TOMBSTONE, TOMBSTONE_SECONDS
+from render_worker.storages.local.storage import LocalStorage
+from render_worker.storages.local.tombstones import TOMBSTONE, TOMBSTONE_SECONDS
+from render_worker.storages.s3.storage import S3Storage
 from sandbox.cloudinary import CLOUDINARY_URL
 from tests.fakes.processes import ROOT, clean_environment, sandbox
 from tests.fakes.s3_server import S3Server

@@ -53,7 +53,7 @@ def requests_of(server, google_key):
         known |= {"google_cloud_bucket": "pictures", "google_application_credentials": google_key}
         settings = Settings(**known, aws_secret_access_key="SECRET", gcs_url=server.url, bucket_seconds=5)
         with pytest.raises(StorageFailed) as caught:
-            asyncio.run(STORAGES[name](settings).save(PICTURE))
+            asyncio.run(STORAGES[name].load()(settings).save(PICTURE))
         heads = [{key: text for key, text in head.items() if key not in CHANGING} for head in server.heads]
         for head in heads:  # the key and what is signed, or the beginning of the token, which names its key
             head["authorization"] = re.split(r"Signature=|\.", head["authorization"])[0]

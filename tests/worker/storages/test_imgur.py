@@ -11,7 +11,7 @@ from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.chain import StorageChain
-from render_worker.storages.imgur import ImgurStorage
+from render_worker.storages.imgur.storage import ImgurStorage
 from tests.fakes.processes import free_port, sandbox
 
 PICTURE = Picture(b"\x89PNG and so on", 1, 1, "a" * 64)

@@ -12,7 +12,7 @@ import pytest
 from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
-from render_worker.storages.local import LocalStorage
+from render_worker.storages.local.storage import LocalStorage
 from tests.fakes.local_folder import letters_in, picture, save
 
 

@@ -15,8 +15,8 @@ from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import StoredObject
-from render_worker.storages.local import LocalStorage
-from render_worker.storages.tombstones import TOMBSTONE
+from render_worker.storages.local.storage import LocalStorage
+from render_worker.storages.local.tombstones import TOMBSTONE
 from tests.fakes.local_folder import letters_in, picture, save
 
 
@@ -193,13 +193,13 @@ def test_nothing_is_changed_while_another_process_changes_something(storage, ano
 
 
 def test_a_lock_that_is_never_released_is_said(storage, another_process, monkeypatch):
-    monkeypatch.setattr("render_worker.storages.local.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("render_worker.storages.local.storage.LOCK_SECONDS", 0.1)
     with pytest.raises(StorageFailed, match="temporarily unavailable"):
         save(storage, picture("a"))
 
 
 def test_waiting_for_the_lock_keeps_only_those_that_need_it_too(storage, another_process, monkeypatch):
-    monkeypatch.setattr("render_worker.storages.local.LOCK_SECONDS", 3)
+    monkeypatch.setattr("render_worker.storages.local.storage.LOCK_SECONDS", 3)
 
     async def crowd():
         begun = time.monotonic()

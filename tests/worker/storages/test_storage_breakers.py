@@ -186,7 +186,7 @@ def test_a_storage_that_limits_is_asked_again_when_it_said(clock):
     with ScriptedServer() as service:
         service.say(420, Retry_After="77")
         settings = Settings(cloudinary_url="cloudinary://k:s@c", cloudinary_api_url=service.url)
-        storages = StorageChain(STORAGES["cloudinary"](settings), ScriptedStorage("second"))
+        storages = StorageChain(STORAGES["cloudinary"].load()(settings), ScriptedStorage("second"))
         outcomes = [save(storages) for _ in range(3)]
         assert len(service.asked) == 1
         clock.go(77)

@@ -64,7 +64,7 @@ def storage_at(google):
             "cloudinary_api_url": f"{url}/v1_1",
             "bucket_seconds": 4,
         }
-        return STORAGES[name](Settings(**{**known, **changes}))
+        return STORAGES[name].load()(Settings(**{**known, **changes}))
 
     return storage
 
@@ -179,7 +179,7 @@ def test_the_environment_s_proxies_and_keys_are_not_used(name, storage_at, amazo
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of-somebody-else")
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     monkeypatch.setenv("GOOGLE_SKIP_SIGNATURE", "true")
-    amazons = STORAGES["s3"](Settings(**amazon.settings()))
+    amazons = STORAGES["s3"].load()(Settings(**amazon.settings()))
     storage = amazons if name == "s3" else storage_at(name, google.url if name == "gcs" else site.url)
     stored = asyncio.run(storage.save(PICTURE))
     monkeypatch.undo()
@@ -196,14 +196,14 @@ def test_the_environment_s_proxies_and_keys_are_not_used(name, storage_at, amazo
     ],
 )
 def test_what_s3_does_not_know(failure, amazon, changes, kind):
-    found = failure(STORAGES["s3"](Settings(**amazon.settings(**changes))), (amazon.secret, "a-wrong-secret"))
+    found = failure(STORAGES["s3"].load()(Settings(**amazon.settings(**changes))), (amazon.secret, "a-wrong-secret"))
     assert found.code == f"s3_{kind}"
 
 
 def test_a_key_that_may_only_write_is_enough_for_s3(amazon):
     key_id, secret = amazon.user("writer", "PutObject")
     mine = {"aws_access_key_id": key_id, "aws_secret_access_key": secret, "s3_public_url": "https://x.y"}
-    storage = STORAGES["s3"](Settings(**amazon.settings(**mine)))
+    storage = STORAGES["s3"].load()(Settings(**amazon.settings(**mine)))
     another = Picture(PICTURE.data, 1, 1, "b" * 64)
     assert asyncio.run(storage.save(another)).url == f"https://x.y/{another.name}"
     assert another.name in amazon.names()
@@ -215,7 +215,7 @@ def test_a_key_that_may_only_write_is_enough_for_s3(amazon):
 def test_what_google_does_not_know(failure, google, tmp_path, wrong):
     wrong_key = {"google_application_credentials": key_file(tmp_path / "wrong.json", new_key())}
     changes = wrong_key if wrong == "key" else {"google_cloud_bucket": "no-such-bucket"}
-    found = failure(STORAGES["gcs"](Settings(**google.settings(**changes))), ("PRIVATE KEY", "eyJ"))
+    found = failure(STORAGES["gcs"].load()(Settings(**google.settings(**changes))), ("PRIVATE KEY", "eyJ"))
     assert found.code == ("gcs_refused" if wrong == "key" else "gcs_not_found")
 
 
@@ -232,7 +232,7 @@ def test_a_key_file_that_is_none_is_said_before_a_picture_is_made(google, tmp_pa
     path = tmp_path / "key.json"
     if text is not None:
         path.write_text(text)
-    storage = STORAGES["gcs"](Settings(**google.settings(google_application_credentials=path)))
+    storage = STORAGES["gcs"].load()(Settings(**google.settings(google_application_credentials=path)))
     with pytest.raises(StorageNotConfigured, match=words) as caught:
         storage.check()
     assert "secret-of-the-file" not in str(caught.value)
@@ -240,7 +240,9 @@ def test_a_key_file_that_is_none_is_said_before_a_picture_is_made(google, tmp_pa
 
 def test_a_private_key_that_is_none_is_a_failure_like_others(google, tmp_path, failure):
     path = key_file(tmp_path / "key.json", new_key(), private_key="nonsense")
-    found = failure(STORAGES["gcs"](Settings(**google.settings(google_application_credentials=path))), ("nonsense",))
+    found = failure(
+        STORAGES["gcs"].load()(Settings(**google.settings(google_application_credentials=path))), ("nonsense",)
+    )
     assert found.code == "gcs_misconfigured"
 
 
@@ -249,5 +251,5 @@ def test_a_host_for_each_bucket(storage_at, scripted):
     local = scripted.url.replace("127.0.0.1", "localhost")
     storage = storage_at("s3", local, s3_path_style=False, s3_bucket="pictures")
     assert storage._virtual_host() == local.replace("localhost", "pictures.localhost")
-    amazon = STORAGES["s3"](Settings(s3_bucket="pictures", s3_region="eu-central-1", s3_path_style=False))
+    amazon = STORAGES["s3"].load()(Settings(s3_bucket="pictures", s3_region="eu-central-1", s3_path_style=False))
     assert amazon._virtual_host() == "https://pictures.s3.eu-central-1.amazonaws.com"

@@ -13,9 +13,9 @@ from render_worker.settings import Settings
 from render_worker.storages import preflight
 from render_worker.storages.base import Storage, StoredObject
 from render_worker.storages.chain import StorageChain
-from render_worker.storages.local import LocalStorage
+from render_worker.storages.local.storage import LocalStorage
+from render_worker.storages.local.tombstones import TOMBSTONE
 from render_worker.storages.preflight import FAULT, HANGS, Preflight
-from render_worker.storages.tombstones import TOMBSTONE
 from tests.fakes.played import Played, pipelines
 
 PICTURE = Picture(b"the bytes", 1, 1, "a" * 64)
@@ -80,7 +80,7 @@ def test_a_crowd_that_is_refused_costs_one_check(tmp_path, monkeypatch):
     monkeypatch.setattr(preflight, "REASON_TIMES", 10**9)
     (tmp_path / "images").mkdir()
     pipeline = pipelines(tmp_path)(Played("one"))
-    monkeypatch.setattr("render_worker.storages.local.SMALL_BYTES", 10**18)
+    monkeypatch.setattr("render_worker.storages.local.storage.SMALL_BYTES", 10**18)
 
     async def crowd():
         asked = (pipeline.generate(GenerateRequest(prompt=f"{n}")) for n in range(50))
@@ -155,7 +155,7 @@ def test_a_folder_that_hangs_while_it_saves_gives_up_its_time(local, monkeypatch
 
 
 def test_a_marker_on_a_disk_that_hangs_keeps_no_picture_waiting(local, monkeypatch):
-    monkeypatch.setattr("render_worker.storages.local.TOMBSTONE_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("render_worker.storages.local.storage.TOMBSTONE_WAIT_SECONDS", 0.1)
     local.folder.mkdir()
     tombstone = local.folder / (PICTURE.name + TOMBSTONE)
     tombstone.touch()

@@ -100,7 +100,7 @@ def kind_of(request, settings_of):
 
     def kind(name: str) -> Kind:
         follow = request.getfixturevalue("s3_server").follow if name == "s3" else partial(requests.get, timeout=5)
-        return Kind(STORAGES[name](settings_of(name)), settings_of(name), follow)
+        return Kind(STORAGES[name].load()(settings_of(name)), settings_of(name), follow)
 
     return kind
 
@@ -214,7 +214,7 @@ def test_a_reference_without_a_picture_s_name_is_not_looked_for(named, reference
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "local"])
 def test_a_missing_setting_is_said(name, kind_of):
-    assert re.fullmatch(r"[A-Z0-9_]+ not configured", STORAGES[name](Settings()).unavailable_reason())
+    assert re.fullmatch(r"[A-Z0-9_]+ not configured", STORAGES[name].load()(Settings()).unavailable_reason())
     assert kind_of(name).storage.unavailable_reason() is None
 
 
@@ -226,7 +226,7 @@ def test_links_are_signed_and_end(bucket):
 
 
 def test_a_changed_link_leads_nowhere(gcs_server, settings_of):
-    storage = STORAGES["gcs"](settings_of("gcs"))
+    storage = STORAGES["gcs"].load()(settings_of("gcs"))
     stored = asyncio.run(storage.save(a_picture(7)))
     assert requests.get(stored.url.replace("Expires=604800", "Expires=604799"), timeout=5).status_code == 403
 
@@ -234,7 +234,7 @@ def test_a_changed_link_leads_nowhere(gcs_server, settings_of):
 def test_a_public_bucket_needs_no_signature(bucket, settings_of):
     settings = settings_of(bucket.name, s3_public_url="https://pics.example", gcs_public_url="https://pics.example")
     picture = a_picture(8)
-    stored = asyncio.run(STORAGES[bucket.name](settings).save(picture))
+    stored = asyncio.run(STORAGES[bucket.name].load()(settings).save(picture))
     assert stored == StoredObject(f"https://pics.example/a-folder/{picture.name}", "image/png", None)
 
 

@@ -17,11 +17,11 @@ from typing import TypeVar
 
 from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
-from render_worker.settings import Settings
 from render_worker.storages.base import Storage, StoredObject, image_name_in
-from render_worker.storages.folder_files import CHEAP, NOT_OURS, evict, image_files
-from render_worker.storages.folder_lock import lock
-from render_worker.storages.tombstones import remove_expired_tombstones, tombstone_of
+from render_worker.storages.local.files import CHEAP, NOT_OURS, evict, image_files
+from render_worker.storages.local.lock import lock
+from render_worker.storages.local.settings import LocalStorageSettings
+from render_worker.storages.local.tombstones import remove_expired_tombstones, tombstone_of
 
 MIB = 1024 * 1024
 
@@ -50,10 +50,14 @@ class LocalStorage(Storage):
 
     name = "local"
     title = "The local folder"
+    description = "A folder of the worker's machine."
+    cost = "the disk"
+    needs = "nothing"
+    addresses = "the worker's `/images/…`, until the file is evicted or the disk is gone"
     remote = False
     preflight_blocks = True
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: LocalStorageSettings) -> None:
         self.folder = settings.local_storage_dir.resolve()
         self._max_bytes = settings.local_storage_mb * MIB
         self._thread = ThreadPoolExecutor(1, "local-storage")  # one changes the folder at a time

@@ -14,9 +14,9 @@ import httpx
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.outbound.replies import printable, retry_after
-from render_worker.settings import Settings
 from render_worker.storages.base import Storage, StoredObject
 from render_worker.storages.exchange import MAX_RETRY_AFTER_SECONDS, ServiceResponse, send
+from render_worker.storages.imgur.settings import ImgurSettings
 from render_worker.storages.service_errors import ServiceFailed, unsupported_format
 
 MAX_RESET = 10**12  # as a Unix time
@@ -45,9 +45,13 @@ class ImgurStorage(Storage):
 
     name = "imgur"
     title = "Imgur"
+    description = "Anonymous uploads to Imgur, which refuses many data centers and is blocked in the United Kingdom."
+    cost = "free"
+    needs = "`IMGUR_CLIENT_ID`; **Imgur has given out none since mid-2025**"
+    addresses = "public"
     formats = ("png", "jpeg")  # its own upload page names these and others, but not WebP
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ImgurSettings) -> None:
         self._url = f"{settings.imgur_api_url}/image"
         self._seconds = settings.imgur_upload_seconds
         client_id = settings.imgur_client_id

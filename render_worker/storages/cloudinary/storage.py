@@ -14,8 +14,8 @@ import httpx
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.outbound.replies import printable
-from render_worker.settings import Settings
 from render_worker.storages.base import Storage, StoredObject, image_name_in
+from render_worker.storages.cloudinary.settings import CloudinarySettings
 from render_worker.storages.exchange import ServiceResponse, send
 from render_worker.storages.service_errors import ServiceFailed
 
@@ -29,8 +29,12 @@ class CloudinaryStorage(Storage):
 
     name = "cloudinary"
     title = "Cloudinary"
+    description = "An account at Cloudinary."
+    cost = "free up to its plan's credits"
+    needs = "an account's `CLOUDINARY_URL`"
+    addresses = "public"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: CloudinarySettings) -> None:
         self._url = settings.cloudinary_api_url
         self._prefix = settings.bucket_prefix
         self._seconds = settings.bucket_seconds

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from render_worker.errors import StorageNotConfigured
-from render_worker.settings import Settings
 from render_worker.storages.bucket import BucketStorage
+from render_worker.storages.s3.settings import S3Settings
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential, S3Store
@@ -20,17 +20,18 @@ class S3Storage(BucketStorage):
 
     name = "s3"
     title = "S3"
+    description = "Amazon S3 and services that speak its protocol: Backblaze B2, Cloudflare R2, Supabase, MinIO."
+    cost = "the service's prices for space and traffic; MinIO is your own"
+    needs = "`S3_BUCKET`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and `S3_ENDPOINT` unless it is at AWS"
+    addresses = "under `S3_PUBLIC_URL`, or links that are signed for `SIGNED_LINK_SECONDS`"
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: S3Settings) -> None:
+        super().__init__(settings, settings.s3_public_url)
         self._bucket = settings.s3_bucket
         self._region = settings.s3_region
         self._endpoint = settings.s3_endpoint or f"https://s3.{settings.s3_region}.amazonaws.com"
         self._path_style = settings.s3_path_style
         self._key_id, self._secret = settings.aws_access_key_id, settings.aws_secret_access_key
-
-    def public_url(self, settings: Settings) -> str | None:
-        return settings.s3_public_url
 
     def check(self) -> None:
         if not self._bucket:

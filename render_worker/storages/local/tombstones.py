@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from render_worker.contract import IMAGE_NAME
-from render_worker.storages.folder_files import NOT_OURS
+from render_worker.storages.local.files import NOT_OURS
 
 TOMBSTONE = ".deleted"  # behind a picture's name
 TOMBSTONE_SECONDS = 365 * 24 * 3600  # as long as an API tier may remember how to make the picture again

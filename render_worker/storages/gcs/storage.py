@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from render_worker.errors import StorageNotConfigured
-from render_worker.settings import Settings
 from render_worker.storages.bucket import BucketStorage
+from render_worker.storages.gcs.settings import GcsSettings
 
 if TYPE_CHECKING:
     from obstore.store import GCSStore
@@ -26,16 +26,17 @@ class GcsStorage(BucketStorage):
 
     name = "gcs"
     title = "Google Cloud Storage"
+    description = "A bucket at Google Cloud Storage."
+    cost = "Google's prices for space and traffic"
+    needs = "`GOOGLE_CLOUD_BUCKET`, `GOOGLE_APPLICATION_CREDENTIALS`"
+    addresses = "under `GCS_PUBLIC_URL`, or links that are signed for `SIGNED_LINK_SECONDS`"
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: GcsSettings) -> None:
+        super().__init__(settings, settings.gcs_public_url)
         self._bucket = settings.google_cloud_bucket
         self._url = settings.gcs_url or DEFAULT_URL
         self._key_file = settings.google_application_credentials
         self._key_file_checked = False
-
-    def public_url(self, settings: Settings) -> str | None:
-        return settings.gcs_public_url
 
     def check(self) -> None:
         if not self._bucket:
