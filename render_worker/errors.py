@@ -30,7 +30,7 @@ WorkerError
             ├── EngineRateLimited 503 engine_rate_limited
             └── QuotaExhausted  503 engine_quota_exhausted
 
-Errors of Perchance alone are in engines/perchance/errors.py, those of storages outside in storages/failures.py.
+Errors of Perchance alone are in engines/perchance/errors.py, those of storage services in storages/service_errors.py.
 """
 
 from typing import ClassVar, Literal
@@ -153,7 +153,7 @@ class UpstreamError(WorkerError):
     """Whether the request caused it, and not the upstream's state: the breaker does not count it then."""
     trips_breaker: bool = False
     """Whether it trips the breaker at once."""
-    wall: bool = False
+    service_blocked: bool = False
     """Whether the service itself said that retries are in vain for `retry_after` seconds."""
 
     def __init__(self, sentence: str, retry_after: int | None = None) -> None:
@@ -283,7 +283,7 @@ class ServiceBlocked(EngineError):
     """Raised when the service turns this worker away for a while: an earlier retry is in vain, or makes it worse."""
 
     status = 503
-    trips_breaker = wall = True
+    trips_breaker = service_blocked = True
 
 
 class EngineRateLimited(ServiceBlocked):

@@ -42,7 +42,7 @@ class Health:
         return WorkerHealth(
             status=status,
             reasons=reasons,
-            ready=roster.ready and self._pipeline.storage.usable,
+            ready=roster.ready and self._pipeline.storage.available,
             uptime_seconds=round(time.monotonic() - self._started),
             queue=self._pipeline.admission.health(),
             engines=engines,
@@ -57,7 +57,7 @@ class Health:
         self, engines: dict[str, EngineHealth]
     ) -> tuple[Literal["starting", "ready", "busy", "degraded"], list[str]]:
         down = [f"{name}: {engine.reason}" for name, engine in engines.items() if engine.state in ("down", "resting")]
-        down += self._pipeline.storage.problems()
+        down += self._pipeline.storage.unavailable_reasons()
         starting = [f"{name} is starting" for name, engine in engines.items() if engine.state == "starting"]
         if down:
             return "degraded", down

@@ -49,7 +49,7 @@ from render_worker.serving.bearer_tokens import has_bearer_token
 from render_worker.serving.logs import shortened
 from render_worker.settings import Settings, load
 from render_worker.storages import build_storages
-from render_worker.storages.local import was_deleted
+from render_worker.storages.local.tombstones import was_deleted
 from render_worker.stream import OWN_FAULT, Stream
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
@@ -72,7 +72,7 @@ class Worker:
         self.settings = settings
         self.runtime = Runtime()
         durations, metrics = Latencies(), Metrics()
-        engines = build_engines(settings)
+        engines = build_engines(settings.engines, settings)
         all_places = (engine.slots for engine in engines.values())
         admission = Admission(settings.slots, settings.queue_size, all_places)
         rests = {name: _rest(name, settings) for name in engines}

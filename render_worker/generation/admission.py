@@ -1,6 +1,6 @@
 """Admission control: which generation runs now, which waits, and which is refused (backpressure).
 
-Each engine has concurrency slots (`Places`), a guaranteed part of the slots of all, and a share of the queue, so that a
+Each engine has concurrency slots (`Slots`), a guaranteed part of the slots of all, and a share of the queue, so that a
 flood at one engine neither keeps another from running nor fills its queue. Others may borrow what an engine leaves
 unused: no running generation is ended for that, but a waiting one may be evicted.
 """
@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from render_worker.contract import QueueHealth
+from render_worker.engines.slots import Slots
 from render_worker.errors import QueueFull
 
 CLIENT: ContextVar[str | None] = ContextVar("CLIENT", default=None)
@@ -22,38 +23,48 @@ CLIENT: ContextVar[str | None] = ContextVar("CLIENT", default=None)
 
 CHEAP_SHARE = 4  # a cheap engine has a quarter of another's share of the queue: its pictures take milliseconds
 
-Moved = Callable[[int], None]
+OnPosition = Callable[[int], None]
 """Called with a request's position in the queue, 1 for the next, whenever that changes."""
 
 
 @dataclass(eq=False)
-class _Waiting:
-    """A request on its way through the queue."""
+class EngineQueue:
+    """One engine's queue, and what it holds of the slots of all."""
 
-    slots: "Slots"
-    moved: Moved
+    slots: Slots
+    waiting: list["_Waiter"] = field(default_factory=list)
+    generating: int = 0
+    """Requests that hold one of the engine's slots."""
+    running: int = 0
+    """Requests that hold one of the slots of all: also those whose pictures are being saved."""
+    guaranteed: int = 0
+    """Slots of all that other engines leave to it."""
+    share: int = 0
+    """Of the whole queue: below it the engine evicts another's requests."""
+
+    @property
+    def unused_guarantee(self) -> int:
+        """Return how many of its guaranteed slots are free; a cheap engine has one while a request waits."""
+        if self.slots.cheap:
+            return int(bool(self.waiting) and not self.running)
+        return max(0, self.guaranteed - self.running)
+
+
+@dataclass(eq=False)
+class _Waiter:
+    """A request that waits in an engine's queue, and then holds slots."""
+
+    queue: EngineQueue
+    on_position: OnPosition
     retry_after: int | None
     number: int
     """In the order of arrival."""
     turn: asyncio.Future[None]
+    """Done when the request may begin, or when it is evicted."""
     client: str | None = field(default_factory=CLIENT.get)
     queued: bool = True
-    makes: bool = False
-    runs: bool = False
-
-
-class Slots:
-    """One engine's concurrency slots: as many as it can make pictures at a time. Admission keeps the state."""
-
-    def __init__(self, size: int, *, cheap: bool = False) -> None:
-        """Make `size` slots; generations of a `cheap` engine yield to others', and never hold the last slot of all."""
-        self.size = size
-        self.cheap = cheap
-        self.making = 0
-        self.running = 0  # also those that are being saved
-        self.queue: list[_Waiting] = []
-        self.own = 0  # of the slots of all, guaranteed
-        self.share = 0  # of the queue
+    generating: bool = False
+    running: bool = False
 
 
 class Admission:
@@ -64,160 +75,168 @@ class Admission:
         self._size = max_concurrency
         self._queue_size = queue_size
         self._numbers = itertools.count()
-        self._engines: tuple[Slots, ...] = ()
-        self._share_out(tuple(engines))
+        self._queues: dict[Slots, EngineQueue] = {}
+        self._share_out(engines)
 
-    def _share_out(self, engines: tuple[Slots, ...]) -> None:
+    def _share_out(self, engines: Iterable[Slots]) -> None:
         """Give each engine its guaranteed part of all slots and its share of the queue."""
-        costly = [slots for slots in engines if not slots.cheap]
-        cheap = len(engines) - len(costly)
+        # A new mapping, because other threads read this one.
+        self._queues = {**self._queues, **{slots: EngineQueue(slots) for slots in engines}}
+        costly = [queue for slots, queue in self._queues.items() if not slots.cheap]
+        cheap = len(self._queues) - len(costly)
         share = self._queue_size // max(1, CHEAP_SHARE * len(costly) + cheap)
-        for slots in engines:
-            slots.own = 0
-            slots.share = share if slots.cheap else (self._queue_size - share * cheap) // len(costly)
-        self._engines = engines
+        for slots, queue in self._queues.items():
+            queue.share = share if slots.cheap else (self._queue_size - share * cheap) // len(costly)
         # One slot is guaranteed to no engine, so that a cheap one, which leaves the others theirs, is not starved.
         spare = max(0, self._size - (cheap > 0) - len(costly))
-        more = sum(slots.size - 1 for slots in costly)
-        for slots in costly:
-            slots.own = 1 + min(slots.size - 1, spare * (slots.size - 1) // max(1, more))
+        more = sum(queue.slots.size - 1 for queue in costly)
+        for queue in costly:
+            extra = queue.slots.size - 1
+            queue.guaranteed = 1 + min(extra, spare * extra // max(1, more))
+
+    def queue_of(self, slots: Slots) -> EngineQueue:
+        """Return the queue of the engine with these slots."""
+        if slots not in self._queues:
+            self._share_out([slots])
+        return self._queues[slots]
 
     @contextlib.asynccontextmanager
-    async def place(
-        self, slots: Slots, moved: Moved, retry_after: int | None = None, *, again: bool = False
+    async def slot(
+        self, slots: Slots, on_position: OnPosition, retry_after: int | None = None, *, admitted: bool = False
     ) -> AsyncIterator[Callable[[], None]]:
         """Hold a slot among all generations and one of the engine's; calling what this yields releases the latter.
 
-        Raises QueueFull if the queue has no room, or if the request is evicted; `retry_after` is the number of seconds
-        after which there should be room. `again`: the request falls back, and had a slot or waited for one before.
+        `retry_after` is the number of seconds after which there should be room. `admitted`: the request falls back
+        from an engine that had admitted it. Raises QueueFull if the queue has no room, or if the request is evicted.
         """
         turn = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(slots, moved, retry_after, next(self._numbers), turn)
-        self._enter(waiting, again)
+        waiter = _Waiter(self.queue_of(slots), on_position, retry_after, next(self._numbers), turn)
+        self._enter(waiter, admitted)
         try:
             await turn
-            yield functools.partial(self._leave_engine, waiting)
+            yield functools.partial(self._release_engine, waiter)
         finally:
-            self._leave(waiting)
+            self._leave(waiter)
 
-    def _enter(self, waiting: _Waiting, again: bool) -> None:
-        slots = waiting.slots
-        must_wait = self.must_wait(slots)
-        if self._is_full(must_wait and not again):
-            self._evict_for(waiting)
-        slots.queue.append(waiting)
+    def _enter(self, waiter: _Waiter, admitted: bool) -> None:
+        queue = waiter.queue
+        must_wait = self._must_wait(queue)
+        if self._is_full(must_wait and not admitted):
+            self._evict_for(waiter)
+        queue.waiting.append(waiter)
         self._begin_all()
-        if waiting.queued:
-            waiting.moved(len(slots.queue))
+        if waiter.queued:
+            waiter.on_position(len(queue.waiting))
 
-    def _is_full(self, wants_room: bool) -> bool:
+    def _is_full(self, needs_room: bool) -> bool:
         """Return whether a request can enter only if another leaves: each of all that run and wait holds a thread.
 
-        `wants_room`: whether it needs room in the queue. One that falls back had a slot or waited before, so it may
-        find more waiting than there is room for.
+        `needs_room`: whether it needs room in the queue. One that falls back was admitted before, so it may find more
+        waiting than there is room for.
         """
         if self._waiting + self._running >= self._queue_size + self._size:
             return True
-        return wants_room and self._waiting >= self._queue_size
+        return needs_room and self._waiting >= self._queue_size
 
-    def _evicted_for(self, new: _Waiting) -> _Waiting | None:
+    def _evicted_for(self, new: _Waiter) -> _Waiter | None:
         """Return the waiting request that is evicted from the full queue for a new one; None if none is.
 
         An engine below its share takes from the one furthest above its own. Within one engine's queue a client with
         more than half of it yields to one with less, unless both would only exchange their shares.
         """
-        queue = new.slots.queue
-        if len(queue) < new.slots.share or not self.must_wait(new.slots):
-            return _newest(max(self._engines, key=lambda slots: len(slots.queue) - slots.share).queue)
-        held = Counter(waiting.client for waiting in queue if waiting.client)
+        waiting = new.queue.waiting
+        if len(waiting) < new.queue.share or not self._must_wait(new.queue):
+            return _newest(max(self._queues.values(), key=lambda queue: len(queue.waiting) - queue.share).waiting)
+        held = Counter(waiter.client for waiter in waiting if waiter.client)
         if new.client is None or not held:
             return None
-        (greediest, most), own, half = held.most_common(1)[0], held[new.client], len(queue) / 2
+        (greediest, most), own, half = held.most_common(1)[0], held[new.client], len(waiting) / 2
         if not (most > half > own and most - own > 1):
             return None
-        return next(waiting for waiting in reversed(queue) if waiting.client == greediest)
+        return next(waiter for waiter in reversed(waiting) if waiter.client == greediest)
 
-    def _evict_for(self, new: _Waiting) -> None:
+    def _evict_for(self, new: _Waiter) -> None:
         """Evict a request from the full queue by raising QueueFull in it; raises QueueFull from here if none can be."""
         full = f"The render worker is busy and its queue of {self._queue_size} is full"
-        leaving = self._evicted_for(new)
-        if leaving is None:
+        evicted = self._evicted_for(new)
+        if evicted is None:
             raise QueueFull(f"{full}.", new.retry_after)
-        self._remove(leaving)
-        if not leaving.turn.done():
+        self._remove(evicted)
+        if not evicted.turn.done():
             sentence = f"{full}: this request gave way to a client or an engine that has fewer waiting."
-            leaving.turn.set_exception(QueueFull(sentence, leaving.retry_after))
+            evicted.turn.set_exception(QueueFull(sentence, evicted.retry_after))
 
     def _begin_all(self) -> None:
-        """Start whatever may start: first of the engine with the fewest running, then in the order of arrival."""
-        while able := [slots for slots in self._engines if slots.queue and self._may_begin(slots)]:
-            waiting = min(able, key=self._rank).queue[0]
-            self._remove(waiting)
-            waiting.makes = waiting.runs = True
-            waiting.slots.making += 1
-            waiting.slots.running += 1
-            if not waiting.turn.done():  # else it was cancelled, and gives all back in a moment
-                waiting.turn.set_result(None)
+        """Start all that may start: first of the engine with the fewest running, then in the order of arrival."""
+        while able := [queue for queue in self._queues.values() if queue.waiting and self._may_begin(queue)]:
+            waiter = min(able, key=self._rank).waiting[0]
+            self._remove(waiter)
+            waiter.generating = waiter.running = True
+            waiter.queue.generating += 1
+            waiter.queue.running += 1
+            if not waiter.turn.done():  # else it was cancelled, and gives all back in a moment
+                waiter.turn.set_result(None)
 
-    def _rank(self, slots: Slots) -> tuple[bool, int, int]:
-        return slots.cheap and self._size == 1, slots.running, slots.queue[0].number
+    def _rank(self, queue: EngineQueue) -> tuple[bool, int, int]:
+        return queue.slots.cheap and self._size == 1, queue.running, queue.waiting[0].number
 
-    def _may_begin(self, slots: Slots) -> bool:
+    def _may_begin(self, queue: EngineQueue) -> bool:
         free = self._size - self._running
-        return slots.making < slots.size and free > self._reserved_for_others(slots)
+        return queue.generating < queue.slots.size and free > self._reserved_for_others(queue)
 
-    def _reserved_for_others(self, slots: Slots) -> int:
+    def _reserved_for_others(self, queue: EngineQueue) -> int:
         """Return how many of the free slots are reserved for other engines."""
-        if slots.running < slots.own:
+        if queue.running < queue.guaranteed:
             return 0
-        kept = sum(_unused_guarantee(other) for other in self._engines if other is not slots)
-        return min(max(kept, int(slots.cheap)), self._size - 1)
+        reserved = sum(other.unused_guarantee for other in self._queues.values() if other is not queue)
+        return min(max(reserved, int(queue.slots.cheap)), self._size - 1)
 
-    def _remove(self, waiting: _Waiting) -> None:
+    def _remove(self, waiter: _Waiter) -> None:
         """Remove a request from the queue, and report their new positions to those behind it."""
-        queue = waiting.slots.queue
-        before = queue.index(waiting)
-        del queue[before]
-        waiting.queued = False
-        for position, other in enumerate(queue[before:], before + 1):
-            other.moved(position)
+        waiting = waiter.queue.waiting
+        before = waiting.index(waiter)
+        del waiting[before]
+        waiter.queued = False
+        for position, other in enumerate(waiting[before:], before + 1):
+            other.on_position(position)
 
-    def _leave_engine(self, waiting: _Waiting) -> None:
-        if waiting.makes:
-            waiting.makes = False
-            waiting.slots.making -= 1
+    def _release_engine(self, waiter: _Waiter) -> None:
+        if waiter.generating:
+            waiter.generating = False
+            waiter.queue.generating -= 1
             self._begin_all()
 
-    def _leave(self, waiting: _Waiting) -> None:
-        if waiting.queued:  # it was cancelled
-            self._remove(waiting)
-        waiting.slots.running -= waiting.runs
-        waiting.slots.making -= waiting.makes
-        waiting.runs = waiting.makes = False
+    def _leave(self, waiter: _Waiter) -> None:
+        if waiter.queued:  # it was cancelled
+            self._remove(waiter)
+        waiter.queue.running -= waiter.running
+        waiter.queue.generating -= waiter.generating
+        waiter.running = waiter.generating = False
         self._begin_all()
 
     @property
     def _running(self) -> int:
-        return sum(slots.running for slots in self._engines)
+        return sum(queue.running for queue in self._queues.values())
 
     @property
     def _waiting(self) -> int:
-        return sum(len(slots.queue) for slots in self._engines)
+        return sum(len(queue.waiting) for queue in self._queues.values())
 
-    def at_a_time(self, slots: Slots) -> int:
+    def concurrency(self, slots: Slots) -> int:
         """Return how many generations of that engine may run at a time while no other does."""
-        others = sum(other.own for other in self._engines if other is not slots)
+        others = sum(other.guaranteed for other in self._queues.values() if other.slots is not slots)
         return min(slots.size, max(1, self._size - max(others, int(slots.cheap))))
 
-    def waiting_for(self, slots: Slots) -> int:
-        """Return the engine's queue depth."""
-        return len(slots.queue)
+    def queue_depth(self, slots: Slots) -> int:
+        """Return how many requests wait for that engine."""
+        return len(self.queue_of(slots).waiting)
 
     def must_wait(self, slots: Slots) -> bool:
         """Return whether the next request for that engine would have to wait."""
-        if slots not in self._engines:
-            self._share_out((*self._engines, slots))
-        return bool(slots.queue) or not self._may_begin(slots)
+        return self._must_wait(self.queue_of(slots))
+
+    def _must_wait(self, queue: EngineQueue) -> bool:
+        return bool(queue.waiting) or not self._may_begin(queue)
 
     def health(self) -> QueueHealth:
         """Return the queue's state."""
@@ -229,14 +248,7 @@ class Admission:
         )
 
 
-def _newest(queue: list[_Waiting]) -> _Waiting:
+def _newest(waiting: list[_Waiter]) -> _Waiter:
     """Return the newest request of the client that has most in an engine's queue."""
-    held = Counter(waiting.client for waiting in queue if waiting.client)
-    return max(queue, key=lambda waiting: (held[waiting.client] if waiting.client else 0, waiting.number))
-
-
-def _unused_guarantee(slots: Slots) -> int:
-    """Return how many of its guaranteed slots an engine does not use; a cheap one has one while it waits."""
-    if slots.cheap:
-        return int(bool(slots.queue) and not slots.running)
-    return max(0, slots.own - slots.running)
+    held = Counter(waiter.client for waiter in waiting if waiter.client)
+    return max(waiting, key=lambda waiter: (held[waiter.client] if waiter.client else 0, waiter.number))

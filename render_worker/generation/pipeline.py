@@ -28,7 +28,7 @@ from render_worker.generation.progress import OnProgress, Reporter, nobody
 from render_worker.generation.selection import Candidate, EngineSelector, Selection
 from render_worker.imaging import Picture, to_picture
 from render_worker.metrics import Metrics
-from render_worker.storages.base import SaveOutcome, StorageChain
+from render_worker.storages.chain import SaveOutcome, StorageChain
 
 MOMENT_SECONDS = 0.5  # before the deadline, in which its own end is told apart from others
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
@@ -85,7 +85,7 @@ class Pipeline:
         left = seconds_left or (lambda: started + request.timeout_seconds - time.monotonic())
         self.storage.check()
         choice = self.roster.choose(request)
-        await self.storage.refuse(request.output_format)
+        await self.storage.preflight(request.output_format)
         failures: list[tuple[Candidate, WorkerError]] = []
         for number, candidate in enumerate(choice.candidates):
             turn = Attempt(request, candidate, choice, choice.candidates[number + 1 :], started, tell, left)
@@ -111,12 +111,12 @@ class Pipeline:
     async def _made(self, turn: Attempt) -> GenerateResult:
         """Make the picture by one engine."""
         engine = turn.candidate.engine
-        at_a_time = self.admission.at_a_time(engine.slots)
+        at_a_time = self.admission.concurrency(engine.slots)
         report = Reporter(turn.request.request_id, engine.name, at_a_time, self._durations, turn.tell)
         room = self._durations.until_room(engine.name, at_a_time)
         end = turn.end()
         async with contextlib.AsyncExitStack() as held:
-            waiting = self.admission.place(engine.slots, report.queued, room, again=turn.choice.admitted)
+            waiting = self.admission.slot(engine.slots, report.queued, room, admitted=turn.choice.admitted)
             leave_engine = await _by(
                 turn.patience(end),
                 held.enter_async_context(waiting),
@@ -125,7 +125,7 @@ class Pipeline:
             report.begin()
             if turn.is_a_further_one:
                 report("starting", turn.handed_on())
-            async with self.storage.promised(turn.request.output_format):
+            async with self.storage.attempt(turn.request.output_format):
                 image, picture = await self._asked(turn, end, report, leave_engine)
                 kept = await self.storage.save(picture, seconds=turn.left() - LOCAL_SAVE_SECONDS)
         self._count(turn, report.seconds, kept)
@@ -150,7 +150,7 @@ class Pipeline:
             return clock() - begun >= turn.candidate.making_seconds
 
         async def asked() -> tuple[GeneratedImage, Picture]:
-            with rest.attempt():
+            with rest.call():
                 image = await _without_fault(engine, recipe, report)
                 leave_engine()  # what is left needs no engine, but a place among all
                 report("saving")
@@ -160,11 +160,11 @@ class Pipeline:
             return await _by(end, asked(), too_late)
         except PhaseTimeout as error:
             if error is too_late and had_enough():
-                rest.failed(error)
+                rest.record_failure(error)
             raise
         except asyncio.CancelledError:
             if turn.left() < MOMENT_SECONDS and had_enough():  # else somebody left, or the worker is being stopped
-                rest.failed(too_late)
+                rest.record_failure(too_late)
                 self._metrics.engine_failures.labels(engine.name, too_late.code).inc()
             raise
 

@@ -104,7 +104,7 @@ class EngineSelector:
             raise InvalidParameter(
                 f"{named} cannot be honoured by {request.model}; leave that out, or ask with model=auto."
             )
-        self.rests[engine.name].refuse()
+        self.rests[engine.name].raise_if_open()
         return Selection([candidate])
 
     def _any(self, request: GenerateRequest) -> Selection:
@@ -115,7 +115,7 @@ class EngineSelector:
             candidate = self._candidate(engine, request, place)
             try:
                 engine.check()
-                self.rests[engine.name].refuse()
+                self.rests[engine.name].raise_if_open()
                 able.append(candidate)
             except EngineError as error:
                 unable.append((candidate, error))
@@ -127,12 +127,12 @@ class EngineSelector:
         return choice if request.within is None else _in_time(choice, request.within)
 
     def _candidate(self, engine: Engine, request: GenerateRequest, place: int = 0) -> Candidate:
-        making = self._durations.p90(engine.name) or engine.usual_seconds
+        making = self._durations.p90(engine.name) or engine.typical_seconds
         waiting = 0.0
         if self._admission.must_wait(engine.slots):
-            position = self._admission.waiting_for(engine.slots) + 1
-            each = self._durations.median(engine.name) or engine.usual_seconds
-            waiting = each * position / self._admission.at_a_time(engine.slots)
+            position = self._admission.queue_depth(engine.slots) + 1
+            each = self._durations.median(engine.name) or engine.typical_seconds
+            waiting = each * position / self._admission.concurrency(engine.slots)
         left_out = engine.cannot_honour(request)
         ignored = [name for name in left_out if not (name == "negative_prompt" and request.negative_prompt_optional)]
         return Candidate(engine, left_out, ignored, place, making, waiting)
@@ -177,7 +177,7 @@ class EngineSelector:
             answers_auto=name in self.auto,
             state=health.state,
             reason=health.reason,
-            honours=sorted(engine.honours(name)),
+            honours=sorted(engine.capabilities_of(name).parameters),
         )
 
 

@@ -1,54 +1,60 @@
-"""Requests on their way through the render worker's queue, for the tests of its admission."""
+"""Clients of the render worker's admission control, for its tests."""
 
 import asyncio
 
-from render_worker.generation.admission import CLIENT, Admission, Slots
+from render_worker.engines.slots import Slots
+from render_worker.generation.admission import CLIENT, Admission
 
 
 class Caller:
-    """Holds a place until it is let go, and remembers its places in the queue."""
+    """A request that holds a slot until it ends, and records its positions in the queue."""
 
-    def __init__(self, admission: Admission, slots: Slots, *, again: bool = False) -> None:
+    def __init__(self, admission: Admission, slots: Slots, *, admitted: bool = False) -> None:
         self.positions: list[int] = []
         self._release = asyncio.Event()
-        self._admission, self._places, self._again = admission, slots, again
+        self._admission, self._slots, self._admitted = admission, slots, admitted
         self.task = asyncio.create_task(self._hold())
 
     async def _hold(self) -> None:
-        async with self._admission.place(self._places, self.positions.append, again=self._again):
+        async with self._admission.slot(self._slots, self.positions.append, admitted=self._admitted):
             await self._release.wait()
 
     async def end(self) -> None:
+        """Release the slot, or do so as soon as there is one."""
         self._release.set()
         await settled()
 
 
 async def settled() -> None:
+    """Let the loop run whatever is due."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 async def callers(admission: Admission, slots: Slots, number: int) -> list[Caller]:
+    """Return that many requests for an engine, each running, waiting or refused."""
     found = [Caller(admission, slots) for _ in range(number)]
     await settled()
     return found
 
 
-async def caller(admission: Admission, slots: Slots, client: str | None = None, *, again: bool = False) -> Caller:
-    """A request of that client's."""
+async def caller(admission: Admission, slots: Slots, client: str | None = None, *, admitted: bool = False) -> Caller:
+    """Return a request of that client; `admitted` if it falls back from another engine."""
     CLIENT.set(client)
-    found = Caller(admission, slots, again=again)
+    found = Caller(admission, slots, admitted=admitted)
     CLIENT.set(None)
     await settled()
     return found
 
 
-def counted(*engines: Slots) -> list[tuple[int, int]]:
-    """How many run and wait at each engine."""
-    return [(slots.running, len(slots.queue)) for slots in engines]
+def counted(admission: Admission, *engines: Slots) -> list[tuple[int, int]]:
+    """Return how many requests run and wait at each engine."""
+    queues = [admission.queue_of(slots) for slots in engines]
+    return [(queue.running, len(queue.waiting)) for queue in queues]
 
 
 async def end_all(*found: Caller) -> None:
+    """Cancel the requests, and wait until they have ended."""
     for one in found:
         one.task.cancel()
     await asyncio.gather(*(one.task for one in found), return_exceptions=True)

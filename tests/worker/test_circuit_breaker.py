@@ -1,4 +1,4 @@
-"""An engine that fails again and again is left alone, and then tried by one request."""
+"""A circuit breaker opens after failures, and one request tries it when it is half-open."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -9,212 +9,212 @@ from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.errors import ContentRefused, EngineCircuitOpen, EngineError, EngineRateLimited
 
 
-def fail(rest, error):
+def fail(breaker, error):
     with pytest.raises(type(error)):
-        with rest.attempt():
+        with breaker.call():
             raise error
 
 
-def succeed(rest):
-    with rest.attempt():
+def succeed(breaker):
+    with breaker.call():
         pass
 
 
-def passed(rest):
-    """Let the rest's time pass."""
-    rest._until -= 1_000_000
+def passed(breaker):
+    """Let the time pass for which it is open."""
+    breaker._open_until -= 1_000_000
 
 
 def broken(failures=3, seconds=60):
-    rest = CircuitBreaker("horde", failures, seconds)
+    breaker = CircuitBreaker("horde", failures, seconds)
     for _ in range(failures):
-        fail(rest, EngineError("No."))
-    return rest
+        fail(breaker, EngineError("No."))
+    return breaker
 
 
 def test_failures_in_a_row_open_it():
-    rest = CircuitBreaker("horde", 3, 60)
+    breaker = CircuitBreaker("horde", 3, 60)
     for _ in range(2):
-        fail(rest, EngineError("No."))
-    assert (rest.state, rest.seconds_left) == ("closed", 0)
-    fail(rest, EngineError("No more."))
-    assert rest.state == "open"
-    assert 58 <= rest.seconds_left <= 60
-    assert "because: No more." in rest.reason
+        fail(breaker, EngineError("No."))
+    assert (breaker.state, breaker.remaining_seconds) == ("closed", 0)
+    fail(breaker, EngineError("No more."))
+    assert breaker.state == "open"
+    assert 58 <= breaker.remaining_seconds <= 60
+    assert "because: No more." in breaker.reason
     with pytest.raises(EngineCircuitOpen, match=r"horde is left alone .* No more\.") as caught:
-        succeed(rest)
+        succeed(breaker)
     assert 58 <= caught.value.retry_after <= 60
 
 
 def test_a_success_between_begins_the_count_anew():
-    rest = CircuitBreaker("horde", 3, 60)
+    breaker = CircuitBreaker("horde", 3, 60)
     for _ in range(3):
-        fail(rest, EngineError("No."))
-        fail(rest, EngineError("No."))
-        succeed(rest)
-    assert rest.state == "closed"
+        fail(breaker, EngineError("No."))
+        fail(breaker, EngineError("No."))
+        succeed(breaker)
+    assert breaker.state == "closed"
 
 
-def test_what_the_request_brought_on_is_no_failure_and_no_success():
-    rest = CircuitBreaker("horde", 2, 60)
-    fail(rest, EngineError("No."))
-    fail(rest, ContentRefused("No."))
-    assert rest.state == "closed"
-    fail(rest, EngineError("No."))
-    assert rest.state == "open"
+def test_an_error_that_the_request_caused_is_no_failure_and_no_success():
+    breaker = CircuitBreaker("horde", 2, 60)
+    fail(breaker, EngineError("No."))
+    fail(breaker, ContentRefused("No."))
+    assert breaker.state == "closed"
+    fail(breaker, EngineError("No."))
+    assert breaker.state == "open"
 
 
-def test_what_the_request_brought_on_shows_in_a_trial_that_the_engine_is_up():
-    rest = broken()
-    passed(rest)
-    fail(rest, ContentRefused("No."))
-    assert rest.state == "closed"
+def test_an_error_that_the_request_caused_closes_a_half_open_breaker():
+    breaker = broken()
+    passed(breaker)
+    fail(breaker, ContentRefused("No."))
+    assert breaker.state == "closed"
 
 
-def test_what_one_request_met_is_told_without_what_was_its_own():
-    rest = CircuitBreaker("horde", 0, 60)
-    wall = EngineRateLimited("Wait.", 50)
-    fail(rest, wall)
-    wall.fallback_from = ["of that request"]
+def test_another_request_gets_the_error_without_what_belongs_to_the_first():
+    breaker = CircuitBreaker("horde", 0, 60)
+    blocked = EngineRateLimited("Wait.", 50)
+    fail(breaker, blocked)
+    blocked.fallback_from = ["of that request"]
     with pytest.raises(EngineRateLimited) as caught:
-        rest.refuse()
-    assert (caught.value.fallback_from, wall.retry_after) == (None, 50)
+        breaker.raise_if_open()
+    assert (caught.value.fallback_from, blocked.retry_after) == (None, 50)
 
 
-def test_a_success_from_before_a_trial_lets_everybody_in():
-    rest = broken()
-    passed(rest)
-    with rest.attempt():
-        rest._succeeded()
-        succeed(rest)
+def test_a_success_from_before_a_probe_closes_it():
+    breaker = broken()
+    passed(breaker)
+    with breaker.call():
+        breaker._record_success()
+        succeed(breaker)
 
 
-def test_a_fault_of_our_own_is_no_failure():
-    rest = CircuitBreaker("horde", 1, 60)
+def test_an_unforeseen_error_is_no_failure():
+    breaker = CircuitBreaker("horde", 1, 60)
     with pytest.raises(RuntimeError):
-        with rest.attempt():
+        with breaker.call():
             raise RuntimeError
-    assert rest.state == "closed"
+    assert breaker.state == "closed"
 
 
-def test_after_the_rest_one_request_tries_and_closes_it():
-    rest = broken()
-    passed(rest)
-    assert rest.state == "half-open"
-    with rest.attempt():
+def test_half_open_one_request_probes_and_closes_it():
+    breaker = broken()
+    passed(breaker)
+    assert breaker.state == "half-open"
+    with breaker.call():
         with pytest.raises(EngineCircuitOpen, match="being tried again"):
-            succeed(rest)
-    assert rest.state == "closed"
-    succeed(rest)
+            succeed(breaker)
+    assert breaker.state == "closed"
+    succeed(breaker)
 
 
-def test_after_the_rest_one_failure_opens_it_again():
-    rest = broken()
-    passed(rest)
-    fail(rest, EngineError("Still no."))
-    assert rest.state == "open"
-    assert rest.seconds_left > 58
-    assert "Still no." in rest.reason
+def test_half_open_one_failure_opens_it_again():
+    breaker = broken()
+    passed(breaker)
+    fail(breaker, EngineError("Still no."))
+    assert breaker.state == "open"
+    assert breaker.remaining_seconds > 58
+    assert "Still no." in breaker.reason
 
 
-def test_a_trial_that_is_cancelled_leaves_the_next_one_to_try():
-    rest = broken()
-    passed(rest)
+def test_a_probe_that_is_cancelled_leaves_it_half_open():
+    breaker = broken()
+    passed(breaker)
     with pytest.raises(asyncio.CancelledError):
-        with rest.attempt():
+        with breaker.call():
             raise asyncio.CancelledError
-    assert rest.state == "half-open"
-    succeed(rest)
-    assert rest.state == "closed"
+    assert breaker.state == "half-open"
+    succeed(breaker)
+    assert breaker.state == "closed"
 
 
 @pytest.mark.parametrize(("said", "seconds"), [(7, 7), (None, 60)])
-def test_a_wall_opens_it_at_once_for_as_long_as_it_says(said, seconds):
-    rest = CircuitBreaker("horde", 0, 60)
-    wall = EngineRateLimited("Too often.", said)
-    fail(rest, wall)
-    assert (rest.state, wall.retry_after) == ("open", seconds)
+def test_a_blocked_service_trips_it_for_as_long_as_it_says(said, seconds):
+    breaker = CircuitBreaker("horde", 0, 60)
+    blocked = EngineRateLimited("Too often.", said)
+    fail(breaker, blocked)
+    assert (breaker.state, blocked.retry_after) == ("open", seconds)
     with pytest.raises(EngineRateLimited, match="Too often") as caught:
-        succeed(rest)
+        succeed(breaker)
     assert seconds - 1 <= caught.value.retry_after <= seconds
 
 
-def test_a_wall_of_no_time_is_none():
-    rest = CircuitBreaker("perchance", 0, 60)
-    wall = EngineRateLimited("Too often.", 0)
-    fail(rest, wall)
-    assert (rest.state, wall.retry_after) == ("closed", None)
+def test_a_block_of_no_time_does_not_trip_it():
+    breaker = CircuitBreaker("perchance", 0, 60)
+    blocked = EngineRateLimited("Too often.", 0)
+    fail(breaker, blocked)
+    assert (breaker.state, blocked.retry_after) == ("closed", None)
 
 
-def test_the_longer_of_two_walls_counts():
-    rest = CircuitBreaker("horde", 0, 60)
-    with rest.attempt():
-        fail(rest, EngineRateLimited("Long.", 50))
+def test_the_longer_of_two_blocks_counts():
+    breaker = CircuitBreaker("horde", 0, 60)
+    with breaker.call():
+        fail(breaker, EngineRateLimited("Long.", 50))
         late = EngineRateLimited("Short.", 5)
-        rest.failed(late)
-    assert rest.seconds_left > 45
+        breaker.record_failure(late)
+    assert breaker.remaining_seconds > 45
     assert late.retry_after > 45
 
 
-def test_a_wall_after_failures_is_followed_by_the_usual_rest():
-    rest = broken(seconds=20)
-    passed(rest)
-    fail(rest, EngineRateLimited("Wait.", 300))
-    assert rest.seconds_left > 250
-    passed(rest)
-    fail(rest, EngineError("No."))
-    assert 18 <= rest.seconds_left <= 20
+def test_a_block_after_failures_is_followed_by_the_usual_time():
+    breaker = broken(seconds=20)
+    passed(breaker)
+    fail(breaker, EngineRateLimited("Wait.", 300))
+    assert breaker.remaining_seconds > 250
+    passed(breaker)
+    fail(breaker, EngineError("No."))
+    assert 18 <= breaker.remaining_seconds <= 20
 
 
-def test_a_success_that_was_begun_before_the_rest_does_not_end_it():
-    rest = CircuitBreaker("horde", 0, 60)
-    with rest.attempt():
-        fail(rest, EngineRateLimited("Wait.", 50))
-    assert rest.state == "open"
+def test_a_success_that_was_begun_before_it_opened_does_not_close_it():
+    breaker = CircuitBreaker("horde", 0, 60)
+    with breaker.call():
+        fail(breaker, EngineRateLimited("Wait.", 50))
+    assert breaker.state == "open"
 
 
-def test_without_a_number_of_failures_a_failure_after_a_wall_opens_it_no_more():
-    rest = CircuitBreaker("horde", 0, 60)
-    fail(rest, EngineRateLimited("Wait.", 50))
-    passed(rest)
-    assert rest.state == "half-open"
-    fail(rest, EngineError("No."))
-    assert rest.state == "closed"
+def test_without_a_number_of_failures_a_failure_after_a_block_opens_it_no_more():
+    breaker = CircuitBreaker("horde", 0, 60)
+    fail(breaker, EngineRateLimited("Wait.", 50))
+    passed(breaker)
+    assert breaker.state == "half-open"
+    fail(breaker, EngineError("No."))
+    assert breaker.state == "closed"
 
 
-def test_without_a_number_of_failures_it_opens_for_walls_alone():
-    rest = CircuitBreaker("horde", 0, 60)
+def test_without_a_number_of_failures_only_a_blocked_service_trips_it():
+    breaker = CircuitBreaker("horde", 0, 60)
     for _ in range(100):
-        fail(rest, EngineError("No."))
-    assert rest.state == "closed"
+        fail(breaker, EngineError("No."))
+    assert breaker.state == "closed"
 
 
 @pytest.mark.parametrize("hours", [-1, 1, -24 * 400])
-@pytest.mark.parametrize("error", [EngineError("No."), EngineRateLimited("Wait.", 60)], ids=["failure", "wall"])
-def test_a_clock_that_is_set_neither_prolongs_nor_ends_a_rest(monkeypatch, hours, error):
+@pytest.mark.parametrize("error", [EngineError("No."), EngineRateLimited("Wait.", 60)], ids=["failure", "blocked"])
+def test_a_wall_clock_that_is_set_neither_prolongs_nor_ends_its_time(monkeypatch, hours, error):
     class Set(datetime):
         @classmethod
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(hours=hours)
 
-    rest = CircuitBreaker("horde", 1, 60)
-    fail(rest, error)
+    breaker = CircuitBreaker("horde", 1, 60)
+    fail(breaker, error)
     monkeypatch.setattr("render_worker.circuit_breaker.datetime", Set)
-    assert (rest.state, 58 <= rest.seconds_left <= 60) == ("open", True)
-    said = datetime.fromisoformat(rest.reason.split("until ")[1].split(",")[0])
+    assert (breaker.state, 58 <= breaker.remaining_seconds <= 60) == ("open", True)
+    said = datetime.fromisoformat(breaker.reason.split("until ")[1].split(",")[0])
     assert abs((said - Set.now(said.tzinfo)).total_seconds() - 60) < 3  # what is told is of the clock that one sees
-    passed(rest)
-    assert rest.state == "half-open"
-    succeed(rest)
-    assert rest.state == "closed"
+    passed(breaker)
+    assert breaker.state == "half-open"
+    succeed(breaker)
+    assert breaker.state == "closed"
 
 
-def test_one_that_insists_asks_in_spite_of_a_rest_and_ends_it_by_success():
-    rest = broken()
+def test_a_call_that_insists_passes_an_open_breaker_and_closes_it_by_success():
+    breaker = broken()
     with pytest.raises(EngineError):
-        with rest.attempt(insist=True):
+        with breaker.call(insist=True):
             raise EngineError("No.")
-    assert rest.state == "open"
-    with rest.attempt(insist=True):
+    assert breaker.state == "open"
+    with breaker.call(insist=True):
         pass
-    assert rest.state == "closed"
+    assert breaker.state == "closed"

@@ -17,11 +17,11 @@ import httpx
 
 from render_worker.engines.base import Report
 from render_worker.engines.huggingface.replies import failure, loading_seconds, refuses_content
+from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.errors import ContentRefused, EngineUnreachable, PhaseTimeout, UnexpectedReply
 from render_worker.outbound.client import AS_IT_IS, http_client
 from render_worker.outbound.download import MAX_PICTURE_BYTES, Source, download, picture_too_large
 from render_worker.outbound.replies import is_compressed, read_body
-from render_worker.settings import Settings
 
 CLIENT_ROUTER = "https://router.huggingface.co/"  # as it is written in the client
 CLIENT_HUB = "https://huggingface.co"
@@ -53,7 +53,7 @@ class Addresses:
     pictures: Source
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: HuggingFaceSettings) -> Self:
         """Those of the settings."""
         pictures = Source("Hugging Face's provider", settings.huggingface_image_origins)
         return cls(settings.huggingface_router_url, settings.huggingface_hub_url, settings.huggingface_url, pictures)

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from render_worker.engines.slots import Slots
 from render_worker.errors import USUAL_WAIT_SECONDS, WorkerBusy
-from render_worker.generation.admission import Admission, Slots
+from render_worker.generation.admission import Admission
 from tests.fakes.admission_clients import Caller, callers, settled
 
 
@@ -17,9 +18,9 @@ def test_its_bounds_are_exact():
         with pytest.raises(WorkerBusy) as unknown:
             await Caller(admission, slots).task
         with pytest.raises(WorkerBusy) as known:
-            async with admission.place(slots, [].append, 7):
+            async with admission.slot(slots, [].append, 7):
                 pass
-        async with admission.place(Slots(1), [].append):  # another engine's place is free, and so is the second of all
+        async with admission.slot(Slots(1), [].append):  # another engine's place is free, and so is the second of all
             beside = admission.health()
         all_four[1].task.cancel()
         await settled()

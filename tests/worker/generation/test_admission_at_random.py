@@ -5,8 +5,9 @@ import random
 
 import pytest
 
+from render_worker.engines.slots import Slots
 from render_worker.errors import QueueFull
-from render_worker.generation.admission import Admission, Slots
+from render_worker.generation.admission import Admission
 from tests.fakes.admission_clients import Caller, caller, counted
 
 
@@ -29,8 +30,8 @@ class Chance:
             slots = self._random.choice(self.all)
             has_room = not slots.cheap and self.admission.health().running < self.size
             client, again = self._random.choice([None, *"aab"]), self._random.random() < 0.2
-            self.callers.append(await caller(self.admission, slots, client, again=again))
-            assert slots.running or not has_room  # whatever the others do
+            self.callers.append(await caller(self.admission, slots, client, admitted=again))
+            assert self.admission.queue_of(slots).running or not has_room  # whatever the others do
         else:
             self.ended.append(one := self.callers.pop(self._random.randrange(len(self.callers))))
             if self._random.random() < 0.5:
@@ -50,16 +51,18 @@ def test_whatever_comes_and_goes_the_bounds_hold_and_every_request_has_its_turn(
             found = chance.admission.health()
             assert found.running <= chance.size
             assert found.running + found.waiting <= chance.size + chance.queue_size
-            assert all(slots.making <= slots.size for slots in chance.all)
-            assert chance.cheap.running <= max(1, chance.size - 1)
+            assert all(chance.admission.queue_of(slots).generating <= slots.size for slots in chance.all)
+            assert chance.admission.queue_of(chance.cheap).running <= max(1, chance.size - 1)
             if chance.size > len(chance.engines):
-                assert all(slots.running for slots in chance.engines if slots.queue)
+                queues = [chance.admission.queue_of(slots) for slots in chance.engines]
+                assert all(queue.running for queue in queues if queue.waiting)
         for one in chance.callers:
             await one.end()
         await asyncio.gather(*(one.task for one in chance.callers))
         for ended in await asyncio.gather(*(one.task for one in chance.ended), return_exceptions=True):
             assert ended is None or isinstance(ended, QueueFull | asyncio.CancelledError)
-        return counted(*chance.all), {slots.making for slots in chance.all}
+        generating = {chance.admission.queue_of(slots).generating for slots in chance.all}
+        return counted(chance.admission, *chance.all), generating
 
     found, making = asyncio.run(scene())
     assert (set(found), making) == ({(0, 0)}, {0})

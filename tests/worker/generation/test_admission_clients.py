@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from render_worker.engines.slots import Slots
 from render_worker.errors import QueueFull
-from render_worker.generation.admission import Admission, Slots
+from render_worker.generation.admission import Admission
 from tests.fakes.admission_clients import Caller, caller, end_all
 
 
@@ -45,7 +46,7 @@ def test_a_client_with_more_than_half_of_a_full_queue_gives_way_to_one_with_less
         admission, slots, found = await queue_of(waiting)
         for client in comes:
             found.append(await caller(admission, slots, None if client == "-" else client))
-        seen = "".join(one.client or "-" for one in slots.queue)
+        seen = "".join(one.client or "-" for one in admission.queue_of(slots).waiting)
         lost = [one.task.exception() for one in found if one.task.done()]
         await end_all(*found)
         return seen, {type(error) for error in lost} <= {QueueFull}, len(lost)
@@ -59,7 +60,7 @@ def test_a_client_alone_may_use_the_whole_queue_and_another_waits_behind_half_of
         other = await caller(admission, slots, "b")
         for one in found[:20]:  # the running one, and those of a that are left
             await one.end()
-        running = slots.running, other.task.done()
+        running = admission.queue_of(slots).running, other.task.done()
         await other.end()
         return running, other.positions[0], admission.health().running
 

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from render_worker.engines.slots import Slots
 from render_worker.errors import QueueFull
-from render_worker.generation.admission import Admission, Slots
+from render_worker.generation.admission import Admission
 from tests.fakes.admission_clients import caller, callers, counted, end_all, settled
 
 
@@ -14,11 +15,11 @@ def test_a_flood_of_a_cheap_engine_leaves_the_others_their_places_and_their_queu
         slow, web, cheap = Slots(1), Slots(4), Slots(8, cheap=True)
         admission = Admission(8, 20, [slow, web, cheap])
         flood = await callers(admission, cheap, 50)
-        alone = counted(cheap)
+        alone = counted(admission, cheap)
         fives = await callers(admission, slow, 5), await callers(admission, web, 9)
-        beside = counted(slow, web, cheap)
+        beside = counted(admission, slow, web, cheap)
         await end_all(*flood, *fives[0], *fives[1])
-        return alone, beside, counted(slow, web, cheap)
+        return alone, beside, counted(admission, slow, web, cheap)
 
     alone, beside, after = asyncio.run(scene())
     assert alone == [(3, 20)]  # one place more than the engines have between them would be the last
@@ -32,11 +33,11 @@ def test_a_cheap_engine_never_holds_the_last_place_unless_there_is_no_other(all_
         slow, cheap = Slots(1), Slots(all_places, cheap=True)
         admission = Admission(all_places, 20, [slow, cheap])
         found = await callers(admission, cheap, 10)
-        running = cheap.running
+        running = admission.queue_of(cheap).running
         found += await callers(admission, slow, 1)
-        beside = slow.running
+        beside = admission.queue_of(slow).running
         await end_all(*found)
-        return running, beside, admission.at_a_time(cheap)
+        return running, beside, admission.concurrency(cheap)
 
     assert asyncio.run(scene()) == (cheap_ones, int(all_places > 1), cheap_ones)
 
@@ -47,10 +48,10 @@ def test_with_one_place_a_cheap_engine_runs_when_nothing_else_waits():
         admission = Admission(1, 20, [slow, cheap])
         running, waiting = await callers(admission, cheap, 2)
         later = await callers(admission, slow, 2)
-        seen = [counted(slow, cheap)]
+        seen = [counted(admission, slow, cheap)]
         for one in (running, *later, waiting):
             await one.end()
-            seen.append(counted(slow, cheap))
+            seen.append(counted(admission, slow, cheap))
         return seen
 
     assert asyncio.run(scene()) == [
@@ -68,9 +69,9 @@ def test_a_flood_of_an_engine_that_is_asked_by_http_leaves_the_others_theirs_too
         web, slow, cheap = Slots(4), Slots(1), Slots(all_places, cheap=True)
         admission = Admission(all_places, 20, [web, slow, cheap])
         flood = await callers(admission, web, 60)
-        full = counted(web)
+        full = counted(admission, web)
         others = [*await callers(admission, slow, 3), *await callers(admission, cheap, 2)]
-        beside = counted(slow)
+        beside = counted(admission, slow)
         total = admission.health()
         kept_out = [isinstance(one.task.exception(), QueueFull) for one in others if one.task.done()]
         await end_all(*flood, *others)
@@ -85,15 +86,15 @@ def test_what_is_saved_takes_no_place_from_an_engine_that_is_idle():
     async def scene():
         web, slow = Slots(2), Slots(1)
         admission = Admission(4, 20, [web, slow])
-        async with admission.place(web, [].append) as leave, admission.place(web, [].append) as leave_too:
+        async with admission.slot(web, [].append) as leave, admission.slot(web, [].append) as leave_too:
             leave()
             leave_too()
             more = await callers(admission, web, 4)
-            seen = counted(web)
+            seen = counted(admission, web)
             more += await callers(admission, slow, 1)
-            beside = counted(slow)
+            beside = counted(admission, slow)
             await end_all(*more)
-        return seen, beside, counted(web, slow)
+        return seen, beside, counted(admission, web, slow)
 
     assert asyncio.run(scene()) == ([(3, 3)], [(1, 0)], [(0, 0), (0, 0)])
 
@@ -104,7 +105,7 @@ def test_an_engine_alone_may_use_the_whole_queue():
         admission = Admission(4, 2, [slow, cheap])
         found = await callers(admission, slow, 4)
         refused = [one.task.exception() for one in found if one.task.done()]
-        seen = counted(slow)
+        seen = counted(admission, slow)
         await end_all(*found[:3])
         return seen, [type(error) for error in refused]
 
@@ -119,7 +120,7 @@ def test_the_newest_beyond_an_engine_s_share_gives_way_and_the_others_move_up():
         new = await caller(admission, slow)
         with pytest.raises(QueueFull, match="gave way") as given:
             await flood[3].task
-        seen = counted(slow, cheap)
+        seen = counted(admission, slow, cheap)
         await end_all(*flood[:3], new)
         return seen, given.value.retry_after, [one.positions for one in (*flood, new)]
 
@@ -130,7 +131,7 @@ def test_what_moves_on_from_another_engine_keeps_nobody_from_his_share():
     """A crowd that falls back from one engine may fill another's queue beyond its share."""
 
     async def again(admission, slots):
-        async with admission.place(slots, [].append, again=True):
+        async with admission.slot(slots, [].append, admitted=True):
             await asyncio.sleep(60)
 
     async def scene():
@@ -138,7 +139,7 @@ def test_what_moves_on_from_another_engine_keeps_nobody_from_his_share():
         admission = Admission(2, 4, [one, two])
         crowd = [asyncio.create_task(again(admission, two)) for _ in range(7)]
         found = await callers(admission, one, 3)
-        seen = counted(one, two)
+        seen = counted(admission, one, two)
         for task in crowd:
             task.cancel()
         await asyncio.gather(*crowd, return_exceptions=True)
@@ -153,9 +154,9 @@ def test_a_crowd_that_moves_on_keeps_none_from_an_idle_engine_and_all_stay_bound
     async def scene():
         one, two = Slots(1), Slots(1)
         admission = Admission(2, queue_size, [one, two])
-        crowd = [await caller(admission, two, again=True) for _ in range(9)]
+        crowd = [await caller(admission, two, admitted=True) for _ in range(9)]
         found = await callers(admission, one, 1)
-        seen = counted(one, two)
+        seen = counted(admission, one, two)
         await end_all(*crowd, *found)
         return seen
 
@@ -166,7 +167,7 @@ def test_a_crowd_that_moves_on_is_bounded():
     """What fails at one engine at once, and is no failure of the engine's, could fill the worker's threads else."""
 
     async def again(admission, slots):
-        async with admission.place(slots, [].append, again=True):
+        async with admission.slot(slots, [].append, admitted=True):
             await asyncio.sleep(60)
 
     async def scene():
@@ -174,7 +175,7 @@ def test_a_crowd_that_moves_on_is_bounded():
         admission = Admission(2, 4, [one, two])
         crowd = [asyncio.create_task(again(admission, two)) for _ in range(50)]
         await asyncio.sleep(0.05)
-        seen = [counted(one, two)]
+        seen = [counted(admission, one, two)]
         refused = [task for task in crowd if task.done()]
         assert all(isinstance(task.exception(), QueueFull) for task in refused)
         seen.append(len(refused))
@@ -194,10 +195,10 @@ def test_one_that_is_cancelled_in_the_moment_of_its_turn_gives_everything_back()
         second.task.cancel()
         first.task.cancel()
         await settled()
-        seen = counted(slots)
+        seen = counted(admission, slots)
         await third.end()
         third.task.cancel()
         await settled()
-        return seen, counted(slots)
+        return seen, counted(admission, slots)
 
     assert asyncio.run(scene()) == ([(1, 0)], [(0, 0)])

@@ -239,10 +239,10 @@ def test_what_gave_way_to_another_client_has_to_find_room_at_the_next_engine_too
         asking = [asked(client, "two") for client in "bcd"]
         asking += [asked("a", "auto") for _ in range(3)]
         await asyncio.sleep(0.05)
-        full = [len(engine.slots.queue) for engine in engines]
+        full = [pipeline.admission.queue_depth(engine.slots) for engine in engines]
         asking.append(asked("e", "one"))
         await asyncio.sleep(0.05)
-        then = [len(engine.slots.queue) for engine in engines]
+        then = [pipeline.admission.queue_depth(engine.slots) for engine in engines]
         return full, then, await asyncio.gather(*asking, return_exceptions=True)
 
     full, then, answers = asyncio.run(crowd())
