@@ -121,7 +121,7 @@ def test_no_worker_is_the_client_s_server_error(ai, worker):
 
 
 def test_a_fault_of_our_own_is_one_too(ai, monkeypatch):
-    monkeypatch.setattr("image_api.routes.openai.Pictured", None)
+    monkeypatch.setattr("image_api.routes.openai.ImagesResponse", None)
     with pytest.raises(openai.InternalServerError) as failed:
         ai.images.generate(prompt="a tree")
     assert (failed.value.status_code, failed.value.code) == (500, "internal_error")

@@ -179,7 +179,7 @@ def test_a_fault_of_our_own_has_this_shape_too(client, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the secret inside")
 
-    monkeypatch.setattr("image_api.routes.styled.Made", fail)
+    monkeypatch.setattr("image_api.routes.styled.StyledResponse.of", fail)
     answer = make(client)
     assert (answer.status_code, answer.json["status"], answer.json["code"]) == (500, "error", "internal_error")
     assert "secret" not in answer.text
