@@ -20,7 +20,7 @@ def generate() -> Response:
     """Generate a picture of a prompt in a style, in the shape nearest to an aspect ratio."""
     base = base_url()  # first, so that a bad Host header costs no generation
     body = StyledRequest.parse_json(json_body())
-    made = services().generation.generate(body.options(), g.request_id, waiter(), seedless=True)
+    made = services().generation.generate(body.options(), g.request_id, waiter())
     url = absolute_url(made.result.image_url, base)
     response = json_response(StyledResponse.of(body, made.result, url, g.request_id))
     response.headers["X-Cache"] = made.source

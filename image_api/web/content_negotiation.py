@@ -50,7 +50,7 @@ def negotiated_response(options: GenerationOptions) -> Response:
     if options.format is None and wants_events():
         return new_stream(options)
     base = base_url()  # first, so that a bad Host header costs no generation
-    made = services().generation.generate(options, g.request_id, waiter(), cache=options.cache, within=options.within)
+    made = services().generation.generate(options, g.request_id, waiter())
     if made.source == "MISS":
         log.info("%s %s made in %d ms", g.request_id, made.result.engine, made.result.duration_ms)
     response = file_response(made, base) if options.format == "image" else _url_response(made.result, base, options)

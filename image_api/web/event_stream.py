@@ -13,7 +13,7 @@ from flask import Response, g, request, stream_with_context
 from image_api.admission import Waiter
 from image_api.errors import ApiError
 from image_api.generation.options import GenerationOptions
-from image_api.generation.use_case import Answer, News, Stream
+from image_api.generation.progress_stream import GenerationResponse, Stream, StreamEvent
 from image_api.services import services
 from image_api.web.client_connection import waiter
 from image_api.web.error_responses import log_failure
@@ -35,51 +35,51 @@ def resumed_stream() -> Response | None:
 
     A stream that has ended is not begun again: a browser that reconnects after it gets 204.
     """
-    mark = request.headers.get("Last-Event-ID", "")
-    if not mark:
+    event_id = request.headers.get("Last-Event-ID", "")
+    if not event_id:
         return None
     here = waiter(stream=True)
-    news = services().generation.resume(mark, here)
-    return Response(status=204) if news is None else _stream_response(news, here)
+    events = services().generation.resume(event_id, here)
+    return Response(status=204) if events is None else _stream_response(events, here)
 
 
 def new_stream(options: GenerationOptions) -> Response:
     """Return the events of a generation. An error before the first event is a plain error response."""
     base_url()  # first, so that a bad Host header costs no generation
     here = waiter(stream=True)
-    news = services().generation.follow(options, g.request_id, here, cache=options.cache, within=options.within)
-    return _stream_response(news, here)
+    events = services().generation.follow(options, g.request_id, here)
+    return _stream_response(events, here)
 
 
-def _stream_response(news: Stream, here: Waiter) -> Response:
+def _stream_response(events: Stream, here: Waiter) -> Response:
     release = partial(services().generation.admission.release, here)
     try:
-        first = next(news)
+        first = next(events)
     except BaseException:  # also if the greenlet is killed: a slot that is not released is lost
         release()
         raise
-    response = Response(stream_with_context(_event_texts(first, news)), mimetype=EVENT_STREAM)
+    response = Response(stream_with_context(_event_texts(first, events)), mimetype=EVENT_STREAM)
     # Not in the generator, which does not run at all if the client is gone before the first event is sent.
-    response.call_on_close(news.close)
+    response.call_on_close(events.close)
     response.call_on_close(release)
     response.headers["X-Accel-Buffering"] = "no"  # nginx would keep the events until they fill a page
     return response
 
 
-def _event_texts(first: News, rest: Stream) -> Iterator[str]:
+def _event_texts(first: StreamEvent, rest: Stream) -> Iterator[str]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
     yield _event_text(first)
     try:
-        for news in rest:
-            yield _event_text(news)
+        for event in rest:
+            yield _event_text(event)
     except ApiError as error:
         body = StreamError(**log_failure(error).model_dump(), status=error.status)
         yield f"event: failure\nid: {g.request_id}:end\ndata: {json_text(body, request_id=g.request_id)}\n\n"
 
 
-def _event_text(news: News) -> str:
-    if isinstance(news.content, Progress):
-        return f"event: progress\nid: {news.mark}\ndata: {json_text(news.content)}\n\n"
-    if isinstance(news.content, Answer):
-        return f"event: result\nid: {news.mark}\ndata: {json_text(with_absolute_url(news.content.result))}\n\n"
-    return f": heartbeat\nid: {news.mark}\n\n" if news.mark else ": heartbeat\n\n"
+def _event_text(event: StreamEvent) -> str:
+    if isinstance(event.content, Progress):
+        return f"event: progress\nid: {event.event_id}\ndata: {json_text(event.content)}\n\n"
+    if isinstance(event.content, GenerationResponse):
+        return f"event: result\nid: {event.event_id}\ndata: {json_text(with_absolute_url(event.content.result))}\n\n"
+    return f": heartbeat\nid: {event.event_id}\n\n" if event.event_id else ": heartbeat\n\n"

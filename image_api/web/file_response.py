@@ -7,7 +7,7 @@ from urllib.parse import quote
 from flask import Response, g
 
 from image_api.errors import PictureDeleted, PictureUnavailable
-from image_api.generation.use_case import Answer
+from image_api.generation.progress_stream import GenerationResponse
 from image_api.remote_pictures import PictureContent
 from image_api.services import services
 from image_api.web.bodies import content_response
@@ -20,7 +20,7 @@ BETWEEN_WORDS = re.compile(r"[\W_]+")
 ENDINGS = {mimetype: f".{ending}" for ending, mimetype in IMAGE_TYPES.items()}
 
 
-def file_response(made: Answer, base: str) -> Response:
+def file_response(made: GenerationResponse, base: str) -> Response:
     """Return the picture's bytes; Content-Location has the URL at which it is stored."""
     result, content = _open_or_regenerate(made)
     response = content_response(content, 200, result.content_type)
@@ -58,13 +58,13 @@ def open_picture(result: GenerateResult) -> PictureContent:
         raise
 
 
-def _open_or_regenerate(made: Answer) -> tuple[GenerateResult, PictureContent]:
+def _open_or_regenerate(made: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
     """Open the picture; one from the cache whose file is gone is generated again. Raises as open_picture does."""
     try:
         return made.result, open_picture(made.result)
     except PictureUnavailable as error:
         known = made.source == "HIT" and error.gone
-        again = services().generation.make_again(made.result.image_url, g.request_id, waiter()) if known else None
+        again = services().generation.regenerate(made.result.image_url, g.request_id, waiter()) if known else None
         if again is None:
             raise
         return again, open_picture(again)

@@ -51,7 +51,7 @@ def regenerated_image(name: str) -> Response | None:
     """
     if request.method != "GET":
         return None
-    again = services().generation.make_again(f"/images/{name}", g.request_id, waiter())
+    again = services().generation.regenerate(f"/images/{name}", g.request_id, waiter())
     if again is None:
         return None
     if again.image_url == f"/images/{name}":

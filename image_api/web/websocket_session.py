@@ -10,10 +10,10 @@ from flask import Response, g, request
 from simple_websocket import ConnectionClosed
 from wsproto.frame_protocol import CloseReason
 
-from image_api.admission import GAVE_WAY, Waiter
+from image_api.admission import EVICTED, Waiter
 from image_api.errors import ApiError, InvalidParameter
 from image_api.generation.options import GenerationOptions
-from image_api.generation.use_case import Answer, News
+from image_api.generation.progress_stream import GenerationResponse, StreamEvent
 from image_api.services import services
 from image_api.web.cors import is_allowed_origin
 from image_api.web.error_responses import log_failure
@@ -61,7 +61,7 @@ def _close_reason(here: Waiter) -> tuple[CloseReason, str | None]:
     if services().generation.ending:
         return CloseReason.GOING_AWAY, None
     if here.evicted:
-        return CloseReason.TRY_AGAIN_LATER, GAVE_WAY[:MAX_REASON]
+        return CloseReason.TRY_AGAIN_LATER, EVICTED[:MAX_REASON]
     return CloseReason.NORMAL_CLOSURE, f"No message came for {IDLE_SECONDS:g} seconds."
 
 
@@ -77,10 +77,10 @@ def _next_message(socket: WebSocket, here: Waiter) -> str | bytes | None:
 def _replies(message: str | bytes, here: Waiter) -> Generator[str]:
     try:
         options = _options(message.encode() if isinstance(message, str) else message)
-        news = services().generation.follow(options, g.request_id, here, cache=options.cache, within=options.within)
-        with contextlib.closing(news) as stream:
-            for each in stream:
-                yield from _event_text(each)
+        stream = services().generation.follow(options, g.request_id, here)
+        with contextlib.closing(stream) as events:
+            for event in events:
+                yield from _event_text(event)
     except InvalidField as error:
         yield _error_text(InvalidParameter(str(error)))
     except ApiError as error:
@@ -95,12 +95,12 @@ def _options(message: bytes) -> GenerationOptions:
     return options
 
 
-def _event_text(news: News) -> Generator[str]:
+def _event_text(event: StreamEvent) -> Generator[str]:
     """Yield the message of an event; none for a heartbeat, because the protocol has pings."""
-    if isinstance(news.content, Progress):
-        yield json_text(news.content)
-    elif isinstance(news.content, Answer):
-        yield json_text(ResultLine(result=with_absolute_url(news.content.result)))
+    if isinstance(event.content, Progress):
+        yield json_text(event.content)
+    elif isinstance(event.content, GenerationResponse):
+        yield json_text(ResultLine(result=with_absolute_url(event.content.result)))
 
 
 def _error_text(error: ApiError) -> str:

@@ -32,7 +32,7 @@ class StyledRequest(Fields):
             "shape": nearest(int(width), int(height)),
             "model": self.model or "auto",
         }
-        options = GenerationOptions.parse(fields.items())
+        options = GenerationOptions.parse(fields.items()).model_copy(update={"cache_without_seed": True})
         return options.styled_by(STYLES[self.style]) if self.style else options
 
 
