@@ -17,7 +17,7 @@ routes = Blueprint("websocket", __name__)
 @routes.route(PATH, websocket=True)
 def txt2img() -> Response:
     """Generate a picture for each message, a body of POST /generate; its events come back as messages."""
-    base_url()  # first, as a bad Host header is refused by an HTTP status
+    base_url()  # first, so that a bad Host header is refused by an HTTP status
     here = waiter(stream=True)
     services().generation.admission.admit(here)  # before the handshake, for the same reason
     try:
