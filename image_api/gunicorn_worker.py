@@ -24,8 +24,8 @@ from greenlet import greenlet
 from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
 
-from render_worker.serving.bodies import watch_body
-from render_worker.serving.refusals import RefusesInJson
+from render_worker.serving.error_responses import JsonErrorResponses
+from render_worker.serving.request_bodies import watch_body
 
 DRAIN_SECONDS = 0.5  # for a request that is on its way when the shutdown begins
 LINGER_SECONDS = 1.0
@@ -156,7 +156,7 @@ class Connections:
         return (sock for sock in longest if not (wait is Wait.REQUEST and sock.has_unread))
 
 
-class PatientWorker(RefusesInJson, GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's gevent worker, a greenlet for each connection, with what it lacks.
 
     gunicorn's own waits without limit for what a client sends and reads, accepts no connection when its maximum is

@@ -3,7 +3,7 @@
 | state     | event                                                   | then                                       |
 |-----------|---------------------------------------------------------|--------------------------------------------|
 | closed    | `failures` in a row                                     | open for `seconds`                         |
-| any       | a failure that `trips`                                  | open as long as it says, never for less    |
+| any       | a failure that `trips_breaker`                          | open as long as it says, never for less    |
 | open      | its time is over                                        | half-open: one request at a time is let in |
 | half-open | success, or a failure that the request itself caused    | closed                                     |
 | half-open | another failure                                         | open for `seconds`                         |
@@ -39,8 +39,9 @@ class CircuitBreaker:
     ) -> None:
         """Make a closed breaker.
 
-        With `failures` of 0 only a failure that `trips` opens it; `seconds` is how long it stays open if a failure does
-        not say. `resting` makes the error that `refuse` raises of a sentence and the seconds that are left.
+        With `failures` of 0 only a failure that `trips_breaker` opens it; `seconds` is how long it stays open if a
+        failure does not say. `resting` makes the error that `refuse` raises of a sentence and the seconds that are
+        left.
         """
         self._name = name
         self._resting = resting
@@ -109,10 +110,10 @@ class CircuitBreaker:
 
     def failed(self, error: UpstreamError) -> None:
         """Count a failure; one that does not count, as one that the request caused, closes a half-open breaker."""
-        if error.by_request or not (self._limit or error.trips):
+        if error.caused_by_request or not (self._limit or error.trips_breaker):
             if self.state == "half-open":
                 self._succeeded()
-        elif error.trips:
+        elif error.trips_breaker:
             self._tripped(error)
         elif self.state != "open":
             self._in_a_row += 1

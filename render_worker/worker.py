@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, NotFound
 
-from render_worker.browser.orphans import adopt, reap_for_ever
+from render_worker.browser.orphans import become_subreaper, reap_for_ever
 from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import (
     CLIENT_HEADER,
@@ -26,9 +26,9 @@ from render_worker.contract import (
     IMAGE_TYPES,
     MAX_BODY_BYTES,
     NDJSON,
+    PUBLIC_HEALTH,
     SERVICE,
     SERVICE_HEADER,
-    SHOWN_TO_STRANGERS,
     ErrorBody,
     ErrorLine,
     GenerateRequest,
@@ -45,8 +45,8 @@ from render_worker.generation.selection import EngineSelector
 from render_worker.health import Health, State
 from render_worker.metrics import Metrics
 from render_worker.runtime import Runtime
+from render_worker.serving.bearer_tokens import has_bearer_token
 from render_worker.serving.logs import shortened
-from render_worker.serving.tokens import carries
 from render_worker.settings import Settings, load
 from render_worker.storages import build_storages
 from render_worker.storages.local import was_deleted
@@ -91,7 +91,7 @@ class Worker:
             self.open_to_all = True
             self.health.warnings.append(OPEN_TO_ALL)
             log.warning(OPEN_TO_ALL)
-        adopt()
+        become_subreaper()
         self.runtime.start()
         self.runtime.submit(reap_for_ever())
         self.runtime.submit(self.pipeline.start())
@@ -136,7 +136,7 @@ def _is_trusted() -> bool:
     token = _worker().settings.worker_token
     if token is None:
         return not _worker().open_to_all
-    return carries(request.headers.get("Authorization"), token.get_secret_value())
+    return has_bearer_token(request.headers.get("Authorization"), token.get_secret_value())
 
 
 @views.after_app_request
@@ -165,7 +165,7 @@ def generate() -> Response:
 @views.get("/health")
 def health() -> Response:
     """What the worker is, as WorkerHealth. Always 200 and never slow: it asks nobody."""
-    return _json(_worker().health.report(), include=None if _is_trusted() else SHOWN_TO_STRANGERS)
+    return _json(_worker().health.report(), include=None if _is_trusted() else PUBLIC_HEALTH)
 
 
 @views.get("/models")

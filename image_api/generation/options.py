@@ -19,7 +19,7 @@ RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide ho
 class GenerationOptions(Recipe):
     """A recipe, and how its result is cached and returned."""
 
-    unsaid = frozenset({"negative_prompt_optional", "cache_without_seed"})
+    internal_fields = frozenset({"negative_prompt_optional", "cache_without_seed"})
 
     format: Literal["json", "redirect", "image"] | None = Field(None, description="one of json, redirect, image")
     cache: bool = Field(True, description="true or false")

@@ -10,7 +10,7 @@ from typing import Any
 
 from image_api.errors import ServiceBusy
 
-LET_GO = "Nobody waits for this picture any more, and it was not begun."
+CANCELLED = "Nobody waits for this picture any more, and it was not begun."
 
 _thread = threading.local()
 
@@ -43,7 +43,7 @@ class Abort:
     def check(self) -> None:
         """Raise ServiceBusy if the request has been cancelled."""
         if self._is_set:
-            raise ServiceBusy(LET_GO)
+            raise ServiceBusy(CANCELLED)
 
     def wait(self, other: "Future[Any]", seconds: float) -> None:
         """Wait up to `seconds` until the other is done. Raises ServiceBusy if the request is cancelled."""

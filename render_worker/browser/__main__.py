@@ -1,10 +1,10 @@
-"""`python -m render_worker.browser` tells a set-up whether a browser starts here."""
+"""`python -m render_worker.browser` checks, for an image's build, that a browser starts here."""
 
 import asyncio
 import sys
 
 from render_worker.browser.browser import Browser, BrowserGone
-from render_worker.serving.secrecy import become_undumpable
+from render_worker.serving.process_hardening import become_undumpable
 
 
 async def _check() -> None:

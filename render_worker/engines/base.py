@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 from render_worker.contract import EngineHealth, Phase, Recipe
 from render_worker.errors import EngineNotConfigured
 from render_worker.generation.admission import Slots
-from render_worker.packages import missing
+from render_worker.optional_packages import missing_package
 from render_worker.settings import Settings
 
 HONOURABLE = frozenset({"negative_prompt", "seed", "guidance_scale"})
@@ -117,5 +117,5 @@ def asked_for(recipe: Recipe) -> list[str]:
 
 def require_package(module: str, engine: str) -> None:
     """Raise EngineNotConfigured, with what to do, where the engine's library is missing."""
-    if problem := missing(module, f"engine {engine}", engine):
+    if problem := missing_package(module, f"engine {engine}", engine):
         raise EngineNotConfigured(problem)

@@ -94,7 +94,7 @@ class Pipeline:
             except (EngineError, InvalidParameter, WorkerBusy) as error:
                 failures.append((candidate, error))
                 self._note(turn, error)
-                if isinstance(error, EngineError) and error.final:
+                if isinstance(error, EngineError) and error.forbids_fallback:
                     break
         raise _told(failures, choice)
 
@@ -230,7 +230,7 @@ def _told(failures: list[tuple[Candidate, WorkerError]], choice: Selection) -> W
     """The last failure, or one before it where the last is that a single engine cannot read the request."""
     lasting = [failure for failure in failures if not isinstance(failure[1], InvalidParameter)]
     candidate, told = (lasting or failures)[-1]
-    final = isinstance(told, EngineError) and told.final
+    final = isinstance(told, EngineError) and told.forbids_fallback
     told.fallback_from = choice.passed_over(candidate) if final else choice.others(candidate)
     return told
 

@@ -64,7 +64,7 @@ def test_requests_without_a_seed_share_a_result_if_the_options_say_so(generation
 
 
 def test_clients_cannot_set_that_option():
-    assert "cache_without_seed" not in GenerationOptions.sayable()
+    assert "cache_without_seed" not in GenerationOptions.public_fields()
 
 
 def test_its_error_is_the_client_s(generation):

@@ -61,7 +61,7 @@ class Documentation(BaseModel):
                 default=None if field.is_required() else field.default,
                 required=field.is_required(),
             )
-            for name, field in GenerationOptions.sayable().items()
+            for name, field in GenerationOptions.public_fields().items()
         }
         return cls(examples=_examples(base), parameters=parameters)
 

@@ -14,7 +14,7 @@ import re
 
 import httpx
 
-from render_worker.clean_up import carried_out
+from render_worker.cancellation import run_shielded
 from render_worker.contract import MAX_SEED, VERSION, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
 from render_worker.engines.horde.replies import Reply, TooFast, count, failure, job_id
@@ -30,9 +30,9 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.generation.admission import Slots
-from render_worker.outbound.client import AS_IT_IS, http_client, limit_replies
+from render_worker.outbound.client import AS_IT_IS, http_client
 from render_worker.outbound.download import MAX_PICTURE_BYTES, Source, download
-from render_worker.outbound.replies import json_object, printable
+from render_worker.outbound.replies import json_object, limit_replies, printable
 from render_worker.settings import Settings
 
 ANONYMOUS = "0000000000"
@@ -75,7 +75,7 @@ class HordeEngine(Engine):
                 report("downloading")
                 found = await self._look(client, "status", job, report)
             except BaseException:  # whatever it was, nobody waits for the picture any longer
-                await carried_out(self._cancel(job))
+                await run_shielded(self._cancel(job))
                 raise
         return await self._picture(found, recipe, seed)
 
@@ -120,7 +120,7 @@ class HordeEngine(Engine):
         try:
             return job_id(await asyncio.shield(asking))
         except asyncio.CancelledError:
-            await carried_out(self._take_back(asking))
+            await run_shielded(self._take_back(asking))
             raise
 
     async def _take_back(self, asking: asyncio.Task[Reply]) -> None:

@@ -65,7 +65,7 @@ class HuggingFaceEngine(Engine):
         try:
             return await self._generate(recipe, report)
         except EngineError as error:
-            if not error.by_request:
+            if not error.caused_by_request:
                 self._found = None  # the next request asks the Hub again who serves the model
             raise
 

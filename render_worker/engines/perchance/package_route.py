@@ -17,7 +17,7 @@ from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.errors import GenerationFailed, PerchanceChanged, StaleRequest
 from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished, check_generated, read_user_key
 from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, guidance_of, text_of
-from render_worker.outbound.download import MAX_PICTURE_BYTES, missing, too_large
+from render_worker.outbound.download import MAX_PICTURE_BYTES, picture_missing, picture_too_large
 from render_worker.settings import Settings
 
 HTTP_OK, NOT_FOUND = 200, 404
@@ -80,7 +80,7 @@ class PackageRoute(SitePage):
                 data: bytes = (await result.download()).getvalue()
             except _NotThereYet:
                 if time.monotonic() + self.settings.perchance_poll_seconds > end:
-                    raise missing(seconds) from None
+                    raise picture_missing(seconds) from None
                 await asyncio.sleep(self.settings.perchance_poll_seconds)
                 continue
             return data
@@ -133,7 +133,7 @@ class PackageRoute(SitePage):
     async def _no_picture(self, status: int) -> Exception:
         if status == NOT_FOUND:
             return _NotThereYet()
-        return too_large() if status == HTTP_OK else await self.unreadable()
+        return picture_too_large() if status == HTTP_OK else await self.unreadable()
 
 
 class _Package(perchance.ImageGenerator):  # type: ignore[misc]  # the package ships no types

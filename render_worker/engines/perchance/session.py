@@ -50,7 +50,7 @@ class Session:
             try:
                 return await self._make(route, recipe, report)
             except EngineError as error:
-                if not error.elsewhere:
+                if not error.try_next_route:
                     raise
                 report.setback(f"route {route} gives way to the next: {error}")
                 report("starting", "That way to the site is closed; trying the next one.")

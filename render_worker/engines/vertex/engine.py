@@ -24,8 +24,9 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.generation.admission import Slots
-from render_worker.outbound.client import AS_IT_IS, http_client, limit_replies, tls
+from render_worker.outbound.client import AS_IT_IS, http_client, tls
 from render_worker.outbound.download import MAX_PICTURE_BYTES
+from render_worker.outbound.replies import limit_replies
 from render_worker.settings import Settings
 
 if TYPE_CHECKING:

@@ -148,7 +148,7 @@ def test_the_schema_is_asked_for_once_and_again_after_a_refusal_of_the_parameter
         play(site, "invalid")
         with pytest.raises(EngineError) as caught:
             await replicate.generate(Recipe(prompt=PROMPT), Told())
-        assert (caught.value.code, caught.value.by_request) == ("engine_request_refused", True)
+        assert (caught.value.code, caught.value.caused_by_request) == ("engine_request_refused", True)
         assert len(log(site, "replicate_model")) == 1
         play(site, "ok")
         await replicate.generate(Recipe(prompt=PROMPT), Told())
