@@ -21,7 +21,7 @@ from itertools import cycle
 from flask import Response, request
 from PIL import Image, ImageDraw, ImageFont
 
-from render_worker.painter import paint
+from render_worker.engines.sketch.painter import paint
 
 JPEG_QUALITY = 85
 MARK = "simulated"

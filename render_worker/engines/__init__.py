@@ -5,7 +5,7 @@ from render_worker.engines.horde.engine import HordeEngine
 from render_worker.engines.huggingface.engine import HuggingFaceEngine
 from render_worker.engines.perchance.engine import PerchanceEngine
 from render_worker.engines.replicate.engine import ReplicateEngine
-from render_worker.engines.sketch import SketchEngine
+from render_worker.engines.sketch.engine import SketchEngine
 from render_worker.engines.vertex.engine import VertexEngine
 from render_worker.settings import Settings
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from image_api.styles import STYLES
-from render_worker.painter.words import read
+from render_worker.engines.sketch.painter.language.parser import parse
 from tests.api.conftest import NAME, RESULT
 
 
@@ -210,7 +210,7 @@ def test_the_styles_are_listed_without_asking_the_worker(client, worker):
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
 def test_a_style_names_no_thing_that_nobody_asked_for(style):
     # The painter reads prompts word by word; "depth of field" would get a field of wheat.
-    plain = read("a teapot", None)
-    styled = read(style.applied_to("a teapot"), style.negative_prompt)
+    plain = parse("a teapot", None)
+    styled = parse(style.applied_to("a teapot"), style.negative_prompt)
     assert [thing.name for thing in styled.things] == ["teapot"]
     assert (styled.places, styled.sky, styled.time, styled.season) == (plain.places, plain.sky, None, None)

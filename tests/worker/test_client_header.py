@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from render_worker.contract import CLIENT_HEADER
-from render_worker.engines.sketch import SketchEngine
+from render_worker.engines.sketch.engine import SketchEngine
 from render_worker.generation.admission import CLIENT
 
 TOKEN = "the-token"

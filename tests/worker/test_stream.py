@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from render_worker.contract import NDJSON
-from render_worker.engines.sketch import SketchEngine
+from render_worker.engines.sketch.engine import SketchEngine
 from render_worker.errors import EngineError
 from tests.fakes.processes import wait_until
 

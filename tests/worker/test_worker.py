@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from render_worker.engines.sketch import SketchEngine
+from render_worker.engines.sketch.engine import SketchEngine
 from render_worker.errors import EngineError
 
 SKETCH = {"prompt": "a lighthouse at night", "model": "sketch", "seed": 7, "shape": "landscape"}

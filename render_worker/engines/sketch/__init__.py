@@ -1,0 +1,1 @@
+"""The sketch engine: the procedural painter as an engine."""

@@ -1,0 +1,50 @@
+"""The sketch engine: no network, no AI, the same bytes for the same recipe."""
+
+import asyncio
+import io
+import random
+
+from render_worker.contract import MAX_SEED, Recipe
+from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.generation.admission import Slots
+from render_worker.settings import Settings
+
+NOTE = "Painted procedurally from the words of the prompt; no AI model was involved."
+
+
+class SketchEngine(Engine):
+    """The procedural painter as an engine: paints what the words of the prompt name."""
+
+    name = "sketch"
+    description = "Procedural painter, no network; deterministic from prompt and seed. It is no AI."
+    usual_seconds = 1
+    cheap = True
+
+    def __init__(self, settings: Settings) -> None:
+        self.slots = Slots(settings.slots, cheap=self.cheap)
+
+    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+        report("generating", "Painting the scene.")
+        seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)
+        data = await asyncio.to_thread(_paint, recipe, seed)
+        return GeneratedImage(data, seed, recipe.guidance_scale, nsfw=False, note=NOTE)
+
+
+def _paint(recipe: Recipe, seed: int) -> bytes:
+    """Return the PNG file of the picture that a recipe describes."""
+    from render_worker.engines.sketch.painter import (
+        paint,  # a quarter of the worker's cold start, seconds on a small plan
+    )
+
+    width, height = recipe.size
+    image = paint(
+        recipe.prompt,
+        negative_prompt=recipe.negative_prompt,
+        seed=seed,
+        guidance_scale=recipe.guidance_scale,
+        width=width,
+        height=height,
+    )
+    out = io.BytesIO()
+    image.save(out, "PNG", compress_level=0)  # the pipeline encodes the picture that is kept
+    return out.getvalue()

@@ -1,0 +1,1 @@
+"""Drawing primitives: colours, outlines, antialiased shapes and sprites. Knows nothing of prompts."""

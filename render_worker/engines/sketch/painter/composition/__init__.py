@@ -1,0 +1,1 @@
+"""A whole picture: scenery, the subjects laid out in it, and styles."""

@@ -1,0 +1,1 @@
+"""The language of prompts: words of eleven languages, parsed into a Scene."""

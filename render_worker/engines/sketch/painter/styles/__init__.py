@@ -1,0 +1,1 @@
+"""Styles, applied to the finished picture."""
