@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from render_worker.contract import VERSION
-from tests.processes import clean_environment
+from tests.fakes.processes import clean_environment
 from tests.repo.test_locks import chosen
 
 ROOT = Path(__file__).resolve().parent.parent.parent
