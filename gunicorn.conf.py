@@ -28,7 +28,7 @@ OTHER_FILES = 250  # Redis, the log, connections that are being closed
 settings = load()
 bind = f"{settings.host}:{settings.port}"
 workers = 1  # the last known health of the worker, and the connections to it, are kept in one process
-# A greenlet for each client. Threads would hold as many in more memory: docs/BENCHMARKS.md, "Callers who wait".
+# A greenlet for each client. Threads would hold as many in more memory: docs/BENCHMARKS.md, "Waiting clients".
 worker_class = "image_api.gunicorn_worker.PatientWorker"
 # Two files a client: its connection and the one to the render worker.
 worker_connections = room_for_connections(

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import psutil
 
-from tests import processes
+from tests.fakes import processes
 from tests.fakes.processes import ROOT, Server
 from tests.hostile.stand_in import StandIn
 from tests.hostile.wire import Tally
