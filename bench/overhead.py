@@ -9,8 +9,8 @@ import json
 import sys
 
 from bench import machine
-from bench.callers import drive, get, post
 from bench.capacity import stub
+from bench.clients import drive, get, post
 from bench.load import Load
 from tests.fakes.processes import Server, api
 

@@ -16,8 +16,8 @@ import psutil
 import requests
 
 from bench import machine
-from bench.callers import drive, post
 from bench.capacity import stub
+from bench.clients import drive, post
 from bench.load import Load
 from tests.fakes.processes import api, clean_environment, free_port, wait_until
 
