@@ -15,9 +15,12 @@ STAND_INS: dict[str, StandIn] = {
 }
 
 
+def pointers(addresses: Addresses, *names: str) -> dict[str, str]:
+    """Return the variables that point a render worker to the named stand-ins."""
+    return {name: value for each in names for name, value in STAND_INS[each].environment(addresses).items()}
+
+
 def environment(addresses: Addresses) -> dict[str, str]:
     """Return the variables that point both tiers to a sandbox in place of every outside service."""
-    pointers = {"SIMULATED": "true", "PICTURE_ORIGINS": f"{addresses.site},{addresses.uploads}"}
-    for stand_in in STAND_INS.values():
-        pointers |= stand_in.environment(addresses)
-    return pointers
+    tiers = {"SIMULATED": "true", "PICTURE_ORIGINS": f"{addresses.site},{addresses.uploads}"}
+    return tiers | pointers(addresses, *STAND_INS)
