@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,7 +17,9 @@ from render_worker.errors import (
     WorkerBusy,
 )
 from render_worker.generation.admission import CLIENT
-from render_worker.generation.attempt import Attempt
+from render_worker.generation.attempt import attempts
+from render_worker.generation.deadline import MovableDeadline
+from render_worker.serving.deadline import Deadline
 from tests.fakes.played import Played, ask, over, pipelines, refused
 
 
@@ -76,7 +79,7 @@ def test_where_all_rest_the_one_that_comes_back_soonest_is_told(pipeline_of):
     error = refused(pipeline, EngineRateLimited)
     assert (str(error), error.retry_after) == ("Short.", 30)
     assert over(error) == [("one", "engine_rate_limited")]
-    assert not pipeline.roster.ready
+    assert not pipeline.selector.ready
 
 
 def test_one_that_hangs_leaves_time_for_the_next(pipeline_of):
@@ -90,18 +93,13 @@ def test_one_with_others_behind_it_gets_all_but_what_they_need(pipeline_of):
     pipeline = pipeline_of(Played("one", usual=30), Played("two", usual=60))
     request = GenerateRequest(prompt="a", timeout_seconds=300)
 
-    async def ends():
-        choice = pipeline.roster.choose(request)
-        turns = [
-            Attempt(request, it, choice, choice.candidates[number + 1 :], 0, print, lambda left=left: left)
-            for number, it in enumerate(choice.candidates)
-            for left in (300, 100)
-        ]
-        now = asyncio.get_running_loop().time()
-        return [round(turn.end() - now, 1) for turn in turns]
+    def remaining(seconds):
+        deadline = SimpleNamespace(remaining=seconds)
+        return [round(it.deadline.remaining, 1) for it in attempts(pipeline.selector.select(request), deadline)]
 
+    found = [it for both in zip(remaining(300), remaining(100), strict=True) for it in both]
     # of 300 seconds 90 and some for saving are left to the second; of 100 half of them
-    assert asyncio.run(ends()) == [208, 50, 298, 98]
+    assert found == [208, 50, 298, 98]
 
 
 def test_time_is_shared_equally_where_it_is_short(pipeline_of):
@@ -129,11 +127,11 @@ def test_one_that_hangs_alone_until_the_deadline_has_failed_too(pipeline_of, usu
 
     async def until_the_deadline():
         async with asyncio.timeout(1):
-            await pipeline.generate(GenerateRequest(prompt="a tree"), seconds_left=lambda: left)
+            await pipeline.generate(GenerateRequest(prompt="a tree"), deadline=MovableDeadline(Deadline.after(left)))
 
     with pytest.raises(TimeoutError):
         asyncio.run(until_the_deadline())
-    assert pipeline.roster.health("one").breaker == breaker
+    assert pipeline.selector.health("one").breaker == breaker
 
 
 def test_who_had_less_time_than_he_needs_is_no_failure(pipeline_of):
@@ -141,7 +139,7 @@ def test_who_had_less_time_than_he_needs_is_no_failure(pipeline_of):
     pipeline = pipeline_of(first, Played("two", usual=0.1), failures=1)
     answers = [over(ask(pipeline, timeout_seconds=1)[0]) for _ in range(3)]
     assert answers == [[("one", "timeout")]] * 3
-    assert pipeline.roster.health("one").breaker == "closed"
+    assert pipeline.selector.health("one").breaker == "closed"
 
 
 def test_who_would_get_a_place_too_late_is_not_waited_for(pipeline_of):
@@ -168,7 +166,7 @@ def test_the_deadline_in_the_last_one_tells_of_those_before(pipeline_of):
     pipeline = pipeline_of(Played("one", EngineError("No.")), Played("two", "hang", usual=0.1), failures=1)
     error = refused(pipeline, PhaseTimeout, timeout_seconds=1)
     assert over(error) == [("one", "engine_failed")]
-    assert pipeline.roster.health("two").breaker == "open"
+    assert pipeline.selector.health("two").breaker == "open"
 
 
 def test_so_it_does_when_those_before_rest(pipeline_of):

@@ -6,7 +6,8 @@ import pytest
 
 from render_worker.contract import GenerateRequest, Progress
 from render_worker.errors import EngineError, Superseded
-from render_worker.generation.idempotency import IdempotentRequests, SecondsLeft
+from render_worker.generation.deadline import MovableDeadline
+from render_worker.generation.idempotency import IdempotentRequests
 from render_worker.generation.progress import OnProgress
 
 
@@ -18,16 +19,16 @@ class Works:
         self.ended = self.at_once = self._running = 0
         self._failures, self._clean_up = failures, clean_up
 
-    async def generate(self, request: GenerateRequest, tell: OnProgress, seconds_left: SecondsLeft) -> str:
+    async def generate(self, request: GenerateRequest, on_progress: OnProgress, deadline: MovableDeadline) -> str:
         self.asked.append(request)
         self._running += 1
         self.at_once = max(self.at_once, self._running)
         try:
-            tell(Progress(phase="starting", message=""))
-            tell(Progress(phase="generating", message=""))
+            on_progress(Progress(phase="starting", message=""))
+            on_progress(Progress(phase="generating", message=""))
             await asyncio.sleep(0.05)
-            tell(Progress(phase="saving", message=""))
-            self.left = seconds_left()
+            on_progress(Progress(phase="saving", message=""))
+            self.remaining = deadline.remaining
         finally:
             await asyncio.sleep(self._clean_up)
             self._running -= 1
@@ -65,7 +66,7 @@ def test_a_repeat_s_own_time_counts():
 
     repeats = IdempotentRequests((works := Works()).generate)
     asyncio.run(scene())
-    assert 49 < works.left < 50
+    assert 49 < works.remaining < 50
 
 
 def test_a_repeat_at_any_moment_makes_no_second_picture():

@@ -4,7 +4,7 @@ import pytest
 
 from render_worker.contract import Progress
 from render_worker.generation.latency import Latencies
-from render_worker.generation.progress import Reporter
+from render_worker.generation.progress import ProgressReporter
 
 
 @pytest.fixture
@@ -12,11 +12,11 @@ def told() -> list[Progress]:
     return []
 
 
-def reporter(told: list[Progress], *seconds: float) -> Reporter:
-    durations = Latencies()
+def reporter(told: list[Progress], *seconds: float) -> ProgressReporter:
+    latencies = Latencies()
     for one in seconds:
-        durations.add("sketch", one)
-    return Reporter("an-id", "sketch", 2, durations, told.append)
+        latencies.add("sketch", one)
+    return ProgressReporter("an-id", "sketch", 2, latencies, told.append)
 
 
 def test_it_works(told):

@@ -79,9 +79,9 @@ def test_repeated_failures_leave_an_engine_alone(pipeline_of):
     answers = [over(ask(pipeline)[0]) for _ in range(3)]
     assert answers == [[("one", "engine_failed")]] * 2 + [[("one", "engine_resting")]]
     assert len(first.recipes) == 2
-    assert pipeline.roster.health("one").state == "resting"
-    assert pipeline.roster.health("one").breaker == "open"
-    assert pipeline.roster.ready
+    assert pipeline.selector.health("one").state == "resting"
+    assert pipeline.selector.health("one").breaker == "open"
+    assert pipeline.selector.ready
     assert refused(pipeline, EngineCircuitOpen, model="one").retry_after > 50
 
 
@@ -108,7 +108,7 @@ def test_within_picks_the_first_that_is_expected_to_be_done(pipeline_of):
     result, _ = ask(pipeline, within=30)
     assert (result.engine, over(result), result.expected_seconds) == ("two", [("one", "too_slow")], 20)
     for _ in range(5):
-        pipeline._durations.add("one", 4.2)
+        pipeline._latencies.add("one", 4.2)
     result, _ = ask(pipeline, within=30)
     assert (result.engine, result.fallback_from, result.expected_seconds) == ("one", None, 5)
 
@@ -157,7 +157,7 @@ def test_within_counts_everybody_who_waits(pipeline_of):
         asking = [asyncio.create_task(pipeline.generate(GenerateRequest(prompt="a", model="one"))) for _ in range(3)]
         await asyncio.sleep(0.05)
         with pytest.raises(TooSlow) as caught:
-            pipeline.roster.choose(GenerateRequest(prompt="b", within=5))
+            pipeline.selector.select(GenerateRequest(prompt="b", within=5))
         for task in asking:
             task.cancel()
         return caught.value.expected_seconds

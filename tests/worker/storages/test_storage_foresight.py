@@ -86,7 +86,7 @@ def test_a_crowd_that_is_refused_costs_one_look(tmp_path, monkeypatch):
 
     errors = asyncio.run(crowd())
     assert {str(error) for error in errors} == {"The local folder: the disk of LOCAL_STORAGE_DIR is full."}
-    assert len(pipeline.storage.problems()) == 1
+    assert len(pipeline.storages.problems()) == 1
     assert len(disk.threads) == 1
 
 
