@@ -1,4 +1,4 @@
-"""Whose request it is: the API tier's word, and nobody else's."""
+"""The client of a request, by the API tier's word alone."""
 
 import itertools
 
@@ -15,7 +15,7 @@ numbers = itertools.count()
 
 @pytest.fixture
 def counted_as(client_with, monkeypatch):
-    """As whose a request with that header is counted, by a worker with or without a token."""
+    """Return a function that sends a request, and returns as which client a worker counts it."""
     made = SketchEngine.generate
     seen = []
 
@@ -52,6 +52,6 @@ def test_what_is_no_id_is_ignored(counted_as, client):
     assert counted_as(client)[0] is None
 
 
-def test_a_retry_is_known_by_its_id_whoever_sends_it(counted_as):
+def test_a_retry_is_known_by_its_id_from_any_client(counted_as):
     before = counted_as("first", request_id="one")[1]
     assert counted_as("second", request_id="one") == ("first", before)

@@ -1,4 +1,4 @@
-"""What the worker tells with its token, and what without."""
+"""What the worker shows with its token, and what without."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_the_token_shows_all_of_it(guarded):
 
 
 @pytest.mark.parametrize(("hosts", "full"), [(("127.0.0.1",), True), (("/run/worker.sock",), True), (BEYOND, False)])
-def test_without_a_token_only_loopback_is_told_all(client_with, hosts, full):
+def test_without_a_token_only_loopback_sees_all(client_with, hosts, full):
     client = client_with(hosts=hosts, engines=("replicate",))
     assert (client.get("/health").json.keys() >= HIDDEN) is full
     assert ("REPLICATE_API_TOKEN" in client.get("/health").text) is full
@@ -44,6 +44,6 @@ def test_with_the_token_the_models_have_their_reasons(client_with):
 
 @pytest.mark.parametrize("path", ["/health", "/models", "/nowhere", "/metrics", "/images/x", "/generate"])
 @pytest.mark.parametrize("headers", [{}, OPERATOR], ids=["stranger", "operator"])
-def test_no_browser_is_to_guess_what_an_answer_is(guarded, path, headers):
+def test_no_browser_guesses_a_content_type(guarded, path, headers):
     answer = guarded.get(path, headers=headers)
     assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]

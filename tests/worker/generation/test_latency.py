@@ -1,4 +1,4 @@
-"""What recent pictures let expect of the next."""
+"""Latencies of recent pictures, and what they let expect of the next."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from render_worker.generation.latency import REMEMBERED, Latencies
 
 @pytest.fixture
 def latencies():
-    """Ten pictures of 1 to 10 seconds."""
+    """Return the latencies of ten pictures, of 1 to 10 seconds."""
     latencies = Latencies()
     for seconds in range(10, 0, -1):
         latencies.add("perchance", seconds)
@@ -41,12 +41,12 @@ def test_what_was_long_ago_counts_no_longer(latencies, monkeypatch):
 
 
 @pytest.mark.parametrize(("position", "slots", "seconds"), [(1, 1, 11), (3, 1, 22), (1, 4, 7), (4, 4, 11)])
-def test_the_queue_and_the_places_count(latencies, position, slots, seconds):
+def test_the_queue_and_the_slots_count(latencies, position, slots, seconds):
     assert latencies.seconds_to_picture("perchance", position, slots) == seconds
 
 
 @pytest.mark.parametrize(("slots", "seconds"), [(1, 6), (4, 2)])
-def test_a_full_queue_has_room_when_a_place_becomes_free(latencies, slots, seconds):
+def test_a_full_queue_has_room_when_a_slot_becomes_free(latencies, slots, seconds):
     assert latencies.seconds_to_slot("perchance", slots) == seconds
 
 
