@@ -16,7 +16,7 @@ NAMED := $(subst s3,buckets,$(subst gcs,buckets,$(subst $(COMMA), ,$(ENGINES) $(
 WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%,$(wildcard $(patsubst %,render_worker/requirements-%.txt,$(NAMED)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format image bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
+.PHONY: help run test lint types docs format image bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -37,6 +37,9 @@ lint: $(DEV_PACKAGES) ## Check style, and who imports whom.
 
 types: $(DEV_PACKAGES) ## Check types with mypy --strict.
 	@$(BIN)/mypy
+
+docs: $(PACKAGES) ## Write the tables in docs/ that derive from the code.
+	@$(BIN)/python -m local.docs
 
 format: $(DEV_PACKAGES) ## Format the code.
 	@$(BIN)/ruff check --fix .

@@ -4,7 +4,7 @@ gunicorn's defaults, one synchronous worker that is killed after 30 seconds, wou
 lose every slow picture.
 """
 
-from render_worker.serving.secrecy import become_undumpable
+from render_worker.serving.process_hardening import become_undumpable
 
 become_undumpable()  # before all else; a render worker on this host, and with it a browser, may be of the same user
 
@@ -19,7 +19,7 @@ import gunicorn.http.message  # noqa: E402
 
 from image_api.settings import load  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
-from render_worker.serving.files import room_for_connections  # noqa: E402
+from render_worker.serving.file_descriptors import room_for_connections  # noqa: E402
 
 STOP_SECONDS = 3  # what an answer takes to be given once waiting is over
 OTHER_CONNECTIONS = 1000  # for /health, pictures, refusals, and callers who ask for nothing

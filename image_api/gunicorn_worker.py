@@ -12,8 +12,8 @@ from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
 
 from image_api.client_connections import ClientSocket, Connections, Wait
-from render_worker.serving.bodies import watch_body
-from render_worker.serving.refusals import RefusesInJson
+from render_worker.serving.error_responses import JsonErrorResponses
+from render_worker.serving.request_bodies import watch_body
 
 STOP_SECONDS = 0.5  # for a request that is on its way when the stop begins
 LINGER_SECONDS = 1.0
@@ -21,7 +21,7 @@ LINGER_BYTES = 64 * 1024
 CLOSING = 128  # connections beyond the most, which are served or just end
 
 
-class PatientWorker(RefusesInJson, GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's own gevent worker with slow-client protection and room for new connections.
 
     gunicorn's waits without limit for what a client sends and reads, accepts no connection when all are taken, and

@@ -1,6 +1,6 @@
 """`python -m local`: run both tiers on this machine until Ctrl-C, on the sandbox where Perchance is out of reach."""
 
-from render_worker.serving.secrecy import become_undumpable
+from render_worker.serving.process_hardening import become_undumpable
 
 if __name__ == "__main__":
     become_undumpable()  # before the rest is imported, which takes a second: it has every tier's secrets

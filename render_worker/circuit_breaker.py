@@ -3,7 +3,7 @@
 | state     | event                                                   | then                                       |
 |-----------|---------------------------------------------------------|--------------------------------------------|
 | closed    | `failures` in a row                                     | open for `seconds`                         |
-| any       | a failure that `trips`                                  | open as long as it says, never for less    |
+| any       | a failure that `trips_breaker`                          | open as long as it says, never for less    |
 | open      | its time is over                                        | half-open: one request at a time is let in |
 | half-open | success, or a failure that the request itself caused    | closed                                     |
 | half-open | another failure                                         | open for `seconds`                         |
@@ -43,8 +43,8 @@ class CircuitBreaker:
     ) -> None:
         """Make a closed breaker.
 
-        With `failures` of 0 only a failure that `trips` opens it; `seconds` is how long it stays open if a failure does
-        not say. `open_error` makes the error of an open breaker of a sentence and the remaining seconds.
+        With `failures` of 0 only a failure that `trips_breaker` opens it; `seconds` is how long it stays open if a
+        failure does not say. `open_error` makes the error of an open breaker of a sentence and the remaining seconds.
         """
         self._name = name
         self._open_error = open_error
@@ -111,10 +111,10 @@ class CircuitBreaker:
 
     def record_failure(self, error: UpstreamError) -> None:
         """Count a failure; one that does not count, as one that the request caused, closes a half-open breaker."""
-        if error.by_request or not (self._limit or error.trips):
+        if error.caused_by_request or not (self._limit or error.trips_breaker):
             if self.state == "half-open":
                 self._record_success()
-        elif error.trips:
+        elif error.trips_breaker:
             self._trip(error)
         elif self.state != "open":
             self._failures_in_a_row += 1

@@ -3,7 +3,7 @@
 It runs where the worker runs, with the worker's settings, because the local folder is this machine's.
 """
 
-from render_worker.serving.secrecy import become_undumpable
+from render_worker.serving.process_hardening import become_undumpable
 
 if __name__ == "__main__":
     become_undumpable()  # before the rest is imported, which takes a second: it has the storages' secrets

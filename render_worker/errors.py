@@ -1,22 +1,23 @@
-"""Every way in which the render worker can fail, each with its stable code, its HTTP status and its sentence.
+"""Every error of the render worker, with its stable code, its HTTP status and its sentence.
 
 WorkerError
 ├── InvalidParameter            400 invalid_parameter
 ├── Unauthorized                401 unauthorized
 ├── WorkerBusy                  503 worker_busy
+│   └── QueueFull               503 worker_busy
 ├── DeadlinePassed              504 timeout
 ├── Stopping                    503 worker_unavailable
 ├── Superseded                  409 superseded
 ├── TooSlow                     503 too_slow
 ├── StorageNotConfigured        500 storage_not_configured
 ├── PictureDeleted              410 picture_deleted
-└── Failure
+└── UpstreamError
     ├── StorageFailed           502 storage_failed
-    │   └── StorageResting      502 storage_resting
+    │   └── StorageCircuitOpen  502 storage_resting
     └── EngineError             502 engine_failed
         ├── EngineFault         500 internal_error
         ├── EngineNotConfigured 500 engine_not_configured
-        ├── EngineResting       503 engine_resting
+        ├── EngineCircuitOpen   503 engine_resting
         ├── EngineUnreachable   502 engine_unreachable
         ├── EngineUnauthorized  502 engine_unauthorized
         ├── EngineBusy          503 engine_busy
@@ -25,33 +26,33 @@ WorkerError
         ├── RequestInvalid      502 engine_request_refused
         ├── ContentRefused      422 content_refused
         ├── BadPicture          502 picture_empty, _broken, _unreadable, _wrong_size, _too_large, _missing
-        └── Wall
+        └── ServiceBlocked      503
             ├── EngineRateLimited 503 engine_rate_limited
             └── QuotaExhausted  503 engine_quota_exhausted
 
-What only Perchance does is in engines/perchance/errors.py.
+Errors of Perchance alone are in engines/perchance/errors.py, those of storages outside in storages/failures.py.
 """
 
 from typing import ClassVar, Literal
 
 from render_worker.contract import ErrorBody, PassedOver
 
-USUAL_WAIT_SECONDS = 15  # about a picture's time, where no picture has been measured yet
+USUAL_WAIT_SECONDS = 15  # about a picture's latency, until one has been measured
 
 
 class WorkerError(Exception):
-    """A failure that the caller is told of. The message is one plain sentence, fit for a stranger."""
+    """An error that is reported to the client. Its message is one plain sentence without internals."""
 
     code: str = "internal_error"
     status: ClassVar[int] = 500
     hint: ClassVar[str | None] = None
     retry_after: int | None = None
-    """Seconds after which asking again can help; None where it cannot, or where nobody knows."""
+    """Seconds after which a retry can help; None if it cannot, or if that is unknown."""
     fallback_from: list[PassedOver] | None = None
-    """The engines that were asked before the one that failed so, or could not be asked."""
+    """The candidates before the one that raised this, and why each was passed over."""
 
     def body(self, request_id: str | None = None) -> ErrorBody:
-        """The failure as it travels."""
+        """Return the error as the response's body."""
         return ErrorBody(
             error=str(self),
             code=self.code,
@@ -63,14 +64,14 @@ class WorkerError(Exception):
 
 
 class InvalidParameter(WorkerError):
-    """A field that cannot be taken, named in the sentence."""
+    """Raised when a parameter is invalid; the sentence names it."""
 
     code = "invalid_parameter"
     status = 400
 
 
 class Unauthorized(WorkerError):
-    """The bearer token is missing or wrong."""
+    """Raised when the bearer token is missing or wrong."""
 
     code = "unauthorized"
     status = 401
@@ -78,7 +79,7 @@ class Unauthorized(WorkerError):
 
 
 class WorkerBusy(WorkerError):
-    """There is no place for the request."""
+    """Raised by admission control when there is no slot for the request."""
 
     code = "worker_busy"
     status = 503
@@ -90,11 +91,11 @@ class WorkerBusy(WorkerError):
 
 
 class QueueFull(WorkerBusy):
-    """The request did not even get into the queue, or gave its place in it to another."""
+    """Raised when the queue is full, or the request was evicted from it in favour of another."""
 
 
 class DeadlinePassed(WorkerError):
-    """The request's own time is over; its work was cancelled."""
+    """Raised when the request's deadline has passed; its work was cancelled."""
 
     code = "timeout"
     status = 504
@@ -102,7 +103,7 @@ class DeadlinePassed(WorkerError):
 
 
 class Stopping(WorkerError):
-    """The worker is being stopped and gave up its running work."""
+    """Raised when the worker shuts down and cancels what is still in flight after the drain."""
 
     code = "worker_unavailable"
     status = 503
@@ -110,14 +111,14 @@ class Stopping(WorkerError):
 
 
 class Superseded(WorkerError):
-    """The same request arrived again: its sender has given this one up."""
+    """Raised when an idempotent retry of the request took its place."""
 
     code = "superseded"
     status = 409
 
 
 class TooSlow(WorkerError):
-    """No engine is expected to make the picture within the time that the caller would wait."""
+    """Raised when every engine's expected latency exceeds the request's `within`."""
 
     code = "too_slow"
     status = 503
@@ -132,28 +133,28 @@ class TooSlow(WorkerError):
 
 
 class StorageNotConfigured(WorkerError):
-    """STORAGE names a storage whose own settings are missing."""
+    """Raised when a storage that STORAGE names lacks its settings."""
 
     code = "storage_not_configured"
     hint = "Set it in the render worker's environment, or leave STORAGE unset to keep pictures locally."
 
 
 class PictureDeleted(WorkerError):
-    """The operator deleted the picture; it is not to be made again for whoever has its address."""
+    """Raised when the operator deleted the picture (it has a tombstone): it is not made again."""
 
     code = "picture_deleted"
     status = 410
 
 
 class UpstreamError(WorkerError):
-    """A failure of an engine or a storage, which its circuit breaker counts."""
+    """An error of an engine or a storage, counted by its circuit breaker."""
 
-    by_request: bool = False
-    """Whether the request brought it on, and not the state of what failed: it counts for nothing then."""
-    trips: bool = False
-    """Whether it opens the breaker at once."""
+    caused_by_request: bool = False
+    """Whether the request caused it, and not the upstream's state: the breaker does not count it then."""
+    trips_breaker: bool = False
+    """Whether it trips the breaker at once."""
     service_blocked: bool = False
-    """Whether the service itself said that asking again is in vain, as long as `retry_after`."""
+    """Whether the service itself said that retries are in vain for `retry_after` seconds."""
 
     def __init__(self, sentence: str, retry_after: int | None = None) -> None:
         super().__init__(sentence)
@@ -162,38 +163,38 @@ class UpstreamError(WorkerError):
 
 
 class StorageFailed(UpstreamError):
-    """No storage keeps the picture, or one of them does not."""
+    """Raised when a storage, or every storage, fails to keep the picture."""
 
     code = "storage_failed"
     status = 502
 
 
 class StorageCircuitOpen(StorageFailed):
-    """A storage failed a moment ago and is left alone for a while."""
+    """Raised when a storage's circuit breaker is open."""
 
     code = "storage_resting"
 
 
 class EngineError(UpstreamError):
-    """The engine failed by its own fault."""
+    """Raised when an engine fails by its own fault."""
 
     code = "engine_failed"
     status = 502
-    elsewhere: ClassVar[bool] = False
-    """Whether another way to the same engine may do better: this one is out of date or unavailable."""
-    final: ClassVar[bool] = False
-    """Whether no other engine is to be asked."""
+    try_next_route: ClassVar[bool] = False
+    """Whether the engine's next route may succeed, because this one is out of date or unavailable."""
+    forbids_fallback: ClassVar[bool] = False
+    """Whether there is no fallback to another engine."""
 
 
 class EngineFault(EngineError):
-    """The engine failed by a fault of this program; its log has the details."""
+    """Raised when an engine fails by a bug of this program; the log has its traceback."""
 
     code = "internal_error"
     status = 500
 
 
 class EngineNotConfigured(EngineError):
-    """The engine's own settings or packages are missing."""
+    """Raised when an engine's settings or packages are missing."""
 
     code = "engine_not_configured"
     status = 500
@@ -201,29 +202,29 @@ class EngineNotConfigured(EngineError):
 
 
 class EngineCircuitOpen(EngineError):
-    """The engine failed again and again and is left alone for a while."""
+    """Raised when an engine's circuit breaker is open."""
 
     code = "engine_resting"
     status = 503
 
 
 class EngineUnreachable(EngineError):
-    """The engine's host cannot be reached."""
+    """Raised when the engine's host cannot be reached."""
 
     code = "engine_unreachable"
     retry_after = 60
-    elsewhere = True
+    try_next_route = True
 
 
 class EngineUnauthorized(EngineError):
-    """The engine's service does not accept this worker's key."""
+    """Raised when the engine's service does not accept this worker's key."""
 
     code = "engine_unauthorized"
     hint = "The operator looks at the engine's key in the render worker's environment."
 
 
 class EngineBusy(EngineError):
-    """Nobody at the engine's service can take the request at the moment."""
+    """Raised when the engine's service has no capacity at the moment."""
 
     code = "engine_busy"
     status = 503
@@ -232,42 +233,42 @@ class EngineBusy(EngineError):
 
 
 class UnexpectedReply(EngineError):
-    """The engine's service answered something that nobody here knows."""
+    """Raised when the engine's service replies with something unknown here."""
 
     code = "engine_unexpected_reply"
     hint = "The service may have changed; look for a newer version of this one."
-    elsewhere = True
+    try_next_route = True
 
 
 class RequestInvalid(EngineError):
-    """The engine's service does not accept the request's words; another one may."""
+    """Raised when the engine's service rejects the parameters; a fallback may accept them."""
 
     code = "engine_request_refused"
     hint = "Change the prompt or the other parameters."
-    by_request = True
+    caused_by_request = True
 
 
 class ContentRefused(EngineError):
-    """The engine's service does not make such pictures; another one is not asked behind its back."""
+    """Raised when the engine's service refuses the content; there is no fallback around its rules."""
 
     code = "content_refused"
     status = 422
     hint = "Change the prompt."
-    by_request = True
-    final = True
+    caused_by_request = True
+    forbids_fallback = True
 
 
 class PhaseTimeout(EngineError):
-    """One phase of the engine's work took longer than its named limit."""
+    """Raised when one phase of the engine's work exceeds its timeout."""
 
     code = "timeout"
     status = 504
     hint = "Ask again; the engine may be slow at the moment."
-    elsewhere = True
+    try_next_route = True
 
 
 class BadPicture(EngineError):
-    """The engine's picture is none that could be kept."""
+    """Raised when the engine's picture cannot be kept."""
 
     hint = "Ask again; another try may bring a whole picture."
 
@@ -279,21 +280,21 @@ class BadPicture(EngineError):
 
 
 class ServiceBlocked(EngineError):
-    """The service turns this worker away for a while; asking again sooner is in vain, or makes it worse."""
+    """Raised when the service turns this worker away for a while: an earlier retry is in vain, or makes it worse."""
 
     status = 503
-    trips = service_blocked = True
+    trips_breaker = service_blocked = True
 
 
 class EngineRateLimited(ServiceBlocked):
-    """The service has had enough requests from this worker for now."""
+    """Raised when the service limits this worker's rate of requests."""
 
     code = "engine_rate_limited"
     hint = "Asking again sooner is in vain."
 
 
 class QuotaExhausted(ServiceBlocked):
-    """The account at the service has nothing left to pay with."""
+    """Raised when the account at the service has no quota or credit left."""
 
     code = "engine_quota_exhausted"
     hint = "The operator looks at the account at the engine's service."

@@ -3,7 +3,7 @@
 One process, because the browser, the queue and the sessions live in it; a thread for each caller who waits.
 """
 
-from render_worker.serving.secrecy import become_undumpable
+from render_worker.serving.process_hardening import become_undumpable
 
 become_undumpable()  # before all else; master and worker: what runs in the browser is of the same user
 
@@ -15,7 +15,7 @@ from render_worker.browser.orphans import reap_all  # noqa: E402
 from render_worker.browser.processes import kill_descendants  # noqa: E402
 from render_worker.gunicorn_worker import Threads  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
-from render_worker.serving.files import room_for_connections  # noqa: E402
+from render_worker.serving.file_descriptors import room_for_connections  # noqa: E402
 from render_worker.settings import load  # noqa: E402
 
 STOP_SECONDS = 8  # what giving up, closing the browser and reaping may take together

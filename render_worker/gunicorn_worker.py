@@ -24,8 +24,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from render_worker.client_socket import PatientSocket
 from render_worker.contract import SERVICE, SERVICE_HEADER
-from render_worker.serving.bodies import watch_body
-from render_worker.serving.refusals import RefusesInJson
+from render_worker.serving.error_responses import JsonErrorResponses
+from render_worker.serving.request_bodies import watch_body
 
 FIRST_BYTE_SECONDS = 5.0
 LEAVE_SECONDS = 1.0
@@ -70,11 +70,11 @@ class Waiting:
         return [conn for conn, until in self._until.items() if all_of_them or until <= now]
 
 
-class Threads(RefusesInJson, ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class Threads(JsonErrorResponses, ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's worker of threads. A request gets a thread when its head is there, and not for ever."""
 
     receive_seconds: ClassVar[float] = 20.0
-    answer_headers = ((SERVICE_HEADER, SERVICE),)
+    error_headers = ((SERVICE_HEADER, SERVICE),)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from render_worker.browser.orphans import adopt, reap_for_ever
+from render_worker.browser.orphans import become_subreaper, reap_for_ever
 from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import GenerateRequest
 from render_worker.engines import build_engines
@@ -22,7 +22,7 @@ from render_worker.generation.selection import EngineSelector
 from render_worker.health import Health, HealthCollector
 from render_worker.metrics import Metrics
 from render_worker.runtime import Runtime
-from render_worker.serving.tokens import carries
+from render_worker.serving.bearer_tokens import has_bearer_token
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
 
@@ -50,7 +50,7 @@ class Services:
             self.open_to_all = True
             self.health.warnings.append(OPEN_TO_ALL)
             log.warning(OPEN_TO_ALL)
-        adopt()
+        become_subreaper()
         self.runtime.start()
         self.runtime.submit(reap_for_ever())
         self.runtime.submit(start_engines(self.selector.auto_engines))
@@ -62,7 +62,7 @@ class Services:
     def trusts(self, authorization: str | None) -> bool:
         """Return whether a client has the token, or none is set and only this machine reaches the worker."""
         token = self.settings.worker_token
-        return not self.open_to_all if token is None else carries(authorization, token.get_secret_value())
+        return not self.open_to_all if token is None else has_bearer_token(authorization, token.get_secret_value())
 
     def record_failure(self, error: WorkerError, request: GenerateRequest) -> None:
         """Keep a failure for the log and, unless it is the client's, for /health."""
@@ -74,7 +74,7 @@ class Services:
 def build_services(settings: Settings) -> Services:
     """Return the services of a worker with these settings; nothing is started yet."""
     latencies, metrics, storages = Latencies(), Metrics(), build_storages(settings)
-    engines = build_engines(settings)
+    engines = build_engines(settings.engines, settings)
     admission = Admission(settings.slots, settings.queue_size, (engine.slots for engine in engines.values()))
     breakers = {name: _breaker(name, settings) for name in engines}
     selector = EngineSelector(engines, settings.engines, breakers, latencies, admission)

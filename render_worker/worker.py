@@ -20,9 +20,9 @@ from render_worker.contract import (
     IMAGE_TYPES,
     MAX_BODY_BYTES,
     NDJSON,
+    PUBLIC_HEALTH,
     SERVICE,
     SERVICE_HEADER,
-    SHOWN_TO_STRANGERS,
     ErrorLine,
     GenerateRequest,
     ModelList,
@@ -85,7 +85,7 @@ def generate() -> Response:
 @views.get("/health")
 def health() -> Response:
     """Return the worker's state as WorkerHealth: always 200, and never slow, because no service is asked."""
-    return json_response(_services().health.report(), include=None if _is_trusted() else SHOWN_TO_STRANGERS)
+    return json_response(_services().health.report(), include=None if _is_trusted() else PUBLIC_HEALTH)
 
 
 @views.get("/models")

@@ -18,7 +18,7 @@ MAX_QUERY_FIELDS = 100
 class GenerationOptions(Recipe):
     """A recipe, and how the caller wants to be answered."""
 
-    unsaid = frozenset({"negative_prompt_optional"})
+    internal_fields = frozenset({"negative_prompt_optional"})
 
     format: Literal["json", "redirect", "image"] | None = Field(None, description="one of json, redirect, image")
     cache: bool = Field(True, description="true or false")

@@ -65,7 +65,7 @@ def documentation() -> Response:
             default=None if field.is_required() else field.default,
             required=field.is_required(),
         )
-        for name, field in GenerationOptions.sayable().items()
+        for name, field in GenerationOptions.public_fields().items()
     }
     return as_json(Documentation(examples=_examples(base), parameters=parameters))
 

@@ -5,8 +5,8 @@ from typing import Any
 from flask import request
 
 from image_api.services import services
-from render_worker.contract import SHOWN_TO_STRANGERS, ErrorBody, ModelList, WorkerHealth
-from render_worker.serving.tokens import carries
+from render_worker.contract import PUBLIC_HEALTH, ErrorBody, ModelList, WorkerHealth
+from render_worker.serving.bearer_tokens import has_bearer_token
 
 OUT_OF_USE = "The engine cannot be used at the moment; its operator has to see to it."
 # In the worker's own sentences for these stand a service's words about the operator's account.
@@ -20,12 +20,12 @@ FOR_STRANGERS = {
 def has_token() -> bool:
     """Whether the request carries the worker's token; a wrong one is none."""
     token = services().settings.worker_token
-    return token is not None and carries(request.headers.get("Authorization"), token.get_secret_value())
+    return token is not None and has_bearer_token(request.headers.get("Authorization"), token.get_secret_value())
 
 
 def shown_health(worker: WorkerHealth) -> dict[str, Any]:
     """Return of the worker's state what this client may see."""
-    return worker.model_dump(include=None if has_token() else SHOWN_TO_STRANGERS, exclude_none=True)
+    return worker.model_dump(include=None if has_token() else PUBLIC_HEALTH, exclude_none=True)
 
 
 def shown_models(known: ModelList) -> ModelList:

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from render_worker.browser.browser import Browser, BrowserGone
-from render_worker.serving.secrecy import become_undumpable
+from render_worker.serving.process_hardening import become_undumpable
 
 
 async def _check() -> None:

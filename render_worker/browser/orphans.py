@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from render_worker.browser.processes import everything
+from render_worker.browser.processes import all_processes
 
 PR_SET_CHILD_SUBREAPER = 36  # of prctl(2)
 LOOK_SECONDS = 2.0
@@ -20,7 +20,7 @@ LOOK_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
-def adopt() -> None:
+def become_subreaper() -> None:
     """Become the parent of descendants that lose theirs."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -58,7 +58,7 @@ def reap_all(seconds: float) -> None:
 
 def _zombies() -> set[int]:
     """This process's children that have ended."""
-    return {pid for pid, state, parent in everything() if state == "Z" and parent == os.getpid()}
+    return {pid for pid, state, parent in all_processes() if state == "Z" and parent == os.getpid()}
 
 
 def _reap(pid: int) -> None:

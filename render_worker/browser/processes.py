@@ -43,7 +43,7 @@ CHILD: ContextVar[Child | None] = ContextVar("child", default=None)
 """The next process that this task starts, where somebody wants to know."""
 
 
-def everything() -> Iterator[tuple[int, str, int]]:
+def all_processes() -> Iterator[tuple[int, str, int]]:
     """Every process's id, state and parent's id."""
     for folder in PROC.iterdir():
         if folder.name.isdigit():
@@ -59,7 +59,7 @@ def descendants() -> list[int]:
     """The ids of all processes below this one."""
     if sys.platform != "linux":
         return []
-    parents = {pid: parent for pid, _, parent in everything()}
+    parents = {pid: parent for pid, _, parent in all_processes()}
     return [pid for pid in parents if _is_below_this(pid, parents)]
 
 

@@ -1,4 +1,4 @@
-"""The one way to read a caller's fields: what is unknown, repeated, empty or out of range is refused by name."""
+"""Reading a client's fields: unknown, repeated, empty and out-of-range ones are refused by name."""
 
 import json
 import unicodedata
@@ -14,7 +14,7 @@ MAX_DIGITS = 20
 
 
 class InvalidField(ValueError):
-    """A caller's field that cannot be taken; the message is one sentence that names it and says what it accepts."""
+    """Raised when a client's field is invalid; the message is one sentence that names it and says what it accepts."""
 
 
 def _without_control_characters(text: str) -> str:
@@ -31,41 +31,40 @@ Text = Annotated[
 
 
 class _JsonObject(list[tuple[str, object]]):
-    """A JSON object as its pairs: unlike a dict it remembers a repeated name, and unlike a list it is no array."""
+    """A JSON object as its pairs: unlike a dict it keeps repeated names, and unlike a list it is no array."""
 
 
 class Fields(BaseModel):
-    """A caller's fields. Each field's description ends the sentence "<name> must be …"."""
+    """A client's fields. Each field's description ends the sentence "<name> must be …"."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-    unsaid: ClassVar[frozenset[str]] = frozenset()
-    """Fields that a caller here cannot say."""
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that only the other tier may set; clients of this model cannot."""
 
     @classmethod
-    def sayable(cls) -> dict[str, FieldInfo]:
-        """The fields that a caller here can say."""
-        return {name: field for name, field in cls.model_fields.items() if name not in cls.unsaid}
+    def public_fields(cls) -> dict[str, FieldInfo]:
+        """Return the fields that clients can set, by name."""
+        return {name: field for name, field in cls.model_fields.items() if name not in cls.internal_fields}
 
     @classmethod
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
-        """Read name-value pairs, refusing unknown, repeated, empty and out-of-range ones with InvalidField."""
+        """Return the fields of name-value pairs. Raises InvalidField if any is unknown, repeated, empty or invalid."""
         pairs = list(pairs)
-        sayable = cls.sayable()
+        known = cls.public_fields()
         for name, count in Counter(name for name, _ in pairs).items():
-            if name not in sayable:
-                known = ", ".join(sayable)
-                raise InvalidField(f"{_shown(name)} is not a parameter here; known are {known}.")
+            if name not in known:
+                raise InvalidField(f"{_quoted(name)} is not a parameter here; known are {', '.join(known)}.")
             if count > 1:
-                raise InvalidField(f"{_shown(name)} was given {count} times; give it once.")
+                raise InvalidField(f"{_quoted(name)} was given {count} times; give it once.")
         try:
             return cls.model_validate(dict(pairs))
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            raise cls._refusal(str(first["loc"][0]), first["type"]) from None
+            raise cls._invalid(str(first["loc"][0]), first["type"]) from None
 
     @classmethod
     def parse_json(cls, body: bytes) -> Self:
-        """Read a JSON object's fields as `parse` does."""
+        """Return the fields of a JSON object. Raises InvalidField as `parse` does, and if the body is none."""
         try:
             document = json.loads(body, object_pairs_hook=_JsonObject, parse_int=_integer)
         except (ValueError, RecursionError):
@@ -75,7 +74,7 @@ class Fields(BaseModel):
         return cls.parse(document)
 
     @classmethod
-    def _refusal(cls, name: str, problem: str) -> InvalidField:
+    def _invalid(cls, name: str, problem: str) -> InvalidField:
         accepted = cls.model_fields[name].description
         if problem == "missing":
             return InvalidField(f"{name} is required and must be {accepted}.")
@@ -86,7 +85,7 @@ def _integer(digits: str) -> int | str:
     return int(digits) if len(digits) <= MAX_DIGITS else digits  # Python refuses to read thousands of digits
 
 
-def _shown(name: str) -> str:
-    """A caller's own name for a field, made fit to be repeated to him."""
+def _quoted(name: str) -> str:
+    """Return a field's name as the client wrote it, in quotes, printable and short."""
     printable = "".join(character if character.isprintable() else "?" for character in name[:40])
     return f'"{printable}"'

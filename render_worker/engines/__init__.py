@@ -1,24 +1,58 @@
-"""What makes the pictures: one file an engine, one row here."""
+"""The registry of engines: one row each, from which names, settings and the documents' tables derive.
 
-from render_worker.engines.base import Engine
-from render_worker.engines.horde.engine import HordeEngine
-from render_worker.engines.huggingface.engine import HuggingFaceEngine
-from render_worker.engines.perchance.engine import PerchanceEngine
-from render_worker.engines.replicate.engine import ReplicateEngine
-from render_worker.engines.sketch.engine import SketchEngine
-from render_worker.engines.vertex.engine import VertexEngine
-from render_worker.settings import Settings
+An engine's class is imported when the worker builds it, so that an engine that is not enabled costs neither time nor
+memory, and reading the settings imports none.
+"""
 
-ENGINES: dict[str, type[Engine]] = {
-    "perchance": PerchanceEngine,
-    "horde": HordeEngine,
-    "replicate": ReplicateEngine,
-    "vertex": VertexEngine,
-    "huggingface": HuggingFaceEngine,
-    "sketch": SketchEngine,
+import pkgutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from render_worker.engines.horde.settings import HordeSettings
+from render_worker.engines.huggingface.settings import HuggingFaceSettings
+from render_worker.engines.perchance.settings import PerchanceSettings
+from render_worker.engines.replicate.settings import ReplicateSettings
+from render_worker.engines.settings import EngineSettings
+from render_worker.engines.vertex.settings import VertexSettings
+
+if TYPE_CHECKING:
+    from render_worker.engines.base import Engine
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One engine: its settings and where its class is."""
+
+    settings: type[EngineSettings]
+    path: str
+    """Module and class within this package."""
+    only_named: bool = False
+    """Whether it is always there for clients that name it, and never answers model=auto."""
+
+    def load(self) -> "type[Engine]":
+        """Import and return the engine's class."""
+        found: type[Engine] = pkgutil.resolve_name(f"{__name__}.{self.path}")
+        return found
+
+
+ENGINES = {
+    "perchance": Registration(PerchanceSettings, "perchance.engine:PerchanceEngine"),
+    "horde": Registration(HordeSettings, "horde.engine:HordeEngine"),
+    "replicate": Registration(ReplicateSettings, "replicate.engine:ReplicateEngine"),
+    "vertex": Registration(VertexSettings, "vertex.engine:VertexEngine"),
+    "huggingface": Registration(HuggingFaceSettings, "huggingface.engine:HuggingFaceEngine"),
+    "sketch": Registration(EngineSettings, "sketch.engine:SketchEngine", only_named=True),
 }
+AUTO_ENGINES = tuple(name for name, row in ENGINES.items() if not row.only_named)
+"""The names that ENGINES accepts."""
 
 
-def build_engines(settings: Settings) -> dict[str, Engine]:
-    """The engines that ENGINES names, in that order, and `sketch`, which needs nobody, by their names."""
-    return {name: ENGINES[name](settings) for name in (*settings.engines, "sketch")}
+class SettingsOfEngines(PerchanceSettings, HordeSettings, ReplicateSettings, VertexSettings, HuggingFaceSettings):
+    """The settings of all engines."""
+
+
+def build_engines(names: Iterable[str], settings: SettingsOfEngines) -> "dict[str, Engine]":
+    """Return the named engines in that order, and those that are always there, by their names."""
+    always = (name for name, row in ENGINES.items() if row.only_named)
+    return {name: ENGINES[name].load()(settings) for name in (*names, *always)}

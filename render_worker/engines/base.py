@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from render_worker.contract import EngineHealth, Phase, Recipe
+from render_worker.engines.capabilities import Capabilities, requested
+from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineNotConfigured
-from render_worker.packages import missing
-from render_worker.settings import Settings
-
-HONOURABLE = frozenset({"negative_prompt", "seed", "guidance_scale"})
-"""The parameters, beside prompt and shape, that a recipe may ask for; a value that is its default asks for nothing."""
+from render_worker.optional_packages import missing_package
 
 
 class Report(Protocol):
@@ -56,8 +54,8 @@ class GeneratedImage:
 
 
 class Engine(ABC):
-    """Makes pictures. Override `generate`; `check` and `honours` where it needs settings or cannot honour everything;
-    `start`, `stop` and `health` where there is something to keep.
+    """Makes pictures. Override `generate`; `check` if it needs settings, `capabilities_of` if its models differ;
+    `start`, `stop` and `health` if it keeps something.
 
     All of it runs on the runtime's loop. Failures are raised as an EngineError with its code, or as ServiceBlocked if
     the service refuses further requests. Cancelling `generate` must cancel the work at the service too.
@@ -65,10 +63,12 @@ class Engine(ABC):
 
     name: ClassVar[str]
     description: ClassVar[str]
-    usual_seconds: ClassVar[float]
-    """A rough idea of what a picture takes, as long as none was made here lately."""
-    own_sizes: ClassVar[bool] = False
-    """Whether its pictures have sizes of their own, at least the shape's, to be scaled down and cut to the shape."""
+    needs: ClassVar[str]
+    """The account, keys or machine that it needs, as docs/engines.md says it."""
+    capabilities: ClassVar[Capabilities]
+    """What it honours; `capabilities_of` says how much of it a model honours."""
+    typical_seconds: ClassVar[float]
+    """A rough idea of a picture's latency, as long as none was made here lately."""
     cheap: ClassVar[bool] = False
     """Whether its pictures cost a moment of this machine and nothing else: they yield to those of other engines."""
     models: tuple[str, ...] = ()
@@ -78,8 +78,8 @@ class Engine(ABC):
     """Its concurrency slots: as many as it can make pictures at a time."""
 
     @abstractmethod
-    def __init__(self, settings: Settings) -> None:
-        """Set `places`; start nothing yet."""
+    def __init__(self, settings: EngineSettings) -> None:
+        """Set `slots`; start nothing yet."""
 
     async def start(self) -> None:
         """Prepare what the first request should not wait for."""
@@ -90,19 +90,25 @@ class Engine(ABC):
     def check(self) -> None:
         """Raise EngineNotConfigured if the engine's own settings or packages are missing."""
 
-    def honours(self, model: str) -> frozenset[str]:
-        """Which of HONOURABLE it can take for that model; `auto` and its own name mean the model it would use then."""
-        return HONOURABLE
+    @property
+    def own_sizes(self) -> bool:
+        """Return whether its pictures have to be scaled down and cut to the shape."""
+        return self.capabilities.sizes is None
+
+    def capabilities_of(self, model: str) -> Capabilities:
+        """Return what it honours with that model; `auto` and its own name mean the model that it would use then."""
+        return self.capabilities
 
     def cannot_honour(self, recipe: Recipe) -> list[str]:
-        """The parameters that the recipe asks for and that the engine cannot take."""
-        return [name for name in asked_for(recipe) if name not in self.honours(recipe.model)]
+        """Return the parameters that the recipe asks for and that the engine does not honour."""
+        honoured = self.capabilities_of(recipe.model).parameters
+        return [name for name in requested(recipe) if name not in honoured]
 
     @abstractmethod
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         """Make one picture of the recipe's shape; a seed of -1 means that the engine chooses one.
 
-        The recipe asks for nothing that `honours` leaves out.
+        The recipe asks for nothing that `capabilities_of` leaves out.
         """
 
     def health(self) -> EngineHealth:
@@ -110,13 +116,7 @@ class Engine(ABC):
         return EngineHealth(state="ready")
 
 
-def asked_for(recipe: Recipe) -> list[str]:
-    """Which of HONOURABLE the recipe asks for, sorted."""
-    defaults = {name: Recipe.model_fields[name].default for name in HONOURABLE}
-    return sorted(name for name, default in defaults.items() if getattr(recipe, name) != default)
-
-
 def require_package(module: str, engine: str) -> None:
     """Raise EngineNotConfigured, with what to do, if the engine's library is missing."""
-    if problem := missing(module, f"engine {engine}", engine):
+    if problem := missing_package(module, f"engine {engine}", engine):
         raise EngineNotConfigured(problem)

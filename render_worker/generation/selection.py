@@ -186,11 +186,11 @@ class EngineSelector:
         return Selection(request, available, unavailable)
 
     def _candidate(self, engine: Engine, request: GenerateRequest, place: int = 0) -> Candidate:
-        making = self._latencies.p90(engine.name) or engine.usual_seconds
+        making = self._latencies.p90(engine.name) or engine.typical_seconds
         waiting = 0.0
         if self._admission.must_wait(engine.slots):
             position = self._admission.queue_depth(engine.slots) + 1
-            each = self._latencies.p50(engine.name) or engine.usual_seconds
+            each = self._latencies.p50(engine.name) or engine.typical_seconds
             waiting = each * position / self._admission.concurrency(engine.slots)
         left_out = engine.cannot_honour(request)
         ignored = [name for name in left_out if not (name == "negative_prompt" and request.negative_prompt_optional)]
@@ -238,12 +238,12 @@ class EngineSelector:
             answers_auto=name in self._auto,
             state=health.state,
             reason=health.reason,
-            honours=sorted(engine.honours(name)),
+            honours=sorted(engine.capabilities_of(name).parameters),
         )
 
 
 def _is_final(error: WorkerError) -> bool:
-    return isinstance(error, EngineError) and error.final
+    return isinstance(error, EngineError) and error.forbids_fallback
 
 
 def _passed_over(failures: Iterable[CandidateFailure]) -> list[PassedOver] | None:

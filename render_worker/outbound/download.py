@@ -9,6 +9,7 @@ import httpx
 
 from render_worker.errors import BadPicture, EngineError, EngineUnreachable, PhaseTimeout, UnexpectedReply
 from render_worker.outbound.client import AS_IT_IS, http_client
+from render_worker.outbound.replies import is_compressed, read_body
 
 MAX_PICTURE_BYTES = 20 * 1024 * 1024  # a 768x768 JPEG has less than 100 KB
 HICCUP_PAUSES = (0.25, 1.0)  # seconds before another attempt
@@ -49,7 +50,7 @@ async def download(url: str, source: Source, seconds: float, poll_seconds: float
                 try:
                     return await _attempt(client, url)
                 except _NotThere:
-                    failure, pause = missing(seconds if poll_seconds else 0), poll_seconds
+                    failure, pause = picture_missing(seconds if poll_seconds else 0), poll_seconds
                 except _Hiccup as hiccup:
                     failure, pause = hiccup.failure, next(pauses, None)
                 if pause is None:
@@ -92,24 +93,17 @@ async def _picture(reply: httpx.Response) -> bytes:
     if reply.status_code != httpx.codes.OK:
         unexpected = UnexpectedReply(f"The picture's host answered HTTP {reply.status_code}.")
         raise _Hiccup(unexpected) if reply.is_server_error else unexpected
-    if reply.headers.get("content-encoding", "identity") != "identity":
+    if is_compressed(reply):
         raise BadPicture("unreadable", "The picture came compressed, which nobody asked for.")
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in reply.aiter_raw():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_PICTURE_BYTES:
-            raise too_large()
-    return b"".join(chunks)
+    return await read_body(reply, MAX_PICTURE_BYTES, picture_too_large)
 
 
-def too_large() -> BadPicture:
+def picture_too_large() -> BadPicture:
     """What a file is that no picture of these sizes needs."""
     return BadPicture("too_large", f"The picture is larger than {MAX_PICTURE_BYTES // 2**20} MiB.")
 
 
-def missing(seconds: float) -> BadPicture:
+def picture_missing(seconds: float) -> BadPicture:
     """What a picture is that was announced and never came."""
     within = f" within {seconds:g} seconds" if seconds else ""
     return BadPicture("missing", f"The picture was announced, but not to be had{within}.")

@@ -1,12 +1,77 @@
-"""What is read out of any service's reply in the same way."""
+"""Reading replies of other services: bounded bodies, JSON objects, Retry-After and printable words.
+
+A reply may be endless, compressed, absurd or hostile. Every engine and storage reads it by these functions, with
+bounds and errors of its own.
+"""
 
 import json
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+
+import httpx
+
+from render_worker.errors import UnexpectedReply
 
 MAX_WORDS = 200
+SECONDS = re.compile(r"[0-9]{1,12}")  # ASCII alone; `int` reads every script's digits, and refuses thousands of them
 
 
-def json_object(body: bytes) -> dict[str, object] | None:
-    """The JSON object that a body is; None where it is none."""
+def is_compressed(reply: httpx.Response) -> bool:
+    """Return whether the reply is compressed, although it was asked for AS_IT_IS."""
+    return bool(reply.headers.get("content-encoding", "identity") != "identity")
+
+
+async def bounded(
+    chunks: AsyncIterable[bytes], max_bytes: int, too_large: Callable[[], Exception]
+) -> AsyncIterator[bytes]:
+    """Yield the chunks of a body. Raises what `too_large` returns when they exceed `max_bytes` together."""
+    left = max_bytes
+    async for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            raise too_large()
+        yield chunk
+
+
+async def read_body(reply: httpx.Response, max_bytes: int, too_large: Callable[[], Exception]) -> bytes:
+    """Return the body of a reply that is being streamed. Raises what `too_large` returns if it exceeds `max_bytes`."""
+    return b"".join([chunk async for chunk in bounded(reply.aiter_raw(), max_bytes, too_large)])
+
+
+def limit_replies(client: httpx.AsyncClient, max_bytes: int) -> None:
+    """Make a client that is lent to a library raise UnexpectedReply if a reply is larger, or compressed unasked.
+
+    Libraries read replies whole, whatever their size. They are to send AS_IT_IS. UnexpectedReply goes through them.
+    """
+
+    async def watch(reply: httpx.Response) -> None:
+        if is_compressed(reply):
+            raise UnexpectedReply("The service's reply came compressed, which nobody asked for.")
+        if isinstance(reply.stream, httpx.AsyncByteStream):
+            reply.stream = _BoundedStream(reply.stream, max_bytes)
+
+    client.event_hooks = {"response": [watch]}
+
+
+class _BoundedStream(httpx.AsyncByteStream):
+    """A reply's body, up to a number of bytes."""
+
+    def __init__(self, body: httpx.AsyncByteStream, max_bytes: int) -> None:
+        self._body, self._max_bytes = body, max_bytes
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return bounded(self._body, self._max_bytes, _larger_than_expected)
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+def _larger_than_expected() -> UnexpectedReply:
+    return UnexpectedReply("The service's reply is larger than any that is expected.")
+
+
+def json_object(body: bytes | str) -> dict[str, object] | None:
+    """Return the JSON object that a body is; None if it is anything else."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -14,7 +79,16 @@ def json_object(body: bytes) -> dict[str, object] | None:
     return found if isinstance(found, dict) else None
 
 
-def printable(words: object) -> str:
-    """A service's words, made fit to be repeated in a sentence; "" where they are no text."""
+def retry_after(told: object, max_seconds: int) -> int | None:
+    """Return the whole seconds that a Retry-After value names, `max_seconds` at most.
+
+    `told` is a header's value or a part of a sentence. Returns None if it is anything but a number of seconds: a date,
+    a negative or fractional number, other scripts' digits, or no text at all.
+    """
+    return min(int(told), max_seconds) if isinstance(told, str) and SECONDS.fullmatch(told) else None
+
+
+def printable(words: object, max_length: int = MAX_WORDS) -> str:
+    """Return a service's words so that they can be repeated within a sentence; "" if they are no text."""
     text = words if isinstance(words, str) else ""
-    return "".join(character for character in text if character.isprintable()).strip(" .")[:MAX_WORDS]
+    return "".join(character for character in text if character.isprintable()).strip(" .")[:max_length]

@@ -207,7 +207,11 @@ class StorageChain:
         refusals = {storage: self._refusal(storage, picture.output_format) for storage in self._storages}
         failures = {storage: refusal for storage, refusal in refusals.items() if refusal}
         able = [storage for storage in self._storages if storage not in failures]
-        last = [storage for storage, refusal in failures.items() if not (refusal.by_request or refusal.service_blocked)]
+        last = [
+            storage
+            for storage, refusal in failures.items()
+            if not (refusal.caused_by_request or refusal.service_blocked)
+        ]
         for group in (able, last):
             for place, storage in enumerate(group):
                 if group is able and (problem := await self._foreseen(storage)):
@@ -235,7 +239,7 @@ class StorageChain:
         except TimeoutError:
             late = StorageFailed(f"The storage {storage.name} took longer than the request's time allows.")
             if share >= ENOUGH_SECONDS:
-                late.trips = True
+                late.trips_breaker = True
                 rest.record_failure(late)
             raise late from None
 
@@ -244,7 +248,7 @@ class StorageChain:
             return await storage.save(picture)
         except StorageFailed as failure:
             # The breaker does not count what `problem` sees from now on: it is over as soon as its cause is.
-            failure.by_request |= await self._foresight[storage].problem(again=True) is not None
+            failure.caused_by_request |= await self._foresight[storage].problem(again=True) is not None
             raise
 
     def _problem(self, keeper: Storage, failures: dict[Storage, StorageFailed]) -> StorageProblem | None:

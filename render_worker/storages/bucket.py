@@ -20,7 +20,7 @@ import httpx
 
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
-from render_worker.packages import missing
+from render_worker.optional_packages import missing_package
 from render_worker.settings import Settings
 from render_worker.storages.base import Storage, StoredObject, name_in
 from render_worker.storages.failures import ServiceFailed, too_late, unreachable
@@ -60,7 +60,7 @@ class BucketStorage(Storage):
         """The library's client."""
 
     def check(self) -> None:
-        if problem := missing("obstore", f"storage {self.name}", "buckets"):
+        if problem := missing_package("obstore", f"storage {self.name}", "buckets"):
             raise StorageNotConfigured(problem)
 
     async def save(self, picture: Picture) -> StoredObject:
@@ -148,7 +148,7 @@ class BucketStorage(Storage):
         if 300 <= status < 400:
             return self._failed("redirected", f"has the bucket at another address or region (HTTP {status}).")
         failed = self._failed("refused", f"did not take the request (HTTP {status}).")
-        failed.by_request = status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+        failed.caused_by_request = status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
         return failed
 
     def _without_status(self, text: str) -> ServiceFailed:

@@ -104,7 +104,7 @@ def _failure(reply: Reply, key: str) -> ServiceFailed:
     said = printable(error.get("message") if isinstance(error, dict) else None).replace(key, "…")
     words = f'Cloudinary answered HTTP {status}: "{said}".' if said else f"Cloudinary answered HTTP {status}."
     if status == httpx.codes.BAD_REQUEST:  # it is this picture that it does not take
-        return ServiceFailed(CloudinaryStorage, "refused", words, by_request=True)
+        return ServiceFailed(CloudinaryStorage, "refused", words, caused_by_request=True)
     return _failed("unexpected_reply", words)
 
 

@@ -21,12 +21,12 @@ class ServiceFailed(StorageFailed):
         sentence: str,
         retry_after: int | None = None,
         *,
-        by_request: bool = False,
+        caused_by_request: bool = False,
     ) -> None:
         super().__init__(sentence, retry_after)
         self.code = f"{storage.name}_{kind}"
-        self.by_request = by_request
-        self.trips = kind in AT_ONCE
+        self.caused_by_request = caused_by_request
+        self.trips_breaker = kind in AT_ONCE
         self.service_blocked = kind == "rate_limited"
 
 
@@ -40,7 +40,12 @@ def unreachable(storage: "type[Storage]") -> ServiceFailed:
     return ServiceFailed(storage, "unreachable", f"{storage.title} cannot be reached.")
 
 
+def too_much(storage: "type[Storage]") -> ServiceFailed:
+    """Return the failure of a service that answered more than any of its results holds."""
+    return ServiceFailed(storage, "unexpected_reply", f"{storage.title} answered far more than a result.")
+
+
 def unsupported(storage: "type[Storage]", output_format: OutputFormat) -> ServiceFailed:
     """Return the failure of a service that takes no pictures of that format."""
     sentence = f"{storage.title} takes no {output_format} pictures."
-    return ServiceFailed(storage, "unsupported_format", sentence, by_request=True)
+    return ServiceFailed(storage, "unsupported_format", sentence, caused_by_request=True)

@@ -13,12 +13,13 @@ import httpx
 
 from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
-from render_worker.outbound.replies import printable
+from render_worker.outbound.replies import printable, retry_after
 from render_worker.settings import Settings
 from render_worker.storages.base import Storage, StoredObject
 from render_worker.storages.failures import ServiceFailed, unsupported
-from render_worker.storages.reply import LONGEST_REST_SECONDS, SECONDS, Reply, ask
+from render_worker.storages.reply import LONGEST_REST_SECONDS, Reply, ask
 
+MAX_RESET = 10**12  # as a moment, in seconds
 UNIX_TIME = 1_000_000_000  # a reset above this is a moment, one below it a number of seconds
 LIMIT_HEADERS = (
     ("x-post-rate-limit-remaining", "x-post-rate-limit-reset"),
@@ -94,7 +95,7 @@ def _failure(reply: Reply) -> ServiceFailed:
     if "over capacity" in said.lower() or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return _failed("unavailable", words)
     if status == httpx.codes.BAD_REQUEST:  # it is this picture that it does not take
-        return ServiceFailed(ImgurStorage, "refused", words, by_request=True)
+        return ServiceFailed(ImgurStorage, "refused", words, caused_by_request=True)
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return _failed("refused", words)
     return _failed("unexpected_reply", words)
@@ -114,8 +115,8 @@ def _said(reply: Reply) -> str:
 def _seconds_to_wait(reply: Reply, said: str) -> int:
     """Until the limit that is used up is counted anew. Imgur writes the reset as seconds or as a moment."""
     for remaining, reset in LIMIT_HEADERS:
-        if reply.headers.get(remaining) == "0" and SECONDS.fullmatch(text := reply.headers.get(reset, "")):
-            value = int(text)
+        value = retry_after(reply.headers.get(reset), MAX_RESET)
+        if reply.headers.get(remaining) == "0" and value is not None:
             return max(1, value - int(time.time()) if value > UNIX_TIME else value)
     minutes = re.search(r"wait (\d+) more minutes?", said)
     if minutes:

@@ -271,7 +271,7 @@ def _said(problem: str, target: Path | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         failure = StorageFailed(f"{problem}: {error.strerror or type(error).__name__}.")
-        failure.by_request = _concerns(error, target)
+        failure.caused_by_request = _concerns(error, target)
         raise failure from error
 
 

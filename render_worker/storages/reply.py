@@ -1,7 +1,6 @@
 """One exchange with a storage that is asked by HTTP: within a time, without redirects, and never without bounds."""
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +8,12 @@ from typing import Any
 import httpx
 
 from render_worker.outbound.client import AS_IT_IS, http_client
-from render_worker.outbound.replies import json_object
+from render_worker.outbound.replies import json_object, read_body, retry_after
 from render_worker.storages.base import Storage
-from render_worker.storages.failures import ServiceFailed, too_late, unreachable
+from render_worker.storages.failures import too_late, too_much, unreachable
 
 MAX_REPLY_BYTES = 256 * 1024
 LONGEST_REST_SECONDS = 86_400  # no limit of theirs lasts longer
-SECONDS = re.compile(r"[0-9]{1,12}")
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,7 @@ class Reply:
     @property
     def retry_after(self) -> int | None:
         """The header's seconds, a day at most; None if it names none."""
-        told = self.headers.get("retry-after", "")
-        return min(int(told), LONGEST_REST_SECONDS) or None if SECONDS.fullmatch(told) else None
+        return retry_after(self.headers.get("retry-after"), LONGEST_REST_SECONDS) or None
 
     @property
     def document(self) -> dict[str, object]:
@@ -48,14 +45,8 @@ async def ask(
             http_client(seconds) as client,
             client.stream(method, url, headers={**(headers or {}), **AS_IT_IS}, **body) as reply,
         ):
-            data = b""
-            async for chunk in reply.aiter_raw():
-                data += chunk
-                if len(data) > MAX_REPLY_BYTES:
-                    raise ServiceFailed(
-                        service, "unexpected_reply", f"{service.title} answered far more than a result."
-                    )
-            return Reply(reply.status_code, reply.headers, data)
+            body_read = await read_body(reply, MAX_REPLY_BYTES, lambda: too_much(service))
+            return Reply(reply.status_code, reply.headers, body_read)
     except (TimeoutError, httpx.TimeoutException):
         raise too_late(service, seconds) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:

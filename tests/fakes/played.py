@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from render_worker.circuit_breaker import CircuitBreaker
-from render_worker.contract import GenerateRequest
-from render_worker.engines.base import HONOURABLE, Engine, GeneratedImage
+from render_worker.contract import SIZES, GenerateRequest
+from render_worker.engines.base import Engine, GeneratedImage
+from render_worker.engines.capabilities import PARAMETERS, Capabilities
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter
 from render_worker.generation.admission import Admission
@@ -33,24 +34,20 @@ class Played(Engine):
 
     description = "Played."
 
-    def __init__(self, name, does=None, *, honoured=HONOURABLE, usual=10, slots=4, missing=None, scale=1.0):
+    def __init__(self, name, does=None, *, honoured=PARAMETERS, usual=10, slots=4, missing=None, scale=1.0):
         self.name = name
         self.does = does
-        self.usual_seconds = usual
+        self.typical_seconds = usual
         self.slots = Slots(slots)
         self.recipes = []
         self.cancelled = 0
-        self._honoured = frozenset(honoured)
         self._missing = missing
         self._scale = scale
-        self.own_sizes = scale != 1
+        self.capabilities = Capabilities.of(honoured, SIZES if scale == 1 else None)
 
     def check(self):
         if self._missing:
             raise EngineNotConfigured(self._missing)
-
-    def honours(self, model):
-        return self._honoured
 
     async def generate(self, recipe, report):
         self.recipes.append(recipe)
@@ -67,7 +64,7 @@ class Played(Engine):
         if self.does == "rubbish":
             return GeneratedImage(b"<html>", 5, 7.0)
         size = tuple(round(side * self._scale) for side in recipe.size)
-        return GeneratedImage(drawn(size), 5 if "seed" in self._honoured else None, recipe.guidance_scale)
+        return GeneratedImage(drawn(size), 5 if self.capabilities.seed else None, recipe.guidance_scale)
 
 
 def pipelines(folder):

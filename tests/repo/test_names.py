@@ -1,12 +1,16 @@
 """What is listed in two places is the same in both."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
+import pytest
+
 from local.__main__ import _settings_of_all
 from local.settings import Settings as LocalSettings
-from render_worker.engines import ENGINES
-from render_worker.settings import EngineName, StorageName
+from render_worker.engines import AUTO_ENGINES, ENGINES
+from render_worker.settings import Settings, StorageName, load
 from render_worker.storages import STORAGES
 from sandbox.switchboard import FAULTS, Endpoint, Scenario
 from tests.worker.storages.test_storages_contract import KINDS
@@ -25,11 +29,29 @@ HOW_TO_RUN = {
 
 
 def test_every_engine_that_can_be_enabled_has_its_row():
-    assert {*get_args(EngineName), ONLY_NAMED} == set(ENGINES)
-    for name, engine in ENGINES.items():
+    assert {*AUTO_ENGINES, ONLY_NAMED} == set(ENGINES)
+    assert Settings(engines=",".join(AUTO_ENGINES)).engines == AUTO_ENGINES
+    for name, row in ENGINES.items():
+        engine = row.load()
         assert engine.name == name
         assert engine.description
-        assert engine.usual_seconds > 0
+        assert engine.needs
+        assert engine.typical_seconds > 0
+
+
+def test_an_unknown_engine_is_refused_by_a_sentence_that_lists_the_known(monkeypatch):
+    for unknown in (ONLY_NAMED, "dall-e"):
+        monkeypatch.setenv("ENGINES", f"perchance,{unknown}")
+        with pytest.raises(SystemExit, match=f"ENGINES cannot be used: it may name {', '.join(AUTO_ENGINES)}\\."):
+            load()
+
+
+def test_reading_the_settings_imports_no_engine_and_no_browser():
+    script = "import sys, render_worker.settings; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert not imported & {"playwright", "httpx", "PIL", "render_worker.engines.base"}
+    assert not [name for name in imported if name.startswith("render_worker.engines.") and name.endswith(".engine")]
 
 
 def test_every_storage_that_can_be_named_has_its_row_and_is_tested():

@@ -1,41 +1,49 @@
-"""DEPLOYMENT_GUIDE.md's tables of settings are what the settings classes say."""
+"""The tables in docs/ are what the settings and the engines say."""
 
 from pathlib import Path
 
 import pytest
 
 from image_api.settings import Settings as ApiSettings
+from local.docs import TABLE, TABLES, declared_by, pages, parts, written
+from render_worker.engines import ENGINES
 from render_worker.settings import Settings as WorkerSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-GUIDE = (ROOT / "DEPLOYMENT_GUIDE.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 OF_COMPOSE = {"API_PORT"}
 
 
-def rows(settings: type) -> list[str]:
-    """The lines of the table, as they have to be."""
-    return [
-        f"| `{name.upper()}` | {shown(field.default)} | {field.description} |"
-        for name, field in settings.model_fields.items()
-    ]
+def variables(settings: type) -> list[str]:
+    """Return the names of a tier's environment variables."""
+    return sorted(name.upper() for name in settings.model_fields)
 
 
-def shown(default: object) -> str:
-    if default is None or default in ((), ""):
-        return "unset"
-    if isinstance(default, tuple):
-        return f"`{','.join(default)}`"
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_a_page_s_tables_are_as_the_code_has_them(page):
+    assert page.read_text() == written(page.read_text()), "make docs (python -m local.docs) writes them"
 
 
-@pytest.mark.parametrize(
-    ("heading", "settings"), [("### API tier", ApiSettings), ("### Render worker", WorkerSettings)]
-)
-def test_the_guide_has_every_setting(heading, settings):
-    section = GUIDE.split(heading + "\n")[1].split("\n#")[0]
-    found = [line for line in section.splitlines() if line.startswith("| `")]
-    assert found == rows(settings), "the table has to read:\n" + "\n".join(rows(settings))
+def test_every_table_is_on_one_page():
+    assert sorted(found[2] for page in pages() for found in TABLE.finditer(page.read_text())) == sorted(TABLES)
+
+
+@pytest.mark.parametrize(("table", "settings"), [("api-settings", ApiSettings), ("worker-settings", WorkerSettings)])
+def test_the_tables_have_every_setting_once(table, settings):
+    lines = TABLES[table]().splitlines()
+    assert sorted(line.split("`")[1] for line in lines if line.startswith("| `")) == variables(settings)
+
+
+def test_every_engine_s_settings_are_the_worker_s_and_in_a_section_of_their_own():
+    for row in ENGINES.values():
+        assert issubclass(WorkerSettings, row.settings)
+    sections = [part.title for part in parts() if declared_by(part)]
+    assert len(sections) == len(set(sections))
+
+
+def test_every_engine_has_its_row():
+    for name in ENGINES:
+        assert f"`{name}`" in TABLES["engines"]()
 
 
 def test_the_example_names_nothing_else():

@@ -14,10 +14,12 @@ import re
 
 import httpx
 
-from render_worker.clean_up import carried_out
+from render_worker.cancellation import run_shielded
 from render_worker.contract import MAX_SEED, VERSION, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.engines.capabilities import EVERYTHING
 from render_worker.engines.horde.replies import Reply, TooFast, count, failure, job_id
+from render_worker.engines.horde.settings import HordeSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import (
     BadPicture,
@@ -30,10 +32,9 @@ from render_worker.errors import (
     PhaseTimeout,
     UnexpectedReply,
 )
-from render_worker.outbound.client import AS_IT_IS, http_client, limit_replies
+from render_worker.outbound.client import AS_IT_IS, http_client
 from render_worker.outbound.download import MAX_PICTURE_BYTES, Source, download
-from render_worker.outbound.replies import json_object, printable
-from render_worker.settings import Settings
+from render_worker.outbound.replies import json_object, limit_replies, printable
 
 ANONYMOUS = "0000000000"
 CLIENT_AGENT = f"image-generation-api:{VERSION}:unknown"  # name:version:contact, as the service wants it
@@ -55,9 +56,11 @@ class HordeEngine(Engine):
 
     name = "horde"
     description = "AI Horde: Stable Diffusion and others on volunteers' machines, free."
-    usual_seconds = 45
+    needs = "nothing; with a free account's `HORDE_API_KEY` it waits less"
+    capabilities = EVERYTHING
+    typical_seconds = 45
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: HordeSettings) -> None:
         self._settings = settings
         self.slots = Slots(settings.engine_concurrency)
         key = settings.horde_api_key
@@ -75,7 +78,7 @@ class HordeEngine(Engine):
                 report("downloading")
                 found = await self._look(client, "status", job, report)
             except BaseException:  # whatever it was, nobody waits for the picture any longer
-                await carried_out(self._cancel(job))
+                await run_shielded(self._cancel(job))
                 raise
         return await self._picture(found, recipe, seed)
 
@@ -120,7 +123,7 @@ class HordeEngine(Engine):
         try:
             return job_id(await asyncio.shield(asking))
         except asyncio.CancelledError:
-            await carried_out(self._take_back(asking))
+            await run_shielded(self._take_back(asking))
             raise
 
     async def _take_back(self, asking: asyncio.Task[Reply]) -> None:

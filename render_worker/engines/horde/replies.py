@@ -15,7 +15,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
-from render_worker.outbound.replies import printable
+from render_worker.outbound.replies import printable, retry_after
 
 BRIEF_SECONDS = 5  # a limit that is over so soon is waited for here
 LIMIT_SECONDS = 30  # without a word of its own on when to come back
@@ -74,5 +74,4 @@ def count(found: object) -> int | None:
 
 def _bounded(text: str | None) -> int:
     """Seconds that the service told; a day at most, and half a minute where it told none."""
-    told = int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else 0
-    return min(told, LONGEST_WAIT_SECONDS) or LIMIT_SECONDS
+    return retry_after(text, LONGEST_WAIT_SECONDS) or LIMIT_SECONDS

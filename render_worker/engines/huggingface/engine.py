@@ -9,12 +9,13 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 from render_worker.contract import MAX_SEED, Recipe
-from render_worker.engines.base import Engine, GeneratedImage, Report, asked_for, require_package
+from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
+from render_worker.engines.capabilities import Capabilities, requested
 from render_worker.engines.huggingface.exchanges import Addresses, Exchanges
-from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROVIDERS, honoured
+from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROVIDERS, capabilities_at
+from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured
-from render_worker.settings import Settings
 
 TOKEN_START = "hf_"  # noqa: S105 - with another key the client would leave Hugging Face out and ask the provider itself
 
@@ -24,10 +25,13 @@ class HuggingFaceEngine(Engine):
 
     name = "huggingface"
     description = "A model at Hugging Face's Inference Providers; paid by the account's credits."
-    usual_seconds = 10
-    own_sizes = True  # the shape is asked for, but not every provider promises to keep it
+    typical_seconds = 10
+    needs = "an account's `HF_TOKEN`, and its credits"
+    capabilities = Capabilities(  # no sizes: the shape is asked for, but not every provider promises to keep it
+        seed=True, negative_prompt=True, guidance_scale=True
+    )
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: HuggingFaceSettings) -> None:
         self.slots = Slots(settings.engine_concurrency)
         self._token = settings.huggingface_api_key or settings.hf_token
         self._model = settings.huggingface_model
@@ -54,8 +58,8 @@ class HuggingFaceEngine(Engine):
                 f"HF_TOKEN or HUGGINGFACE_API_KEY must be a token of Hugging Face: {TOKEN_START}…"
             )
 
-    def honours(self, model: str) -> frozenset[str]:
-        return honoured(HF_INFERENCE if self._endpoint else self._provider, self._model)
+    def capabilities_of(self, model: str) -> Capabilities:
+        return capabilities_at(HF_INFERENCE if self._endpoint else self._provider, self._model)
 
     async def stop(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -65,7 +69,7 @@ class HuggingFaceEngine(Engine):
         try:
             return await self._generate(recipe, report)
         except EngineError as error:
-            if not error.by_request:
+            if not error.caused_by_request:
                 self._found = None  # the next request asks the Hub again who serves the model
             raise
 
@@ -73,10 +77,10 @@ class HuggingFaceEngine(Engine):
         token = self._token.get_secret_value() if self._token else ""
         exchanges = Exchanges(self._addresses, token, self._model, self._seconds, report)
         provider, address = await self._whom_to_ask(exchanges)
-        taken = honoured(provider, self._model)
+        taken = capabilities_at(provider, self._model).parameters
         seed = _seed(recipe) if "seed" in taken else None
         # The default asks for nothing: what is usual differs from model to model.
-        guidance_scale = recipe.guidance_scale if "guidance_scale" in taken.intersection(asked_for(recipe)) else None
+        guidance_scale = recipe.guidance_scale if "guidance_scale" in taken.intersection(requested(recipe)) else None
         words: dict[str, object] = {
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt if "negative_prompt" in taken else None,

@@ -17,10 +17,11 @@ import httpx
 
 from render_worker.engines.base import Report
 from render_worker.engines.huggingface.replies import failure, loading_seconds, refuses_content
+from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.errors import ContentRefused, EngineUnreachable, PhaseTimeout, UnexpectedReply
 from render_worker.outbound.client import AS_IT_IS, http_client
-from render_worker.outbound.download import MAX_PICTURE_BYTES, Source, download, too_large
-from render_worker.settings import Settings
+from render_worker.outbound.download import MAX_PICTURE_BYTES, Source, download, picture_too_large
+from render_worker.outbound.replies import is_compressed, read_body
 
 CLIENT_ROUTER = "https://router.huggingface.co/"  # as it is written in the client
 CLIENT_HUB = "https://huggingface.co"
@@ -52,7 +53,7 @@ class Addresses:
     pictures: Source
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: HuggingFaceSettings) -> Self:
         """Those of the settings."""
         pictures = Source("Hugging Face's provider", settings.huggingface_image_origins)
         return cls(settings.huggingface_router_url, settings.huggingface_hub_url, settings.huggingface_url, pictures)
@@ -178,13 +179,6 @@ async def _exchange(method: str, url: str, headers: dict[str, str], body: bytes,
 
 
 async def _read(reply: httpx.Response) -> bytes:
-    if reply.headers.get("content-encoding", "identity") != "identity":
+    if is_compressed(reply):
         raise UnexpectedReply("Hugging Face answered compressed, which nobody asked for.")
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in reply.aiter_raw():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_REPLY_BYTES:
-            raise too_large()
-    return b"".join(chunks)
+    return await read_body(reply, MAX_REPLY_BYTES, picture_too_large)

@@ -9,6 +9,8 @@ travel. What is done with them there is as fal.ai, Together and Hugging Face des
 no reference of nscale's was found, so nothing is promised of it or sent to it.
 """
 
+from render_worker.engines.capabilities import Capabilities
+
 AUTO = "auto"
 HF_INFERENCE = "hf-inference"
 
@@ -33,9 +35,9 @@ _TAKEN_BY_MODEL: tuple[tuple[str, frozenset[str]], ...] = (
 _TAKEN_BY_ANY_MODEL = frozenset({"seed"})
 
 
-def honoured(provider: str, model: str) -> frozenset[str]:
-    """What that provider takes for that model; of `auto` what every provider takes, as any may be the one."""
+def capabilities_at(provider: str, model: str) -> Capabilities:
+    """Return what that provider honours with that model; for `auto` what all providers do, as any may be the one."""
     family = next((taken for words, taken in _TAKEN_BY_MODEL if words in model.lower()), _TAKEN_BY_ANY_MODEL)
     if provider == AUTO:
-        return family.intersection(*_TAKEN_BY.values())
-    return family & _TAKEN_BY.get(provider, frozenset())
+        return Capabilities.of(family.intersection(*_TAKEN_BY.values()))
+    return Capabilities.of(family & _TAKEN_BY.get(provider, frozenset()))

@@ -21,7 +21,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
-from render_worker.outbound.replies import json_object
+from render_worker.outbound.replies import json_object, printable, retry_after
 
 LONGEST_REST_SECONDS = 86_400
 DEFAULT_REST_SECONDS = 60
@@ -29,7 +29,7 @@ NO_CREDIT_SECONDS = 3600  # credits come by the month or by the operator's hand
 LONGEST_PAUSE_SECONDS = 10.0  # how long a model takes to load is a guess of theirs
 SHORTEST_PAUSE_SECONDS = 1.0
 REFUSED = re.compile(r"nsfw|content.?(policy|checker|filter)|safety|moderat", re.IGNORECASE)
-DIGITS = re.compile(r"[0-9]{1,9}")
+MAX_LOGGED = 300
 RATE_LIMIT = re.compile(r";\s*r=0\s*;\s*t=([0-9]{1,9})")  # like "api";r=0;t=55
 
 log = logging.getLogger(__name__)
@@ -90,12 +90,12 @@ def _said(body: bytes) -> str:
         words = words[0]
     if isinstance(words, dict):
         words = " ".join(str(words[name]) for name in ("type", "code", "message", "msg") if words.get(name))
-    text = words if isinstance(words, str) else ""
-    return "".join(character if character.isprintable() else " " for character in text)[:300]
+    return printable(" ".join(words.split()), MAX_LOGGED) if isinstance(words, str) else ""
 
 
 def _seconds_to_wait(headers: Mapping[str, str]) -> int:
-    retry_after = headers.get("retry-after", "")
     limited = RATE_LIMIT.search(headers.get("ratelimit", ""))
-    seconds = int(retry_after) if DIGITS.fullmatch(retry_after) else int(limited[1]) if limited else 0
-    return min(seconds or DEFAULT_REST_SECONDS, LONGEST_REST_SECONDS)
+    seconds = retry_after(headers.get("retry-after"), LONGEST_REST_SECONDS)
+    if seconds is None and limited:
+        seconds = retry_after(limited[1], LONGEST_REST_SECONDS)
+    return seconds or DEFAULT_REST_SECONDS

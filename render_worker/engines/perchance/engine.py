@@ -6,10 +6,11 @@ from typing import Literal
 from render_worker.browser.browser import BrowserGone
 from render_worker.contract import EngineHealth, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.engines.capabilities import EVERYTHING
 from render_worker.engines.perchance.pool import SessionPool
+from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, InvalidParameter, ServiceBlocked
-from render_worker.settings import Settings
 
 INLINE_SETTING = re.compile(r"\((seed|resolution|guidanceScale|negativePrompt):::")  # the site obeys them in a prompt
 ATTEMPTS = 2  # a browser that dies twice for one request may well die of that request
@@ -20,9 +21,11 @@ class PerchanceEngine(Engine):
 
     name = "perchance"
     description = "Perchance's free AI image generator, through a browser."
-    usual_seconds = 20  # "10-30 s" by the site's own account
+    needs = "nothing; the site may refuse the server's address"
+    capabilities = EVERYTHING
+    typical_seconds = 20  # "10-30 s" by the site's own account
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PerchanceSettings) -> None:
         self._settings = settings
         self._pool = SessionPool(settings)
         self.slots = Slots(settings.perchance_sessions)

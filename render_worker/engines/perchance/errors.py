@@ -54,7 +54,7 @@ class RequestRefused(EngineError):
     """Perchance does not accept the request's contents."""
 
     code = "perchance_request_refused"
-    by_request = True
+    caused_by_request = True
     hint = "Change the prompt or the other parameters."
 
 
@@ -72,7 +72,7 @@ class ClientOutdated(EngineError):
 
     code = "perchance_client_outdated"
     hint = "Look for a newer version of this service."
-    elsewhere = True
+    try_next_route = True
 
 
 class AccessCodeRequired(EngineError):
@@ -80,7 +80,7 @@ class AccessCodeRequired(EngineError):
 
     code = "perchance_access_code_required"
     hint = "Look for a newer version of this service."
-    elsewhere = True
+    try_next_route = True
 
 
 class PerchanceChanged(UnexpectedReply):

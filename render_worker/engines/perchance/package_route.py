@@ -16,9 +16,9 @@ from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.errors import GenerationFailed, PerchanceChanged, StaleRequest
 from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished, check_generated, read_user_key
+from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, guidance_of, text_of
-from render_worker.outbound.download import MAX_PICTURE_BYTES, missing, too_large
-from render_worker.settings import Settings
+from render_worker.outbound.download import MAX_PICTURE_BYTES, picture_missing, picture_too_large
 
 HTTP_OK, NOT_FOUND = 200, 404
 # The package's own download script with a limit: it gives up a picture that gets too large, before it fills the memory.
@@ -40,7 +40,7 @@ DOWNLOAD = """async ([url, limit]) => {
 class PackageRoute(SitePage):
     """A page with its key. It has the four things that the package asks of a page."""
 
-    def __init__(self, page: Page, settings: Settings) -> None:
+    def __init__(self, page: Page, settings: PerchanceSettings) -> None:
         super().__init__(page, settings)
         self._key: str | None = None
         self._package = _Package(settings.perchance_base_url, self)
@@ -80,7 +80,7 @@ class PackageRoute(SitePage):
                 data: bytes = (await result.download()).getvalue()
             except _NotThereYet:
                 if time.monotonic() + self.settings.perchance_poll_seconds > end:
-                    raise missing(seconds) from None
+                    raise picture_missing(seconds) from None
                 await asyncio.sleep(self.settings.perchance_poll_seconds)
                 continue
             return data
@@ -133,7 +133,7 @@ class PackageRoute(SitePage):
     async def _no_picture(self, status: int) -> Exception:
         if status == NOT_FOUND:
             return _NotThereYet()
-        return too_large() if status == HTTP_OK else await self.unreadable()
+        return picture_too_large() if status == HTTP_OK else await self.unreadable()
 
 
 class _Package(perchance.ImageGenerator):  # type: ignore[misc]  # the package ships no types

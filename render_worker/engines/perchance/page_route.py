@@ -15,10 +15,10 @@ from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.errors import PerchanceChanged, VerificationRequired
 from render_worker.engines.perchance.replies import check_posted, is_number, unreadable
+from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.site_page import SitePage, guidance_of, swallow, text_of
 from render_worker.errors import PhaseTimeout, UnexpectedReply
 from render_worker.outbound.download import Source, download
-from render_worker.settings import Settings
 
 VISIT_LIMIT_SECONDS = 15  # the limit that clients give the first visit; its failure does not stop the rest
 VISIT_MILLISECONDS = 600
@@ -31,7 +31,7 @@ class PageRoute(SitePage):
 
     let_go_script = "ended()"
 
-    def __init__(self, page: Page, settings: Settings, parent_url: str) -> None:
+    def __init__(self, page: Page, settings: PerchanceSettings, parent_url: str) -> None:
         super().__init__(page, settings)
         self._parent_url = parent_url
         self._visited = False

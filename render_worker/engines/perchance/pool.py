@@ -12,7 +12,7 @@ from render_worker.browser.memory import Memory, measure
 from render_worker.contract import SessionHealth
 from render_worker.engines.perchance.parent import ParentServer
 from render_worker.engines.perchance.session import Session
-from render_worker.settings import Settings
+from render_worker.engines.perchance.settings import PerchanceSettings
 
 RETRY_SECONDS = 30.0  # between attempts to start a browser that nobody has asked for yet
 LOOK_SECONDS = 1.0
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class SessionPool:
     """As many sessions as PERCHANCE_SESSIONS says, each lent to one picture at a time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PerchanceSettings) -> None:
         self._settings = settings
         self.browser = Browser(settings.chromium_path, settings.browser_sandbox)
         self._parent = ParentServer()

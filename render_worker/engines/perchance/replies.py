@@ -4,7 +4,6 @@ Nothing of this is documented by the site; it was gathered from public clients a
 reply has one meaning here, and what is not known is said to be unknown.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from render_worker.engines.perchance.errors import (
     VerificationRequired,
 )
 from render_worker.errors import EngineError
+from render_worker.outbound.replies import json_object, printable
 
 TOO_MANY_REQUESTS = 429
 LONGEST_WAIT_SECONDS = 86_400
@@ -77,11 +77,8 @@ def refusal(reply: Mapping[str, object], asked: str, status: int = 200) -> Engin
 
 def read_user_key(status: int, headers: Mapping[str, str], body: str) -> str:
     """The key in a reply of `verifyUser`, or the error that the reply means."""
-    try:
-        reply = json.loads(body)
-    except ValueError:
-        raise unreadable(status, headers, body) from None
-    if not isinstance(reply, dict):
+    reply = json_object(body)
+    if reply is None:
         raise unreadable(status, headers, body)
     key = reply.get("userKey")
     if isinstance(key, str) and USER_KEY.fullmatch(key):
@@ -137,5 +134,5 @@ def _shown(word: object) -> str:
 
 def _quoted(sentence: object) -> str:
     """The site's own words, fit to stand within a sentence of ours."""
-    text = "".join(character for character in str(sentence or "") if character.isprintable()).strip(" .")[:200]
+    text = printable(str(sentence or ""))
     return f'"{text}"' if text else "it gave no reason"

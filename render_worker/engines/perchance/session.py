@@ -10,8 +10,8 @@ from render_worker.engines.base import GeneratedImage, Report
 from render_worker.engines.perchance.package_route import PackageRoute
 from render_worker.engines.perchance.page_route import PageRoute
 from render_worker.engines.perchance.parent import ParentServer
+from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.errors import EngineError
-from render_worker.settings import Settings
 
 CLOSE_SECONDS = 2.0  # what closes slower than that hangs
 
@@ -22,7 +22,7 @@ Route = Literal["page", "package"]
 class Session:
     """Pages that are opened when they are needed and replaced after some pictures, because a page that stays grows."""
 
-    def __init__(self, browser: Browser, parent: ParentServer, settings: Settings) -> None:
+    def __init__(self, browser: Browser, parent: ParentServer, settings: PerchanceSettings) -> None:
         self._browser = browser
         self._parent = parent
         self._settings = settings
@@ -50,7 +50,7 @@ class Session:
             try:
                 return await self._make(route, recipe, report)
             except EngineError as error:
-                if not error.elsewhere:
+                if not error.try_next_route:
                     raise
                 report.setback(f"route {route} gives way to the next: {error}")
                 report("starting", "That way to the site is closed; trying the next one.")

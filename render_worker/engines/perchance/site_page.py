@@ -10,8 +10,8 @@ from render_worker.contract import Recipe
 from render_worker.engines.base import Report
 from render_worker.engines.perchance.errors import PerchanceChanged
 from render_worker.engines.perchance.replies import unreadable
+from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout
-from render_worker.settings import Settings
 
 LET_GO_SECONDS = 0.5
 CLOSE_SECONDS = 1.0  # with the former less than what cancelled work may take
@@ -36,7 +36,7 @@ class SitePage:
     let_go_script = "window.stop()"
     """What ends everything that the page is doing, so that the site sees its request aborted."""
 
-    def __init__(self, page: Page, settings: Settings) -> None:
+    def __init__(self, page: Page, settings: PerchanceSettings) -> None:
         self.page = page
         self.settings = settings
         self.usable = True

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING
 
 from render_worker.contract import Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
+from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.replicate.inputs import Inputs
 from render_worker.engines.replicate.outcome import failure, picture
 from render_worker.engines.replicate.predictions import made, schema
+from render_worker.engines.replicate.settings import ReplicateSettings
 from render_worker.engines.replicate.transport import Transport
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured, RequestInvalid
-from render_worker.settings import Settings
 
 if TYPE_CHECKING:
     from replicate.client import Client
 
 # Until Replicate itself was asked; as the models' pages said in autumn 2026.
 WELL_KNOWN = {
-    "black-forest-labs/flux-schnell": frozenset({"seed"}),
-    "black-forest-labs/flux-dev": frozenset({"seed", "guidance_scale"}),
-    "stability-ai/sdxl": frozenset({"seed", "guidance_scale", "negative_prompt"}),
+    "black-forest-labs/flux-schnell": Capabilities(seed=True),
+    "black-forest-labs/flux-dev": Capabilities(seed=True, guidance_scale=True),
+    "stability-ai/sdxl": Capabilities(seed=True, guidance_scale=True, negative_prompt=True),
 }
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 600.0  # until it is asked once more what a model takes
@@ -36,10 +37,11 @@ class ReplicateEngine(Engine):
 
     name = "replicate"
     description = "Models that Replicate runs, FLUX schnell unless configured otherwise; its account pays a picture."
-    usual_seconds = 10  # a second or two where the model is warm
-    own_sizes = True
+    typical_seconds = 10  # a second or two where the model is warm
+    needs = "a paid account's `REPLICATE_API_TOKEN`"
+    capabilities = Capabilities(seed=True, guidance_scale=True, negative_prompt=True)
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ReplicateSettings) -> None:
         self.slots = Slots(settings.engine_concurrency)
         self.models = settings.replicate_models
         self._settings = settings
@@ -63,11 +65,11 @@ class ReplicateEngine(Engine):
         if not self._settings.replicate_api_token:
             raise EngineNotConfigured("REPLICATE_API_TOKEN not configured.")
 
-    def honours(self, model: str) -> frozenset[str]:
-        """What the model's schema has; before that is known, what is generally known of it."""
+    def capabilities_of(self, model: str) -> Capabilities:
+        """Return what the model's schema has; before it is known, what is generally known of the model."""
         name = self._named(model)
         known = self._inputs.get(name)
-        return known.honours if known else WELL_KNOWN.get(name.partition(":")[0], frozenset())
+        return known.capabilities if known else WELL_KNOWN.get(name.partition(":")[0], Capabilities())
 
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         self.check()

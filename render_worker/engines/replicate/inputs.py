@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass
 
 from render_worker.contract import MAX_SEED, Recipe
+from render_worker.engines.capabilities import Capabilities
 from render_worker.errors import RequestInvalid
 
 GUIDANCE = ("guidance_scale", "guidance", "cfg")
@@ -46,10 +47,13 @@ class Inputs:
         return "prompt" in self._properties
 
     @property
-    def honours(self) -> frozenset[str]:
-        """Which of the parameters that an engine may honour the model has an input for."""
-        named = {"seed", "negative_prompt"} & self._properties.keys()
-        return frozenset(named | ({"guidance_scale"} if self._guidance else set()))
+    def capabilities(self) -> Capabilities:
+        """Return what the model has an input for."""
+        return Capabilities(
+            seed="seed" in self._properties,
+            negative_prompt="negative_prompt" in self._properties,
+            guidance_scale=self._guidance is not None,
+        )
 
     def wanted(self, recipe: Recipe) -> Wanted:
         """The recipe in the model's words; what is left out stays as the model has it.

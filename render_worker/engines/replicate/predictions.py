@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 
-from render_worker.clean_up import carried_out
+from render_worker.cancellation import run_shielded
 from render_worker.engines.base import Report
 from render_worker.engines.replicate.transport import NotConnected, Transport
 from render_worker.errors import EngineBusy, EngineError, EngineRateLimited, EngineUnreachable, UnexpectedReply
@@ -50,7 +50,7 @@ async def made(
         return prediction
     finally:
         if transport.created and not ended:
-            await carried_out(_cancelled(client, transport.created))
+            await run_shielded(_cancelled(client, transport.created))
 
 
 async def _created(client: "Client", model: str, sent: dict[str, object]) -> "Prediction":
@@ -64,7 +64,7 @@ async def _created(client: "Client", model: str, sent: dict[str, object]) -> "Pr
     try:
         return await asyncio.shield(creation)
     except asyncio.CancelledError:
-        await carried_out(_known(creation))
+        await run_shielded(_known(creation))
         raise
 
 

@@ -27,7 +27,7 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.outbound.client import AS_IT_IS, http_client
-from render_worker.outbound.replies import json_object
+from render_worker.outbound.replies import json_object, printable, read_body, retry_after
 
 MAX_REPLY_BYTES = 16 * 1024 * 1024  # a reply may hold its picture as a data: URL
 CONNECT_SECONDS = 5.0
@@ -35,10 +35,8 @@ EMPTY_ACCOUNT_SECONDS = 3600  # somebody has to pay first
 THROTTLED_SECONDS = 60  # where a reply does not tell
 LONGEST_REST_SECONDS = 86_400
 CANCEL_AFTER = "5m"  # replicate.com/changelog/2025-10-16-prediction-deadlines; our own callers wait no longer, usually
-MAX_QUOTED = 200
 LEAST_HIDDEN = 4  # characters; what is shorter is in every text by chance
 RESETS = re.compile(r"resets in ~?(\d{1,9})\s?s")
-DIGITS = re.compile(r"\d{1,9}")
 PREDICTION_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -89,14 +87,7 @@ class Transport(httpx.AsyncBaseTransport):
     async def _exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         reply = await self._client.send(request, stream=True, follow_redirects=False)  # the token goes nowhere else
         try:
-            chunks: list[bytes] = []
-            size = 0
-            async for chunk in reply.aiter_raw():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > MAX_REPLY_BYTES:
-                    raise UnexpectedReply(f"Replicate answered more than {MAX_REPLY_BYTES // 2**20} MiB.")
-            return reply, b"".join(chunks)
+            return reply, await read_body(reply, MAX_REPLY_BYTES, _too_large)
         finally:
             await reply.aclose()
 
@@ -105,14 +96,18 @@ class Transport(httpx.AsyncBaseTransport):
         await self._client.aclose()
 
 
+def _too_large() -> UnexpectedReply:
+    return UnexpectedReply(f"Replicate answered more than {MAX_REPLY_BYTES // 2**20} MiB.")
+
+
 def quoted(text: object, secrets: tuple[str, ...]) -> str:
     """A service's words as the end of a sentence, without what is not to be repeated; "." where there are none."""
     words = " ".join(text.split()) if isinstance(text, str) else ""
     for secret in secrets:
         if len(secret) >= LEAST_HIDDEN:
             words = words.replace(" ".join(secret.split()), "…")
-    words = "".join(character for character in words if character.isprintable()).strip(" .")
-    return f': "{words[:MAX_QUOTED]}".' if words else "."
+    words = printable(words)
+    return f': "{words}".' if words else "."
 
 
 def _refusal(
@@ -137,11 +132,12 @@ def _refusal(
 
 def _seconds_to_wait(headers: Mapping[str, str], document: dict[str, object]) -> int:
     """What the header says, or else the text, a day at most."""
-    header, detail = headers.get("retry-after", ""), document.get("detail")
-    told = RESETS.search(detail) if isinstance(detail, str) else None
-    in_words = int(told[1]) if told else THROTTLED_SECONDS
-    seconds = int(header) if DIGITS.fullmatch(header) else in_words
-    return min(max(1, seconds), LONGEST_REST_SECONDS)
+    detail = document.get("detail")
+    in_words = RESETS.search(detail) if isinstance(detail, str) else None
+    for told in (headers.get("retry-after"), in_words and in_words[1]):
+        if (seconds := retry_after(told, LONGEST_REST_SECONDS)) is not None:
+            return max(1, seconds)
+    return THROTTLED_SECONDS
 
 
 def _prediction_id(document: dict[str, object]) -> str | None:

@@ -3,11 +3,13 @@
 import asyncio
 import io
 import random
+import sys
 
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.engines.capabilities import EVERYTHING
+from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
-from render_worker.settings import Settings
 
 NOTE = "Painted procedurally from the words of the prompt; no AI model was involved."
 
@@ -17,11 +19,13 @@ class SketchEngine(Engine):
 
     name = "sketch"
     description = "Procedural painter, no network; deterministic from prompt and seed. It is no AI."
-    usual_seconds = 1
+    typical_seconds = 1
     cheap = True
+    needs = "nothing: no network and no account"
+    capabilities = EVERYTHING
 
-    def __init__(self, settings: Settings) -> None:
-        self.slots = Slots(settings.slots, cheap=self.cheap)
+    def __init__(self, settings: EngineSettings) -> None:
+        self.slots = Slots(sys.maxsize, cheap=self.cheap)  # the limit of all engines together is lower
 
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         report("generating", "Painting the scene.")

@@ -10,10 +10,12 @@ import httpx
 
 from render_worker.contract import Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
+from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.slots import Slots
 from render_worker.engines.vertex import gemini, imagen
 from render_worker.engines.vertex.failures import failure
 from render_worker.engines.vertex.service_account import ServiceAccount
+from render_worker.engines.vertex.settings import VertexSettings
 from render_worker.errors import (
     EngineBusy,
     EngineError,
@@ -24,9 +26,9 @@ from render_worker.errors import (
     PhaseTimeout,
     UnexpectedReply,
 )
-from render_worker.outbound.client import AS_IT_IS, http_client, limit_replies, tls
+from render_worker.outbound.client import AS_IT_IS, http_client, tls
 from render_worker.outbound.download import MAX_PICTURE_BYTES
-from render_worker.settings import Settings
+from render_worker.outbound.replies import limit_replies
 
 if TYPE_CHECKING:
     from google import genai
@@ -42,11 +44,12 @@ class VertexEngine(Engine):
 
     name = "vertex"
     description = "Google's Vertex AI, with Gemini's image models or Imagen; paid for each picture."
-    usual_seconds = 30
-    own_sizes = True
+    typical_seconds = 30
+    needs = "a paid project: `GOOGLE_API_KEY`, or `GOOGLE_CLOUD_PROJECT` and `GOOGLE_APPLICATION_CREDENTIALS`"
+    capabilities = Capabilities(seed=True, negative_prompt=True)
     retry_pauses: ClassVar[tuple[float, ...]] = (1.0, 2.0)  # Google asks for two retries at most, a second apart
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: VertexSettings) -> None:
         self.slots = Slots(settings.engine_concurrency)
         self._model = settings.vertex_model
         self._imagen = self._model.startswith("imagen-")
@@ -71,8 +74,8 @@ class VertexEngine(Engine):
         if self._account:
             self._account.check()
 
-    def honours(self, model: str) -> frozenset[str]:
-        return imagen.honours(self._model) if self._imagen else frozenset()
+    def capabilities_of(self, model: str) -> Capabilities:
+        return imagen.capabilities_of(self._model) if self._imagen else gemini.CAPABILITIES
 
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         """A request that Google turned away is sent again, since only answers with a picture are paid for."""

@@ -20,6 +20,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
+from render_worker.outbound.replies import printable, retry_after
 
 if TYPE_CHECKING:
     from google.genai.errors import APIError
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 TURNED_AWAY = (500, 503)  # of these Google says to ask again; a gateway's 502 and 504 leave open what became of it
 BILLING_SECONDS = 3600
 LONGEST_WAIT_SECONDS = 86_400
-DELAY = re.compile(r"(\d{1,9})(?:\.\d+)?s?")
+MAX_LOGGED = 300
+DELAY = re.compile(r"([0-9]{1,9})(?:\.\d+)?s?")
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +41,9 @@ def refused(why: str) -> ContentRefused:
 
 def failure(error: "APIError", model: str, location: str) -> EngineError:
     """What an HTTP status other than 200 means."""
-    details, said = list(_details(error.details)), _printable(error.message)
+    details, said = list(_details(error.details)), printable(error.message, MAX_LOGGED)
     reasons = {detail["reason"] for detail in details if isinstance(detail.get("reason"), str)}
-    log.warning("Vertex AI answered HTTP %s %s: %s", error.code, _printable(error.status), said)
+    log.warning("Vertex AI answered HTTP %s %s: %s", error.code, printable(error.status, MAX_LOGGED), said)
     if error.code == 402 or "BILLING_DISABLED" in reasons:
         return QuotaExhausted("Vertex AI wants billing to be set up for this server's project.", BILLING_SECONDS)
     if error.code in (401, 403) or "API_KEY_INVALID" in reasons:
@@ -80,10 +82,5 @@ def _seconds_to_wait(details: list[dict[str, Any]], error: "APIError") -> int | 
     headers = getattr(error.response, "headers", {})
     for told in [*(detail.get("retryDelay") for detail in details), headers.get("retry-after")]:
         if isinstance(told, str) and (delay := DELAY.fullmatch(told)):
-            return min(max(int(delay[1]), 1), LONGEST_WAIT_SECONDS)
+            return max(retry_after(delay[1], LONGEST_WAIT_SECONDS) or 0, 1)
     return None
-
-
-def _printable(text: object) -> str:
-    """Google's words for the operator's log."""
-    return "".join(character for character in str(text)[:300] if character.isprintable())

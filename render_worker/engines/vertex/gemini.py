@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from render_worker.contract import Recipe, Shape
 from render_worker.engines.base import GeneratedImage
+from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.vertex.failures import refused
 from render_worker.errors import BadPicture, UnexpectedReply
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateContentResponse
 
+CAPABILITIES = Capabilities()
 RATIOS: dict[Shape, str] = {"portrait": "2:3", "landscape": "3:2", "square": "1:1"}
 REFUSALS = frozenset(
     {

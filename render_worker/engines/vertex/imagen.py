@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from render_worker.contract import Recipe, Shape
 from render_worker.engines.base import GeneratedImage
+from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.vertex.failures import refused
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ RATIOS: dict[Shape, str] = {"portrait": "3:4", "landscape": "4:3", "square": "1:
 WITH_NEGATIVE_PROMPT = ("imagen-3.0-generate-001", "imagen-3.0-fast-generate-001", "imagen-3.0-capability-001")
 
 
-def honours(model: str) -> frozenset[str]:
-    """Which parameters that model takes."""
-    return frozenset({"seed", "negative_prompt"} if model in WITH_NEGATIVE_PROMPT else {"seed"})
+def capabilities_of(model: str) -> Capabilities:
+    """Return what that model of Imagen's honours."""
+    return Capabilities(seed=True, negative_prompt=model in WITH_NEGATIVE_PROMPT)
 
 
 async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:

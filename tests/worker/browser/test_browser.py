@@ -9,7 +9,7 @@ SCENE = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from render_worker.browser import browser
-from render_worker.browser.orphans import adopt
+from render_worker.browser.orphans import become_subreaper
 from render_worker.browser.processes import descendants
 
 def drivers():
@@ -36,7 +36,7 @@ async def play():
     await chromium.stop()
     print("left", len(left), len(descendants()))
 
-adopt()
+become_subreaper()
 browser.LAUNCH_SECONDS = 5
 asyncio.run(play())
 """

@@ -18,10 +18,10 @@ import asyncio, json, os, sys
 from pathlib import Path
 import render_worker.browser.browser
 from render_worker.browser.browser import Browser, BrowserGone
-from render_worker.browser.orphans import adopt
+from render_worker.browser.orphans import become_subreaper
 
 async def play():
-    adopt()  # as the worker does
+    become_subreaper()  # as the worker does
     render_worker.browser.browser.OPEN_SECONDS = float(sys.argv[3])
     browser = Browser(Path(sys.argv[1]), sys.argv[2])
     before = browser.sandbox.health()

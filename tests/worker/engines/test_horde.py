@@ -150,7 +150,7 @@ def test_the_dividing_mark_is_refused_in_a_prompt(site):
 
 
 def test_a_word_that_it_does_not_take_is_the_requests_fault(site):
-    assert RequestInvalid.by_request
+    assert RequestInvalid.caused_by_request
     play(site)
     with pytest.raises(RequestInvalid, match="decimal"):
         asyncio.run(_submit_raw(site))

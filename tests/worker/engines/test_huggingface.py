@@ -125,7 +125,8 @@ def test_an_own_endpoint_is_asked_alone(site):
     ],
 )
 def test_what_is_honoured_depends_on_provider_and_model(site, provider, model, honoured):
-    assert engine(site, huggingface_provider=provider, huggingface_model=model).honours("huggingface") == honoured
+    asked_by = engine(site, huggingface_provider=provider, huggingface_model=model)
+    assert asked_by.capabilities_of("huggingface").parameters == honoured
 
 
 def test_a_model_that_is_being_loaded_is_waited_for(site):

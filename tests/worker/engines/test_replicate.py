@@ -96,12 +96,12 @@ def test_a_seed_that_the_model_does_not_take_is_refused_and_not_replaced(site):
 
 def test_what_a_model_honours_is_what_its_schema_has(site):
     replicate = engine(site)
-    assert replicate.honours("auto") == replicate.honours(SCHNELL) == {"seed"}
-    assert replicate.honours(SDXL) == {"seed", "guidance_scale", "negative_prompt"}
-    assert replicate.honours(LIMITED) == set()
+    assert replicate.capabilities_of("auto").parameters == replicate.capabilities_of(SCHNELL).parameters == {"seed"}
+    assert replicate.capabilities_of(SDXL).parameters == {"seed", "guidance_scale", "negative_prompt"}
+    assert replicate.capabilities_of(LIMITED).parameters == set()
     asyncio.run(replicate.start())
-    assert replicate.honours("replicate") == {"seed"}
-    assert replicate.honours(LIMITED) == {"seed", "guidance_scale"}
+    assert replicate.capabilities_of("replicate").parameters == {"seed"}
+    assert replicate.capabilities_of(LIMITED).parameters == {"seed", "guidance_scale"}
 
 
 def test_what_was_not_told_at_the_start_is_asked_again(site, monkeypatch):
@@ -111,9 +111,9 @@ def test_what_was_not_told_at_the_start_is_asked_again(site, monkeypatch):
     async def started():
         replicate = engine(site)
         await replicate.start()
-        assert replicate.honours(LIMITED) == set()
+        assert replicate.capabilities_of(LIMITED).parameters == set()
         play(site, "ok")
-        while not replicate.honours(LIMITED):  # the test's own time would be over
+        while not replicate.capabilities_of(LIMITED).parameters:  # the test's own time would be over
             await asyncio.sleep(0.05)
         await replicate.stop()
 
@@ -125,11 +125,11 @@ def test_a_refusal_makes_nobody_doubt_what_the_model_takes_until_it_is_asked(sit
 
     async def after_a_refusal():
         await replicate.start()
-        known = replicate.honours(LIMITED)
+        known = replicate.capabilities_of(LIMITED).parameters
         play(site, "invalid")
         with pytest.raises(RequestInvalid):
             await replicate.generate(Recipe(prompt=PROMPT, model=LIMITED), Told())
-        assert replicate.honours(LIMITED) == known != set()
+        assert replicate.capabilities_of(LIMITED).parameters == known != set()
         play(site, "ok")
         before = len(log(site, "replicate_model"))
         for _ in range(2):
@@ -148,7 +148,7 @@ def test_the_schema_is_asked_for_once_and_again_after_a_refusal_of_the_parameter
         play(site, "invalid")
         with pytest.raises(EngineError) as caught:
             await replicate.generate(Recipe(prompt=PROMPT), Told())
-        assert (caught.value.code, caught.value.by_request) == ("engine_request_refused", True)
+        assert (caught.value.code, caught.value.caused_by_request) == ("engine_request_refused", True)
         assert len(log(site, "replicate_model")) == 1
         play(site, "ok")
         await replicate.generate(Recipe(prompt=PROMPT), Told())

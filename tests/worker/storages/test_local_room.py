@@ -154,7 +154,7 @@ def test_a_large_picture_that_found_no_room_keeps_no_small_one_out(mounted):
     for _ in range(3):
         with pytest.raises(StorageFailed, match="No space left on device") as caught:
             save(storage, picture("a", 1200))
-        assert caught.value.by_request  # so no breaker counts it
+        assert caught.value.caused_by_request  # so no breaker counts it
     assert storage.problem() is None
     save(storage, picture("b", 60))
     assert kept(storage) == {"b"}
@@ -178,7 +178,7 @@ def test_a_folder_without_inodes_left_is_no_matter_of_one_picture(storage, monke
     monkeypatch.setattr("tempfile.mkstemp", fail)
     with pytest.raises(StorageFailed) as caught:
         save(storage, picture("a"))
-    assert not caught.value.by_request
+    assert not caught.value.caused_by_request
 
 
 def test_a_full_disk_is_known_by_as_few_files_as_it_takes(storage, monkeypatch):

@@ -81,8 +81,8 @@ def passed(storages: StorageChain) -> None:
         ("refused", {}, 2),
         ("unexpected_reply", {}, 2),
         ("not_found", {}, 2),
-        ("refused", {"by_request": True}, 5),
-        ("unsupported_format", {"by_request": True}, 5),
+        ("refused", {"caused_by_request": True}, 5),
+        ("unsupported_format", {"caused_by_request": True}, 5),
     ],
 )
 def test_after_a_failure_or_two_it_is_passed_over(clock, fails, more, asked):

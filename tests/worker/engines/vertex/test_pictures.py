@@ -51,8 +51,8 @@ def test_a_negative_prompt_is_sent_to_the_models_that_take_one(by_account, site)
     engine = by_account(LEGACY_IMAGEN)
     made(engine, negative_prompt="boats")
     assert asked(site)[0]["body"]["parameters"]["negativePrompt"] == "boats"
-    assert engine.honours("vertex") == {"seed", "negative_prompt"}
-    assert by_account(IMAGEN).honours("auto") == {"seed"}
+    assert engine.capabilities_of("vertex").parameters == {"seed", "negative_prompt"}
+    assert by_account(IMAGEN).capabilities_of("auto").parameters == {"seed"}
 
 
 def test_gemini_honours_nothing_beside_prompt_and_shape(by_key):

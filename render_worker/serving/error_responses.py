@@ -1,4 +1,4 @@
-"""What gunicorn refuses before any view sees it, in the one shape of errors and without a copy of what was sent."""
+"""gunicorn's own error responses, for requests that reach no view: in our JSON shape, and never echoing the request."""
 
 import contextlib
 import logging
@@ -19,42 +19,42 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from render_worker.contract import ErrorBody
 
-REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
+RESPONSES: dict[type[Exception], tuple[int, str, str]] = {
     LimitRequestLine: (414, "too_large", "The address of the request is too long."),
     LimitRequestHeaders: (431, "too_large", "The headers of the request are too large."),
     ExpectationFailed: (417, "invalid_http", "The request's Expect header asks for what is not known here."),
     UnsupportedTransferCoding: (501, "invalid_http", "The request's Transfer-Encoding is not known here."),
 }
-NO_HTTP = 400, "invalid_http", "The request is not valid HTTP."
-OWN_FAULT = 500, "internal_error", "The service failed by its own fault."
+INVALID_HTTP = 400, "invalid_http", "The request is not valid HTTP."
+INTERNAL_ERROR = 500, "internal_error", "The service failed by its own fault."
 OWN_ERRORS = (InvalidResponseHeader, InvalidResponseHeaderName, ConfigurationProblem)
 
 log = logging.getLogger(__name__)
 
 
-class RefusesInJson:
-    """For gunicorn's workers: what they refuse by themselves is answered as JSON and logged in one short line."""
+class JsonErrorResponses:
+    """A mixin for gunicorn's workers: their own error responses are JSON, and logged in one short line."""
 
-    answer_headers: tuple[tuple[str, str], ...] = ()
+    error_headers: tuple[tuple[str, str], ...] = ()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer what no view could, and say that the connection ends."""
+        """Send the error response, with `Connection: close`."""
         if not isinstance(exc, Exception):
             return  # the process ends
-        status, code, sentence = _refusal(exc)
-        if status == OWN_FAULT[0]:
+        status, code, sentence = _described(exc)
+        if status == INTERNAL_ERROR[0]:
             log.error("a request failed unforeseen", exc_info=exc)
         else:
             peer = addr[0] if isinstance(addr, tuple) and addr else "a socket"
             log.warning("refused what %s sent: %s: %s", peer, type(exc).__name__, exc)
         with contextlib.suppress(OSError):  # the client has gone
-            client.sendall(_response(status, ErrorBody(error=sentence, code=code), self.answer_headers))
+            client.sendall(_response(status, ErrorBody(error=sentence, code=code), self.error_headers))
 
 
-def _refusal(error: BaseException) -> tuple[int, str, str]:
+def _described(error: BaseException) -> tuple[int, str, str]:
     if not isinstance(error, ParseException | ssl.SSLError) or isinstance(error, OWN_ERRORS):
-        return OWN_FAULT
-    return next((refusal for kind, refusal in REFUSALS.items() if isinstance(error, kind)), NO_HTTP)
+        return INTERNAL_ERROR
+    return next((response for kind, response in RESPONSES.items() if isinstance(error, kind)), INVALID_HTTP)
 
 
 def _response(status: int, body: ErrorBody, headers: tuple[tuple[str, str], ...]) -> bytes:

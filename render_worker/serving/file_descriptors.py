@@ -1,12 +1,12 @@
-"""The limit of open files, and how many connections it has room for."""
+"""The limit of file descriptors (RLIMIT_NOFILE), and how many connections fit within it."""
 
 import resource
 
 
 def room_for_connections(wanted: int, *, others: int, files_each: int = 1) -> int:
-    """Return how many connections of `files_each` files fit beside `others`, `wanted` at most.
+    """Return how many connections of `files_each` descriptors fit beside `others` of them, `wanted` at most.
 
-    The limit is raised first, if the system lets it be.
+    The soft limit is raised first, as far as the hard limit allows.
     """
     needed = wanted * files_each + others
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

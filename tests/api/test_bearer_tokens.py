@@ -2,11 +2,11 @@
 
 import pytest
 
-from render_worker.serving.tokens import carries
+from render_worker.serving.bearer_tokens import has_bearer_token
 
 
 def test_it_works():
-    assert carries("Bearer secret", "secret")
+    assert has_bearer_token("Bearer secret", "secret")
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_it_works():
     ],
 )
 def test_anything_else_is_none(header):
-    assert not carries(header, "secret")
+    assert not has_bearer_token(header, "secret")

@@ -1,7 +1,7 @@
-"""Request bodies, and the connections whose body was not read to its end.
+"""Request bodies: protection against request smuggling (HTTP desync), and against slow clients.
 
-What is left of a body would be taken for the next request on a kept-alive connection, and its response for the
-response to somebody else's request where a proxy shares the connection (request smuggling, HTTP desync). So the
+The unread rest of a body would be taken for the next request on a keep-alive connection, and its response for the
+response to another client's request if a proxy shares the connection. So, unless a body was read to its end, the
 response says `Connection: close` and the connection ends (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
 """
 
@@ -18,7 +18,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 WEBSOCKET = "websocket"
 
 Waiting = Callable[[], AbstractContextManager[object]]
-"""Makes what each read from the client happens within; a read that takes too long raises TimeoutError there."""
+"""Returns the context of each read from the client, which raises TimeoutError there if the read takes too long."""
 
 
 class IncompleteBody(ParseException):  # type: ignore[misc]  # gunicorn has no types
@@ -29,7 +29,7 @@ class IncompleteBody(ParseException):  # type: ignore[misc]  # gunicorn has no t
 
 
 class _WholeLengthReader(LengthReader):  # type: ignore[misc]
-    """gunicorn's reader takes the end of the connection for the end of the body; this one raises IncompleteBody."""
+    """Raises IncompleteBody if the connection ends in the middle of a body; gunicorn's own reader returns what came."""
 
     def read(self, size: int) -> bytes:
         before = self.length
@@ -40,7 +40,7 @@ class _WholeLengthReader(LengthReader):  # type: ignore[misc]
 
 
 class RequestBody:
-    """A request's `wsgi.input`: knows whether it was read to its end, and asks for it (`100 Continue`) when it is read.
+    """A request's `wsgi.input`, which knows whether it was read to its end, and sends `100 Continue` when it is read.
 
     Reading raises RequestTimeout (408) when the client is late, and a ParseException when it sends no HTTP.
     """
@@ -52,11 +52,11 @@ class RequestBody:
         self._ask = ask
         self._waiting = waiting
         self.failed = False
-        """Whether reading has failed: nothing more of it can be read then. gunicorn looks at it, too."""
+        """Whether reading has failed, so that no more can be read. gunicorn reads this attribute, too."""
 
     @property
     def complete(self) -> bool:
-        """Whether nothing of it is left on the connection."""
+        """Return whether nothing of it is left on the connection."""
         reader = self._body.reader
         if self.failed or not isinstance(reader, LengthReader | ChunkedReader):
             return False
@@ -98,9 +98,9 @@ class RequestBody:
 
 
 def watch_body(request: Any, sock: socket.socket, waiting: Waiting = nullcontext) -> None:
-    """Give a request of gunicorn's a RequestBody, and have its connection closed unless that is read to its end.
+    """Give a request of gunicorn's a RequestBody, and close its connection unless that is read to its end.
 
-    A refused upgrade closes it as well: what follows may be written in the other protocol already.
+    A refused upgrade closes it as well: what follows may be of the other protocol already.
     """
     upgrades = _upgrades(request)
     if not upgrades and _is_empty(request.body.reader):
@@ -123,6 +123,6 @@ def _is_empty(reader: Any) -> bool:
 
 
 def _upgrades(request: Any) -> bool:
-    """Whether it asks for a WebSocket, perhaps among other protocols and by its version (RFC 9110, 7.8)."""
+    """Return whether it asks for a WebSocket, perhaps among other protocols and by its version (RFC 9110, 7.8)."""
     offered = [each for name, value in request.headers if name == "UPGRADE" for each in value.split(",")]
     return any(each.partition("/")[0].strip().lower() == WEBSOCKET for each in offered)

@@ -1,0 +1,127 @@
+"""`python -m local.docs`: write the tables in docs/ that derive from the code."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from image_api.settings import Settings as ApiSettings
+from render_worker.browser.settings import BrowserSettings
+from render_worker.engines import ENGINES
+from render_worker.engines.base import Engine
+from render_worker.engines.capabilities import Capabilities
+from render_worker.engines.settings import EngineSettings
+from render_worker.setting_types import SettingsPart
+from render_worker.settings import CoreSettings
+from render_worker.settings import Settings as WorkerSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+TABLE = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+HEAD = ("| variable | default | meaning |", "|---|---|---|")
+
+
+def pages() -> list[Path]:
+    """Return the pages that have such tables."""
+    return [path for path in sorted(DOCS.glob("*.md")) if TABLE.search(path.read_text())]
+
+
+def written(page: str) -> str:
+    """Return a page's text with its tables as the code has them now."""
+    return TABLE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", page)
+
+
+def api_settings() -> str:
+    """Return the table of the API tier's settings."""
+    return "\n".join((*HEAD, *rows(ApiSettings.model_fields)))
+
+
+def worker_settings() -> str:
+    """Return the tables of the render worker's settings, one for each class that declares some."""
+    return "\n\n".join(
+        "\n".join((f"### {part.title}", "", *HEAD, *rows(fields))) for part in parts() if (fields := declared_by(part))
+    )
+
+
+def engines() -> str:
+    """Return the table of engines."""
+    head = "| engine | what it is | needs | honours, beside `prompt` and `shape` | sizes | a picture takes | packages |"
+    return "\n".join((head, "|---|---|---|---|---|---|---|", *map(engine_row, ENGINES)))
+
+
+TABLES = {"api-settings": api_settings, "worker-settings": worker_settings, "engines": engines}
+
+
+def rows(fields: dict[str, FieldInfo]) -> list[str]:
+    """Return a row for each setting."""
+    return [f"| `{name.upper()}` | {shown(field.default)} | {field.description} |" for name, field in fields.items()]
+
+
+def shown(default: object) -> str:
+    """Return a setting's default as an environment variable would have it."""
+    if default is None or default in ((), ""):
+        return "unset"
+    if isinstance(default, tuple):
+        return f"`{','.join(default)}`"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def parts() -> Iterator[type[SettingsPart]]:
+    """Yield the classes that the worker's settings consist of, each once: the engines' in the registry's order."""
+    of_engines = [row.settings for row in ENGINES.values()]
+    inherited = [part for part in WorkerSettings.__mro__ if issubclass(part, SettingsPart)]
+    ordered: list[type[SettingsPart]] = [CoreSettings, EngineSettings, BrowserSettings, *of_engines, *inherited]
+    yield from dict.fromkeys(ordered)
+
+
+def declared_by(part: type[BaseSettings]) -> dict[str, FieldInfo]:
+    """Return the settings that a class itself declares."""
+    own = inspect.get_annotations(part)
+    return {name: field for name, field in part.model_fields.items() if name in own}
+
+
+def engine_row(name: str) -> str:
+    """Return an engine's row."""
+    engine = ENGINES[name].load()
+    settings = ENGINES[name].settings
+    title = f"[`{name}`](settings.md#{anchor(settings.title)})" if settings is not EngineSettings else f"`{name}`"
+    extra = f"requirements-{name}.txt"
+    packages = f"`{extra}`" if (ROOT / "render_worker" / extra).is_file() else "none"
+    columns = (engine.description, engine.needs, honours(engine), sizes(engine.capabilities), seconds(engine), packages)
+    return f"| {title} | {' | '.join(columns)} |"
+
+
+def honours(engine: type[Engine]) -> str:
+    """Return what an engine honours of a request."""
+    names = ", ".join(f"`{name}`" for name in sorted(engine.capabilities.parameters)) or "nothing"
+    return f"depending on the model: {names}" if engine.capabilities_of is not Engine.capabilities_of else names
+
+
+def sizes(capabilities: Capabilities) -> str:
+    """Return the sizes that an engine makes."""
+    if capabilities.sizes is None:
+        return "its own, cut to the shape"
+    return ", ".join(f"{width}×{height}" for width, height in capabilities.sizes.values())
+
+
+def seconds(engine: type[Engine]) -> str:
+    """Return an engine's typical time."""
+    return f"{engine.typical_seconds:g} s"
+
+
+def anchor(heading: str) -> str:
+    """Return the name by which GitHub links to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def main() -> None:
+    """Write every page."""
+    for path in pages():
+        path.write_text(written(path.read_text()))
+
+
+if __name__ == "__main__":
+    main()

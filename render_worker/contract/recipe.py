@@ -1,0 +1,72 @@
+"""The request: all that decides how a picture looks, and how long making it may take."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from render_worker.contract.fields import MAX_TEXT, Fields, Text
+
+MAX_BODY_BYTES = 64 * 1024  # two texts of 2,000 characters, each character escaped as "\ud83d\ude00", and some room
+CLIENT_HEADER = "X-Client-Id"  # the client, as a keyed hash of the API tier's; older workers ignore it
+MAX_SEED = 2**31 - 1
+NO_REQUEST_ID = "-"
+
+Shape = Literal["portrait", "landscape", "square"]
+SIZES: dict[Shape, tuple[int, int]] = {"portrait": (512, 768), "landscape": (768, 512), "square": (768, 768)}
+"""Width and height in pixels of each shape, as Perchance makes them."""
+
+OutputFormat = Literal["png", "jpeg", "webp"]
+
+
+Within = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="a number of seconds above 0, 3,600 at most; it only goes with model=auto",
+    ),
+]
+"""Seconds that the client would wait: engines with a higher expected latency are not asked. It is no deadline."""
+
+
+class Recipe(Fields):
+    """All that decides how a picture looks."""
+
+    prompt: Text = Field(description=f"a text of 1 to {MAX_TEXT:,} characters in UTF-8 without control characters")
+    negative_prompt: Text | None = Field(
+        None, description=f"a text of 1 to {MAX_TEXT:,} characters in UTF-8 without control characters, or left out"
+    )
+    seed: int = Field(-1, ge=-1, le=MAX_SEED, description=f"an integer from -1 (random) to {MAX_SEED}")
+    guidance_scale: Annotated[float, AfterValidator(abs)] = Field(  # abs: -0 is 0
+        7.0, ge=0, le=20, allow_inf_nan=False, description="a number from 0 to 20"
+    )
+    shape: Shape = Field("square", description="one of portrait, landscape, square")
+    model: str = Field(
+        "auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", description="auto or a name from /models"
+    )
+    output_format: OutputFormat = Field("png", description="one of png, jpeg, webp")
+    negative_prompt_optional: Literal[True] | None = Field(
+        None, description="true or left out", exclude_if=lambda value: value is None
+    )
+    """Set if the negative prompt belongs to a style: an engine without negative prompts drops it without a note."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height in pixels."""
+        return SIZES[self.shape]
+
+
+class GenerateRequest(Recipe):
+    """A request for one picture, with its timeout. The tiers' clocks may differ: the time is a duration, no moment.
+
+    It is idempotent: when it is sent again with the same id and recipe, it gets the result of the first one.
+    """
+
+    request_id: str = Field(
+        NO_REQUEST_ID, pattern=r"^[A-Za-z0-9-]{1,64}$", description="up to 64 letters, digits and hyphens"
+    )
+    timeout_seconds: float = Field(
+        300.0, gt=0, le=3600, allow_inf_nan=False, description="a number of seconds above 0, 3,600 at most"
+    )
+    within: Within = None

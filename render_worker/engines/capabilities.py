@@ -1,0 +1,44 @@
+"""What an engine can honour of a request, declared as data."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+from render_worker.contract import SIZES, Recipe, Shape
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """The parameters that an engine honours beside prompt and shape. Each is named as clients name it."""
+
+    sizes: Mapping[Shape, tuple[int, int]] | None = None
+    """Width and height in pixels that each shape comes in. None if the service makes sizes of its own, at least as
+    large, which are scaled down and cut to the shape."""
+    seed: bool = False
+    negative_prompt: bool = False
+    guidance_scale: bool = False
+    steps: bool = False
+    image: bool = False
+    """An image to begin with."""
+    previews: bool = False
+    """Pictures that show the progress."""
+
+    @classmethod
+    def of(cls, names: Iterable[str], sizes: Mapping[Shape, tuple[int, int]] | None = None) -> Self:
+        """Return those that honour the parameters of these names."""
+        return cls(sizes, **dict.fromkeys(names, True))
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Return the names of the honoured parameters that a recipe has."""
+        return frozenset(name for name in PARAMETERS if getattr(self, name))
+
+
+PARAMETERS = frozenset(field.name for field in fields(Capabilities)) & Recipe.model_fields.keys()
+"""The parameters beside prompt and shape that a recipe may hold; with its default it asks for nothing."""
+EVERYTHING = Capabilities.of(PARAMETERS, SIZES)
+
+
+def requested(recipe: Recipe) -> list[str]:
+    """Return the names of the parameters whose value in the recipe is not its default, sorted."""
+    return sorted(name for name in PARAMETERS if getattr(recipe, name) != Recipe.model_fields[name].default)
