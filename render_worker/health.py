@@ -13,7 +13,7 @@ from render_worker.browser.memory import measure
 from render_worker.contract import EngineHealth, MemoryHealth, PastError, WorkerHealth
 from render_worker.errors import WorkerError
 from render_worker.generation.admission import Admission
-from render_worker.generation.selection import EngineSelector
+from render_worker.generation.selector import EngineSelector
 from render_worker.storages.base import StorageChain
 
 REMEMBERED_ERRORS = 10

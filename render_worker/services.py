@@ -18,7 +18,7 @@ from render_worker.generation.admission import Admission
 from render_worker.generation.idempotency import IdempotentRequests
 from render_worker.generation.latency import Latencies
 from render_worker.generation.pipeline import Pipeline
-from render_worker.generation.selection import EngineSelector
+from render_worker.generation.selector import EngineSelector
 from render_worker.health import Health, HealthCollector
 from render_worker.metrics import Metrics
 from render_worker.runtime import Runtime

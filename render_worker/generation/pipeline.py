@@ -25,7 +25,7 @@ from render_worker.generation.deadline import MovableDeadline
 from render_worker.generation.latency import Latencies
 from render_worker.generation.progress import OnProgress, ProgressReporter, ignore_progress
 from render_worker.generation.result import to_result
-from render_worker.generation.selection import EngineSelector
+from render_worker.generation.selector import EngineSelector
 from render_worker.imaging import Picture, to_picture
 from render_worker.metrics import Metrics
 from render_worker.serving.deadline import Deadline

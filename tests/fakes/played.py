@@ -16,7 +16,7 @@ from render_worker.errors import EngineError, EngineNotConfigured, InvalidParame
 from render_worker.generation.admission import Admission
 from render_worker.generation.latency import Latencies
 from render_worker.generation.pipeline import Pipeline
-from render_worker.generation.selection import EngineSelector
+from render_worker.generation.selector import EngineSelector
 from render_worker.metrics import Metrics
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
