@@ -1,4 +1,4 @@
-"""The client of a request, by the API tier's word alone."""
+"""The client header counts only from the API tier, by its token."""
 
 import itertools
 
@@ -15,7 +15,7 @@ numbers = itertools.count()
 
 @pytest.fixture
 def counted_as(client_with, monkeypatch):
-    """Return a function that sends a request, and returns as which client a worker counts it."""
+    """Return a function that sends a request with that header, and returns the client it is counted for."""
     made = SketchEngine.generate
     seen = []
 
@@ -43,12 +43,12 @@ def test_it_works(counted_as, caplog):
     assert "0f3a9" not in caplog.text
 
 
-def test_a_stranger_s_word_counts_for_nothing(counted_as):
+def test_without_the_token_the_header_is_ignored(counted_as):
     assert counted_as("0f3a9", token=None)[0] is None
 
 
 @pytest.mark.parametrize("client", ["", "a b", "a" * 65, "ä", "a,b", "../x"])
-def test_what_is_no_id_is_ignored(counted_as, client):
+def test_an_invalid_id_is_ignored(counted_as, client):
     assert counted_as(client)[0] is None
 
 

@@ -1,4 +1,4 @@
-"""What the worker shows with its token, and what without."""
+"""What the worker exposes with its token, and what without."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def guarded(client_with):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer é"}], ids=str)
-def test_strangers_see_states_at_health(guarded, headers):
+def test_without_the_token_health_shows_states_only(guarded, headers):
     answer = guarded.get("/health", headers=headers)
     assert answer.status_code == 200
     assert not HIDDEN & answer.json.keys()
@@ -29,7 +29,7 @@ def test_the_token_shows_all_of_it(guarded):
 
 
 @pytest.mark.parametrize(("hosts", "full"), [(("127.0.0.1",), True), (("/run/worker.sock",), True), (BEYOND, False)])
-def test_without_a_token_only_loopback_sees_all(client_with, hosts, full):
+def test_without_a_token_only_loopback_is_told_all(client_with, hosts, full):
     client = client_with(hosts=hosts, engines=("replicate",))
     assert (client.get("/health").json.keys() >= HIDDEN) is full
     assert ("REPLICATE_API_TOKEN" in client.get("/health").text) is full
@@ -44,6 +44,6 @@ def test_with_the_token_the_models_have_their_reasons(client_with):
 
 @pytest.mark.parametrize("path", ["/health", "/models", "/nowhere", "/metrics", "/images/x", "/generate"])
 @pytest.mark.parametrize("headers", [{}, OPERATOR], ids=["stranger", "operator"])
-def test_no_browser_guesses_a_content_type(guarded, path, headers):
+def test_browsers_must_not_sniff_content_types(guarded, path, headers):
     answer = guarded.get(path, headers=headers)
     assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]
