@@ -19,9 +19,10 @@ from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.serving.logs import escaped
 from render_worker.settings import load
 from render_worker.storages import build_storages
-from render_worker.storages.base import BEHIND_THE_PATH, Storage, StorageChain, name_in
-from render_worker.storages.imgur import ImgurStorage
-from render_worker.storages.local import LocalStorage
+from render_worker.storages.base import QUERY_OR_FRAGMENT, Storage, image_name_in
+from render_worker.storages.chain import StorageChain
+from render_worker.storages.imgur.storage import ImgurStorage
+from render_worker.storages.local.storage import LocalStorage
 
 OF_IMGUR = "imgur:"
 NO_NAME = "failed: it is neither a picture's name or address nor imgur:DELETEHASH, which the log has"
@@ -46,7 +47,7 @@ async def delete(storages: StorageChain, word: str) -> list[Line]:
     if word.startswith(OF_IMGUR):
         lines = [await _delete_from(storage, word) for storage in storages if isinstance(storage, ImgurStorage)]
         return lines or [("failed: imgur is not in STORAGE", Outcome.FAILED)]
-    if name_in(word) is None:
+    if image_name_in(word) is None:
         return [(NO_NAME, Outcome.FAILED)]
     lines = [await _delete_from(storage, word) for storage in storages]
     if any(outcome is Outcome.DELETED for _, outcome in lines):
@@ -65,7 +66,7 @@ async def _leave_tombstone(storages: StorageChain, word: str) -> list[Line]:
     try:
         for storage in storages:
             if isinstance(storage, LocalStorage):
-                await storage.mark(word)
+                await storage.leave_tombstone(word)
     except StorageFailed as error:
         return [(f"{NO_TOMBSTONE}: {error}", Outcome.FAILED)]
     return []
@@ -87,7 +88,7 @@ async def _delete_all(storages: StorageChain, words: list[str]) -> Outcome:
     for word in map(str.strip, words):
         lines = await delete(storages, word)
         for line, _ in lines:
-            shown = BEHIND_THE_PATH.split(word)[0]  # without a signed URL's signature, which is a secret
+            shown = QUERY_OR_FRAGMENT.split(word)[0]  # without a signed URL's signature, which is a secret
             sys.stdout.write(f"{escaped(shown)}  {escaped(line)}\n")
         worst = max(worst, outcome_of(lines))
     return worst

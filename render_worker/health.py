@@ -14,7 +14,7 @@ from render_worker.contract import EngineHealth, MemoryHealth, PastError, Worker
 from render_worker.errors import WorkerError
 from render_worker.generation.admission import Admission
 from render_worker.generation.selector import EngineSelector
-from render_worker.storages.base import StorageChain
+from render_worker.storages.chain import StorageChain
 
 REMEMBERED_ERRORS = 10
 BREAKER_STATES = ("closed", "open", "half-open")
@@ -54,7 +54,7 @@ class Health:
         return WorkerHealth(
             status=status,
             reasons=reasons,
-            ready=self._selector.ready and self._storages.usable,
+            ready=self._selector.ready and self._storages.available,
             uptime_seconds=round(time.monotonic() - self._started),
             queue=self._admission.health(),
             engines=engines,
@@ -70,7 +70,7 @@ class Health:
     ) -> tuple[Literal["starting", "ready", "busy", "degraded"], list[str]]:
         """Return the worst state that applies, and the reasons for it."""
         down = [f"{name}: {engine.reason}" for name, engine in engines.items() if engine.state in ("down", "resting")]
-        down += self._storages.problems()
+        down += self._storages.unavailable_reasons()
         starting = [f"{name} is starting" for name, engine in engines.items() if engine.state == "starting"]
         if down:
             return "degraded", down

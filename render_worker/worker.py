@@ -32,7 +32,7 @@ from render_worker.generation.admission import CLIENT
 from render_worker.responses import error_response, failure_response, json_response, register_error_handlers
 from render_worker.services import Services, build_services
 from render_worker.settings import Settings, load
-from render_worker.storages.local import was_deleted
+from render_worker.storages.local.tombstones import was_deleted
 from render_worker.stream import Stream
 
 IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever

@@ -29,7 +29,7 @@ from render_worker.generation.selector import EngineSelector
 from render_worker.imaging import Picture, to_picture
 from render_worker.metrics import Metrics
 from render_worker.serving.deadline import Deadline
-from render_worker.storages.base import SaveOutcome, StorageChain
+from render_worker.storages.chain import SaveOutcome, StorageChain
 
 MOMENT_SECONDS = 0.5  # before the deadline: a cancellation so late is taken for the deadline's
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
@@ -70,7 +70,7 @@ class Pipeline:
         """
         self.storages.check()
         selection = self.selector.select(request)
-        await self.storages.refuse(request.output_format)
+        await self.storages.preflight(request.output_format)
         deadline = deadline or MovableDeadline(Deadline(selection.started + request.timeout_seconds))
         for attempt in attempts(selection, deadline):
             try:
@@ -89,7 +89,7 @@ class Pipeline:
             reporter.begin()
             if message := attempt.fallback_message():
                 reporter("starting", message)
-            async with self.storages.promised(request.output_format):
+            async with self.storages.attempt(request.output_format):
                 image, picture = await self._generate_in_time(attempt, reporter, release_engine)
                 remaining = attempt.request_deadline.remaining
                 saved = await self.storages.save(picture, seconds=remaining - LOCAL_SAVE_SECONDS)

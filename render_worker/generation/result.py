@@ -7,7 +7,7 @@ from render_worker.contract import GenerateResult
 from render_worker.engines.base import GeneratedImage
 from render_worker.generation.attempt import Attempt
 from render_worker.imaging import Picture
-from render_worker.storages.base import SaveOutcome
+from render_worker.storages.chain import SaveOutcome
 
 
 def to_result(

@@ -14,8 +14,9 @@ from render_worker.delete import NO_NAME, NO_TOMBSTONE, main
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
-from render_worker.storages.local import MARKER, MARKER_SECONDS, LocalStorage
-from render_worker.storages.s3 import S3Storage
+from render_worker.storages.local.storage import LocalStorage
+from render_worker.storages.local.tombstones import TOMBSTONE, TOMBSTONE_SECONDS
+from render_worker.storages.s3.storage import S3Storage
 from sandbox.cloudinary import CLOUDINARY_URL
 from tests.fakes.processes import ROOT, clean_environment, sandbox
 from tests.fakes.s3_server import S3Server
@@ -161,7 +162,7 @@ def test_a_deleted_picture_is_said_to_be_and_not_only_missing(client, local):
 def test_the_tombstone_itself_is_no_picture(client, local):
     address = save(local)
     delete(local)
-    assert client.get(address + MARKER).status_code == 404
+    assert client.get(address + TOMBSTONE).status_code == 404
 
 
 def test_the_same_bytes_saved_again_are_a_picture_again(client, local):
@@ -176,31 +177,31 @@ def test_the_same_bytes_saved_again_are_a_picture_again(client, local):
 def test_tombstones_take_no_picture_s_room_and_are_not_taken_for_the_oldest(local):
     save(local)
     delete(local)
-    marker = local.folder / (PICTURE.name + MARKER)
-    os.utime(marker, (1, 1))
+    tombstone = local.folder / (PICTURE.name + TOMBSTONE)
+    os.utime(tombstone, (1, 1))
     for letter in "cdef":
         save(local, Picture(letter.encode() * 300 * 1024, 1, 1, letter * 64))
     assert sorted(path.name[0] for path in local.folder.iterdir()) == ["a", "d", "e", "f"]
-    assert marker.exists()
+    assert tombstone.exists()
 
 
 def test_old_tombstones_go_at_the_next_deletion_and_no_other_file_does(local):
     save(local)
     delete(local)
-    old = local.folder / (PICTURE.name + MARKER)
-    of_others = local.folder / f"thesis{MARKER}"
+    old = local.folder / (PICTURE.name + TOMBSTONE)
+    of_others = local.folder / f"thesis{TOMBSTONE}"
     of_others.touch()
     for path in (old, of_others):
-        os.utime(path, (old.stat().st_mtime - MARKER_SECONDS - 60,) * 2)
+        os.utime(path, (old.stat().st_mtime - TOMBSTONE_SECONDS - 60,) * 2)
     save(local, OTHER)
     delete(local, OTHER)
-    assert {path.name for path in local.folder.iterdir()} == {OTHER.name + MARKER, of_others.name}
+    assert {path.name for path in local.folder.iterdir()} == {OTHER.name + TOMBSTONE, of_others.name}
 
 
 def test_a_picture_is_deleted_even_if_no_tombstone_can_be_left(local, monkeypatch, command):
     """Play a disk without room for another file."""
     save(local)
-    (local.folder / (PICTURE.name + MARKER)).symlink_to(local.folder / "no" / "such" / "folder")
+    (local.folder / (PICTURE.name + TOMBSTONE)).symlink_to(local.folder / "no" / "such" / "folder")
     code, (deleted, unmarked) = command(PICTURE.name)
     assert (code, not (local.folder / PICTURE.name).exists()) == (2, True)
     assert deleted.endswith("local: deleted")
@@ -219,12 +220,12 @@ def test_where_the_picture_itself_was_in_the_tombstone_s_way_it_is_left_after_th
 
     monkeypatch.setattr("pathlib.Path.touch", touch_if_there_is_room)
     assert command(PICTURE.name)[0] == 0
-    assert [path.name for path in local.folder.iterdir()] == [PICTURE.name + MARKER]
+    assert [path.name for path in local.folder.iterdir()] == [PICTURE.name + TOMBSTONE]
 
 
 def test_a_tombstone_is_not_left_beside_a_picture_that_was_saved_meanwhile(local):
     save(local)
-    asyncio.run(local.mark(PICTURE.name))
+    asyncio.run(local.leave_tombstone(PICTURE.name))
     assert [path.name for path in local.folder.iterdir()] == [PICTURE.name]
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from pydantic import SecretStr
 
 from render_worker.contract import Recipe
+from render_worker.engines.horde.client import HordeClient
 from render_worker.errors import (
     BadPicture,
     ContentRefused,
@@ -137,7 +138,7 @@ def test_a_host_that_is_down_is_told(site):
 
 
 def test_a_host_that_hangs_is_told(site, monkeypatch):
-    monkeypatch.setattr("render_worker.engines.horde.engine.EXCHANGE_SECONDS", 0.5)
+    monkeypatch.setattr("render_worker.engines.horde.client.EXCHANGE_SECONDS", 0.5)
     play(site, horde="hang")
     with pytest.raises(PhaseTimeout):
         make(site)
@@ -157,13 +158,11 @@ def test_a_word_that_it_does_not_take_is_the_requests_fault(site):
 
 
 async def _submit_raw(site):
-    from render_worker.outbound.client import http_client
-
     asking = engine(site)
-    async with http_client(5) as client:
-        wish = asking._wish(Recipe(prompt="a tree"), 1)
-        wish["params"]["cfg_scale"] = 7.126
-        await asking._ask(client, "POST", "/generate/async", wish)
+    async with HordeClient.open(asking._settings, Told()) as client:
+        body = asking._request_body(Recipe(prompt="a tree"), 1)
+        body["params"]["cfg_scale"] = 7.126
+        await client.exchange("POST", "/generate/async", body)
 
 
 def test_many_at_a_time_get_a_picture_each(site):

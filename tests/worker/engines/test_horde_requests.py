@@ -41,14 +41,14 @@ def test_a_limit_that_lasts_by_its_own_word_is_told_at_once(site):
 
 @pytest.mark.parametrize("word", ["too_fast", "too_fast_for_2"])
 def test_too_many_requests_in_a_second_are_sent_again(site, word, monkeypatch):
-    monkeypatch.setattr("render_worker.engines.horde.engine.SUBMIT_PAUSES", (0.1, 0.1))
+    monkeypatch.setattr("render_worker.engines.horde.client.SUBMIT_PAUSES", (0.1, 0.1))
     play(site, horde=word, times=2)
     assert make(site).data
     assert len(asked(site, "horde")) == 3
 
 
 def test_a_limit_that_lasts_is_told_in_the_end(site, monkeypatch):
-    monkeypatch.setattr("render_worker.engines.horde.engine.SUBMIT_PAUSES", (0.1, 0.1))
+    monkeypatch.setattr("render_worker.engines.horde.client.SUBMIT_PAUSES", (0.1, 0.1))
     play(site, horde="too_many_prompts")
     with pytest.raises(EngineRateLimited):
         make(site)
