@@ -105,8 +105,8 @@ class Selection:
         That a single engine cannot read the request must not hide that another one is down.
         """
         lasting = [failure for failure in self._failed if not isinstance(failure.error, InvalidParameter)]
-        told = (lasting or self._failed)[-1]
-        candidate, error = told.candidate, told.error
+        last = (lasting or self._failed)[-1]
+        candidate, error = last.candidate, last.error
         error.fallback_from = (
             self.passed_over(candidate) if _is_final(error) else failures_but(self._failures, candidate)
         )
