@@ -179,7 +179,7 @@ def test_one_picture_is_made_for_a_storage_out_of_reach_and_no_more(broken_folde
     assert len(engine.recipes) == 1
     assert all("S3 cannot be reached." in str(error) and "LOCAL_STORAGE_DIR" in str(error) for error in errors)
     assert errors[-1].retry_after == 60
-    assert not pipeline.storage.available
+    assert not pipeline.storages.available
 
 
 def test_a_storage_that_limits_is_asked_again_when_it_said(clock):
@@ -201,14 +201,14 @@ def test_a_format_that_no_storage_takes_is_said_before_a_picture_is_made(broken_
     error = refused(pipeline, StorageFailed, output_format="webp")
     assert str(error).startswith("Imgur takes no webp pictures. The local folder: ")
     assert engine.recipes == []
-    assert pipeline.storage.unavailable_reasons()[0].startswith("local: ")
+    assert pipeline.storages.unavailable_reasons()[0].startswith("local: ")
 
 
 def test_half_open_one_picture_is_made_as_the_probe(broken_folder):
     """However many requests come at once: each would be paid for."""
     engine, pipeline = broken_folder(storage="s3", s3_endpoint=f"http://127.0.0.1:{free_port()}", **S3)
     refused(pipeline, StorageFailed)
-    let_time_pass(pipeline.storage)
+    let_time_pass(pipeline.storages)
     engine.does = "slow"
 
     async def crowd():
@@ -219,7 +219,7 @@ def test_half_open_one_picture_is_made_as_the_probe(broken_folder):
     assert len(engine.recipes) == 2
     assert [type(error) for error in errors] == [StorageFailed] * 5
     assert [error.retry_after for error in errors[1:]] == [PROBE_SECONDS] * 4
-    let_time_pass(pipeline.storage)
+    let_time_pass(pipeline.storages)
     engine.does = EngineError("No.")
     refused(pipeline, EngineError)
     refused(pipeline, EngineError)  # a probe that came to nothing keeps no request from the next
@@ -228,7 +228,7 @@ def test_half_open_one_picture_is_made_as_the_probe(broken_folder):
 def test_a_probe_that_takes_long_keeps_others_out_for_some_seconds_only(broken_folder):
     """Any client's picture may be the probe, also one of the slowest engine."""
     engine, pipeline = broken_folder(storage="s3", s3_endpoint=f"http://127.0.0.1:{free_port()}", **S3)
-    storages = pipeline.storage
+    storages = pipeline.storages
     refused(pipeline, StorageFailed)
     let_time_pass(storages)
     engine.does = "hang"

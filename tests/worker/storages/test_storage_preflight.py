@@ -88,7 +88,7 @@ def test_a_crowd_that_is_refused_costs_one_check(tmp_path, monkeypatch):
 
     errors = asyncio.run(crowd())
     assert {str(error) for error in errors} == {"The local folder: the disk of LOCAL_STORAGE_DIR is full."}
-    assert len(pipeline.storage.unavailable_reasons()) == 1
+    assert len(pipeline.storages.unavailable_reasons()) == 1
     assert len(disk.threads) == 1
 
 
