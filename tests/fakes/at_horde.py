@@ -1,4 +1,4 @@
-"""What the tests of the engine `horde` share: the engine at a sandbox, and what was reported and asked."""
+"""Helpers of the tests of the engine `horde`: the engine at a sandbox, its reports, and the requests that it sent."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from render_worker.settings import Settings
 
 
 class Told:
-    """What an engine reported."""
+    """A Report that keeps what an engine reports."""
 
     def __init__(self):
         self.news = []

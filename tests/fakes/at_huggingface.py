@@ -1,4 +1,4 @@
-"""What the tests of the engine `huggingface` share: the engine at a sandbox, and what was reported and asked."""
+"""Helpers of the tests of the engine `huggingface`: the engine at a sandbox, its reports, and the requests it sent."""
 
 import asyncio
 from itertools import count
@@ -17,7 +17,7 @@ numbers = count()
 
 
 class Told:
-    """What an engine reported."""
+    """A Report that keeps what an engine reports."""
 
     def __init__(self) -> None:
         self.phases: list[str] = []
@@ -81,5 +81,5 @@ def failure(maker: HuggingFaceEngine, told: Told | None = None, **recipe) -> Eng
 
 
 def new_model() -> str:
-    """A model that the client, which keeps what the Hub says, has not asked about."""
+    """Return a model that the client, which caches the Hub's replies, has not asked about."""
     return f"somebody/FLUX.1-schnell-{next(numbers)}"
