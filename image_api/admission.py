@@ -1,7 +1,8 @@
-"""Admission control: how many clients may wait at the same time, and which one gives way when a slot is wanted.
+"""Admission control: concurrency slots for clients that wait, and which waiter is evicted when a slot is needed.
 
-A slot is held by a waiter: a request that waits for a picture, an event stream, a WebSocket, or a generation that no
-client waits for any more. One client may hold every slot, but more than half of them only until others need them.
+A slot is held by a waiter: a request that waits for a picture, an event stream, a WebSocket, or a flight without a
+client. One client may hold every slot, but more than half of them only until other clients need them. Beyond that a
+client gets ServiceBusy with a Retry-After: backpressure instead of a queue without end.
 """
 
 import threading
@@ -13,10 +14,10 @@ from typing import Protocol
 from image_api.errors import ServiceBusy, TooManyStreams
 
 SWEEP_SECONDS = 1.0
-KEPT_PER_CLIENT = 2  # of what a client that left had not begun; it may come back for it
+KEPT_PER_CLIENT = 2  # waiters without work begun of a client that left; it may come back for them
 
 FULL = "As many clients wait for pictures as this service can hold."
-GAVE_WAY = "Other clients needed the place of this one, which had more than half of them or was gone."
+EVICTED = "Other clients needed the place of this one, which had more than half of them or was gone."
 
 
 class Work(Protocol):
@@ -24,10 +25,10 @@ class Work(Protocol):
 
     @property
     def begun(self) -> bool:
-        """Whether something was done for it that would be lost."""
+        """Return whether work was done for it that an eviction would lose."""
 
     def wake(self) -> None:
-        """Have those that wait for it look at themselves."""
+        """Have its waiters check their state again."""
 
 
 class Waiter:
@@ -38,29 +39,29 @@ class Waiter:
     def __init__(
         self, client: str | None = None, *, stream: bool = False, gone: Callable[[], bool] = lambda: False
     ) -> None:
-        """`client` is None if no shares apply to it; `gone` tells whether its connection was closed by the client."""
+        """`client` is None if no shares apply to it; `gone` returns whether the client has closed its connection."""
         self.client = client
         self.stream = stream
         self.gone = gone
         self.work: Work | None = None
         self.evicted = False
-        """Whether it has to give up."""
+        """Whether it has lost its slot to another client."""
 
     @property
     def begun(self) -> bool:
-        """Whether something was done for it that would be lost."""
+        """Return whether work was done for it that an eviction would lose."""
         return self.work is not None and self.work.begun
 
     def evict(self) -> None:
-        """Tell it to give up."""
+        """Mark it as evicted and wake it."""
         self.evicted = True
         if work := self.work:
             work.wake()
 
     def check(self) -> None:
-        """Raise TooMany if it has to give up."""
+        """Raise ServiceBusy if it was evicted."""
         if self.evicted:
-            raise ServiceBusy(GAVE_WAY)
+            raise ServiceBusy(EVICTED)
 
 
 class Admission:
@@ -72,38 +73,38 @@ class Admission:
         self._waiters: dict[Waiter, None] = {}  # in the order of their admission
         self._held: Counter[str] = Counter()
         self._streams: Counter[str] = Counter()
-        self._abandoned: list[Waiter] = []  # of the last sweep: not begun, and without a client
+        self._abandoned: list[Waiter] = []  # of the last sweep: without work begun, and without a client
         self._lock = threading.Lock()
         self._sweeping = False
 
     def admit(self, waiter: Waiter, instead_of: Waiter | None = None) -> None:
         """Give the waiter a slot unless it has one, if possible that of `instead_of`.
 
-        Raises TooManyStreams if its client has too many of those, and TooMany if there is no slot for it, or if it has
-        had to give up its own.
+        Raises TooManyStreams if its client has too many of those, and ServiceBusy if there is no slot for it, or if it
+        was evicted.
         """
         with self._lock:
             waiter.check()
             if waiter in self._waiters:
                 return
             self._check_streams(waiter)
-            loser = None
+            evicted = None
             if instead_of and instead_of in self._waiters:
                 self._remove(instead_of)
             elif len(self._waiters) >= self.limit:
-                loser = self._loser(waiter.client)
-                self._remove(loser)
+                evicted = self._to_evict(waiter.client)
+                self._remove(evicted)
             self._add(waiter)
-        if loser:
-            loser.evict()
+        if evicted:
+            evicted.evict()
 
-    def keep(self, waiter: Waiter) -> None:
-        """Give the waiter a slot even if there is none: it follows one that is about to be released."""
+    def admit_over_limit(self, waiter: Waiter) -> None:
+        """Give the waiter a slot even if all are held: it follows one that is about to be released."""
         with self._lock:
             self._add(waiter)
 
     def release(self, waiter: Waiter) -> None:
-        """Take its slot back, if it has one."""
+        """Release the waiter's slot, if it has one."""
         with self._lock:
             if waiter in self._waiters:
                 self._remove(waiter)
@@ -116,7 +117,7 @@ class Admission:
         return len(self._waiters)
 
     def sweep(self) -> None:
-        """Let go of what clients that left have not begun, but for the oldest two of each."""
+        """Evict what has not begun for clients that left, except the oldest two waiters of each."""
         with self._lock:
             waiting = list(self._waiters)
         abandoned = [waiter for waiter in waiting if not waiter.begun and waiter.gone()]
@@ -133,8 +134,8 @@ class Admission:
         if waiter.stream and waiter.client and most and self._streams[waiter.client] >= most:
             raise TooManyStreams(f"This client has {most} event streams and WebSockets open already.")
 
-    def _loser(self, client: str | None) -> Waiter:
-        """Return the waiter that gives way to a new one of that client; TooMany if none has to."""
+    def _to_evict(self, client: str | None) -> Waiter:
+        """Return the waiter to evict for a new one of that client. Raises ServiceBusy if there is none."""
         while self._abandoned:
             waiter = self._abandoned.pop()
             if waiter in self._waiters and not waiter.begun:
@@ -143,8 +144,8 @@ class Admission:
         greedy, held = max(self._held.items(), key=lambda item: item[1], default=("", 0))
         if held <= half or (client and self._held[client] + 1 > half):
             raise ServiceBusy(FULL)
-        theirs = [waiter for waiter in reversed(self._waiters) if waiter.client == greedy]
-        return next((waiter for waiter in theirs if not waiter.begun), theirs[0])
+        newest = [waiter for waiter in reversed(self._waiters) if waiter.client == greedy]
+        return next((waiter for waiter in newest if not waiter.begun), newest[0])
 
     def _add(self, waiter: Waiter) -> None:
         self._waiters[waiter] = None
@@ -153,7 +154,7 @@ class Admission:
             self._streams[waiter.client] += waiter.stream
         if not self._sweeping:
             self._sweeping = True
-            threading.Thread(target=self._sweep_on, name="sweeper", daemon=True).start()
+            threading.Thread(target=self._sweep_repeatedly, name="sweeper", daemon=True).start()
 
     def _remove(self, waiter: Waiter) -> None:
         del self._waiters[waiter]
@@ -163,7 +164,7 @@ class Admission:
                 if not count[waiter.client]:
                     del count[waiter.client]
 
-    def _sweep_on(self) -> None:
+    def _sweep_repeatedly(self) -> None:
         while True:
             time.sleep(SWEEP_SECONDS)
             with self._lock:

@@ -1,9 +1,8 @@
-"""The bytes of a picture that was made, from wherever it is kept: the render worker's folder or a storage outside."""
+"""The bytes of a picture, from the render worker or from the storage outside that its address names."""
 
 import ipaddress
 import re
 import socket
-import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -11,75 +10,76 @@ import requests
 import urllib3
 from urllib3.connectionpool import HTTPSConnectionPool
 
-from image_api.dispatch.direct import DirectDispatch
-from image_api.dispatch.validation import number_of
+from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureDeleted, PictureUnavailable
+from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, printable, whole_number
 from image_api.outbound.guarded_http import GuardedAdapter, GuardedHTTPSConnection, GuardedSession
 from render_worker.contract import IMAGE_NAME, GenerateResult
+from render_worker.serving.deadline import Deadline
 
 MAX_PICTURE_BYTES = 40 * 1024 * 1024
 CONNECT_SECONDS = 10.0
-SILENCE_SECONDS = 10.0  # between two pieces
-READ_SECONDS = 300.0  # for the whole, which a slow reader takes his time for
-CHUNK_BYTES = 64 * 1024
-MAX_TOLD = 20  # characters of a length that is none
+SILENCE_SECONDS = 10.0  # between two chunks
+READ_SECONDS = 300.0  # for the whole, which a slow client takes its time for
+MOST_LENGTH_CHARACTERS = 20  # of an invalid Content-Length, in the error's sentence
 GONE = 410
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # in its last bits is the address that it leads to (RFC 6052)
 LAST_BITS = 2**32 - 1
-LEADING_ELSEWHERE = [  # Teredo, a site's own, a site's own translator, and IPv4's addresses in forms of before
+TRANSLATED = [  # Teredo, site-local, local-use NAT64, and obsolete IPv6 forms of IPv4 addresses
     ipaddress.IPv6Network(it) for it in ("2001::/32", "fec0::/10", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
 ]
-OURS = re.compile(rf"/images/({IMAGE_NAME})")
+WORKER_PATH = re.compile(rf"/images/({IMAGE_NAME})")
 NAMED = re.compile(rf".*/({IMAGE_NAME})")
-HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no address, and no name without a dot
+HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no IP address, and no name without a dot
 
 
 class RemotePictures:
-    """Reads pictures by the addresses that results have. Thread-safe.
+    """Reads pictures by the addresses in results, behind an SSRF guard. Thread-safe.
 
-    The worker names the address, and a storage may be anybody's: only public hosts are asked, by https, and no
-    redirect is followed, so that nobody inside this network can be reached through it but at the origins that the
-    operator named.
+    An address comes from the worker, so it is untrusted: requests go to public hosts by https only, and no redirect is
+    followed, so that none reaches a host of this network, except at the origins that the operator trusts.
     """
 
-    def __init__(self, dispatch: DirectDispatch, origins: tuple[str, ...] = ()) -> None:
-        self._dispatch = dispatch
-        # With its slash what begins so is at that origin to every reader of addresses.
+    def __init__(self, worker: WorkerClient, origins: tuple[str, ...] = ()) -> None:
+        self._worker = worker
+        # With the slash a prefix is an origin to every URL parser: no other host, port or user can follow.
         self._trusted = tuple(f"{origin}/" for origin in origins)
         self._session = GuardedSession()
         self._session.mount("https://", _PublicAdapter())
-        for beginning in self._trusted:
-            self._session.mount(beginning, GuardedAdapter())
+        for prefix in self._trusted:
+            self._session.mount(prefix, GuardedAdapter())
 
     def open(self, result: GenerateResult) -> "PictureContent":
-        """The picture's bytes, as they come; PictureUnavailable where they cannot be had, PictureDeleted where
-        the operator wanted it so, another ApiError where no worker can be had. The caller closes it.
-        """
-        ours = OURS.fullmatch(result.image_url)
-        reply = self._dispatch.image(ours[1], "GET", {}) if ours else self._from_outside(result.image_url)
-        if reply.status_code != requests.codes.ok:
-            reply.close()
-            gone = reply.status_code in (requests.codes.not_found, GONE)
-            # S3 answers 403 to a signed link whose key may not list the bucket, where there is nothing.
-            unsure = gone or reply.status_code == requests.codes.forbidden
-            if unsure and self._was_deleted(reply, result.image_url):
-                raise PictureDeleted
-            sentence = f"The picture was made, but its host answered HTTP {reply.status_code}."
-            raise PictureUnavailable(sentence, gone=gone)
-        return PictureContent(reply)
+        """Return the picture's bytes, as they come; the caller closes them.
 
-    def _was_deleted(self, reply: requests.Response, address: str) -> bool:
-        """Whether the operator deleted the picture. Of one that another storage had, the worker knows it too."""
-        if OURS.fullmatch(address):
+        Raises PictureUnavailable if they cannot be read, PictureDeleted if the operator deleted the picture, and
+        another ApiError if the render worker cannot be reached.
+        """
+        stored = WORKER_PATH.fullmatch(result.image_url)
+        reply = self._worker.image(stored[1], "GET", {}) if stored else self._from_outside(result.image_url)
+        if reply.status_code == requests.codes.ok:
+            return PictureContent(reply)
+        reply.close()
+        gone = reply.status_code in (requests.codes.not_found, GONE)
+        # S3 answers 403 to a signed link of a key that may not list the bucket if there is no such object.
+        unsure = gone or reply.status_code == requests.codes.forbidden
+        if unsure and self._is_deleted(reply, result.image_url):
+            raise PictureDeleted
+        sentence = f"The picture was made, but its host answered HTTP {reply.status_code}."
+        raise PictureUnavailable(sentence, gone=gone)
+
+    def _is_deleted(self, reply: requests.Response, address: str) -> bool:
+        """Return whether the worker has a tombstone of the picture, which it also has of another storage's."""
+        if WORKER_PATH.fullmatch(address):
             return reply.status_code == GONE
         named = NAMED.fullmatch(urlsplit(address).path)
         if not named:
             return False
-        with self._dispatch.image(named[1], "HEAD", {}) as answer:
-            return answer.status_code == GONE
+        with self._worker.image(named[1], "HEAD", {}) as stored:
+            return stored.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:
-        if not (address.startswith(self._trusted) or _is_outside(address)):
+        if not (address.startswith(self._trusted) or _is_public_url(address)):
             raise PictureUnavailable("The picture was made, but its address is none of a public https host.")
         try:
             return self._session.get(
@@ -87,29 +87,30 @@ class RemotePictures:
             )
         except _NotPublic as error:
             raise PictureUnavailable("The picture was made, but its host is no public one.") from error
-        except (requests.RequestException, ValueError) as error:  # ValueError: an address that names no host
+        except (requests.RequestException, ValueError) as error:  # ValueError: an address without a host
             raise PictureUnavailable(
                 f"The picture was made, but its host cannot be reached ({type(error).__name__})."
             ) from error
 
 
 class _NotPublic(urllib3.exceptions.HTTPError):
-    """The host's name leads to an address that is not on the public internet."""
+    """Raised when a host's name resolves to an address that is not on the public internet."""
 
 
 class _PublicConnection(GuardedHTTPSConnection):
-    """Ends before a byte is sent where the host is no public one.
+    """The SSRF guard: closes a connection to an address that is not public, before a byte is sent.
 
-    What is looked at is the address that the connection has: a name asked for beforehand may lead elsewhere a moment
-    later.
+    It checks the address of the open connection, so DNS rebinding does not pass it: a name that is resolved for a
+    check beforehand may resolve to another address a moment later.
     """
 
     def _new_conn(self) -> socket.socket:
-        found = super()._new_conn()
-        if not _is_public(found.getpeername()[0]):
-            found.close()
+        """Return the connected socket. Raises _NotPublic if its peer is not public. urllib3's method is private."""
+        connected = super()._new_conn()
+        if not _is_public(connected.getpeername()[0]):
+            connected.close()
             raise _NotPublic(self.host)
-        return found
+        return connected
 
 
 class _PublicPool(HTTPSConnectionPool):
@@ -125,11 +126,12 @@ def _is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         translated = ipaddress.IPv4Address(int(found) & LAST_BITS) if found in NAT64 else None
         inner = translated or found.sixtofour or found.ipv4_mapped
-        return (inner or found).is_global and not any(found in network for network in LEADING_ELSEWHERE)
+        return (inner or found).is_global and not any(found in network for network in TRANSLATED)
     return found.is_global
 
 
-def _is_outside(address: str) -> bool:
+def _is_public_url(address: str) -> bool:
+    """Return whether it is an https URL of a host name that may be public."""
     try:
         parts = urlsplit(address)
         port = parts.port
@@ -140,52 +142,53 @@ def _is_outside(address: str) -> bool:
 
 
 class PictureContent:
-    """The bytes of one picture, in pieces of at most CHUNK_BYTES. They are never together in memory here."""
+    """The bytes of one picture, in chunks. They are never together in memory here."""
 
     def __init__(self, reply: requests.Response) -> None:
-        """Wait for the first of them: a host that has none can still be told of. PictureUnavailable if it has none."""
+        """Wait for the first chunk, so that an error can still be told. Raises PictureUnavailable as iteration does."""
         self._reply = reply
         try:
             self.length = length_of(reply)
-            """How many there are, if their host says it."""
-            self._pieces = self._read()
-            self._first = next(self._pieces)
+            """The number of bytes, None if the host does not say it."""
+            self._chunks = self._read()
+            self._first = next(self._chunks)
         except PictureUnavailable:
             self.close()
             raise
 
     def __iter__(self) -> Iterator[bytes]:
-        """PictureUnavailable in the middle where they do not come to an end, or to one too late."""
+        """Yield the chunks. Raises PictureUnavailable if they break off, are too many, or come too slowly."""
         yield self._first
-        yield from self._pieces
-
-    def _read(self) -> Iterator[bytes]:
-        size, end = 0, time.monotonic() + READ_SECONDS
-        try:
-            while chunk := self._reply.raw.read1(CHUNK_BYTES):
-                size += len(chunk)
-                if size > MAX_PICTURE_BYTES or time.monotonic() > end:
-                    raise PictureUnavailable("The picture is too large, or comes too slowly.")
-                yield chunk
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise PictureUnavailable("The picture was made, but its download broke off.") from error
-        if not size:
-            raise PictureUnavailable("The picture was made, but its host sent an empty file.")
+        yield from self._chunks
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._reply.close()
+
+    def _read(self) -> Iterator[bytes]:
+        empty = True
+        try:
+            for chunk in chunks(self._reply, MAX_PICTURE_BYTES, Deadline.after(READ_SECONDS)):
+                empty = False
+                yield chunk
+        except (BodyTooLarge, BodyTooLate):
+            raise PictureUnavailable("The picture is too large, or comes too slowly.") from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise PictureUnavailable("The picture was made, but its download broke off.") from error
+        if empty:
+            raise PictureUnavailable("The picture was made, but its host sent an empty file.")
 
 
 def length_of(reply: requests.Response) -> int | None:
-    """Return the length that a host tells, if it does.
+    """Return the Content-Length of a picture, None if there is none.
 
-    Raises PictureUnavailable if it cannot be a picture's, or if the bytes are not sent as they are.
+    Raises PictureUnavailable if it is out of range, or if the bytes are encoded.
     """
     if reply.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise PictureUnavailable("The picture was made, but its host packed its bytes.")
-    told = reply.headers.get("Content-Length")
-    length = number_of(told, MAX_PICTURE_BYTES)
-    if told is not None and not length:
-        raise PictureUnavailable(f"The picture was made, but its host says that it has {told[:MAX_TOLD]} bytes.")
+    text = reply.headers.get("Content-Length")
+    length = whole_number(text, MAX_PICTURE_BYTES)
+    if text is not None and not length:
+        shown = printable(text, MOST_LENGTH_CHARACTERS)
+        raise PictureUnavailable(f"The picture was made, but its host says that it has {shown} bytes.")
     return length

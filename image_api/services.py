@@ -1,45 +1,46 @@
-"""The services of one application, built once by `create_app` and found by every view."""
+"""The services of one application, built once by `create_app` and passed to its views."""
 
 from dataclasses import dataclass
 
 from flask import Flask, current_app
 
 from image_api.client_ids import ClientIds
+from image_api.dispatch.base import Dispatch
 from image_api.dispatch.direct import DirectDispatch
+from image_api.dispatch.worker_client import WorkerClient
 from image_api.generation.cache import build as build_cache
 from image_api.generation.use_case import Generation
 from image_api.remote_pictures import RemotePictures
 from image_api.settings import Settings
 
 KEY = "image_api"
-"""The key of `app.extensions` under which the services are."""
+"""The key of `app.extensions` that holds the services."""
 
 
 @dataclass(frozen=True)
 class Services:
-    """What the views of one application share. Thread-safe."""
+    """What all views of one application share. Thread-safe."""
 
     settings: Settings
     client_ids: ClientIds
-    dispatch: DirectDispatch
-    """Has pictures made by a render worker."""
-    worker: DirectDispatch
-    """Reads health, models and stored pictures of a render worker, and wakes it up."""
+    dispatch: Dispatch
+    worker: WorkerClient
     generation: Generation
     pictures: RemotePictures
 
     @classmethod
     def build(cls, settings: Settings) -> "Services":
-        """Return the services that the settings ask for; nothing is connected to yet."""
+        """Return the services as the settings configure them, without a connection yet."""
         token = settings.worker_token
-        dispatch = DirectDispatch(settings)
+        worker = WorkerClient(settings)
+        dispatch = DirectDispatch(worker)
         return cls(
             settings=settings,
             client_ids=ClientIds(token.get_secret_value().encode() if token else None),
             dispatch=dispatch,
-            worker=dispatch,
+            worker=worker,
             generation=Generation(dispatch, build_cache(settings), settings),
-            pictures=RemotePictures(dispatch, settings.picture_origins),
+            pictures=RemotePictures(worker, settings.picture_origins),
         )
 
 

@@ -1,4 +1,4 @@
-"""Other people's words for a picture's proportions, and the shape that comes nearest to them."""
+"""The shape for a width and height, or for an aspect ratio."""
 
 import math
 
@@ -6,6 +6,6 @@ from render_worker.contract import SIZES, Shape
 
 
 def nearest(width: float, height: float) -> Shape:
-    """The shape whose proportions differ least, by the factor between them."""
-    wanted = math.log(width / height)
-    return min(SIZES, key=lambda shape: abs(math.log(SIZES[shape][0] / SIZES[shape][1]) - wanted))
+    """Return the shape whose aspect ratio differs by the smallest factor."""
+    ratio = math.log(width / height)
+    return min(SIZES, key=lambda shape: abs(math.log(SIZES[shape][0] / SIZES[shape][1]) - ratio))

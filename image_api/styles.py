@@ -1,4 +1,4 @@
-"""Named styles: what each makes of a caller's prompt. `styles.toml` beside this module has them all."""
+"""Named styles: a template for a client's prompt each. `styles.toml` beside this module declares them."""
 
 import tomllib
 from importlib.resources import files
@@ -12,7 +12,7 @@ SLOT = "{prompt}"
 
 
 class Style(BaseModel):
-    """A template around a prompt, and what its pictures should not have."""
+    """A template around a prompt, and a negative prompt."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,7 +22,7 @@ class Style(BaseModel):
     negative_prompt: Text | None = None
 
     def applied_to(self, prompt: str) -> str:
-        """The prompt in this style's words; InvalidField where they leave no room for it."""
+        """Return the prompt in this style. Raises InvalidField if it is too long with it."""
         styled = self.prompt.replace(SLOT, prompt)
         if len(styled) > MAX_TEXT:
             room = MAX_TEXT - len(self.prompt.replace(SLOT, ""))

@@ -17,6 +17,8 @@ from render_worker.engines.settings import EngineSettings
 from render_worker.setting_types import SettingsPart
 from render_worker.settings import CoreSettings
 from render_worker.settings import Settings as WorkerSettings
+from render_worker.storages import STORAGES, SettingsOfStorages
+from render_worker.storages.settings import BucketSettings, StorageSettings, UploadSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -52,7 +54,18 @@ def engines() -> str:
     return "\n".join((head, "|---|---|---|---|---|---|---|", *map(engine_row, ENGINES)))
 
 
-TABLES = {"api-settings": api_settings, "worker-settings": worker_settings, "engines": engines}
+def storages() -> str:
+    """Return the table of storages."""
+    head = "| storage | what it is | cost | needs | addresses | formats | packages |"
+    return "\n".join((head, "|---|---|---|---|---|---|---|", *map(storage_row, STORAGES)))
+
+
+TABLES = {
+    "api-settings": api_settings,
+    "worker-settings": worker_settings,
+    "engines": engines,
+    "storages": storages,
+}
 
 
 def rows(fields: dict[str, FieldInfo]) -> list[str]:
@@ -70,10 +83,12 @@ def shown(default: object) -> str:
 
 
 def parts() -> Iterator[type[SettingsPart]]:
-    """Yield the classes that the worker's settings consist of, each once: the engines' in the registry's order."""
-    of_engines = [row.settings for row in ENGINES.values()]
-    inherited = [part for part in WorkerSettings.__mro__ if issubclass(part, SettingsPart)]
-    ordered: list[type[SettingsPart]] = [CoreSettings, EngineSettings, BrowserSettings, *of_engines, *inherited]
+    """Yield the classes that the worker's settings consist of, each once: plug-ins' in their registry's order."""
+    ordered: list[type[SettingsPart]] = [CoreSettings, EngineSettings, BrowserSettings]
+    ordered += [row.settings for row in ENGINES.values()]
+    ordered += [SettingsOfStorages, StorageSettings, UploadSettings, BucketSettings]
+    ordered += [row.settings for row in STORAGES.values()]
+    ordered += [part for part in WorkerSettings.__mro__ if issubclass(part, SettingsPart)]
     yield from dict.fromkeys(ordered)
 
 
@@ -91,6 +106,16 @@ def engine_row(name: str) -> str:
     extra = f"requirements-{name}.txt"
     packages = f"`{extra}`" if (ROOT / "render_worker" / extra).is_file() else "none"
     columns = (engine.description, engine.needs, honours(engine), sizes(engine.capabilities), seconds(engine), packages)
+    return f"| {title} | {' | '.join(columns)} |"
+
+
+def storage_row(name: str) -> str:
+    """Return a storage's row."""
+    storage = STORAGES[name].load()
+    title = f"[`{name}`](settings.md#{anchor(STORAGES[name].settings.title)})"
+    formats = ", ".join(f"`{name}`" for name in storage.formats)
+    packages = f"`requirements-{storage.requirements}.txt`" if storage.requirements else "none"
+    columns = (storage.description, storage.cost, storage.needs, storage.addresses, formats, packages)
     return f"| {title} | {' | '.join(columns)} |"
 
 

@@ -30,7 +30,7 @@ WorkerError
             ├── EngineRateLimited 503 engine_rate_limited
             └── QuotaExhausted  503 engine_quota_exhausted
 
-Errors of Perchance alone are in engines/perchance/errors.py, those of storages outside in storages/failures.py.
+Errors of Perchance alone are in engines/perchance/errors.py, those of storage services in storages/service_errors.py.
 """
 
 from typing import ClassVar, Literal

@@ -1,6 +1,6 @@
 """gunicorn's settings for the worker: `gunicorn -c render_worker/gunicorn.conf.py`.
 
-One process, because the browser, the queue and the sessions live in it; a thread for each caller who waits.
+One process, because the browser, the queue and the sessions live in it; a thread for each request in flight.
 """
 
 from render_worker.serving.process_hardening import become_undumpable
@@ -13,30 +13,30 @@ import threading  # noqa: E402
 
 from render_worker.browser.orphans import reap_all  # noqa: E402
 from render_worker.browser.processes import kill_descendants  # noqa: E402
-from render_worker.gunicorn_worker import Threads  # noqa: E402
+from render_worker.gunicorn_worker import PatientWorker  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
 from render_worker.serving.file_descriptors import room_for_connections  # noqa: E402
 from render_worker.settings import load  # noqa: E402
 
-STOP_SECONDS = 8  # what giving up, closing the browser and reaping may take together
+SHUTDOWN_SECONDS = 8  # for cancelling generations, closing the browser and reaping, together
 
 settings = load()
 wsgi_app = "render_worker.worker:create_app()"
 bind = f"{settings.host}:{settings.port}"
 workers = 1
-worker_class = Threads
-Threads.receive_seconds = settings.read_timeout_seconds
-sendfile = False  # it knows no limit for a caller who does not read
-# Every admitted request holds a thread while it waits, those that move on to another engine beside those of the queue;
-# some more answer /health, pictures and refusals meanwhile.
+worker_class = PatientWorker
+PatientWorker.receive_seconds = settings.read_timeout_seconds
+sendfile = False  # it has no timeout for a client that does not read
+# Every admitted request holds a thread: running, queued, or on its way to a fallback; some more serve /health, pictures
+# and refusals meanwhile.
 threads = 2 * settings.slots + settings.queue_size + 16
 worker_connections = room_for_connections(1000, others=192 + 2 * threads)
-timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
-graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS  # then gunicorn kills, and nobody gets an answer
+timeout = 120  # of the process, which starts slowly on a slow machine; no timeout of a request
+graceful_timeout = settings.graceful_timeout_seconds + SHUTDOWN_SECONDS  # then gunicorn kills, and nothing is answered
 preload_app = False  # the loop's thread would be left behind in the parent
-forwarded_allow_ips = forwarder_headers = ""  # no header of anybody's changes where a request seems to have come from
+forwarded_allow_ips = forwarder_headers = ""  # no header changes the address of a client
 secure_scheme_headers = {}
-control_socket_disable = True  # it would lie in the home folder, shared by every gunicorn of this user
+control_socket_disable = True  # it would be in the home folder, shared by every gunicorn of this user
 # For Playwright's driver: with the usual 16 MB for young objects node grew from 104 MiB to 114 in 4,000 pictures; so it
 # stays at 66, and a picture takes no longer.
 raw_env = ["NODE_OPTIONS=--max-semi-space-size=1"]
@@ -53,25 +53,25 @@ def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's hook
     addresses = [listener.getsockname() for listener in worker.sockets]
     hosts = [address[0] if isinstance(address, tuple) else str(address) for address in addresses]
     worker.wsgi.extensions["worker"].start(hosts)
-    _answer_in_time(worker.wsgi.extensions["worker"].runtime.give_up)
+    _give_up_after_drain(worker.wsgi.extensions["worker"].runtime.give_up)
 
 
 def worker_exit(server, worker):  # type: ignore[no-untyped-def]
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["worker"].stop()
-        kill_descendants()  # what did not let go in time
+        kill_descendants()  # what did not end in time
         reap_all(seconds=1)
 
 
-def _answer_in_time(give_up) -> None:  # type: ignore[no-untyped-def]
-    """Let SIGTERM also begin the time after which callers are told that their pictures are given up."""
-    begin_stop = signal.getsignal(signal.SIGTERM)
+def _give_up_after_drain(give_up) -> None:  # type: ignore[no-untyped-def]
+    """On SIGTERM, also start the drain: generations still in flight after it are given up, and their clients told."""
+    begin_shutdown = signal.getsignal(signal.SIGTERM)
 
-    def stop(number, frame) -> None:  # type: ignore[no-untyped-def]
-        begin_stop(number, frame)
+    def shut_down(number, frame) -> None:  # type: ignore[no-untyped-def]
+        begin_shutdown(number, frame)
         timer = threading.Timer(settings.graceful_timeout_seconds, give_up)
         timer.daemon = True
         timer.start()
 
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, shut_down)

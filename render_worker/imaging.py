@@ -1,4 +1,4 @@
-"""From an engine's bytes to the file that is kept, with its recipe inside."""
+"""Decoding an engine's picture, and encoding the file that is stored, with its recipe as metadata."""
 
 import hashlib
 import io
@@ -14,9 +14,9 @@ from render_worker.contract import OutputFormat
 from render_worker.errors import BadPicture
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
-MAX_PIXELS = 4096 * 4096  # far above every shape; what claims more is a decompression bomb
+MAX_PIXELS = 4096 * 4096  # far above every shape; a larger claim is a decompression bomb
 ENDINGS: dict[OutputFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
-# Nothing of the loss is seen at these, and a picture of 768x768 has 60 KB and 23 KB where its PNG has 120; a JPEG of
+# The loss is invisible at these, and a picture of 768x768 has 60 KB and 23 KB if its PNG has 120; a JPEG of
 # 95 is half as large again. WebP's method 4 takes twice the 15 ms of 2 and saves 4 % of the bytes.
 JPEG_QUALITY = 90
 WEBP_QUALITY = 85
@@ -34,16 +34,16 @@ class Picture:
     sha256: str
     output_format: OutputFormat = "png"
     cheap: bool = False
-    """Whether it costs nothing to make it again, so that a storage that is full lets it go first."""
+    """Whether making it again costs nothing, so that a full storage evicts it first."""
 
     @property
     def name(self) -> str:
-        """The file name: the content's SHA-256."""
+        """Return the file name: the content's SHA-256 and the format's ending."""
         return self.sha256 + ENDINGS[self.output_format]
 
     @property
     def content_type(self) -> str:
-        """The file's media type."""
+        """Return the file's media type."""
         return f"image/{self.output_format}"
 
 
@@ -55,10 +55,10 @@ def to_picture(
     *,
     scale: bool = False,
 ) -> Picture:
-    """Decode and check a JPEG, PNG or WebP of `size` pixels, and encode it with `texts` inside.
+    """Return a JPEG, PNG or WebP of `size` pixels, checked and encoded as `output_format` with `texts` inside.
 
-    With `scale` it may be larger, and is scaled down and cut evenly at two sides to that size. A PNG has the texts as
-    UTF-8 chunks, the others as a JSON object in EXIF's ImageDescription. BadPicture says what is wrong with the data.
+    With `scale` it may be larger: it is scaled down and cropped evenly at two sides. A PNG has the texts as UTF-8
+    chunks, the others as a JSON object in EXIF's ImageDescription. Raises BadPicture if the data is no such picture.
     """
     image = _decode(data, size, scale)
     file = _png(image, texts) if output_format == "png" else _with_exif(image, texts, output_format)
@@ -70,7 +70,7 @@ def _png(image: Image.Image, texts: dict[str, str]) -> bytes:
     for keyword, text in texts.items():
         info.add_itxt(keyword, text)
     out = io.BytesIO()
-    # Run-length matching at level 1 takes 27 ms for a 768x768 photograph where zlib's default strategy takes 36,
+    # Run-length matching at level 1 takes 27 ms for a 768x768 photograph and with zlib's default strategy 36,
     # and the file is a tenth smaller; level 6 takes 93.
     image.save(out, "PNG", compress_level=1, compress_type=zlib.Z_RLE, pnginfo=info)
     return out.getvalue()
@@ -78,7 +78,7 @@ def _png(image: Image.Image, texts: dict[str, str]) -> bytes:
 
 def _with_exif(image: Image.Image, texts: dict[str, str], output_format: OutputFormat) -> bytes:
     exif = Image.Exif()
-    exif[IMAGE_DESCRIPTION] = json.dumps(texts)  # the field takes ASCII alone, which JSON can write everything in
+    exif[IMAGE_DESCRIPTION] = json.dumps(texts)  # the field takes ASCII alone, in which JSON can write every text
     out = io.BytesIO()
     if output_format == "jpeg":
         image.save(out, "JPEG", quality=JPEG_QUALITY, exif=exif)
@@ -94,7 +94,7 @@ def _decode(data: bytes, size: tuple[int, int], scale: bool) -> Image.Image:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadPicture("too_large", f"The picture claims {image.width} by {image.height} pixels.")
-            # Before anything is decoded: what is larger would fill the memory.
+            # Before anything is decoded: a larger picture could exhaust the memory.
             if image.size != size and not (scale and image.width >= size[0] and image.height >= size[1]):
                 found, wanted = f"{image.width} by {image.height}", f"{size[0]} by {size[1]}"
                 raise BadPicture("wrong_size", f"The picture has {found} pixels where {wanted} were asked for.")

@@ -1,6 +1,6 @@
 """The one background thread that owns the event loop.
 
-Flask's views run in many threads; Playwright's objects belong to one. Views hand coroutines to the runtime and wait.
+Flask's views run in many threads; Playwright's objects belong to one. Views submit coroutines to the runtime and wait.
 """
 
 import asyncio
@@ -8,22 +8,22 @@ import concurrent.futures
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from render_worker.browser.processes import CHILD
 from render_worker.errors import DeadlinePassed, Stopping
+from render_worker.serving.deadline import Deadline
 
-CLEAN_UP_SECONDS = 2.0  # what cancelled work may take to let go of its page before its caller stops waiting for that
-STOP_SECONDS = 5.0  # what everything together may take at the end, the browser's own goodbye included
+CLEAN_UP_SECONDS = 2.0  # what cancelled work may take to release its page before its request stops waiting for that
+STOP_SECONDS = 5.0  # what everything together may take at the end, closing the browser included
 CHILD_NICENESS = 10  # a browser that starts on a tenth of a core must not keep /health from answering
 
 T = TypeVar("T")
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose child processes lead sessions of their own and give way to this process.
+    """An event loop whose child processes have sessions of their own and less priority than this process.
 
     Playwright's node driver would otherwise share gunicorn's process group: a SIGTERM or Ctrl-C to the group kills
     it before the running generations have ended.
@@ -37,7 +37,7 @@ class _Loop(asyncio.SelectorEventLoop):
         transport, protocol = await super().subprocess_exec(*args, **options)
         if child:
             child.transport = transport
-        with contextlib.suppress(OSError):  # it has ended already, or the system forbids it: both are no harm
+        with contextlib.suppress(OSError):  # it has ended already, or the system forbids it: neither does harm
             os.setpriority(os.PRIO_PROCESS, transport.get_pid(), CHILD_NICENESS)
         return transport, protocol
 
@@ -69,14 +69,14 @@ class Runtime:
 
     def begin(self, work: Coroutine[Any, Any, T], timeout: float) -> "Work[T]":
         """Run a coroutine on the loop and cancel it after `timeout` seconds."""
-        return Work(self.submit(_within(work, timeout)), timeout)
+        return Work(self.submit(_cancel_after(work, timeout)), timeout)
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
         """Run a coroutine and wait for its result; after `timeout` seconds cancel it and raise DeadlinePassed."""
         return self.begin(work, timeout).result()
 
     def give_up(self) -> None:
-        """Cancel whatever runs: who waits for it is told that the worker is being stopped."""
+        """Cancel all that runs; requests that wait for it raise Stopping."""
         self._loop.call_soon_threadsafe(self._cancel_all)
 
     def _cancel_all(self) -> set[asyncio.Task[Any]]:
@@ -86,8 +86,8 @@ class Runtime:
         return running
 
     def stop(self, last: Coroutine[Any, Any, None]) -> None:
-        """Cancel whatever still runs, do one last thing and end the thread."""
-        with contextlib.suppress(TimeoutError):  # what does not let go in time ends with the process
+        """Cancel all that still runs, run one last coroutine and end the thread."""
+        with contextlib.suppress(TimeoutError):  # what does not end in time ends with the process
             asyncio.run_coroutine_threadsafe(self._end(last), self._loop).result(STOP_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(STOP_SECONDS)
@@ -100,23 +100,23 @@ class Runtime:
 
 
 class Work(Generic[T]):
-    """A coroutine that runs on the loop. It ends with its time, and nobody waits for what does not let go then."""
+    """A coroutine that runs on the loop until its timeout; one that does not end then is not waited for."""
 
     def __init__(self, future: concurrent.futures.Future[T], timeout: float) -> None:
         self._future = future
         self._timeout = timeout
-        self._end = time.monotonic() + timeout + CLEAN_UP_SECONDS
+        self._deadline = Deadline.after(timeout + CLEAN_UP_SECONDS)
         self._expired = False
 
     @property
-    def seconds_left(self) -> float:
-        """How long it may still be waited for."""
-        return max(0.0, self._end - time.monotonic())
+    def remaining(self) -> float:
+        """Return the seconds for which it may still be waited for."""
+        return self._deadline.remaining
 
     def result(self) -> T:
-        """Wait for the result; DeadlinePassed where its time is over, Stopping where the loop gave it up."""
+        """Wait for the result; raises DeadlinePassed after its timeout, and Stopping if the worker is being stopped."""
         try:
-            return self._future.result(self.seconds_left)
+            return self._future.result(self.remaining)
         except TimeoutError:
             self.expire()
             raise _deadline_passed(self._timeout) from None
@@ -126,20 +126,21 @@ class Work(Generic[T]):
             raise Stopping("The render worker is being stopped.") from None
 
     def expire(self) -> None:
-        """Wait no longer: from now on the result is DeadlinePassed, unless there is one already."""
+        """Cancel it: from now on `result` raises DeadlinePassed, unless there is one already."""
         self._expired = True
         self._future.cancel()
 
-    def when_done(self, tell: Callable[[], None]) -> None:
-        """Have somebody told, on any thread, as soon as `result` needs no waiting."""
-        self._future.add_done_callback(lambda _: tell())
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Call back, on any thread, as soon as `result` does not block."""
+        self._future.add_done_callback(lambda _: callback())
 
 
 def _deadline_passed(timeout: float) -> DeadlinePassed:
     return DeadlinePassed(f"The picture was not ready within the request's {timeout:.3g} seconds.")
 
 
-async def _within(work: Coroutine[Any, Any, T], timeout: float) -> T:
+async def _cancel_after(work: Coroutine[Any, Any, T], timeout: float) -> T:
+    """Return the result of the work; cancels it and raises DeadlinePassed after `timeout` seconds."""
     limit = asyncio.timeout(timeout)
     try:
         async with limit:

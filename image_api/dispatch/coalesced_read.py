@@ -1,58 +1,61 @@
-"""An answer that is asked for once and shared for some seconds, whether it is good or bad."""
+"""Single-flight with a short TTL: a read of the worker that many clients share for a few seconds, error or not."""
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from image_api.errors import ApiError, Relayed, WorkerUnavailable
 from image_api.outbound.abort import Abort
+from render_worker.serving.deadline import Deadline
 
-KEPT_SECONDS = 3.0
-WAIT_SECONDS = 60.0  # for another request's question, which has limits of its own
+KEPT_SECONDS = 3.0  # the TTL
+WAIT_SECONDS = 60.0  # for another request's read, which has limits of its own
 SILENT = "The render worker does not answer."
 
 T = TypeVar("T")
 
 
 class CoalescedRead(Generic[T]):
-    """Single-flight with a memory: what many ask for at the same time, and again and again, is asked for once.
+    """Coalesces identical reads, and caches the outcome for KEPT_SECONDS.
 
-    Thread-safe; no lock is held while the question is under way.
+    Thread-safe; no lock is held while a read is in flight.
     """
 
-    def __init__(self, ask: Callable[[], T]) -> None:
-        self._ask = ask
+    def __init__(self, read: Callable[[], T]) -> None:
+        self._read = read
         self._lock = threading.Lock()
-        self._answer: Future[T | ApiError] | None = None
-        self._good_until = 0.0
+        self._outcome: Future[T | ApiError] | None = None
+        self._fresh = Deadline.after(0)
 
     def get(self, abort: Abort) -> T:
-        """Return the answer of now or of some seconds ago; raise the ApiError if that was one, TooMany at an abort."""
+        """Return what the read returned, now or within the TTL.
+
+        Raises the ApiError that the read raised, and ServiceBusy if `abort` is set meanwhile.
+        """
         with self._lock:
-            answer = self._answer
-            mine = answer is None or (answer.done() and time.monotonic() >= self._good_until)
-            if mine or answer is None:
-                answer = self._answer = Future()
-        if mine:
-            self._fill(answer)
-        abort.wait(answer, WAIT_SECONDS)
-        if not answer.done():
+            outcome = self._outcome
+            first = outcome is None or (outcome.done() and self._fresh.expired)
+            if first or outcome is None:
+                outcome = self._outcome = Future()
+        if first:
+            self._run(outcome)
+        abort.wait(outcome, WAIT_SECONDS)
+        if not outcome.done():
             raise WorkerUnavailable(SILENT)
-        found = answer.result()
+        found = outcome.result()
         if isinstance(found, ApiError):
-            raise Relayed(found.body(), found.status)  # of its own: a shared one would grow with each traceback
+            raise Relayed(found.body(), found.status)  # a new one: a shared one would grow with each traceback
         return found
 
-    def _fill(self, answer: "Future[T | ApiError]") -> None:
+    def _run(self, outcome: "Future[T | ApiError]") -> None:
         found: T | ApiError
         try:
-            found = self._ask()
+            found = self._read()
         except ApiError as error:
             found = error.with_traceback(None)
-        except BaseException:  # a fault, or this greenlet's end, is not the others'
-            answer.set_result(WorkerUnavailable(SILENT))
+        except BaseException:  # a fault, or this greenlet's end, is not the other clients'
+            outcome.set_result(WorkerUnavailable(SILENT))
             raise
-        self._good_until = time.monotonic() + KEPT_SECONDS
-        answer.set_result(found)
+        self._fresh = Deadline.after(KEPT_SECONDS)
+        outcome.set_result(found)

@@ -1,7 +1,7 @@
-"""A render worker that sleeps: one knocking for all who wait, and how long a waking is likely to take.
+"""The cold start of a render worker: one shared series of probes, and retries of what waits for it.
 
-A free plan stops a worker that nobody asks for a while, and starts it at the next request. Until it is up its address
-refuses connections, holds them, or answers with pages of the platform's own; asked too often, it even stays asleep.
+A free plan stops a worker that has no requests for a while, and starts it at the next one. Until it is up its address
+refuses connections, holds them, or replies with pages of the platform's own; with too many requests it even stays down.
 """
 
 import contextlib
@@ -9,206 +9,181 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from contextlib import contextmanager
 from typing import TypeVar
 
-from image_api.admission import Admission, Waiter
-from image_api.errors import DeadlinePassed, ServiceBusy, WorkerUnavailable
+from image_api.dispatch.base import Report
+from image_api.errors import DeadlinePassed, WorkerUnavailable
 from image_api.outbound.abort import Abort
 from render_worker.contract import Progress, WorkerHealth
+from render_worker.serving.deadline import Deadline
 
-TYPICAL_SECONDS = 60.0  # "about one minute" (render.com/docs/free), until a waking has been measured
-AWAKE_SECONDS = 2.0  # a worker that answers within this was awake already
-HOLD_SECONDS = 60.0  # an edge may hold a knock until the worker is up
+TYPICAL_SECONDS = 60.0  # "about one minute" (render.com/docs/free), until a cold start has been measured
+UP_SECONDS = 2.0  # a worker that replies within this was up already
+HOLD_SECONDS = 60.0  # an edge may hold a probe until the worker is up
+LEAST_PROBE_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
-KEPT_SECONDS = 3.0  # for which a sign of life is shared by all who want to know
-REMEMBERED_SECONDS = 30.0  # as long as a caller who is refused is asked to wait
-CROWDED = "Too many clients wait for the render worker already."
+KEPT_SECONDS = 3.0  # the TTL of the health that ended a cold start
+REMEMBERED_SECONDS = 30.0  # the TTL of a failed cold start, the same as the Retry-After of its error
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Report = Callable[[Progress], None]
 
 
 class WorkerStarting(WorkerUnavailable):
-    """Nobody answered in the worker's place, or only what stands before it: it may be starting."""
+    """Raised when no worker replied, or only an edge before it: the worker may be in a cold start."""
 
     def __init__(self, sentence: str, pause: float = 0.0) -> None:
         super().__init__(sentence)
         self.pause = pause
-        """Seconds for which the edge wants to be left alone."""
+        """Seconds of the edge's Retry-After."""
 
 
 class ColdStart:
-    """The patience with a sleeping worker. Thread-safe.
+    """The cold start that all clients share. Thread-safe.
 
-    `knock` asks the worker once for a sign of life, with a limit in seconds, and raises Asleep where there is none.
+    `probe` requests the worker's health once, with a timeout in seconds, and raises WorkerStarting if it is not up.
+    `seconds` is the retry budget of one cold start.
     """
 
-    def __init__(self, seconds: float, most_waiting: int, knock: Callable[[float], WorkerHealth]) -> None:
+    def __init__(self, seconds: float, probe: Callable[[float], WorkerHealth]) -> None:
         self._seconds = seconds
-        self._knock = knock
-        self._admission = Admission(most_waiting)
+        self._probe = probe
         self._lock = threading.Lock()
-        self._under_way: Future[WorkerHealth] | None = None
+        self._in_flight: Future[WorkerHealth] | None = None
         self._begun = 0.0
         self._last_seconds = TYPICAL_SECONDS
         self._problem = "The render worker does not answer."
-        self._failed: tuple[float, str] | None = None
-        self._awake: tuple[float, WorkerHealth] | None = None
+        self._failed: tuple[Deadline, str] | None = None
+        self._up: tuple[Deadline, WorkerHealth] | None = None
         self._stopped: Future[None] = Future()
 
     @property
     def expected_seconds(self) -> int:
-        """How long it is likely to take until the worker is awake; 1 where that should have been by now."""
-        waited = time.monotonic() - self._begun if self._is_under_way() else 0.0
+        """Return in how many seconds the worker is likely to be up; 1 if it is later than expected."""
+        waited = time.monotonic() - self._begun if self._is_in_flight() else 0.0
         return max(1, round(self._last_seconds - waited))
 
-    @contextmanager
-    def reading(self, client: str | None) -> Iterator[Abort]:
-        """Hold a slot for a request that is no generation; such have their own, lest they fill all connections.
-
-        Raises WorkerUnavailable if there is none, or if it is needed for another client.
-        """
-        abort = Abort()
-        waiter = _Read(client, abort)
-        try:
-            self._admission.admit(waiter)
-            yield abort
-        except ServiceBusy:
-            raise WorkerUnavailable(CROWDED) from None
-        finally:
-            self._admission.release(waiter)
-
-    def once_awake(
+    def retry(
         self,
         attempt: Callable[[], T],
-        deadline: float,
+        deadline: Deadline,
         report: Report = lambda _: None,
         abort: Abort | None = None,
     ) -> T:
-        """The result of the first attempt that finds the worker awake; WorkerUnavailable where none does.
+        """Return the result of the first attempt that finds the worker up.
 
-        Between attempts the waking that all callers share is waited for: until `deadline`, a moment of the monotonic
-        clock, and for WORKER_WAKE_SECONDS at most. While one is under way, the first attempt waits for it too.
-        `report` hears how long that is likely to take. Raises TooMany if `abort` is set meanwhile.
+        Between attempts it waits for the shared cold start, and before the first one if that is in flight: until the
+        deadline, and for the retry budget at most. `report` gets the expected seconds. Raises WorkerUnavailable if
+        the worker does not come up, and ServiceBusy if `abort` is set meanwhile.
         """
-        end: float | None = None
+        budget: Deadline | None = None
         abort = abort or Abort()
-        if self._is_under_way():
-            end = self._wait_until(min(deadline, time.monotonic() + self._seconds), report, abort)
+        if self._is_in_flight():
+            budget = deadline.earlier(Deadline.after(self._seconds))
+            self._wait(budget, report, abort)
         pause = 0.0
         while True:
             try:
                 with abort.over_connections():
                     return attempt()
             except WorkerStarting as error:
-                self._awake = None
+                self._up = None
                 abort.check()
-                now = time.monotonic()
-                if end is None:
-                    end = min(deadline, now + self._seconds)
-                if now + pause >= end or self._is_stopped_within(pause, abort):
+                budget = budget or deadline.earlier(Deadline.after(self._seconds))
+                if budget.remaining <= pause or self._is_stopped_within(pause, abort):
                     raise WorkerUnavailable(str(error)) from error
-                self._wait_until(end, report, abort)
-                pause = _longer(pause)  # whoever stands before the worker may still keep attempts from it
+                self._wait(budget, report, abort)
+                pause = _longer(pause)  # the worker is up, but its edge may still refuse attempts
 
-    def wake(self, seconds: float, abort: Abort) -> WorkerHealth | None:
-        """Wake the worker up in the background; its sign of life, if it comes within `seconds`.
+    def begin(self, seconds: float, abort: Abort) -> WorkerHealth | None:
+        """Start the worker in the background. Return its health, None if it is not up within `seconds`.
 
-        Raises WorkerUnavailable if this waking, or one that ended a moment ago, was in vain, and TooMany at an abort.
+        Raises WorkerUnavailable if this cold start failed, or one within REMEMBERED_SECONDS, and ServiceBusy if
+        `abort` is set meanwhile.
         """
-        if self._failed and time.monotonic() < self._failed[0] + REMEMBERED_SECONDS and not self._is_under_way():
+        if self._failed and not self._failed[0].expired and not self._is_in_flight():
             raise WorkerUnavailable(self._failed[1])
-        if (awake := self._awake) and time.monotonic() < awake[0] + KEPT_SECONDS:
-            return awake[1]
-        under_way = self._begin()
-        abort.wait(under_way, seconds)
-        return under_way.result() if under_way.done() else None
+        if (up := self._up) and not up[0].expired:
+            return up[1]
+        in_flight = self._start()
+        abort.wait(in_flight, seconds)
+        return in_flight.result() if in_flight.done() else None
 
     def stop(self) -> None:
-        """End all patience: this service is being stopped."""
+        """End every wait and all probes: this service is being stopped."""
         with contextlib.suppress(InvalidStateError):  # it was stopped before
             self._stopped.set_result(None)
 
-    def _is_under_way(self) -> bool:
-        return self._under_way is not None and not self._under_way.done()
+    def _is_in_flight(self) -> bool:
+        return self._in_flight is not None and not self._in_flight.done()
 
     def _is_stopped_within(self, seconds: float, abort: Abort) -> bool:
         abort.wait(self._stopped, seconds)
         return self._stopped.done()
 
-    def _wait_until(self, end: float, report: Report, abort: Abort) -> float:
-        """Wait for the shared waking until some moment of the monotonic clock, which is returned."""
-        begun = time.monotonic()
-        under_way = self._begin()
+    def _wait(self, budget: Deadline, report: Report, abort: Abort) -> None:
+        """Wait until the worker is up. Raises WorkerUnavailable if it is not within the budget."""
+        seconds = budget.remaining
+        in_flight = self._start()
         expected = self.expected_seconds
         sentence = f"The render worker is being woken up, which is likely to take {expected} seconds."
         report(Progress(phase="waking", message=sentence, expected_seconds=expected))
-        abort.wait(under_way, end - begun)
-        if not under_way.done():
-            raise WorkerUnavailable(_in_vain(self._problem, end - begun))
-        under_way.result()
-        return end
+        abort.wait(in_flight, seconds)
+        if not in_flight.done():
+            raise WorkerUnavailable(_in_vain(self._problem, seconds))
+        in_flight.result()
 
-    def _begin(self) -> "Future[WorkerHealth]":
+    def _start(self) -> "Future[WorkerHealth]":
+        """Return the cold start in flight, a new one if there is none."""
         with self._lock:
-            if self._under_way is None or self._under_way.done():
-                under_way: Future[WorkerHealth] = Future()
-                threading.Thread(target=self._go_on, args=(under_way,), name="waking", daemon=True).start()
-                self._begun, self._under_way = time.monotonic(), under_way
-            return self._under_way
+            if self._in_flight is None or self._in_flight.done():
+                in_flight: Future[WorkerHealth] = Future()
+                threading.Thread(target=self._run, args=(in_flight,), name="waking", daemon=True).start()
+                self._begun, self._in_flight = time.monotonic(), in_flight
+            return self._in_flight
 
-    def _go_on(self, under_way: "Future[WorkerHealth]") -> None:
+    def _run(self, in_flight: "Future[WorkerHealth]") -> None:
         begun = time.monotonic()
         try:
-            health = self._knock_until_awake(begun + self._seconds)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits
-            log.warning("the render worker could not be woken up: %s", error)
-            self._failed = time.monotonic(), str(error)
-            under_way.set_exception(error)
+            health = self._probe_until_up()
+        except Exception as error:  # noqa: BLE001 - it is raised in the requests that wait
+            log.warning("the render worker did not start: %s", error)
+            self._failed = Deadline.after(REMEMBERED_SECONDS), str(error)
+            in_flight.set_exception(error)
             return
         took = time.monotonic() - begun
-        if took > AWAKE_SECONDS:
-            log.info("the render worker is awake after %.0f seconds", took)
+        if took > UP_SECONDS:
+            log.info("the render worker is up after a cold start of %.0f seconds", took)
             self._last_seconds = took
         self._failed = None
-        self._awake = time.monotonic(), health
-        under_way.set_result(health)
+        self._up = Deadline.after(KEPT_SECONDS), health
+        in_flight.set_result(health)
 
-    def _knock_until_awake(self, end: float) -> WorkerHealth:
-        begun = time.monotonic()
+    def _probe_until_up(self) -> WorkerHealth:
+        begun, budget = time.monotonic(), Deadline.after(self._seconds)
         pause = 0.0
         while True:
             try:
-                return self._knock(min(HOLD_SECONDS, max(1.0, end - time.monotonic())))
+                return self._probe(max(LEAST_PROBE_SECONDS, budget.at_most(HOLD_SECONDS)))
             except WorkerStarting as error:
                 self._problem = str(error)
                 if pause == 0:
-                    log.info("the render worker seems asleep, asking for up to %g seconds: %s", self._seconds, error)
+                    log.info(
+                        "the render worker may be in a cold start, probing for up to %g s: %s", self._seconds, error
+                    )
                 pause = _longer(pause)
-                left = end - time.monotonic()
-                if left <= 0 or self._is_stopped_within(min(left, max(pause, error.pause)), Abort()):
+                if budget.expired or self._is_stopped_within(budget.at_most(max(pause, error.pause)), Abort()):
                     raise WorkerUnavailable(_in_vain(self._problem, time.monotonic() - begun)) from error
 
 
-class _Read(Waiter):
-    """A request for what the worker can tell, which waits for it to be awake."""
+def run_probe(attempt: Callable[[], T]) -> T:
+    """Return the result of a request that a worker answers without work.
 
-    def __init__(self, client: str | None, abort: Abort) -> None:
-        super().__init__(client)
-        self._abort = abort
-
-    def evict(self) -> None:
-        super().evict()
-        self._abort.set()
-
-
-def at_once(attempt: Callable[[], T]) -> T:
-    """An attempt at what a worker answers without any work: where it does not, an edge holds the request back."""
+    Raises WorkerStarting if it times out: an edge holds it back then.
+    """
     try:
         return attempt()
     except DeadlinePassed as error:

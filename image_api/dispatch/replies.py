@@ -1,6 +1,5 @@
-"""How a render worker's answer is read: what is one, what comes from an edge before it, and what a failure means."""
+"""The worker's HTTP replies: bounded reading, which of them come from an edge before it, and what its errors mean."""
 
-import time
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -9,44 +8,44 @@ import urllib3
 from pydantic import BaseModel, ValidationError
 
 from image_api.dispatch.cold_start import WorkerStarting
-from image_api.dispatch.validation import checked_error, number_of
+from image_api.dispatch.validation import checked_error
 from image_api.errors import ApiError, DeadlinePassed, Relayed, WorkerUnavailable
+from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, retry_after
 from render_worker.contract import ErrorBody
+from render_worker.serving.deadline import Deadline
 
 MAX_REPLY_BYTES = 1024 * 1024
-CHUNK_BYTES = 64 * 1024
-LONGEST_TOLD_PAUSE_SECONDS = 60
-# Of a platform, the first of one that was asked too often, and of Cloudflare, whose server does not answer.
+MOST_RETRY_AFTER_SECONDS = 60
+# Of a platform, the first for a service that has too many requests, and of Cloudflare, whose server does not answer.
 EDGE_STATUSES = {429, 502, 503, 504, *range(520, 528)}
-# Render's edge says with a 404 and this header that no instance is there, also while a free one wakes up:
+# Render's edge says with a 404 and this header that no instance is there, also during a free one's cold start:
 # https://status.render.com/incidents/k0dv2zzpthlx
-RENDER_S_EDGE = "X-Render-Routing"
-NO_WORKER = "The address of the render worker answered HTTP {}, but not as a render worker."
+RENDER_EDGE_HEADER = "X-Render-Routing"
+NOT_A_WORKER = "The address of the render worker answered HTTP {}, but not as a render worker."
+TOO_LARGE = "The address of the render worker answered far more than a render worker does."
+LATE = "The render worker's answer did not arrive in time."
+BROKEN_OFF = "The render worker's answer broke off."
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def no_worker(reply: requests.Response) -> WorkerUnavailable:
-    """Return the failure of an answer that is no render worker's; Asleep if it may be one's that starts."""
-    sentence = NO_WORKER.format(reply.status_code)
-    return WorkerStarting(sentence, _pause_of(reply)) if _is_of_an_edge(reply) else WorkerUnavailable(sentence)
+def not_a_worker(reply: requests.Response) -> WorkerUnavailable:
+    """Return the error for a reply that is not a render worker's: WorkerStarting if it looks like an edge's."""
+    sentence = NOT_A_WORKER.format(reply.status_code)
+    if _is_from_edge(reply):
+        return WorkerStarting(sentence, float(retry_after(reply, MOST_RETRY_AFTER_SECONDS)))
+    return WorkerUnavailable(sentence)
 
 
-def _is_of_an_edge(reply: requests.Response) -> bool:
-    """Whether it looks like what a platform says for a service that is not up, and not like somebody else's service."""
+def _is_from_edge(reply: requests.Response) -> bool:
+    """Return whether it looks like a platform's reply for a service that is not up, not like another service's."""
     html = reply.headers.get("Content-Type", "").lower().startswith("text/html")
     loading_page = html and reply.ok and "Location" not in reply.headers
-    return loading_page or reply.status_code in EDGE_STATUSES or RENDER_S_EDGE in reply.headers
+    return loading_page or reply.status_code in EDGE_STATUSES or RENDER_EDGE_HEADER in reply.headers
 
 
-def _pause_of(reply: requests.Response) -> float:
-    told = reply.headers.get("Retry-After", "")
-    seconds = number_of(told, LONGEST_TOLD_PAUSE_SECONDS)
-    return float(LONGEST_TOLD_PAUSE_SECONDS if seconds is None and told.isascii() and told.isdigit() else seconds or 0)
-
-
-def understood(reply: requests.Response, text: bytes, path: str, model: type[M]) -> M:
-    """Return a whole answer of the worker's as a model; raise the failure that it is."""
+def parse_reply(reply: requests.Response, text: bytes, path: str, model: type[M]) -> M:
+    """Return a whole reply of the worker's as a model. Raises the ApiError that the reply is."""
     if reply.status_code == requests.codes.not_found:
         raise WorkerUnavailable(f"The render worker knows no {path}: PERCHANCE_WORKER_URL must end with its host.")
     try:
@@ -54,30 +53,30 @@ def understood(reply: requests.Response, text: bytes, path: str, model: type[M])
             return model.model_validate_json(text)
         error = ErrorBody.model_validate_json(text)
     except ValidationError:
-        raise WorkerUnavailable(NO_WORKER.format(reply.status_code)) from None
-    raise failure(error, reply.status_code)
+        raise WorkerUnavailable(NOT_A_WORKER.format(reply.status_code)) from None
+    raise error_of(error, reply.status_code)
 
 
-def failure(error: ErrorBody, status: int) -> ApiError:
-    """Return what the worker's failure means here."""
+def error_of(error: ErrorBody, status: int) -> ApiError:
+    """Return what an error of the worker's means in this tier."""
     try:
         error = checked_error(error, status)
     except ValueError:
-        return WorkerUnavailable(NO_WORKER.format(status if status in range(600) else "with no status"))
+        return WorkerUnavailable(NOT_A_WORKER.format(status if status in range(600) else "with no status"))
     if error.code == WorkerUnavailable.code:
         return WorkerStarting(error.error)  # it is being stopped; a platform brings another
     return Relayed(error, status)
 
 
-def read(reply: requests.Response, end: float) -> bytes:
-    """Return the whole body, if it comes by some moment of the monotonic clock and is not too large."""
-    return b"".join(_chunks(reply, end))
+def read_body(reply: requests.Response, deadline: Deadline) -> bytes:
+    """Return the whole body. Raises WorkerUnavailable if it is too large, DeadlinePassed if it is late."""
+    return b"".join(_chunks(reply, deadline))
 
 
-def lines(reply: requests.Response, end: float) -> Iterator[bytes]:
-    """Yield the lines of a stream, each as soon as it is whole."""
+def read_lines(reply: requests.Response, deadline: Deadline) -> Iterator[bytes]:
+    """Yield the lines of a stream, each as soon as it is whole. Raises as `read_body`."""
     begun: list[bytes] = []
-    for chunk in _chunks(reply, end):
+    for chunk in _chunks(reply, deadline):
         first, *others = chunk.split(b"\n")
         begun.append(first)
         for line in others:
@@ -85,17 +84,12 @@ def lines(reply: requests.Response, end: float) -> Iterator[bytes]:
             begun = [line]
 
 
-def _chunks(reply: requests.Response, end: float) -> Iterator[bytes]:
-    size = 0
+def _chunks(reply: requests.Response, deadline: Deadline) -> Iterator[bytes]:
     try:
-        while chunk := reply.raw.read1(CHUNK_BYTES):
-            yield chunk
-            size += len(chunk)
-            if size > MAX_REPLY_BYTES:
-                raise WorkerUnavailable("The address of the render worker answered far more than a render worker does.")
-            if time.monotonic() > end:
-                raise DeadlinePassed("The render worker's answer did not arrive in time.")
-    except urllib3.exceptions.ReadTimeoutError:
-        raise DeadlinePassed("The render worker's answer did not arrive in time.") from None
+        yield from chunks(reply, MAX_REPLY_BYTES, deadline)
+    except BodyTooLarge:
+        raise WorkerUnavailable(TOO_LARGE) from None
+    except (BodyTooLate, urllib3.exceptions.ReadTimeoutError):
+        raise DeadlinePassed(LATE) from None
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise WorkerStarting("The render worker's answer broke off.") from error
+        raise WorkerStarting(BROKEN_OFF) from error

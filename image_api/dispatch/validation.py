@@ -1,11 +1,9 @@
-"""What the render worker answers, checked like a stranger's: it may be another's, another version, or broken into."""
+"""Validation of the worker's replies as untrusted input: of another service, another version or an intruder."""
 
 import re
-from typing import TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel
-
+from image_api.outbound.bounds import printable
 from render_worker.contract import (
     IMAGE_NAME,
     IMAGE_TYPES,
@@ -15,28 +13,26 @@ from render_worker.contract import (
     Progress,
 )
 
-WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")  # what engines, storages, models and codes are named by
-OURS = re.compile(rf"/images/{IMAGE_NAME}")
-ADDRESS = re.compile(r"https?://[!-~]{1,4000}")
-QUOTING = re.compile(r"[\"<>\\^`{|}]")  # what no address has unescaped
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")  # a name of an engine, a storage, a model or a code
+WORKER_PATH = re.compile(rf"/images/{IMAGE_NAME}")
+URL = re.compile(r"https?://[!-~]{1,4000}")
+UNESCAPED = re.compile(r"[\"<>\\^`{|}]")  # characters that no URL has unescaped
 MOST_SENTENCE = 1000
-MOST_SECONDS = 7 * 24 * 3600  # that a failure can be told to last
+MOST_SECONDS = 7 * 24 * 3600  # of a Retry-After or an expected duration
 MOST_PIXELS = 65_535  # of a side, in any of the formats
 MOST_NUMBER = 2**63
 MOST_PASSED_OVER = 50
-FAILURES = range(400, 600)
+ERROR_STATUSES = range(400, 600)
 NUMBERS = ("position", "step", "total", "expected_seconds")  # of a progress
-
-M = TypeVar("M", bound=BaseModel)
 
 
 def checked_result(result: GenerateResult) -> GenerateResult:
-    """Return the result if everything in it that goes into headers, addresses or file names is what it should be.
+    """Return the result if each of its fields is safe in headers, addresses and file names.
 
-    Raises ValueError, naming the field, if it is not.
+    Raises ValueError with the field's name if one is not.
     """
-    fit = {
-        "image_url": _is_picture_s(result.image_url),
+    valid = {
+        "image_url": _is_picture_address(result.image_url),
         "content_type": result.content_type in IMAGE_TYPES.values(),
         "width": 0 < result.width <= MOST_PIXELS,
         "height": 0 < result.height <= MOST_PIXELS,
@@ -47,62 +43,49 @@ def checked_result(result: GenerateResult) -> GenerateResult:
         "storage": WORD.fullmatch(result.storage),
         "model": WORD.fullmatch(result.model),
     }
-    for field, is_fit in fit.items():
-        if not is_fit:
-            raise ValueError(f"{field} is none")
-    return result.model_copy(update={"fallback_from": _passed_over(result.fallback_from)})
+    for field, is_valid in valid.items():
+        if not is_valid:
+            raise ValueError(f"{field} is invalid")
+    return result.model_copy(update={"fallback_from": _valid_passed_over(result.fallback_from)})
 
 
 def checked_error(error: ErrorBody, status: int) -> ErrorBody:
-    """Return the failure with what of it can be told to a client.
+    """Return the error with its fields bounded, so that it can be relayed to a client.
 
-    Raises ValueError if neither the status is one of a failure nor the code a word.
+    Raises ValueError if the status is not one of an error, or if the code is not a word.
     """
-    if status not in FAILURES or not WORD.fullmatch(error.code):
-        raise ValueError("no failure has such a status or code")
-    told = {
-        "error": printable(error.error) or "The render worker failed.",
-        "hint": printable(error.hint or "") or None,
-        "retry_after": _up_to(MOST_SECONDS, error.retry_after),
-        "expected_seconds": _up_to(MOST_SECONDS, error.expected_seconds),
-        "fallback_from": _passed_over(error.fallback_from),
+    if status not in ERROR_STATUSES or not WORD.fullmatch(error.code):
+        raise ValueError("no error has such a status or code")
+    bounded = {
+        "error": printable(error.error, MOST_SENTENCE) or "The render worker failed.",
+        "hint": printable(error.hint or "", MOST_SENTENCE) or None,
+        "retry_after": _within(MOST_SECONDS, error.retry_after),
+        "expected_seconds": _within(MOST_SECONDS, error.expected_seconds),
+        "fallback_from": _valid_passed_over(error.fallback_from),
     }
-    return error.model_copy(update=told)
+    return error.model_copy(update=bounded)
 
 
-def checked_progress(news: Progress) -> Progress:
-    """Return the news with a sentence of some length, and without numbers that are none."""
-    numbers = {field: _up_to(MOST_SECONDS, getattr(news, field)) for field in NUMBERS}
-    return news.model_copy(update={"message": printable(news.message), **numbers})
+def checked_progress(progress: Progress) -> Progress:
+    """Return the progress with its message bounded, and without the numbers that are out of range."""
+    numbers = {field: _within(MOST_SECONDS, getattr(progress, field)) for field in NUMBERS}
+    return progress.model_copy(update={"message": printable(progress.message, MOST_SENTENCE), **numbers})
 
 
-def printable(words: str) -> str:
-    """Return the beginning of some words on one line, without control characters."""
-    return "".join(character if character.isprintable() else " " for character in words[:MOST_SENTENCE]).strip()
-
-
-def number_of(digits: str | None, most: int) -> int | None:
-    """Return the number that a header's digits are; None if they are none, or it is larger than `most`."""
-    text = digits or ""
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
-        return None  # int() itself refuses thousands of digits, with an exception
-    return _up_to(most, int(text))
-
-
-def _up_to(most: int, number: int | None) -> int | None:
+def _within(most: int, number: int | None) -> int | None:
     return number if number is not None and 0 <= number <= most else None
 
 
-def _passed_over(engines: list[PassedOver] | None) -> list[PassedOver] | None:
-    fit = [it for it in engines or () if WORD.fullmatch(it.engine) and WORD.fullmatch(it.code)]
-    return fit[:MOST_PASSED_OVER] or None
+def _valid_passed_over(engines: list[PassedOver] | None) -> list[PassedOver] | None:
+    valid = [it for it in engines or () if WORD.fullmatch(it.engine) and WORD.fullmatch(it.code)]
+    return valid[:MOST_PASSED_OVER] or None
 
 
-def _is_picture_s(address: str) -> bool:
-    """Whether it is the path of a picture of the worker's, or an address on the web."""
-    if OURS.fullmatch(address):
+def _is_picture_address(address: str) -> bool:
+    """Return whether it is the path of a picture of the worker's, or a URL on the web."""
+    if WORKER_PATH.fullmatch(address):
         return True
-    if not ADDRESS.fullmatch(address) or QUOTING.search(address):
+    if not URL.fullmatch(address) or UNESCAPED.search(address):
         return False
     try:
         parts = urlsplit(address)

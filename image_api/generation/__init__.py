@@ -1,1 +1,1 @@
-"""The use case: make a picture for a client, once, and remember it."""
+"""The use case: generate a picture for a client once, and cache the result."""

@@ -1,6 +1,6 @@
-"""What was made before, and who is making something now: in this process, or in Redis for all processes.
+"""The store behind the typed results: in this process's memory, or in Redis for all processes. It also gives leases.
 
-A cache forgets and never fails: where Redis cannot be reached, nothing is remembered until it can be again.
+A cache forgets and never fails: while Redis cannot be reached, nothing is stored and nothing is found.
 """
 
 import contextlib
@@ -18,20 +18,20 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from image_api.settings import Settings
+from render_worker.serving.deadline import Deadline
 
-MIB = 1024 * 1024
 ENTRY_BYTES = 500  # what an entry takes in memory besides its value
 REDIS_SECONDS = 1.5
 REDIS_CONNECTIONS = 64
-REST_SECONDS = 2.0  # a Redis that did not answer is left alone so long, because each caller would wait for it
-LEASE_SECONDS = 6.0  # longer than a Redis that hangs and is left alone may keep it from being renewed
+OPEN_SECONDS = 2.0  # for which the circuit breaker is open after a timeout, as each request would wait for the next
+LEASE_SECONDS = 6.0  # longer than a Redis that hangs, with the breaker open after it, delays a renewal
 RENEW_SECONDS = 1.0
 RENEW = """
 local holder = redis.call('get', KEYS[1])
 if holder == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
 if not holder then return redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2]) end
-"""  # one that was lost, with all that Redis had, is taken again
-GIVE_BACK = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end"
+"""  # a lease that was lost, with all that Redis had, is taken again
+RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end"
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,54 +39,46 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of what is remembered, with bounds of its own, so that a flood of one pushes out no other."""
+    """A kind of entries, with a bound of its own, so that a flood of one evicts no other."""
 
     key: str
-    """How the server's key is made of ours."""
+    """The format of the Redis key around ours."""
     memory_bytes: int
 
 
-RESULTS = Kind("img_cache:{}", 16 * MIB)
-# From a recipe a lost picture is made again, so recipes have the most room: some 20,000 of the usual size.
-RECIPES = Kind("img_recipe:{}", 32 * MIB)
-REMAKES = Kind("img_again:{}", 2 * MIB)
-OUTCOMES = Kind("img_outcome:{}", 8 * MIB)
-FAILURES = Kind("img_cache:{}:failure", 1 * MIB)
-
-
 class Cache(Protocol):
-    """Remembers texts by kind and key for a time. Thread-safe; no method raises for want of a server."""
+    """Stores bytes by kind and key, each with a TTL in seconds. Thread-safe; no method raises if Redis is away."""
 
     shared: bool
-    """Whether other processes may hold leases, too."""
+    """Whether other processes may store entries and hold leases, too."""
 
     def get(self, kind: Kind, key: str) -> bytes | None:
-        """Return what was put there, unless its time is over."""
+        """Return the value, None if there is none or if it has expired."""
 
     def put(self, kind: Kind, key: str, value: bytes, seconds: float) -> None:
-        """Remember something so long."""
+        """Store a value for `seconds`."""
 
     def add(self, kind: Kind, key: str, value: bytes, seconds: float) -> bool:
-        """Remember something so long if nothing is there; return whether it is remembered now."""
+        """Store a value for `seconds` if there is none. Returns whether it is stored."""
 
     def drop(self, kind: Kind, key: str) -> None:
-        """Forget it."""
+        """Delete a value."""
 
     def lease(self, kind: Kind, key: str) -> bool:
-        """Become the one process that works on it; False if another one is. Kept up until it is released."""
+        """Take the lease of a key, renewed until it is released. Returns False if another process has it."""
 
     def leased(self, kind: Kind, key: str) -> bool:
-        """Return whether some process works on it."""
+        """Return whether a process has the lease of a key."""
 
     def release(self, kind: Kind, key: str) -> None:
-        """Let others have the lease."""
+        """Release a lease."""
 
 
-Entry = tuple[float, bytes]
+Entry = tuple[Deadline, bytes]
 
 
 class MemoryCache:
-    """For one process: nobody else could hold a lease."""
+    """The cache of one process: no other one could hold a lease."""
 
     shared = False
 
@@ -128,12 +120,12 @@ class MemoryCache:
         return self._entries[kind]
 
     def _get(self, kind: Kind, key: str) -> bytes | None:
-        end, value = self._of(kind).get(key, (0.0, b""))
-        return value if end > time.monotonic() else None
+        entry = self._of(kind).get(key)
+        return entry[1] if entry and not entry[0].expired else None
 
     def _put(self, kind: Kind, key: str, value: bytes, seconds: float) -> None:
-        with contextlib.suppress(ValueError):  # it alone is larger than all of its kind may be
-            self._of(kind)[key] = time.monotonic() + seconds, value
+        with contextlib.suppress(ValueError):  # it alone is larger than the bound of its kind
+            self._of(kind)[key] = Deadline.after(seconds), value
 
 
 def _size(entry: Entry) -> int:
@@ -141,7 +133,7 @@ def _size(entry: Entry) -> int:
 
 
 class RedisCache:
-    """For all processes with the same REDIS_URL. A lease whose process dies runs out after LEASE_SECONDS."""
+    """The cache of all processes with the same REDIS_URL. A lease whose process dies expires after LEASE_SECONDS."""
 
     shared = True
 
@@ -157,92 +149,107 @@ class RedisCache:
             )
         )
         self._renew = self._redis.register_script(RENEW)
-        self._give_back = self._redis.register_script(GIVE_BACK)
+        self._release = self._redis.register_script(RELEASE)
         self._token = secrets.token_hex(8).encode()
         self._held: set[str] = set()
         self._lock = threading.Lock()
-        self._keeper: threading.Thread | None = None
-        self._missing_since: float | None = None
-        self._ask_again = 0.0
-        self._refusals: set[str] = set()
+        self._renewer: threading.Thread | None = None
+        self._breaker = _Breaker()
 
     def get(self, kind: Kind, key: str) -> bytes | None:
-        found = self._asked(lambda: self._redis.get(kind.key.format(key)), None)
+        found = self._breaker.call(lambda: self._redis.get(kind.key.format(key)), None)
         return found if isinstance(found, bytes) else None
 
     def put(self, kind: Kind, key: str, value: bytes, seconds: float) -> None:
-        self._asked(lambda: self._redis.set(kind.key.format(key), value, px=_milliseconds(seconds)), None)
+        self._breaker.call(lambda: self._redis.set(kind.key.format(key), value, px=_milliseconds(seconds)), None)
 
     def add(self, kind: Kind, key: str, value: bytes, seconds: float) -> bool:
         name = kind.key.format(key)
-        return self._asked(lambda: bool(self._redis.set(name, value, nx=True, px=_milliseconds(seconds))), False)
+        return self._breaker.call(lambda: bool(self._redis.set(name, value, nx=True, px=_milliseconds(seconds))), False)
 
     def drop(self, kind: Kind, key: str) -> None:
-        self._asked(lambda: self._redis.delete(kind.key.format(key)), None)
+        self._breaker.call(lambda: self._redis.delete(kind.key.format(key)), None)
 
     def lease(self, kind: Kind, key: str) -> bool:
-        name, milliseconds = _lease(kind, key), _milliseconds(LEASE_SECONDS)
-        # Without Redis nobody can be waited for.
-        mine = self._asked(lambda: bool(self._redis.set(name, self._token, nx=True, px=milliseconds)), True)
+        name, milliseconds = _lease_name(kind, key), _milliseconds(LEASE_SECONDS)
+        # Without Redis no other process can be waited for.
+        mine = self._breaker.call(lambda: bool(self._redis.set(name, self._token, nx=True, px=milliseconds)), True)
         if mine:
             self._keep(name)
         return mine
 
     def leased(self, kind: Kind, key: str) -> bool:
-        return self._asked(lambda: bool(self._redis.exists(_lease(kind, key))), False)
+        return self._breaker.call(lambda: bool(self._redis.exists(_lease_name(kind, key))), False)
 
     def release(self, kind: Kind, key: str) -> None:
-        name = _lease(kind, key)
+        name = _lease_name(kind, key)
         with self._lock:
             self._held.discard(name)
-        self._asked(lambda: self._give_back(keys=[name], args=[self._token]), None)
+        self._breaker.call(lambda: self._release(keys=[name], args=[self._token]), None)
 
     def _keep(self, name: str) -> None:
         with self._lock:
             self._held.add(name)
-            if self._keeper is None:
-                self._keeper = threading.Thread(target=self._keep_up, name="leases", daemon=True)
-                self._keeper.start()
+            if self._renewer is None:
+                self._renewer = threading.Thread(target=self._renew_held, name="leases", daemon=True)
+                self._renewer.start()
 
-    def _keep_up(self) -> None:
+    def _renew_held(self) -> None:
         while True:
             time.sleep(RENEW_SECONDS)
             with self._lock:
                 held = list(self._held)
             if held:
-                self._asked(lambda held=held: self._renewed(held), None)  # type: ignore[misc]
+                self._breaker.call(lambda held=held: self._renew_all(held), None)  # type: ignore[misc]
 
-    def _renewed(self, held: list[str]) -> None:
+    def _renew_all(self, held: list[str]) -> None:
         with self._redis.pipeline(transaction=False) as pipeline:
             for name in held:
                 self._renew(keys=[name], args=[self._token, _milliseconds(LEASE_SECONDS)], client=pipeline)
             pipeline.execute()
 
-    def _asked(self, question: Callable[[], T], otherwise: T) -> T:
-        """Redis's answer; `otherwise` where it does not answer, and for a moment after that."""
-        if time.monotonic() < self._ask_again:
-            return otherwise
+
+class _Breaker:
+    """The circuit breaker before Redis: open for OPEN_SECONDS after a call without a reply."""
+
+    def __init__(self) -> None:
+        self._open = Deadline.after(0)
+        self._away_since: float | None = None
+        self._refusals: set[str] = set()
+
+    def call(self, command: Callable[[], T], fallback: T) -> T:
+        """Return what Redis replies, `fallback` if the breaker is open or if the command fails."""
+        if not self._open.expired:
+            return fallback
         try:
-            answer = question()
-        except ResponseError as error:  # it is there, and refuses this: full, only to be read, another type
-            kind = type(error).__name__
-            if kind not in self._refusals:
-                self._refusals.add(kind)
-                log.warning("Redis refuses what is asked of it, going on without that: %s", kind)
-            return otherwise
+            reply = command()
+        except ResponseError as error:  # it replies, and refuses this: full, read-only, another type
+            self._log_refusal(type(error).__name__)
+            return fallback
         except (RedisError, OSError) as error:
-            self._ask_again = time.monotonic() + REST_SECONDS
-            if self._missing_since is None:
-                self._missing_since = time.monotonic()
-                log.warning("Redis does not answer, going on without a cache: %s", type(error).__name__)
-            return otherwise
-        if self._missing_since is not None:
-            log.info("Redis answers again after %.0f seconds", time.monotonic() - self._missing_since)
-            self._missing_since = None
-        return answer
+            self._trip(type(error).__name__)
+            return fallback
+        self._close()
+        return reply
+
+    def _log_refusal(self, error: str) -> None:
+        if error not in self._refusals:
+            self._refusals.add(error)
+            log.warning("Redis refuses what is asked of it, going on without that: %s", error)
+
+    def _trip(self, error: str) -> None:
+        self._open = Deadline.after(OPEN_SECONDS)
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            log.warning("Redis does not answer, going on without a cache: %s", error)
+
+    def _close(self) -> None:
+        if (since := self._away_since) is not None:
+            self._away_since = None
+            log.info("Redis answers again after %.0f seconds", time.monotonic() - since)
 
 
-def _lease(kind: Kind, key: str) -> str:
+def _lease_name(kind: Kind, key: str) -> str:
     return f"{kind.key.format(key)}:lease"
 
 
@@ -251,5 +258,5 @@ def _milliseconds(seconds: float) -> int:
 
 
 def build(settings: Settings) -> Cache:
-    """The cache that the settings ask for."""
+    """Return the cache that the settings configure."""
     return RedisCache(settings.redis_url.get_secret_value()) if settings.redis_url else MemoryCache()

@@ -1,4 +1,4 @@
-"""What a caller of /generate can say, in an address or in a body."""
+"""The options of one generation: what a client of /generate can ask for, in a query or in a body."""
 
 import re
 from typing import Literal, Self
@@ -13,19 +13,26 @@ INTEGER = re.compile(r"-?[0-9]{1,12}")
 NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?")
 BOOLEANS = {"true": True, "false": False}
 MAX_QUERY_FIELDS = 100
+RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide how the picture looks
 
 
 class GenerationOptions(Recipe):
-    """A recipe, and how the caller wants to be answered."""
+    """A recipe, and how its result is cached and returned."""
 
-    internal_fields = frozenset({"negative_prompt_optional"})
+    internal_fields = frozenset({"negative_prompt_optional", "cache_without_seed"})
 
     format: Literal["json", "redirect", "image"] | None = Field(None, description="one of json, redirect, image")
     cache: bool = Field(True, description="true or false")
     within: Within = None
+    cache_without_seed: bool = False
+    """Whether identical requests share a result even if they have no seed. Routes set it, not clients."""
+
+    def recipe(self) -> Recipe:
+        """Return the recipe alone."""
+        return Recipe(**self.model_dump(include=RECIPE_FIELDS))
 
     def styled_by(self, style: Style) -> Self:
-        """The same in a style's words; InvalidField where they leave no room for the prompt."""
+        """Return the options with the prompt in a style. Raises InvalidField if it is too long for that."""
         return self.model_copy(
             update={
                 "prompt": style.applied_to(self.prompt),
@@ -36,8 +43,8 @@ class GenerationOptions(Recipe):
 
     @classmethod
     def parse_query(cls, query: bytes) -> Self:
-        """Read the part of an address behind the question mark; InvalidField as in `parse`."""
-        # What is no UTF-8 becomes lone surrogates, which the field's own check refuses by name.
+        """Return the options of a query string. Raises InvalidField as `parse`."""
+        # Bytes that are not UTF-8 become lone surrogates, which the field's own check refuses by name.
         text = query.decode(errors="surrogateescape")
         try:
             pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_QUERY_FIELDS)
@@ -54,4 +61,4 @@ class GenerationOptions(Recipe):
             return BOOLEANS[text]
         if kind in (float, float | None) and NUMBER.fullmatch(text):
             return float(text)
-        return text  # no number: the field's own check says what it wants
+        return text  # the field's own check says what it accepts

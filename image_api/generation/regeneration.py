@@ -1,61 +1,100 @@
-"""Making a lost picture again: once for all that fetch it, and not again for a while, whatever came of it."""
+"""Regeneration of a lost picture: once for all clients that fetch it, and at most once a minute, even if it failed."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 
+from image_api.admission import Admission, Waiter
 from image_api.errors import ApiError, ServiceBusy, Stopping
-from image_api.generation.cache import REMAKES, Cache
-from image_api.generation.replay import parsed, text_of, told
+from image_api.generation.options import GenerationOptions
+from image_api.generation.results import Outcome, ResultCache, Store, outcome_of, recipe_key, result_of
 from render_worker.contract import GenerateResult
 
-AGAIN_SECONDS = 60.0
-LOOK_SECONDS = 0.25
-UNDER_WAY = b""
+KEPT_SECONDS = 60.0
+POLL_SECONDS = 0.25
+
+log = logging.getLogger(__name__)
 
 
 class Regenerations:
-    """What came of making pictures again, by their recipes' keys, for all processes of this service."""
+    """The regenerations of the last minute, of all processes that share the cache. Thread-safe."""
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
+    def __init__(self, results: ResultCache, outcomes: Store[Outcome], admission: Admission, seconds: float) -> None:
+        """`seconds` is how long one may take at most."""
+        self._results = results
+        self._outcomes = outcomes
+        self._admission = admission
+        self._seconds = seconds
 
-    def begins(self, key: str, seconds: float) -> bool:
-        """Return whether nobody has begun in the last minute; if so, the one that asks has now, for so long at most."""
-        begins = self._cache.add(REMAKES, key, UNDER_WAY, seconds)
+    def regenerate(
+        self, address: str, request_id: str, waiter: Waiter, generate: Callable[[GenerationOptions], GenerateResult]
+    ) -> GenerateResult | None:
+        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not stored.
+
+        `generate` is called if no process has done so within the last minute. Raises the ApiError that it raised.
+        """
+        recipe = self._results.recipe_of(address)
+        if recipe is None:
+            return None
+        key = recipe_key(recipe)
+        cached = self._results.get(key)
+        if cached and cached.image_url != address:
+            return cached
+        options = GenerationOptions(**recipe.model_dump(), cache_without_seed=True)
+        for _ in range(2):  # the regeneration that is waited for may be refused, or die with its process
+            if self._begin(key):
+                log.info("%s regenerates %s, whose file is lost", request_id, address.partition("?")[0])
+                self._results.drop(key)
+                return self._run(key, lambda: generate(options))
+            if result := self._wait(key, waiter):
+                return result
+        return None
+
+    def _begin(self, key: str) -> bool:
+        """Take the regeneration on. Returns False if another request has within the last minute."""
+        begins = self._outcomes.reserve(key, self._seconds)
         if begins:
-            self._cache.lease(REMAKES, key)
+            self._outcomes.lease(key)
         return begins
 
-    def once(self, key: str, make: Callable[[], GenerateResult]) -> GenerateResult:
-        """Return what `make` makes, or raise its ApiError; either is kept for a minute, but for a refusal."""
+    def _run(self, key: str, generate: Callable[[], GenerateResult]) -> GenerateResult:
+        """Return what `generate` returns, or raise its ApiError; either is stored, unless it was refused."""
         try:
-            outcome: GenerateResult | ApiError = make()
+            ended: GenerateResult | ApiError = generate()
+        except (ServiceBusy, Stopping):
+            self._outcomes.drop(key)
+            raise
         except ApiError as error:
-            if isinstance(error, ServiceBusy | Stopping):
-                self._cache.drop(REMAKES, key)
-                raise
-            outcome = error
-        except BaseException:  # a fault, or this greenlet's end: others may try
-            self._cache.drop(REMAKES, key)
+            ended = error
+        except BaseException:  # a fault, or this greenlet's end: other requests may try
+            self._outcomes.drop(key)
             raise
         finally:
-            self._cache.release(REMAKES, key)
-        self._cache.put(REMAKES, key, text_of(outcome), AGAIN_SECONDS)
-        if isinstance(outcome, ApiError):
-            raise outcome
-        return outcome
+            self._outcomes.release(key)
+        self._outcomes.put(key, outcome_of(ended), KEPT_SECONDS)
+        if isinstance(ended, ApiError):
+            raise ended
+        return ended
 
-    def outcome(self, key: str) -> Iterator[GenerateResult | None]:
-        """Yield the result of the last minute's making, and None for each moment until it is there.
+    def _wait(self, key: str, waiter: Waiter) -> GenerateResult | None:
+        """Return the result of another request's regeneration; None if it was refused, or if its process died."""
+        try:
+            for result in self._poll(key):
+                if result:
+                    return result
+                self._admission.admit(waiter)
+        finally:
+            self._admission.release(waiter)
+        return None
 
-        Raises the ApiError with which it failed. Yields nothing more if it was refused, or its process died.
-        """
-        while (text := self._cache.get(REMAKES, key)) == UNDER_WAY:
+    def _poll(self, key: str) -> Iterator[GenerateResult | None]:
+        """Yield None at each poll, and at last the result if there is one. Raises the ApiError of a failure."""
+        while self._outcomes.is_reserved(key):
             yield None
-            alive = not self._cache.shared or self._cache.leased(REMAKES, key)
-            time.sleep(LOOK_SECONDS)
-            if not alive and self._cache.get(REMAKES, key) == UNDER_WAY:
-                self._cache.drop(REMAKES, key)
+            alive = not self._outcomes.shared or self._outcomes.is_leased(key)
+            time.sleep(POLL_SECONDS)
+            if not alive and self._outcomes.is_reserved(key):
+                self._outcomes.drop(key)
                 return
-        if text and (outcome := parsed(text)):
-            yield told(outcome)
+        if outcome := self._outcomes.get(key):
+            yield result_of(outcome)

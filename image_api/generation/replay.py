@@ -1,77 +1,48 @@
-"""What became of a generation, for a client that lost its stream and comes back for it, to whichever process."""
+"""Replay of a stream (Last-Event-ID): what a flight came to, for a client that lost its stream, from any process."""
 
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 
-from pydantic import TypeAdapter, ValidationError
-
-from image_api.errors import ApiError, Relayed, StreamLost
-from image_api.generation.cache import OUTCOMES, Cache
-from image_api.generation.single_flight import Flight
-from render_worker.contract import ErrorLine, GenerateResult, ResultLine
+from image_api.errors import StreamLost
+from image_api.generation.flight import Flight
+from image_api.generation.results import Outcome, Store, outcome_of, result_of
+from render_worker.contract import GenerateResult
 
 KEPT_SECONDS = 600.0
-LOOK_SECONDS = 1.0
-OUTCOME: TypeAdapter[ResultLine | ErrorLine] = TypeAdapter(ResultLine | ErrorLine)
+POLL_SECONDS = 1.0
 
 
 class ReplayStore:
-    """Kept in the cache under the flight's name, which is leased as long as the flight is under way."""
+    """The outcomes of recorded flights by their names, which are leased as long as the flights go on."""
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
+    def __init__(self, outcomes: Store[Outcome]) -> None:
+        self._outcomes = outcomes
 
-    def keep(self, flight: Flight) -> None:
-        """Have a flight's outcome known for a while, unless it is refused."""
-        if flight.first_to_follow():
-            self._cache.lease(OUTCOMES, flight.name)
-            flight.landed.add_done_callback(lambda landed: self._put(flight, landed))
+    def record(self, flight: Flight) -> None:
+        """Have a flight's outcome stored at its end, unless it was refused."""
+        if flight.claim_record():
+            self._outcomes.lease(flight.name)
+            flight.completed.add_done_callback(lambda completed: self._store(flight, completed))
 
-    def of(self, name: str) -> Iterator[GenerateResult | None]:
-        """The picture of that flight, which may be another process's, and None for each moment until it is there.
+    def replay(self, name: str) -> Iterator[GenerateResult | None]:
+        """Yield the result of a flight, which may be another process's, and None at each poll until it is there.
 
-        The ApiError with which it failed, or StreamLost where nobody knows it.
+        Raises the ApiError that the flight failed with, and StreamLost if nothing is stored of it.
         """
-        while (running := self._cache.leased(OUTCOMES, name)) or self._cache.get(OUTCOMES, name):
-            if found := self._cache.get(OUTCOMES, name):
-                outcome = parsed(found)
-                if not outcome:
-                    break
-                yield told(outcome)
+        while True:
+            running = self._outcomes.is_leased(name)  # before the look, so that nothing comes in between
+            if outcome := self._outcomes.get(name):
+                yield result_of(outcome)
                 return
-            if running:
-                yield None
-                time.sleep(LOOK_SECONDS)
-        raise StreamLost("Nothing is known of a picture with that event id.")
+            if not running:
+                raise StreamLost("Nothing is known of a picture with that event id.")
+            yield None
+            time.sleep(POLL_SECONDS)
 
-    def _put(self, flight: Flight, landed: "Future[GenerateResult]") -> None:
-        error = landed.exception()
-        # What was refused can be asked again as well as resumed; a flood of it must not push out what was made.
+    def _store(self, flight: Flight, completed: "Future[GenerateResult]") -> None:
+        error = completed.exception()
+        # A refused request can be sent again as well as resumed; a flood of those must not evict what was generated.
         if error is None or flight.begun:
-            self._cache.put(OUTCOMES, flight.name, text_of(landed.result() if error is None else error), KEPT_SECONDS)
-        self._cache.release(OUTCOMES, flight.name)
-
-
-def text_of(outcome: GenerateResult | BaseException) -> bytes:
-    """Return a result or a failure as it is kept."""
-    if isinstance(outcome, GenerateResult):
-        line: ResultLine | ErrorLine = ResultLine(result=outcome)
-    else:
-        line = (outcome if isinstance(outcome, ApiError) else ApiError("The service failed by its own fault.")).line()
-    return line.model_dump_json(exclude_none=True).encode()
-
-
-def parsed(text: bytes) -> ResultLine | ErrorLine | None:
-    """Return what was kept; None if another version of this service kept it."""
-    try:
-        return OUTCOME.validate_json(text)
-    except ValidationError:
-        return None
-
-
-def told(outcome: ResultLine | ErrorLine) -> GenerateResult:
-    """Return the result, or raise the failure."""
-    if isinstance(outcome, ErrorLine):
-        raise Relayed(outcome.error, outcome.status)
-    return outcome.result
+            self._outcomes.put(flight.name, outcome_of(error or completed.result()), KEPT_SECONDS)
+        self._outcomes.release(flight.name)

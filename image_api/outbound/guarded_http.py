@@ -1,10 +1,13 @@
-"""HTTP connections that a server at their other end cannot hold for ever, nor fill this process with."""
+"""HTTP connections whose server cannot hold them for ever, nor fill this process's memory.
+
+The client's side of slow-client (slowloris) protection: a head and a body have deadlines as a whole, not for each
+read alone. A connection also registers itself with its thread's Abort, which closes it.
+"""
 
 import http.client
 import io
 import logging
 import socket
-import time
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -13,57 +16,56 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from image_api.outbound.abort import current_abort
+from render_worker.serving.deadline import Deadline
+
 BODY_SECONDS = 300.0  # of one body, unless its request has longer
-MOST_INTERIM = 8  # answers of 1xx before the one that counts
+MOST_INTERIM = 8  # responses of 1xx before the one that counts
 
-logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # a header that is none it warns of with a traceback
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # it warns of an invalid header with a traceback
 
 
-class _Timed(io.RawIOBase):
-    """A socket's bytes, which have to come by some moment: single ones, each in time, could go on for days."""
+class _DeadlineReader(io.RawIOBase):
+    """A socket's bytes, all before one deadline: single bytes, each within a read's timeout, could go on for days."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
         self._sock = sock
-        self._usual = sock.gettimeout()
-        self._end = self._in(self._usual)
+        self._timeout = sock.gettimeout()
+        self._deadline = None if self._timeout is None else Deadline.after(self._timeout)
 
-    def extend(self) -> None:
-        """The head is there: the body has a time of its own."""
-        self._end = None if self._usual is None else self._in(max(self._usual, BODY_SECONDS))
+    def start_body(self) -> None:
+        """Set the deadline of the body: the head is there."""
+        self._deadline = None if self._timeout is None else Deadline.after(max(self._timeout, BODY_SECONDS))
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        if self._end is not None:
-            left = self._end - time.monotonic()
-            if left <= 0:
+        if self._deadline is not None and self._timeout is not None:
+            seconds = self._deadline.at_most(self._timeout)
+            if seconds <= 0:
                 raise TimeoutError("the answer is late")
-            self._sock.settimeout(left if self._usual is None else min(left, self._usual))
+            self._sock.settimeout(seconds)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()
         super().close()
 
-    @staticmethod
-    def _in(seconds: float | None) -> float | None:
-        return None if seconds is None else time.monotonic() + seconds
-
 
 class _Response(http.client.HTTPResponse):
-    """An answer whose head comes within the connection's timeout in all, after few interim ones."""
+    """A response whose head comes within the connection's timeout as a whole, after few interim ones."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
-        self._timed = _Timed(self.fp.detach(), sock)
-        self.fp = io.BufferedReader(self._timed)
+        self._reader = _DeadlineReader(self.fp.detach(), sock)
+        self.fp = io.BufferedReader(self._reader)
         self._heads = 0
 
     def begin(self) -> None:
         super().begin()
-        self._timed.extend()
+        self._reader.start_body()
 
     def _read_status(self) -> tuple[str, int, str]:
         self._heads += 1
@@ -73,14 +75,25 @@ class _Response(http.client.HTTPResponse):
         return found
 
 
-class GuardedConnection(HTTPConnection):
-    """By http."""
+class _Abortable:
+    """Registers a connection with its thread's Abort, if there is one, before it waits for the response."""
+
+    sock: socket.socket | None
+
+    def getresponse(self) -> Any:
+        if (abort := current_abort()) and self.sock:
+            abort.register(self.sock)
+        return super().getresponse()  # type: ignore[misc]  # HTTPConnection's
+
+
+class GuardedConnection(_Abortable, HTTPConnection):
+    """A guarded connection by http."""
 
     response_class = _Response
 
 
-class GuardedHTTPSConnection(HTTPSConnection):
-    """By https."""
+class GuardedHTTPSConnection(_Abortable, HTTPSConnection):
+    """A guarded connection by https."""
 
     response_class = _Response
 
@@ -94,18 +107,17 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 class GuardedAdapter(HTTPAdapter):
-    """requests' adapter with such connections."""
+    """The adapter of requests, with guarded connections."""
 
-    http_pool: type[HTTPConnectionPool] = _Pool
     https_pool: type[HTTPSConnectionPool] = _HTTPSPool
 
     def init_poolmanager(self, *arguments: object, **options: object) -> None:
         super().init_poolmanager(*arguments, **options)  # type: ignore[arg-type]
-        self.poolmanager.pool_classes_by_scheme = {"http": self.http_pool, "https": self.https_pool}
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": self.https_pool}
 
 
 class GuardedSession(requests.Session):
-    """A session that takes no body but what is read of it, no cookies, and nothing from its environment."""
+    """A session that reads no body unasked, keeps no cookies, and takes nothing from its environment."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,5 +126,5 @@ class GuardedSession(requests.Session):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """No redirect is followed; to prepare one, requests would read its whole body."""
+        """Return None, so that no redirect is followed; to prepare one, requests would read its whole body."""
         return None

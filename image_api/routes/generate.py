@@ -70,7 +70,7 @@ def _made(wanted: GenerationOptions) -> Response:
     if wanted.format is None and wants_events():
         return followed(wanted)
     base = base_address()  # first, so that a bad Host header costs no generation
-    made = services().generation.generate(wanted, g.request_id, waiter(), cache=wanted.cache, within=wanted.within)
+    made = services().generation.generate(wanted, g.request_id, waiter())
     if made.source == "MISS":
         log.info("%s %s made in %d ms", g.request_id, made.result.engine, made.result.duration_ms)
     answer = picture(made, base) if wanted.format == "image" else _told(made.result, base, wanted)

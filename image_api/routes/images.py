@@ -33,7 +33,7 @@ def image(name: str) -> Response:
         return _immutable(Response(status=304), etag)
     reply = _of_worker(name)
     if reply is None and request.method == "GET":
-        again = services().generation.make_again(f"/images/{name}", g.request_id, waiter())
+        again = services().generation.regenerate(f"/images/{name}", g.request_id, waiter())
         if again and again.image_url != f"/images/{name}":
             return _redirect(absolute(again.image_url, base_address()))
         reply = _of_worker(name) if again else None

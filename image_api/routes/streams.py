@@ -16,10 +16,10 @@ from flask import Blueprint, Response, g, request, stream_with_context
 from simple_websocket import ConnectionClosed
 from wsproto.frame_protocol import CloseReason
 
-from image_api.admission import GAVE_WAY, Waiter
+from image_api.admission import EVICTED, Waiter
 from image_api.errors import ApiError, InvalidParameter, WebSocketOnly
 from image_api.generation.options import GenerationOptions
-from image_api.generation.use_case import Answer, News, Stream
+from image_api.generation.progress_stream import GenerationResponse, Stream, StreamEvent
 from image_api.services import services
 from image_api.web.client_connection import waiter
 from image_api.web.cors import may_ask
@@ -71,7 +71,7 @@ def followed(wanted: GenerationOptions) -> Response:
     """A stream from its beginning. What fails before there is any news is answered as it would be without a stream."""
     base_address()  # first, so that a bad Host header costs no generation
     here = waiter(stream=True)
-    news = services().generation.follow(wanted, g.request_id, here, cache=wanted.cache, within=wanted.within)
+    news = services().generation.follow(wanted, g.request_id, here)
     return _as_events(news, here)
 
 
@@ -90,7 +90,7 @@ def _as_events(news: Stream, here: Waiter) -> Response:
     return answer
 
 
-def _events(first: News, rest: Stream) -> Iterator[str]:
+def _events(first: StreamEvent, rest: Stream) -> Iterator[str]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
     yield _event(first)
     try:
@@ -101,12 +101,12 @@ def _events(first: News, rest: Stream) -> Iterator[str]:
         yield f"event: failure\nid: {g.request_id}:end\ndata: {json_text(told, request_id=g.request_id)}\n\n"
 
 
-def _event(news: News) -> str:
+def _event(news: StreamEvent) -> str:
     if isinstance(news.content, Progress):
-        return f"event: progress\nid: {news.mark}\ndata: {json_text(news.content)}\n\n"
-    if isinstance(news.content, Answer):
-        return f"event: result\nid: {news.mark}\ndata: {json_text(_shown(news.content.result))}\n\n"
-    return f": heartbeat\nid: {news.mark}\n\n" if news.mark else ": heartbeat\n\n"
+        return f"event: progress\nid: {news.event_id}\ndata: {json_text(news.content)}\n\n"
+    if isinstance(news.content, GenerationResponse):
+        return f"event: result\nid: {news.event_id}\ndata: {json_text(_shown(news.content.result))}\n\n"
+    return f": heartbeat\nid: {news.event_id}\n\n" if news.event_id else ": heartbeat\n\n"
 
 
 def _shown(result: GenerateResult) -> GenerateResult:
@@ -159,7 +159,7 @@ def _converse(socket: WebSocket, here: Waiter) -> tuple[CloseReason, str | None]
     if services().generation.ending:
         return CloseReason.GOING_AWAY, None
     if here.evicted:
-        return CloseReason.TRY_AGAIN_LATER, GAVE_WAY[:MAX_REASON]
+        return CloseReason.TRY_AGAIN_LATER, EVICTED[:MAX_REASON]
     return CloseReason.NORMAL_CLOSURE, f"No message came for {IDLE_SECONDS:g} seconds."
 
 
@@ -175,12 +175,12 @@ def _received(socket: WebSocket, here: Waiter) -> str | bytes | None:
 def _messages(message: str | bytes, here: Waiter) -> Generator[str]:
     try:
         wanted = _wanted(message.encode() if isinstance(message, str) else message)
-        following = services().generation.follow(wanted, g.request_id, here, cache=wanted.cache, within=wanted.within)
+        following = services().generation.follow(wanted, g.request_id, here)
         with contextlib.closing(following) as stream:
             for news in stream:
                 if isinstance(news.content, Progress):
                     yield json_text(news.content)
-                elif isinstance(news.content, Answer):
+                elif isinstance(news.content, GenerationResponse):
                     yield json_text(ResultLine(result=_shown(news.content.result)))
     except InvalidField as error:
         yield _message(InvalidParameter(str(error)))

@@ -105,7 +105,8 @@ def generate() -> Response:
     """Make a picture of a prompt in a style, in the shape that comes nearest to an aspect ratio."""
     base = base_address()  # first, so that a bad Host header costs no generation
     asked = Asked.parse_json(json_body())
-    made = services().generation.generate(asked.wanted(), g.request_id, waiter(), seedless=True)
+    wanted = asked.wanted().model_copy(update={"cache_without_seed": True})
+    made = services().generation.generate(wanted, g.request_id, waiter())
     answer = as_json(_made(asked, made.result, absolute(made.result.image_url, base)))
     answer.headers["X-Cache"] = made.source
     return answer

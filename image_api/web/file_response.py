@@ -7,7 +7,7 @@ from urllib.parse import quote
 from flask import Response, g
 
 from image_api.errors import PictureDeleted, PictureUnavailable
-from image_api.generation.use_case import Answer
+from image_api.generation.progress_stream import GenerationResponse
 from image_api.remote_pictures import PictureContent
 from image_api.services import services
 from image_api.web.bodies import sent
@@ -20,7 +20,7 @@ BETWEEN_WORDS = re.compile(r"[\W_]+")
 ENDINGS = {kind: f".{ending}" for ending, kind in IMAGE_TYPES.items()}
 
 
-def picture(made: Answer, base: str) -> Response:
+def picture(made: GenerationResponse, base: str) -> Response:
     """The picture's bytes; Content-Location has the address at which it is kept."""
     result, content = _opened(made)
     answer = sent(content, 200, result.content_type)
@@ -55,12 +55,12 @@ def opened(result: GenerateResult) -> PictureContent:
         raise
 
 
-def _opened(made: Answer) -> tuple[GenerateResult, PictureContent]:
+def _opened(made: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
     try:
         return made.result, opened(made.result)
     except PictureUnavailable as error:
         known = made.source == "HIT" and error.gone
-        again = services().generation.make_again(made.result.image_url, g.request_id, waiter()) if known else None
+        again = services().generation.regenerate(made.result.image_url, g.request_id, waiter()) if known else None
         if again is None:
             raise
         return again, opened(again)

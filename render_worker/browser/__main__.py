@@ -1,4 +1,4 @@
-"""`python -m render_worker.browser` tells a set-up whether a browser starts here."""
+"""`python -m render_worker.browser` checks, for an image's build, that a browser starts here."""
 
 import asyncio
 import sys

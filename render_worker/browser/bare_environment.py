@@ -1,6 +1,6 @@
-"""The environment of programs that need no secrets: an allowlist of variables that are known to hold none.
+"""The environment of child processes that need no secrets: an allowlist of variables that hold none.
 
-Leaving out known secrets would not do, since operators and platforms set others under names that are not known here.
+A denylist would not do, since operators and platforms set secrets under names that are unknown here.
 """
 
 import re
@@ -22,7 +22,7 @@ USER_INFO = re.compile(r"^([a-z0-9]+://)?.*@", re.IGNORECASE)  # Chromium ignore
 
 
 def bare(environment: Mapping[str, str], also: Collection[str] = ()) -> dict[str, str]:
-    """Return what of an environment holds no secret, and the variables in `also`; proxies lose user and password."""
+    """Return the allowlisted variables of an environment and those in `also`; proxies' URLs lose user and password."""
     kept: dict[str, str] = {}
     for name, text in environment.items():
         if name in NAMES or name in also or name.startswith(LOCALE):

@@ -1,6 +1,6 @@
 """Chromium through Playwright: the only module that imports it.
 
-Playwright's objects belong to the loop that made them, so everything here runs on the runtime's loop.
+Playwright's objects belong to the event loop that made them, so all of this runs on the runtime's loop.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ OPEN_SECONDS = 15  # a browser that takes longer to open an empty page hangs
 CLOSE_SECONDS = 3
 SYSTEM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DEBIAN_HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
-NOT_INSTALLED = "Executable doesn't exist"  # Playwright's words where its own browser was never downloaded
+NOT_INSTALLED = "Executable doesn't exist"  # Playwright's words if its own browser was never downloaded
 DRIVER_DIED = "Connection closed while reading from the driver"  # Playwright's words
 GONE_SIGNS = ("has been closed", "crashed", "Connection closed", "Browser closed", HUNG)
 
@@ -33,16 +33,16 @@ log = logging.getLogger(__name__)
 
 
 class BrowserGone(Exception):
-    """The browser, its page or Playwright's driver died or could not be started; the message says which."""
+    """Raised when the browser, a page or Playwright's driver died or did not start; the message says which."""
 
 
 def died(error: BaseException | None) -> bool:
-    """Whether Playwright's error means that the browser, the page or the driver is no longer there."""
+    """Return whether Playwright's error means that the browser, the page or the driver has died."""
     return any(sign in str(error) for sign in GONE_SIGNS)
 
 
 class Browser:
-    """One Chromium, started once and started again where it is found dead or hung."""
+    """One Chromium, launched on first use and again when it is found dead or hung."""
 
     def __init__(self, executable: Path | None = None, sandbox: SandboxMode = "auto") -> None:
         self._executable = executable
@@ -57,28 +57,28 @@ class Browser:
 
     @property
     def running(self) -> bool:
-        """Whether the browser is there; of its driver's end Playwright says nothing."""
+        """Return whether browser and driver run; Playwright does not report the driver's end."""
         return self._chromium is not None and self._chromium.is_connected() and not self._driver.ended
 
     @property
     def started(self) -> bool:
-        """Whether there is a browser or driver, be it dead or hung."""
+        """Return whether there is a browser or driver, even a dead or hung one."""
         return self._playwright is not None or self.launching
 
     @property
     def launching(self) -> bool:
-        """Whether it is being launched."""
+        """Return whether a launch is in flight."""
         return self._launching is not None and not self._launching.done()
 
     async def start(self) -> Chromium:
-        """The running browser, launched if need be; BrowserGone where that fails. Safe to call from several tasks."""
+        """Return the running browser, launched if necessary (single-flight). Raises BrowserGone if the launch fails."""
         if self._chromium and self.running:
             return self._chromium
-        # A task of its own: a caller whose deadline passes leaves the launch to finish for the next one, and no
-        # driver is left behind half started.
+        # A task of its own: if a request's deadline passes, the launch completes for the next one, and leaves no
+        # half-started driver behind.
         if self._launching is None or self._launching.done():
             self._launching = asyncio.create_task(self._launch())
-            self._launching.add_done_callback(_look_at_failure)
+            self._launching.add_done_callback(_retrieve_error)
         return await asyncio.shield(self._launching)
 
     async def _launch(self) -> Chromium:
@@ -87,11 +87,11 @@ class Browser:
         except BrowserGone as gone:
             if not died(gone.__cause__):
                 raise
-        return await self._launch_once()  # it was killed as it came up, perhaps because memory was short
+        return await self._launch_once()  # it was killed during the launch, perhaps because memory was short
 
     async def _launch_once(self) -> Chromium:
         await self._end()
-        asyncio.get_running_loop().set_exception_handler(_hear)
+        asyncio.get_running_loop().set_exception_handler(_handle_loop_exception)
         try:
             sweep()
             self._scratch = Scratch()
@@ -100,7 +100,7 @@ class Browser:
             async with asyncio.timeout(LAUNCH_SECONDS):
                 self._playwright = await async_playwright().start()
                 self._chromium = await self._launched(self._playwright)
-        except Exception as error:  # Playwright raises a plain Exception where its driver dies as it comes up
+        except Exception as error:  # Playwright raises a plain Exception if its driver dies during the launch
             self.failure = _first_line(error).rstrip(".")
             await self._end()
             raise BrowserGone(f"The browser could not be started: {self.failure}.") from error
@@ -114,13 +114,13 @@ class Browser:
             try:
                 return await self._launch_sandboxed(playwright)
             except BrowserError as error:
-                if not self.sandbox.does_without(str(error)):
+                if not self.sandbox.disable_after(str(error)):
                     raise
         return await self._launch_found(playwright, sandboxed=False)
 
     async def _launch_sandboxed(self, playwright: Playwright) -> Chromium:
         chromium = await self._launch_found(playwright, sandboxed=True)
-        if not self.sandbox.proven:  # on some hosts the browser comes up and its pages do not
+        if not self.sandbox.proven:  # on some hosts the browser launches and its pages do not open
             try:
                 await _open_page(chromium)
             except BrowserError:
@@ -139,12 +139,12 @@ class Browser:
             return await _launch_at(playwright, found, sandboxed)
 
     async def open_context(self) -> BrowserContext:
-        """A visitor's context; closing it ends its pages. BrowserGone where there is no browser."""
+        """Return a new isolated context; closing it closes its pages. Raises BrowserGone if there is no browser."""
         chromium = await self.start()
         try:
             return await _open_context(chromium)
         except (BrowserError, TimeoutError):
-            # It died unnoticed, as far as Playwright knows, or it hangs.
+            # It hangs, or has died without Playwright's noticing.
             self.give_up(chromium)
         try:
             return await _open_context(await self.start())
@@ -152,24 +152,24 @@ class Browser:
             raise BrowserGone("The browser died while it opened a page.") from error
 
     def owns(self, context: BrowserContext) -> bool:
-        """Whether a context is of the browser that runs now."""
+        """Return whether a context belongs to the browser that runs now."""
         return self.running and context.browser is self._chromium
 
     def give_up(self, chromium: Chromium | None) -> None:
-        """Have the next caller launch another browser in place of this one."""
+        """Discard a dead or hung browser, so that the next `start` launches another."""
         if chromium is not None and self._chromium is chromium:
             self._chromium = None
 
     def kill(self) -> None:
-        """End the browser and the driver without any goodbye; whoever works with them is told that they are gone."""
-        self._chromium = None  # nobody is to be given what is on its way out
+        """Kill the browser and the driver; tasks that use them get errors."""
+        self._chromium = None  # no task is to get a browser that is ending
         kill_descendants()
 
     async def stop(self) -> None:
-        """Close the browser and end Playwright's driver."""
+        """Close the browser and Playwright's driver."""
         if self._launching:
             await asyncio.wait({self._launching}, timeout=CLOSE_SECONDS)
-            self._launching.cancel()  # it would begin again
+            self._launching.cancel()  # it would launch again
         await self._end()
 
     async def _end(self) -> None:
@@ -177,9 +177,9 @@ class Browser:
         playwright, self._playwright = self._playwright, None
         scratch, self._scratch = self._scratch, None
         if scratch is None:
-            return  # nothing was begun
+            return  # nothing was started
         if chromium is None:
-            kill_descendants()  # given up or half started: it hangs, or is dead
+            kill_descendants()  # discarded or half started: it hangs, or is dead
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 if chromium:
@@ -187,7 +187,7 @@ class Browser:
                 if playwright:
                     await playwright.stop()
         except (BrowserError, OSError, TimeoutError):
-            pass  # what is dead cannot say goodbye
+            pass  # it is dead or hangs, and is killed below
         finally:
             kill_descendants()  # a driver or browser that hangs
             self._driver.forget()
@@ -200,15 +200,15 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _hear(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What asyncio has to say, without what Playwright leaves unheard when its driver dies: its callers are told."""
+def _handle_loop_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Handle the loop's exceptions, but drop those that Playwright leaves unretrieved when its driver dies."""
     error = context.get("exception")
     if not (DRIVER_DIED in str(error) or (isinstance(error, BrowserError) and died(error))):
         loop.default_exception_handler(context)
 
 
-def _look_at_failure(launching: asyncio.Task[Chromium]) -> None:
-    """Whoever waits is told; where nobody waits any more, `failure` keeps the sentence."""
+def _retrieve_error(launching: asyncio.Task[Chromium]) -> None:
+    """Retrieve the launch's exception, or asyncio warns if no task waits any more; `failure` keeps its sentence."""
     if not launching.cancelled():
         launching.exception()
 
@@ -219,7 +219,7 @@ async def _open_context(chromium: Chromium) -> BrowserContext:
 
 
 async def _open_page(chromium: Chromium) -> None:
-    """Open the first page and close it; raises BrowserError if it crashes or hangs."""
+    """Open the first page and close it. Raises BrowserError if it crashes or hangs."""
     try:
         async with asyncio.timeout(OPEN_SECONDS):
             await (await chromium.new_page()).close()
@@ -228,7 +228,7 @@ async def _open_page(chromium: Chromium) -> None:
 
 
 async def _close(chromium: Chromium) -> None:
-    """Close a browser that is not used; one whose pages hang may not end before the driver does."""
+    """Close an unused browser within CLOSE_SECONDS; if its pages hang, it ends with the driver."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_SECONDS):
             await chromium.close()
@@ -239,7 +239,7 @@ async def _launch_at(playwright: Playwright, executable: Path | None, sandboxed:
         executable_path=executable,
         chromium_sandbox=sandboxed,
         timeout=LAUNCH_SECONDS * 1000,
-        # gunicorn's own handlers decide when to stop; the driver must not close the browser before they do.
+        # gunicorn's handlers run the graceful shutdown; the driver must not close the browser before they do.
         handle_sigint=False,
         handle_sigterm=False,
         handle_sighup=False,
@@ -247,7 +247,7 @@ async def _launch_at(playwright: Playwright, executable: Path | None, sandboxed:
 
 
 def find_system_browser() -> Path | None:
-    """The system's Chromium, the small headless shell before the full browser."""
+    """Return the system's Chromium, preferring the small headless shell; None if there is none."""
     if DEBIAN_HEADLESS_SHELL.exists():
         return DEBIAN_HEADLESS_SHELL
     return next((Path(found) for name in SYSTEM_NAMES if (found := shutil.which(name))), None)

@@ -1,8 +1,8 @@
-"""How much memory this service uses, and how much it may use.
+"""Memory of this service: how much it uses, and its limit.
 
-What counts is anonymous and shared memory: a limit's kernel can drop everything else. Where a control group says both,
-it is believed (https://docs.kernel.org/admin-guide/cgroup-v2.html and …/cgroup-v1/memory.html); else this process and
-its descendants are added up, and MEMORY_LIMIT_MB has to say the limit.
+Anonymous and shared memory counts: the kernel can reclaim the rest before it enforces a limit. If a control group
+reports both, they are taken (https://docs.kernel.org/admin-guide/cgroup-v2.html and …/cgroup-v1/memory.html); else this
+process and its descendants are added up, and MEMORY_LIMIT_MB has to name the limit.
 """
 
 import contextlib
@@ -17,33 +17,33 @@ MIB = 1024 * 1024
 KIB = 1024
 CGROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
-NO_LIMIT = 1 << 60  # cgroup v1 writes a number of pages near 2^63 where there is none
+NO_LIMIT = 1 << 60  # cgroup v1 reports a number of pages near 2^63 if there is none
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Used and allowed, in MiB; `limit` is None where nobody sets one."""
+    """Used memory and its limit in MiB; `limit` is None if there is none."""
 
     used: int
     limit: int | None
 
     @property
     def share(self) -> float:
-        """The used share of what is allowed; 0 where nobody sets a limit."""
+        """Return the used share of the limit; 0 if there is none."""
         return self.used / self.limit if self.limit else 0.0
 
 
 def measure(limit_mib: int | None = None) -> Memory:
-    """The memory of this moment; `limit_mib` where the setting says it."""
+    """Return the memory used now, against `limit_mib` if given, or else the control groups' limits."""
     if limit_mib is None:
         groups = list(_groups())
         if groups:
-            return max(groups, key=lambda group: group.share)  # whichever is full first ends a process
+            return max(groups, key=lambda group: group.share)  # the fullest is the first to kill a process
     return Memory(_of_processes() // MIB, limit_mib)
 
 
 def _groups() -> Iterator[Memory]:
-    """Used and allowed memory of this process's control group and of those above it, where they have a limit."""
+    """Yield the memory of this process's control group and of its ancestors, of those with a limit."""
     with contextlib.suppress(OSError):
         for line in (PROC / "self" / "cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
@@ -64,7 +64,7 @@ def _limited(root: Path, path: str, limit_file: str, counted: tuple[str, str]) -
 
 
 def _counted(stat: Path, names: tuple[str, str]) -> int:
-    """What the group counts under these names, which some sandboxes leave out; then its own processes must do."""
+    """Return the sum of these counters in bytes; of this service's processes if the sandbox leaves them out."""
     with contextlib.suppress(OSError, ValueError):
         fields = dict(line.split() for line in stat.read_text().splitlines())
         if any(name in fields for name in names):

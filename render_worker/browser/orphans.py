@@ -1,7 +1,7 @@
-"""Ending the zombies that a killed browser or driver leaves.
+"""Reaping the zombies that a killed browser or driver leaves.
 
-When Playwright's driver is killed, the browser's processes lose their parent. Process 1 would have to reap them, which
-in many containers it does not. So this process adopts its orphaned descendants (Linux) and reaps them itself.
+When Playwright's driver is killed, the browser's processes are orphaned. Process 1 should reap them, and in many
+containers does not. So this process becomes their subreaper (Linux).
 """
 
 import asyncio
@@ -21,23 +21,23 @@ log = logging.getLogger(__name__)
 
 
 def become_subreaper() -> None:
-    """Become the parent of descendants that lose theirs."""
+    """Become the parent of orphaned descendants."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 async def reap_for_ever() -> None:
-    """Reap zombies that nobody else has reaped for a while: asyncio reaps the children that it started itself."""
+    """Reap zombies that stay for LOOK_SECONDS: asyncio reaps the children that it started itself."""
     seen: set[int] = set()
     while sys.platform == "linux":
         try:
-            seen = _reap_again(seen)
-        except Exception as error:  # noqa: BLE001 - one bad look, as without a free file descriptor, must not be the last
+            seen = _reap_persistent(seen)
+        except Exception as error:  # noqa: BLE001 - one failure, as without a free file descriptor, must not end the loop
             log.warning("looking for zombies failed: %s", error)
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _reap_again(seen: set[int]) -> set[int]:
+def _reap_persistent(seen: set[int]) -> set[int]:
     found = _zombies()
     for pid in found & seen:
         _reap(pid)
@@ -45,7 +45,7 @@ def _reap_again(seen: set[int]) -> set[int]:
 
 
 def reap_all(seconds: float) -> None:
-    """Wait for every child to end, for some seconds at most: the last thing before this process ends itself."""
+    """Wait for every child to end and reap it, for `seconds` at most: the last step before this process exits."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -57,10 +57,10 @@ def reap_all(seconds: float) -> None:
 
 
 def _zombies() -> set[int]:
-    """This process's children that have ended."""
+    """Return the ids of this process's children that have ended."""
     return {pid for pid, state, parent in all_processes() if state == "Z" and parent == os.getpid()}
 
 
 def _reap(pid: int) -> None:
-    with contextlib.suppress(ChildProcessError):  # somebody else was quicker
+    with contextlib.suppress(ChildProcessError):  # asyncio has reaped it meanwhile
         os.waitpid(pid, os.WNOHANG)

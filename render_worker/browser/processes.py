@@ -1,4 +1,4 @@
-"""The processes below this one: Playwright's driver, the browser and its helpers (Linux; elsewhere none are found)."""
+"""This process's descendants: Playwright's driver, the browser and its helpers (none are found except on Linux)."""
 
 import asyncio
 import contextlib
@@ -14,37 +14,37 @@ from render_worker.browser.bare_environment import bare
 
 PROC = Path("/proc")
 NETWORK_SERVICE = b"--utility-sub-type=network."
-SUCCESSION_SECONDS, SUCCESSION_LOOK_SECONDS = 2.0, 0.05
+SUCCESSION_SECONDS, SUCCESSION_POLL_SECONDS = 2.0, 0.05
 
 
 class Child:
-    """A process that is about to be started: what it finds in its environment, and then whether it has ended."""
+    """A child process: the environment that it is started with, and whether it has ended."""
 
     def __init__(self, **changes: str) -> None:
         self._changes = changes
         self.transport: asyncio.SubprocessTransport | None = None
 
     def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
-        """What it finds of an environment: no secret, whatever its name is."""
+        """Return the child's environment: `outer` without secrets, and the child's own changes."""
         return bare(outer) | self._changes
 
     @property
     def ended(self) -> bool:
-        """Whether it was started and is no more."""
+        """Return whether it was started and has ended."""
         return self.transport is not None and self.transport.get_returncode() is not None
 
     def forget(self) -> None:
-        """Close what is left of the way to it, lest its pipes outlive the event loop."""
+        """Close its transport, so that its pipes do not outlive the event loop."""
         if self.transport:
             self.transport.close()
 
 
 CHILD: ContextVar[Child | None] = ContextVar("child", default=None)
-"""The next process that this task starts, where somebody wants to know."""
+"""Set by a task before it starts a process: the runtime's loop gives that its environment, and it its transport."""
 
 
 def all_processes() -> Iterator[tuple[int, str, int]]:
-    """Every process's id, state and parent's id."""
+    """Yield every process's id, state and parent's id."""
     for folder in PROC.iterdir():
         if folder.name.isdigit():
             try:
@@ -56,7 +56,7 @@ def all_processes() -> Iterator[tuple[int, str, int]]:
 
 
 def descendants() -> list[int]:
-    """The ids of all processes below this one."""
+    """Return the ids of all descendants of this process."""
     if sys.platform != "linux":
         return []
     parents = {pid: parent for pid, _, parent in all_processes()}
@@ -64,41 +64,41 @@ def descendants() -> list[int]:
 
 
 def kill_descendants() -> None:
-    """SIGKILL everything below this process: the browser and its driver are all that it ever starts."""
+    """SIGKILL every descendant: this process starts only the browser and its driver."""
     for pid in descendants():
         with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
             os.kill(pid, signal.SIGKILL)
 
 
 class NetworkService:
-    """The browser's process that holds its connections. With it every request under way is lost, and nothing else."""
+    """The browser's process that holds its connections: if it dies, exactly the requests in flight are lost."""
 
     def __init__(self) -> None:
         self._pids: list[int] = []
         self._is_expected = sys.platform == "linux"
 
     async def remember(self) -> None:
-        """Remember the one that is there now; after a death the next one, which the browser starts within moments.
+        """Remember the current one; after a death wait for its successor, which the browser starts within moments.
 
-        What is sent while there is none gets lost without a word.
+        Requests that are sent while there is none are lost silently.
         """
-        end = time.monotonic() + SUCCESSION_SECONDS
+        deadline = time.monotonic() + SUCCESSION_SECONDS
         while not self._pids or self.lost:
             self._pids = [pid for pid in descendants() if _is_network_service(pid)]
             if self._pids or not self._is_expected:
                 return
-            self._is_expected = time.monotonic() < end  # a browser may have none of its own
-            await asyncio.sleep(SUCCESSION_LOOK_SECONDS)
+            self._is_expected = time.monotonic() < deadline  # a browser may have none of its own
+            await asyncio.sleep(SUCCESSION_POLL_SECONDS)
 
     @property
     def lost(self) -> bool:
-        """Whether the one that was remembered has ended; the browser starts another by itself."""
+        """Return whether the remembered one has ended; the browser starts another by itself."""
         return not all(_is_network_service(pid) for pid in self._pids)
 
 
 def _is_network_service(pid: int) -> bool:
     try:
-        return NETWORK_SERVICE in (PROC / str(pid) / "cmdline").read_bytes()  # empty where it has ended
+        return NETWORK_SERVICE in (PROC / str(pid) / "cmdline").read_bytes()  # empty if it has ended
     except OSError:
         return False
 

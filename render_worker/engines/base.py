@@ -1,4 +1,4 @@
-"""What an engine is."""
+"""The interface of engines."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from render_worker.optional_packages import missing_package
 
 
 class Report(Protocol):
-    """An engine calls it at each phase that it enters, and where it knows more of one than before."""
+    """Reports progress: an engine calls it at each phase that it enters, and when it knows more of one."""
 
     def __call__(
         self,
@@ -26,38 +26,39 @@ class Report(Protocol):
         position: int | None = None,
         expected_seconds: int | None = None,
     ) -> None:
-        """`message` is a short sentence for the caller; the numbers are the service's own, and no guess.
+        """Report a phase; the numbers are the service's own, and no guess.
 
-        `position` is the place in the service's queue, 1 the next; `expected_seconds` until the picture is there.
+        `message` is a short sentence for the client; `position` counts in the service's queue, 1 is the next;
+        `expected_seconds` is the time until the picture is there.
         """
 
     def setback(self, sentence: str) -> None:
-        """Log what went wrong and what is done about it; the log's line about the picture will tell of it too."""
+        """Log what went wrong and what is done about it; the log's line about the picture counts it too."""
 
 
 @dataclass(frozen=True)
 class GeneratedImage:
-    """What an engine made: a JPEG, PNG or WebP, and what it was really made with."""
+    """The image that an engine made, a JPEG, PNG or WebP, and the parameters that it used."""
 
     data: bytes
     seed: int | None
-    """None where the service does not tell."""
+    """None if the service does not return it."""
     guidance_scale: float | None
-    """None where the model has no such thing."""
+    """None if the model has none."""
     nsfw: bool | None = None
-    """The engine's own opinion; None where it has none."""
+    """The engine's own classification; None if it has none."""
     note: str | None = None
-    """A sentence that belongs to the picture and goes into the answer and the file."""
+    """A sentence about the picture, for the response and the file."""
     model: str | None = None
-    """Which of its models the engine used, where it has several."""
+    """Which of its models the engine used, if it has several."""
 
 
 class Engine(ABC):
     """Makes pictures. Override `generate`; `check` if it needs settings, `capabilities_of` if its models differ;
-    `start`, `stop` and `health` where there is something to keep.
+    `start`, `stop` and `health` if it keeps something.
 
-    All of it runs on the runtime's loop. A failure is an EngineError with its code; a Wall where asking again soon
-    would be in vain. Cancelling `generate` must end the work itself, outside too.
+    All of it runs on the runtime's loop. Failures are raised as an EngineError with its code, or as ServiceBlocked if
+    the service refuses further requests. Cancelling `generate` must cancel the work at the service too.
     """
 
     name: ClassVar[str]
@@ -67,27 +68,27 @@ class Engine(ABC):
     capabilities: ClassVar[Capabilities]
     """What it honours; `capabilities_of` says how much of it a model honours."""
     typical_seconds: ClassVar[float]
-    """A rough idea of what a picture takes, as long as none was made here lately."""
+    """A rough idea of a picture's latency, as long as none was made here lately."""
     cheap: ClassVar[bool] = False
-    """Whether its pictures cost a moment of this machine and nothing else: they give way to those of other engines."""
+    """Whether its pictures cost a moment of this machine and nothing else: they yield to those of other engines."""
     models: tuple[str, ...] = ()
     """Names that `model` accepts for this engine, beside its own."""
 
     slots: Slots
-    """As many places as the engine can make pictures at a time."""
+    """Its concurrency slots: as many as it can make pictures at a time."""
 
     @abstractmethod
     def __init__(self, settings: EngineSettings) -> None:
-        """Set `places`; start nothing yet."""
+        """Set `slots`; start nothing yet."""
 
     async def start(self) -> None:
-        """Make ready what the first caller should not wait for."""
+        """Prepare what the first request should not wait for."""
 
     async def stop(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
 
     def check(self) -> None:
-        """Raise EngineNotConfigured where the engine's own settings or packages are missing."""
+        """Raise EngineNotConfigured if the engine's own settings or packages are missing."""
 
     @property
     def own_sizes(self) -> bool:
@@ -111,11 +112,11 @@ class Engine(ABC):
         """
 
     def health(self) -> EngineHealth:
-        """The engine's state, known without asking anybody."""
+        """Return the engine's state, which is known without a request to its service."""
         return EngineHealth(state="ready")
 
 
 def require_package(module: str, engine: str) -> None:
-    """Raise EngineNotConfigured, with what to do, where the engine's library is missing."""
+    """Raise EngineNotConfigured, with what to do, if the engine's library is missing."""
     if problem := missing_package(module, f"engine {engine}", engine):
         raise EngineNotConfigured(problem)

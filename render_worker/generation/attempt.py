@@ -1,59 +1,82 @@
-"""One engine's turn at a request: how much of the time is its own, and what it is told of those before it."""
+"""One candidate's attempt at a request: its share of the time, and what it reports of the attempt before."""
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from render_worker.contract import GenerateRequest
-from render_worker.generation.progress import OnProgress
+from render_worker.engines.base import Engine
+from render_worker.errors import PhaseTimeout, WorkerError
+from render_worker.generation.deadline import MovableDeadline
 from render_worker.generation.selection import Candidate, Selection
 from render_worker.runtime import CLEAN_UP_SECONDS
+from render_worker.serving.deadline import Deadline
 
-RESERVE = 1.5  # times what nine of ten pictures take, is what an engine should have
+RESERVE = 1.5  # times its p90, is what an engine should have
 SAVING_SECONDS = 2.0
-
-SecondsLeft = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One engine's turn at a request."""
+    """One candidate's attempt at a request."""
 
-    request: GenerateRequest
+    selection: Selection
     candidate: Candidate
-    choice: Selection
-    later: list[Candidate]
-    """Who has a turn after it, if need be."""
-    started: float
-    tell: OnProgress
-    left: SecondsLeft
+    fallbacks: tuple[Candidate, ...]
+    """The candidates after it."""
+    request_deadline: MovableDeadline
+    deadline: Deadline | None
+    """By when it must end; None if there is no other candidate (the request's deadline applies)."""
 
     @property
-    def is_a_further_one(self) -> bool:
-        """Whether another engine was asked before."""
-        return self.candidate is not self.choice.candidates[0]
+    def request(self) -> GenerateRequest:
+        """Return the request as the client sent it."""
+        return self.selection.request
 
-    def end(self) -> float | None:
-        """Until which moment of the loop's clock the turn may last; None where there is nobody else, but the deadline.
+    @property
+    def engine(self) -> Engine:
+        """Return the candidate's engine."""
+        return self.candidate.engine
 
-        Who has others behind it leaves them what they are expected to need, but gets an equal share at least. The
-        last of several is ended before the deadline: it takes back what it asked for, and the failure can tell
-        of them all.
-        """
-        left = self.left()
-        if len(self.choice.candidates) == 1 and not self.choice.out:
+    @property
+    def slot_deadline(self) -> Deadline | None:
+        """Return the deadline for acquiring a slot: the attempt's minus 1.5 x p90, unless it is the last candidate."""
+        if self.deadline is None or not self.fallbacks:
+            return self.deadline
+        return self.deadline.later_by(-self.candidate.making_seconds * RESERVE)
+
+    def fallback_message(self) -> str | None:
+        """Return what the client is told at the beginning of a fallback; None if this is the first attempt."""
+        before = self.selection.last_failure
+        if before is None:
             return None
-        needed = sum(candidate.making_seconds * RESERVE + SAVING_SECONDS for candidate in self.later)
-        share = max(left - needed, left / (len(self.later) + 1))
-        if not self.later:
-            share = left - min(CLEAN_UP_SECONDS, left / 10)
-        return asyncio.get_running_loop().time() + share
+        return f"{before.candidate.engine.name} cannot make it now ({before.error.code}); asking {self.engine.name}."
 
-    def patience(self, end: float | None) -> float | None:
-        """Until when a place is waited for: with a later one it would hardly be done. The last has nothing to lose."""
-        return end - self.candidate.making_seconds * RESERVE if end and self.later else end
+    def timeout_error(self) -> PhaseTimeout:
+        """Return the error of an engine that does not make the picture by the deadline."""
+        allowed = "its share of the request's time" if self.fallbacks else "the request's time allows"
+        return PhaseTimeout(f"{self.engine.name} took longer than {allowed}.")
 
-    def handed_on(self) -> str:
-        """What the caller is told at the beginning of a further turn."""
-        before, code = self.choice.out[-1]
-        return f"{before.engine.name} cannot make it now ({code}); asking {self.candidate.engine.name}."
+    def failed(self, error: WorkerError) -> None:
+        """Record that the attempt failed, so that the selection moves on."""
+        self.selection.record_failure(self.candidate, error)
+
+
+def attempts(selection: Selection, deadline: MovableDeadline) -> Iterator[Attempt]:
+    """Yield an attempt for each candidate until the selection is over; each must have `failed` before the next."""
+    while candidate := selection.next_candidate():
+        yield Attempt(selection, candidate, selection.remaining, deadline, _deadline(selection, deadline.remaining))
+
+
+def _deadline(selection: Selection, remaining: float) -> Deadline | None:
+    """Return the deadline of an attempt that begins with so many seconds remaining of the request's time.
+
+    One with fallbacks leaves them what they are expected to need, but gets an equal share at least. The last of several
+    ends before the request does: it withdraws what it asked for, and the error can name all of them.
+    """
+    if selection.is_single:
+        return None
+    fallbacks = selection.remaining
+    if not fallbacks:
+        return Deadline.after(remaining - min(CLEAN_UP_SECONDS, remaining / 10))
+    needed = sum(candidate.making_seconds * RESERVE + SAVING_SECONDS for candidate in fallbacks)
+    return Deadline.after(max(remaining - needed, remaining / (len(fallbacks) + 1)))

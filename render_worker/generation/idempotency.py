@@ -1,12 +1,11 @@
-"""One generation for each request, however often the request arrives.
+"""Idempotency: one generation for each request, however often the request arrives.
 
-What stands before a worker that has just been started may hand a request on and still report a failure. The API tier
+What stands before a worker that has just been started may forward a request and still report a failure. The API tier
 then sends the same request again, with the same id, and must neither pay twice nor get another picture.
 """
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -14,91 +13,99 @@ from cachetools import TTLCache
 
 from render_worker.contract import NO_REQUEST_ID, GenerateRequest, GenerateResult, Progress
 from render_worker.errors import Superseded
-from render_worker.generation.progress import OnProgress, nobody
+from render_worker.generation.deadline import MovableDeadline
+from render_worker.generation.progress import OnProgress, ignore_progress
+from render_worker.serving.deadline import Deadline
 
 REMEMBERED_RESULTS = 256
 REMEMBERED_SECONDS = 3600  # the longest time that a request may have; a signed link lives longer
 
-SecondsLeft = Callable[[], float]
-"""How long the request may still take: a repeat's own time counts, not that of the first."""
-Generate = Callable[[GenerateRequest, OnProgress, SecondsLeft], Coroutine[Any, Any, GenerateResult]]
+Generate = Callable[[GenerateRequest, OnProgress, MovableDeadline], Coroutine[Any, Any, GenerateResult]]
 
 log = logging.getLogger(__name__)
 
 
-class _Running:
-    """A generation, and the one request that waits for it."""
+class _Generation:
+    """A generation in flight, and the one request that waits for it: the latest."""
 
-    def __init__(self, begin: Callable[[OnProgress, SecondsLeft], Coroutine[Any, Any, GenerateResult]]) -> None:
-        self.task = asyncio.create_task(begin(self._told, lambda: self._end - time.monotonic()))
+    def __init__(
+        self, begin: Callable[[OnProgress, MovableDeadline], Coroutine[Any, Any, GenerateResult]], deadline: Deadline
+    ) -> None:
+        self._deadline = MovableDeadline(deadline)
+        self.task = asyncio.create_task(begin(self._report, self._deadline))
         self.abandoned = False
-        self._end = time.monotonic()
-        self._reader: asyncio.Future[None] | None = None
-        self._tell: OnProgress = nobody
+        self._waiter: asyncio.Future[None] | None = None
+        self._on_progress: OnProgress = ignore_progress
         self._latest: Progress | None = None
 
-    def _told(self, progress: Progress) -> None:
+    def _report(self, progress: Progress) -> None:
         self._latest = progress
-        self._tell(progress)
+        self._on_progress(progress)
 
-    async def result(self, tell: OnProgress, seconds: float) -> GenerateResult:
-        """Wait so long for the picture in the place of whoever waited before, and whose connection is gone."""
-        self._end = time.monotonic() + seconds
-        if self._reader and not self._reader.done():
-            self._reader.set_result(None)
-        self._tell = tell
+    async def result(self, on_progress: OnProgress, deadline: Deadline) -> GenerateResult:
+        """Become the only waiter, and extend the generation's deadline to this request's.
+
+        Raises Superseded when the next one takes its place. If the waiter is cancelled, so is the generation.
+        """
+        self._deadline.move_to(deadline)
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+        self._on_progress = on_progress
         if self._latest:
-            tell(self._latest)
-        me = self._reader = asyncio.get_running_loop().create_future()
+            on_progress(self._latest)
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait({self.task, me}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self.task, waiter}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            if self._reader is me and not self.task.done():
+            if self._waiter is waiter and not self.task.done():
                 await self._abandon()
         if not self.task.done():
             raise Superseded("The same request was sent again, and that one gets the answer.")
         return self.task.result()
 
     async def _abandon(self) -> None:
-        """End the work: the time of the last one who waited is over."""
+        """Cancel the generation, because the last request that waited for it has ended."""
         self.abandoned = True
         self.task.cancel()
         await asyncio.wait({self.task})
         if not self.task.cancelled():
-            self.task.exception()  # nobody else looks at it
+            self.task.exception()  # retrieved, lest asyncio log it
 
 
 class IdempotentRequests:
-    """Joins a request to the running or finished one with the same id and recipe. It belongs to the loop's thread."""
+    """Joins an idempotent retry to the generation with the same id and recipe. It belongs to the loop's thread."""
 
     def __init__(self, generate: Generate) -> None:
         self._generate = generate
-        self._running: dict[str, _Running] = {}
-        self._made: TTLCache[str, GenerateResult] = TTLCache(REMEMBERED_RESULTS, REMEMBERED_SECONDS)
+        self._in_flight: dict[str, _Generation] = {}
+        self._results: TTLCache[str, GenerateResult] = TTLCache(REMEMBERED_RESULTS, REMEMBERED_SECONDS)
 
-    async def generate(self, request: GenerateRequest, tell: OnProgress = nobody) -> GenerateResult:
-        """The picture of this request; a failure is not remembered, so that asking again tries again.
+    async def generate(self, request: GenerateRequest, on_progress: OnProgress = ignore_progress) -> GenerateResult:
+        """Return the result of this request; a failure is not remembered, so that a retry tries again.
 
-        A repeat is told the latest progress, and in place of the first request whatever follows.
+        A retry gets the latest progress, and in place of the first request all that follows.
         """
+        deadline = Deadline.after(request.timeout_seconds)
         if request.request_id == NO_REQUEST_ID:
-            end = time.monotonic() + request.timeout_seconds
-            return await self._generate(request, tell, lambda: end - time.monotonic())
-        key = request.model_dump_json(exclude={"timeout_seconds"})  # a repeat has less time left
-        while (running := self._running.get(key)) and running.abandoned:
-            await asyncio.wait({running.task})
-        if key in self._made:
+            return await self._generate(request, on_progress, MovableDeadline(deadline))
+        key = request.model_dump_json(exclude={"timeout_seconds"})  # a retry has less time left
+        while (generation := self._in_flight.get(key)) and generation.abandoned:
+            await asyncio.wait({generation.task})
+        if key in self._results:
             log.info("%s asked again for what was made", request.request_id)
-            return self._made[key]
-        if running is None:
-            running = self._running[key] = _Running(lambda *told: self._make(key, request, *told))
+            return self._results[key]
+        if generation is None:
+            generation = _Generation(lambda *args: self._run(key, request, *args), deadline)
+            self._in_flight[key] = generation
         else:
             log.info("%s asked again for what is being made", request.request_id)
-        return await running.result(tell, request.timeout_seconds)
+        return await generation.result(on_progress, deadline)
 
-    async def _make(self, key: str, request: GenerateRequest, tell: OnProgress, left: SecondsLeft) -> GenerateResult:
+    async def _run(
+        self, key: str, request: GenerateRequest, on_progress: OnProgress, deadline: MovableDeadline
+    ) -> GenerateResult:
         try:
-            self._made[key] = result = await self._generate(request, tell, left)
+            self._results[key] = result = await self._generate(request, on_progress, deadline)
         finally:
-            del self._running[key]
+            del self._in_flight[key]
         return result

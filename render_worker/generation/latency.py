@@ -1,4 +1,4 @@
-"""How long pictures take: the recent ones of each engine, and what they let expect of the next."""
+"""Latency of each engine (p50, p90): the recent pictures', and what it lets expect of the next."""
 
 import math
 import statistics
@@ -10,42 +10,44 @@ HIGH_SHARE = 0.9
 
 
 class Latencies:
-    """The seconds that recent pictures took, without any waiting in the queue. Safe to read from any thread."""
+    """The seconds that recent pictures took, without waiting in the queue. Safe to read from any thread."""
 
     def __init__(self) -> None:
         self._taken: dict[str, tuple[tuple[float, float], ...]] = {}
 
     def add(self, engine: str, seconds: float) -> None:
-        """Remember what a picture took that was made and kept."""
+        """Record the latency of a picture that was made and saved."""
         self._taken[engine] = (*self._taken.get(engine, ()), (time.monotonic(), seconds))[-REMEMBERED:]
 
     def _recent(self, engine: str) -> list[float]:
-        """Sorted. Where they are all of an hour that has passed, nothing is known: they might keep everybody away."""
+        """Return the latencies of the last hour, sorted: older ones might keep all clients away from the engine."""
         begin = time.monotonic() - RECENT_SECONDS
         return sorted(seconds for made, seconds in self._taken.get(engine, ()) if made > begin)
 
-    def median(self, engine: str) -> float | None:
-        """What half of them did not exceed; None where there is none."""
+    def p50(self, engine: str) -> float | None:
+        """Return the median in seconds; None if nothing is recent."""
         recent = self._recent(engine)
         return statistics.median(recent) if recent else None
 
     def p90(self, engine: str) -> float | None:
-        """What nine tenths of them did not exceed; None where there is none."""
+        """Return what nine tenths of the pictures did not exceed, in seconds; None if nothing is recent."""
         recent = self._recent(engine)
         return recent[math.ceil(len(recent) * HIGH_SHARE) - 1] if recent else None
 
-    def until_done(self, engine: str, position: int, slots: int) -> int | None:
-        """Seconds until a request at that position of the queue has its picture; None where nothing is known."""
-        median = self.median(engine)
-        # With every place taken one becomes free each median / places seconds, and the own picture takes its time too.
-        return None if median is None else math.ceil(median * position / slots + median)
+    def seconds_to_picture(self, engine: str, position: int, slots: int) -> int | None:
+        """Return the seconds until a request at that position of the queue has its picture; None if unknown.
 
-    def until_room(self, engine: str, slots: int) -> int | None:
-        """Seconds until a place is likely to become free, and with it one in a full queue."""
-        median = self.median(engine)
-        return None if median is None else math.ceil(median / slots)
+        When all slots are taken, one becomes free each p50 / `slots` seconds; the own picture takes another p50.
+        """
+        p50 = self.p50(engine)
+        return None if p50 is None else math.ceil(p50 * position / slots + p50)
 
-    def left(self, engine: str, elapsed: float) -> int | None:
-        """Seconds that a picture of so many seconds is likely to need still; None where it takes longer than most."""
-        usual = (self.median(engine), self.p90(engine))
+    def seconds_to_slot(self, engine: str, slots: int) -> int | None:
+        """Return the seconds until a slot, and so room in a full queue, is likely to be free; None if unknown."""
+        p50 = self.p50(engine)
+        return None if p50 is None else math.ceil(p50 / slots)
+
+    def seconds_remaining(self, engine: str, elapsed: float) -> int | None:
+        """Return the seconds that a picture is likely to need after `elapsed`; None if that exceeds its p90."""
+        usual = (self.p50(engine), self.p90(engine))
         return next((math.ceil(seconds - elapsed) for seconds in usual if seconds and seconds > elapsed), None)

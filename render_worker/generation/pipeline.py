@@ -1,12 +1,11 @@
-"""From a request to its result: choose an engine, make, encode, keep."""
+"""From a request to its result: select, then for each attempt acquire a slot, generate, encode, save, or fall back."""
 
 import asyncio
 import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from render_worker.contract import GenerateRequest, GenerateResult, Recipe
@@ -17,20 +16,22 @@ from render_worker.errors import (
     EngineFault,
     InvalidParameter,
     PhaseTimeout,
-    QueueFull,
     WorkerBusy,
     WorkerError,
 )
 from render_worker.generation.admission import Admission
-from render_worker.generation.attempt import Attempt, SecondsLeft
+from render_worker.generation.attempt import Attempt, attempts
+from render_worker.generation.deadline import MovableDeadline
 from render_worker.generation.latency import Latencies
-from render_worker.generation.progress import OnProgress, Reporter, nobody
-from render_worker.generation.selection import Candidate, EngineSelector, Selection
+from render_worker.generation.progress import OnProgress, ProgressReporter, ignore_progress
+from render_worker.generation.result import to_result
+from render_worker.generation.selector import EngineSelector
 from render_worker.imaging import Picture, to_picture
 from render_worker.metrics import Metrics
-from render_worker.storages.base import SaveOutcome, StorageChain
+from render_worker.serving.deadline import Deadline
+from render_worker.storages.chain import SaveOutcome, StorageChain
 
-MOMENT_SECONDS = 0.5  # before the deadline, in which its own end is told apart from others
+MOMENT_SECONDS = 0.5  # before the deadline: a cancellation so late is taken for the deadline's
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
 
 T = TypeVar("T")
@@ -43,140 +44,112 @@ class Pipeline:
 
     def __init__(
         self,
-        roster: EngineSelector,
-        storage: StorageChain,
+        selector: EngineSelector,
+        storages: StorageChain,
         admission: Admission,
-        durations: Latencies,
+        latencies: Latencies,
         metrics: Metrics,
         simulated: bool,
     ) -> None:
-        self.roster = roster
-        self.storage = storage
+        self.selector = selector
+        self.storages = storages
         self.admission = admission
-        self.simulated = simulated or None  # left out of answers where it is not so
-        self._durations = durations
+        self._latencies = latencies
         self._metrics = metrics
-
-    async def start(self) -> None:
-        """Start the engines that answer model=auto, side by side; one that cannot start says so in its health."""
-        await asyncio.gather(*(self._start(name) for name in self.roster.auto))
-
-    async def _start(self, name: str) -> None:
-        try:
-            await self.roster.engines[name].start()
-        except EngineError as error:
-            log.warning("engine %s could not start: %s", name, error)
-        except Exception:  # the worker must come up and tell, whatever keeps an engine from starting
-            log.exception("engine %s could not start", name)
-
-    async def stop(self) -> None:
-        """Stop every engine."""
-        for engine in self.roster.engines.values():
-            await engine.stop()
+        self.simulated = simulated
 
     async def generate(
-        self, request: GenerateRequest, tell: OnProgress = nobody, seconds_left: SecondsLeft | None = None
+        self,
+        request: GenerateRequest,
+        on_progress: OnProgress = ignore_progress,
+        deadline: MovableDeadline | None = None,
     ) -> GenerateResult:
-        """Make and keep one picture; a WorkerError where that cannot be done.
+        """Make and save one picture; with model=auto each failed attempt falls back to the next candidate.
 
-        With model=auto the next engine is asked where one cannot make it, unless it is the content that is refused.
+        `deadline`: the request's own if None. Raises the WorkerError of a failed attempt if no other succeeds.
         """
-        started = time.monotonic()
-        left = seconds_left or (lambda: started + request.timeout_seconds - time.monotonic())
-        self.storage.check()
-        choice = self.roster.choose(request)
-        await self.storage.refuse(request.output_format)
-        failures: list[tuple[Candidate, WorkerError]] = []
-        for number, candidate in enumerate(choice.candidates):
-            turn = Attempt(request, candidate, choice, choice.candidates[number + 1 :], started, tell, left)
+        self.storages.check()
+        selection = self.selector.select(request)
+        await self.storages.preflight(request.output_format)
+        deadline = deadline or MovableDeadline(Deadline(selection.started + request.timeout_seconds))
+        for attempt in attempts(selection, deadline):
             try:
-                return await self._made(turn)
+                return await self._attempt(attempt, on_progress)
             except (EngineError, InvalidParameter, WorkerBusy) as error:
-                failures.append((candidate, error))
-                self._note(turn, error)
-                if isinstance(error, EngineError) and error.forbids_fallback:
-                    break
-        raise _told(failures, choice)
+                attempt.failed(error)
+                self._record_failure(attempt, error)
+        raise selection.error()
 
-    def _note(self, turn: Attempt, error: WorkerError) -> None:
-        name = turn.candidate.engine.name
-        turn.choice.out.append((turn.candidate, error.code))
-        turn.choice.admitted = not isinstance(error, QueueFull)
-        if not isinstance(error, WorkerBusy | EngineCircuitOpen):
-            self._metrics.engine_failures.labels(name, error.code).inc()
-        if turn.later:
-            kind = {"kind": f"{name} {error.code}"}
-            log.warning("%s %s gives way: %s: %s", turn.request.request_id, name, error.code, error, extra=kind)
-
-    async def _made(self, turn: Attempt) -> GenerateResult:
-        """Make the picture by one engine."""
-        engine = turn.candidate.engine
-        at_a_time = self.admission.concurrency(engine.slots)
-        report = Reporter(turn.request.request_id, engine.name, at_a_time, self._durations, turn.tell)
-        room = self._durations.until_room(engine.name, at_a_time)
-        end = turn.end()
-        async with contextlib.AsyncExitStack() as held:
-            waiting = self.admission.slot(engine.slots, report.queued, room, admitted=turn.choice.admitted)
-            leave_engine = await _by(
-                turn.patience(end),
-                held.enter_async_context(waiting),
-                WorkerBusy(f"{engine.name} had no free place in time.", room),
-            )
-            report.begin()
-            if turn.is_a_further_one:
-                report("starting", turn.handed_on())
-            async with self.storage.promised(turn.request.output_format):
-                image, picture = await self._asked(turn, end, report, leave_engine)
-                kept = await self.storage.save(picture, seconds=turn.left() - LOCAL_SAVE_SECONDS)
-        self._count(turn, report.seconds, kept)
-        result = self._result(turn, image, picture, kept)
-        despite = f", setbacks on the way: {report.setbacks}" if report.setbacks else ""
-        log.info("%s %s made in %d ms%s", turn.request.request_id, engine.name, result.duration_ms, despite)
+    async def _attempt(self, attempt: Attempt, on_progress: OnProgress) -> GenerateResult:
+        """Acquire a slot, generate, encode and save."""
+        request, engine = attempt.request, attempt.engine
+        concurrency = self.admission.concurrency(engine.slots)
+        reporter = ProgressReporter(request.request_id, engine.name, concurrency, self._latencies, on_progress)
+        async with self._slot(attempt, reporter, concurrency) as release_engine:
+            reporter.begin()
+            if message := attempt.fallback_message():
+                reporter("starting", message)
+            async with self.storages.attempt(request.output_format):
+                image, picture = await self._generate_in_time(attempt, reporter, release_engine)
+                remaining = attempt.request_deadline.remaining
+                saved = await self.storages.save(picture, seconds=remaining - LOCAL_SAVE_SECONDS)
+        self._record_success(attempt, saved, reporter.seconds)
+        result = to_result(attempt, image, picture, saved, simulated=self.simulated)
+        setbacks = f", setbacks on the way: {reporter.setbacks}" if reporter.setbacks else ""
+        log.info("%s %s made in %d ms%s", request.request_id, engine.name, result.duration_ms, setbacks)
         return result
 
-    async def _asked(
-        self, turn: Attempt, end: float | None, report: Reporter, leave_engine: Callable[[], None]
+    @contextlib.asynccontextmanager
+    async def _slot(
+        self, attempt: Attempt, reporter: ProgressReporter, concurrency: int
+    ) -> AsyncIterator[Callable[[], None]]:
+        """Hold a slot; raises WorkerBusy if there is none by the attempt's deadline for that."""
+        engine = attempt.engine
+        retry_after = self._latencies.seconds_to_slot(engine.name, concurrency)
+        admitted = attempt.selection.is_admitted
+        async with contextlib.AsyncExitStack() as held:
+            yield await _by(
+                attempt.slot_deadline,
+                held.enter_async_context(
+                    self.admission.slot(engine.slots, reporter.queued, retry_after, admitted=admitted)
+                ),
+                WorkerBusy(f"{engine.name} had no free place in time.", retry_after),
+            )
+
+    async def _generate_in_time(
+        self, attempt: Attempt, reporter: ProgressReporter, release_engine: Callable[[], None]
     ) -> tuple[GeneratedImage, Picture]:
-        """What the engine makes, until that moment of the loop's clock; what is no picture is its failure too."""
-        engine, rest = turn.candidate.engine, self.roster.rests[turn.candidate.engine.name]
-        recipe = turn.candidate.recipe(turn.request)
-        allowed = "its share of the request's time" if turn.later else "the request's time allows"
-        too_late = PhaseTimeout(f"{engine.name} took longer than {allowed}.")
-        clock = asyncio.get_running_loop().time
-        begun = clock()
-
-        def had_enough() -> bool:
-            """Whoever had less time than he usually needs is no slower than ever."""
-            return clock() - begun >= turn.candidate.making_seconds
-
-        async def asked() -> tuple[GeneratedImage, Picture]:
-            with rest.call():
-                image = await _without_fault(engine, recipe, report)
-                leave_engine()  # what is left needs no engine, but a place among all
-                report("saving")
-                return image, await asyncio.to_thread(self._encode, engine, image, recipe)
-
+        """Generate and encode by the attempt's deadline; raises PhaseTimeout if that expires."""
+        timeout, begun = attempt.timeout_error(), time.monotonic()
         try:
-            return await _by(end, asked(), too_late)
+            return await _by(attempt.deadline, self._generate(attempt, reporter, release_engine), timeout)
         except PhaseTimeout as error:
-            if error is too_late and had_enough():
-                rest.record_failure(error)
+            if error is timeout:
+                self._record_timeout(attempt, error, begun)
             raise
         except asyncio.CancelledError:
-            if turn.left() < MOMENT_SECONDS and had_enough():  # else somebody left, or the worker is being stopped
-                rest.record_failure(too_late)
-                self._metrics.engine_failures.labels(engine.name, too_late.code).inc()
+            # An earlier cancellation comes from a client that left, or from a shutdown.
+            if attempt.request_deadline.remaining < MOMENT_SECONDS and self._record_timeout(attempt, timeout, begun):
+                self._metrics.count_engine_failure(attempt.engine.name, timeout.code)
             raise
 
-    def _count(self, turn: Attempt, seconds: float, kept: SaveOutcome) -> None:
-        name = turn.candidate.engine.name
-        self._durations.add(name, seconds)
-        self._metrics.pictures.labels(name, kept.storage).inc()
-        self._metrics.picture_seconds.labels(name).observe(seconds)
-        for passed_over in turn.choice.passed_over(turn.candidate) or ():
-            self._metrics.fallbacks.labels(passed_over.engine, passed_over.code).inc()
-        if kept.problem:
-            self._metrics.storage_failures.labels(kept.problem.storage, kept.problem.code).inc()
+    def _record_timeout(self, attempt: Attempt, timeout: PhaseTimeout, begun: float) -> bool:
+        """Count the timeout in the circuit breaker only if the engine had at least its p90; return whether it had."""
+        had_enough = time.monotonic() - begun >= attempt.candidate.making_seconds
+        if had_enough:
+            self.selector.breakers[attempt.engine.name].record_failure(timeout)
+        return had_enough
+
+    async def _generate(
+        self, attempt: Attempt, reporter: ProgressReporter, release_engine: Callable[[], None]
+    ) -> tuple[GeneratedImage, Picture]:
+        """Return the engine's image and the picture encoded of it; what is no image is the engine's failure too."""
+        engine, recipe = attempt.engine, attempt.candidate.recipe(attempt.request)
+        with self.selector.breakers[engine.name].call():
+            image = await _without_fault(engine, recipe, reporter)
+            release_engine()  # encoding and saving need no engine, but one of the slots of all
+            reporter("saving")
+            return image, await asyncio.to_thread(self._encode, engine, image, recipe)
 
     def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
         texts = {
@@ -194,50 +167,31 @@ class Pipeline:
         picture = to_picture(image.data, recipe.size, texts_known, recipe.output_format, scale=engine.own_sizes)
         return dataclasses.replace(picture, cheap=engine.cheap)
 
-    def _result(self, turn: Attempt, image: GeneratedImage, picture: Picture, kept: SaveOutcome) -> GenerateResult:
-        request, candidate = turn.request, turn.candidate
-        return GenerateResult(
-            image_url=kept.stored.url,
-            prompt=request.prompt,
-            seed=image.seed,
-            shape=request.shape,
-            guidance_scale=image.guidance_scale,
-            negative_prompt=candidate.recipe(request).negative_prompt,
-            width=picture.width,
-            height=picture.height,
-            content_type=kept.stored.content_type,
-            bytes=len(picture.data),
-            sha256=picture.sha256,
-            nsfw=image.nsfw,
-            engine=candidate.engine.name,
-            engine_model=image.model,
-            model=request.model,
-            fallback_from=turn.choice.passed_over(candidate),
-            ignored=candidate.ignored or None,
-            expected_seconds=None if request.within is None else candidate.expected_seconds,
-            storage=kept.storage,
-            storage_error=kept.problem,
-            expires_at=kept.stored.expires_at,
-            duration_ms=round((time.monotonic() - turn.started) * 1000),
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            request_id=request.request_id,
-            note=image.note,
-            simulated=self.simulated,
-        )
+    def _record_success(self, attempt: Attempt, saved: SaveOutcome, seconds: float) -> None:
+        """Count a picture, what it took, and what failed before it was saved."""
+        name = attempt.engine.name
+        self._latencies.add(name, seconds)
+        self._metrics.count_picture(name, saved.storage, seconds)
+        self._metrics.count_fallbacks(attempt.selection.passed_over(attempt.candidate) or ())
+        if saved.problem:
+            self._metrics.count_storage_failure(saved.problem)
+
+    def _record_failure(self, attempt: Attempt, error: WorkerError) -> None:
+        """Count a failed attempt, and log it if the request falls back."""
+        name = attempt.engine.name
+        if not isinstance(error, WorkerBusy | EngineCircuitOpen):
+            self._metrics.count_engine_failure(name, error.code)
+        if attempt.fallbacks:
+            kind = {"kind": f"{name} {error.code}"}
+            log.warning(
+                "%s %s failed, falling back: %s: %s", attempt.request.request_id, name, error.code, error, extra=kind
+            )
 
 
-def _told(failures: list[tuple[Candidate, WorkerError]], choice: Selection) -> WorkerError:
-    """The last failure, or one before it where the last is that a single engine cannot read the request."""
-    lasting = [failure for failure in failures if not isinstance(failure[1], InvalidParameter)]
-    candidate, told = (lasting or failures)[-1]
-    final = isinstance(told, EngineError) and told.forbids_fallback
-    told.fallback_from = choice.passed_over(candidate) if final else choice.others(candidate)
-    return told
-
-
-async def _without_fault(engine: Engine, recipe: Recipe, report: Reporter) -> GeneratedImage:
+async def _without_fault(engine: Engine, recipe: Recipe, reporter: ProgressReporter) -> GeneratedImage:
+    """Return the engine's image; raises EngineFault if the engine has a bug."""
     try:
-        return await engine.generate(recipe, report)
+        return await engine.generate(recipe, reporter)
     except WorkerError:
         raise
     except Exception as error:  # so that one engine's bug keeps no other one from answering; the log has it whole
@@ -245,13 +199,13 @@ async def _without_fault(engine: Engine, recipe: Recipe, report: Reporter) -> Ge
         raise EngineFault(f"The engine {engine.name} failed by a fault of this service.") from error
 
 
-async def _by(end: float | None, work: Awaitable[T], too_late: WorkerError) -> T:
-    """What the work brings, or `too_late` where it is not done by that time of the loop's clock."""
-    limit = asyncio.timeout_at(end)
+async def _by(deadline: Deadline | None, work: Awaitable[T], timeout: WorkerError) -> T:
+    """Return the result of the work; raises `timeout` if it is not done by the deadline."""
+    limit = asyncio.timeout(None if deadline is None else deadline.remaining)
     try:
         async with limit:
             return await work
     except TimeoutError:
         if limit.expired():
-            raise too_late from None
+            raise timeout from None
         raise

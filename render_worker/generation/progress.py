@@ -1,4 +1,4 @@
-"""What one request's caller is told while his picture is made."""
+"""Progress of one request's generation, as it is reported to its client."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from render_worker.contract import Phase, Progress
 from render_worker.generation.latency import Latencies
 
 OnProgress = Callable[[Progress], None]
-"""Called on the loop's thread with each news; it must not wait."""
+"""Called on the loop's thread with each change of progress; it must not block."""
 
 MESSAGES: dict[Phase, str] = {
     "queued": "Waiting for a free place.",
@@ -22,36 +22,36 @@ MESSAGES: dict[Phase, str] = {
 log = logging.getLogger(__name__)
 
 
-def nobody(_: Progress) -> None:
-    """In place of a caller who wants to know nothing but the result."""
+def ignore_progress(_: Progress) -> None:
+    """Do nothing, for a client that wants nothing but the result."""
 
 
-class Reporter:
-    """Makes Progress of what the queue, the engine and the pipeline say; what changes nothing is not told again."""
+class ProgressReporter:
+    """Turns what the queue, the engine and the pipeline report into Progress, and leaves out repetitions."""
 
-    def __init__(self, request_id: str, engine: str, slots: int, durations: Latencies, tell: OnProgress) -> None:
+    def __init__(self, request_id: str, engine: str, slots: int, latencies: Latencies, on_progress: OnProgress) -> None:
         self._request_id = request_id
         self._engine = engine
-        self._places = slots
-        self._durations = durations
-        self._tell = tell
+        self._slots = slots
+        self._latencies = latencies
+        self._on_progress = on_progress
         self._begun = 0.0
         self._last: Progress | None = None
         self.setbacks = 0
 
     def queued(self, position: int) -> None:
-        """Tell the request's place in the queue."""
-        expected = self._durations.until_done(self._engine, position, self._places)
+        """Report the request's position in the queue, 1 for the next."""
+        expected = self._latencies.seconds_to_picture(self._engine, position, self._slots)
         message = f"Waiting for a free place, as number {position} in the queue."
         self._send(Progress(phase="queued", message=message, position=position), expected)
 
     def begin(self) -> None:
-        """From now on the picture is worked on."""
+        """Start the clock of the picture's latency: the request has its slot."""
         self._begun = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """How long the picture has been worked on."""
+        """Return the seconds since `begin`."""
         return time.monotonic() - self._begun
 
     def __call__(
@@ -65,14 +65,14 @@ class Reporter:
         position: int | None = None,
         expected_seconds: int | None = None,
     ) -> None:
-        """Tell what the work has come to, as `engines.base.Report` says."""
+        """Report a phase, as `engines.base.Report` says."""
         message = message or MESSAGES[phase]
         progress = Progress(phase=phase, message=message, percent=percent, step=step, total=total, position=position)
-        usual = self._durations.left(self._engine, self.seconds)
+        usual = self._latencies.seconds_remaining(self._engine, self.seconds)
         self._send(progress, usual if expected_seconds is None else expected_seconds)
 
     def setback(self, sentence: str) -> None:
-        """Log what went wrong on the way, as `engines.base.Report` says."""
+        """Log a setback, as `engines.base.Report` says."""
         self.setbacks += 1
         log.warning("%s %s", self._request_id, sentence)
 
@@ -81,4 +81,4 @@ class Reporter:
             return
         self._last = progress
         log.debug("%s %s: %s", self._request_id, progress.phase, progress.message)
-        self._tell(progress.model_copy(update={"expected_seconds": expected}))
+        self._on_progress(progress.model_copy(update={"expected_seconds": expected}))

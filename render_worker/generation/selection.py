@@ -1,17 +1,14 @@
-"""The engines that are enabled, and which of them a request may be made by, in which order."""
+"""Selection: one request's candidates in order, and what keeps others from answering."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from render_worker.circuit_breaker import CircuitBreaker
-from render_worker.contract import EngineHealth, GenerateRequest, Model, PassedOver, Recipe
+from render_worker.contract import GenerateRequest, PassedOver, Recipe
 from render_worker.engines.base import Engine
-from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow
-from render_worker.generation.admission import Admission
-from render_worker.generation.latency import Latencies
-
-AUTO = "auto"
+from render_worker.errors import EngineError, InvalidParameter, QueueFull, WorkerError
 
 
 @dataclass(frozen=True)
@@ -20,185 +17,116 @@ class Candidate:
 
     engine: Engine
     left_out: list[str]
-    """What the recipe has and the engine cannot honour."""
+    """Parameters of the recipe that the engine cannot honour."""
     ignored: list[str]
-    """What of that the caller asked for."""
+    """Those of them that the client asked for."""
     place: int
     """Its place in the order of preference."""
     making_seconds: float
-    """What nine tenths of its recent pictures did not exceed, or before the first one a rough idea of that."""
+    """The engine's p90, or a rough idea of it before the first picture."""
     waiting_seconds: float
-    """Until it is likely to have a free place."""
+    """Until it is likely to have a free slot."""
 
     @property
     def rank(self) -> tuple[bool, int]:
-        """Who honours everything comes first, and then the order of preference."""
+        """Return the sort key: full matches first, then in the order of preference."""
         return bool(self.ignored), self.place
 
     @property
     def expected_seconds(self) -> int:
-        """Until the picture is there."""
+        """Return the seconds until the picture is there, waiting included."""
         return math.ceil(self.waiting_seconds + self.making_seconds)
 
     def recipe(self, request: Recipe) -> Recipe:
-        """The request without what is left out."""
+        """Return the request without what is left out."""
         defaults = {name: Recipe.model_fields[name].default for name in self.left_out}
         return request.model_copy(update=defaults)
 
 
-@dataclass
+@dataclass(frozen=True)
+class CandidateFailure:
+    """A candidate, and the error that keeps it from answering."""
+
+    candidate: Candidate
+    error: WorkerError
+
+
 class Selection:
-    """Who may make the picture, the first first; never empty. And who cannot, or could not."""
+    """One request's candidates in order, and the failures so far.
 
-    candidates: list[Candidate]
-    out: list[tuple[Candidate, str]] = field(default_factory=list)
-    """Each with the code of what keeps it from answering."""
-    admitted: bool = False
-    """Whether the engine that was asked last let the request in, and it did not give way since."""
-
-    def passed_over(self, candidate: Candidate) -> list[PassedOver] | None:
-        """Those of them who come before that candidate; None where there is none."""
-        return _told([it for it in self.out if it[0].rank < candidate.rank])
-
-    def others(self, candidate: Candidate) -> list[PassedOver] | None:
-        """All of them but that one."""
-        return _told([it for it in self.out if it[0] is not candidate])
-
-
-def _told(out: list[tuple[Candidate, str]]) -> list[PassedOver] | None:
-    return [PassedOver(engine=it.engine.name, code=code) for it, code in sorted(out, key=lambda it: it[0].rank)] or None
-
-
-class EngineSelector:
-    """Every enabled engine by its name, and when it rests. It belongs to the loop's thread; any may read the states."""
+    It moves on by `next_candidate` and `record_failure` alone, and is over when no candidate is left, or after an error
+    for which no other engine may be asked.
+    """
 
     def __init__(
-        self,
-        engines: Mapping[str, Engine],
-        auto: tuple[str, ...],
-        rests: Mapping[str, CircuitBreaker],
-        durations: Latencies,
-        admission: Admission,
+        self, request: GenerateRequest, candidates: Sequence[Candidate], unavailable: Iterable[CandidateFailure] = ()
     ) -> None:
-        """`auto`: who answers model=auto, in the order of preference."""
-        self.engines = engines
-        self.auto = auto
-        self.rests = rests
-        self._durations = durations
-        self._admission = admission
-        self._named = {name: engine for engine in engines.values() for name in (engine.name, *engine.models)}
+        """Select `candidates`, of which there is at least one; `unavailable` cannot be attempted now."""
+        self.request = request
+        self.started = time.monotonic()
+        self._remaining = deque(candidates)
+        self._unavailable = tuple(unavailable)
+        self._failed: list[CandidateFailure] = []
+        self.is_single = len(candidates) == 1 and not self._unavailable
+        """Whether no other engine comes into question at all."""
 
-    def choose(self, request: GenerateRequest) -> Selection:
-        """Who is asked for the picture; the WorkerError of the one that comes back soonest where nobody can be."""
-        if request.model == AUTO:
-            return self._any(request)
-        if request.within is not None:
-            raise InvalidParameter("within only goes with model=auto.")
-        if request.model not in self._named:
-            raise InvalidParameter(f"model must be one of auto, {', '.join(self._named)}.")
-        engine = self._named[request.model]
-        engine.check()
-        candidate = self._candidate(engine, request)
-        if candidate.ignored:
-            named = " and ".join(candidate.ignored)
-            raise InvalidParameter(
-                f"{named} cannot be honoured by {request.model}; leave that out, or ask with model=auto."
-            )
-        self.rests[engine.name].raise_if_open()
-        return Selection([candidate])
+    def next_candidate(self) -> Candidate | None:
+        """Return the candidate to attempt next; None if the selection is over."""
+        if not self._remaining or (self._failed and _is_final(self._failed[-1].error)):
+            return None
+        return self._remaining.popleft()
 
-    def _any(self, request: GenerateRequest) -> Selection:
-        """Those who can be asked, those who honour everything first, and those who are expected to be too slow not."""
-        able: list[Candidate] = []
-        unable: list[tuple[Candidate, EngineError]] = []
-        for place, engine in enumerate(self._of_auto()):
-            candidate = self._candidate(engine, request, place)
-            try:
-                engine.check()
-                self.rests[engine.name].raise_if_open()
-                able.append(candidate)
-            except EngineError as error:
-                unable.append((candidate, error))
-        choice = Selection(
-            sorted(able, key=lambda candidate: candidate.rank), [(it, error.code) for it, error in unable]
-        )
-        if not able:
-            raise _soonest(choice, unable)
-        return choice if request.within is None else _in_time(choice, request.within)
-
-    def _candidate(self, engine: Engine, request: GenerateRequest, place: int = 0) -> Candidate:
-        making = self._durations.p90(engine.name) or engine.typical_seconds
-        waiting = 0.0
-        if self._admission.must_wait(engine.slots):
-            position = self._admission.queue_depth(engine.slots) + 1
-            each = self._durations.median(engine.name) or engine.typical_seconds
-            waiting = each * position / self._admission.concurrency(engine.slots)
-        left_out = engine.cannot_honour(request)
-        ignored = [name for name in left_out if not (name == "negative_prompt" and request.negative_prompt_optional)]
-        return Candidate(engine, left_out, ignored, place, making, waiting)
-
-    def _of_auto(self) -> Iterator[Engine]:
-        return (self.engines[name] for name in self.auto)
+    def record_failure(self, candidate: Candidate, error: WorkerError) -> None:
+        """Record that the attempt of a candidate failed."""
+        self._failed.append(CandidateFailure(candidate, error))
 
     @property
-    def ready(self) -> bool:
-        """Whether a picture of model=auto would be tried now."""
-        return any(self.health(name).state == "ready" for name in self.auto)
+    def remaining(self) -> tuple[Candidate, ...]:
+        """Return the candidates that have not been attempted."""
+        return tuple(self._remaining)
 
     @property
-    def busy(self) -> bool:
-        """Whether the next caller of model=auto has to wait, whoever is asked."""
-        return all(self._admission.must_wait(engine.slots) for engine in self._of_auto())
+    def last_failure(self) -> CandidateFailure | None:
+        """Return the failure of the attempt before; None if there is none."""
+        return self._failed[-1] if self._failed else None
 
-    def health(self, name: str) -> EngineHealth:
-        """An engine's state, known without asking anybody."""
-        engine, rest = self.engines[name], self.rests[name]
-        health = engine.health()
-        times = {"median_seconds": self._durations.median(name), "p90_seconds": self._durations.p90(name)}
-        found: dict[str, object] = {field: seconds and round(seconds, 2) for field, seconds in times.items()}
-        try:
-            engine.check()
-        except EngineNotConfigured as error:
-            found |= {"state": "down", "reason": str(error)}
-        if rest.state == "open" and health.state == "ready":
-            found |= {"state": "resting", "reason": rest.reason}
-        return health.model_copy(update={**found, "breaker": rest.state})
+    @property
+    def is_admitted(self) -> bool:
+        """Return whether the engine that was attempted last had admitted the request, and did not evict it."""
+        return bool(self._failed) and not isinstance(self._failed[-1].error, QueueFull)
 
-    def models(self) -> list[Model]:
-        """Every name that `choose` knows, besides auto."""
-        return [self._model(name, engine) for name, engine in self._named.items()]
+    def passed_over(self, candidate: Candidate) -> list[PassedOver] | None:
+        """Return the failures of candidates that rank before this one; None if there are none."""
+        return _passed_over(it for it in self._failures if it.candidate.rank < candidate.rank)
 
-    def _model(self, name: str, engine: Engine) -> Model:
-        health = self.health(engine.name)
-        return Model(
-            name=name,
-            description=engine.description,
-            engine=engine.name,
-            answers_auto=name in self.auto,
-            state=health.state,
-            reason=health.reason,
-            honours=sorted(engine.capabilities_of(name).parameters),
+    def error(self) -> WorkerError:
+        """Return the last failure, with the others; one that is no InvalidParameter if there is such a one.
+
+        That a single engine cannot read the request must not hide that another one is down.
+        """
+        lasting = [failure for failure in self._failed if not isinstance(failure.error, InvalidParameter)]
+        told = (lasting or self._failed)[-1]
+        candidate, error = told.candidate, told.error
+        error.fallback_from = (
+            self.passed_over(candidate) if _is_final(error) else failures_but(self._failures, candidate)
         )
+        return error
+
+    @property
+    def _failures(self) -> list[CandidateFailure]:
+        return [*self._unavailable, *self._failed]
 
 
-def _in_time(choice: Selection, within: float) -> Selection:
-    """Those who are expected to be done in time, and the others as being too slow."""
-    fitting = [candidate for candidate in choice.candidates if candidate.expected_seconds <= within]
-    slow = [(candidate, TooSlow.code) for candidate in choice.candidates if candidate not in fitting]
-    if fitting:
-        return Selection(fitting, choice.out + slow)
-    fastest = min(choice.candidates, key=lambda candidate: candidate.expected_seconds)
-    error = TooSlow(
-        f"No engine is expected to be done within {within:g} seconds; "
-        f"the fastest of now, {fastest.engine.name}, takes up to {fastest.expected_seconds}.",
-        fastest.expected_seconds,
-    )
-    error.fallback_from = choice.others(fastest)
-    raise error
+def _is_final(error: WorkerError) -> bool:
+    return isinstance(error, EngineError) and error.forbids_fallback
 
 
-def _soonest(choice: Selection, unable: list[tuple[Candidate, EngineError]]) -> EngineError:
-    """Why the engine cannot be asked that can be asked again first; with the others' reasons."""
-    first, error = min(unable, key=lambda it: math.inf if it[1].retry_after is None else it[1].retry_after)
-    error.fallback_from = choice.others(first)
-    return error
+def _passed_over(failures: Iterable[CandidateFailure]) -> list[PassedOver] | None:
+    """Return the failures as they travel, by rank; None if there are none."""
+    by_rank = sorted(failures, key=lambda it: it.candidate.rank)
+    return [PassedOver(engine=it.candidate.engine.name, code=it.error.code) for it in by_rank] or None
+
+
+def failures_but(failures: Iterable[CandidateFailure], candidate: Candidate) -> list[PassedOver] | None:
+    """Return the failures of all candidates but this one; None if there are none."""
+    return _passed_over(it for it in failures if it.candidate is not candidate)

@@ -1,4 +1,7 @@
-"""Fetching a picture from a host that a service names: only from hosts that are expected, and never without bounds."""
+"""Downloads of pictures from URLs that a service names, behind an SSRF guard.
+
+Only listed origins are fetched from, no redirect is followed, and size and time are bounded.
+"""
 
 import asyncio
 import re
@@ -12,19 +15,19 @@ from render_worker.outbound.client import AS_IT_IS, http_client
 from render_worker.outbound.replies import is_compressed, read_body
 
 MAX_PICTURE_BYTES = 20 * 1024 * 1024  # a 768x768 JPEG has less than 100 KB
-HICCUP_PAUSES = (0.25, 1.0)  # seconds before another attempt
+RETRY_PAUSES = (0.25, 1.0)  # seconds before each retry
 
 
 @dataclass(frozen=True)
 class Source:
-    """A service, by its name for people, and the origins from which its pictures may be fetched."""
+    """A service, by its name for people, and the origins from which its pictures may be fetched (the SSRF guard)."""
 
     name: str
     origins: tuple[str, ...]
-    """Like https://replicate.delivery; https://*.replicate.delivery means every host right below that one."""
+    """Like https://replicate.delivery; https://*.replicate.delivery allows every direct subdomain."""
 
-    def has(self, url: str) -> bool:
-        """Whether the address is on one of the origins."""
+    def allows(self, url: str) -> bool:
+        """Return whether the URL is on one of the origins."""
         try:
             parts = urlsplit(url)
         except ValueError:
@@ -35,75 +38,76 @@ class Source:
 
 
 async def download(url: str, source: Source, seconds: float, poll_seconds: float | None = None) -> bytes:
-    """The bytes behind an address of that source, within a time; with `poll_seconds` a 404 is asked again until then.
+    """Return the bytes at a URL of `source`, within a timeout of `seconds`.
 
-    A hiccup is asked again after a pause: that costs nothing, and the picture may be paid already. EngineUnreachable,
-    PhaseTimeout, BadPicture or UnexpectedReply where they are not to be had.
+    With `poll_seconds` a 404 is retried at that interval until the timeout. Transient errors are retried after a pause:
+    that costs nothing, and the picture may be paid already. Raises EngineUnreachable, PhaseTimeout, BadPicture, or
+    UnexpectedReply, also if the origin is not allowed.
     """
-    if not source.has(url):
+    if not source.allows(url):
         raise UnexpectedReply("The picture's address is on a host from which none is fetched.")
-    failure: EngineError = PhaseTimeout(f"{source.name} did not answer within {seconds:g} seconds while downloading.")
-    pauses = iter(HICCUP_PAUSES)
+    problem: EngineError = PhaseTimeout(f"{source.name} did not answer within {seconds:g} seconds while downloading.")
+    pauses = iter(RETRY_PAUSES)
     try:
         async with asyncio.timeout(seconds), http_client(seconds) as client:
             while True:
                 try:
                     return await _attempt(client, url)
-                except _NotThere:
-                    failure, pause = picture_missing(seconds if poll_seconds else 0), poll_seconds
-                except _Hiccup as hiccup:
-                    failure, pause = hiccup.failure, next(pauses, None)
+                except _NotFound:
+                    problem, pause = picture_missing(seconds if poll_seconds else 0), poll_seconds
+                except _Transient as transient:
+                    problem, pause = transient.error, next(pauses, None)
                 if pause is None:
-                    raise failure
+                    raise problem
                 await asyncio.sleep(pause)
     except (TimeoutError, httpx.TimeoutException):
-        raise failure from None
+        raise problem from None
     except (httpx.InvalidURL, UnicodeError):
         raise UnexpectedReply("The picture's address is none.") from None
 
 
-class _NotThere(Exception):
-    """The host has no such picture, or not yet."""
+class _NotFound(Exception):
+    """Raised when the host has no such picture, or not yet."""
 
 
-class _Hiccup(Exception):
-    """What the next attempt need not meet."""
+class _Transient(Exception):
+    """Raised with an error that a retry may not meet."""
 
-    def __init__(self, failure: EngineError) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
+    def __init__(self, error: EngineError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 async def _attempt(client: httpx.AsyncClient, url: str) -> bytes:
-    """The picture; the timeouts are the caller's."""
+    """Return the picture. Raises _NotFound or _Transient if it can be retried; timeouts pass through."""
     try:
         async with client.stream("GET", url, headers=AS_IT_IS, follow_redirects=False) as reply:
             return await _picture(reply)
     except httpx.TimeoutException:
         raise
     except (httpx.RemoteProtocolError, httpx.ReadError) as error:
-        raise _Hiccup(BadPicture("broken", "The picture's download broke off.")) from error
+        raise _Transient(BadPicture("broken", "The picture's download broke off.")) from error
     except httpx.HTTPError as error:
-        raise _Hiccup(EngineUnreachable("The picture's host cannot be reached.")) from error
+        raise _Transient(EngineUnreachable("The picture's host cannot be reached.")) from error
 
 
 async def _picture(reply: httpx.Response) -> bytes:
     if reply.status_code == httpx.codes.NOT_FOUND:
-        raise _NotThere
+        raise _NotFound
     if reply.status_code != httpx.codes.OK:
         unexpected = UnexpectedReply(f"The picture's host answered HTTP {reply.status_code}.")
-        raise _Hiccup(unexpected) if reply.is_server_error else unexpected
+        raise _Transient(unexpected) if reply.is_server_error else unexpected
     if is_compressed(reply):
         raise BadPicture("unreadable", "The picture came compressed, which nobody asked for.")
     return await read_body(reply, MAX_PICTURE_BYTES, picture_too_large)
 
 
 def picture_too_large() -> BadPicture:
-    """What a file is that no picture of these sizes needs."""
+    """Return the error of a picture that exceeds MAX_PICTURE_BYTES."""
     return BadPicture("too_large", f"The picture is larger than {MAX_PICTURE_BYTES // 2**20} MiB.")
 
 
 def picture_missing(seconds: float) -> BadPicture:
-    """What a picture is that was announced and never came."""
+    """Return the error of a picture that was announced and is not there, after `seconds` if any."""
     within = f" within {seconds:g} seconds" if seconds else ""
     return BadPicture("missing", f"The picture was announced, but not to be had{within}.")

@@ -1,8 +1,8 @@
-"""Log lines of bounded length and number, whatever clients send.
+"""Logs with a bounded length of lines and a rate limit, whatever clients send.
 
-A value from outside could fill the disk, forge a line of its own or hide others by their number. So each value is cut
-and its control characters are escaped, each line and traceback has a greatest length, and equal warnings have a
-greatest rate, with a count of those that were left out.
+A client's value could fill the disk, forge a line (log injection) or bury others. So each value is truncated and its
+control characters are escaped, lines and tracebacks have a maximum length, and equal warnings a maximum rate, with a
+count of those that were suppressed.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 MAX_VALUE = 200
-MAX_LINE = 2_000  # of what is no single value: a sentence that was put together before, a line of a traceback
+MAX_LINE = 2_000  # of a whole line: a sentence formatted before it was logged, a line of a traceback
 MAX_TRACEBACK = 16_000
 BURST = 20
 WINDOW_SECONDS = 10.0
@@ -26,25 +26,30 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 log = logging.getLogger(__name__)
 
 
+def escaped(text: str) -> str:
+    """Return a text with unprintable characters escaped: it can neither forge a line nor control a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(it if it.isprintable() else it.encode("unicode_escape").decode() for it in text)
+
+
 def shortened(text: str, most: int = MAX_VALUE) -> str:
     """Return a text as one printable line of at most `most` characters, the last an ellipsis if it was cut."""
-    text = text if len(text) <= most else text[: most - 1] + "…"
-    if not text.isprintable():
-        text = "".join(it if it.isprintable() else it.encode("unicode_escape").decode() for it in text)
+    text = escaped(text if len(text) <= most else text[: most - 1] + "…")
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _bounded(value: Any) -> Any:
-    """Return a log call's argument so that it cannot become more than MAX_VALUE characters; numbers as they are."""
+    """Return a log call's argument as MAX_VALUE characters at most; numbers and None unchanged."""
     return value if isinstance(value, int | float | None) else shortened(str(value))
 
 
 class BoundedFormatter(logging.Formatter):
-    """Formats records whose values, lines and tracebacks are cut."""
+    """A formatter that truncates values, lines and tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as a line, and below it the traceback."""
-        copy = logging.makeLogRecord(record.__dict__)  # other handlers' record stays as it is
+        """Return the record as one line, followed by its traceback if it has one."""
+        copy = logging.makeLogRecord(record.__dict__)  # other handlers get the record unchanged
         if isinstance(copy.args, Mapping):
             copy.args = {name: _bounded(value) for name, value in copy.args.items()}
         elif copy.args:
@@ -53,9 +58,9 @@ class BoundedFormatter(logging.Formatter):
         return super().format(copy)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Return the traceback with each line cut, and its end if it is too long as a whole.
+        """Return the traceback with each line truncated, and only its end if it exceeds MAX_TRACEBACK.
 
-        Its lines are indented: the text of an exception may have lines that look like the log's own.
+        Its lines are indented: the text of an exception may hold lines that look like the log's own.
         """
         lines = [f"  {shortened(line, MAX_LINE)}" for line in super().formatException(ei).splitlines()]
         return "\n".join(lines)[-MAX_TRACEBACK:]
@@ -63,17 +68,17 @@ class BoundedFormatter(logging.Formatter):
 
 @dataclass
 class _Window:
-    """Equal warnings within WINDOW_SECONDS."""
+    """Counters of equal warnings within WINDOW_SECONDS."""
 
     begun: float
     passed: int = 0
-    left_out: int = 0
+    suppressed: int = 0
 
 
 class RateLimit(logging.Filter):
-    """Let BURST equal warnings pass within WINDOW_SECONDS, and tell then how many did not. Thread-safe.
+    """A rate limit of BURST equal warnings within WINDOW_SECONDS, which logs the number suppressed. Thread-safe.
 
-    Those are equal that come from one place in the code and have the same `kind`, if `extra` gives one: a code.
+    Warnings are equal if they come from the same line of code and have the same `kind` (an error code) in `extra`.
     """
 
     def __init__(self) -> None:
@@ -95,37 +100,37 @@ class RateLimit(logging.Filter):
             window.passed += 1
             if window.passed <= BURST:
                 return True
-            window.left_out += 1
-            first = window.left_out == 1
+            window.suppressed += 1
+            first = window.suppressed == 1
         if first:
-            self._tell_later(record, window)
+            self._report_later(record, window)
         return False
 
     def _forget_old(self, now: float) -> None:
-        """Keep the windows from growing in number with what is made of a client's words after all."""
+        """Remove expired windows, so that clients cannot grow their number."""
         if len(self._windows) >= MAX_WINDOWS:
             self._windows = {key: it for key, it in self._windows.items() if now - it.begun < WINDOW_SECONDS}
 
-    def _tell_later(self, record: logging.LogRecord, window: _Window) -> None:
-        """Have the number told at the window's end, whether another one comes or not."""
+    def _report_later(self, record: logging.LogRecord, window: _Window) -> None:
+        """Log the number suppressed at the window's end, whether another warning comes or not."""
 
-        def tell() -> None:
+        def report() -> None:
             count = logging.makeLogRecord(record.__dict__)
-            count.msg, count.args = "%d more like this were left out: %s", (window.left_out, record.getMessage())
-            count.lineno, count.exc_info = 0, None  # of no place, so that it passes
+            count.msg, count.args = "%d more like this were left out: %s", (window.suppressed, record.getMessage())
+            count.lineno, count.exc_info = 0, None  # a line of its own, so that it passes the filter
             logging.getLogger(record.name).handle(count)
 
-        timer = threading.Timer(max(0.0, window.begun + WINDOW_SECONDS - time.monotonic()), tell)
+        timer = threading.Timer(max(0.0, window.begun + WINDOW_SECONDS - time.monotonic()), report)
         timer.daemon = True
-        with contextlib.suppress(RuntimeError):  # the system has no more threads
+        with contextlib.suppress(RuntimeError):  # no more threads can be started
             timer.start()
 
 
 class BoundedLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's logger with the same bounds."""
+    """gunicorn's logger with the same bounds and rate limit."""
 
     def setup(self, cfg: Any) -> None:
-        """Set gunicorn's handlers up, then bound them."""
+        """Set up gunicorn's handlers, then bound them."""
         super().setup(cfg)
         for logger in (self.error_log, self.access_log):
             for handler in logger.handlers:
@@ -136,7 +141,7 @@ RATE_LIMIT = RateLimit()
 
 
 def bound(handler: logging.Handler) -> logging.Handler:
-    """Have a handler write bounded lines, in the format that it has."""
+    """Bound a handler's lines, in its own format; return it."""
     set_before = handler.formatter
     handler.setFormatter(
         BoundedFormatter(set_before._fmt, set_before.datefmt) if set_before else BoundedFormatter(FORMAT)
@@ -146,7 +151,7 @@ def bound(handler: logging.Handler) -> logging.Handler:
 
 
 def set_up(level: str) -> None:
-    """Send every record from `level` on to stderr, and what ends a thread unforeseen, within the bounds."""
+    """Log records from `level` on, and exceptions that end a thread, to stderr within the bounds."""
     logging.basicConfig(level=level, handlers=[bound(logging.StreamHandler())])
     threading.excepthook = _thread_failed
 

@@ -1,25 +1,80 @@
-"""Where pictures are kept: one file a storage, one row here."""
+"""The registry of storages: one row each, from which names, settings and the documents' table derive.
 
-from render_worker.settings import Settings
-from render_worker.storages.base import Storage, StorageChain
-from render_worker.storages.cloudinary import CloudinaryStorage
-from render_worker.storages.gcs import GcsStorage
-from render_worker.storages.imgur import ImgurStorage
-from render_worker.storages.local import LocalStorage
-from render_worker.storages.s3 import S3Storage
+A storage's class is imported when the worker builds it, so that a storage that is not used costs neither time nor
+memory, and reading the settings imports none.
+"""
 
-STORAGES: dict[str, type[Storage]] = {
-    "local": LocalStorage,
-    "imgur": ImgurStorage,
-    "s3": S3Storage,
-    "gcs": GcsStorage,
-    "cloudinary": CloudinaryStorage,
+import pkgutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import NoDecode
+
+from render_worker.setting_types import Listed
+from render_worker.storages.cloudinary.settings import CloudinarySettings
+from render_worker.storages.gcs.settings import GcsSettings
+from render_worker.storages.imgur.settings import ImgurSettings
+from render_worker.storages.local.settings import LocalStorageSettings
+from render_worker.storages.s3.settings import S3Settings
+from render_worker.storages.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from render_worker.storages.base import Storage
+    from render_worker.storages.chain import StorageChain
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One storage: its settings and where its class is."""
+
+    settings: type[StorageSettings]
+    path: str
+    """Module and class within this package."""
+
+    def load(self) -> "type[Storage]":
+        """Import and return the storage's class."""
+        found: type[Storage] = pkgutil.resolve_name(f"{__name__}.{self.path}")
+        return found
+
+
+STORAGES = {
+    "local": Registration(LocalStorageSettings, "local.storage:LocalStorage"),
+    "s3": Registration(S3Settings, "s3.storage:S3Storage"),
+    "gcs": Registration(GcsSettings, "gcs.storage:GcsStorage"),
+    "cloudinary": Registration(CloudinarySettings, "cloudinary.storage:CloudinaryStorage"),
+    "imgur": Registration(ImgurSettings, "imgur.storage:ImgurStorage"),
 }
 
 
-def build_storages(settings: Settings) -> StorageChain:
-    """The storages that STORAGE names in their order, and behind them the local folder, which needs nobody."""
+def _known(name: str) -> str:
+    if name not in STORAGES:
+        raise ValueError(f"it may name {', '.join(STORAGES)}")
+    return name
+
+
+StorageName = Annotated[str, AfterValidator(_known)]
+
+
+class SettingsOfStorages(S3Settings, GcsSettings, CloudinarySettings, ImgurSettings, LocalStorageSettings):
+    """The settings of all storages, and which of them are used."""
+
+    title = "Storages"
+
+    storage: Annotated[Listed[StorageName] | None, NoDecode] = Field(
+        None,
+        min_length=1,
+        description=f"Storages in order of preference, of {', '.join(STORAGES)}: the first that can saves the picture; "
+        "local is the last unless it is named. Unset means imgur if IMGUR_CLIENT_ID is set, else local.",
+    )
+
+
+def build_storages(settings: SettingsOfStorages) -> "StorageChain":
+    """Return the chain of the storages that STORAGE names, with the local folder as the last fallback."""
+    from render_worker.storages.chain import StorageChain
+
     names: tuple[str, ...] = settings.storage or (("imgur",) if settings.imgur_client_id else ())
     if "local" not in names:
         names = (*names, "local")
-    return StorageChain(*(STORAGES[name](settings) for name in names), rest_seconds=settings.storage_rest_seconds)
+    storages = [STORAGES[name].load()(settings) for name in names]
+    return StorageChain(*storages, open_seconds=settings.storage_rest_seconds)

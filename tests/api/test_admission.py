@@ -1,4 +1,4 @@
-"""Who gets a slot, who is refused, and who gives way."""
+"""Admission control: which waiter gets a slot, which is refused, and which is evicted."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_a_waiter_is_admitted_and_released_once():
     assert (len(admission), admission.held_by("a")) == (0, 0)
 
 
-def test_the_newest_of_a_client_with_more_than_half_gives_way_to_others():
+def test_the_newest_of_a_client_with_more_than_half_is_evicted_for_others():
     admission = Admission(6)
     greedy = admitted(admission, "a", 6)
     others = admitted(admission, "b", 3)
@@ -59,7 +59,7 @@ def test_the_newest_of_a_client_with_more_than_half_gives_way_to_others():
     assert (admission.held_by("a"), admission.held_by("b"), len(admission)) == (3, 3, 6)
 
 
-def test_what_has_not_begun_gives_way_first():
+def test_what_has_not_begun_is_evicted_first():
     admission = Admission(4)
     greedy = admitted(admission, "a", 4)
     for waiter in greedy[1:]:
@@ -81,7 +81,7 @@ def test_two_clients_never_take_a_slot_back_and_forth(limit):
     assert sum(it.evicted for it in waiters) == limit // 2 == admission.held_by("b")
 
 
-def test_what_gave_way_is_not_admitted_again():
+def test_an_evicted_waiter_is_not_admitted_again():
     admission = Admission(2)
     greedy = admitted(admission, "a", 2)
     admitted(admission, "b")
@@ -89,14 +89,14 @@ def test_what_gave_way_is_not_admitted_again():
         admission.admit(greedy[1])
 
 
-def test_a_client_that_is_not_known_counts_only_in_all():
+def test_an_unknown_client_counts_only_in_all():
     admission = Admission(4)
     unknown = admitted(admission, None, 4)
     assert refused(admission, Waiter("a"))
     assert not any(it.evicted for it in unknown)
 
 
-def test_a_client_that_is_not_known_gets_its_share_of_a_greedy_one_s():
+def test_an_unknown_client_gets_its_share_of_a_greedy_one_s():
     admission = Admission(4)
     greedy = admitted(admission, "a", 4)
     admitted(admission, None, 2)
@@ -135,7 +135,7 @@ def test_what_has_begun_is_kept_although_its_client_left():
     assert not any(it.evicted for it in left)
 
 
-def test_what_nobody_waits_for_gives_way_when_slots_run_short():
+def test_what_no_client_waits_for_is_evicted_when_slots_run_short():
     admission = Admission(3)
     left = admitted(admission, "a", gone=lambda: True) + admitted(admission, None, 2, gone=lambda: True)
     admission.sweep()
@@ -145,7 +145,7 @@ def test_what_nobody_waits_for_gives_way_when_slots_run_short():
     assert (len(admission), admission.held_by("a"), admission.held_by("b")) == (3, 0, 3)
 
 
-def test_it_sweeps_by_itself_only_while_somebody_waits(monkeypatch):
+def test_it_sweeps_by_itself_only_while_there_are_waiters(monkeypatch):
     monkeypatch.setattr("image_api.admission.SWEEP_SECONDS", 0.05)
     admission = Admission(20)
     left = admitted(admission, "a", 5, gone=lambda: True)

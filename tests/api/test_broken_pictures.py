@@ -1,4 +1,4 @@
-"""Pictures whose host breaks off, lies about their length, or never ends: by an API tier that is served for real."""
+"""Pictures whose host breaks off, lies about their length, or never ends: through an API tier on a real server."""
 
 import http.client
 import itertools
@@ -32,7 +32,7 @@ def server(raw):
 
 
 def ask(server, raw, way: str, **headers: str) -> requests.Response:
-    """Ask for the worker's picture in one of three ways; the worker says of it what it was told to say."""
+    """Request the worker's picture in one of three ways; the worker responds as scripted."""
     if way == "/images":
         return requests.get(server.url + IMAGE, headers=headers, timeout=30)
     result = json.dumps(RESULT).encode()
@@ -71,7 +71,7 @@ def no_traceback(server) -> None:
     ],
     ids=["no byte", "no chunk", "no size", "empty", "nothing", "negative", "too large", "5000 digits", "packed"],
 )
-def test_a_picture_that_breaks_off_before_its_first_byte_is_told_of(server, raw, way, headers, body):
+def test_a_picture_that_breaks_off_before_its_first_byte_is_an_error(server, raw, way, headers, body):
     raw.say("200 OK", headers, body)
     assert failure(ask(server, raw, way)) == (502, "picture_unavailable")
     no_traceback(server)
@@ -87,7 +87,7 @@ def test_a_picture_that_breaks_off_before_its_first_byte_is_told_of(server, raw,
     ],
     ids=["length", "chunks", "chunk"],
 )
-def test_one_that_breaks_off_later_is_no_whole_answer(server, raw, way, headers, body):
+def test_one_that_breaks_off_later_is_no_whole_response(server, raw, way, headers, body):
     raw.say("200 OK", headers, body)
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         ask(server, raw, way)
@@ -106,7 +106,7 @@ def test_one_without_end_is_cut(server, raw):
     no_traceback(server)
 
 
-def test_what_is_longer_than_told_is_cut_there(server, raw):
+def test_what_is_longer_than_its_content_length_is_cut_there(server, raw):
     raw.say("200 OK", b"Content-Length: 5\r\n", [b"abcdefgh"])
     assert ask(server, raw, "/images").content == b"abcde"
 
@@ -124,19 +124,19 @@ def test_only_what_was_asked_for_is_passed_on(server, raw, status):
 
 
 @pytest.mark.parametrize("told", [b"bytes 0-3/9", b"bytes */9", b"bytes 0-3/*"])
-def test_a_part_is_told_in_its_own_form(server, raw, told):
+def test_a_range_has_its_own_headers(server, raw, told):
     raw.say("206 Partial Content", b"Content-Length: 4\r\nContent-Range: " + told + b"\r\n", [b"abcd"])
     answer = ask(server, raw, "/images", Range="bytes=0-3")
     assert (answer.status_code, answer.content, answer.headers["Content-Range"]) == (206, b"abcd", told.decode())
 
 
 @pytest.mark.parametrize("told", [b"bytes 0-3/" + b"9" * 5000, b"lines 1-2/3", b"", b"bytes 0-3/9, bytes 1-2/3"])
-def test_a_part_of_another_form_is_none(server, raw, told):
+def test_a_range_of_another_form_is_invalid(server, raw, told):
     raw.say("206 Partial Content", b"Content-Length: 4\r\nContent-Range: " + told + b"\r\n", [b"abcd"])
     assert failure(ask(server, raw, "/images", Range="bytes=0-3")) == (503, "worker_unavailable")
 
 
-def test_a_part_that_is_not_there_is_said_in_the_one_shape(server, raw):
+def test_a_range_that_is_not_satisfiable_is_an_error_in_the_one_shape(server, raw):
     raw.say("416 X", b"Content-Range: bytes */9\r\nContent-Length: 4\r\n", [b"<p>x"])
     answer = ask(server, raw, "/images", Range="bytes=99-")
     assert failure(answer) == (416, "range_not_satisfiable")
@@ -146,7 +146,7 @@ def test_a_part_that_is_not_there_is_said_in_the_one_shape(server, raw):
 @pytest.mark.parametrize(
     ("told", "expected"), [(b"7", "7"), (b"-7", None), (b"9" * 5000, None), (b"99999999999", None)]
 )
-def test_head_tells_a_length_that_is_one(server, raw, told, expected):
+def test_head_has_a_valid_content_length(server, raw, told, expected):
     raw.say("200 OK", b"Content-Length: " + told + b"\r\n")
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     connection.request("HEAD", IMAGE)

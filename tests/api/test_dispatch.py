@@ -1,4 +1,4 @@
-"""What becomes of each way in which the render worker can answer or fail."""
+"""What each reply or failure of the render worker becomes."""
 
 import json
 import threading
@@ -27,7 +27,7 @@ def failure(client) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("address", [None, "", "  "])
-def test_a_missing_worker_is_said(client_with, address):
+def test_a_missing_worker_is_an_error(client_with, address):
     client = client_with(perchance_worker_url=address)
     assert failure(client) == (503, "worker_not_configured")
     assert client.get("/generate?prompt=a").json["error"] == "Worker service not configured."
@@ -53,13 +53,13 @@ def test_a_bare_host_is_accepted(given, used):
     "address",
     ["ftp://worker", "http://", "https://worker/?a=b", "a b", "http:/worker", "worker:abc", "worker:99999"],
 )
-def test_an_address_that_is_none_is_refused_at_start(address):
+def test_an_invalid_address_is_refused_at_start(address):
     with pytest.raises(ValidationError, match="perchance_worker_url"):
         Settings(perchance_worker_url=address)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:{}", "http://no-such-host.invalid", "http://x..y"])
-def test_a_worker_out_of_reach_is_said(client_with, address):
+def test_an_unreachable_worker_is_an_error(client_with, address):
     client = client_with(perchance_worker_url=address.format(free_port()), worker_wake_seconds=0)
     assert failure(client) == (503, "worker_unavailable")
 
@@ -74,7 +74,7 @@ def test_a_worker_out_of_reach_is_said(client_with, address):
         (302, b""),
     ],
 )
-def test_an_answer_that_is_no_render_worker_s_is_said(client_with, worker, status, body):
+def test_a_reply_that_is_not_a_render_worker_s_is_an_error(client_with, worker, status, body):
     worker.say(status, body, Location="http://elsewhere.invalid/")
     assert failure(client_with(worker_wake_seconds=0)) == (503, "worker_unavailable")
 
@@ -82,16 +82,16 @@ def test_an_answer_that_is_no_render_worker_s_is_said(client_with, worker, statu
 @pytest.mark.parametrize(
     ("status", "headers"),
     [
-        (404, {"X_Service": "edge"}),  # a platform that knows no such service
+        (404, {"X_Service": "edge"}),  # a platform without such a service
         (500, {"X_Service": "edge"}),
         (200, {"X_Service": "edge", "Content_Type": "application/json"}),
         (301, {"X_Service": "edge", "Content_Type": "text/html", "Location": "http://elsewhere.invalid/"}),
-        (503, {}),  # the worker's own word
+        (503, {}),  # the worker's own error
         (401, {}),
     ],
     ids=str,
 )
-def test_what_is_no_sleep_is_not_waited_for(client, worker, status, headers):
+def test_what_is_no_cold_start_is_not_waited_for(client, worker, status, headers):
     worker.say(status, {"success": False, "error": "No.", "code": "worker_busy"}, **headers)
     client.get("/generate?prompt=a")
     client.get("/models")
@@ -99,14 +99,14 @@ def test_what_is_no_sleep_is_not_waited_for(client, worker, status, headers):
     assert len(worker.requests) == 3
 
 
-AWAKE = {**RESULT, **HEALTH, "models": []}  # whatever is asked, the knock too
+AWAKE = {**RESULT, **HEALTH, "models": []}  # of every path, the probe too
 
 
 @pytest.mark.parametrize("path", ["/generate?prompt=a", "/models", RESULT["image_url"]])
-def test_every_way_to_the_worker_waits_for_it(client, worker, path):
+def test_every_way_to_the_worker_waits_for_its_cold_start(client, worker, path):
     worker.say(502, b"<html>", X_Service="edge", before=lambda: worker.say(200, AWAKE))
     assert client.get(path).status_code == 200
-    assert len(worker.requests) == 3  # refused, knocked, asked again
+    assert len(worker.requests) == 3  # refused, probed, retried
 
 
 def test_render_s_own_404_is_waited_for(client, worker):
@@ -116,7 +116,7 @@ def test_render_s_own_404_is_waited_for(client, worker):
     assert len(worker.requests) == 3
 
 
-def test_a_path_in_the_worker_s_address_is_said(client, worker):
+def test_a_path_in_the_worker_s_address_is_an_error(client, worker):
     worker.say(404, {"success": False, "error": "Not Found.", "code": "not_found"})
     for path in ("/generate?prompt=a", "/models", "/ready"):
         answer = client.get(path)
@@ -124,7 +124,7 @@ def test_a_path_in_the_worker_s_address_is_said(client, worker):
         assert "PERCHANCE_WORKER_URL" in answer.json["error"]
 
 
-def test_a_waking_in_vain_is_told_and_begun_again(client_with, worker, monkeypatch):
+def test_a_failed_cold_start_is_an_error_and_begun_again(client_with, worker, monkeypatch):
     monkeypatch.setattr("image_api.dispatch.cold_start.REMEMBERED_SECONDS", 1)
     client = client_with(worker_wake_seconds=0)
     worker.say(502, b"<html>", X_Service="edge")
@@ -136,7 +136,7 @@ def test_a_waking_in_vain_is_told_and_begun_again(client_with, worker, monkeypat
     wait_until(lambda: client.get("/wake").status_code == 200, "the worker")
 
 
-def test_a_picture_that_was_made_meanwhile_ends_the_waking(client, worker, monkeypatch):
+def test_a_picture_that_was_made_meanwhile_ends_the_cold_start(client, worker, monkeypatch):
     monkeypatch.setattr("image_api.dispatch.cold_start.FIRST_PAUSE_SECONDS", 60)
     worker.say(502, b"<html>", X_Service="edge")
     assert client.get("/wake").status_code == 202
@@ -145,7 +145,7 @@ def test_a_picture_that_was_made_meanwhile_ends_the_waking(client, worker, monke
     assert client.get("/wake").status_code == 200
 
 
-def test_a_waking_without_a_worker_is_refused(client_with):
+def test_a_cold_start_without_a_worker_is_refused(client_with):
     client = client_with(perchance_worker_url=None)
     for path in ("/wake", "/wake.gif"):
         answer = client.get(path)
@@ -157,7 +157,7 @@ def test_another_service_at_the_worker_s_address_is_not_taken_for_one(client, wo
     assert failure(client) == (503, "worker_unavailable")
 
 
-def test_the_worker_s_own_failure_is_passed_on(client, worker):
+def test_the_worker_s_own_error_is_relayed(client, worker):
     worker.say(503, {"success": False, "error": "Busy.", "code": "worker_busy", "hint": "Later.", "retry_after": 15})
     answer = client.get("/generate?prompt=a")
     assert answer.status_code == 503
@@ -172,7 +172,7 @@ def test_the_worker_s_own_failure_is_passed_on(client, worker):
     }
 
 
-def test_the_token_is_sent_and_a_refused_one_is_not_the_caller_s_fault(client_with, worker):
+def test_the_token_is_sent_and_a_refused_one_is_not_the_client_s_fault(client_with, worker):
     client = client_with(worker_token="secret-token")
     client.get("/generate?prompt=a")
     assert worker.requests[-1][2]["Authorization"] == "Bearer secret-token"
@@ -189,17 +189,17 @@ def test_the_deadline_travels_and_ends_a_worker_that_says_nothing(client_with, w
     assert 0.2 < json.loads(worker.requests[-1][3])["timeout_seconds"] <= 0.3
 
 
-def test_an_answer_without_end_is_cut(client, worker):
+def test_a_reply_without_end_is_cut(client, worker):
     worker.say(200, b" " * 3_000_000)
     assert failure(client) == (503, "worker_unavailable")
 
 
-def test_an_answer_that_breaks_off_is_said(client_with, worker):
+def test_a_reply_that_breaks_off_is_an_error(client_with, worker):
     worker.say(200, b'{"success"', Content_Length="500", Connection="close")
     assert failure(client_with(worker_wake_seconds=0)) == (503, "worker_unavailable")
 
 
-def test_an_answer_that_breaks_off_is_asked_for_again(client, worker):
+def test_a_reply_that_breaks_off_is_retried(client, worker):
     worker.say(200, b'{"success"', Content_Length="500", before=lambda: worker.say(200, AWAKE))
     assert client.get("/generate?prompt=a").status_code == 200
     sent = [body for method, _, _, body in worker.requests if method == "POST"]

@@ -1,4 +1,4 @@
-"""What takes a place, seen from the application itself, and that each is given back."""
+"""What takes a slot, seen from the application itself, and that each is released."""
 
 import threading
 import time
@@ -22,12 +22,12 @@ def held(client) -> int:
     return len(services_of(client.application).generation.admission)
 
 
-def test_a_stream_that_is_closed_before_its_first_event_is_sent_gives_its_place_back(client, worker):
+def test_a_stream_that_is_closed_before_its_first_event_is_sent_releases_its_slot(client, worker):
     worker.say(200, RESULT, before=lambda: time.sleep(1.5))
     answer = client.get("/generate?prompt=a", headers=EVENTS, buffered=False)
     assert held(client) == 1
     answer.close()
-    assert held(client) == 1  # what is being made holds it now
+    assert held(client) == 1  # the abandoned flight holds it now
     wait_until(lambda: held(client) == 0, "the generation's end")
 
 
@@ -36,12 +36,12 @@ def test_a_stream_that_is_closed_before_its_first_event_is_sent_gives_its_place_
 )
 @pytest.mark.parametrize("headers", [{}, EVENTS], ids=["plain", "stream"])
 @pytest.mark.parametrize(("status", "answer"), [(200, RESULT), (503, BUSY), (200, b"no JSON"), (502, b"<html>")])
-def test_nothing_is_held_after_an_answer(client_with, worker, path, body, headers, status, answer):
+def test_no_slot_is_held_after_a_response(client_with, worker, path, body, headers, status, answer):
     client = client_with(worker_wake_seconds=0)
     worker.say(status, answer)
     for _ in range(3):
         client.post(path, json=body, headers=headers).close()
-    wait_until(lambda: held(client) == 0, "places that are given back")
+    wait_until(lambda: held(client) == 0, "slots that are released")
 
 
 def test_four_pictures_are_begun_together_or_not_at_all(client_with, worker):
@@ -58,7 +58,7 @@ def test_four_pictures_are_begun_together_or_not_at_all(client_with, worker):
     assert client.post(OPENAI, json=FOUR).status_code == 200
 
 
-def test_of_four_pictures_what_was_not_begun_is_let_go_with_the_first_failure(client, worker):
+def test_of_four_pictures_what_was_not_begun_is_cancelled_at_the_first_error(client, worker):
     answers = [lambda: None] + [lambda: time.sleep(8)] * 3
 
     def before() -> None:
@@ -69,7 +69,7 @@ def test_of_four_pictures_what_was_not_begun_is_let_go_with_the_first_failure(cl
     wait_until(lambda: held(client) <= 2, "what is let go", 6)
 
 
-def test_an_answer_that_is_known_takes_no_place(client_with, worker):
+def test_a_cached_response_takes_no_slot(client_with, worker):
     client = client_with(max_generations=1)
     client.get("/generate?prompt=a&seed=7")
     worker.say(200, RESULT, before=lambda: time.sleep(1.5))
@@ -82,8 +82,8 @@ def test_an_answer_that_is_known_takes_no_place(client_with, worker):
         other.result()
 
 
-def test_galleries_do_not_keep_pictures_from_waiting_for_a_sleeping_worker(client_with, worker):
-    """Nor one client's gallery another's."""
+def test_galleries_do_not_keep_generations_from_waiting_for_a_cold_start(client_with, worker):
+    """Nor does one client's gallery keep out another's."""
     client = client_with(max_generations=4)
     worker.say(*ASLEEP, X_Service="edge")
 
@@ -96,7 +96,7 @@ def test_galleries_do_not_keep_pictures_from_waiting_for_a_sleeping_worker(clien
         pool.submit(client.application.test_client().get, "/generate?prompt=a")
         wait_until(lambda: held(client) == 1, "the generation")
         other = pool.submit(fetch, OTHER)
-        wait_until(lambda: sum(it.done() for it in fetches) == 3, "one that gives way", 5)
+        wait_until(lambda: sum(it.done() for it in fetches) == 3, "one that is evicted", 5)
         assert not other.done()
         assert held(client) == 1
         services_of(client.application).generation.stop()
@@ -105,7 +105,7 @@ def test_galleries_do_not_keep_pictures_from_waiting_for_a_sleeping_worker(clien
 
 @pytest.mark.parametrize("path", ["/ready", "/models", "/v1/models", "/wake", f"/images/{NAME}"])
 def test_a_worker_that_hangs_is_waited_for_by_so_many_at_a_time(client_with, worker, path):
-    """Also for what is shared by all that ask; and one client's waiting gives way to another's."""
+    """Also for a coalesced read; and one client's reads are evicted for another's."""
     client = client_with(max_generations=4)
     answered = threading.Event()
     worker.say(200, RESULT, before=lambda: answered.wait(20))
@@ -122,7 +122,7 @@ def test_a_worker_that_hangs_is_waited_for_by_so_many_at_a_time(client_with, wor
             assert sum('"worker_unavailable"' in it.text for it in refused) >= 2
             if path != "/wake":  # which waits for two seconds only
                 other = pool.submit(fetch, OTHER)
-                wait_until(lambda: sum(it.done() for it in fetches) >= 3, "one that gives way", 5)
+                wait_until(lambda: sum(it.done() for it in fetches) >= 3, "one that is evicted", 5)
                 assert not other.done()
         finally:
             answered.set()

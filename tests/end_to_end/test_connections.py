@@ -1,4 +1,4 @@
-"""Idle connections: when they are too many, those that have asked for nothing longest go first."""
+"""Limits of idle connections: when there are too many, the longest idle are evicted first."""
 
 import contextlib
 import select
@@ -37,7 +37,7 @@ def connections(server, number: int, said: bytes = b""):
 
 
 def is_open(client: socket.socket) -> bool:
-    """Whether the server has not closed it; nothing was asked, so nothing else can be there to read."""
+    """Return whether the server has not closed it; nothing was requested, so nothing else can be read."""
     return not select.select([client], [], [], 0)[0]
 
 
@@ -86,13 +86,13 @@ def test_half_requests_go_when_nothing_else_can(server):
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 2000,
     ],
 )
-def test_half_bodies_and_those_who_do_not_read_go_too(server, said):
+def test_half_bodies_and_clients_that_do_not_read_go_too(server, said):
     with connections(server, 2 * MOST, said):
         assert all(healthy(server) for _ in range(5))
     assert "Traceback" not in server.log()
 
 
-def test_kept_connections_go_before_half_requests(server):
+def test_keep_alive_connections_go_before_half_requests(server):
     with connections(server, 10, HEAD) as half, contextlib.ExitStack() as stack:
         time.sleep(0.3)
         for _ in range(2 * MOST):
@@ -135,7 +135,7 @@ def test_what_is_no_http_is_refused_as_json_and_logged_in_few_short_lines(server
 
 
 def test_a_client_that_does_not_read_holds_up_no_refusal(tmp_path):
-    """The worker refuses a head without an end in the loop that accepts everybody else, whose sending must not wait."""
+    """The worker refuses an endless head in the loop that accepts connections, which must not block on sending."""
     name = f"{'a' * 64}.png"
     (tmp_path / name).write_bytes(bytes(4_000_000))
     with worker(LOCAL_STORAGE_DIR=tmp_path, ENGINES="horde") as server, contextlib.ExitStack() as stack:

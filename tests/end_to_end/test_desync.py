@@ -1,4 +1,4 @@
-"""A request's body never becomes a request of its own, whatever becomes of the request: one response, and the end."""
+"""Request smuggling (HTTP desync): a body is never taken for a request, whatever becomes of its own request."""
 
 import re
 import socket
@@ -30,14 +30,14 @@ def server(request, tmp_path_factory):
 
 
 def framed(body: bytes, chunked: bool) -> tuple[bytes, bytes]:
-    """The header that says how long a body is, and the body as it travels."""
+    """Return the header that frames a body, and the body as it is sent."""
     if chunked:
         return b"Transfer-Encoding: chunked", f"{len(body):x}".encode() + b"\r\n" + body + b"\r\n0\r\n\r\n"
     return b"Content-Length: %d" % len(body), body
 
 
 def heard(client: socket.socket) -> bytes:
-    """Everything that comes until the server closes the connection."""
+    """Return everything that is received until the server closes the connection."""
     answer = b""
     try:
         while data := client.recv(65536):
@@ -48,7 +48,7 @@ def heard(client: socket.socket) -> bytes:
 
 
 def asked(server, *parts: bytes | float) -> bytes:
-    """What is answered to some bytes, with pauses between them, on one connection until that is closed."""
+    """Return the responses to some bytes, with pauses between them, on one connection until it is closed."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         for part in parts:
             if isinstance(part, float):
@@ -83,7 +83,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_body_that_nobody_reads_ends_the_connection(server, case, chunked):
+def test_an_unread_body_ends_the_connection(server, case, chunked):
     line, headers, expected = REFUSED[case]
     how, body = framed(SMUGGLED, chunked)
     answer = asked(server, line + b" HTTP/1.1\r\n" + headers + how + b"\r\n\r\n" + body + SMUGGLED)
@@ -159,7 +159,7 @@ def test_a_refused_upgrade_ends_the_connection(server, protocol):
 
 
 def every_route() -> list[tuple[str, str]]:
-    """Each rule of both tiers as a path; what stands in brackets is x."""
+    """Return each rule of both tiers as method and path; parameters are x."""
     apps = {
         "api": create_api(ApiSettings(worker_wake_seconds=0)),
         "worker": create_worker(WorkerSettings()),

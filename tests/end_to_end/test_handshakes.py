@@ -1,4 +1,4 @@
-"""WebSocket handshakes that are none: a clear refusal, and never a traceback."""
+"""Invalid WebSocket handshakes get a clear error response, and never a traceback."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ def front():
 
 
 def shaken(front, *, version: str = "1.1", body: bytes = b"", **changes: str | None) -> bytes:
-    """The head and body that are answered to a handshake with some headers changed, or left out."""
+    """Return head and body of the response to a handshake with some headers changed or left out."""
     fields = {**GOOD, **{name.replace("_", "-"): value for name, value in changes.items()}}
     lines = [f"{name}: {value}\r\n" for name, value in fields.items() if value is not None]
     with socket.create_connection(("127.0.0.1", front.port), timeout=30) as client:

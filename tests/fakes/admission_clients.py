@@ -6,7 +6,7 @@ from render_worker.engines.slots import Slots
 from render_worker.generation.admission import CLIENT, Admission
 
 
-class Caller:
+class Request:
     """A request that holds a slot until it ends, and records its positions in the queue."""
 
     def __init__(self, admission: Admission, slots: Slots, *, admitted: bool = False) -> None:
@@ -31,17 +31,17 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def callers(admission: Admission, slots: Slots, number: int) -> list[Caller]:
+async def requests(admission: Admission, slots: Slots, number: int) -> list[Request]:
     """Return that many requests for an engine, each running, waiting or refused."""
-    found = [Caller(admission, slots) for _ in range(number)]
+    found = [Request(admission, slots) for _ in range(number)]
     await settled()
     return found
 
 
-async def caller(admission: Admission, slots: Slots, client: str | None = None, *, admitted: bool = False) -> Caller:
+async def request(admission: Admission, slots: Slots, client: str | None = None, *, admitted: bool = False) -> Request:
     """Return a request of that client; `admitted` if it falls back from another engine."""
     CLIENT.set(client)
-    found = Caller(admission, slots, admitted=admitted)
+    found = Request(admission, slots, admitted=admitted)
     CLIENT.set(None)
     await settled()
     return found
@@ -53,7 +53,7 @@ def counted(admission: Admission, *engines: Slots) -> list[tuple[int, int]]:
     return [(queue.running, len(queue.waiting)) for queue in queues]
 
 
-async def end_all(*found: Caller) -> None:
+async def end_all(*found: Request) -> None:
     """Cancel the requests, and wait until they have ended."""
     for one in found:
         one.task.cancel()

@@ -1,6 +1,6 @@
 """Google Cloud Storage on loopback: gcp-storage-emulator's storage behind the verbs of Google's XML API.
 
-The emulator's own XML API has PUT and GET alone and lets everybody in. What is added is after Google's documents:
+The emulator's own XML API has only PUT and GET, and checks no credentials. The rest follows Google's documents:
 https://cloud.google.com/storage/docs/xml-api/reference-methods (HEAD, DELETE, Cache-Control, ETag, errors),
 https://developers.google.com/identity/protocols/oauth2/service-account#jwt-auth (tokens that the key itself signs),
 https://cloud.google.com/storage/docs/authentication/signatures (links).
@@ -24,14 +24,14 @@ from gcp_storage_emulator.exceptions import NotFound
 from gcp_storage_emulator.storage import Storage
 
 EMAIL = "painter@project.iam.gserviceaccount.com"
-SIGNED_HOST = "storage.googleapis.com"  # for which alone obstore signs; whoever plays Google has to be that
+SIGNED_HOST = "storage.googleapis.com"  # obstore signs links for this host alone, so the server's links count as its
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"  # one of those that let a token into a bucket
 KEY_ID = "0123456789abcdef"
 ERROR = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{}</Code><Message>{}</Message></Error>"
 
 
 def key_file(path: Path, key: rsa.RSAPrivateKey, **changes: object) -> Path:
-    """A service account's key file, as Google's console hands it out."""
+    """Write a service account's key file as Google's console gives it out; return its path."""
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
@@ -41,7 +41,7 @@ def key_file(path: Path, key: rsa.RSAPrivateKey, **changes: object) -> Path:
 
 
 def new_key() -> rsa.RSAPrivateKey:
-    """A key that nobody knows."""
+    """Return a new key."""
     return rsa.generate_private_key(65537, 2048)
 
 
@@ -69,7 +69,7 @@ class GcsServer:
         self._server.server_close()
 
     def settings(self, **changes: object) -> dict[str, object]:
-        """A worker's settings for the bucket."""
+        """Return a worker's settings for the bucket."""
         return {
             "google_cloud_bucket": self.bucket,
             "google_application_credentials": self.key_file,
@@ -79,7 +79,7 @@ class GcsServer:
         }
 
     def is_signed(self, signature: bytes, text: str) -> bool:
-        """Whether the service account's key signed that."""
+        """Return whether the service account's key signed the text."""
         try:
             self.public_key.verify(signature, text.encode(), padding.PKCS1v15(), hashes.SHA256())
         except InvalidSignature:
@@ -95,56 +95,56 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         bucket, name = self._named()
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if not self._may():
+        if not self._is_authorized():
             return
-        kept = {"contentType": self.headers["Content-Type"], "cacheControl": self.headers.get("Cache-Control")}
+        metadata = {"contentType": self.headers["Content-Type"], "cacheControl": self.headers.get("Cache-Control")}
         try:
-            self._google.storage.create_file(bucket, name, data, {"bucket": bucket, "name": name, **kept})
+            self._google.storage.create_file(bucket, name, data, {"bucket": bucket, "name": name, **metadata})
         except NotFound:
-            self._say(404, ERROR.format("NoSuchBucket", "The specified bucket does not exist.").encode())
+            self._respond(404, ERROR.format("NoSuchBucket", "The specified bucket does not exist.").encode())
             return
         self._google.uploads.append(name)
-        self._say(200, ETag=_etag(data))
+        self._respond(200, ETag=_etag(data))
 
     def do_GET(self) -> None:
         bucket, name = self._named()
-        if not self._may():
+        if not self._is_authorized():
             return
         try:
             data = self._google.storage.get_file(bucket, name, show_error=False)
             known = self._google.storage.get_file_obj(bucket, name)
         except NotFound:
-            self._say(404, ERROR.format("NoSuchKey", "The specified key does not exist.").encode())
+            self._respond(404, ERROR.format("NoSuchKey", "The specified key does not exist.").encode())
             return
         headers = {"Content-Type": known["contentType"], "Cache-Control": known["cacheControl"] or "private"}
         modified = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-        self._say(200, data, ETag=_etag(data), **{"Last-Modified": modified}, **headers)
+        self._respond(200, data, ETag=_etag(data), **{"Last-Modified": modified}, **headers)
 
     do_HEAD = do_GET
 
     def do_DELETE(self) -> None:
         bucket, name = self._named()
-        if not self._may():
+        if not self._is_authorized():
             return
         try:
             self._google.storage.delete_file(bucket, name)
         except NotFound:
-            self._say(404, ERROR.format("NoSuchKey", "The specified key does not exist.").encode())
+            self._respond(404, ERROR.format("NoSuchKey", "The specified key does not exist.").encode())
             return
-        self._say(204)
+        self._respond(204)
 
     def _named(self) -> tuple[str, str]:
         _, bucket, name = urlsplit(self.path).path.split("/", 2)
         return bucket, unquote(name)
 
-    def _may(self) -> bool:
+    def _is_authorized(self) -> bool:
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if token:
             status, code = (200, "") if self._is_token(token) else (401, "AuthenticationRequired")
         else:
             status, code = (200, "") if self._is_link() else (403, "SignatureDoesNotMatch")
         if status != 200:
-            self._say(status, ERROR.format(code, "Invalid credentials.").encode())
+            self._respond(status, ERROR.format(code, "Invalid credentials.").encode())
         return status == 200
 
     def _is_token(self, token: str) -> bool:
@@ -157,20 +157,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_link(self) -> bool:
         parts = urlsplit(self.path)
-        said = dict(parse_qsl(parts.query))
-        signature = said.pop("X-Goog-Signature", "")
+        query = dict(parse_qsl(parts.query))
+        signature = query.pop("X-Goog-Signature", "")
         if not signature:
             return False
-        begun = datetime.strptime(said["X-Goog-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        query = urlencode(sorted(said.items()), quote_via=quote, safe="-_.~")
-        canonical = f"{self.command}\n{parts.path}\n{query}\nhost:{SIGNED_HOST}\n\nhost\nUNSIGNED-PAYLOAD"
-        scope = said["X-Goog-Credential"].partition("/")[2]
+        begun = datetime.strptime(query["X-Goog-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        canonical_query = urlencode(sorted(query.items()), quote_via=quote, safe="-_.~")
+        canonical = f"{self.command}\n{parts.path}\n{canonical_query}\nhost:{SIGNED_HOST}\n\nhost\nUNSIGNED-PAYLOAD"
+        scope = query["X-Goog-Credential"].partition("/")[2]
         digest = hashlib.sha256(canonical.encode()).hexdigest()
-        text = f"GOOG4-RSA-SHA256\n{said['X-Goog-Date']}\n{scope}\n{digest}"
-        alive = datetime.now(UTC) < begun + timedelta(seconds=int(said["X-Goog-Expires"]))
+        text = f"GOOG4-RSA-SHA256\n{query['X-Goog-Date']}\n{scope}\n{digest}"
+        alive = datetime.now(UTC) < begun + timedelta(seconds=int(query["X-Goog-Expires"]))
         return alive and self._google.is_signed(bytes.fromhex(signature), text)
 
-    def _say(self, status: int, body: bytes = b"", **headers: str) -> None:
+    def _respond(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
         for name, text in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, text)

@@ -16,13 +16,14 @@ from render_worker.errors import EngineError, EngineNotConfigured, InvalidParame
 from render_worker.generation.admission import Admission
 from render_worker.generation.latency import Latencies
 from render_worker.generation.pipeline import Pipeline
-from render_worker.generation.selection import EngineSelector
+from render_worker.generation.selector import EngineSelector
 from render_worker.metrics import Metrics
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
 
 
 def drawn(size):
+    """Return the bytes of a PNG of that width and height."""
     out = io.BytesIO()
     Image.new("RGB", size, "navy").save(out, "PNG")
     return out.getvalue()
@@ -67,31 +68,34 @@ class Played(Engine):
 
 
 def pipelines(folder):
-    """Makes a pipeline of some engines, which answer model=auto in that order."""
+    """Return a function that makes a pipeline of some engines, which answer model=auto in that order."""
 
     def make(*engines, failures=0, queue_size=5, **settings):
         settings = Settings(local_storage_dir=folder / "images", **settings)
-        durations = Latencies()
+        latencies = Latencies()
         admission = Admission(8, queue_size, [engine.slots for engine in engines])
         named = {engine.name: engine for engine in engines}
-        rests = {name: CircuitBreaker(name, failures, 60) for name in named}
-        roster = EngineSelector(named, tuple(named), rests, durations, admission)
-        return Pipeline(roster, build_storages(settings), admission, durations, Metrics(), False)
+        breakers = {name: CircuitBreaker(name, failures, 60) for name in named}
+        selector = EngineSelector(named, tuple(named), breakers, latencies, admission)
+        return Pipeline(selector, build_storages(settings), admission, latencies, Metrics(), False)
 
     return make
 
 
 def ask(pipeline, **fields):
-    told = []
+    """Return the result of a request with these fields, and the progress that was reported."""
+    progress = []
     request = GenerateRequest(**{"prompt": "a tree", **fields})
-    return asyncio.run(pipeline.generate(request, told.append)), told
+    return asyncio.run(pipeline.generate(request, progress.append)), progress
 
 
 def refused(pipeline, error, **fields):
+    """Return the error of that class that a request with these fields raises."""
     with pytest.raises(error) as caught:
         ask(pipeline, **fields)
     return caught.value
 
 
 def over(answer):
+    """Return the engines that were passed over for a result or in an error, each with its code."""
     return [(it.engine, it.code) for it in answer.fallback_from or []]

@@ -20,7 +20,7 @@ class S3Server:
     """A server with one bucket. moto checks the signature of each request, but not that of links."""
 
     def __init__(self) -> None:
-        self._tag = secrets.token_hex(4)  # all of moto in a process is one
+        self._tag = secrets.token_hex(4)  # a process's servers share all of moto's state
         self.bucket = f"pictures-{self._tag}"
 
     def __enter__(self) -> Self:
@@ -43,7 +43,7 @@ class S3Server:
         self._server.stop()
 
     def user(self, name: str, *actions: str) -> tuple[str, str]:
-        """A new user who may do so much in the bucket; his key's id and its secret."""
+        """Make a user that may do these actions; return its key's id and secret."""
         self._check_keys(float("inf"))
         name = f"{name}-{self._tag}"
         allowed = {"Effect": "Allow", "Action": [f"s3:{action}" for action in actions], "Resource": "*"}
@@ -55,7 +55,7 @@ class S3Server:
         return key["AccessKeyId"], key["SecretAccessKey"]
 
     def settings(self, **changes: object) -> dict[str, object]:
-        """A worker's settings for the bucket."""
+        """Return a worker's settings for the bucket."""
         return {
             "s3_bucket": self.bucket,
             "s3_endpoint": self.url,
@@ -67,12 +67,12 @@ class S3Server:
         }
 
     def follow(self, link: str) -> requests.Response:
-        """What a signed link leads to, after a look at its signature with Amazon's own code, which moto has not."""
+        """Return the response of a signed link, after a check of its signature by Amazon's own code: moto has none."""
         unsigned, _, signature = link.partition("&X-Amz-Signature=")
-        said = dict(parse_qsl(urlsplit(link).query))
-        auth = S3SigV4QueryAuth(Credentials(self.key_id, self.secret), "s3", REGION, int(said["X-Amz-Expires"]))
+        query = dict(parse_qsl(urlsplit(link).query))
+        auth = S3SigV4QueryAuth(Credentials(self.key_id, self.secret), "s3", REGION, int(query["X-Amz-Expires"]))
         request = AWSRequest("GET", unsigned, headers={"host": urlsplit(link).netloc})
-        request.context["timestamp"] = said["X-Amz-Date"]
+        request.context["timestamp"] = query["X-Amz-Date"]
         text = auth.string_to_sign(request, auth.canonical_request(request))
         assert auth.signature(text, request) == signature
         self._check_keys(float("inf"))
@@ -82,11 +82,11 @@ class S3Server:
             self._check_keys(0)
 
     def names(self) -> list[str]:
-        """The names of everything in the bucket."""
+        """Return the names of all objects in the bucket."""
         return [found["Key"] for found in self._s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])]
 
     def versions(self) -> list[str]:
-        """Every upload that there was, once `keep_versions` was said."""
+        """Return a version for each upload since `keep_versions` was called."""
         return [found["VersionId"] for found in self._s3.list_object_versions(Bucket=self.bucket)["Versions"]]
 
     def keep_versions(self) -> None:

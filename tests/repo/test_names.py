@@ -10,10 +10,10 @@ import pytest
 from local.__main__ import _settings_of_all
 from local.settings import Settings as LocalSettings
 from render_worker.engines import AUTO_ENGINES, ENGINES
-from render_worker.settings import Settings, StorageName, load
+from render_worker.settings import Settings, load
 from render_worker.storages import STORAGES
 from sandbox.switchboard import FAULTS, Endpoint, Scenario
-from tests.worker.storages.test_storages_contract import KINDS
+from tests.fakes.storages import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ONLY_NAMED = "sketch"
@@ -50,15 +50,28 @@ def test_reading_the_settings_imports_no_engine_and_no_browser():
     script = "import sys, render_worker.settings; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = set(done.stdout.split())
-    assert not imported & {"playwright", "httpx", "PIL", "render_worker.engines.base"}
+    assert not imported & {"playwright", "httpx", "PIL", "obstore"}
+    assert not imported & {"render_worker.engines.base", "render_worker.storages.base"}
     assert not [name for name in imported if name.startswith("render_worker.engines.") and name.endswith(".engine")]
 
 
 def test_every_storage_that_can_be_named_has_its_row_and_is_tested():
-    assert set(get_args(StorageName)) == set(STORAGES) == set(KINDS)
-    for name, storage in STORAGES.items():
+    assert set(STORAGES) == set(KINDS)
+    assert Settings(storage=",".join(STORAGES)).storage == tuple(STORAGES)
+    for name, row in STORAGES.items():
+        storage = row.load()
         assert storage.name == name
         assert storage.title
+        assert storage.description
+        assert storage.cost
+        assert storage.needs
+        assert storage.addresses
+
+
+def test_an_unknown_storage_is_refused_by_a_sentence_that_lists_the_known(monkeypatch):
+    monkeypatch.setenv("STORAGE", "s3,dropbox")
+    with pytest.raises(SystemExit, match=f"STORAGE cannot be used: it may name {', '.join(STORAGES)}\\."):
+        load()
 
 
 def test_every_stand_in_can_be_switched():

@@ -8,6 +8,7 @@ from image_api.settings import Settings as ApiSettings
 from local.docs import TABLE, TABLES, declared_by, pages, parts, written
 from render_worker.engines import ENGINES
 from render_worker.settings import Settings as WorkerSettings
+from render_worker.storages import STORAGES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -34,8 +35,8 @@ def test_the_tables_have_every_setting_once(table, settings):
     assert sorted(line.split("`")[1] for line in lines if line.startswith("| `")) == variables(settings)
 
 
-def test_every_engine_s_settings_are_the_worker_s_and_in_a_section_of_their_own():
-    for row in ENGINES.values():
+def test_every_engine_s_and_storage_s_settings_are_the_worker_s_and_in_a_section_of_their_own():
+    for row in (*ENGINES.values(), *STORAGES.values()):
         assert issubclass(WorkerSettings, row.settings)
     sections = [part.title for part in parts() if declared_by(part)]
     assert len(sections) == len(set(sections))
@@ -44,6 +45,11 @@ def test_every_engine_s_settings_are_the_worker_s_and_in_a_section_of_their_own(
 def test_every_engine_has_its_row():
     for name in ENGINES:
         assert f"`{name}`" in TABLES["engines"]()
+
+
+def test_every_storage_has_its_row():
+    for name in STORAGES:
+        assert f"`{name}`" in TABLES["storages"]()
 
 
 def test_the_example_names_nothing_else():

@@ -12,23 +12,23 @@ from render_worker.worker import create_app
 
 @pytest.fixture
 def client_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FlaskClient]]:
-    """Makes clients of workers with settings of the test's choice."""
-    monkeypatch.setattr("render_worker.generation.pipeline.Pipeline.start", _start_nothing)
-    workers = []
+    """Return a function that makes a client of a worker with settings of the test's choice."""
+    monkeypatch.setattr("render_worker.services.start_engines", _start_nothing)
+    started = []
 
     def make(hosts: tuple[str, ...] = ("127.0.0.1",), **settings: object) -> FlaskClient:
         app = create_app(Settings(**{"local_storage_dir": tmp_path / "images", **settings}))
-        workers.append(app.extensions["worker"])
-        workers[-1].start(list(hosts))
+        started.append(app.extensions["worker"])
+        started[-1].start(list(hosts))
         return app.test_client()
 
     yield make
-    for worker in workers:
-        worker.stop()
+    for services in started:
+        services.stop()
 
 
 async def _start_nothing(_: object) -> None:
-    """In place of the browser's launch."""
+    """Do nothing, in place of the browser's launch."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Whose request it is: the API tier's word, and nobody else's."""
+"""The client header counts only from the API tier, by its token."""
 
 import itertools
 
@@ -15,7 +15,7 @@ numbers = itertools.count()
 
 @pytest.fixture
 def counted_as(client_with, monkeypatch):
-    """As whose a request with that header is counted, by a worker with or without a token."""
+    """Return a function that sends a request with that header, and returns the client it is counted for."""
     made = SketchEngine.generate
     seen = []
 
@@ -43,15 +43,15 @@ def test_it_works(counted_as, caplog):
     assert "0f3a9" not in caplog.text
 
 
-def test_a_stranger_s_word_counts_for_nothing(counted_as):
+def test_without_the_token_the_header_is_ignored(counted_as):
     assert counted_as("0f3a9", token=None)[0] is None
 
 
 @pytest.mark.parametrize("client", ["", "a b", "a" * 65, "ä", "a,b", "../x"])
-def test_what_is_no_id_is_ignored(counted_as, client):
+def test_an_invalid_id_is_ignored(counted_as, client):
     assert counted_as(client)[0] is None
 
 
-def test_a_retry_is_known_by_its_id_whoever_sends_it(counted_as):
+def test_a_retry_is_known_by_its_id_from_any_client(counted_as):
     before = counted_as("first", request_id="one")[1]
     assert counted_as("second", request_id="one") == ("first", before)

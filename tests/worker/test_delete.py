@@ -1,4 +1,4 @@
-"""The operator's command, and what is left of a picture that he deleted."""
+"""The operator's command that deletes pictures, and the tombstones that it leaves."""
 
 import asyncio
 import os
@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from render_worker.delete import NO_NAME, UNMARKED, main
+from render_worker.delete import NO_NAME, NO_TOMBSTONE, main
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
-from render_worker.storages.local import MARKER, MARKER_SECONDS, LocalStorage
-from render_worker.storages.s3 import S3Storage
+from render_worker.storages.local.storage import LocalStorage
+from render_worker.storages.local.tombstones import TOMBSTONE, TOMBSTONE_SECONDS
+from render_worker.storages.s3.storage import S3Storage
 from sandbox.cloudinary import CLOUDINARY_URL
 from tests.fakes.processes import ROOT, clean_environment, sandbox
 from tests.fakes.s3_server import S3Server
@@ -41,7 +42,7 @@ def delete(storage, picture: Picture = PICTURE) -> bool:
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, capsys):
-    """Runs the command with a worker's settings; its exit code and what it says."""
+    """Return a function that runs the command with settings, and returns its exit code and output lines."""
 
     def run(*words: str, **settings: object) -> tuple[int, list[str]]:
         for name, value in {"local_storage_dir": tmp_path / "images", **settings}.items():
@@ -58,7 +59,7 @@ def test_it_works(command, local):
     assert command(PICTURE.name) == (1, [f"{PICTURE.name}  local: not there"])
 
 
-def test_it_takes_several_addresses_and_tells_where_one_is_nowhere(command, local):
+def test_it_takes_several_addresses_and_tells_if_one_is_nowhere(command, local):
     save(local)
     address = f"https://image.example/images/{PICTURE.name}"
     code, lines = command(OTHER.name, address)
@@ -80,12 +81,12 @@ def test_what_is_no_picture_s_name_or_address_is_said(command, word):
     assert (code, line) == (2, f"{word}  {NO_NAME}")
 
 
-def test_a_terminal_is_given_no_orders(command):
+def test_a_terminal_gets_no_control_characters(command):
     code, (line,) = command("\x1b[31m\x9b\udc80" + PICTURE.name[1:])
     assert (code, line.partition("  ")[0]) == (2, "\\x1b[31m\\x9b\\udc80" + PICTURE.name[1:])
 
 
-def test_every_storage_is_asked_and_the_folder_keeps_a_marker(command, client_with, tmp_path):
+def test_every_storage_is_asked_and_the_folder_keeps_a_tombstone(command, client_with, tmp_path):
     with S3Server() as server, sandbox() as site:
         settings = server.settings(
             storage="s3,cloudinary,imgur",
@@ -99,7 +100,7 @@ def test_every_storage_is_asked_and_the_folder_keeps_a_marker(command, client_wi
         save(cloudinary)
         code, lines = command(signed, **settings)
         assert code == 0
-        address = signed.partition("?")[0]  # the signature is nobody's business
+        address = signed.partition("?")[0]  # the signature is a secret
         assert lines == [
             f"{address}  s3: deleted",
             f"{address}  cloudinary: deleted",
@@ -158,10 +159,10 @@ def test_a_deleted_picture_is_said_to_be_and_not_only_missing(client, local):
     assert client.get(f"/images/{OTHER.name}").status_code == 404
 
 
-def test_the_marker_itself_is_no_picture(client, local):
+def test_the_tombstone_itself_is_no_picture(client, local):
     address = save(local)
     delete(local)
-    assert client.get(address + MARKER).status_code == 404
+    assert client.get(address + TOMBSTONE).status_code == 404
 
 
 def test_the_same_bytes_saved_again_are_a_picture_again(client, local):
@@ -173,42 +174,42 @@ def test_the_same_bytes_saved_again_are_a_picture_again(client, local):
     assert [path.name for path in local.folder.iterdir()] == [PICTURE.name]
 
 
-def test_markers_take_no_picture_s_room_and_are_not_taken_for_the_oldest(local):
+def test_tombstones_take_no_picture_s_room_and_are_not_taken_for_the_oldest(local):
     save(local)
     delete(local)
-    marker = local.folder / (PICTURE.name + MARKER)
-    os.utime(marker, (1, 1))
+    tombstone = local.folder / (PICTURE.name + TOMBSTONE)
+    os.utime(tombstone, (1, 1))
     for letter in "cdef":
         save(local, Picture(letter.encode() * 300 * 1024, 1, 1, letter * 64))
     assert sorted(path.name[0] for path in local.folder.iterdir()) == ["a", "d", "e", "f"]
-    assert marker.exists()
+    assert tombstone.exists()
 
 
-def test_old_markers_go_at_the_next_deletion_and_nobody_else_s_file_does(local):
+def test_old_tombstones_go_at_the_next_deletion_and_no_other_file_does(local):
     save(local)
     delete(local)
-    old = local.folder / (PICTURE.name + MARKER)
-    of_others = local.folder / f"thesis{MARKER}"
+    old = local.folder / (PICTURE.name + TOMBSTONE)
+    of_others = local.folder / f"thesis{TOMBSTONE}"
     of_others.touch()
     for path in (old, of_others):
-        os.utime(path, (old.stat().st_mtime - MARKER_SECONDS - 60,) * 2)
+        os.utime(path, (old.stat().st_mtime - TOMBSTONE_SECONDS - 60,) * 2)
     save(local, OTHER)
     delete(local, OTHER)
-    assert {path.name for path in local.folder.iterdir()} == {OTHER.name + MARKER, of_others.name}
+    assert {path.name for path in local.folder.iterdir()} == {OTHER.name + TOMBSTONE, of_others.name}
 
 
-def test_a_picture_goes_also_where_no_marker_can_be_left(local, monkeypatch, command):
-    """As on a disk without room for another file."""
+def test_a_picture_is_deleted_even_if_no_tombstone_can_be_left(local, monkeypatch, command):
+    """Play a disk without room for another file."""
     save(local)
-    (local.folder / (PICTURE.name + MARKER)).symlink_to(local.folder / "no" / "such" / "folder")
+    (local.folder / (PICTURE.name + TOMBSTONE)).symlink_to(local.folder / "no" / "such" / "folder")
     code, (deleted, unmarked) = command(PICTURE.name)
     assert (code, not (local.folder / PICTURE.name).exists()) == (2, True)
     assert deleted.endswith("local: deleted")
-    assert f"{UNMARKED}: LOCAL_STORAGE_DIR could not be changed" in unmarked
+    assert f"{NO_TOMBSTONE}: LOCAL_STORAGE_DIR could not be changed" in unmarked
 
 
-def test_where_the_picture_itself_was_in_the_marker_s_way_it_is_left_after_that(command, local, monkeypatch):
-    """As on a full disk."""
+def test_where_the_picture_itself_was_in_the_tombstone_s_way_it_is_left_after_that(command, local, monkeypatch):
+    """Play a full disk."""
     save(local)
     touch = Path.touch
 
@@ -219,16 +220,16 @@ def test_where_the_picture_itself_was_in_the_marker_s_way_it_is_left_after_that(
 
     monkeypatch.setattr("pathlib.Path.touch", touch_if_there_is_room)
     assert command(PICTURE.name)[0] == 0
-    assert [path.name for path in local.folder.iterdir()] == [PICTURE.name + MARKER]
+    assert [path.name for path in local.folder.iterdir()] == [PICTURE.name + TOMBSTONE]
 
 
-def test_a_marker_is_not_left_beside_a_picture_that_was_saved_meanwhile(local):
+def test_a_tombstone_is_not_left_beside_a_picture_that_was_saved_meanwhile(local):
     save(local)
-    asyncio.run(local.mark(PICTURE.name))
+    asyncio.run(local.leave_tombstone(PICTURE.name))
     assert [path.name for path in local.folder.iterdir()] == [PICTURE.name]
 
 
-def test_a_marker_that_vanishes_while_it_is_looked_at_is_no_failure(local, monkeypatch):
+def test_a_tombstone_that_vanishes_while_it_is_looked_at_is_no_failure(local, monkeypatch):
     save(local)
     look = Path.glob
 
@@ -254,7 +255,7 @@ def test_one_kept_elsewhere_afterwards_is_deleted_no_longer(command, client, tmp
 
 
 def test_a_key_that_may_not_list_deletes_too(command):
-    """To it Amazon answers 403 where another key would be told 404, and moto does not."""
+    """Amazon responds 403 to such a key if the object is missing, and moto 404."""
     with ScriptedServer() as server:
         server.say_to("HEAD", 403)
         server.say_to("DELETE", 204)

@@ -1,4 +1,4 @@
-"""What the worker tells with its token, and what without."""
+"""What the worker exposes with its token, and what without."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def guarded(client_with):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer é"}], ids=str)
-def test_strangers_see_states_at_health(guarded, headers):
+def test_without_the_token_health_shows_states_only(guarded, headers):
     answer = guarded.get("/health", headers=headers)
     assert answer.status_code == 200
     assert not HIDDEN & answer.json.keys()
@@ -44,6 +44,6 @@ def test_with_the_token_the_models_have_their_reasons(client_with):
 
 @pytest.mark.parametrize("path", ["/health", "/models", "/nowhere", "/metrics", "/images/x", "/generate"])
 @pytest.mark.parametrize("headers", [{}, OPERATOR], ids=["stranger", "operator"])
-def test_no_browser_is_to_guess_what_an_answer_is(guarded, path, headers):
+def test_browsers_must_not_sniff_content_types(guarded, path, headers):
     answer = guarded.get(path, headers=headers)
     assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]

@@ -1,4 +1,4 @@
-"""From an engine's bytes to the file that is kept."""
+"""Decoding an engine's picture, and encoding the file that is stored."""
 
 import hashlib
 import io
@@ -32,7 +32,7 @@ def test_it_works(kind):
     assert picture.name == f"{picture.sha256}.png"
 
 
-def test_pixels_are_kept():
+def test_pixels_are_preserved():
     data = encoded("PNG")
     assert Image.open(io.BytesIO(to_picture(data, SIZE, {}).data)).tobytes() == Image.open(io.BytesIO(data)).tobytes()
 

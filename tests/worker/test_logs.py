@@ -1,4 +1,4 @@
-"""What the worker's log leaves out: addresses of pictures, some of which open a bucket."""
+"""The worker logs no URLs of pictures, some of which are signed."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ logging.getLogger("render_worker").info("asked")
 
 
 @pytest.mark.parametrize("library", ["httpx", "httpx2"])
-def test_the_addresses_that_are_asked_are_not_logged(library):
+def test_requested_urls_are_not_logged(library):
     with ScriptedServer() as host:
         address = f"{host.url}/picture?X-Amz-Signature=0123"
         run = subprocess.run([sys.executable, "-c", ASK, library, address], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The loop's thread."""
+"""The runtime: the thread of the event loop."""
 
 import asyncio
 import threading
@@ -35,7 +35,7 @@ def test_the_deadline_cancels_the_work(runtime):
     assert ended == ["cleaned up"]
 
 
-def test_work_that_does_not_let_go_keeps_nobody_waiting(runtime, monkeypatch):
+def test_work_that_does_not_end_is_not_waited_for(runtime, monkeypatch):
     monkeypatch.setattr("render_worker.runtime.CLEAN_UP_SECONDS", 0.1)
 
     async def stubborn():
@@ -48,7 +48,7 @@ def test_work_that_does_not_let_go_keeps_nobody_waiting(runtime, monkeypatch):
         runtime.run(stubborn(), 0.05)
 
 
-def test_a_stop_ends_running_work_with_its_own_error():
+def test_a_shutdown_ends_running_work_with_its_own_error():
     runtime = Runtime()
     runtime.start()
 
@@ -60,17 +60,17 @@ def test_a_stop_ends_running_work_with_its_own_error():
         runtime.run(stop_soon(), 30)
 
 
-def test_work_that_is_waited_for_no_longer_has_passed_its_deadline(runtime):
-    begun, told = threading.Event(), []
+def test_work_that_expires_has_passed_its_deadline(runtime):
+    begun, called = threading.Event(), []
 
     async def sleep():
         begun.set()
         await asyncio.sleep(60)
 
     work = runtime.begin(sleep(), 30)
-    work.when_done(lambda: told.append(True))
+    work.when_done(lambda: called.append(True))
     begun.wait(30)
     work.expire()
-    assert told
+    assert called
     with pytest.raises(DeadlinePassed):
         work.result()

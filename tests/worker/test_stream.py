@@ -1,4 +1,4 @@
-"""POST /generate as a stream of lines: news, heartbeats, and always a last line."""
+"""POST /generate as a stream of lines: progress, heartbeats, and always a last line."""
 
 import asyncio
 import json
@@ -17,18 +17,18 @@ AS_STREAM = {"Accept": NDJSON}
 
 @pytest.fixture
 def slow(monkeypatch):
-    """An engine that works until it is let go, or for good."""
-    paint, let_go = SketchEngine.generate, threading.Event()
+    """Let the engine block until the event that this returns is set."""
+    paint, release = SketchEngine.generate, threading.Event()
 
     async def wait_and_paint(self, recipe, report):
         report("starting")
-        while not let_go.is_set():
+        while not release.is_set():
             await asyncio.sleep(0.01)
         return await paint(self, recipe, report)
 
     monkeypatch.setattr(SketchEngine, "generate", wait_and_paint)
-    yield let_go
-    let_go.set()
+    yield release
+    release.set()
 
 
 def lines_of(answer) -> list[dict]:
@@ -47,13 +47,13 @@ def failing(error: Exception, news: bool = True):
 def test_it_works(client):
     answer = client.post("/generate", json=SKETCH, headers=AS_STREAM)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, NDJSON)
-    *news, last = lines_of(answer)
-    assert [(line["event"], line["phase"]) for line in news] == [("progress", "generating"), ("progress", "saving")]
+    *progress, last = lines_of(answer)
+    assert [(line["event"], line["phase"]) for line in progress] == [("progress", "generating"), ("progress", "saving")]
     assert last == {"event": "result", "result": client.post("/generate", json=SKETCH).json}
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/x-ndjson;q=0.5, */*", "text/html"])
-def test_nobody_gets_it_who_does_not_prefer_it(client, accept):
+def test_only_a_client_that_prefers_it_gets_it(client, accept):
     assert client.post("/generate", json=SKETCH, headers={"Accept": accept}).json["success"] is True
 
 
@@ -65,7 +65,7 @@ def test_a_bad_request_is_refused_as_ever(client, body, code):
     assert (answer.status_code, answer.json["code"]) == (400, code or "invalid_parameter")
 
 
-def test_what_fails_before_any_news_is_an_ordinary_answer(client_with, slow):
+def test_an_error_before_any_progress_is_an_ordinary_response(client_with, slow):
     client = client_with(max_concurrency=1, queue_size=0)
     with client.post("/generate", json=SKETCH, headers=AS_STREAM) as running:
         answer = client.post("/generate", json={**SKETCH, "request_id": "another"}, headers=AS_STREAM)
@@ -86,7 +86,7 @@ def test_a_failure_is_the_last_line_and_is_remembered(client, monkeypatch):
 
 
 @pytest.mark.parametrize("news", [True, False])
-def test_a_fault_of_our_own_is_said_without_details(client, monkeypatch, news):
+def test_an_unforeseen_error_is_answered_without_details(client, monkeypatch, news):
     monkeypatch.setattr(SketchEngine, "generate", failing(RuntimeError("the secret inside"), news))
     answer = client.post("/generate", json=SKETCH, headers=AS_STREAM)
     assert answer.status_code == (200 if news else 500)
@@ -101,7 +101,7 @@ def test_the_deadline_is_the_last_line(client, slow):
     assert (last["status"], last["error"]["code"]) == (504, "timeout")
 
 
-def test_work_that_does_not_let_go_gets_a_last_line_all_the_same(client, monkeypatch):
+def test_work_that_does_not_end_gets_a_last_line_all_the_same(client, monkeypatch):
     monkeypatch.setattr("render_worker.runtime.CLEAN_UP_SECONDS", 0.1)
 
     async def stubborn(self, recipe, report):
@@ -116,14 +116,14 @@ def test_work_that_does_not_let_go_gets_a_last_line_all_the_same(client, monkeyp
     assert lines_of(answer)[-1]["error"]["code"] == "timeout"
 
 
-def test_a_stop_is_the_last_line(client, slow):
+def test_a_shutdown_is_the_last_line(client, slow):
     with client.post("/generate", json=SKETCH, headers=AS_STREAM) as answer:
         client.application.extensions["worker"].runtime.give_up()
         last = lines_of(answer)[-1]
     assert (last["status"], last["error"]["code"]) == (503, "worker_unavailable")
 
 
-def test_a_heart_beats_while_there_is_no_news(client, slow, monkeypatch):
+def test_heartbeats_are_sent_while_there_is_no_progress(client, slow, monkeypatch):
     monkeypatch.setattr("render_worker.stream.HEARTBEAT_SECONDS", 0.05)
     with client.post("/generate", json=SKETCH, headers=AS_STREAM) as answer:
         threading.Timer(0.3, slow.set).start()
@@ -133,7 +133,7 @@ def test_a_heart_beats_while_there_is_no_news(client, slow, monkeypatch):
     assert events[-1] == "result"
 
 
-def test_a_reader_who_goes_away_ends_nothing_and_a_repeat_collects_the_picture(client, slow, tmp_path):
+def test_a_reader_that_goes_away_ends_nothing_and_a_retry_gets_the_picture(client, slow, tmp_path):
     client.post("/generate", json=SKETCH, headers=AS_STREAM).close()
     slow.set()
     wait_until(lambda: list((tmp_path / "images").glob("*.png")), "the picture")
@@ -143,7 +143,7 @@ def test_a_reader_who_goes_away_ends_nothing_and_a_repeat_collects_the_picture(c
     assert len(list((tmp_path / "images").glob("*.png"))) == 1
 
 
-def test_a_repeat_takes_over_the_stream(client, slow):
+def test_a_retry_takes_over_the_stream(client, slow):
     with client.post("/generate", json=SKETCH, headers=AS_STREAM) as first:
         with client.post("/generate", json=SKETCH, headers=AS_STREAM) as second:
             slow.set()
@@ -152,7 +152,7 @@ def test_a_repeat_takes_over_the_stream(client, slow):
     assert phases == ["starting", "generating", "saving", "result"]
 
 
-def test_health_tells_what_pictures_take(client):
+def test_health_shows_the_latency(client):
     assert "median_seconds" not in client.get("/health").json["engines"]["sketch"]
     client.post("/generate", json=SKETCH)
     sketch = client.get("/health").json["engines"]["sketch"]

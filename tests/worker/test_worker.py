@@ -1,4 +1,4 @@
-"""The render worker's own addresses, its token and its answers."""
+"""The render worker's views, its token and its responses."""
 
 import io
 
@@ -57,7 +57,7 @@ def test_models_are_listed(client):
     assert names == {"perchance": True, "sketch": False}
 
 
-def test_health_tells_what_it_is(client):
+def test_health_shows_the_state(client):
     health = client.get("/health").json
     assert health["status"] == "starting"
     assert health["queue"] == {"running": 0, "waiting": 0, "max_concurrency": 4, "queue_size": 20}
@@ -78,7 +78,7 @@ def test_failures_are_remembered_newest_first(client, monkeypatch):
     assert (errors[0]["error"], errors[0]["request_id"]) == ("No tree 11.", "abc")
 
 
-def test_a_fault_of_our_own_is_said_without_details(client, monkeypatch):
+def test_an_unforeseen_error_is_answered_without_details(client, monkeypatch):
     async def fail(self, recipe, report):
         raise RuntimeError("the secret inside")
 
@@ -91,7 +91,7 @@ def test_a_fault_of_our_own_is_said_without_details(client, monkeypatch):
 class TestToken:
     @pytest.mark.parametrize("given", [None, "", "Bearer wrong", "Bearer", "secret", "Bearer ünlaut", "bearer secret"])
     @pytest.mark.parametrize("path", ["/models", "/images/" + "a" * 64 + ".png", "/nowhere"])
-    def test_without_it_nobody_gets_in(self, client_with, given, path):
+    def test_without_it_every_request_is_refused(self, client_with, given, path):
         headers = {} if given is None else {"Authorization": given}
         answer = client_with(worker_token="secret").get(path, headers=headers)
         assert (answer.status_code, answer.json["code"]) == (401, "unauthorized")
@@ -103,7 +103,7 @@ class TestToken:
         client = client_with(worker_token="secret")
         assert client.get("/models", headers={"Authorization": "Bearer secret"}).status_code == 200
 
-    def test_health_is_open_and_tells_nothing_of_it(self, client_with):
+    def test_health_is_open_and_does_not_show_it(self, client_with):
         answer = client_with(worker_token="secret").get("/health")
         assert answer.status_code == 200
         assert "secret" not in answer.text

@@ -1,4 +1,4 @@
-"""What of an environment the browser finds."""
+"""The allowlist of the browser's environment."""
 
 import re
 
@@ -9,7 +9,7 @@ from render_worker.settings import VARIABLES
 from tests.fakes.processes import ROOT
 
 
-def test_it_keeps_what_a_browser_needs():
+def test_it_allows_what_a_browser_needs():
     needed = {"PATH": "/bin", "HOME": "/home/worker", "LC_ALL": "C.UTF-8", "TZ": "UTC", "FONTCONFIG_PATH": "/etc/fonts"}
     debian = {"CHROMIUM_FLAGS": "--disable-gpu", "CHROMIUM_USER_FLAGS": "--no-zygote"}  # of its /usr/bin/chromium
     assert bare(needed | debian) == needed | debian

@@ -1,4 +1,4 @@
-"""A driver that dies or hangs as it comes up. Each in a process of its own, because what is below it is killed."""
+"""A driver that dies or hangs during the launch. Each in its own process, because its descendants are killed."""
 
 import subprocess
 import sys

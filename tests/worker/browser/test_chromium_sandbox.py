@@ -7,7 +7,7 @@ import sys
 import psutil
 import pytest
 
-from render_worker.browser.chromium_sandbox import HUNG, ChromiumSandbox, SandboxRequired, refusal
+from render_worker.browser.chromium_sandbox import HUNG, ChromiumSandbox, SandboxRequired, unusable_reason
 from tests.fakes.playwright_browser import installed_browser
 from tests.fakes.processes import ROOT
 from tests.fakes.unprivileged import unprivileged, user_namespaces_are_granted, without_user_namespaces
@@ -44,7 +44,7 @@ NO_NAMESPACES = "this host grants no user namespaces"
 
 
 class Launches:
-    """A Chromium that keeps a log of how it was launched."""
+    """A Chromium that logs how it was launched."""
 
     def __init__(self, folder, way=""):
         self._log = folder / "log"
@@ -74,14 +74,14 @@ def test_it_is_used_wherever_the_host_grants_user_namespaces(tmp_path):
         assert (after["browser_sandbox"], ways) == (False, ["sandboxed", "bare", "bare"])
 
 
-def test_where_it_does_not_work_one_try_is_made_and_said(tmp_path):
+def test_if_it_does_not_work_one_try_is_made_and_said(tmp_path):
     (_, after, launches), ways, said = Launches(tmp_path).played("auto", without_user_namespaces)
     assert after == {"browser_sandbox": False, "browser_sandbox_missing": NO_NAMESPACES}
     assert (launches, ways) == (2, ["sandboxed", "bare", "bare"])
     assert said.splitlines() == [f"the browser runs without Chromium's sandbox: {NO_NAMESPACES}"]
 
 
-def test_where_pages_crash_in_it_two_tries_are_made(tmp_path):
+def test_if_pages_crash_in_it_two_tries_are_made(tmp_path):
     (_, after, launches), ways, said = Launches(tmp_path, CRASHING).played("auto", unprivileged)
     granted = user_namespaces_are_granted()  # else it does not come as far as a page
     reason = "pages crash in it" if granted else NO_NAMESPACES
@@ -90,7 +90,7 @@ def test_where_pages_crash_in_it_two_tries_are_made(tmp_path):
     assert said.splitlines() == [f"the browser runs without Chromium's sandbox: {reason}"]
 
 
-def test_where_pages_hang_in_it_two_tries_are_made(tmp_path):
+def test_if_pages_hang_in_it_two_tries_are_made(tmp_path):
     stopped = tmp_path / "stopped"
     stopped.write_text("#!/bin/sh\nkill -STOP $$\n")
     stopped.chmod(0o755)
@@ -110,13 +110,13 @@ def test_a_launch_that_fails_for_another_reason_is_not_tried_without_it(tmp_path
     assert set(ways) == {"sandboxed"}
 
 
-def test_who_insists_on_it_gets_no_browser_without(tmp_path):
+def test_if_it_is_required_there_is_no_browser_without(tmp_path):
     failure, ways, _ = Launches(tmp_path).played("on", without_user_namespaces)
     assert failure == f"The browser could not be started: BROWSER_SANDBOX=on, but {NO_NAMESPACES}."
     assert ways == ["sandboxed"]
 
 
-def test_who_wants_none_has_it_never_tried(tmp_path):
+def test_if_it_is_off_it_is_never_tried(tmp_path):
     (before, after, _), ways, _ = Launches(tmp_path).played("off", unprivileged)
     assert before == after == {"browser_sandbox": False, "browser_sandbox_missing": "BROWSER_SANDBOX=off"}
     assert ways == ["bare", "bare"]
@@ -166,31 +166,31 @@ def test_who_wants_none_has_it_never_tried(tmp_path):
     ],
 )
 def test_only_the_sandbox_s_own_failures_are_taken_for_such(error, reason):
-    assert refusal(error) == reason
+    assert unusable_reason(error) == reason
 
 
 REFUSED = "[err] [1129/1:FATAL:zygote_host_impl_linux.cc(126)] No usable sandbox!"
 
 
-def test_what_has_worked_is_never_done_without():
+def test_once_it_has_worked_it_is_never_disabled():
     sandbox = ChromiumSandbox()
     sandbox.prove()
-    assert [sandbox.does_without(error) for error in (REFUSED, "Page crashed", "Page crashed")] == [False] * 3
+    assert [sandbox.disable_after(error) for error in (REFUSED, "Page crashed", "Page crashed")] == [False] * 3
     assert (sandbox.wanted, sandbox.health()) == (True, {"browser_sandbox": True})
 
 
-def test_one_crash_may_be_for_want_of_memory():
+def test_one_crash_may_come_from_a_lack_of_memory():
     sandbox = ChromiumSandbox()
-    assert [sandbox.does_without("Page.goto: Page crashed") for _ in range(2)] == [False, True]
+    assert [sandbox.disable_after("Page.goto: Page crashed") for _ in range(2)] == [False, True]
     assert sandbox.health()["browser_sandbox_missing"] == "pages crash in it"
 
 
 def test_a_page_that_hangs_counts_like_one_that_crashed():
     sandbox = ChromiumSandbox()
-    assert [sandbox.does_without(error) for error in ("Page crashed", f"{HUNG}: …")] == [False, True]
+    assert [sandbox.disable_after(error) for error in ("Page crashed", f"{HUNG}: …")] == [False, True]
     assert sandbox.health()["browser_sandbox_missing"] == "pages hang in it"
 
 
-def test_who_insists_is_told():
+def test_if_it_is_required_its_failure_is_raised():
     with pytest.raises(SandboxRequired):
-        ChromiumSandbox("on").does_without(REFUSED)
+        ChromiumSandbox("on").disable_after(REFUSED)

@@ -1,4 +1,4 @@
-"""What control groups of either version say, from trees as Linux lays them out."""
+"""Memory and its limit by control groups of both versions, read from trees as Linux lays them out."""
 
 import pytest
 
@@ -10,7 +10,7 @@ OWN = 70  # MiB that the processes add up to
 
 @pytest.fixture
 def group(tmp_path, monkeypatch):
-    """Writes one control group's files; this process is in /pod/container."""
+    """Return a function that writes one control group's files; this process is in /pod/container."""
     monkeypatch.setattr(memory, "CGROUPS", tmp_path / "cgroup")
     monkeypatch.setattr(memory, "PROC", tmp_path / "proc")
     monkeypatch.setattr(memory, "_of_processes", lambda: OWN * MIB)
@@ -28,7 +28,7 @@ def group(tmp_path, monkeypatch):
     return write
 
 
-def test_what_a_kernel_can_drop_does_not_count(group):
+def test_memory_that_a_kernel_can_reclaim_does_not_count(group):
     group("pod/container", 512, f"anon {100 * MIB}\nfile {300 * MIB}\nshmem {20 * MIB}\n")
     assert memory.measure() == memory.Memory(120, 512)
 
@@ -55,7 +55,7 @@ def test_a_group_without_a_limit_is_passed_over(group, limits):
 
 
 @pytest.mark.parametrize("stat", ["", "cache 5\nrss 5\n", "anon\n"])
-def test_where_a_group_does_not_tell_the_processes_are_added_up(group, stat):
+def test_if_a_group_does_not_tell_the_processes_are_added_up(group, stat):
     group("pod/container", 512, stat)
     assert memory.measure() == memory.Memory(OWN, 512)
 

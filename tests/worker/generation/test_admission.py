@@ -1,4 +1,4 @@
-"""The queue before the engines."""
+"""Admission control: the bounded queue before the engines."""
 
 import asyncio
 
@@ -7,26 +7,26 @@ import pytest
 from render_worker.engines.slots import Slots
 from render_worker.errors import USUAL_WAIT_SECONDS, WorkerBusy
 from render_worker.generation.admission import Admission
-from tests.fakes.admission_clients import Caller, callers, settled
+from tests.fakes.admission_clients import Request, requests, settled
 
 
 def test_its_bounds_are_exact():
     async def scene():
         admission, slots = Admission(2, 3), Slots(1)
-        all_four = await callers(admission, slots, 4)
+        all_four = await requests(admission, slots, 4)
         full = admission.health()
         with pytest.raises(WorkerBusy) as unknown:
-            await Caller(admission, slots).task
+            await Request(admission, slots).task
         with pytest.raises(WorkerBusy) as known:
             async with admission.slot(slots, [].append, 7):
                 pass
-        async with admission.slot(Slots(1), [].append):  # another engine's place is free, and so is the second of all
+        async with admission.slot(Slots(1), [].append):  # another engine's slot is free, and so is the second of all
             beside = admission.health()
         all_four[1].task.cancel()
         await settled()
         after_cancel = admission.health()
-        for caller in all_four:
-            await caller.end()
+        for request in all_four:
+            await request.end()
         assert (unknown.value.retry_after, known.value.retry_after) == (USUAL_WAIT_SECONDS, 7)
         return full, beside, after_cancel, admission.health(), admission.must_wait(slots)
 
@@ -37,27 +37,27 @@ def test_its_bounds_are_exact():
     assert (empty.running, empty.waiting, must_wait) == (0, 0, False)
 
 
-def test_who_waits_is_told_his_place_and_each_change_of_it():
+def test_a_waiting_request_gets_its_position_and_each_change_of_it():
     async def scene():
         admission = Admission(4, 10)
-        first, second, third, fourth = await callers(admission, slots := Slots(1), 4)
+        first, second, third, fourth = await requests(admission, slots := Slots(1), 4)
         third.task.cancel()
         await settled()
         await first.end()
-        assert (await callers(admission, Slots(1), 1))[0].positions == []  # of another engine, without any wait
+        assert (await requests(admission, Slots(1), 1))[0].positions == []  # of another engine, without any wait
         await second.end()
         await fourth.end()
         assert not admission.must_wait(slots)
-        return [caller.positions for caller in (first, second, third, fourth)]
+        return [request.positions for request in (first, second, third, fourth)]
 
     assert asyncio.run(scene()) == [[], [1], [2], [3, 2, 1]]
 
 
-def test_who_waits_among_all_is_told_too():
+def test_one_that_waits_for_a_slot_of_all_gets_it_too():
     async def scene():
         admission = Admission(1, 10)
-        running = (await callers(admission, Slots(1), 1))[0]
-        one, two = await callers(admission, Slots(2), 2)
+        running = (await requests(admission, Slots(1), 1))[0]
+        one, two = await requests(admission, Slots(2), 2)
         await running.end()
         await one.end()
         await two.end()

@@ -1,4 +1,4 @@
-"""Whatever comes and goes, the queue's bounds hold."""
+"""Admission control under random requests: its bounds hold."""
 
 import asyncio
 import random
@@ -8,11 +8,11 @@ import pytest
 from render_worker.engines.slots import Slots
 from render_worker.errors import QueueFull
 from render_worker.generation.admission import Admission
-from tests.fakes.admission_clients import Caller, caller, counted
+from tests.fakes.admission_clients import Request, counted, request
 
 
 class Chance:
-    """Requests that arrive, fall back to another engine, end and are given up at random."""
+    """Requests that arrive, fall back to another engine, end and are cancelled at random."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -21,29 +21,29 @@ class Chance:
         self.cheap = Slots(self.size, cheap=True)
         self.all = [*self.engines, self.cheap]
         self.admission = Admission(self.size, self.queue_size, self.all)
-        self.callers: list[Caller] = []
-        self.ended: list[Caller] = []
-        """Told to end, which those that still wait do when it is their turn."""
+        self.requests: list[Request] = []
+        self.ended: list[Request] = []
+        """Requests that end as soon as they have a slot."""
 
     async def step(self) -> None:
-        if not self.callers or self._random.random() < 0.6:
+        if not self.requests or self._random.random() < 0.6:
             slots = self._random.choice(self.all)
             has_room = not slots.cheap and self.admission.health().running < self.size
             client, again = self._random.choice([None, *"aab"]), self._random.random() < 0.2
-            self.callers.append(await caller(self.admission, slots, client, admitted=again))
-            assert self.admission.queue_of(slots).running or not has_room  # whatever the others do
+            self.requests.append(await request(self.admission, slots, client, admitted=again))
+            assert self.admission.queue_of(slots).running or not has_room  # regardless of the others
         else:
-            self.ended.append(one := self.callers.pop(self._random.randrange(len(self.callers))))
+            self.ended.append(one := self.requests.pop(self._random.randrange(len(self.requests))))
             if self._random.random() < 0.5:
                 one.task.cancel()
             await one.end()
-        for one in self.callers:
+        for one in self.requests:
             assert not one.task.done() or isinstance(one.task.exception(), QueueFull)
-        self.callers = [one for one in self.callers if not one.task.done()]
+        self.requests = [one for one in self.requests if not one.task.done()]
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_comes_and_goes_the_bounds_hold_and_every_request_has_its_turn(seed):
+def test_at_random_the_bounds_hold_and_every_request_gets_its_slot(seed):
     async def scene():
         chance = Chance(seed)
         for _ in range(400):
@@ -56,9 +56,9 @@ def test_whatever_comes_and_goes_the_bounds_hold_and_every_request_has_its_turn(
             if chance.size > len(chance.engines):
                 queues = [chance.admission.queue_of(slots) for slots in chance.engines]
                 assert all(queue.running for queue in queues if queue.waiting)
-        for one in chance.callers:
+        for one in chance.requests:
             await one.end()
-        await asyncio.gather(*(one.task for one in chance.callers))
+        await asyncio.gather(*(one.task for one in chance.requests))
         for ended in await asyncio.gather(*(one.task for one in chance.ended), return_exceptions=True):
             assert ended is None or isinstance(ended, QueueFull | asyncio.CancelledError)
         generating = {chance.admission.queue_of(slots).generating for slots in chance.all}

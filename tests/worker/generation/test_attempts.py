@@ -1,7 +1,8 @@
-"""What becomes of a request when one engine after the other cannot make the picture."""
+"""Attempts at a request, and its fallback from one engine to the next."""
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,7 +17,9 @@ from render_worker.errors import (
     WorkerBusy,
 )
 from render_worker.generation.admission import CLIENT
-from render_worker.generation.attempt import Attempt
+from render_worker.generation.attempt import attempts
+from render_worker.generation.deadline import MovableDeadline
+from render_worker.serving.deadline import Deadline
 from tests.fakes.played import Played, ask, over, pipelines, refused
 
 
@@ -25,13 +28,13 @@ def pipeline_of(tmp_path):
     return pipelines(tmp_path)
 
 
-def test_the_next_one_answers_where_the_first_cannot(pipeline_of):
+def test_the_next_one_answers_if_the_first_cannot(pipeline_of):
     result, told = ask(pipeline_of(Played("one", EngineRateLimited("Full.", 60)), Played("two")))
     assert (result.engine, over(result)) == ("two", [("one", "engine_rate_limited")])
     assert any(news.message == "one cannot make it now (engine_rate_limited); asking two." for news in told)
 
 
-def test_the_last_failure_is_told_with_those_before_it(pipeline_of):
+def test_the_last_failure_is_raised_with_those_before_it(pipeline_of):
     pipeline = pipeline_of(Played("one", EngineRateLimited("Full.", 60)), Played("two", PhaseTimeout("Slow.")))
     error = refused(pipeline, PhaseTimeout)
     assert over(error) == [("one", "engine_rate_limited")]
@@ -40,9 +43,9 @@ def test_the_last_failure_is_told_with_those_before_it(pipeline_of):
 
 def test_a_refused_content_is_not_tried_elsewhere(pipeline_of):
     second = Played("two")
-    resting = Played("three", missing="No key.")
-    error = refused(pipeline_of(Played("one", ContentRefused("No.")), second, resting), ContentRefused)
-    assert (second.recipes, error.fallback_from) == ([], None)  # who comes later has nothing to do with it
+    unconfigured = Played("three", missing="No key.")
+    error = refused(pipeline_of(Played("one", ContentRefused("No.")), second, unconfigured), ContentRefused)
+    assert (second.recipes, error.fallback_from) == ([], None)  # later candidates have nothing to do with it
 
 
 def test_a_prompt_that_one_cannot_read_goes_to_the_next(pipeline_of):
@@ -50,13 +53,13 @@ def test_a_prompt_that_one_cannot_read_goes_to_the_next(pipeline_of):
     assert over(result) == [("one", "invalid_parameter")]
 
 
-def test_a_named_engine_never_gives_way(pipeline_of):
+def test_a_named_engine_never_falls_back(pipeline_of):
     second = Played("two")
     error = refused(pipeline_of(Played("one", EngineError("No.")), second), EngineError, model="one")
     assert (error.fallback_from, second.recipes) == (None, [])
 
 
-def test_a_fault_of_our_own_is_logged_and_the_next_one_asked(pipeline_of, caplog):
+def test_an_engine_s_bug_is_logged_and_the_next_one_asked(pipeline_of, caplog):
     class Broken(Played):
         async def generate(self, recipe, report):
             raise ZeroDivisionError("the details")
@@ -68,7 +71,7 @@ def test_a_fault_of_our_own_is_logged_and_the_next_one_asked(pipeline_of, caplog
     assert (error.status, "details" in str(error)) == (500, False)
 
 
-def test_where_all_rest_the_one_that_comes_back_soonest_is_told(pipeline_of):
+def test_if_all_breakers_are_open_the_one_that_closes_soonest_is_named(pipeline_of):
     pipeline = pipeline_of(
         Played("one", EngineRateLimited("Long.", 90)), Played("two", EngineRateLimited("Short.", 30))
     )
@@ -76,7 +79,7 @@ def test_where_all_rest_the_one_that_comes_back_soonest_is_told(pipeline_of):
     error = refused(pipeline, EngineRateLimited)
     assert (str(error), error.retry_after) == ("Short.", 30)
     assert over(error) == [("one", "engine_rate_limited")]
-    assert not pipeline.roster.ready
+    assert not pipeline.selector.ready
 
 
 def test_one_that_hangs_leaves_time_for_the_next(pipeline_of):
@@ -86,25 +89,20 @@ def test_one_that_hangs_leaves_time_for_the_next(pipeline_of):
     assert 1800 <= result.duration_ms <= 3600
 
 
-def test_one_with_others_behind_it_gets_all_but_what_they_need(pipeline_of):
+def test_one_with_fallbacks_gets_all_but_what_they_need(pipeline_of):
     pipeline = pipeline_of(Played("one", usual=30), Played("two", usual=60))
     request = GenerateRequest(prompt="a", timeout_seconds=300)
 
-    async def ends():
-        choice = pipeline.roster.choose(request)
-        turns = [
-            Attempt(request, it, choice, choice.candidates[number + 1 :], 0, print, lambda left=left: left)
-            for number, it in enumerate(choice.candidates)
-            for left in (300, 100)
-        ]
-        now = asyncio.get_running_loop().time()
-        return [round(turn.end() - now, 1) for turn in turns]
+    def remaining(seconds):
+        deadline = SimpleNamespace(remaining=seconds)
+        return [round(it.deadline.remaining, 1) for it in attempts(pipeline.selector.select(request), deadline)]
 
-    # of 300 seconds 90 and some for saving are left to the second; of 100 half of them
-    assert asyncio.run(ends()) == [208, 50, 298, 98]
+    found = [it for both in zip(remaining(300), remaining(100), strict=True) for it in both]
+    # of 300 seconds 90 and some for saving remain for the second; of 100 half of them
+    assert found == [208, 50, 298, 98]
 
 
-def test_time_is_shared_equally_where_it_is_short(pipeline_of):
+def test_time_is_shared_equally_if_it_is_short(pipeline_of):
     engines = [Played(name, "hang", usual=60) for name in ("one", "two", "three")]
     begun = time.monotonic()
     error = refused(pipeline_of(*engines), PhaseTimeout, timeout_seconds=6)
@@ -114,7 +112,7 @@ def test_time_is_shared_equally_where_it_is_short(pipeline_of):
     assert 3.5 < second < 5
 
 
-def test_one_that_hangs_again_and_again_is_left_alone(pipeline_of):
+def test_one_that_hangs_again_and_again_opens_its_breaker(pipeline_of):
     first = Played("one", "hang", usual=0.2)
     pipeline = pipeline_of(first, Played("two", usual=0.2), failures=2)
     answers = [over(ask(pipeline, timeout_seconds=1)[0]) for _ in range(3)]
@@ -122,30 +120,32 @@ def test_one_that_hangs_again_and_again_is_left_alone(pipeline_of):
     assert len(first.recipes) == 2
 
 
-@pytest.mark.parametrize(("usual", "left", "breaker"), [(0.2, 0, "open"), (60, 0, "closed"), (0.2, 30, "closed")])
-def test_one_that_hangs_alone_until_the_deadline_has_failed_too(pipeline_of, usual, left, breaker):
-    """Unless the time was short, or it was not the deadline that ended it."""
+@pytest.mark.parametrize(("usual", "remaining", "breaker"), [(0.2, 0, "open"), (60, 0, "closed"), (0.2, 30, "closed")])
+def test_one_that_hangs_alone_until_the_deadline_has_failed_too(pipeline_of, usual, remaining, breaker):
+    """Except if the time was short, or it was not the deadline that ended it."""
     pipeline = pipeline_of(Played("one", "hang", usual=usual), failures=1)
 
     async def until_the_deadline():
         async with asyncio.timeout(1):
-            await pipeline.generate(GenerateRequest(prompt="a tree"), seconds_left=lambda: left)
+            await pipeline.generate(
+                GenerateRequest(prompt="a tree"), deadline=MovableDeadline(Deadline.after(remaining))
+            )
 
     with pytest.raises(TimeoutError):
         asyncio.run(until_the_deadline())
-    assert pipeline.roster.health("one").breaker == breaker
+    assert pipeline.selector.health("one").breaker == breaker
 
 
-def test_who_had_less_time_than_he_needs_is_no_failure(pipeline_of):
+def test_a_timeout_below_the_p90_is_no_failure(pipeline_of):
     first = Played("one", "hang", usual=60)
     pipeline = pipeline_of(first, Played("two", usual=0.1), failures=1)
     answers = [over(ask(pipeline, timeout_seconds=1)[0]) for _ in range(3)]
     assert answers == [[("one", "timeout")]] * 3
-    assert pipeline.roster.health("one").breaker == "closed"
+    assert pipeline.selector.health("one").breaker == "closed"
 
 
-def test_who_would_get_a_place_too_late_is_not_waited_for(pipeline_of):
-    """Under load the first engine makes what it can, and nothing that it has to break off."""
+def test_a_slot_that_would_come_too_late_is_not_waited_for(pipeline_of):
+    """Under load the first engine makes what it can, and begins nothing that it has to cancel."""
     first = Played("one", "slow", usual=0.3, slots=1)
     pipeline = pipeline_of(first, Played("two", usual=0.3), queue_size=50)
 
@@ -157,21 +157,21 @@ def test_who_would_get_a_place_too_late_is_not_waited_for(pipeline_of):
         return await asyncio.gather(*asking)
 
     results = asyncio.run(crowd())
-    assert first.cancelled <= 2  # a place that comes in the last moment
+    assert first.cancelled <= 2  # a slot that comes in the last moment
     by_first = sum(result.engine == "one" for result in results)
     assert 9 <= by_first <= 14  # one after the other for nearly four seconds
     codes = [code for result in results for _, code in over(result)]
     assert codes.count(WorkerBusy.code) >= len(codes) - 2
 
 
-def test_the_deadline_in_the_last_one_tells_of_those_before(pipeline_of):
+def test_the_deadline_in_the_last_one_names_those_before(pipeline_of):
     pipeline = pipeline_of(Played("one", EngineError("No.")), Played("two", "hang", usual=0.1), failures=1)
     error = refused(pipeline, PhaseTimeout, timeout_seconds=1)
     assert over(error) == [("one", "engine_failed")]
-    assert pipeline.roster.health("two").breaker == "open"
+    assert pipeline.selector.health("two").breaker == "open"
 
 
-def test_so_it_does_when_those_before_rest(pipeline_of):
+def test_so_it_does_if_the_breakers_of_those_before_are_open(pipeline_of):
     pipeline = pipeline_of(Played("one", EngineRateLimited("Wait.", 50)), Played("two", "hang", usual=9))
     for _ in range(2):
         error = refused(pipeline, PhaseTimeout, timeout_seconds=1)
@@ -191,8 +191,8 @@ def test_a_prompt_that_the_last_cannot_read_does_not_hide_an_outage(pipeline_of)
     assert (str(error), over(error)) == ("No.", [("two", "invalid_parameter")])
 
 
-def test_a_request_under_way_is_not_turned_away_by_those_who_came_later(pipeline_of):
-    """The queue of one engine gives way to another all at once, when the first one fails."""
+def test_a_request_that_falls_back_is_not_refused_for_later_ones(pipeline_of):
+    """All that wait for one engine fall back to another at once when it fails."""
     first, second = Played("one", "late failure", slots=1), Played("two", "slow", slots=1, usual=0.1)
     pipeline = pipeline_of(first, second, queue_size=3)
 
@@ -203,7 +203,7 @@ def test_a_request_under_way_is_not_turned_away_by_those_who_came_later(pipeline
     assert [result.engine for result in asyncio.run(crowd())] == ["two"] * 4
 
 
-def test_a_full_engine_gives_way_too(pipeline_of):
+def test_a_full_engine_falls_back_too(pipeline_of):
     pipeline = pipeline_of(Played("one", "hang", slots=1), Played("two"), queue_size=0)
 
     async def both():
@@ -226,8 +226,8 @@ def test_every_answer_and_failure_is_counted(pipeline_of):
     assert count("render_worker_fallbacks_total", {"engine": "one", "code": "engine_rate_limited"}) == 2
 
 
-def test_what_gave_way_to_another_client_has_to_find_room_at_the_next_engine_too(pipeline_of):
-    """Else the client with most requests would fill the next queue beyond its bounds."""
+def test_an_evicted_request_needs_room_at_the_next_engine_too(pipeline_of):
+    """Otherwise the client with most requests would fill the next queue beyond its bounds."""
     engines = [Played("one", "slow", slots=1), Played("two", "slow", slots=1)]
     pipeline = pipeline_of(*engines, queue_size=4)
 

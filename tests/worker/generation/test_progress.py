@@ -1,50 +1,50 @@
-"""What a request's caller is told."""
+"""Progress as it is reported to a request's client."""
 
 import pytest
 
 from render_worker.contract import Progress
 from render_worker.generation.latency import Latencies
-from render_worker.generation.progress import Reporter
+from render_worker.generation.progress import ProgressReporter
 
 
 @pytest.fixture
-def told() -> list[Progress]:
+def reported() -> list[Progress]:
     return []
 
 
-def reporter(told: list[Progress], *seconds: float) -> Reporter:
-    durations = Latencies()
+def reporter(reported: list[Progress], *seconds: float) -> ProgressReporter:
+    latencies = Latencies()
     for one in seconds:
-        durations.add("sketch", one)
-    return Reporter("an-id", "sketch", 2, durations, told.append)
+        latencies.add("sketch", one)
+    return ProgressReporter("an-id", "sketch", 2, latencies, reported.append)
 
 
-def test_it_works(told):
-    report = reporter(told, 10)
+def test_it_works(reported):
+    report = reporter(reported, 10)
     report.queued(2)
     report.begin()
     report("verifying")
     report("generating", "Step by step.", percent=50, step=10, total=20)
-    assert [line.model_dump(exclude_none=True, exclude={"event", "message"}) for line in told] == [
+    assert [line.model_dump(exclude_none=True, exclude={"event", "message"}) for line in reported] == [
         {"phase": "queued", "position": 2, "expected_seconds": 20},
         {"phase": "verifying", "expected_seconds": 10},
         {"phase": "generating", "percent": 50, "step": 10, "total": 20, "expected_seconds": 10},
     ]
-    assert told[0].message == "Waiting for a free place, as number 2 in the queue."
-    assert told[2].message == "Step by step."
+    assert reported[0].message == "Waiting for a free place, as number 2 in the queue."
+    assert reported[2].message == "Step by step."
 
 
-def test_without_recent_pictures_no_time_is_expected(told):
-    report = reporter(told)
+def test_without_recent_pictures_no_time_is_expected(reported):
+    report = reporter(reported)
     report.queued(1)
     report.begin()
     report("generating")
-    assert [line.expected_seconds for line in told] == [None, None]
+    assert [line.expected_seconds for line in reported] == [None, None]
 
 
-def test_what_is_no_news_is_not_told(told):
-    report = reporter(told, 10)
+def test_repetitions_are_left_out(reported):
+    report = reporter(reported, 10)
     report.begin()
     for phase in ("generating", "generating", "downloading", "generating"):
         report(phase)
-    assert [line.phase for line in told] == ["generating", "downloading", "generating"]
+    assert [line.phase for line in reported] == ["generating", "downloading", "generating"]

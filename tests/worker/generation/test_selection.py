@@ -1,4 +1,4 @@
-"""Who is asked for a picture, and in which order."""
+"""Selection of the engines that are attempted, and their order."""
 
 import asyncio
 
@@ -40,7 +40,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones(pipeline_of):
     assert str(error) == "model must be one of auto, one, two."
 
 
-def test_who_honours_everything_is_preferred(pipeline_of):
+def test_full_matches_are_preferred(pipeline_of):
     pipeline = pipeline_of(Played("one", honoured=()), Played("two"))
     assert ask(pipeline)[0].engine == "one"
     for asked in ({"seed": 3}, {"negative_prompt": "fog"}, {"guidance_scale": 3}):
@@ -73,19 +73,19 @@ def test_a_style_s_negative_prompt_keeps_no_engine_from_answering(pipeline_of):
     assert second.negative_prompt == "fog"
 
 
-def test_repeated_failures_leave_an_engine_alone(pipeline_of):
+def test_repeated_failures_open_an_engine_s_breaker(pipeline_of):
     first = Played("one", EngineError("No."))
     pipeline = pipeline_of(first, Played("two"), failures=2)
     answers = [over(ask(pipeline)[0]) for _ in range(3)]
     assert answers == [[("one", "engine_failed")]] * 2 + [[("one", "engine_resting")]]
     assert len(first.recipes) == 2
-    assert pipeline.roster.health("one").state == "resting"
-    assert pipeline.roster.health("one").breaker == "open"
-    assert pipeline.roster.ready
+    assert pipeline.selector.health("one").state == "resting"
+    assert pipeline.selector.health("one").breaker == "open"
+    assert pipeline.selector.ready
     assert refused(pipeline, EngineCircuitOpen, model="one").retry_after > 50
 
 
-def test_who_comes_after_the_one_that_answered_is_not_passed_over(pipeline_of):
+def test_one_after_the_one_that_answered_is_not_passed_over(pipeline_of):
     pipeline = pipeline_of(Played("one"), Played("two", missing="TOKEN not configured."))
     result, _ = ask(pipeline)
     assert (result.engine, result.fallback_from) == ("one", None)
@@ -97,7 +97,7 @@ def test_who_comes_after_the_one_that_answered_is_not_passed_over(pipeline_of):
     )
 
 
-def test_who_could_not_honour_it_anyway_is_not_passed_over(pipeline_of):
+def test_one_that_could_not_honour_it_anyway_is_not_passed_over(pipeline_of):
     pipeline = pipeline_of(Played("one", honoured=(), missing="TOKEN not configured."), Played("two"))
     assert ask(pipeline, seed=3)[0].fallback_from is None
     assert over(ask(pipeline)[0]) == [("one", "engine_not_configured")]
@@ -108,7 +108,7 @@ def test_within_picks_the_first_that_is_expected_to_be_done(pipeline_of):
     result, _ = ask(pipeline, within=30)
     assert (result.engine, over(result), result.expected_seconds) == ("two", [("one", "too_slow")], 20)
     for _ in range(5):
-        pipeline._durations.add("one", 4.2)
+        pipeline._latencies.add("one", 4.2)
     result, _ = ask(pipeline, within=30)
     assert (result.engine, result.fallback_from, result.expected_seconds) == ("one", None, 5)
 
@@ -127,7 +127,7 @@ def test_within_counts_the_waiting_too(pipeline_of):
     assert asyncio.run(both()).engine == "two"
 
 
-def test_within_what_nobody_can_do_is_refused_with_the_honest_time(pipeline_of):
+def test_within_what_no_engine_can_do_is_refused_with_the_expected_time(pipeline_of):
     error = refused(pipeline_of(Played("one", usual=60), Played("two", usual=20)), TooSlow, within=5)
     body = error.body()
     assert (error.status, body.code, body.expected_seconds) == (503, "too_slow", 20)
@@ -144,22 +144,22 @@ def test_a_picture_of_an_own_size_comes_in_the_shape(pipeline_of, shape):
     assert (result.width, result.height) == GenerateRequest(prompt="a", shape=shape).size
 
 
-def test_a_storage_that_is_not_set_up_is_said_before_anybody_is_asked(pipeline_of):
+def test_a_storage_that_is_not_set_up_is_an_error_before_any_engine_is_asked(pipeline_of):
     first = Played("one")
     refused(pipeline_of(first, storage=("imgur",)), StorageNotConfigured)
     assert first.recipes == []
 
 
-def test_within_counts_everybody_who_waits(pipeline_of):
+def test_within_counts_the_queue_depth(pipeline_of):
     pipeline = pipeline_of(Played("one", "hang", usual=10, slots=1))
 
     async def expected():
         asking = [asyncio.create_task(pipeline.generate(GenerateRequest(prompt="a", model="one"))) for _ in range(3)]
         await asyncio.sleep(0.05)
         with pytest.raises(TooSlow) as caught:
-            pipeline.roster.choose(GenerateRequest(prompt="b", within=5))
+            pipeline.selector.select(GenerateRequest(prompt="b", within=5))
         for task in asking:
             task.cancel()
         return caught.value.expected_seconds
 
-    assert asyncio.run(expected()) == 40  # one is under way, two wait, and then comes the own
+    assert asyncio.run(expected()) == 40  # one in flight, two that wait, and then its own

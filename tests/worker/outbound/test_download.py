@@ -1,4 +1,4 @@
-"""A picture that is made and paid is not given up at the first hiccup of its download."""
+"""Downloads behind the SSRF guard: a paid picture is not lost by a transient error."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ def site(server):
 
 
 @pytest.mark.parametrize("upload", ["reset", "broken_off", "error_drip"])
-def test_two_hiccups_cost_no_picture(site, upload):
+def test_two_transient_errors_cost_no_picture(site, upload):
     play(site, "ok", upload=upload, times=2)
     assert size(made(site)) == (1024, 1024)
     assert (len(log(site, "upload")), len(log(site))) == (3, 1)
@@ -42,7 +42,7 @@ def test_two_hiccups_cost_no_picture(site, upload):
         ("compressed", "picture_unreadable", 1),
     ],
 )
-def test_what_lasts_is_told_and_what_is_no_hiccup_is_asked_once(site, upload, code, attempts):
+def test_lasting_errors_are_raised_and_others_than_transient_not_retried(site, upload, code, attempts):
     play(site, "ok", upload=upload)
     assert refused(site).code == code
     assert len(log(site, "upload")) == attempts
@@ -54,7 +54,7 @@ def test_a_picture_by_fal_is_not_lost_either(site):
     assert len(at_huggingface.asked(site)) == 1
 
 
-def test_a_host_that_comes_back_is_asked_again():
+def test_a_host_that_comes_back_is_retried():
     port = free_port()
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,12 +70,12 @@ def test_a_host_that_comes_back_is_asked_again():
     assert asyncio.run(down_at_first()) == b"PIC"
 
 
-def test_the_time_for_all_attempts_is_one_and_its_end_tells_what_went_wrong():
+def test_all_attempts_share_one_timeout_which_raises_the_last_error():
     with pytest.raises(EngineUnreachable):
         asyncio.run(_downloaded(free_port(), 0.1))
 
 
-def test_a_host_that_says_nothing_is_not_asked_again():
+def test_a_silent_host_is_not_retried():
     port, callers = free_port(), []
 
     async def silent() -> EngineError:

@@ -1,4 +1,4 @@
-"""What the buckets' library would read from the environment by itself changes nothing that is asked."""
+"""The environment variables that the buckets' library reads by itself change no request."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ CHANGING = ("date", "x-amz-date")
 
 
 def variables(name: str) -> list[str]:
-    """Every variable of which the library says that it reads it, and a Google key's that it does not tell of."""
+    """Return every variable that the library documents, and that of a Google key, which it does not document."""
     stubs = {"s3": "_aws.pyi", "gcs": "_gcs.pyi"}[name]
     text = (STUBS / stubs).read_text().partition("Config(TypedDict")[2].partition("\nclass ")[0]
     text += (STUBS / "_client.pyi").read_text()
@@ -44,8 +44,8 @@ def google_key(tmp_path_factory):
 
 
 @pytest.fixture
-def asked(server, google_key):
-    """What a storage asks for a picture to be kept, without what no two requests have in common."""
+def requests_of(server, google_key):
+    """Return what saves a picture and returns the error and the requests, without what differs between any two."""
 
     def ask(name: str) -> list[object]:
         server.say(404)
@@ -53,7 +53,7 @@ def asked(server, google_key):
         known |= {"google_cloud_bucket": "pictures", "google_application_credentials": google_key}
         settings = Settings(**known, aws_secret_access_key="SECRET", gcs_url=server.url, bucket_seconds=5)
         with pytest.raises(StorageFailed) as caught:
-            asyncio.run(STORAGES[name](settings).save(PICTURE))
+            asyncio.run(STORAGES[name].load()(settings).save(PICTURE))
         heads = [{key: text for key, text in head.items() if key not in CHANGING} for head in server.heads]
         for head in heads:  # the key and what is signed, or the beginning of the token, which names its key
             head["authorization"] = re.split(r"Signature=|\.", head["authorization"])[0]
@@ -63,8 +63,8 @@ def asked(server, google_key):
 
 
 @pytest.mark.parametrize("name", PREFIXES)
-def test_no_variable_of_the_library_s_changes_what_is_asked(name, asked, monkeypatch):
-    expected = asked(name)
+def test_no_variable_of_the_library_s_changes_what_is_asked(name, requests_of, monkeypatch):
+    expected = requests_of(name)
     assert [method for method, _ in expected[1:3]] == ["HEAD", "PUT"]
     found = variables(name)
     assert len(found) > 25
@@ -72,13 +72,13 @@ def test_no_variable_of_the_library_s_changes_what_is_asked(name, asked, monkeyp
         for value in VALUES:
             with monkeypatch.context() as patch:
                 patch.setenv(variable, value)
-                assert asked(name) == expected, (variable, value)
+                assert requests_of(name) == expected, (variable, value)
                 assert os.environ[variable] == value
 
 
 @pytest.mark.parametrize("name", PREFIXES)
-def test_nor_do_all_of_them_together(name, asked, monkeypatch):
-    expected = asked(name)
+def test_nor_do_all_of_them_together(name, requests_of, monkeypatch):
+    expected = requests_of(name)
     for variable in variables(name):
         monkeypatch.setenv(variable, "true")
-    assert asked(name) == expected
+    assert requests_of(name) == expected

@@ -1,4 +1,4 @@
-"""Cloudinary's storage against a stand-in that checks each signature and gives the answers that are known of it."""
+"""Cloudinary's storage against a stand-in that checks each signature and gives the responses that are known of it."""
 
 import asyncio
 import hashlib
@@ -10,7 +10,7 @@ import requests
 from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
-from render_worker.storages.cloudinary import CloudinaryStorage, signature
+from render_worker.storages.cloudinary.storage import CloudinaryStorage, signature
 from sandbox.cloudinary import CLOUD, CLOUDINARY_URL, KEY, REFUSALS, SECRET
 from tests.fakes.processes import sandbox
 from tests.fakes.scripted_server import ScriptedServer
@@ -37,7 +37,7 @@ def storage_with(site):
 
 @pytest.fixture
 def failure(caplog):
-    """How saving fails, with a look for secrets in all that can be seen of it."""
+    """Return what saves, asserts that this fails without a secret in the log or traceback, and returns the error."""
 
     def fail(storage: CloudinaryStorage) -> StorageFailed:
         with pytest.raises(StorageFailed, match="Cloudinary ") as caught:

@@ -1,4 +1,4 @@
-"""Imgur's storage against a stand-in that gives every answer that Imgur was seen to give."""
+"""Imgur's storage against a stand-in that gives every response that Imgur was seen to give."""
 
 import asyncio
 import logging
@@ -10,8 +10,8 @@ import requests
 from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
-from render_worker.storages.base import StorageChain
-from render_worker.storages.imgur import ImgurStorage
+from render_worker.storages.chain import StorageChain
+from render_worker.storages.imgur.storage import ImgurStorage
 from tests.fakes.processes import free_port, sandbox
 
 PICTURE = Picture(b"\x89PNG and so on", 1, 1, "a" * 64)
@@ -93,7 +93,7 @@ def test_each_refusal_has_its_code_and_imgur_s_words(storage, site, behaviour, c
     failure = refused(storage)
     assert failure.code == code
     assert words in str(failure)
-    assert storage.problem() is None  # what failed a moment ago is the breaker's business
+    assert storage.unavailable_reason() is None  # what failed a moment ago is the breaker's business
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_after_a_rate_limit_imgur_is_left_alone_until_it_has_passed(storage, sit
         entry for entry in requests.get(f"{site.url}/sandbox/log", timeout=5).json() if entry["endpoint"] == "imgur"
     ]
     assert len(asked) == 1
-    assert "imgur: resting until" in storages.problems()[0]
+    assert "imgur: resting until" in storages.unavailable_reasons()[0]
     if seconds <= 2:
         time.sleep(2)
         assert asyncio.run(storages.save(PICTURE, 9)).storage == "imgur"

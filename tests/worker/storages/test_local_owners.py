@@ -1,4 +1,4 @@
-"""Files of other owners in the folder of pictures: what cannot be done to one keeps no other picture out."""
+"""Files of other owners in the local folder: one that cannot be changed keeps no other picture out."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from tests.fakes.unprivileged import unprivileged
 
 ANOTHER = 1234
 
-# Looks for each letter whether a picture would be kept, and saves it; prints what became of each: the storage, or the
-# error's words; then what /health says of the storages.
+# Save a picture for each letter after its preflight; print the storage of each, or the error's sentence; then the
+# reasons why storages are unavailable.
 SCENE = """
 import asyncio, json, sys
 from pathlib import Path
@@ -27,7 +27,7 @@ storages = build_storages(Settings(local_storage_dir=Path(folder), local_storage
 async def play():
     for letter in letters:
         try:
-            await storages.refuse("png")
+            await storages.preflight("png")
             yield (await storages.save(Picture(letter.encode() * 300 * 1024, 1, 1, letter * 64), 5)).storage
         except Exception as error:
             yield str(error)
@@ -35,7 +35,7 @@ async def play():
         yield await next(iter(storages)).delete(letter * 64 + ".png")
 
 async def main():
-    print(json.dumps([[end async for end in play()], storages.problems()]))
+    print(json.dumps([[end async for end in play()], storages.unavailable_reasons()]))
 
 asyncio.run(main())
 """
@@ -73,7 +73,7 @@ def anothers(folder, letter, data=None, ending="", time=1):
 
 
 def sticky(folder):
-    """Let nobody remove the files of others."""
+    """Make the folder sticky, so that only a file's owner may remove it."""
     os.chown(folder, ANOTHER, ANOTHER)
     folder.chmod(0o1777)
 
@@ -103,13 +103,13 @@ def test_what_cannot_be_removed_is_passed_over_when_room_is_made(folder):
     assert {path.name[0] for path in folder.iterdir()} == {"a", "d", "e"}
 
 
-def test_a_marker_that_cannot_be_removed_keeps_no_picture_out(folder):
+def test_a_tombstone_that_cannot_be_removed_keeps_no_picture_out(folder):
     anothers(folder, "a", data=b"", ending=".deleted", time=4e9)
     sticky(folder)
     assert play(folder, "ab") == [["local"] * 2, []]
 
 
-def test_an_old_marker_that_cannot_be_removed_keeps_none_from_being_deleted(folder):
+def test_an_old_tombstone_that_cannot_be_removed_keeps_none_from_being_deleted(folder):
     anothers(folder, "a", data=b"", ending=".deleted")
     sticky(folder)
     assert play(folder, "b", deleted="b") == [["local", True], []]

@@ -1,4 +1,4 @@
-"""The folder of pictures."""
+"""The local folder: saving, the lock between processes, and a full disk."""
 
 import asyncio
 import fcntl
@@ -15,24 +15,14 @@ from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import StoredObject
-from render_worker.storages.local import MARKER, LocalStorage
+from render_worker.storages.local.storage import LocalStorage
+from render_worker.storages.local.tombstones import TOMBSTONE
+from tests.fakes.local_folder import letters_in, picture, save
 
 
 @pytest.fixture
 def storage(tmp_path):
     return LocalStorage(Settings(local_storage_dir=tmp_path / "new" / "folder", local_storage_mb=1))
-
-
-def picture(letter: str, kilobytes: int = 300) -> Picture:
-    return Picture(letter.encode() * kilobytes * 1024, 1, 1, letter * 64)
-
-
-def save(storage, what: Picture) -> StoredObject:
-    return asyncio.run(storage.save(what))
-
-
-def kept(storage) -> set[str]:
-    return {path.name[0] for path in storage.folder.iterdir()}
 
 
 def test_it_works(storage):
@@ -46,7 +36,7 @@ def test_every_format_keeps_its_type_and_goes_with_the_oldest(storage, output_fo
     assert save(storage, old) == StoredObject(f"/images/{'a' * 64}{ending}", f"image/{output_format}")
     assert (storage.folder / f"{'a' * 64}{ending}").read_bytes() == old.data
     save(storage, picture("b"))
-    assert kept(storage) == {"b"}
+    assert letters_in(storage) == {"b"}
 
 
 def test_the_oldest_go_when_the_folder_is_full(storage):
@@ -54,7 +44,7 @@ def test_the_oldest_go_when_the_folder_is_full(storage):
         save(storage, picture(letter))
         os.utime(storage.folder / picture(letter).name, (age, age))
     save(storage, picture("d"))
-    assert kept(storage) == {"b", "c", "d"}
+    assert letters_in(storage) == {"b", "c", "d"}
 
 
 def test_a_picture_made_again_is_not_among_the_oldest(storage):
@@ -63,7 +53,7 @@ def test_a_picture_made_again_is_not_among_the_oldest(storage):
         os.utime(storage.folder / picture(letter).name, (age, age))
     save(storage, picture("a"))
     save(storage, picture("d"))
-    assert kept(storage) == {"a", "c", "d"}
+    assert letters_in(storage) == {"a", "c", "d"}
 
 
 def test_a_write_that_fails_leaves_nothing_and_is_said(storage, monkeypatch):
@@ -75,12 +65,12 @@ def test_a_write_that_fails_leaves_nothing_and_is_said(storage, monkeypatch):
     monkeypatch.setattr("pathlib.Path.replace", fail)
     with pytest.raises(StorageFailed, match="Input/output error"):
         save(storage, picture("b"))
-    assert kept(storage) == {"a"}
+    assert letters_in(storage) == {"a"}
 
 
 @pytest.fixture
 def small_disk(tmp_path, monkeypatch):
-    """A storage on a disk of 1 MiB; where none can be mounted here, writes fail as they would on one."""
+    """Yield a storage on a disk of 1 MiB; if none can be mounted here, writes fail as they would on one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = (
@@ -115,8 +105,8 @@ def test_on_a_full_disk_the_oldest_give_way(small_disk):
         save(small_disk, picture(letter))
         os.utime(small_disk.folder / picture(letter).name, (age, age))
     save(small_disk, picture("d"))
-    assert kept(small_disk) == {"c", "d"}
-    assert small_disk.problem() is None
+    assert letters_in(small_disk) == {"c", "d"}
+    assert small_disk.unavailable_reason() is None
 
 
 def test_a_disk_that_others_fill_is_said_and_known_until_there_is_room(small_disk):
@@ -124,11 +114,11 @@ def test_a_disk_that_others_fill_is_said_and_known_until_there_is_room(small_dis
     others.write_bytes(bytes(900 * 1024))
     with pytest.raises(StorageFailed, match="No space left on device"):
         save(small_disk, picture("a"))
-    assert kept(small_disk) == {"o"}
-    assert small_disk.problem() == "the disk of LOCAL_STORAGE_DIR is full"
+    assert letters_in(small_disk) == {"o"}
+    assert small_disk.unavailable_reason() == "the disk of LOCAL_STORAGE_DIR is full"
     others.unlink()
     save(small_disk, picture("a"))
-    assert small_disk.problem() is None
+    assert small_disk.unavailable_reason() is None
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):
@@ -143,17 +133,20 @@ def test_files_of_others_are_never_removed(storage):
     (storage.folder / "thesis.docx").write_bytes(b"x" * 1024 * 1024)
     for letter in "abcd":
         save(storage, picture(letter))
-    assert "t" in kept(storage)
+    assert "t" in letters_in(storage)
 
 
 def test_a_folder_that_cannot_be_used_is_known_beforehand(tmp_path, storage):
     (tmp_path / "file").write_text("in the way")
-    assert "LOCAL_STORAGE_DIR" in LocalStorage(Settings(local_storage_dir=tmp_path / "file" / "folder")).problem()
-    assert storage.problem() is None
+    assert (
+        "LOCAL_STORAGE_DIR"
+        in LocalStorage(Settings(local_storage_dir=tmp_path / "file" / "folder")).unavailable_reason()
+    )
+    assert storage.unavailable_reason() is None
 
 
 def test_a_picture_that_vanishes_while_it_is_looked_at_is_written(storage, monkeypatch):
-    """As when the delete command is at work: touching what is gone would leave an empty file, served for ever."""
+    """As if the delete command is at work: touching a removed file would leave an empty one, served for ever."""
     save(storage, picture("a"))
     set_time = os.utime
 
@@ -175,7 +168,7 @@ def test_half_a_picture_is_not_taken_for_it(storage):
 
 @pytest.fixture
 def another_process(storage):
-    """Has the folder's lock, until it is told to give it back."""
+    """Hold the folder's lock, until what this yields is called."""
     storage.folder.mkdir(parents=True)
     handle = os.open(storage.folder, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
@@ -183,7 +176,7 @@ def another_process(storage):
     os.close(handle)
 
 
-@pytest.mark.parametrize("action", ["save", "delete", "mark"])
+@pytest.mark.parametrize("action", ["save", "delete", "leave_tombstone"])
 def test_nothing_is_changed_while_another_process_changes_something(storage, another_process, action):
     name = picture("a").name
     if action != "save":
@@ -196,17 +189,17 @@ def test_nothing_is_changed_while_another_process_changes_something(storage, ano
         assert {path.name for path in storage.folder.iterdir()} == before
         another_process()
         work.result(30)
-    assert {path.name for path in storage.folder.iterdir()} == {name + MARKER if action == "delete" else name}
+    assert {path.name for path in storage.folder.iterdir()} == {name + TOMBSTONE if action == "delete" else name}
 
 
-def test_one_that_never_gives_the_lock_back_is_said(storage, another_process, monkeypatch):
-    monkeypatch.setattr("render_worker.storages.local.LOCK_SECONDS", 0.1)
+def test_a_lock_that_is_never_released_is_said(storage, another_process, monkeypatch):
+    monkeypatch.setattr("render_worker.storages.local.storage.LOCK_SECONDS", 0.1)
     with pytest.raises(StorageFailed, match="temporarily unavailable"):
         save(storage, picture("a"))
 
 
-def test_who_waits_for_the_lock_keeps_only_who_wants_it_too(storage, another_process, monkeypatch):
-    monkeypatch.setattr("render_worker.storages.local.LOCK_SECONDS", 3)
+def test_waiting_for_the_lock_keeps_only_those_that_need_it_too(storage, another_process, monkeypatch):
+    monkeypatch.setattr("render_worker.storages.local.storage.LOCK_SECONDS", 3)
 
     async def crowd():
         begun = time.monotonic()
@@ -221,13 +214,13 @@ def test_who_waits_for_the_lock_keeps_only_who_wants_it_too(storage, another_pro
     assert took < 75  # they wait side by side; in a row they take 150
 
 
-def test_where_there_are_no_locks_it_goes_without(storage, monkeypatch):
+def test_a_file_system_without_locks_goes_without(storage, monkeypatch):
     def fail(*_):
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr("fcntl.flock", fail)
     save(storage, picture("a"))
-    assert kept(storage) == {"a"}
+    assert letters_in(storage) == {"a"}
 
 
 def test_a_file_that_vanishes_while_room_is_made_is_no_failure(storage, monkeypatch):
@@ -241,4 +234,4 @@ def test_a_file_that_vanishes_while_room_is_made_is_no_failure(storage, monkeypa
 
     monkeypatch.setattr("os.scandir", scan)
     save(storage, picture("b"))
-    assert kept(storage) == {"b"}
+    assert letters_in(storage) == {"b"}

@@ -1,4 +1,4 @@
-"""How storages outside fail: each failure has a code, a sentence with the storage's name, and no secret anywhere."""
+"""Failures of storages that are services: each has a code, a sentence with the storage's name, and no secret."""
 
 import asyncio
 import traceback
@@ -49,7 +49,7 @@ def google(tmp_path_factory):
 
 @pytest.fixture
 def storage_at(google):
-    """A storage whose service is at an address, with short limits."""
+    """Return what makes a storage whose service is at an address, with short timeouts."""
 
     def storage(name: str, url: str, **changes: object) -> Storage:
         known = {
@@ -64,14 +64,14 @@ def storage_at(google):
             "cloudinary_api_url": f"{url}/v1_1",
             "bucket_seconds": 4,
         }
-        return STORAGES[name](Settings(**{**known, **changes}))
+        return STORAGES[name].load()(Settings(**{**known, **changes}))
 
     return storage
 
 
 @pytest.fixture
 def failure(caplog):
-    """How saving fails, with a look for secrets in all that can be seen of it."""
+    """Return what saves, asserts that this fails without a secret in the log or traceback, and returns the error."""
 
     def fail(storage: Storage, secrets: tuple[str, ...] = ()) -> StorageFailed:
         with pytest.raises(StorageFailed) as caught:
@@ -110,7 +110,7 @@ def test_each_refusal_of_a_bucket_has_its_code(name, status, body, kind, storage
 
 @pytest.mark.parametrize("name", TITLES)
 def test_a_redirect_carries_no_key_to_another_host(name, storage_at, scripted, failure):
-    """The library follows it for what has no body, without the key; the picture is sent to nobody else."""
+    """The library follows it if a request has no body, without the key; the picture is not sent to another host."""
     with ScriptedServer() as other:
         other.say(404)
         scripted.say(307, Location=f"{other.url}/elsewhere")
@@ -120,7 +120,7 @@ def test_a_redirect_carries_no_key_to_another_host(name, storage_at, scripted, f
         assert not other.authorized
 
 
-def test_an_answer_of_somebody_else_is_no_upload(storage_at, scripted, failure):
+def test_a_response_of_another_server_is_no_upload(storage_at, scripted, failure):
     scripted.say(200, b"<!DOCTYPE html><title>Welcome</title>")
     assert failure(storage_at("s3", scripted.url)).code == "s3_unexpected_reply"
     assert failure(storage_at("gcs", scripted.url)).code == "gcs_unexpected_reply"
@@ -137,7 +137,7 @@ def test_one_that_hangs_is_given_up_and_hung_up_on(name, storage_at, scripted, f
 
 
 @pytest.mark.parametrize("name", TITLES)
-def test_a_caller_who_gives_up_ends_the_upload(name, storage_at, scripted):
+def test_a_client_that_gives_up_ends_the_upload(name, storage_at, scripted):
     scripted.say(200, hang=True)
 
     async def give_up() -> None:
@@ -163,7 +163,7 @@ def test_a_deletion_fails_by_the_same_codes(name, storage_at, scripted):
     assert caught.value.code == f"{name}_unavailable"
 
 
-def test_one_that_somebody_else_deletes_first_is_not_there(storage_at, scripted):
+def test_one_that_another_deletes_first_is_not_there(storage_at, scripted):
     scripted.say_to("HEAD", 403)
     scripted.say_to("DELETE", 404)
     assert not asyncio.run(storage_at("gcs", scripted.url).delete(PICTURE.name))
@@ -179,7 +179,7 @@ def test_the_environment_s_proxies_and_keys_are_not_used(name, storage_at, amazo
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of-somebody-else")
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     monkeypatch.setenv("GOOGLE_SKIP_SIGNATURE", "true")
-    amazons = STORAGES["s3"](Settings(**amazon.settings()))
+    amazons = STORAGES["s3"].load()(Settings(**amazon.settings()))
     storage = amazons if name == "s3" else storage_at(name, google.url if name == "gcs" else site.url)
     stored = asyncio.run(storage.save(PICTURE))
     monkeypatch.undo()
@@ -196,14 +196,14 @@ def test_the_environment_s_proxies_and_keys_are_not_used(name, storage_at, amazo
     ],
 )
 def test_what_s3_does_not_know(failure, amazon, changes, kind):
-    found = failure(STORAGES["s3"](Settings(**amazon.settings(**changes))), (amazon.secret, "a-wrong-secret"))
+    found = failure(STORAGES["s3"].load()(Settings(**amazon.settings(**changes))), (amazon.secret, "a-wrong-secret"))
     assert found.code == f"s3_{kind}"
 
 
 def test_a_key_that_may_only_write_is_enough_for_s3(amazon):
     key_id, secret = amazon.user("writer", "PutObject")
     mine = {"aws_access_key_id": key_id, "aws_secret_access_key": secret, "s3_public_url": "https://x.y"}
-    storage = STORAGES["s3"](Settings(**amazon.settings(**mine)))
+    storage = STORAGES["s3"].load()(Settings(**amazon.settings(**mine)))
     another = Picture(PICTURE.data, 1, 1, "b" * 64)
     assert asyncio.run(storage.save(another)).url == f"https://x.y/{another.name}"
     assert another.name in amazon.names()
@@ -215,7 +215,7 @@ def test_a_key_that_may_only_write_is_enough_for_s3(amazon):
 def test_what_google_does_not_know(failure, google, tmp_path, wrong):
     wrong_key = {"google_application_credentials": key_file(tmp_path / "wrong.json", new_key())}
     changes = wrong_key if wrong == "key" else {"google_cloud_bucket": "no-such-bucket"}
-    found = failure(STORAGES["gcs"](Settings(**google.settings(**changes))), ("PRIVATE KEY", "eyJ"))
+    found = failure(STORAGES["gcs"].load()(Settings(**google.settings(**changes))), ("PRIVATE KEY", "eyJ"))
     assert found.code == ("gcs_refused" if wrong == "key" else "gcs_not_found")
 
 
@@ -232,7 +232,7 @@ def test_a_key_file_that_is_none_is_said_before_a_picture_is_made(google, tmp_pa
     path = tmp_path / "key.json"
     if text is not None:
         path.write_text(text)
-    storage = STORAGES["gcs"](Settings(**google.settings(google_application_credentials=path)))
+    storage = STORAGES["gcs"].load()(Settings(**google.settings(google_application_credentials=path)))
     with pytest.raises(StorageNotConfigured, match=words) as caught:
         storage.check()
     assert "secret-of-the-file" not in str(caught.value)
@@ -240,7 +240,9 @@ def test_a_key_file_that_is_none_is_said_before_a_picture_is_made(google, tmp_pa
 
 def test_a_private_key_that_is_none_is_a_failure_like_others(google, tmp_path, failure):
     path = key_file(tmp_path / "key.json", new_key(), private_key="nonsense")
-    found = failure(STORAGES["gcs"](Settings(**google.settings(google_application_credentials=path))), ("nonsense",))
+    found = failure(
+        STORAGES["gcs"].load()(Settings(**google.settings(google_application_credentials=path))), ("nonsense",)
+    )
     assert found.code == "gcs_misconfigured"
 
 
@@ -248,6 +250,6 @@ def test_a_host_for_each_bucket(storage_at, scripted):
     scripted.say(200, ETag='"x"')
     local = scripted.url.replace("127.0.0.1", "localhost")
     storage = storage_at("s3", local, s3_path_style=False, s3_bucket="pictures")
-    assert storage._host_of_bucket() == local.replace("localhost", "pictures.localhost")
-    amazon = STORAGES["s3"](Settings(s3_bucket="pictures", s3_region="eu-central-1", s3_path_style=False))
-    assert amazon._host_of_bucket() == "https://pictures.s3.eu-central-1.amazonaws.com"
+    assert storage._virtual_host() == local.replace("localhost", "pictures.localhost")
+    amazon = STORAGES["s3"].load()(Settings(s3_bucket="pictures", s3_region="eu-central-1", s3_path_style=False))
+    assert amazon._virtual_host() == "https://pictures.s3.eu-central-1.amazonaws.com"

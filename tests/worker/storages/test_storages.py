@@ -1,4 +1,4 @@
-"""Storages in order: which one keeps a picture, how they share the time, and what must be set before any is made."""
+"""The chain of storages: which one saves a picture, how they share the time, and which settings must be there."""
 
 import asyncio
 import subprocess
@@ -10,7 +10,8 @@ from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
-from render_worker.storages.base import Storage, StorageChain, StoredObject, name_in
+from render_worker.storages.base import Storage, StoredObject, image_name_in
+from render_worker.storages.chain import StorageChain
 from tests.fakes.processes import ROOT
 
 PICTURE = Picture(b"the bytes", 1, 1, "a" * 64)
@@ -18,12 +19,12 @@ NAME = "a" * 64 + ".png"
 
 
 class Slow(Storage):
-    """Takes so long, and keeps nothing where `fails`."""
+    """A storage that takes so long, and fails if `fails`."""
 
     title = "Slow"
 
-    def __init__(self, name: str, seconds: float, fails: bool = True, outside: bool = True) -> None:
-        self.name, self.outside = name, outside  # type: ignore[misc]
+    def __init__(self, name: str, seconds: float, fails: bool = True, remote: bool = True) -> None:
+        self.name, self.remote = name, remote  # type: ignore[misc]
         self._seconds, self._fails = seconds, fails
 
     async def save(self, picture: Picture) -> StoredObject:
@@ -32,7 +33,7 @@ class Slow(Storage):
             raise StorageFailed(f"{self.name} keeps nothing.")
         return StoredObject(f"https://{self.name}/x.png", picture.content_type)
 
-    async def delete(self, word: str) -> bool:
+    async def delete(self, reference: str) -> bool:
         return False
 
 
@@ -41,13 +42,17 @@ def saved(seconds: float, *storages: Storage):
 
 
 def test_it_works():
-    kept = saved(1, Slow("first", 0, fails=False), Slow("second", 0, fails=False))
-    assert (kept.storage, kept.problem) == ("first", None)
+    outcome = saved(1, Slow("first", 0, fails=False), Slow("second", 0, fails=False))
+    assert (outcome.storage, outcome.problem) == ("first", None)
 
 
 def test_the_next_one_keeps_what_one_refuses_and_the_first_one_s_problem_is_told(caplog):
-    kept = saved(1, Slow("first", 0), Slow("second", 0), Slow("third", 0, fails=False))
-    assert (kept.storage, kept.problem.storage, kept.problem.error) == ("third", "first", "first keeps nothing.")
+    outcome = saved(1, Slow("first", 0), Slow("second", 0), Slow("third", 0, fails=False))
+    assert (outcome.storage, outcome.problem.storage, outcome.problem.error) == (
+        "third",
+        "first",
+        "first keeps nothing.",
+    )
     assert [record.getMessage() for record in caplog.records] == [
         "first did not keep a picture: storage_failed: first keeps nothing.",
         "second did not keep a picture: storage_failed: second keeps nothing.",
@@ -55,21 +60,21 @@ def test_the_next_one_keeps_what_one_refuses_and_the_first_one_s_problem_is_told
 
 
 def test_slow_ones_share_the_time_that_is_left():
-    kept = saved(3, Slow("a", 60), Slow("b", 0.3), Slow("c", 1.1, fails=False))
-    assert kept.storage == "c"  # a had a third, b gave back what it did not need
+    outcome = saved(3, Slow("a", 60), Slow("b", 0.3), Slow("c", 1.1, fails=False))
+    assert outcome.storage == "c"  # a had a third, b gave back what it did not need
 
 
 @pytest.mark.parametrize("place", [1, 2])
 @pytest.mark.parametrize("seconds", [0.2, -1])
 def test_the_folder_has_all_the_time_that_it_needs_wherever_it_stands(place, seconds):
     storages = [Slow("a", 60), Slow("b", 60)]
-    storages.insert(place, Slow("folder", 0.3, fails=False, outside=False))
-    kept = saved(seconds, *storages)
-    assert (kept.storage, kept.problem.storage) == ("folder", "a")
-    assert "longer than the request's time allows" in kept.problem.error
+    storages.insert(place, Slow("folder", 0.3, fails=False, remote=False))
+    outcome = saved(seconds, *storages)
+    assert (outcome.storage, outcome.problem.storage) == ("folder", "a")
+    assert "longer than the request's time allows" in outcome.problem.error
 
 
-def test_whoever_did_not_keep_it_is_told():
+def test_the_storages_that_did_not_keep_it_are_notified():
     others = [Slow("a", 0), Slow("c", 0)]
     told = []
 
@@ -77,12 +82,12 @@ def test_whoever_did_not_keep_it_is_told():
         told.append(picture)
 
     for storage in others:
-        storage.kept_elsewhere = note
+        storage.saved_elsewhere = note
     saved(1, others[0], Slow("b", 0, fails=False), others[1])
     assert told == [PICTURE, PICTURE]
 
 
-def test_where_none_keeps_it_every_reason_is_told():
+def test_if_none_keeps_it_every_reason_is_told():
     with pytest.raises(StorageFailed, match=r"a keeps nothing\. b keeps nothing\."):
         saved(1, Slow("a", 0), Slow("b", 0))
 
@@ -104,7 +109,7 @@ def test_whatever_is_missing_is_said_before_a_picture_is_made(settings, words):
         storages.check()
     assert str(caught.value) == words
     assert not storages.configured
-    assert any(words.rstrip(".") in problem for problem in storages.problems())
+    assert any(words.rstrip(".") in problem for problem in storages.unavailable_reasons())
 
 
 @pytest.mark.parametrize("name", ["s3", "gcs"])
@@ -116,7 +121,7 @@ def test_a_missing_package_is_said_with_how_to_install_it(name, monkeypatch):
         storages.check()
 
 
-def test_nobody_pays_for_a_library_that_is_not_used():
+def test_a_library_that_is_not_used_is_not_imported():
     program = "import sys, render_worker.worker; sys.exit('obstore' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=30)
 
@@ -137,7 +142,7 @@ def test_the_order_is_the_settings_and_local_is_the_last_unless_it_is_named(name
 
 
 @pytest.mark.parametrize(
-    ("word", "name"),
+    ("reference", "name"),
     [
         (NAME, NAME),
         (f"/images/{NAME}", NAME),
@@ -151,5 +156,5 @@ def test_the_order_is_the_settings_and_local_is_the_last_unless_it_is_named(name
         (f"https://pics.example/a?b/{NAME}", None),
     ],
 )
-def test_a_picture_is_known_by_its_name_or_address(word, name):
-    assert name_in(word) == name
+def test_a_picture_is_known_by_its_name_or_address(reference, name):
+    assert image_name_in(reference) == name

@@ -1,4 +1,4 @@
-"""What every storage promises, each against a server of its kind."""
+"""The contract of every storage, each against a server of its kind."""
 
 import asyncio
 import hashlib
@@ -22,10 +22,8 @@ from sandbox.cloudinary import CLOUDINARY_URL
 from tests.fakes.gcs_server import GcsServer
 from tests.fakes.processes import sandbox
 from tests.fakes.s3_server import S3Server
+from tests.fakes.storages import BUCKETS, KINDS, NAMED
 
-KINDS = ("s3", "gcs", "cloudinary", "imgur", "local")
-NAMED = ("s3", "gcs", "cloudinary", "local")  # after their content; Imgur gives each upload a name of its own
-BUCKETS = ("s3", "gcs")
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -49,8 +47,8 @@ def gcs_server(tmp_path_factory):
 
 
 @dataclass
-class SaveOutcome:
-    """What is behind an address."""
+class Fetched:
+    """The response of an address."""
 
     status: int
     headers: Mapping[str, str]
@@ -58,7 +56,7 @@ class SaveOutcome:
 
 
 class Kind:
-    """A storage with its server, as a test needs to know them."""
+    """A storage with its server."""
 
     def __init__(self, storage: Storage, settings: Settings, follow: Callable[[str], requests.Response]) -> None:
         self.name, self.storage, self._follow = storage.name, storage, follow
@@ -67,20 +65,20 @@ class Kind:
     def save(self, picture: Picture) -> StoredObject:
         return asyncio.run(self.storage.save(picture))
 
-    def delete(self, word: str) -> bool:
-        return asyncio.run(self.storage.delete(word))
+    def delete(self, reference: str) -> bool:
+        return asyncio.run(self.storage.delete(reference))
 
-    def get(self, stored: StoredObject) -> SaveOutcome:
+    def get(self, stored: StoredObject) -> Fetched:
         if self._client:
             with self._client.get(stored.url) as answer:
-                return SaveOutcome(answer.status_code, dict(answer.headers), answer.data)
+                return Fetched(answer.status_code, dict(answer.headers), answer.data)
         reply = self._follow(stored.url)
-        return SaveOutcome(reply.status_code, reply.headers, reply.content)
+        return Fetched(reply.status_code, reply.headers, reply.content)
 
 
 @pytest.fixture
 def settings_of(request, tmp_path: Path):
-    """A worker's settings for a kind of storage, on a server where all is well."""
+    """Return what makes a worker's settings for a kind of storage, on a server that works."""
 
     def settings(name: str, **changes: object) -> Settings:
         known: dict[str, object] = {"local_storage_dir": tmp_path / "images", "bucket_prefix": "a-folder/"}
@@ -98,11 +96,11 @@ def settings_of(request, tmp_path: Path):
 
 @pytest.fixture
 def kind_of(request, settings_of):
-    """A kind of storage by its name."""
+    """Return what makes a kind of storage by its name."""
 
     def kind(name: str) -> Kind:
         follow = request.getfixturevalue("s3_server").follow if name == "s3" else partial(requests.get, timeout=5)
-        return Kind(STORAGES[name](settings_of(name)), settings_of(name), follow)
+        return Kind(STORAGES[name].load()(settings_of(name)), settings_of(name), follow)
 
     return kind
 
@@ -124,7 +122,7 @@ def bucket(request, kind_of) -> Kind:
 
 @pytest.fixture
 def uploads(request, tmp_path):
-    """What tells one upload from another, in each kind of storage."""
+    """Return what lists a storage's uploads, each with what tells it from another."""
 
     def of_cloudinary() -> list[object]:
         log = requests.get(f"{request.getfixturevalue('site').url}/sandbox/log", timeout=5).json()
@@ -148,9 +146,9 @@ def a_picture(color: int, output_format: str = "png") -> Picture:
 def test_it_works(kind):
     picture = a_picture(1)
     stored = kind.save(picture)
-    kept = kind.get(stored)
-    assert (kept.status, kept.data) == (200, picture.data)
-    assert kept.headers["Content-Type"] == stored.content_type == "image/png"
+    fetched = kind.get(stored)
+    assert (fetched.status, fetched.data) == (200, picture.data)
+    assert fetched.headers["Content-Type"] == stored.content_type == "image/png"
 
 
 @pytest.mark.parametrize("output_format", ["jpeg", "webp"])
@@ -192,32 +190,32 @@ def test_what_is_deleted_is_gone_and_can_be_kept_again(kind, caplog):
     caplog.set_level("INFO", "render_worker")
     picture = a_picture(5)
     stored = kind.save(picture)
-    words = [picture.name, stored.url]
+    references = [picture.name, stored.url]
     if kind.name == "imgur":
         deletehash = re.findall(r"deletehash (\w+)", caplog.text)[-1]
-        words = [f"imgur:{deletehash}"]
-    assert kind.delete(words[0])
+        references = [f"imgur:{deletehash}"]
+    assert kind.delete(references[0])
     assert kind.get(stored).status in (404, 410)
-    assert not kind.delete(words[0])
+    assert not kind.delete(references[0])
     again = kind.save(picture)
     assert kind.get(again).data == picture.data
     if kind.name != "imgur":
-        assert kind.delete(words[1])
+        assert kind.delete(references[1])
 
 
 def test_what_was_never_there_is_not_deleted(kind):
     assert not kind.delete("imgur:nosuchhash" if kind.name == "imgur" else f"{'0' * 64}.png")
 
 
-@pytest.mark.parametrize("word", ["", "x.png", "../../etc/passwd", "https://example.com/x.png", f"{'0' * 64}.gif"])
-def test_what_is_no_picture_s_name_is_not_looked_for(named, word):
-    assert not named.delete(word)
+@pytest.mark.parametrize("reference", ["", "x.png", "../../etc/passwd", "https://example.com/x.png", f"{'0' * 64}.gif"])
+def test_a_reference_without_a_picture_s_name_is_not_looked_for(named, reference):
+    assert not named.delete(reference)
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "local"])
 def test_a_missing_setting_is_said(name, kind_of):
-    assert re.fullmatch(r"[A-Z0-9_]+ not configured", STORAGES[name](Settings()).problem())
-    assert kind_of(name).storage.problem() is None
+    assert re.fullmatch(r"[A-Z0-9_]+ not configured", STORAGES[name].load()(Settings()).unavailable_reason())
+    assert kind_of(name).storage.unavailable_reason() is None
 
 
 def test_links_are_signed_and_end(bucket):
@@ -228,7 +226,7 @@ def test_links_are_signed_and_end(bucket):
 
 
 def test_a_changed_link_leads_nowhere(gcs_server, settings_of):
-    storage = STORAGES["gcs"](settings_of("gcs"))
+    storage = STORAGES["gcs"].load()(settings_of("gcs"))
     stored = asyncio.run(storage.save(a_picture(7)))
     assert requests.get(stored.url.replace("Expires=604800", "Expires=604799"), timeout=5).status_code == 403
 
@@ -236,7 +234,7 @@ def test_a_changed_link_leads_nowhere(gcs_server, settings_of):
 def test_a_public_bucket_needs_no_signature(bucket, settings_of):
     settings = settings_of(bucket.name, s3_public_url="https://pics.example", gcs_public_url="https://pics.example")
     picture = a_picture(8)
-    stored = asyncio.run(STORAGES[bucket.name](settings).save(picture))
+    stored = asyncio.run(STORAGES[bucket.name].load()(settings).save(picture))
     assert stored == StoredObject(f"https://pics.example/a-folder/{picture.name}", "image/png", None)
 
 

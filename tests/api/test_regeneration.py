@@ -1,4 +1,4 @@
-"""A lost picture is made again once, whatever comes of it."""
+"""A lost picture is regenerated once, even if that fails."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ ANOTHER = "/images/" + "b" * 64 + ".png"
 
 @pytest.fixture(params=["memory", "redis"])
 def lost(request, client_with, worker):
-    """A client of a service whose picture of SEEDED is lost."""
+    """Yield a client of a service whose picture of SEEDED is lost."""
     if request.param == "memory":
         client = client_with()
         client.get(SEEDED)
@@ -35,7 +35,7 @@ def made(worker, before=lambda: None, status=200, body=RESULT):
     worker.say_to("/images/", 404, b"{}")
 
 
-def test_a_second_fetch_after_a_failure_makes_nothing_and_is_told_the_same(lost, worker):
+def test_a_second_fetch_after_an_error_generates_nothing_and_gets_the_same(lost, worker):
     made(worker, status=503, body=FAILURE)
     answers = [lost.get(f"/images/{NAME}") for _ in range(3)]
     assert [(it.status_code, it.json["code"], it.headers["Retry-After"]) for it in answers] == [
@@ -45,8 +45,8 @@ def test_a_second_fetch_after_a_failure_makes_nothing_and_is_told_the_same(lost,
     assert len(worker.asked_to_make()) == 2  # the first, and one in vain
 
 
-def test_a_minute_after_a_failure_it_is_tried_again(lost, worker, monkeypatch):
-    monkeypatch.setattr("image_api.generation.regeneration.AGAIN_SECONDS", 0.5)
+def test_a_minute_after_an_error_it_is_retried(lost, worker, monkeypatch):
+    monkeypatch.setattr("image_api.generation.regeneration.KEPT_SECONDS", 0.5)
     made(worker, status=503, body=FAILURE)
     assert lost.get(f"/images/{NAME}").status_code == 503
     made(worker, body={**RESULT, "image_url": ANOTHER})
@@ -55,7 +55,7 @@ def test_a_minute_after_a_failure_it_is_tried_again(lost, worker, monkeypatch):
     assert len(worker.asked_to_make()) == 3
 
 
-def test_whoever_asks_for_the_picture_itself_is_not_told_of_that(lost, worker):
+def test_a_client_that_asks_for_the_picture_itself_is_not_told_of_that(lost, worker):
     made(worker, status=503, body=FAILURE)
     lost.get(f"/images/{NAME}")
     worker.say(200, RESULT)
@@ -65,7 +65,7 @@ def test_whoever_asks_for_the_picture_itself_is_not_told_of_that(lost, worker):
 @pytest.mark.parametrize(
     ("status", "body", "answer"), [(200, {**RESULT, "image_url": ANOTHER}, 302), (503, FAILURE, 503)]
 )
-def test_thirty_fetches_at_once_make_one(lost, worker, status, body, answer):
+def test_thirty_fetches_at_once_regenerate_one(lost, worker, status, body, answer):
     made(worker, before=lambda: time.sleep(1), status=status, body=body)
     worker.say_to("/images/", 404, b"{}")
     before = worker._answers[""]
@@ -76,7 +76,7 @@ def test_thirty_fetches_at_once_make_one(lost, worker, status, body, answer):
     assert len(worker.asked_to_make()) == 2
 
 
-def test_what_was_made_in_its_place_and_lost_too_is_not_made_on_and_on(lost, worker):
+def test_what_was_regenerated_and_lost_too_is_not_regenerated_on_and_on(lost, worker):
     """Each fetch would follow the redirect to a picture that is lost again."""
     made(worker, body={**RESULT, "image_url": ANOTHER})
     assert lost.get(f"/images/{NAME}").headers["Location"].endswith(ANOTHER)
@@ -85,13 +85,13 @@ def test_what_was_made_in_its_place_and_lost_too_is_not_made_on_and_on(lost, wor
     assert len(worker.asked_to_make()) == 2
 
 
-def test_a_picture_as_the_answer_is_made_again_once(lost, worker):
+def test_a_picture_as_the_response_is_regenerated_once(lost, worker):
     made(worker, body={**RESULT, "image_url": ANOTHER})
     assert [lost.get(SEEDED.replace("?", ".png?")).status_code for _ in range(3)] == [502] * 3
     assert len(worker.asked_to_make()) == 2
 
 
-def test_a_refused_remake_is_tried_at_the_next_fetch(client_with, worker):
+def test_a_refused_regeneration_is_retried_at_the_next_fetch(client_with, worker):
     client = client_with(max_generations=1)
     client.get(SEEDED)
     made(worker, before=lambda: time.sleep(1.5))
@@ -104,7 +104,7 @@ def test_a_refused_remake_is_tried_at_the_next_fetch(client_with, worker):
     assert client.get(f"/images/{NAME}").status_code == 302
 
 
-def test_a_redis_that_keeps_nothing_costs_no_picture_at_each_fetch(client_with, worker):
+def test_a_redis_that_stores_nothing_costs_no_picture_at_each_fetch(client_with, worker):
     with RedisServer() as server:
         client = client_with(redis_url=server.url)
         client.get(SEEDED)

@@ -1,4 +1,4 @@
-"""The failures that services outside have in common."""
+"""The error of a storage that is a service, with a code of the service's name and the kind of failure."""
 
 from typing import TYPE_CHECKING
 
@@ -8,11 +8,11 @@ from render_worker.errors import StorageFailed
 if TYPE_CHECKING:
     from render_worker.storages.base import Storage
 
-AT_ONCE = ("rate_limited", "timeout", "unreachable")  # the kinds of failure that another picture would only meet again
+TRIPPING_KINDS = ("rate_limited", "timeout", "unreachable")  # another picture would only meet the same
 
 
 class ServiceFailed(StorageFailed):
-    """Raised if a service outside did not do what was asked of it; the code says how."""
+    """A service did not do what was asked of it; the code tells the kind of failure."""
 
     def __init__(
         self,
@@ -26,26 +26,26 @@ class ServiceFailed(StorageFailed):
         super().__init__(sentence, retry_after)
         self.code = f"{storage.name}_{kind}"
         self.caused_by_request = caused_by_request
-        self.trips_breaker = kind in AT_ONCE
+        self.trips_breaker = kind in TRIPPING_KINDS
         self.service_blocked = kind == "rate_limited"
 
 
-def too_late(storage: "type[Storage]", seconds: float) -> ServiceFailed:
-    """Return the failure of a service that took longer than it may."""
+def timed_out(storage: "type[Storage]", seconds: float) -> ServiceFailed:
+    """Return the error of a service that took longer than `seconds`."""
     return ServiceFailed(storage, "timeout", f"{storage.title} did not answer within {seconds:g} seconds.")
 
 
 def unreachable(storage: "type[Storage]") -> ServiceFailed:
-    """Return the failure of a service if there is no connection to it, or one that broke off."""
+    """Return the error of a service if no connection can be made, or if it breaks off."""
     return ServiceFailed(storage, "unreachable", f"{storage.title} cannot be reached.")
 
 
-def too_much(storage: "type[Storage]") -> ServiceFailed:
-    """Return the failure of a service that answered more than any of its results holds."""
+def too_large_reply(storage: "type[Storage]") -> ServiceFailed:
+    """Return the error of a service that sent more than any of its results holds."""
     return ServiceFailed(storage, "unexpected_reply", f"{storage.title} answered far more than a result.")
 
 
-def unsupported(storage: "type[Storage]", output_format: OutputFormat) -> ServiceFailed:
-    """Return the failure of a service that takes no pictures of that format."""
+def unsupported_format(storage: "type[Storage]", output_format: OutputFormat) -> ServiceFailed:
+    """Return the error of a service that accepts no pictures of that format."""
     sentence = f"{storage.title} takes no {output_format} pictures."
     return ServiceFailed(storage, "unsupported_format", sentence, caused_by_request=True)

@@ -1,4 +1,4 @@
-"""What a storage foresees is looked up without blocking the loop, and a disk that hangs keeps nothing else waiting."""
+"""The preflight of storages: it does not block the loop, and a disk that hangs keeps nothing else waiting."""
 
 import asyncio
 import logging
@@ -10,17 +10,19 @@ import pytest
 from render_worker.contract import GenerateRequest
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
-from render_worker.storages import foresight
-from render_worker.storages.base import Storage, StorageChain, StoredObject
-from render_worker.storages.foresight import FAULT, HANGS, Foresight
-from render_worker.storages.local import MARKER, LocalStorage
+from render_worker.storages import preflight
+from render_worker.storages.base import Storage, StoredObject
+from render_worker.storages.chain import StorageChain
+from render_worker.storages.local.storage import LocalStorage
+from render_worker.storages.local.tombstones import TOMBSTONE
+from render_worker.storages.preflight import FAULT, HANGS, Preflight
 from tests.fakes.played import Played, pipelines
 
 PICTURE = Picture(b"the bytes", 1, 1, "a" * 64)
 
 
 class Elsewhere(Storage):
-    """Keeps every picture, at once."""
+    """A storage that saves every picture, at once."""
 
     name, title = "elsewhere", "Elsewhere"
 
@@ -30,12 +32,12 @@ class Elsewhere(Storage):
     async def save(self, picture: Picture) -> StoredObject:
         return StoredObject("https://elsewhere/x.png", picture.content_type)
 
-    async def delete(self, word: str) -> bool:
+    async def delete(self, reference: str) -> bool:
         return False
 
 
 class Disk:
-    """A disk whose size is asked for by way of the test; it hangs until it is let go."""
+    """A disk that hangs when its size is asked for, until `going` is set."""
 
     def __init__(self, monkeypatch) -> None:
         self.going = threading.Event()
@@ -51,7 +53,7 @@ class Disk:
 
 @pytest.fixture
 def hanging(monkeypatch):
-    monkeypatch.setattr(foresight, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(preflight, "TIMEOUT_SECONDS", 0.2)
     disk = Disk(monkeypatch)
     yield disk
     disk.going.set()
@@ -71,14 +73,14 @@ def test_the_loop_never_looks_at_the_disk_itself(tmp_path, monkeypatch):
     assert threading.main_thread() not in disk.threads
 
 
-def test_a_crowd_that_is_refused_costs_one_look(tmp_path, monkeypatch):
+def test_a_crowd_that_is_refused_costs_one_check(tmp_path, monkeypatch):
     disk = Disk(monkeypatch)
     disk.going.set()
-    monkeypatch.setattr(foresight, "KEPT_SECONDS", 60.0)
-    monkeypatch.setattr(foresight, "PROBLEM_TIMES", 10**9)
+    monkeypatch.setattr(preflight, "SHARED_SECONDS", 60.0)
+    monkeypatch.setattr(preflight, "REASON_TIMES", 10**9)
     (tmp_path / "images").mkdir()
     pipeline = pipelines(tmp_path)(Played("one"))
-    monkeypatch.setattr("render_worker.storages.local.LEAST_BYTES", 10**18)
+    monkeypatch.setattr("render_worker.storages.local.storage.SMALL_BYTES", 10**18)
 
     async def crowd():
         asked = (pipeline.generate(GenerateRequest(prompt=f"{n}")) for n in range(50))
@@ -86,17 +88,17 @@ def test_a_crowd_that_is_refused_costs_one_look(tmp_path, monkeypatch):
 
     errors = asyncio.run(crowd())
     assert {str(error) for error in errors} == {"The local folder: the disk of LOCAL_STORAGE_DIR is full."}
-    assert len(pipeline.storage.problems()) == 1
+    assert len(pipeline.storages.unavailable_reasons()) == 1
     assert len(disk.threads) == 1
 
 
 def test_a_problem_is_over_as_soon_as_its_cause_is(monkeypatch):
     found = ["full", None, "full"]
-    looked = Foresight(lambda: found.pop(0), blocks=True)
-    monkeypatch.setattr(foresight, "PROBLEM_TIMES", 0)
-    assert [asyncio.run(looked.problem()) for _ in range(4)] == ["full", None, None, None]
-    assert looked.problem_blocking() is None
-    assert asyncio.run(looked.problem(again=True)) == "full"
+    shared = Preflight(lambda: found.pop(0), blocks=True)
+    monkeypatch.setattr(preflight, "REASON_TIMES", 0)
+    assert [asyncio.run(shared.reason()) for _ in range(4)] == ["full", None, None, None]
+    assert shared.reason_blocking() is None
+    assert asyncio.run(shared.reason(fresh=True)) == "full"
 
 
 def test_a_disk_that_hangs_is_passed_over_and_asked_once(hanging, local):
@@ -105,11 +107,11 @@ def test_a_disk_that_hangs_is_passed_over_and_asked_once(hanging, local):
     async def crowd():
         return await asyncio.gather(*(storages.save(PICTURE, 30) for _ in range(20)))
 
-    kept = asyncio.run(crowd())
-    assert {one.storage for one in kept} == {"elsewhere"}
-    assert {one.problem.error for one in kept} == {f"The local folder: {HANGS}."}
-    assert storages.problems() == [f"local: {HANGS}"]
-    assert storages.usable
+    outcomes = asyncio.run(crowd())
+    assert {outcome.storage for outcome in outcomes} == {"elsewhere"}
+    assert {outcome.problem.error for outcome in outcomes} == {f"The local folder: {HANGS}."}
+    assert storages.unavailable_reasons() == [f"local: {HANGS}"]
+    assert storages.available
     assert len(hanging.threads) == 1
 
 
@@ -117,8 +119,8 @@ def test_one_behind_a_storage_that_is_well_is_not_looked_at(hanging, local):
     storages = StorageChain(Elsewhere(), local)
 
     async def picture():
-        await storages.refuse("png")
-        async with storages.promised("png"):
+        await storages.preflight("png")
+        async with storages.attempt("png"):
             return await storages.save(PICTURE, 30)
 
     assert asyncio.run(picture()).storage == "elsewhere"
@@ -126,20 +128,20 @@ def test_one_behind_a_storage_that_is_well_is_not_looked_at(hanging, local):
 
 
 def test_a_disk_that_comes_back_is_used_again(hanging, local, monkeypatch):
-    monkeypatch.setattr(foresight, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(preflight, "SHARED_SECONDS", 0.0)
     storages = StorageChain(local, Elsewhere())
     assert asyncio.run(storages.save(PICTURE, 30)).storage == "elsewhere"
     hanging.going.set()
-    monkeypatch.setattr(foresight, "LOOK_SECONDS", 30.0)
-    storages._foresight[local]._look.result(30)
+    monkeypatch.setattr(preflight, "TIMEOUT_SECONDS", 30.0)
+    storages._preflights[local]._latest.result(30)
     assert asyncio.run(storages.save(PICTURE, 30)).storage == "local"
 
 
 def test_a_folder_that_hangs_while_it_saves_gives_up_its_time(local, monkeypatch):
-    monkeypatch.setattr("render_worker.storages.base.FOLDER_SECONDS", 0.2)
-    monkeypatch.setattr("render_worker.storages.base.ENOUGH_SECONDS", 0.2)
+    monkeypatch.setattr("render_worker.storages.chain.FOLDER_SECONDS", 0.2)
+    monkeypatch.setattr("render_worker.storages.chain.HANGING_SECONDS", 0.2)
     storages, going, saved = StorageChain(local, Elsewhere()), threading.Event(), []
-    monkeypatch.setattr(local, "_save", lambda end, picture: saved.append(going.wait(60)))
+    monkeypatch.setattr(local, "_save", lambda deadline, picture: saved.append(going.wait(60)))
 
     async def two():
         try:
@@ -153,30 +155,30 @@ def test_a_folder_that_hangs_while_it_saves_gives_up_its_time(local, monkeypatch
 
 
 def test_a_marker_on_a_disk_that_hangs_keeps_no_picture_waiting(local, monkeypatch):
-    monkeypatch.setattr("render_worker.storages.local.NOTE_SECONDS", 0.1)
+    monkeypatch.setattr("render_worker.storages.local.storage.TOMBSTONE_WAIT_SECONDS", 0.1)
     local.folder.mkdir()
-    marker = local.folder / (PICTURE.name + MARKER)
-    marker.touch()
+    tombstone = local.folder / (PICTURE.name + TOMBSTONE)
+    tombstone.touch()
     storages, going = StorageChain(Elsewhere(), local), threading.Event()
     local._thread.submit(going.wait, 60)
 
     async def crowd():
-        kept = [await storages.save(PICTURE, 30) for _ in range(3)]
-        assert marker.exists()
+        outcomes = [await storages.save(PICTURE, 30) for _ in range(3)]
+        assert tombstone.exists()
         going.set()
-        return kept
+        return outcomes
 
-    assert {one.storage for one in asyncio.run(crowd())} == {"elsewhere"}
+    assert {outcome.storage for outcome in asyncio.run(crowd())} == {"elsewhere"}
     local._thread.submit(int).result(30)
-    assert not marker.exists()
+    assert not tombstone.exists()
 
 
-def test_a_look_that_fails_unforeseen_is_a_problem_of_that_storage_alone(caplog):
+def test_a_check_that_fails_unforeseen_is_a_problem_of_that_storage_alone(caplog):
     def fail():
         raise RuntimeError("a bug")
 
-    looked = Foresight(fail, blocks=True)
-    assert (asyncio.run(looked.problem()), looked.problem_blocking()) == (FAULT, FAULT)
+    shared = Preflight(fail, blocks=True)
+    assert (asyncio.run(shared.reason()), shared.reason_blocking()) == (FAULT, FAULT)
     assert [record.exc_info[0] for record in caplog.records if record.levelno == logging.ERROR] == [RuntimeError]
 
 

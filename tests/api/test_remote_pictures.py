@@ -1,4 +1,4 @@
-"""The bytes of a picture: from the worker's folder, from a storage outside, and from nowhere else."""
+"""The bytes of a picture: from the worker, from a storage outside, and, by the SSRF guard, from nowhere else."""
 
 import base64
 import socket
@@ -12,7 +12,7 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
-from image_api.dispatch.direct import DirectDispatch
+from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureUnavailable, WorkerUnavailable
 from image_api.remote_pictures import RemotePictures, _is_public
 from image_api.settings import Settings
@@ -22,7 +22,7 @@ from tests.fakes.scripted_server import PatientServer, ScriptedServer
 
 
 class Storage:
-    """A storage by https on loopback, that a name of the public internet leads to."""
+    """A storage by https on loopback, to which a public host name resolves."""
 
     def __init__(self, authority: trustme.CA) -> None:
         self.status, self.headers, self.content = 200, {"Content-Length": str(len(PICTURE))}, PICTURE
@@ -73,12 +73,12 @@ def storage(authority, monkeypatch) -> Iterator[Storage]:
 
 @pytest.fixture
 def pictures(worker) -> RemotePictures:
-    return RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url, worker_wake_seconds=0)))
+    return RemotePictures(WorkerClient(Settings(perchance_worker_url=worker.url, worker_wake_seconds=0)))
 
 
 @pytest.fixture
 def trusting(pictures, authority, monkeypatch, tmp_path) -> RemotePictures:
-    """Takes loopback for the public internet, and the test's authority for a known one."""
+    """Return pictures that take loopback for the public internet, and trust the test's authority."""
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     pictures._session.verify = str(tmp_path / "authority.pem")
     monkeypatch.setattr("image_api.remote_pictures._is_public", lambda address: address == "127.0.0.1")
@@ -137,18 +137,18 @@ def test_a_host_that_is_not_public_is_sent_nothing(pictures, storage):
         "",
     ],
 )
-def test_any_other_address_is_refused_without_asking_anybody(pictures, worker, address):
+def test_any_other_address_is_refused_without_a_request(pictures, worker, address):
     with pytest.raises(PictureUnavailable, match="none of a public https host"):
         read(pictures, at(address))
     assert worker.requests == []
 
 
-def test_a_host_that_nobody_knows_is_said(pictures):
+def test_an_unknown_host_is_an_error(pictures):
     with pytest.raises(PictureUnavailable, match="cannot be reached"):
         read(pictures, at("https://no-such-host.invalid/x.png"))
 
 
-def test_a_certificate_that_is_none_is_said(trusting, storage):
+def test_an_invalid_certificate_is_an_error(trusting, storage):
     trusting._session.verify = True
     with pytest.raises(PictureUnavailable, match=r"cannot be reached \(SSLError\)"):
         read(trusting, at(storage.url))
@@ -162,25 +162,25 @@ def test_a_redirect_is_not_followed(trusting, storage):
     assert storage.asked == ["/x.png"]
 
 
-def test_a_picture_that_is_gone_is_said(pictures, worker):
+def test_a_picture_that_is_gone_is_an_error(pictures, worker):
     worker.say(404, {"success": False, "error": "Not Found.", "code": "not_found"})
     with pytest.raises(PictureUnavailable, match="HTTP 404"):
         read(pictures, at(f"/images/{NAME}"))
 
 
-def test_a_worker_out_of_reach_is_its_own_failure(pictures, worker):
+def test_an_unreachable_worker_is_its_own_error(pictures, worker):
     worker.close()
     with pytest.raises(WorkerUnavailable):
         read(pictures, at(f"/images/{NAME}"))
 
 
-def test_a_file_that_breaks_off_is_said(trusting, storage):
+def test_a_file_that_breaks_off_is_an_error(trusting, storage):
     storage.headers["Content-Length"] = "5000"
     with pytest.raises(PictureUnavailable, match="broke off"):
         read(trusting, at(storage.url))
 
 
-def test_an_empty_file_is_said(trusting, storage):
+def test_an_empty_file_is_an_error(trusting, storage):
     storage.content, storage.headers = b"", {"Content-Length": "0"}
     with pytest.raises(PictureUnavailable, match="0 bytes"):
         read(trusting, at(storage.url))
@@ -193,7 +193,7 @@ def test_a_file_without_end_is_cut(trusting, storage, monkeypatch):
         read(trusting, at(storage.url))
 
 
-def test_a_host_that_sends_drop_by_drop_is_given_up(trusting, storage, monkeypatch):
+def test_a_host_that_sends_byte_by_byte_is_timed_out(trusting, storage, monkeypatch):
     monkeypatch.setattr("image_api.remote_pictures.READ_SECONDS", 0.3)
     storage.content, storage.headers, storage.pause = b"x" * 200_000, {}, 0.05
     with pytest.raises(PictureUnavailable, match="too slowly"):
@@ -202,34 +202,34 @@ def test_a_host_that_sends_drop_by_drop_is_given_up(trusting, storage, monkeypat
 
 @pytest.fixture
 def minio() -> Iterator[ScriptedServer]:
-    """A storage of the operator's own network."""
+    """Yield a storage in the operator's own network."""
     with ScriptedServer() as server:
         server.say(200, PICTURE)
         yield server
 
 
 @pytest.fixture
-def caller(client_with, minio, worker):
-    """Of an API tier that may read from there, where the worker's pictures are."""
+def trusting_client(client_with, minio, worker):
+    """Return a client of an API tier that may read from there, with the worker's pictures in it."""
     worker.say(200, {**RESULT, "image_url": f"{minio.url}/pictures/{NAME}?X-Amz-Signature=1"})
     return client_with(picture_origins=f"http://elsewhere:9000, {minio.url}")
 
 
 @pytest.mark.parametrize("path", ["/generate.png?prompt=a", "/generate?prompt=a&format=image"])
-def test_a_named_origin_is_read_though_it_is_no_public_host(caller, minio, path):
-    answer = caller.get(path)
+def test_a_named_origin_is_read_though_it_is_no_public_host(trusting_client, minio, path):
+    answer = trusting_client.get(path)
     assert (answer.status_code, answer.data) == (200, PICTURE)
     assert minio.asked == [("GET", f"/pictures/{NAME}?X-Amz-Signature=1")]
 
 
-def test_a_named_origin_s_pictures_are_there_as_base64_too(caller):
-    answer = caller.post("/v1/images/generations", json={"prompt": "a", "response_format": "b64_json"})
+def test_a_named_origin_s_pictures_are_there_as_base64_too(trusting_client):
+    answer = trusting_client.post("/v1/images/generations", json={"prompt": "a", "response_format": "b64_json"})
     assert base64.b64decode(answer.json["data"][0]["b64_json"]) == PICTURE
 
 
 def test_one_with_a_certificate_is_read_too(worker, storage, authority, tmp_path):
     origin = storage.url.removesuffix("/x.png")
-    pictures = RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (origin,))
+    pictures = RemotePictures(WorkerClient(Settings(perchance_worker_url=worker.url)), (origin,))
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     pictures._session.verify = str(tmp_path / "authority.pem")
     assert read(pictures, at(storage.url)) == PICTURE
@@ -246,7 +246,7 @@ def test_without_its_name_it_is_not_read(client, worker, minio):
     ["{}", "{}0/x.png", "{}@evil.example/x.png", "{}.evil.example/x.png", " {}/x.png", "{}\\x.png", "{}?/x.png"],
 )
 def test_only_what_is_at_a_named_origin_is_read(worker, minio, address):
-    pictures = RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (minio.url,))
+    pictures = RemotePictures(WorkerClient(Settings(perchance_worker_url=worker.url)), (minio.url,))
     with pytest.raises(PictureUnavailable, match="none of a public https host"):
         read(pictures, at(address.format(minio.url)))
     assert minio.asked == []
@@ -254,20 +254,20 @@ def test_only_what_is_at_a_named_origin_is_read(worker, minio, address):
 
 def test_another_scheme_is_another_origin(worker, minio):
     named = minio.url.replace("http:", "https:")
-    pictures = RemotePictures(DirectDispatch(Settings(perchance_worker_url=worker.url)), (named,))
+    pictures = RemotePictures(WorkerClient(Settings(perchance_worker_url=worker.url)), (named,))
     with pytest.raises(PictureUnavailable, match="none of a public https host"):
         read(pictures, at(f"{minio.url}/x.png"))
 
 
-def test_a_named_origin_s_redirect_is_not_followed_either(caller, minio):
+def test_a_named_origin_s_redirect_is_not_followed_either(trusting_client, minio):
     with ScriptedServer() as other:
         minio.say(302, Location=f"{other.url}/x.png")
-        assert "HTTP 302" in caller.get("/generate.png?prompt=a").json["error"]
+        assert "HTTP 302" in trusting_client.get("/generate.png?prompt=a").json["error"]
         assert other.asked == []
 
 
 @pytest.mark.parametrize("origins", ["*", "minio:9000", "http://minio:9000/", "http://minio:9000/path", "http://a b"])
-def test_what_is_no_origin_is_refused(origins):
+def test_an_invalid_origin_is_refused(origins):
     with pytest.raises(ValidationError, match="picture_origins"):
         Settings(picture_origins=origins)
 
@@ -279,8 +279,8 @@ def test_what_is_no_origin_is_refused(origins):
         ("169.254.169.254", False),
         ("::ffff:10.0.0.1", False),
         ("2606:2800:220:1::1", True),
-        ("64:ff9b::5db8:d822", True),  # 93.184.216.34 by a translator
-        ("64:ff9b::a9fe:a9fe", False),  # 169.254.169.254 by one
+        ("64:ff9b::5db8:d822", True),  # 93.184.216.34 by NAT64
+        ("64:ff9b::a9fe:a9fe", False),  # 169.254.169.254 by NAT64
         ("2002:7f00:1::", False),  # 127.0.0.1 by 6to4
         ("2001:0:1:1::1", False),  # Teredo
         ("fec0::1", False),

@@ -1,4 +1,4 @@
-"""What comes from the render worker is checked like a stranger's."""
+"""The render worker's replies are validated as untrusted input."""
 
 import itertools
 import json
@@ -41,21 +41,21 @@ NOT_A_WORKER = (503, "worker_unavailable")
 
 
 @pytest.mark.parametrize("status", [0, -1, 99, 100, 200, 204, 302, 399, 600, 700, 99999, 10**30])
-def test_a_failure_s_status_is_one_of_a_failure(hasty, worker, status):
+def test_an_error_s_status_is_one_of_an_error(hasty, worker, status):
     line = json.dumps({"event": "error", "status": status, "error": FAILED}).encode()
     worker.say(200, line + b"\n", Content_Type=NDJSON)
     assert made(hasty) == NOT_A_WORKER
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 299, 300, 399, 600, 700, 999])
-def test_an_http_status_of_neither_success_nor_failure_is_none(hasty, worker, status):
+def test_an_http_status_of_neither_success_nor_error_is_invalid(hasty, worker, status):
     for body in (RESULT, FAILED):
         worker.say(status, body)
         assert made(hasty) == NOT_A_WORKER
 
 
 @pytest.mark.parametrize("line", [b"0", b"99999", b"-1", b"abc", b"", b"20", b"1000"])
-def test_a_status_line_that_is_none(before_raw, raw, line):
+def test_a_status_line_that_is_invalid(before_raw, raw, line):
     raw.pieces = [b"HTTP/1.1 " + line + b" OK\r\n\r\n"]
     assert made(before_raw) == NOT_A_WORKER
     raw.pieces = [b"HTTP/1.1 " + line + b" OK\r\n\r\n"]
@@ -65,7 +65,7 @@ def test_a_status_line_that_is_none(before_raw, raw, line):
 @pytest.mark.parametrize(
     ("told", "expected"), [(15, 15), (-5, None), (10**30, None), (10**4000, None), (7 * 86400 + 1, None), (0, 0)]
 )
-def test_a_pause_is_told_if_it_is_one(hasty, worker, told, expected):
+def test_a_retry_after_is_relayed_if_it_is_valid(hasty, worker, told, expected):
     worker.say(503, {**FAILED, "retry_after": told, "expected_seconds": told})
     answer = hasty.get("/generate?prompt=a")
     assert (answer.status_code, answer.json["code"]) == (503, "worker_busy")
@@ -75,12 +75,12 @@ def test_a_pause_is_told_if_it_is_one(hasty, worker, told, expected):
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("value", [LONG, "-1", "1.5", "soon", "²"])
-def test_an_edge_s_pause_of_any_kind_is_taken(client_with, worker, status, value):
+def test_an_edge_s_retry_after_of_any_kind_is_taken(client_with, worker, status, value):
     worker.say(status, b"<html>", X_Service="edge", Retry_After=value.encode().decode("latin-1"))
     assert made(client_with(worker_wake_seconds=0.2)) == NOT_A_WORKER
 
 
-def test_a_failure_s_words_are_of_one_line_and_some_length(hasty, worker, caplog):
+def test_an_error_s_sentence_is_one_line_of_bounded_length(hasty, worker, caplog):
     worker.say(503, {**FAILED, "error": "a\r\nX: y\x00\x1b[31m" + "z" * 900_000, "hint": "h\n" + "h" * 9000})
     answer = hasty.get("/generate?prompt=a")
     assert answer.json["error"].startswith("a  X: y  [31mzzz")
@@ -89,12 +89,12 @@ def test_a_failure_s_words_are_of_one_line_and_some_length(hasty, worker, caplog
 
 
 @pytest.mark.parametrize("code", ["", "a b", "a\r\nb", "<b>", "é", "x" * 101])
-def test_a_failure_s_code_is_a_word(hasty, worker, code):
+def test_an_error_s_code_is_a_word(hasty, worker, code):
     worker.say(503, {**FAILED, "code": code})
     assert made(hasty) == NOT_A_WORKER
 
 
-def test_those_who_were_passed_over_have_names(hasty, worker):
+def test_engines_that_were_passed_over_have_names(hasty, worker):
     engines = [{"engine": "horde", "code": "timeout"}, {"engine": "a\r\nb", "code": "x"}, {"engine": "a", "code": "<"}]
     worker.say(503, {**FAILED, "fallback_from": engines * 100})
     assert hasty.get("/generate?prompt=a").json["fallback_from"] == engines[:1] * 50
@@ -138,7 +138,7 @@ def test_those_who_were_passed_over_have_names(hasty, worker):
     ids=lambda field: str(field)[:60],
 )
 @pytest.mark.parametrize("path", ["/generate?prompt=a", "/generate.png?prompt=a", "/generate?prompt=a&format=redirect"])
-def test_a_result_that_could_be_no_picture_s_is_none(hasty, worker, field, path):
+def test_a_result_that_could_be_no_picture_s_is_invalid(hasty, worker, field, path):
     worker.say(200, {**RESULT, **field})
     answer = hasty.get(path)
     assert (answer.status_code, answer.json["code"]) == NOT_A_WORKER
@@ -151,10 +151,10 @@ def test_nor_at_the_end_of_a_stream(hasty, worker):
     assert made(hasty) == NOT_A_WORKER
 
 
-def test_news_have_a_sentence_of_some_length_and_numbers_that_are_some(hasty, worker):
+def test_progress_has_a_message_of_bounded_length_and_valid_numbers(hasty, worker):
     news = {"event": "progress", "phase": "queued", "message": "a\nb" + "c" * 100_000, "position": -3, "step": 10**100}
     first, last = (json.dumps(line).encode() + b"\n" for line in (news, {"event": "result", "result": RESULT}))
-    worker.say(200, (first, 1.0, last), Content_Type=NDJSON)  # a reader may miss what comes just before the end
+    worker.say(200, (first, 1.0, last), Content_Type=NDJSON)  # a client may miss what comes just before the end
     with hasty.get("/generate?prompt=a", headers={"Accept": "text/event-stream"}) as answer:
         events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
     assert events[0]["message"].startswith("a bccc")
@@ -182,7 +182,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-def test_what_has_no_end_or_is_no_http_is_given_up(before_raw, raw, kind, caplog):
+def test_what_has_no_end_or_is_no_http_is_an_error(before_raw, raw, kind, caplog):
     for path in ("/generate?prompt=a", IMAGE):
         raw.pieces = ENDLESS[kind]
         answer = before_raw.get(path)
@@ -192,7 +192,7 @@ def test_what_has_no_end_or_is_no_http_is_given_up(before_raw, raw, kind, caplog
 
 
 @pytest.mark.parametrize("header", [b"Content-Length: -5\r\n", b": x\r\n", b"\xff: \xfe\r\n", b" x\r\n"])
-def test_headers_that_are_none_leave_no_traceback(before_raw, raw, header, caplog):
+def test_invalid_headers_leave_no_traceback(before_raw, raw, header, caplog):
     raw.say("200 OK", header + b"Content-Type: application/json\r\n", [json.dumps(RESULT).encode()])
     assert before_raw.get("/generate?prompt=a").status_code in (200, 503)
     assert not [record for record in caplog.records if record.exc_info]
@@ -205,16 +205,16 @@ def drops(drop: bytes):
 
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 100 Continue\r\nX: "])
-def test_a_head_that_drips_has_a_time_in_all(before_raw, raw, start, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.direct.QUICK_SECONDS", 0.5)
+def test_a_head_that_comes_byte_by_byte_has_a_deadline_as_a_whole(before_raw, raw, start, monkeypatch):
+    monkeypatch.setattr("image_api.dispatch.worker_client.QUICK_SECONDS", 0.5)
     raw.pieces = itertools.chain([start], drops(b"y"))
     assert before_raw.get(IMAGE).status_code == 503
     assert raw.asked == 1
 
 
-def test_a_body_that_drips_has_one_too(before_raw, raw, monkeypatch):
+def test_a_body_that_comes_byte_by_byte_has_one_too(before_raw, raw, monkeypatch):
     monkeypatch.setattr("image_api.outbound.guarded_http.BODY_SECONDS", 0.5)
-    monkeypatch.setattr("image_api.dispatch.direct.QUICK_SECONDS", 0.5)
+    monkeypatch.setattr("image_api.dispatch.worker_client.QUICK_SECONDS", 0.5)
     raw.say("200 OK", b"Transfer-Encoding: chunked\r\n", drops(b"0"))  # of a chunk's size
     answer = before_raw.get(IMAGE)
     assert (answer.status_code, answer.json["code"]) == (502, "picture_unavailable")
@@ -241,19 +241,19 @@ def test_cookies_are_not_kept(client, worker):
     assert "Cookie" not in worker.requests[-1][2]
 
 
-def test_a_packed_answer_is_none(hasty, worker):
+def test_a_compressed_reply_is_invalid(hasty, worker):
     worker.say(200, b"\x1f\x8b\x08\x00", Content_Encoding="gzip")
     assert made(hasty) == NOT_A_WORKER
 
 
 class TestClientHeader:
-    def test_the_worker_learns_whose_request_it_is(self, client_with, worker):
+    def test_the_worker_gets_the_client_s_id(self, client_with, worker):
         dispatch = services_of(client_with(worker_token="a").application).dispatch
         dispatch.generate(request_of(), print, client="0123abcd")
         assert worker.requests[-1][2]["X-Client-Id"] == "0123abcd"
 
     @pytest.mark.parametrize(("token", "client"), [(None, "0123abcd"), ("a", None)])
-    def test_but_not_without_a_token_nor_of_nobody(self, client_with, worker, token, client):
+    def test_but_not_without_a_token_nor_without_a_client(self, client_with, worker, token, client):
         dispatch = services_of(client_with(worker_token=token).application).dispatch
         dispatch.generate(request_of(), print, client=client)
         assert "X-Client-Id" not in worker.requests[-1][2]

@@ -1,4 +1,4 @@
-"""Callers of the worker who drip, do not read, or say nothing: many of them, and /health answers all the same."""
+"""Slow-client (slowloris) protection of the worker: clients that drip, stall or idle do not block /health."""
 
 import contextlib
 import resource
@@ -11,7 +11,7 @@ import requests
 
 from tests.fakes.processes import worker
 
-CALLERS = 100  # the worker has some forty threads
+CLIENTS = 100  # the worker has some forty threads
 SOON_SECONDS = 30
 
 
@@ -24,40 +24,40 @@ def server(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def strangers(server, number: int, said: bytes):
+def slow_clients(server, number: int, said: bytes):
     with contextlib.ExitStack() as stack:
-        callers = []
+        clients = []
         for _ in range(number):
-            caller = stack.enter_context(socket.socket())
-            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-            caller.connect(("127.0.0.1", server.port))
-            caller.sendall(said)
-            callers.append(caller)
-        yield callers
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(said)
+            clients.append(client)
+        yield clients
 
 
 def healthy_soon(server):
     assert requests.get(f"{server.url}/health", timeout=SOON_SECONDS).status_code == 200
 
 
-def test_who_does_not_read_keeps_nobody_out(server):
+def test_clients_that_do_not_read_block_no_other(server):
     made = requests.post(f"{server.url}/generate", json={"prompt": "a tree", "model": "sketch"}, timeout=60).json()
     pictures = f"GET {made['image_url']} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 100
-    with strangers(server, CALLERS, pictures):
-        time.sleep(4)  # until every buffer between is full
+    with slow_clients(server, CLIENTS, pictures):
+        time.sleep(4)  # until every buffer in between is full
         healthy_soon(server)
 
 
-def test_who_drips_keeps_nobody_out(server):
+def test_clients_that_drip_block_no_other(server):
     head = b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
     over = threading.Event()
-    with strangers(server, CALLERS, head) as callers:
+    with slow_clients(server, CLIENTS, head) as clients:
 
         def drip():
             while not over.wait(0.3):
-                for caller in callers:
-                    with contextlib.suppress(OSError):  # given up
-                        caller.sendall(b" ")
+                for client in clients:
+                    with contextlib.suppress(OSError):  # evicted
+                        client.sendall(b" ")
 
         dripping = threading.Thread(target=drip)
         dripping.start()
@@ -69,26 +69,28 @@ def test_who_drips_keeps_nobody_out(server):
             dripping.join()
 
 
-def test_a_stranger_is_refused_before_his_body_is_read(tmp_path):
+def test_an_unauthorized_client_is_refused_before_its_body_is_read(tmp_path):
     with worker(LOCAL_STORAGE_DIR=tmp_path, WORKER_TOKEN="secret") as server:
         head = b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n{"
-        with strangers(server, 1, head) as (stranger,):
-            stranger.settimeout(15)  # and not the whole time of a request
-            assert stranger.recv(4096).startswith(b"HTTP/1.1 401")
-            while stranger.recv(4096):
+        with slow_clients(server, 1, head) as (unauthorized,):
+            unauthorized.settimeout(15)  # and not the whole time of a request
+            assert unauthorized.recv(4096).startswith(b"HTTP/1.1 401")
+            while unauthorized.recv(4096):
                 pass
 
 
-def test_a_request_has_a_time_to_come_in(tmp_path):
+def test_receiving_a_request_has_a_timeout(tmp_path):
     with worker(LOCAL_STORAGE_DIR=tmp_path, READ_TIMEOUT_SECONDS=2) as server:
-        with strangers(server, 1, b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n") as (caller,):
+        with slow_clients(server, 1, b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n") as (
+            client,
+        ):
             begun = time.monotonic()
-            with contextlib.suppress(OSError):  # given up, which a caller who still sends may hear as an error
+            with contextlib.suppress(OSError):  # evicted, which a client that still sends may see as an error
                 while time.monotonic() < begun + 30:
-                    caller.sendall(b" ")
-                    caller.settimeout(0.3)
+                    client.sendall(b" ")
+                    client.settimeout(0.3)
                     with contextlib.suppress(TimeoutError):
-                        if not caller.recv(4096):  # after an answer 400, if any
+                        if not client.recv(4096):  # after an answer 400, if any
                             break
             assert 1.5 < time.monotonic() - begun < 15  # unset it is 20
 
@@ -99,7 +101,7 @@ def test_more_connections_than_files_may_be_open_do_not_end_the_worker(tmp_path)
 
     with worker(before_start=few_files, LOCAL_STORAGE_DIR=tmp_path) as server:
         before = server.tree()[1].pid
-        with strangers(server, 600, b""):
+        with slow_clients(server, 600, b""):
             time.sleep(1)
             assert requests.get(f"{server.url}/health", timeout=30).status_code == 200
         assert requests.get(f"{server.url}/health", timeout=30).status_code == 200

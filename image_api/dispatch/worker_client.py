@@ -1,0 +1,189 @@
+"""A client of one render worker: its health, models and stored pictures, and the requests of the direct dispatch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import requests
+from pydantic import BaseModel
+
+from image_api.dispatch.coalesced_read import CoalescedRead
+from image_api.dispatch.cold_start import ColdStart, WorkerStarting, run_probe
+from image_api.dispatch.read_slots import ReadSlots
+from image_api.dispatch.replies import not_a_worker, parse_reply, read_body
+from image_api.errors import DeadlinePassed, WorkerNotConfigured, WorkerUnavailable
+from image_api.outbound.abort import Abort, is_aborted
+from image_api.outbound.guarded_http import GuardedAdapter, GuardedSession
+from image_api.settings import Settings
+from render_worker.contract import SERVICE, SERVICE_HEADER, ModelList, WorkerHealth
+from render_worker.serving.deadline import Deadline
+
+CONNECT_SECONDS = 10.0
+QUICK_SECONDS = 10.0  # for what the worker answers without any work
+POOLED_CONNECTIONS = 64
+# Reads in flight at most: half of the connections that there are beside generations.
+MOST_READS = 500
+READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
+NOT_CONFIGURED = "Worker service not configured."
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class LastKnown:
+    """The worker's state at the last contact, and when that was (UTC)."""
+
+    status: str
+    at: str
+
+
+class WorkerClient:
+    """The render worker at PERCHANCE_WORKER_URL. Thread-safe; connections are pooled."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.perchance_worker_url
+        token = settings.worker_token
+        self.has_token = token is not None
+        """Whether requests carry a WORKER_TOKEN."""
+        self._session = _session(token.get_secret_value() if token else None)
+        self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe)
+        self._reads = ReadSlots(min(MOST_READS, settings.max_generations))
+        self._models = CoalescedRead(self._read_models)
+        self._accepted_health = CoalescedRead(self._read_accepted_health)
+        self.last_known: LastKnown | None = None
+
+    @property
+    def configured(self) -> bool:
+        """Return whether there is an address to send requests to."""
+        return self._url is not None
+
+    @property
+    def expected_wake_seconds(self) -> int:
+        """Return in how many seconds the worker is likely to be up."""
+        return self.cold_start.expected_seconds
+
+    def models(self, client: str | None = None) -> ModelList:
+        """Return the names that `model` accepts, as the worker gave them a few seconds ago at most."""
+        with self._reads.slot(client) as abort:
+            return self._models.get(abort)
+
+    def health(self) -> WorkerHealth:
+        """Return the worker's health of now, without a retry: a cold start is a state to report."""
+        return self._probe(QUICK_SECONDS)
+
+    def accepted_health(self, client: str | None = None) -> WorkerHealth:
+        """Return the worker's health of the last few seconds. Raises WorkerUnavailable if it refuses the token."""
+        with self._reads.slot(client) as abort:
+            return self._accepted_health.get(abort)
+
+    def wake(self, seconds: float, client: str | None = None) -> WorkerHealth | None:
+        """Start the worker in the background. Return its health, None if it is not up within `seconds`."""
+        if self._url is None:
+            raise WorkerNotConfigured(NOT_CONFIGURED)
+        with self._reads.slot(client) as abort:
+            return self.cold_start.begin(seconds, abort)
+
+    def image(self, name: str, method: str, headers: Mapping[str, str], client: str | None = None) -> requests.Response:
+        """Return the response with a stored picture, its body unread; the caller closes it."""
+        with self._reads.slot(client) as abort:
+            return self._retry(lambda: self.send(method, f"/images/{name}", QUICK_SECONDS, headers=headers), abort)
+
+    def stop(self) -> None:
+        """End every wait for a cold start, and close the connections that are idle."""
+        self.cold_start.stop()
+        self._session.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        seconds: float,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send one request and return the worker's response, its body unread; the caller closes it.
+
+        `seconds` is the timeout of the head. Raises DeadlinePassed after it, WorkerStarting if the worker may be in a
+        cold start, and WorkerUnavailable if it cannot be reached or if it is not a render worker that responded.
+        """
+        if self._url is None:
+            raise WorkerNotConfigured(NOT_CONFIGURED)
+        try:
+            reply = self._session.request(
+                method,
+                self._url + path,
+                data=body,
+                headers={"Content-Type": "application/json", **(headers or {})} if body else headers,
+                timeout=(min(CONNECT_SECONDS, seconds), seconds),
+                stream=True,
+                allow_redirects=False,
+            )
+        except requests.ReadTimeout:
+            raise DeadlinePassed(f"The render worker did not answer within {seconds:.3g} seconds.") from None
+        except (requests.RequestException, ValueError) as error:  # ValueError: an address without a host
+            raise self._unreachable(error) from error
+        self._check_sender(reply)
+        return reply
+
+    def _retry(self, attempt: Callable[[], T], abort: Abort) -> T:
+        return self.cold_start.retry(lambda: run_probe(attempt), Deadline.after(READ_RETRY_SECONDS), abort=abort)
+
+    def _read_models(self) -> ModelList:
+        return self._retry(lambda: self._get("/models", ModelList, QUICK_SECONDS), Abort())
+
+    def _read_accepted_health(self) -> WorkerHealth:
+        self._get("/models", ModelList, QUICK_SECONDS)  # requires the token, which /health does not
+        return self.health()
+
+    def _probe(self, seconds: float) -> WorkerHealth:
+        health = run_probe(lambda: self._get("/health", WorkerHealth, seconds))
+        self._note(health.status)
+        return health
+
+    def _get(self, path: str, model: type[M], seconds: float) -> M:
+        deadline = Deadline.after(seconds)
+        with self.send("GET", path, seconds) as reply:
+            text = read_body(reply, deadline)
+        return parse_reply(reply, text, path, model)
+
+    def _unreachable(self, error: Exception) -> WorkerUnavailable:
+        """Return the error of a failed connection, WorkerStarting if the worker may start.
+
+        An unknown host may start too: a container's name cannot be resolved while it does not run.
+        """
+        if not is_aborted():
+            self._note("unreachable")
+        reason = getattr(error.args[0], "reason", None) if error.args else None
+        sentence = f"The render worker cannot be reached ({type(reason or error).__name__})."
+        lasting = isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
+        if isinstance(error, requests.ConnectionError) and not lasting:
+            return WorkerStarting(sentence)
+        return WorkerUnavailable(sentence)
+
+    def _check_sender(self, reply: requests.Response) -> None:
+        """Close the response and raise WorkerUnavailable unless it is from a render worker that accepts the token."""
+        from_worker = reply.headers.get(SERVICE_HEADER) == SERVICE
+        self._note("reachable" if from_worker else "unreachable")
+        if from_worker and reply.status_code != requests.codes.unauthorized:
+            return
+        reply.close()
+        if from_worker:
+            raise WorkerUnavailable("The render worker did not accept this service's WORKER_TOKEN.")
+        raise not_a_worker(reply)
+
+    def _note(self, status: str) -> None:
+        self.last_known = LastKnown(status, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _session(token: str | None) -> GuardedSession:
+    session = GuardedSession()
+    session.headers["Accept"] = "application/json"  # a browser would get a platform's loading page sooner
+    # MAX_GENERATIONS bounds how many connections are open for generations; so many are kept for the next request.
+    pool = GuardedAdapter(pool_connections=1, pool_maxsize=POOLED_CONNECTIONS)
+    session.mount("http://", pool)
+    session.mount("https://", pool)
+    if token:
+        session.headers["Authorization"] = f"Bearer {token}"
+    return session

@@ -1,0 +1,113 @@
+"""A flight: one generation in flight, with its progress, its waiters and its end."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+
+from image_api.admission import Waiter
+from image_api.errors import DeadlinePassed
+from image_api.outbound.abort import Abort
+from render_worker.contract import GenerateResult, Progress
+from render_worker.serving.deadline import Deadline
+
+NOT_BEGUN = {"waking", "queued"}  # phases without work that a cancellation would lose
+LATE = "The picture was not there in time."
+
+
+class Flight:
+    """One generation in flight. It outlives the client that started it. Thread-safe."""
+
+    def __init__(self, name: str, key: str | None, deadline: Deadline) -> None:
+        self.name = name
+        self.key = key
+        """The key under which identical requests join it, None if none may."""
+        self.deadline = deadline
+        self.completed: Future[GenerateResult] = Future()
+        self.completed.add_done_callback(lambda _: self.wake())
+        self.abort = Abort()
+        self.begun = False
+        """Whether work was done for it that a cancellation would lose."""
+        self.waiters: set[Waiter] = set()
+        self.abandoned: AbandonedFlight | None = None
+        """What holds its slot while no client waits for it."""
+        self.coalesced = False
+        """Whether another process generated the picture."""
+        self._cancelled = False
+        self._recorded = False
+        self._progress: list[Progress] = []
+        self._changed = threading.Condition()
+
+    def claim_record(self) -> bool:
+        """Return True to the first caller, which is to record it for replay."""
+        with self._changed:
+            before, self._recorded = self._recorded, True
+            return not before
+
+    def result(self, deadline: Deadline) -> GenerateResult:
+        """Wait for the result and return it. Raises DeadlinePassed if it is not there at the deadline."""
+        try:
+            return self.completed.result(deadline.remaining)
+        except TimeoutError:
+            raise DeadlinePassed(LATE) from None
+
+    def report(self, progress: Progress) -> None:
+        """Add a progress and wake the waiters."""
+        with self._changed:
+            self.begun |= not self._cancelled and progress.phase not in NOT_BEGUN
+            self._progress.append(progress)
+            self._changed.notify_all()
+
+    def progress_after(self, index: int, seconds: float, waiter: Waiter) -> list[Progress]:
+        """Return the progress after the first `index`, waiting up to `seconds`; empty on timeout or completion.
+
+        Raises ServiceBusy if the waiter is evicted.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._progress) > index or self.completed.done() or waiter.evicted, seconds
+            )
+            waiter.check()
+            return self._progress[index:]
+
+    def cancel(self) -> bool:
+        """Cancel it unless it has begun or is completed. Returns whether it is cancelled."""
+        with self._changed:
+            self._cancelled = not (self.begun or self.completed.done())
+        if self._cancelled:
+            self.abort.set()
+        return self._cancelled
+
+    def fail(self, error: BaseException) -> None:
+        """Complete it with an error."""
+        with contextlib.suppress(InvalidStateError):  # it is completed
+            self.completed.set_exception(error)
+
+    def complete(self, result: GenerateResult) -> None:
+        """Complete it with a result."""
+        with contextlib.suppress(InvalidStateError):  # it failed when the service was stopped
+            self.completed.set_result(result)
+
+    def wake(self) -> None:
+        """Have all waiters check their state again."""
+        with self._changed:
+            self._changed.notify_all()
+
+
+Make = Callable[[Flight], GenerateResult]
+"""Generates the picture of a flight before its deadline, reporting progress to it. Raises an ApiError if it fails."""
+
+
+class AbandonedFlight(Waiter):
+    """The waiter of a flight without clients, to which one may come back."""
+
+    def __init__(
+        self, client: str | None, flight: Flight, on_evict: "Callable[[AbandonedFlight, Flight], None]"
+    ) -> None:
+        super().__init__(client, gone=lambda: True)
+        self.work = self._flight = flight
+        self._on_evict = on_evict
+
+    def evict(self) -> None:
+        super().evict()
+        self._on_evict(self, self._flight)

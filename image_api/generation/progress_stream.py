@@ -1,0 +1,92 @@
+"""The stream of a generation: its progress as it comes, heartbeats between, and at last its response."""
+
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Literal
+
+from image_api.admission import Waiter
+from image_api.generation.flight import Flight
+from image_api.generation.single_flight import SingleFlight
+from render_worker.contract import GenerateResult, Progress
+from render_worker.serving.deadline import Deadline
+
+HEARTBEAT_SECONDS = 10.0
+FIRST_SECONDS = 1.0  # after which a client gets its first event id, from which it can resume
+POSITION = re.compile(r"[0-9]{1,6}", re.ASCII)
+END = "end"
+
+Source = Literal["HIT", "MISS", "JOINED"]
+"""Where a result comes from: the cache, a flight of the request's own, or a flight that it joined."""
+
+
+@dataclass(frozen=True)
+class GenerationResponse:
+    """A result, and its source."""
+
+    result: GenerateResult
+    source: Source
+
+
+@dataclass(frozen=True)
+class StreamEvent:
+    """A progress, the response, or None for a heartbeat; with an `event_id` the stream can be resumed after it."""
+
+    event_id: str = ""
+    content: Progress | GenerationResponse | None = None
+
+
+Stream = Generator[StreamEvent, None, None]
+"""Ends with the event of a GenerationResponse. Raises an ApiError if there is no picture."""
+
+
+@dataclass(frozen=True)
+class FlightStream:
+    """The events of a flight for a waiter that has joined it, and leaves it at the end."""
+
+    flights: SingleFlight
+    flight: Flight
+    waiter: Waiter
+    request_id: str
+    joined: bool
+
+    def events(self, deadline: Deadline, after: int = 0) -> Stream:
+        """Yield the events after the first `after`. Raises DeadlinePassed at the deadline."""
+        try:
+            yield from self._progress(deadline, after)
+            result = self.flight.result(deadline)
+        finally:
+            self.flights.leave(self.flight, self.waiter)
+        if self.joined or self.flight.coalesced:
+            result = result.model_copy(update={"request_id": self.request_id})
+            yield response_event(self.flight.name, result, "JOINED")
+        else:
+            yield response_event(self.flight.name, result, "MISS")
+
+    def _progress(self, deadline: Deadline, after: int) -> Stream:
+        timeout, completed = FIRST_SECONDS, self.flight.completed
+        while not (completed.done() or deadline.expired):
+            reported = self.flight.progress_after(after, deadline.at_most(timeout), self.waiter)
+            for progress in reported:
+                after += 1
+                yield StreamEvent(_event_id(self.flight.name, after), progress)
+            if not reported and not completed.done():
+                yield StreamEvent(_event_id(self.flight.name, after))
+            timeout = HEARTBEAT_SECONDS
+
+
+def response_event(name: str, result: GenerateResult, source: Source) -> StreamEvent:
+    """Return the last event of the flight `name`."""
+    return StreamEvent(_event_id(name, END), GenerationResponse(result, source))
+
+
+def parse_event_id(event_id: str) -> tuple[str, int | None]:
+    """Return the flight's name and how many events of it came before; None for those if the stream had ended."""
+    name, _, position = event_id.rpartition(":")
+    if position == END:
+        return name, None
+    return name, int(position) if POSITION.fullmatch(position) else 0
+
+
+def _event_id(name: str, position: int | str) -> str:
+    return f"{name}:{position}"

@@ -1,0 +1,56 @@
+"""Bounds of what a server sends: a body's bytes and time, a header's numbers, a sentence's length and characters."""
+
+from collections.abc import Iterator
+
+import requests
+
+from render_worker.serving.deadline import Deadline
+
+CHUNK_BYTES = 64 * 1024
+
+
+class BodyTooLarge(Exception):
+    """Raised when a body has more bytes than it may."""
+
+
+class BodyTooLate(Exception):
+    """Raised when a body is not complete at its deadline."""
+
+
+def chunks(reply: requests.Response, most: int, deadline: Deadline) -> Iterator[bytes]:
+    """Yield a body as it comes, in chunks of up to CHUNK_BYTES.
+
+    Raises BodyTooLarge if there are more than `most` bytes, BodyTooLate if a chunk comes later than the deadline, and
+    urllib3's HTTPError or an OSError if the connection fails.
+    """
+    size = 0
+    while chunk := reply.raw.read1(CHUNK_BYTES):
+        size += len(chunk)
+        if size > most:
+            raise BodyTooLarge
+        if deadline.expired:
+            raise BodyTooLate
+        yield chunk
+
+
+def whole_number(digits: str | None, most: int) -> int | None:
+    """Return the number that a header's digits are; None if they are none, or if it is larger than `most`."""
+    text = digits or ""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+        return None  # int() itself refuses thousands of digits, with an exception
+    number = int(text)
+    return number if number <= most else None
+
+
+def retry_after(reply: requests.Response, most: int) -> int:
+    """Return the seconds of a Retry-After header, up to `most`; 0 if there is none, or if it is a date."""
+    text = reply.headers.get("Retry-After", "")
+    if not (text.isascii() and text.isdigit()):
+        return 0
+    seconds = whole_number(text, most)
+    return most if seconds is None else seconds
+
+
+def printable(text: str, most: int) -> str:
+    """Return up to `most` characters of a text on one line, with spaces in place of control characters."""
+    return "".join(character if character.isprintable() else " " for character in text[:most]).strip()

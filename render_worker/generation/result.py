@@ -1,0 +1,45 @@
+"""The result of a generation, as it travels to the client."""
+
+import time
+from datetime import UTC, datetime
+
+from render_worker.contract import GenerateResult
+from render_worker.engines.base import GeneratedImage
+from render_worker.generation.attempt import Attempt
+from render_worker.imaging import Picture
+from render_worker.storages.chain import SaveOutcome
+
+
+def to_result(
+    attempt: Attempt, image: GeneratedImage, picture: Picture, saved: SaveOutcome, *, simulated: bool
+) -> GenerateResult:
+    """Return the result of an attempt that made `image`, of which `picture` was saved."""
+    request, candidate = attempt.request, attempt.candidate
+    return GenerateResult(
+        image_url=saved.stored.url,
+        prompt=request.prompt,
+        seed=image.seed,
+        shape=request.shape,
+        guidance_scale=image.guidance_scale,
+        negative_prompt=candidate.recipe(request).negative_prompt,
+        width=picture.width,
+        height=picture.height,
+        content_type=saved.stored.content_type,
+        bytes=len(picture.data),
+        sha256=picture.sha256,
+        nsfw=image.nsfw,
+        engine=candidate.engine.name,
+        engine_model=image.model,
+        model=request.model,
+        fallback_from=attempt.selection.passed_over(candidate),
+        ignored=candidate.ignored or None,
+        expected_seconds=None if request.within is None else candidate.expected_seconds,
+        storage=saved.storage,
+        storage_error=saved.problem,
+        expires_at=saved.stored.expires_at,
+        duration_ms=round((time.monotonic() - attempt.selection.started) * 1000),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        request_id=request.request_id,
+        note=image.note,
+        simulated=simulated or None,
+    )

@@ -1,0 +1,170 @@
+"""The engine selector: which engines may answer a request, and in which order."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+from render_worker.circuit_breaker import CircuitBreaker
+from render_worker.contract import EngineHealth, GenerateRequest, Model
+from render_worker.engines.base import Engine
+from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow, WorkerError
+from render_worker.generation.admission import Admission
+from render_worker.generation.latency import Latencies
+from render_worker.generation.selection import Candidate, CandidateFailure, Selection, failures_but
+
+AUTO = "auto"
+
+
+class EngineSelector:
+    """Selects engines for requests, by their circuit breakers, their queues and what they can honour.
+
+    It belongs to the loop's thread; the engines' states may be read from any.
+    """
+
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        auto: tuple[str, ...],
+        breakers: Mapping[str, CircuitBreaker],
+        latencies: Latencies,
+        admission: Admission,
+    ) -> None:
+        """Select among `engines`; `auto` names those that answer model=auto, in the order of preference."""
+        self.engines = engines
+        self.breakers = breakers
+        self._auto = auto
+        self._latencies = latencies
+        self._admission = admission
+        self._named = {name: engine for engine in engines.values() for name in (engine.name, *engine.models)}
+
+    def select(self, request: GenerateRequest) -> Selection:
+        """Return the candidates for a request.
+
+        Raises InvalidParameter if the request cannot be honoured, TooSlow if no engine is expected to be done within
+        the time that it names, or, if none is available, the error of the one that can be asked again soonest.
+        """
+        if request.model == AUTO:
+            return self._select_auto(request)
+        if request.within is not None:
+            raise InvalidParameter("within only goes with model=auto.")
+        if request.model not in self._named:
+            raise InvalidParameter(f"model must be one of auto, {', '.join(self._named)}.")
+        return self._select_named(request, self._named[request.model])
+
+    def _select_named(self, request: GenerateRequest, engine: Engine) -> Selection:
+        """Return the one candidate; a named engine has no fallback, and nothing is ignored."""
+        engine.check()
+        candidate = self._candidate(engine, request)
+        if candidate.ignored:
+            named = " and ".join(candidate.ignored)
+            raise InvalidParameter(
+                f"{named} cannot be honoured by {request.model}; leave that out, or ask with model=auto."
+            )
+        self.breakers[engine.name].raise_if_open()
+        return Selection(request, [candidate])
+
+    def _select_auto(self, request: GenerateRequest) -> Selection:
+        """Return the available candidates, full matches first, without those expected to exceed `within`."""
+        available: list[Candidate] = []
+        unavailable: list[CandidateFailure] = []
+        for place, engine in enumerate(self.auto_engines):
+            candidate = self._candidate(engine, request, place)
+            try:
+                engine.check()
+                self.breakers[engine.name].raise_if_open()
+                available.append(candidate)
+            except EngineError as error:
+                unavailable.append(CandidateFailure(candidate, error))
+        if not available:
+            raise _soonest(unavailable)
+        available.sort(key=lambda candidate: candidate.rank)
+        if request.within is not None:
+            available, slow = _split_by_time(available, unavailable, request.within)
+            unavailable += slow
+        return Selection(request, available, unavailable)
+
+    def _candidate(self, engine: Engine, request: GenerateRequest, place: int = 0) -> Candidate:
+        making = self._latencies.p90(engine.name) or engine.typical_seconds
+        waiting = 0.0
+        if self._admission.must_wait(engine.slots):
+            position = self._admission.queue_depth(engine.slots) + 1
+            each = self._latencies.p50(engine.name) or engine.typical_seconds
+            waiting = each * position / self._admission.concurrency(engine.slots)
+        left_out = engine.cannot_honour(request)
+        ignored = [name for name in left_out if not (name == "negative_prompt" and request.negative_prompt_optional)]
+        return Candidate(engine, left_out, ignored, place, making, waiting)
+
+    @property
+    def auto_engines(self) -> Iterator[Engine]:
+        """Yield the engines that answer model=auto, in the order of preference."""
+        return (self.engines[name] for name in self._auto)
+
+    @property
+    def ready(self) -> bool:
+        """Return whether a picture of model=auto would be tried now."""
+        return any(self.health(name).state == "ready" for name in self._auto)
+
+    @property
+    def busy(self) -> bool:
+        """Return whether the next request of model=auto has to wait at each engine."""
+        return all(self._admission.must_wait(engine.slots) for engine in self.auto_engines)
+
+    def health(self, name: str) -> EngineHealth:
+        """Return an engine's state, which is known without a request to its service."""
+        engine, breaker = self.engines[name], self.breakers[name]
+        health = engine.health()
+        times = {"median_seconds": self._latencies.p50(name), "p90_seconds": self._latencies.p90(name)}
+        found: dict[str, object] = {field: seconds and round(seconds, 2) for field, seconds in times.items()}
+        try:
+            engine.check()
+        except EngineNotConfigured as error:
+            found |= {"state": "down", "reason": str(error)}
+        if breaker.state == "open" and health.state == "ready":
+            found |= {"state": "resting", "reason": breaker.reason}
+        return health.model_copy(update={**found, "breaker": breaker.state})
+
+    def models(self) -> list[Model]:
+        """Return every name that `select` knows, besides auto."""
+        return [self._model(name, engine) for name, engine in self._named.items()]
+
+    def _model(self, name: str, engine: Engine) -> Model:
+        health = self.health(engine.name)
+        return Model(
+            name=name,
+            description=engine.description,
+            engine=engine.name,
+            answers_auto=name in self._auto,
+            state=health.state,
+            reason=health.reason,
+            honours=sorted(engine.capabilities_of(name).parameters),
+        )
+
+
+def _split_by_time(
+    candidates: list[Candidate], unavailable: list[CandidateFailure], within: float
+) -> tuple[list[Candidate], list[CandidateFailure]]:
+    """Return the candidates that are expected to be done within so many seconds, and the others as too slow.
+
+    Raises TooSlow, with the expected seconds of the fastest, if none is.
+    """
+    fastest = min(candidates, key=lambda candidate: candidate.expected_seconds)
+    too_slow = _too_slow(fastest, within)
+    fitting = [candidate for candidate in candidates if candidate.expected_seconds <= within]
+    if not fitting:
+        too_slow.fallback_from = failures_but(unavailable, fastest)
+        raise too_slow
+    return fitting, [CandidateFailure(candidate, too_slow) for candidate in candidates if candidate not in fitting]
+
+
+def _too_slow(fastest: Candidate, within: float) -> TooSlow:
+    return TooSlow(
+        f"No engine is expected to be done within {within:g} seconds; "
+        f"the fastest of now, {fastest.engine.name}, takes up to {fastest.expected_seconds}.",
+        fastest.expected_seconds,
+    )
+
+
+def _soonest(unavailable: list[CandidateFailure]) -> WorkerError:
+    """Return the error of the engine that can be asked again soonest, with those of the others."""
+    soonest = min(unavailable, key=lambda it: math.inf if it.error.retry_after is None else it.error.retry_after)
+    soonest.error.fallback_from = failures_but(unavailable, soonest.candidate)
+    return soonest.error

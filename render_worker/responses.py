@@ -1,0 +1,65 @@
+"""The worker's JSON responses, and one shape for every error."""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response
+from gunicorn.http.errors import ParseException
+from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
+
+from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
+from render_worker.errors import InvalidParameter, WorkerError
+from render_worker.serving.logs import shortened
+from render_worker.stream import OWN_FAULT
+
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
+SENTENCES = {
+    408: "The body did not come in time.",
+    413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
+}
+
+log = logging.getLogger(__name__)
+
+
+def json_response(body: BaseModel, status: int = 200, **fields: Any) -> Response:
+    """Return a model as JSON without its empty fields; `fields` are model_dump_json's `include` or `exclude`."""
+    text = body.model_dump_json(exclude_none=True, **fields)
+    return Response(text + "\n", status, {"Cache-Control": "no-store"}, mimetype="application/json")
+
+
+def error_response(body: ErrorBody, status: int) -> Response:
+    """Return an error as JSON, with Retry-After if it says when to retry."""
+    response = json_response(body, status)
+    if body.retry_after is not None:
+        response.headers["Retry-After"] = str(body.retry_after)
+    return response
+
+
+def failure_response(error: WorkerError, request_id: str | None = None) -> Response:
+    """Return the response to a request that failed so."""
+    return error_response(error.body(request_id), error.status)
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Let every error that a view raises be answered in the one shape."""
+    app.register_error_handler(InvalidField, lambda error: failure_response(InvalidParameter(str(error))))
+    app.register_error_handler(WorkerError, failure_response)
+    app.register_error_handler(ParseException, _invalid_http)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def _invalid_http(error: ParseException) -> Response:
+    return failure_response(InvalidParameter(f"The body is no HTTP: {shortened(str(error))}."))
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    sentence = SENTENCES.get(status, f"{error.name}.")
+    return json_response(ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter")), status)
+
+
+def _unforeseen(error: Exception) -> Response:
+    log.exception("unforeseen failure", exc_info=error)
+    return failure_response(WorkerError(OWN_FAULT))

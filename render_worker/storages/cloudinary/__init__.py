@@ -1,0 +1,1 @@
+"""Cloudinary, with an account."""

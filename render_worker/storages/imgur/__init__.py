@@ -1,0 +1,1 @@
+"""Imgur, without an account."""

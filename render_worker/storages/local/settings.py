@@ -1,0 +1,18 @@
+"""Settings of the storage `local`."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from render_worker.storages.settings import StorageSettings
+
+
+class LocalStorageSettings(StorageSettings):
+    """Settings of the folder on this machine."""
+
+    title = "Storage `local`"
+
+    local_storage_dir: Path = Field(Path(".data/images"), description="Folder of the pictures.")
+    local_storage_mb: int = Field(
+        256, ge=1, description="Size of that folder in MiB; sketches are evicted first, then the oldest pictures."
+    )
