@@ -16,7 +16,7 @@ PROMPT = "a lighthouse at night"
 numbers = count()
 
 
-class Told:
+class Reported:
     """A Report that keeps what an engine reports."""
 
     def __init__(self) -> None:
@@ -61,19 +61,19 @@ def engine(site, **changes) -> HuggingFaceEngine:
     )
 
 
-def made(maker: HuggingFaceEngine, told: Told | None = None, **recipe):
+def made(maker: HuggingFaceEngine, reported: Reported | None = None, **recipe):
     async def make():
         try:
-            return await maker.generate(Recipe(**{"prompt": PROMPT, **recipe}), told or Told())
+            return await maker.generate(Recipe(**{"prompt": PROMPT, **recipe}), reported or Reported())
         finally:
             await maker.stop()
 
     return asyncio.run(make())
 
 
-def failure(maker: HuggingFaceEngine, told: Told | None = None, **recipe) -> EngineError:
+def failure(maker: HuggingFaceEngine, reported: Reported | None = None, **recipe) -> EngineError:
     with pytest.raises(EngineError) as caught:
-        made(maker, told, **recipe)
+        made(maker, reported, **recipe)
     for text in (str(caught.value), repr(caught.value), str(caught.value.body())):
         assert TOKEN not in text
         assert PROMPT not in text

@@ -25,7 +25,7 @@ MODELS = (SCHNELL, DEV, SDXL, LIMITED, UPSCALER, "sandbox/none")
 
 
 @dataclass
-class Told:
+class Reported:
     """A Report that keeps what an engine reports."""
 
     lines: list[tuple] = field(default_factory=list)
@@ -70,11 +70,11 @@ def engine(site: Server, **settings: object) -> ReplicateEngine:
 
 
 def made(
-    site: Server, told: Told | None = None, seconds: float = 20, settings: dict | None = None, **recipe: object
+    site: Server, reported: Reported | None = None, seconds: float = 20, settings: dict | None = None, **recipe: object
 ) -> GeneratedImage:
     """Return a picture. Raises the engine's error, or TimeoutError after `seconds`."""
     wanted = Recipe(**{"prompt": PROMPT, **recipe})
-    work = engine(site, **(settings or {})).generate(wanted, told or Told())
+    work = engine(site, **(settings or {})).generate(wanted, reported or Reported())
     return asyncio.run(asyncio.wait_for(work, seconds))
 
 
