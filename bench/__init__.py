@@ -1,1 +1,1 @@
-"""What is measured, and against what."""
+"""Benchmarks: what is measured, and against what."""

@@ -1,4 +1,4 @@
-"""A Linux control group with a limit of memory and of processor time, as a small hosting plan has them.
+"""A Linux control group with limits of memory and processor time, as a small hosting plan has them.
 
 Sources: https://docs.kernel.org/admin-guide/cgroup-v1/memory.html, https://docs.kernel.org/scheduler/sched-bwc.html and
 https://docs.kernel.org/admin-guide/cgroup-v2.html.
@@ -17,32 +17,37 @@ PERIOD_MICROSECONDS = 100_000
 
 
 class CgroupError(RuntimeError):
-    """No group can be made here; the message says what is needed."""
+    """Raised if no group can be made here; the message says what is needed."""
 
 
 class Cgroup:
-    """One group of processes, of either version of the interface. Closing it ends whoever is still in it."""
+    """One group of processes, of either version of the interface. Leaving it kills the processes that are left."""
 
     def __init__(self, memory_mib: int, cores: float) -> None:
         name = f"bench-{os.getpid()}-{time.monotonic_ns()}"
-        quota = round(cores * PERIOD_MICROSECONDS)
         self._unified = (ROOT / "cgroup.controllers").exists()
         try:
             if self._unified:
-                (ROOT / "cgroup.subtree_control").write_text("+memory +cpu")
-                self._memory = self._cpu = _made(ROOT / name)
-                (self._memory / "memory.max").write_text(str(memory_mib * MIB))
-                (self._cpu / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}")
+                self._set_up_v2(name, memory_mib, cores)
             else:
-                self._memory, self._cpu = _made(ROOT / "memory" / name), _made(ROOT / "cpu" / name)
-                (self._memory / "memory.limit_in_bytes").write_text(str(memory_mib * MIB))
-                (self._cpu / "cpu.cfs_period_us").write_text(str(PERIOD_MICROSECONDS))
-                (self._cpu / "cpu.cfs_quota_us").write_text(str(quota))
+                self._set_up_v1(name, memory_mib, cores)
         except OSError as error:
             raise CgroupError(f"Needs Linux, root, and the memory and cpu controllers of cgroups: {error}") from error
         swap = self._memory / ("memory.swap.max" if self._unified else "memory.memsw.limit_in_bytes")
         with contextlib.suppress(OSError):  # a kernel without swap accounting
             swap.write_text("0" if self._unified else str(memory_mib * MIB))
+
+    def _set_up_v2(self, name: str, memory_mib: int, cores: float) -> None:
+        (ROOT / "cgroup.subtree_control").write_text("+memory +cpu")
+        self._memory = self._cpu = _made(ROOT / name)
+        (self._memory / "memory.max").write_text(str(memory_mib * MIB))
+        (self._cpu / "cpu.max").write_text(f"{round(cores * PERIOD_MICROSECONDS)} {PERIOD_MICROSECONDS}")
+
+    def _set_up_v1(self, name: str, memory_mib: int, cores: float) -> None:
+        self._memory, self._cpu = _made(ROOT / "memory" / name), _made(ROOT / "cpu" / name)
+        (self._memory / "memory.limit_in_bytes").write_text(str(memory_mib * MIB))
+        (self._cpu / "cpu.cfs_period_us").write_text(str(PERIOD_MICROSECONDS))
+        (self._cpu / "cpu.cfs_quota_us").write_text(str(round(cores * PERIOD_MICROSECONDS)))
 
     def __enter__(self) -> Self:
         return self
@@ -52,25 +57,25 @@ class Cgroup:
             _emptied(folder)
 
     def join(self) -> None:
-        """Put this process, and whatever it starts from now on, into the group."""
+        """Put this process, and all that it starts from now on, into the group."""
         for folder in (self._memory, self._cpu):
             (folder / "cgroup.procs").write_text(str(os.getpid()))
 
     @property
     def memory_mib(self) -> float:
-        """What counts towards the limit and cannot be dropped: anonymous and shared memory, in MiB."""
+        """Return the memory that counts and cannot be reclaimed: anonymous and shared, in MiB."""
         fields = _fields(self._memory / "memory.stat")
         names = ("anon", "shmem") if self._unified else ("total_rss", "total_shmem")
         return sum(fields.get(name, 0) for name in names) / MIB
 
     @property
     def oom_kills(self) -> int:
-        """Processes that the kernel has killed for want of memory."""
+        """Return how many processes the kernel has killed for lack of memory."""
         return _fields(self._memory / ("memory.events" if self._unified else "memory.oom_control")).get("oom_kill", 0)
 
     @property
     def throttled_seconds(self) -> float:
-        """How long the group has been kept from running."""
+        """Return for how many seconds the group was kept from running."""
         fields = _fields(self._cpu / "cpu.stat")
         return fields["throttled_usec"] / 1e6 if self._unified else fields["throttled_time"] / 1e9
 

@@ -1,1 +1,1 @@
-"""gunicorn as it is when nobody sets anything but where to listen, which the command line does."""
+"""gunicorn's defaults; the command line sets the address to listen on."""

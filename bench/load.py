@@ -1,4 +1,4 @@
-"""Callers that ask at the same time, and how long each of them waited."""
+"""Clients at the same time, and the latency of each request."""
 
 import statistics
 import threading
@@ -10,30 +10,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Load:
-    """What a number of pictures took: seconds in all, and milliseconds of each."""
+    """Seconds that all requests took together, and the latency of each in milliseconds."""
 
     seconds: float
     milliseconds: list[float]
 
     @property
     def a_second(self) -> float:
-        """Pictures a second."""
+        """Return the requests a second."""
         return len(self.milliseconds) / self.seconds
 
     @property
     def median(self) -> float:
-        """The usual wait, in milliseconds."""
+        """Return the p50 of the latency in milliseconds."""
         return statistics.median(self.milliseconds)
 
     @property
     def p90(self) -> float:
-        """The wait that nine of ten stay below, in milliseconds."""
+        """Return the p90 of the latency in milliseconds."""
         return sorted(self.milliseconds)[int(len(self.milliseconds) * 0.9)]
 
 
-def drive(ask: Callable[[], object], images: int, callers: int, each: Callable[[int], object] = lambda _: None) -> Load:
-    """Have `ask` called so often by so many threads; `each` hears the number of every picture that is done."""
-    waits: list[float] = []
+def drive(ask: Callable[[], object], images: int, clients: int, each: Callable[[int], object] = lambda _: None) -> Load:
+    """Call `ask` once for each image from that many threads; `each` gets the number of images done so far."""
+    latencies: list[float] = []
     lock = threading.Lock()
 
     def one(_: int) -> None:
@@ -41,10 +41,10 @@ def drive(ask: Callable[[], object], images: int, callers: int, each: Callable[[
         ask()
         took = time.monotonic() - begun
         with lock:
-            waits.append(took * 1000)
-            each(len(waits))
+            latencies.append(took * 1000)
+            each(len(latencies))
 
     begun = time.monotonic()
-    with ThreadPoolExecutor(callers) as pool:
+    with ThreadPoolExecutor(clients) as pool:
         list(pool.map(one, range(images)))
-    return Load(time.monotonic() - begun, waits)
+    return Load(time.monotonic() - begun, latencies)

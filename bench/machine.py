@@ -1,4 +1,4 @@
-"""The line above every table: on what it was measured."""
+"""The line above every table: the machine of the measurement."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def line() -> str:
-    """Day, processor, cores, kernel and Python."""
+    """Return day, processor, cores, kernel and Python."""
     parts = [
         datetime.now(UTC).date().isoformat(),
         platform.machine(),
@@ -20,7 +20,7 @@ def line() -> str:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0))
 
 

@@ -1,54 +1,54 @@
 """`python -m bench.overhead`: what the API tier adds to the render worker, and what a cached answer costs.
 
-The render worker is a stub that answers at once. Ours is asked on connections that are kept, by one caller and by 32,
-beside the stub itself and beside an empty view of Flask's under the same gunicorn settings.
+The render worker is a stub that responds at once. Ours is measured on kept connections, with one client and with 32,
+beside the stub itself and an empty Flask view under the same gunicorn settings.
 """
 
 import argparse
 import json
 import sys
 
-from bench import machine
-from bench.callers import drive, get, post
 from bench.capacity import stub
+from bench.clients import drive, get, post
 from bench.load import Load
+from bench.table import print_table
 from tests.fakes.processes import Server, api
 
 MANY = 32
-SHARE_OF_ONE = 4  # one caller asks a fourth as often
+SHARE_OF_ONE = 4  # one client sends a fourth as many
+DIRECT, EMPTY = "the worker itself (a stub)", "an empty Flask view"
+PATHS = {"ours before it": "/generate?prompt=a+tree", "ours, cached": "/generate?prompt=a+tree&seed=7"}
 GENERATE = post("/generate", json.dumps({"prompt": "a tree", "request_id": "-"}).encode())
+
+
+def _measure(name: str, port: int, request: bytes, count: int) -> tuple[Load, Load]:
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    drive(port, request, 200, MANY)
+    return drive(port, request, count // SHARE_OF_ONE, 1), drive(port, request, count, MANY)
+
+
+def _row(name: str, loads: tuple[Load, Load], direct: Load, nothing: Load) -> list[str]:
+    one, many = loads
+    cells = [f"{one.median:.2f}", f"{one.p90:.2f}", f"{one.median - direct.median:.2f}", f"{many.a_second:.0f}"]
+    return [name, *cells, f"{many.a_second / nothing.a_second:.2f}"]
 
 
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.overhead", description=__doc__)
-    parser.add_argument("--requests", type=int, default=4000, help="by 32 callers (4000)")
-    given = parser.parse_args()
+    parser.add_argument("--requests", type=int, default=4000, help="by 32 clients (4000)")
+    count = parser.parse_args().requests
     rows: dict[str, tuple[Load, Load]] = {}
-
-    def measure(name: str, port: int, request: bytes) -> None:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        drive(port, request, 200, MANY)
-        rows[name] = (
-            drive(port, request, given.requests // SHARE_OF_ONE, 1),
-            drive(port, request, given.requests, MANY),
-        )
-
     with stub(0) as worker:
-        measure("the worker itself (a stub)", int(worker.rpartition(":")[2]), GENERATE)
+        rows[DIRECT] = _measure(DIRECT, int(worker.rpartition(":")[2]), GENERATE, count)
         with api(PERCHANCE_WORKER_URL=worker, LOG_LEVEL="WARNING") as front:
             mib = sum(process.memory_info().rss for process in front.tree()) / 2**20
-            measure("ours before it", front.port, get("/generate?prompt=a+tree"))
-            measure("ours, cached", front.port, get("/generate?prompt=a+tree&seed=7"))
+            for name, path in PATHS.items():
+                rows[name] = _measure(name, front.port, get(path), count)
         with Server("bench.empty:app", ready="/", LOG_LEVEL="WARNING") as empty:
-            measure("an empty Flask view", empty.port, get("/"))
-    print(f"\n{machine.line()}\n")
-    direct, nothing = rows["the worker itself (a stub)"], rows["an empty Flask view"]
-    print("| | one caller: ms | p90 | beyond the worker | 32 callers: a second | of the empty view's |")
-    print("|---|---|---|---|---|---|")
-    for name, (one, many) in rows.items():
-        cells = [f"{one.median:.2f}", f"{one.p90:.2f}", f"{one.median - direct[0].median:.2f}", f"{many.a_second:.0f}"]
-        print(f"| {name} | {' | '.join(cells)} | {many.a_second / nothing[1].a_second:.2f} |")
+            rows[EMPTY] = _measure(EMPTY, empty.port, get("/"), count)
+    columns = ("", "one client: ms", "p90", "beyond the worker", "32 clients: a second", "of the empty view's")
+    print_table(columns, [_row(name, loads, rows[DIRECT][0], rows[EMPTY][1]) for name, loads in rows.items()])
     print(f"\nIdle, the API tier's two processes have {mib:.0f} MiB together, shared pages counted twice.")
     return 0
 

@@ -1,7 +1,7 @@
-"""`python -m bench.small_plan`: both tiers in what a free plan gives, beside the same on all of this machine's cores.
+"""`python -m bench.small_plan`: both tiers with a free plan's resources, beside the same with all cores.
 
-Each tier runs in a control group of its own (512 MB, a tenth of a core). The sandbox, which plays the outside world and
-answers without delay, runs outside of them. Needs root, for the control groups.
+Each tier runs in a control group of its own (512 MB, a tenth of a core). The sandbox, which plays the outside world
+without delay, runs outside of them. Needs root, for the control groups.
 """
 
 import argparse
@@ -15,9 +15,10 @@ import requests
 
 from bench import machine
 from bench.cgroup import Cgroup, CgroupError
-from tests.fakes.processes import Server, api, sandbox, wait_until, worker
+from bench.table import print_table
+from tests.fakes.processes import Sandbox, Server, api, sandbox, wait_until, worker
 
-PATIENCE_SECONDS = 300
+TIMEOUT_SECONDS = 300
 PROBE_PAUSE_SECONDS = 0.5
 ROWS = {
     "worker: /health answers, s after start": "first_health",
@@ -36,7 +37,7 @@ ROWS = {
 
 @dataclass
 class Watch:
-    """Asks a server how it is twice a second, and looks at its group's memory."""
+    """Requests a server's /health twice a second, and samples its group's memory."""
 
     server: Server
     group: Cgroup
@@ -56,7 +57,7 @@ class Watch:
             self.memory = max(self.memory, self.group.memory_mib)
             asked = time.monotonic()
             try:
-                health = requests.get(f"{self.server.url}/health", timeout=PATIENCE_SECONDS).json()
+                health = requests.get(f"{self.server.url}/health", timeout=TIMEOUT_SECONDS).json()
             except requests.ConnectionError:
                 continue
             now = time.monotonic()
@@ -68,32 +69,26 @@ class Watch:
                 self.ready = now - self.begun
 
     def end(self) -> None:
-        """Stop asking."""
+        """Stop the probes."""
         self._over.set()
         self._thread.join()
 
 
 def measure(memory_mib: int, cores: float) -> dict[str, float]:
-    """The figures of both tiers in groups of that size, by the names in ROWS."""
+    """Return the figures of both tiers in groups of that size, by the names in ROWS."""
     with sandbox() as site:
         return {**_measure_worker(site, memory_mib, cores), **_measure_api(memory_mib, cores)}
 
 
-def _measure_worker(site: Server, memory_mib: int, cores: float) -> dict[str, float]:
+def _measure_worker(site: Sandbox, memory_mib: int, cores: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, Cgroup(memory_mib, cores) as group:
-        server = worker(
-            PERCHANCE_BASE_URL=f"{site.url}/api",
-            PERCHANCE_PAGE_URL=f"{site.url}/perchance-ai-api",
-            PERCHANCE_UPLOAD_ORIGINS=site.upload_origin,
-            LOCAL_STORAGE_DIR=folder,
-            SIMULATED="true",
-        )
+        server = worker(**site.pointers("perchance"), LOCAL_STORAGE_DIR=folder, SIMULATED="true")
         watch = _started(server, group)
         try:
-            wait_until(lambda: watch.first, "an answer of /health", PATIENCE_SECONDS)
+            wait_until(lambda: watch.first, "an answer of /health", TIMEOUT_SECONDS)
             _picture(server, "auto")
             first_picture = time.monotonic() - watch.begun
-            wait_until(lambda: watch.ready, "a worker that is ready", PATIENCE_SECONDS)
+            wait_until(lambda: watch.ready, "a worker that is ready", TIMEOUT_SECONDS)
             figures = {"next_picture": _picture(server, "auto"), "sketch": _picture(server, "sketch")}
         finally:
             watch.end()
@@ -114,7 +109,7 @@ def _measure_api(memory_mib: int, cores: float) -> dict[str, float]:
         server = api()
         watch = _started(server, group)
         try:
-            wait_until(lambda: watch.first, "an answer of /health", PATIENCE_SECONDS)
+            wait_until(lambda: watch.first, "an answer of /health", TIMEOUT_SECONDS)
         finally:
             watch.end()
             server.stop()
@@ -130,7 +125,7 @@ def _started(server: Server, group: Cgroup) -> Watch:
 def _picture(server: Server, model: str) -> float:
     begun = time.monotonic()
     recipe = {"prompt": "a lighthouse at night", "model": model}
-    reply = requests.post(f"{server.url}/generate", json=recipe, timeout=PATIENCE_SECONDS)
+    reply = requests.post(f"{server.url}/generate", json=recipe, timeout=TIMEOUT_SECONDS)
     if not reply.ok:
         raise RuntimeError(f"No picture: {reply.text}\n{server.log()}")
     return time.monotonic() - begun
@@ -148,12 +143,13 @@ def main() -> int:
     except CgroupError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{machine.line()}\n")
-    print(f"| {given.memory} MiB | {given.cores:g} core | {whole:g} cores | ratio |\n|---|---|---|---|")
-    for label, name in ROWS.items():
-        small, large = (column[name] for column in columns)
-        print(f"| {label} | {small:.1f} | {large:.1f} | {f'{small / large:.1f}' if large else ''} |")
+    headings = (f"{given.memory} MiB", f"{given.cores:g} core", f"{whole:g} cores", "ratio")
+    print_table(headings, [_row(label, *(column[name] for column in columns)) for label, name in ROWS.items()])
     return 0
+
+
+def _row(label: str, small: float, large: float) -> list[str]:
+    return [label, f"{small:.1f}", f"{large:.1f}", f"{small / large:.1f}" if large else ""]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""`python -m bench.stub_worker --seconds 10`: a render worker that takes all comers and answers after a time.
+"""`python -m bench.stub_worker --seconds 10`: a render worker that accepts every request and responds after a delay.
 
-For a peer it also answers in OpenAI's words. It makes no picture. It prints its port and serves until it is ended.
+For a peer it also responds in OpenAI's format. It makes no picture. It prints its port and serves until it is ended.
 """
 
 import argparse
@@ -8,48 +8,45 @@ import asyncio
 import json
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
-MODELS: dict[str, list[object]] = {"models": []}
+from bench.clients import content_length
+
+MODELS: dict[str, Any] = {"models": []}
 OPENAI_S = {"created": 1, "data": [{"url": "https://pictures.example/a.png"}]}
 HEADERS = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Service: render-worker\r\nContent-Length: {}\r\n\r\n"
 
 
-def _result(wanted: dict[str, object]) -> dict[str, object]:
+def result(recipe: dict[str, Any], name: str = "0" * 64, size: int = 1) -> dict[str, object]:
+    """Return a render worker's result for a recipe: of a PNG of that name and size in bytes, made at this moment."""
     return {
-        "image_url": f"/images/{'0' * 64}.png",
-        "prompt": wanted["prompt"],
-        "seed": max(0, int(str(wanted.get("seed", 0)))),
+        "image_url": f"/images/{name}.png",
+        "prompt": recipe["prompt"],
+        "seed": max(0, int(recipe.get("seed", 0))),
         "shape": "square",
         "guidance_scale": 7.0,
         "width": 768,
         "height": 768,
         "content_type": "image/png",
-        "bytes": 1,
-        "sha256": "0" * 64,
+        "bytes": size,
+        "sha256": name,
         "engine": "perchance",
         "model": "auto",
         "storage": "local",
         "duration_ms": 1,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "request_id": wanted["request_id"],
+        "request_id": recipe["request_id"],
     }
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
-            length = 0
-            for line in head.lower().split(b"\r\n"):
-                if line.startswith(b"content-length:"):
-                    length = int(line.partition(b":")[2])
-            body = await reader.readexactly(length)
+            body = await reader.readexactly(content_length(head))
             if head.startswith(b"POST"):
                 await asyncio.sleep(seconds)
-                openai = head.startswith(b"POST /v1/")
-                answer = json.dumps(OPENAI_S if openai else _result(json.loads(body))).encode()
-            else:
-                answer = json.dumps(MODELS).encode()
-            writer.write(HEADERS.format(len(answer)).encode() + answer)
+            response = json.dumps(_response(head, body)).encode()
+            writer.write(HEADERS.format(len(response)).encode() + response)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
@@ -57,10 +54,16 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sec
         writer.close()
 
 
+def _response(head: bytes, body: bytes) -> dict[str, Any]:
+    if not head.startswith(b"POST"):
+        return MODELS
+    return OPENAI_S if head.startswith(b"POST /v1/") else result(json.loads(body))
+
+
 async def main() -> None:
-    """Serve on a free port."""
+    """Print a free port and serve on it."""
     parser = argparse.ArgumentParser(prog="python -m bench.stub_worker", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10, help="until each answer (10)")
+    parser.add_argument("--seconds", type=float, default=10, help="until each response (10)")
     given = parser.parse_args()
     server = await asyncio.start_server(
         lambda reader, writer: _serve(reader, writer, given.seconds), "127.0.0.1", 0, backlog=4096

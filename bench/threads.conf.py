@@ -1,4 +1,4 @@
-"""The API tier with a real thread for each caller: gunicorn's gthread, and nothing of gevent."""
+"""The API tier with a real thread for each client: gunicorn's gthread, without gevent."""
 
 worker_class = "gthread"
 threads = 2600

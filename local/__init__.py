@@ -1,1 +1,1 @@
-"""Both tiers on this machine, with the sandbox in the outside world's place where there is none."""
+"""Both tiers on this machine, on the sandbox if the outside world is out of reach."""

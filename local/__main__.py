@@ -1,4 +1,4 @@
-"""`python -m local`: run both tiers on this machine until Ctrl-C, on the sandbox where Perchance is out of reach."""
+"""`python -m local`: run both tiers on this machine until Ctrl-C, on the sandbox if Perchance is out of reach."""
 
 from render_worker.serving.process_hardening import become_undumpable
 
@@ -7,7 +7,6 @@ if __name__ == "__main__":
 
 import argparse
 import os
-import secrets
 import socket
 import sys
 import time
@@ -16,40 +15,46 @@ from urllib.parse import urlsplit
 
 import requests
 
-from local.hosts import host_to_ask, own_hosts
+from local.hosts import host_to_ask
 from local.processes import Processes
-from local.settings import Environments, Settings, environments, load
+from local.settings import Environments, Settings, environments, load, variables
 from render_worker.settings import load as load_worker_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 REACH_SECONDS = 5.0
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.3
-SETTLED_SECONDS = 5.0  # what is wrong then is wrong for longer
-LASTING = "is degraded"  # what the API says of a worker that is up, while one that still starts is "starting"
+SETTLED_SECONDS = 5.0  # an engine that is degraded after so long stays degraded
+LASTING = "is degraded"  # the API says so of a worker that is up; of one that still starts it says "starting"
 
 
 def main() -> int:
-    """Look at ports and network, start everything, and end it when asked to."""
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.epilog = "Settings come from the environment: PORT (8000), HOST (127.0.0.1) and those of both tiers."
-    parser.parse_args()
+    """Check ports and network, start everything, and end it on a signal; return the exit status."""
+    _parse_arguments()
     settings = load()
     os.chdir(ROOT)
-    for what, port in (("the API", settings.port), ("the render worker", settings.worker_port)):
-        _require_free(port, what)
+    _require_free(settings.port, "the API")
+    _require_free(settings.worker_port, "the render worker")
     unreachable = _perchance_is_unreachable()
     if unreachable:
         _require_free(settings.sandbox_port, "the sandbox")
         _require_free(settings.sandbox_upload_port, "the sandbox's upload host")
         _say(f"Perchance cannot be reached ({unreachable}); the sandbox stands in for it and every other service.")
     _say("Starting, a few seconds ...")
-    found = environments(_settings_of_all(settings, simulated=bool(unreachable)))
+    found = environments(variables(settings, simulated=bool(unreachable)))
     processes = Processes(settings.graceful_timeout_seconds)
     try:
         return _run(processes, settings, found, simulated=bool(unreachable))
     finally:
         processes.stop()
+
+
+def _parse_arguments() -> None:
+    fields = Settings.model_fields.items()
+    rows = [f"  {name.upper():<25} {field.description} Default: {field.default or 'unset'}." for name, field in fields]
+    settings = "\n".join(["Settings come from the environment: those of both tiers, and", *rows])
+    form = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser("python -m local", description=__doc__, epilog=settings, formatter_class=form).parse_args()
 
 
 def _run(processes: Processes, settings: Settings, found: Environments, simulated: bool) -> int:
@@ -68,71 +73,39 @@ def _run(processes: Processes, settings: Settings, found: Environments, simulate
 
 
 def _becomes_ready(processes: Processes, port: int, host: str, token: str) -> bool:
-    """Wait until a picture could be made, and print what to copy; False where everything is to be stopped."""
-    begun, address = time.monotonic(), f"http://{host}:{port}"
+    """Wait until a picture can be made, and print what to copy; return False if everything is to be stopped."""
     headers = {"Host": f"{host}:{port}", "Authorization": f"Bearer {token}"}
-    problem, ready = "no answer", "Ready"
-    while time.monotonic() < begun + READY_SECONDS:
+    begun = time.monotonic()
+    problem: str | None = "no answer"
+    while problem and time.monotonic() < begun + READY_SECONDS:
         if processes.wait(POLL_SECONDS):
             return False
-        try:
-            reply = requests.get(f"http://localhost:{port}/ready", headers=headers, timeout=REACH_SECONDS)
-            if reply.ok:
-                break
-            problem = reply.json()["error"]
-            if LASTING in problem and time.monotonic() > begun + SETTLED_SECONDS:
-                _say(f"No picture can be made: {problem}")
-                ready = "Running"
-                break
-        except requests.RequestException as error:
-            problem = f"no answer ({type(error).__name__})"
+        problem = _problem(port, headers)
+        if problem and LASTING in problem and time.monotonic() > begun + SETTLED_SECONDS:
+            _say(f"No picture can be made: {problem}")
+            break
     else:
-        _say(f"Not ready after {READY_SECONDS:g} seconds: {problem}")
-        ready = "Running"
-    _say(
-        f"\n{ready} at {address}. Ctrl-C stops everything. A picture, and one that is painted without any AI:\n\n"
-        f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape'\n"
-        f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape&model=sketch'"
-    )
+        if problem:
+            _say(f"Not ready after {READY_SECONDS:g} seconds: {problem}")
+    _say_what_to_copy("Running" if problem else "Ready", f"http://{host}:{port}")
     return True
 
 
-def _settings_of_all(settings: Settings, simulated: bool) -> dict[str, str]:
-    """What every process finds in its environment, in the names that the tiers and the sandbox read."""
-    changes = {
-        "PORT": str(settings.port),
-        "HOST": settings.host,
-        "ENGINES": settings.engines,
-        "STORAGE": settings.storage,
-        "GRACEFUL_TIMEOUT_SECONDS": str(settings.graceful_timeout_seconds),
-        "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{settings.worker_port}",
-        "WORKER_TOKEN": settings.worker_token or secrets.token_hex(16),
-    }
-    changes["ALLOWED_HOSTS"] = settings.allowed_hosts or ",".join(own_hosts(settings.host))
-    if simulated:
-        site = f"http://127.0.0.1:{settings.sandbox_port}"
-        uploads = f"http://127.0.0.1:{settings.sandbox_upload_port}"
-        changes |= {
-            "SIMULATED": "true",
-            "PICTURE_ORIGINS": f"{site},{uploads}",
-            "SANDBOX_PORT": str(settings.sandbox_port),
-            "SANDBOX_UPLOAD_PORT": str(settings.sandbox_upload_port),
-            "PERCHANCE_BASE_URL": f"{site}/api",
-            "PERCHANCE_PAGE_URL": f"{site}/perchance-ai-api",
-            "PERCHANCE_UPLOAD_ORIGINS": uploads,
-            "HORDE_URL": f"{site}/api/v2",
-            "HORDE_IMAGE_ORIGINS": uploads,
-            "HORDE_POLL_SECONDS": "0.5",
-            "IMGUR_API_URL": f"{site}/3",
-            "HUGGINGFACE_ROUTER_URL": f"{site}/huggingface/router",
-            "HUGGINGFACE_HUB_URL": f"{site}/huggingface/hub",
-            "HUGGINGFACE_IMAGE_ORIGINS": uploads,
-            "REPLICATE_URL": f"{site}/replicate",
-            "REPLICATE_IMAGE_ORIGINS": uploads,
-            "VERTEX_URL": f"{site}/vertex",
-            "CLOUDINARY_API_URL": f"{site}/v1_1",
-        }
-    return changes
+def _problem(port: int, headers: dict[str, str]) -> str | None:
+    """Return why no picture can be made yet; returns None if one can."""
+    try:
+        reply = requests.get(f"http://localhost:{port}/ready", headers=headers, timeout=REACH_SECONDS)
+        return None if reply.ok else str(reply.json()["error"])
+    except requests.RequestException as error:
+        return f"no answer ({type(error).__name__})"
+
+
+def _say_what_to_copy(state: str, address: str) -> None:
+    _say(
+        f"\n{state} at {address}. Ctrl-C stops everything. A picture, and one that is painted without any AI:\n\n"
+        f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape'\n"
+        f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape&model=sketch'"
+    )
 
 
 def _require_free(port: int, what: str) -> None:
@@ -145,7 +118,7 @@ def _require_free(port: int, what: str) -> None:
 
 
 def _perchance_is_unreachable() -> str | None:
-    """Why neither of Perchance's hosts can be reached; None where one can."""
+    """Return why neither of Perchance's hosts can be reached; returns None if one can."""
     worker = load_worker_settings()
     problem: str | None = None
     for url in (worker.perchance_page_url, worker.perchance_base_url):

@@ -7,11 +7,11 @@ import socket
 from image_api.allowed_hosts import AllowedHosts, is_host
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-# To learn which address this machine has on the way out, a UDP socket is pointed at one of the documents' own
-# (RFC 5737, RFC 3849); nothing is sent.
+# A UDP socket that is connected to an address reserved for documentation (RFC 5737, RFC 3849) has this machine's
+# outbound address; nothing is sent.
 ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 ANY_PORT = 9
-EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - what names no machine
+EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - they name no machine
 
 
 def own_hosts(listening: str) -> list[str]:
@@ -22,7 +22,7 @@ def own_hosts(listening: str) -> list[str]:
 
 
 def host_to_ask(allowed: str, port: int) -> str:
-    """Return a name of ALLOWED_HOSTS by which the API on this machine can be asked: localhost, or else the first."""
+    """Return a name of ALLOWED_HOSTS by which this machine's API can be asked: localhost, or else the first."""
     entries = [entry.strip() for entry in allowed.split(",") if entry.strip()]
     if not entries or f"localhost:{port}" in AllowedHosts(entries):
         return "localhost"

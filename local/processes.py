@@ -1,7 +1,7 @@
-"""Several programs run as one: when one ends or somebody says stop, all of them end.
+"""Several programs run as one: when one ends or a signal says stop, all of them end.
 
-The kept managers did not fit: one signals whole process groups and kills after five seconds, another takes a closed
-terminal for a wish to start again and leaves its programs behind when it dies.
+The maintained process managers did not fit: one signals whole process groups and kills after five seconds, another
+restarts on SIGHUP and leaves its programs behind when it dies.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 
-STOP_SECONDS = 6.0  # beyond what running pictures may take
+STOP_SECONDS = 6.0  # beyond the graceful timeout
 LOOK_SECONDS = 0.2
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -39,11 +39,11 @@ class Processes:
         )
 
     def ended(self) -> str | None:
-        """The name of a program that has ended by itself."""
+        """Return the name of a program that has ended by itself; returns None if all run."""
         return next((name for name, process in self._running.items() if process.poll() is not None), None)
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until somebody says stop or a program ends, for some seconds at most; whether that has happened."""
+        """Wait until a signal says stop or a program ends; return False if neither happens within `seconds`."""
         end = None if seconds is None else time.monotonic() + seconds
         while not self._stop.is_set() and not self.ended():
             if end is not None and time.monotonic() > end:
@@ -52,7 +52,7 @@ class Processes:
         return True
 
     def stop(self) -> None:
-        """Ask all programs at once to end; kill, with everything they started, those that do not."""
+        """Send SIGTERM to all programs at once; kill those that outlast the timeout, with all that they started."""
         for process in self._running.values():
             process.terminate()
         end = time.monotonic() + self._stop_seconds

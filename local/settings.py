@@ -1,22 +1,26 @@
 """The only reader of the environment in this package."""
 
 import os
+import secrets
 from dataclasses import dataclass
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from image_api.settings import Settings as ApiSettings
+from local.hosts import own_hosts
 from render_worker.browser.bare_environment import bare
 from render_worker.settings import VARIABLES as OF_WORKER
 from render_worker.settings import read
+from sandbox.registry import environment
+from sandbox.stand_in import Addresses
 
 OF_API = frozenset(name.upper() for name in ApiSettings.model_fields)
 OF_SANDBOX = frozenset({"SANDBOX_PORT", "SANDBOX_UPLOAD_PORT", "PYTHONPATH", "PYTHONUNBUFFERED"})
 
 
 class Settings(BaseSettings):
-    """What can be set for a local run; the tiers read their own settings from the same environment."""
+    """The settings of a local run; the tiers read their own from the same environment."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
@@ -28,33 +32,54 @@ class Settings(BaseSettings):
     )
     engines: str = Field("perchance,horde", description="Engines that are enabled, in the order of preference.")
     storage: str = Field("local", description="Where the worker keeps pictures.")
-    # A picture takes longer than anybody waits after Ctrl-C, so running ones are given up soon.
+    # A picture takes longer than a user waits after Ctrl-C, so running ones are given up soon.
     graceful_timeout_seconds: int = Field(2, ge=1, description="How long running pictures may take at a stop.")
 
     @property
     def worker_port(self) -> int:
-        """Port of the render worker."""
+        """Return the port of the render worker."""
         return self.port + 1
 
     @property
     def sandbox_port(self) -> int:
-        """Port of the sandbox's sites."""
+        """Return the port of the sandbox's sites."""
         return self.port + 2
 
     @property
     def sandbox_upload_port(self) -> int:
-        """Port of the sandbox's host of pictures."""
+        """Return the port of the sandbox's upload host."""
         return self.port + 3
 
 
 def load() -> Settings:
-    """The settings, or an end of the process with a sentence on the first that cannot be taken."""
+    """Return the settings; ends the process with a sentence on the first that is invalid."""
     return read(Settings)
+
+
+def variables(settings: Settings, simulated: bool) -> dict[str, str]:
+    """Return the variables that a local run sets, by the names that the tiers and the sandbox read."""
+    changes = {
+        "PORT": str(settings.port),
+        "HOST": settings.host,
+        "ENGINES": settings.engines,
+        "STORAGE": settings.storage,
+        "GRACEFUL_TIMEOUT_SECONDS": str(settings.graceful_timeout_seconds),
+        "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{settings.worker_port}",
+        "WORKER_TOKEN": settings.worker_token or secrets.token_hex(16),
+        "ALLOWED_HOSTS": settings.allowed_hosts or ",".join(own_hosts(settings.host)),
+    }
+    return changes | (_sandbox_variables(settings) if simulated else {})
+
+
+def _sandbox_variables(settings: Settings) -> dict[str, str]:
+    ports = {"SANDBOX_PORT": settings.sandbox_port, "SANDBOX_UPLOAD_PORT": settings.sandbox_upload_port}
+    addresses = Addresses.on_loopback(*ports.values())
+    return {name: str(port) for name, port in ports.items()} | environment(addresses)
 
 
 @dataclass(frozen=True)
 class Environments:
-    """Hold each process's environment, without the secrets of the others."""
+    """Each process's environment, without the secrets of the others."""
 
     worker: dict[str, str]
     api: dict[str, str]

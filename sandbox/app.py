@@ -2,47 +2,39 @@
 
 import re
 
-from flask import Flask, Response, abort, request
+from flask import Flask, abort, current_app, request
 
-from sandbox.cloudinary import cloudinary
 from sandbox.control import control
-from sandbox.horde import horde
-from sandbox.huggingface import huggingface
-from sandbox.imgur import imgur
-from sandbox.page import page, uploads
-from sandbox.perchance import Visitors, site
-from sandbox.pictures import Pictures
-from sandbox.replicate import Predictions, replicate
+from sandbox.registry import STAND_INS
 from sandbox.settings import Settings
-from sandbox.switchboard import Switchboard
-from sandbox.vertex import vertex
+from sandbox.state import SandboxState
+from sandbox.upload_host import uploads
 
 LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?")
 
 
 def create_app() -> Flask:
-    """One process plays everything; start it again for a clean slate, or POST /sandbox/reset."""
+    """Return an application that plays everything; a restart or POST /sandbox/reset clears it."""
     app = Flask(__name__, static_folder=None)
-    app.extensions["switchboard"] = Switchboard()
-    app.extensions["pictures"] = Pictures()
-    app.extensions["visitors"] = Visitors()
-    app.extensions["replicate"] = Predictions()
-    for part in (control, site, page, cloudinary, horde, huggingface, imgur, replicate, vertex, uploads):
-        app.register_blueprint(part)
-    upload_port = str(Settings().sandbox_upload_port)
-
-    @app.before_request
-    def keep_other_sites_out() -> None:
-        """Refuse other hosts' names: by DNS rebinding any page could reach the sandbox and decide its answers."""
-        if not LOOPBACK.fullmatch(request.host):
-            abort(421)
-
-    @app.before_request
-    def keep_origins_apart() -> Response | None:
-        """The upload host is an origin of its own: nothing but pictures is there, and they are nowhere else."""
-        at_upload_host = request.environ["SERVER_PORT"] == upload_port
-        if at_upload_host != (request.blueprint == "uploads"):
-            abort(404)
-        return None
-
+    app.config["UPLOAD_PORT"] = str(Settings().sandbox_upload_port)
+    app.extensions["sandbox"] = SandboxState(list(STAND_INS.values()))
+    app.register_blueprint(control)
+    for stand_in in STAND_INS.values():
+        for blueprint in stand_in.blueprints:
+            app.register_blueprint(blueprint)
+    app.before_request(_refuse_other_hosts)
+    app.before_request(_keep_origins_apart)
     return app
+
+
+def _refuse_other_hosts() -> None:
+    # By DNS rebinding any page could otherwise reach the sandbox and decide what it plays.
+    if not LOOPBACK.fullmatch(request.host):
+        abort(421)
+
+
+def _keep_origins_apart() -> None:
+    # The upload host is an origin of its own: it serves nothing but pictures, which are nowhere else.
+    at_upload_host = request.environ["SERVER_PORT"] == current_app.config["UPLOAD_PORT"]
+    if at_upload_host != (request.blueprint == uploads.name):
+        abort(404)

@@ -1,24 +1,24 @@
 """Cloudinary's signed upload and deletion, with one account, as its documents describe them.
 
-Behaviours: `ok`, `hang`, `html_503`, `no_link`, `elsewhere` and REFUSALS' keys. Where all is well, a key that nobody
-has, a signature that is wrong or old, and a file that is no picture are still refused.
+An unknown key, a signature that is wrong or old, and a file that is no picture are refused in every scenario.
 """
 
 import hashlib
-import json
 import time
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
+from pydantic import Field
 
-from sandbox.callers import still_there
-from sandbox.control import switchboard
-from sandbox.switchboard import Asked
+from sandbox.replies import hang, html_reply, json_reply
+from sandbox.scenario import Scenario
+from sandbox.stand_in import Addresses, Faults, StandIn
+from sandbox.state import LoggedRequest, memory, state
 
 CLOUD, KEY, SECRET = "sandbox-cloud", "123456789012345", "sandbox-secret"
 CLOUDINARY_URL = f"cloudinary://{KEY}:{SECRET}@{CLOUD}"
 SIGNATURE_SECONDS = 3600
 UNSIGNED = {"signature", "api_key", "file", "cloud_name", "resource_type"}
-FORMATS = {b"\x89PNG": "png", b"\xff\xd8": "jpg", b"RIFF": "webp"}  # by how the file begins
+FORMATS = {b"\x89PNG": "png", b"\xff\xd8": "jpg", b"RIFF": "webp"}  # by the file's first bytes
 CACHE_CONTROL = "public, no-transform, immutable, max-age=2592000"
 REFUSALS: dict[str, tuple[int, str]] = {
     "unknown_key": (401, f"Unknown API key {KEY}"),
@@ -36,44 +36,63 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "error_500": (500, "Internal server error"),
 }
 
+FAULTS = Faults((*REFUSALS, "hang", "html_503", "no_link", "elsewhere"))
+
 cloudinary = Blueprint("cloudinary", __name__)
 
 
-def _kept() -> dict[str, tuple[str, bytes]]:
-    found: dict[str, tuple[str, bytes]] = current_app.extensions.setdefault("cloudinary", {})
-    return found
+class CloudinaryScenario(Scenario):
+    """What the stand-in plays."""
+
+    cloudinary: str = Field("ok", description='"ok" or a fault')
+
+
+def _environment(addresses: Addresses) -> dict[str, str]:
+    return {"CLOUDINARY_API_URL": f"{addresses.site}/v1_1"}
+
+
+STAND_IN = StandIn(
+    name="cloudinary",
+    scenario=CloudinaryScenario,
+    faults={"cloudinary": FAULTS},
+    blueprints=(cloudinary,),
+    environment=_environment,
+    keys={"CLOUDINARY_URL": CLOUDINARY_URL},
+)
+
+
+class _Assets(dict[str, tuple[str, bytes]]):
+    """The kept files with their formats, by public id."""
 
 
 @cloudinary.post(f"/v1_1/{CLOUD}/image/<action>")
-def asked(action: str) -> Response:
+def upload_or_destroy(action: str) -> Response:
     """Keep a picture or delete it, or refuse to."""
-    board = switchboard()
-    with board.asked("cloudinary", {"action": action, "public_id": request.form.get("public_id", "")}) as entry:
-        entry.played = board.behaviour("cloudinary")
+    board = state()
+    with board.logged("cloudinary", {"action": action, "public_id": request.form.get("public_id", "")}) as entry:
+        entry.played = board.draw("cloudinary")
         if entry.played == "hang":
-            still_there(entry)
-            return Response(status=499)
+            return hang(entry)
         if entry.played == "html_503":
-            return Response("<!DOCTYPE html><title>Service Unavailable</title>", 503, mimetype="text/html")
+            return html_reply("Service Unavailable", 503)
         if entry.played in REFUSALS:
             return _refused(*REFUSALS[entry.played])
-        refusal = _wrong_caller()
-        if refusal:
+        if refusal := _unauthorized():
             return _refused(401, refusal)
         return _uploaded(entry) if action == "upload" else _destroyed()
 
 
 @cloudinary.get(f"/res.cloudinary.com/{CLOUD}/image/upload/<version>/<path:public_id>.<ending>")
 def picture(version: str, public_id: str, ending: str) -> Response:
-    """A picture that was uploaded."""
-    kind, data = _kept().get(public_id, ("", b""))
+    """Return a picture that was uploaded."""
+    kind, data = memory(_Assets).get(public_id, ("", b""))
     if kind != ending:
         return Response(status=404, headers={"X-Cld-Error": "Resource not found"})
     mimetype = "image/jpeg" if kind == "jpg" else f"image/{kind}"
     return Response(data, mimetype=mimetype, headers={"Cache-Control": CACHE_CONTROL})
 
 
-def _wrong_caller() -> str | None:
+def _unauthorized() -> str | None:
     form = request.form
     if form.get("api_key") != KEY:
         return f"Unknown API key {form.get('api_key')}"
@@ -86,20 +105,29 @@ def _wrong_caller() -> str | None:
     return None
 
 
-def _uploaded(entry: Asked) -> Response:
+def _uploaded(entry: LoggedRequest) -> Response:
+    assets, public_id = memory(_Assets), request.form["public_id"]
     file = request.files.get("file")
     data = file.read() if file else b""
     kind = next((kind for start, kind in FORMATS.items() if data.startswith(start)), None)
     if kind is None:
         return _refused(*REFUSALS["bad_file"])
-    public_id = request.form["public_id"]
-    existing = public_id in _kept() and request.form.get("overwrite") == "false"
+    existing = public_id in assets and request.form.get("overwrite") == "false"
     entry.body = {**(entry.body or {}), "existing": existing}
     if not existing:
-        _kept()[public_id] = (kind, data)
-    kind, data = _kept()[public_id]
-    link = f"{request.host_url}res.cloudinary.com/{CLOUD}/image/upload/v1/{public_id}.{kind}"
-    answer = {
+        assets[public_id] = (kind, data)
+    asset = _asset(public_id, *assets[public_id])
+    if existing:
+        asset["existing"] = True
+    if entry.played == "elsewhere":
+        asset["secure_url"] = "https://elsewhere.example/other.png"
+    if entry.played == "no_link":
+        del asset["secure_url"]
+    return json_reply(asset)
+
+
+def _asset(public_id: str, kind: str, data: bytes) -> dict[str, object]:
+    return {
         "asset_id": hashlib.md5(data, usedforsecurity=False).hexdigest(),
         "public_id": public_id,
         "version": 1,
@@ -107,20 +135,14 @@ def _uploaded(entry: Asked) -> Response:
         "resource_type": "image",
         "bytes": len(data),
         "type": "upload",
-        "secure_url": "https://elsewhere.example/other.png" if entry.played == "elsewhere" else link,
-        **({"existing": True} if existing else {}),
+        "secure_url": f"{request.host_url}res.cloudinary.com/{CLOUD}/image/upload/v1/{public_id}.{kind}",
     }
-    if entry.played == "no_link":
-        del answer["secure_url"]
-    return Response(json.dumps(answer), mimetype="application/json")
 
 
 def _destroyed() -> Response:
-    found = _kept().pop(request.form["public_id"], None)
-    return Response(json.dumps({"result": "ok" if found else "not found"}), mimetype="application/json")
+    found = memory(_Assets).pop(request.form["public_id"], None)
+    return json_reply({"result": "ok" if found else "not found"})
 
 
 def _refused(status: int, message: str) -> Response:
-    return Response(
-        json.dumps({"error": {"message": message}}), status, {"X-Cld-Error": message}, mimetype="application/json"
-    )
+    return json_reply({"error": {"message": message}}, status, {"X-Cld-Error": message})

@@ -4,13 +4,13 @@ from sandbox.settings import Settings
 
 wsgi_app = "sandbox.app:create_app()"
 settings = Settings()
-# Loopback only: whoever reaches it decides what it answers.
+# Loopback only: a client that reaches it decides what it answers.
 bind = [f"127.0.0.1:{port}" for port in (settings.sandbox_port, settings.sandbox_upload_port)]
 workers = 1  # its memory is one process's
 worker_class = "gthread"
 threads = 64
 timeout = 120
-graceful_timeout = 1  # who still waits for a picture here waits for a hang that a test asked for
+graceful_timeout = 1  # a client that still waits for a picture here waits for a hang that a test plays
 keepalive = 60
 control_socket_disable = True  # it would lie in the home folder, shared by every gunicorn of this user
 errorlog = "-"

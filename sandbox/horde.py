@@ -1,16 +1,12 @@
-"""AI Horde's API of version 2, as its own source tells it (https://github.com/Haidra-Org/AI-Horde).
+"""AI Horde's API of version 2, as its own source has it (https://github.com/Haidra-Org/AI-Horde).
 
     POST   /api/v2/generate/async          takes a request
-    GET    /api/v2/generate/check/<id>     how far it is
+    GET    /api/v2/generate/check/<id>     its state
     GET    /api/v2/generate/status/<id>    the same with the pictures
-    DELETE /api/v2/generate/status/<id>    gives it up
+    DELETE /api/v2/generate/status/<id>    cancels it
 
-Behaviours. At the submission REFUSALS' keys, `html_502`, `no_id`, `slow_submission` and `hang`; `too_fast` is how its
-limiter refuses more than two requests a second, and those of WAITS say when to come back. At the look `no_workers`,
-`faulted`, `expired`, `stuck`, `broken_look` (HTTP 500 to every look) and `shaky_look` (to the first two). At the end
-`shaky_end` (HTTP 500 to the first two questions), `censored`, `nothing`, `inline` (the picture in the answer) and
-`elsewhere` (on another host); a spoiled picture is the scenario's `upload`. Half of its `delay` passes in the queue,
-half at a machine. Nobody has looked how long real waits are on a busy day.
+Half of the scenario's `delay` passes in the queue, half at a machine; real waits on a busy day are unknown. A spoiled
+picture is the scenario's `upload`.
 """
 
 import base64
@@ -21,11 +17,14 @@ from dataclasses import dataclass, field
 
 from flask import Blueprint, Response, jsonify, request
 from PIL import Image
+from pydantic import Field
 
-from sandbox.callers import still_there
-from sandbox.control import painted, pictures, switchboard
-from sandbox.page import upload_origin, uploads
-from sandbox.pictures import chosen_seed, handed_out
+from sandbox.pictures import chosen_seed, handed_out, painted, pictures
+from sandbox.replies import hang, html_reply
+from sandbox.scenario import Scenario
+from sandbox.stand_in import Addresses, Faults, StandIn
+from sandbox.state import LoggedRequest, memory, state
+from sandbox.upload_host import NOWHERE, upload_origin, uploads
 
 ANONYMOUS = "0000000000"
 KNOWN_KEYS = (ANONYMOUS, "a-key-of-the-horde")
@@ -42,118 +41,152 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
         "Due to abuse prevention, your IP address has been put into timeout for 77 more seconds.",
     ),
     "too_many_prompts": (429, "TooManyPrompts", "Too many anonymous requests on using the AI Horde currently (31/30)."),
-    "too_fast": (429, "", "2 per 1 second"),
+    "too_fast": (429, "", "2 per 1 second"),  # its limiter's words, without a code
 }
-WAITS = {"too_fast_for_20": "20", "too_fast_for_2": "2"}  # of a limit, by its header Retry-After
-SHAKY_LOOKS = 2
+RETRY_AFTER = {"too_fast_for_20": "20", "too_fast_for_2": "2"}  # as too_fast, with that header
+SHAKY_CHECKS = 2
 SLOW_SECONDS = 0.7
-LOOKS = ("no_workers", "faulted", "stuck")
+UNFINISHED = ("no_workers", "faulted", "stuck")
+FAULTS = Faults(
+    (
+        *(*REFUSALS, *RETRY_AFTER, "html_502", "no_id", "slow_submission", "hang"),  # at the submission
+        *(*UNFINISHED, "expired", "broken_look", "shaky_look"),  # at checks: HTTP 500 to all, or to the first two
+        "shaky_end",  # HTTP 500 to the first two requests for the status
+        *("censored", "nothing", "inline", "elsewhere"),  # of the result: in the response, or on another host
+    )
+)
 
 horde = Blueprint("horde", __name__, url_prefix="/api/v2")
 
 
+class HordeScenario(Scenario):
+    """What the stand-in plays."""
+
+    horde: str = Field("ok", description='"ok" or a fault')
+
+
+def _environment(addresses: Addresses) -> dict[str, str]:
+    return {
+        "HORDE_URL": f"{addresses.site}/api/v2",
+        "HORDE_IMAGE_ORIGINS": addresses.uploads,
+        "HORDE_POLL_SECONDS": "0.5",
+    }
+
+
+STAND_IN = StandIn(
+    name="horde",
+    scenario=HordeScenario,
+    faults={"horde": FAULTS},
+    blueprints=(horde,),
+    environment=_environment,
+    keys={"HORDE_API_KEY": KNOWN_KEYS[1]},
+)
+
+
 @dataclass
 class _Job:
-    """A request that was taken."""
+    """A request that was accepted."""
 
-    wish: dict[str, object]
+    body: dict[str, object]
     played: str
     delay: float
-    looks: int = 0
-    questions: int = 0
+    checks: int = 0
+    status_requests: int = 0
     begun: float = field(default_factory=time.monotonic)
 
     @property
-    def share(self) -> float:
-        """How much of its time has passed; 1 and more when it is done."""
+    def progress(self) -> float:
+        """Return the share of its time that has passed; 1 or more if it is done."""
         return (time.monotonic() - self.begun) / self.delay if self.delay else 1.0
 
 
-_jobs: dict[str, _Job] = {}
+class _Jobs(dict[str, _Job]):
+    """The accepted requests by id."""
 
 
 @horde.post("/generate/async")
 def submit() -> Response:
-    """Take a request, or refuse it."""
-    board = switchboard()
-    wish = request.get_json(force=True)
-    with board.asked("horde", wish) as entry:
-        entry.played = board.behaviour("horde")
+    """Accept a request, or refuse it."""
+    board, body = state(), request.get_json(force=True)
+    with board.logged("horde", body) as entry:
+        entry.played = board.draw("horde")
         if request.headers.get("apikey") not in KNOWN_KEYS:
             entry.played = "invalid_key"
-        if entry.played in REFUSALS:
-            return _refusal(*REFUSALS[entry.played])
-        if entry.played in WAITS:
-            limited = _refusal(*REFUSALS["too_fast"])
-            limited.headers["Retry-After"] = WAITS[entry.played]
-            return limited
-        if entry.played == "html_502":
-            return Response("<!DOCTYPE html><title>Bad gateway</title>", 502, mimetype="text/html")
-        if entry.played == "hang":
-            still_there(entry)
-            return Response(status=499)
-        if problem := _problem(wish):
+        if fault := _submission_fault(entry):
+            return fault
+        if problem := _problem(body):
             return _refusal(400, *problem)
         if entry.played == "slow_submission":
             time.sleep(SLOW_SECONDS)
         job = str(uuid.uuid4())
-        _jobs[job] = _Job(wish, entry.played, board.scenario.delay)
+        memory(_Jobs)[job] = _Job(body, entry.played, board.scenario.delay)
         accepted: dict[str, object] = {"kudos": 10.0} if entry.played == "no_id" else {"id": job, "kudos": 10.0}
-        return _answer(accepted, 202)
+        return _reply(accepted, 202)
 
 
 @horde.get("/generate/check/<job>")
 def check(job: str) -> Response:
-    """How far a request is."""
-    with switchboard().asked("horde_check") as entry:
-        found = _jobs.get(job)
+    """Return the state of a request."""
+    with state().logged("horde_check") as entry:
+        found = memory(_Jobs).get(job)
         if found is None or found.played == "expired":
-            return _refusal(404, "RequestNotFound", f"Image Waiting Prompt (Check) with ID '{job}' not found.")
+            return _not_found(job, "Check")
         entry.played = found.played
-        found.looks += 1
-        if found.played == "broken_look" or (found.played == "shaky_look" and found.looks <= SHAKY_LOOKS):
-            return Response("Internal Server Error", 500, mimetype="text/html")
-        return _answer(_look(found))
+        found.checks += 1
+        if found.played == "broken_look" or (found.played == "shaky_look" and found.checks <= SHAKY_CHECKS):
+            return _internal_error()
+        return _reply(_progress(found))
 
 
 @horde.get("/generate/status/<job>")
 def status(job: str) -> Response:
-    """The same, with the picture."""
-    with switchboard().asked("horde_status") as entry:
-        found = _jobs.get(job)
+    """Return the state of a request with its pictures."""
+    with state().logged("horde_status") as entry:
+        found = memory(_Jobs).get(job)
         if found is None:
-            return _refusal(404, "RequestNotFound", f"Image Waiting Prompt (Status) with ID '{job}' not found.")
+            return _not_found(job, "Status")
         entry.played = found.played
-        found.questions += 1
-        if found.played == "shaky_end" and found.questions <= SHAKY_LOOKS:
-            return Response("Internal Server Error", 500, mimetype="text/html")
-        made = [] if found.played == "nothing" or found.share < 1 else [_made(found)]
-        return _answer({**_look(found), "generations": made, "shared": False})
+        found.status_requests += 1
+        if found.played == "shaky_end" and found.status_requests <= SHAKY_CHECKS:
+            return _internal_error()
+        made = [] if found.played == "nothing" or found.progress < 1 else [_made(found)]
+        return _reply({**_progress(found), "generations": made, "shared": False})
 
 
 @horde.delete("/generate/status/<job>")
-def give_up(job: str) -> Response:
+def cancel(job: str) -> Response:
     """Forget a request."""
-    with switchboard().asked("horde_cancel"):
-        found = _jobs.pop(job, None)
-        if found is None:
-            return _refusal(404, "RequestNotFound", f"Image Waiting Prompt (Status) with ID '{job}' not found.")
-        return _answer({**_look(found), "generations": []})
+    with state().logged("horde_cancel"):
+        found = memory(_Jobs).pop(job, None)
+        return _reply({**_progress(found), "generations": []}) if found else _not_found(job, "Status")
 
 
 @uploads.get("/stable-horde/<name>.webp")
 def picture(name: str) -> Response:
-    """A picture in the store to which the answer's signed address leads."""
-    board = switchboard()
-    with board.asked("upload") as entry:
-        entry.played = board.behaviour("upload")
+    """Return a picture from the store to which the result's signed address leads."""
+    board = state()
+    with board.logged("upload") as entry:
+        entry.played = board.draw("upload")
         return handed_out(pictures().find(name), entry.played)
 
 
-def _problem(wish: dict[str, object]) -> tuple[str, str] | None:
-    """The code and sentence with which the service refuses such a wish."""
-    params = wish.get("params")
-    if not isinstance(params, dict) or not wish.get("prompt"):
+def _submission_fault(entry: LoggedRequest) -> Response | None:
+    """Return the response of a fault at the submission; returns None if the request is to be looked at."""
+    if entry.played in REFUSALS:
+        return _refusal(*REFUSALS[entry.played])
+    if entry.played in RETRY_AFTER:
+        limited = _refusal(*REFUSALS["too_fast"])
+        limited.headers["Retry-After"] = RETRY_AFTER[entry.played]
+        return limited
+    if entry.played == "html_502":
+        return html_reply("Bad gateway", 502)
+    return hang(entry) if entry.played == "hang" else None
+
+
+def _problem(body: dict[str, object]) -> tuple[str, str] | None:
+    """Return the code and sentence with which the service refuses such a request, if it does."""
+    params = body.get("params")
+    if not isinstance(params, dict) or not body.get("prompt"):
         return "MissingPrompt", "You cannot specify an empty prompt."
     if any(int(params.get(side, 512)) % MULTIPLE for side in ("width", "height")):
         return "InvalidSize", "Invalid size. The image dimensions have to be multiples of 64."
@@ -163,10 +196,10 @@ def _problem(wish: dict[str, object]) -> tuple[str, str] | None:
     return None
 
 
-def _look(job: _Job) -> dict[str, object]:
-    stuck = job.played in LOOKS
-    done = job.share >= 1 and not stuck
-    waiting = stuck or job.share < 1 / 2
+def _progress(job: _Job) -> dict[str, object]:
+    stuck = job.played in UNFINISHED
+    done = job.progress >= 1 and not stuck
+    waiting = stuck or job.progress < 1 / 2
     return {
         "finished": int(done),
         "processing": int(not done and not waiting),
@@ -174,7 +207,7 @@ def _look(job: _Job) -> dict[str, object]:
         "waiting": int(waiting and not done),
         "done": done,
         "faulted": job.played == "faulted",
-        "wait_time": 0 if done else max(1, round(job.delay * (1 - job.share))),
+        "wait_time": 0 if done else max(1, round(job.delay * (1 - job.progress))),
         "queue_position": 0 if done or not waiting else 3,
         "kudos": 0.0,
         "is_possible": job.played != "no_workers",
@@ -182,15 +215,15 @@ def _look(job: _Job) -> dict[str, object]:
 
 
 def _made(job: _Job) -> dict[str, object]:
-    params = job.wish["params"]
-    assert isinstance(params, dict)  # noqa: S101 - it was looked at when it came
-    prompt, _, negative = (part.strip() for part in str(job.wish["prompt"]).partition("###"))
+    params = job.body["params"]
+    assert isinstance(params, dict)  # noqa: S101 - the submission checks it
+    prompt, _, negative = (part.strip() for part in str(job.body["prompt"]).partition("###"))
     seed = chosen_seed(int(params.get("seed") or -1))
     jpeg = painted(prompt, negative, seed, float(params["cfg_scale"]), (params["width"], params["height"]))
     out = io.BytesIO()
     Image.open(io.BytesIO(jpeg)).save(out, "WEBP", quality=90)
     return {
-        "img": _where(out.getvalue(), job.played),
+        "img": _address(out.getvalue(), job.played),
         "seed": str(seed),
         "id": str(uuid.uuid4()),
         "censored": job.played == "censored",
@@ -202,18 +235,26 @@ def _made(job: _Job) -> dict[str, object]:
     }
 
 
-def _where(webp: bytes, played: str) -> str:
+def _address(webp: bytes, played: str) -> str:
     if played == "inline":
         return base64.b64encode(webp).decode()
-    origin = "http://127.0.0.1:9" if played == "elsewhere" else upload_origin()
+    origin = NOWHERE if played == "elsewhere" else upload_origin()
     return f"{origin}/stable-horde/{pictures().keep(webp)}.webp?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=1800"
 
 
+def _not_found(job: str, of: str) -> Response:
+    return _refusal(404, "RequestNotFound", f"Image Waiting Prompt ({of}) with ID '{job}' not found.")
+
+
+def _internal_error() -> Response:
+    return Response("Internal Server Error", 500, mimetype="text/html")
+
+
 def _refusal(status: int, code: str, message: str) -> Response:
-    return _answer({"message": message, **({"rc": code} if code else {})}, status)
+    return _reply({"message": message, **({"rc": code} if code else {})}, status)
 
 
-def _answer(body: dict[str, object], status: int = 200) -> Response:
-    answer = jsonify(body)
-    answer.status_code = status
-    return answer
+def _reply(body: dict[str, object], status: int = 200) -> Response:
+    reply = jsonify(body)
+    reply.status_code = status
+    return reply

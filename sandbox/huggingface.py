@@ -1,30 +1,28 @@
 """Hugging Face's router and Hub, and an Inference Endpoint, in the shapes that its client and public code show.
 
-    GET  /huggingface/hub/api/models/<id>?expand=inferenceProviderMapping     who serves a model
+    GET  /huggingface/hub/api/models/<id>?expand=inferenceProviderMapping     the providers of a model
     POST /huggingface/router/hf-inference/models/<id>                         {"inputs", "parameters"}: a picture
     POST /huggingface/router/nscale/v1/images/generations, …/together/…       JSON with the picture in base64
     POST /huggingface/router/fal-ai/<id>                                      JSON with the picture's address
     POST /huggingface/endpoint                                                as hf-inference
 
-Behaviours: REFUSALS' keys, `loading` (refused with an estimated time), `loading_odd` (one that is no number) and
-`loading_absurd`, `deep` (JSON without an end), `html` and `empty_json` (HTTP 200), `wrong_types`, `not_base64`,
-`elsewhere` (an address on another host), `black` (fal.ai's safety checker), `redirect`, `hang`, and those of a spoiled
-picture. Of the Hub: `hub_down`, `hub_hang`, `hub_unknown`, `hub_nobody` (no provider known here), `hub_odd`.
-
-Nobody could verify here: what nscale and Together say when they refuse, whether the router still answers `loading`,
-and that the order of the mapping is the account's.
+Unverified: what nscale and Together say when they refuse, whether the router still answers `loading`, and that the
+order of the mapping is the account's.
 """
 
 import base64
 import json
 
 from flask import Blueprint, Response, jsonify, request
+from pydantic import Field
 
-from sandbox.callers import HANG_SECONDS, still_there
-from sandbox.control import painted, pictures, switchboard
-from sandbox.pictures import chosen_seed, handed_out, reset
-from sandbox.settings import Settings
-from sandbox.switchboard import Asked
+from sandbox.clients import wait_connected
+from sandbox.pictures import SPOILED, chosen_seed, handed_out, painted, pictures
+from sandbox.replies import client_gone, hang, json_reply, reset
+from sandbox.scenario import Scenario
+from sandbox.stand_in import Addresses, Faults, StandIn
+from sandbox.state import LoggedRequest, state
+from sandbox.upload_host import NOWHERE, upload_origin
 
 DEPRECATED = "The requested model is deprecated and no longer supported by provider hf-inference"
 NO_PERMISSION = (
@@ -50,7 +48,7 @@ REFUSALS: dict[str, tuple[int, object, dict[str, str]]] = {
     "invalid_list": (422, {"detail": [{"loc": ["body"], "msg": "field required", "type": "missing"}]}, {}),
     "flagged": (422, {"detail": [FLAGGED]}, {}),
     "nsfw": (400, {"error": {"message": "NSFW content detected in prompt.", "code": "nsfw_content"}}, {}),
-    "loading": (503, {"error": "Model is currently loading", "estimated_time": 1.0}, {}),
+    "loading": (503, {"error": "Model is currently loading", "estimated_time": 1.0}, {}),  # in seconds
     "loading_odd": (503, {"error": "Model is currently loading", "estimated_time": float("nan")}, {}),
     "loading_absurd": (503, {"error": "Model is currently loading", "estimated_time": 10**400}, {}),
     "overloaded": (503, {"error": "Model too busy, unable to get response in less than 60 second(s)"}, {}),
@@ -64,90 +62,135 @@ OTHER_REPLIES = {
     "empty_json": "{}",
     "wrong_types": '{"data": 7, "images": 7}',
     "not_base64": '{"data": [{"b64_json": "\\u00e9"}], "images": [{"url": 7}]}',
-    "deep": "[" * 100_000,
+    "deep": "[" * 100_000,  # JSON without an end
 }
 TASK = "text-to-image"
 SERVED = ("replicate", "nscale", "fal-ai", "together", "hf-inference")  # as an account may have ordered them
 
+FAULTS = Faults(
+    (
+        *(*REFUSALS, *OTHER_REPLIES, *SPOILED, "redirect", "hang"),
+        "elsewhere",  # the address of a picture on another host
+        "black",  # by fal.ai's safety checker
+        *("hub_hang", "hub_nobody", "hub_odd"),  # of the Hub: the second knows none of our providers
+    )
+)
+
 huggingface = Blueprint("huggingface", __name__, url_prefix="/huggingface")
+
+
+class HuggingFaceScenario(Scenario):
+    """What the stand-in plays."""
+
+    huggingface: str = Field("ok", description='"ok" or a fault')
+
+
+def _environment(addresses: Addresses) -> dict[str, str]:
+    return {
+        "HUGGINGFACE_ROUTER_URL": f"{addresses.site}/huggingface/router",
+        "HUGGINGFACE_HUB_URL": f"{addresses.site}/huggingface/hub",
+        "HUGGINGFACE_IMAGE_ORIGINS": addresses.uploads,
+    }
+
+
+STAND_IN = StandIn(
+    name="huggingface",
+    scenario=HuggingFaceScenario,
+    faults={"huggingface": FAULTS},
+    blueprints=(huggingface,),
+    environment=_environment,
+    keys={"HF_TOKEN": "hf_any"},
+)
 
 
 @huggingface.get("/hub/api/models/<path:model>")
 def mapping(model: str) -> Response:
-    """Who serves the model."""
-    board = switchboard()
-    with board.asked("huggingface_hub", {"model": model, "expand": request.args.get("expand")}) as entry:
-        if board.scenario.huggingface.startswith("hub_"):
-            entry.played = board.behaviour("huggingface")
+    """Return the providers of the model."""
+    board = state()
+    with board.logged("huggingface_hub", {"model": model, "expand": request.args.get("expand")}) as entry:
+        if _played_at_hub():
+            entry.played = board.draw("huggingface")
         if not _authorized():
-            return _refused(401, {"error": "Invalid user token."})
+            return json_reply({"error": "Invalid user token."}, 401)
         if entry.played in REFUSALS:
-            return _refused(*REFUSALS[entry.played])
+            return _refused(entry.played)
         if entry.played == "hub_hang":
-            still_there(entry)
-            return Response(status=499)
-        served = SERVED[:1] if entry.played == "hub_nobody" else SERVED
-        providers: object = {name: {"status": "live", "providerId": model, "task": TASK} for name in served}
-        if entry.played == "hub_odd":
-            providers = {"nscale": {"status": 7}}
-        reply = {"_id": "0", "id": model, "inferenceProviderMapping": providers}
-        return Response(json.dumps(reply), mimetype="application/json")  # jsonify would sort the providers
+            return hang(entry)
+        reply = {"_id": "0", "id": model, "inferenceProviderMapping": _providers(model, entry.played)}
+        return json_reply(reply)  # jsonify would sort the providers
 
 
 @huggingface.post("/router/hf-inference/models/<path:model>")
 @huggingface.post("/endpoint")
 def picture(model: str = "") -> Response:
-    """A picture as it is."""
+    """Return a picture as it is."""
     body = json.loads(request.get_data())
-    with switchboard().asked("huggingface", {"provider": "hf-inference", "model": model, **body}) as entry:
-        return _answer(entry) or handed_out(_painted(body["inputs"], body.get("parameters", {})), entry.played)
+    with state().logged("huggingface", {"provider": "hf-inference", "model": model, **body}) as entry:
+        return _fault(entry) or handed_out(_painted(body["inputs"], body.get("parameters", {})), entry.played)
 
 
-@huggingface.post("/router/<any(nscale, together):provider>/v1/images/generations")
+@huggingface.post("/router/nscale/v1/images/generations", defaults={"provider": "nscale"})
+@huggingface.post("/router/together/v1/images/generations", defaults={"provider": "together"})
 def in_base64(provider: str) -> Response:
-    """A picture within JSON."""
+    """Return a picture within JSON."""
     body = json.loads(request.get_data())
-    with switchboard().asked("huggingface", {"provider": provider, **body}) as entry:
+    with state().logged("huggingface", {"provider": provider, **body}) as entry:
         if body.get("response_format") != {"nscale": "b64_json", "together": "base64"}[provider]:
-            return _refused(*REFUSALS["invalid"])
-        if answer := _answer(entry):
-            return answer
+            return _refused("invalid")
+        if fault := _fault(entry):
+            return fault
         file = handed_out(_painted(body["prompt"], body), entry.played).get_data()
         return jsonify(data=[{"b64_json": base64.b64encode(file).decode()}])
 
 
 @huggingface.post("/router/fal-ai/<path:model>")
 def by_address(model: str) -> Response:
-    """The address of a picture, on the sandbox's upload host."""
+    """Return the address of a picture on the upload host."""
     body = json.loads(request.get_data())
-    with switchboard().asked("huggingface", {"provider": "fal-ai", "model": model, **body}) as entry:
-        if answer := _answer(entry):
-            return answer
-        port = 9 if entry.played == "elsewhere" else Settings().sandbox_upload_port
+    with state().logged("huggingface", {"provider": "fal-ai", "model": model, **body}) as entry:
+        if fault := _fault(entry):
+            return fault
+        origin = NOWHERE if entry.played == "elsewhere" else upload_origin()
         name = pictures().keep(_painted(body["prompt"], {**body, **body.get("image_size", {})}))
-        image = {"url": f"http://127.0.0.1:{port}/{name}.jpeg", "content_type": "image/jpeg"}
+        image = {"url": f"{origin}/{name}.jpeg", "content_type": "image/jpeg"}
         return jsonify(images=[image], seed=body.get("seed"), has_nsfw_concepts=[entry.played == "black"])
 
 
-def _answer(entry: Asked) -> Response | None:
-    """The answer that is no picture, after the time that a picture takes; None where a picture is to be made."""
-    board = switchboard()
+def _fault(entry: LoggedRequest) -> Response | None:
+    """Return the response that is no picture, after a picture's time; returns None if a picture is to be made."""
+    board = state()
     if not _authorized():
-        return _refused(401, {"error": "Invalid username or password."})
-    if not board.scenario.huggingface.startswith("hub_"):
-        entry.played = board.behaviour("huggingface")
+        return json_reply({"error": "Invalid username or password."}, 401)
+    if not _played_at_hub():
+        entry.played = board.draw("huggingface")
     if entry.played in REFUSALS:
-        return _refused(*REFUSALS[entry.played])
+        return _refused(entry.played)
     with board.in_flight():
-        gone = not still_there(entry, HANG_SECONDS if entry.played == "hang" else board.scenario.delay)
-    if gone or entry.played == "hang":
-        return Response(status=499)
-    if entry.played == "reset":
+        if entry.played == "hang":
+            return hang(entry)
+        if not wait_connected(entry, board.scenario.delay):
+            return client_gone()
+    return _other_reply(entry.played)
+
+
+def _other_reply(played: str) -> Response | None:
+    if played == "reset":
         return reset()
-    if entry.played == "redirect":
-        return Response(status=307, headers={"Location": "http://127.0.0.1:9/"})
-    text = OTHER_REPLIES.get(entry.played)
-    return Response(text, mimetype="text/html" if entry.played == "html" else "application/json") if text else None
+    if played == "redirect":
+        return Response(status=307, headers={"Location": f"{NOWHERE}/"})
+    text = OTHER_REPLIES.get(played)
+    return Response(text, mimetype="text/html" if played == "html" else "application/json") if text else None
+
+
+def _played_at_hub() -> bool:
+    return state().fields(HuggingFaceScenario).huggingface.startswith("hub_")
+
+
+def _providers(model: str, played: str) -> dict[str, object]:
+    if played == "hub_odd":
+        return {"nscale": {"status": 7}}
+    served = SERVED[:1] if played == "hub_nobody" else SERVED
+    return {name: {"status": "live", "providerId": model, "task": TASK} for name in served}
 
 
 def _authorized() -> bool:
@@ -155,12 +198,13 @@ def _authorized() -> bool:
     return token.startswith("hf_") and "wrong" not in token
 
 
-def _refused(status: int, reply: object, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(reply), status, headers or {}, mimetype="application/json")
+def _refused(word: str) -> Response:
+    status, reply, headers = REFUSALS[word]
+    return json_reply(reply, status, headers)
 
 
-def _painted(prompt: str, words: dict[str, object]) -> bytes:
-    width, height = str(words.get("size", "1024x1024")).split("x")
-    size = (int(str(words.get("width", width))), int(str(words.get("height", height))))
-    seed, guidance = int(str(words.get("seed", -1))), float(str(words.get("guidance_scale", 7)))
-    return painted(prompt, str(words.get("negative_prompt", "")), chosen_seed(seed), guidance, size)
+def _painted(prompt: str, options: dict[str, object]) -> bytes:
+    width, height = str(options.get("size", "1024x1024")).split("x")
+    size = (int(str(options.get("width", width))), int(str(options.get("height", height))))
+    seed, guidance = int(str(options.get("seed", -1))), float(str(options.get("guidance_scale", 7)))
+    return painted(prompt, str(options.get("negative_prompt", "")), chosen_seed(seed), guidance, size)

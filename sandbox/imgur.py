@@ -1,17 +1,20 @@
-"""Imgur's anonymous upload, with every answer that it was seen to give.
+"""Imgur's anonymous upload, with every response that it was seen to give.
 
-Behaviours: `ok`, `ok_jpeg` (stored as another type), `no_link`, `hang`, `html_503`, `html_404` and REFUSALS' keys.
-Bodies as quoted in public issue threads of 2017 to 2025; a client without an id gets `invalid_client`.
+Bodies are as quoted in public issue threads of 2017 to 2025; a client without an id gets `invalid_client`.
 """
 
 import json
 import secrets
 import time
+from typing import Literal, get_args
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
-from sandbox.callers import still_there
-from sandbox.control import pictures, switchboard
+from sandbox.pictures import pictures
+from sandbox.replies import hang, html_reply
+from sandbox.scenario import Scenario
+from sandbox.stand_in import Addresses, Faults, StandIn
+from sandbox.state import LoggedRequest, memory, state
 
 ID_BYTES = 5
 BRIEF_SECONDS = 2
@@ -44,45 +47,69 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "limit_absurd": (429, _plain("Too Many Requests", 429)),
     "limit_as_moment": (429, _plain("Too Many Requests", 429)),
 }
-KINDS = {"image/png": "png", "image/jpeg": "jpeg"}  # of what is uploaded here
+KINDS = {"image/png": "png", "image/jpeg": "jpeg"}
+Limit = Literal["too_fast", "too_many", "gateway", "limit_in_seconds", "limit_as_moment", "limit_absurd"]
+Refusal = Literal["invalid_client", "invalid_token", "over_capacity", "forbidden_actions", "file_type", "file_size"]
+Oddity = Literal["ok_jpeg", "no_link", "hang", "html_503", "html_404"]  # ok_jpeg is stored as another type
+FAULTS = Faults(
+    (*get_args(Oddity), *get_args(Refusal), *get_args(Limit)),
+    by_chance=("over_capacity", "gateway", "html_503", "no_link"),
+)
 
 imgur = Blueprint("imgur", __name__)
+
+
+class ImgurScenario(Scenario):
+    """What the stand-in plays."""
+
+    imgur: Literal["ok"] | Oddity | Refusal | Limit = "ok"
+
+
+def _environment(addresses: Addresses) -> dict[str, str]:
+    return {"IMGUR_API_URL": f"{addresses.site}/3"}
+
+
+STAND_IN = StandIn(
+    name="imgur",
+    scenario=ImgurScenario,
+    faults={"imgur": FAULTS},
+    blueprints=(imgur,),
+    environment=_environment,
+    keys={"IMGUR_CLIENT_ID": "any"},
+)
+
+
+class _Deletehashes(dict[str, str]):
+    """The pictures' names by their deletehashes."""
 
 
 @imgur.post("/3/image")
 def upload() -> Response:
     """Keep a picture, or refuse it."""
-    board = switchboard()
-    with board.asked("imgur") as entry:
-        entry.played = board.behaviour("imgur")
+    board = state()
+    with board.logged("imgur") as entry:
+        entry.played = board.draw("imgur")
+        file = request.files.get("image")
         if not request.headers.get("Authorization", "").removeprefix("Client-ID").strip():
             entry.played = "invalid_client"
-        file = request.files.get("image")
-        if entry.played.startswith("ok") and (file is None or request.form.get("type") != "file"):
+        elif entry.played.startswith("ok") and (file is None or request.form.get("type") != "file"):
             entry.played = "file_type"
-        if entry.played in REFUSALS:
-            status, body = REFUSALS[entry.played]
-            return Response(body, status, _limits(entry.played), mimetype="application/json")
-        if entry.played.startswith("html"):
-            return Response("<!DOCTYPE html><title>imgur</title>", int(entry.played[-3:]), mimetype="text/html")
-        if entry.played == "hang":
-            still_there(entry)
-            return Response(status=499)
+        if fault := _fault(entry):
+            return fault
         if file is None or file.mimetype not in KINDS:
-            return Response(REFUSALS["file_type"][1], 400, mimetype="application/json")
+            return _refusal("file_type")
         return _kept(file.read(), "jpeg" if entry.played == "ok_jpeg" else KINDS[file.mimetype], entry.played)
 
 
 @imgur.delete("/3/image/<deletehash>")
 def delete(deletehash: str) -> Response:
-    """Forget a picture. Its own documents tell only the success; the rest is as elsewhere there."""
-    board = switchboard()
-    with board.asked("imgur", {"deletehash": deletehash}) as entry:
-        entry.played = board.behaviour("imgur")
+    """Delete a picture. Imgur's documents give only the success; the refusals are as for an upload."""
+    board = state()
+    with board.logged("imgur", {"deletehash": deletehash}) as entry:
+        entry.played = board.draw("imgur")
         if entry.played in REFUSALS:
-            status, body = REFUSALS[entry.played]
-            return Response(body, status, mimetype="application/json")
-        name = _deletehashes().pop(deletehash, None)
+            return _refusal(entry.played)
+        name = memory(_Deletehashes).pop(deletehash, None)
         if name is None:
             return Response(_plain("Unable to find an image with that id", 404), 404, mimetype="application/json")
         pictures().forget(name)
@@ -91,22 +118,29 @@ def delete(deletehash: str) -> Response:
 
 @imgur.get("/i.imgur.com/<name>.<kind>")
 def picture(name: str, kind: str) -> Response:
-    """A picture that was uploaded."""
+    """Return a picture that was uploaded."""
     found = pictures().find(name)
     mimetype = "image/jpeg" if kind == "jpg" else "image/png"
     return Response(found or b"", 200 if found else 404, mimetype=mimetype)
 
 
-def _deletehashes() -> dict[str, str]:
-    """The pictures' names by their deletehashes."""
-    found: dict[str, str] = current_app.extensions.setdefault("imgur", {})
-    return found
+def _fault(entry: LoggedRequest) -> Response | None:
+    if entry.played in REFUSALS:
+        return _refusal(entry.played, _limits(entry.played))
+    if entry.played.startswith("html"):
+        return html_reply("imgur", int(entry.played[-3:]))
+    return hang(entry) if entry.played == "hang" else None
+
+
+def _refusal(word: str, headers: dict[str, str] | None = None) -> Response:
+    status, body = REFUSALS[word]
+    return Response(body, status, headers or {}, mimetype="application/json")
 
 
 def _kept(data: bytes, kind: str, played: str) -> Response:
     name = pictures().keep(data)
     deletehash = secrets.token_hex(8)[:15]
-    _deletehashes()[deletehash] = name
+    memory(_Deletehashes)[deletehash] = name
     link = f"{request.host_url}i.imgur.com/{name}.{'jpg' if kind == 'jpeg' else kind}"
     stored = {
         "id": name,

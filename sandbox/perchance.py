@@ -1,11 +1,12 @@
 """Perchance's internal image API as it was seen from outside in 2024 to 2026.
 
-    GET  /api/verifyUser                 a key for the caller's address
-    POST /api/generate?userKey=…         one picture at a time for a key; the answer announces it
+    GET  /api/verifyUser                 a key for the client's address
+    POST /api/generate?userKey=…         one picture at a time for a key; the response announces it
     GET  /api/downloadTemporaryImage     the picture
 
-The replies are compact JSON: clients find the key by searching for the text `"userKey":"`. Nobody outside knows the
-HTTP status of the refusals; 200 is played unless the scenario says otherwise.
+The responses are compact JSON: clients find the key by searching for the text `"userKey":"`. The HTTP status of the
+refusals is unknown; 200 is played unless the scenario says otherwise. Any word that is no fault is played as `status`.
+The stand-in has a second part, the site's own page (`sandbox/perchance_page.py`).
 """
 
 import json
@@ -15,26 +16,70 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, jsonify, request
+from pydantic import Field
 
-from sandbox.callers import address, still_there
-from sandbox.control import painted, pictures, switchboard
-from sandbox.pictures import chosen_seed, handed_out, reset
-from sandbox.switchboard import Asked
+from sandbox.clients import client_address, wait_connected
+from sandbox.control import control
+from sandbox.perchance_page import PAGE_FAULTS, PageScenario, page
+from sandbox.pictures import SPOILED, SPOILED_BY_CHANCE, Spoiled, chosen_seed, handed_out, painted, pictures
+from sandbox.replies import challenge, client_gone, hang, html_reply, reset
+from sandbox.stand_in import Addresses, Faults, StandIn
+from sandbox.state import LoggedRequest, memory, state
 
-WALL_WINDOW_SECONDS = 60.0
+BLOCK_WINDOW_SECONDS = 60.0
 DRIP_PAUSE_SECONDS = 0.3
-CHALLENGE = """<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title></head><body>
-<script>window._cf_chl_opt={};</script><script src="/cdn-cgi/challenge-platform/h/b/orchestrate/chl_page/v1"></script>
-</body></html>"""
+VERIFY_FAULTS = Faults(
+    ("challenge", "empty_500", "hang", "failed_verification", "something_new"),
+    by_chance=("empty_500", "something_new"),
+)
+GENERATE_FAULTS = Faults(
+    (
+        *("challenge", "html", "half_json", "reset", "drip", "hang"),
+        *("gen_failure", "stale_request", "network_busy", "invalid_key", "waiting_for_prev_request_to_finish"),
+    ),
+    by_chance=("html", "half_json", "reset", "gen_failure", "stale_request", "network_busy", "invalid_key"),
+)
+DOWNLOAD_FAULTS = Faults(("challenge", "hang", *SPOILED), by_chance=SPOILED_BY_CHANCE)
 
 site = Blueprint("perchance", __name__, url_prefix="/api")
 
 
+class PerchanceScenario(PageScenario):
+    """What both parts play."""
+
+    verify: str = Field("ok", description='"ok", a fault or a status word')
+    generate: str = Field("ok", description='"ok", a fault or a status word')
+    download: Literal["ok", "challenge", "hang"] | Spoiled = "ok"
+    http_status: int = Field(200, ge=200, le=599, description="HTTP status of JSON refusals.")
+    key_seconds: float = Field(3600.0, gt=0, description="Life of a key.")
+    wall_after: int = Field(0, ge=0, description="Generations in a minute after which the site blocks; 0 is never.")
+    threads: int = Field(1, ge=1, description="Pictures at a time for one address.")
+
+
+def _environment(addresses: Addresses) -> dict[str, str]:
+    return {
+        "PERCHANCE_BASE_URL": f"{addresses.site}/api",
+        "PERCHANCE_PAGE_URL": f"{addresses.site}/perchance-ai-api",
+        "PERCHANCE_UPLOAD_ORIGINS": addresses.uploads,
+    }
+
+
+STAND_IN = StandIn(
+    name="perchance",
+    scenario=PerchanceScenario,
+    faults={"verify": VERIFY_FAULTS, "generate": GENERATE_FAULTS, "download": DOWNLOAD_FAULTS, "page": PAGE_FAULTS},
+    blueprints=(site, page),
+    environment=_environment,
+    reset=lambda: memory(Visitors).forget_visits(),
+)
+
+
 @dataclass
 class _Visitor:
-    """One address: its key, how many pictures it is having made, and when it asked for some."""
+    """One address: its key, how many pictures are being made for it, and when it asked for some."""
 
     key: str = ""
     key_ends: float = 0.0
@@ -50,7 +95,7 @@ class Visitors:
         self._visitors: dict[str, _Visitor] = {}
 
     def forget_visits(self) -> None:
-        """Forget how often anybody asked."""
+        """Forget how often each address has asked."""
         with self._lock:
             for visitor in self._visitors.values():
                 visitor.asked.clear()
@@ -61,23 +106,23 @@ class Visitors:
             for visitor in self._visitors.values():
                 visitor.key_ends = 0.0
 
-    def key(self, who: str, seconds: float) -> str:
-        """The address's key; a new one where the old one has expired."""
+    def key(self, address: str, seconds: float) -> str:
+        """Return the address's key; a new one, valid for `seconds`, if the old one has expired."""
         with self._lock:
-            visitor = self._visitors.setdefault(who, _Visitor())
+            visitor = self._visitors.setdefault(address, _Visitor())
             if time.monotonic() >= visitor.key_ends:
                 visitor.key, visitor.key_ends = secrets.token_hex(32), time.monotonic() + seconds
             return visitor.key
 
-    def enter(self, who: str, key: str, threads: int, wall_after: int) -> str:
-        """Begin a picture: "ok", or the word that refuses it."""
+    def enter(self, address: str, key: str, threads: int, wall_after: int) -> str:
+        """Begin a picture and return "ok", or return the word that refuses it."""
         with self._lock:
-            visitor, now = self._visitors.get(who), time.monotonic()
+            visitor, now = self._visitors.get(address), time.monotonic()
             if visitor is None or key != visitor.key or now >= visitor.key_ends:
                 return "invalid_key"
             if visitor.making >= threads:
                 return "waiting_for_prev_request_to_finish"
-            while visitor.asked and visitor.asked[0] < now - WALL_WINDOW_SECONDS:
+            while visitor.asked and visitor.asked[0] < now - BLOCK_WINDOW_SECONDS:
                 visitor.asked.popleft()
             if wall_after and len(visitor.asked) >= wall_after:
                 return "challenge"
@@ -85,72 +130,78 @@ class Visitors:
             visitor.making += 1
             return "ok"
 
-    def leave(self, who: str) -> None:
+    def leave(self, address: str) -> None:
         """End a picture, made or not."""
         with self._lock:
-            self._visitors[who].making -= 1
+            self._visitors[address].making -= 1
+
+
+@control.post("/expire")
+def expire() -> Response:
+    """Expire every key that was given."""
+    memory(Visitors).expire_keys()
+    return jsonify(state().scenario.model_dump())
 
 
 @site.get("/verifyUser")
 def verify_user() -> Response:
-    """A key, or a refusal to give one."""
-    board = switchboard()
-    with board.asked("verifyUser") as entry:
-        time.sleep(board.scenario.pause)
-        entry.played = board.behaviour("verify")
+    """Return a key, or refuse to give one."""
+    board = state()
+    scenario = board.fields(PerchanceScenario)
+    with board.logged("verifyUser") as entry:
+        time.sleep(scenario.pause)
+        entry.played = board.draw("verify")
         if entry.played == "ok":
-            key = _visitors().key(address(), board.scenario.key_seconds)
+            key = memory(Visitors).key(client_address(), scenario.key_seconds)
             return _compact({"status": "already_verified", "userKey": key})
         if entry.played == "failed_verification":
-            return _compact({"status": "failed_verification", "reason": "token_required"}, board.scenario.http_status)
+            return _compact({"status": "failed_verification", "reason": "token_required"}, scenario.http_status)
         return _refusal(entry)
 
 
 @site.post("/generate")
 def generate() -> Response:
-    """Make a picture; answers when it is made."""
-    board, who = switchboard(), address()
+    """Make a picture; responds when it is made."""
+    board = state()
     body = json.loads(request.get_data())  # the site's own page sends JSON as text/plain
-    with board.asked("generate", body) as entry:
-        entry.played = board.behaviour("generate")
+    with board.logged("generate", body) as entry:
+        entry.played = board.draw("generate")
         if entry.played == "ok":
-            scenario = board.scenario
-            entry.played = _visitors().enter(
-                who, request.args.get("userKey", ""), scenario.threads, scenario.wall_after
-            )
+            entry.played = _enter()
         if entry.played != "ok":
             return _refusal(entry)
         try:
             with board.in_flight():
                 return _made(entry, body)
         finally:
-            _visitors().leave(who)
+            memory(Visitors).leave(client_address())
 
 
 @site.get("/downloadTemporaryImage")
 def download() -> Response:
-    """A picture that was made before."""
-    board = switchboard()
-    with board.asked("download") as entry:
+    """Return a picture that was made before."""
+    board = state()
+    with board.logged("download") as entry:
         time.sleep(board.scenario.pause)
-        entry.played = board.behaviour("download")
+        entry.played = board.draw("download")
         if entry.played in ("challenge", "hang"):
             return _refusal(entry)
         return handed_out(pictures().find(request.args.get("imageId", "")), entry.played)
 
 
-def challenge() -> Response:
-    """Cloudflare's page before a page, which a person's browser gets past."""
-    return Response(CHALLENGE, 403, {"cf-mitigated": "challenge"}, mimetype="text/html")
+def _enter() -> str:
+    scenario = state().fields(PerchanceScenario)
+    key = request.args.get("userKey", "")
+    return memory(Visitors).enter(client_address(), key, scenario.threads, scenario.wall_after)
 
 
-def _made(entry: Asked, body: dict[str, object]) -> Response:
+def _made(entry: LoggedRequest, body: dict[str, object]) -> Response:
     seed = chosen_seed(int(str(body["seed"])))
     width, height = (int(side) for side in str(body["resolution"]).split("x"))
     prompt, negative_prompt = str(body["prompt"]), str(body["negativePrompt"])
     picture = painted(prompt, negative_prompt, seed, float(str(body["guidanceScale"])), (width, height))
-    if not still_there(entry, switchboard().scenario.delay):
-        return Response(status=499)
+    if not wait_connected(entry, state().scenario.delay):
+        return client_gone()
     return _compact(
         {
             "status": "success",
@@ -167,23 +218,22 @@ def _made(entry: Asked, body: dict[str, object]) -> Response:
     )
 
 
-def _refusal(entry: Asked) -> Response:
+def _refusal(entry: LoggedRequest) -> Response:
     if entry.played == "challenge":
         return challenge()
     if entry.played == "empty_500":
         return Response(status=500)
     if entry.played == "html":
-        return Response("<!DOCTYPE html><title>Bad gateway</title>", 502, mimetype="text/html")
+        return html_reply("Bad gateway", 502)
     if entry.played == "hang":
-        still_there(entry)
-        return Response(status=499)
+        return hang(entry)
     if entry.played == "reset":
         return reset()
     if entry.played in ("half_json", "drip"):
         half = '{"status":"success","imageId":"'
         return Response(half if entry.played == "half_json" else _drip(half), mimetype="application/json")
     extra = {"type": 1} if entry.played == "gen_failure" else {}
-    return _compact({"status": entry.played, **extra}, switchboard().scenario.http_status)
+    return _compact({"status": entry.played, **extra}, state().fields(PerchanceScenario).http_status)
 
 
 def _drip(text: str) -> Iterator[str]:
@@ -195,8 +245,3 @@ def _drip(text: str) -> Iterator[str]:
 def _compact(document: dict[str, object], status: int = 200) -> Response:
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     return Response(text, status, mimetype="application/json")
-
-
-def _visitors() -> Visitors:
-    memory: Visitors = current_app.extensions["visitors"]
-    return memory

@@ -1,15 +1,13 @@
 """The sandbox's pictures: the procedural painter's, as JPEG, with a small mark that says what they are.
 
-A picture can be handed out spoiled: `404`, `empty`, `cut`, `wrong_size`, `broken_off`, `reset`, `not_a_picture`,
-`oversized`, `bomb` (few bytes that claim 400 million pixels), `large` (16 million), `compressed` (few bytes that become
-400 MiB), `animated`, slowly, as a `drip`, or an error that drips in its place.
+A picture can be spoiled (`Spoiled`): a `bomb` is few bytes that claim 400 million pixels, `large` has 16 million,
+`compressed` is few bytes that become 400 MiB, a `drip` comes slowly, and `error_drip` is an error that does.
 """
 
 import errno
 import gzip
 import io
 import secrets
-import socket
 import struct
 import threading
 import time
@@ -17,11 +15,14 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from itertools import cycle
+from typing import Literal, get_args
 
-from flask import Response, request
+from flask import Response
 from PIL import Image, ImageDraw, ImageFont
 
 from render_worker.engines.sketch.painter import paint
+from sandbox.replies import reset
+from sandbox.state import memory, state
 
 JPEG_QUALITY = 85
 MARK = "simulated"
@@ -36,9 +37,28 @@ DRIP_SECONDS = 0.05
 BEFOREHAND = ("sunset over mountains", "a lighthouse at night", "a fox in the snow", "a street in the rain")
 MAX_RANDOM_SEED = 2**31 - 1
 
+Spoiled = Literal[
+    "404",
+    "empty",
+    "cut",
+    "broken_off",
+    "reset",
+    "wrong_size",
+    "not_a_picture",
+    "oversized",
+    "bomb",
+    "large",
+    "compressed",
+    "animated",
+    "drip",
+    "error_drip",
+]
+SPOILED: tuple[str, ...] = get_args(Spoiled)
+SPOILED_BY_CHANCE = ("404", "empty", "cut", "broken_off", "reset", "wrong_size", "not_a_picture", "bomb")
+
 
 class Pictures:
-    """Pictures that were made and not yet forgotten. Thread-safe."""
+    """The latest pictures, by id. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +66,7 @@ class Pictures:
         self._beforehand: dict[tuple[int, int], Iterator[bytes]] = {}
 
     def beforehand(self, size: tuple[int, int]) -> bytes:
-        """One of a few JPEGs of that width and height, painted at the first request for that size."""
+        """Return one of a few JPEGs of that width and height, painted at the first request for that size."""
         with self._lock:
             if size not in self._beforehand:
                 self._beforehand[size] = cycle([jpeg(prompt, "", 1, 7.0, size) for prompt in BEFOREHAND])
@@ -62,23 +82,35 @@ class Pictures:
         return picture_id
 
     def forget(self, picture_id: str) -> None:
-        """Keep a picture no longer."""
+        """Delete a picture."""
         with self._lock:
             self._pictures.pop(picture_id, None)
 
     def find(self, picture_id: str) -> bytes | None:
-        """A kept picture."""
+        """Return a picture; returns None if it is not kept."""
         with self._lock:
             return self._pictures.get(picture_id)
 
 
+def pictures() -> Pictures:
+    """Return the running sandbox's pictures."""
+    return memory(Pictures)
+
+
+def painted(prompt: str, negative_prompt: str, seed: int, guidance_scale: float, size: tuple[int, int]) -> bytes:
+    """Return the JPEG of a recipe; returns one painted beforehand if the scenario says so, which takes no time."""
+    if state().scenario.painted == "beforehand":
+        return pictures().beforehand(size)
+    return jpeg(prompt, negative_prompt, seed, guidance_scale, size)
+
+
 def chosen_seed(seed: int) -> int:
-    """The seed itself, or a random one for -1."""
+    """Return the seed itself, or a random one for -1."""
     return secrets.randbelow(MAX_RANDOM_SEED) if seed < 0 else seed
 
 
 def jpeg(prompt: str, negative_prompt: str, seed: int, guidance_scale: float, size: tuple[int, int]) -> bytes:
-    """A JPEG of that width and height in pixels."""
+    """Return a JPEG of that width and height in pixels."""
     width, height = size
     image = paint(
         prompt,
@@ -93,7 +125,7 @@ def jpeg(prompt: str, negative_prompt: str, seed: int, guidance_scale: float, si
 
 
 def handed_out(picture: bytes | None, how: str) -> Response:
-    """A picture as an answer, whole or spoiled."""
+    """Return a response with a picture, whole or spoiled; 404 if there is none."""
     if picture is None or how == "404":
         return Response("Not Found", 404, mimetype="text/plain")
     if how == "reset":
@@ -124,14 +156,6 @@ def _spoiled(picture: bytes, how: str) -> bytes:
     return spoilers[how]() if how in spoilers else picture
 
 
-def reset() -> Response:
-    """End the connection without an answer, as a host that crashes does."""
-    connection: socket.socket = request.environ["gunicorn.socket"]
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
-    return Response(status=499)
-
-
 def _bomb() -> bytes:
     header = struct.pack(">IIBBBBB", BOMB_PIXELS, BOMB_PIXELS, 1, 0, 0, 0, 0)
     chunks = (b"IHDR" + header, b"IDAT" + zlib.compress(bytes(BOMB_PIXELS // 8)), b"IEND")
@@ -158,7 +182,7 @@ def _slowly(data: bytes) -> Iterator[bytes]:
 
 def _until(picture: bytes, end: int) -> Iterator[bytes]:
     yield picture[:end]
-    raise BrokenPipeError(errno.EPIPE, "played")  # makes the server close the connection
+    raise BrokenPipeError(errno.EPIPE, "played")  # gunicorn then closes the connection
 
 
 def _encoded(image: Image.Image) -> bytes:

@@ -1,7 +1,7 @@
-"""Some models at Replicate: what each takes, as cog describes it, and what Replicate says of an input that is wrong.
+"""Some models at Replicate: their inputs, as cog describes them, and what Replicate says about an invalid one.
 
-The first two are as their pages told in autumn 2026; SDXL is as replicate-python's recorded replies have it, without
-what nobody here asks for. `sandbox/limited` and `sandbox/upscaler` are made up, for bounds and for a missing prompt.
+The first two are as on their pages in autumn 2026; SDXL is as in replicate-python's recorded replies, without what is
+unused here. `sandbox/limited` and `sandbox/upscaler` are made up, for bounds and for a missing prompt.
 """
 
 SDXL = "7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc"
@@ -12,7 +12,7 @@ Schemas = dict[str, object]
 
 
 def _schemas(inputs: dict[str, object], required: tuple[str, ...], **enums: list[str]) -> Schemas:
-    """Schemas with an Input; enums stand apart and are referred to, as cog writes them."""
+    """Return schemas with an Input; enums are apart and referred to, as cog writes them."""
     apart = {name: {"enum": values, "type": "string", "title": name} for name, values in enums.items()}
     referred = {
         name: {"allOf": [{"$ref": f"#/components/schemas/{name}"}], "default": enums[name][0]} for name in enums
@@ -84,21 +84,21 @@ ODD_SCHEMAS: dict[str, Schemas] = {
 }
 
 
-def complaints(schemas: Schemas, asked: dict[str, object]) -> str:
-    """What Replicate says of such an input, a line each; "" where it is well."""
+def input_errors(schemas: Schemas, given: dict[str, object]) -> str:
+    """Return what Replicate says about such an input, a line for each error; "" if it is valid."""
     about = schemas["Input"]
-    assert isinstance(about, dict)  # noqa: S101 - written above
-    lines = [f"- input: {name} is required" for name in about["required"] if name not in asked]
-    for name, value in asked.items():
-        wanted = about["properties"].get(name)
-        problem = _problem(name, value, wanted, schemas) if wanted else "Additional property is not allowed"
-        lines += [f"- input.{name}: {problem}"] if problem else []
+    assert isinstance(about, dict)  # noqa: S101 - SCHEMAS has it so
+    lines = [f"- input: {name} is required" for name in about["required"] if name not in given]
+    for name, value in given.items():
+        schema = about["properties"].get(name)
+        error = _error(name, value, schema, schemas) if schema else "Additional property is not allowed"
+        lines += [f"- input.{name}: {error}"] if error else []
     return "".join(f"{line}\n" for line in lines)
 
 
-def _problem(name: str, value: object, wanted: dict[str, object], schemas: Schemas) -> str:
-    options = wanted.get("anyOf")
-    rules = {**wanted, **(options[0] if isinstance(options, list) else {})}
+def _error(name: str, value: object, schema: dict[str, object], schemas: Schemas) -> str:
+    options = schema.get("anyOf")
+    rules = {**schema, **(options[0] if isinstance(options, list) else {})}
     apart = schemas.get(name)
     values = apart.get("enum") if isinstance(apart, dict) else None
     kind = str(rules.get("type", "string"))

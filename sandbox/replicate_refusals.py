@@ -1,13 +1,11 @@
-"""What Replicate answers instead of what it should: refusals, failures of a prediction, and nonsense."""
-
-import json
+"""The faults of Replicate's API: refusals, failures of a prediction, and responses that make no sense."""
 
 from flask import Response, request
+from pydantic import Field
 
-from sandbox.callers import still_there
-from sandbox.control import switchboard
-from sandbox.pictures import reset
-from sandbox.switchboard import Asked
+from sandbox.replies import hang, html_reply, json_reply, reset
+from sandbox.scenario import Scenario
+from sandbox.state import LoggedRequest, state
 
 BRIEF_SECONDS = 1
 HUGE_BYTES = 20 * 1024 * 1024
@@ -46,38 +44,46 @@ FAILURES = {
 }
 
 
-def odd(entry: Asked, part: str) -> Response | None:
-    """What the scenario has this part of the API answer instead of what it should."""
-    board = switchboard()
-    word = board.scenario.replicate
-    first = word.partition("_")[0]
+ODD_REPLIES = ("hang", "reset", "html_502", "not_json", "a_list", "huge", "redirect")
+PART_FAULTS = (*REFUSALS, *ODD_REPLIES)
+"""At a creation; at the other parts of the API they are played after the part's name, as `poll_hang`."""
+
+
+class ReplicateScenario(Scenario):
+    """What the stand-in plays."""
+
+    replicate: str = Field("ok", description='"ok" or a fault')
+
+
+def fault(entry: LoggedRequest, part: str) -> Response | None:
+    """Return the response of a fault at this part of the API; returns None if none is played there."""
+    board = state()
+    first = board.fields(ReplicateScenario).replicate.partition("_")[0]
     if (first if first in PARTS else "") == part:
-        entry.played = board.behaviour("replicate")
+        entry.played = board.draw("replicate")
     if not request.headers.get("Authorization", "").removeprefix("Bearer").strip():
         entry.played = "unauthorized"
-    how = entry.played.removeprefix(f"{part}_")
-    if how in REFUSALS:
-        return refused(how)
-    if how == "hang":
-        still_there(entry)
-        return Response(status=499)
-    if how == "reset":
-        return reset()
-    others = {
-        "html_502": Response("<!DOCTYPE html><title>Bad gateway</title>", 502, mimetype="text/html"),
-        "not_json": Response("<!DOCTYPE html><title>Replicate</title>", mimetype="text/html"),
+    word = entry.played.removeprefix(f"{part}_")
+    if word in REFUSALS:
+        return refused(word)
+    if word == "hang":
+        return hang(entry)
+    return reset() if word == "reset" else _odd_reply(word)
+
+
+def _odd_reply(word: str) -> Response | None:
+    if word == "huge":
+        return Response(" " * HUGE_BYTES)
+    replies = {
+        "html_502": html_reply("Bad gateway", 502),
+        "not_json": html_reply("Replicate"),
         "a_list": Response("[1, NaN]", mimetype="application/json"),
         "redirect": Response(status=302, headers={"Location": f"{request.host_url}replicate/v1/predictions"}),
     }
-    return Response(" " * HUGE_BYTES) if how == "huge" else others.get(how)
+    return replies.get(word)
 
 
 def refused(word: str) -> Response:
-    """One of the refusals."""
+    """Return one of the refusals."""
     status, document = REFUSALS[word]
-    return answer(document, status)
-
-
-def answer(document: object, status: int = 200) -> Response:
-    """A document as JSON."""
-    return Response(json.dumps(document), status, mimetype="application/json")
+    return json_reply(document, status)

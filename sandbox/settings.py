@@ -5,7 +5,7 @@ from pydantic_settings import BaseSettings
 
 
 class Settings(BaseSettings):
-    """What can be set from outside."""
+    """The sandbox's ports."""
 
     sandbox_port: int = Field(8002, ge=1, le=65535, description="Port of the sites, on loopback.")
-    sandbox_upload_port: int = Field(8003, ge=1, le=65535, description="Port of the host of the page's pictures.")
+    sandbox_upload_port: int = Field(8003, ge=1, le=65535, description="Port of the upload host.")

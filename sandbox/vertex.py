@@ -4,20 +4,11 @@
     POST /vertex/v1/publishers/google/models/<model>:<verb>     with an API key, in the header x-goog-api-key
     POST /vertex/v1/projects/<p>/locations/<l>/publishers/google/models/<model>:<verb>          with a token
 
-The verb is `generateContent` for Gemini's models and `predict` for Imagen's. Behaviours, beside `ok`:
-
-    hang, reset, redirect, html (with status 200), html_502, list, wrong_types, not_base64, nothing, huge, compressed
-    a key of ERRORS
-    blocked (by its prompt), text (in place of a picture), no_image, safety, an unknown_reason, a thought first
-    filtered (Imagen's filter, with its reason), filtered_silently
-    token_refused, token_500, token_html, token_hang, token_without: the token endpoint
-    a key of LIFETIMES: when the token ends
-
-Shapes are google-genai's own types and Google's reference of both methods; messages are quoted from public issue
-threads. Nobody could compare with the live service: the exact messages, what Imagen answers since it was announced to
-end, and how it refuses a seed beside a watermark or a negative prompt that the model does not take. The statement's
-claims are looked at, its signature is not. Every API key is taken, and of the Gemini models only the oldest is at other
-locations than `global`.
+The verb is `generateContent` for Gemini's models and `predict` for Imagen's. Shapes are google-genai's own types and
+Google's reference of both methods; messages are quoted from public issue threads. Unverified: the exact messages, what
+Imagen answers since its end was announced, and how it refuses a seed beside a watermark or a negative prompt that the
+model does not take. The statement's claims are checked, its signature is not. Every API key is accepted, and of the
+Gemini models only the oldest is at other locations than `global`.
 """
 
 import base64
@@ -26,11 +17,14 @@ import time
 from typing import Any
 
 from flask import Blueprint, Response, request
+from pydantic import Field
 
-from sandbox.callers import still_there
-from sandbox.control import painted, switchboard
-from sandbox.pictures import OVERSIZED_BYTES, chosen_seed, handed_out, reset
-from sandbox.switchboard import Asked
+from sandbox.clients import wait_connected
+from sandbox.pictures import OVERSIZED_BYTES, chosen_seed, handed_out, painted
+from sandbox.replies import client_gone, hang, html_reply, json_reply, reset
+from sandbox.scenario import Scenario
+from sandbox.stand_in import Addresses, Faults, StandIn
+from sandbox.state import LoggedRequest, state
 
 TOKEN = "ya29.of-the-sandbox"  # noqa: S105 - it opens nothing
 GEMINI = ("gemini-2.5-flash-image", "gemini-3-pro-image", "gemini-3.1-flash-image")
@@ -84,57 +78,97 @@ ERRORS: dict[str, Error] = {
     "deadline_exceeded": (504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.", []),
 }
 
+TOKEN_FAULTS = ("token_refused", "token_500", "token_html", "token_hang", "token_without")
+FINISH_REASONS = {"no_image": "NO_IMAGE", "safety": "IMAGE_SAFETY", "unknown_reason": "SOMETHING_NEW"}
+ODD_DOCUMENTS: dict[str, object] = {
+    "list": [[]],
+    "nothing": {},
+    "wrong_types": {"candidates": [7], "predictions": [7]},
+}
+FAULTS = Faults(
+    (
+        *(*ERRORS, *ODD_DOCUMENTS, "huge", *TOKEN_FAULTS, *LIFETIMES),
+        *("hang", "reset", "redirect", "html", "html_502", "not_base64", "compressed"),  # html has status 200
+        *(*FINISH_REASONS, "blocked", "text", "thought"),  # of Gemini; a thought comes before the picture
+        *("filtered", "filtered_silently"),  # by Imagen, the first with its reason
+    ),
+    by_chance=("unavailable", "html", "reset", "no_image"),
+)
+
 vertex = Blueprint("vertex", __name__, url_prefix="/vertex")
+
+
+class VertexScenario(Scenario):
+    """What the stand-in plays."""
+
+    vertex: str = Field("ok", description='"ok" or a fault')
+
+
+def _environment(addresses: Addresses) -> dict[str, str]:
+    return {"VERTEX_URL": f"{addresses.site}/vertex"}
+
+
+STAND_IN = StandIn(
+    name="vertex",
+    scenario=VertexScenario,
+    faults={"vertex": FAULTS},
+    blueprints=(vertex,),
+    environment=_environment,
+    keys={"GOOGLE_API_KEY": "any"},
+)
 
 
 @vertex.post("/token")
 def token() -> Response:
-    """A token for a statement whose claims are in order."""
-    board = switchboard()
-    assertion = request.form.get("assertion", "")  # whoever hangs up is noticed only once his request is read
-    with board.asked("vertex_token") as entry:
-        if board.scenario.vertex.startswith("token_"):
-            entry.played = board.behaviour("vertex")
-        if entry.played == "token_hang":
-            still_there(entry)
-            return Response(status=499)
-        if entry.played == "token_500":
-            return _json({"error": "internal_failure"}, 500)
-        if entry.played == "token_html":
-            return Response("<!DOCTYPE html><title>Error</title>", mimetype="text/html")
-        if entry.played == "token_without":
-            return _json({"id_token": "something else"})
+    """Return a token for a statement whose claims are in order."""
+    board = state()
+    assertion = request.form.get("assertion", "")  # a client that hangs up is noticed only if its request has been read
+    with board.logged("vertex_token") as entry:
+        if _played_at_token():
+            entry.played = board.draw("vertex")
+        if fault := _token_fault(entry):
+            return fault
         if entry.played == "token_refused" or not _in_order(assertion):
-            return _json({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}, 400)
+            return json_reply({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}, 400)
         seconds = LIFETIMES.get(entry.played, 3599)
-        return _json({"access_token": TOKEN, "expires_in": seconds, "token_type": "Bearer"})
+        return json_reply({"access_token": TOKEN, "expires_in": seconds, "token_type": "Bearer"})
 
 
 @vertex.post("/v1/publishers/google/models/<model>:<verb>", defaults={"location": "global"})
 @vertex.post("/v1/projects/<project>/locations/<location>/publishers/google/models/<model>:<verb>")
 def make(model: str, verb: str, location: str, project: str | None = None) -> Response:
-    """Make a picture; answers when it is made."""
-    board = switchboard()
-    body = json.loads(request.get_data())
+    """Make a picture; responds when it is made."""
+    board, body = state(), json.loads(request.get_data())
     logged = {"model": model, "verb": verb, "location": location, "project": project, **body}
-    with board.asked("vertex", logged) as entry:
-        if not board.scenario.vertex.startswith("token_"):
-            entry.played = board.behaviour("vertex")
-        if not _welcome(project):
+    with board.logged("vertex", logged) as entry:
+        if not _played_at_token():
+            entry.played = board.draw("vertex")
+        if not _authorized(project):
             entry.played = "unauthenticated"
         elif not _exists(model, verb, location, project):
             entry.played = "not_found"
-        if entry.played in ERRORS:
-            return _error(*ERRORS[entry.played])
-        odd = _oddity(entry)
-        if odd:
-            return odd
+        if fault := _fault(entry):
+            return fault
         with board.in_flight():
             return _by_imagen(entry, body) if verb == "predict" else _by_gemini(entry, body)
 
 
+def _played_at_token() -> bool:
+    return state().fields(VertexScenario).vertex.startswith("token_")
+
+
+def _token_fault(entry: LoggedRequest) -> Response | None:
+    if entry.played == "token_hang":
+        return hang(entry)
+    if entry.played == "token_500":
+        return json_reply({"error": "internal_failure"}, 500)
+    if entry.played == "token_html":
+        return html_reply("Error")
+    return json_reply({"id_token": "something else"}) if entry.played == "token_without" else None
+
+
 def _in_order(assertion: str) -> bool:
-    """Whether the statement is a signed one of now, for this endpoint."""
+    """Return whether the statement is fresh, for this endpoint, and of the form of a signed one."""
     try:
         header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in assertion.split(".")[:2])
         fresh = abs(time.time() - claims["iat"]) < 60 and 0 < claims["exp"] - claims["iat"] <= 3600
@@ -145,7 +179,7 @@ def _in_order(assertion: str) -> bool:
     return header.get("alg") == "RS256" and assertion.count(".") == 2 and fresh and right and grant
 
 
-def _welcome(project: str | None) -> bool:
+def _authorized(project: str | None) -> bool:
     if project is None:
         return bool(request.headers.get("x-goog-api-key"))
     return request.headers.get("Authorization") == f"Bearer {TOKEN}"
@@ -157,79 +191,78 @@ def _exists(model: str, verb: str, location: str, project: str | None) -> bool:
     return verb == "generateContent" and model in GEMINI and (location == "global" or model == GEMINI[0])
 
 
-def _oddity(entry: Asked) -> Response | None:
-    """What has no part in the protocol."""
+def _fault(entry: LoggedRequest) -> Response | None:
+    """Return a response that is no part of the protocol, or an error; returns None if a picture is to be made."""
+    if entry.played in ERRORS:
+        return _error(entry.played)
     if entry.played == "hang":
-        still_there(entry)
-        return Response(status=499)
+        return hang(entry)
     if entry.played == "reset":
         return reset()
     if entry.played == "redirect":
         return Response(status=307, headers={"Location": f"{request.host_url}vertex/elsewhere"})
     if entry.played.startswith("html"):
-        page = "<!DOCTYPE html><title>Error 502</title>"
-        return Response(page, 502 if entry.played == "html_502" else 200, mimetype="text/html")
+        return html_reply("Error 502", 502 if entry.played == "html_502" else 200)
     if entry.played == "compressed":
         return handed_out(b"", "compressed")
-    documents: dict[str, object] = {
-        "list": [[]],
-        "nothing": {},
-        "wrong_types": {"candidates": [7], "predictions": [7]},
-        "huge": {"candidates": "A" * OVERSIZED_BYTES},
-    }
-    return _json(documents[entry.played]) if entry.played in documents else None
+    if entry.played == "huge":
+        return json_reply({"candidates": "A" * OVERSIZED_BYTES})
+    return json_reply(ODD_DOCUMENTS[entry.played]) if entry.played in ODD_DOCUMENTS else None
 
 
-def _by_gemini(entry: Asked, body: Any) -> Response:
+def _by_gemini(entry: LoggedRequest, body: Any) -> Response:
     config = body.get("generationConfig", {})
     size = GEMINI_SIZES.get(config.get("imageConfig", {}).get("aspectRatio", "1:1"))
     if "IMAGE" not in config.get("responseModalities", []) or size is None:
-        return _error(*ERRORS["invalid_argument"])
+        return _error("invalid_argument")
     if entry.played == "blocked":
-        return _json({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "modelVersion": "simulated"})
-    reasons = {"no_image": "NO_IMAGE", "safety": "IMAGE_SAFETY", "unknown_reason": "SOMETHING_NEW"}
-    if entry.played in reasons:
-        return _json({"candidates": [{"finishReason": reasons[entry.played], "index": 0}]})
+        return json_reply({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "modelVersion": "simulated"})
+    if entry.played in FINISH_REASONS:
+        return json_reply({"candidates": [{"finishReason": FINISH_REASONS[entry.played], "index": 0}]})
     text: dict[str, object] = {"text": "I cannot make such a picture."}
     if entry.played == "text":
         return _candidate([text])
     picture = painted(str(body["contents"][0]["parts"][0]["text"]), "", chosen_seed(-1), 7.0, size)
-    if not still_there(entry, switchboard().scenario.delay):
-        return Response(status=499)
-    data = "!" if entry.played == "not_base64" else base64.b64encode(picture).decode()
-    part: dict[str, object] = {"inlineData": {"mimeType": "image/jpeg", "data": data}}
-    thoughts = [{**text, "thought": True}, {"inlineData": {"mimeType": "image/jpeg", "data": "AAAA"}, "thought": True}]
+    if not wait_connected(entry, state().scenario.delay):
+        return client_gone()
+    part = _inline(_in_base64(picture, entry))
+    thoughts = [{**text, "thought": True}, {**_inline("AAAA"), "thought": True}]
     return _candidate([*(thoughts if entry.played == "thought" else []), part])
 
 
-def _by_imagen(entry: Asked, body: Any) -> Response:
-    wanted = body.get("parameters", {})
-    size = IMAGEN_SIZES.get(wanted.get("aspectRatio", "1:1"))
-    seeded_in_vain = "seed" in wanted and wanted.get("addWatermark", True)
-    negative_in_vain = "negativePrompt" in wanted and entry.body and entry.body["model"] not in LEGACY_IMAGEN
+def _by_imagen(entry: LoggedRequest, body: Any) -> Response:
+    options = body.get("parameters", {})
+    size = IMAGEN_SIZES.get(options.get("aspectRatio", "1:1"))
+    seeded_in_vain = "seed" in options and options.get("addWatermark", True)
+    negative_in_vain = "negativePrompt" in options and entry.body and entry.body["model"] not in LEGACY_IMAGEN
     if size is None or seeded_in_vain or negative_in_vain:
-        return _error(*ERRORS["invalid_argument"])
+        return _error("invalid_argument")
     if entry.played == "filtered_silently":
-        return _json({})
+        return json_reply({})
     if entry.played == "filtered":
-        return _json({"predictions": [{"raiFilteredReason": FILTERED}]})
-    prompt, negative = str(body["instances"][0]["prompt"]), wanted.get("negativePrompt", "")
-    picture = painted(prompt, negative, chosen_seed(int(wanted.get("seed", -1))), 7.0, size)
-    if not still_there(entry, switchboard().scenario.delay):
-        return Response(status=499)
-    data = "!" if entry.played == "not_base64" else base64.b64encode(picture).decode()
-    return _json({"predictions": [{"mimeType": "image/png", "bytesBase64Encoded": data}]})
+        return json_reply({"predictions": [{"raiFilteredReason": FILTERED}]})
+    prompt, negative = str(body["instances"][0]["prompt"]), options.get("negativePrompt", "")
+    picture = painted(prompt, negative, chosen_seed(int(options.get("seed", -1))), 7.0, size)
+    if not wait_connected(entry, state().scenario.delay):
+        return client_gone()
+    return json_reply({"predictions": [{"mimeType": "image/png", "bytesBase64Encoded": _in_base64(picture, entry)}]})
+
+
+def _in_base64(picture: bytes, entry: LoggedRequest) -> str:
+    return "!" if entry.played == "not_base64" else base64.b64encode(picture).decode()
+
+
+def _inline(data: str) -> dict[str, object]:
+    return {"inlineData": {"mimeType": "image/jpeg", "data": data}}
 
 
 def _candidate(parts: list[dict[str, object]]) -> Response:
     candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}
-    return _json({"candidates": [candidate], "modelVersion": "simulated", "usageMetadata": {"totalTokenCount": 1300}})
+    usage = {"totalTokenCount": 1300}
+    return json_reply({"candidates": [candidate], "modelVersion": "simulated", "usageMetadata": usage})
 
 
-def _error(code: int, status: str, message: str, details: list[dict[str, object]]) -> Response:
+def _error(word: str) -> Response:
+    code, status, message, details = ERRORS[word]
     error = {"code": code, "message": message, "status": status, **({"details": details} if details else {})}
-    return _json({"error": error}, code)
-
-
-def _json(document: object, status: int = 200) -> Response:
-    return Response(json.dumps(document), status, mimetype="application/json")
+    return json_reply({"error": error}, code)

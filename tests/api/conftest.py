@@ -5,12 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import openai
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
+from bench.stub_worker import result
 from image_api import create_app
 from image_api.services import services_of
 from image_api.settings import Settings
@@ -18,24 +20,11 @@ from tests.fakes.scripted_server import PatientServer
 
 NAME = "a" * 64 + ".png"
 PICTURE = b"the bytes of a picture"
-RESULT = {
+RESULT: dict[str, Any] = {
     "success": True,
-    "image_url": f"/images/{NAME}",
-    "prompt": "a tree",
-    "seed": 7,
-    "shape": "square",
-    "guidance_scale": 7.0,
-    "width": 768,
-    "height": 768,
-    "content_type": "image/png",
-    "bytes": len(PICTURE),
-    "sha256": "a" * 64,
-    "engine": "perchance",
-    "model": "auto",
-    "storage": "local",
+    **result({"prompt": "a tree", "seed": 7, "request_id": "x"}, "a" * 64, len(PICTURE)),
     "duration_ms": 5,
     "created_at": "2026-11-21T00:00:00+00:00",
-    "request_id": "x",
 }
 
 

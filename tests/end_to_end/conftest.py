@@ -12,7 +12,7 @@ import requests
 from PIL import Image
 
 from tests.api.conftest import ScriptedWorker
-from tests.fakes.processes import Server, api, sandbox, wait_until, worker
+from tests.fakes.processes import Sandbox, Server, api, sandbox, wait_until, worker
 
 TOKEN = "a-token-of-the-tests"
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
@@ -22,7 +22,7 @@ OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 class Stack:
     """The running whole."""
 
-    sandbox: Server
+    sandbox: Sandbox
     worker: Server
     api: Server
 
@@ -64,13 +64,11 @@ class Stack:
         return image
 
 
-def worker_settings(site: Server, folder: Path, **settings: object) -> dict[str, object]:
+def worker_settings(site: Sandbox, folder: Path, **settings: object) -> dict[str, object]:
     """A worker's settings for that sandbox, with short limits and changes of the test's choice."""
     return {
         "WORKER_TOKEN": TOKEN,
-        "PERCHANCE_BASE_URL": f"{site.url}/api",
-        "PERCHANCE_PAGE_URL": f"{site.url}/perchance-ai-api",
-        "PERCHANCE_UPLOAD_ORIGINS": site.upload_origin,
+        **site.pointers("perchance", "horde", "imgur", "cloudinary"),
         "PERCHANCE_PAGE_SECONDS": 4,
         "PERCHANCE_VERIFY_SECONDS": 4,
         "PERCHANCE_GENERATE_SECONDS": 6,
@@ -79,14 +77,10 @@ def worker_settings(site: Server, folder: Path, **settings: object) -> dict[str,
         "PERCHANCE_RECYCLE_IMAGES": 1000,
         "PERCHANCE_REST_SECONDS": 0,
         "ENGINE_FAILURES": 0,
-        "HORDE_URL": f"{site.url}/api/v2",
-        "HORDE_IMAGE_ORIGINS": site.upload_origin,
         "HORDE_POLL_SECONDS": 0.2,
         "QUEUE_SIZE": 2,
         "STORAGE_REST_SECONDS": 1,
         "LOCAL_STORAGE_DIR": folder,
-        "IMGUR_API_URL": f"{site.url}/3",
-        "CLOUDINARY_API_URL": f"{site.url}/v1_1",
         "SIMULATED": "true",
         **settings,
     }

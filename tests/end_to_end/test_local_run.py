@@ -14,9 +14,8 @@ import pytest
 import requests
 
 from image_api.settings import Settings as ApiSettings
-from local.__main__ import _settings_of_all
 from local.hosts import host_to_ask
-from local.settings import load
+from local.settings import load, variables
 from tests.fakes.processes import (
     PATIENCE_SECONDS,
     ROOT,
@@ -124,14 +123,14 @@ def test_the_time_for_running_pictures_is_short_unless_it_is_set(monkeypatch, se
     monkeypatch.delenv("GRACEFUL_TIMEOUT_SECONDS", raising=False)
     if set_to:
         monkeypatch.setenv("GRACEFUL_TIMEOUT_SECONDS", set_to)
-    assert _settings_of_all(load(), simulated=False)["GRACEFUL_TIMEOUT_SECONDS"] == used
+    assert variables(load(), simulated=False)["GRACEFUL_TIMEOUT_SECONDS"] == used
 
 
 @pytest.mark.parametrize("listening", ["127.0.0.1", "0.0.0.0", "192.0.2.77", "fd00::77", "::"])
 def test_it_answers_to_this_machine_s_names_and_addresses(monkeypatch, listening):
     monkeypatch.delenv("ALLOWED_HOSTS", raising=False)
     monkeypatch.setenv("HOST", listening)
-    hosts = _settings_of_all(load(), simulated=False)["ALLOWED_HOSTS"].split(",")
+    hosts = variables(load(), simulated=False)["ALLOWED_HOSTS"].split(",")
     assert ApiSettings(allowed_hosts=hosts).allowed_hosts == tuple(hosts)
     assert {"localhost", "127.0.0.1", "[::1]", socket.gethostname().lower()} <= set(hosts)
     named = {"192.0.2.77": "192.0.2.77", "fd00::77": "[fd00::77]"}.get(listening, "localhost")
@@ -141,7 +140,7 @@ def test_it_answers_to_this_machine_s_names_and_addresses(monkeypatch, listening
 
 def test_unless_they_are_set(monkeypatch):
     monkeypatch.setenv("ALLOWED_HOSTS", "*")
-    assert _settings_of_all(load(), simulated=False)["ALLOWED_HOSTS"] == "*"
+    assert variables(load(), simulated=False)["ALLOWED_HOSTS"] == "*"
 
 
 @pytest.mark.parametrize(

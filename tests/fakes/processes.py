@@ -17,6 +17,8 @@ import requests
 
 from image_api.settings import Settings as ApiSettings
 from render_worker.settings import VARIABLES
+from sandbox.registry import STAND_INS, pointers
+from sandbox.stand_in import Addresses
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60
@@ -53,8 +55,6 @@ def clean_environment(**changes: object) -> dict[str, str]:
 
 class Server:
     """One gunicorn of this repository on a free port."""
-
-    upload_origin = ""
 
     def __init__(
         self,
@@ -145,18 +145,32 @@ class Server:
         return time.monotonic() - begun
 
 
-def sandbox() -> Server:
-    """The stand-in of the outside world; its `upload_origin` is the host of the site's pictures."""
-    upload_port = free_port()
-    server = Server(
-        "-c",
-        "sandbox/gunicorn.conf.py",
-        port_variable="SANDBOX_PORT",
-        ready="/sandbox",
-        SANDBOX_UPLOAD_PORT=upload_port,
-    )
-    server.upload_origin = f"http://127.0.0.1:{upload_port}"
-    return server
+class Sandbox(Server):
+    """The stand-ins of the outside world; `upload_origin` is the host of their pictures."""
+
+    def __init__(self) -> None:
+        upload_port = free_port()
+        super().__init__(
+            "-c",
+            "sandbox/gunicorn.conf.py",
+            port_variable="SANDBOX_PORT",
+            ready="/sandbox",
+            SANDBOX_UPLOAD_PORT=upload_port,
+        )
+        self.upload_origin = f"http://127.0.0.1:{upload_port}"
+
+    def pointers(self, *names: str) -> dict[str, str]:
+        """Return the variables that point a render worker to the named stand-ins."""
+        return pointers(Addresses(self.url, self.upload_origin), *names)
+
+    def keys(self, *names: str) -> dict[str, str]:
+        """Return made-up credentials that the named stand-ins accept."""
+        return {name: value for each in names for name, value in STAND_INS[each].keys.items()}
+
+
+def sandbox() -> Sandbox:
+    """Return a sandbox that is not started."""
+    return Sandbox()
 
 
 def worker(**environment: Any) -> Server:

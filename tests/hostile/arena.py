@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import psutil
 
-from tests import processes
+from tests.fakes import processes
 from tests.fakes.processes import ROOT, Server
 from tests.hostile.stand_in import StandIn
 from tests.hostile.wire import Tally
@@ -72,10 +72,10 @@ class Arena:
         own |= {"WORKER_TOKEN": TOKEN}
         return self._watched(processes.worker(**{**QUICK_STOP, **own, **environment}))
 
-    def horde(self, **environment: Any) -> tuple[Server, Server]:
+    def horde(self, **environment: Any) -> tuple[processes.Sandbox, Server]:
         """Start a render worker with the sandbox's AI Horde behind it; return the sandbox and the worker."""
         site = self._running.enter_context(processes.sandbox())
-        own = {"HORDE_URL": f"{site.url}/api/v2", "HORDE_IMAGE_ORIGINS": site.upload_origin, "HORDE_POLL_SECONDS": 0.2}
+        own = {**site.pointers("horde"), "HORDE_POLL_SECONDS": 0.2}
         return site, self.worker(**{**own, **environment})
 
     def stand_in(self, port: int = 0, seconds: float = 0) -> StandIn:

@@ -6,10 +6,9 @@ is there whole; then the next client's request goes over the same connection, un
 
 import asyncio
 import contextlib
-import threading
 from dataclasses import dataclass
-from typing import Self
 
+from tests.hostile.threaded import ThreadedServer
 from tests.hostile.wire import HEAD_END, LOOPBACK, READ_BYTES, parse
 
 SECONDS = 20.0  # of a whole exchange
@@ -24,59 +23,25 @@ class _Link:
     rest: bytes = b""
 
 
-class KeepAliveProxy:
+class KeepAliveProxy(ThreadedServer):
     """Stands before the server on `upstream`, in a thread of its own."""
 
     def __init__(self, upstream: int) -> None:
+        super().__init__()
         self._upstream = upstream
         self._kept: list[_Link] = []
-        self._loop = asyncio.new_event_loop()
-        self._up = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
-        self.port = 0
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        if not self._up.wait(5):
-            raise RuntimeError("the proxy does not come up")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(5)
-        self._loop.close()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
-
-    async def _serve(self) -> None:
-        self._stop = asyncio.Event()
-        self._clients: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._client, LOOPBACK, 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._up.set()
-        await self._stop.wait()
-        server.close()
-        for client in self._clients:
-            client.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
+    def close(self) -> None:
+        """Close the kept connections."""
         for link in self._kept:
             link.writer.close()
-        await asyncio.sleep(0.01)  # until the connections are closed
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._clients.add(task)
-        task.add_done_callback(self._clients.discard)
-        ends = (asyncio.IncompleteReadError, ConnectionError, TimeoutError, asyncio.CancelledError)
-        with contextlib.suppress(*ends):
-            while True:
-                head = await reader.readuntil(HEAD_END)
-                async with asyncio.timeout(SECONDS):
-                    await self._exchange(head, reader, writer)
-        writer.close()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on one request after the other."""
+        while True:
+            head = await reader.readuntil(HEAD_END)
+            async with asyncio.timeout(SECONDS):
+                await self._exchange(head, reader, writer)
 
     async def _exchange(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         kept = self._kept.pop() if self._kept else None

@@ -1,16 +1,15 @@
 """A render worker that answers well, or with whatever bytes an attack has it say, and counts what it is asked."""
 
 import asyncio
-import contextlib
 import hashlib
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, ClassVar
 
+from bench.stub_worker import result
 from render_worker.contract import SERVICE, SERVICE_HEADER, VERSION
+from tests.hostile.threaded import ThreadedServer
 
 REFUSED_MODEL = "nope"
 PICTURE = b"the bytes of a picture"
@@ -41,41 +40,23 @@ def failure(code: str, status: int = 503) -> bytes:
     return reply(status, {"success": False, "error": "It did not work.", "code": code})
 
 
-def result(wanted: dict[str, Any]) -> dict[str, object]:
+def named_result(recipe: dict[str, Any]) -> dict[str, object]:
     """Return the result of a recipe, whose picture is named by it."""
-    name = hashlib.sha256(f"{wanted['prompt']}{wanted.get('seed')}{wanted['request_id']}".encode()).hexdigest()
-    return {
-        "image_url": f"/images/{name}.png",
-        "prompt": wanted["prompt"],
-        "seed": max(0, int(wanted.get("seed", 0))),
-        "shape": "square",
-        "guidance_scale": 7.0,
-        "width": 768,
-        "height": 768,
-        "content_type": "image/png",
-        "bytes": len(PICTURE),
-        "sha256": name,
-        "engine": "perchance",
-        "model": "auto",
-        "storage": "local",
-        "duration_ms": 1,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "request_id": wanted["request_id"],
-    }
+    name = hashlib.sha256(f"{recipe['prompt']}{recipe.get('seed')}{recipe['request_id']}".encode()).hexdigest()
+    return result(recipe, name, len(PICTURE))
 
 
-class StandIn:
+class StandIn(ThreadedServer):
     """Serves in a thread of its own. `seen` counts the requests by method and path."""
+
+    options: ClassVar[dict[str, Any]] = {"backlog": 4096, "limit": 2**20}
 
     def __init__(self, port: int = 0, seconds: float = 0) -> None:
         """Serve on `port`, a free one if it is 0; a picture takes so many seconds."""
-        self.port = port
+        super().__init__(port)
         self.seconds = seconds
         self.seen: Counter[str] = Counter()
         self._scripts: dict[str, Iterable[bytes]] = {}
-        self._loop = asyncio.new_event_loop()
-        self._up = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stand-in", daemon=True)
 
     @property
     def url(self) -> str:
@@ -93,43 +74,10 @@ class StandIn:
         """Return how many pictures were asked for."""
         return sum(count for what, count in self.seen.items() if what.startswith("POST /generate"))
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        if not self._up.wait(5):
-            raise RuntimeError("the stand-in does not come up")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(5)
-        self._loop.close()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
-
-    async def _serve(self) -> None:
-        self._stop = asyncio.Event()
-        self._clients: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._client, "127.0.0.1", self.port, backlog=4096, limit=2**20)
-        self.port = server.sockets[0].getsockname()[1]
-        self._up.set()
-        await self._stop.wait()
-        server.close()
-        for client in self._clients:
-            client.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
-        await asyncio.sleep(0.01)  # until the connections are closed
-
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._clients.add(task)
-        task.add_done_callback(self._clients.discard)
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            while await self._answered(reader, writer):
-                pass
-        writer.close()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request after the other."""
+        while await self._answered(reader, writer):
+            pass
 
     async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer a request; return whether the connection is kept."""
@@ -158,8 +106,10 @@ def _joined(pieces: tuple[bytes, ...], times: Iterable[bytes]) -> Iterable[bytes
 
 def _usual(method: str, path: str, body: bytes) -> bytes:
     if method == "POST":
-        wanted = json.loads(body)
-        return failure("invalid_parameter", 400) if wanted["model"] == REFUSED_MODEL else reply(200, result(wanted))
+        recipe = json.loads(body)
+        if recipe["model"] == REFUSED_MODEL:
+            return failure("invalid_parameter", 400)
+        return reply(200, named_result(recipe))
     if path.startswith("/images/"):
         answer = reply(200, PICTURE, Content_Type="image/png")
         return answer[: -len(PICTURE)] if method == "HEAD" else answer

@@ -1,31 +1,19 @@
 """What is listed in two places is the same in both."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from local.__main__ import _settings_of_all
-from local.settings import Settings as LocalSettings
 from render_worker.engines import AUTO_ENGINES, ENGINES
 from render_worker.settings import Settings, load
 from render_worker.storages import STORAGES
-from sandbox.switchboard import FAULTS, Endpoint, Scenario
 from tests.fakes.storages import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ONLY_NAMED = "sketch"
-HOW_TO_RUN = {
-    "PORT",
-    "HOST",
-    "STORAGE",
-    "ENGINES",
-    "GRACEFUL_TIMEOUT_SECONDS",
-    "PERCHANCE_WORKER_URL",
-    "WORKER_TOKEN",
-} | {"ALLOWED_HOSTS"}
 
 
 def test_every_engine_that_can_be_enabled_has_its_row():
@@ -74,13 +62,10 @@ def test_an_unknown_storage_is_refused_by_a_sentence_that_lists_the_known(monkey
         load()
 
 
-def test_every_stand_in_can_be_switched():
-    assert set(get_args(Endpoint)) == set(FAULTS)
-    assert set(FAULTS) <= set(Scenario.model_fields)
-
-
-def test_compose_plays_the_same_sandbox_as_make_run():
-    ours = _settings_of_all(LocalSettings(port=8000), simulated=True).keys() - HOW_TO_RUN
-    lines = (ROOT / "sandbox/compose.env").read_text().splitlines()
-    composed = {line.split("=")[0] for line in lines if "=" in line and not line.startswith("#")}
-    assert {name for name in ours if not name.startswith("SANDBOX_")} <= composed
+@pytest.mark.parametrize("heading", ["Add an engine", "Add a storage"])
+def test_what_is_added_touches_at_most_seven_files(heading):
+    section = (ROOT / "CONTRIBUTING.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    files = re.findall(r"^\d+\. `([^`]+)`", section, re.MULTILINE)
+    assert 0 < len(files) <= 7
+    for file in files:
+        assert list(ROOT.glob(file.replace("<name>", "*")))

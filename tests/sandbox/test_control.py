@@ -1,4 +1,4 @@
-"""Who may switch what the sandbox plays."""
+"""Which origins may change the scenario."""
 
 import pytest
 

@@ -19,7 +19,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from tests.fakes.playwright_browser import browsers_path
 from tests.fakes.processes import Server, command_of, free_port, sandbox, wait_until
 
-# What the package leaves open is its own affair, and some of these tests are about just that.
+# The package leaves connections and processes open, and some of these tests are about just that.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 
 
@@ -46,7 +46,7 @@ def _browser_where_playwright_looks(tmp_path_factory):
 
 
 def of_playwright(word: str) -> list[psutil.Process]:
-    """Living processes of this process's own Playwright with that word in their command line."""
+    """Return the running processes of this process's own Playwright with that word in their command line."""
     drivers = [child for child in psutil.Process().children() if "run-driver" in command_of(child)]
     browsers = [process for driver in drivers for process in driver.children(recursive=True)]
     return [process for process in drivers + browsers if word in command_of(process)]
@@ -57,7 +57,7 @@ def play(site: Server, **scenario: object) -> None:
 
 
 def with_package(base_url: str, talk, seconds: float = 60):
-    """Run one conversation with the package, as its own documentation does."""
+    """Run `talk` with the package, as its own documentation does; raises TimeoutError after `seconds`."""
 
     async def conversation():
         async with perchance.ImageGenerator() as generator:

@@ -5,7 +5,7 @@ import time
 
 import requests
 
-from tests.fakes.processes import Server, sandbox
+from tests.fakes.processes import Sandbox, Server, sandbox
 from tests.hostile.arena import TOKEN, Arena, Verdict, attack
 from tests.hostile.wire import Connection, ask, request
 
@@ -22,19 +22,12 @@ def _queue(worker: Server) -> dict[str, int]:
     return dict(requests.get(f"{worker.url}/health", headers=auth, timeout=5).json()["queue"])
 
 
-def _engines(site: Server) -> dict[str, object]:
+def _engines(site: Sandbox) -> dict[str, object]:
     """Return the settings of an engine that refuses each request at once, and a slow one behind it."""
     requests.post(f"{site.url}/sandbox", json={"huggingface": "invalid", "delay": SLOW_SECONDS}, timeout=5)
-    at = {"HUGGINGFACE_ROUTER_URL": "huggingface/router", "HUGGINGFACE_HUB_URL": "huggingface/hub"}
-    at |= {"REPLICATE_URL": "replicate"}
-    own = {"HF_TOKEN": "hf_any", "HUGGINGFACE_PROVIDER": "hf-inference", "REPLICATE_API_TOKEN": "any"}
-    origins = {f"{name}_IMAGE_ORIGINS": site.upload_origin for name in ("HUGGINGFACE", "REPLICATE")}
-    return {
-        "ENGINES": "huggingface,replicate",
-        **{name: f"{site.url}/{path}" for name, path in at.items()},
-        **own,
-        **origins,
-    }
+    names = ("huggingface", "replicate")
+    chosen = {"ENGINES": ",".join(names), "HUGGINGFACE_PROVIDER": "hf-inference"}
+    return {**chosen, **site.pointers(*names), **site.keys(*names)}
 
 
 @attack(quick=True)
@@ -64,7 +57,7 @@ def failed_storage(arena: Arena) -> Verdict:
     (arena.folder / "file").write_text("no folder")
     with sandbox() as imgur:
         requests.post(f"{imgur.url}/sandbox", json={"imgur": "invalid_client"}, timeout=5)
-        keep = {"STORAGE": "imgur", "IMGUR_CLIENT_ID": "an-id", "IMGUR_API_URL": f"{imgur.url}/3"}
+        keep = {"STORAGE": "imgur", **imgur.pointers("imgur"), **imgur.keys("imgur")}
         site, worker = arena.horde(LOCAL_STORAGE_DIR=arena.folder / "file" / "images", **keep)
         server = arena.behind(worker)
         for number in range(REQUESTS):

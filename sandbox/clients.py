@@ -1,4 +1,4 @@
-"""The one who asked: his address, and whether he still waits."""
+"""The client of the request in hand: its address, and whether it still waits."""
 
 import select
 import socket
@@ -6,19 +6,19 @@ import time
 
 from flask import request
 
-from sandbox.switchboard import Asked
+from sandbox.state import LoggedRequest
 
 HANG_SECONDS = 600.0
 ABORT_POLL_SECONDS = 0.02
 
 
-def address() -> str:
-    """The caller's address, which is what Perchance knows a visitor by."""
+def client_address() -> str:
+    """Return the client's address, by which Perchance knows a visitor."""
     return request.remote_addr or ""
 
 
-def still_there(entry: Asked, seconds: float = HANG_SECONDS) -> bool:
-    """Wait, and notice a caller who hangs up meanwhile: his request is then logged as aborted."""
+def wait_connected(entry: LoggedRequest, seconds: float = HANG_SECONDS) -> bool:
+    """Wait `seconds`; return False at once, and log the request as aborted, if the client hangs up."""
     connection: socket.socket = request.environ["gunicorn.socket"]
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
