@@ -3,7 +3,7 @@ FROM python:3.11.16-slim-bookworm
 
 WORKDIR /app
 COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
+RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 COPY app.py gunicorn.conf.py ./
 COPY image_api image_api
 # The contract, and what both tiers serve by: all that this tier may import of the worker.

@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 PACKAGES := $(VENV)/.packages
 DEV_PACKAGES := $(VENV)/.dev-packages
 BROWSER := $(VENV)/.browser
@@ -16,7 +17,7 @@ NAMED := $(subst s3,buckets,$(subst gcs,buckets,$(subst $(COMMA), ,$(ENGINES) $(
 WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%,$(wildcard $(patsubst %,render_worker/requirements-%.txt,$(NAMED)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types docs format image bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
+.PHONY: help run test coverage lint types format docs lock image bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -29,6 +30,12 @@ test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Check style, types and imports, t
 	@$(BIN)/python -m pytest -n 4 tests/api tests/repo tests/worker # they mostly wait
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/end_to_end tests/sandbox # a stack of servers and a browser each
 	@$(BIN)/python -m pytest -n 2 tests/hostile tests/fuzz # two servers each, and the cores to themselves
+
+coverage: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Print which lines and branches of both tiers their own tests do not reach.
+	@rm -f .coverage .coverage.*
+	-@$(BIN)/coverage run -m pytest -q -n 4 tests/api tests/repo tests/worker
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 lint: $(DEV_PACKAGES) ## Check style, and who imports whom.
 	@$(BIN)/ruff check .
@@ -44,6 +51,10 @@ docs: $(PACKAGES) ## Write the tables in docs/ that derive from the code.
 format: $(DEV_PACKAGES) ## Format the code.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+lock: $(BIN)/python ## Compile requirements*.in into hashed requirements*.txt (UPGRADE=1 for newer ones).
+	@$(INSTALL) "$$(grep '^uv==' requirements-dev.in)" # alone: a lock that cannot be installed can still be compiled anew
+	@$(BIN)/python -m local.lock $(if $(UPGRADE),--upgrade)
 
 image: ## Build both tiers' images with docker, podman or buildah, whichever works here.
 	@if docker info >/dev/null 2>&1; then build="docker build"; \
@@ -82,22 +93,22 @@ fuzz: $(DEV_PACKAGES) ## Send 100,000 broken requests to both tiers (SEED=7 COUN
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 clean: ## Remove the virtual environment and the local pictures.
-	rm -rf $(VENV) $(PEERS) .data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) .data .coverage .coverage.* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
 $(PACKAGES): $(TIERS) | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check $(foreach file,$(TIERS),-r $(file))
+	$(INSTALL) --require-hashes $(foreach file,$(TIERS),-r $(file))
 	@touch $@
 
 $(VENV)/.packages-%: render_worker/requirements-%.txt | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+	$(INSTALL) --require-hashes -r $<
 	@touch $@
 
 $(DEV_PACKAGES): requirements-dev.txt $(TIERS) $(EXTRAS) | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(INSTALL) --require-hashes -r requirements-dev.txt
 	@touch $@ $(PACKAGES)
 
 $(BROWSER): local/browser.sh | $(BIN)/python

@@ -1,6 +1,6 @@
 """gunicorn's settings for the API tier; `gunicorn app:app` reads them by itself.
 
-gunicorn's defaults, one synchronous worker that is killed after 30 seconds, would serve one caller at a time and
+gunicorn's defaults, one synchronous worker that is killed after 30 seconds, would serve one client at a time and
 lose every slow picture.
 """
 
@@ -10,7 +10,7 @@ become_undumpable()  # before all else; a render worker on this host, and with i
 
 from gevent import monkey  # noqa: E402
 
-monkey.patch_all()  # before anything imports ssl, which cannot be patched behind the back of who uses it
+monkey.patch_all()  # before anything imports ssl, which cannot be patched once it is in use
 
 import signal  # noqa: E402
 
@@ -21,14 +21,14 @@ from image_api.settings import load  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
 from render_worker.serving.file_descriptors import room_for_connections  # noqa: E402
 
-STOP_SECONDS = 3  # what an answer takes to be given once waiting is over
-OTHER_CONNECTIONS = 1000  # for /health, pictures, refusals, and callers who ask for nothing
+DRAIN_SECONDS = 3  # what a response takes once its wait is over
+OTHER_CONNECTIONS = 1000  # for /health, pictures, refusals, and clients without a request
 OTHER_FILES = 250  # Redis, the log, connections that are being closed
 
 settings = load()
 bind = f"{settings.host}:{settings.port}"
-workers = 1  # what was last heard of the worker, and the connections to it, are kept in one process
-# A greenlet for each caller. Threads would hold as many in more memory: docs/BENCHMARKS.md, "Callers who wait".
+workers = 1  # the last known health of the worker, and the connections to it, are kept in one process
+# A greenlet for each client. Threads would hold as many in more memory: docs/BENCHMARKS.md, "Waiting clients".
 worker_class = "image_api.gunicorn_worker.PatientWorker"
 # Two files a client: its connection and the one to the render worker.
 worker_connections = room_for_connections(
@@ -37,8 +37,8 @@ worker_connections = room_for_connections(
 backlog = 4096  # connections of one burst, as far as the system lets so many wait
 keepalive = settings.read_timeout_seconds
 timeout = 120  # of the process itself, which a slow machine may keep from coming up; no limit of a request
-graceful_timeout = settings.graceful_timeout_seconds + STOP_SECONDS
-forwarded_allow_ips = ""  # TRUSTED_PROXIES says whose word is believed; gunicorn would believe anybody on loopback
+graceful_timeout = settings.graceful_timeout_seconds + DRAIN_SECONDS
+forwarded_allow_ips = ""  # TRUSTED_PROXIES names the proxies; gunicorn would trust every peer on loopback
 forwarder_headers = ""  # also of a client by a Unix socket, whose SCRIPT_NAME could end a request with a traceback
 secure_scheme_headers = {}
 control_socket_disable = True  # it would lie in the home folder, shared by every gunicorn of this user
@@ -49,31 +49,31 @@ logs.set_up(settings.log_level)
 
 # Two texts of 2,000 characters, each character of up to 12 bytes when percent-encoded, make a request line of 48 KB.
 # gunicorn refuses to read more than this constant of its own, whatever the setting says; 0, which means no limit,
-# would let one caller fill the memory.
+# would let one client fill the memory.
 limit_request_line = gunicorn.http.message.MAX_REQUEST_LINE = 64 * 1024
 
 
 def on_starting(server):
-    """Say so if this system has no room for the clients that MAX_GENERATIONS allows."""
-    wanted = settings.max_generations + OTHER_CONNECTIONS
-    if worker_connections < wanted:
+    """Warn if this system has no room for the clients that MAX_GENERATIONS allows."""
+    needed = settings.max_generations + OTHER_CONNECTIONS
+    if worker_connections < needed:
         server.log.warning(
-            "this system's limit of open files has room for %d connections; MAX_GENERATIONS wants %d",
+            "this system's limit of open files has room for %d connections; MAX_GENERATIONS needs %d",
             worker_connections,
-            wanted,
+            needed,
         )
 
 
 def post_worker_init(worker):
-    """Let SIGTERM also begin the time after which callers who still wait are told."""
+    """Have SIGTERM also start the time after which clients that still wait are refused (graceful shutdown)."""
     from image_api.services import services_of  # here, so that the master does not import the application
 
-    begin_stop = signal.getsignal(signal.SIGTERM)
+    begin_shutdown = signal.getsignal(signal.SIGTERM)
 
-    def stop(number, frame) -> None:
-        begin_stop(number, frame)
+    def shut_down(number, frame) -> None:
+        begin_shutdown(number, frame)
         generation = services_of(worker.wsgi).generation
         generation.ending = True
         gevent.spawn_later(settings.graceful_timeout_seconds, generation.stop)
 
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, shut_down)

@@ -1,29 +1,30 @@
-"""The API tier: one GET turns a prompt into the address of a picture.
+"""The API tier: one GET turns a prompt into the URL of a picture.
 
-`GET /generate?prompt=sunset over mountains&shape=landscape` has the render worker make a picture and answers with
-its address as JSON, or with a redirect to it where the caller shows pictures. `GET /` documents every parameter.
+`GET /generate?prompt=sunset over mountains&shape=landscape` has the render worker generate a picture, and returns its
+URL as JSON, or a redirect to it if the client shows pictures. `GET /` documents every parameter.
 """
 
 from flask import Flask
 
-from image_api.routes import generate, health, images, openai, pages, streams, styled, wake
+from image_api.routes import generate, health, images, openai, pages, styled, wake, websocket
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, host_check, responses
+from image_api.web import cors, error_responses, host_check, responses
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The API tier's Flask application, set by the environment unless `settings` are given."""
+    """Return the Flask application, with the environment's settings unless `settings` are given."""
     settings = settings or load()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     app.extensions[KEY] = Services.build(settings)
     responses.register(app)
+    error_responses.register(app)
     host_check.register(app, settings.allowed_hosts)
     cors.register(app, settings.cors_origins)
-    for family in (generate, streams, styled, openai, images, health, wake, pages):
+    for family in (generate, websocket, styled, openai, images, health, wake, pages):
         app.register_blueprint(family.routes)
     return app

@@ -1,26 +1,26 @@
-"""By which host names this service may be asked: ALLOWED_HOSTS, against DNS rebinding."""
+"""ALLOWED_HOSTS: the host names under which clients may reach this service, against DNS rebinding."""
 
 import re
 from collections.abc import Iterable
 from ipaddress import IPv6Address
 
 ANY = "*"
-USUAL_PORTS = (80, 443)  # which a Host header leaves out
+DEFAULT_PORTS = (80, 443)  # which a Host header leaves out
 HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
 ENTRY = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 class AllowedHosts:
-    """The hosts of a setting: names, *.example.com for those below one, addresses, each perhaps with a port."""
+    """The hosts of the setting: names, *.example.com for subdomains, addresses, each with or without a port."""
 
     def __init__(self, entries: Iterable[str]) -> None:
-        """Raise ValueError, naming it, for an entry that is no host."""
+        """Parse the entries. Raises ValueError if one is not a host, and names it."""
         entries = list(entries)
         self.any = ANY in entries
         self._hosts = {_entry(entry) for entry in entries if entry != ANY}
 
     def __contains__(self, host: str) -> bool:
-        """Whether a Host header's value is one of them; an entry without a port stands for every port."""
+        """Return whether a Host header names one of them; an entry without a port allows every port."""
         if self.any:
             return True
         try:
@@ -28,12 +28,12 @@ class AllowedHosts:
         except ValueError:
             return False
         parents = [f"*.{'.'.join(labels)}" for labels in _parents(name)]
-        ports = (None, port) if port else (None, *USUAL_PORTS)
-        return any((it, given) in self._hosts for it in (name, *parents) for given in ports)
+        ports = (None, port) if port else (None, *DEFAULT_PORTS)
+        return any((host_name, each) in self._hosts for host_name in (name, *parents) for each in ports)
 
 
 def is_host(text: str) -> bool:
-    """Whether a Host header's value is a host name or an address, perhaps with a port."""
+    """Return whether a Host header is a host name or an address, with or without a port."""
     try:
         _split(text)
     except ValueError:
@@ -42,6 +42,7 @@ def is_host(text: str) -> bool:
 
 
 def _split(host: str) -> tuple[str, int | None]:
+    """Return the normalised host name and the port. Raises ValueError if it is not a host."""
     found = HOST.fullmatch(host)
     if not found:
         raise ValueError(f"{host!r} is no host")
@@ -50,7 +51,7 @@ def _split(host: str) -> tuple[str, int | None]:
 
 
 def _entry(text: str) -> tuple[str, int | None]:
-    """An entry of the setting; an IPv6 address may stand without its brackets."""
+    """Parse an entry of the setting; an IPv6 address needs no brackets."""
     if text.count(":") > 1 and "[" not in text:
         text = f"[{text}]"
     wildcard = text.startswith("*.")

@@ -1,4 +1,4 @@
-"""Every way in which the API tier can fail, each with its stable code, its HTTP status and its sentence.
+"""The errors of the API tier, each with its stable code, HTTP status and sentence.
 
 ApiError
 ├── InvalidParameter     400 invalid_parameter
@@ -7,17 +7,17 @@ ApiError
 ├── SpeculativeRequest   503 speculative_request
 ├── WorkerNotConfigured  503 worker_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
-├── TooMany              503 service_busy
+├── ServiceBusy          503 service_busy
 ├── TooManyStreams       429 too_many_streams
 ├── StreamLost           410 stream_lost
-├── WebSocketOnly        426 websocket_only
-│   └── WebSocketVersionUnknown
+├── UpgradeRequired      426 websocket_only
+│   └── UnsupportedWebSocketVersion
 ├── BadHandshake         400 bad_handshake
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 ├── PictureUnavailable   502 picture_unavailable
 ├── PictureDeleted       410 picture_deleted
-└── Relayed              whatever the render worker said, with its own code and status
+└── Relayed              an error of the render worker, with its own code and status
 """
 
 from collections.abc import Mapping
@@ -27,34 +27,34 @@ from render_worker.contract import ErrorBody, ErrorLine, PassedOver
 
 
 class ApiError(Exception):
-    """A failure that the caller is told of. The message is one plain sentence, fit for a stranger."""
+    """An error with a response of its own. The message is one plain sentence that any client may read."""
 
     code: ClassVar[str] = "internal_error"
     status: int = 500
     hint: ClassVar[str | None] = None
     retry_after: ClassVar[int | None] = None
-    """Seconds after which asking again can help; None where it cannot, or where nobody knows."""
+    """Seconds after which a retry can succeed (the Retry-After header); None if it cannot, or if that is unknown."""
     headers: ClassVar[Mapping[str, str]] = {}
-    """What HTTP wants to be said with it."""
+    """Further headers that HTTP requires of the response."""
 
     def body(self) -> ErrorBody:
-        """The failure as the caller sees it."""
+        """Return the error as clients see it."""
         return ErrorBody(error=str(self), code=self.code, hint=self.hint, retry_after=self.retry_after)
 
     def line(self) -> ErrorLine:
-        """The same with its status, for where no HTTP status can tell it. It is nobody's request yet."""
+        """Return the error with its status, for streams, whose HTTP status is sent already; without a request id."""
         return ErrorLine(status=self.status, error=self.body().model_copy(update={"request_id": None}))
 
 
 class InvalidParameter(ApiError):
-    """A parameter that cannot be taken, named in the sentence."""
+    """Raised when a parameter is invalid; the sentence names it."""
 
     code = "invalid_parameter"
     status = 400
 
 
 class ModelNotFound(ApiError):
-    """A model's name that nobody answers to, where the caller's dialect has an error of its own for that."""
+    """Raised when no model has that name, for clients whose API has an error of its own for it."""
 
     code = "model_not_found"
     status = 404
@@ -62,7 +62,7 @@ class ModelNotFound(ApiError):
 
 
 class MisdirectedRequest(ApiError):
-    """A Host that ALLOWED_HOSTS does not name."""
+    """Raised when ALLOWED_HOSTS does not name the Host of a request (DNS rebinding)."""
 
     code = "misdirected_request"
     status = 421
@@ -70,7 +70,7 @@ class MisdirectedRequest(ApiError):
 
 
 class SpeculativeRequest(ApiError):
-    """A prefetch or prerender: nobody has asked for the picture yet."""
+    """Raised when a browser prefetches or prerenders: no picture is generated on speculation."""
 
     code = "speculative_request"
     status = 503
@@ -78,7 +78,7 @@ class SpeculativeRequest(ApiError):
 
 
 class WorkerNotConfigured(ApiError):
-    """PERCHANCE_WORKER_URL is not set."""
+    """Raised when PERCHANCE_WORKER_URL is not set."""
 
     code = "worker_not_configured"
     status = 503
@@ -86,7 +86,7 @@ class WorkerNotConfigured(ApiError):
 
 
 class WorkerUnavailable(ApiError):
-    """The render worker does not answer, or not as one."""
+    """Raised when the render worker is out of reach, or its reply is not a render worker's."""
 
     code = "worker_unavailable"
     status = 503
@@ -94,7 +94,7 @@ class WorkerUnavailable(ApiError):
 
 
 class ServiceBusy(ApiError):
-    """No slot is left for this client, or it gave its own up to another one."""
+    """Raised when admission control has no slot for this client, or gave its slot to another client (backpressure)."""
 
     code = "service_busy"
     status = 503
@@ -102,7 +102,7 @@ class ServiceBusy(ApiError):
 
 
 class TooManyStreams(ApiError):
-    """One client holds as many event streams and WebSockets as it may."""
+    """Raised when a client has as many open event streams and WebSockets as it may."""
 
     code = "too_many_streams"
     status = 429
@@ -111,36 +111,36 @@ class TooManyStreams(ApiError):
 
 
 class StreamLost(ApiError):
-    """A stream that cannot be resumed: it ended long ago, or the process that had it died."""
+    """Raised when a stream cannot be replayed: it ended long ago, or the process that had it died."""
 
     code = "stream_lost"
     status = 410
     hint = "Ask again without Last-Event-ID and the picture is made."
 
 
-class WebSocketOnly(ApiError):
-    """A plain request for an address that only speaks by WebSocket."""
+class UpgradeRequired(ApiError):
+    """Raised for a plain request to an address that is a WebSocket."""
 
     code = "websocket_only"
     status = 426
     headers: ClassVar[Mapping[str, str]] = {"Upgrade": "websocket"}
 
 
-class WebSocketVersionUnknown(WebSocketOnly):
-    """A WebSocket handshake for another version of the protocol, or for none."""
+class UnsupportedWebSocketVersion(UpgradeRequired):
+    """Raised when a WebSocket handshake names another version of the protocol, or none."""
 
     headers: ClassVar[Mapping[str, str]] = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
 
 
 class BadHandshake(ApiError):
-    """A WebSocket handshake that is none."""
+    """Raised when a WebSocket handshake is malformed."""
 
     code = "bad_handshake"
     status = 400
 
 
 class Stopping(ApiError):
-    """This service is being stopped and waits for nothing any longer."""
+    """Raised when the grace period of the graceful shutdown is over, for requests that still wait."""
 
     code = "service_stopping"
     status = 503
@@ -148,14 +148,14 @@ class Stopping(ApiError):
 
 
 class DeadlinePassed(ApiError):
-    """The request's time is over."""
+    """Raised when a request's deadline has passed."""
 
     code = "timeout"
     status = 504
     hint = "Ask again; the engine may be slow at the moment."
 
     def __init__(self, sentence: str, fallback_from: list[PassedOver] | None = None) -> None:
-        """`fallback_from`: the engines besides the one that had the last of the time."""
+        """`fallback_from`: the engines that were passed over before the last attempt."""
         super().__init__(sentence)
         self._fallback_from = fallback_from
 
@@ -164,7 +164,7 @@ class DeadlinePassed(ApiError):
 
 
 class PictureUnavailable(ApiError):
-    """A picture was made and kept, but its bytes cannot be had from where it lies."""
+    """Raised when the bytes of a stored picture cannot be read from its host."""
 
     code = "picture_unavailable"
     status = 502
@@ -173,11 +173,11 @@ class PictureUnavailable(ApiError):
     def __init__(self, sentence: str, *, gone: bool = False) -> None:
         super().__init__(sentence)
         self.gone = gone
-        """Whether its host says that it has it no longer."""
+        """Whether its host replied that the picture no longer exists."""
 
 
 class PictureDeleted(ApiError):
-    """A picture that the operator deleted; it is not made again for whoever has its address."""
+    """Raised when the operator has deleted a picture (its tombstone remains); it is not generated again."""
 
     code = "picture_deleted"
     status = 410
@@ -187,7 +187,7 @@ class PictureDeleted(ApiError):
 
 
 class Relayed(ApiError):
-    """A failure of the render worker, passed on as it is."""
+    """An error of the render worker, relayed unchanged."""
 
     def __init__(self, body: ErrorBody, status: int) -> None:
         super().__init__(body.error)

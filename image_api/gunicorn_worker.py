@@ -1,8 +1,21 @@
-"""gunicorn's worker for clients who wait: a greenlet for each, so that thousands fit into a small plan."""
+"""gunicorn's worker of the API tier: slow-client (slowloris) protection, eviction of idle clients, graceful shutdown.
+
+A connection costs its client nothing, and here a greenlet and a file. So there is a maximum number of connections, and
+when a new one exceeds it, another that waits for its client is evicted: first one whose client only has to close, then
+one without a request, one whose request is half received, and one whose client does not read its response; of each
+kind the one that has waited longest. A connection whose request is in a view is never evicted: admission control
+limits those.
+"""
 
 import contextlib
+import errno
+import fcntl
+import itertools
+import struct
+import termios
 import time
 from collections.abc import Iterator
+from enum import IntEnum
 from typing import Any
 
 import gevent
@@ -11,62 +24,184 @@ from greenlet import greenlet
 from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
 
-from image_api.client_connections import ClientSocket, Connections, Wait
 from render_worker.serving.error_responses import JsonErrorResponses
 from render_worker.serving.request_bodies import watch_body
 
-STOP_SECONDS = 0.5  # for a request that is on its way when the stop begins
+DRAIN_SECONDS = 0.5  # for a request that is on its way when the shutdown begins
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 64 * 1024
-CLOSING = 128  # connections beyond the most, which are served or just end
+CLOSING_CONNECTIONS = 128  # beyond the maximum: these are served or just end
+MAX_EXAMINED = 64  # of the longest idle connections, to find one that has sent nothing
+
+
+class Wait(IntEnum):
+    """What a connection waits for its client to do, in the order of eviction."""
+
+    CLOSE = 0
+    """To close its side; the response has told it that the connection ends."""
+    REQUEST = 1
+    """To send the first byte of a request; it may have been kept alive after others."""
+    REST_OF_REQUEST = 2
+    READ = 3
+    """To read more of a response."""
+
+
+class ClientSocket(socket.socket):
+    """An accepted connection that reports what it waits for."""
+
+    def __init__(self, accepted: socket.socket, connections: "Connections") -> None:
+        super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
+        self._connections = connections
+        self._evicted = False
+        self.wait: Wait | None = None
+
+    def recv(self, *arguments: Any) -> bytes:
+        """Return the next bytes; b"" if the client has closed or the connection was evicted."""
+        try:
+            data: bytes = super().recv(*arguments)
+        except OSError:
+            if self._evicted:  # gevent raises in the greenlet that waits when a file is closed
+                return b""
+            raise
+        if data and self.wait is Wait.REQUEST:
+            self._connections.set_wait(self, Wait.REST_OF_REQUEST)
+        return data
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all of it. Raises ConnectionResetError if the client is too slow, or evicted meanwhile."""
+        try:
+            sent = super().send(data, flags, timeout=0.0)  # type: ignore[call-arg]  # gevent's own has it
+        except BlockingIOError:
+            sent = 0
+        if sent == len(data):
+            return  # nearly always; only a wait is recorded
+        with self._connections.waiting(self, Wait.READ):
+            try:
+                super().sendall(memoryview(data)[sent:], flags)
+            except OSError as error:
+                if self._evicted or isinstance(error, TimeoutError):
+                    raise ConnectionResetError(errno.ECONNRESET, "the client was too slow") from None
+                raise
+
+    def evict(self) -> None:
+        """End the connection; the greenlet that waits for its client finds it closed."""
+        self._evicted = True
+        with contextlib.suppress(OSError):  # it has ended
+            self.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def has_unread(self) -> bool:
+        """Return whether the client has sent bytes that are not read yet."""
+        with contextlib.suppress(OSError, ValueError):  # it is closed
+            return struct.unpack("i", fcntl.ioctl(self.fileno(), termios.FIONREAD, bytes(4))) != (0,)
+        return False
+
+
+class Connections:
+    """The open connections of one process, `limit` at most. It belongs to one hub: nothing here switches greenlets."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open: set[ClientSocket] = set()
+        self._waiting: dict[Wait, dict[ClientSocket, None]] = {wait: {} for wait in Wait}  # longest waiting first
+
+    @property
+    def exhausted(self) -> bool:
+        """Return whether there are so many that none should be kept alive after its response."""
+        return len(self._open) >= self._limit
+
+    @contextlib.contextmanager
+    def opened(self, accepted: socket.socket) -> Iterator[ClientSocket]:
+        """Count a new connection while the context lasts, and evict others if it exceeds the limit."""
+        sock = ClientSocket(accepted, self)
+        self._open.add(sock)
+        self.set_wait(sock, Wait.REQUEST)
+        while len(self._open) > self._limit and self._evict_one(but=sock):
+            pass
+        try:
+            yield sock
+        finally:
+            self.set_wait(sock, None)
+            self._open.discard(sock)
+
+    def set_wait(self, sock: ClientSocket, wait: Wait | None) -> None:
+        """Record what a connection waits for from now on; None while its request is served."""
+        if sock.wait is not None:
+            self._waiting[sock.wait].pop(sock, None)
+        sock.wait = wait
+        if wait is not None and sock in self._open:
+            self._waiting[wait][sock] = None
+
+    @contextlib.contextmanager
+    def waiting(self, sock: ClientSocket, wait: Wait) -> Iterator[None]:
+        """Record what a connection waits for while the context lasts."""
+        before = sock.wait
+        self.set_wait(sock, wait)
+        try:
+            yield
+        finally:
+            self.set_wait(sock, before)
+
+    def _evict_one(self, but: ClientSocket) -> bool:
+        victim = next((sock for wait in Wait for sock in self._candidates(wait) if sock is not but), None)
+        if victim is None:
+            return False
+        self.set_wait(victim, None)
+        self._open.discard(victim)  # at once: its greenlet ends when it runs next
+        victim.evict()
+        return True
+
+    def _candidates(self, wait: Wait) -> Iterator[ClientSocket]:
+        longest = list(itertools.islice(self._waiting[wait], MAX_EXAMINED))
+        return (sock for sock in longest if not (wait is Wait.REQUEST and sock.has_unread))
 
 
 class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's own gevent worker with slow-client protection and room for new connections.
+    """gunicorn's gevent worker, a greenlet for each connection, with what it lacks.
 
-    gunicorn's waits without limit for what a client sends and reads, accepts no connection when all are taken, and
-    lets a kept-alive connection hold up the end of the process.
+    gunicorn's own waits without limit for what a client sends and reads, accepts no connection when its maximum is
+    reached, and lets a kept-alive connection hold up the end of the process.
     """
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
         self._connections = Connections(self.worker_connections)
-        self.worker_connections += CLOSING
+        self.worker_connections += CLOSING_CONNECTIONS
         self._sockets: dict[greenlet, ClientSocket] = {}
-        self._quiet: dict[greenlet, gevent.Timeout] = {}
+        self._idle: dict[greenlet, gevent.Timeout] = {}
 
     def handle(self, listener: object, client: socket.socket, addr: object) -> None:
         """Serve a connection, in the greenlet that was made for it."""
-        caller = gevent.getcurrent()
+        current = gevent.getcurrent()
         with self._connections.opened(client) as sock:
-            self._sockets[caller] = sock
+            self._sockets[current] = sock
             try:
                 super().handle(listener, sock, addr)
             finally:
-                del self._sockets[caller]
+                del self._sockets[current]
 
     @contextlib.contextmanager
     def timeout_ctx(self) -> Iterator[None]:
-        """Wait for a request's head, for the time that gunicorn's setting `keepalive` gives in all."""
-        caller = gevent.getcurrent()
-        seconds = self.cfg.keepalive if self.alive else STOP_SECONDS
-        sock = self._sockets[caller]
-        self._connections.waits(sock, Wait.ASK)
-        with gevent.Timeout(seconds, False) as limit:  # type: ignore[arg-type]  # False: it ends in silence
-            self._quiet[caller] = limit
+        """Wait for a request's head, for the seconds of gunicorn's setting `keepalive` in all."""
+        current = gevent.getcurrent()
+        seconds = self.cfg.keepalive if self.alive else DRAIN_SECONDS
+        sock = self._sockets[current]
+        self._connections.set_wait(sock, Wait.REQUEST)
+        with gevent.Timeout(seconds, False) as timeout:  # type: ignore[arg-type]  # False: it ends in silence
+            self._idle[current] = timeout
             try:
                 yield
             finally:
-                del self._quiet[caller]
-                self._connections.waits(sock, None)
+                del self._idle[current]
+                self._connections.set_wait(sock, None)
 
     def handle_request(self, listener_name: object, req: Request, sock: ClientSocket, addr: object) -> None:
-        """Answer a request; its body, and each pause of a client that reads, may take `keepalive` seconds."""
-        if self._connections.short:
+        """Respond to a request; its body, and each pause of a client that reads, may take `keepalive` seconds."""
+        if self._connections.exhausted:
             req.force_close()
         sock.settimeout(self.cfg.keepalive)
-        end = time.monotonic() + self.cfg.keepalive  # in all: single bytes, each in time, could go on for days
-        watch_body(req, sock, lambda: self._receiving(sock, end))
+        deadline = time.monotonic() + self.cfg.keepalive  # in all: single bytes, each in time, could go on for days
+        watch_body(req, sock, lambda: self._receiving(sock, deadline))
         try:
             super().handle_request(listener_name, req, sock, addr)
         except StopIteration:  # gunicorn's sign that the connection ends here
@@ -78,30 +213,30 @@ class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # 
             gevent.sleep(0)  # its next request is here already; other connections come first
 
     @contextlib.contextmanager
-    def _receiving(self, sock: ClientSocket, end: float) -> Iterator[None]:
-        """Wait for a part of a body until a moment of the monotonic clock."""
-        late = gevent.Timeout(max(0.0, end - time.monotonic()), TimeoutError)
-        with self._connections.waiting(sock, Wait.FINISH), late:
+    def _receiving(self, sock: ClientSocket, deadline: float) -> Iterator[None]:
+        """Wait for a part of a body. Raises TimeoutError at `deadline`, on the monotonic clock."""
+        timeout = gevent.Timeout(max(0.0, deadline - time.monotonic()), TimeoutError)
+        with self._connections.waiting(sock, Wait.REST_OF_REQUEST), timeout:
             yield
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Refuse what is no HTTP, and let the client read that."""
+        """Refuse what is not HTTP, and let the client read the refusal."""
         super().handle_error(req, client, addr, exc)
         self._linger(client)
 
     def handle_exit(self, sig: int, frame: object) -> None:
-        """Begin the graceful shutdown, which waits for no client that asks for nothing."""
+        """Begin the graceful shutdown: requests in flight are drained, idle connections closed."""
         super().handle_exit(sig, frame)
-        gevent.spawn_later(STOP_SECONDS, self._hang_up)
+        gevent.spawn_later(DRAIN_SECONDS, self._close_idle)
 
-    def _hang_up(self) -> None:
-        for caller, limit in list(self._quiet.items()):
-            gevent.kill(caller, limit)
+    def _close_idle(self) -> None:
+        for idle, timeout in list(self._idle.items()):
+            gevent.kill(idle, timeout)
 
     def _linger(self, sock: ClientSocket) -> None:
-        """Take what the client still sends: closing at once would reset the connection, and lose it the response."""
+        """Read what the client still sends: closing at once would reset the connection, and lose it the response."""
         with (
-            self._connections.waiting(sock, Wait.LEAVE),
+            self._connections.waiting(sock, Wait.CLOSE),
             contextlib.suppress(OSError),
             gevent.Timeout(LINGER_SECONDS, False),  # type: ignore[arg-type]
         ):

@@ -1,4 +1,4 @@
-"""Networks and addresses: which names stand for which networks, and how an address is read from a header."""
+"""IP networks and addresses: networks by name (networks.toml), and addresses as proxies write them into headers."""
 
 import re
 import tomllib
@@ -9,9 +9,9 @@ from pathlib import Path
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-CLIENT_PREFIX = 64  # bits: an IPv6 client is given at least such a network, and may use any address in it
+CLIENT_PREFIX = 64  # bits: an IPv6 client has at least such a network, and may use any address in it
 MAPPED_PREFIX = 96  # bits of ::ffff:0:0/96, in which IPv6 writes IPv4
-LONGEST = 100  # characters: an address with brackets, a zone, a port and quotes
+MAX_NODE = 100  # characters: an address with brackets, a zone, a port and quotes
 # A node of X-Forwarded-For as proxies write it: 1.2.3.4, 1.2.3.4:567, 2001:db8::1, [2001:db8::1]:567, fe80::1%eth0.
 NODE = re.compile(
     r'("?)(?:\[([0-9a-f:.]+)(?:%[^\]\s]*)?\](?::[0-9]{1,5})?|([0-9.]+)(?::[0-9]{1,5})?|([0-9a-f:.]+)(?:%[^\s"]*)?)\1',
@@ -20,17 +20,18 @@ NODE = re.compile(
 
 
 def _load() -> dict[str, tuple[Network, ...]]:
+    """Return the networks of networks.toml by name."""
     found = tomllib.loads(Path(__file__).with_name("networks.toml").read_text())
     return {name: tuple(map(ip_network, entry["networks"])) for name, entry in found.items()}
 
 
 NAMED = _load()
-INSIDE = (*NAMED["loopback"], *NAMED["private"])
-"""Where only this machine and its neighbours are."""
+INTERNAL = (*NAMED["loopback"], *NAMED["private"])
+"""The networks of this machine and its neighbours alone."""
 
 
 def networks_of(entry: str) -> tuple[Network, ...]:
-    """Return the networks that a name, a network like 10.0.0.0/8 or a single address stands for.
+    """Return the networks that an entry names: a name of networks.toml, a network like 10.0.0.0/8, or an address.
 
     Raises ValueError if it is none of these.
     """
@@ -44,8 +45,8 @@ def networks_of(entry: str) -> tuple[Network, ...]:
 
 
 def address_of(text: str) -> Address | None:
-    """Return the address that a node of X-Forwarded-For or a peer's text names; None if it names none."""
-    return _parsed(text) if len(text) <= LONGEST else None
+    """Return the address of a node of X-Forwarded-For, or of a peer; None if it is not an address."""
+    return _parsed(text) if len(text) <= MAX_NODE else None
 
 
 @lru_cache(maxsize=4096)
@@ -61,12 +62,12 @@ def _parsed(text: str) -> Address | None:
 
 
 def within(address: Address, networks: tuple[Network, ...]) -> bool:
-    """Whether one of the networks contains the address."""
+    """Return whether one of the networks contains the address."""
     return any(address in network for network in networks)
 
 
 def client_network(address: Address) -> str:
-    """Return what identifies a client: an IPv4 address, or the IPv6 network of which it may use any address."""
+    """Return what identifies a client: its IPv4 address, or its IPv6 network of CLIENT_PREFIX bits."""
     if isinstance(address, IPv4Address):
         return str(address)
     return str(IPv6Network((address, CLIENT_PREFIX), strict=False))

@@ -1,4 +1,4 @@
-"""The only reader of the environment in this tier. Every setting is an upper-case variable of the same name."""
+"""The settings of this tier, read from the environment here alone: upper-case variables of the same names."""
 
 import re
 import sys
@@ -13,33 +13,41 @@ from image_api.allowed_hosts import AllowedHosts
 from image_api.networks import networks_of
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
-MOST_PROXIES = 10
+MAX_PROXIES = 10
 
 
 class Settings(BaseSettings):
-    """What can be set from outside; an empty variable counts as unset."""
+    """The settings, checked at start; an empty variable counts as unset."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
 
-    host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 - this tier is there for the public
+    host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 - this tier is public
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     max_generations: int = Field(
         2500,
         ge=1,
         le=50_000,
-        description="Clients that may wait at the same time, open WebSockets included; others are refused.",
+        description="Admission control: slots for waiting clients, open WebSockets included; others get 503.",
     )
     max_streams_per_client: int = Field(
-        100, ge=1, le=50_000, description="Event streams and WebSockets that one client may have open."
+        100, ge=1, le=50_000, description="Event streams and WebSockets that one client may have open; more get 429."
     )
     read_timeout_seconds: int = Field(
-        20, ge=1, description="How long a request's head may take, and each pause of a caller who sends or reads."
+        20,
+        ge=1,
+        description="Slow-client protection: seconds for a request's head, and for each pause of its client.",
     )
     graceful_timeout_seconds: int = Field(
-        20, ge=1, description="How long running requests may take at a stop; then their callers are told."
+        20, ge=1, description="Graceful shutdown: seconds in which requests in flight are drained; then they get 503."
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
-    simulated: bool = Field(False, description="Marks every answer: the sandbox stands in for the outside world.")
+    log_level: str = Field(
+        "INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR.",
+    )
+    simulated: bool = Field(
+        False, description="Marks every response as simulated: the sandbox stands in for the outside world."
+    )
 
     perchance_worker_url: str | None = Field(
         None,
@@ -47,40 +55,43 @@ class Settings(BaseSettings):
     )
     worker_token: SecretStr | None = Field(None, description="The render worker's bearer token.")
     worker_wake_seconds: float = Field(
-        150, ge=0, le=3600, description="How long a worker that seems asleep is asked again; 0 means not at all."
+        150,
+        ge=0,
+        le=3600,
+        description="Retry budget of a cold start: seconds for which a sleeping worker is retried; 0 disables it.",
     )
-    request_timeout_seconds: float = Field(300, gt=0, le=3600, description="The deadline of one generation.")
+    request_timeout_seconds: float = Field(300, gt=0, le=3600, description="Deadline of one generation, in seconds.")
 
     cache_expiration_hours: float = Field(
         24,
         ge=0,
         le=8760,
-        description="How long the same request is answered with the same picture; 0 means not at all.",
+        description="Hours for which an identical request gets the same picture from the cache; 0 disables it.",
     )
     redis_url: SecretStr | None = Field(
-        None, description="Redis for the cache, shared by all processes; unset means the memory of each."
+        None, description="Redis for the cache, shared by all processes; if unset, each caches in its memory."
     )
 
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("*",), description="Origins, like https://pictures.example, whose pages may ask from a browser; * means any."
+        ("*",), description="CORS: origins, like https://pictures.example, whose pages may send requests; * means any."
     )
     picture_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Origins, like http://minio:9000, from which pictures may be read besides public https hosts.",
+        description="SSRF guard: origins, like http://minio:9000, that may be fetched besides public https hosts.",
     )
     public_base_url: str | None = Field(
-        None, description="Address under which callers reach this service, like https://pictures.example."
+        None, description="URL under which clients reach this service, like https://pictures.example."
     )
     render_external_url: str | None = Field(None, description="The same, as Render sets it.")
     trusted_proxies: Annotated[int | tuple[str, ...], NoDecode] = Field(
         0,
-        description="Proxies before this service whose word is believed: networks, addresses, loopback, private and"
-        " cloudflare, separated by commas; or how many there are.",
+        description="Reverse proxies whose X-Forwarded headers are trusted: networks, addresses, loopback, private and"
+        " cloudflare, separated by commas; or their number.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*",),
-        description="Hosts, like pictures.example or *.pictures.example, by which this service may be asked;"
-        " * means any.",
+        description="Protection from DNS rebinding: hosts, like pictures.example or *.pictures.example, that a request"
+        " may name; * means any.",
     )
 
     @field_validator("perchance_worker_url")
@@ -91,7 +102,7 @@ class Settings(BaseSettings):
             return None
         if "://" not in address:
             host = re.split("[:/]", address)[0]
-            public = "." in host and not host.replace(".", "").isdigit()  # a public host's name, as platforms show it
+            public = "." in host and not host.replace(".", "").isdigit()  # as platforms show a public host's name
             address = f"{'https' if public else 'http'}://{address}"
         if not _is_address(address):
             raise ValueError("it must be an address like https://perchance-worker.onrender.com")
@@ -99,14 +110,14 @@ class Settings(BaseSettings):
 
     @field_validator("public_base_url", "render_external_url")
     @classmethod
-    def _whole(cls, value: str | None) -> str | None:
+    def _absolute(cls, value: str | None) -> str | None:
         if value and not _is_address(value):
             raise ValueError("it must be an address like https://pictures.example")
         return value
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
-    def _counted_or_named(cls, value: object) -> object:
+    def _number_or_names(cls, value: object) -> object:
         text = value.strip() if isinstance(value, str) else ""
         return int(text) if re.fullmatch("[0-9]{1,4}", text) else cls._split(value)
 
@@ -114,8 +125,8 @@ class Settings(BaseSettings):
     @classmethod
     def _proxies(cls, value: int | tuple[str, ...]) -> int | tuple[str, ...]:
         if isinstance(value, int):
-            if not 0 <= value <= MOST_PROXIES:
-                raise ValueError(f"as a number it must be from 0 to {MOST_PROXIES}")
+            if not 0 <= value <= MAX_PROXIES:
+                raise ValueError(f"as a number it must be from 0 to {MAX_PROXIES}")
             return value
         for entry in value:
             try:
@@ -162,7 +173,7 @@ class Settings(BaseSettings):
         try:
             if value:
                 parse_url(value.get_secret_value())  # type: ignore[no-untyped-call]
-        except ValueError:  # whose words may have the password
+        except ValueError:  # its text may have the password
             raise ValueError(
                 "it must be an address like redis://:password@host:6379/0, the password percent-encoded"
             ) from None
@@ -177,18 +188,18 @@ class Settings(BaseSettings):
 
 
 def _is_address(text: str) -> bool:
-    """Whether it is http or https, a host, perhaps a port and a path, and nothing else."""
+    """Return whether a text is an http(s) URL of a host, with or without a port and a path, and nothing else."""
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
         return False
     try:
         parts = urlsplit(text)
         return bool(parts.hostname) and parts.port != 0 and not parts.netloc.endswith(":")
     except ValueError:
-        return False  # the port is none
+        return False  # the port is invalid
 
 
 def load() -> Settings:
-    """The settings, or an end of the process with a sentence on the first that cannot be taken."""
+    """Return the settings. Ends the process, with a sentence about the first one that is invalid."""
     try:
         return Settings()
     except ValidationError as error:

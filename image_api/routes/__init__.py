@@ -1,1 +1,1 @@
-"""The API tier's addresses, one module a family."""
+"""The API tier's routes: blueprints alone, one module for each family of URLs."""

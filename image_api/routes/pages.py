@@ -1,87 +1,14 @@
-"""/: what this service does and how to ask it, as JSON."""
+"""/: what this service does and how to use it, as JSON."""
 
 from flask import Blueprint, Response
-from pydantic import BaseModel
 
-from image_api.generation.options import GenerationOptions
-from image_api.web.responses import as_json, base_address
-from render_worker.contract import VERSION
+from image_api.web.responses import base_url, json_response
+from image_api.web.schemas.documentation import Documentation
 
 routes = Blueprint("pages", __name__)
-
-ENDPOINTS = {
-    "GET /generate": "Make a picture; the parameters go into the query.",
-    "POST /generate": "The same with the parameters as a JSON object, for long prompts.",
-    "GET /generate.png": "The picture itself; .jpg and .webp as well.",
-    "GET /generate, Accept: text/event-stream": "The same as events that tell how far it is.",
-    "WebSocket /stream/generate/txt2img": "The same as messages; each message to it is a body of POST /generate.",
-    "POST /v1/images/generate": "A picture in a named style and an aspect ratio: {prompt, style?, aspect_ratio?}.",
-    "GET /v1/styles": "The styles.",
-    "POST /v1/images/generations": "Up to four pictures at once, for OpenAI's clients as they are.",
-    "GET /v1/models": "The names that model accepts, in OpenAI's words; /v1/models/<name> is one of them.",
-    "GET /images/<name>": "A picture that was made.",
-    "GET /models": "The names that model accepts.",
-    "GET /health": "This service, and what it last heard of the render worker.",
-    "GET /ready": "Whether a picture could be made now; asks the render worker.",
-    "GET /wake": "Starts a render worker that sleeps, and tells how long that is likely to take.",
-    "GET /wake.gif": "The same as a picture of one pixel, for a page whose visitor will soon want a picture.",
-}
-ANSWERS = {
-    "JSON": "by default: {success: true, image_url, seed, …}",
-    "redirect to the picture": "for an <img> tag, for Accept: image/… and for format=redirect",
-    "the picture itself": "for format=image",
-    "error": "{success: false, error: <a sentence>, code: <a stable word>, hint?, retry_after?, request_id}",
-}
-
-
-class Parameter(BaseModel):
-    """One parameter of /generate."""
-
-    accepts: str
-    default: bool | str | int | float | None = None
-    required: bool = False
-
-
-class Documentation(BaseModel):
-    """The front page."""
-
-    service: str = "image-api"
-    version: str = VERSION
-    description: str = "One GET turns a prompt into the address of a picture."
-    examples: dict[str, str]
-    parameters: dict[str, Parameter]
-    endpoints: dict[str, str] = ENDPOINTS
-    answers: dict[str, str] = ANSWERS
-    simulated: bool | None = None
 
 
 @routes.get("/")
 def documentation() -> Response:
-    """Documentation with examples that run against the very address that was asked."""
-    base = base_address()
-    parameters = {
-        name: Parameter(
-            accepts=field.description or "",
-            default=None if field.is_required() else field.default,
-            required=field.is_required(),
-        )
-        for name, field in GenerationOptions.public_fields().items()
-    }
-    return as_json(Documentation(examples=_examples(base), parameters=parameters))
-
-
-def _examples(base: str) -> dict[str, str]:
-    return {
-        "picture": f"curl -s '{base}/generate?prompt=sunset%20over%20mountains&shape=landscape'",
-        "all parameters": (
-            f"curl -s '{base}/generate?prompt=fantasy%20castle%20in%20clouds&seed=42&guidance_scale=8"
-            "&shape=portrait&negative_prompt=blurry&model=auto&within=120&format=json'"
-        ),
-        "without AI": f"curl -s '{base}/generate?prompt=a%20lighthouse%20at%20night&model=sketch&seed=7'",
-        "JSON body": (
-            f"curl -s -X POST '{base}/generate' -H 'Content-Type: application/json' "
-            """-d '{"prompt": "sunset over mountains", "shape": "landscape"}'"""
-        ),
-        "save the picture": f"curl -sL -o picture.png '{base}/generate?prompt=a%20quiet%20forest&format=redirect'",
-        "in a page": f'<img src="{base}/generate?prompt=a%20quiet%20forest&seed=7" alt="a quiet forest">',
-    }
+    """Return documentation with examples that run against the URL of the request."""
+    return json_response(Documentation.at(base_url()))

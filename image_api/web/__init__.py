@@ -1,1 +1,1 @@
-"""What every view shares: how requests are read and responses are written."""
+"""What views share: how requests are read, and how responses are negotiated and written."""

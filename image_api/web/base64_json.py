@@ -1,4 +1,4 @@
-"""JSON with pictures in it as base64, sent as they come: four of them would be a hundred megabytes in memory."""
+"""JSON with pictures as base64, streamed: four of them would take a hundred megabytes of memory."""
 
 import base64
 import secrets
@@ -8,35 +8,44 @@ from flask import Response, g
 
 from image_api.errors import ApiError
 from image_api.remote_pictures import PictureContent
-from image_api.web.bodies import to_the_end
-from image_api.web.file_response import opened
+from image_api.web.bodies import reset_on_error
+from image_api.web.file_response import open_picture
 from render_worker.contract import GenerateResult
 
-GROUP = 3  # bytes that base64 makes four letters of
+GROUP_BYTES = 3  # that base64 encodes as four letters
 
 
-def with_bytes(text: Callable[[list[str]], str], made: list[GenerateResult]) -> Response:
-    """An answer of JSON, which `text` makes with a mark in the place of each picture."""
+def base64_response(json_with: Callable[[list[str]], str], results: list[GenerateResult]) -> Response:
+    """Return a JSON response with the pictures of `results` in it.
+
+    `json_with` returns the JSON text with the given placeholders, one for each picture, in the place of its bytes.
+    """
+    contents = _open_all(results)
+    placeholders = [secrets.token_hex(16) for _ in results]
+    chunks = _filled(json_with(placeholders), placeholders, contents)
+    response = Response(reset_on_error(chunks, g.request_id), mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    for content in contents:
+        response.call_on_close(content.close)
+    return response
+
+
+def _open_all(results: list[GenerateResult]) -> list[PictureContent]:
+    """Open every picture; if one cannot be opened, the others are closed again."""
     contents: list[PictureContent] = []
     try:
-        for result in made:
-            contents.append(opened(result))  # noqa: PERF401 - those that were opened are closed again
+        for result in results:
+            contents.append(open_picture(result))  # noqa: PERF401 - those that were opened are closed again
     except ApiError:
         for content in contents:
             content.close()
         raise
-    marks = [secrets.token_hex(16) for _ in made]
-    filled = to_the_end(_filled(text(marks), marks, contents), g.request_id)
-    answer = Response(filled, mimetype="application/json")
-    answer.headers["Cache-Control"] = "no-store"
-    for content in contents:
-        answer.call_on_close(content.close)
-    return answer
+    return contents
 
 
-def _filled(text: str, marks: list[str], contents: list[PictureContent]) -> Iterator[bytes]:
-    for mark, content in zip(marks, contents, strict=True):
-        before, _, text = text.partition(mark)
+def _filled(text: str, placeholders: list[str], contents: list[PictureContent]) -> Iterator[bytes]:
+    for placeholder, content in zip(placeholders, contents, strict=True):
+        before, _, text = text.partition(placeholder)
         yield before.encode()
         yield from _encoded(content)
     yield text.encode() + b"\n"
@@ -46,7 +55,7 @@ def _encoded(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks:
         rest += chunk
-        whole = len(rest) - len(rest) % GROUP
+        whole = len(rest) - len(rest) % GROUP_BYTES
         yield base64.b64encode(rest[:whole])
         rest = rest[whole:]
     yield base64.b64encode(rest)

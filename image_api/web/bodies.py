@@ -1,4 +1,4 @@
-"""How a request's JSON body is taken in, and how a picture's bytes go out."""
+"""JSON bodies of requests, and bytes of pictures as bodies of responses."""
 
 import errno
 import logging
@@ -14,7 +14,11 @@ log = logging.getLogger(__name__)
 
 
 def json_body() -> bytes:
-    """The body of a POST that takes everything from it. A chunked one says its length nowhere: its end is looked at."""
+    """Return the body of a POST whose parameters are all in it.
+
+    Raises InvalidField if the URL has a query, and 413 if the body is too large: a chunked one does not announce its
+    length, so the length is checked once it is read.
+    """
     if request.query_string:
         raise InvalidField("POST takes its parameters in the JSON body, not in the address.")
     body = request.get_data()
@@ -23,19 +27,19 @@ def json_body() -> bytes:
     return body
 
 
-def sent(content: PictureContent, status: int, mimetype: str) -> Response:
-    """Return an answer with a picture's bytes."""
-    answer = Response(to_the_end(content, g.request_id), status, mimetype=mimetype)
-    answer.call_on_close(content.close)
+def content_response(content: PictureContent, status: int, mimetype: str) -> Response:
+    """Return a response with a picture's bytes, streamed."""
+    response = Response(reset_on_error(content, g.request_id), status, mimetype=mimetype)
+    response.call_on_close(content.close)
     if content.length:
-        answer.content_length = content.length
-    return answer
+        response.content_length = content.length
+    return response
 
 
-def to_the_end(pieces: Iterable[bytes], request_id: str) -> Iterator[bytes]:
-    """Yield a body's pieces; one that breaks off ends the connection, so that no client takes it for whole."""
+def reset_on_error(chunks: Iterable[bytes], request_id: str) -> Iterator[bytes]:
+    """Yield a body's chunks. Raises ConnectionResetError if it breaks off, so that no client takes it for complete."""
     try:
-        yield from pieces
+        yield from chunks
     except ApiError as error:
         log.warning("%s broke off in the middle of its answer: %s", request_id, error)
         raise ConnectionResetError(errno.ECONNRESET, "the answer broke off") from None

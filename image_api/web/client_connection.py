@@ -1,4 +1,4 @@
-"""A request as a waiter: whose it is, and whether its client has closed the connection meanwhile."""
+"""The connection of the current request: its waiter, and whether its client has closed it."""
 
 import socket
 from collections.abc import Callable
@@ -12,7 +12,7 @@ TCP_CLOSE, TCP_CLOSE_WAIT = 7, 8
 
 
 def waiter(*, stream: bool = False, given_up: Callable[[], bool] = lambda: False) -> Waiter:
-    """Return a waiter for this request; `given_up` tells whether the request itself wants no answer any longer."""
+    """Return a waiter for the current request; `given_up` returns whether the request needs no result any longer."""
     connection = request.environ.get("gunicorn.socket")
     return Waiter(g.client, stream=stream, gone=lambda: given_up() or _is_closed_by_client(connection))
 
@@ -20,8 +20,8 @@ def waiter(*, stream: bool = False, given_up: Callable[[], bool] = lambda: False
 def _is_closed_by_client(connection: socket.socket | None) -> bool:
     """Return whether the client has closed its side, without reading or waiting.
 
-    A client that only closed its sending side and still reads looks the same, which nothing but writing to it would
-    tell: what is let go for this is answered all the same.
+    A client that closed only its sending side and still reads looks the same, which nothing but writing to it would
+    reveal: a request that is given up for this gets a response all the same.
     """
     if connection is None or not hasattr(socket, "TCP_INFO"):
         return False

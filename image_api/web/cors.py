@@ -1,4 +1,4 @@
-"""Which pages of other sites may ask: CORS_ORIGINS."""
+"""Cross-origin requests (CORS_ORIGINS): the origins whose pages may use this service from a browser."""
 
 import re
 
@@ -8,32 +8,32 @@ from flask_cors import CORS
 from image_api.services import services
 
 ANY = "*"
-EXPOSED = ["Content-Disposition", "Content-Location", "Location", "Retry-After"]
-EXPOSED += ["X-Cache", "X-Engine", "X-Request-ID", "X-Seed"]
-KEPT_SECONDS = 600
+EXPOSED_HEADERS = ["Content-Disposition", "Content-Location", "Location", "Retry-After"]
+EXPOSED_HEADERS += ["X-Cache", "X-Engine", "X-Request-ID", "X-Seed"]
+MAX_AGE_SECONDS = 600  # for which a browser keeps the answer to a preflight request
 
 
 def register(app: Flask, origins: tuple[str, ...]) -> None:
-    """Let browsers know. Without credentials, so that no page acts in the name of whoever looks at it."""
+    """Send CORS headers. Without credentials, so that no page acts in the name of the user that looks at it."""
     CORS(
         app,
         # As patterns of ours: a bracket of an IPv6 address would make one of its own.
         origins=ANY if ANY in origins else [re.compile(re.escape(origin) + r"\Z", re.IGNORECASE) for origin in origins],
         send_wildcard=ANY in origins,
-        expose_headers=EXPOSED,
-        max_age=KEPT_SECONDS,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=MAX_AGE_SECONDS,
     )
     if ANY not in origins:
-        app.after_request(_of_the_origin)
+        app.after_request(_vary_by_origin)
 
 
-def _of_the_origin(answer: Response) -> Response:
-    """A shared cache must not give one origin the answer to another."""
-    answer.vary.add("Origin")
-    return answer
+def _vary_by_origin(response: Response) -> Response:
+    """Keep shared caches from giving one origin the response to another."""
+    response.vary.add("Origin")
+    return response
 
 
-def may_ask(origin: str | None) -> bool:
-    """Whether a page of that origin may open a WebSocket, for which browsers ask nobody. Programs send no origin."""
+def is_allowed_origin(origin: str | None) -> bool:
+    """Return whether a page of that origin may open a WebSocket, which browsers do not check; None is no browser."""
     allowed = services().settings.cors_origins
     return origin is None or ANY in allowed or origin.lower() in allowed

@@ -1,4 +1,4 @@
-"""What a client may see of the worker's state: all of it with the worker's token, else what is meant for strangers."""
+"""Disclosure of the worker's state: all of it to clients with the worker's token, the public part to others."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from render_worker.contract import PUBLIC_HEALTH, ErrorBody, ModelList, WorkerHe
 from render_worker.serving.bearer_tokens import has_bearer_token
 
 OUT_OF_USE = "The engine cannot be used at the moment; its operator has to see to it."
-# In the worker's own sentences for these stand a service's words about the operator's account.
-FOR_STRANGERS = {
+# For these codes the worker's own sentences hold a service's words about the operator's account.
+PUBLIC_SENTENCES = {
     "engine_unauthorized": OUT_OF_USE,
     "engine_quota_exhausted": OUT_OF_USE,
     "engine_resting": "The engine is left alone for a while after failures.",
@@ -18,32 +18,32 @@ FOR_STRANGERS = {
 
 
 def has_token() -> bool:
-    """Whether the request carries the worker's token; a wrong one is none."""
+    """Return whether the request carries the worker's token; a wrong one counts as none."""
     token = services().settings.worker_token
     return token is not None and has_bearer_token(request.headers.get("Authorization"), token.get_secret_value())
 
 
-def shown_health(worker: WorkerHealth) -> dict[str, Any]:
-    """Return of the worker's state what this client may see."""
+def visible_health(worker: WorkerHealth) -> dict[str, Any]:
+    """Return the part of the worker's health that this client may see."""
     return worker.model_dump(include=None if has_token() else PUBLIC_HEALTH, exclude_none=True)
 
 
-def shown_models(known: ModelList) -> ModelList:
-    """Return the names with the reasons of their states if this client may see those."""
+def visible_models(known: ModelList) -> ModelList:
+    """Return the models, with the reasons of their states if this client may see those."""
     if has_token():
         return known
     return known.model_copy(update={"models": [it.model_copy(update={"reason": None}) for it in known.models]})
 
 
-def shown_problem(worker: WorkerHealth) -> str:
-    """Return why no picture could be made, as far as this client may know."""
+def visible_problem(worker: WorkerHealth) -> str:
+    """Return why no picture can be generated, as far as this client may see it."""
     states = [f"{name} is {engine.state}" for name, engine in worker.engines.items() if engine.state != "ready"]
-    more = "; ".join(it.rstrip(".") for it in (worker.reasons if has_token() else states))
-    return f"The render worker is {worker.status}: {more}." if more else f"The render worker is {worker.status}."
+    reasons = "; ".join(it.rstrip(".") for it in (worker.reasons if has_token() else states))
+    return f"The render worker is {worker.status}: {reasons}." if reasons else f"The render worker is {worker.status}."
 
 
-def shown_failure(body: ErrorBody) -> ErrorBody:
-    """Return a failure as this client may see it: its code says all that a client needs of an account's trouble."""
-    if body.code not in FOR_STRANGERS or has_token():
+def visible_error(body: ErrorBody) -> ErrorBody:
+    """Return an error as this client may see it: its code says enough of a problem with the operator's account."""
+    if body.code not in PUBLIC_SENTENCES or has_token():
         return body
-    return body.model_copy(update={"error": FOR_STRANGERS[body.code]})
+    return body.model_copy(update={"error": PUBLIC_SENTENCES[body.code]})

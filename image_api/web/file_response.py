@@ -1,4 +1,4 @@
-"""A picture itself as the answer, under a name that says what it shows."""
+"""The bytes of a picture as the response, under a file name that says what it shows."""
 
 import re
 import unicodedata
@@ -10,44 +10,47 @@ from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.remote_pictures import PictureContent
 from image_api.services import services
-from image_api.web.bodies import sent
+from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
-from image_api.web.responses import absolute
+from image_api.web.responses import absolute_url
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
 MAX_NAME = 60
 BETWEEN_WORDS = re.compile(r"[\W_]+")
-ENDINGS = {kind: f".{ending}" for ending, kind in IMAGE_TYPES.items()}
+ENDINGS = {mimetype: f".{ending}" for ending, mimetype in IMAGE_TYPES.items()}
 
 
-def picture(made: GenerationResponse, base: str) -> Response:
-    """The picture's bytes; Content-Location has the address at which it is kept."""
-    result, content = _opened(made)
-    answer = sent(content, 200, result.content_type)
-    answer.headers["Cache-Control"] = "no-store"
-    answer.headers["Content-Location"] = absolute(result.image_url, base)
-    answer.headers["X-Engine"] = result.engine
+def file_response(made: GenerationResponse, base: str) -> Response:
+    """Return the picture's bytes; Content-Location has the URL at which it is stored."""
+    result, content = _open_or_regenerate(made)
+    response = content_response(content, 200, result.content_type)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Location"] = absolute_url(result.image_url, base)
+    response.headers["X-Engine"] = result.engine
     if result.seed is not None:
-        answer.headers["X-Seed"] = str(result.seed)
-    answer.headers.set("Content-Disposition", "inline", **_names(file_name(result)))
-    return answer
+        response.headers["X-Seed"] = str(result.seed)
+    response.headers.set("Content-Disposition", "inline", **_disposition(file_name(result)))
+    return response
 
 
 def file_name(result: GenerateResult) -> str:
-    """For whoever saves it: the prompt's words and, where it is known, the seed."""
+    """Return a name to save the picture under: the prompt's words and, if it is known, the seed."""
     words = BETWEEN_WORDS.sub("-", result.prompt).strip("-").lower()[:MAX_NAME].rstrip("-")
     seed = "" if result.seed is None else f"-{result.seed}"
     return f"{words or 'picture'}{seed}{ENDINGS.get(result.content_type, '')}"
 
 
-def _names(name: str) -> dict[str, str]:
-    """A header's letters are ASCII; others are said in a form of their own, https://www.rfc-editor.org/rfc/rfc6266."""
+def _disposition(name: str) -> dict[str, str]:
+    """Return the parameters for a file name: in ASCII, and exactly (https://www.rfc-editor.org/rfc/rfc6266)."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lstrip("-")
     return {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name)}"}
 
 
-def opened(result: GenerateResult) -> PictureContent:
-    """The picture's bytes, as from Pictures; one that was deleted is forgotten, so that nobody is given its address."""
+def open_picture(result: GenerateResult) -> PictureContent:
+    """Return the picture's bytes, unread.
+
+    Raises PictureDeleted if the operator has deleted it, which is then dropped from the cache, or PictureUnavailable.
+    """
     try:
         return services().pictures.open(result)
     except PictureDeleted:
@@ -55,12 +58,13 @@ def opened(result: GenerateResult) -> PictureContent:
         raise
 
 
-def _opened(made: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
+def _open_or_regenerate(made: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
+    """Open the picture; one from the cache whose file is gone is generated again. Raises as open_picture does."""
     try:
-        return made.result, opened(made.result)
+        return made.result, open_picture(made.result)
     except PictureUnavailable as error:
         known = made.source == "HIT" and error.gone
         again = services().generation.regenerate(made.result.image_url, g.request_id, waiter()) if known else None
         if again is None:
             raise
-        return again, opened(again)
+        return again, open_picture(again)

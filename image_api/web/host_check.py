@@ -1,19 +1,19 @@
-"""Which hosts a request may be for: any that is a host, or those of ALLOWED_HOSTS."""
+"""The check of every request's Host header against ALLOWED_HOSTS (DNS rebinding)."""
 
 from flask import Flask, request
 
 from image_api.allowed_hosts import AllowedHosts, is_host
 from image_api.errors import InvalidParameter, MisdirectedRequest
 
-OPEN = "/health"  # asked by platforms under whatever name, and of no use to a page of another site
+EXEMPT = "/health"  # requested by platforms under any name, and of no use to a page of another site
 
 
 def register(app: Flask, entries: tuple[str, ...]) -> None:
-    """Check every request's Host, also where no view is."""
+    """Check the Host of every request, also of URLs without a view."""
     allowed = AllowedHosts(entries)
 
-    def check() -> None:
-        if request.path == OPEN:
+    def check_host() -> None:
+        if request.path == EXEMPT:
             return
         host = request.environ.get("HTTP_HOST") or request.host
         if host not in allowed:
@@ -21,4 +21,4 @@ def register(app: Flask, entries: tuple[str, ...]) -> None:
         if not is_host(host):
             raise InvalidParameter("The Host header must be a host name.")
 
-    app.before_request(check)
+    app.before_request(check_host)

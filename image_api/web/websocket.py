@@ -10,7 +10,7 @@ from simple_websocket import Server
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import ProtocolError
 
-from image_api.errors import BadHandshake, WebSocketVersionUnknown
+from image_api.errors import BadHandshake, UnsupportedWebSocketVersion
 from render_worker.contract import MAX_BODY_BYTES
 
 PING_SECONDS = 25  # many proxies close what is silent for 60
@@ -22,24 +22,27 @@ HEADERS = ("Connection", "Upgrade", "Sec-WebSocket-Version", "Sec-WebSocket-Key"
 
 
 class WebSocket(Server):
-    """A WebSocket that takes one message at a time; a client that sends on and on would fill the memory."""
+    """A WebSocket that takes one message at a time: a client that sends on and on would fill the memory."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
-        """Take the connection of a request over; BadHandshake or WebSocketVersionUnknown if it asks for none."""
-        self._fields = _checked(environ)
+        """Take over the connection of a request.
+
+        Raises UnsupportedWebSocketVersion if its handshake names another version, BadHandshake if it is malformed.
+        """
+        self._fields = _checked_fields(environ)
         try:
             super().__init__(environ, ping_interval=PING_SECONDS, max_message_size=MAX_BODY_BYTES)
         except (ProtocolError, ValueError, simple_websocket.ConnectionError) as error:
             raise BadHandshake("The WebSocket handshake cannot be understood.") from error
 
     def handshake(self) -> None:
-        """Give wsproto the handshake alone: it would fail at other headers, which are none of its business."""
+        """Give wsproto the handshake's own headers: it would fail on some of the others."""
         lines = [f"{name}: {value}\r\n" for name, value in self._fields.items()]
         self.ws.receive_data(f"GET / HTTP/1.1\r\nHost: localhost\r\n{''.join(lines)}\r\n".encode("ascii"))
         self.connected = self._handle_events()
 
     def _thread(self) -> None:
-        """Receive until the end; one that comes while something is answered is an end, too."""
+        """Receive until the connection ends; it also ends if it breaks off while a message is answered."""
         try:
             super()._thread()  # type: ignore[misc]
         except (simple_websocket.ConnectionClosed, ProtocolError):
@@ -50,6 +53,7 @@ class WebSocket(Server):
             self.event.set()
 
     def _handle_events(self) -> bool:
+        """Return whether the connection goes on; close it if a second message waits (backpressure)."""
         going_on: bool = super()._handle_events()  # type: ignore[misc]  # the stubs have only what is public
         if going_on and len(self.input_buffer) > 1:
             self.close(CloseReason.POLICY_VIOLATION, "One message at a time: wait for its result.")
@@ -57,8 +61,8 @@ class WebSocket(Server):
         return going_on
 
 
-def _checked(environ: dict[str, Any]) -> dict[str, str]:
-    """Return the handshake's headers; raise what is wrong with them."""
+def _checked_fields(environ: dict[str, Any]) -> dict[str, str]:
+    """Return the handshake's headers. Raises UnsupportedWebSocketVersion or BadHandshake, as WebSocket does."""
     fields = {name: environ.get(f"HTTP_{name.upper().replace('-', '_')}") for name in HEADERS}
     known = {name: value for name, value in fields.items() if value is not None}
     if environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
@@ -69,7 +73,7 @@ def _checked(environ: dict[str, Any]) -> dict[str, str]:
         if len(value) > MAX_FIELD or not FIELD.fullmatch(value):
             raise BadHandshake(f"{name} must be printable ASCII of at most {MAX_FIELD:,} characters.")
     if known.get("Sec-WebSocket-Version", "").strip() != VERSION:
-        raise WebSocketVersionUnknown(f"Sec-WebSocket-Version must be {VERSION}.")
+        raise UnsupportedWebSocketVersion(f"Sec-WebSocket-Version must be {VERSION}.")
     if not _is_key(known.get("Sec-WebSocket-Key", "")):
         raise BadHandshake(f"Sec-WebSocket-Key must be {KEY_BYTES} bytes in base64.")
     return known

@@ -1,4 +1,4 @@
-"""The bearer token as a request shows it, at either tier."""
+"""The bearer token of a request, at either tier."""
 
 import pytest
 

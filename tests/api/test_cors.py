@@ -1,4 +1,4 @@
-"""CORS_ORIGINS: which pages of other sites may ask."""
+"""CORS_ORIGINS: the origins whose pages may send requests."""
 
 import pytest
 from pydantic import ValidationError
@@ -9,14 +9,14 @@ PAGE = {"Origin": "https://pictures.example"}
 
 
 @pytest.mark.parametrize("path", ["/generate?prompt=a", "/health", "/nowhere", "/generate"])
-def test_every_page_may_by_default(client, path):
+def test_every_origin_is_allowed_by_default(client, path):
     answer = client.get(path, headers=PAGE)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert "X-Cache" in answer.headers["Access-Control-Expose-Headers"]
 
 
-def test_a_browser_that_asks_first_is_told(client, worker):
+def test_a_preflight_request_is_answered(client, worker):
     asks = {**PAGE, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
     answer = client.options("/v1/images/generate", headers=asks)
     assert answer.status_code == 200
@@ -26,7 +26,7 @@ def test_a_browser_that_asks_first_is_told(client, worker):
     assert worker.requests == []
 
 
-def test_only_the_pages_that_are_named_may(client_with):
+def test_only_the_named_origins_are_allowed(client_with):
     client = client_with(cors_origins="https://Pictures.example, http://localhost:3000, http://[::1]:3000")
     allowed_ones = ["https://pictures.example", "http://localhost:3000", "http://[::1]:3000"]
     for origin in [*allowed_ones, "https://x", "http://1:3000", "https://pictures.example.evil"]:

@@ -1,4 +1,4 @@
-"""/generate: what is accepted, what is refused by name, and how the answer looks."""
+"""/generate: its parameters, their refusal by name, and content negotiation."""
 
 import json
 
@@ -114,7 +114,7 @@ def test_a_body_that_is_too_large_is_refused(client):
     assert (answer.status_code, answer.json["code"]) == (413, "too_large")
 
 
-def test_post_takes_nothing_from_the_address(client):
+def test_post_takes_nothing_from_the_query(client):
     answer = client.post("/generate?seed=5", json={"prompt": "a"})
     assert (answer.status_code, answer.json["code"]) == (400, "invalid_parameter")
 
@@ -135,7 +135,7 @@ def test_post_takes_nothing_from_the_address(client):
         ({"Accept": "image/png", "Sec-Fetch-Dest": "document"}, True),
     ],
 )
-def test_who_can_show_only_pictures_is_redirected(client, headers, redirected):
+def test_a_client_that_shows_only_pictures_is_redirected(client, headers, redirected):
     answer = client.get("/generate?prompt=a", headers=headers)
     assert answer.status_code == (302 if redirected else 200)
     assert answer.json["image_url"] == f"http://localhost/images/{NAME}"
@@ -143,19 +143,19 @@ def test_who_can_show_only_pictures_is_redirected(client, headers, redirected):
     assert answer.headers["Vary"] == "Accept, Sec-Fetch-Dest"
 
 
-def test_format_settles_it(client):
+def test_format_overrides_the_headers(client):
     assert client.get("/generate?prompt=a&format=redirect").status_code == 302
     assert client.get("/generate?prompt=a&format=json", headers={"Accept": "image/png"}).status_code == 200
     assert client.post("/generate", json={"prompt": "a", "format": "redirect"}).status_code == 303
 
 
-def test_an_address_outside_is_left_as_it_is(client, worker):
+def test_a_url_of_another_host_is_left_as_it_is(client, worker):
     worker.say(200, {**RESULT, "image_url": "https://i.imgur.com/x.png"})
     assert client.get("/generate?prompt=a").json["image_url"] == "https://i.imgur.com/x.png"
 
 
 @pytest.mark.parametrize("header", ["Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"])
-def test_a_prefetch_makes_nothing(client, worker, header):
+def test_a_prefetch_generates_nothing(client, worker, header):
     answer = client.get("/generate?prompt=a", headers={header: "Prefetch"})
     assert (answer.status_code, answer.json["code"]) == (503, "speculative_request")
     assert worker.requests == []

@@ -1,4 +1,4 @@
-"""/health, /ready, / and what is nowhere."""
+"""/health, /ready, the front page, and URLs that have no view."""
 
 from tests.api.conftest import RESULT
 
@@ -25,7 +25,7 @@ def test_it_works_without_asking_the_worker(client, worker):
     assert worker.requests == []
 
 
-def test_what_was_last_known_of_the_worker_is_told(client, worker, monkeypatch):
+def test_health_has_the_worker_s_last_known_state(client, worker, monkeypatch):
     monkeypatch.setattr("image_api.dispatch.coalesced_read.KEPT_SECONDS", 0)
     worker.say(200, WORKER_HEALTH)
     client.get("/ready")
@@ -41,7 +41,7 @@ def test_ready_asks_the_worker(client, worker):
     assert (answer.status_code, answer.json["worker"]["status"]) == (200, "ready")
 
 
-def test_a_worker_that_starts_is_not_ready(client, worker):
+def test_a_worker_that_is_starting_is_not_ready(client, worker):
     engines = {"perchance": {"state": "starting"}}
     worker.say(200, {**WORKER_HEALTH, "status": "starting", "ready": False, "engines": engines})
     answer = client.get("/ready")
@@ -72,19 +72,19 @@ def test_the_front_page_documents_every_parameter(client):
     assert page["examples"]["picture"].startswith("curl -s 'http://pictures.example/generate?")
 
 
-def test_simulation_marks_every_answer(client_with, worker):
+def test_simulation_marks_every_response(client_with, worker):
     client = client_with(simulated=True)
     worker.say(200, RESULT)
     for path in ("/", "/health", "/generate?prompt=a", "/generate", "/nowhere", "/images/x"):
         assert client.get(path).json["simulated"] is True, path
 
 
-def test_what_is_nowhere_is_said_in_the_one_shape(client):
+def test_an_unknown_url_has_the_common_error_format(client):
     answer = client.get("/nowhere")
     assert (answer.status_code, answer.json["code"], answer.json["success"]) == (404, "not_found", False)
 
 
-def test_a_fault_of_our_own_is_said_without_details(client, worker, monkeypatch):
+def test_an_unexpected_error_reveals_no_details(client, worker, monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("the secret inside")
 
@@ -94,6 +94,6 @@ def test_a_fault_of_our_own_is_said_without_details(client, worker, monkeypatch)
     assert "secret" not in answer.text
 
 
-def test_a_worker_with_a_lesser_trouble_is_ready(client, worker):
+def test_a_degraded_worker_is_ready(client, worker):
     worker.say(200, {**WORKER_HEALTH, "status": "degraded", "reasons": ["imgur: rate-limited"]})
     assert client.get("/ready").status_code == 200

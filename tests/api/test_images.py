@@ -1,4 +1,4 @@
-"""/images/<name>: handed through, cached for ever, no way to another path."""
+"""/images/<name>: passed through, conditional and range requests, cached without end, no path to anything else."""
 
 import pytest
 
@@ -27,19 +27,19 @@ def test_every_format_has_its_type(client, ending, kind):
     assert (answer.headers["Content-Type"], answer.headers["ETag"]) == (kind, f'"{"b" * 64}"')
 
 
-def test_who_has_it_already_costs_the_worker_nothing(client, worker):
+def test_a_conditional_request_costs_the_worker_nothing(client, worker):
     answer = client.get(f"/images/{NAME}", headers={"If-None-Match": f'"{"a" * 64}"'})
     assert (answer.status_code, answer.data) == (304, b"")
     assert worker.requests == []
 
 
-def test_head_asks_for_the_head(client, worker):
+def test_head_requests_the_head_alone(client, worker):
     answer = client.head(f"/images/{NAME}")
     assert (answer.status_code, answer.data) == (200, b"")
     assert worker.requests[-1][0] == "HEAD"
 
 
-def test_a_range_is_passed_on(client, worker):
+def test_a_range_request_is_passed_on(client, worker):
     worker.say(206, b"byt", Content_Range="bytes 4-6/22")
     answer = client.get(f"/images/{NAME}", headers={"Range": "bytes=4-6"})
     assert (answer.status_code, answer.data, answer.headers["Content-Range"]) == (206, b"byt", "bytes 4-6/22")
@@ -60,7 +60,7 @@ def test_a_range_is_passed_on(client, worker):
         "%2e%2e/health",
     ],
 )
-def test_any_other_name_is_not_found_without_asking(client, worker, name):
+def test_any_other_name_is_not_found_without_a_request_to_the_worker(client, worker, name):
     answer = client.get(f"/images/{name}")
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")
     assert worker.requests == []

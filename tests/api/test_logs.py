@@ -121,7 +121,7 @@ def test_what_is_remembered_of_kinds_is_bounded(limited, monkeypatch):
     assert len(limit._windows) <= 5
 
 
-def test_a_browser_s_guess_is_no_failure(client, caplog):
+def test_a_speculative_request_is_no_failure(client, caplog):
     client.get("/generate?prompt=a", headers={"Sec-Purpose": "prefetch"})
     assert "failed" not in caplog.text
 

@@ -1,4 +1,4 @@
-"""OpenAI's routes, asked by its own Python client, unmodified, over real HTTP."""
+"""OpenAI's routes, requested by its own Python client, unmodified, over real HTTP."""
 
 import asyncio
 import base64
@@ -40,14 +40,14 @@ def test_the_asynchronous_client_works_too(base, worker):
     assert asyncio.run(ask()) == (f"{base}/images/{NAME}", 400)
 
 
-def test_a_picture_s_bytes_come_in_the_answer(ai, worker):
+def test_the_bytes_of_a_picture_come_in_the_response(ai, worker):
     worker.say(200, RESULT, before=lambda: worker.say(200, PICTURE))
     [picture] = ai.images.generate(prompt="a tree", response_format="b64_json").data
     assert base64.b64decode(picture.b64_json) == PICTURE
     assert picture.url is None
 
 
-def test_what_became_of_the_wish_is_told(ai, worker):
+def test_fallbacks_and_ignored_parameters_are_in_the_response(ai, worker):
     told = {
         "fallback_from": [{"engine": "perchance", "code": "engine_busy"}],
         "ignored": ["negative_prompt"],
@@ -58,20 +58,20 @@ def test_what_became_of_the_wish_is_told(ai, worker):
     assert {name: getattr(picture, name) for name in told} == told
 
 
-def test_bytes_do_not_end(ai, worker):
+def test_bytes_do_not_expire(ai, worker):
     result = {**RESULT, "expires_at": "2026-11-28T00:00:00+00:00"}
     worker.say(200, result, before=lambda: worker.say(200, PICTURE))
     [picture] = ai.images.generate(prompt="a tree", response_format="b64_json").data
     assert not hasattr(picture, "expires_at")
 
 
-def test_an_address_outside_is_left_as_it_is(ai, worker):
+def test_a_url_of_another_host_is_left_as_it_is(ai, worker):
     worker.say(200, {**RESULT, "image_url": "https://i.imgur.com/x.png", "content_type": "image/jpeg"})
     answer = ai.images.generate(prompt="a tree")
     assert (answer.data[0].url, answer.output_format) == ("https://i.imgur.com/x.png", "jpeg")
 
 
-def test_several_pictures_are_made_at_the_same_time_and_are_not_one(ai, worker):
+def test_several_pictures_are_generated_at_the_same_time_without_coalescing(ai, worker):
     together = threading.Barrier(4)
     worker.say(200, RESULT, before=lambda: together.wait(30))
     assert len(ai.images.generate(prompt="a tree", n=4).data) == 4
@@ -105,7 +105,7 @@ def test_a_style_is_drawn_and_told(ai, worker):
     assert answer.data[0].revised_prompt == "a tree, vivid"
 
 
-def test_what_clients_send_by_habit_is_taken(ai, worker):
+def test_parameters_that_change_nothing_are_accepted(ai, worker):
     ai.images.generate(
         prompt="a tree",
         background="opaque",
@@ -128,7 +128,7 @@ def test_what_clients_send_by_habit_is_taken(ai, worker):
 @pytest.mark.parametrize(
     "name", ["dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "chatgpt-image-latest", None]
 )
-def test_openai_s_own_names_are_taken_for_auto(ai, worker, name):
+def test_openai_s_own_models_are_served_by_auto(ai, worker, name):
     assert ai.images.generate(prompt="a tree", model=name).model == "auto"
     assert sent(worker)["model"] == "auto"
 

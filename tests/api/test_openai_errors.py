@@ -1,4 +1,4 @@
-"""Every failure of OpenAI's routes, as the exception that its own client makes of it."""
+"""Errors of OpenAI's routes, as the exceptions that its own client raises."""
 
 import itertools
 import threading
@@ -43,7 +43,7 @@ def test_what_cannot_be_honoured_is_refused_by_name(ai, worker, fields, named, a
     assert worker.requests == []
 
 
-def test_those_who_were_asked_in_vain_are_told(ai, worker):
+def test_the_engines_that_were_tried_in_vain_are_in_the_error(ai, worker):
     asked = [{"engine": "perchance", "code": "engine_busy"}]
     worker.say(503, {"success": False, "error": "Busy.", "code": "worker_busy", "fallback_from": asked})
     with pytest.raises(openai.InternalServerError) as failed:
@@ -88,14 +88,14 @@ def test_the_worker_s_failures_become_the_client_s_exceptions(ai, worker, status
     assert failed.value.response.headers["Retry-After"] == "9"
 
 
-def test_the_client_asks_again_when_it_is_told_to(client_of, worker):
+def test_the_client_retries_after_retry_after(client_of, worker):
     busy = {"success": False, "error": "Busy.", "code": "worker_busy", "retry_after": 1}
     worker.say(503, busy, before=lambda: worker.say(200, RESULT))
     assert client_of(max_retries=1).images.generate(prompt="a tree").data
     assert len(worker.requests) == 2
 
 
-def test_the_first_failure_is_told_without_waiting_for_the_others(ai, worker):
+def test_the_first_error_is_returned_without_waiting_for_the_others(ai, worker):
     order, release = itertools.count(), threading.Event()
     failure = {"success": False, "error": "Busy.", "code": "worker_busy"}
     waited = []
@@ -106,7 +106,7 @@ def test_the_first_failure_is_told_without_waiting_for_the_others(ai, worker):
     release.set()
 
 
-def test_bytes_that_cannot_be_had_are_said(ai, worker):
+def test_bytes_that_cannot_be_read_are_an_error(ai, worker):
     worker.say(200, {**RESULT, "image_url": "http://10.0.0.1/x.png"})
     with pytest.raises(openai.InternalServerError) as failed:
         ai.images.generate(prompt="a tree", response_format="b64_json")
@@ -120,14 +120,14 @@ def test_no_worker_is_the_client_s_server_error(ai, worker):
     assert (failed.value.status_code, failed.value.code) == (503, "worker_unavailable")
 
 
-def test_a_fault_of_our_own_is_one_too(ai, monkeypatch):
-    monkeypatch.setattr("image_api.routes.openai.Pictured", None)
+def test_an_unexpected_error_is_one_too(ai, monkeypatch):
+    monkeypatch.setattr("image_api.routes.openai.ImagesResponse", None)
     with pytest.raises(openai.InternalServerError) as failed:
         ai.images.generate(prompt="a tree")
     assert (failed.value.status_code, failed.value.code) == (500, "internal_error")
 
 
-def test_what_is_nowhere_is_the_client_s_not_found(ai):
+def test_an_unknown_url_is_the_client_s_not_found(ai):
     with pytest.raises(openai.NotFoundError) as missing:
         ai.chat.completions.create(model="gpt-5", messages=[])
     assert (missing.value.code, missing.value.type) == ("not_found", "invalid_request_error")
@@ -145,7 +145,7 @@ def test_what_is_nowhere_is_the_client_s_not_found(ai):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_every_failure_has_this_shape(base, method, path, body, expected):
+def test_every_error_has_this_format(base, method, path, body, expected):
     answer = requests.request(method, base + path, data=body, timeout=5)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == expected

@@ -1,4 +1,4 @@
-"""/v1/models, asked by OpenAI's own client."""
+"""/v1/models, requested by OpenAI's own client."""
 
 import openai
 import pytest
@@ -26,7 +26,7 @@ def test_the_models_are_listed_with_auto(ai, worker):
     assert auto.description == "Whichever can answer of: perchance."
 
 
-def test_one_model_is_told(ai, worker):
+def test_one_model_is_returned(ai, worker):
     worker.say(200, {"models": MODELS})
     assert ai.models.retrieve("a/painter").state == "ready"
     assert ai.models.retrieve("dall-e-3").id == "auto"
@@ -36,12 +36,12 @@ def test_one_model_is_told(ai, worker):
     assert "auto, perchance, a/painter" in missing.value.body["message"]
 
 
-def test_auto_is_ready_where_any_of_its_engines_is(ai, worker):
+def test_auto_is_ready_if_any_of_its_engines_is(ai, worker):
     worker.say(200, {"models": [{**model, "answers_auto": True} for model in MODELS]})
     assert ai.models.retrieve("auto").state == "ready"
 
 
-def test_simulation_marks_every_answer(ai, worker):
+def test_simulation_marks_every_response(ai, worker):
     worker.say(200, {**RESULT, "simulated": True, "models": MODELS})
     assert ai.images.generate(prompt="a tree").simulated is True
     assert ai.models.list().simulated is True

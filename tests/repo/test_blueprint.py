@@ -187,7 +187,7 @@ def test_the_image_s_paths_are_there_seen_from_the_root(worker):
 
 def test_the_api_starts_as_the_readme_says(api):
     assert api["runtime"] == "python"
-    assert api["buildCommand"] == "pip install -r requirements.txt"
+    assert api["buildCommand"] == "pip install --require-hashes -r requirements.txt"
     assert api["startCommand"] == "exec gunicorn app:app"
 
 

@@ -25,7 +25,7 @@ def test_no_source_file_is_long(path):
 
 def test_help_lists_every_target_that_the_readme_names():
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("run", "test", "lint", "types", "format"):
+    for target in ("run", "test", "lint", "types", "format", "lock", "coverage"):
         assert f"make {target} " in listed
 
 

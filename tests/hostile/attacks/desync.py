@@ -135,7 +135,7 @@ def unread_bodies_worker(arena: Arena) -> Verdict:
 
 @attack(quick=True)
 def poisoned_proxy(arena: Arena) -> Verdict:
-    """A late body with a request inside, through a proxy that keeps its connections: who gets that one's answer?"""
+    """A late body with a request inside, through a proxy that keeps its connections: which client gets its response?"""
     api = arena.behind(arena.stand_in(), READ_TIMEOUT_SECONDS=READ_SECONDS)
     worker = arena.worker(READ_TIMEOUT_SECONDS=READ_SECONDS)
     poisoned = {name: _poisoned(arena.tally, server.port) for name, server in (("API", api), ("worker", worker))}

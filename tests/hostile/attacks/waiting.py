@@ -44,7 +44,7 @@ def hang_ups(arena: Arena) -> Verdict:
         time.sleep(1.0)
     got = f"{answer.status} {answer.code or ''}".strip() if answer else "no answer"
     left = stand_in.posts() - (got == "200")
-    return Verdict(got == "200" and left <= KEPT, f"another client got {got}; {left} pictures made for nobody")
+    return Verdict(got == "200" and left <= KEPT, f"another client got {got}; {left} pictures made without a client")
 
 
 @attack(quick=True)

@@ -232,6 +232,7 @@ def test_a_file_that_vanishes_while_room_is_made_is_no_failure(storage, monkeypa
         (storage.folder / picture("a").name).unlink(missing_ok=True)
         return entries
 
-    monkeypatch.setattr("os.scandir", scan)
-    save(storage, picture("b"))
+    with monkeypatch.context() as patch:  # pathlib calls it too, since Python 3.13
+        patch.setattr("os.scandir", scan)
+        save(storage, picture("b"))
     assert letters_in(storage) == {"b"}

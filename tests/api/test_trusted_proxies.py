@@ -1,4 +1,4 @@
-"""Who a client is, and whose word on that is believed: TRUSTED_PROXIES."""
+"""TRUSTED_PROXIES: the client of a request, and the proxies whose X-Forwarded headers are trusted."""
 
 import pytest
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ ON_RENDER = ("private", "cloudflare")
 
 
 def seen(trusted, forwarded=None, peer=PRIVATE, **headers: str) -> dict:
-    """The environment that the application sees."""
+    """Return the environment that the application sees."""
     found: dict = {}
     forwards = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
     proxies = TrustedProxies(lambda environ, _: found.update(environ) or [], trusted)
@@ -77,7 +77,7 @@ def test_a_forged_quote_does_not_hide_what_a_proxy_appends():
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "10.0.0.5", "192.168.1.1", "fd00::1", "fe80::1%eth0", ""])
 @pytest.mark.parametrize("trusted", [0, ("cloudflare",)])
-def test_an_undeclared_proxy_is_warned_of_once_and_its_clients_have_no_shares(peer, trusted, caplog):
+def test_an_undeclared_proxy_is_warned_of_once_and_no_per_client_limit_applies(peer, trusted, caplog):
     found: dict = {}
     proxies = TrustedProxies(lambda environ, _: found.update(environ) or [], trusted)
     for _ in range(3):
@@ -89,7 +89,7 @@ def test_an_undeclared_proxy_is_warned_of_once_and_its_clients_have_no_shares(pe
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "10.0.0.5", CLIENT_OF_ALL])
-def test_whoever_forwards_nothing_has_a_share(peer, caplog):
+def test_a_per_client_limit_applies_to_a_peer_that_forwards_nothing(peer, caplog):
     assert client(0, peer=peer) == peer
     assert caplog.records == []
 
@@ -114,13 +114,13 @@ def told(trusted, forwarded=None, peer=PRIVATE, **headers: str) -> tuple:
 
 
 @pytest.mark.parametrize("trusted", [1, ON_RENDER])
-def test_scheme_host_port_and_prefix_are_a_trusted_peer_s_word(trusted):
+def test_scheme_host_port_and_prefix_are_taken_from_a_trusted_peer(trusted):
     assert told(trusted, CLIENT_OF_ALL, **FORWARDED) == ("https", "front.example:8443", "/pictures")
 
 
 @pytest.mark.parametrize("trusted", [0, ("cloudflare",)])
 @pytest.mark.parametrize("peer", [PRIVATE, CLIENT_OF_ALL, ""])
-def test_and_nobody_else_s(trusted, peer):
+def test_and_from_no_other_peer(trusted, peer):
     assert told(trusted, CLIENT_OF_ALL, peer, **FORWARDED) == ("http", "own.example", "")
 
 
@@ -166,14 +166,14 @@ def test_a_port_is_added_to_a_host_without_one(host, port, expected):
     assert told(1, HTTP_X_FORWARDED_HOST=host, HTTP_X_FORWARDED_PORT=port)[1] == expected
 
 
-def test_the_addresses_in_answers_have_all_of_it(client_with):
+def test_the_urls_in_responses_have_all_of_it(client_with):
     headers = {key.removeprefix("HTTP_").replace("_", "-"): text for key, text in FORWARDED.items()}
     page = client_with(trusted_proxies=("loopback",)).get("/", headers=headers).json
     assert "https://front.example:8443/pictures/generate?" in page["examples"]["picture"]
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-Host", "Host"])
-def test_a_host_that_is_none_is_refused_everywhere(client_with, worker, header):
+def test_a_malformed_host_is_refused_everywhere(client_with, worker, header):
     client = client_with(trusted_proxies=1)
     for path in ("/generate?prompt=a", "/", "/nowhere", "//generate", "/models"):
         assert client.get(path, headers={header: "a'b"}).status_code == 400, path
@@ -211,7 +211,7 @@ class TestSetting:
     @pytest.mark.parametrize(
         "value", ["11", "-1", "1,private", "10.0.0.1/8", "everybody", "private;loopback", "9" * 30]
     )
-    def test_anything_else_ends_the_start(self, value):
+    def test_anything_else_is_refused_at_start(self, value):
         with pytest.raises(ValidationError, match="trusted_proxies"):
             Settings(trusted_proxies=value)
 

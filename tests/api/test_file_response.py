@@ -1,4 +1,4 @@
-"""The picture itself as the answer, by name or by word, under a name that says what it shows."""
+"""The bytes of a picture as the response, by the URL's ending or by `format`, and its file name."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.api.conftest import NAME, PICTURE, RESULT
 
 @pytest.fixture(autouse=True)
 def worker_with_pictures(worker):
-    """A worker that answers with a result or, asked for the picture, with its bytes."""
+    """Return a worker that replies with a result, and to a request for a picture with its bytes."""
     worker.say_to("/images/", 200, PICTURE)
     return worker
 
@@ -22,10 +22,10 @@ def worker_with_pictures(worker):
         ("/generate.webp?prompt=a+tree", "webp"),
     ],
 )
-def test_the_answer_is_the_picture(client, worker, path, output_format):
+def test_the_response_is_the_picture(client, worker, path, output_format):
     answer = client.get(path)
     assert (answer.status_code, answer.data) == (200, PICTURE)
-    assert answer.headers["Content-Type"] == "image/png"  # what the worker says that it is
+    assert answer.headers["Content-Type"] == "image/png"  # as the worker's result says
     assert answer.headers["Content-Location"] == f"http://localhost/images/{NAME}"
     assert answer.headers["Content-Disposition"] == "inline; filename=a-tree-7.png"
     assert (answer.headers["X-Seed"], answer.headers["Cache-Control"]) == ("7", "no-store")
@@ -47,29 +47,29 @@ def test_the_name_says_what_it_shows(client, worker, prompt, name):
     assert f"filename={name}" in client.get("/generate.png?prompt=a").headers["Content-Disposition"]
 
 
-def test_a_name_of_any_script(client, worker):
+def test_a_file_name_in_any_script(client, worker):
     worker.say(200, {**RESULT, "prompt": "Дерево"})
     assert "filename*=UTF-8''%D0%B4%D0%B5%D1%80" in client.get("/generate.png?prompt=a").headers["Content-Disposition"]
 
 
 @pytest.mark.parametrize("query", ["format=json", "output_format=png"])
-def test_an_address_that_says_the_format_takes_no_other_word_for_it(client, worker, query):
+def test_a_url_with_an_ending_takes_no_other_format(client, worker, query):
     answer = client.get(f"/generate.jpg?prompt=a&{query}")
     assert (answer.status_code, answer.json["code"]) == (400, "invalid_parameter")
     assert worker.requests == []
 
 
-def test_other_endings_are_none(client):
+def test_other_endings_are_not_found(client):
     assert client.get("/generate.gif?prompt=a").status_code == 404
 
 
-def test_a_failure_is_json(client, worker):
+def test_an_error_is_json(client, worker):
     worker.say(503, {"success": False, "error": "Busy.", "code": "worker_busy", "retry_after": 15})
     answer = client.get("/generate.png?prompt=a")
     assert (answer.status_code, answer.json["code"]) == (503, "worker_busy")
 
 
-def test_a_picture_that_is_gone_is_made_again_and_served(client, worker):
+def test_a_picture_whose_file_is_gone_is_generated_again_and_served(client, worker):
     client.get("/generate?prompt=a+tree&seed=7")
     another = "b" * 64 + ".png"
     worker.say(200, {**RESULT, "image_url": f"/images/{another}"})

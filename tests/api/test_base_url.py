@@ -1,4 +1,4 @@
-"""The address under which a caller is told to find things."""
+"""The base URL of the addresses in responses."""
 
 import pytest
 
@@ -23,18 +23,18 @@ def test_public_base_url_comes_before_render_s(client_with):
 FORWARDED = {"X_Forwarded_Proto": "https", "X_Forwarded_Host": "front.example"}
 
 
-def test_a_proxy_s_word_is_not_believed_by_default(client):
+def test_forwarded_headers_are_ignored_by_default(client):
     assert base(client, **FORWARDED) == "http://localhost"
 
 
-def test_trusted_proxies_are_believed_as_far_as_their_number(client_with):
+def test_forwarded_headers_count_for_the_number_of_trusted_proxies(client_with):
     assert base(client_with(trusted_proxies=1), **FORWARDED) == "https://front.example"
     forged = {"X_Forwarded_Proto": "http,https", "X_Forwarded_Host": "evil.example,front.example"}
     assert base(client_with(trusted_proxies=1), **forged) == "https://front.example"
 
 
 @pytest.mark.parametrize("host", ["a'b", "a b", '"', "a\\b", "<x>"])
-def test_a_host_that_is_none_is_refused(client, worker, host):
+def test_a_malformed_host_is_refused(client, worker, host):
     assert client.get("/generate?prompt=a", headers={"Host": host}).status_code == 400
     assert client.get("/", headers={"Host": host}).status_code == 400
     assert worker.requests == []

@@ -1,4 +1,4 @@
-"""What a stranger learns of the worker, what the worker's token shows, and how often the worker is asked for it."""
+"""Disclosure of the worker's state, with and without its token, and how often the worker is asked for it."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +60,7 @@ class TestStrangers:
         assert (worker["status"], worker["ready"], worker["queue"]["running"]) == ("degraded", True, 1)
         assert not [word for word in HIDDEN if word in answer.text]
 
-    def test_see_states_and_no_reasons_where_it_is_not(self, client, worker, headers):
+    def test_see_states_and_no_reasons_if_it_is_not_ready(self, client, worker, headers):
         unready(worker)
         answer = client.get("/ready", headers=headers)
         assert (answer.status_code, answer.json["code"]) == (503, "worker_unavailable")
@@ -83,7 +83,7 @@ class TestOperator:
         assert worker["engines"]["replicate"]["reason"] == SECRET
         assert (worker["memory"]["used_mib"], worker["last_errors"][0]["request_id"]) == (77, "somebody-s")
 
-    def test_sees_the_reasons_where_it_is_not(self, client, worker):
+    def test_sees_the_reasons_if_it_is_not_ready(self, client, worker):
         unready(worker)
         error = client.get("/ready", headers=OPERATOR).json["error"]
         assert error == f"The render worker is degraded: replicate: {SECRET}."
@@ -91,13 +91,13 @@ class TestOperator:
     def test_sees_them_at_models(self, client):
         assert client.get("/models", headers=OPERATOR).json["models"][0]["reason"] == SECRET
 
-    def test_is_nobody_where_no_token_is_set(self, client_with, worker, client):
+    def test_is_unknown_if_no_token_is_set(self, client_with, worker, client):
         answer = client_with().get("/ready", headers={"Authorization": "Bearer None"})
         assert SECRET not in answer.text
 
 
 class TestKept:
-    """The answer is asked for once in some seconds, whoever asks."""
+    """The worker is asked once in some seconds, for all clients together."""
 
     def asked(self, worker) -> int:
         return sum(path == "/health" for _, path, _, _ in worker.requests)
@@ -136,7 +136,7 @@ class TestKept:
         assert client.get("/ready").status_code == 503
         assert self.asked(worker) == 2
 
-    def test_those_who_ask_meanwhile_share_it_and_hold_up_nobody_else(self, client, worker):
+    def test_concurrent_reads_are_coalesced_and_hold_up_no_others(self, client, worker):
         release = threading.Event()
         worker.say(200, {**HEALTH, **MODELS}, before=lambda: release.wait(20))
         worker._answers = {"": worker._answers[""]}
@@ -150,7 +150,7 @@ class TestKept:
         assert [path for _, path, _, _ in worker.requests] == ["/models", "/health"]
 
 
-def test_a_fault_in_the_question_is_not_kept():
+def test_an_unexpected_error_is_not_kept():
     answers = iter([RuntimeError("a fault"), "good"])
 
     def ask() -> str:
@@ -167,7 +167,7 @@ def test_a_fault_in_the_question_is_not_kept():
 
 @pytest.mark.parametrize("code", ["engine_unauthorized", "engine_quota_exhausted", "engine_resting"])
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
-def test_an_account_s_trouble_is_told_by_its_code_only(client, worker, caplog, code, accept):
+def test_a_problem_with_an_account_is_disclosed_by_its_code_only(client, worker, caplog, code, accept):
     fallback = [{"engine": "horde", "code": "engine_unauthorized"}]
     failure = {"success": False, "error": f"No: {SECRET}.", "code": code, "retry_after": 9, "fallback_from": fallback}
     worker.say_to("/generate", 503, failure)
@@ -197,10 +197,10 @@ def test_an_account_s_trouble_is_told_by_its_code_only(client, worker, caplog, c
         ("/generate?prompt=a&format=redirect", "GET"),
     ],
 )
-def test_no_browser_is_to_guess_what_an_answer_is(client, path, method):
+def test_no_browser_may_sniff_the_type_of_a_response(client, path, method):
     assert client.open(path, method=method).headers.getlist("X-Content-Type-Options") == ["nosniff"]
 
 
-def test_of_events_neither(client):
+def test_nor_of_an_event_stream(client):
     with client.get("/generate?prompt=a", headers={"Accept": "text/event-stream"}) as answer:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

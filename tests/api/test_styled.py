@@ -1,4 +1,4 @@
-"""/v1/images/generate and /v1/styles: styles, aspect ratios, and every failure in this family's shape."""
+"""/v1/images/generate and /v1/styles: styles, aspect ratios, and errors in this family's format."""
 
 import json
 
@@ -50,7 +50,7 @@ def test_a_prompt_alone_is_left_as_it_is(client, worker):
     assert (sent["prompt"], "negative_prompt" in sent, sent["shape"]) == ("a tree", False, "square")
 
 
-def test_what_a_storage_did_is_told(client, worker):
+def test_a_problem_of_a_storage_is_in_the_response(client, worker):
     told = {
         "storage_error": {"storage": "s3", "code": "s3_timeout", "error": "S3 did not answer."},
         "expires_at": "2026-11-28T00:00:00+00:00",
@@ -109,7 +109,7 @@ def test_a_bad_parameter_is_refused_by_name(client, worker, fields, named, accep
     assert worker.requests == []
 
 
-def test_a_style_s_negative_prompt_is_told_from_a_caller_s(client, worker):
+def test_a_style_s_negative_prompt_is_told_from_a_client_s(client, worker):
     make(client, style="anime")
     make(client)
     styled, plain = worker.asked_to_make()
@@ -137,7 +137,7 @@ def test_braces_in_a_prompt_mean_nothing(client, worker):
     assert "of {0} {prompt} {x}, clean" in json.loads(worker.requests[-1][3])["prompt"]
 
 
-def test_the_worker_s_failure_is_told_in_this_shape(client, worker):
+def test_the_worker_s_error_has_this_format(client, worker):
     worker.say(503, {"success": False, "error": "Busy.", "code": "worker_busy", "hint": "Later.", "retry_after": 15})
     answer = make(client)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "15")
@@ -165,7 +165,7 @@ def test_the_worker_s_failure_is_told_in_this_shape(client, worker):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_every_failure_has_this_shape(client, method, path, body, expected):
+def test_every_error_has_this_format(client, method, path, body, expected):
     answer = client.open(path, method=method, data=body)
     assert (answer.status_code, answer.json["code"]) == expected
     assert answer.json["status"] == "error"
@@ -175,22 +175,22 @@ def test_every_failure_has_this_shape(client, method, path, body, expected):
         assert answer.headers["Allow"]
 
 
-def test_a_fault_of_our_own_has_this_shape_too(client, monkeypatch):
+def test_an_unexpected_error_has_this_format_too(client, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the secret inside")
 
-    monkeypatch.setattr("image_api.routes.styled.Made", fail)
+    monkeypatch.setattr("image_api.routes.styled.StyledResponse.of", fail)
     answer = make(client)
     assert (answer.status_code, answer.json["status"], answer.json["code"]) == (500, "error", "internal_error")
     assert "secret" not in answer.text
 
 
 @pytest.mark.parametrize("path", ["/v1/images/generated", "/v1/stylesheet", "/generate"])
-def test_its_shape_ends_where_its_paths_end(client, path):
+def test_its_format_ends_with_its_paths(client, path):
     assert "status" not in client.post(path).json
 
 
-def test_simulation_marks_success_and_failure(client_with):
+def test_simulation_marks_success_and_error(client_with):
     client = client_with(simulated=True)
     assert make(client).json["simulated"] is True
     assert make(client, style="none").json["simulated"] is True
@@ -208,7 +208,7 @@ def test_the_styles_are_listed_without_asking_the_worker(client, worker):
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
-def test_a_style_names_no_thing_that_nobody_asked_for(style):
+def test_a_style_adds_no_thing_to_a_prompt(style):
     # The painter reads prompts word by word; "depth of field" would get a field of wheat.
     plain = parse("a teapot", None)
     styled = parse(style.applied_to("a teapot"), style.negative_prompt)

@@ -1,0 +1,33 @@
+"""/stream/generate/txt2img: a WebSocket whose messages are requests, answered one after the other."""
+
+from flask import Blueprint, Response, request
+
+from image_api.errors import UpgradeRequired
+from image_api.services import services
+from image_api.web.client_connection import waiter
+from image_api.web.responses import base_url
+from image_api.web.websocket import WebSocket
+from image_api.web.websocket_session import ConnectionOver, serve_session
+
+PATH = "/stream/generate/txt2img"
+
+routes = Blueprint("websocket", __name__)
+
+
+@routes.route(PATH, websocket=True)
+def txt2img() -> Response:
+    """Generate a picture for each message, a body of POST /generate; its events come back as messages."""
+    base_url()  # first, so that a bad Host header is refused by an HTTP status
+    here = waiter(stream=True)
+    services().generation.admission.admit(here)  # before the handshake, for the same reason
+    try:
+        serve_session(WebSocket(request.environ), here)
+    finally:
+        services().generation.admission.release(here)
+    return ConnectionOver()
+
+
+@routes.get(PATH)
+def plain_request() -> Response:
+    """Raise UpgradeRequired: a plain GET is no WebSocket handshake."""
+    raise UpgradeRequired("This address is a WebSocket; GET /generate is there for a plain request.")

@@ -1,0 +1,97 @@
+"""Errors as responses: one shape, or the error format of a family of routes."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, g, request
+from gunicorn.http.errors import ParseException
+from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
+
+from image_api.errors import ApiError, InvalidParameter, SpeculativeRequest
+from image_api.web.disclosure import visible_error
+from image_api.web.responses import json_response, set_retry_after
+from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
+from render_worker.serving.logs import shortened
+
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
+SENTENCES = {
+    408: "The body did not come in time.",
+    413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
+}
+
+ErrorFormat = Callable[[ErrorBody, int], BaseModel]
+"""Returns an error and its HTTP status in the shape that the clients of a family of routes know."""
+
+log = logging.getLogger(__name__)
+
+
+class FormattedBlueprint(Blueprint):
+    """A family of routes whose errors have a format of their own, also at URLs below its paths that have no view."""
+
+    def __init__(self, *arguments: Any, error_format: ErrorFormat, error_paths: tuple[str, ...]) -> None:
+        """`error_paths`: the paths at and below which the format applies; the longest that matches counts."""
+        super().__init__(*arguments)
+        self.error_formats = dict.fromkeys(error_paths, error_format)
+
+
+def register(app: Flask) -> None:
+    """Respond to every error in the format of its family of routes."""
+    app.register_error_handler(ApiError, _api_error_response)
+    app.register_error_handler(InvalidField, lambda error: _api_error_response(InvalidParameter(str(error))))
+    app.register_error_handler(ParseException, _malformed_body_response)
+    app.register_error_handler(HTTPException, _http_error_response)
+    app.register_error_handler(Exception, _unexpected_error_response)
+
+
+def log_failure(error: ApiError) -> ErrorBody:
+    """Log an error unless the client caused it, and return its body as the client may see it."""
+    body = error.body()
+    # /ready is polled until all is well, and a browser's speculation is no failure.
+    if error.status >= 500 and request.path != "/ready" and not isinstance(error, SpeculativeRequest):
+        log.warning("%s failed: %s: %s", g.request_id, body.code, body.error, extra={"kind": body.code})
+    return visible_error(body)
+
+
+def _api_error_response(error: ApiError) -> Response:
+    body = log_failure(error)
+    response = _error_response(body, error.status)
+    response.headers.update(error.headers)
+    set_retry_after(response, body.retry_after)
+    return response
+
+
+def _malformed_body_response(error: ParseException) -> Response:
+    return _api_error_response(InvalidParameter(f"The body is no HTTP: {shortened(str(error))}."))
+
+
+def _http_error_response(error: HTTPException) -> Response:
+    status = error.code or 500
+    sentence = SENTENCES.get(status, f"{error.name}.")
+    body = ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter"))
+    if status == 404:
+        body.hint = "GET / lists what there is."
+    response = _error_response(body, status)
+    if status == 405 and (allowed := error.get_response().headers.get("Allow")):
+        response.headers["Allow"] = allowed
+    return response
+
+
+def _unexpected_error_response(error: Exception) -> Response:
+    log.exception("%s failed unforeseen", g.request_id, exc_info=error)
+    return _api_error_response(ApiError("The service failed by its own fault."))
+
+
+def _error_response(body: ErrorBody, status: int) -> Response:
+    body = body.model_copy(update={"request_id": g.request_id})
+    error_format = _error_format()
+    return json_response(error_format(body, status) if error_format else body, status)
+
+
+def _error_format() -> ErrorFormat | None:
+    """Return the error format at the request's path; None if it is the common one."""
+    families = [family for family in current_app.blueprints.values() if isinstance(family, FormattedBlueprint)]
+    formats = {path: error_format for family in families for path, error_format in family.error_formats.items()}
+    matching = [path for path in formats if f"{request.path}/".startswith(f"{path}/")]
+    return formats[max(matching, key=len)] if matching else None

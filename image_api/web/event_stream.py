@@ -1,0 +1,85 @@
+"""A generation as server-sent events, and the replay of a stream from its Last-Event-ID on.
+
+event: progress    how far the generation is; contract.Progress
+event: result      the picture at last, as the JSON response has it; or
+event: failure     why there is none (a browser calls its own connection errors `error`)
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+from flask import Response, g, request, stream_with_context
+
+from image_api.admission import Waiter
+from image_api.errors import ApiError
+from image_api.generation.options import GenerationOptions
+from image_api.generation.progress_stream import GenerationResponse, Stream, StreamEvent
+from image_api.services import services
+from image_api.web.client_connection import waiter
+from image_api.web.error_responses import log_failure
+from image_api.web.responses import base_url, json_text, with_absolute_url
+from render_worker.contract import ErrorBody, Progress
+
+EVENT_STREAM = "text/event-stream"
+RETRY_MILLISECONDS = 3000
+
+
+class StreamError(ErrorBody):
+    """Why there is no picture, with the HTTP status that a plain response would have."""
+
+    status: int
+
+
+def resumed_stream() -> Response | None:
+    """Return the replay of what a client has missed; None if the request has no Last-Event-ID.
+
+    A stream that has ended is not begun again: a browser that reconnects after it gets 204.
+    """
+    event_id = request.headers.get("Last-Event-ID", "")
+    if not event_id:
+        return None
+    here = waiter(stream=True)
+    events = services().generation.resume(event_id, here)
+    return Response(status=204) if events is None else _stream_response(events, here)
+
+
+def new_stream(options: GenerationOptions) -> Response:
+    """Return the events of a generation. An error before the first event is a plain error response."""
+    base_url()  # first, so that a bad Host header costs no generation
+    here = waiter(stream=True)
+    events = services().generation.follow(options, g.request_id, here)
+    return _stream_response(events, here)
+
+
+def _stream_response(events: Stream, here: Waiter) -> Response:
+    release = partial(services().generation.admission.release, here)
+    try:
+        first = next(events)
+    except BaseException:  # also if the greenlet is killed: a slot that is not released is lost
+        release()
+        raise
+    response = Response(stream_with_context(_event_texts(first, events)), mimetype=EVENT_STREAM)
+    # Not in the generator, which does not run at all if the client is gone before the first event is sent.
+    response.call_on_close(events.close)
+    response.call_on_close(release)
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would keep the events until they fill a page
+    return response
+
+
+def _event_texts(first: StreamEvent, rest: Stream) -> Iterator[str]:
+    yield f"retry: {RETRY_MILLISECONDS}\n\n"
+    yield _event_text(first)
+    try:
+        for event in rest:
+            yield _event_text(event)
+    except ApiError as error:
+        body = StreamError(**log_failure(error).model_dump(), status=error.status)
+        yield f"event: failure\nid: {g.request_id}:end\ndata: {json_text(body, request_id=g.request_id)}\n\n"
+
+
+def _event_text(event: StreamEvent) -> str:
+    if isinstance(event.content, Progress):
+        return f"event: progress\nid: {event.event_id}\ndata: {json_text(event.content)}\n\n"
+    if isinstance(event.content, GenerationResponse):
+        return f"event: result\nid: {event.event_id}\ndata: {json_text(with_absolute_url(event.content.result))}\n\n"
+    return f": heartbeat\nid: {event.event_id}\n\n" if event.event_id else ": heartbeat\n\n"

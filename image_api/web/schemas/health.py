@@ -1,0 +1,44 @@
+"""The states of both tiers as /health, /ready and /wake return them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from render_worker.contract import VERSION
+
+
+class LastKnownWorker(BaseModel):
+    """The worker's state at the last contact, and the time of it (UTC)."""
+
+    status: str = "unknown"
+    at: str | None = None
+
+
+class ApiHealth(BaseModel):
+    """This tier's own state."""
+
+    status: str = "healthy"
+    service: str = "image-api"
+    version: str = VERSION
+    worker_configured: bool
+    worker: LastKnownWorker
+    simulated: bool | None = None
+
+
+class Readiness(BaseModel):
+    """The worker's state at this moment."""
+
+    status: str = "ready"
+    worker: dict[str, Any]
+    """WorkerHealth, or the part of it that the client may see."""
+    simulated: bool | None = None
+
+
+class WakeStatus(BaseModel):
+    """Whether the worker is awake, and the expected seconds of its cold start if it is not."""
+
+    status: Literal["awake", "waking"]
+    expected_seconds: int
+    worker: str | None = None
+    """The worker's own word for its state, once it is awake."""
+    simulated: bool | None = None

@@ -1,0 +1,119 @@
+"""The render worker's stored pictures, passed through, so that clients need only one address.
+
+Conditional requests (ETag) and range requests are honoured; a picture whose file is gone is generated again.
+"""
+
+import re
+
+import requests
+from flask import Response, g, request
+
+from image_api.errors import PictureDeleted, WorkerUnavailable
+from image_api.remote_pictures import PictureContent, length_of
+from image_api.services import services
+from image_api.web.bodies import content_response
+from image_api.web.client_connection import waiter
+from image_api.web.responses import absolute_url, base_url, json_response
+from render_worker.contract import IMAGE_TYPES, ErrorBody
+
+CACHE_CONTROL = "public, max-age=31536000, immutable"  # a name is the hash of its content
+CONTENT_RANGE = re.compile(r"bytes (?:[0-9]{1,9}-[0-9]{1,9}|\*)/(?:[0-9]{1,9}|\*)")
+WHOLE_HEADERS = {"Accept-Ranges": re.compile("bytes|none")}
+PART_HEADERS = {"Content-Range": CONTENT_RANGE}
+RANGE_REQUEST_HEADERS = ("Range", "If-Range")
+SAFE = re.compile(r"[!-~]{1,200}")  # a header's value that may be passed on
+
+
+def not_modified(name: str) -> Response | None:
+    """Return 304 if the request's If-None-Match names the picture, without asking the worker; else None."""
+    etag = _etag(name)
+    return _immutable(Response(status=304), etag) if etag in request.if_none_match.as_set() else None
+
+
+def stored_image(name: str) -> Response | None:
+    """Return the worker's picture or the part that is requested; None if the worker has no picture of that name.
+
+    Raises PictureDeleted if the operator has deleted it, or WorkerUnavailable.
+    """
+    reply = _worker_reply(name)
+    if reply is None:
+        return None
+    if reply.status_code == 416:
+        reply.close()
+        return _range_not_satisfiable(reply)
+    return _immutable(_passed_through(reply, IMAGE_TYPES[name.rpartition(".")[2]]), _etag(name))
+
+
+def regenerated_image(name: str) -> Response | None:
+    """Generate a picture again whose file is gone, and return it or a redirect to it.
+
+    Returns None if its recipe is not known, or the request is a HEAD, which costs no generation.
+    """
+    if request.method != "GET":
+        return None
+    again = services().generation.regenerate(f"/images/{name}", g.request_id, waiter())
+    if again is None:
+        return None
+    if again.image_url == f"/images/{name}":
+        return stored_image(name)
+    return _redirect(absolute_url(again.image_url, base_url()))
+
+
+def _etag(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _worker_reply(name: str) -> requests.Response | None:
+    """Return the worker's reply with its body unread; None, and errors, as in stored_image."""
+    headers = {name: text for name in RANGE_REQUEST_HEADERS if SAFE.fullmatch(text := request.headers.get(name, ""))}
+    reply = services().worker.image(name, request.method, headers, g.client)
+    if reply.status_code == 200 or ("Range" in headers and _is_partial(reply)):
+        return reply
+    reply.close()
+    if reply.status_code == 410:
+        services().generation.forget(f"/images/{name}")
+        raise PictureDeleted
+    if reply.status_code != 404:
+        raise WorkerUnavailable(f"The render worker answered HTTP {reply.status_code} instead of the picture.")
+    return None
+
+
+def _is_partial(reply: requests.Response) -> bool:
+    """Return whether it is a well-formed reply to a range request."""
+    has_range = CONTENT_RANGE.fullmatch(reply.headers.get("Content-Range", "")) is not None
+    return reply.status_code == 416 or (reply.status_code == 206 and has_range)
+
+
+def _passed_through(reply: requests.Response, mimetype: str) -> Response:
+    if request.method == "HEAD":
+        reply.close()
+        response = Response(status=reply.status_code, mimetype=mimetype)
+        if length := length_of(reply):
+            response.content_length = length
+    else:
+        response = content_response(PictureContent(reply), reply.status_code, mimetype)
+    response.headers.update(_range_headers(reply))
+    return response
+
+
+def _range_not_satisfiable(reply: requests.Response) -> Response:
+    error = ErrorBody(error="The picture has no such part.", code="range_not_satisfiable", request_id=g.request_id)
+    response = json_response(error, 416)
+    response.headers.update(_range_headers(reply))
+    return response
+
+
+def _range_headers(reply: requests.Response) -> dict[str, str]:
+    """Return the worker's headers about ranges that are well-formed and belong to a reply of that status."""
+    known = WHOLE_HEADERS if reply.status_code == 200 else PART_HEADERS
+    return {name: text for name, form in known.items() if form.fullmatch(text := reply.headers.get(name, ""))}
+
+
+def _redirect(url: str) -> Response:
+    return Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})
+
+
+def _immutable(response: Response, etag: str) -> Response:
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = CACHE_CONTROL
+    return response

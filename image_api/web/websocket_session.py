@@ -1,0 +1,109 @@
+"""A session on a WebSocket: each message is a body of POST /generate, and its events come back as messages."""
+
+import contextlib
+import itertools
+import time
+from collections.abc import Generator
+from typing import Any
+
+from flask import Response, g, request
+from simple_websocket import ConnectionClosed
+from wsproto.frame_protocol import CloseReason
+
+from image_api.admission import EVICTED, Waiter
+from image_api.errors import ApiError, InvalidParameter
+from image_api.generation.options import GenerationOptions
+from image_api.generation.progress_stream import GenerationResponse, StreamEvent
+from image_api.services import services
+from image_api.web.cors import is_allowed_origin
+from image_api.web.error_responses import log_failure
+from image_api.web.responses import json_text, with_absolute_url
+from image_api.web.websocket import WebSocket
+from render_worker.contract import ErrorLine, InvalidField, Progress, ResultLine
+
+IDLE_SECONDS = 30.0
+POLL_SECONDS = 1.0
+MAX_REASON = 100  # of 123 bytes that a close frame has for it
+
+
+class ConnectionOver(Response):
+    """In place of a response, when the connection was a WebSocket and is closed."""
+
+    def __call__(self, *_: object) -> Any:
+        raise StopIteration  # gunicorn's sign that the connection ends here
+
+
+def serve_session(socket: WebSocket, here: Waiter) -> None:
+    """Answer messages one after the other until the session ends, and close the WebSocket with the reason."""
+    with contextlib.suppress(ConnectionClosed, OSError):  # OSError: it broke off, or reads nothing for long
+        if is_allowed_origin(request.headers.get("Origin")):
+            socket.close(*_answer_messages(socket, here))
+        else:
+            socket.close(CloseReason.POLICY_VIOLATION, "CORS_ORIGINS does not name this page's origin.")
+
+
+def _answer_messages(socket: WebSocket, here: Waiter) -> tuple[CloseReason, str | None]:
+    """Answer messages until none comes, and return why the session ends."""
+    connection = g.request_id
+    here.gone = lambda: not socket.connected
+    for number in itertools.count(1):
+        message = _next_message(socket, here)
+        if message is None:
+            break
+        g.request_id = f"{connection}-{number}"
+        with contextlib.closing(_replies(message, here)) as replies:
+            for text in replies:
+                socket.send(text)
+    return _close_reason(here)
+
+
+def _close_reason(here: Waiter) -> tuple[CloseReason, str | None]:
+    if services().generation.ending:
+        return CloseReason.GOING_AWAY, None
+    if here.evicted:
+        return CloseReason.TRY_AGAIN_LATER, EVICTED[:MAX_REASON]
+    return CloseReason.NORMAL_CLOSURE, f"No message came for {IDLE_SECONDS:g} seconds."
+
+
+def _next_message(socket: WebSocket, here: Waiter) -> str | bytes | None:
+    """Return the next message; None after IDLE_SECONDS, on a graceful shutdown, or if the slot is needed."""
+    deadline = time.monotonic() + IDLE_SECONDS
+    while time.monotonic() < deadline and not services().generation.ending and not here.evicted:
+        if (message := socket.receive(POLL_SECONDS)) is not None:
+            return message
+    return None
+
+
+def _replies(message: str | bytes, here: Waiter) -> Generator[str]:
+    try:
+        options = _options(message.encode() if isinstance(message, str) else message)
+        stream = services().generation.follow(options, g.request_id, here)
+        with contextlib.closing(stream) as events:
+            for event in events:
+                yield from _event_text(event)
+    except InvalidField as error:
+        yield _error_text(InvalidParameter(str(error)))
+    except ApiError as error:
+        yield _error_text(error)
+
+
+def _options(message: bytes) -> GenerationOptions:
+    """Return the options in a message. Raises InvalidField if they are invalid, or name a format."""
+    options = GenerationOptions.parse_json(message)
+    if options.format:
+        raise InvalidField("format cannot be given here; every answer is a message.")
+    return options
+
+
+def _event_text(event: StreamEvent) -> Generator[str]:
+    """Yield the message of an event; none for a heartbeat, because the protocol has pings."""
+    if isinstance(event.content, Progress):
+        yield json_text(event.content)
+    elif isinstance(event.content, GenerationResponse):
+        yield json_text(ResultLine(result=with_absolute_url(event.content.result)))
+
+
+def _error_text(error: ApiError) -> str:
+    simulated = True if services().settings.simulated else None
+    body = log_failure(error).model_copy(update={"request_id": g.request_id, "simulated": simulated})
+    return json_text(ErrorLine(status=error.status, error=body))
