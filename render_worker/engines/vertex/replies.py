@@ -52,8 +52,8 @@ def error_of_reply(error: "APIError", model: str, location: str) -> EngineError:
         where = f"under the name in VERTEX_MODEL, {model}, at VERTEX_AI_LOCATION {location}"
         return EngineNotConfigured(f"Vertex AI has no model for this server {where}.")
     if error.code == 429:
-        wait = _wait_seconds(details, error)
-        return EngineRateLimited("Vertex AI has had enough requests from this server's project for now.", wait)
+        sentence = "Vertex AI has had enough requests from this server's project for now."
+        return EngineRateLimited(sentence, _wait_seconds(details, error))
     return _error_of_status(error.code, str(error.status), said)
 
 
