@@ -1,4 +1,4 @@
-"""What the tests of the engine `horde` share: the engine at a sandbox, and what was reported and asked."""
+"""Helpers of the tests of the engine `horde`: the engine at a sandbox, its reports, and the requests that it sent."""
 
 import asyncio
 
@@ -9,8 +9,8 @@ from render_worker.engines.horde.engine import HordeEngine
 from render_worker.settings import Settings
 
 
-class Told:
-    """What an engine reported."""
+class Reported:
+    """A Report that keeps what an engine reports."""
 
     def __init__(self):
         self.news = []
@@ -42,11 +42,11 @@ def engine(site, **changes):
     return HordeEngine(Settings(**{**settings, **changes}))
 
 
-def make(site, told=None, seconds=20, recipe=None, **changes):
+def make(site, reported=None, seconds=20, recipe=None, **changes):
     recipe = recipe or Recipe(prompt="a tree")
 
     async def within():
         async with asyncio.timeout(seconds):
-            return await engine(site, **changes).generate(recipe, told or Told())
+            return await engine(site, **changes).generate(recipe, reported or Reported())
 
     return asyncio.run(within())

@@ -1,4 +1,4 @@
-"""What the tests of the engine `huggingface` share: the engine at a sandbox, and what was reported and asked."""
+"""Helpers of the tests of the engine `huggingface`: the engine at a sandbox, its reports, and the requests it sent."""
 
 import asyncio
 from itertools import count
@@ -16,8 +16,8 @@ PROMPT = "a lighthouse at night"
 numbers = count()
 
 
-class Told:
-    """What an engine reported."""
+class Reported:
+    """A Report that keeps what an engine reports."""
 
     def __init__(self) -> None:
         self.phases: list[str] = []
@@ -61,19 +61,19 @@ def engine(site, **changes) -> HuggingFaceEngine:
     )
 
 
-def made(maker: HuggingFaceEngine, told: Told | None = None, **recipe):
+def made(maker: HuggingFaceEngine, reported: Reported | None = None, **recipe):
     async def make():
         try:
-            return await maker.generate(Recipe(**{"prompt": PROMPT, **recipe}), told or Told())
+            return await maker.generate(Recipe(**{"prompt": PROMPT, **recipe}), reported or Reported())
         finally:
             await maker.stop()
 
     return asyncio.run(make())
 
 
-def failure(maker: HuggingFaceEngine, told: Told | None = None, **recipe) -> EngineError:
+def failure(maker: HuggingFaceEngine, reported: Reported | None = None, **recipe) -> EngineError:
     with pytest.raises(EngineError) as caught:
-        made(maker, told, **recipe)
+        made(maker, reported, **recipe)
     for text in (str(caught.value), repr(caught.value), str(caught.value.body())):
         assert TOKEN not in text
         assert PROMPT not in text
@@ -81,5 +81,5 @@ def failure(maker: HuggingFaceEngine, told: Told | None = None, **recipe) -> Eng
 
 
 def new_model() -> str:
-    """A model that the client, which keeps what the Hub says, has not asked about."""
+    """Return a model that the client, which caches the Hub's replies, has not asked about."""
     return f"somebody/FLUX.1-schnell-{next(numbers)}"

@@ -1,4 +1,4 @@
-"""What the tests of the engine replicate share: the engine on the stand-in, and what it was asked."""
+"""Helpers of the tests of the engine `replicate`: the engine at the stand-in, and the requests that it sent."""
 
 import asyncio
 import io
@@ -25,8 +25,8 @@ MODELS = (SCHNELL, DEV, SDXL, LIMITED, UPSCALER, "sandbox/none")
 
 
 @dataclass
-class Told:
-    """What a caller was told."""
+class Reported:
+    """A Report that keeps what an engine reports."""
 
     lines: list[tuple] = field(default_factory=list)
     setbacks: list[str] = field(default_factory=list)
@@ -39,26 +39,26 @@ class Told:
 
 
 def fresh(site: Server) -> Server:
-    """The stand-in with an empty log, where all is well and no time is spent on painting."""
+    """Return the stand-in with an empty log and no faults; it spends no time on painting."""
     requests.post(f"{site.url}/sandbox/reset", timeout=5).raise_for_status()
     play(site, "ok")
     return site
 
 
 def play(site: Server, behaviour: str, **scenario: object) -> None:
-    """Have the stand-in play something from now on."""
+    """Make the stand-in play something from now on."""
     play = {"replicate": behaviour, "painted": "beforehand", **scenario}
     requests.post(f"{site.url}/sandbox", json=play, timeout=5).raise_for_status()
 
 
 def log(site: Server, endpoint: str = "replicate") -> list[dict]:
-    """What the stand-in was asked at an endpoint."""
+    """Return the requests that an endpoint of the stand-in got."""
     entries = requests.get(f"{site.url}/sandbox/log", timeout=5).json()
     return [entry for entry in entries if entry["endpoint"] == endpoint]
 
 
 def engine(site: Server, **settings: object) -> ReplicateEngine:
-    """The engine, with short limits and settings of the test's choice."""
+    """Return the engine, with short limits and a test's settings."""
     usual = {
         "replicate_api_token": TOKEN,
         "replicate_url": f"{site.url}/replicate",
@@ -70,16 +70,16 @@ def engine(site: Server, **settings: object) -> ReplicateEngine:
 
 
 def made(
-    site: Server, told: Told | None = None, seconds: float = 20, settings: dict | None = None, **recipe: object
+    site: Server, reported: Reported | None = None, seconds: float = 20, settings: dict | None = None, **recipe: object
 ) -> GeneratedImage:
-    """A picture, or the failure, within a time."""
+    """Return a picture. Raises the engine's error, or TimeoutError after `seconds`."""
     wanted = Recipe(**{"prompt": PROMPT, **recipe})
-    work = engine(site, **(settings or {})).generate(wanted, told or Told())
+    work = engine(site, **(settings or {})).generate(wanted, reported or Reported())
     return asyncio.run(asyncio.wait_for(work, seconds))
 
 
 def refused(site: Server, **how: object) -> EngineError:
-    """The failure, which must give no secret away."""
+    """Return the engine's error, which must show no secret."""
     with pytest.raises(EngineError) as caught:
         made(site, **how)
     shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
@@ -89,5 +89,5 @@ def refused(site: Server, **how: object) -> EngineError:
 
 
 def size(image: GeneratedImage) -> tuple[int, int]:
-    """Its width and height."""
+    """Return the width and height of an image."""
     return Image.open(io.BytesIO(image.data)).size

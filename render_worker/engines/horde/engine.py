@@ -53,9 +53,7 @@ class HordeEngine(Engine):
 
     def _request_body(self, recipe: Recipe, seed: int) -> Reply:
         """Return the request in the service's terms. Raises InvalidParameter if a text holds its separator."""
-        for name, text in (("prompt", recipe.prompt), ("negative_prompt", recipe.negative_prompt or "")):
-            if NEGATIVE in text:
-                raise InvalidParameter(f"{name} must not hold {NEGATIVE}, which divides them at AI Horde.")
+        _require_no_separator(recipe)
         negative = f" {NEGATIVE} {recipe.negative_prompt}" if recipe.negative_prompt else ""
         return {
             "prompt": recipe.prompt + negative,
@@ -117,6 +115,12 @@ class HordeEngine(Engine):
             return base64.b64decode(img, validate=True)
         except binascii.Error:
             raise BadPicture("broken", "AI Horde's picture is no base64.") from None
+
+
+def _require_no_separator(recipe: Recipe) -> None:
+    for name, text in (("prompt", recipe.prompt), ("negative_prompt", recipe.negative_prompt or "")):
+        if NEGATIVE in text:
+            raise InvalidParameter(f"{name} must not hold {NEGATIVE}, which divides them at AI Horde.")
 
 
 def _report_state(state: Reply, report: Report) -> None:

@@ -39,8 +39,7 @@ def error_of_reply(status: int, headers: httpx.Headers, reply: Reply) -> EngineE
     if code == "CorruptPrompt":
         return ContentRefused("AI Horde does not accept this prompt.")
     if code == "TimeoutIP":
-        found = ADDRESS_LIMIT.search(said)
-        return EngineRateLimited("AI Horde has shut this server's address out.", _wait_seconds(found and found[1]))
+        return _address_limit(said)
     if status == httpx.codes.TOO_MANY_REQUESTS:
         return _rate_limit(headers.get("retry-after"))
     if code in KUDOS_CODES:
@@ -48,6 +47,11 @@ def error_of_reply(status: int, headers: httpx.Headers, reply: Reply) -> EngineE
     if code in UNAVAILABLE_CODES:
         return EngineBusy("AI Horde takes no requests at the moment.")
     return _error_of_status(status, said)
+
+
+def _address_limit(said: str) -> EngineRateLimited:
+    found = ADDRESS_LIMIT.search(said)
+    return EngineRateLimited("AI Horde has shut this server's address out.", _wait_seconds(found and found[1]))
 
 
 def _rate_limit(told: str | None) -> EngineRateLimited:

@@ -1,12 +1,13 @@
-"""Hugging Face's Inference Providers, and own Inference Endpoints, asked by its own client.
+"""Hugging Face's Inference Providers, and Inference Endpoints of one's own, by Hugging Face's client.
 
-`HUGGINGFACE_PROVIDER=auto` takes the first provider of the model, in the account's own order, that is known here; the
-Hub says who serves a model. In October 2026 that was nscale and fal-ai for FLUX.1-schnell, while hf-inference
-answered HTTP 410, as public code says that asks for it.
+`HUGGINGFACE_PROVIDER=auto` takes the first known provider of the model, in the account's own order; the Hub lists a
+model's providers. In October 2026 they were nscale and fal-ai for FLUX.1-schnell, while hf-inference replied HTTP 410,
+as public code that asks it says.
 """
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypedDict
 
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
@@ -17,11 +18,22 @@ from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured
 
-TOKEN_START = "hf_"  # noqa: S105 - with another key the client would leave Hugging Face out and ask the provider itself
+TOKEN_START = "hf_"  # noqa: S105 - with another key the client would bypass Hugging Face and ask the provider itself
+
+
+class _Parameters(TypedDict):
+    """The arguments of the client's `text_to_image`."""
+
+    prompt: str
+    negative_prompt: str | None
+    width: int
+    height: int
+    seed: int | None
+    guidance_scale: float | None
 
 
 class HuggingFaceEngine(Engine):
-    """Has a model's pictures made by whoever runs it for Hugging Face."""
+    """Pictures of one model, by a provider that runs it for Hugging Face."""
 
     name = "huggingface"
     description = "A model at Hugging Face's Inference Providers; paid by the account's credits."
@@ -39,8 +51,8 @@ class HuggingFaceEngine(Engine):
         self._endpoint = settings.huggingface_url
         self._addresses = Addresses.of(settings)
         self._seconds = settings.huggingface_seconds
-        self._found: str | None = None  # the provider that the Hub named
-        # The client's calls block: in the loop's own few threads they would hold up everything else.
+        self._hub_provider: str | None = None  # the one that the Hub named
+        # The client's calls block: in the loop's own few threads they would delay everything else.
         self._threads = ThreadPoolExecutor(settings.engine_concurrency, thread_name_prefix=self.name)
         if not self._endpoint:
             self.models = (self._model,)
@@ -70,54 +82,57 @@ class HuggingFaceEngine(Engine):
             return await self._generate(recipe, report)
         except EngineError as error:
             if not error.caused_by_request:
-                self._found = None  # the next request asks the Hub again who serves the model
+                self._hub_provider = None  # the next request has the Hub name one again
             raise
 
     async def _generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
         token = self._token.get_secret_value() if self._token else ""
         exchanges = Exchanges(self._addresses, token, self._model, self._seconds, report)
-        provider, address = await self._whom_to_ask(exchanges)
-        taken = capabilities_at(provider, self._model).parameters
-        seed = _seed(recipe) if "seed" in taken else None
-        # The default asks for nothing: what is usual differs from model to model.
-        guidance_scale = recipe.guidance_scale if "guidance_scale" in taken.intersection(requested(recipe)) else None
-        words: dict[str, object] = {
+        provider, address = await self._target(exchanges)
+        parameters = self._parameters(recipe, provider)
+        report("generating", f"The provider {provider} makes the picture.")
+        data = await exchanges.run(self._threads, lambda: _picture(address, provider, token, parameters))
+        model = None if self._endpoint else self._model
+        return GeneratedImage(data, parameters["seed"], parameters["guidance_scale"], model=model)
+
+    def _parameters(self, recipe: Recipe, provider: str) -> _Parameters:
+        """Return the recipe as the client takes it; what the provider does not honour is None."""
+        honoured = capabilities_at(provider, self._model).parameters
+        return {
             "prompt": recipe.prompt,
-            "negative_prompt": recipe.negative_prompt if "negative_prompt" in taken else None,
+            "negative_prompt": recipe.negative_prompt if "negative_prompt" in honoured else None,
             "width": recipe.size[0],
             "height": recipe.size[1],
-            "seed": seed,
-            "guidance_scale": guidance_scale,
+            "seed": _seed(recipe) if "seed" in honoured else None,
+            # The default is not sent: models differ in their own.
+            "guidance_scale": recipe.guidance_scale if "guidance_scale" in honoured & set(requested(recipe)) else None,
         }
-        report("generating", f"The provider {provider} makes the picture.")
-        data = await exchanges.run(self._threads, lambda: _picture(address, provider, token, words))
-        return GeneratedImage(data, seed, guidance_scale, model=self._model if not self._endpoint else None)
 
-    async def _whom_to_ask(self, exchanges: Exchanges) -> tuple[str, str]:
-        """The provider, and the model as the client is to be told it: an address, or its name."""
+    async def _target(self, exchanges: Exchanges) -> tuple[str, str]:
+        """Return the provider, and the model as the client takes it: an address or a name."""
         if self._endpoint:
             return HF_INFERENCE, self._endpoint
         if self._provider == HF_INFERENCE:
             return HF_INFERENCE, self._addresses.hf_inference(self._model)
-        if not self._found:
-            wanted = PROVIDERS if self._provider == AUTO else (self._provider,)
-            self._found = await exchanges.run(self._threads, lambda: _provider_of(self._model, wanted))
-        if self._found == HF_INFERENCE:
+        if not self._hub_provider:
+            choice = PROVIDERS if self._provider == AUTO else (self._provider,)
+            self._hub_provider = await exchanges.run(self._threads, lambda: _provider_of(self._model, choice))
+        if self._hub_provider == HF_INFERENCE:
             return HF_INFERENCE, self._addresses.hf_inference(self._model)
-        return self._found, self._model
+        return self._hub_provider, self._model
 
 
 def _seed(recipe: Recipe) -> int:
     return recipe.seed if recipe.seed >= 0 else secrets.randbelow(MAX_SEED + 1)
 
 
-def _provider_of(model: str, wanted: tuple[str, ...]) -> str:
+def _provider_of(model: str, choice: tuple[str, ...]) -> str:
     from render_worker.engines.huggingface import sdk  # on first use, in a thread: its import takes half a second
 
-    return sdk.provider_of(model, wanted)
+    return sdk.provider_of(model, choice)
 
 
-def _picture(model: str, provider: str, token: str, words: dict[str, object]) -> bytes:
+def _picture(model: str, provider: str, token: str, parameters: _Parameters) -> bytes:
     from render_worker.engines.huggingface import sdk
 
-    return sdk.picture(model, provider, token, words)
+    return sdk.picture(model, provider, token, {**parameters})

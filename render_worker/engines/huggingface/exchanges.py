@@ -1,8 +1,8 @@
 """The HTTP exchanges of one picture.
 
-The client asks for them in a thread, where nothing can be ended; they take place on the loop, so they end with the
-request, and whoever makes the picture sees the connection closed. That is all there is to cancel: providers that
-answer one request with the picture offer no call for it.
+The client calls for them in a thread, which cannot be ended; they run on the loop, so they end with the request, and
+the provider sees the connection closed. Nothing else can be cancelled: providers that reply with the picture have no
+call for it.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from typing import Self, TypeVar
 import httpx
 
 from render_worker.engines.base import Report
-from render_worker.engines.huggingface.replies import failure, loading_seconds, refuses_content
+from render_worker.engines.huggingface.replies import error_of_reply, loading_seconds, refuses_content
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.errors import ContentRefused, EngineUnreachable, PhaseTimeout, UnexpectedReply
 from render_worker.outbound.client import AS_IT_IS, http_client
 from render_worker.outbound.download import MAX_PICTURE_BYTES, Source, download, picture_too_large
 from render_worker.outbound.replies import is_compressed, read_body
 
-CLIENT_ROUTER = "https://router.huggingface.co/"  # as it is written in the client
+CLIENT_ROUTER = "https://router.huggingface.co/"  # as the client has it
 CLIENT_HUB = "https://huggingface.co"
 HUB_SECONDS = 15.0
-CONNECT_PAUSES = (0.5, 2.0)  # only what never arrived is sent again, for nobody pays twice
+CONNECT_PAUSES = (0.5, 2.0)  # only what never arrived is sent again, lest it is paid twice
 MAX_REPLY_BYTES = MAX_PICTURE_BYTES * 4 // 3 + 64 * 1024  # a picture in base64, and some JSON around it
 SENT_ON = ("authorization", "content-type", "accept", "user-agent")
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClientRequest:
     """A request as the client would have sent it."""
 
     method: str
@@ -45,7 +45,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where everything is."""
+    """The addresses of Hugging Face's services, and the hosts of pictures."""
 
     router: str
     hub: str
@@ -54,16 +54,16 @@ class Addresses:
 
     @classmethod
     def of(cls, settings: HuggingFaceSettings) -> Self:
-        """Those of the settings."""
+        """Return those of the settings."""
         pictures = Source("Hugging Face's provider", settings.huggingface_image_origins)
         return cls(settings.huggingface_router_url, settings.huggingface_hub_url, settings.huggingface_url, pictures)
 
     def hf_inference(self, model: str) -> str:
-        """Where Hugging Face's own provider serves a model."""
+        """Return the address at which Hugging Face's own provider serves a model."""
         return f"{self.router}/hf-inference/models/{model}"
 
     def generation(self, url: str) -> str:
-        """Where a picture is asked for; UnexpectedReply where the token would go to somebody else."""
+        """Return the address for a generation. Raises UnexpectedReply if another host would get the token."""
         if url.startswith(CLIENT_ROUTER):
             return f"{self.router}/{url.removeprefix(CLIENT_ROUTER)}"
         if url == self.endpoint or url.startswith(f"{self.router}/"):
@@ -72,7 +72,7 @@ class Addresses:
 
 
 class Exchanges:
-    """Carries what the client asks for while it makes one picture."""
+    """Carries out the client's requests while it makes one picture."""
 
     def __init__(self, addresses: Addresses, token: str, model: str, seconds: float, report: Report) -> None:
         self._addresses = addresses
@@ -82,41 +82,41 @@ class Exchanges:
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._over = False
+        self._cancelled = False
         self._running: Future[bytes] | None = None
 
     async def run(self, threads: Executor, work: Callable[[], T]) -> T:
-        """Do the work in a thread, with this as its `current`; where it is given up, its exchange ends too."""
+        """Run `work` in a thread with this as its `current`; if cancelled, end its exchange too."""
         context = contextvars.copy_context()
         context.run(current.set, self)
         try:
             return await self._loop.run_in_executor(threads, lambda: context.run(work))
         except asyncio.CancelledError:
             with self._lock:
-                self._over = True
+                self._cancelled = True
                 if self._running:
                     self._running.cancel()
             raise
 
-    def carried(self, asked: Asked) -> bytes:
-        """The body of the good reply; called in the client's thread, which ends with an error where it is given up."""
+    def body_of(self, request: ClientRequest) -> bytes:
+        """Return the body of a successful reply; called in the client's thread. Raises CancelledError if cancelled."""
         with self._lock:
-            if self._over:
+            if self._cancelled:
                 raise CancelledError
-            self._running = asyncio.run_coroutine_threadsafe(self._carry(asked), self._loop)
+            self._running = asyncio.run_coroutine_threadsafe(self._carry(request), self._loop)
         return self._running.result()  # the exchange itself has limits
 
-    async def _carry(self, asked: Asked) -> bytes:
-        headers = {name: asked.headers[name] for name in SENT_ON if name in asked.headers} | AS_IT_IS
-        if asked.method == "POST":
-            return await self._generated(self._addresses.generation(asked.url), headers, asked.body)
-        if asked.url.startswith(f"{CLIENT_HUB}/api/models/"):
-            # The client asks without the token that it was given; with it the Hub knows the account's own order.
+    async def _carry(self, request: ClientRequest) -> bytes:
+        headers = {name: request.headers[name] for name in SENT_ON if name in request.headers} | AS_IT_IS
+        if request.method == "POST":
+            return await self._generated(self._addresses.generation(request.url), headers, request.body)
+        if request.url.startswith(f"{CLIENT_HUB}/api/models/"):
+            # The client leaves out the token that it was given; with it the Hub knows the account's own order.
             headers["authorization"] = f"Bearer {self._token}"
-            address = self._addresses.hub + asked.url.removeprefix(CLIENT_HUB)
-            return self._good(await _exchange("GET", address, headers, b"", HUB_SECONDS))
+            address = self._addresses.hub + request.url.removeprefix(CLIENT_HUB)
+            return self._body_or_error(await _exchange("GET", address, headers, b"", HUB_SECONDS))
         self._report("downloading")
-        return await download(asked.url, self._addresses.pictures, self._seconds)
+        return await download(request.url, self._addresses.pictures, self._seconds)
 
     async def _generated(self, url: str, headers: dict[str, str], body: bytes) -> bytes:
         pauses = iter(CONNECT_PAUSES)
@@ -133,14 +133,14 @@ class Exchanges:
                 break
             self._report("generating", "The model is being loaded at Hugging Face.")
             await asyncio.sleep(wait)
-        data = self._good(reply)
+        data = self._body_or_error(reply)
         if refuses_content(data):
             raise ContentRefused("The provider at Hugging Face does not make such a picture.")
         return data
 
-    def _good(self, reply: "_Reply") -> bytes:
+    def _body_or_error(self, reply: "_Reply") -> bytes:
         if reply.status != httpx.codes.OK:
-            raise failure(reply.status, reply.headers, reply.body, self._model)
+            raise error_of_reply(reply.status, reply.headers, reply.body, self._model)
         return reply.body
 
 
@@ -150,7 +150,7 @@ current: contextvars.ContextVar[Exchanges] = contextvars.ContextVar("exchanges")
 
 @dataclass(frozen=True)
 class _Reply:
-    """A whole reply."""
+    """A whole reply, whatever it says."""
 
     status: int
     headers: httpx.Headers
@@ -158,11 +158,11 @@ class _Reply:
 
 
 class _NotConnected(EngineUnreachable):
-    """Nothing was sent, so it can be tried again."""
+    """Raised if nothing was sent, so that it can be sent again."""
 
 
 async def _exchange(method: str, url: str, headers: dict[str, str], body: bytes, seconds: float) -> _Reply:
-    """A request and its reply, whatever it says, within limits of time and size; no redirect is followed."""
+    """Return the reply to a request, within limits of time and size; no redirect is followed."""
     try:
         async with (
             asyncio.timeout(seconds),

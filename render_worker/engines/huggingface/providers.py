@@ -1,12 +1,12 @@
-"""Which providers are asked, and which parameters are really taken there.
+"""The providers that are used, and the parameters that each really honours.
 
-The providers are those whose client method is one exchange that brings the picture, or its address. Of the others,
-wavespeed and zai-org are polled by the client in a thread that nobody can end, and replicate drops width, height and
-guidance of some models without a word; it has an engine of its own here.
+They are those whose client method is one exchange that returns the picture, or its address. Of the others, wavespeed
+and zai-org are polled by the client in a thread that cannot be ended, and replicate silently drops width, height and
+guidance of some models; it has an engine of its own here.
 
-What a provider takes was read in huggingface_hub 2.4.0 (`inference/_providers`) for the names under which parameters
-travel. What is done with them there is as fal.ai, Together and Hugging Face describe it, as far as that is known here;
-no reference of nscale's was found, so nothing is promised of it or sent to it.
+The parameters' names are those of huggingface_hub 2.4.0 (`inference/_providers`). What a provider does with them is as
+fal.ai, Together and Hugging Face describe it, if they do; no reference of nscale's was found, so nothing is promised
+of it or sent to it.
 """
 
 from render_worker.engines.capabilities import Capabilities
@@ -15,16 +15,16 @@ AUTO = "auto"
 HF_INFERENCE = "hf-inference"
 
 _ALL = frozenset({"seed", "negative_prompt", "guidance_scale"})
-_TAKEN_BY: dict[str, frozenset[str]] = {
+_HONOURED_BY: dict[str, frozenset[str]] = {
     "nscale": frozenset(),
     "fal-ai": _ALL,
     "together": _ALL,
     HF_INFERENCE: _ALL,
 }
-PROVIDERS = tuple(_TAKEN_BY)
+PROVIDERS = tuple(_HONOURED_BY)
 
-_TAKEN_BY_MODEL: tuple[tuple[str, frozenset[str]], ...] = (
-    # The first whose words are in the model's name. A distilled model has a seed, and no use for the others.
+_HONOURED_BY_MODEL: tuple[tuple[str, frozenset[str]], ...] = (
+    # The first whose words are in the model's name counts. A distilled model has a seed, and no use for the others.
     ("schnell", frozenset({"seed"})),
     ("turbo", frozenset({"seed"})),
     ("lightning", frozenset({"seed"})),
@@ -32,12 +32,12 @@ _TAKEN_BY_MODEL: tuple[tuple[str, frozenset[str]], ...] = (
     ("stable-diffusion", _ALL),
     ("sdxl", _ALL),
 )
-_TAKEN_BY_ANY_MODEL = frozenset({"seed"})
+_HONOURED_BY_ANY_MODEL = frozenset({"seed"})
 
 
 def capabilities_at(provider: str, model: str) -> Capabilities:
     """Return what that provider honours with that model; for `auto` what all providers do, as any may be the one."""
-    family = next((taken for words, taken in _TAKEN_BY_MODEL if words in model.lower()), _TAKEN_BY_ANY_MODEL)
+    family = next((names for words, names in _HONOURED_BY_MODEL if words in model.lower()), _HONOURED_BY_ANY_MODEL)
     if provider == AUTO:
-        return Capabilities.of(family.intersection(*_TAKEN_BY.values()))
-    return Capabilities.of(family & _TAKEN_BY.get(provider, frozenset()))
+        return Capabilities.of(family.intersection(*_HONOURED_BY.values()))
+    return Capabilities.of(family & _HONOURED_BY.get(provider, frozenset()))

@@ -1,4 +1,4 @@
-"""What Hugging Face's and its providers' replies mean.
+"""The errors that replies of Hugging Face and its providers mean.
 
 Their words are logged and not passed on: they may name the account, or repeat the prompt. Sources: replies as quoted
 in public code and issue threads of 2024 to 2026 (the router's `{"error": "…"}`, the Hub's RateLimit headers), fal.ai's
@@ -26,7 +26,7 @@ from render_worker.outbound.replies import json_object, printable, retry_after
 LONGEST_REST_SECONDS = 86_400
 DEFAULT_REST_SECONDS = 60
 NO_CREDIT_SECONDS = 3600  # credits come by the month or by the operator's hand
-LONGEST_PAUSE_SECONDS = 10.0  # how long a model takes to load is a guess of theirs
+LONGEST_PAUSE_SECONDS = 10.0  # how long a model takes to load is their guess
 SHORTEST_PAUSE_SECONDS = 1.0
 REFUSED = re.compile(r"nsfw|content.?(policy|checker|filter)|safety|moderat", re.IGNORECASE)
 MAX_LOGGED = 300
@@ -35,22 +35,22 @@ RATE_LIMIT = re.compile(r";\s*r=0\s*;\s*t=([0-9]{1,9})")  # like "api";r=0;t=55
 log = logging.getLogger(__name__)
 
 
-def failure(status: int, headers: Mapping[str, str], body: bytes, model: str) -> EngineError:
-    """What a reply means that brings no picture."""
-    said = _said(body)
+def error_of_reply(status: int, headers: Mapping[str, str], body: bytes, model: str) -> EngineError:
+    """Return the error that a reply without a picture means."""
+    said = _service_words(body)
     log.warning("Hugging Face answered HTTP %d: %s", status, said or "nothing that could be read")
     if status in (400, 422):
         if REFUSED.search(said):
             return ContentRefused("The provider at Hugging Face does not make such a picture.")
         return RequestInvalid("Hugging Face's provider refused the request's parameters.")
     if status == 429:
-        return EngineRateLimited("Hugging Face limits how often this account may ask.", _seconds_to_wait(headers))
+        return EngineRateLimited("Hugging Face limits how often this account may ask.", _wait_seconds(headers))
     if status == 503:
         return EngineBusy("Hugging Face's provider cannot take the request at the moment.")
-    return _by_status(status, model) or UnexpectedReply(f"Hugging Face answered HTTP {status}.")
+    return _error_of_status(status, model) or UnexpectedReply(f"Hugging Face answered HTTP {status}.")
 
 
-def _by_status(status: int, model: str) -> EngineError | None:
+def _error_of_status(status: int, model: str) -> EngineError | None:
     if status == 401:
         return EngineUnauthorized("Hugging Face does not accept the token.")
     if status == 402:
@@ -65,25 +65,23 @@ def _by_status(status: int, model: str) -> EngineError | None:
 
 
 def loading_seconds(status: int, body: bytes) -> float | None:
-    """How long to wait for a model that is being loaded; None where that is not what the reply says."""
+    """Return the seconds to wait for a model that is being loaded; None if the reply does not say that it is."""
     seconds = (json_object(body) or {}).get("estimated_time") if status == 503 else None
-    if (
-        not isinstance(seconds, int | float) or isinstance(seconds, bool) or not -math.inf <= seconds <= math.inf
-    ):  # which is no number
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds <= math.inf:  # as NaN is not
         return None
     return min(max(seconds, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
 
 
 def refuses_content(body: bytes) -> bool:
-    """Whether fal.ai blackened the picture, which its reply tells beside the address of the black one."""
+    """Return whether fal.ai blackened the picture, which its reply says beside the address of the black one."""
     if b'"has_nsfw_concepts"' not in body:
         return False
     flags = (json_object(body) or {}).get("has_nsfw_concepts")
     return isinstance(flags, list) and True in flags
 
 
-def _said(body: bytes) -> str:
-    """The service's own words in one line; "" where there are none."""
+def _service_words(body: bytes) -> str:
+    """Return the service's own words in one line; "" if there are none."""
     reply = json_object(body) or {}
     words = reply.get("error") or reply.get("detail") or reply.get("message")
     if isinstance(words, list) and words:
@@ -93,7 +91,7 @@ def _said(body: bytes) -> str:
     return printable(" ".join(words.split()), MAX_LOGGED) if isinstance(words, str) else ""
 
 
-def _seconds_to_wait(headers: Mapping[str, str]) -> int:
+def _wait_seconds(headers: Mapping[str, str]) -> int:
     limited = RATE_LIMIT.search(headers.get("ratelimit", ""))
     seconds = retry_after(headers.get("retry-after"), LONGEST_REST_SECONDS)
     if seconds is None and limited:

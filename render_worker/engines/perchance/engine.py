@@ -1,4 +1,4 @@
-"""Perchance's image generator through a real browser, by its own page for outside apps or by its internal protocol."""
+"""Perchance's image generator through a real browser, by its page for outside apps or by its internal protocol."""
 
 import re
 from typing import Literal
@@ -13,11 +13,11 @@ from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, InvalidParameter, ServiceBlocked
 
 INLINE_SETTING = re.compile(r"\((seed|resolution|guidanceScale|negativePrompt):::")  # the site obeys them in a prompt
-ATTEMPTS = 2  # a browser that dies twice for one request may well die of that request
+ATTEMPTS = 2  # a browser that dies twice for one request probably dies of that request
 
 
 class PerchanceEngine(Engine):
-    """Pictures of perchance.org, by as many kept sessions as PERCHANCE_SESSIONS says."""
+    """Pictures of perchance.org, by a pool of PERCHANCE_SESSIONS sessions."""
 
     name = "perchance"
     description = "Perchance's free AI image generator, through a browser."
@@ -42,9 +42,9 @@ class PerchanceEngine(Engine):
                 raise InvalidParameter(f"{name} must not hold Perchance's inline settings such as (seed:::1).")
         try:
             return await self._generate(recipe, report)
-        except ServiceBlocked as wall:
-            if wall.retry_after is None:
-                wall.retry_after = self._settings.perchance_rest_seconds
+        except ServiceBlocked as blocked:
+            if blocked.retry_after is None:
+                blocked.retry_after = self._settings.perchance_rest_seconds
             raise
 
     async def _generate(self, recipe: Recipe, report: Report) -> GeneratedImage:

@@ -1,8 +1,8 @@
-"""What only Perchance does, each with its stable code, its HTTP status and its sentence.
+"""Perchance's own errors, each with its stable code, its HTTP status and its sentence.
 
 EngineError
-├── VerificationRequired     503 perchance_verification_required (a Wall)
-├── RateLimited              503 perchance_rate_limited (a Wall)
+├── VerificationRequired     503 perchance_verification_required (a ServiceBlocked)
+├── RateLimited              503 perchance_rate_limited (a ServiceBlocked)
 ├── GenerationFailed         502 perchance_generation_failed
 ├── StaleRequest             502 perchance_stale_request
 ├── RequestRefused           502 perchance_request_refused
@@ -16,7 +16,7 @@ from render_worker.errors import EngineError, ServiceBlocked, UnexpectedReply
 
 
 class VerificationRequired(ServiceBlocked):
-    """Perchance wants to see a human; this server is none and does not pretend."""
+    """Raised if Perchance asks for a human check; this server does not try to pass it."""
 
     code = "perchance_verification_required"
     hint = "Asking again soon makes it worse. Use another engine, for example model=sketch, or another host's address."
@@ -27,7 +27,7 @@ class VerificationRequired(ServiceBlocked):
 
 
 class RateLimited(ServiceBlocked):
-    """Perchance has had enough requests from this address for now."""
+    """Raised if Perchance limits the rate of this address."""
 
     code = "perchance_rate_limited"
     hint = "Asking again sooner makes it worse."
@@ -37,21 +37,21 @@ class RateLimited(ServiceBlocked):
 
 
 class GenerationFailed(EngineError):
-    """Perchance tried and could not make the picture."""
+    """Raised if Perchance tried and could not make the picture."""
 
     code = "perchance_generation_failed"
     hint = "Ask again, perhaps with another prompt."
 
 
 class StaleRequest(EngineError):
-    """Perchance takes the request for an old one."""
+    """Raised if Perchance takes the request for an old one."""
 
     code = "perchance_stale_request"
     hint = "Ask again."
 
 
 class RequestRefused(EngineError):
-    """Perchance does not accept the request's contents."""
+    """Raised if Perchance does not accept the request's contents."""
 
     code = "perchance_request_refused"
     caused_by_request = True
@@ -59,7 +59,7 @@ class RequestRefused(EngineError):
 
 
 class SiteBusy(EngineError):
-    """Perchance's own machines are busy or out of its reach."""
+    """Raised if Perchance's own machines are busy or out of its reach."""
 
     code = "perchance_busy"
     status = 503
@@ -68,7 +68,7 @@ class SiteBusy(EngineError):
 
 
 class ClientOutdated(EngineError):
-    """Perchance wants a newer client than the protocol that is spoken here."""
+    """Raised if Perchance wants a newer client than this protocol's."""
 
     code = "perchance_client_outdated"
     hint = "Look for a newer version of this service."
@@ -76,7 +76,7 @@ class ClientOutdated(EngineError):
 
 
 class AccessCodeRequired(EngineError):
-    """Perchance wants the code that its own page gets by showing advertisements."""
+    """Raised if Perchance wants the code that its own page gets by showing advertisements."""
 
     code = "perchance_access_code_required"
     hint = "Look for a newer version of this service."
@@ -84,7 +84,7 @@ class AccessCodeRequired(EngineError):
 
 
 class PerchanceChanged(UnexpectedReply):
-    """Perchance answered something that nobody here knows."""
+    """Raised if Perchance's reply is none of those that are known here."""
 
     code = "perchance_unexpected_reply"
     hint = "The site may have changed; look for a newer version of this service."

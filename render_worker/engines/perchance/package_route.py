@@ -1,8 +1,8 @@
-"""The route by the `perchance` package, on a page that is lent to it in place of a new one for each picture.
+"""The route by the `perchance` package, on a page that is reused in place of a new one for each picture.
 
 The package opens a page, navigates it to verifyUser, reads the key out of it and calls `fetch` there; then it does
-the same again for the download. Here page and key are kept, so that only the two fetches remain, and each reply is
-looked at before the package sees it: the package looks only for the keys it needs and loses the reply's status.
+the same again for the download. Here page and key are reused, so that only the two fetches remain, and each reply is
+checked before the package sees it: the package looks only for the keys it needs and loses the reply's status.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, 
 from render_worker.outbound.download import MAX_PICTURE_BYTES, picture_missing, picture_too_large
 
 HTTP_OK, NOT_FOUND = 200, 404
-# The package's own download script with a limit: it gives up a picture that gets too large, before it fills the memory.
+# The package's own download script with a limit: it cancels a picture that gets too large before it fills the memory.
 DOWNLOAD = """async ([url, limit]) => {
   const response = await fetch(url);
   if (!response.ok) return { ok: false, status: response.status };
@@ -38,7 +38,7 @@ DOWNLOAD = """async ([url, limit]) => {
 
 
 class PackageRoute(SitePage):
-    """A page with its key. It has the four things that the package asks of a page."""
+    """A page with its key. It has the four methods that the package calls on a page."""
 
     def __init__(self, page: Page, settings: PerchanceSettings) -> None:
         super().__init__(page, settings)
@@ -47,12 +47,12 @@ class PackageRoute(SitePage):
 
     async def make(self, recipe: Recipe) -> GeneratedImage:
         """Make one picture."""
-        result = await self._ask(recipe)
+        result = await self._request_picture(recipe)
         data = await self._download(result)
         return GeneratedImage(data, int(result.seed), float(result.guidance_scale), bool(result.maybe_nsfw))
 
-    async def _ask(self, recipe: Recipe) -> perchance.ImageResult:
-        asked_again: set[type[Exception]] = set()
+    async def _request_picture(self, recipe: Recipe) -> perchance.ImageResult:
+        retried: set[type[Exception]] = set()
         while True:
             try:
                 return await self._package.image(
@@ -66,20 +66,20 @@ class PackageRoute(SitePage):
                 self.report("generating", "Waiting for the site, which still makes another picture.")
                 await asyncio.sleep(self.settings.perchance_poll_seconds)
             except (KeyRefused, StaleRequest, GenerationFailed) as error:
-                if type(error) in asked_again:
-                    raise _final(error) from None
-                asked_again.add(type(error))
+                if type(error) in retried:
+                    raise _after_retry(error) from None
+                retried.add(type(error))
                 if isinstance(error, KeyRefused):
                     self._key = None
 
     async def _download(self, result: perchance.ImageResult) -> bytes:
         seconds = self.settings.perchance_download_seconds
-        end = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         while True:
             try:
                 data: bytes = (await result.download()).getvalue()
             except _NotThereYet:
-                if time.monotonic() + self.settings.perchance_poll_seconds > end:
+                if time.monotonic() + self.settings.perchance_poll_seconds > deadline:
                     raise picture_missing(seconds) from None
                 await asyncio.sleep(self.settings.perchance_poll_seconds)
                 continue
@@ -89,10 +89,10 @@ class PackageRoute(SitePage):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Keep the page: the package believes that it closes it."""
+        """Keep the page, which the package means to close."""
 
     async def goto(self, url: str) -> None:
-        """Navigate to verifyUser for a key, unless there is one."""
+        """Navigate to verifyUser for a key if there is none. Raises the error that the reply means."""
         if self._key is None:
             self.report("verifying")
             seconds = self.settings.perchance_verify_seconds
@@ -100,7 +100,7 @@ class PackageRoute(SitePage):
             self._key = read_user_key(response.status, response.headers, await text_of(response))
 
     async def _navigated(self, url: str) -> Response:
-        # The limit is the phase's own. Before a body that is announced as huge is read, the page turns away.
+        # The timeout is the phase's. A body that is announced as huge is not read: the page stops.
         response = await self.page.goto(url, timeout=0, wait_until="commit")
         if response is None:
             raise PerchanceChanged("Perchance sent no reply to verifyUser.")
@@ -112,11 +112,14 @@ class PackageRoute(SitePage):
         return response
 
     async def content(self) -> str:
-        """What the package searches for the key."""
+        """Return the text in which the package searches for the key."""
         return f'{{"userKey":"{self._key}"}}'
 
     async def evaluate(self, script: str, argument: object) -> Any:
-        """Run one of the package's two fetches: the one of `generate` has an object for its argument."""
+        """Run one of the package's two fetches and return its reply; that of `generate` has an object as argument.
+
+        Raises the error that the reply means.
+        """
         if isinstance(argument, dict):
             self.report("generating")
             fetch = self.page.evaluate(script, argument)
@@ -127,37 +130,37 @@ class PackageRoute(SitePage):
             fetch = self.page.evaluate(DOWNLOAD, [argument, MAX_PICTURE_BYTES])
             reply = await self.within("downloading", self.settings.perchance_download_seconds, fetch)
             if not reply["ok"]:
-                raise await self._no_picture(reply["status"])
+                raise await self._download_error(reply["status"])
         return reply
 
-    async def _no_picture(self, status: int) -> Exception:
+    async def _download_error(self, status: int) -> Exception:
         if status == NOT_FOUND:
             return _NotThereYet()
         return picture_too_large() if status == HTTP_OK else await self.unreadable()
 
 
 class _Package(perchance.ImageGenerator):  # type: ignore[misc]  # the package ships no types
-    """The package's generator, talking on a page that is lent to it."""
+    """The package's generator, on a page of ours."""
 
     def __init__(self, base_url: str, page: PackageRoute) -> None:
         super().__init__()
         self.BASE_URL = base_url
-        self._context: Any = self  # the package asks its context for nothing but pages
+        self._context: Any = self  # the package calls its context for nothing but pages
         self._page = page
 
     async def _start(self) -> None:
-        """Start nothing: the page is there."""
+        """Start nothing: there is a page."""
 
     async def new_page(self) -> PackageRoute:
-        """Lend the kept page."""
+        """Return the page."""
         return self._page
 
 
 class _NotThereYet(Exception):
-    """The picture was announced but cannot be downloaded yet."""
+    """Raised if the picture was announced but cannot be downloaded yet."""
 
 
-def _final(error: KeyRefused | StaleRequest | GenerationFailed) -> Exception:
+def _after_retry(error: KeyRefused | StaleRequest | GenerationFailed) -> Exception:
     if isinstance(error, KeyRefused):
         return PerchanceChanged("Perchance refused two keys in a row that it had just given.")
     return error

@@ -14,15 +14,15 @@ from render_worker.browser.browser import BrowserError, Page, Request, Response
 from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.errors import PerchanceChanged, VerificationRequired
-from render_worker.engines.perchance.replies import check_posted, is_number, unreadable
+from render_worker.engines.perchance.replies import error_of_page, is_number, read_posted
 from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.site_page import SitePage, guidance_of, swallow, text_of
 from render_worker.errors import PhaseTimeout, UnexpectedReply
 from render_worker.outbound.download import Source, download
 
-VISIT_LIMIT_SECONDS = 15  # the limit that clients give the first visit; its failure does not stop the rest
+VISIT_LIMIT_SECONDS = 15  # the limit that public clients give the first visit, which may fail
 VISIT_MILLISECONDS = 600
-DEFAULT_GUIDANCE = 7.0  # the page's own; another is sent, this one is not
+DEFAULT_GUIDANCE = 7.0  # the page's own, which is not sent
 HTTP_ERRORS = 400
 
 
@@ -36,8 +36,8 @@ class PageRoute(SitePage):
         self._parent_url = parent_url
         self._visited = False
         self._request_id = ""
-        self._answers: asyncio.Queue[Response | None] = asyncio.Queue()
-        page.on("response", self._frame_answered)
+        self._documents: asyncio.Queue[Response | None] = asyncio.Queue()
+        page.on("response", self._frame_responded)
         page.on("requestfailed", self._frame_failed)
 
     async def make(self, recipe: Recipe) -> GeneratedImage:
@@ -45,10 +45,10 @@ class PageRoute(SitePage):
         self.report("starting", "Opening the site's page.")
         if not self._visited:
             await self._visit()
-        result = check_posted(await self._ask(recipe))
+        result = read_posted(await self._request_picture(recipe))
         self.report("downloading")
         data = await self._download(str(result["url"]))
-        # A result without these numbers is a picture all the same; then what was asked for must do.
+        # If a result lacks these numbers, the requested ones are reported.
         seed = _number(result.get("seed"), recipe.seed)
         return GeneratedImage(data, int(seed), _number(result.get("guidanceScale"), guidance_of(recipe)))
 
@@ -64,21 +64,21 @@ class PageRoute(SitePage):
         opening = self.page.goto(self._parent_url, timeout=0)
         await self.within("opening our own parent document", self.settings.perchance_page_seconds, opening)
         site = urlsplit(self.settings.perchance_page_url)
-        where = [f"{site.scheme}://{site.netloc}/", VISIT_MILLISECONDS]
-        visit = self.page.evaluate("([url, stay]) => visit(url, stay)", where)
+        argument = [f"{site.scheme}://{site.netloc}/", VISIT_MILLISECONDS]
+        visit = self.page.evaluate("([url, stay]) => visit(url, stay)", argument)
         try:
             await self.within("visiting the site", VISIT_LIMIT_SECONDS, visit)
         except PhaseTimeout:
             self.report("starting", "The visit to the site took too long; going on without it.")
         self._visited = True
 
-    async def _ask(self, recipe: Recipe) -> object:
-        """What the site's page posts; a challenge or an error page in the frame ends the wait at once."""
+    async def _request_picture(self, recipe: Recipe) -> object:
+        """Return what the site's page posts. Raises the error of a human check or error page in the frame at once."""
         settings = self.settings
         self._request_id = secrets.token_hex(8)
         url = f"{settings.perchance_page_url}?{urlencode(_query(recipe, self._request_id))}"
         argument = {"url": url, "id": self._request_id, "origin": origin_pattern(settings.perchance_page_url)}
-        self._answers = asyncio.Queue()
+        self._documents = asyncio.Queue()
         asking = asyncio.ensure_future(self.page.evaluate("argument => ask(argument)", argument))
         try:
             await self.within("opening the site's page", settings.perchance_page_seconds, self._opened(asking))
@@ -89,49 +89,49 @@ class PageRoute(SitePage):
             asking.add_done_callback(swallow)
 
     async def _opened(self, asking: asyncio.Future[object]) -> None:
-        """Wait until the site's page has come; raise what anything else that comes in its place means."""
+        """Wait until the site's page has loaded. Raises the error that any other document in its place means."""
         problem = await self._next_problem(asking)
         if problem:
             await self.let_go()
             raise problem
 
     async def _posted(self, asking: asyncio.Future[object]) -> object:
-        """Wait for the page's message; a human check may still come in a frame within the page."""
+        """Return the page's message. Raises VerificationRequired if a human check comes in a frame within the page."""
         while not asking.done():
             problem = await self._next_problem(asking)
-            if isinstance(problem, VerificationRequired):  # what else fails there may be an advertisement
+            if isinstance(problem, VerificationRequired):  # any other failure there may be an advertisement's
                 await self.let_go()
                 raise problem
         return asking.result()
 
     async def _next_problem(self, asking: asyncio.Future[object]) -> Exception | None:
-        """What is wrong with the next document that comes into a frame; None where nothing is, or `asking` is done."""
-        answering = asyncio.ensure_future(self._answers.get())
-        either: set[asyncio.Future[Any]] = {answering, asking}
+        """Return the error of the next document in a frame; None if it has none, or once `asking` is done."""
+        next_document = asyncio.ensure_future(self._documents.get())
+        either: set[asyncio.Future[Any]] = {next_document, asking}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            answering.cancel()
-        if not answering.done() or answering.cancelled():
+            next_document.cancel()
+        if not next_document.done() or next_document.cancelled():
             return None
-        response = answering.result()
+        response = next_document.result()
         if response is None:
             return await self.unreachable()
         if response.status >= HTTP_ERRORS:
-            return unreadable(response.status, response.headers, await text_of(response))
+            return error_of_page(response.status, response.headers, await text_of(response))
         return None
 
-    def _frame_answered(self, response: Response) -> None:
-        where = self._place_of(response.request)
-        if where == "frame" or (where == "within" and response.status >= HTTP_ERRORS):
-            self._answers.put_nowait(response)
+    def _frame_responded(self, response: Response) -> None:
+        place = self._place_of(response.request)
+        if place == "frame" or (place == "within" and response.status >= HTTP_ERRORS):
+            self._documents.put_nowait(response)
 
     def _frame_failed(self, request: Request) -> None:
         if self._place_of(request) == "frame":
-            self._answers.put_nowait(None)
+            self._documents.put_nowait(None)
 
     def _place_of(self, request: Request) -> Literal["frame", "within"] | None:
-        """Where a document belongs: into this picture's frame, or within it; None for everything else."""
+        """Return where a document loads: in this picture's frame, or within it; None if anywhere else."""
         try:
             frame = request.frame
             if not request.is_navigation_request() or frame.parent_frame is None:
@@ -146,7 +146,7 @@ class PageRoute(SitePage):
 
 
 def _query(recipe: Recipe, request_id: str) -> dict[str, str]:
-    """The page's parameters, in its own words; what is the page's default is left out."""
+    """Return the page's query parameters, without those that have the page's default."""
     width, height = recipe.size
     query = {"prompt": recipe.prompt, "format": "json", "id": request_id, "resolution": f"{width}x{height}"}
     if recipe.negative_prompt:
@@ -163,7 +163,7 @@ def _number(found: object, otherwise: float) -> float:
 
 
 def origin_pattern(page_url: str) -> str:
-    """The origins, as a regular expression, whose messages count: the page's own and, as it does, its subdomains."""
+    """Return a regular expression of the origins whose messages count: the page's own and its subdomains."""
     site = urlsplit(page_url.lower())
     subdomains = r"([a-z0-9-]+\.)*" if site.scheme == "https" else ""
     return f"^{site.scheme}://{subdomains}{re.escape(site.netloc)}$"

@@ -1,8 +1,8 @@
 """The parent document of the page route, served on loopback.
 
-The site's page answers the document that framed it by postMessage. A document without an address of its own has the
-origin `null` and gets only what is posted to everybody, and Chromium keeps a document that a test double put at a
-public address away from frames on loopback; a real one on loopback works with both.
+The site's page replies to the document that framed it by postMessage. A document without an address has the origin
+`null` and gets only what is posted to any origin, and Chromium keeps a document that a test double put at a public
+address away from frames on loopback; a real one on loopback works with both.
 """
 
 import threading
@@ -31,7 +31,7 @@ function visit(url, stay) {
   });
 }
 
-// The result that the framed page posts; messages of another origin, api or id are nobody's business here.
+// The result that the framed page posts; messages of another origin, api or id are ignored.
 function ask({url, id, origin}) {
   const allowed = new RegExp(origin);
   return new Promise(resolve => {
@@ -63,7 +63,7 @@ class ParentServer:
 
     @property
     def url(self) -> str:
-        """The document's address; the server is started when it is first asked for."""
+        """Return the document's address; the first use starts the server."""
         if self._server is None:
             self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
             threading.Thread(target=self._server.serve_forever, name="parent", daemon=True).start()

@@ -1,7 +1,7 @@
-"""What Perchance's replies mean.
+"""The errors that Perchance's replies mean.
 
-Nothing of this is documented by the site; it was gathered from public clients and captures of 2024 to 2026. One
-reply has one meaning here, and what is not known is said to be unknown.
+The site documents none of them; they were gathered from public clients and captures of 2024 to 2026. Each reply has
+one meaning here, and an unknown one is said to be unknown.
 """
 
 import math
@@ -25,7 +25,7 @@ from render_worker.outbound.replies import json_object, printable
 
 TOO_MANY_REQUESTS = 429
 LONGEST_WAIT_SECONDS = 86_400
-USER_KEY = re.compile(r"[0-9A-Za-z_-]{8,256}")  # 64 hexadecimal digits wherever it was seen
+USER_KEY = re.compile(r"[0-9A-Za-z_-]{8,256}")  # 64 hexadecimal digits in every capture
 GENERATED_KEYS = (
     "imageId",
     "fileExtension",
@@ -40,11 +40,11 @@ GENERATED_KEYS = (
 
 
 class PreviousUnfinished(EngineError):
-    """The site makes one picture at a time for a key, and still makes another; ask again in a few seconds."""
+    """Raised if the site still makes another picture: a key has one at a time, so retry in a few seconds."""
 
 
 class KeyRefused(EngineError):
-    """The key expired or was given to another address; ask for a new one."""
+    """Raised if the key expired or belongs to another address: get a new one."""
 
 
 REFUSALS: dict[str, Callable[[], EngineError]] = {
@@ -65,39 +65,39 @@ REFUSALS: dict[str, Callable[[], EngineError]] = {
 }
 
 
-def refusal(reply: Mapping[str, object], asked: str, status: int = 200) -> EngineError:
-    """The error that a JSON reply without a result, and its HTTP status, mean."""
-    word = _shown(reply.get("status", ""))
+def error_of_refusal(reply: Mapping[str, object], endpoint: str, status: int = 200) -> EngineError:
+    """Return the error that a JSON reply without a result means, by its status word or its HTTP status."""
+    word = _identifier(reply.get("status", ""))
     if word in REFUSALS:
         return REFUSALS[word]()
     if status == TOO_MANY_REQUESTS:
         return RateLimited()
-    return PerchanceChanged(f"Perchance answered {asked} with an unknown status: {word or 'none'}.")
+    return PerchanceChanged(f"Perchance answered {endpoint} with an unknown status: {word or 'none'}.")
 
 
 def read_user_key(status: int, headers: Mapping[str, str], body: str) -> str:
-    """The key in a reply of `verifyUser`, or the error that the reply means."""
+    """Return the key in a reply of `verifyUser`. Raises the error that any other reply means."""
     reply = json_object(body)
     if reply is None:
-        raise unreadable(status, headers, body)
+        raise error_of_page(status, headers, body)
     key = reply.get("userKey")
     if isinstance(key, str) and USER_KEY.fullmatch(key):
         return key
-    raise refusal(reply, "verifyUser", status)
+    raise error_of_refusal(reply, "verifyUser", status)
 
 
 def check_generated(reply: object, status: int) -> None:
-    """Accept the reply to `generate` that announces a picture; raise what any other reply means."""
+    """Return if the reply to `generate` announces a picture. Raises the error that any other reply means."""
     if not isinstance(reply, dict):
         raise PerchanceChanged("Perchance's reply to generate was no JSON object.")
     if any(key not in reply for key in GENERATED_KEYS):
-        raise refusal(reply, "generate", status)
+        raise error_of_refusal(reply, "generate", status)
     if not isinstance(reply["seed"], int) or not is_number(reply["guidanceScale"]):
         raise PerchanceChanged("Perchance announced a picture whose seed or guidance is no number.")
 
 
-def check_posted(result: object) -> dict[str, object]:
-    """The result that the site's own page posted, if it announces a picture; raise what any other means."""
+def read_posted(result: object) -> dict[str, object]:
+    """Return the result that the site's page posted. Raises the error that it means if it announces no picture."""
     if not isinstance(result, dict):
         raise PerchanceChanged("Perchance's page posted a result that is no object.")
     if result.get("ok") is True and isinstance(result.get("url"), str):
@@ -110,11 +110,13 @@ def check_posted(result: object) -> dict[str, object]:
             raise RequestRefused(f"Perchance did not accept the request: {_quoted(result.get('error'))}.")
         case 500:
             raise GenerationFailed(f"Perchance could not make the picture: {_quoted(result.get('error'))}.")
-    raise PerchanceChanged(f"Perchance's page posted a refusal with an unknown code: {_shown(result.get('code'))}.")
+    raise PerchanceChanged(
+        f"Perchance's page posted a refusal with an unknown code: {_identifier(result.get('code'))}."
+    )
 
 
-def unreadable(status: int, headers: Mapping[str, str], body: str) -> EngineError:
-    """The error that a reply which is not what was asked for means: a challenge page, a rate limit or something new."""
+def error_of_page(status: int, headers: Mapping[str, str], body: str) -> EngineError:
+    """Return the error of a page in place of the expected reply: a human check, a rate limit or something new."""
     if headers.get("cf-mitigated") == "challenge" or "Just a moment..." in body or "_cf_chl_opt" in body:
         return VerificationRequired()
     if status == TOO_MANY_REQUESTS:
@@ -124,15 +126,15 @@ def unreadable(status: int, headers: Mapping[str, str], body: str) -> EngineErro
 
 
 def is_number(found: object) -> TypeGuard[int | float]:
-    """Whether it is a number, and neither NaN nor infinite."""
+    """Return whether it is a number, and neither NaN nor infinite."""
     return isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
 
 
-def _shown(word: object) -> str:
+def _identifier(word: object) -> str:
     return re.sub(r"[^0-9A-Za-z_-]", "?", str(word))[:60]
 
 
 def _quoted(sentence: object) -> str:
-    """The site's own words, fit to stand within a sentence of ours."""
+    """Return the site's own words so that they can be quoted in a sentence."""
     text = printable(str(sentence or ""))
     return f'"{text}"' if text else "it gave no reason"

@@ -10,17 +10,16 @@ from render_worker.engines.base import GeneratedImage, Report
 from render_worker.engines.perchance.package_route import PackageRoute
 from render_worker.engines.perchance.page_route import PageRoute
 from render_worker.engines.perchance.parent import ParentServer
-from render_worker.engines.perchance.settings import PerchanceSettings
+from render_worker.engines.perchance.settings import PerchanceSettings, Route
 from render_worker.errors import EngineError
 
-CLOSE_SECONDS = 2.0  # what closes slower than that hangs
+CLOSE_SECONDS = 2.0  # a slower close hangs
 
 log = logging.getLogger(__name__)
-Route = Literal["page", "package"]
 
 
 class Session:
-    """Pages that are opened when they are needed and replaced after some pictures, because a page that stays grows."""
+    """Pages that open on first use and are replaced after some pictures, because a page that stays grows."""
 
     def __init__(self, browser: Browser, parent: ParentServer, settings: PerchanceSettings) -> None:
         self._browser = browser
@@ -32,12 +31,12 @@ class Session:
         self._working = False
 
     def health(self) -> SessionHealth:
-        """What it is doing."""
+        """Return its state."""
         state: Literal["closed", "idle", "working"] = "idle" if self._context else "closed"
         return SessionHealth(state="working" if self._working else state, images=self._images)
 
     async def make(self, recipe: Recipe, report: Report) -> GeneratedImage:
-        """Make one picture by the first route that is up to date. BrowserGone where the browser died meanwhile."""
+        """Make one picture by the first route that is up to date. Raises BrowserGone if the browser died meanwhile."""
         self._working = True
         try:
             return await self._by_first_route(recipe, report)
@@ -62,9 +61,9 @@ class Session:
             page = await self._open(route)
             page.report = report
             image = await page.make(recipe)
-        except BaseException as error:  # also of a request whose time is over
+        except BaseException as error:  # also if the request was cancelled
             if page and page.hangs:
-                self._browser.give_up(page.page.context.browser)  # no next caller is to find that out
+                self._browser.give_up(page.page.context.browser)  # lest the next picture finds it hanging
             if isinstance(error, BrowserGone):
                 await self.close()
             raise
@@ -94,7 +93,7 @@ class Session:
         return page
 
     async def _blank(self) -> Page | None:
-        """A new page of this context; None where the context or the browser is dead or hangs."""
+        """Return a new page of this context; None if the context or the browser is dead or hangs."""
         context = self._context
         if context is None:
             return None
@@ -107,7 +106,7 @@ class Session:
             return None
 
     async def close(self) -> None:
-        """Close the pages with everything that they gathered."""
+        """Close the pages with everything that they hold."""
         context, self._context, self._pages, self._images = self._context, None, {}, 0
         if context is None or not self._browser.owns(context):
             return  # gone with its browser

@@ -1,4 +1,4 @@
-"""A page that talks with Perchance: every wait has a limit, and every failure of the browser a meaning."""
+"""A page of Perchance's site: every wait has a timeout, and every failure of the browser becomes an error of ours."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -9,16 +9,16 @@ from render_worker.browser.processes import NetworkService
 from render_worker.contract import Recipe
 from render_worker.engines.base import Report
 from render_worker.engines.perchance.errors import PerchanceChanged
-from render_worker.engines.perchance.replies import unreadable
+from render_worker.engines.perchance.replies import error_of_page
 from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.errors import EngineError, EngineUnreachable, PhaseTimeout
 
 LET_GO_SECONDS = 0.5
-CLOSE_SECONDS = 1.0  # with the former less than what cancelled work may take
+CLOSE_SECONDS = 1.0  # with the former less than cancelled work may take to clean up
 CRASH_NOTICE_SECONDS = 0.2
 LOOK_SECONDS = 2.0
 ALIVE_SECONDS = 6.0  # an empty script takes milliseconds; at a tenth of a core with a page that loads, a second
-TEXT_SECONDS = 2.0  # the body has come, or breaks off
+TEXT_SECONDS = 2.0  # the body has arrived, or breaks off
 MAX_TEXT_BYTES = 1024 * 1024
 DIED = "The browser or its driver died while it worked on the picture."
 PAGE_DIED = "The browser's page crashed while it worked on the picture."
@@ -31,17 +31,17 @@ T = TypeVar("T")
 
 
 class SitePage:
-    """A page that is kept between pictures and serves one at a time."""
+    """A page that is reused for pictures, one at a time."""
 
     let_go_script = "window.stop()"
-    """What ends everything that the page is doing, so that the site sees its request aborted."""
+    """The script that ends everything that the page is doing, so that the site sees its request aborted."""
 
     def __init__(self, page: Page, settings: PerchanceSettings) -> None:
         self.page = page
         self.settings = settings
         self.usable = True
         self.hangs = False
-        self.report: Report = _Nobody()
+        self.report: Report = _NoReport()
         self._last_response: Response | None = None
         self._network = NetworkService()
         self._death = DIED
@@ -60,7 +60,7 @@ class SitePage:
         self.usable = False
 
     async def within(self, phase: str, seconds: float, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for one phase's work; what the browser says of a failure becomes an EngineError or BrowserGone."""
+        """Return the result of one phase's work. Raises PhaseTimeout after `seconds`, or what a failure means."""
         self._last_response = None
         try:
             async with asyncio.timeout(seconds):
@@ -77,7 +77,7 @@ class SitePage:
             raise await self._translated(error) from error
 
     async def _while_alive(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for the work as long as the browser lives: of some deaths Playwright tells nobody who waits."""
+        """Return the work's result. Raises BrowserGone if the browser dies, which Playwright does not always report."""
         try:
             await self._network.remember()
         except asyncio.CancelledError:
@@ -103,12 +103,12 @@ class SitePage:
         except TimeoutError:
             self.usable, self.hangs = False, True
             raise BrowserGone(HANGS) from None
-        except BrowserError as error:  # also of a document that just gives way to the next
+        except BrowserError as error:  # also if a document is being replaced by the next
             if died(error):
                 raise
 
     async def let_go(self) -> None:
-        """Leave the page fit for the next picture, or close it."""
+        """Make the page ready for the next picture, or close it."""
         try:
             await asyncio.wait_for(self.page.evaluate(self.let_go_script), LET_GO_SECONDS)
         except (BrowserError, TimeoutError):
@@ -120,13 +120,13 @@ class SitePage:
         try:
             await asyncio.wait_for(self.page.close(), CLOSE_SECONDS)
         except BrowserError:
-            pass  # what is dead needs no closing
+            pass  # a dead page needs no closing
         except TimeoutError:
             self.hangs = True
 
     async def _translated(self, error: BrowserError) -> Exception:
         if died(error):
-            await asyncio.sleep(CRASH_NOTICE_SECONDS)  # the death of the page itself may be told a moment later
+            await asyncio.sleep(CRASH_NOTICE_SECONDS)  # the page's own crash may be reported a moment later
             self.usable = False
             return BrowserGone(self._death)
         if self._network.lost:
@@ -136,7 +136,7 @@ class SitePage:
         return await self.unreadable()
 
     async def unreachable(self) -> Exception:
-        """What a request that failed means: the same is heard of a page that is about to be known as dead."""
+        """Return the error of a failed request: the site is unreachable, or the page or its network process died."""
         await asyncio.sleep(CRASH_NOTICE_SECONDS)
         if not self.usable:
             return BrowserGone(self._death)
@@ -146,19 +146,19 @@ class SitePage:
 
     @property
     def last_status(self) -> int:
-        """HTTP status of the last response; 0 where there was none."""
+        """Return the HTTP status of the last response; 0 if there was none."""
         return self._last_response.status if self._last_response else 0
 
     async def unreadable(self) -> EngineError:
-        """What the last response means, which is not what was asked for."""
+        """Return the error that the last response means."""
         response = self._last_response
         if response is None:
             return PerchanceChanged("Perchance's page failed without a reply.")
-        return unreadable(response.status, response.headers, await text_of(response))
+        return error_of_page(response.status, response.headers, await text_of(response))
 
 
-class _Nobody:
-    """In place of a report, while no picture is being made."""
+class _NoReport:
+    """A Report that drops everything, for the time between pictures."""
 
     def __call__(self, *_: object, **__: object) -> None: ...
 
@@ -166,18 +166,18 @@ class _Nobody:
 
 
 def guidance_of(recipe: Recipe) -> float:
-    """The guidance that the site is sent for a recipe, and that the answer tells."""
+    """Return the guidance scale that the site is sent for a recipe, and that the result reports."""
     return max(recipe.guidance_scale, LOWEST_GUIDANCE)
 
 
 def swallow(working: asyncio.Future[Any]) -> None:
-    """Nobody waits any more for what is cancelled, whatever it still says."""
+    """Retrieve the exception of cancelled work, which asyncio would log otherwise."""
     if not working.cancelled():
         working.exception()
 
 
 async def text_of(response: Response) -> str:
-    """A response's body; empty where the browser has none or dropped it, where it is huge, or takes its time."""
+    """Return a response's body; "" if the browser has none or dropped it, or if it is huge or slow."""
     try:
         async with asyncio.timeout(TEXT_SECONDS):
             sizes = await response.request.sizes()

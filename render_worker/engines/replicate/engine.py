@@ -10,8 +10,8 @@ from render_worker.contract import Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
 from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.replicate.inputs import Inputs
-from render_worker.engines.replicate.outcome import failure, picture
-from render_worker.engines.replicate.predictions import made, schema
+from render_worker.engines.replicate.predictions import fetch_schema, run_prediction
+from render_worker.engines.replicate.results import error_of_prediction, picture_of_output
 from render_worker.engines.replicate.settings import ReplicateSettings
 from render_worker.engines.replicate.transport import Transport
 from render_worker.engines.slots import Slots
@@ -20,24 +20,24 @@ from render_worker.errors import EngineError, EngineNotConfigured, RequestInvali
 if TYPE_CHECKING:
     from replicate.client import Client
 
-# Until Replicate itself was asked; as the models' pages said in autumn 2026.
+# Until Replicate has described them: as the models' pages said in autumn 2026.
 WELL_KNOWN = {
     "black-forest-labs/flux-schnell": Capabilities(seed=True),
     "black-forest-labs/flux-dev": Capabilities(seed=True, guidance_scale=True),
     "stability-ai/sdxl": Capabilities(seed=True, guidance_scale=True, negative_prompt=True),
 }
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 600.0  # until it is asked once more what a model takes
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 600.0  # before a model's description is requested once more
 
 log = logging.getLogger(__name__)
 
 
 class ReplicateEngine(Engine):
-    """Creates a prediction, asks how far it is, and fetches what it put out."""
+    """Creates a prediction, polls it until it ends, and downloads its output."""
 
     name = "replicate"
     description = "Models that Replicate runs, FLUX schnell unless configured otherwise; its account pays a picture."
-    typical_seconds = 10  # a second or two where the model is warm
+    typical_seconds = 10  # a second or two if the model is warm
     needs = "a paid account's `REPLICATE_API_TOKEN`"
     capabilities = Capabilities(seed=True, guidance_scale=True, negative_prompt=True)
 
@@ -47,18 +47,18 @@ class ReplicateEngine(Engine):
         self._settings = settings
         self._inputs: dict[str, Inputs] = {}
         self._doubtful: set[str] = set()
-        """Models that have refused what they were known to take."""
-        self._learning: asyncio.Task[None] | None = None
+        """Models that refused parameters which their description has."""
+        self._describing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Ask what the models take, so that nobody has to wait for that; where it is not told, later again."""
+        """Request the models' descriptions, so that no client waits for them; what fails is requested later again."""
         self.check()
-        await self._learn(self.models)
-        self._learning = asyncio.create_task(self._go_on_learning())
+        await self._describe_all(self.models)
+        self._describing = asyncio.create_task(self._keep_describing())
 
     async def stop(self) -> None:
-        if self._learning:
-            self._learning.cancel()
+        if self._describing:
+            self._describing.cancel()
 
     def check(self) -> None:
         require_package("replicate", self.name)
@@ -79,31 +79,30 @@ class ReplicateEngine(Engine):
         async with self._client(*texts) as (client, transport):
             inputs = self._inputs.get(model)
             if inputs is None or model in self._doubtful:
-                inputs = await self._described(client, model, report.setback)
-            wanted = inputs.wanted(recipe)
+                inputs = await self._describe(client, model, report.setback)
+            model_input = inputs.for_recipe(recipe)
             try:
-                prediction = await made(client, transport, model, wanted.sent, report)
+                prediction = await run_prediction(client, transport, model, model_input.sent, report)
             except RequestInvalid:
-                self._doubtful.add(model)  # models change; the next request asks what this one takes now
+                self._doubtful.add(model)  # models change: the next request has this one described anew
                 raise
-        failed = failure(prediction, texts)
-        if failed:
-            raise failed
+        if error := error_of_prediction(prediction, texts):
+            raise error
         report("downloading")
-        data = await picture(prediction.output, self._settings.replicate_image_origins)
-        return GeneratedImage(data, wanted.seed, wanted.guidance_scale, model=model)
+        data = await picture_of_output(prediction.output, self._settings.replicate_image_origins)
+        return GeneratedImage(data, model_input.seed, model_input.guidance_scale, model=model)
 
     def _named(self, model: str) -> str:
-        """The configured model that a request's word means."""
+        """Return the configured model that a request's `model` means."""
         return model if model in self.models else self.models[0]
 
     @contextlib.asynccontextmanager
     async def _client(self, *texts: str) -> "AsyncIterator[tuple[Client, Transport]]":
-        """The library's client for one picture, and its way out.
+        """Yield the library's client for one picture, and its transport; no error quotes the texts.
 
-        It takes nothing from the environment; no error quotes the texts.
+        The client takes nothing from the environment.
         """
-        from replicate.client import Client  # only who uses it should wait for it
+        from replicate.client import Client  # its import takes time and memory
 
         settings = self._settings
         token = settings.replicate_api_token.get_secret_value() if settings.replicate_api_token else ""
@@ -113,28 +112,28 @@ class ReplicateEngine(Engine):
         finally:
             await transport.aclose()
 
-    async def _go_on_learning(self) -> None:
+    async def _keep_describing(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while unknown := [model for model in self.models if model not in self._inputs]:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            await self._learn(unknown)
+            await self._describe_all(unknown)
 
-    async def _learn(self, models: Iterable[str]) -> None:
+    async def _describe_all(self, models: Iterable[str]) -> None:
         async with self._client() as (client, _):
-            await asyncio.gather(*(self._learn_one(client, model) for model in models))
+            await asyncio.gather(*(self._try_to_describe(client, model) for model in models))
 
-    async def _learn_one(self, client: "Client", model: str) -> None:
+    async def _try_to_describe(self, client: "Client", model: str) -> None:
         try:
-            await self._described(client, model, log.warning)
+            await self._describe(client, model, log.warning)
         except EngineError as error:
             log.warning("what %s takes is not known yet: %s", model, error)
-        except Exception:  # whatever the library makes of an answer, the other models are asked for
+        except Exception:  # whatever the library raises of a reply, the other models are still described
             log.exception("what %s takes is not known yet", model)
 
-    async def _described(self, client: "Client", model: str, setback: Callable[[str], None]) -> Inputs:
-        """What the model takes, as Replicate describes it, kept from now on."""
-        inputs = Inputs(await schema(client, model, setback))
+    async def _describe(self, client: "Client", model: str, setback: Callable[[str], None]) -> Inputs:
+        """Request the description of the model's inputs, and keep it. Raises EngineNotConfigured without a prompt."""
+        inputs = Inputs(await fetch_schema(client, model, setback))
         if not inputs.takes_a_prompt:
             raise EngineNotConfigured(f"Replicate tells of no prompt that {model} takes; look at REPLICATE_MODELS.")
         self._inputs[model] = inputs

@@ -1,7 +1,7 @@
-"""What a model at Replicate takes, by its own schema, and a recipe in those words.
+"""The inputs of a model at Replicate by its own schema, and a recipe translated to them.
 
-A version's `openapi_schema` describes the inputs at components.schemas.Input.properties; the values of an enum stand
-apart, behind `allOf` and `$ref`. What each input means is told by its name alone, for which models have their habits.
+A version's `openapi_schema` describes the inputs at components.schemas.Input.properties; the values of an enum are
+elsewhere, behind `allOf` and `$ref`. Only its name says what an input means, and models follow conventions for it.
 """
 
 import math
@@ -24,8 +24,8 @@ Property = dict[str, object]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A recipe in a model's words, and what the model will really use."""
+class ModelInput:
+    """A recipe translated to a model's inputs, and what the model will really use."""
 
     sent: dict[str, object]
     seed: int | None
@@ -33,7 +33,7 @@ class Wanted:
 
 
 class Inputs:
-    """The inputs of one model."""
+    """The inputs that one model takes."""
 
     def __init__(self, openapi_schema: object) -> None:
         schemas = _at(openapi_schema, "components", "schemas")
@@ -43,7 +43,7 @@ class Inputs:
 
     @property
     def takes_a_prompt(self) -> bool:
-        """Whether it makes something of words."""
+        """Return whether it makes a picture from a text."""
         return "prompt" in self._properties
 
     @property
@@ -55,10 +55,10 @@ class Inputs:
             guidance_scale=self._guidance is not None,
         )
 
-    def wanted(self, recipe: Recipe) -> Wanted:
-        """The recipe in the model's words; what is left out stays as the model has it.
+    def for_recipe(self, recipe: Recipe) -> ModelInput:
+        """Translate a recipe; an input that is left out keeps the model's default.
 
-        RequestInvalid for a seed that the model does not take.
+        Raises RequestInvalid if the model does not take the seed.
         """
         sent: dict[str, object] = {"prompt": recipe.prompt, **self._shape(recipe)}
         if "negative_prompt" in self._properties and recipe.negative_prompt:
@@ -72,9 +72,9 @@ class Inputs:
         if seed is not None:
             sent["seed"] = seed
             if recipe.seed >= 0 and "go_fast" in self._properties:
-                sent["go_fast"] = False  # "outputs will not be deterministic when this is enabled", FLUX says of it
+                sent["go_fast"] = False  # FLUX: "outputs will not be deterministic when this is enabled"
         guidance = self._guidance_scale(recipe.guidance_scale, sent)
-        return Wanted(sent, seed, guidance)
+        return ModelInput(sent, seed, guidance)
 
     def _seed(self, seed: int) -> int | None:
         about = self._properties.get("seed")
@@ -88,7 +88,7 @@ class Inputs:
         return seed
 
     def _guidance_scale(self, scale: float, sent: dict[str, object]) -> float | None:
-        """The model's own scale unless another one was asked for: what is usual differs from model to model."""
+        """Return the scale to be used: the model's own, as defaults differ, unless another one was asked for."""
         if self._guidance is None:
             return None
         about = self._properties[self._guidance]
@@ -100,16 +100,22 @@ class Inputs:
         return _number(sent[self._guidance])
 
     def _shape(self, recipe: Recipe) -> dict[str, object]:
-        """The nearest aspect ratio, or else a size; a model with neither makes what it makes."""
+        """Return the input for the nearest aspect ratio, else for a size; {} if the model has neither."""
         width, height = recipe.size
         ratios = [text for text in _values(self._properties.get("aspect_ratio")) if RATIO.fullmatch(text)]
         if ratios:
             return {"aspect_ratio": min(ratios, key=lambda text: abs(math.log(_ratio(text) * height / width)))}
         if not {"width", "height"} <= self._properties.keys():
             return {}
+        return self._size(width, height)
+
+    def _size(self, width: int, height: int) -> dict[str, object]:
+        """Return the input for the multiple of a size that is nearest to the model's own number of pixels.
+
+        A model does best near the size that it was made for, which is its default.
+        """
         across, down = self._properties["width"], self._properties["height"]
         own = (_number(across.get("default")) or width) * (_number(down.get("default")) or height)
-        # A model does best near the number of pixels that it was made for, of which its default size tells.
         possible = [size for growth in GROWTH if _fits(size := (width * growth, height * growth), across, down)]
         if not possible:
             return {}
@@ -130,14 +136,14 @@ def _ratio(text: str) -> float:
 
 
 def _at(document: object, *names: str) -> dict[str, object]:
-    """What lies there, if it is an object; an empty one where it is none or nothing."""
+    """Return the object at a path of names; {} if there is none."""
     for name in names:
         document = document.get(name) if isinstance(document, dict) else None
     return document if isinstance(document, dict) else {}
 
 
 def _resolved(about: object, schemas: dict[str, object]) -> Property:
-    """A property with all that it says of itself and by reference; what it says itself comes first."""
+    """Return a property merged with what it refers to; its own entries come first."""
     parts = [about]
     for word in ("allOf", "anyOf", "oneOf"):
         more = about.get(word) if isinstance(about, dict) else None
@@ -162,7 +168,7 @@ def _number(value: object) -> float | None:
 
 
 def _bounds(about: Property, low: float, high: float) -> tuple[float, float]:
-    """A property's own bounds within these; these alone where its own leave nothing."""
+    """Return a property's own bounds within these; these alone if its own leave nothing."""
     lowest = max(low, value) if (value := _number(about.get("minimum"))) is not None else low
     highest = min(high, value) if (value := _number(about.get("maximum"))) is not None else high
     return (lowest, highest) if lowest <= highest else (low, high)

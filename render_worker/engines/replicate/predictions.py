@@ -1,6 +1,6 @@
-"""Replicate's API in the words of its client library: what is asked, what is asked again, and what is ended.
+"""Replicate's API by its client library: create a prediction, poll and cancel it, with retries.
 
-The library's own repeating never comes into play: the transport below it raises where it would repeat.
+The library's own retries never happen: the transport below it raises before the library would retry.
 """
 
 import asyncio
@@ -21,72 +21,72 @@ if TYPE_CHECKING:
     from replicate.prediction import Prediction
 
 FIRST_POLL_SECONDS, LAST_POLL_SECONDS, POLL_GROWTH = 0.1, 1.0, 1.5  # a fast model needs less than a second
-KNOWN_SECONDS, CANCEL_SECONDS = 1.1, 0.8  # together less than a cancelled generation may take to let go
-PAUSES = (0.25, 1.0, 2.0)  # seconds before a request is repeated
-LONGEST_PAUSE = 5  # seconds; whoever is to wait longer than that is better told
+CREATION_SECONDS, CANCEL_SECONDS = 1.1, 0.8  # together less than a cancelled generation may take to clean up
+PAUSES = (0.25, 1.0, 2.0)  # seconds before each retry
+LONGEST_PAUSE = 5  # seconds; of a longer one the client is told instead
 DONE = ("succeeded", "failed", "canceled")
-REPEATABLE = (EngineUnreachable, EngineBusy, EngineRateLimited)
-NOT_ACCEPTED = (NotConnected, EngineRateLimited)  # a creation whose fate is unknown is not repeated: it costs money
+TRANSIENT = (EngineUnreachable, EngineBusy, EngineRateLimited)
+NOT_ACCEPTED = (NotConnected, EngineRateLimited)  # a creation that may have arrived is not retried: it costs money
 
-LOGS_END = 4096  # characters, in which the last line lies; all of long logs would take the loop's time at every look
+LOGS_END = 4096  # characters, which hold the last line; parsing all of long logs at every poll would block the loop
 
 T = TypeVar("T")
 
 
-async def made(
+async def run_prediction(
     client: "Client", transport: Transport, model: str, sent: dict[str, object], report: Report
 ) -> "Prediction":
-    """The prediction when it has ended; whoever leaves before that ends it, even where its creation was unreadable."""
+    """Create a prediction and return it when it has ended; cancel it at Replicate if this is left before."""
     pause, ended = FIRST_POLL_SECONDS, False
     try:
-        prediction = await _repeated(lambda: _created(client, model, sent), NOT_ACCEPTED, report.setback)
+        prediction = await _retried(lambda: _created(client, model, sent), NOT_ACCEPTED, report.setback)
         while prediction.status not in DONE:
-            _tell(prediction, report)
+            _report_progress(prediction, report)
             await asyncio.sleep(pause)
             pause = min(pause * POLL_GROWTH, LAST_POLL_SECONDS)
             ask = functools.partial(client.predictions.async_get, prediction.id)
-            prediction = await _repeated(ask, REPEATABLE, report.setback)
+            prediction = await _retried(ask, TRANSIENT, report.setback)
         ended = True
         return prediction
     finally:
         if transport.created and not ended:
-            await run_shielded(_cancelled(client, transport.created))
+            await run_shielded(_cancel(client, transport.created))
 
 
 async def _created(client: "Client", model: str, sent: dict[str, object]) -> "Prediction":
-    """A new prediction. Who leaves while Replicate still answers waits a moment, for the id by which to cancel it."""
+    """Create and return a prediction; if cancelled meanwhile, wait a moment for the id by which to cancel it too."""
     name, _, version = model.partition(":")
     if version:
         request = client.predictions.async_create(version=version, input=sent)
     else:
         request = client.models.predictions.async_create(model=name, input=sent)
-    creation = asyncio.create_task(_understood(request))
+    creation = asyncio.create_task(_parsed(request))
     try:
         return await asyncio.shield(creation)
     except asyncio.CancelledError:
-        await run_shielded(_known(creation))
+        await run_shielded(_wait_for_id(creation))
         raise
 
 
-async def _known(creation: "asyncio.Task[Prediction]") -> None:
+async def _wait_for_id(creation: "asyncio.Task[Prediction]") -> None:
     with contextlib.suppress(EngineError, TimeoutError):
-        async with asyncio.timeout(KNOWN_SECONDS):
+        async with asyncio.timeout(CREATION_SECONDS):
             await creation
 
 
-async def _cancelled(client: "Client", prediction_id: str) -> None:
-    """End a prediction at Replicate, if that can be done in a moment."""
+async def _cancel(client: "Client", prediction_id: str) -> None:
+    """Cancel a prediction at Replicate, if that can be done in a moment."""
     with contextlib.suppress(EngineError, TimeoutError):
         async with asyncio.timeout(CANCEL_SECONDS):
-            await _understood(client.predictions.async_cancel(prediction_id))
+            await _parsed(client.predictions.async_cancel(prediction_id))
 
 
-async def schema(client: "Client", model: str, setback: Callable[[str], None]) -> object:
-    """The OpenAPI description of the model's version; None where it has none."""
-    return await _repeated(lambda: _schema(client, model), REPEATABLE, setback)
+async def fetch_schema(client: "Client", model: str, setback: Callable[[str], None]) -> object:
+    """Return the OpenAPI description of the model's version; None if it has none."""
+    return await _retried(lambda: _request_schema(client, model), TRANSIENT, setback)
 
 
-async def _schema(client: "Client", model: str) -> object:
+async def _request_schema(client: "Client", model: str) -> object:
     from replicate.version import Versions
 
     name, _, version = model.partition(":")
@@ -96,8 +96,8 @@ async def _schema(client: "Client", model: str) -> object:
     return latest.openapi_schema if latest else None
 
 
-def _tell(prediction: "Prediction", report: Report) -> None:
-    """Tell how far it is; the numbers are those that many models print into their logs."""
+def _report_progress(prediction: "Prediction", report: Report) -> None:
+    """Report the progress, by the numbers that many models print into their logs."""
     if prediction.status == "starting":
         report("starting", "Waiting for a machine at Replicate.")
         return
@@ -109,13 +109,13 @@ def _tell(prediction: "Prediction", report: Report) -> None:
     report("generating")
 
 
-async def _repeated(
+async def _retried(
     ask: Callable[[], Awaitable[T]], when: tuple[type[EngineError], ...], setback: Callable[[str], None]
 ) -> T:
-    """An answer of Replicate's, asked for again after such failures, unless that means a long wait."""
+    """Return the library's result, retried after such errors. Raises the error if Replicate names a long pause."""
     for usual_pause in PAUSES:
         try:
-            return await _understood(ask())
+            return await _parsed(ask())
         except when as error:
             told = error.retry_after if isinstance(error, EngineRateLimited) else None
             if told and told > LONGEST_PAUSE:
@@ -123,12 +123,12 @@ async def _repeated(
             pause = told or usual_pause
             setback(f"{error} Asking once more in {pause:g} seconds.")
             await asyncio.sleep(pause)
-    return await _understood(ask())
+    return await _parsed(ask())
 
 
-async def _understood(answer: Awaitable[T]) -> T:
-    """The library's answer; it raises all kinds of errors where Replicate's is not what it expects."""
+async def _parsed(result: Awaitable[T]) -> T:
+    """Return the library's result. Raises UnexpectedReply for the errors that it raises of replies it cannot read."""
     try:
-        return await answer
+        return await result
     except (ValueError, TypeError, RecursionError, httpx.InvalidURL) as error:
         raise UnexpectedReply("Replicate answered something that its client library cannot read.") from error

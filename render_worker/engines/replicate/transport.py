@@ -1,7 +1,7 @@
-"""The way to Replicate's API, below its client library: no exchange without limits, every refusal an EngineError.
+"""The HTTP transport below Replicate's client library: every exchange has limits, every refusal is an EngineError.
 
-The library, 1.0.7, sends a creation without any time limit, reads replies of any size, repeats a request for as long as
-a reply says, and stumbles over errors that are no JSON object. Here each of that ends before the library sees it.
+The library, 1.0.7, sends a creation without a timeout, reads replies of any size, retries for as long as a reply says,
+and fails at errors that are no JSON object. The transport stops each of these before the library sees it.
 
 Refusals are `{"title", "detail", "status"}`, a throttled request's `{"detail"}` alone (replicate.com/docs, "Rate
 limits"); the texts of a 402, a 404 and a 422 are as public issue threads of 2023 to 2026 quote them.
@@ -31,51 +31,41 @@ from render_worker.outbound.replies import json_object, printable, read_body, re
 
 MAX_REPLY_BYTES = 16 * 1024 * 1024  # a reply may hold its picture as a data: URL
 CONNECT_SECONDS = 5.0
-EMPTY_ACCOUNT_SECONDS = 3600  # somebody has to pay first
-THROTTLED_SECONDS = 60  # where a reply does not tell
+EMPTY_ACCOUNT_SECONDS = 3600  # it has to be paid first
+THROTTLED_SECONDS = 60  # if a reply does not say
 LONGEST_REST_SECONDS = 86_400
-CANCEL_AFTER = "5m"  # replicate.com/changelog/2025-10-16-prediction-deadlines; our own callers wait no longer, usually
-LEAST_HIDDEN = 4  # characters; what is shorter is in every text by chance
+CANCEL_AFTER = "5m"  # replicate.com/changelog/2025-10-16-prediction-deadlines; our clients seldom wait longer
+LEAST_HIDDEN = 4  # characters; a shorter text is in every sentence by chance
 RESETS = re.compile(r"resets in ~?(\d{1,9})\s?s")
 PREDICTION_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 class NotConnected(EngineUnreachable):
-    """No connection came about, so Replicate cannot have got the request."""
+    """Raised if there was no connection, so that Replicate cannot have got the request."""
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Sends one request at a time limit, and returns nothing but successes that hold a JSON object."""
+    """Sends a request within a timeout; returns only successes that hold a JSON object."""
 
     created: str | None = None
-    """The prediction that was created by it, whatever else the library makes of Replicate's answer."""
+    """The id of the prediction that it created, even if the library cannot read the reply."""
 
     def __init__(self, seconds: float, secrets: tuple[str, ...]) -> None:
-        """`secrets` are never quoted, whatever Replicate says."""
+        """Make a transport whose timeout is `seconds`; its errors never quote `secrets`."""
         self._seconds = seconds
         self._secrets = secrets
         self._client = http_client(seconds)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request, once."""
+        """Send the request once and return the reply. Raises an EngineError for everything but a JSON object."""
         request.headers.update(AS_IT_IS)
         creates = request.method == "POST" and request.url.path.endswith("/predictions")
         if creates:
-            request.headers["Cancel-After"] = CANCEL_AFTER  # should nobody here live to hear of it, or to cancel it
-        limits = httpx.Timeout(self._seconds, connect=min(CONNECT_SECONDS, self._seconds))
-        request.extensions = {**request.extensions, "timeout": limits.as_dict()}
-        try:
-            async with asyncio.timeout(self._seconds):
-                reply, body = await self._exchange(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise NotConnected("Replicate cannot be reached.") from error
-        except (TimeoutError, httpx.TimeoutException):
-            raise PhaseTimeout(f"Replicate did not answer within {self._seconds:g} seconds.") from None
-        except httpx.HTTPError as error:
-            raise EngineUnreachable("The connection to Replicate broke off.") from error
+            request.headers["Cancel-After"] = CANCEL_AFTER  # in case this worker dies before it can cancel it
+        reply, body = await self._exchange(request)
         document = json_object(body)
         if not reply.is_success:
-            raise _refusal(reply.status_code, reply.headers, document or {}, request.url.path, self._secrets)
+            raise _error_of_reply(reply, document or {}, request.url.path, self._secrets)
         if document is None:
             raise UnexpectedReply("Replicate answered something else than a JSON object.")
         if creates:
@@ -85,6 +75,20 @@ class Transport(httpx.AsyncBaseTransport):
         return httpx.Response(reply.status_code, content=body)
 
     async def _exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
+        """Return the reply and its body, whatever it says."""
+        limits = httpx.Timeout(self._seconds, connect=min(CONNECT_SECONDS, self._seconds))
+        request.extensions = {**request.extensions, "timeout": limits.as_dict()}
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._send(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise NotConnected("Replicate cannot be reached.") from error
+        except (TimeoutError, httpx.TimeoutException):
+            raise PhaseTimeout(f"Replicate did not answer within {self._seconds:g} seconds.") from None
+        except httpx.HTTPError as error:
+            raise EngineUnreachable("The connection to Replicate broke off.") from error
+
+    async def _send(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         reply = await self._client.send(request, stream=True, follow_redirects=False)  # the token goes nowhere else
         try:
             return reply, await read_body(reply, MAX_REPLY_BYTES, _too_large)
@@ -101,7 +105,7 @@ def _too_large() -> UnexpectedReply:
 
 
 def quoted(text: object, secrets: tuple[str, ...]) -> str:
-    """A service's words as the end of a sentence, without what is not to be repeated; "." where there are none."""
+    """Return a service's words as the end of a sentence, the secrets in them hidden; "." if there are none."""
     words = " ".join(text.split()) if isinstance(text, str) else ""
     for secret in secrets:
         if len(secret) >= LEAST_HIDDEN:
@@ -110,19 +114,24 @@ def quoted(text: object, secrets: tuple[str, ...]) -> str:
     return f': "{words}".' if words else "."
 
 
-def _refusal(
-    status: int, headers: Mapping[str, str], document: dict[str, object], path: str, secrets: tuple[str, ...]
+def _error_of_reply(
+    reply: httpx.Response, document: dict[str, object], path: str, secrets: tuple[str, ...]
 ) -> EngineError:
+    status = reply.status_code
     said = quoted(document.get("detail") or document.get("title"), secrets)
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return EngineUnauthorized(f"Replicate does not accept this worker's token{said}")
     if status == httpx.codes.PAYMENT_REQUIRED:
         return QuotaExhausted("The account at Replicate has no credit left.", EMPTY_ACCOUNT_SECONDS)
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        seconds = _seconds_to_wait(headers, document)
+        seconds = _wait_seconds(reply.headers, document)
         return EngineRateLimited("Replicate limits how often this worker may ask.", seconds)
     if status == httpx.codes.NOT_FOUND and "/models/" in path:
         return EngineNotConfigured("Replicate runs no such model; REPLICATE_MODELS takes owner/name:version for most.")
+    return _error_of_status(status, said)
+
+
+def _error_of_status(status: int, said: str) -> EngineError:
     if status in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY):
         return RequestInvalid(f"Replicate refused the request's parameters{said}")
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -130,8 +139,8 @@ def _refusal(
     return UnexpectedReply(f"Replicate answered HTTP {status}{said}")
 
 
-def _seconds_to_wait(headers: Mapping[str, str], document: dict[str, object]) -> int:
-    """What the header says, or else the text, a day at most."""
+def _wait_seconds(headers: Mapping[str, str], document: dict[str, object]) -> int:
+    """Return the seconds that the header names, or else the text, a day at most."""
     detail = document.get("detail")
     in_words = RESETS.search(detail) if isinstance(detail, str) else None
     for told in (headers.get("retry-after"), in_words and in_words[1]):

@@ -13,7 +13,7 @@ from render_worker.engines.base import Engine, GeneratedImage, Report, require_p
 from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.slots import Slots
 from render_worker.engines.vertex import gemini, imagen
-from render_worker.engines.vertex.failures import failure
+from render_worker.engines.vertex.replies import error_of_reply
 from render_worker.engines.vertex.service_account import ServiceAccount
 from render_worker.engines.vertex.settings import VertexSettings
 from render_worker.errors import (
@@ -33,21 +33,28 @@ from render_worker.outbound.replies import limit_replies
 if TYPE_CHECKING:
     from google import genai
     from google.genai.errors import APIError
+    from google.genai.types import HttpOptions
 
-MAX_REPLY_BYTES = MAX_PICTURE_BYTES * 3 // 2  # a picture in base64, which adds a third, and what stands around it
-UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)  # what the SDK says of absurd replies
+MAX_REPLY_BYTES = MAX_PICTURE_BYTES * 3 // 2  # a picture in base64, which adds a third, and some JSON around it
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)  # what the SDK raises of absurd replies
 MULTI_REGIONS = ("us", "eu")
 
 
 class VertexEngine(Engine):
-    """Asks for one picture in one request, whose connection's end is also the end of the work at Google."""
+    """Sends one request for a picture; closing its connection ends the work at Google as well."""
 
     name = "vertex"
     description = "Google's Vertex AI, with Gemini's image models or Imagen; paid for each picture."
     typical_seconds = 30
     needs = "a paid project: `GOOGLE_API_KEY`, or `GOOGLE_CLOUD_PROJECT` and `GOOGLE_APPLICATION_CREDENTIALS`"
     capabilities = Capabilities(seed=True, negative_prompt=True)
-    retry_pauses: ClassVar[tuple[float, ...]] = (1.0, 2.0)  # Google asks for two retries at most, a second apart
+    retry_pauses: ClassVar[tuple[float, ...]] = (1.0, 2.0)  # Google asks for at most two retries, a second apart
 
     def __init__(self, settings: VertexSettings) -> None:
         self.slots = Slots(settings.engine_concurrency)
@@ -78,17 +85,17 @@ class VertexEngine(Engine):
         return imagen.capabilities_of(self._model) if self._imagen else gemini.CAPABILITIES
 
     async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
-        """A request that Google turned away is sent again, since only answers with a picture are paid for."""
+        """Make a picture, with retries of requests that Google turned away: only replies with a picture cost money."""
         self.check()
-        await asyncio.to_thread(importlib.import_module, "google.genai.types")  # half a second at the first time
+        await asyncio.to_thread(importlib.import_module, "google.genai.types")  # half a second the first time
         for pause in self.retry_pauses:
             try:
                 return await self._attempt(recipe, report)
             except (EngineBusy, EngineRateLimited, EngineUnreachable) as problem:
                 if isinstance(problem, EngineRateLimited) and problem.retry_after is not None:
-                    raise  # Google named a time, and sooner is in vain
+                    raise  # Google named a time; an earlier retry is in vain
                 report.setback(f"{problem} Trying again.")
-                await asyncio.sleep(pause * random.uniform(1, 1.5))  # so that callers do not come at once
+                await asyncio.sleep(pause * random.uniform(1, 1.5))  # so that clients do not come at once
         return await self._attempt(recipe, report)
 
     async def _attempt(self, recipe: Recipe, report: Report) -> GeneratedImage:
@@ -103,7 +110,7 @@ class VertexEngine(Engine):
                     make = imagen.make if self._imagen else gemini.make
                     return await make(client, self._model, recipe)
         except APIError as error:
-            raise self._understood(error) from None
+            raise self._error_of(error) from None
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise EngineUnreachable("Vertex AI cannot be reached.") from None
         except (TimeoutError, httpx.TimeoutException):
@@ -122,23 +129,14 @@ class VertexEngine(Engine):
         return self._new_client(http, token)
 
     def _new_client(self, http: httpx.AsyncClient, token: str | None) -> "genai.Client":
-        """A client that takes nothing from the environment: all that it would look for there is given."""
+        """Return a client that takes nothing from the environment: all that it would look for there is given."""
         from google import genai
         from google.genai.client import DebugConfig
-        from google.genai.types import HttpOptions
         from google.oauth2.credentials import Credentials
 
-        live = DebugConfig(client_mode=None, replays_directory=None, replay_id=None)  # or a variable has it write files
-
-        options = HttpOptions(
-            base_url=self._address,
-            api_version="v1",
-            headers=AS_IT_IS,
-            timeout=round(self._seconds * 1000),
-            httpx_async_client=http,
-            client_args={"verify": tls(), "trust_env": False},  # these two are for clients that are not used,
-            async_client_args={"ssl": tls()},  # each of which would load all certificates again
-        )
+        options = self._http_options(http)
+        # Else a variable makes it write files.
+        live = DebugConfig(client_mode=None, replays_directory=None, replay_id=None)
         if self._api_key:
             key = self._api_key.get_secret_value()
             return genai.Client(vertexai=True, api_key=key, http_options=options, debug_config=live)
@@ -151,15 +149,28 @@ class VertexEngine(Engine):
             debug_config=live,
         )
 
-    def _understood(self, error: "APIError") -> EngineError:
-        problem = failure(error, self._model, self._location)
+    def _http_options(self, http: httpx.AsyncClient) -> "HttpOptions":
+        from google.genai.types import HttpOptions
+
+        return HttpOptions(
+            base_url=self._address,
+            api_version="v1",
+            headers=AS_IT_IS,
+            timeout=round(self._seconds * 1000),
+            httpx_async_client=http,
+            client_args={"verify": tls(), "trust_env": False},  # these two are for clients that are not used,
+            async_client_args={"ssl": tls()},  # each of which would load all certificates again
+        )
+
+    def _error_of(self, error: "APIError") -> EngineError:
+        problem = error_of_reply(error, self._model, self._location)
         if isinstance(problem, EngineUnauthorized) and self._account:
             self._account.forget()
         return problem
 
 
 def _google(location: str) -> str:
-    """Google's own address of a location."""
+    """Return Google's own address of a location."""
     if location == "global":
         return "https://aiplatform.googleapis.com"
     if location in MULTI_REGIONS:

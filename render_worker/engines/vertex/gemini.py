@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from render_worker.contract import Recipe, Shape
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.capabilities import Capabilities
-from render_worker.engines.vertex.failures import refused
+from render_worker.engines.vertex.replies import content_refused
 from render_worker.errors import BadPicture, UnexpectedReply
 
 if TYPE_CHECKING:
@@ -32,17 +32,17 @@ REFUSALS = frozenset(
         "IMAGE_RECITATION",
     }
 )
-"""The reasons for which Gemini ends its answer that mean the content."""
+"""The finish reasons that mean the content."""
 
 
 async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
-    """One picture; nobody is told which seed it has."""
+    """Make one picture; Gemini does not say its seed."""
     from google.genai.types import AutomaticFunctionCallingConfig, GenerateContentConfig, ImageConfig
 
     config = GenerateContentConfig(
         response_modalities=["IMAGE"],
         image_config=ImageConfig(aspect_ratio=RATIOS[recipe.shape]),
-        automatic_continuation=False,  # it would ask, and pay, as often as the service says
+        automatic_continuation=False,  # else it sends, and pays for, as many requests as the service says
         automatic_function_calling=AutomaticFunctionCallingConfig(disable=True),
     )
     reply = await client.aio.models.generate_content(model=model, contents=recipe.prompt, config=config)
@@ -50,16 +50,19 @@ async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
 
 
 def _picture(reply: "GenerateContentResponse") -> bytes:
-    """The picture of a Gemini model's answer. Words alone are no refusal: they may as well be a question or a whim."""
+    """Return the picture of a reply. Raises ContentRefused if a reason means the content, else BadPicture.
+
+    Words alone are no refusal: they may be a question or a whim.
+    """
     feedback = reply.prompt_feedback
     if feedback and feedback.block_reason:
-        raise refused(feedback.block_reason.name)
+        raise content_refused(feedback.block_reason.name)
     if not reply.candidates:
         raise UnexpectedReply("Vertex AI answered without a picture and without a reason.")
     candidate = reply.candidates[0]
     reason = candidate.finish_reason.name if candidate.finish_reason else "STOP"
     if reason in REFUSALS:
-        raise refused(reason)
+        raise content_refused(reason)
     parts = [part for part in (candidate.content and candidate.content.parts) or [] if not part.thought]
     for part in parts:
         if part.inline_data and part.inline_data.data is not None:

@@ -2,7 +2,7 @@
 
 Google's reference, https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api, says: no seed
 beside a watermark or with the prompt's enhancement, no negative prompt from imagen-3.0-generate-002 on; and it has no
-guidance scale. Google announced Imagen's end for August 2026; a model that is gone is answered with HTTP 404.
+guidance scale. Google announced Imagen's end for August 2026; it replies HTTP 404 for a model that is gone.
 """
 
 import warnings
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from render_worker.contract import Recipe, Shape
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.capabilities import Capabilities
-from render_worker.engines.vertex.failures import refused
+from render_worker.engines.vertex.replies import content_refused
 
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateImagesResponse
 
-RATIOS: dict[Shape, str] = {"portrait": "3:4", "landscape": "4:3", "square": "1:1"}  # the nearest that it has
+RATIOS: dict[Shape, str] = {"portrait": "3:4", "landscape": "4:3", "square": "1:1"}  # its nearest ones
 WITH_NEGATIVE_PROMPT = ("imagen-3.0-generate-001", "imagen-3.0-fast-generate-001", "imagen-3.0-capability-001")
 
 
@@ -27,7 +27,7 @@ def capabilities_of(model: str) -> Capabilities:
 
 
 async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
-    """One picture. Its invisible watermark stays unless a seed is asked for, which Imagen takes only without it."""
+    """Make one picture. It keeps its invisible watermark unless a seed is requested: Imagen takes none beside it."""
     from google.genai.types import GenerateImagesConfig
 
     config = GenerateImagesConfig(
@@ -45,10 +45,10 @@ async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
 
 
 def _picture(reply: "GenerateImagesResponse") -> bytes:
-    """The picture of Imagen's answer, from which what its filters hold back is left out."""
+    """Return the picture of a reply. Raises ContentRefused if a filter held it back."""
     for made in reply.generated_images or []:
         if made.rai_filtered_reason:
-            raise refused("its filter held the picture back")
+            raise content_refused("its filter held the picture back")
         if made.image and made.image.image_bytes is not None:
             return made.image.image_bytes
-    raise refused("no picture passed its filter")
+    raise content_refused("no picture passed its filter")

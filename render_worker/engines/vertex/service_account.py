@@ -1,7 +1,7 @@
-"""A Google service account: the tokens that its key file brings.
+"""Access tokens of a Google service account.
 
-The key signs a statement, for which Google's token endpoint gives a token of an hour (RFC 7523). google-auth signs; its
-own `refresh` would ask for the token in a thread, which goes on when a request is cancelled, and by the environment's
+Its key signs an assertion, for which Google's token endpoint issues a token of an hour (RFC 7523). google-auth signs;
+its own `refresh` would fetch the token in a thread, which runs on after a cancelled request, through the environment's
 proxies.
 """
 
@@ -25,27 +25,30 @@ LIFETIME_SECONDS = 3600  # the longest that Google accepts
 SIGN_IN_SECONDS = 20.0
 NO_FILE = "The file of GOOGLE_APPLICATION_CREDENTIALS cannot be read."
 DIGITS = re.compile(r"[0-9]{1,9}")
-MARGIN_SECONDS = 300  # a token is not used this shortly before its end, for a picture takes its time
+MARGIN_SECONDS = 300  # a token is not used this shortly before it expires: a picture takes its time
 
 
 class ServiceAccount:
-    """One key file. It is read when the first token is needed."""
+    """One key file, which is read when the first token is needed."""
 
     def __init__(self, key_file: Path, seconds: float) -> None:
         self._key_file = key_file
         self._seconds = min(seconds, SIGN_IN_SECONDS)
         self._lock = asyncio.Lock()
-        self._token, self._ends = "", 0.0
+        self._token, self._expires = "", 0.0
 
     def check(self) -> None:
-        """Raise EngineNotConfigured where the file cannot be read; what is in it the first token shows."""
+        """Raise EngineNotConfigured if the file cannot be read; the first token shows whether it is a key."""
         if not os.access(self._key_file, os.R_OK):
             raise EngineNotConfigured(NO_FILE)
 
     async def token(self, http: httpx.AsyncClient) -> str:
-        """A token that is good for some minutes at least; callers at the same time share one request for it."""
+        """Return a token that is valid for some minutes at least; concurrent calls share one request (single-flight).
+
+        Raises PhaseTimeout if the token endpoint does not reply in time.
+        """
         try:
-            async with asyncio.timeout(self._seconds), self._lock:  # whoever waits for the others' sign-ins waits in it
+            async with asyncio.timeout(self._seconds), self._lock:  # waiting for another sign-in counts too
                 if not self.has_token():
                     await self._sign_in(http)
                 return self._token
@@ -53,21 +56,21 @@ class ServiceAccount:
             raise PhaseTimeout(f"Google's token endpoint did not answer within {self._seconds:g} seconds.") from None
 
     def has_token(self) -> bool:
-        """Whether the token that was got before is still good."""
-        return time.monotonic() < self._ends
+        """Return whether the token is still valid."""
+        return time.monotonic() < self._expires
 
     def forget(self) -> None:
-        """The token is no good any more, whatever its time says."""
-        self._ends = 0.0
+        """Drop the token, although it has not expired: Google refused it."""
+        self._expires = 0.0
 
     async def _sign_in(self, http: httpx.AsyncClient) -> None:
         endpoint, assertion = await asyncio.to_thread(self._assertion)
         form = {"grant_type": GRANT, "assertion": assertion}
-        self._token, seconds = _granted(await http.post(endpoint, data=form, headers=AS_IT_IS))
-        self._ends = time.monotonic() + seconds - MARGIN_SECONDS
+        self._token, seconds = _read_token(await http.post(endpoint, data=form, headers=AS_IT_IS))
+        self._expires = time.monotonic() + seconds - MARGIN_SECONDS
 
     def _assertion(self) -> tuple[str, str]:
-        """The token endpoint's address, and the signed statement to send there."""
+        """Return the token endpoint's address and the signed assertion. Raises EngineNotConfigured for a bad file."""
         from google.auth import crypt, jwt
 
         try:
@@ -78,13 +81,13 @@ class ServiceAccount:
             signed: bytes = jwt.encode(signer, claims | {"exp": now + LIFETIME_SECONDS})  # type: ignore[no-untyped-call]
         except OSError:
             raise EngineNotConfigured(NO_FILE) from None
-        except (ValueError, TypeError, LookupError, httpx.InvalidURL):  # and no word of what is in it
+        except (ValueError, TypeError, LookupError, httpx.InvalidURL):  # without a word of the file
             raise EngineNotConfigured("GOOGLE_APPLICATION_CREDENTIALS is no service account's key file.") from None
         return endpoint, signed.decode()
 
 
-def _granted(reply: httpx.Response) -> tuple[str, int]:
-    """The token in a reply, and for how many seconds it is good."""
+def _read_token(reply: httpx.Response) -> tuple[str, int]:
+    """Return the token in a reply and its life in seconds. Raises an EngineError if there is none."""
     if reply.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise EngineUnauthorized("Google does not accept the key of this server's service account.")
     if reply.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -97,7 +100,7 @@ def _granted(reply: httpx.Response) -> tuple[str, int]:
 
 
 def _lifetime(told: object) -> int:
-    """Seconds, however they were written down; 0 where they are none."""
+    """Return the seconds of a number or its digits; 0 if it is neither."""
     if isinstance(told, str) and DIGITS.fullmatch(told):
         told = int(told)
     return int(min(told, LIFETIME_SECONDS)) if isinstance(told, int | float) and 0 < told < math.inf else 0

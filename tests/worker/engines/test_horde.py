@@ -1,4 +1,4 @@
-"""AI Horde: what is asked of it, and what its answers mean."""
+"""AI Horde: the requests that it gets, and the errors that its replies mean."""
 
 import asyncio
 import io
@@ -25,7 +25,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
-from tests.fakes.at_horde import Told, asked, engine, make, play
+from tests.fakes.at_horde import Reported, asked, engine, make, play
 from tests.fakes.processes import free_port, sandbox
 
 KEY = "a-key-of-the-horde"
@@ -54,7 +54,7 @@ def test_it_works(site, shape, size):
     assert asked(site, "horde_cancel") == []
 
 
-def test_words_are_the_services_own(site):
+def test_the_parameters_are_the_services_own(site):
     play(site)
     recipe = Recipe(prompt="a tree", negative_prompt="leaves", guidance_scale=7.126, shape="landscape", seed=5)
     make(site, recipe=recipe, horde_models=("Deliberate", "AlbedoBase XL (SDXL)"), horde_steps=30)
@@ -67,7 +67,7 @@ def test_words_are_the_services_own(site):
     assert (params["cfg_scale"], params["seed"]) == (7.13, "5")
 
 
-def test_a_random_seed_is_told(site):
+def test_a_random_seed_is_reported(site):
     play(site)
     image = make(site)
     assert str(image.seed) == asked(site, "horde")[0]["body"]["params"]["seed"]
@@ -81,13 +81,13 @@ def test_an_own_key_is_sent_and_a_wrong_one_refused(site):
     assert "not-the-key" not in str(caught.value)
 
 
-def test_the_queue_and_the_wait_are_told(site):
+def test_the_queue_and_the_expected_wait_are_reported(site):
     play(site, delay=1)
-    told = Told()
-    make(site, told)
-    phases = list(dict.fromkeys(phase for phase, _ in told.news))
+    reported = Reported()
+    make(site, reported)
+    phases = list(dict.fromkeys(phase for phase, _ in reported.news))
     assert phases == ["starting", "queued", "generating", "downloading"]
-    waiting = next(numbers for phase, numbers in told.news if phase == "queued")
+    waiting = next(numbers for phase, numbers in reported.news if phase == "queued")
     assert waiting == {"position": 3, "expected_seconds": 1}
 
 
@@ -132,12 +132,12 @@ def test_a_picture_that_cannot_be_had_is_an_error(site, upload, error, monkeypat
         make(site)
 
 
-def test_a_host_that_is_down_is_told(site):
+def test_a_host_that_is_down_is_an_error(site):
     with pytest.raises(EngineUnreachable):
         make(site, horde_url=f"http://127.0.0.1:{free_port()}/api/v2")
 
 
-def test_a_host_that_hangs_is_told(site, monkeypatch):
+def test_a_host_that_hangs_is_a_timeout(site, monkeypatch):
     monkeypatch.setattr("render_worker.engines.horde.client.EXCHANGE_SECONDS", 0.5)
     play(site, horde="hang")
     with pytest.raises(PhaseTimeout):
@@ -150,7 +150,7 @@ def test_the_dividing_mark_is_refused_in_a_prompt(site):
     assert asked(site, "horde") == []
 
 
-def test_a_word_that_it_does_not_take_is_the_requests_fault(site):
+def test_a_parameter_that_it_does_not_take_is_caused_by_the_request(site):
     assert RequestInvalid.caused_by_request
     play(site)
     with pytest.raises(RequestInvalid, match="decimal"):
@@ -159,7 +159,7 @@ def test_a_word_that_it_does_not_take_is_the_requests_fault(site):
 
 async def _submit_raw(site):
     asking = engine(site)
-    async with HordeClient.open(asking._settings, Told()) as client:
+    async with HordeClient.open(asking._settings, Reported()) as client:
         body = asking._request_body(Recipe(prompt="a tree"), 1)
         body["params"]["cfg_scale"] = 7.126
         await client.exchange("POST", "/generate/async", body)
@@ -171,7 +171,7 @@ def test_many_at_a_time_get_a_picture_each(site):
     async def many():
         one = engine(site)
         recipes = [Recipe(prompt="a tree", seed=seed) for seed in range(4)]
-        return await asyncio.gather(*(one.generate(recipe, Told()) for recipe in recipes))
+        return await asyncio.gather(*(one.generate(recipe, Reported()) for recipe in recipes))
 
     begun = time.monotonic()
     assert [image.seed for image in asyncio.run(many())] == [0, 1, 2, 3]

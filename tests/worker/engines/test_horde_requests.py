@@ -1,4 +1,4 @@
-"""AI Horde's requests: what is asked again, how often, and that nothing is left behind there."""
+"""AI Horde's requests: which are retried, how often, and that none is left behind at the service."""
 
 import time
 
@@ -7,7 +7,7 @@ import requests
 
 from render_worker.contract import Recipe
 from render_worker.errors import EngineBusy, EngineError, EngineRateLimited
-from tests.fakes.at_horde import Told, asked, engine, make, play
+from tests.fakes.at_horde import Reported, asked, engine, make, play
 from tests.fakes.leaving import left
 from tests.fakes.processes import sandbox, wait_until
 
@@ -24,7 +24,7 @@ def site(running_site):
     return running_site
 
 
-def test_a_rest_is_as_long_as_the_service_says(site):
+def test_a_block_is_as_long_as_the_service_says(site):
     play(site, horde="timeout_ip")
     with pytest.raises(EngineRateLimited) as caught:
         make(site)
@@ -32,7 +32,7 @@ def test_a_rest_is_as_long_as_the_service_says(site):
     assert len(asked(site, "horde")) == 1
 
 
-def test_a_limit_that_lasts_by_its_own_word_is_told_at_once(site):
+def test_a_long_rate_limit_is_not_waited_for(site):
     play(site, horde="too_fast_for_20")
     with pytest.raises(EngineRateLimited) as caught:
         make(site)
@@ -40,14 +40,14 @@ def test_a_limit_that_lasts_by_its_own_word_is_told_at_once(site):
 
 
 @pytest.mark.parametrize("word", ["too_fast", "too_fast_for_2"])
-def test_too_many_requests_in_a_second_are_sent_again(site, word, monkeypatch):
+def test_too_many_requests_in_a_second_are_retried(site, word, monkeypatch):
     monkeypatch.setattr("render_worker.engines.horde.client.SUBMIT_PAUSES", (0.1, 0.1))
     play(site, horde=word, times=2)
     assert make(site).data
     assert len(asked(site, "horde")) == 3
 
 
-def test_a_limit_that_lasts_is_told_in_the_end(site, monkeypatch):
+def test_a_lasting_rate_limit_is_an_error_after_the_retries(site, monkeypatch):
     monkeypatch.setattr("render_worker.engines.horde.client.SUBMIT_PAUSES", (0.1, 0.1))
     play(site, horde="too_many_prompts")
     with pytest.raises(EngineRateLimited):
@@ -56,14 +56,14 @@ def test_a_limit_that_lasts_is_told_in_the_end(site, monkeypatch):
 
 
 @pytest.mark.parametrize("word", ["no_workers", "faulted", "broken_look"])
-def test_a_request_that_is_given_up_is_taken_back(site, word):
+def test_a_request_that_fails_is_cancelled_at_the_service(site, word):
     play(site, horde=word)
     with pytest.raises(EngineError):
         make(site)
     assert len(asked(site, "horde_cancel")) == 1
 
 
-def test_the_deadline_takes_the_request_back(site):
+def test_the_deadline_cancels_the_request_at_the_service(site):
     play(site, horde="stuck")
     with pytest.raises(TimeoutError):
         make(site, seconds=0.6)
@@ -71,15 +71,15 @@ def test_the_deadline_takes_the_request_back(site):
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_who_leaves_while_the_submission_is_answered_takes_the_request_back(site, times):
-    """The end of an engine's turn and the caller's deadline may come in the same second."""
+def test_a_cancelled_submission_is_cancelled_at_the_service_once_its_id_is_known(site, times):
+    """The deadlines of an attempt and of its request may pass in the same second."""
     play(site, horde="slow_submission", delay=60)
-    work = engine(site).generate(Recipe(prompt="a tree"), Told())
+    work = engine(site).generate(Recipe(prompt="a tree"), Reported())
     assert left(work, lambda: asked(site, "horde"), times)
     assert len(asked(site, "horde_cancel")) == len(asked(site, "horde")) == 1
 
 
-def test_who_leaves_a_submission_without_an_answer_is_not_held(site):
+def test_a_cancelled_submission_without_a_reply_ends_soon(site):
     play(site, horde="hang")
     begun = time.monotonic()
     with pytest.raises(TimeoutError):
@@ -89,15 +89,15 @@ def test_who_leaves_a_submission_without_an_answer_is_not_held(site):
 
 
 @pytest.mark.parametrize("word", ["shaky_look", "shaky_end"])
-def test_looks_in_vain_cost_no_picture(site, word):
+def test_failed_looks_cost_no_picture(site, word):
     play(site, horde=word, delay=0.2)
-    told = Told()
-    assert make(site, told).data
-    assert len(told.setbacks) == 2
+    reported = Reported()
+    assert make(site, reported).data
+    assert len(reported.setbacks) == 2
     assert asked(site, "horde_cancel") == []
 
 
-def test_that_no_machine_can_is_believed_at_the_second_look(site):
+def test_an_impossible_request_is_given_up_at_the_second_look(site):
     play(site, horde="no_workers")
     with pytest.raises(EngineBusy):
         make(site)

@@ -15,7 +15,7 @@ from render_worker.settings import Settings
 from tests.fakes.at_huggingface import (
     PROMPT,
     TOKEN,
-    Told,
+    Reported,
     asked,
     asked_of_all,
     engine,
@@ -41,12 +41,12 @@ def site(running_site):
 
 def test_it_works(site):
     play(site)
-    told = Told()
-    image = made(engine(site), told)
+    reported = Reported()
+    image = made(engine(site), reported)
     assert Image.open(io.BytesIO(image.data)).size == (768, 768)
     assert image.model == "black-forest-labs/FLUX.1-schnell"
     assert (image.seed, image.guidance_scale) == (None, None)
-    assert told.phases == ["starting", "generating"]
+    assert reported.phases == ["starting", "generating"]
     assert asked(site)[0]["body"] == {
         "provider": "nscale",
         "model": "black-forest-labs/FLUX.1-schnell",
@@ -71,7 +71,7 @@ def test_the_first_known_provider_of_the_account_s_order_is_taken_and_remembered
 
     async def twice():
         for _ in range(2):
-            await maker.generate(Recipe(prompt=PROMPT), Told())
+            await maker.generate(Recipe(prompt=PROMPT), Reported())
         await maker.stop()
 
     asyncio.run(twice())
@@ -81,13 +81,13 @@ def test_the_first_known_provider_of_the_account_s_order_is_taken_and_remembered
     assert {entry["body"]["expand"] for entry in lookups} == {"inferenceProviderMapping"}
 
 
-def test_the_words_are_translated_for_fal(site):
+def test_the_parameters_are_translated_for_fal(site):
     play(site)
     maker = engine(site, huggingface_provider="fal-ai", huggingface_model="stabilityai/stable-diffusion-3.5-large")
-    told = Told()
-    image = made(maker, told, seed=7, guidance_scale=4, negative_prompt="fog", shape="portrait")
+    reported = Reported()
+    image = made(maker, reported, seed=7, guidance_scale=4, negative_prompt="fog", shape="portrait")
     assert (image.seed, image.guidance_scale) == (7, 4)
-    assert told.phases == ["starting", "generating", "downloading"]
+    assert reported.phases == ["starting", "generating", "downloading"]
     body = asked(site)[0]["body"]
     assert body == {
         "provider": "fal-ai",
@@ -131,9 +131,9 @@ def test_what_is_honoured_depends_on_provider_and_model(site, provider, model, h
 
 def test_a_model_that_is_being_loaded_is_waited_for(site):
     play(site, "loading", times=1)
-    told = Told()
-    assert made(engine(site), told).data
-    assert told.messages.count("The model is being loaded at Hugging Face.") == 1
+    reported = Reported()
+    assert made(engine(site), reported).data
+    assert reported.messages.count("The model is being loaded at Hugging Face.") == 1
     assert len(asked(site)) == 2
 
 
@@ -144,7 +144,7 @@ def test_a_model_that_takes_for_ever_to_load_is_asked_again_soon(site, monkeypat
     assert len(asked(site)) == 2
 
 
-def test_a_guidance_scale_that_nobody_asked_for_is_the_model_s_own(site):
+def test_an_unrequested_guidance_scale_is_the_model_s_own(site):
     play(site)
     model = "stabilityai/stable-diffusion-3.5-large"
     maker = engine(site, huggingface_provider="fal-ai", huggingface_model=model)
@@ -166,7 +166,7 @@ def test_the_caller_s_deadline_ends_the_work_at_the_service(site, behaviour, end
 
     async def give_up():
         async with asyncio.timeout(1):
-            await maker.generate(Recipe(prompt=PROMPT), Told())
+            await maker.generate(Recipe(prompt=PROMPT), Reported())
 
     with pytest.raises(TimeoutError):
         asyncio.run(give_up())
@@ -180,8 +180,8 @@ def test_one_that_is_given_up_leaves_its_thread_to_the_next(site):
     async def give_up_and_go_on():
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
-                await maker.generate(Recipe(prompt=PROMPT), Told())
-        return await maker.generate(Recipe(prompt=PROMPT), Told())
+                await maker.generate(Recipe(prompt=PROMPT), Reported())
+        return await maker.generate(Recipe(prompt=PROMPT), Reported())
 
     assert asyncio.run(give_up_and_go_on()).data
 
@@ -192,7 +192,7 @@ def test_several_are_made_at_a_time(site):
 
     async def four():
         recipes = [Recipe(prompt=PROMPT, seed=seed) for seed in range(4)]
-        images = await asyncio.gather(*(maker.generate(recipe, Told()) for recipe in recipes))
+        images = await asyncio.gather(*(maker.generate(recipe, Reported()) for recipe in recipes))
         await maker.stop()
         return images
 

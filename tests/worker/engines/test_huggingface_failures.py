@@ -1,9 +1,9 @@
-"""Each failure of Hugging Face, its Hub and its providers, as its own client meets it at the stand-in."""
+"""Each failure of Hugging Face, its Hub and its providers, by its own client at the stand-in."""
 
 import pytest
 import requests
 
-from tests.fakes.at_huggingface import Told, asked, engine, failure, new_model, play
+from tests.fakes.at_huggingface import Reported, asked, engine, failure, new_model, play
 from tests.fakes.processes import free_port, sandbox
 
 
@@ -65,7 +65,7 @@ def test_each_failure_has_its_code_and_a_sentence(site, behaviour, code, words):
         ("oversized", "picture_too_large"),
     ],
 )
-def test_spoiled_replies_of_hf_inference_are_told(site, behaviour, code):
+def test_spoiled_replies_of_hf_inference_have_their_codes(site, behaviour, code):
     play(site, behaviour)
     assert failure(engine(site, huggingface_provider="hf-inference")).code == code
 
@@ -83,7 +83,7 @@ def test_spoiled_replies_of_hf_inference_are_told(site, behaviour, code):
         ({"upload": "not_a_picture"}, "picture_unreadable"),
     ],
 )
-def test_what_is_wrong_with_an_address_or_its_picture_is_told(site, scenario, code):
+def test_a_bad_address_or_picture_has_its_code(site, scenario, code):
     play(site, scenario.get("huggingface", "ok"), upload=scenario.get("upload", "ok"))
     assert failure(engine(site, huggingface_provider="fal-ai")).code == code
 
@@ -99,7 +99,7 @@ def test_a_rate_limit_tells_when_it_ends(site, behaviour, seconds):
 
 
 @pytest.mark.parametrize("key", ["hf_wrong", "hf_also-wrong"])
-def test_a_wrong_token_is_told(site, key):
+def test_a_wrong_token_is_an_error(site, key):
     play(site)
     for provider in ("auto", "hf-inference"):
         error = failure(engine(site, huggingface_api_key=key, huggingface_provider=provider))
@@ -116,7 +116,7 @@ def test_a_wrong_token_is_told(site, key):
         ("hub_odd", "engine_unexpected_reply"),
     ],
 )
-def test_the_hub_s_failures_are_told_before_anything_is_paid(site, behaviour, code):
+def test_the_hub_s_failures_come_before_anything_is_paid(site, behaviour, code):
     play(site, behaviour)
     assert failure(engine(site, huggingface_model=new_model())).code == code
     assert asked(site) == []
@@ -127,7 +127,7 @@ def test_a_service_out_of_reach_is_said_after_some_tries():
         url = f"http://127.0.0.1:{free_port()}"
         upload_origin = "http://127.0.0.1:9"
 
-    told = Told()
-    error = failure(engine(Nowhere, huggingface_provider="hf-inference"), told)
+    reported = Reported()
+    error = failure(engine(Nowhere, huggingface_provider="hf-inference"), reported)
     assert error.code == "engine_unreachable"
-    assert len(told.setbacks) == 2
+    assert len(reported.setbacks) == 2

@@ -1,4 +1,4 @@
-"""What the watch over the memory does with the browser, moment by moment. The browser's own part is played."""
+"""The pool's watch over the memory: when it replaces the browser, which is a fake."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ LAUNCH_SECONDS = 0.05
 
 
 class PlayedBrowser:
-    """Launches once for all who ask, as the real one does, and tells of its death those who use it."""
+    """A browser that launches once for concurrent starts, as the real one does."""
 
     def __init__(self) -> None:
         self.running, self.launches, self.kills, self.failing = False, 0, 0, 0
@@ -50,7 +50,7 @@ class PlayedBrowser:
 
 
 class Scene:
-    """A pool on a machine whose memory the test says."""
+    """A pool on a machine whose memory a test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.share = 0.5
@@ -74,7 +74,7 @@ class Scene:
         await self.pool.stop()
 
     async def picture(self, seconds: float) -> int:
-        """Make one, as the engine does; the number of attempts."""
+        """Make one, as the engine does, and return the number of attempts."""
         for attempt in (1, 2):
             async with self.pool.session():
                 await self.browser.start()
@@ -105,7 +105,7 @@ def test_a_high_memory_waits_for_the_running_picture(scene):
     asyncio.run(play())
 
 
-def test_a_full_memory_does_not_wait_whoever_waits_already(scene):
+def test_a_full_memory_does_not_wait_for_a_graceful_replacement(scene):
     async def play():
         async with scene.playing():
             picture = asyncio.create_task(scene.picture(0.5))

@@ -1,4 +1,4 @@
-"""The engine replicate, with its real client library, where its service does what it should."""
+"""The engine `replicate` with its real client library, when its service works."""
 
 import asyncio
 import re
@@ -10,7 +10,7 @@ from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage
 from render_worker.errors import EngineError, EngineNotConfigured, RequestInvalid
 from render_worker.settings import Settings
-from tests.fakes.on_replicate import DEV, LIMITED, PROMPT, SCHNELL, SDXL, Told, engine, fresh, log, made, play, size
+from tests.fakes.on_replicate import DEV, LIMITED, PROMPT, SCHNELL, SDXL, Reported, engine, fresh, log, made, play, size
 from tests.fakes.processes import sandbox
 
 
@@ -26,8 +26,8 @@ def site(server):
 
 
 def test_it_works(site):
-    told = Told()
-    image = made(site, told, shape="portrait")
+    reported = Reported()
+    image = made(site, reported, shape="portrait")
     (created,) = log(site)
     assert created["body"]["model"] == image.model == SCHNELL
     assert created["body"]["input"] == {
@@ -38,7 +38,7 @@ def test_it_works(site):
         "seed": image.seed,
     }
     assert image.guidance_scale is None
-    assert [line[0] for line in told.lines] == ["starting", "starting", "downloading"]
+    assert [line[0] for line in reported.lines] == ["starting", "starting", "downloading"]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_picture_is_at_least_as_large_as_each_shape(site, model, shape, leas
     assert across / down == pytest.approx(least[0] / least[1], rel=0.02)
 
 
-def test_a_version_is_created_by_its_id_and_gets_all_words(site):
+def test_a_version_is_created_by_its_id_and_gets_all_parameters(site):
     image = made(site, model=SDXL, shape="portrait", seed=7, guidance_scale=9.5, negative_prompt="people")
     body = log(site)[0]["body"]
     assert body["version"] == SDXL.partition(":")[2]
@@ -73,14 +73,14 @@ def test_a_seed_is_honoured_at_the_price_of_speed(site):
     assert log(site)[0]["body"]["input"]["go_fast"] is False
 
 
-def test_a_guidance_scale_that_nobody_asked_for_stays_the_model_s(site):
+def test_an_unrequested_guidance_scale_stays_the_model_s(site):
     assert made(site, model=DEV).guidance_scale == 3
     assert made(site, model=DEV, guidance_scale=5).guidance_scale == 5
     assert made(site, model=DEV, guidance_scale=20).guidance_scale == 10  # its maximum
     assert [entry["body"]["input"].get("guidance") for entry in log(site)] == [None, 5, 10]
 
 
-def test_values_stay_within_the_model_s_bounds_and_the_answer_tells_them(site):
+def test_values_stay_within_the_model_s_bounds_and_the_result_has_them(site):
     image = made(site, model=LIMITED, seed=9, guidance_scale=0, shape="landscape")
     assert (image.seed, image.guidance_scale) == (9, 2)
     assert 5 <= made(site, model=LIMITED).seed <= 9
@@ -104,7 +104,7 @@ def test_what_a_model_honours_is_what_its_schema_has(site):
     assert replicate.capabilities_of(LIMITED).parameters == {"seed", "guidance_scale"}
 
 
-def test_what_was_not_told_at_the_start_is_asked_again(site, monkeypatch):
+def test_a_description_that_failed_at_the_start_is_requested_again(site, monkeypatch):
     monkeypatch.setattr("render_worker.engines.replicate.engine.FIRST_PAUSE_SECONDS", 0.1)
     play(site, "model_forbidden")
 
@@ -120,7 +120,7 @@ def test_what_was_not_told_at_the_start_is_asked_again(site, monkeypatch):
     asyncio.run(started())
 
 
-def test_a_refusal_makes_nobody_doubt_what_the_model_takes_until_it_is_asked(site):
+def test_after_a_refusal_the_description_counts_until_it_is_renewed(site):
     replicate = engine(site)
 
     async def after_a_refusal():
@@ -128,41 +128,41 @@ def test_a_refusal_makes_nobody_doubt_what_the_model_takes_until_it_is_asked(sit
         known = replicate.capabilities_of(LIMITED).parameters
         play(site, "invalid")
         with pytest.raises(RequestInvalid):
-            await replicate.generate(Recipe(prompt=PROMPT, model=LIMITED), Told())
+            await replicate.generate(Recipe(prompt=PROMPT, model=LIMITED), Reported())
         assert replicate.capabilities_of(LIMITED).parameters == known != set()
         play(site, "ok")
         before = len(log(site, "replicate_model"))
         for _ in range(2):
-            await replicate.generate(Recipe(prompt=PROMPT, model=LIMITED), Told())
+            await replicate.generate(Recipe(prompt=PROMPT, model=LIMITED), Reported())
         await replicate.stop()
         return len(log(site, "replicate_model")) - before
 
     assert asyncio.run(after_a_refusal()) == 1
 
 
-def test_the_schema_is_asked_for_once_and_again_after_a_refusal_of_the_parameters(site):
+def test_the_schema_is_requested_once_and_again_after_a_refusal_of_the_parameters(site):
     async def three() -> None:
         replicate = engine(site)
         for _ in range(2):
-            await replicate.generate(Recipe(prompt=PROMPT), Told())
+            await replicate.generate(Recipe(prompt=PROMPT), Reported())
         play(site, "invalid")
         with pytest.raises(EngineError) as caught:
-            await replicate.generate(Recipe(prompt=PROMPT), Told())
+            await replicate.generate(Recipe(prompt=PROMPT), Reported())
         assert (caught.value.code, caught.value.caused_by_request) == ("engine_request_refused", True)
         assert len(log(site, "replicate_model")) == 1
         play(site, "ok")
-        await replicate.generate(Recipe(prompt=PROMPT), Told())
+        await replicate.generate(Recipe(prompt=PROMPT), Reported())
 
     asyncio.run(three())
     assert len(log(site, "replicate_model")) == 2
 
 
 def test_progress_is_what_the_model_prints(site):
-    told = Told()
+    reported = Reported()
     play(site, "ok", delay=2)
-    made(site, told)
-    assert told.lines[0] == ("starting", None, None, None)
-    steps = [line[1:] for line in told.lines if line[0] == "generating"]
+    made(site, reported)
+    assert reported.lines[0] == ("starting", None, None, None)
+    steps = [line[1:] for line in reported.lines if line[0] == "generating"]
     assert steps == sorted(steps)
     assert set(steps) <= {(25, 1, 4), (50, 2, 4), (75, 3, 4), (100, 4, 4)}
     assert len(steps) >= 2
@@ -175,15 +175,15 @@ def test_a_picture_comes_in_each_way(site, behaviour):
 
 
 def test_of_long_logs_only_the_end_is_read(site):
-    told = Told()
+    reported = Reported()
     play(site, "long_logs", delay=1)
-    made(site, told)
-    assert ("generating", None, None, None) in told.lines
-    assert 99 not in [percent for _, percent, _, _ in told.lines]  # the long log's first line
+    made(site, reported)
+    assert ("generating", None, None, None) in reported.lines
+    assert 99 not in [percent for _, percent, _, _ in reported.lines]  # the long log's first line
 
 
 @pytest.mark.parametrize("model", [SCHNELL, SDXL])
-def test_each_creation_tells_when_it_is_to_end(site, model):
+def test_each_creation_names_its_deadline(site, model):
     made(site, model=model)
     assert log(site)[0]["body"]["cancel_after"] == "5m"
 
@@ -193,7 +193,7 @@ def test_many_pictures_are_made_side_by_side(site):
 
     async def four() -> list[GeneratedImage]:
         replicate = engine(site)
-        return await asyncio.gather(*(replicate.generate(Recipe(prompt=PROMPT, seed=n), Told()) for n in range(4)))
+        return await asyncio.gather(*(replicate.generate(Recipe(prompt=PROMPT, seed=n), Reported()) for n in range(4)))
 
     begun = time.monotonic()
     assert [image.seed for image in asyncio.run(four())] == [0, 1, 2, 3]

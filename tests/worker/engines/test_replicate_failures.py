@@ -1,4 +1,4 @@
-"""The engine replicate against every refusal, failure and nonsense that its service is known or feared for."""
+"""The engine `replicate` with every refusal, failure and absurd reply of its service."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from tests.fakes.on_replicate import (
     SDXL,
     TOKEN,
     UPSCALER,
-    Told,
+    Reported,
     engine,
     fresh,
     log,
@@ -65,7 +65,7 @@ def test_a_start_without_replicate_is_only_logged(site, caplog):
         ("odd_id", "engine_unexpected_reply", "cannot read"),
     ],
 )
-def test_each_answer_to_a_creation_has_its_code_and_nothing_is_created_twice(site, behaviour, code, words):
+def test_each_reply_to_a_creation_has_its_code_and_nothing_is_created_twice(site, behaviour, code, words):
     play(site, behaviour)
     failure = refused(site, settings={"replicate_request_seconds": 1 if behaviour.endswith("hang") else 20})
     assert failure.code == code
@@ -131,14 +131,14 @@ def test_numbers_too_large_to_count_with_do_no_harm(site):
     assert log(site)[0]["body"]["input"]["guidance_scale"] == 8
 
 
-def test_a_model_without_words_is_no_model_for_pictures(site):
+def test_a_model_without_a_prompt_is_not_configured(site):
     assert "takes; look at REPLICATE_MODELS" in str(refused(site, model=UPSCALER))
 
 
 @pytest.mark.parametrize(
     ("behaviour", "seconds"), [("throttled", 30), ("throttled_absurd", 86_400), ("no_credit", 3600)]
 )
-def test_a_wall_tells_how_long_it_stands(site, behaviour, seconds):
+def test_a_block_says_how_long_it_lasts(site, behaviour, seconds):
     play(site, behaviour)
     failure = refused(site)
     assert isinstance(failure, ServiceBlocked)
@@ -148,19 +148,19 @@ def test_a_wall_tells_how_long_it_stands(site, behaviour, seconds):
 @pytest.mark.parametrize(
     "behaviour", ["throttled_briefly", "poll_internal", "poll_reset", "poll_unavailable", "model_html_502"]
 )
-def test_a_short_trouble_is_waited_out(site, behaviour):
-    told = Told()
+def test_a_short_failure_is_retried(site, behaviour):
+    reported = Reported()
     play(site, behaviour, times=1)
-    made(site, told)
-    assert len(told.setbacks) == 1
+    made(site, reported)
+    assert len(reported.setbacks) == 1
     assert len(log(site)) == (2 if behaviour == "throttled_briefly" else 1)
 
 
 def test_a_lasting_trouble_ends_and_the_prediction_too(site):
     play(site, "poll_html_502")
-    told = Told()
-    assert refused(site, told=told).code == "engine_busy"
-    assert len(told.setbacks) == 3
+    reported = Reported()
+    assert refused(site, reported=reported).code == "engine_busy"
+    assert len(reported.setbacks) == 3
     assert len(log(site, "replicate_cancel")) == 1
 
 
@@ -175,9 +175,9 @@ def test_at_the_deadline_the_prediction_is_cancelled_at_replicate(site, behaviou
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_who_leaves_while_the_creation_is_answered_still_cancels_it(site, times):
+def test_a_cancelled_creation_is_cancelled_at_replicate_once_its_id_is_known(site, times):
     play(site, "slow_creation", delay=60)
-    work = engine(site).generate(Recipe(prompt=PROMPT), Told())
+    work = engine(site).generate(Recipe(prompt=PROMPT), Reported())
     assert left(work, lambda: log(site), times)
     assert len(log(site, "replicate_cancel")) == len(log(site)) == 1
 
@@ -188,7 +188,7 @@ def test_a_prediction_that_the_library_cannot_read_is_cancelled(site):
     assert len(log(site, "replicate_cancel")) == len(log(site)) == 1
 
 
-def test_a_prediction_that_nobody_hears_of_is_ended_by_replicate(site, monkeypatch):
+def test_a_prediction_without_a_reply_is_ended_by_replicate(site, monkeypatch):
     monkeypatch.setattr("render_worker.engines.replicate.transport.CANCEL_AFTER", "1s")
     play(site, "stuck", delay=3)
     begun = time.monotonic()

@@ -23,7 +23,7 @@ IMAGEN, LEGACY_IMAGEN = "imagen-4.0-generate-001", "imagen-3.0-generate-001"
 
 
 class Notes:
-    """A Report that keeps what it is told."""
+    """A Report that keeps what an engine reports."""
 
     def __init__(self) -> None:
         self.phases: list[str] = []
@@ -119,6 +119,6 @@ def refused(engine: VertexEngine, **recipe: object) -> EngineError:
 
 
 def fits(data: bytes, shape: str) -> bool:
-    """Whether the picture can be scaled down and cut to the shape."""
+    """Return whether the picture can be scaled down and cut to the shape."""
     with Image.open(io.BytesIO(data)) as image:
         return all(has >= wants for has, wants in zip(image.size, SIZES[shape], strict=True))

@@ -1,4 +1,4 @@
-"""How the engine `vertex` signs in: the service account's tokens, and what of the environment it takes."""
+"""The sign-in of the engine `vertex`: the service account's tokens, and what it reads of the environment."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ def test_a_token_s_end_is_understood_however_it_is_written(by_account, site, beh
     assert len(asked(site, "vertex_token")) == sign_ins
 
 
-def test_callers_do_not_wait_for_each_other_s_sign_ins_in_vain(by_account, site, monkeypatch):
+def test_pictures_do_not_wait_for_each_other_s_sign_ins_in_vain(by_account, site, monkeypatch):
     monkeypatch.setattr("render_worker.engines.vertex.service_account.SIGN_IN_SECONDS", 2.0)
     play(site, "token_hang")
     engine = by_account()
@@ -117,7 +117,7 @@ def test_what_is_missing_is_named(tmp_path, key_file):
         ('{"private_key": "PRIVATE KEY", "client_email": "a", "token_uri": 7}', "no service account's key"),
     ],
 )
-def test_a_key_file_that_is_none_is_said(tmp_path, site, content, words):
+def test_a_bad_key_file_is_an_error(tmp_path, site, content, words):
     path = tmp_path / "key.json"
     if content is not None:
         path.write_text(content)
@@ -151,7 +151,7 @@ def test_each_location_has_google_s_address(settings, address):
         ("token_without", "engine_unexpected_reply", "without a token"),
     ],
 )
-def test_each_answer_of_the_token_endpoint_has_its_code(by_account, site, behaviour, code, words):
+def test_each_reply_of_the_token_endpoint_has_its_code(by_account, site, behaviour, code, words):
     play(site, behaviour)
     failure = refused(by_account())
     assert (failure.code, words in str(failure)) == (code, True), str(failure)

@@ -1,4 +1,4 @@
-"""What the engine `vertex` asks for, what it gets, and that giving up on it ends the work at Google."""
+"""The requests of the engine `vertex`, its pictures, and that a cancelled one ends the work at Google."""
 
 import asyncio
 

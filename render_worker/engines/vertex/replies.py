@@ -1,7 +1,7 @@
-"""What Vertex AI's failures mean.
+"""The errors that Vertex AI's replies mean.
 
-They have the shape of google.rpc.Status: a code, a status word, a message, and details by type. What each code means,
-and which are to be tried again, is on https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/api-errors.
+A reply has the shape of google.rpc.Status: a code, a status word, a message, and details by type. What each code means,
+and which to retry, is on https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/api-errors.
 """
 
 import logging
@@ -25,7 +25,7 @@ from render_worker.outbound.replies import printable, retry_after
 if TYPE_CHECKING:
     from google.genai.errors import APIError
 
-TURNED_AWAY = (500, 503)  # of these Google says to ask again; a gateway's 502 and 504 leave open what became of it
+RETRYABLE = (500, 503)  # by Google's advice; a gateway's 502 and 504 leave open whether the request arrived
 BILLING_SECONDS = 3600
 LONGEST_WAIT_SECONDS = 86_400
 MAX_LOGGED = 300
@@ -34,13 +34,13 @@ DELAY = re.compile(r"([0-9]{1,9})(?:\.\d+)?s?")
 log = logging.getLogger(__name__)
 
 
-def refused(why: str) -> ContentRefused:
-    """Vertex AI declines the content."""
+def content_refused(why: str) -> ContentRefused:
+    """Return the error of content that Vertex AI declines."""
     return ContentRefused(f"Vertex AI does not make this picture ({why}).")
 
 
-def failure(error: "APIError", model: str, location: str) -> EngineError:
-    """What an HTTP status other than 200 means."""
+def error_of_reply(error: "APIError", model: str, location: str) -> EngineError:
+    """Return the error that an HTTP status other than 200 means."""
     details, said = list(_details(error.details)), printable(error.message, MAX_LOGGED)
     reasons = {detail["reason"] for detail in details if isinstance(detail.get("reason"), str)}
     log.warning("Vertex AI answered HTTP %s %s: %s", error.code, printable(error.status, MAX_LOGGED), said)
@@ -52,20 +52,22 @@ def failure(error: "APIError", model: str, location: str) -> EngineError:
         where = f"under the name in VERTEX_MODEL, {model}, at VERTEX_AI_LOCATION {location}"
         return EngineNotConfigured(f"Vertex AI has no model for this server {where}.")
     if error.code == 429:
-        wait = _seconds_to_wait(details, error)
-        return EngineRateLimited("Vertex AI has had enough requests from this server's project for now.", wait)
-    if error.code in TURNED_AWAY:
-        return EngineBusy(f"Vertex AI is unavailable (HTTP {error.code}).")
-    if error.code > 500:
-        return EngineError(f"Vertex AI failed with HTTP {error.code}.")
-    if error.code == 400:
-        return _bad_request(str(error.status), said)
-    return UnexpectedReply(f"Vertex AI answered HTTP {error.code}.")
+        sentence = "Vertex AI has had enough requests from this server's project for now."
+        return EngineRateLimited(sentence, _wait_seconds(details, error))
+    return _error_of_status(error.code, str(error.status), said)
+
+
+def _error_of_status(code: int, status: str, said: str) -> EngineError:
+    if code in RETRYABLE:
+        return EngineBusy(f"Vertex AI is unavailable (HTTP {code}).")
+    if code > 500:
+        return EngineError(f"Vertex AI failed with HTTP {code}.")
+    return _bad_request(status, said) if code == 400 else UnexpectedReply(f"Vertex AI answered HTTP {code}.")
 
 
 def _bad_request(status: str, said: str) -> EngineError:
-    if "Responsible AI" in said or "usage guidelines" in said:  # Imagen's words for a prompt that it does not take
-        return refused("its filter held the prompt back")
+    if "Responsible AI" in said or "usage guidelines" in said:  # Imagen's words for a declined prompt
+        return content_refused("its filter held the prompt back")
     if status == "INVALID_ARGUMENT":
         return RequestInvalid("Vertex AI does not accept this request's parameters.")
     return EngineError("Vertex AI does not take requests of this server's project as they are (HTTP 400).")
@@ -77,8 +79,8 @@ def _details(document: Any) -> Iterator[dict[str, Any]]:
     yield from (detail for detail in (details if isinstance(details, list) else []) if isinstance(detail, dict))
 
 
-def _seconds_to_wait(details: list[dict[str, Any]], error: "APIError") -> int | None:
-    """Google names a delay in its details (google.rpc.RetryInfo) or in the header; None where it names none."""
+def _wait_seconds(details: list[dict[str, Any]], error: "APIError") -> int | None:
+    """Return the delay in Google's details (google.rpc.RetryInfo) or in the header; None if there is none."""
     headers = getattr(error.response, "headers", {})
     for told in [*(detail.get("retryDelay") for detail in details), headers.get("retry-after")]:
         if isinstance(told, str) and (delay := DELAY.fullmatch(told)):

@@ -1,7 +1,7 @@
-"""How a prediction at Replicate ended: the address of its picture, or what its failure comes to.
+"""The result of a prediction at Replicate: its picture, or the error that its failure means.
 
-A model's error is a sentence of its own, with a code of Replicate's in it where the platform failed or refused. These
-words are as public issue threads and models' sources of 2022 to 2026 quote them; nobody lists them all.
+A model's error is a sentence of its own, with a code of Replicate's in it if the platform failed or refused. These
+words are as public issue threads and models' sources of 2022 to 2026 quote them; there is no complete list.
 """
 
 import base64
@@ -26,8 +26,8 @@ BUSY = re.compile(
 INLINE = re.compile(r"data:image/[a-z0-9.+-]{1,20};base64,")
 
 
-def failure(prediction: "Prediction", secrets: tuple[str, ...]) -> EngineError | None:
-    """What a prediction that has ended failed by; None where it did not."""
+def error_of_prediction(prediction: "Prediction", secrets: tuple[str, ...]) -> EngineError | None:
+    """Return the error that an ended prediction means; None if it succeeded."""
     if prediction.status == "succeeded":
         return None
     if prediction.status == "canceled":
@@ -40,8 +40,11 @@ def failure(prediction: "Prediction", secrets: tuple[str, ...]) -> EngineError |
     return EngineError(f"The model at Replicate could not make the picture{said}")
 
 
-async def picture(output: object, origins: tuple[str, ...]) -> bytes:
-    """The picture that a prediction put out: behind an address or in a data: URL, the first where there is a list."""
+async def picture_of_output(output: object, origins: tuple[str, ...]) -> bytes:
+    """Return the picture of a prediction's output: an address or a data: URL, or a list whose first counts.
+
+    Raises BadPicture if there is none, and what `download` raises.
+    """
     first = output[0] if isinstance(output, list) and output else output
     if not isinstance(first, str) or not first:
         raise BadPicture("missing", "Replicate ended the work without a picture.")

@@ -1,4 +1,4 @@
-"""What becomes of each of Vertex AI's answers."""
+"""The error that each of Vertex AI's replies means."""
 
 import logging
 
@@ -41,7 +41,7 @@ from tests.worker.engines.vertex.conftest import API_KEY, Notes, asked, configur
         ("compressed", "engine_unexpected_reply", "compressed"),
     ],
 )
-def test_each_answer_has_its_code(by_key, site, behaviour, code, words):
+def test_each_reply_has_its_code(by_key, site, behaviour, code, words):
     play(site, behaviour)
     failure = refused(by_key)
     assert (failure.code, words in str(failure)) == (code, True), str(failure)
@@ -59,13 +59,13 @@ def test_each_answer_has_its_code(by_key, site, behaviour, code, words):
         ("not_found", "engine_not_configured"),
     ],
 )
-def test_each_answer_of_imagen_has_its_code(by_account, site, behaviour, code):
+def test_each_reply_of_imagen_has_its_code(by_account, site, behaviour, code):
     play(site, behaviour)
     assert refused(by_account()).code == code
 
 
 @pytest.mark.filterwarnings("ignore:SOMETHING_NEW is not a valid FinishReason")
-def test_a_reason_that_nobody_knows_is_told(by_key, site):
+def test_an_unknown_reason_is_quoted(by_key, site):
     play(site, "unknown_reason")
     assert "SOMETHING_NEW" in str(refused(by_key))
 
@@ -86,7 +86,7 @@ def test_a_request_that_may_have_been_served_or_never_will_be_is_not_sent_again(
 
 
 @pytest.mark.parametrize(("behaviour", "seconds"), [("exhausted_37s", 37), ("exhausted_absurdly", 86_400)])
-def test_a_time_that_google_names_is_waited_by_the_caller(by_key, site, behaviour, seconds):
+def test_a_delay_that_google_names_is_passed_on(by_key, site, behaviour, seconds):
     play(site, behaviour)
     failure = refused(by_key)
     assert isinstance(failure, ServiceBlocked)
