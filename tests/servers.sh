@@ -1,5 +1,5 @@
 #!/bin/sh
-# The servers that tests talk to, where this machine lacks them: Debian's packages.
+# Install the servers that the tests need, if they are missing, from Debian's packages.
 set -e
 command -v redis-server >/dev/null && exit 0
 echo "Installing redis-server for the tests ..."

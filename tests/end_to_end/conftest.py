@@ -1,4 +1,4 @@
-"""Both tiers, a real Chromium and the sandbox as processes, once for all tests of a module."""
+"""Both tiers, a real Chromium and the sandbox as processes, shared by the tests of a session."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -20,52 +20,52 @@ OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 
 @dataclass
 class Stack:
-    """The running whole."""
+    """Both tiers and the sandbox, running."""
 
     sandbox: Sandbox
     worker: Server
     api: Server
 
     def get(self, path: str = "/generate", headers: dict[str, str] | None = None, **query: object) -> requests.Response:
-        """Ask the API as a caller does, without following redirects."""
+        """Send a GET to the API tier as a client does, without following redirects; return the response."""
         address = f"{self.api.url}{path}" + (f"?{urlencode(query)}" if query else "")
         return requests.get(address, headers=headers, allow_redirects=False, timeout=60)
 
     def play(self, **scenario: object) -> None:
-        """Have the sandbox play something from now on; for a play about keys, the old ones end."""
+        """Set the sandbox's scenario; if it is about keys, those given before expire."""
         if "verify" in scenario:
             self.expire_keys()
         requests.post(f"{self.sandbox.url}/sandbox", json=scenario, timeout=5).raise_for_status()
 
     def expire_keys(self) -> None:
-        """End the life of every key that the sandbox gave."""
+        """Expire every key that the sandbox gave."""
         requests.post(f"{self.sandbox.url}/sandbox/expire", timeout=5).raise_for_status()
 
     def asked(self, endpoint: str) -> list[dict]:
-        """The sandbox's log of one endpoint."""
+        """Return the sandbox's log of the requests to one endpoint."""
         log = requests.get(f"{self.sandbox.url}/sandbox/log", timeout=5).json()
         return [entry for entry in log if entry["endpoint"] == endpoint]
 
     def gauge(self) -> dict[str, int]:
-        """The sandbox's count of generations in flight."""
+        """Return the sandbox's counts of what is in flight, and their peak."""
         return requests.get(f"{self.sandbox.url}/sandbox/gauge", timeout=5).json()
 
     def worker_health(self) -> dict:
-        """What the worker says of itself."""
+        """Return the worker's /health, as its operator sees it."""
         return requests.get(f"{self.worker.url}/health", headers=OPERATOR, timeout=5).json()
 
     def picture(self, address: str) -> Image.Image:
-        """The PNG behind an image_url, decoded."""
-        answer = requests.get(address, timeout=30)
-        assert answer.status_code == 200
-        assert answer.headers["Content-Type"] == "image/png"
-        image = Image.open(io.BytesIO(answer.content))
+        """Return the PNG behind an image_url, decoded. Raises AssertionError if it is none."""
+        response = requests.get(address, timeout=30)
+        assert response.status_code == 200
+        assert response.headers["Content-Type"] == "image/png"
+        image = Image.open(io.BytesIO(response.content))
         image.load()
         return image
 
 
 def worker_settings(site: Sandbox, folder: Path, **settings: object) -> dict[str, object]:
-    """A worker's settings for that sandbox, with short limits and changes of the test's choice."""
+    """Return a worker's settings for that sandbox: short timeouts, and the test's own settings over them."""
     return {
         "WORKER_TOKEN": TOKEN,
         **site.pointers("perchance", "horde", "imgur", "cloudinary"),
@@ -90,7 +90,7 @@ def worker_settings(site: Sandbox, folder: Path, **settings: object) -> dict[str
 def running(
     folder: Path, ready: bool = True, before_start: Callable[[], object] | None = None, **settings: object
 ) -> Iterator[Stack]:
-    """The whole, with short limits and a worker's settings of the test's choice."""
+    """Run both tiers and the sandbox; `settings` are the worker's, and `ready` waits until it is."""
     with (
         sandbox() as site,
         worker(before_start=before_start, **worker_settings(site, folder, **settings)) as renderer,
@@ -104,7 +104,7 @@ def running(
 
 @pytest.fixture
 def scripted() -> Iterator[ScriptedWorker]:
-    """A render worker that answers what the test says."""
+    """Run a render worker that responds as the test says."""
     worker = ScriptedWorker()
     yield worker
     worker.close()
@@ -128,27 +128,27 @@ def both_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-def well(stack: Stack) -> Stack:
-    """The running whole, with a site where all is well and an empty log."""
+def reset(stack: Stack) -> Stack:
+    """Return the stack when it is idle and ready, after a reset of the sandbox's scenario and log."""
     wait_until(lambda: stack.gauge()["in_flight"] == 0, "an idle site")
-    wait_until(lambda: stack.worker_health()["status"] == "ready", "a worker that is ready and does not rest")
+    wait_until(lambda: stack.worker_health()["status"] == "ready", "a ready worker with closed breakers")
     requests.post(f"{stack.sandbox.url}/sandbox/reset", timeout=5).raise_for_status()
     return stack
 
 
 @pytest.fixture
 def stack(package_stack: Stack) -> Stack:
-    """The route by the package."""
-    return well(package_stack)
+    """Return the stack whose only route is the package."""
+    return reset(package_stack)
 
 
 @pytest.fixture
 def by_page(page_stack: Stack) -> Stack:
-    """The route by the site's own page."""
-    return well(page_stack)
+    """Return the stack whose only route is the site's own page."""
+    return reset(page_stack)
 
 
 @pytest.fixture
 def by_both(both_stack: Stack) -> Stack:
-    """Both routes in their default order."""
-    return well(both_stack)
+    """Return the stack with both routes in their default order."""
+    return reset(both_stack)

@@ -44,7 +44,7 @@ KINDS = {
 
 
 def kind_of(process: psutil.Process) -> str:
-    """What a process is; gunicorn's own have the same command line."""
+    """Return what a process is; gunicorn's master is the one with children of the same command line."""
     line = command_of(process)
     kind = next((kind for words, kind in KINDS.items() if words in line), line)
     return f"{kind}'s master" if kind in ("worker", "api") and len(process.children()) and _forked(process) else kind
@@ -54,8 +54,8 @@ def _forked(process: psutil.Process) -> bool:
     return any(command_of(child) == command_of(process) for child in process.children())
 
 
-def seen(pid: int) -> list[str]:
-    """What this user sees of another process."""
+def readable_of(pid: int) -> list[str]:
+    """Return what this user can read of another process."""
     found = ["secret in command line"] * _has_secret(Path(f"/proc/{pid}/cmdline").read_bytes())
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
@@ -74,20 +74,20 @@ def _has_secret(data: bytes) -> bool:
 
 
 def look_around() -> dict[str, list[str]]:
-    """What is seen of all processes; those that were not started here are "others"."""
+    """Return what can be read of every process, by kind; those that were not started here are "others"."""
     mine = {process.pid: process for process in psutil.Process().children(recursive=True)}
     found: dict[str, set[str]] = {}
     for pid in psutil.pids():
         try:
             kind = kind_of(mine[pid]) if pid in mine else "itself" if pid == os.getpid() else "others"
-            found.setdefault(kind, set()).update(seen(pid))
+            found.setdefault(kind, set()).update(readable_of(pid))
         except (psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
             continue  # it ended meanwhile
     return {kind: sorted(whats) for kind, whats in found.items()}
 
 
 def renderers() -> list[dict[str, bool]]:
-    """How each renderer is held apart from the rest of the system."""
+    """Return how each renderer is isolated from the rest of the system."""
     return [
         {
             "own process namespace": len(_status(process.pid, "NSpid")) > len(_status(os.getpid(), "NSpid")),
@@ -104,7 +104,7 @@ def _status(pid: int, field: str) -> list[str]:
 
 
 def inherited() -> list[str]:
-    """What the driver and the browser have open of what is the worker's: listening sockets and locked folders."""
+    """Return what the driver and the browser have open of the worker's: listening sockets and locked folders."""
     found = []
     for process in psutil.Process().children(recursive=True):
         if kind_of(process) in ("driver", "browser"):
@@ -116,7 +116,7 @@ def inherited() -> list[str]:
 
 @contextmanager
 def running_worker(folder: Path) -> Iterator[dict[str, object]]:
-    """A worker that has made a picture, and what its health says of the browser."""
+    """Run a worker until it has made a picture; yield what its health says of the browser."""
     with sandbox() as site, worker(**{**worker_settings(site, folder / "images"), **SECRETS}) as renderer:
         authorization = {"Authorization": f"Bearer {SECRETS['WORKER_TOKEN']}"}
         body = {"prompt": "a tree", "model": "perchance"}
@@ -130,7 +130,7 @@ def start_local(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     nowhere = f"http://127.0.0.1:{free_port()}/api"
     settings = {"PERCHANCE_BASE_URL": nowhere, "PERCHANCE_PAGE_URL": nowhere, "LOCAL_STORAGE_DIR": folder / "images"}
     log = folder / "log"
-    for _ in range(3):  # somebody else may take a free port before it does
+    for _ in range(3):  # another process may take a free port before it does
         port = four_free_ports()
         environment = clean_environment(**settings, **SECRETS, PORT=port)
         with log.open("wb") as output:
@@ -144,7 +144,7 @@ def start_local(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
 
 @contextmanager
 def running_local(folder: Path) -> Iterator[dict[str, object]]:
-    """`make run` after its first picture."""
+    """Run `make run` until its first picture is made."""
     process, port = start_local(folder)
     try:
         picture = f"http://127.0.0.1:{port}/generate?prompt=a&model=perchance"
@@ -156,7 +156,7 @@ def running_local(folder: Path) -> Iterator[dict[str, object]]:
 
 
 def main() -> None:
-    """Start it beside a process that keeps nothing, look, and say what was seen."""
+    """Start it beside a process that hides nothing, and print what can be read as JSON."""
     running = {"worker": running_worker, "local": running_local}[sys.argv[1]]
     control = subprocess.Popen(["sleep", "1000"], env={**os.environ, **SECRETS})
     try:

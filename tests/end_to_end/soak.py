@@ -1,7 +1,7 @@
-"""`python -m tests.end_to_end.soak --minutes 20 --seed 7`: the whole under load with faults by chance.
+"""`python -m tests.end_to_end.soak --minutes 20 --seed 7`: both tiers under load, with random faults.
 
-The sandbox spoils a share of its answers, processes of the worker's are killed now and then, and every request is
-accounted for. The same seed draws the same faults; how they meet the requests is the machine's affair.
+The sandbox spoils a share of its responses, the worker's processes are killed at random, and every request is
+accounted for. The same seed draws the same faults; which requests they meet depends on the machine.
 """
 
 import argparse
@@ -13,17 +13,17 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.end_to_end.conftest import Stack, running, well
+from tests.end_to_end.conftest import Stack, reset, running
 from tests.end_to_end.victims import VICTIMS, hang, kill, zombies
 from tests.fakes.processes import wait_until
 
-CALLERS = 6
+CLIENTS = 6
 SETTINGS = {"QUEUE_SIZE": 20, "PERCHANCE_RECYCLE_IMAGES": 50}  # room for all, and pages replaced as in use
 FAULTS = 0.15
 KILL_SECONDS = (3.0, 12.0)
 DISTURBANCES = [*((kill, victim) for victim in VICTIMS), (hang, "browser"), (hang, "driver")]
 MOST_MIB = 350  # with two pages open after many pictures; 230 were seen
-PATIENCE_SECONDS = 60  # of a caller, far beyond what the limits of the phases add up to
+PATIENCE_SECONDS = 60  # of a client, far above the sum of the phases' timeouts
 KNOWN = {
     "picture",
     "engine_failed",
@@ -44,40 +44,43 @@ KNOWN = {
 
 
 def soak(stack: Stack, seconds: float, seed: int) -> Counter[str]:
-    """Ask for that long; what came of each request, by its code. AssertionError where something is lost or left."""
+    """Send requests for `seconds`; return the count of each code.
+
+    Raises AssertionError if a request is lost, or if a process or a slot is left behind.
+    """
     stack.play(faults=FAULTS, fault_seed=seed, delay=0.1)
-    answers: Counter[str] = Counter()
-    asked = Counter[str]()
+    responses: Counter[str] = Counter()
+    sent = Counter[str]()
     lock, over = threading.Lock(), threading.Event()
 
     def ask() -> None:
         while not over.is_set():
             with lock:
-                asked["requests"] += 1
-            answer = stack.get(prompt="a tree")
+                sent["requests"] += 1
+            response = stack.get(prompt="a tree")
             with lock:
-                answers[answer.json().get("code", "picture")] += 1
+                responses[response.json().get("code", "picture")] += 1
 
-    callers = [threading.Thread(target=ask) for _ in range(CALLERS)]
-    for caller in callers:
-        caller.start()
-    asked.update(_disturb(stack, seconds, random.Random(seed)))
+    clients = [threading.Thread(target=ask) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    sent.update(_disturb(stack, seconds, random.Random(seed)))
     over.set()
-    for caller in callers:
-        caller.join(PATIENCE_SECONDS)
-    assert not any(caller.is_alive() for caller in callers), "a caller hangs"
-    assert sum(answers.values()) == asked["requests"], (answers, asked)
-    assert answers.keys() <= KNOWN, answers
-    deaths = sum(count for what, count in asked.items() if what.startswith(("kill ", "hang ")))
-    assert deaths >= seconds // 15, asked
-    # A request is lost only where two deaths meet it: the next caller, in the queue, meets none.
-    assert answers["engine_failed"] <= deaths / 3, (answers, asked)
+    for client in clients:
+        client.join(PATIENCE_SECONDS)
+    assert not any(client.is_alive() for client in clients), "a client hangs"
+    assert sum(responses.values()) == sent["requests"], (responses, sent)
+    assert responses.keys() <= KNOWN, responses
+    deaths = sum(count for what, count in sent.items() if what.startswith(("kill ", "hang ")))
+    assert deaths >= seconds // 15, sent
+    # A request fails only if two kills hit it; the next one, still in the queue, is hit by none.
+    assert responses["engine_failed"] <= deaths / 3, (responses, sent)
     _require_recovery(stack)
-    return answers + asked
+    return responses + sent
 
 
 def _disturb(stack: Stack, seconds: float, chance: random.Random) -> Counter[str]:
-    """Kill the worker's processes now and then, or have them hang."""
+    """Kill or suspend the worker's processes at random; return how often each was hit."""
     done: Counter[str] = Counter()
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
@@ -90,7 +93,7 @@ def _disturb(stack: Stack, seconds: float, chance: random.Random) -> Counter[str
 
 def _require_recovery(stack: Stack) -> None:
     stack.play()
-    well(stack)
+    reset(stack)
     assert stack.get(prompt="a tree").status_code == 200
     wait_until(lambda: not zombies(stack), "the end of every zombie")
     health = stack.worker_health()
@@ -99,7 +102,7 @@ def _require_recovery(stack: Stack) -> None:
 
 
 def main() -> int:
-    """Run it and print what came of it."""
+    """Run the soak test and print its counts and the worker's memory; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.end_to_end.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int, default=7)

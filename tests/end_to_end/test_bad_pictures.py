@@ -1,4 +1,4 @@
-"""What a site can do to a picture or an answer, beyond what it documents: each ends, and the next is made."""
+"""Malformed pictures and responses of a site: each ends with a clear error, and the next picture is made."""
 
 import pytest
 
@@ -22,8 +22,8 @@ from tests.end_to_end.conftest import running
 )
 def test_the_package_route_ends_it_with_a_clear_error(stack, scenario, status, code):
     stack.play(**scenario)
-    answer = stack.get(prompt="a tree")
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    response = stack.get(prompt="a tree")
+    assert (response.status_code, response.json()["code"]) == (status, code)
     stack.play()
     assert stack.get(prompt="a tree").status_code == 200
 
@@ -40,8 +40,8 @@ def test_the_package_route_ends_it_with_a_clear_error(stack, scenario, status, c
 )
 def test_the_page_route_ends_it_with_a_clear_error(by_page, upload, status, code):
     by_page.play(upload=upload)
-    answer = by_page.get(prompt="a tree")
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    response = by_page.get(prompt="a tree")
+    assert (response.status_code, response.json()["code"]) == (status, code)
     by_page.play()
     assert by_page.get(prompt="a tree").status_code == 200
 
@@ -52,9 +52,9 @@ def test_of_an_animation_the_first_frame_is_kept(stack, by_page, how):
     pixels = []
     for played in ({}, how):
         whole.play(**played)
-        answer = whole.get(prompt="a tree", seed=7)
-        assert answer.status_code == 200
-        image = whole.picture(answer.json()["image_url"])
+        response = whole.get(prompt="a tree", seed=7)
+        assert response.status_code == 200
+        image = whole.picture(response.json()["image_url"])
         assert (image.format, image.size, getattr(image, "n_frames", 1)) == ("PNG", (768, 768), 1)
         pixels.append(image.resize((8, 8)))
     # The second frame is the first upside down; the animation's compression loses a little.
@@ -65,7 +65,7 @@ def distance(one, other) -> int:
     return sum(abs(a - b) for a, b in zip(one.tobytes(), other.tobytes(), strict=True))
 
 
-def test_a_disk_that_takes_nothing_is_said_and_the_worker_stays_up(tmp_path):
+def test_a_full_disk_is_reported_and_the_worker_stays_up(tmp_path):
     def no_large_files():  # test_local_storage.py has a real full disk, mounted
         import resource
 
@@ -73,7 +73,7 @@ def test_a_disk_that_takes_nothing_is_said_and_the_worker_stays_up(tmp_path):
 
     with running(tmp_path, ready=False, before_start=no_large_files) as stack:
         for _ in range(3):
-            answer = stack.get(prompt="a tree", model="sketch")
-            assert (answer.status_code, answer.json()["code"]) == (502, "storage_failed")
-            assert "LOCAL_STORAGE_DIR" in answer.json()["error"]
+            response = stack.get(prompt="a tree", model="sketch")
+            assert (response.status_code, response.json()["code"]) == (502, "storage_failed")
+            assert "LOCAL_STORAGE_DIR" in response.json()["error"]
         assert list(tmp_path.iterdir()) == []  # and no half of one either

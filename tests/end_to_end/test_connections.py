@@ -104,7 +104,7 @@ def test_keep_alive_connections_go_before_half_requests(server):
 
 
 def test_a_head_without_an_end_is_refused(server):
-    answer = b""
+    response = b""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         client.sendall(b"GET /health HTTP/1.1\r\n")
         with contextlib.suppress(ConnectionError):
@@ -112,19 +112,19 @@ def test_a_head_without_an_end_is_refused(server):
                 client.sendall(b"X-%d: " % number + b"a" * 8000 + b"\r\n" + b"X: " * 10_000)
         with contextlib.suppress(ConnectionError):
             while data := client.recv(65536):
-                answer += data
-    assert answer.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
+                response += data
+    assert response.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
 
 
 def test_what_is_no_http_is_refused_as_json_and_logged_in_few_short_lines(server):
     for _ in range(60):
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
             client.sendall(b"\xff" * 60_000 + b"\r\n\r\n")
-            answer = b""
+            response = b""
             with contextlib.suppress(ConnectionError):
                 while data := client.recv(65536):
-                    answer += data
-        head, _, body = answer.partition(b"\r\n\r\n")
+                    response += data
+        head, _, body = response.partition(b"\r\n\r\n")
         assert head.startswith((b"HTTP/1.1 400", b"HTTP/1.1 414")), head
         assert b"X-Content-Type-Options: nosniff" in head
         assert body.startswith(b'{"success":false,"error":"The ')

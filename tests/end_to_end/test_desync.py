@@ -36,18 +36,18 @@ def framed(body: bytes, chunked: bool) -> tuple[bytes, bytes]:
     return b"Content-Length: %d" % len(body), body
 
 
-def heard(client: socket.socket) -> bytes:
+def received(client: socket.socket) -> bytes:
     """Return everything that is received until the server closes the connection."""
-    answer = b""
+    response = b""
     try:
         while data := client.recv(65536):
-            answer += data
+            response += data
     except ConnectionResetError:
         pass
-    return answer
+    return response
 
 
-def asked(server, *parts: bytes | float) -> bytes:
+def exchange(server, *parts: bytes | float) -> bytes:
     """Return the responses to some bytes, with pauses between them, on one connection until it is closed."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         for part in parts:
@@ -58,16 +58,16 @@ def asked(server, *parts: bytes | float) -> bytes:
                 client.sendall(part)
             except ConnectionError:
                 break
-        return heard(client)
+        return received(client)
 
 
-def statuses(answer: bytes) -> list[int]:
-    return [int(status) for status in STATUS.findall(answer)]
+def statuses(response: bytes) -> list[int]:
+    return [int(status) for status in STATUS.findall(response)]
 
 
-def is_one_that_ends(answer: bytes, *expected: int) -> bool:
-    head = answer.partition(b"\r\n\r\n")[0].lower()
-    return statuses(answer) in [[status] for status in expected] and b"\r\nconnection: close" in head
+def is_one_that_ends(response: bytes, *expected: int) -> bool:
+    head = response.partition(b"\r\n\r\n")[0].lower()
+    return statuses(response) in [[status] for status in expected] and b"\r\nconnection: close" in head
 
 
 AUTHORIZED = f"Host: x\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
@@ -86,30 +86,30 @@ REFUSED = {
 def test_an_unread_body_ends_the_connection(server, case, chunked):
     line, headers, expected = REFUSED[case]
     how, body = framed(SMUGGLED, chunked)
-    answer = asked(server, line + b" HTTP/1.1\r\n" + headers + how + b"\r\n\r\n" + body + SMUGGLED)
-    assert is_one_that_ends(answer, *expected), answer[:400]
+    response = exchange(server, line + b" HTTP/1.1\r\n" + headers + how + b"\r\n\r\n" + body + SMUGGLED)
+    assert is_one_that_ends(response, *expected), response[:400]
 
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_that_is_too_large_ends_the_connection(server, chunked):
     how, body = framed(b" " * 70_000 + SMUGGLED, chunked)
-    answer = asked(server, b"POST /generate HTTP/1.1\r\n" + AUTHORIZED + how + b"\r\n\r\n" + body + SMUGGLED)
-    assert is_one_that_ends(answer, 413), answer[:400]
+    response = exchange(server, b"POST /generate HTTP/1.1\r\n" + AUTHORIZED + how + b"\r\n\r\n" + body + SMUGGLED)
+    assert is_one_that_ends(response, 413), response[:400]
 
 
 def test_a_late_body_is_a_timeout_and_its_rest_no_request(server):
     head = b"POST /generate HTTP/1.1\r\n" + AUTHORIZED + b"Content-Length: %d\r\n\r\n{" % (1 + len(SMUGGLED))
-    answer = asked(server, head, 2.5, SMUGGLED, SMUGGLED)
-    assert is_one_that_ends(answer, 408), answer[:400]
-    assert b'"request_timeout"' in answer
+    response = exchange(server, head, 2.5, SMUGGLED, SMUGGLED)
+    assert is_one_that_ends(response, 408), response[:400]
+    assert b'"request_timeout"' in response
 
 
 def test_a_late_chunk_is_a_timeout_and_its_rest_no_request(server):
     head = (
         b"POST /generate HTTP/1.1\r\n" + AUTHORIZED + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n{" % (1 + len(SMUGGLED))
     )
-    answer = asked(server, head, 2.5, SMUGGLED, SMUGGLED)
-    assert is_one_that_ends(answer, 408), answer[:400]
+    response = exchange(server, head, 2.5, SMUGGLED, SMUGGLED)
+    assert is_one_that_ends(response, 408), response[:400]
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_a_late_chunk_is_a_timeout_and_its_rest_no_request(server):
 )
 def test_a_broken_chunk_ends_the_connection(server, chunk):
     head = b"POST /generate HTTP/1.1\r\n" + AUTHORIZED + b"Transfer-Encoding: chunked\r\n\r\n"
-    answer = asked(server, head + chunk + SMUGGLED)
-    assert is_one_that_ends(answer, 400), answer[:400]
+    response = exchange(server, head + chunk + SMUGGLED)
+    assert is_one_that_ends(response, 400), response[:400]
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -127,15 +127,15 @@ def test_a_body_that_ends_early_is_refused(server, chunked):
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         client.sendall(b"POST /generate HTTP/1.1\r\n" + AUTHORIZED + how + b"\r\n\r\n" + body[:30])
         client.shutdown(socket.SHUT_WR)
-        answer = heard(client)
-    assert is_one_that_ends(answer, 400), answer[:400]
-    assert b"The body is no HTTP: the body ended early." in answer
+        response = received(client)
+    assert is_one_that_ends(response, 400), response[:400]
+    assert b"The body is no HTTP: the body ended early." in response
 
 
 def test_a_refused_request_is_not_invited_to_send_its_body(server):
     head = b"POST /nothing HTTP/1.1\r\n" + AUTHORIZED + b"Expect: 100-continue\r\nContent-Length: 50\r\n\r\n"
-    answer = asked(server, head, 0.3, SMUGGLED)
-    assert is_one_that_ends(answer, 404), answer[:400]
+    response = exchange(server, head, 0.3, SMUGGLED)
+    assert is_one_that_ends(response, 404), response[:400]
 
 
 def test_a_request_that_is_read_is_invited_and_its_connection_kept(server):
@@ -144,9 +144,9 @@ def test_a_request_that_is_read_is_invited_and_its_connection_kept(server):
         client.sendall(head)
         assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"{}GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        answer = heard(client)
-    assert statuses(answer) == [400, 200]
-    assert b"\r\nConnection: keep-alive" in answer
+        response = received(client)
+    assert statuses(response) == [400, 200]
+    assert b"\r\nConnection: keep-alive" in response
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,10 @@ def test_a_request_that_is_read_is_invited_and_its_connection_kept(server):
 )
 def test_a_refused_upgrade_ends_the_connection(server, protocol):
     upgrade = b"Connection: Upgrade\r\nUpgrade: " + protocol + b"\r\n"
-    answer = asked(server, b"GET /stream/generate/txt2img HTTP/1.1\r\n" + AUTHORIZED + upgrade + b"\r\n" + SMUGGLED)
-    assert is_one_that_ends(answer, 426, 404), answer[:400]
+    response = exchange(
+        server, b"GET /stream/generate/txt2img HTTP/1.1\r\n" + AUTHORIZED + upgrade + b"\r\n" + SMUGGLED
+    )
+    assert is_one_that_ends(response, 426, 404), response[:400]
 
 
 def every_route() -> list[tuple[str, str]]:
@@ -181,15 +183,17 @@ def test_no_route_takes_a_body_for_a_request(server, chunked):
         for method in (b"GET", b"POST", b"PUT", b"DELETE", b"OPTIONS"):
             for extra in (AUTHORIZED, b"Host: x\r\n"):
                 head = method + b" " + path.encode() + b" HTTP/1.1\r\n" + extra + how + b"\r\n\r\n"
-                answer = asked(server, head + body + b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                kept = statuses(answer)[1:] == [200] and method == b"POST" and path in READS_BODIES
-                if not kept and not is_one_that_ends(answer, *statuses(answer)[:1]):
-                    wrong.append((method, path, statuses(answer)))
+                response = exchange(
+                    server, head + body + b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                )
+                kept = statuses(response)[1:] == [200] and method == b"POST" and path in READS_BODIES
+                if not kept and not is_one_that_ends(response, *statuses(response)[:1]):
+                    wrong.append((method, path, statuses(response)))
     assert not wrong
 
 
 def test_a_client_without_the_worker_s_token_ends_its_connection(tmp_path):
     how, body = framed(SMUGGLED, False)
     with worker(LOCAL_STORAGE_DIR=tmp_path, WORKER_TOKEN=TOKEN) as server:
-        answer = asked(server, b"POST /generate HTTP/1.1\r\nHost: x\r\n" + how + b"\r\n\r\n" + body + SMUGGLED)
-    assert is_one_that_ends(answer, 401), answer[:400]
+        response = exchange(server, b"POST /generate HTTP/1.1\r\nHost: x\r\n" + how + b"\r\n\r\n" + body + SMUGGLED)
+    assert is_one_that_ends(response, 401), response[:400]

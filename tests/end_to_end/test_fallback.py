@@ -1,11 +1,11 @@
-"""When Perchance says no, another engine answers within the same request, and the answer says so."""
+"""Fallback: if Perchance fails, another engine makes the picture within the same request."""
 
 import json
 
 import pytest
 import requests
 
-from tests.end_to_end.conftest import TOKEN, Stack, running, well
+from tests.end_to_end.conftest import TOKEN, Stack, reset, running
 from tests.fakes.processes import api, wait_until
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -20,13 +20,13 @@ def two_engines(tmp_path_factory):
 
 @pytest.fixture
 def stack(two_engines):
-    return well(two_engines)
+    return reset(two_engines)
 
 
-def test_all_is_well_and_the_first_answers(stack):
+def test_without_failures_the_first_candidate_makes_the_picture(stack):
     body = stack.get(prompt="a tree").json()
     assert (body["engine"], "fallback_from" in body) == ("perchance", False)
-    assert stack.asked("horde") == []
+    assert stack.requests_to("horde") == []
 
 
 @pytest.mark.parametrize(
@@ -42,66 +42,66 @@ def test_all_is_well_and_the_first_answers(stack):
         ("hang", "timeout"),
     ],
 )
-def test_whatever_perchance_refuses_horde_answers_and_says_so(stack, word, code):
+def test_whatever_perchance_refuses_horde_is_the_fallback_and_the_response_says_so(stack, word, code):
     stack.play(generate=word)
-    answer = stack.get(
+    response = stack.get(
         prompt="a red boat", seed=7, shape="landscape", negative_prompt="fog", guidance_scale=4, cache="false"
     )
-    body = answer.json()
-    assert (answer.status_code, body["engine"], body["model"]) == (200, "horde", "auto")
+    body = response.json()
+    assert (response.status_code, body["engine"], body["model"]) == (200, "horde", "auto")
     assert body["fallback_from"] == [{"engine": "perchance", "code": code}]
     assert (body["seed"], body["guidance_scale"], body["engine_model"]) == (7, 4.0, "stable_diffusion")
     image = stack.picture(body["image_url"])
     assert (image.size, image.text["engine"], image.text["prompt"]) == ((768, 512), "horde", "a red boat")
-    wish = stack.asked("horde")[-1]["body"]
-    assert wish["prompt"] == "a red boat ### fog"
+    sent = stack.requests_to("horde")[-1]["body"]
+    assert sent["prompt"] == "a red boat ### fog"
 
 
-def test_an_image_tag_gets_the_other_engines_picture(stack):
+def test_an_image_tag_gets_the_picture_of_the_fallback(stack):
     stack.play(generate="challenge")
-    answer = stack.get(prompt="a tree", headers={"Accept": "image/png"})
-    assert (answer.status_code, answer.json()["engine"]) == (302, "horde")
+    response = stack.get(prompt="a tree", headers={"Accept": "image/png"})
+    assert (response.status_code, response.json()["engine"]) == (302, "horde")
 
 
-def test_the_other_families_answer_too(stack):
+def test_the_other_families_fall_back_too(stack):
     stack.play(generate="challenge")
     styled = requests.post(f"{stack.api.url}/v1/images/generate", json={"prompt": "a fallback"}, timeout=30).json()
     assert styled["engine"] == "horde"
     assert styled["fallback_from"][0]["engine"] == "perchance"
-    asked = {"prompt": "a fallback", "n": 2}
-    pictured = requests.post(f"{stack.api.url}/v1/images/generations", json=asked, timeout=30).json()
+    body = {"prompt": "a fallback", "n": 2}
+    pictured = requests.post(f"{stack.api.url}/v1/images/generations", json=body, timeout=30).json()
     assert {it["engine"] for it in pictured["data"]} == {"horde"}
 
 
 def test_a_named_model_never_falls_back(stack):
     stack.play(generate="challenge")
-    answer = stack.get(prompt="a tree", model="perchance")
-    assert (answer.status_code, answer.json()["code"]) == (503, "perchance_verification_required")
-    assert stack.asked("horde") == []
+    response = stack.get(prompt="a tree", model="perchance")
+    assert (response.status_code, response.json()["code"]) == (503, "perchance_verification_required")
+    assert stack.requests_to("horde") == []
     assert stack.get(prompt="a tree", model="horde").json()["engine"] == "horde"
 
 
-def test_a_refused_content_is_told_and_goes_nowhere_else(stack):
+def test_refused_content_is_reported_without_a_further_attempt(stack):
     stack.play(generate="challenge", horde="censored")
-    answer = stack.get(prompt="a tree")
-    assert (answer.status_code, answer.json()["code"]) == (422, "content_refused")
-    assert answer.json()["fallback_from"] == [{"engine": "perchance", "code": "perchance_verification_required"}]
+    response = stack.get(prompt="a tree")
+    assert (response.status_code, response.json()["code"]) == (422, "content_refused")
+    assert response.json()["fallback_from"] == [{"engine": "perchance", "code": "perchance_verification_required"}]
 
 
-def test_where_nobody_can_every_reason_is_told(stack):
+def test_if_every_candidate_fails_the_error_lists_every_reason(stack):
     stack.play(generate="challenge", horde="html_502")
-    answer = stack.get(prompt="a tree")
-    assert (answer.status_code, answer.json()["code"]) == (503, "engine_busy")
-    assert answer.json()["fallback_from"] == [{"engine": "perchance", "code": "perchance_verification_required"}]
-    assert int(answer.headers["Retry-After"]) == answer.json()["retry_after"]
+    response = stack.get(prompt="a tree")
+    assert (response.status_code, response.json()["code"]) == (503, "engine_busy")
+    assert response.json()["fallback_from"] == [{"engine": "perchance", "code": "perchance_verification_required"}]
+    assert int(response.headers["Retry-After"]) == response.json()["retry_after"]
 
 
-def test_the_news_tell_who_is_asked_next_and_of_the_queue_there(stack):
+def test_progress_names_the_next_candidate_and_the_position_in_its_queue(stack):
     stack.play(generate="gen_failure", delay=1)
     with requests.get(
         f"{stack.api.url}/generate?prompt=a%20tree", headers={"Accept": "text/event-stream"}, stream=True, timeout=30
-    ) as answer:
-        lines = [line[5:] for line in answer.text.splitlines() if line.startswith("data:")]
+    ) as response:
+        lines = [line[5:] for line in response.text.splitlines() if line.startswith("data:")]
     news = [json.loads(line) for line in lines]
     messages = [it.get("message", "") for it in news]
     assert "perchance cannot make it now (perchance_generation_failed); asking horde." in messages
@@ -110,23 +110,23 @@ def test_the_news_tell_who_is_asked_next_and_of_the_queue_there(stack):
     assert news[-1]["engine"] == "horde"
 
 
-def test_the_deadline_in_the_last_one_tells_of_the_one_before(stack):
+def test_a_timeout_of_the_last_candidate_lists_the_attempt_before_it(stack):
     stack.play(generate="challenge", horde="stuck")
     with api(PERCHANCE_WORKER_URL=stack.worker.url, WORKER_TOKEN=TOKEN, REQUEST_TIMEOUT_SECONDS=4) as front:
-        told = Stack(stack.sandbox, stack.worker, front).get(prompt="a tree")
-    assert (told.status_code, told.json()["code"]) == (504, "timeout")
-    assert told.json()["fallback_from"] == [{"engine": "perchance", "code": "perchance_verification_required"}]
+        response = Stack(stack.sandbox, stack.worker, front).get(prompt="a tree")
+    assert (response.status_code, response.json()["code"]) == (504, "timeout")
+    assert response.json()["fallback_from"] == [{"engine": "perchance", "code": "perchance_verification_required"}]
 
 
-def test_the_deadline_takes_the_request_back_from_horde(stack):
+def test_the_deadline_cancels_the_request_at_horde(stack):
     stack.play(generate="challenge", horde="stuck")
     body = {"prompt": "a tree", "timeout_seconds": 3}
-    answer = requests.post(f"{stack.worker.url}/generate", json=body, headers=AUTHORIZED, timeout=10)
-    assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
-    wait_until(lambda: stack.asked("horde_cancel"), "the request's end at AI Horde")
+    response = requests.post(f"{stack.worker.url}/generate", json=body, headers=AUTHORIZED, timeout=10)
+    assert (response.status_code, response.json()["code"]) == (504, "timeout")
+    wait_until(lambda: stack.requests_to("horde_cancel"), "the request's end at AI Horde")
 
 
-def test_within_asks_the_one_that_is_fast_enough(tmp_path):
+def test_within_selects_the_candidate_that_is_fast_enough(tmp_path):
     with running(tmp_path, ENGINES="perchance,horde", PERCHANCE_ROUTES="package") as stack:
         stack.play(delay=1.5)
         assert stack.get(prompt="a tree").json()["engine"] == "perchance"
@@ -140,7 +140,7 @@ def test_within_asks_the_one_that_is_fast_enough(tmp_path):
         assert stack.get(prompt="a tree", within=5, model="horde").json()["code"] == "invalid_parameter"
 
 
-def test_models_and_metrics_tell_who_is_up(tmp_path):
+def test_models_and_metrics_report_the_state_of_each_engine(tmp_path):
     settings = {"ENGINES": "perchance,horde,replicate", "PERCHANCE_ROUTES": "package", "PERCHANCE_REST_SECONDS": 60}
     with running(tmp_path, **{**settings, "ENGINE_FAILURES": 2}) as stack:
         stack.play(generate="challenge", horde="html_502")
@@ -161,5 +161,5 @@ def test_models_and_metrics_tell_who_is_up(tmp_path):
         codes = {stopped.json()["code"], *(it["code"] for it in stopped.json()["fallback_from"])}
         resting = {"perchance_verification_required", "engine_resting", "engine_not_configured"}
         assert (stopped.status_code, codes) == (503, resting)
-        assert len(stack.asked("horde")) == 2
+        assert len(stack.requests_to("horde")) == 2
         wait_until(lambda: stack.get("/ready").status_code == 503, "the end of what was kept of its readiness")

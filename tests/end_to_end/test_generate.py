@@ -12,9 +12,9 @@ from render_worker.browser.browser import find_system_browser
 
 
 def test_it_works(stack):
-    answer = stack.get(prompt="sunset over mountains", shape="landscape")
-    body = answer.json()
-    assert answer.status_code == 200
+    response = stack.get(prompt="sunset over mountains", shape="landscape")
+    body = response.json()
+    assert response.status_code == 200
     assert body["success"] is True
     assert body["image_url"].startswith(f"{stack.api.url}/images/")
     assert {name: body[name] for name in ("prompt", "shape", "guidance_scale", "engine", "model", "storage")} == {
@@ -47,7 +47,7 @@ def test_every_shape_has_its_size(stack, shape, size):
 def test_a_prompt_of_any_script_arrives_unharmed(stack, prompt):
     body = stack.get(prompt=prompt, negative_prompt="ไม่มีคน").json()
     assert body["prompt"] == prompt
-    assert stack.asked("generate")[-1]["body"]["prompt"] == prompt
+    assert stack.requests_to("generate")[-1]["body"]["prompt"] == prompt
     text = stack.picture(body["image_url"]).text
     assert (text["prompt"], text["negative_prompt"]) == (prompt, "ไม่มีคน")
 
@@ -62,7 +62,7 @@ def test_post_takes_the_same_fields_as_json(stack):
     fields = {"prompt": "a tree", "seed": 5, "guidance_scale": 9, "shape": "portrait", "negative_prompt": "people"}
     body = requests.post(f"{stack.api.url}/generate", json=fields, timeout=30).json()
     assert {name: body[name] for name in fields} == fields
-    sent = stack.asked("generate")[-1]["body"]
+    sent = stack.requests_to("generate")[-1]["body"]
     assert (sent["seed"], sent["guidanceScale"], sent["resolution"], sent["negativePrompt"]) == (
         5,
         9,
@@ -73,14 +73,14 @@ def test_post_takes_the_same_fields_as_json(stack):
 
 def test_guidance_below_one_is_sent_as_one_and_echoed_so(stack):
     assert stack.get(prompt="a tree", guidance_scale="0.2").json()["guidance_scale"] == 1.0
-    assert stack.asked("generate")[-1]["body"]["guidanceScale"] == 1
+    assert stack.requests_to("generate")[-1]["body"]["guidanceScale"] == 1
 
 
 def test_an_image_tag_is_redirected_to_the_picture(stack):
-    answer = stack.get(prompt="a tree", headers={"Accept": "image/png"})
-    assert answer.status_code == 302
-    assert "Accept" in answer.headers["Vary"]
-    assert stack.picture(answer.headers["Location"]).size == (768, 768)
+    response = stack.get(prompt="a tree", headers={"Accept": "image/png"})
+    assert response.status_code == 302
+    assert "Accept" in response.headers["Vary"]
+    assert stack.picture(response.headers["Location"]).size == (768, 768)
 
 
 def test_a_browser_shows_the_picture_of_an_image_tag(stack):
@@ -98,26 +98,26 @@ def test_a_browser_s_address_bar_gets_json(stack):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_system_browser())
         page = browser.new_page()
-        answer = page.goto(f"{stack.api.url}/generate?prompt=a tree")
-        assert answer is not None
-        body = json.loads(answer.text())
+        response = page.goto(f"{stack.api.url}/generate?prompt=a tree")
+        assert response is not None
+        body = json.loads(response.text())
         browser.close()
     assert body["success"] is True
 
 
 def test_head_costs_no_generation(stack):
-    answer = requests.head(f"{stack.api.url}/generate?prompt=a%20tree", timeout=5)
-    assert (answer.status_code, answer.text) == (200, "")
-    assert stack.asked("generate") == []
+    response = requests.head(f"{stack.api.url}/generate?prompt=a%20tree", timeout=5)
+    assert (response.status_code, response.text) == (200, "")
+    assert stack.requests_to("generate") == []
 
 
 @pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender", "prefetch;anonymous-client-ip"])
 def test_a_prefetch_costs_no_generation(stack, purpose):
-    answer = stack.get(prompt="a tree", headers={"Sec-Purpose": purpose})
-    assert answer.status_code == 503
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.json()["code"] == "speculative_request"
-    assert stack.asked("generate") == []
+    response = stack.get(prompt="a tree", headers={"Sec-Purpose": purpose})
+    assert response.status_code == 503
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.json()["code"] == "speculative_request"
+    assert stack.requests_to("generate") == []
 
 
 def test_sketch_makes_the_same_bytes_for_the_same_request_and_says_that_it_is_no_ai(stack):
@@ -128,20 +128,20 @@ def test_sketch_makes_the_same_bytes_for_the_same_request_and_says_that_it_is_no
     assert first["engine"] == "sketch"
     assert "no AI" in first["note"]
     assert "no AI" in stack.picture(first["image_url"]).text["note"]
-    assert stack.asked("generate") == []
+    assert stack.requests_to("generate") == []
 
 
 def test_an_unknown_model_is_refused_with_the_known_names(stack):
-    answer = stack.get(prompt="a tree", model="dall-e")
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
-    assert "auto, perchance, sketch" in answer.json()["error"]
+    response = stack.get(prompt="a tree", model="dall-e")
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_parameter")
+    assert "auto, perchance, sketch" in response.json()["error"]
 
 
 @pytest.mark.parametrize("name", ["prompt", "negative_prompt"])
 def test_perchance_s_inline_settings_are_refused_by_name(stack, name):
-    answer = stack.get(**{"prompt": "a tree", name: "a tree (resolution:::512x512)"})
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
-    assert answer.json()["error"].startswith(name)
+    response = stack.get(**{"prompt": "a tree", name: "a tree (resolution:::512x512)"})
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_parameter")
+    assert response.json()["error"].startswith(name)
 
 
 def test_the_front_page_s_example_runs_as_it_stands(stack):
@@ -151,12 +151,12 @@ def test_the_front_page_s_example_runs_as_it_stands(stack):
 
 
 def test_a_request_line_without_end_is_refused_and_the_service_lives(stack):
-    answer = stack.get(prompt="a" * 80_000)
-    assert 400 <= answer.status_code < 500
+    response = stack.get(prompt="a" * 80_000)
+    assert 400 <= response.status_code < 500
     assert stack.get("/health").status_code == 200
 
 
-def test_nobody_s_word_of_a_proxy_is_believed_unasked(stack):
+def test_forwarded_headers_of_an_undeclared_proxy_are_ignored(stack):
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "Forwarded": "proto=https"}
     body = stack.get(prompt="a tree", model="sketch", headers=forwarded).json()
     assert body["image_url"].startswith(f"{stack.api.url}/images/")

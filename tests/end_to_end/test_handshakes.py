@@ -25,26 +25,26 @@ def front():
         yield running
 
 
-def shaken(front, *, version: str = "1.1", body: bytes = b"", **changes: str | None) -> bytes:
+def handshake(front, *, version: str = "1.1", body: bytes = b"", **changes: str | None) -> bytes:
     """Return head and body of the response to a handshake with some headers changed or left out."""
     fields = {**GOOD, **{name.replace("_", "-"): value for name, value in changes.items()}}
     lines = [f"{name}: {value}\r\n" for name, value in fields.items() if value is not None]
     with socket.create_connection(("127.0.0.1", front.port), timeout=30) as client:
         client.sendall(f"GET {PATH} HTTP/{version}\r\n{''.join(lines)}\r\n".encode("latin-1") + body)
-        answer = b""
+        response = b""
         while data := client.recv(65536):
-            answer += data
-            if answer.startswith(b"HTTP/1.1 101"):
+            response += data
+            if response.startswith(b"HTTP/1.1 101"):
                 break
-    return answer
+    return response
 
 
-def status_of(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
+def status_of(response: bytes) -> int:
+    return int(response.split(b" ", 2)[1])
 
 
 def test_it_works(front):
-    assert status_of(shaken(front)) == 101
+    assert status_of(handshake(front)) == 101
 
 
 WRONG = {
@@ -64,30 +64,30 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_a_malformed_handshake_is_a_bad_request(front, case):
-    answer = shaken(front, body=b"hello" if "body" in case else b"", **WRONG[case])
-    assert status_of(answer) in (400, 101)
-    if status_of(answer) == 400:
-        head, _, body = answer.partition(b"\r\n\r\n")
+    response = handshake(front, body=b"hello" if "body" in case else b"", **WRONG[case])
+    assert status_of(response) in (400, 101)
+    if status_of(response) == 400:
+        head, _, body = response.partition(b"\r\n\r\n")
         assert b"Connection: close" in head
         assert json.loads(body)["code"] in ("bad_handshake", "invalid_parameter")
     else:  # what is optional may be left out of the answer instead
         assert "parameter" in case
-        assert b"Sec-WebSocket-Extensions" not in answer
+        assert b"Sec-WebSocket-Extensions" not in response
     assert "Traceback" not in front.log()
 
 
 def test_a_handshake_needs_the_http_that_has_upgrades(front):
-    assert status_of(shaken(front, version="1.0")) == 400
+    assert status_of(handshake(front, version="1.0")) == 400
     assert "Traceback" not in front.log()
 
 
 @pytest.mark.parametrize("version", [None, "", "12", "13, 8", "dreizehn", "１３", "0"])
-def test_another_version_or_none_is_told_which_is_known(front, version):
+def test_another_version_or_none_gets_the_known_version(front, version):
     value = version.encode("utf-8").decode("latin-1") if version else version
-    answer = shaken(front, Sec_WebSocket_Version=value)
-    head = answer.partition(b"\r\n\r\n")[0]
-    assert status_of(answer) in (400, 426)
-    if status_of(answer) == 426:
+    response = handshake(front, Sec_WebSocket_Version=value)
+    head = response.partition(b"\r\n\r\n")[0]
+    assert status_of(response) in (400, 426)
+    if status_of(response) == 426:
         assert b"\r\nSec-WebSocket-Version: 13" in head
         assert b"\r\nUpgrade: websocket" in head
     assert b"Connection: close" in head
@@ -111,7 +111,7 @@ def test_another_version_or_none_is_told_which_is_known(front, version):
     ],
 )
 def test_other_headers_never_break_a_handshake(front, changes):
-    assert status_of(shaken(front, **changes)) in (101, 400)
+    assert status_of(handshake(front, **changes)) in (101, 400)
     assert "Traceback" not in front.log()
 
 
@@ -119,7 +119,7 @@ def test_other_headers_never_break_a_handshake(front, changes):
     "frame",
     [b"\xff\xff\xff\xff", b"\x81\x05hello", b"\x89\xfe\x00\x7f", b"\xc1\x80\0\0\0\0", b"GET / HTTP/1.1\r\n\r\n"],
 )
-def test_frames_that_are_none_end_the_socket_alone(front, frame):
+def test_malformed_frames_end_the_socket_alone(front, frame):
     socket = simple_websocket.Client(f"ws://127.0.0.1:{front.port}{PATH}")
     socket.sock.sendall(frame)
     with pytest.raises(simple_websocket.ConnectionClosed):
@@ -145,7 +145,7 @@ PING = b"\x89\x80\0\0\0\0"
         PING * 50 + CLOSE,
     ],
 )
-def test_whatever_comes_together_with_a_close_leaves_no_traceback(front, frames):
+def test_frames_that_come_together_with_a_close_leave_no_traceback(front, frames):
     with socket.create_connection(("127.0.0.1", front.port), timeout=30) as client:
         fields = "".join(f"{name}: {value}\r\n" for name, value in GOOD.items())
         client.sendall(f"GET {PATH} HTTP/1.1\r\n{fields}\r\n".encode())

@@ -77,13 +77,13 @@ def test_it_ends_with_two_commands_that_work_and_leaves_nothing_running(local_ru
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_whatever_ends_it_in_the_midst_of_work_nothing_is_left(local_run, how):
+def test_whatever_ends_it_during_a_generation_nothing_is_left(local_run, how):
     wait_until(lambda: "\ncurl " in local_run.printed() or local_run.process.poll(), "the two commands")
     requests.post(f"http://127.0.0.1:{local_run.port + 2}/sandbox", json={"delay": 60}, timeout=5)
     everything = psutil.Process(local_run.process.pid).children(recursive=True)
-    with concurrent.futures.ThreadPoolExecutor() as callers:
+    with concurrent.futures.ThreadPoolExecutor() as clients:
         address = f"http://127.0.0.1:{local_run.port}/generate?prompt=a"
-        asked = [callers.submit(requests.get, address, timeout=30) for _ in range(4)]
+        asked = [clients.submit(requests.get, address, timeout=30) for _ in range(4)]
         time.sleep(1)
         local_run.process.send_signal(how)
         local_run.process.wait(PATIENCE_SECONDS)
@@ -91,7 +91,7 @@ def test_whatever_ends_it_in_the_midst_of_work_nothing_is_left(local_run, how):
         concurrent.futures.wait(asked, 5)
 
 
-def test_when_one_part_ends_the_others_do_and_it_is_said(local_run):
+def test_when_one_part_ends_the_others_do_and_it_is_reported(local_run):
     wait_until(lambda: "\ncurl " in local_run.printed() or local_run.process.poll(), "the two commands")
     everything = psutil.Process(local_run.process.pid).children(recursive=True)
     next(process for process in everything if "app:app" in command_of(process)).kill()

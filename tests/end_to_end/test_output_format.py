@@ -1,4 +1,4 @@
-"""A caller's choice of the file's format, through both tiers."""
+"""The file's format, as a client chooses it, through both tiers."""
 
 import io
 import json
@@ -12,9 +12,9 @@ from tests.end_to_end.conftest import running
 
 @pytest.mark.parametrize("output_format", ["jpeg", "webp"])
 def test_it_works(stack, output_format):
-    answer = stack.get(prompt="ต้นไม้", seed=5, output_format=output_format).json()
-    picture = requests.get(answer["image_url"], timeout=30)
-    assert picture.headers["Content-Type"] == answer["content_type"] == f"image/{output_format}"
+    response = stack.get(prompt="ต้นไม้", seed=5, output_format=output_format).json()
+    picture = requests.get(response["image_url"], timeout=30)
+    assert picture.headers["Content-Type"] == response["content_type"] == f"image/{output_format}"
     image = Image.open(io.BytesIO(picture.content))
     assert (image.format, image.size) == (output_format.upper(), (768, 768))
     recipe = json.loads(image.getexif()[0x010E])
@@ -22,9 +22,9 @@ def test_it_works(stack, output_format):
 
 
 def test_any_other_is_refused_by_name(stack):
-    answer = stack.get(prompt="a tree", output_format="gif")
-    assert (answer.status_code, answer.json()["error"]) == (400, "output_format must be one of png, jpeg, webp.")
-    assert stack.asked("generate") == []
+    response = stack.get(prompt="a tree", output_format="gif")
+    assert (response.status_code, response.json()["error"]) == (400, "output_format must be one of png, jpeg, webp.")
+    assert stack.requests_to("generate") == []
 
 
 def test_what_imgur_does_not_take_is_kept_locally(tmp_path):

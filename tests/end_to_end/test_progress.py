@@ -1,4 +1,4 @@
-"""The render worker's stream with the real browser: what it tells, in which order, and that it always ends."""
+"""The render worker's progress stream with a real browser: its events, their order, and that it always ends."""
 
 import concurrent.futures
 import json
@@ -20,11 +20,11 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": NDJSON}
 
 @contextmanager
 def stream(stack: Stack, request_id: str = "-", **fields: object) -> Iterator[Iterator[dict]]:
-    """The lines that the worker sends for one request, as they come."""
+    """Send one request to the worker; yield the lines of its stream as they come."""
     body = {"prompt": "a tree", "request_id": request_id, **fields}
-    with requests.post(f"{stack.worker.url}/generate", json=body, headers=HEADERS, stream=True, timeout=30) as answer:
-        assert (answer.status_code, answer.headers["Content-Type"]) == (200, NDJSON), answer.text
-        yield (json.loads(line) for line in answer.iter_lines(chunk_size=1))
+    with requests.post(f"{stack.worker.url}/generate", json=body, headers=HEADERS, stream=True, timeout=30) as response:
+        assert (response.status_code, response.headers["Content-Type"]) == (200, NDJSON), response.text
+        yield (json.loads(line) for line in response.iter_lines(chunk_size=1))
 
 
 def all_lines(stack: Stack, **fields: object) -> list[dict]:
@@ -33,13 +33,13 @@ def all_lines(stack: Stack, **fields: object) -> list[dict]:
 
 
 def phases_of(lines: list[dict]) -> list[str]:
-    """The phases in order, each as often as it was entered."""
+    """Return the phases in order, each as often as it was entered."""
     phases = [line["phase"] for line in lines if line["event"] == "progress"]
     return [phase for before, phase in zip([None, *phases], phases, strict=False) if phase != before]
 
 
 def test_the_package_s_phases_come_in_order(stack):
-    all_lines(stack)  # from here on there is a page with a key
+    all_lines(stack)  # so that there is a page with a key
     lines = all_lines(stack)
     assert phases_of(lines) == ["starting", "generating", "downloading", "saving"]
     assert lines[-1]["event"] == "result"
@@ -57,7 +57,7 @@ def test_the_page_s_phases_come_in_order(by_page):
     assert lines[-1]["result"]["success"] is True
 
 
-def test_news_come_as_they_happen_and_not_all_at_the_end(stack):
+def test_progress_comes_as_it_happens_and_not_all_at_the_end(stack):
     stack.play(delay=2)
     with stream(stack) as lines:
         assert next(line for line in lines if line.get("phase") == "generating")
@@ -65,21 +65,21 @@ def test_news_come_as_they_happen_and_not_all_at_the_end(stack):
         assert list(lines)[-1]["event"] == "result"
 
 
-def test_a_route_that_gives_way_is_told(by_both):
+def test_a_fallback_to_the_other_route_is_reported(by_both):
     by_both.play(page="refused_999")
     lines = all_lines(by_both)
     assert any("trying the next one" in line.get("message", "") for line in lines)
     assert lines[-1]["event"] == "result"
 
 
-def test_who_waits_is_told_his_place_and_when_it_moves(stack):
+def test_a_queued_request_gets_its_position_and_every_change_of_it(stack):
     stack.play(delay=2)
-    with concurrent.futures.ThreadPoolExecutor() as callers:
-        first = callers.submit(all_lines, stack)
+    with concurrent.futures.ThreadPoolExecutor() as clients:
+        first = clients.submit(all_lines, stack)
         wait_until(lambda: stack.gauge()["in_flight"] == 1, "the first generation")
-        second = callers.submit(all_lines, stack)
+        second = clients.submit(all_lines, stack)
         wait_until(lambda: stack.worker_health()["queue"]["waiting"] == 1, "the second in the queue")
-        third = callers.submit(all_lines, stack)
+        third = clients.submit(all_lines, stack)
         first, second, third = first.result(), second.result(), third.result()
     assert positions(first) == []
     assert positions(second) == [1]
@@ -110,16 +110,16 @@ def test_the_expected_time_is_what_recent_pictures_took(tmp_path):
 
 def test_a_full_queue_says_when_it_should_have_room(stack):
     all_lines(stack)
-    stack.play(delay=2.2)  # below the limit of the phase
-    with concurrent.futures.ThreadPoolExecutor() as callers:
-        waiting = [callers.submit(all_lines, stack) for _ in range(3)]  # one that runs, and a queue of two
+    stack.play(delay=2.2)  # below the phase's timeout
+    with concurrent.futures.ThreadPoolExecutor() as clients:
+        waiting = [clients.submit(all_lines, stack) for _ in range(3)]  # one that runs, and a queue of two
         wait_until(lambda: stack.worker_health()["queue"]["waiting"] == 2, "a full queue")
         refused = requests.post(f"{stack.worker.url}/generate", json={"prompt": "a"}, headers=HEADERS, timeout=30)
         median = stack.worker_health()["engines"]["perchance"]["median_seconds"]
         assert (refused.status_code, refused.json()["code"]) == (503, "worker_busy")
         assert 0 <= int(refused.headers["Retry-After"]) - median <= 1
         stack.play()
-        assert all(caller.result()[-1]["event"] == "result" for caller in waiting)
+        assert all(future.result()[-1]["event"] == "result" for future in waiting)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_deadline_is_the_last_line(stack):
     assert all_lines(stack, timeout_seconds=0.8)[-1]["error"]["code"] == "timeout"
 
 
-def test_a_reader_who_hangs_up_loses_nothing(stack):
+def test_a_client_that_disconnects_from_a_stream_loses_nothing(stack):
     stack.play(delay=1)
     with stream(stack, request_id="hangs-up") as lines:
         assert next(lines)["phase"] == "starting"
@@ -151,10 +151,10 @@ def test_a_reader_who_hangs_up_loses_nothing(stack):
     collected = all_lines(stack, request_id="hangs-up")
     assert [line["event"] for line in collected] == ["result"]
     assert collected[0] == again[-1]
-    assert len(stack.asked("generate")) == 1
+    assert len(stack.requests_to("generate")) == 1
 
 
-def test_sigterm_during_a_stream_is_told_in_its_last_line(tmp_path):
+def test_sigterm_during_a_stream_is_reported_in_its_last_line(tmp_path):
     limits = {"PERCHANCE_GENERATE_SECONDS": 60, "GRACEFUL_TIMEOUT_SECONDS": 1}
     with running(tmp_path, PERCHANCE_ROUTES="page", **limits) as stack:
         stack.play(delay=30)

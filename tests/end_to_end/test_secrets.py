@@ -1,4 +1,4 @@
-"""What runs in the browser reads no secret: neither in any process's environment nor in any memory.
+"""No secret can be read from the browser: neither in a process's environment nor in its memory.
 
 Everything is started, and then read, by one unprivileged user, as an intruder in the browser would be.
 """
@@ -20,11 +20,11 @@ WORKER, LOCAL = "worker", "local"
 
 
 class Scene:
-    """What the unprivileged user saw, as `tests.end_to_end.intruder` tells it."""
+    """What an unprivileged user can read, as `tests.end_to_end.intruder` reports it."""
 
     def __init__(self, what, as_user):
         folder = Path(tempfile.mkdtemp(prefix="intruder-"))
-        folder.chmod(0o777)  # whoever that user is
+        folder.chmod(0o777)  # the unprivileged user writes there
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "tests.end_to_end.intruder", what, str(folder)],

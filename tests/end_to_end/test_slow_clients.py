@@ -36,7 +36,7 @@ def slow_clients(server, number: int, said: bytes):
         yield clients
 
 
-def healthy_soon(server):
+def assert_healthy_soon(server):
     assert requests.get(f"{server.url}/health", timeout=SOON_SECONDS).status_code == 200
 
 
@@ -45,7 +45,7 @@ def test_clients_that_do_not_read_block_no_other(server):
     pictures = f"GET {made['image_url']} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 100
     with slow_clients(server, CLIENTS, pictures):
         time.sleep(4)  # until every buffer in between is full
-        healthy_soon(server)
+        assert_healthy_soon(server)
 
 
 def test_clients_that_drip_block_no_other(server):
@@ -63,7 +63,7 @@ def test_clients_that_drip_block_no_other(server):
         dripping.start()
         try:
             time.sleep(0.5)
-            healthy_soon(server)
+            assert_healthy_soon(server)
         finally:
             over.set()
             dripping.join()

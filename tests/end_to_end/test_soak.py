@@ -1,4 +1,4 @@
-"""A minute of faults by chance; `python -m tests.end_to_end.soak --minutes 20` goes on for longer."""
+"""A minute of the soak test; `python -m tests.end_to_end.soak --minutes 20` runs it for longer."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which storage keeps a picture, and what the answer says of it."""
+"""Storages: which of them keeps a picture, their fallback, and what the response says of it."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import requests
 
 from sandbox.cloudinary import CLOUDINARY_URL, SECRET
 from sandbox.imgur import REFUSALS
-from tests.end_to_end.conftest import TOKEN, running, well, worker_settings
+from tests.end_to_end.conftest import TOKEN, reset, running, worker_settings
 from tests.fakes.processes import ROOT, api, clean_environment, wait_until, worker
 from tests.fakes.s3_server import S3Server
 
@@ -23,7 +23,7 @@ def imgur_stack(tmp_path_factory):
 
 @pytest.fixture
 def stack(imgur_stack):
-    return well(imgur_stack)
+    return reset(imgur_stack)
 
 
 def test_with_an_id_pictures_go_to_imgur(stack):
@@ -37,41 +37,41 @@ def test_with_an_id_pictures_go_to_imgur(stack):
     assert CLIENT_ID not in stack.worker.log() + stack.api.log()
 
 
-def test_the_bytes_of_what_imgur_keeps_come_in_the_answer_from_an_origin_that_is_named(stack):
+def test_an_imgur_picture_s_bytes_come_in_the_response_if_its_origin_is_named(stack):
     with api(
         PERCHANCE_WORKER_URL=stack.worker.url, WORKER_TOKEN=TOKEN, PICTURE_ORIGINS=f"http://a:1,{stack.sandbox.url}"
     ) as front:
-        answer = requests.get(f"{front.url}/generate.png?prompt=a+tree&model=sketch", timeout=30)
-    assert (answer.status_code, answer.headers["X-Engine"]) == (200, "sketch")
-    assert answer.headers["Content-Location"].startswith(f"{stack.sandbox.url}/i.imgur.com/")
-    assert answer.content.startswith(b"\x89PNG")
+        response = requests.get(f"{front.url}/generate.png?prompt=a+tree&model=sketch", timeout=30)
+    assert (response.status_code, response.headers["X-Engine"]) == (200, "sketch")
+    assert response.headers["Content-Location"].startswith(f"{stack.sandbox.url}/i.imgur.com/")
+    assert response.content.startswith(b"\x89PNG")
 
 
 def test_an_image_tag_is_redirected_to_imgur(stack):
-    answer = stack.get(prompt="a tree", model="sketch", headers={"Accept": "image/png"})
-    assert answer.headers["Location"].startswith(f"{stack.sandbox.url}/i.imgur.com/")
+    response = stack.get(prompt="a tree", model="sketch", headers={"Accept": "image/png"})
+    assert response.headers["Location"].startswith(f"{stack.sandbox.url}/i.imgur.com/")
 
 
 @pytest.mark.parametrize(
     ("imgur", "code"),
     [("over_capacity", "imgur_unavailable"), ("html_503", "imgur_unavailable"), ("invalid_token", "imgur_refused")],
 )
-def test_what_imgur_refuses_is_kept_locally_and_the_answer_says_so(stack, imgur, code):
+def test_what_imgur_refuses_is_kept_locally_and_the_response_says_so(stack, imgur, code):
     stack.play(imgur=imgur)
-    answer = stack.get(prompt="a tree", model="sketch")
-    body = answer.json()
-    assert (answer.status_code, body["storage"]) == (200, "local")
+    response = stack.get(prompt="a tree", model="sketch")
+    body = response.json()
+    assert (response.status_code, body["storage"]) == (200, "local")
     assert (body["storage_error"]["storage"], body["storage_error"]["code"]) == ("imgur", code)
     assert stack.picture(body["image_url"]).size == (768, 768)
 
 
-def test_a_rate_limit_of_imgur_is_told_and_left_in_peace(stack):
+def test_a_rate_limit_of_imgur_is_reported_and_opens_its_circuit_breaker(stack):
     stack.play(imgur="limit_in_seconds")
     first = stack.get(prompt="a tree", model="sketch").json()
     again = stack.get(prompt="a tree", model="sketch").json()
     assert (first["storage"], again["storage"]) == ("local", "local")
     assert 1 <= again["storage_error"]["retry_after"] <= 2
-    assert len(stack.asked("imgur")) == 1
+    assert len(stack.requests_to("imgur")) == 1
     assert any("imgur" in reason for reason in stack.worker_health()["reasons"])
 
 
@@ -83,12 +83,12 @@ def test_an_upload_that_outlasts_the_deadline_leaves_the_picture_to_the_local_fo
     assert (result["success"], result["storage"], result["storage_error"]["storage"]) == (True, "local", "imgur")
 
 
-def test_imgur_without_an_id_is_said_before_a_picture_is_made(tmp_path):
+def test_imgur_without_an_id_is_reported_before_a_picture_is_made(tmp_path):
     with running(tmp_path, ready=False, STORAGE="imgur") as stack:
-        answer = stack.get(prompt="a tree")
-        assert (answer.status_code, answer.json()["code"]) == (500, "storage_not_configured")
-        assert answer.json()["error"] == "IMGUR_CLIENT_ID not configured."
-        assert stack.asked("page") == stack.asked("verifyUser") == []
+        response = stack.get(prompt="a tree")
+        assert (response.status_code, response.json()["code"]) == (500, "storage_not_configured")
+        assert response.json()["error"] == "IMGUR_CLIENT_ID not configured."
+        assert stack.requests_to("page") == stack.requests_to("verifyUser") == []
         assert stack.worker_health()["status"] == "degraded"
 
 
@@ -97,16 +97,17 @@ def test_a_picture_that_no_storage_keeps_is_an_error_with_every_reason(tmp_path)
     settings = {"PERCHANCE_ROUTES": "package", "IMGUR_CLIENT_ID": CLIENT_ID, "STORAGE_REST_SECONDS": 60}
     with running(tmp_path / "file" / "folder", **settings) as stack:
         stack.play(imgur="over_capacity")
-        answers = [stack.get(prompt="a tree") for _ in range(4)]
-        for answer in answers:
-            assert (answer.status_code, answer.json()["code"]) == (502, "storage_failed")
-            assert "over capacity" in answer.json()["error"]
-            assert "LOCAL_STORAGE_DIR" in answer.json()["error"]
-        assert len(stack.asked("generate")) == len(stack.asked("imgur")) == 2  # and then it rests: nothing more is made
-        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+        responses = [stack.get(prompt="a tree") for _ in range(4)]
+        for response in responses:
+            assert (response.status_code, response.json()["code"]) == (502, "storage_failed")
+            assert "over capacity" in response.json()["error"]
+            assert "LOCAL_STORAGE_DIR" in response.json()["error"]
+        # Two failures open the circuit breakers: nothing more is made.
+        assert len(stack.requests_to("generate")) == len(stack.requests_to("imgur")) == 2
+        assert 1 <= int(responses[-1].headers["Retry-After"]) <= 60
         health = stack.worker_health()
         assert (health["status"], health["ready"]) == ("degraded", False)
-        wait_until(lambda: stack.get("/ready").status_code == 503, "the end of what /ready was told before")
+        wait_until(lambda: stack.get("/ready").status_code == 503, "the end of the cached readiness")
 
 
 def test_nothing_is_made_while_the_only_storage_cannot_be_written_to(tmp_path):
@@ -114,9 +115,9 @@ def test_nothing_is_made_while_the_only_storage_cannot_be_written_to(tmp_path):
     with running(folder, PERCHANCE_ROUTES="package") as stack:
         folder.rmdir()
         folder.write_text("in the way")
-        answer = stack.get(prompt="a tree")
-        assert (answer.status_code, answer.json()["code"]) == (502, "storage_failed")
-        assert stack.asked("generate") == stack.asked("verifyUser") == []
+        response = stack.get(prompt="a tree")
+        assert (response.status_code, response.json()["code"]) == (502, "storage_failed")
+        assert stack.requests_to("generate") == stack.requests_to("verifyUser") == []
         folder.unlink()
         assert stack.get(prompt="a tree").json()["storage"] == "local"
 
@@ -126,7 +127,7 @@ def test_an_imgur_out_of_reach_costs_one_picture_its_time(tmp_path):
         stack.play(imgur="hang")
         found = [stack.get(prompt=f"tree {number}", model="sketch").json()["storage_error"] for number in range(4)]
         assert [problem["code"] for problem in found] == ["imgur_timeout"] + ["storage_resting"] * 3
-        assert len(stack.asked("imgur")) == 1
+        assert len(stack.requests_to("imgur")) == 1
         assert any(reason.startswith("imgur: resting until") for reason in stack.worker_health()["reasons"])
 
 
@@ -145,7 +146,7 @@ def three_stack(tmp_path_factory, s3_server):
 
 
 def worker_s_own(renderer, **wanted: object) -> dict:
-    """The worker's answer to a request of its own, so that no rest after an earlier one is in the way."""
+    """Send a request straight to a worker; return the body of its response."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
     body = {"prompt": "a tree", "model": "sketch", **wanted}
     return requests.post(f"{renderer.url}/generate", json=body, headers=headers, timeout=30).json()
@@ -163,7 +164,7 @@ CODES = {
 
 @pytest.mark.parametrize("imgur", CODES)
 def test_whatever_imgur_refuses_is_kept_by_s3(three_stack, s3_server, imgur):
-    well(three_stack).play(imgur=imgur)
+    reset(three_stack).play(imgur=imgur)
     body = three_stack.get(prompt="a tree", model="sketch", seed=7, cache="false").json()
     assert (body["storage"], body["storage_error"]["storage"]) == ("s3", "imgur")
     assert body["storage_error"]["code"] == CODES[imgur]
@@ -176,23 +177,23 @@ def test_whatever_imgur_refuses_is_kept_by_s3(three_stack, s3_server, imgur):
 
 
 def test_an_imgur_that_hangs_leaves_s3_its_share_of_the_deadline(three_stack):
-    well(three_stack).play(imgur="hang")
+    reset(three_stack).play(imgur="hang")
     result = worker_s_own(three_stack.worker, timeout_seconds=6)
     assert (result["storage"], result["storage_error"]["storage"]) == ("s3", "imgur")
 
 
 @pytest.mark.parametrize("imgur", ["limit_in_seconds", "limit_as_moment"])
-def test_a_limited_imgur_is_left_alone_while_s3_keeps_the_pictures(three_stack, imgur):
-    well(three_stack).play(imgur=imgur)
+def test_a_limited_imgur_gets_no_request_while_s3_keeps_the_pictures(three_stack, imgur):
+    reset(three_stack).play(imgur=imgur)
     found = [worker_s_own(three_stack.worker) for _ in range(2)]
     assert {(body["storage"], body["storage_error"]["code"]) for body in found} == {("s3", "imgur_rate_limited")}
-    assert len(three_stack.asked("imgur")) == 1
+    assert len(three_stack.requests_to("imgur")) == 1
 
 
 @pytest.mark.parametrize("imgur", sorted(LIMITS - {"limit_in_seconds", "limit_as_moment"}))
 def test_a_long_limit_of_imgur_costs_no_picture(three_stack, tmp_path, s3_server, imgur):
-    """Each at a worker of its own, because the rest after it outlasts the test."""
-    well(three_stack).play(imgur=imgur)
+    """Use a worker of its own, because the circuit breaker stays open for longer than the test lasts."""
+    reset(three_stack).play(imgur=imgur)
     settings = {name.upper(): value for name, value in s3_server.settings().items()}
     own = worker_settings(three_stack.sandbox, tmp_path, STORAGE="imgur,s3", IMGUR_CLIENT_ID=CLIENT_ID, **settings)
     with worker(**own) as renderer:
@@ -219,8 +220,9 @@ def test_what_the_operator_deletes_stays_deleted_until_it_is_made_anew(tmp_path)
         command = [sys.executable, "-m", "render_worker.delete", body["image_url"]]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
         assert (done.returncode, done.stdout) == (0, f"{body['image_url']}  local: deleted\n")
-        asked = [stack.get("/generate.png", **seeded), *(stack.get(f"/images/{body['sha256']}.png") for _ in range(2))]
-        assert {(answer.status_code, answer.json()["code"]) for answer in asked} == {(410, "picture_deleted")}
+        paths = [f"/images/{body['sha256']}.png"] * 2
+        responses = [stack.get("/generate.png", **seeded), *map(stack.get, paths)]
+        assert {(response.status_code, response.json()["code"]) for response in responses} == {(410, "picture_deleted")}
         again = stack.get(**seeded)
         assert (again.headers["X-Cache"], again.json()["sha256"]) == ("MISS", body["sha256"])
         assert stack.picture(again.json()["image_url"]).size == (768, 768)

@@ -1,4 +1,4 @@
-"""A generation as it goes on: server-sent events, also in a real browser, and the WebSocket."""
+"""Progress of a generation: server-sent events with replay (Last-Event-ID), also in a real browser, and WebSockets."""
 
 import json
 import time
@@ -21,10 +21,10 @@ LINES = [
 ]
 
 
-def events(answer: requests.Response) -> Iterator[tuple[str, str, dict]]:
-    """The name, id and data of each event as it comes."""
+def events(response: requests.Response) -> Iterator[tuple[str, str, dict]]:
+    """Yield the name, id and data of each event as it comes."""
     fields: dict[str, str] = {}
-    for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
+    for line in response.iter_lines(chunk_size=1, decode_unicode=True):
         if line:
             name, _, text = line.partition(": ")
             fields[name] = text
@@ -34,12 +34,12 @@ def events(answer: requests.Response) -> Iterator[tuple[str, str, dict]]:
             fields = {}
 
 
-def opened(address: str, headers: dict[str, str] | None = None, **query: object) -> requests.Response:
+def open_stream(address: str, headers: dict[str, str] | None = None, **query: object) -> requests.Response:
     return requests.get(address, params=query, headers={**EVENTS, **(headers or {})}, stream=True, timeout=30)
 
 
 def stream_of(worker: ScriptedWorker, pause: float) -> None:
-    """Have the worker answer by a stream, in whose middle nothing comes for a while."""
+    """Have the worker respond with a stream that pauses twice for `pause` seconds."""
     head, tail = (b"".join(json.dumps(line).encode() + b"\n" for line in lines) for lines in (LINES[:1], LINES[1:]))
     last = json.dumps({"event": "result", "result": RESULT}).encode() + b"\n"
     worker.say(200, (head, pause, tail, pause, last), Content_Type="application/x-ndjson")
@@ -48,55 +48,57 @@ def stream_of(worker: ScriptedWorker, pause: float) -> None:
 def test_the_phases_come_as_they_happen_and_the_picture_last(stack):
     stack.play(delay=1)
     begun, seen = time.monotonic(), []
-    with opened(f"{stack.api.url}/generate", prompt="a tree") as answer:
-        assert answer.headers["Content-Type"].startswith("text/event-stream")
-        for name, mark, data in events(answer):
+    with open_stream(f"{stack.api.url}/generate", prompt="a tree") as response:
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        for name, mark, data in events(response):
             seen.append((name, mark, data, time.monotonic() - begun))
     name, mark, data, _ = seen[-1]
     phases = [data.get("phase") for _, _, data, _ in seen]
     assert phases.index("generating") < phases.index("saving") < len(phases) - 1
-    assert (name, mark) == ("result", f"{answer.headers['X-Request-ID']}:end")
+    assert (name, mark) == ("result", f"{response.headers['X-Request-ID']}:end")
     assert stack.picture(data["image_url"]).size == (768, 768)
     assert seen[-1][3] - seen[phases.index("generating")][3] > 0.5  # not all at the end
 
 
 def test_a_failure_is_the_last_event(stack):
     stack.play(generate="gen_failure")
-    with opened(f"{stack.api.url}/generate", prompt="a tree") as answer:
-        *_, (name, mark, data) = events(answer)
+    with open_stream(f"{stack.api.url}/generate", prompt="a tree") as response:
+        *_, (name, mark, data) = events(response)
     assert (name, data["status"], data["code"]) == ("failure", 502, "perchance_generation_failed")
     assert mark.endswith(":end")
 
 
 @pytest.mark.parametrize(("query", "status"), [({"prompt": ""}, 400), ({"prompt": "a", "model": "nix"}, 400)])
-def test_what_fails_at_once_is_a_plain_answer(stack, query, status):
-    answer = opened(f"{stack.api.url}/generate", **query)
-    assert (answer.status_code, answer.json()["code"]) == (status, "invalid_parameter")
+def test_what_fails_at_once_is_a_plain_response(stack, query, status):
+    response = open_stream(f"{stack.api.url}/generate", **query)
+    assert (response.status_code, response.json()["code"]) == (status, "invalid_parameter")
 
 
-def test_a_lost_stream_is_resumed_and_nothing_is_paid_twice(scripted):
+def test_a_lost_stream_is_replayed_without_a_second_generation(scripted):
     stream_of(scripted, 1.0)
     with api(PERCHANCE_WORKER_URL=scripted.url) as front:
-        with opened(f"{front.url}/generate", prompt="a tree") as answer:
-            _, mark, _ = next(events(answer))
-        again = opened(f"{front.url}/generate", {"Last-Event-ID": mark}, prompt="a tree")
+        with open_stream(f"{front.url}/generate", prompt="a tree") as response:
+            _, mark, _ = next(events(response))
+        again = open_stream(f"{front.url}/generate", {"Last-Event-ID": mark}, prompt="a tree")
         rest = [(name, data.get("step")) for name, _, data in events(again)]
         assert rest == [("progress", 3), ("result", None)]
-        late = opened(f"{front.url}/generate", {"Last-Event-ID": mark}, prompt="a tree")
+        late = open_stream(f"{front.url}/generate", {"Last-Event-ID": mark}, prompt="a tree")
         assert [name for name, *_ in events(late)] == ["result"]
-        ended = opened(f"{front.url}/generate", {"Last-Event-ID": mark.partition(":")[0] + ":end"}, prompt="a tree")
+        ended = open_stream(
+            f"{front.url}/generate", {"Last-Event-ID": mark.partition(":")[0] + ":end"}, prompt="a tree"
+        )
         assert (ended.status_code, ended.content) == (204, b"")
     assert len(scripted.asked_to_make()) == 1
 
 
-def test_a_stream_can_be_resumed_before_there_is_any_news(scripted):
+def test_a_stream_can_be_resumed_before_its_first_progress(scripted):
     head = json.dumps({"event": "heartbeat"}).encode() + b"\n"
     last = json.dumps({"event": "result", "result": RESULT}).encode() + b"\n"
     scripted.say(200, (head, 4, last), Content_Type="application/x-ndjson")
     with api(PERCHANCE_WORKER_URL=scripted.url, REQUEST_TIMEOUT_SECONDS=9) as front:
         body = {"prompt": "a tree"}
-        with requests.post(f"{front.url}/generate", json=body, headers=EVENTS, stream=True, timeout=30) as answer:
-            lines = answer.iter_lines(chunk_size=1, decode_unicode=True)
+        with requests.post(f"{front.url}/generate", json=body, headers=EVENTS, stream=True, timeout=30) as response:
+            lines = response.iter_lines(chunk_size=1, decode_unicode=True)
             mark = next(line for line in lines if line.startswith("id: ")).removeprefix("id: ")
         back = {**EVENTS, "Last-Event-ID": mark}
         again = requests.post(f"{front.url}/generate", json=body, headers=back, stream=True, timeout=30)
@@ -111,35 +113,35 @@ def test_a_stream_is_resumed_at_another_process(scripted):
     with RedisServer() as server:
         settings = {"PERCHANCE_WORKER_URL": scripted.url, "REDIS_URL": server.url}
         with api(**settings) as first, api(**settings) as second:
-            with opened(f"{first.url}/generate", prompt="a tree") as answer:
-                _, mark, _ = next(events(answer))
-            again = opened(f"{second.url}/generate", {"Last-Event-ID": mark}, prompt="a tree")
+            with open_stream(f"{first.url}/generate", prompt="a tree") as response:
+                _, mark, _ = next(events(response))
+            again = open_stream(f"{second.url}/generate", {"Last-Event-ID": mark}, prompt="a tree")
             assert [name for name, *_ in events(again)] == ["result"]
     assert len(scripted.asked_to_make()) == 1
 
 
-def test_a_stream_that_nobody_knows_costs_nothing(scripted):
+def test_an_unknown_stream_costs_no_generation(scripted):
     with api(PERCHANCE_WORKER_URL=scripted.url) as front:
-        answer = opened(f"{front.url}/generate", {"Last-Event-ID": "0123:4"}, prompt="a tree")
-        assert (answer.status_code, answer.json()["code"]) == (410, "stream_lost")
+        response = open_stream(f"{front.url}/generate", {"Last-Event-ID": "0123:4"}, prompt="a tree")
+        assert (response.status_code, response.json()["code"]) == (410, "stream_lost")
     assert len(scripted.asked_to_make()) == 0
 
 
-def test_who_joins_sees_the_same_progress(scripted):
+def test_a_coalesced_stream_has_the_same_progress(scripted):
     stream_of(scripted, 1.0)
     with api(PERCHANCE_WORKER_URL=scripted.url) as front, ThreadPoolExecutor(2) as pool:
         plain = pool.submit(requests.get, f"{front.url}/generate", params={"prompt": "a", "seed": 7}, timeout=30)
         wait_until(lambda: len(scripted.asked_to_make()) == 1, "the generation")
-        joined = opened(f"{front.url}/generate", prompt="a", seed=7)
+        joined = open_stream(f"{front.url}/generate", prompt="a", seed=7)
         assert [name for name, *_ in events(joined)] == ["progress", "progress", "result"]
         assert plain.result().headers["X-Cache"] == "MISS"
     assert len(scripted.asked_to_make()) == 1
 
 
-def test_a_waking_worker_is_progress():
+def test_a_cold_start_is_progress():
     with api(PERCHANCE_WORKER_URL="http://127.0.0.1:1", WORKER_WAKE_SECONDS=3) as front:
-        with opened(f"{front.url}/generate", prompt="a tree") as answer:
-            seen = list(events(answer))
+        with open_stream(f"{front.url}/generate", prompt="a tree") as response:
+            seen = list(events(response))
     (name, _, waking), (last, _, failure) = seen[0], seen[-1]
     assert (name, waking["phase"], waking["expected_seconds"]) == ("progress", "waking", 60)
     assert (last, failure["code"]) == ("failure", "worker_unavailable")
@@ -162,7 +164,7 @@ def test_a_browser_s_event_source_gets_one_picture_for_one_generation(scripted):
         page.wait_for_function("seen.some(([name]) => name === 'result')", timeout=15_000)
         page.wait_for_function(
             "source.readyState === EventSource.CLOSED", timeout=15_000
-        )  # it came back, and heard 204
+        )  # it reconnected, and got 204
         assert page.evaluate("seen.map(([name]) => name)") == ["progress", "progress", "result"]
     assert len(scripted.asked_to_make()) == 1
 
@@ -179,7 +181,7 @@ def conversation(socket: simple_websocket.Client, message: str) -> list[dict]:
     return said
 
 
-def test_the_websocket_tells_the_same(scripted):
+def test_the_websocket_has_the_same_events(scripted):
     stream_of(scripted, 0.2)
     with api(PERCHANCE_WORKER_URL=scripted.url) as front:
         socket = socket_to(front)
@@ -192,7 +194,7 @@ def test_the_websocket_tells_the_same(scripted):
         assert conversation(socket, json.dumps({"prompt": "a tree"}))[-1]["event"] == "result"
         socket.close()
     ids = [json.loads(body)["request_id"] for method, _, _, body in scripted.requests if method == "POST"]
-    assert len(set(ids)) == 2  # the same id would be answered with the same picture
+    assert len(set(ids)) == 2  # the same id would be an idempotent retry: the same picture
 
 
 def flood(socket: simple_websocket.Client) -> None:
@@ -202,11 +204,11 @@ def flood(socket: simple_websocket.Client) -> None:
         socket.receive(10)
 
 
-def test_a_caller_who_sends_on_and_on_is_cut_off(scripted):
+def test_a_client_that_floods_a_websocket_is_disconnected(scripted):
     stream_of(scripted, 3)
     with api(PERCHANCE_WORKER_URL=scripted.url) as front:
         socket = socket_to(front)
-        # Whoever still sends may meet a connection that is gone, or that his reader closed, before he reads why.
+        # A client that still sends may find the connection gone, or closed by its reader, before it reads the reason.
         with pytest.raises((simple_websocket.ConnectionClosed, OSError)) as closed:
             flood(socket)
         assert getattr(closed.value, "reason", 1008) == 1008
@@ -214,13 +216,13 @@ def test_a_caller_who_sends_on_and_on_is_cut_off(scripted):
     assert len(scripted.asked_to_make()) == 1
 
 
-def test_a_plain_request_is_told_that_it_is_a_websocket(scripted):
+def test_a_plain_request_to_the_websocket_gets_426(scripted):
     with api(PERCHANCE_WORKER_URL=scripted.url) as front:
-        answer = requests.get(f"{front.url}/stream/generate/txt2img", timeout=10)
-        assert (answer.status_code, answer.json()["code"]) == (426, "websocket_only")
+        response = requests.get(f"{front.url}/stream/generate/txt2img", timeout=10)
+        assert (response.status_code, response.json()["code"]) == (426, "websocket_only")
 
 
-def test_only_pages_that_may_ask_open_a_websocket(scripted):
+def test_only_pages_of_allowed_origins_open_a_websocket(scripted):
     with api(PERCHANCE_WORKER_URL=scripted.url, CORS_ORIGINS="https://pictures.example") as front:
         for origin, allowed in (("https://pictures.example", True), ("https://evil.example", False)):
             socket = socket_to(front, headers={"Origin": origin})

@@ -1,4 +1,4 @@
-"""The worker's processes, to be found and killed."""
+"""Fault injection: find, kill and suspend the worker's processes."""
 
 import contextlib
 import signal
@@ -17,7 +17,7 @@ VICTIMS = {
 
 
 def of_worker(stack: Stack, *words: str) -> list[psutil.Process]:
-    """The worker's processes with these words in their command lines."""
+    """Return the worker's processes with these words in their command lines."""
     found = []
     for process in stack.worker.tree():
         line = command_of(process)
@@ -27,12 +27,12 @@ def of_worker(stack: Stack, *words: str) -> list[psutil.Process]:
 
 
 def kill(stack: Stack, victim: str) -> int:
-    """SIGKILL processes of that kind; how many that were."""
+    """Send SIGKILL to the processes of that kind; return how many there were."""
     return _signal(stack, victim, signal.SIGKILL)
 
 
 def hang(stack: Stack, victim: str) -> int:
-    """SIGSTOP processes of that kind: they are there and answer nothing; how many that were."""
+    """Send SIGSTOP to the processes of that kind, so that they hang; return how many there were."""
     return _signal(stack, victim, signal.SIGSTOP)
 
 
@@ -46,7 +46,7 @@ def _signal(stack: Stack, victim: str, number: signal.Signals) -> int:
 
 
 def zombies(stack: Stack) -> list[psutil.Process]:
-    """The worker's descendants that have ended and were not reaped."""
+    """Return the worker's descendants that have ended and were not reaped."""
     found = []
     for process in stack.worker.tree():
         with contextlib.suppress(psutil.NoSuchProcess):

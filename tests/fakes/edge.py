@@ -1,6 +1,6 @@
-"""A stand-in for what a hosting platform puts before a service that sleeps: an edge that starts it at a request.
+"""A stand-in for the edge that a hosting platform puts before a sleeping service, and which starts it at a request.
 
-How it behaves until the service is up is a choice, because nobody could see what the platforms really do today; each
+How it responds during the cold start is a choice, because what the platforms do today could not be observed; each
 manner is one that their documents or their users describe.
 """
 
@@ -23,9 +23,9 @@ HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "server", "date"}
 
 
 class Edge:
-    """Stands before `service`, which it starts `delay` seconds after the first request, and passes on what comes.
+    """Reverse proxy that starts `service` `delay` seconds after the first request, and passes requests on.
 
-    `cuts` is for how many further POSTs the caller gets 502 although the service has the request.
+    `cuts` is the number of further POSTs for which the client gets 502 although the service has the request.
     """
 
     def __init__(self, service: Server, manner: Manner, delay: float = 0, cuts: int = 0) -> None:
@@ -33,7 +33,7 @@ class Edge:
         self._manner = manner
         self._delay = delay
         self.cuts = cuts
-        self.asked: list[tuple[str, float]] = []
+        self.requests: list[tuple[str, float]] = []
         self._awake = threading.Event()
         self._over = threading.Event()
         self._running = contextlib.ExitStack()
@@ -55,17 +55,17 @@ class Edge:
         self._running.close()
 
     def sleep(self) -> None:
-        """Stop the service as a platform does after a quiet time; the next request starts it again."""
+        """Stop the service as a platform does when it is idle; the next request starts it again."""
         self._awake.clear()
         self._service.stop()
         self._started = None
 
     @property
     def awake(self) -> bool:
-        """Whether the service is up."""
+        """Return whether the service is up."""
         return self._awake.is_set()
 
-    def _wake(self) -> None:
+    def _ensure_started(self) -> None:
         with self._lock:
             if self._started is None:
                 self._started = threading.Thread(target=self._start_service)
@@ -76,10 +76,10 @@ class Edge:
             self._running.enter_context(self._service)
             self._awake.set()
 
-    def answer(self, request: "_Handler", body: bytes) -> None:
-        """Start the service if need be, and pass the request on or say what an edge says."""
-        self.asked.append((request.command, time.monotonic()))
-        self._wake()
+    def respond(self, request: "_Handler", body: bytes) -> None:
+        """Start the service if it sleeps; pass the request on, or respond in this edge's manner."""
+        self.requests.append((request.command, time.monotonic()))
+        self._ensure_started()
         if self._manner == "hold":
             self._awake.wait()
         if self.awake:
@@ -92,14 +92,14 @@ class Edge:
     def _pass_on(self, request: "_Handler", body: bytes) -> None:
         if request.command == "POST" and self.cuts:
             self.cuts -= 1
-            threading.Thread(target=self._ask_service, args=(request, body), daemon=True).start()
+            threading.Thread(target=self._request_service, args=(request, body), daemon=True).start()
             request.say(502, PAGE, {"Content-Type": "text/html"})
             return
-        reply = self._ask_service(request, body)
-        kept = {name: text for name, text in reply.headers.items() if name.lower() not in HOP_BY_HOP}
-        request.say(reply.status_code, reply.content, kept)
+        response = self._request_service(request, body)
+        kept = {name: text for name, text in response.headers.items() if name.lower() not in HOP_BY_HOP}
+        request.say(response.status_code, response.content, kept)
 
-    def _ask_service(self, request: "_Handler", body: bytes) -> requests.Response:
+    def _request_service(self, request: "_Handler", body: bytes) -> requests.Response:
         address = self._service.url + request.path
         return requests.request(request.command, address, data=body, headers=dict(request.headers), timeout=60)
 
@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
-        self._edge.answer(self, self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self._edge.respond(self, self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
     do_POST = do_HEAD = do_GET
 

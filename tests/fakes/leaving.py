@@ -1,4 +1,4 @@
-"""A caller who leaves in the midst of a generation."""
+"""Cancellation of a generation by a client that disconnects."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -7,7 +7,7 @@ from tests.fakes.processes import wait_until
 
 
 def left(work: Coroutine, begun: Callable[[], object], times: int) -> bool:
-    """Cancel the work, so many times in a row, as soon as it has begun; whether it ended so."""
+    """Cancel the work `times` times in a row when it has begun; return whether it ended as cancelled."""
 
     async def leaving() -> bool:
         working = asyncio.create_task(work)

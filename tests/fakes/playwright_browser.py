@@ -1,4 +1,4 @@
-"""A browser for tests, and one where Playwright looks for its own: the `perchance` package can be told of no other."""
+"""A browser for tests, also at the path at which the `perchance` package expects Playwright's own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from render_worker.browser.browser import find_system_browser
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser as a visitor of a page has it."""
+    """Run a browser as a visitor of a page has it."""
     executable = find_system_browser() if _missing_browser() else None
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable)
@@ -25,7 +25,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def browsers_path(folder: Path) -> dict[str, str]:
-    """What the environment needs; `folder` gets Playwright's own layout where its browser was never downloaded."""
+    """Return the environment in which Playwright finds a browser; if its own is missing, `folder` gets its layout."""
     wanted, found = _missing_browser(), find_system_browser()
     if wanted is None or found is None:
         return {}
@@ -37,7 +37,7 @@ def browsers_path(folder: Path) -> dict[str, str]:
 
 @cache
 def installed_browser() -> Path:
-    """The program of the browser that is found here."""
+    """Return the path of the browser's executable."""
     with chromium():
         below = psutil.Process().children(recursive=True)
         return next(Path(process.exe()) for process in below if "--remote-debugging-pipe" in process.cmdline())

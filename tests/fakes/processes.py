@@ -1,4 +1,4 @@
-"""Real servers for tests: started as processes of their own, waited for, and ended by their ids."""
+"""Real servers for tests, as processes of their own: start, readiness probe, stop."""
 
 import os
 import signal
@@ -24,19 +24,19 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 20
 PATIENCE_SECONDS = 60
-# What the machine that runs the tests happens to set must not reach the servers under test.
+# If the machine that runs the tests sets these, they must not reach the servers under test.
 FOREIGN = VARIABLES | {name.upper() for name in ApiSettings.model_fields} | {"WEB_CONCURRENCY"}
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """Return a port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def four_free_ports() -> int:
-    """The first of four ports in a row that nobody listens on at this moment."""
+    """Return the first of four consecutive ports that are free at this moment."""
     while True:
         first = free_port()
         try:
@@ -48,13 +48,13 @@ def four_free_ports() -> int:
 
 
 def clean_environment(**changes: object) -> dict[str, str]:
-    """This process's environment without other people's settings, and with some changes."""
+    """Return this process's environment without settings of either tier, and with some changes."""
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     return {**kept, "PYTHONUNBUFFERED": "1", **{name: str(value) for name, value in changes.items()}}
 
 
 class Server:
-    """One gunicorn of this repository on a free port."""
+    """A gunicorn of this repository on a free port, entered when it is up."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Server:
         before_start: Callable[[], object] | None = None,
         **environment: object,
     ):
-        """`before_start` is what the new process does before it becomes the server."""
+        """Prepare a server; the new process calls `before_start`, if given, before it becomes the server."""
         self.before_start = before_start
         self._arguments = arguments
         self._port_variable = port_variable
@@ -78,7 +78,7 @@ class Server:
         self.start_again()
 
     def start_again(self) -> None:
-        """Start it where it was before, without waiting for it."""
+        """Start the server on the port that it had, without waiting for it."""
         self.url = f"http://127.0.0.1:{self.port}"
         variables = clean_environment(**{"HOST": "127.0.0.1", self._port_variable: self.port, **self._environment})
         with self._log.open("wb") as log:
@@ -93,7 +93,7 @@ class Server:
             )
 
     def __enter__(self) -> Self:
-        for _ in range(3):  # somebody else may take the free port before the server does
+        for _ in range(3):  # another process may take the free port before the server does
             self.start()
             if self._is_up():
                 return self
@@ -118,7 +118,7 @@ class Server:
         self._log.unlink(missing_ok=True)
 
     def log(self) -> str:
-        """What the server has printed."""
+        """Return what the server has printed."""
         return self._log.read_text(errors="replace")
 
     @property
@@ -127,12 +127,12 @@ class Server:
         return self._log
 
     def tree(self) -> list[psutil.Process]:
-        """The server and everything that it started."""
+        """Return the server's process and all its descendants."""
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> float:
-        """End the server as a platform does; returns the seconds that took."""
+        """Signal the server and wait until it exits; return the seconds taken. Raises TimeoutExpired if it does not."""
         begun = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(how)
@@ -174,25 +174,25 @@ def sandbox() -> Sandbox:
 
 
 def worker(**environment: Any) -> Server:
-    """A render worker."""
+    """Return a render worker that is not started."""
     return Server("-c", "render_worker/gunicorn.conf.py", **environment)
 
 
 def api(**environment: Any) -> Server:
-    """An API tier, started as the documents say."""
+    """Return an API tier that is not started; its command is the documents'."""
     return Server("app:app", **environment)
 
 
 def command_of(process: psutil.Process) -> str:
-    """A process's command line; empty where it has just ended."""
+    """Return a process's command line; empty if it has just ended."""
     try:
         return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:  # a zombie's is one too
+    except psutil.NoSuchProcess:  # raised for a zombie, too
         return ""
 
 
 def open_files(process: psutil.Process, port: int) -> int:
-    """How many files a server has open; if only root may see that, how many connections its port has."""
+    """Return how many files a server has open; if only root may see that, how many connections its port has."""
     try:
         return int(process.num_fds())
     except psutil.AccessDenied:  # neither tier is dumpable
@@ -201,7 +201,7 @@ def open_files(process: psutil.Process, port: int) -> int:
 
 
 def left_of(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that still run."""
+    """Return those of the processes that still run."""
     return [process for process in processes if not _has_ended(process)]
 
 
@@ -213,7 +213,7 @@ def _has_ended(process: psutil.Process) -> bool:
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Ask again and again until the condition holds; a machine that is slow today is no failure."""
+    """Poll until the condition holds; a slow machine is no failure. Raises AssertionError after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"{what} did not come true within {seconds} seconds"

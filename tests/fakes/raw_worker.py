@@ -1,4 +1,4 @@
-"""A render worker in name only: it answers every request with bytes of a test's choice and closes the connection."""
+"""A stand-in for a render worker that responds to every request with a test's bytes, and closes the connection."""
 
 import contextlib
 import itertools
@@ -11,7 +11,7 @@ MARK = b"X-Service: render-worker\r\n"
 
 
 class RawWorker:
-    """Says `pieces` to whoever asks; `asked` counts."""
+    """A server that sends `pieces` in response to each request; `asked` counts the requests."""
 
     def __init__(self) -> None:
         self.pieces: Iterable[bytes] = ()
@@ -22,12 +22,12 @@ class RawWorker:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def say(self, status: str, headers: bytes = b"", body: Iterable[bytes] = (b"",)) -> None:
-        """Answer so from now on; the headers end with CRLF."""
+        """Set the response of all further requests; each of the header lines ends with CRLF."""
         head = f"HTTP/1.1 {status}\r\n".encode() + MARK + b"Connection: close\r\n" + headers + b"\r\n"
         self.pieces = itertools.chain((head,), body)
 
     def next_answers(self, answers: list[list[bytes]]) -> None:
-        """Give these answers to the next requests, one each, and then `pieces` again."""
+        """Set the responses of the next requests, one each; then it is `pieces` again."""
         self._in_order = list(answers)
 
     def _serve(self) -> None:
@@ -53,7 +53,7 @@ class RawWorker:
 
 @contextmanager
 def raw_worker() -> Iterator[RawWorker]:
-    """Run one."""
+    """Run a RawWorker."""
     worker = RawWorker()
     try:
         yield worker

@@ -1,4 +1,4 @@
-"""A real Redis for a test, on a port of its own, that can be stopped and started again."""
+"""A real Redis on a port of its own, which a test can stop and start again."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from tests.fakes.processes import free_port, wait_until
 
 
 class RedisServer:
-    """`with RedisServer() as server:` runs one; it keeps nothing on disk."""
+    """A Redis that runs while it is entered, and keeps nothing on disk."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -18,7 +18,7 @@ class RedisServer:
         self.client = redis.Redis(port=self.port)
 
     def start(self) -> None:
-        """Start it, also again after a stop; it begins empty."""
+        """Start Redis, also after a stop; it begins empty. Raises AssertionError if redis-server is missing."""
         executable = shutil.which("redis-server")
         assert executable, "redis-server is missing; `make test` installs it"
         self._process = subprocess.Popen(
@@ -34,7 +34,7 @@ class RedisServer:
             return False
 
     def stop(self) -> None:
-        """End it at once, as a host that fails does."""
+        """Kill Redis, as if its host failed."""
         self.client.close()
         self._process.kill()
         self._process.wait()

@@ -1,4 +1,4 @@
-"""A server that says what a test wants to whatever it is asked, or nothing at all."""
+"""An HTTP server whose response to every request is what a test sets, or none."""
 
 import contextlib
 import select
@@ -11,31 +11,31 @@ HANG_SECONDS = 20
 
 
 class PatientServer(ThreadingHTTPServer):
-    """Lets many callers come in the same instant: the library's own lets five wait and drops connections beyond."""
+    """A server with a long accept queue: the library's own has room for five connections and drops the rest."""
 
     request_queue_size = 128
     daemon_threads = True
 
 
 class ScriptedServer:
-    """Answers with `status`, `headers` and `body`, and remembers what it was asked; with `hang` it answers nothing."""
+    """A server that responds with `status`, `headers` and `body`, or not at all if `hang`; it records each request."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
         self.heads: list[dict[str, str]] = []
-        """Their headers, of which the names are in small letters."""
+        """The headers of each request, by names in small letters."""
         self.authorized = False
-        """Whether anybody showed a key."""
+        """Whether any request had an Authorization header."""
         self.hung_up = threading.Event()
-        """Whether somebody to whom it said nothing has gone away."""
+        """Set when a client that got no response has disconnected."""
         self.say(200)
 
     def say_to(self, method: str, status: int) -> None:
-        """Answer that status to requests of that method, until it is to `say` something else."""
+        """Set the status of the responses to that method, until the next `say`."""
         self.statuses[method] = status
 
     def say(self, status: int, body: bytes = b"", hang: bool = False, **headers: str) -> None:
-        """Answer so from now on; an underscore in a header's name is a hyphen."""
+        """Set the response of all further requests; an underscore in a header's name is a hyphen."""
         self.statuses: dict[str, int] = {}
         self.status, self.body, self.hang = status, body, hang
         self.headers = {name.replace("_", "-"): text for name, text in headers.items()}
@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._script.authorized |= "Authorization" in self.headers
         if self._script.hang:
             readable, _, _ = select.select([self.connection], [], [], HANG_SECONDS)
-            if readable:  # nobody has anything more to say
+            if readable:  # the request is complete, so only a disconnect makes it readable
                 self._script.hung_up.set()
             return
         self.send_response(self._script.statuses.get(self.command, self._script.status))

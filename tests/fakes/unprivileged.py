@@ -1,7 +1,7 @@
 """Processes of an unprivileged user, also if root runs the tests: as `preexec_fn`, or `before_start` of a Server.
 
 Chromium has no sandbox for root, and root reads every process. So if root runs the tests, a process moves into a user
-namespace where it is another user without any capability; where even root may make none, it becomes nobody.
+namespace as another user without any capability; if even root may create none, it becomes user 65534.
 """
 
 import ctypes
@@ -17,19 +17,19 @@ MAKES_A_NAMESPACE = f"import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare({CL
 
 
 def unprivileged() -> None:
-    """Give up root's rights, if this process has them."""
+    """Drop root's rights, if this process has them."""
     if os.geteuid() == 0:
         _move(namespaces=None)
 
 
 def without_user_namespaces() -> None:
-    """Become an unprivileged user of a host that grants no user namespaces, as many containers."""
+    """Become an unprivileged user of a host that grants no user namespaces, as in many containers."""
     _move(namespaces=0)
 
 
 def _move(namespaces: int | None) -> None:
     user, group = os.geteuid(), os.getegid()
-    if LIBC.unshare(CLONE_NEWUSER):  # then this host is one without them already
+    if LIBC.unshare(CLONE_NEWUSER):  # this host grants none already
         if user == 0:
             os.setgroups([])
             os.setgid(NOBODY)

@@ -1,9 +1,9 @@
-"""`python -m tests.fuzz --seed 7 --count 100000`: requests by chance at both tiers.
+"""`python -m tests.fuzz --seed 7 --count 100000`: random requests to both tiers.
 
-Half of them go to the API tier before a stand-in of the render worker, half to a render worker. Nothing may make a
-500, a traceback, the end of a process or an answer that does not come. The same seed sends the same bytes; what failed
-is printed as Python's bytes, and `--at` sends one again. "silent" counts connections that ended without an answer, as
-one does that asked for nothing whole.
+Half of them go to the API tier before a stand-in of the render worker, half to a render worker. None may cause a 500,
+a traceback, the end of a process or a missing response. The same seed sends the same bytes; a sample that failed is
+printed as Python's bytes, and `--at` sends it again. "silent" counts connections that ended without a response, as one
+does if its request was incomplete.
 """
 
 import argparse
@@ -31,7 +31,7 @@ READ_SECONDS = 5  # READ_TIMEOUT_SECONDS of the servers
 
 
 class Targets:
-    """Both tiers, and whether they are as they were."""
+    """Both tiers under test, and whether their processes still run."""
 
     def __init__(self, arena: Arena) -> None:
         self.servers: dict[Tier, Server] = {
@@ -46,7 +46,7 @@ class Targets:
         return set()
 
     def problems(self) -> list[str]:
-        """Return what the samples have left: tracebacks, and processes that died."""
+        """Return what the samples caused: tracebacks, and processes that died."""
         found = []
         for tier, server in self.servers.items():
             log = server.log_file.read_bytes()
@@ -59,7 +59,7 @@ class Targets:
 
 
 def run(targets: Targets, seed: int, count: int, progress: bool = True) -> Report:
-    """Send so many samples to both tiers together; return what came of them."""
+    """Send `count` samples to both tiers together; return the report."""
     report, begun, done = Report(), time.monotonic(), 0
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(DRIVERS, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
@@ -90,7 +90,7 @@ def _show(done: int, count: int, failures: int, seconds: float) -> None:
     sys.stderr.flush()
 
 
-def _told(report: Report, problems: list[str], seed: int) -> None:
+def _print_report(report: Report, problems: list[str], seed: int) -> None:
     for what, count in sorted(report.statuses.items()):
         sys.stdout.write(f"{count:8} {what}\n")
     for failure in report.failures[:SHOWN]:
@@ -106,7 +106,7 @@ def _told(report: Report, problems: list[str], seed: int) -> None:
 
 
 def main() -> int:
-    """Start both tiers, send the samples and print what came of them; 1 if anything failed."""
+    """Start both tiers, send the samples and print the report; return 1 if anything failed, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, help="what decides the samples (by chance)")
     parser.add_argument("--count", type=int, default=100_000, help="samples for both tiers together (100,000)")
@@ -116,7 +116,7 @@ def main() -> int:
     seed = secrets.randbelow(10**9) if given.seed is None else given.seed
     sys.stdout.write(f"seed {seed}\n")
     sys.stdout.flush()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every server is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every server is stopped
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, Arena(Path(folder)) as arena:
         targets = Targets(arena)
         if given.at is None:
@@ -126,7 +126,7 @@ def main() -> int:
             sys.stdout.write(f"{sample(given.tier, seed, given.at)}\n")
             report = drive(given.tier, targets.servers[given.tier].port, seed, range(given.at, given.at + 1))
         problems = targets.problems()
-    _told(report, problems, seed)
+    _print_report(report, problems, seed)
     return 1 if report.failures or problems else 0
 
 

@@ -1,4 +1,4 @@
-"""Sends samples on connections, most of which are kept, and judges what comes back."""
+"""Clients that send samples, mostly over kept connections, and judge the responses."""
 
 import asyncio
 import re
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from tests.fuzz.samples import Sample, Tier, sample
-from tests.hostile.wire import LOOPBACK, READ_BYTES, Answer, BrokenAnswer, close, parse
+from tests.hostile.wire import LOOPBACK, READ_BYTES, MalformedResponse, Response, close, parse
 
 CLIENTS = 24
 HANG_SECONDS = 30.0
 ACCEPTED = b"HTTP/1.1 101 "
-FIRST_LINE = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3}) ")  # gunicorn answers in the version that it was asked in
+FIRST_LINE = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3}) ")  # gunicorn responds in the request's version
 FAULT = re.compile(rb"HTTP/1\.[0-9] 500 |\"internal_error\"|Internal Server Error")
 Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Outcome = tuple[str, str | None]
-"""A status or what came in its place, and what is wrong with that."""
+"""A status, or what came instead, and what is wrong with it, if anything."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Failure:
 
 @dataclass
 class Report:
-    """What came of samples: statuses counted, and failures."""
+    """Results of samples: statuses counted, and failures."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Report:
 
 
 def drive(tier: Tier, port: int, seed: int, numbers: range) -> Report:
-    """Send the samples of those numbers; return what came of them."""
+    """Send the samples of those numbers; return their report."""
     return asyncio.run(_drive(port, iter([sample(tier, seed, number) for number in numbers])))
 
 
@@ -67,14 +67,14 @@ class _Client:
         self._kept: Link | None = None
 
     async def send_all(self, left: Iterator[Sample]) -> None:
-        """Send samples as long as there are any."""
+        """Send samples until none is left."""
         for what in left:
             try:
                 async with asyncio.timeout(HANG_SECONDS):
                     outcome = await (self._once(what) if what.kind == "once" else self._on_kept(what))
             except TimeoutError:
                 outcome = "hang", f"no end within {HANG_SECONDS:g} seconds"
-            except BrokenAnswer as error:
+            except MalformedResponse as error:
                 outcome = "no HTTP", f"the answer is no HTTP: {error}"
             except OSError as error:
                 outcome = "refused", f"no connection: {error}"
@@ -92,20 +92,20 @@ class _Client:
             self._kept = None
 
     async def _on_kept(self, what: Sample) -> Outcome:
-        """Send a whole request on the kept connection, or on a new one if an earlier answer was its last."""
-        answer = await _answer(self._kept, what) if self._kept else None
-        if answer is None:
+        """Send a whole request on the kept connection, or on a new one if an earlier response was its last."""
+        response = await _response(self._kept, what) if self._kept else None
+        if response is None:
             await self._leave()
             self._kept = await self._connected()
-            answer = await _answer(self._kept, what)
-        if answer is None or answer.closes:
+            response = await _response(self._kept, what)
+        if response is None or response.closes:
             await self._leave()
-        if answer is None:
+        if response is None:
             return "silent", "the connection ended without an answer"
-        return str(answer.status), f"{answer.status}: {answer.body[:200]!r}" if answer.own_fault else None
+        return str(response.status), f"{response.status}: {response.body[:200]!r}" if response.own_fault else None
 
     async def _once(self, what: Sample) -> Outcome:
-        """Send anything, and nothing more after it."""
+        """Send any bytes on a connection of their own, and nothing more after them."""
         link = await self._connected()
         got = b""
         try:
@@ -122,21 +122,21 @@ class _Client:
             await close(link[1])
         first = FIRST_LINE.match(got)
         if got and not first:
-            raise BrokenAnswer(repr(got[:200]))
+            raise MalformedResponse(repr(got[:200]))
         fault = FAULT.search(got)
         return first[1].decode() if first else "silent", f"{got[fault.start() :][:400]!r}" if fault else None
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:
-    """Return the head of an answer, or less if the connection ends before its end."""
+    """Return the head of a response, or less if the connection ends before its end."""
     try:
         return await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as early:
         return early.partial
 
 
-async def _answer(link: Link, what: Sample) -> Answer | None:
-    """Return the final answer; None if the connection ends before it."""
+async def _response(link: Link, what: Sample) -> Response | None:
+    """Return the final response; None if the connection ends before it."""
     reader, writer = link
     got, data = b"", b"-"
     try:

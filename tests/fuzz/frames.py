@@ -1,4 +1,4 @@
-"""What is said over a WebSocket: a handshake, and frames that are right, wrong, or no frames at all."""
+"""WebSocket samples: a handshake, and frames that are valid, invalid, or no frames at all."""
 
 import random
 import struct
@@ -59,7 +59,7 @@ def _any_frame(chance: random.Random) -> bytes:
 
 
 def conversation(chance: random.Random) -> tuple[bytes, bytes]:
-    """Return a handshake, distorted at times, and the frames that follow once it is accepted, in one packet."""
+    """Return a handshake, distorted at times, and the frames that follow when it is accepted, in one packet."""
     drawn = chance.random()
     handshake = HANDSHAKE
     if drawn < 0.3:

@@ -1,4 +1,4 @@
-"""Distortions of bytes: what a client with a fault, or none at all, may send."""
+"""Random distortions of bytes, as a faulty client may send them."""
 
 import random
 from collections.abc import Callable
@@ -77,7 +77,7 @@ MUTATIONS: tuple[Mutation, ...] = (_flip, _flip, _set, _set, _insert, _insert, _
 
 
 def mutated(data: bytes, other: bytes, chance: random.Random) -> bytes:
-    """Return the bytes with some distortions; at times the rest of them is another's."""
+    """Return the bytes with some distortions; at times their end is that of `other`."""
     changed = bytearray(data)
     if chance.random() < 0.1:
         changed[chance.randrange(len(changed)) :] = other[chance.randrange(len(other)) :]

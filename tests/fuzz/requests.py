@@ -1,4 +1,4 @@
-"""Requests by a grammar: methods, paths, headers and framing, most of them right, any of them wrong at times."""
+"""Requests by a grammar: methods, paths, headers and framing, each mostly valid and invalid at times."""
 
 import random
 from dataclasses import dataclass
@@ -161,12 +161,12 @@ FRAMINGS = [
 VERSIONS = ["HTTP/1.0", "HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "http/1.1", "HTTP/1.1 ", "HTTP/11", "ICY/1.1", ""]
 PAINTED = 0.002  # of the worker's; each takes a fifth of a second
 SKETCH = b'{"prompt": "a tree", "model": "sketch", "shape": "portrait"}'
-NOT_KEPT = {"Upgrade", "Expect", "Connection"}  # what these bring is not one answer on a connection that goes on
+NOT_KEPT = {"Upgrade", "Expect", "Connection"}  # with these, a connection has more than one response, or ends
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as bytes; `whole` if its framing is right, so that it is answered and another one can follow."""
+    """A request as bytes; `whole` if its framing is valid, so that it gets a response and another can follow."""
 
     method: str
     data: bytes
@@ -219,7 +219,7 @@ def _built(
 
 
 def _lines(chance: random.Random, headers: dict[str, str]) -> tuple[str, bool]:
-    """Return header lines, and whether what they say leaves the connection as it is."""
+    """Return header lines, and whether they leave the connection open as HTTP."""
     given = [("Host", "localhost"), *headers.items()]
     whole = True
     for _ in range(chance.choice([0, 0, 1, 1, 2, 5])):
@@ -239,7 +239,7 @@ def _lines(chance: random.Random, headers: dict[str, str]) -> tuple[str, bool]:
 
 
 def _framed(chance: random.Random, body: bytes) -> tuple[str, bytes, bool]:
-    """Return the header lines that say how long a body is, the body so framed, and whether that is right."""
+    """Return the header lines that frame a body, the framed body, and whether the framing is valid."""
     drawn = chance.random()
     kind = "" if chance.random() < 0.2 else "Content-Type: application/json\r\n"
     if drawn < 0.75:

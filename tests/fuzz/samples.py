@@ -1,6 +1,6 @@
-"""What is sent: requests by a grammar of what clients say, distorted in a way that the seed decides.
+"""Samples: requests by a grammar, distorted as the seed decides.
 
-The same seed, tier and number give the same bytes, so that whatever fails can be sent again.
+The same seed, tier and number give the same bytes, so that a sample that fails can be sent again.
 """
 
 import random
@@ -21,8 +21,8 @@ MOST_PIPELINED = 4
 
 @dataclass(frozen=True)
 class Sample:
-    """Bytes for a connection: `kept` is one whole request on a connection that is used again, `once` is anything,
-    after which nothing more is sent.
+    """Bytes for a connection: `kept` is one whole request on a reused connection, `once` is any bytes, after which
+    nothing more is sent.
     """
 
     tier: Tier
@@ -31,7 +31,7 @@ class Sample:
     data: bytes
     head_only: bool = False
     then: bytes = b""
-    """What follows once a handshake was accepted."""
+    """Bytes that follow when a handshake was accepted."""
 
 
 def sample(tier: Tier, seed: int, number: int) -> Sample:

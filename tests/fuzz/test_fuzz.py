@@ -1,4 +1,4 @@
-"""Two thousand requests by chance at both tiers; `make fuzz` sends fifty times as many."""
+"""Two thousand random requests to both tiers; `make fuzz` sends fifty times as many."""
 
 import asyncio
 import threading
@@ -24,7 +24,7 @@ def test_no_request_makes_a_500_a_traceback_a_death_or_a_hang(tmp_path):
         assert [f"{it.problem}: {it.sample}" for it in report.failures] == []
         assert targets.problems() == []
         assert sum(report.statuses.values()) == COUNT
-        assert report.statuses["api 200"] > COUNT / 20  # it is not only what is refused at once
+        assert report.statuses["api 200"] > COUNT / 20  # not all samples are refused at once
         assert report.statuses["worker 400"] > COUNT / 20
 
 
@@ -43,12 +43,12 @@ def test_it_sends_requests_of_every_kind():
         assert expected in data
 
 
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", b"no HTTP at all\r\n\r\n"])
-def test_a_server_with_a_fault_is_found_out(answer):
+@pytest.mark.parametrize("response", [b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", b"no HTTP at all\r\n\r\n"])
+def test_a_server_with_a_fault_is_detected(response):
     async def serve(up, over):
         async def client(reader, writer):
             await reader.read(1)
-            writer.write(answer)
+            writer.write(response)
             writer.close()
 
         server = await asyncio.start_server(client, LOOPBACK, 0)
@@ -70,7 +70,7 @@ def test_a_server_with_a_fault_is_found_out(answer):
     assert len(report.failures) == 20
 
 
-def test_a_fault_is_told_from_a_text_about_one():
+def test_a_fault_is_distinguished_from_a_text_about_one():
     assert FAULT.search(b'HTTP/1.1 503 x\r\n\r\n{"code":"internal_error"}')
     assert not FAULT.search(b'HTTP/1.1 400 x\r\n\r\n{"code":"invalid_parameter"}')
 

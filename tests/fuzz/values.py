@@ -1,4 +1,4 @@
-"""Values of fields, as queries and as JSON: what is accepted, what is nearly accepted, and what is nothing at all."""
+"""Values of fields, as queries and as JSON: valid, nearly valid, and no values at all."""
 
 import json
 import random
@@ -127,7 +127,7 @@ TYPED = [None, True, False, 0, -1, 7, 0.5, 1e308, [], {}, [1], {"a": 1}, "7", "t
 
 
 def query(chance: random.Random) -> str:
-    """Return a query, mostly of fields that are known with values that are nearly right."""
+    """Return a query, mostly of known fields with nearly valid values."""
     if chance.random() < 0.04:
         return chance.choice(RAW_QUERIES)
     pairs = [("prompt", chance.choice(PROMPTS))] if chance.random() < 0.9 else []
@@ -136,17 +136,17 @@ def query(chance: random.Random) -> str:
 
 
 def json_body(chance: random.Random, *, of_worker: bool = False) -> bytes:
-    """Return a body; most are objects with fields of which one may be wrong."""
+    """Return a body, mostly an object of which one field may be invalid."""
     if chance.random() < 0.15:
         return chance.choice(JSON_BODIES)
-    told: dict[str, object] = {"prompt": chance.choice(PROMPTS)} if chance.random() < 0.9 else {}
+    fields: dict[str, object] = {"prompt": chance.choice(PROMPTS)} if chance.random() < 0.9 else {}
     for name in _names(chance):
-        told[name] = chance.choice(TYPED) if chance.random() < 0.3 else _number(_text(chance, name))
+        fields[name] = chance.choice(TYPED) if chance.random() < 0.3 else _number(_text(chance, name))
     if of_worker:
-        told.setdefault("model", REFUSED_MODEL)  # nothing has to be painted
-        if told["model"] == "sketch" and chance.random() < 0.9:
-            told["model"] = "perchance/none"
-    return json.dumps(told, ensure_ascii=chance.random() < 0.5).encode("utf-8", errors="surrogatepass")
+        fields.setdefault("model", REFUSED_MODEL)  # nothing has to be painted
+        if fields["model"] == "sketch" and chance.random() < 0.9:
+            fields["model"] = "perchance/none"
+    return json.dumps(fields, ensure_ascii=chance.random() < 0.5).encode("utf-8", errors="surrogatepass")
 
 
 def _names(chance: random.Random) -> list[str]:

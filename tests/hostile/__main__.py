@@ -1,4 +1,4 @@
-"""`python -m tests.hostile`: what one anonymous client can do to everybody else, tried on servers of its own.
+"""`python -m tests.hostile`: what one anonymous client can do to all others, tried on servers of its own.
 
 Everything stays on loopback and ends with this program. The exit status is 1 if an attack breaks something.
 """
@@ -21,7 +21,7 @@ DOCUMENT = ROOT / "docs" / "security.md"
 
 
 def carry_out(attack: Attack) -> Result:
-    """Start an attack's servers, carry it out and end them; an attack that cannot go on counts as broken."""
+    """Start an attack's servers, carry it out and stop them; return its result, broken if it could not be completed."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hostile-") as folder, Arena(Path(folder)) as arena:
         try:
@@ -50,21 +50,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Carry the attacks out, one after the other, and print what came of them."""
+    """Carry out the attacks one after the other and print their results; return 1 if one broke something, else 0."""
     given = _parser().parse_args()
     chosen = [it for it in ATTACKS.values() if it.name in (given.only or ATTACKS) and (it.quick or not given.quick)]
     if given.list:
         for attack in chosen:
             sys.stdout.write(f"{attack.name:26}{attack.what}\n")
         return 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every server is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every server is stopped
     results = []
     for number, attack in enumerate(chosen, 1):
         sys.stderr.write(f"[{number:2}/{len(chosen)}] {attack.name} …")
         sys.stderr.flush()
         results.append(carry_out(attack))
         last = results[-1]
-        sys.stderr.write(f" {'held' if last.good else 'BROKEN'}, {last.seconds:.0f} s: {last.told}\n")
+        sys.stderr.write(f" {'held' if last.good else 'BROKEN'}, {last.seconds:.0f} s: {last.summary}\n")
     sys.stdout.write(as_text(results) + "\n")
     if given.markdown:
         sys.stdout.write("\n" + as_rows(results, given.markdown, DOCUMENT) + "\n")

@@ -32,7 +32,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Footprint:
-    """What servers take up."""
+    """The resources that servers use."""
 
     mib: int
     descriptors: int
@@ -41,13 +41,13 @@ class Footprint:
 
 
 class Arena:
-    """Servers for one attack, each ended when it is over, and what they took up meanwhile."""
+    """The servers of one attack, stopped when it is over, and the resources that they used."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.tally = Tally()
         self.waits: list[float] = []
-        """Milliseconds of every question to /health."""
+        """Latency of every request for /health, in milliseconds."""
         self.unanswered = 0
         self.before: Footprint | None = None
         self.after: Footprint | None = None
@@ -66,7 +66,7 @@ class Arena:
         return self._watched(processes.api(**QUICK_STOP, **environment))
 
     def worker(self, **environment: Any) -> Server:
-        """Start a render worker, whose pictures are kept in the arena's folder and which asks nothing outside."""
+        """Start a render worker that keeps pictures in the arena's folder and reaches no outside service."""
         nowhere = f"http://127.0.0.1:{processes.free_port()}/api"
         own = {"ENGINES": "horde", "HORDE_URL": nowhere, "LOCAL_STORAGE_DIR": self.folder / "images"}
         own |= {"WORKER_TOKEN": TOKEN}
@@ -79,7 +79,7 @@ class Arena:
         return site, self.worker(**{**own, **environment})
 
     def stand_in(self, port: int = 0, seconds: float = 0) -> StandIn:
-        """Start a render worker's stand-in."""
+        """Start a stand-in for a render worker; each picture takes `seconds`."""
         return self._running.enter_context(StandIn(port, seconds))
 
     def behind(self, worker: Server | StandIn, **environment: Any) -> Server:
@@ -88,21 +88,21 @@ class Arena:
 
     @contextlib.contextmanager
     def probed(self, server: Server) -> Iterator[None]:
-        """Ask /health again and again meanwhile."""
+        """Probe /health while the context is entered, and record the latencies."""
         command = [sys.executable, "-m", "tests.hostile.probe", str(server.port)]
         with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as asker:
             try:
                 yield
-                told, _ = asker.communicate(timeout=PROBE_SECONDS)
+                output, _ = asker.communicate(timeout=PROBE_SECONDS)
             finally:
                 asker.kill()
-        found = json.loads(told)
+        found = json.loads(output)
         self.waits += found["milliseconds"]
         self.unanswered += found["unanswered"]
 
     @property
     def p99(self) -> float | None:
-        """Return the milliseconds that 99 of 100 questions to /health did not exceed; None if none was asked."""
+        """Return the p99 latency of /health in milliseconds; None if it was never probed."""
         return sorted(self.waits)[int(len(self.waits) * 0.99)] if self.waits else None
 
     def measure(self) -> None:
@@ -119,7 +119,7 @@ class Arena:
     def _footprint(self) -> Footprint:
         mib = descriptors = 0
         for server in self._servers:
-            with contextlib.suppress(psutil.NoSuchProcess):  # it has died, which the attack itself sees
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has died, which the attack itself detects
                 tree = server.tree()
                 mib += sum(process.memory_info().rss for process in tree) // 2**20
                 descriptors += _open_files(tree, server.port)
@@ -137,7 +137,7 @@ def _open_files(tree: list[psutil.Process], port: int) -> int:
 
 @dataclass(frozen=True)
 class Attack:
-    """What one anonymous client does, and how it is judged."""
+    """An attack by one anonymous client, and how it is judged."""
 
     name: str
     what: str
@@ -151,7 +151,7 @@ ATTACKS: dict[str, Attack] = {}
 def attack(*, quick: bool = False) -> Callable[[Callable[[Arena], Verdict]], Callable[[Arena], Verdict]]:
     """Register a function as an attack; its name and the first line of its docstring describe it.
 
-    `quick`: it takes some seconds and looks at no times, so that the tests have it as well.
+    `quick`: it takes some seconds and measures no latency, so that the tests run it as well.
     """
 
     def register(run: Callable[[Arena], Verdict]) -> Callable[[Arena], Verdict]:

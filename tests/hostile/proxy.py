@@ -1,7 +1,7 @@
 """A small reverse proxy that keeps its connections and hands them from client to client, as proxies do.
 
-It passes a request on as it comes, and takes an exchange for done when the request has gone out whole and the answer
-is there whole; then the next client's request goes over the same connection, unless the answer said that it ends.
+It passes a request on as it comes, and considers an exchange complete when the whole request was sent and the whole
+response received; then the next client's request reuses the connection, unless the response said that it ends.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ SECONDS = 20.0  # of a whole exchange
 
 @dataclass
 class _Link:
-    """A connection to the server, and what came on it beyond the last answer."""
+    """A connection to the server, and what was received on it after the last response."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -61,7 +61,7 @@ class KeepAliveProxy(ThreadedServer):
 
 
 async def _pass_on(head: bytes, reader: asyncio.StreamReader, upstream: asyncio.StreamWriter) -> None:
-    """Send a request on as it comes, to its end."""
+    """Pass a request on as it comes, to its end."""
     upstream.write(head)
     fields = {line.partition(b":")[0].strip().lower(): line.partition(b":")[2].strip() for line in head.split(b"\r\n")}
     if fields.get(b"transfer-encoding", b"").lower() == b"chunked":
@@ -77,13 +77,13 @@ async def _pass_on(head: bytes, reader: asyncio.StreamReader, upstream: asyncio.
         if not data:
             raise ConnectionError("the client has gone")
         left -= len(data)
-        with contextlib.suppress(ConnectionError):  # its answer may be there all the same
+        with contextlib.suppress(ConnectionError):  # its response may have been sent all the same
             upstream.write(data)
             await upstream.drain()
 
 
 async def _bring_back(link: _Link, client: asyncio.StreamWriter) -> bool:
-    """Pass the answer on; return whether its connection ends."""
+    """Pass the response on; return whether its connection ends."""
     ended = False
     while True:
         found = parse(link.rest, ended=ended)

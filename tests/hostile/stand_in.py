@@ -1,4 +1,4 @@
-"""A render worker that answers well, or with whatever bytes an attack has it say, and counts what it is asked."""
+"""A stand-in for a render worker: it responds well, or with the bytes that an attack sets, and counts requests."""
 
 import asyncio
 import hashlib
@@ -27,7 +27,7 @@ MODELS = {"models": [{"name": "perchance", "description": "A stand-in.", "answer
 
 
 def reply(status: int, body: object, **headers: str) -> bytes:
-    """Return a whole answer of a render worker; an underscore in a header's name is a hyphen."""
+    """Return a whole response of a render worker; an underscore in a header's name is a hyphen."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     own = {"Content-Type": "application/json", SERVICE_HEADER: SERVICE, "Content-Length": str(len(data))}
     given = {**own, **{name.replace("_", "-"): text for name, text in headers.items()}}
@@ -36,7 +36,7 @@ def reply(status: int, body: object, **headers: str) -> bytes:
 
 
 def failure(code: str, status: int = 503) -> bytes:
-    """Return an error of a render worker."""
+    """Return an error response of a render worker."""
     return reply(status, {"success": False, "error": "It did not work.", "code": code})
 
 
@@ -64,14 +64,14 @@ class StandIn(ThreadedServer):
         return f"http://127.0.0.1:{self.port}"
 
     def say(self, beginning: str, *pieces: bytes, times: Iterable[bytes] = ()) -> None:
-        """Answer requests that begin so, such as `GET /images`, with these bytes and then close.
+        """Set the response to requests that begin so, such as `GET /images`: these bytes, and then a close.
 
         `times` go on after the pieces, without end if they have none.
         """
         self._scripts[beginning] = [*pieces] if not times else _joined(pieces, times)
 
     def posts(self) -> int:
-        """Return how many pictures were asked for."""
+        """Return how many pictures were requested."""
         return sum(count for what, count in self.seen.items() if what.startswith("POST /generate"))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,7 +80,7 @@ class StandIn(ThreadedServer):
             pass
 
     async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer a request; return whether the connection is kept."""
+        """Respond to one request; return whether the connection is kept."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         length = next((line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-l")), "0")
         body = await reader.readexactly(int(length))

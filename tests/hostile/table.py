@@ -1,4 +1,4 @@
-"""How the results of attacks are shown: as a table, as rows of docs/security.md, as JSON."""
+"""Results of attacks, and how they are printed: as a table, or as rows of docs/security.md."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ Column = Literal["before", "now"]
 
 @dataclass(frozen=True)
 class Result:
-    """What came of an attack."""
+    """The result of an attack."""
 
     attack: str
     what: str
@@ -36,8 +36,8 @@ class Result:
         return self.held and not self.own_faults and not self.tracebacks
 
     @property
-    def told(self) -> str:
-        """Return the value, with the faults that the attack itself did not look for."""
+    def summary(self) -> str:
+        """Return the value, with the faults that the attack itself did not check for."""
         faults = [f"{self.own_faults} own-fault 5xx"] if self.own_faults else []
         faults += [f"{self.tracebacks} tracebacks"] if self.tracebacks else []
         return "; ".join([self.value, *faults])
@@ -67,7 +67,7 @@ def as_text(results: list[Result]) -> str:
     rows = [COLUMNS, *(_cells(result) for result in results)]
     widths = [max(len(row[number]) for row in rows) for number in range(len(COLUMNS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    values = [f"{result.attack}: {result.told}" for result in results]
+    values = [f"{result.attack}: {result.summary}" for result in results]
     return "\n".join([*lines, "", *values])
 
 
@@ -100,7 +100,7 @@ def as_rows(results: list[Result], column: Column, document: Path) -> str:
     rows = []
     for result in results:
         before, now = kept.get(result.attack, ("", ""))
-        measured = f"{'held' if result.good else 'broken'}: {result.told}".replace("|", "/")
+        measured = f"{'held' if result.good else 'broken'}: {result.summary}".replace("|", "/")
         before, now = (measured, now) if column == "before" else (before, measured)
         rows.append(f"| `{result.attack}`: {result.what.rstrip('.')} | {before} | {now} |")
     return "\n".join(rows)

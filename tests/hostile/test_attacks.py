@@ -1,4 +1,4 @@
-"""What one anonymous client can do to the others: nothing. The attacks that need no times; `make hostile` has all."""
+"""The attacks of one anonymous client that measure no latency: the service holds. `make hostile` runs them all."""
 
 import pytest
 

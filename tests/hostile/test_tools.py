@@ -1,4 +1,4 @@
-"""The attacks' own tools tell right from wrong."""
+"""The attacks' own tools: parsing, the proxy, and how a result is judged."""
 
 import pytest
 
@@ -7,30 +7,30 @@ from tests.hostile.arena import Attack, Verdict
 from tests.hostile.proxy import KeepAliveProxy
 from tests.hostile.stand_in import StandIn, reply
 from tests.hostile.table import as_rows, as_text
-from tests.hostile.wire import Answer, BrokenAnswer, Connection, Tally, ask, flood, parse, request
+from tests.hostile.wire import Connection, MalformedResponse, Response, Tally, ask, flood, parse, request
 
 
-def test_an_answer_is_read_by_its_length_and_no_further():
+def test_a_response_is_read_by_its_length_and_no_further():
     data = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: Close\r\n\r\n{}HTTP/1.1"
-    answer, end = parse(data)
-    assert (answer.status, answer.body, answer.closes) == (404, b"{}", True)
+    response, end = parse(data)
+    assert (response.status, response.body, response.closes) == (404, b"{}", True)
     assert data[end:] == b"HTTP/1.1"
 
 
-def test_an_answer_is_read_by_its_chunks():
+def test_a_response_is_read_by_its_chunks():
     data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n"
-    answer, end = parse(data)
-    assert (answer.body, end) == (b"abcde", len(data))
+    response, end = parse(data)
+    assert (response.body, end) == (b"abcde", len(data))
     assert parse(data[:-1]) is None
 
 
-def test_an_answer_to_head_has_no_body():
+def test_a_response_to_head_has_no_body():
     assert parse(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", head_only=True)[0].body == b""
 
 
 @pytest.mark.parametrize("data", [b"<html>\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"nothing at all"])
-def test_what_is_no_http_is_said_to_be_none(data):
-    with pytest.raises(BrokenAnswer):
+def test_what_is_no_http_is_reported(data):
+    with pytest.raises(MalformedResponse):
         parse(data, ended=True)
 
 
@@ -45,8 +45,8 @@ def test_what_is_no_http_is_said_to_be_none(data):
         (400, b"", False),
     ],
 )
-def test_a_fault_of_the_server_s_own_is_told_from_a_refusal(status, body, fault):
-    assert Answer(status, {}, body).own_fault is fault
+def test_a_fault_of_the_server_s_own_is_distinguished_from_a_refusal(status, body, fault):
+    assert Response(status, {}, body).own_fault is fault
 
 
 def test_a_flood_counts_what_came_back():
@@ -60,8 +60,9 @@ def test_a_flood_counts_what_came_back():
 def test_the_proxy_hands_a_kept_connection_on_together_with_what_it_says():
     with StandIn() as server, KeepAliveProxy(server.port) as proxy:
         with Connection(proxy.port) as attacker:
-            attacker.send(request("POST", "/nothing", b"", Content_Length="2") + b"no")  # no JSON ends the stand-in's
-            assert attacker.answer(2) is None
+            # The stand-in closes the connection if a body is no JSON.
+            attacker.send(request("POST", "/nothing", b"", Content_Length="2") + b"no")
+            assert attacker.response(2) is None
         assert ask(proxy.port, request("GET", "/health")).status == 200
         assert ask(proxy.port, request("GET", "/models")).status == 200
 

@@ -1,4 +1,4 @@
-"""HTTP as bytes: requests that no library would send, and how their answers are read."""
+"""HTTP as bytes: requests that no library would send, and a parser of their responses."""
 
 import asyncio
 import contextlib
@@ -14,18 +14,18 @@ LOOPBACK = "127.0.0.1"
 HEAD_END = b"\r\n\r\n"
 BODILESS = {204, 304}
 READ_BYTES = 64 * 1024
-ANSWER_SECONDS = 15.0
+RESPONSE_SECONDS = 15.0
 OWN_FAULT = "internal_error"
 CODED = {502, 503, 504}
 
 
-class BrokenAnswer(Exception):
-    """What came back is no HTTP."""
+class MalformedResponse(Exception):
+    """Raised when what was received is no HTTP."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A response, as far as an attack looks at it."""
+class Response:
+    """A response, as far as an attack needs it."""
 
     status: int
     headers: dict[str, str]
@@ -36,56 +36,56 @@ class Answer:
     def code(self) -> str | None:
         """Return the stable code of an error, in either tier's dialects; None if there is none."""
         try:
-            told = json.loads(self.body)
+            body = json.loads(self.body)
         except ValueError:
             return None
-        told = told.get("error", told) if isinstance(told, dict) and isinstance(told.get("error"), dict) else told
-        return told.get("code") if isinstance(told, dict) else None
+        body = body.get("error", body) if isinstance(body, dict) and isinstance(body.get("error"), dict) else body
+        return body.get("code") if isinstance(body, dict) else None
 
     @property
     def closes(self) -> bool:
-        """Return whether the connection is said to end."""
+        """Return whether the response announces the connection's end."""
         return "close" in self.headers.get("connection", "").lower()
 
     @property
     def own_fault(self) -> bool:
         """Return whether the server failed by its own fault: a 500 of any kind, or a failure without a code.
 
-        501 and 505 are gunicorn's refusals of what HTTP has and it has not.
+        501 and 505 are gunicorn's refusals of parts of HTTP that it does not implement.
         """
         return self.status == 500 or self.code == OWN_FAULT or (self.status in CODED and self.code is None)
 
 
-def parse(data: bytes, *, head_only: bool = False, ended: bool = False) -> tuple[Answer, int] | None:
-    """Return the first answer in `data` and its length; None if more has to come. `ended`: nothing more comes.
+def parse(data: bytes, *, head_only: bool = False, ended: bool = False) -> tuple[Response, int] | None:
+    """Return the first response in `data` and its length; None if it is incomplete. `ended`: nothing more comes.
 
-    Raises BrokenAnswer if it cannot become one.
+    Raises MalformedResponse if `data` cannot become one.
     """
     head, found, _ = data.partition(HEAD_END)
     if not found:
         if data and (ended or not data[:5].startswith(b"HTTP/"[: len(data)])):
-            raise BrokenAnswer(repr(data[:200]))
+            raise MalformedResponse(repr(data[:200]))
         return None
     status, headers = _parse_head(head)
     start = len(head) + len(HEAD_END)
     if 100 <= status < 200 and status != 101:
-        return Answer(status, headers, b""), start
+        return Response(status, headers, b""), start
     if head_only or status in BODILESS or status == 101:
-        return Answer(status, headers, b""), start
+        return Response(status, headers, b""), start
     if "chunked" in headers.get("transfer-encoding", "").lower():
         chunks = _parse_chunks(data, start)
-        return (Answer(status, headers, chunks[0]), chunks[1]) if chunks else None
+        return (Response(status, headers, chunks[0]), chunks[1]) if chunks else None
     if "content-length" in headers:
         end = start + int(headers["content-length"])
-        return (Answer(status, headers, data[start:end]), end) if len(data) >= end else None
-    return (Answer(status, headers, data[start:]), len(data)) if ended else None
+        return (Response(status, headers, data[start:end]), end) if len(data) >= end else None
+    return (Response(status, headers, data[start:]), len(data)) if ended else None
 
 
 def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ", 2)
     if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdigit():
-        raise BrokenAnswer(repr(first[:200]))
+        raise MalformedResponse(repr(first[:200]))
     pairs = (line.partition(":") for line in lines)
     return int(words[1]), {name.strip().lower(): text.strip() for name, _, text in pairs}
 
@@ -118,7 +118,7 @@ def request(method: str, path: str, body: bytes | None = None, **headers: str) -
 class Connection:
     """A client's connection, on which anything can be sent."""
 
-    def __init__(self, port: int, source: str = LOOPBACK, seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, port: int, source: str = LOOPBACK, seconds: float = RESPONSE_SECONDS) -> None:
         self.socket = socket.create_connection((LOOPBACK, port), seconds, (source, 0))
         self._seconds = seconds
         self._rest = b""
@@ -130,16 +130,16 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         self.socket.close()
 
     def send(self, data: bytes) -> None:
-        """Send, whether or not the server still listens."""
+        """Send, even if the server has closed the connection."""
         with contextlib.suppress(OSError):
             self.socket.sendall(data)
 
-    def answer(self, seconds: float | None = None, *, head_only: bool = False) -> Answer | None:
-        """Return the next answer; None if the connection ends without one, or none comes within `seconds`."""
+    def response(self, seconds: float | None = None, *, head_only: bool = False) -> Response | None:
+        """Return the next response; None if the connection ends without one, or none comes within `seconds`."""
         self.socket.settimeout(seconds or self._seconds)
         while (found := parse(self._rest, head_only=head_only)) is None:
             try:
@@ -155,15 +155,15 @@ class Connection:
         self._rest = self._rest[found[1] :]
         return found[0]
 
-    def final_answer(self, seconds: float | None = None) -> Answer | None:
-        """Return the next answer that is no 1xx."""
-        answer = self.answer(seconds)
-        while answer is not None and 100 <= answer.status < 200 and answer.status != 101:
-            answer = self.answer(seconds)
-        return answer
+    def final_response(self, seconds: float | None = None) -> Response | None:
+        """Return the next response that is no 1xx; None if there is none."""
+        response = self.response(seconds)
+        while response is not None and 100 <= response.status < 200 and response.status != 101:
+            response = self.response(seconds)
+        return response
 
     def ends(self, seconds: float) -> bool:
-        """Return whether the server ends the connection within some seconds; what it still sends is dropped."""
+        """Return whether the server closes the connection within `seconds`; what it still sends is dropped."""
         self.socket.settimeout(seconds)
         try:
             while self.socket.recv(READ_BYTES):
@@ -175,28 +175,28 @@ class Connection:
         return True
 
 
-def ask(port: int, data: bytes, source: str = LOOPBACK, seconds: float = ANSWER_SECONDS) -> Answer | None:
-    """Return the answer to one request on a connection of its own."""
+def ask(port: int, data: bytes, source: str = LOOPBACK, seconds: float = RESPONSE_SECONDS) -> Response | None:
+    """Return the response to one request on a connection of its own; None if none comes within `seconds`."""
     with Connection(port, source, seconds) as connection:
         connection.send(data)
-        return connection.final_answer()
+        return connection.final_response()
 
 
 @dataclass
 class Tally:
-    """What came back of all that was sent."""
+    """Counts of requests and of their responses."""
 
     requests: int = 0
     own_faults: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     """By status and code, such as `400 invalid_parameter`."""
 
-    def add(self, answer: Answer | None) -> Answer | None:
-        """Count a request and its answer, which is None if none came; return it."""
+    def add(self, response: Response | None) -> Response | None:
+        """Count a request and its response, which is None if none came; return the response."""
         self.requests += 1
-        self.own_faults += answer is not None and answer.own_fault
-        self.outcomes[f"{answer.status} {answer.code or ''}".strip() if answer else "no answer"] += 1
-        return answer
+        self.own_faults += response is not None and response.own_fault
+        self.outcomes[f"{response.status} {response.code or ''}".strip() if response else "no answer"] += 1
+        return response
 
     def __iadd__(self, other: "Tally") -> Self:
         self.requests += other.requests
@@ -206,7 +206,7 @@ class Tally:
 
 
 def flood(port: int, requests: Iterable[bytes], connections: int = 16, source: str = LOOPBACK) -> Tally:
-    """Send all requests on so many kept connections, one after the other on each; return what came back."""
+    """Send all requests over so many kept connections, one at a time on each; return the tally of the responses."""
     return asyncio.run(_flood(port, iter(requests), connections, source))
 
 
@@ -217,9 +217,9 @@ async def _flood(port: int, left: Iterable[bytes], connections: int, source: str
         link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         for data in left:
             link = link or await asyncio.open_connection(LOOPBACK, port, local_addr=(source, 0))
-            answer = await _exchange(*link, data)
-            tally.add(answer)
-            if answer is None or answer.closes:
+            response = await _exchange(*link, data)
+            tally.add(response)
+            if response is None or response.closes:
                 await close(link[1])
                 link = None
         if link:
@@ -236,10 +236,10 @@ async def close(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> Answer | None:
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> Response | None:
     got = b""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(RESPONSE_SECONDS):
             writer.write(data)
             while (found := parse(got)) is None:
                 more = await reader.read(READ_BYTES)

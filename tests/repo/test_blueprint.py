@@ -1,4 +1,4 @@
-"""render.yaml by the rules of Render's published schema, told in our words.
+"""render.yaml by the rules of Render's published schema, restated here.
 
 Source: https://render.com/schema/render.yaml.json and https://render.com/docs/blueprint-spec.
 """
@@ -23,11 +23,11 @@ from tests.fakes.processes import clean_environment
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECRETS = {"WORKER_TOKEN", "IMGUR_CLIENT_ID"}
 SHOWN = ("graceful_timeout", "workers")
-SHUTDOWN_SECONDS = 30  # Render's maxShutdownDelaySeconds where nothing is said
+SHUTDOWN_SECONDS = 30  # Render's maxShutdownDelaySeconds if it is not set
 
 
 def only(required: str = "", **properties: object) -> dict:
-    """The schema of an object with these fields and no others."""
+    """Return the schema of an object with these fields and no others."""
     return {
         "type": "object",
         "properties": properties,
@@ -179,7 +179,7 @@ def test_it_fits_the_free_plan(blueprint):
 
 def test_the_image_s_paths_are_there_seen_from_the_root(worker):
     assert worker["runtime"] == "docker"
-    assert "rootDir" not in worker  # how it shifts the other paths is told in two ways
+    assert "rootDir" not in worker  # Render's documents contradict each other on how it shifts the other paths
     assert (ROOT / worker["dockerfilePath"]).is_file()
     assert (ROOT / worker["dockerContext"]).is_dir()
     assert not {"buildCommand", "startCommand"} & worker.keys()

@@ -1,4 +1,4 @@
-"""What the images have, and what the worker's keeps from the browser, whose user is the same."""
+"""The images: what they contain, and what the worker's hides from its browser, which runs as the same user."""
 
 import json
 import re

@@ -14,21 +14,21 @@ LINKED = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
 def documents() -> list[Path]:
-    """Every markdown file that is the repository's own."""
+    """Return every markdown file of the repository."""
     folders = ("", "docs", "image_api", "render_worker", "sandbox", "local", "bench", "tests")
     found = {path for name in folders for path in (ROOT / name).glob("**/*.md" if name else "*.md")}
     return sorted(found)
 
 
 def anchor(heading: str) -> str:
-    """As GitHub makes it: small letters, without punctuation, and each space a hyphen."""
+    """Return a heading's anchor as GitHub makes it: small letters, no punctuation, and each space a hyphen."""
     text = LINKED.sub(r"\1", heading).lower()
     return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
 
 
 @cache
 def anchors(path: Path) -> frozenset[str]:
-    """Those of a document; a heading's second is numbered."""
+    """Return the anchors of a document; if a heading is repeated, its anchors are numbered."""
     found: set[str] = set()
     for heading in HEADING.findall(FENCED.sub("", path.read_text())):
         name = plain = anchor(heading)
@@ -41,7 +41,7 @@ def anchors(path: Path) -> frozenset[str]:
 
 
 def links() -> list[tuple[Path, str, str]]:
-    """Every link to a heading: where it stands, and what it names."""
+    """Return every link to a heading: its document, the file that it names, and the anchor."""
     return [(path, *found) for path in documents() for found in LINK.findall(FENCED.sub("", path.read_text()))]
 
 

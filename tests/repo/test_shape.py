@@ -1,4 +1,4 @@
-"""What this repository promises of itself."""
+"""The repository's own limits: sizes of files, targets of make, bounds of logs."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The attacks, a module for each room; importing this package registers them."""
+"""The attacks, a module for each kind; importing this package registers them."""
 
 from tests.hostile.attacks import connections, desync, engines, exposure, failures, floods, handshakes, waiting
 

@@ -1,4 +1,4 @@
-"""Connections that ask for nothing: /health has to be answered beside them."""
+"""Slow-client (slowloris) attacks: connections that request nothing; /health must be served beside them."""
 
 import contextlib
 import errno
@@ -19,8 +19,8 @@ IDLE_SECONDS = 30
 HOLD_SECONDS = 5.0
 AT_ONCE = 200  # connections in the making, fewer than the kernel queues
 MOST_MS = 500.0
-ANSWER_SECONDS = 10.0
-QUIET_LOOKS = 4  # a quarter of a second each without a further answer
+RESPONSE_SECONDS = 10.0
+QUIET_LOOKS = 4  # a quarter of a second each without a further response
 HANDSHAKE = request(
     "GET",
     "/stream/generate/txt2img",
@@ -34,7 +34,7 @@ STREAM = request("GET", "/generate?prompt=a", Accept="text/event-stream")
 
 @contextlib.contextmanager
 def crowd(port: int, count: int, sources: list[str], greeting: bytes, seconds: float = 5.0) -> Iterator[list]:
-    """Hold so many connections, each of which sends the greeting and nothing more; fewer if they are not accepted."""
+    """Hold `count` connections that send the greeting and nothing more; yield those that were accepted."""
     raise_file_limit()
     held: list[socket.socket] = []
     end = time.monotonic() + seconds
@@ -74,7 +74,7 @@ def _established(links: list[socket.socket], seconds: float) -> list[socket.sock
 
 
 def verdict(arena: Arena, held: int) -> Verdict:
-    """Judge by what /health did beside so many connections."""
+    """Return the verdict on /health beside `held` connections."""
     p99 = arena.p99 or 0.0
     good = arena.unanswered == 0 and p99 < MOST_MS
     value = f"/health p99 {p99:.0f} ms, {arena.unanswered} of {len(arena.waits)} unanswered, beside {held} connections"
@@ -108,16 +108,16 @@ def kept_connections(arena: Arena) -> Verdict:
     server = arena.behind(arena.stand_in())
     with crowd(server.port, CONNECTIONS, SOURCES, request("GET", "/v1/styles")) as held:
         arena.tally.requests += len(held)
-        before = answered(held)
+        before = with_response(held)
         with arena.probed(server):
             time.sleep(HOLD_SECONDS)
     seen = verdict(arena, len(held))
     return Verdict(seen.held, f"{seen.value}, {before} of them answered before")
 
 
-def answered(links: list[socket.socket]) -> int:
-    """Wait until as many have their answers as will; return how many. What a flood of requests costs is not meant."""
-    end, waiting, quiet = time.monotonic() + ANSWER_SECONDS, list(links), 0
+def with_response(links: list[socket.socket]) -> int:
+    """Wait until no further response comes; return how many connections have one. A flood's cost is not measured."""
+    end, waiting, quiet = time.monotonic() + RESPONSE_SECONDS, list(links), 0
     while waiting and quiet < QUIET_LOOKS and time.monotonic() < end:
         time.sleep(0.25)
         left = [link for link in waiting if not _has_data(link)]
@@ -152,7 +152,7 @@ def idle_websockets(arena: Arena) -> Verdict:
     with crowd(server.port, SOCKETS, SOURCES[:1], HANDSHAKE) as held:
         arena.tally.requests += len(held)
         begun = time.monotonic()
-        answered(held)
+        with_response(held)
         opened = _opened(held)
         with arena.probed(server):
             ended = _ended(opened, begun + IDLE_SECONDS + 5)
@@ -163,7 +163,7 @@ def idle_websockets(arena: Arena) -> Verdict:
 
 
 def _opened(links: list[socket.socket]) -> list[socket.socket]:
-    """Return those whose handshake was accepted."""
+    """Return the connections whose handshake was accepted."""
     accepted = []
     for link in links:
         with contextlib.suppress(OSError):
@@ -174,7 +174,7 @@ def _opened(links: list[socket.socket]) -> list[socket.socket]:
 
 
 def _ended(links: list[socket.socket], until: float) -> int:
-    """Return how many the server ends until a moment of the monotonic clock; pings are not answered."""
+    """Return how many the server closes until a moment of the monotonic clock; pings get no pong."""
     open_links = list(links)
     while open_links and time.monotonic() < until:
         time.sleep(0.5)
@@ -201,11 +201,11 @@ def many_websockets(arena: Arena) -> Verdict:
         for _ in range(150):
             link = stack.enter_context(Connection(server.port, SOURCES[0]))
             link.send(HANDSHAKE)
-            answer = arena.tally.add(link.answer())
-            opened += answer is not None and answer.status == 101
+            response = arena.tally.add(link.response())
+            opened += response is not None and response.status == 101
         other = arena.tally.add(ask(server.port, HANDSHAKE, SOURCES[1]))
     good = opened == SHARE and other is not None and other.status == 101
-    return Verdict(good, f"{opened} of 150 opened, another client got {other.status if other else 'no answer'}")
+    return Verdict(good, f"{opened} of 150 opened, another client got {other.status if other else 'no response'}")
 
 
 @attack(quick=True)
@@ -227,7 +227,7 @@ def many_streams(arena: Arena) -> Verdict:
 
 
 def _is_stream(link: Connection) -> bool:
-    """Return whether the answer begins as a stream, which comes to its end much later."""
+    """Return whether the response begins as a stream, which ends much later."""
     with contextlib.suppress(OSError):
         return b"text/event-stream" in link.socket.recv(4096)
     return False
@@ -246,6 +246,6 @@ def forged_addresses(arena: Arena) -> Verdict:
             link = stack.enter_context(Connection(server.port))
             forged = f"X-Forwarded-For: 198.51.100.{number}, 203.0.113.7\r\n\r\n".encode()
             link.send(HANDSHAKE[:-2] + forged)
-            answer = arena.tally.add(link.answer())
-            opened += answer is not None and answer.status == 101
+            response = arena.tally.add(link.response())
+            opened += response is not None and response.status == 101
     return Verdict(opened == SHARE, f"{opened} of 150 opened")

@@ -1,4 +1,4 @@
-"""Requests whose bodies are not read to their end: what follows must never be taken for a request."""
+"""Request smuggling (HTTP desync): what follows an unread body must never be taken for a request."""
 
 import contextlib
 import time
@@ -15,9 +15,9 @@ CLIENTS = 12
 SETTLED_SECONDS = 0.5  # until the proxy has passed it on
 VICTIMS = 20
 READ_SECONDS = 1  # READ_TIMEOUT_SECONDS of the servers
-ANSWER_SECONDS = 6.0
+RESPONSE_SECONDS = 6.0
 SMUGGLED = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
-SIGN = b'"version"'  # of its answer, and of no other here
+SIGN = b'"version"'  # of its response, and of no other here
 FOLLOWING = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
 GENERATE = {
     "api": ["POST /generate", "POST /v1/images/generate", "POST /v1/images/generations"],
@@ -31,7 +31,7 @@ BEGUN = SMUGGLED  # what had been read of a body may be taken for a request, as 
 
 @dataclass(frozen=True)
 class Case:
-    """A request whose body holds SMUGGLED: `first` is sent at once, `rest` when it was answered."""
+    """A request whose body holds SMUGGLED: `first` is sent at once, `rest` after the response to it."""
 
     name: str
     first: bytes
@@ -85,19 +85,19 @@ def _broken(target: str, headers: dict[str, str]) -> Iterator[Case]:
 
 def outcome(port: int, case: Case, tally: Tally) -> str:
     """Return what became of a case: `ended`, or what went wrong."""
-    with Connection(port, seconds=ANSWER_SECONDS) as connection:
+    with Connection(port, seconds=RESPONSE_SECONDS) as connection:
         connection.send(case.first)
-        answer = tally.add(connection.final_answer())
-        if answer is None:
-            return "ended" if connection.ends(ANSWER_SECONDS) else "unanswered"
-        if SIGN in answer.body:
+        response = tally.add(connection.final_response())
+        if response is None:
+            return "ended" if connection.ends(RESPONSE_SECONDS) else "unanswered"
+        if SIGN in response.body:
             return "smuggled"
         connection.send(case.rest + FOLLOWING)
-        if (second := connection.final_answer(READ_SECONDS + 1.0)) is not None:
+        if (second := connection.final_response(READ_SECONDS + 1.0)) is not None:
             return "smuggled" if SIGN in second.body else "kept open"
-        if not answer.closes:
+        if not response.closes:
             return "not said"
-        return "ended" if connection.ends(ANSWER_SECONDS) else "kept open"
+        return "ended" if connection.ends(RESPONSE_SECONDS) else "kept open"
 
 
 def _judge(arena: Arena, port: int, tier: str) -> Verdict:
@@ -151,14 +151,14 @@ def _poisoned(tally: Tally, port: int) -> int:
     with KeepAliveProxy(port) as proxy:
         with Connection(proxy.port) as attacker:
             attacker.send(start)
-            tally.add(attacker.answer())
+            tally.add(attacker.response())
             attacker.send(VICTIMS * SMUGGLED)
             time.sleep(SETTLED_SECONDS)
         for _ in range(VICTIMS):
-            with Connection(proxy.port, seconds=ANSWER_SECONDS) as victim:
+            with Connection(proxy.port, seconds=RESPONSE_SECONDS) as victim:
                 victim.send(request("GET", "/nothing"))
-                answer = tally.add(victim.answer())
-                wrong += answer is not None and SIGN in answer.body
+                response = tally.add(victim.response())
+                wrong += response is not None and SIGN in response.body
     return wrong
 
 
@@ -171,8 +171,8 @@ def late_body(arena: Arena) -> Verdict:
         connections = [stack.enter_context(Connection(server.port)) for _ in late]
         for connection, case in zip(connections, late, strict=True):
             connection.send(case.first)
-        answers = [arena.tally.add(connection.answer()) for connection in connections]
-    said = Counter(f"{answer.status} {answer.code}" if answer else "no answer" for answer in answers)
+        responses = [arena.tally.add(connection.response()) for connection in connections]
+    said = Counter(f"{response.status} {response.code}" if response else "no answer" for response in responses)
     held = set(said) == {"408 request_timeout"}
     return Verdict(held, ", ".join(f"{count} times {what}" for what, count in said.items()))
 
@@ -186,8 +186,8 @@ def broken_promise(arena: Arena) -> Verdict:
     for size in (len(body), 40 * 1024, 2 * len(body)):
         with Connection(server.port) as connection:
             connection.send(request("POST", "/generate", (2 * body)[:size], Authorization=f"Bearer {TOKEN}") + SMUGGLED)
-            first = arena.tally.add(connection.answer())
-            second = arena.tally.add(connection.answer(2)) if first and not first.closes else None
+            first = arena.tally.add(connection.response())
+            second = arena.tally.add(connection.response(2)) if first and not first.closes else None
             kept += second is not None
             broken += first is not None and not first.closes and second is None
     return Verdict(not broken, f"{broken} of 3 connections ended although they were said to be kept")

@@ -1,4 +1,4 @@
-"""What floods of free pictures take from others: slots, the queue, the folder; and pictures that nothing can keep."""
+"""Floods of free pictures against concurrency slots, the queue and the folder; and pictures that no storage keeps."""
 
 import json
 import time
@@ -29,14 +29,14 @@ def _horde() -> bytes:
 
 def _ready(worker: Server) -> None:
     def state() -> str:
-        told = requests.get(f"{worker.url}/health", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5).json()
-        return told["engines"]["horde"]["state"]
+        health = requests.get(f"{worker.url}/health", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5).json()
+        return health["engines"]["horde"]["state"]
 
     wait_until(lambda: state() == "ready", "a ready engine")
 
 
 class _Flood:
-    """Sketches asked for by so many clients of one address, for as long as it is entered."""
+    """Requests for sketches from FLOOD connections of one address, while it is entered."""
 
     def __init__(self, port: int, tally: Tally) -> None:
         self._port, self._tally, self._over = port, tally, False
@@ -66,8 +66,8 @@ def sketch_flood(arena: Arena) -> Verdict:
     with arena.probed(server), _Flood(server.port, arena.tally):
         with ThreadPoolExecutor(VICTIMS) as pool:
             asked = [pool.submit(ask, server.port, _horde(), VICTIM, HORDE_SECONDS) for _ in range(VICTIMS)]
-            answers = [arena.tally.add(it.result()) for it in asked]
-    codes = [answer.code or str(answer.status) if answer else "no answer" for answer in answers]
+            responses = [arena.tally.add(it.result()) for it in asked]
+    codes = [response.code or str(response.status) if response else "no answer" for response in responses]
     made = codes.count("200")
     return Verdict(made == VICTIMS, f"{made} of {VICTIMS} made ({', '.join(sorted(set(codes)))})")
 
@@ -79,11 +79,11 @@ def folder_flood(arena: Arena) -> Verdict:
     server = arena.behind(worker)
     _ready(worker)
     made = arena.tally.add(ask(server.port, _horde(), VICTIM, HORDE_SECONDS))
-    told = json.loads(made.body) if made else {}
-    path = "/" + told.get("image_url", "http:///none").split("/", 3)[3]
+    result = json.loads(made.body) if made else {}
+    path = "/" + result.get("image_url", "http:///none").split("/", 3)[3]
     with ThreadPoolExecutor(4) as pool:
-        for answer in pool.map(lambda seed: ask(server.port, _sketch(seed), ATTACKER), range(SKETCHES)):
-            arena.tally.add(answer)
+        for response in pool.map(lambda seed: ask(server.port, _sketch(seed), ATTACKER), range(SKETCHES)):
+            arena.tally.add(response)
     auth = {"Authorization": f"Bearer {TOKEN}"}
     kept = requests.get(f"{worker.url}{path}", headers=auth, timeout=10).status_code
     size = sum(file.stat().st_size for file in (arena.folder / "images").iterdir())

@@ -1,4 +1,4 @@
-"""What strangers are told, and what is believed of what they and the other tier say."""
+"""Exposure to anonymous clients, and trust in what clients and the other tier send."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ import requests
 from tests.fakes.processes import Server, free_port
 from tests.hostile.arena import TOKEN, Arena, Verdict, attack
 from tests.hostile.stand_in import StandIn, failure, reply
-from tests.hostile.wire import BrokenAnswer, Connection, Tally, ask, request
+from tests.hostile.wire import Connection, MalformedResponse, Tally, ask, request
 
 OPEN_PATHS = ("/health", "/ready", "/models", "/v1/models")
 TROUBLES = {"reasons", "last_errors", "memory", "request_id", "reason", "warnings", "error"}
@@ -20,18 +20,18 @@ SIGNS = ("127.0.0.1", "Errno", "ConnectError", "refused")
 JSON = ("/", "/health", "/ready", "/models", "/v1/models", "/v1/styles", "/nothing", "/generate", "/wake")
 
 
-def _troubles(told: object) -> set[str]:
-    """Return the names of what is told of troubles, at any depth; what is empty tells nothing."""
-    if isinstance(told, list):
-        return set().union(*map(_troubles, told)) if told else set()
-    if not isinstance(told, dict):
+def _troubles(body: object) -> set[str]:
+    """Return the names of fields about troubles that are not empty, at any depth."""
+    if isinstance(body, list):
+        return set().union(*map(_troubles, body)) if body else set()
+    if not isinstance(body, dict):
         return set()
-    here = {name for name in told.keys() & TROUBLES if told[name]}
-    return here.union(*(_troubles(value) for value in told.values()))
+    here = {name for name in body.keys() & TROUBLES if body[name]}
+    return here.union(*(_troubles(value) for value in body.values()))
 
 
 def _spoiled(arena: Arena) -> tuple[Server, Server]:
-    """Start both tiers, whose one engine cannot be reached and has failed once."""
+    """Start both tiers; their one engine cannot be reached and has failed once."""
     worker = arena.worker(HORDE_URL=f"http://127.0.0.1:{free_port()}/api", ENGINE_FAILURES=1)
     server = arena.behind(worker)
     arena.tally.add(ask(server.port, request("GET", "/generate?prompt=a&model=horde")))
@@ -42,21 +42,21 @@ def _spoiled(arena: Arena) -> tuple[Server, Server]:
 def told_to_strangers(arena: Arena) -> Verdict:
     """/health, /ready and /models of both tiers after a failure, asked without a token: what they tell of it."""
     worker, server = _spoiled(arena)
-    told = set()
+    exposed = set()
     asked = [(server, path) for path in OPEN_PATHS] + [(worker, "/health")]
     for where, path in asked:
-        answer = arena.tally.add(ask(where.port, request("GET", path)))
-        if answer is None:
+        response = arena.tally.add(ask(where.port, request("GET", path)))
+        if response is None:
             continue
-        body = json.loads(answer.body)
-        told |= _troubles(body) if answer.status == 200 else _said(body)
+        body = json.loads(response.body)
+        exposed |= _troubles(body) if response.status == 200 else _said(body)
     with_token = requests.get(f"{worker.url}/health", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5).json()
-    good = not told and bool(with_token.get("last_errors"))
-    return Verdict(good, f"told: {', '.join(sorted(told)) or 'nothing'}")
+    good = not exposed and bool(with_token.get("last_errors"))
+    return Verdict(good, f"told: {', '.join(sorted(exposed)) or 'nothing'}")
 
 
 def _said(body: dict[str, object]) -> set[str]:
-    """Return what an error's sentence tells of the inside; its shape has an id of the client's own request."""
+    """Return what an error's sentence exposes of the inside; its request_id is the client's own."""
     sentence = str(body.get("error"))
     return {f"{sign!r} in an error" for sign in SIGNS if sign in sentence}
 
@@ -68,9 +68,9 @@ def foreign_scheme(arena: Arena) -> Verdict:
     found = set()
     for scheme in ("javascript", "data", "JavaScript", "file", "ftp", "wss", "https,javascript", "ht tp"):
         head = request("GET", "/generate?prompt=a", X_Forwarded_Proto=scheme, X_Forwarded_For="203.0.113.7")
-        answer = arena.tally.add(ask(server.port, head))
-        if answer and answer.status == 200:
-            found.add(json.loads(answer.body)["image_url"].partition(":")[0])
+        response = arena.tally.add(ask(server.port, head))
+        if response and response.status == 200:
+            found.add(json.loads(response.body)["image_url"].partition(":")[0])
     return Verdict(found <= {"http", "https"}, f"addresses begin with {', '.join(sorted(found))}")
 
 
@@ -81,8 +81,8 @@ def sniffed_json(arena: Arena) -> Verdict:
     server = arena.behind(worker)
     lacking = []
     for name, where, path in [("API", server, path) for path in JSON] + [("worker", worker, path) for path in JSON]:
-        answer = arena.tally.add(ask(where.port, request("GET", path)))
-        if answer is None or answer.headers.get("x-content-type-options") != "nosniff":
+        response = arena.tally.add(ask(where.port, request("GET", path)))
+        if response is None or response.headers.get("x-content-type-options") != "nosniff":
             lacking.append(f"{name} {path}")
     return Verdict(not lacking, f"{len(lacking)} of {2 * len(JSON)} lack it")
 
@@ -94,8 +94,8 @@ def rebound_host(arena: Arena) -> Verdict:
     said = Counter[str]()
     for host in ("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example"):
         for path in ("/generate?prompt=a", "/", "/v1/images/generations"):
-            answer = arena.tally.add(ask(server.port, request("GET", path, Host=host)))
-            said[str(answer.status) if answer else "no answer"] += 1
+            response = arena.tally.add(ask(server.port, request("GET", path, Host=host)))
+            said[str(response.status) if response else "no answer"] += 1
     health = ask(server.port, request("GET", "/health", Host="evil.example"))
     ours = ask(server.port, request("GET", "/generate?prompt=a", Host=f"localhost:{server.port}"))
     good = set(said) == {"421"} and health is not None and health.status == 200
@@ -128,38 +128,38 @@ def _oddities() -> Iterable[tuple[str, str, tuple[bytes, ...]]]:
         yield f"a picture's status {status}", PICTURE, (reply(status, b"x"),)
     yield "nothing before the first byte", PICTURE, (head,)
     yield "a length of 5,000 digits", PICTURE, (head.replace(b"50", digits.encode()),)
-    told = {"error": "No.", "code": "engine_failed", "retry_after": int("9" * 4000)}
-    yield "a retry_after of 4,000 digits", "/generate?prompt=a", (_with_digits(told),)
+    error = {"error": "No.", "code": "engine_failed", "retry_after": int("9" * 4000)}
+    yield "a retry_after of 4,000 digits", "/generate?prompt=a", (_with_digits(error),)
     late = reply(503, {"error": "No.", "code": "worker_unavailable"}, Retry_After=digits)
     yield "a Retry-After of 5,000 digits", "/generate?prompt=a", (late,)
     edge = reply(503, b"<html>", Content_Type="text/html", X_Service="none", Retry_After=digits)
     yield "an edge's Retry-After of 5,000 digits", "/generate?prompt=a", (edge,)
-    yield "a Retry-After below 0", "/generate?prompt=a", (reply(503, {**told, "retry_after": -5}),)
+    yield "a Retry-After below 0", "/generate?prompt=a", (reply(503, {**error, "retry_after": -5}),)
 
 
-def _with_digits(told: dict[str, object]) -> bytes:
-    text = json.dumps({**told, "retry_after": 0}).replace('"retry_after": 0', f'"retry_after": {"9" * 4000}')
+def _with_digits(error: dict[str, object]) -> bytes:
+    text = json.dumps({**error, "retry_after": 0}).replace('"retry_after": 0', f'"retry_after": {"9" * 4000}')
     return reply(503, text.encode())
 
 
 def _problem(tally: Tally, server: Server, path: str) -> str | None:
-    """Return what is wrong with the answer; None if it is a failure as the API tier tells them."""
+    """Return what is wrong with the response; None if it is an error in the API tier's format."""
     try:
-        answer = tally.add(ask(server.port, request("GET", path)))
-    except (BrokenAnswer, ValueError) as error:
+        response = tally.add(ask(server.port, request("GET", path)))
+    except (MalformedResponse, ValueError) as error:
         return f"no HTTP ({error})"[:80]
-    if answer is None:
+    if response is None:
         return "no answer"
-    after = answer.headers.get("retry-after", "1")
+    after = response.headers.get("retry-after", "1")
     if len(after) > 6 or not after.isdigit():
         return f"Retry-After {after[:10]}…"
-    if answer.status not in (502, 503, 504) or not answer.code or answer.code == "internal_error":
-        return f"{answer.status} {answer.code or 'without a code'}"
+    if response.status not in (502, 503, 504) or not response.code or response.code == "internal_error":
+        return f"{response.status} {response.code or 'without a code'}"
     return None
 
 
 def _endless(tally: Tally, server: Server, stand_in: StandIn) -> list[str]:
-    """Return what is wrong with a picture that does not end."""
+    """Return what is wrong with the responses to pictures that do not end."""
     head = b"HTTP/1.1 200 OK\r\nX-Service: render-worker\r\nContent-Type: image/png\r\nConnection: close\r\n\r\n"
     stand_in.say("GET /images", head, times=itertools.repeat(b"x" * 65536))
     size = 0

@@ -1,4 +1,4 @@
-"""What one client makes of failures at services: a crowd that falls back, and pictures that a storage refuses."""
+"""Failures at services, provoked by one client: many fallbacks at once, and pictures that a storage refuses."""
 
 import contextlib
 import time

@@ -1,4 +1,4 @@
-"""Floods of cheap requests: what they write, what they push out, and what reaches the other tier."""
+"""Floods of cheap requests: what they log, what they evict, and what reaches the other tier."""
 
 import json
 import time
@@ -13,7 +13,7 @@ LOG_REQUESTS = 200
 MOST_LOG_BYTES = 1000  # of one refused request, rate limits aside
 REFUSALS = 4200
 READY_REQUESTS = 2000
-SHARED_SECONDS = 1.0  # for which an answer of /ready is shared at least
+SHARED_SECONDS = 1.0  # minimum for which a response of /ready is shared
 KNOWN = request("GET", "/generate?prompt=a&seed=7")
 LOST = reply(404, {"success": False, "error": "Not Found.", "code": "not_found"})
 LONG = 64 * 1024 - 100
@@ -32,14 +32,14 @@ LINES = {
 
 
 def _log_per_request(arena: Arena, server: Server) -> dict[str, int]:
-    """Return the bytes that each kind of line leaves in the log."""
+    """Return the bytes that a request of each kind leaves in the log."""
     written = {}
     for name, data in LINES.items():
         before = server.log_file.stat().st_size
         for _ in range(LOG_REQUESTS // len(LINES)):
             with Connection(server.port) as connection:
                 connection.send(data)
-                arena.tally.add(connection.answer(5))
+                arena.tally.add(connection.response(5))
         time.sleep(0.1)
         written[name] = (server.log_file.stat().st_size - before) // (LOG_REQUESTS // len(LINES))
     return written
@@ -77,14 +77,14 @@ def warning_flood(arena: Arena) -> Verdict:
 
 
 def _picture(server: Server) -> str:
-    """Have a picture made that is known from then on; return the path of its file."""
-    answer = ask(server.port, KNOWN)
-    assert answer is not None
-    return "/" + json.loads(answer.body)["image_url"].split("/", 3)[3]
+    """Request a picture, so that it is cached; return the path of its file."""
+    response = ask(server.port, KNOWN)
+    assert response is not None
+    return "/" + json.loads(response.body)["image_url"].split("/", 3)[3]
 
 
 def _remade(server: Server, stand_in: StandIn, path: str, times: int = 1) -> int:
-    """Fetch a picture whose file is gone; return how often it was made again."""
+    """Fetch a picture whose file is gone, `times` times; return how often it was made again."""
     stand_in.say("GET /images", LOST)
     before = stand_in.posts()
     flood(server.port, [request("GET", path)] * times, 1)

@@ -1,4 +1,4 @@
-"""WebSocket handshakes that are none: 400 or 426, and never a traceback."""
+"""Malformed WebSocket handshakes: 400 or 426, and never a traceback."""
 
 from collections import Counter
 
@@ -52,8 +52,8 @@ def bad_handshakes(arena: Arena) -> Verdict:
     said: Counter[str] = Counter()
     wrong = []
     for name, data in handshakes().items():
-        answer = arena.tally.add(ask(server.port, data))
-        what = str(answer.status) if answer else "no answer"
+        response = arena.tally.add(ask(server.port, data))
+        what = str(response.status) if response else "no answer"
         said[what] += 1
         if what not in ENDS and not name.startswith("OPTIONS"):
             wrong.append(name)
@@ -62,7 +62,7 @@ def bad_handshakes(arena: Arena) -> Verdict:
 
 
 def handshakes() -> dict[str, bytes]:
-    """Return every handshake that lacks or distorts something, by what that is."""
+    """Return every malformed handshake, by what it lacks or distorts."""
     bad = {name: request("GET", PATH, **_changed(changes)) for name, changes in CHANGES.items()}
     bad |= {method: request(method, PATH, **GOOD) for method in METHODS}
     bad["HTTP/1.0"] = request("GET", PATH, **GOOD).replace(b"HTTP/1.1", b"HTTP/1.0")

@@ -1,4 +1,4 @@
-"""Clients who leave: what they asked for must not keep others out."""
+"""Requests that wait: those of one client, connected or not, must not hold the slots of others."""
 
 import contextlib
 import socket
@@ -6,13 +6,13 @@ import time
 
 from tests.fakes.processes import Server, free_port, wait_until
 from tests.hostile.arena import Arena, Verdict, attack
-from tests.hostile.attacks.connections import HOLD_SECONDS, answered, crowd, verdict
+from tests.hostile.attacks.connections import HOLD_SECONDS, crowd, verdict, with_response
 from tests.hostile.wire import Connection, Tally, ask, request
 
 ATTACKER, VICTIM = "127.0.0.2", "127.0.0.3"
 MOST = 40  # MAX_GENERATIONS
 SENT = 60
-KEPT = 2  # of requests whose clients have left, a client
+KEPT = 2  # abandoned requests a client
 
 
 def _hang_up(server: Server, tally: Tally) -> None:
@@ -24,8 +24,8 @@ def _hang_up(server: Server, tally: Tally) -> None:
 
 
 def _victim(server: Server, tally: Tally) -> str:
-    answer = tally.add(ask(server.port, request("GET", "/generate?prompt=b"), VICTIM, 20.0))
-    return f"{answer.status} {answer.code or ''}".strip() if answer else "no answer"
+    response = tally.add(ask(server.port, request("GET", "/generate?prompt=b"), VICTIM, 20.0))
+    return f"{response.status} {response.code or ''}".strip() if response else "no answer"
 
 
 @attack(quick=True)
@@ -34,15 +34,15 @@ def hang_ups(arena: Arena) -> Verdict:
     port = free_port()
     server = arena.api(PERCHANCE_WORKER_URL=f"http://127.0.0.1:{port}", MAX_GENERATIONS=MOST)
     _hang_up(server, arena.tally)
-    time.sleep(1.5)  # until their leaving is noticed
+    time.sleep(1.5)  # until the disconnects are noticed
     with Connection(server.port, VICTIM) as early:
         early.send(request("GET", "/generate?prompt=b"))
         time.sleep(1.0)
         stand_in = arena.stand_in(port)
-        answer = arena.tally.add(early.answer(30))
-        wait_until(lambda: stand_in.posts() >= 1 or answer is None or answer.status != 200, "a picture")
+        response = arena.tally.add(early.response(30))
+        wait_until(lambda: stand_in.posts() >= 1 or response is None or response.status != 200, "a picture")
         time.sleep(1.0)
-    got = f"{answer.status} {answer.code or ''}".strip() if answer else "no answer"
+    got = f"{response.status} {response.code or ''}".strip() if response else "no answer"
     left = stand_in.posts() - (got == "200")
     return Verdict(got == "200" and left <= KEPT, f"another client got {got}; {left} pictures made without a client")
 
@@ -70,7 +70,7 @@ def hung_worker(arena: Arena) -> Verdict:
         held = [stack.enter_context(crowd(server.port, 1000, [ATTACKER], request("GET", path))) for path in paths]
         count = sum(map(len, held))
         arena.tally.requests += count
-        waiting = count - answered([link for links in held for link in links])
+        waiting = count - with_response([link for links in held for link in links])
         with arena.probed(server):
             time.sleep(HOLD_SECONDS)
     seen = verdict(arena, count)

@@ -1,4 +1,4 @@
-"""The browser is closed where nobody needs it and replaced where memory runs short; callers notice nothing."""
+"""Lifecycle of the browser: closed when idle, replaced when memory runs short, without an error for clients."""
 
 import concurrent.futures
 import time
@@ -27,17 +27,17 @@ def test_an_idle_browser_is_closed_and_the_next_request_starts_it_again(tmp_path
 def test_a_browser_at_work_is_not_idle(tmp_path):
     with running(tmp_path, BROWSER_IDLE_SECONDS=1, PERCHANCE_GENERATE_SECONDS=20) as stack:
         stack.play(delay=4)
-        with concurrent.futures.ThreadPoolExecutor() as callers:
-            asked = callers.submit(stack.get, prompt="a tree")
+        with concurrent.futures.ThreadPoolExecutor() as clients:
+            pending = clients.submit(stack.get, prompt="a tree")
             wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
             launches = engine(stack)["details"]["browser_launches"]
-            assert asked.result().status_code == 200
+            assert pending.result().status_code == 200
         assert engine(stack)["details"]["browser_launches"] == launches
 
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory):
-    """MiB that a worker uses here with its page open."""
+    """Return the MiB that a worker uses with its page open."""
     with running(tmp_path_factory.mktemp("images"), PERCHANCE_ROUTES="package") as stack:
         assert stack.get(prompt="a tree").status_code == 200
         return stack.worker_health()["memory"]["used_mib"]
@@ -50,17 +50,17 @@ def used(tmp_path_factory):
 )
 def test_a_short_memory_replaces_the_browser_and_loses_no_picture(tmp_path, used, share, words):
     limit = round(used / share)
-    patient = {"PERCHANCE_VERIFY_SECONDS": 20, "PERCHANCE_GENERATE_SECONDS": 20}  # a browser starts in between
+    patient = {"PERCHANCE_VERIFY_SECONDS": 20, "PERCHANCE_GENERATE_SECONDS": 20}  # or a browser's start
     with running(tmp_path, MEMORY_LIMIT_MB=limit, PERCHANCE_ROUTES="package", **patient) as stack:
         stack.play(delay=1)
-        with concurrent.futures.ThreadPoolExecutor() as callers:
-            asked = [callers.submit(stack.get, prompt="a tree") for _ in range(3)]
-            assert [answer.result().status_code for answer in asked] == [200] * 3
+        with concurrent.futures.ThreadPoolExecutor() as clients:
+            pending = [clients.submit(stack.get, prompt="a tree") for _ in range(3)]
+            assert [response.result().status_code for response in pending] == [200] * 3
         wait_until(lambda: engine(stack)["details"]["browser_launches"] >= 2, "another browser")
         assert stack.worker_health()["memory"]["limit_mib"] == limit
         assert words in replaced(stack)[0]
         time.sleep(3)
-        # One launch for each replacement; the second of these may come where the first one did not help enough.
+        # One launch for each replacement; a second one comes if the first did not free enough.
         assert engine(stack)["details"]["browser_launches"] == len(replaced(stack)) + 1 <= 3
         assert stack.get(prompt="a tree").status_code == 200
 
@@ -76,17 +76,17 @@ def test_an_idle_browser_that_hangs_is_closed_too(tmp_path):
         wait_until(lambda: not of_worker(stack, "headless") + of_worker(stack, "run-driver"), "its processes' end")
 
 
-def test_health_tells_of_each_session(tmp_path):
+def test_health_reports_each_session(tmp_path):
     with running(tmp_path, PERCHANCE_SESSIONS=2, PERCHANCE_RECYCLE_IMAGES=2, PERCHANCE_ROUTES="package") as stack:
         assert engine(stack)["sessions"] == [{"state": "closed", "images": 0}] * 2
         assert stack.get(prompt="a tree").status_code == 200
         assert sorted(session["state"] for session in engine(stack)["sessions"]) == ["closed", "idle"]
         assert sorted(session["images"] for session in engine(stack)["sessions"]) == [0, 1]
         stack.play(delay=1)
-        with concurrent.futures.ThreadPoolExecutor() as callers:
-            asked = callers.submit(stack.get, prompt="a tree")
+        with concurrent.futures.ThreadPoolExecutor() as clients:
+            pending = clients.submit(stack.get, prompt="a tree")
             wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
             assert "working" in [session["state"] for session in engine(stack)["sessions"]]
-            assert asked.result().status_code == 200
+            assert pending.result().status_code == 200
         assert [session["images"] for session in engine(stack)["sessions"]] == [0, 0]  # its pages were replaced
         assert stack.worker_health()["memory"]["used_mib"] > 50

@@ -1,4 +1,4 @@
-"""One client beside others: its streams, its WebSockets, and the requests that it leaves."""
+"""Admission control: a client's share of the concurrency slots and streams, and the requests that it abandons."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ import simple_websocket
 
 from tests.api.conftest import RESULT
 from tests.api.test_health import WORKER_HEALTH
-from tests.end_to_end.test_streams import conversation, opened, socket_to, stream_of
+from tests.end_to_end.test_streams import conversation, open_stream, socket_to, stream_of
 from tests.fakes.processes import Server, api, wait_until
 
 GREEDY, OTHER = "127.0.0.2", "127.0.0.3"  # loopback has as many addresses as are needed
@@ -27,7 +27,7 @@ SOCKET = "/stream/generate/txt2img"
 
 @contextlib.contextmanager
 def opener(front: Server) -> Iterator:
-    """Sends requests from any address, and closes all connections at the end."""
+    """Yield a function that sends a request from any address; close all connections when done."""
     with contextlib.ExitStack() as connections:
 
         def send(path: str, source: str = GREEDY, headers: str = "") -> socket.socket:
@@ -41,7 +41,7 @@ def opener(front: Server) -> Iterator:
 
 
 def head(connection: socket.socket) -> tuple[int, dict[str, str]]:
-    """The status and headers of an answer."""
+    """Return the status and headers of the response on a connection."""
     text = b""
     while b"\r\n\r\n" not in text:
         piece = connection.recv(1)
@@ -51,8 +51,8 @@ def head(connection: socket.socket) -> tuple[int, dict[str, str]]:
     return int(first.split()[1]), {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
 
 
-def answer(connection: socket.socket) -> tuple[int, dict]:
-    """The status and body of a plain answer."""
+def response(connection: socket.socket) -> tuple[int, dict]:
+    """Return the status and body of the plain JSON response on a connection."""
     status, headers = head(connection)
     body = b""
     while len(body) < int(headers["content-length"]):
@@ -70,12 +70,12 @@ def test_no_client_has_more_than_its_share_of_streams(scripted):
         streams = [send(f"/generate?prompt={it}", headers="Accept: text/event-stream\r\n") for it in range(2)]
         assert [head(it)[0] for it in streams] == [200, 200]
         for path, headers in ((SOCKET, UPGRADE), ("/generate?prompt=c", "Accept: text/event-stream\r\n")):
-            status, body = answer(send(path, headers=headers))
+            status, body = response(send(path, headers=headers))
             assert (status, body["code"], body["retry_after"]) == (429, "too_many_streams", 5)
         assert head(send(SOCKET, OTHER, UPGRADE))[0] == 101
         plain = send("/generate?prompt=d")
-        streams.pop().close()  # a place is given back as soon as that is noticed, by a write or at the end
-        wait_until(lambda: head(send(SOCKET, headers=UPGRADE))[0] == 101, "the place of the stream that was left")
+        streams.pop().close()  # its slot is released when that is noticed, by a write or at the end
+        wait_until(lambda: head(send(SOCKET, headers=UPGRADE))[0] == 101, "the slot of the abandoned stream")
         assert head(plain)[0] == 200
 
 
@@ -91,17 +91,17 @@ def test_a_follower_and_a_resumed_stream_count_like_the_first(scripted):
         second = send("/generate?prompt=a&seed=7", headers="Accept: text/event-stream\r\n")
         assert head(second)[0] == 200
         for more in ("", mark):
-            assert answer(send("/generate?prompt=a&seed=7", headers=f"Accept: text/event-stream\r\n{more}"))[0] == 429
+            assert response(send("/generate?prompt=a&seed=7", headers=f"Accept: text/event-stream\r\n{more}"))[0] == 429
         second.close()
         wait_until(
             lambda: head(send("/generate?prompt=a", headers=f"Accept: text/event-stream\r\n{mark}"))[0] == 200,
-            "the place of the follower that left",
+            "the slot of the abandoned follower",
         )
     assert len(scripted.asked_to_make()) == 1
 
 
-def test_whatever_waits_takes_a_place(scripted):
-    """An idle WebSocket, an event stream, and requests for one and the same picture."""
+def test_every_waiting_request_holds_a_concurrency_slot(scripted):
+    """Hold slots by an idle WebSocket, an event stream, and identical requests."""
     stream_of(scripted, 3)
     with (
         api(GRACEFUL_TIMEOUT_SECONDS=1, PERCHANCE_WORKER_URL=scripted.url, MAX_GENERATIONS=4) as front,
@@ -111,35 +111,35 @@ def test_whatever_waits_takes_a_place(scripted):
         assert head(websocket)[0] == 101
         assert head(send("/generate?prompt=a&seed=7", headers="Accept: text/event-stream\r\n"))[0] == 200
         waiting = [send("/generate?prompt=a&seed=7") for _ in range(3)]
-        wait_until(lambda: answered(waiting), "a refusal")
-        (refused,) = answered(waiting)
-        status, body = answer(refused)
+        wait_until(lambda: readable(waiting), "a refusal")
+        (refused,) = readable(waiting)
+        status, body = response(refused)
         assert (status, body["code"], body["retry_after"]) == (503, "service_busy", 15)
-        assert answer(send(SOCKET, headers=UPGRADE))[1]["code"] == "service_busy"
+        assert response(send(SOCKET, headers=UPGRADE))[1]["code"] == "service_busy"
         websocket.close()
-        wait_until(lambda: head(send(SOCKET, headers=UPGRADE))[0] == 101, "the WebSocket's place")
+        wait_until(lambda: head(send(SOCKET, headers=UPGRADE))[0] == 101, "the WebSocket's slot")
         assert [head(it)[0] for it in waiting if it is not refused] == [200, 200]
     assert len(scripted.asked_to_make()) == 1
 
 
-def answered(connections: list[socket.socket]) -> list[socket.socket]:
-    """Those for which something is there to be read."""
+def readable(connections: list[socket.socket]) -> list[socket.socket]:
+    """Return the connections on which something has been received."""
     return select.select(connections, [], [], 0)[0]
 
 
-def test_a_picture_over_the_only_place(scripted):
-    """The WebSocket's own: its generation takes no other."""
+def test_a_picture_over_the_only_slot(scripted):
+    """Generate in the WebSocket's own slot: it needs no second one."""
     stream_of(scripted, 0.2)
     with api(GRACEFUL_TIMEOUT_SECONDS=1, PERCHANCE_WORKER_URL=scripted.url, MAX_GENERATIONS=1) as front:
         websocket = socket_to(front)
         for number in range(3):
-            asked = json.dumps({"prompt": f"tree {number}"})
-            assert conversation(websocket, asked)[-1]["event"] == "result"
+            message = json.dumps({"prompt": f"tree {number}"})
+            assert conversation(websocket, message)[-1]["event"] == "result"
         assert requests.get(f"{front.url}/generate?prompt=a", timeout=10).json()["code"] == "service_busy"
         websocket.close()
         wait_until(lambda: requests.get(f"{front.url}/generate?prompt=a", timeout=30).ok, "its place")
         for _ in range(3):
-            with opened(f"{front.url}/generate", prompt="b") as stream:
+            with open_stream(f"{front.url}/generate", prompt="b") as stream:
                 assert stream.status_code == 200
                 assert b"event: result" in stream.content
             wait_until(lambda: requests.get(f"{front.url}/generate?prompt=a", timeout=30).ok, "its place")
@@ -175,15 +175,15 @@ def awake(scripted) -> None:
     scripted.say_to("/health", 200, WORKER_HEALTH)
 
 
-def test_what_a_client_left_while_the_worker_was_away_takes_nobody_s_place(scripted):
-    """It sends more than fits and hangs up; two are kept, which it may come back for."""
+def test_requests_abandoned_during_a_cold_start_hold_no_slots(scripted):
+    """Send more requests than there are slots and disconnect; two of them are kept for a retry."""
     sleep(scripted)
     with (
         api(GRACEFUL_TIMEOUT_SECONDS=1, PERCHANCE_WORKER_URL=scripted.url, MAX_GENERATIONS=50) as front,
         opener(front) as send,
     ):
         left = [send(f"/generate?prompt=left&seed={number}") for number in range(60)]
-        wait_until(lambda: len(answered(left)) == 10, "the refusals")
+        wait_until(lambda: len(readable(left)) == 10, "the refusals")
         for connection in left:
             connection.close()
         waiting = all_waiting(send, 48)
@@ -195,20 +195,20 @@ def test_what_a_client_left_while_the_worker_was_away_takes_nobody_s_place(scrip
 
 
 def all_waiting(send, count: int) -> list[socket.socket]:
-    """So many requests of another client's, none of which is refused."""
+    """Send `count` requests of another client, again and again until none is refused; return their connections."""
     while True:
-        time.sleep(2.5)  # that a client left is noticed within a second
+        time.sleep(2.5)  # a disconnect is noticed within a second
         waiting = [send(f"/generate?prompt=other&seed={number}", OTHER) for number in range(count)]
         time.sleep(1.5)
-        if not answered(waiting):
+        if not readable(waiting):
             return waiting
         for connection in waiting:
             connection.close()
 
 
 @pytest.mark.parametrize("said", [(), (QUEUED,)], ids=["silent", "queued"])
-def test_what_a_client_left_before_the_worker_began_it_takes_nobody_s_place(scripted, said):
-    """A worker that hangs, or whose queue is long, has the requests already."""
+def test_requests_abandoned_before_the_worker_began_them_hold_no_slots(scripted, said):
+    """Disconnect when the requests are at a worker that hangs, or whose queue is long."""
     scripted.say(200, (*said, 60, LAST), Content_Type=NDJSON)
     with (
         api(GRACEFUL_TIMEOUT_SECONDS=1, PERCHANCE_WORKER_URL=scripted.url, MAX_GENERATIONS=20) as front,
@@ -216,31 +216,31 @@ def test_what_a_client_left_before_the_worker_began_it_takes_nobody_s_place(scri
     ):
         left = [send(f"/generate?prompt=left&seed={number}") for number in range(20)]
         wait_until(lambda: len(scripted.asked_to_make()) == 20, "the requests")
-        assert answer(send("/generate?prompt=more"))[1]["code"] == "service_busy"
+        assert response(send("/generate?prompt=more"))[1]["code"] == "service_busy"
         for connection in left:
             connection.close()
         all_waiting(send, 18)
 
 
-def test_what_has_begun_is_made_although_its_client_left(scripted):
+def test_a_generation_that_has_begun_is_completed_after_its_client_left(scripted):
     scripted.say(200, (GENERATING, 4, LAST), Content_Type=NDJSON)
     with api(GRACEFUL_TIMEOUT_SECONDS=1, PERCHANCE_WORKER_URL=scripted.url) as front, opener(front) as send:
         left = [send(f"/generate?prompt=left&seed={number}") for number in range(5)]
         wait_until(lambda: len(scripted.asked_to_make()) == 5, "the requests")
-        time.sleep(1)  # the worker's word that it has begun is on its way
+        time.sleep(1)  # until the worker's first progress has arrived
         for connection in left:
             connection.close()
-        time.sleep(2)  # what was let go would be by now
+        time.sleep(2)  # an abandoned request would be cancelled by now
         again = [send(f"/generate?prompt=left&seed={number}") for number in range(5)]
         assert {(status, headers["x-cache"]) for status, headers in map(head, again)} <= {(200, "JOINED"), (200, "HIT")}
     assert len(scripted.asked_to_make()) == 5
 
 
-def test_who_left_may_come_back_for_what_was_kept(scripted):
+def test_a_client_that_left_may_come_back_for_a_kept_request(scripted):
     sleep(scripted)
     with api(GRACEFUL_TIMEOUT_SECONDS=1, PERCHANCE_WORKER_URL=scripted.url) as front, opener(front) as send:
         send("/generate?prompt=a&seed=7").close()
-        time.sleep(2.5)  # it is noticed
+        time.sleep(2.5)  # until the disconnect is noticed
         again = send("/generate?prompt=a&seed=7")
         time.sleep(0.5)
         scripted.requests.clear()
@@ -248,7 +248,7 @@ def test_who_left_may_come_back_for_what_was_kept(scripted):
         assert (head(again)[0], len(scripted.asked_to_make())) == (200, 1)
 
 
-def test_a_client_that_only_stopped_sending_gets_its_answer(scripted):
+def test_a_client_that_only_stopped_sending_gets_its_response(scripted):
     sleep(scripted)
     with api(GRACEFUL_TIMEOUT_SECONDS=1, PERCHANCE_WORKER_URL=scripted.url) as front, opener(front) as send:
         connections = [send(f"/generate?prompt=a{number}") for number in range(2)]
@@ -259,31 +259,31 @@ def test_a_client_that_only_stopped_sending_gets_its_answer(scripted):
         assert [head(it)[0] for it in connections] == [200, 200]
 
 
-def test_no_client_has_more_than_half_of_the_places_while_others_wait(scripted):
+def test_no_client_has_more_than_half_of_the_slots_while_others_wait(scripted):
     sleep(scripted)
     with (
         api(GRACEFUL_TIMEOUT_SECONDS=1, PERCHANCE_WORKER_URL=scripted.url, MAX_GENERATIONS=20) as front,
         opener(front) as send,
     ):
         greedy = [send(f"/generate?prompt=greedy{number}") for number in range(25)]
-        wait_until(lambda: len(answered(greedy)) == 5, "the refusals")
+        wait_until(lambda: len(readable(greedy)) == 5, "the refusals")
         other = [send(f"/generate?prompt=other{number}", OTHER) for number in range(12)]
-        wait_until(lambda: (len(answered(greedy)), len(answered(other))) == (15, 2), "half for each")
-        refused = answered(greedy) + answered(other)
-        assert {answer(it)[1]["code"] for it in refused} == {"service_busy"}
+        wait_until(lambda: (len(readable(greedy)), len(readable(other))) == (15, 2), "half for each")
+        refused = readable(greedy) + readable(other)
+        assert {response(it)[1]["code"] for it in refused} == {"service_busy"}
         awake(scripted)
         assert [head(it)[0] for it in greedy + other if it not in refused] == [200] * 20
 
 
-def test_idle_websockets_of_one_client_give_way_to_others(scripted):
+def test_idle_websockets_of_one_client_are_evicted_for_other_clients(scripted):
     with (
         api(GRACEFUL_TIMEOUT_SECONDS=1, PERCHANCE_WORKER_URL=scripted.url, MAX_GENERATIONS=4) as front,
         opener(front) as send,
     ):
         sockets = [send(SOCKET, headers=UPGRADE) for _ in range(4)]
         assert [head(it)[0] for it in sockets] == [101] * 4
-        assert answer(send("/generate?prompt=a"))[1]["code"] == "service_busy"
+        assert response(send("/generate?prompt=a"))[1]["code"] == "service_busy"
         assert head(send("/generate?prompt=a", OTHER))[0] == 200
-        wait_until(lambda: answered(sockets), "the close frame")
-        (closed,) = answered(sockets)
+        wait_until(lambda: readable(sockets), "the close frame")
+        (closed,) = readable(sockets)
         assert (closed is sockets[3], int.from_bytes(closed.recv(4)[2:])) == (True, 1013)

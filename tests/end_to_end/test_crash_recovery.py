@@ -1,4 +1,4 @@
-"""One death for each request, in each phase and of each process: every caller gets his picture."""
+"""Crash recovery: one process is killed in each phase of a request, and every client gets its picture."""
 
 import concurrent.futures
 
@@ -25,7 +25,7 @@ def stack(route, tmp_path_factory):
 
 
 @pytest.fixture
-def caller():
+def client():
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         yield pool
 
@@ -35,44 +35,44 @@ def setbacks(stack) -> int:
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_a_request_survives_one_death(stack, route, victim, caller):
+def test_a_request_survives_one_death(stack, route, victim, client):
     stack.play(pause=0.3, delay=0.3)
     for phase in PHASES[route]:
         if phase == "verifyUser":
             stack.expire_keys()  # a key is asked for only when there is none
-        asked = caller.submit(stack.get, prompt="a tree")
+        pending = client.submit(stack.get, prompt="a tree")
         wait_until(lambda phase=phase: stack.gauge().get(phase), f"the phase {phase}")
         assert kill(stack, victim)
-        answer = asked.result()
-        assert answer.status_code == 200, (phase, answer.text)
-        told = f"{answer.json()['request_id']} attempt 1 of 2: " in stack.worker.log()
-        assert told == (phase != WITHOUT_BROWSER), phase
+        response = pending.result()
+        assert response.status_code == 200, (phase, response.text)
+        logged = f"{response.json()['request_id']} attempt 1 of 2: " in stack.worker.log()
+        assert logged == (phase != WITHOUT_BROWSER), phase
     wait_until(lambda: not zombies(stack), "the end of every zombie")
     assert stack.worker_health()["queue"]["running"] == 0
 
 
 @pytest.mark.parametrize("victim", ["browser", "driver", "renderer"])
-def test_a_request_survives_what_hangs(stack, victim, caller):
+def test_a_request_survives_what_hangs(stack, victim, client):
     assert stack.get(prompt="a tree").status_code == 200
     stack.play(delay=1)
     before = setbacks(stack)
-    asked = caller.submit(stack.get, prompt="a tree")
+    pending = client.submit(stack.get, prompt="a tree")
     wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
     assert hang(stack, victim)
-    assert asked.result().status_code == 200
+    assert pending.result().status_code == 200
     assert setbacks(stack) == before + 1
     assert len(of_worker(stack, "run-driver")) == 1
     stack.play()
     assert stack.get(prompt="a tree").status_code == 200
 
 
-def test_a_request_survives_a_driver_that_dies_as_it_comes_up(stack, caller):
+def test_a_request_survives_a_driver_that_dies_as_it_comes_up(stack, client):
     assert kill(stack, "driver")
     wait_until(lambda: not of_worker(stack, "run-driver"), "the driver's end")
-    asked = caller.submit(stack.get, prompt="a tree")
+    pending = client.submit(stack.get, prompt="a tree")
     wait_until(lambda: kill(stack, "driver"), "the next driver")
-    answer = asked.result()
-    assert answer.status_code == 200, answer.text
+    response = pending.result()
+    assert response.status_code == 200, response.text
 
 
 def test_no_line_of_the_log_is_a_traceback(stack):

@@ -1,4 +1,4 @@
-"""A browser that dies is replaced, and its request is tried once more. A page that grows is replaced too."""
+"""Recovery of the browser: if it dies or hangs it is replaced, and its pages are recycled."""
 
 import pytest
 import requests
@@ -11,12 +11,12 @@ from tests.fakes.processes import wait_until
 @pytest.mark.parametrize("route", ["stack", "by_page"])
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_the_next_picture_is_made_whatever_was_killed(route, victim, request):
-    """What is killed while a picture is made, test_kills has."""
+    """Kill between two pictures; test_crash_recovery kills during one."""
     stack = request.getfixturevalue(route)
     assert stack.get(prompt="a tree").status_code == 200
     assert kill(stack, victim)
-    answer = stack.get(prompt="a tree")
-    assert answer.status_code == 200, answer.text
+    response = stack.get(prompt="a tree")
+    assert response.status_code == 200, response.text
     wait_until(lambda: not zombies(stack), "the end of every zombie")
 
 
@@ -26,12 +26,12 @@ def test_pages_are_replaced_after_some_pictures(tmp_path, route):
         for _ in range(9):
             assert stack.get(prompt="a tree").status_code == 200
         if route == "package":
-            assert len(stack.asked("verifyUser")) == 3  # each new page asks for its key
+            assert len(stack.requests_to("verifyUser")) == 3  # each new page asks for its key
         assert len([line for line in stack.worker.log().splitlines() if "replaced" in line]) == 2
         assert len(of_worker(stack, "--type=renderer")) <= 2
 
 
-def test_the_browser_gives_way_to_the_process_that_answers(stack):
+def test_the_browser_has_a_lower_priority_than_the_server(stack):
     assert [process.nice() for process in of_worker(stack, "run-driver")] == [10]
     assert stack.worker.tree()[1].nice() == 0
 

@@ -1,4 +1,4 @@
-"""SIGTERM: what runs is finished where it fits into the time, told where it does not, and nothing is left behind."""
+"""Graceful shutdown: SIGTERM drains requests in flight; if time runs out they get an error; no process is left."""
 
 import concurrent.futures
 
@@ -17,30 +17,32 @@ from tests.fakes.processes import Server, api, left_of, wait_until
     [(1.5, 200, None), (30, 503, "worker_unavailable")],
     ids=["fits", "does not fit"],
 )
-def test_the_worker_answers_before_it_ends(tmp_path, route, delay, status, code):
+def test_the_worker_drains_before_it_exits(tmp_path, route, delay, status, code):
     limits = {"PERCHANCE_GENERATE_SECONDS": 60, "GRACEFUL_TIMEOUT_SECONDS": 3}
-    with running(tmp_path, PERCHANCE_ROUTES=route, **limits) as stack, caller() as asked:
+    with running(tmp_path, PERCHANCE_ROUTES=route, **limits) as stack, in_background() as submit:
         stack.play(delay=delay)
         token = {"Authorization": f"Bearer {TOKEN}"}
-        # Of the worker itself: the API tier would wait for another one.
-        answer = asked(requests.post, f"{stack.worker.url}/generate", headers=token, json={"prompt": "a"}, timeout=60)
+        # Sent to the worker itself: the API tier would wait for its replacement.
+        response = submit(
+            requests.post, f"{stack.worker.url}/generate", headers=token, json={"prompt": "a"}, timeout=60
+        )
         wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
-        left = end(stack.worker)
-        assert (answer.result().status_code, answer.result().json().get("code")) == (status, code)
+        left = shut_down(stack.worker)
+        assert (response.result().status_code, response.result().json().get("code")) == (status, code)
         assert (stack.worker.process.returncode, left) == (0, [])
 
 
 @pytest.mark.parametrize(
     ("grace", "status", "code"), [(5, 200, None), (1, 503, "service_stopping")], ids=["fits", "does not fit"]
 )
-def test_the_api_answers_before_it_ends(stack, grace, status, code):
+def test_the_api_drains_before_it_exits(stack, grace, status, code):
     settings = {"PERCHANCE_WORKER_URL": stack.worker.url, "WORKER_TOKEN": TOKEN, "GRACEFUL_TIMEOUT_SECONDS": grace}
-    with api(**settings) as front, caller() as asked:
+    with api(**settings) as front, in_background() as submit:
         stack.play(delay=2.5)
-        answer = asked(type(stack)(stack.sandbox, stack.worker, front).get, prompt="a tree")
+        response = submit(type(stack)(stack.sandbox, stack.worker, front).get, prompt="a tree")
         wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
-        left = end(front)
-        assert (answer.result().status_code, answer.result().json().get("code")) == (status, code)
+        left = shut_down(front)
+        assert (response.result().status_code, response.result().json().get("code")) == (status, code)
         assert (front.process.returncode, left) == (0, [])
 
 
@@ -53,32 +55,32 @@ def test_a_worker_that_was_stopped_starts_again_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("how", [hang, kill])
-def test_a_stop_leaves_nothing_of_a_driver_that_hangs_or_died(tmp_path, how):
+def test_a_shutdown_leaves_nothing_of_a_driver_that_hangs_or_died(tmp_path, how):
     with running(tmp_path, PERCHANCE_ROUTES="package") as stack:
         assert stack.get(prompt="a tree").status_code == 200
         assert how(stack, "driver")
-        left = end(stack.worker)
+        left = shut_down(stack.worker)
         assert (stack.worker.process.returncode, left) == (0, [])
         assert "Traceback" not in stack.worker.log()
         assert "never retrieved" not in stack.worker.log()
 
 
-def caller():
-    """Asks in a thread of its own."""
+def in_background():
+    """Return a context whose value runs a call in a thread of its own, and which waits for it."""
     pool = concurrent.futures.ThreadPoolExecutor(1)
 
-    class Caller:
+    class Background:
         def __enter__(self):
             return pool.submit
 
         def __exit__(self, *_):
             pool.shutdown()
 
-    return Caller()
+    return Background()
 
 
-def end(server: Server) -> list[psutil.Process]:
-    """Send SIGTERM, which is obeyed in time or the test fails; returns what is left of the server's processes."""
+def shut_down(server: Server) -> list[psutil.Process]:
+    """Send SIGTERM; return the processes of the server that still run. Raises TimeoutExpired if it does not exit."""
     tree = server.tree()
     server.stop()
     return left_of(tree)

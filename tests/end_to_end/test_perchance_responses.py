@@ -1,4 +1,4 @@
-"""Every answer of the site that is known, and what the caller is told."""
+"""Every known response of the site, and the error that the client gets for it."""
 
 import time
 
@@ -6,14 +6,14 @@ import pytest
 import requests
 
 
-def told(answer: requests.Response) -> tuple[int, str]:
-    """Status and code of a failure, whose shape is checked on the way."""
-    body = answer.json()
+def error_of(response: requests.Response) -> tuple[int, str]:
+    """Return the status and code of an error. Raises AssertionError if it has another shape than errors have."""
+    body = response.json()
     assert body["success"] is False
     assert body["error"].endswith(".")
     assert body["request_id"]
     assert body["simulated"] is True
-    return answer.status_code, body["code"]
+    return response.status_code, body["code"]
 
 
 REFUSALS = [
@@ -53,30 +53,30 @@ REFUSALS = [
 @pytest.mark.parametrize(("scenario", "status", "code"), REFUSALS)
 def test_each_refusal_has_its_code_and_the_next_picture_is_made(stack, scenario, status, code):
     stack.play(**scenario)
-    assert told(stack.get(prompt="a tree")) == (status, code)
+    assert error_of(stack.get(prompt="a tree")) == (status, code)
     stack.play()
     assert stack.get(prompt="a tree").status_code == 200
 
 
 @pytest.mark.parametrize("endpoint", ["verify", "generate"])
-def test_a_refusal_is_not_asked_again(stack, endpoint):
+def test_a_refusal_is_not_retried(stack, endpoint):
     stack.play(**{endpoint: "failed_verification"})
     stack.get(prompt="a tree")
-    asked = {"verify": "verifyUser", "generate": "generate"}[endpoint]
-    assert len(stack.asked(asked)) == 1
+    path = {"verify": "verifyUser", "generate": "generate"}[endpoint]
+    assert len(stack.requests_to(path)) == 1
 
 
-@pytest.mark.parametrize(("word", "asked"), [("gen_failure", 2), ("stale_request", 2)])
-def test_a_failure_that_may_pass_is_asked_again_once(stack, word, asked):
+@pytest.mark.parametrize(("word", "attempts"), [("gen_failure", 2), ("stale_request", 2)])
+def test_a_transient_failure_is_retried_once(stack, word, attempts):
     stack.play(generate=word, times=1)
     assert stack.get(prompt="a tree").status_code == 200
-    assert len(stack.asked("generate")) == asked
+    assert len(stack.requests_to("generate")) == attempts
 
 
 def test_a_picture_that_is_not_there_yet_is_waited_for(stack):
     stack.play(download="404", times=3)
     assert stack.get(prompt="a tree").status_code == 200
-    assert len(stack.asked("download")) == 4
+    assert len(stack.requests_to("download")) == 4
 
 
 def test_an_unknown_status_is_quoted(stack):
@@ -87,14 +87,14 @@ def test_an_unknown_status_is_quoted(stack):
 def test_the_site_s_previous_picture_is_waited_for(stack):
     stack.play(generate="waiting_for_prev_request_to_finish", times=3)
     assert stack.get(prompt="a tree").status_code == 200
-    assert len(stack.asked("generate")) == 4
+    assert len(stack.requests_to("generate")) == 4
 
 
 def test_an_expired_key_is_replaced_once(stack):
     assert stack.get(prompt="a tree").status_code == 200
     stack.expire_keys()
     assert stack.get(prompt="a tree").status_code == 200
-    assert [entry["played"] for entry in stack.asked("generate")] == ["ok", "invalid_key", "ok"]
+    assert [entry["played"] for entry in stack.requests_to("generate")] == ["ok", "invalid_key", "ok"]
 
 
 def test_a_key_s_life_ends_by_itself(stack):
@@ -103,23 +103,23 @@ def test_a_key_s_life_ends_by_itself(stack):
     assert stack.get(prompt="a tree").status_code == 200
     time.sleep(0.4)
     assert stack.get(prompt="a tree").status_code == 200
-    assert len(stack.asked("verifyUser")) == 2
+    assert len(stack.requests_to("verifyUser")) == 2
 
 
 def test_keys_that_are_refused_again_and_again_are_an_unexpected_reply(stack):
     stack.play(generate="invalid_key")
-    assert told(stack.get(prompt="a tree")) == (502, "perchance_unexpected_reply")
-    assert len(stack.asked("generate")) == 2
+    assert error_of(stack.get(prompt="a tree")) == (502, "perchance_unexpected_reply")
+    assert len(stack.requests_to("generate")) == 2
 
 
-def test_the_key_is_asked_for_once_for_several_pictures(stack):
+def test_the_key_is_requested_once_for_several_pictures(stack):
     stack.expire_keys()
     for _ in range(6):
         assert stack.get(prompt="a tree").status_code == 200
-    assert len(stack.asked("verifyUser")) == 1
+    assert len(stack.requests_to("verifyUser")) == 1
 
 
-def test_the_wall_after_many_quick_requests_is_met_with_its_error(stack):
+def test_the_human_check_after_many_quick_requests_is_reported(stack):
     stack.play(wall_after=2)
     codes = [stack.get(prompt="a tree").json().get("code") for _ in range(3)]
     assert codes == [None, None, "perchance_verification_required"]

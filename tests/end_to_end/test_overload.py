@@ -1,4 +1,4 @@
-"""Five hundred callers at once before a queue of twenty: each gets an answer in time, and then all is as it was."""
+"""Overload: five hundred clients at once, a queue of twenty. Each gets a response, and no resource is leaked."""
 
 import concurrent.futures
 import contextlib
@@ -11,22 +11,22 @@ import requests
 from tests.end_to_end.conftest import TOKEN, running
 from tests.fakes.processes import open_files, wait_until
 
-CALLERS = 500
+CLIENTS = 500
 
 
-def test_everybody_is_answered_and_the_worker_is_as_it_was(tmp_path):
+def test_every_request_gets_a_response_and_the_worker_is_as_it_was(tmp_path):
     with running(tmp_path, PERCHANCE_ROUTES="package", QUEUE_SIZE=20) as stack:
         for _ in range(3):
             assert stack.get(prompt="a tree").status_code == 200
         before = state(stack)
         stack.play(delay=0.2)
-        with concurrent.futures.ThreadPoolExecutor(CALLERS) as callers:
-            asked = [callers.submit(stack.get, prompt=f"tree {number}") for number in range(CALLERS)]
-            answers = [caller.result() for caller in asked]
-        found = Counter((answer.status_code, answer.json().get("code")) for answer in answers)
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
+            pending = [clients.submit(stack.get, prompt=f"tree {number}") for number in range(CLIENTS)]
+            responses = [future.result() for future in pending]
+        found = Counter((response.status_code, response.json().get("code")) for response in responses)
         assert found.keys() == {(200, None), (503, "worker_busy")}, found
         assert found[(200, None)] >= 20
-        assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers if answer.status_code == 503)
+        assert all(int(response.headers["Retry-After"]) > 0 for response in responses if response.status_code == 503)
         wait_until(lambda: stack.worker_health()["status"] == "ready", "an idle worker")
         after = state(stack)
         assert after["processes"] == before["processes"]
@@ -35,27 +35,27 @@ def test_everybody_is_answered_and_the_worker_is_as_it_was(tmp_path):
         assert stack.get(prompt="a tree").status_code == 200
 
 
-def test_the_worker_itself_stands_it_and_tells_of_its_health_meanwhile(tmp_path):
+def test_the_worker_itself_survives_it_and_reports_its_health_meanwhile(tmp_path):
     with running(tmp_path, PERCHANCE_ROUTES="package", QUEUE_SIZE=20) as stack:
         process = stack.worker.tree()[1]
 
         def ask(number: int) -> tuple[int, str | None]:
             body, token = {"prompt": f"tree {number}"}, {"Authorization": f"Bearer {TOKEN}"}
-            answer = requests.post(f"{stack.worker.url}/generate", json=body, headers=token, timeout=60)
-            return answer.status_code, answer.json().get("code")
+            response = requests.post(f"{stack.worker.url}/generate", json=body, headers=token, timeout=60)
+            return response.status_code, response.json().get("code")
 
         def storm() -> Counter:
-            with concurrent.futures.ThreadPoolExecutor(CALLERS) as callers:
-                asked = [callers.submit(ask, number) for number in range(CALLERS)]
-                while not all(caller.done() for caller in asked):
+            with concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
+                pending = [clients.submit(ask, number) for number in range(CLIENTS)]
+                while not all(future.done() for future in pending):
                     begun = time.monotonic()
                     stack.worker_health()
                     slowest.append(time.monotonic() - begun)
-                return Counter(caller.result() for caller in asked)
+                return Counter(future.result() for future in pending)
 
         stack.play(delay=0.2)
         slowest = []
-        storm()  # what it needs once, it keeps: threads, and memory for them
+        storm()  # threads and their memory are kept from here on
         wait_until(lambda: stack.worker_health()["queue"]["running"] == 0, "an idle worker")
         threads = process.num_threads()
         found = storm()
@@ -69,7 +69,7 @@ def test_the_worker_itself_stands_it_and_tells_of_its_health_meanwhile(tmp_path)
 
 
 def state(stack) -> dict[str, int]:
-    """What a storm must not change. Threads of gunicorn's pool are kept, so only the processes are counted."""
+    """Return what overload must not change. gunicorn keeps its pool's threads, so only processes are counted."""
     names = Counter()
     for process in stack.worker.tree():
         with contextlib.suppress(psutil.NoSuchProcess):

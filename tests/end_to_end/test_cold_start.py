@@ -1,4 +1,4 @@
-"""A worker that sleeps: a real one, started by a stand-in for a platform's edge when somebody asks for it."""
+"""Cold start: a sleeping render worker, a real one, is started by a stand-in for a platform's edge when requested."""
 
 import concurrent.futures
 import time
@@ -22,7 +22,7 @@ def site():
 
 @pytest.fixture
 def asleep(site, tmp_path):
-    """Makes both tiers with a sleeping worker behind an edge of some manner; yields the stack and the edge."""
+    """Return a context that runs an API tier before an edge of some manner with a sleeping worker behind it."""
     requests.post(f"{site.url}/sandbox/reset", timeout=5).raise_for_status()
 
     @contextmanager
@@ -38,57 +38,57 @@ def asleep(site, tmp_path):
 
 
 @pytest.mark.parametrize("manner", get_args(Manner))
-def test_the_first_request_wakes_the_worker_and_gets_its_picture(asleep, manner):
+def test_the_first_request_starts_the_worker_and_gets_its_picture(asleep, manner):
     with asleep(manner) as (stack, edge):
-        assert stack.get("/health").status_code == 200  # asks nobody, and so wakes nobody
-        assert edge.asked == []
-        answer = stack.get(prompt="a tree")
-        assert (answer.status_code, answer.json()["engine"]) == (200, "perchance")
-        stack.picture(answer.json()["image_url"])
-        assert len(stack.asked("generate")) == 1
+        assert stack.get("/health").status_code == 200  # sends no request, and so causes no cold start
+        assert edge.requests == []
+        response = stack.get(prompt="a tree")
+        assert (response.status_code, response.json()["engine"]) == (200, "perchance")
+        stack.picture(response.json()["image_url"])
+        assert len(stack.requests_to("generate")) == 1
 
 
-def test_a_worker_that_falls_asleep_again_is_woken_again(asleep):
+def test_a_worker_that_falls_asleep_again_is_started_again(asleep):
     with asleep("hold", delay=0) as (stack, edge):
         for _ in range(2):
             assert stack.get(prompt="a tree").status_code == 200
-            edge.sleep()  # kept connections are of no use then
+            edge.sleep()  # kept connections are dead then
 
 
-def test_connections_that_are_refused_are_tried_again(tmp_path):
+def test_refused_connections_are_retried(tmp_path):
     port = free_port()
     late = worker(WORKER_TOKEN=TOKEN, LOCAL_STORAGE_DIR=tmp_path, PORT=port)
     with api(PERCHANCE_WORKER_URL=f"http://127.0.0.1:{port}", WORKER_TOKEN=TOKEN) as front:
-        with concurrent.futures.ThreadPoolExecutor() as callers:
-            asked = callers.submit(requests.get, f"{front.url}/generate?prompt=a&model=sketch", timeout=60)
+        with concurrent.futures.ThreadPoolExecutor() as clients:
+            pending = clients.submit(requests.get, f"{front.url}/generate?prompt=a&model=sketch", timeout=60)
             time.sleep(1)
-            assert not asked.done()
+            assert not pending.done()
             with late:
-                assert asked.result().status_code == 200
+                assert pending.result().status_code == 200
 
 
-def test_a_worker_that_never_wakes_is_told_after_the_waking_time(asleep):
+def test_a_cold_start_that_does_not_end_is_an_error_after_its_timeout(asleep):
     with asleep("bad_gateway", delay=6, WORKER_WAKE_SECONDS=2) as (stack, _):
         begun = time.monotonic()
-        answer = stack.get(prompt="a tree")
+        response = stack.get(prompt="a tree")
         assert time.monotonic() - begun > 1
-        assert (answer.status_code, answer.json()["code"]) == (503, "worker_unavailable")
-        assert "HTTP 502" in answer.json()["error"]
-        assert int(answer.headers["Retry-After"]) > 0
+        assert (response.status_code, response.json()["code"]) == (503, "worker_unavailable")
+        assert "HTTP 502" in response.json()["error"]
+        assert int(response.headers["Retry-After"]) > 0
 
 
-def test_many_callers_knock_once_and_all_get_their_pictures(asleep):
+def test_many_clients_share_one_probe_and_all_get_their_pictures(asleep):
     with asleep("unavailable", delay=4) as (stack, edge):
-        with concurrent.futures.ThreadPoolExecutor(20) as callers:
-            asked = [callers.submit(stack.get, prompt="a tree", model="sketch") for _ in range(20)]
-            wait_until(lambda: edge.asked, "the requests")
+        with concurrent.futures.ThreadPoolExecutor(20) as clients:
+            pending = [clients.submit(stack.get, prompt="a tree", model="sketch") for _ in range(20)]
+            wait_until(lambda: edge.requests, "the requests")
             assert stack.get("/health").status_code == 200
-            assert not any(answer.done() for answer in asked)
-            statuses = [answer.result().status_code for answer in asked]
+            assert not any(response.done() for response in pending)
+            statuses = [response.result().status_code for response in pending]
         assert statuses == [200] * 20
-        knocks = [moment for method, moment in edge.asked if method == "GET"]
-        assert len(knocks) <= 2 + (knocks[-1] - knocks[0]) / FIRST_PAUSE_SECONDS  # one for all, with pauses
-        assert len(edge.asked) <= len(knocks) + 2 * 20  # each asks once more at most
+        probes = [moment for method, moment in edge.requests if method == "GET"]
+        assert len(probes) <= 2 + (probes[-1] - probes[0]) / FIRST_PAUSE_SECONDS  # shared by all requests, with pauses
+        assert len(edge.requests) <= len(probes) + 2 * 20  # each is retried once at most
 
 
 def test_a_gallery_of_lost_pictures_does_not_wait_for_long(asleep):
@@ -97,30 +97,30 @@ def test_a_gallery_of_lost_pictures_does_not_wait_for_long(asleep):
         assert not edge.awake
 
 
-def test_a_worker_that_is_replaced_loses_nobody(tmp_path):
+def test_a_worker_that_is_replaced_loses_no_request(tmp_path):
     limits = {"PERCHANCE_GENERATE_SECONDS": 60, "GRACEFUL_TIMEOUT_SECONDS": 1, "PERCHANCE_ROUTES": "package"}
-    with running(tmp_path, **limits) as stack, concurrent.futures.ThreadPoolExecutor() as callers:
+    with running(tmp_path, **limits) as stack, concurrent.futures.ThreadPoolExecutor() as clients:
         stack.play(delay=4)
-        asked = callers.submit(stack.get, prompt="a tree")
+        pending = clients.submit(stack.get, prompt="a tree")
         wait_until(lambda: stack.gauge()["in_flight"] == 1, "the generation")
-        stack.worker.stop()  # as a platform does when it deploys another
+        stack.worker.stop()  # as a platform does when it deploys a replacement
         stack.worker.start_again()
-        assert asked.result().status_code == 200
+        assert pending.result().status_code == 200
 
 
-def test_the_deadline_ends_the_waiting(asleep):
+def test_the_deadline_ends_the_wait_for_a_cold_start(asleep):
     with asleep("hold", delay=6, REQUEST_TIMEOUT_SECONDS=0.5) as (stack, _):
-        answer = stack.get(prompt="a tree")
-        assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
+        response = stack.get(prompt="a tree")
+        assert (response.status_code, response.json()["code"]) == (504, "timeout")
 
 
 @pytest.mark.parametrize("delay", [0, 1.5], ids=["made before the repeat", "still in the making"])
 def test_a_request_that_reaches_the_worker_three_times_makes_one_picture(asleep, tmp_path, delay):
     with asleep("bad_gateway", delay=0, cuts=2) as (stack, edge):
         stack.play(delay=delay)
-        answer = stack.get(prompt="a tree")
-        assert answer.status_code == 200
-        assert (edge.cuts, len(stack.asked("generate"))) == (0, 1)
+        response = stack.get(prompt="a tree")
+        assert response.status_code == 200
+        assert (edge.cuts, len(stack.requests_to("generate"))) == (0, 1)
         assert len(list(tmp_path.glob("*.png"))) == 1
 
 
@@ -136,22 +136,22 @@ def test_wake_starts_the_worker_and_learns_how_long_that_takes(asleep):
         wait_until(lambda: stack.get("/wake").status_code == 200, "the worker")
 
 
-def test_a_pixel_in_a_page_wakes_the_worker_too(asleep):
+def test_a_pixel_in_a_page_starts_the_worker_too(asleep):
     with asleep("loading_page") as (stack, edge):
         pixel = stack.get("/wake.gif")
         assert not edge.awake
         assert (pixel.status_code, pixel.headers["Content-Type"]) == (200, "image/gif")
         assert "no-store" in pixel.headers["Cache-Control"]
-        up = ("starting", "ready")  # the one knock that finds it may come while its engine starts
+        up = ("starting", "ready")  # its probe may succeed while its engine still starts
         wait_until(lambda: stack.get("/health").json()["worker"]["status"] in up, "the worker")
-        assert stack.asked("generate") == []
+        assert stack.requests_to("generate") == []
 
 
-def test_a_stop_tells_who_waits_for_a_sleeping_worker(asleep):
+def test_a_graceful_shutdown_ends_requests_that_wait_for_a_cold_start(asleep):
     with asleep("bad_gateway", delay=8, GRACEFUL_TIMEOUT_SECONDS=1) as (stack, edge):
-        with concurrent.futures.ThreadPoolExecutor() as callers:
-            asked = callers.submit(stack.get, prompt="a tree")
-            wait_until(lambda: edge.asked, "the request")
+        with concurrent.futures.ThreadPoolExecutor() as clients:
+            pending = clients.submit(stack.get, prompt="a tree")
+            wait_until(lambda: edge.requests, "the request")
             stack.api.stop()
-            assert (asked.result().status_code, asked.result().json()["code"]) == (503, "service_stopping")
+            assert (pending.result().status_code, pending.result().json()["code"]) == (503, "service_stopping")
         assert stack.api.process.returncode == 0
