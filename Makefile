@@ -77,7 +77,7 @@ bench-peers: $(DEV_PACKAGES) $(PEERS)/bin/litellm ## Measure OpenAI's route besi
 bench-small-plan: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.
 	@$(BIN)/python -m bench.small_plan
 
-bench-capacity: $(DEV_PACKAGES) ## Measure how many waiting callers one API process holds; needs root.
+bench-capacity: $(DEV_PACKAGES) ## Measure how many waiting clients one API process holds; needs root.
 	@$(BIN)/python -m bench.capacity
 
 bench-memory: $(DEV_PACKAGES) $(BROWSER) ## Make 2,000 pictures by each route in 512 MiB; needs root.

@@ -29,23 +29,34 @@ class CoreSettings(SettingsPart):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8001, ge=1, le=65535, description="Port to listen on.")
-    worker_token: Secret | None = Field(None, description="Secret that callers send as a bearer token.")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
-    simulated: bool = Field(False, description="Marks every answer: the sandbox stands in for the outside world.")
+    worker_token: Secret | None = Field(None, description="Bearer token that clients must send; unset means none.")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level that is logged."
+    )
+    simulated: bool = Field(False, description="Marks every response: the sandbox stands in for the outside world.")
 
     max_concurrency: int | None = Field(
-        None, ge=1, le=64, description="Generations at a time, saving included; unset means 3 more than all engines'."
+        None,
+        ge=1,
+        le=64,
+        description="Concurrency slots of all engines, saving included; unset means 3 more than the engines'.",
     )
-    queue_size: int = Field(20, ge=0, le=10_000, description="Generations that may wait.")
-    read_timeout_seconds: int = Field(20, ge=1, description="How long a caller may take to send a request.")
+    queue_size: int = Field(
+        20, ge=0, le=10_000, description="Greatest queue depth: generations that may wait; more get 503."
+    )
+    read_timeout_seconds: int = Field(
+        20, ge=1, description="Slow-client protection: seconds in which a request must have arrived."
+    )
     graceful_timeout_seconds: int = Field(
-        20, ge=1, description="How long running generations may take at a stop; then their callers are told."
+        20,
+        ge=1,
+        description="Graceful shutdown: seconds in which generations in flight are drained; then they get 503.",
     )
 
     engines: Listed[EngineName] = Field(
         ("perchance",),
         min_length=1,
-        description=f"Engines that are enabled, in the order in which model=auto asks them: {', '.join(AUTO_ENGINES)}. "
+        description=f"Engines that are enabled, in the order in which model=auto tries them: {', '.join(AUTO_ENGINES)}. "
         "sketch is always there for clients that name it.",
     )
     engine_failures: int = Field(
@@ -53,7 +64,7 @@ class CoreSettings(SettingsPart):
         ge=0,
         description="Failures in a row after which an engine's circuit breaker opens; 0: only if its service blocks.",
     )
-    engine_rest_seconds: int = Field(60, ge=1, le=86_400, description="How long it stays open then.")
+    engine_rest_seconds: int = Field(60, ge=1, le=86_400, description="Seconds for which it stays open.")
 
 
 # mypy's plugin for pydantic redefines model_construct once for each level of bases, and compares what it made so.

@@ -1,4 +1,4 @@
-"""The code speaks in the field's terms: whoever looks for a term by grep finds the place, and the prose stays plain."""
+"""The code speaks in the field's terms: a term that is searched for by grep is in its place, and the prose stays plain."""
 
 import ast
 import io
@@ -25,7 +25,7 @@ TERMS = {
     "DNS rebinding": "image_api/allowed_hosts.py",
     "slowloris": "image_api/gunicorn_worker.py",
     "content negotiation": "image_api/web/content_negotiation.py",
-    "graceful shutdown": "render_worker/gunicorn_worker.py",
+    "graceful shutdown": "image_api/gunicorn_worker.py",
     "backpressure": "render_worker/generation/admission.py",
     "replay": "image_api/generation/replay.py",
 }
