@@ -56,7 +56,7 @@ class CoreSettings(SettingsPart):
     engines: Listed[EngineName] = Field(
         ("perchance",),
         min_length=1,
-        description=f"Engines that are enabled, in the order in which model=auto tries them: {', '.join(AUTO_ENGINES)}. "
+        description=f"Enabled engines, in the order in which model=auto tries them: {', '.join(AUTO_ENGINES)}. "
         "sketch is always there for clients that name it.",
     )
     engine_failures: int = Field(

@@ -1,4 +1,4 @@
-"""The code speaks in the field's terms: a term that is searched for by grep is in its place, and the prose stays plain."""
+"""The code speaks in the field's terms: grep for a term finds its module, and the prose stays plain."""
 
 import ast
 import io
