@@ -41,7 +41,7 @@ class Stack:
         """Expire every key that the sandbox gave."""
         requests.post(f"{self.sandbox.url}/sandbox/expire", timeout=5).raise_for_status()
 
-    def asked(self, endpoint: str) -> list[dict]:
+    def requests_to(self, endpoint: str) -> list[dict]:
         """Return the sandbox's log of the requests to one endpoint."""
         log = requests.get(f"{self.sandbox.url}/sandbox/log", timeout=5).json()
         return [entry for entry in log if entry["endpoint"] == endpoint]
