@@ -65,7 +65,7 @@ def worker_exit(server, worker):  # type: ignore[no-untyped-def]
 
 
 def _give_up_after_drain(give_up) -> None:  # type: ignore[no-untyped-def]
-    """On SIGTERM, also start the drain: generations still in flight after it are given up, and their clients told."""
+    """Have SIGTERM also start the drain of a graceful shutdown: what is in flight after it gets an error."""
     begin_shutdown = signal.getsignal(signal.SIGTERM)
 
     def shut_down(number, frame) -> None:  # type: ignore[no-untyped-def]
