@@ -14,6 +14,8 @@ from tests.fakes.storages import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ONLY_NAMED = "sketch"
+ENABLED = ("perchance", "horde")  # by the blueprint, Compose and `make run`: a paragraph may speak of both
+WITHOUT_LISTS = ("README.md", "API_REFERENCE.md", "CONTRIBUTING.md", "DEPLOYMENT_GUIDE.md", ".env.example")
 
 
 def test_every_engine_that_can_be_enabled_has_its_row():
@@ -69,3 +71,17 @@ def test_what_is_added_touches_at_most_seven_files(heading):
     assert 0 < len(files) <= 7
     for file in files:
         assert list(ROOT.glob(file.replace("<name>", "*")))
+
+
+@pytest.mark.parametrize("document", WITHOUT_LISTS)
+def test_engines_are_listed_in_their_own_document_alone(document):
+    text = (ROOT / document).read_text().lower().replace("hugging face", "huggingface")
+    for paragraph in text.split("\n\n"):
+        named = [name for name in AUTO_ENGINES if re.search(rf"\b{name}\b", paragraph)]
+        assert len(named) <= len(ENABLED), paragraph
+
+
+def test_every_engine_beside_perchance_has_its_row_in_set_one_up():
+    page = (ROOT / "docs/engines.md").read_text()
+    rows = page.split("## Set one up\n")[1].split("\n## ")[0]
+    assert [name for name in AUTO_ENGINES if name != "perchance" and f"| `{name}` |" not in rows] == []

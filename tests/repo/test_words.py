@@ -65,11 +65,32 @@ def test_a_stranger_finds_the_field_s_term_by_grep(term, place):
     assert re.search(re.escape(term), (ROOT / place).read_text(), re.IGNORECASE)
 
 
+def glossary() -> list[str]:
+    """Return the rows of ARCHITECTURE's glossary, without the table's head."""
+    section = (ROOT / "ARCHITECTURE.md").read_text().split("## Glossary\n")[1].split("\n## ")[0]
+    return [line for line in section.splitlines() if line.startswith("| ")][1:]
+
+
+def terms_of(row: str) -> list[re.Pattern[str]]:
+    """Return a pattern for each term of a row; of "slow-client (slowloris) protection" one form is enough."""
+    names = row.split("|")[1].strip().split(", ")
+    forms = [(re.sub(r" \(.*?\)", "", name), *re.findall(r"\((.*?)\)", name)) for name in names]
+    return [re.compile("|".join(r"\s+".join(map(re.escape, form.split())) for form in of), re.I) for of in forms]
+
+
 @pytest.mark.parametrize(("term", "place"), TERMS.items())
 def test_the_glossary_leads_from_the_term_to_its_module(term, place):
-    glossary = (ROOT / "ARCHITECTURE.md").read_text().split("## Glossary\n")[1].split("\n## ")[0]
-    rows = [row for row in glossary.splitlines() if term.lower() in row.lower()]
+    rows = [row for row in glossary() if term.lower() in row.lower()]
     assert any(place in row for row in rows), f"no row of the glossary has {term} and {place}"
+
+
+@pytest.mark.parametrize("row", glossary(), ids=lambda row: row.split("|")[1].strip())
+def test_every_module_in_the_glossary_exists_and_speaks_of_its_row_s_terms(row):
+    texts = {path: (ROOT / path).read_text() for path in re.findall(r"`([^`]+)`", row.split("|")[2])}
+    assert texts
+    terms = terms_of(row)
+    assert [path for path, text in texts.items() if not any(term.search(text) for term in terms)] == []
+    assert [term.pattern for term in terms if not any(map(term.search, texts.values()))] == []
 
 
 @pytest.mark.parametrize("comments", [True, False], ids=["with comments", "docstrings alone"])
