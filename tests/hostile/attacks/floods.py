@@ -10,8 +10,8 @@ from tests.hostile.wire import Connection, ask, flood, request
 
 EVENTS = "text/event-stream"
 LOG_REQUESTS = 200
-MOST_LOG_BYTES = 1000  # of one refused request, rate limits aside
-REFUSALS = 4200
+MAX_LOG_BYTES = 1000  # of one refused request, rate limits aside
+REFUSED_REQUESTS = 4200
 READY_REQUESTS = 2000
 SHARED_SECONDS = 1.0  # minimum for which a response of /ready is shared
 KNOWN = request("GET", "/generate?prompt=a&seed=7")
@@ -54,7 +54,7 @@ def log_flood(arena: Arena) -> Verdict:
         name = max(written, key=written.__getitem__)
         most[f"{tier}, {name}"] = written[name]
     said = "; ".join(f"{count:,} bytes a request ({what})" for what, count in most.items())
-    return Verdict(max(most.values()) <= MOST_LOG_BYTES, said)
+    return Verdict(max(most.values()) <= MAX_LOG_BYTES, said)
 
 
 def _paced_log(server: Server, data: bytes, count: int) -> int:
@@ -98,7 +98,7 @@ def cache_flood(arena: Arena) -> Verdict:
     server = arena.behind(stand_in)
     path = _picture(server)
     refused = request("GET", f"/generate?prompt=a&model={REFUSED_MODEL}", Accept=EVENTS)
-    arena.tally += flood(server.port, [refused] * REFUSALS)
+    arena.tally += flood(server.port, [refused] * REFUSED_REQUESTS)
     again = ask(server.port, KNOWN)
     remade = _remade(server, stand_in, path)
     hit = again.headers.get("x-cache") if again else None
@@ -113,7 +113,7 @@ def recipe_flood(arena: Arena) -> Verdict:
     stand_in = arena.stand_in()
     server = arena.behind(stand_in)
     path = _picture(server)
-    arena.tally += flood(server.port, [request("GET", "/generate?prompt=a", Accept=EVENTS)] * REFUSALS)
+    arena.tally += flood(server.port, [request("GET", "/generate?prompt=a", Accept=EVENTS)] * REFUSED_REQUESTS)
     remade = _remade(server, stand_in, path)
     return Verdict(remade == 1, f"remade {remade} times")
 
