@@ -155,7 +155,7 @@ class DeadlinePassed(ApiError):
     hint = "Ask again; the engine may be slow at the moment."
 
     def __init__(self, sentence: str, fallback_from: list[PassedOver] | None = None) -> None:
-        """Name the engines that were passed over before the last attempt, if any."""
+        """Add to the sentence the engines that were passed over before the last attempt."""
         super().__init__(sentence)
         self._fallback_from = fallback_from
 

@@ -10,6 +10,7 @@ import requests
 import urllib3
 from urllib3.connectionpool import HTTPSConnectionPool
 
+from image_api.dispatch.validation import WORKER_PATH
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, printable, whole_number
@@ -28,7 +29,6 @@ LAST_BITS = 2**32 - 1
 TRANSLATED = [  # Teredo, site-local, local-use NAT64, and obsolete IPv6 forms of IPv4 addresses
     ipaddress.IPv6Network(it) for it in ("2001::/32", "fec0::/10", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
 ]
-WORKER_PATH = re.compile(rf"/images/({IMAGE_NAME})")
 IMAGE_PATH = re.compile(rf".*/({IMAGE_NAME})")
 HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no IP address, and no name without a dot
 

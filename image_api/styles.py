@@ -39,10 +39,10 @@ STYLES = _read_styles()
 ACCEPTED = f"one of {', '.join(STYLES)}"
 
 
-def _known(name: str) -> str:
+def _existing_name(name: str) -> str:
     if name not in STYLES:
         raise ValueError("unknown style")
     return name
 
 
-StyleName = Annotated[str, AfterValidator(_known)]
+StyleName = Annotated[str, AfterValidator(_existing_name)]

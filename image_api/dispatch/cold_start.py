@@ -83,7 +83,7 @@ class ColdStart:
         abort = abort or Abort()
         if self._is_in_flight():
             budget = deadline.earlier(Deadline.after(self._seconds))
-            self._wait(budget, report, abort)
+            self._wait_until_up(budget, report, abort)
         pause = 0.0
         while True:
             try:
@@ -95,7 +95,7 @@ class ColdStart:
                 budget = budget or deadline.earlier(Deadline.after(self._seconds))
                 if budget.remaining <= pause or self._is_stopped_within(pause, abort):
                     raise WorkerUnavailable(str(error)) from error
-                self._wait(budget, report, abort)
+                self._wait_until_up(budget, report, abort)
                 pause = _longer(pause)  # the worker is up, but its edge may still refuse attempts
 
     def begin(self, seconds: float, abort: Abort) -> WorkerHealth | None:
@@ -124,7 +124,7 @@ class ColdStart:
         abort.wait(self._stopped, seconds)
         return self._stopped.done()
 
-    def _wait(self, budget: Deadline, report: ReportProgress, abort: Abort) -> None:
+    def _wait_until_up(self, budget: Deadline, report: ReportProgress, abort: Abort) -> None:
         """Wait until the worker is up. Raises WorkerUnavailable if it is not within the budget."""
         seconds = budget.remaining
         in_flight = self._join_or_start()

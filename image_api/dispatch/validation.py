@@ -14,7 +14,7 @@ from render_worker.contract import (
 )
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")  # a name of an engine, a storage, a model or a code
-WORKER_PATH = re.compile(rf"/images/{IMAGE_NAME}")
+WORKER_PATH = re.compile(rf"/images/({IMAGE_NAME})")
 URL = re.compile(r"https?://[!-~]{1,4000}")
 UNESCAPED = re.compile(r"[\"<>\\^`{|}]")  # characters that no URL has unescaped
 MAX_SENTENCE = 1000

@@ -103,7 +103,7 @@ class MemoryCache:
 
     def drop(self, kind: Kind, key: str) -> None:
         with self._lock:
-            self._of(kind).pop(key, None)
+            self._entries_of(kind).pop(key, None)
 
     def lease(self, kind: Kind, key: str) -> bool:
         return True
@@ -114,18 +114,18 @@ class MemoryCache:
     def release(self, kind: Kind, key: str) -> None:
         pass
 
-    def _of(self, kind: Kind) -> LRUCache[str, Entry]:
+    def _entries_of(self, kind: Kind) -> LRUCache[str, Entry]:
         if kind not in self._entries:
             self._entries[kind] = LRUCache(kind.memory_bytes, getsizeof=_size)
         return self._entries[kind]
 
     def _get(self, kind: Kind, key: str) -> bytes | None:
-        entry = self._of(kind).get(key)
+        entry = self._entries_of(kind).get(key)
         return entry[1] if entry and not entry[0].expired else None
 
     def _put(self, kind: Kind, key: str, value: bytes, seconds: float) -> None:
         with contextlib.suppress(ValueError):  # it alone is larger than the bound of its kind
-            self._of(kind)[key] = Deadline.after(seconds), value
+            self._entries_of(kind)[key] = Deadline.after(seconds), value
 
 
 def _size(entry: Entry) -> int:

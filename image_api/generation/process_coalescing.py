@@ -28,7 +28,7 @@ class ProcessCoalescing:
         """
         while not self._results.lease(key):
             flight.report(Progress(phase="queued", message=IN_OTHER_PROCESS))
-            if result := self._poll(key, flight):
+            if result := self._poll_result(key, flight):
                 flight.coalesced = True
                 return result
         try:
@@ -54,7 +54,7 @@ class ProcessCoalescing:
             failure = FlightFailure(flight=secrets.token_hex(8), line=error.line())
             self._failures.put(key, failure, FAILURE_TTL_SECONDS)
 
-    def _poll(self, key: str, flight: Flight) -> GenerateResult | None:
+    def _poll_result(self, key: str, flight: Flight) -> GenerateResult | None:
         """Return the other process's result; None if it released the lease without one, so that this one may take it.
 
         Raises Relayed with the other process's error, DeadlinePassed at the deadline, and ServiceBusy at an abort.

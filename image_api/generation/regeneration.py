@@ -48,7 +48,7 @@ class Regenerations:
                 log.info("%s: regenerating %s, its file is lost", request_id, address.partition("?")[0])
                 self._results.drop(key)
                 return self._regenerate_and_store(key, lambda: generate(options))
-            if result := self._wait(key, waiter):
+            if result := self._wait_for_other(key, waiter):
                 return result
         return None
 
@@ -78,10 +78,10 @@ class Regenerations:
             raise result_or_error
         return result_or_error
 
-    def _wait(self, key: str, waiter: Waiter) -> GenerateResult | None:
+    def _wait_for_other(self, key: str, waiter: Waiter) -> GenerateResult | None:
         """Return the result of another request's regeneration; None if it was refused, or if its process died."""
         try:
-            for result in self._poll(key):
+            for result in self._poll_outcome(key):
                 if result:
                     return result
                 self._admission.admit(waiter)
@@ -89,7 +89,7 @@ class Regenerations:
             self._admission.release(waiter)
         return None
 
-    def _poll(self, key: str) -> Iterator[GenerateResult | None]:
+    def _poll_outcome(self, key: str) -> Iterator[GenerateResult | None]:
         """Yield None at each poll, and at last the result if there is one. Raises the ApiError of a failure."""
         while self._outcomes.is_reserved(key):
             yield None

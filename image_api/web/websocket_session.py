@@ -80,11 +80,11 @@ def _replies(message: str | bytes, here: Waiter) -> Generator[str]:
         stream = services().generation.follow(options, g.request_id, here)
         with contextlib.closing(stream) as events:
             for event in events:
-                yield from _event_message(event)
+                yield from _event_json(event)
     except InvalidField as error:
-        yield _error_message(InvalidParameter(str(error)))
+        yield _error_json(InvalidParameter(str(error)))
     except ApiError as error:
-        yield _error_message(error)
+        yield _error_json(error)
 
 
 def _parse_message(message: bytes) -> GenerationOptions:
@@ -95,7 +95,7 @@ def _parse_message(message: bytes) -> GenerationOptions:
     return options
 
 
-def _event_message(event: StreamEvent) -> Generator[str]:
+def _event_json(event: StreamEvent) -> Generator[str]:
     """Yield the message of an event; none for a heartbeat, because the protocol has pings."""
     if isinstance(event.content, Progress):
         yield json_text(event.content)
@@ -103,7 +103,7 @@ def _event_message(event: StreamEvent) -> Generator[str]:
         yield json_text(ResultLine(result=with_absolute_url(event.content.result)))
 
 
-def _error_message(error: ApiError) -> str:
+def _error_json(error: ApiError) -> str:
     simulated = True if services().settings.simulated else None
     body = log_failure(error).model_copy(update={"request_id": g.request_id, "simulated": simulated})
     return json_text(ErrorLine(status=error.status, error=body))
