@@ -11,7 +11,7 @@ from tests.hostile.wire import Connection, ask, flood, request
 EVENTS = "text/event-stream"
 LOG_REQUESTS = 200
 MAX_LOG_BYTES = 1000  # of one refused request, rate limits aside
-REFUSED_REQUESTS = 4200
+REFUSALS = 4200
 READY_REQUESTS = 2000
 SHARED_SECONDS = 1.0  # minimum for which a response of /ready is shared
 KNOWN = request("GET", "/generate?prompt=a&seed=7")
@@ -98,7 +98,7 @@ def cache_flood(arena: Arena) -> Verdict:
     server = arena.behind(stand_in)
     path = _picture(server)
     refused = request("GET", f"/generate?prompt=a&model={REFUSED_MODEL}", Accept=EVENTS)
-    arena.tally += flood(server.port, [refused] * REFUSED_REQUESTS)
+    arena.tally += flood(server.port, [refused] * REFUSALS)
     again = ask(server.port, KNOWN)
     remade = _remade(server, stand_in, path)
     hit = again.headers.get("x-cache") if again else None
@@ -113,7 +113,7 @@ def recipe_flood(arena: Arena) -> Verdict:
     stand_in = arena.stand_in()
     server = arena.behind(stand_in)
     path = _picture(server)
-    arena.tally += flood(server.port, [request("GET", "/generate?prompt=a", Accept=EVENTS)] * REFUSED_REQUESTS)
+    arena.tally += flood(server.port, [request("GET", "/generate?prompt=a", Accept=EVENTS)] * REFUSALS)
     remade = _remade(server, stand_in, path)
     return Verdict(remade == 1, f"remade {remade} times")
 
