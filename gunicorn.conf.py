@@ -58,7 +58,7 @@ def on_starting(server):
     needed = settings.max_generations + OTHER_CONNECTIONS
     if worker_connections < needed:
         server.log.warning(
-            "this system's limit of open files has room for %d connections; MAX_GENERATIONS needs %d",
+            "the open-file limit allows %d connections; MAX_GENERATIONS needs %d",
             worker_connections,
             needed,
         )

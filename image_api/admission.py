@@ -14,13 +14,13 @@ from typing import Protocol
 from image_api.errors import ServiceBusy, TooManyStreams
 
 SWEEP_SECONDS = 1.0
-KEPT_PER_CLIENT = 2  # waiters without work begun of a client that left; it may come back for them
+MAX_ABANDONED_PER_CLIENT = 2  # waiters without work begun of a client that left; it may come back for them
 
 FULL = "As many clients wait for pictures as this service can hold."
 EVICTED = "Other clients needed the place of this one, which had more than half of them or was gone."
 
 
-class Work(Protocol):
+class AwaitedWork(Protocol):
     """What a waiter waits for."""
 
     @property
@@ -39,11 +39,11 @@ class Waiter:
     def __init__(
         self, client: str | None = None, *, stream: bool = False, gone: Callable[[], bool] = lambda: False
     ) -> None:
-        """`client` is None if no shares apply to it; `gone` returns whether the client has closed its connection."""
+        """Wait for `client`, None if no shares apply to it; `gone` returns whether it has closed its connection."""
         self.client = client
         self.stream = stream
         self.gone = gone
-        self.work: Work | None = None
+        self.work: AwaitedWork | None = None
         self.evicted = False
         """Whether it has lost its slot to another client."""
 
@@ -109,10 +109,6 @@ class Admission:
             if waiter in self._waiters:
                 self._remove(waiter)
 
-    def held_by(self, client: str) -> int:
-        """Return how many slots a client holds."""
-        return self._held[client]
-
     def __len__(self) -> int:
         return len(self._waiters)
 
@@ -121,18 +117,18 @@ class Admission:
         with self._lock:
             waiting = list(self._waiters)
         abandoned = [waiter for waiter in waiting if not waiter.begun and waiter.gone()]
-        kept: Counter[str] = Counter()
+        abandoned_by: Counter[str] = Counter()
         for waiter in abandoned:
             if waiter.client is not None:
-                kept[waiter.client] += 1
-                if kept[waiter.client] > KEPT_PER_CLIENT:
+                abandoned_by[waiter.client] += 1
+                if abandoned_by[waiter.client] > MAX_ABANDONED_PER_CLIENT:
                     waiter.evict()
         self._abandoned = [waiter for waiter in abandoned if not waiter.evicted]
 
     def _check_streams(self, waiter: Waiter) -> None:
-        most = self._streams_per_client
-        if waiter.stream and waiter.client and most and self._streams[waiter.client] >= most:
-            raise TooManyStreams(f"This client has {most} event streams and WebSockets open already.")
+        limit = self._streams_per_client
+        if waiter.stream and waiter.client and limit and self._streams[waiter.client] >= limit:
+            raise TooManyStreams(f"This client has {limit} event streams and WebSockets open already.")
 
     def _to_evict(self, client: str | None) -> Waiter:
         """Return the waiter to evict for a new one of that client. Raises ServiceBusy if there is none."""

@@ -24,7 +24,7 @@ class AllowedHosts:
         if self.any:
             return True
         try:
-            name, port = _split(host)
+            name, port = _split_port(host)
         except ValueError:
             return False
         parents = [f"*.{'.'.join(labels)}" for labels in _parents(name)]
@@ -35,13 +35,13 @@ class AllowedHosts:
 def is_host(text: str) -> bool:
     """Return whether a Host header is a host name or an address, with or without a port."""
     try:
-        _split(text)
+        _split_port(text)
     except ValueError:
         return False
     return True
 
 
-def _split(host: str) -> tuple[str, int | None]:
+def _split_port(host: str) -> tuple[str, int | None]:
     """Return the normalised host name and the port. Raises ValueError if it is not a host."""
     found = HOST.fullmatch(host)
     if not found:
@@ -55,7 +55,7 @@ def _entry(text: str) -> tuple[str, int | None]:
     if text.count(":") > 1 and "[" not in text:
         text = f"[{text}]"
     wildcard = text.startswith("*.")
-    name, port = _split(text.removeprefix("*."))
+    name, port = _split_port(text.removeprefix("*."))
     if ":" not in name and not ENTRY.fullmatch(name):
         raise ValueError(f"{text!r} is no host")
     return f"*.{name}" if wildcard else name, port

@@ -47,14 +47,14 @@ class ApiError(Exception):
 
 
 class InvalidParameter(ApiError):
-    """Raised when a parameter is invalid; the sentence names it."""
+    """Raised if a parameter is invalid; the sentence names it."""
 
     code = "invalid_parameter"
     status = 400
 
 
 class ModelNotFound(ApiError):
-    """Raised when no model has that name, for clients whose API has an error of its own for it."""
+    """Raised if no model has that name, for clients whose API has an error of its own for it."""
 
     code = "model_not_found"
     status = 404
@@ -62,7 +62,7 @@ class ModelNotFound(ApiError):
 
 
 class MisdirectedRequest(ApiError):
-    """Raised when ALLOWED_HOSTS does not name the Host of a request (DNS rebinding)."""
+    """Raised if ALLOWED_HOSTS does not name the Host of a request (DNS rebinding)."""
 
     code = "misdirected_request"
     status = 421
@@ -70,7 +70,7 @@ class MisdirectedRequest(ApiError):
 
 
 class SpeculativeRequest(ApiError):
-    """Raised when a browser prefetches or prerenders: no picture is generated on speculation."""
+    """Raised if a browser prefetches or prerenders: no picture is generated on speculation."""
 
     code = "speculative_request"
     status = 503
@@ -78,7 +78,7 @@ class SpeculativeRequest(ApiError):
 
 
 class WorkerNotConfigured(ApiError):
-    """Raised when PERCHANCE_WORKER_URL is not set."""
+    """Raised if PERCHANCE_WORKER_URL is not set."""
 
     code = "worker_not_configured"
     status = 503
@@ -86,7 +86,7 @@ class WorkerNotConfigured(ApiError):
 
 
 class WorkerUnavailable(ApiError):
-    """Raised when the render worker is out of reach, or its reply is not a render worker's."""
+    """Raised if the render worker is out of reach, or its reply is not a render worker's."""
 
     code = "worker_unavailable"
     status = 503
@@ -94,7 +94,7 @@ class WorkerUnavailable(ApiError):
 
 
 class ServiceBusy(ApiError):
-    """Raised when admission control has no slot for this client, or gave its slot to another client (backpressure)."""
+    """Raised if admission control has no slot for this client, or gave its slot to another client (backpressure)."""
 
     code = "service_busy"
     status = 503
@@ -102,7 +102,7 @@ class ServiceBusy(ApiError):
 
 
 class TooManyStreams(ApiError):
-    """Raised when a client has as many open event streams and WebSockets as it may."""
+    """Raised if a client has as many open event streams and WebSockets as it may."""
 
     code = "too_many_streams"
     status = 429
@@ -111,7 +111,7 @@ class TooManyStreams(ApiError):
 
 
 class StreamLost(ApiError):
-    """Raised when a stream cannot be replayed: it ended long ago, or the process that had it died."""
+    """Raised if a stream cannot be replayed: it ended long ago, or the process that had it died."""
 
     code = "stream_lost"
     status = 410
@@ -119,7 +119,7 @@ class StreamLost(ApiError):
 
 
 class UpgradeRequired(ApiError):
-    """Raised for a plain request to an address that is a WebSocket."""
+    """Raised if a plain request is made to the URL of a WebSocket."""
 
     code = "websocket_only"
     status = 426
@@ -127,20 +127,20 @@ class UpgradeRequired(ApiError):
 
 
 class UnsupportedWebSocketVersion(UpgradeRequired):
-    """Raised when a WebSocket handshake names another version of the protocol, or none."""
+    """Raised if a WebSocket handshake names another version of the protocol, or none."""
 
     headers: ClassVar[Mapping[str, str]] = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
 
 
 class BadHandshake(ApiError):
-    """Raised when a WebSocket handshake is malformed."""
+    """Raised if a WebSocket handshake is malformed."""
 
     code = "bad_handshake"
     status = 400
 
 
 class Stopping(ApiError):
-    """Raised when the grace period of the graceful shutdown is over, for requests that still wait."""
+    """Raised if the grace period of the graceful shutdown is over, for requests that still wait."""
 
     code = "service_stopping"
     status = 503
@@ -148,14 +148,14 @@ class Stopping(ApiError):
 
 
 class DeadlinePassed(ApiError):
-    """Raised when a request's deadline has passed."""
+    """Raised if a request's deadline has passed."""
 
     code = "timeout"
     status = 504
     hint = "Ask again; the engine may be slow at the moment."
 
     def __init__(self, sentence: str, fallback_from: list[PassedOver] | None = None) -> None:
-        """`fallback_from`: the engines that were passed over before the last attempt."""
+        """Add to the sentence the engines that were passed over before the last attempt."""
         super().__init__(sentence)
         self._fallback_from = fallback_from
 
@@ -164,7 +164,7 @@ class DeadlinePassed(ApiError):
 
 
 class PictureUnavailable(ApiError):
-    """Raised when the bytes of a stored picture cannot be read from its host."""
+    """Raised if the bytes of a stored picture cannot be read from its host."""
 
     code = "picture_unavailable"
     status = 502
@@ -177,7 +177,7 @@ class PictureUnavailable(ApiError):
 
 
 class PictureDeleted(ApiError):
-    """Raised when the operator has deleted a picture (its tombstone remains); it is not generated again."""
+    """Raised if the operator has deleted a picture (its tombstone remains); it is not generated again."""
 
     code = "picture_deleted"
     status = 410

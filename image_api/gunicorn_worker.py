@@ -13,7 +13,6 @@ import fcntl
 import itertools
 import struct
 import termios
-import time
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
@@ -24,10 +23,11 @@ from greenlet import greenlet
 from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
 
+from render_worker.serving.deadline import Deadline
 from render_worker.serving.error_responses import JsonErrorResponses
 from render_worker.serving.request_bodies import watch_body
 
-DRAIN_SECONDS = 0.5  # for a request that is on its way when the shutdown begins
+ARRIVAL_SECONDS = 0.5  # for a request that is on its way when the shutdown begins
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 64 * 1024
 CLOSING_CONNECTIONS = 128  # beyond the maximum: these are served or just end
@@ -184,7 +184,7 @@ class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # 
     def timeout_ctx(self) -> Iterator[None]:
         """Wait for a request's head, for the seconds of gunicorn's setting `keepalive` in all."""
         current = gevent.getcurrent()
-        seconds = self.cfg.keepalive if self.alive else DRAIN_SECONDS
+        seconds = self.cfg.keepalive if self.alive else ARRIVAL_SECONDS
         sock = self._sockets[current]
         self._connections.set_wait(sock, Wait.REQUEST)
         with gevent.Timeout(seconds, False) as timeout:  # type: ignore[arg-type]  # False: it ends in silence
@@ -200,7 +200,7 @@ class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # 
         if self._connections.exhausted:
             req.force_close()
         sock.settimeout(self.cfg.keepalive)
-        deadline = time.monotonic() + self.cfg.keepalive  # in all: single bytes, each in time, could go on for days
+        deadline = Deadline.after(self.cfg.keepalive)  # in all: single bytes, each in time, could go on for days
         watch_body(req, sock, lambda: self._receiving(sock, deadline))
         try:
             super().handle_request(listener_name, req, sock, addr)
@@ -213,9 +213,9 @@ class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # 
             gevent.sleep(0)  # its next request is here already; other connections come first
 
     @contextlib.contextmanager
-    def _receiving(self, sock: ClientSocket, deadline: float) -> Iterator[None]:
-        """Wait for a part of a body. Raises TimeoutError at `deadline`, on the monotonic clock."""
-        timeout = gevent.Timeout(max(0.0, deadline - time.monotonic()), TimeoutError)
+    def _receiving(self, sock: ClientSocket, deadline: Deadline) -> Iterator[None]:
+        """Wait for a part of a body. Raises TimeoutError at the deadline."""
+        timeout = gevent.Timeout(deadline.remaining, TimeoutError)
         with self._connections.waiting(sock, Wait.REST_OF_REQUEST), timeout:
             yield
 
@@ -227,7 +227,7 @@ class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # 
     def handle_exit(self, sig: int, frame: object) -> None:
         """Begin the graceful shutdown: requests in flight are drained, idle connections closed."""
         super().handle_exit(sig, frame)
-        gevent.spawn_later(DRAIN_SECONDS, self._close_idle)
+        gevent.spawn_later(ARRIVAL_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
         for idle, timeout in list(self._idle.items()):

@@ -6,7 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
-Address = IPv4Address | IPv6Address
+IPAddress = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 CLIENT_PREFIX = 64  # bits: an IPv6 client has at least such a network, and may use any address in it
@@ -19,14 +19,14 @@ NODE = re.compile(
 )
 
 
-def _load() -> dict[str, tuple[Network, ...]]:
+def _load_networks() -> dict[str, tuple[Network, ...]]:
     """Return the networks of networks.toml by name."""
     found = tomllib.loads(Path(__file__).with_name("networks.toml").read_text())
     return {name: tuple(map(ip_network, entry["networks"])) for name, entry in found.items()}
 
 
-NAMED = _load()
-INTERNAL = (*NAMED["loopback"], *NAMED["private"])
+NETWORKS = _load_networks()
+INTERNAL = (*NETWORKS["loopback"], *NETWORKS["private"])
 """The networks of this machine and its neighbours alone."""
 
 
@@ -35,8 +35,8 @@ def networks_of(entry: str) -> tuple[Network, ...]:
 
     Raises ValueError if it is none of these.
     """
-    if entry in NAMED:
-        return NAMED[entry]
+    if entry in NETWORKS:
+        return NETWORKS[entry]
     network = ip_network(entry)
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped and network.prefixlen >= MAPPED_PREFIX:
@@ -44,13 +44,13 @@ def networks_of(entry: str) -> tuple[Network, ...]:
     return (network,)
 
 
-def address_of(text: str) -> Address | None:
+def address_of(text: str) -> IPAddress | None:
     """Return the address of a node of X-Forwarded-For, or of a peer; None if it is not an address."""
     return _parsed(text) if len(text) <= MAX_NODE else None
 
 
 @lru_cache(maxsize=4096)
-def _parsed(text: str) -> Address | None:
+def _parsed(text: str) -> IPAddress | None:
     node = NODE.fullmatch(text)
     if not node:
         return None
@@ -61,12 +61,12 @@ def _parsed(text: str) -> Address | None:
     return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
 
 
-def within(address: Address, networks: tuple[Network, ...]) -> bool:
+def within(address: IPAddress, networks: tuple[Network, ...]) -> bool:
     """Return whether one of the networks contains the address."""
     return any(address in network for network in networks)
 
 
-def client_network(address: Address) -> str:
+def client_network(address: IPAddress) -> str:
     """Return what identifies a client: its IPv4 address, or its IPv6 network of CLIENT_PREFIX bits."""
     if isinstance(address, IPv4Address):
         return str(address)

@@ -10,6 +10,7 @@ import requests
 import urllib3
 from urllib3.connectionpool import HTTPSConnectionPool
 
+from image_api.dispatch.validation import WORKER_PATH
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, printable, whole_number
@@ -21,15 +22,14 @@ MAX_PICTURE_BYTES = 40 * 1024 * 1024
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 10.0  # between two chunks
 READ_SECONDS = 300.0  # for the whole, which a slow client takes its time for
-MOST_LENGTH_CHARACTERS = 20  # of an invalid Content-Length, in the error's sentence
+MAX_LENGTH_CHARACTERS = 20  # of an invalid Content-Length, in the error's sentence
 GONE = 410
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # in its last bits is the address that it leads to (RFC 6052)
 LAST_BITS = 2**32 - 1
 TRANSLATED = [  # Teredo, site-local, local-use NAT64, and obsolete IPv6 forms of IPv4 addresses
     ipaddress.IPv6Network(it) for it in ("2001::/32", "fec0::/10", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
 ]
-WORKER_PATH = re.compile(rf"/images/({IMAGE_NAME})")
-NAMED = re.compile(rf".*/({IMAGE_NAME})")
+IMAGE_PATH = re.compile(rf".*/({IMAGE_NAME})")
 HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no IP address, and no name without a dot
 
 
@@ -72,7 +72,7 @@ class RemotePictures:
         """Return whether the worker has a tombstone of the picture, which it also has of another storage's."""
         if WORKER_PATH.fullmatch(address):
             return reply.status_code == GONE
-        named = NAMED.fullmatch(urlsplit(address).path)
+        named = IMAGE_PATH.fullmatch(urlsplit(address).path)
         if not named:
             return False
         with self._worker.image(named[1], "HEAD", {}) as stored:
@@ -94,7 +94,7 @@ class RemotePictures:
 
 
 class _NotPublic(urllib3.exceptions.HTTPError):
-    """Raised when a host's name resolves to an address that is not on the public internet."""
+    """Raised if a host's name resolves to an address that is not on the public internet."""
 
 
 class _PublicConnection(GuardedHTTPSConnection):
@@ -150,7 +150,7 @@ class PictureContent:
         try:
             self.length = length_of(reply)
             """The number of bytes, None if the host does not say it."""
-            self._chunks = self._read()
+            self._chunks = self._read_chunks()
             self._first = next(self._chunks)
         except PictureUnavailable:
             self.close()
@@ -165,7 +165,7 @@ class PictureContent:
         """Close the connection."""
         self._reply.close()
 
-    def _read(self) -> Iterator[bytes]:
+    def _read_chunks(self) -> Iterator[bytes]:
         empty = True
         try:
             for chunk in chunks(self._reply, MAX_PICTURE_BYTES, Deadline.after(READ_SECONDS)):
@@ -189,6 +189,6 @@ def length_of(reply: requests.Response) -> int | None:
     text = reply.headers.get("Content-Length")
     length = whole_number(text, MAX_PICTURE_BYTES)
     if text is not None and not length:
-        shown = printable(text, MOST_LENGTH_CHARACTERS)
+        shown = printable(text, MAX_LENGTH_CHARACTERS)
         raise PictureUnavailable(f"The picture was made, but its host says that it has {shown} bytes.")
     return length

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from image_api.client_ids import ClientIds
-from image_api.dispatch.base import Dispatch
 from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.generation.cache import build as build_cache
@@ -23,7 +22,6 @@ class Services:
 
     settings: Settings
     client_ids: ClientIds
-    dispatch: Dispatch
     worker: WorkerClient
     generation: Generation
     pictures: RemotePictures
@@ -33,13 +31,11 @@ class Services:
         """Return the services as the settings configure them, without a connection yet."""
         token = settings.worker_token
         worker = WorkerClient(settings)
-        dispatch = DirectDispatch(worker)
         return cls(
             settings=settings,
             client_ids=ClientIds(token.get_secret_value().encode() if token else None),
-            dispatch=dispatch,
             worker=worker,
-            generation=Generation(dispatch, build_cache(settings), settings),
+            generation=Generation(DirectDispatch(worker), build_cache(settings), settings),
             pictures=RemotePictures(worker, settings.picture_origins),
         )
 

@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     @classmethod
     def _number_or_names(cls, value: object) -> object:
         text = value.strip() if isinstance(value, str) else ""
-        return int(text) if re.fullmatch("[0-9]{1,4}", text) else cls._split(value)
+        return int(text) if re.fullmatch("[0-9]{1,4}", text) else cls._comma_separated(value)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -150,7 +150,7 @@ class Settings(BaseSettings):
 
     @field_validator("cors_origins", "picture_origins", "allowed_hosts", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _comma_separated(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
     @field_validator("cors_origins")

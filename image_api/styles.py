@@ -30,19 +30,19 @@ class Style(BaseModel):
         return styled
 
 
-def _read() -> dict[str, Style]:
+def _read_styles() -> dict[str, Style]:
     table = tomllib.loads(files(__package__).joinpath("styles.toml").read_text(encoding="utf-8"))
     return {name: Style(name=name, **fields) for name, fields in table.items()}
 
 
-STYLES = _read()
+STYLES = _read_styles()
 ACCEPTED = f"one of {', '.join(STYLES)}"
 
 
-def _known(name: str) -> str:
+def _existing_name(name: str) -> str:
     if name not in STYLES:
         raise ValueError("unknown style")
     return name
 
 
-StyleName = Annotated[str, AfterValidator(_known)]
+StyleName = Annotated[str, AfterValidator(_existing_name)]

@@ -6,7 +6,7 @@ from typing import Protocol
 from image_api.outbound.abort import Abort
 from render_worker.contract import GenerateRequest, GenerateResult, Progress
 
-Report = Callable[[Progress], None]
+ReportProgress = Callable[[Progress], None]
 """Takes the progress of a generation as it comes."""
 
 
@@ -14,7 +14,7 @@ class Dispatch(Protocol):
     """The way of a generation to a render worker. Thread-safe."""
 
     def generate(
-        self, request: GenerateRequest, report: Report, client: str | None = None, abort: Abort | None = None
+        self, request: GenerateRequest, report: ReportProgress, client: str | None = None, abort: Abort | None = None
     ) -> GenerateResult:
         """Return the picture that a render worker made, within the request's `timeout_seconds`.
 

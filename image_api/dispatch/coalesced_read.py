@@ -9,15 +9,15 @@ from image_api.errors import ApiError, Relayed, WorkerUnavailable
 from image_api.outbound.abort import Abort
 from render_worker.serving.deadline import Deadline
 
-KEPT_SECONDS = 3.0  # the TTL
+READ_TTL_SECONDS = 3.0
 WAIT_SECONDS = 60.0  # for another request's read, which has limits of its own
-SILENT = "The render worker does not answer."
+NO_RESPONSE = "The render worker does not answer."
 
 T = TypeVar("T")
 
 
 class CoalescedRead(Generic[T]):
-    """Coalesces identical reads, and caches the outcome for KEPT_SECONDS.
+    """Coalesces identical reads, and caches the result or error for READ_TTL_SECONDS.
 
     Thread-safe; no lock is held while a read is in flight.
     """
@@ -25,7 +25,7 @@ class CoalescedRead(Generic[T]):
     def __init__(self, read: Callable[[], T]) -> None:
         self._read = read
         self._lock = threading.Lock()
-        self._outcome: Future[T | ApiError] | None = None
+        self._latest: Future[T | ApiError] | None = None
         self._fresh = Deadline.after(0)
 
     def get(self, abort: Abort) -> T:
@@ -34,28 +34,28 @@ class CoalescedRead(Generic[T]):
         Raises the ApiError that the read raised, and ServiceBusy if `abort` is set meanwhile.
         """
         with self._lock:
-            outcome = self._outcome
-            first = outcome is None or (outcome.done() and self._fresh.expired)
-            if first or outcome is None:
-                outcome = self._outcome = Future()
+            read = self._latest
+            first = read is None or (read.done() and self._fresh.expired)
+            if first or read is None:
+                read = self._latest = Future()
         if first:
-            self._run(outcome)
-        abort.wait(outcome, WAIT_SECONDS)
-        if not outcome.done():
-            raise WorkerUnavailable(SILENT)
-        found = outcome.result()
-        if isinstance(found, ApiError):
-            raise Relayed(found.body(), found.status)  # a new one: a shared one would grow with each traceback
-        return found
+            self._run_read(read)
+        abort.wait(read, WAIT_SECONDS)
+        if not read.done():
+            raise WorkerUnavailable(NO_RESPONSE)
+        result = read.result()
+        if isinstance(result, ApiError):
+            raise Relayed(result.body(), result.status)  # a new one: a shared one would grow with each traceback
+        return result
 
-    def _run(self, outcome: "Future[T | ApiError]") -> None:
-        found: T | ApiError
+    def _run_read(self, read: "Future[T | ApiError]") -> None:
+        result: T | ApiError
         try:
-            found = self._read()
+            result = self._read()
         except ApiError as error:
-            found = error.with_traceback(None)
+            result = error.with_traceback(None)
         except BaseException:  # a fault, or this greenlet's end, is not the other clients'
-            outcome.set_result(WorkerUnavailable(SILENT))
+            read.set_result(WorkerUnavailable(NO_RESPONSE))
             raise
-        self._fresh = Deadline.after(KEPT_SECONDS)
-        outcome.set_result(found)
+        self._fresh = Deadline.after(READ_TTL_SECONDS)
+        read.set_result(result)

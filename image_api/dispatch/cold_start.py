@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import TypeVar
 
-from image_api.dispatch.base import Report
+from image_api.dispatch.base import ReportProgress
 from image_api.errors import DeadlinePassed, WorkerUnavailable
 from image_api.outbound.abort import Abort
 from render_worker.contract import Progress, WorkerHealth
@@ -22,18 +22,18 @@ from render_worker.serving.deadline import Deadline
 TYPICAL_SECONDS = 60.0  # "about one minute" (render.com/docs/free), until a cold start has been measured
 UP_SECONDS = 2.0  # a worker that replies within this was up already
 HOLD_SECONDS = 60.0  # an edge may hold a probe until the worker is up
-LEAST_PROBE_SECONDS = 1.0
+MIN_PROBE_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 10.0
-KEPT_SECONDS = 3.0  # the TTL of the health that ended a cold start
-REMEMBERED_SECONDS = 30.0  # the TTL of a failed cold start, the same as the Retry-After of its error
+MAX_PAUSE_SECONDS = 10.0
+HEALTH_TTL_SECONDS = 3.0  # of the health that ended a cold start
+FAILED_START_TTL_SECONDS = 30.0  # the same as the Retry-After of its error
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
 class WorkerStarting(WorkerUnavailable):
-    """Raised when no worker replied, or only an edge before it: the worker may be in a cold start."""
+    """Raised if no worker replied, or only an edge before it: the worker may be in a cold start."""
 
     def __init__(self, sentence: str, pause: float = 0.0) -> None:
         super().__init__(sentence)
@@ -70,7 +70,7 @@ class ColdStart:
         self,
         attempt: Callable[[], T],
         deadline: Deadline,
-        report: Report = lambda _: None,
+        report: ReportProgress = lambda _: None,
         abort: Abort | None = None,
     ) -> T:
         """Return the result of the first attempt that finds the worker up.
@@ -83,7 +83,7 @@ class ColdStart:
         abort = abort or Abort()
         if self._is_in_flight():
             budget = deadline.earlier(Deadline.after(self._seconds))
-            self._wait(budget, report, abort)
+            self._wait_until_up(budget, report, abort)
         pause = 0.0
         while True:
             try:
@@ -95,20 +95,20 @@ class ColdStart:
                 budget = budget or deadline.earlier(Deadline.after(self._seconds))
                 if budget.remaining <= pause or self._is_stopped_within(pause, abort):
                     raise WorkerUnavailable(str(error)) from error
-                self._wait(budget, report, abort)
+                self._wait_until_up(budget, report, abort)
                 pause = _longer(pause)  # the worker is up, but its edge may still refuse attempts
 
     def begin(self, seconds: float, abort: Abort) -> WorkerHealth | None:
         """Start the worker in the background. Return its health, None if it is not up within `seconds`.
 
-        Raises WorkerUnavailable if this cold start failed, or one within REMEMBERED_SECONDS, and ServiceBusy if
+        Raises WorkerUnavailable if this cold start failed, or one within FAILED_START_TTL_SECONDS, and ServiceBusy if
         `abort` is set meanwhile.
         """
         if self._failed and not self._failed[0].expired and not self._is_in_flight():
             raise WorkerUnavailable(self._failed[1])
         if (up := self._up) and not up[0].expired:
             return up[1]
-        in_flight = self._start()
+        in_flight = self._join_or_start()
         abort.wait(in_flight, seconds)
         return in_flight.result() if in_flight.done() else None
 
@@ -124,42 +124,42 @@ class ColdStart:
         abort.wait(self._stopped, seconds)
         return self._stopped.done()
 
-    def _wait(self, budget: Deadline, report: Report, abort: Abort) -> None:
+    def _wait_until_up(self, budget: Deadline, report: ReportProgress, abort: Abort) -> None:
         """Wait until the worker is up. Raises WorkerUnavailable if it is not within the budget."""
         seconds = budget.remaining
-        in_flight = self._start()
+        in_flight = self._join_or_start()
         expected = self.expected_seconds
         sentence = f"The render worker is being woken up, which is likely to take {expected} seconds."
         report(Progress(phase="waking", message=sentence, expected_seconds=expected))
         abort.wait(in_flight, seconds)
         if not in_flight.done():
-            raise WorkerUnavailable(_in_vain(self._problem, seconds))
+            raise WorkerUnavailable(_after_retries(self._problem, seconds))
         in_flight.result()
 
-    def _start(self) -> "Future[WorkerHealth]":
+    def _join_or_start(self) -> "Future[WorkerHealth]":
         """Return the cold start in flight, a new one if there is none."""
         with self._lock:
             if self._in_flight is None or self._in_flight.done():
                 in_flight: Future[WorkerHealth] = Future()
-                threading.Thread(target=self._run, args=(in_flight,), name="waking", daemon=True).start()
+                threading.Thread(target=self._run_probes, args=(in_flight,), name="cold-start", daemon=True).start()
                 self._begun, self._in_flight = time.monotonic(), in_flight
             return self._in_flight
 
-    def _run(self, in_flight: "Future[WorkerHealth]") -> None:
+    def _run_probes(self, in_flight: "Future[WorkerHealth]") -> None:
         begun = time.monotonic()
         try:
             health = self._probe_until_up()
         except Exception as error:  # noqa: BLE001 - it is raised in the requests that wait
-            log.warning("the render worker did not start: %s", error)
-            self._failed = Deadline.after(REMEMBERED_SECONDS), str(error)
+            log.warning("render worker cold start failed: %s", error)
+            self._failed = Deadline.after(FAILED_START_TTL_SECONDS), str(error)
             in_flight.set_exception(error)
             return
         took = time.monotonic() - begun
         if took > UP_SECONDS:
-            log.info("the render worker is up after a cold start of %.0f seconds", took)
+            log.info("render worker up after a cold start of %.0f seconds", took)
             self._last_seconds = took
         self._failed = None
-        self._up = Deadline.after(KEPT_SECONDS), health
+        self._up = Deadline.after(HEALTH_TTL_SECONDS), health
         in_flight.set_result(health)
 
     def _probe_until_up(self) -> WorkerHealth:
@@ -167,16 +167,14 @@ class ColdStart:
         pause = 0.0
         while True:
             try:
-                return self._probe(max(LEAST_PROBE_SECONDS, budget.at_most(HOLD_SECONDS)))
+                return self._probe(max(MIN_PROBE_SECONDS, budget.at_most(HOLD_SECONDS)))
             except WorkerStarting as error:
                 self._problem = str(error)
                 if pause == 0:
-                    log.info(
-                        "the render worker may be in a cold start, probing for up to %g s: %s", self._seconds, error
-                    )
+                    log.info("render worker unavailable, probing for up to %g seconds: %s", self._seconds, error)
                 pause = _longer(pause)
                 if budget.expired or self._is_stopped_within(budget.at_most(max(pause, error.pause)), Abort()):
-                    raise WorkerUnavailable(_in_vain(self._problem, time.monotonic() - begun)) from error
+                    raise WorkerUnavailable(_after_retries(self._problem, time.monotonic() - begun)) from error
 
 
 def run_probe(attempt: Callable[[], T]) -> T:
@@ -191,8 +189,8 @@ def run_probe(attempt: Callable[[], T]) -> T:
 
 
 def _longer(pause: float) -> float:
-    return min(LONGEST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause)) * random.uniform(0.8, 1)  # noqa: S311
+    return min(MAX_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause)) * random.uniform(0.8, 1)  # noqa: S311
 
 
-def _in_vain(problem: str, seconds: float) -> str:
+def _after_retries(problem: str, seconds: float) -> str:
     return f"{problem} Asking again for {seconds:.0f} seconds did not help." if seconds >= 1 else problem

@@ -3,7 +3,7 @@
 import requests
 from pydantic import TypeAdapter
 
-from image_api.dispatch.base import Report
+from image_api.dispatch.base import ReportProgress
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.replies import BROKEN_OFF, NOT_A_WORKER, error_of, parse_reply, read_body, read_lines
 from image_api.dispatch.validation import checked_progress, checked_result
@@ -23,7 +23,7 @@ from render_worker.contract import (
 )
 from render_worker.serving.deadline import Deadline
 
-GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its reply about that needs a moment to get here
+REPLY_GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its reply about that needs a moment to get here
 EARLY_SECONDS = 2.5  # by which the worker may be early: the last of several engines is ended that much before
 
 STREAM_LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
@@ -36,7 +36,7 @@ class DirectDispatch:
         self._worker = worker
 
     def generate(
-        self, request: GenerateRequest, report: Report, client: str | None = None, abort: Abort | None = None
+        self, request: GenerateRequest, report: ReportProgress, client: str | None = None, abort: Abort | None = None
     ) -> GenerateResult:
         """Return the picture that the worker made, as `Dispatch.generate`.
 
@@ -46,7 +46,7 @@ class DirectDispatch:
 
         def attempt() -> GenerateResult:
             try:
-                return self._attempt(request, deadline, report, client)
+                return self._send_once(request, deadline, report, client)
             except Relayed as error:
                 if error.body().code == DeadlinePassed.code and deadline.later_by(-EARLY_SECONDS).expired:
                     # The request's own deadline, not that of one of its phases.
@@ -59,24 +59,24 @@ class DirectDispatch:
         """End every wait for a worker that starts, and close the connections that are idle."""
         self._worker.stop()
 
-    def _attempt(
-        self, request: GenerateRequest, deadline: Deadline, report: Report, client: str | None
+    def _send_once(
+        self, request: GenerateRequest, deadline: Deadline, report: ReportProgress, client: str | None
     ) -> GenerateResult:
-        left = deadline.remaining
-        if not left:
+        remaining = deadline.remaining
+        if not remaining:
             raise DeadlinePassed(f"The render worker did not answer within {request.timeout_seconds:g} seconds.")
-        body = request.model_copy(update={"timeout_seconds": left}).model_dump_json(exclude_none=True).encode()
+        body = request.model_copy(update={"timeout_seconds": remaining}).model_dump_json(exclude_none=True).encode()
         headers = {"Accept": NDJSON}
         if client and self._worker.has_token:  # without a token a worker does not trust the header
             headers[CLIENT_HEADER] = client
-        with self._worker.send("POST", "/generate", left + GRACE_SECONDS, body, headers) as reply:
+        with self._worker.send("POST", "/generate", remaining + REPLY_GRACE_SECONDS, body, headers) as reply:
             try:
-                return checked_result(_result_of(reply, deadline.later_by(GRACE_SECONDS), report))
+                return checked_result(_result_of(reply, deadline.later_by(REPLY_GRACE_SECONDS), report))
             except ValueError:  # a ValidationError is one
                 raise WorkerUnavailable(NOT_A_WORKER.format(reply.status_code)) from None
 
 
-def _result_of(reply: requests.Response, deadline: Deadline, report: Report) -> GenerateResult:
+def _result_of(reply: requests.Response, deadline: Deadline, report: ReportProgress) -> GenerateResult:
     """Return the result of a reply, which is a whole one if the worker failed before there was any progress.
 
     Raises ValueError if a part of it is not a worker's.

@@ -7,7 +7,7 @@ from image_api.admission import Admission, Waiter
 from image_api.errors import ServiceBusy, WorkerUnavailable
 from image_api.outbound.abort import Abort
 
-CROWDED = "Too many clients wait for the render worker already."
+TOO_MANY_READS = "Too many clients wait for the render worker already."
 
 
 class ReadSlots:
@@ -23,17 +23,17 @@ class ReadSlots:
         Raises WorkerUnavailable if there is no slot, or if the read is cancelled.
         """
         abort = Abort()
-        waiter = _Read(client, abort)
+        waiter = _ReadWaiter(client, abort)
         try:
             self._admission.admit(waiter)
             yield abort
         except ServiceBusy:
-            raise WorkerUnavailable(CROWDED) from None
+            raise WorkerUnavailable(TOO_MANY_READS) from None
         finally:
             self._admission.release(waiter)
 
 
-class _Read(Waiter):
+class _ReadWaiter(Waiter):
     """A read that waits for the worker."""
 
     def __init__(self, client: str | None, abort: Abort) -> None:

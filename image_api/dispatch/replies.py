@@ -15,15 +15,15 @@ from render_worker.contract import ErrorBody
 from render_worker.serving.deadline import Deadline
 
 MAX_REPLY_BYTES = 1024 * 1024
-MOST_RETRY_AFTER_SECONDS = 60
+MAX_RETRY_AFTER_SECONDS = 60
 # Of a platform, the first for a service that has too many requests, and of Cloudflare, whose server does not answer.
 EDGE_STATUSES = {429, 502, 503, 504, *range(520, 528)}
 # Render's edge says with a 404 and this header that no instance is there, also during a free one's cold start:
 # https://status.render.com/incidents/k0dv2zzpthlx
 RENDER_EDGE_HEADER = "X-Render-Routing"
 NOT_A_WORKER = "The address of the render worker answered HTTP {}, but not as a render worker."
-TOO_LARGE = "The address of the render worker answered far more than a render worker does."
-LATE = "The render worker's answer did not arrive in time."
+REPLY_TOO_LARGE = "The address of the render worker answered far more than a render worker does."
+REPLY_LATE = "The render worker's answer did not arrive in time."
 BROKEN_OFF = "The render worker's answer broke off."
 
 M = TypeVar("M", bound=BaseModel)
@@ -33,7 +33,7 @@ def not_a_worker(reply: requests.Response) -> WorkerUnavailable:
     """Return the error for a reply that is not a render worker's: WorkerStarting if it looks like an edge's."""
     sentence = NOT_A_WORKER.format(reply.status_code)
     if _is_from_edge(reply):
-        return WorkerStarting(sentence, float(retry_after(reply, MOST_RETRY_AFTER_SECONDS)))
+        return WorkerStarting(sentence, float(retry_after(reply, MAX_RETRY_AFTER_SECONDS)))
     return WorkerUnavailable(sentence)
 
 
@@ -88,8 +88,8 @@ def _chunks(reply: requests.Response, deadline: Deadline) -> Iterator[bytes]:
     try:
         yield from chunks(reply, MAX_REPLY_BYTES, deadline)
     except BodyTooLarge:
-        raise WorkerUnavailable(TOO_LARGE) from None
+        raise WorkerUnavailable(REPLY_TOO_LARGE) from None
     except (BodyTooLate, urllib3.exceptions.ReadTimeoutError):
-        raise DeadlinePassed(LATE) from None
+        raise DeadlinePassed(REPLY_LATE) from None
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise WorkerStarting(BROKEN_OFF) from error

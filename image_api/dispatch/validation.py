@@ -14,14 +14,14 @@ from render_worker.contract import (
 )
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")  # a name of an engine, a storage, a model or a code
-WORKER_PATH = re.compile(rf"/images/{IMAGE_NAME}")
+WORKER_PATH = re.compile(rf"/images/({IMAGE_NAME})")
 URL = re.compile(r"https?://[!-~]{1,4000}")
 UNESCAPED = re.compile(r"[\"<>\\^`{|}]")  # characters that no URL has unescaped
-MOST_SENTENCE = 1000
-MOST_SECONDS = 7 * 24 * 3600  # of a Retry-After or an expected duration
-MOST_PIXELS = 65_535  # of a side, in any of the formats
-MOST_NUMBER = 2**63
-MOST_PASSED_OVER = 50
+MAX_SENTENCE = 1000
+MAX_SECONDS = 7 * 24 * 3600  # of a Retry-After or an expected duration
+MAX_PIXELS = 65_535  # of a side, in any of the formats
+MAX_NUMBER = 2**63
+MAX_PASSED_OVER = 50
 ERROR_STATUSES = range(400, 600)
 NUMBERS = ("position", "step", "total", "expected_seconds")  # of a progress
 
@@ -34,11 +34,11 @@ def checked_result(result: GenerateResult) -> GenerateResult:
     valid = {
         "image_url": _is_picture_address(result.image_url),
         "content_type": result.content_type in IMAGE_TYPES.values(),
-        "width": 0 < result.width <= MOST_PIXELS,
-        "height": 0 < result.height <= MOST_PIXELS,
-        "bytes": 0 < result.bytes < MOST_NUMBER,
-        "duration_ms": 0 <= result.duration_ms < MOST_NUMBER,
-        "seed": result.seed is None or -MOST_NUMBER <= result.seed < MOST_NUMBER,
+        "width": 0 < result.width <= MAX_PIXELS,
+        "height": 0 < result.height <= MAX_PIXELS,
+        "bytes": 0 < result.bytes < MAX_NUMBER,
+        "duration_ms": 0 <= result.duration_ms < MAX_NUMBER,
+        "seed": result.seed is None or -MAX_NUMBER <= result.seed < MAX_NUMBER,
         "engine": WORD.fullmatch(result.engine),
         "storage": WORD.fullmatch(result.storage),
         "model": WORD.fullmatch(result.model),
@@ -57,10 +57,10 @@ def checked_error(error: ErrorBody, status: int) -> ErrorBody:
     if status not in ERROR_STATUSES or not WORD.fullmatch(error.code):
         raise ValueError("no error has such a status or code")
     bounded = {
-        "error": printable(error.error, MOST_SENTENCE) or "The render worker failed.",
-        "hint": printable(error.hint or "", MOST_SENTENCE) or None,
-        "retry_after": _within(MOST_SECONDS, error.retry_after),
-        "expected_seconds": _within(MOST_SECONDS, error.expected_seconds),
+        "error": printable(error.error, MAX_SENTENCE) or "The render worker failed.",
+        "hint": printable(error.hint or "", MAX_SENTENCE) or None,
+        "retry_after": _within(MAX_SECONDS, error.retry_after),
+        "expected_seconds": _within(MAX_SECONDS, error.expected_seconds),
         "fallback_from": _valid_passed_over(error.fallback_from),
     }
     return error.model_copy(update=bounded)
@@ -68,17 +68,17 @@ def checked_error(error: ErrorBody, status: int) -> ErrorBody:
 
 def checked_progress(progress: Progress) -> Progress:
     """Return the progress with its message bounded, and without the numbers that are out of range."""
-    numbers = {field: _within(MOST_SECONDS, getattr(progress, field)) for field in NUMBERS}
-    return progress.model_copy(update={"message": printable(progress.message, MOST_SENTENCE), **numbers})
+    numbers = {field: _within(MAX_SECONDS, getattr(progress, field)) for field in NUMBERS}
+    return progress.model_copy(update={"message": printable(progress.message, MAX_SENTENCE), **numbers})
 
 
-def _within(most: int, number: int | None) -> int | None:
-    return number if number is not None and 0 <= number <= most else None
+def _within(maximum: int, number: int | None) -> int | None:
+    return number if number is not None and 0 <= number <= maximum else None
 
 
 def _valid_passed_over(engines: list[PassedOver] | None) -> list[PassedOver] | None:
     valid = [it for it in engines or () if WORD.fullmatch(it.engine) and WORD.fullmatch(it.code)]
-    return valid[:MOST_PASSED_OVER] or None
+    return valid[:MAX_PASSED_OVER] or None
 
 
 def _is_picture_address(address: str) -> bool:

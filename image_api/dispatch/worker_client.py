@@ -23,7 +23,7 @@ CONNECT_SECONDS = 10.0
 QUICK_SECONDS = 10.0  # for what the worker answers without any work
 POOLED_CONNECTIONS = 64
 # Reads in flight at most: half of the connections that there are beside generations.
-MOST_READS = 500
+MAX_READS = 500
 READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
 NOT_CONFIGURED = "Worker service not configured."
 
@@ -49,7 +49,7 @@ class WorkerClient:
         """Whether requests carry a WORKER_TOKEN."""
         self._session = _session(token.get_secret_value() if token else None)
         self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe)
-        self._reads = ReadSlots(min(MOST_READS, settings.max_generations))
+        self._reads = ReadSlots(min(MAX_READS, settings.max_generations))
         self._models = CoalescedRead(self._read_models)
         self._accepted_health = CoalescedRead(self._read_accepted_health)
         self.last_known: LastKnown | None = None

@@ -23,7 +23,7 @@ from render_worker.serving.deadline import Deadline
 ENTRY_BYTES = 500  # what an entry takes in memory besides its value
 REDIS_SECONDS = 1.5
 REDIS_CONNECTIONS = 64
-OPEN_SECONDS = 2.0  # for which the circuit breaker is open after a timeout, as each request would wait for the next
+BREAKER_OPEN_SECONDS = 2.0  # after a timeout, as each request would wait for the next
 LEASE_SECONDS = 6.0  # longer than a Redis that hangs, with the breaker open after it, delays a renewal
 RENEW_SECONDS = 1.0
 RENEW = """
@@ -103,7 +103,7 @@ class MemoryCache:
 
     def drop(self, kind: Kind, key: str) -> None:
         with self._lock:
-            self._of(kind).pop(key, None)
+            self._entries_of(kind).pop(key, None)
 
     def lease(self, kind: Kind, key: str) -> bool:
         return True
@@ -114,18 +114,18 @@ class MemoryCache:
     def release(self, kind: Kind, key: str) -> None:
         pass
 
-    def _of(self, kind: Kind) -> LRUCache[str, Entry]:
+    def _entries_of(self, kind: Kind) -> LRUCache[str, Entry]:
         if kind not in self._entries:
             self._entries[kind] = LRUCache(kind.memory_bytes, getsizeof=_size)
         return self._entries[kind]
 
     def _get(self, kind: Kind, key: str) -> bytes | None:
-        entry = self._of(kind).get(key)
+        entry = self._entries_of(kind).get(key)
         return entry[1] if entry and not entry[0].expired else None
 
     def _put(self, kind: Kind, key: str, value: bytes, seconds: float) -> None:
         with contextlib.suppress(ValueError):  # it alone is larger than the bound of its kind
-            self._of(kind)[key] = Deadline.after(seconds), value
+            self._entries_of(kind)[key] = Deadline.after(seconds), value
 
 
 def _size(entry: Entry) -> int:
@@ -210,7 +210,7 @@ class RedisCache:
 
 
 class _Breaker:
-    """The circuit breaker before Redis: open for OPEN_SECONDS after a call without a reply."""
+    """The circuit breaker before Redis: open for BREAKER_OPEN_SECONDS after a call without a reply."""
 
     def __init__(self) -> None:
         self._open = Deadline.after(0)
@@ -235,18 +235,18 @@ class _Breaker:
     def _log_refusal(self, error: str) -> None:
         if error not in self._refusals:
             self._refusals.add(error)
-            log.warning("Redis refuses what is asked of it, going on without that: %s", error)
+            log.warning("Redis refused a command, continuing without it: %s", error)
 
     def _trip(self, error: str) -> None:
-        self._open = Deadline.after(OPEN_SECONDS)
+        self._open = Deadline.after(BREAKER_OPEN_SECONDS)
         if self._away_since is None:
             self._away_since = time.monotonic()
-            log.warning("Redis does not answer, going on without a cache: %s", error)
+            log.warning("Redis does not respond, continuing without a cache: %s", error)
 
     def _close(self) -> None:
         if (since := self._away_since) is not None:
             self._away_since = None
-            log.info("Redis answers again after %.0f seconds", time.monotonic() - since)
+            log.info("Redis responds again after %.0f seconds", time.monotonic() - since)
 
 
 def _lease_name(kind: Kind, key: str) -> str:

@@ -12,7 +12,7 @@ from render_worker.contract import GenerateResult, Progress
 from render_worker.serving.deadline import Deadline
 
 NOT_BEGUN = {"waking", "queued"}  # phases without work that a cancellation would lose
-LATE = "The picture was not there in time."
+PICTURE_LATE = "The picture was not there in time."
 
 
 class Flight:
@@ -49,7 +49,7 @@ class Flight:
         try:
             return self.completed.result(deadline.remaining)
         except TimeoutError:
-            raise DeadlinePassed(LATE) from None
+            raise DeadlinePassed(PICTURE_LATE) from None
 
     def report(self, progress: Progress) -> None:
         """Add a progress and wake the waiters."""

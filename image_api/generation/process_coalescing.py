@@ -4,12 +4,12 @@ import secrets
 import time
 
 from image_api.errors import ApiError, DeadlinePassed, Relayed, ServiceBusy
-from image_api.generation.flight import LATE, Flight, Make
+from image_api.generation.flight import PICTURE_LATE, Flight, Make
 from image_api.generation.results import FlightFailure, ResultCache, Store
 from render_worker.contract import GenerateResult, Progress
 
 POLL_SECONDS = 0.25
-FAILURE_SECONDS = 5.0  # TTL of a failure, within which the other processes poll it
+FAILURE_TTL_SECONDS = 5.0  # within which the other processes poll it
 
 IN_OTHER_PROCESS = "Another process of this service makes this picture already."
 
@@ -28,7 +28,7 @@ class ProcessCoalescing:
         """
         while not self._results.lease(key):
             flight.report(Progress(phase="queued", message=IN_OTHER_PROCESS))
-            if result := self._poll(key, flight):
+            if result := self._poll_result(key, flight):
                 flight.coalesced = True
                 return result
         try:
@@ -52,9 +52,9 @@ class ProcessCoalescing:
         own = isinstance(error, DeadlinePassed | ServiceBusy) or flight.completed.done()
         if self._results.shared and not own:
             failure = FlightFailure(flight=secrets.token_hex(8), line=error.line())
-            self._failures.put(key, failure, FAILURE_SECONDS)
+            self._failures.put(key, failure, FAILURE_TTL_SECONDS)
 
-    def _poll(self, key: str, flight: Flight) -> GenerateResult | None:
+    def _poll_result(self, key: str, flight: Flight) -> GenerateResult | None:
         """Return the other process's result; None if it released the lease without one, so that this one may take it.
 
         Raises Relayed with the other process's error, DeadlinePassed at the deadline, and ServiceBusy at an abort.
@@ -71,4 +71,4 @@ class ProcessCoalescing:
                 raise Relayed(failure.line.error, failure.line.status)
             if not running:
                 return None
-        raise DeadlinePassed(LATE)
+        raise DeadlinePassed(PICTURE_LATE)

@@ -16,7 +16,7 @@ FIRST_SECONDS = 1.0  # after which a client gets its first event id, from which 
 POSITION = re.compile(r"[0-9]{1,6}", re.ASCII)
 END = "end"
 
-Source = Literal["HIT", "MISS", "JOINED"]
+CacheStatus = Literal["HIT", "MISS", "JOINED"]
 """Where a result comes from: the cache, a flight of the request's own, or a flight that it joined."""
 
 
@@ -25,7 +25,7 @@ class GenerationResponse:
     """A result, and its source."""
 
     result: GenerateResult
-    source: Source
+    cache_status: CacheStatus
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class StreamEvent:
     content: Progress | GenerationResponse | None = None
 
 
-Stream = Generator[StreamEvent, None, None]
+GenerationStream = Generator[StreamEvent, None, None]
 """Ends with the event of a GenerationResponse. Raises an ApiError if there is no picture."""
 
 
@@ -50,10 +50,10 @@ class FlightStream:
     request_id: str
     joined: bool
 
-    def events(self, deadline: Deadline, after: int = 0) -> Stream:
+    def events(self, deadline: Deadline, after: int = 0) -> GenerationStream:
         """Yield the events after the first `after`. Raises DeadlinePassed at the deadline."""
         try:
-            yield from self._progress(deadline, after)
+            yield from self._progress_events(deadline, after)
             result = self.flight.result(deadline)
         finally:
             self.flights.leave(self.flight, self.waiter)
@@ -63,7 +63,7 @@ class FlightStream:
         else:
             yield response_event(self.flight.name, result, "MISS")
 
-    def _progress(self, deadline: Deadline, after: int) -> Stream:
+    def _progress_events(self, deadline: Deadline, after: int) -> GenerationStream:
         timeout, completed = FIRST_SECONDS, self.flight.completed
         while not (completed.done() or deadline.expired):
             reported = self.flight.progress_after(after, deadline.at_most(timeout), self.waiter)
@@ -75,9 +75,9 @@ class FlightStream:
             timeout = HEARTBEAT_SECONDS
 
 
-def response_event(name: str, result: GenerateResult, source: Source) -> StreamEvent:
+def response_event(name: str, result: GenerateResult, cache_status: CacheStatus) -> StreamEvent:
     """Return the last event of the flight `name`."""
-    return StreamEvent(_event_id(name, END), GenerationResponse(result, source))
+    return StreamEvent(_event_id(name, END), GenerationResponse(result, cache_status))
 
 
 def parse_event_id(event_id: str) -> tuple[str, int | None]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from image_api.admission import Admission, Waiter
 from image_api.errors import ApiError, ServiceBusy, Stopping
 from image_api.generation.options import GenerationOptions
-from image_api.generation.results import Outcome, ResultCache, Store, outcome_of, recipe_key, result_of
+from image_api.generation.results import GenerationOutcome, ResultCache, Store, outcome_of, recipe_key, result_of
 from render_worker.contract import GenerateResult
 
-KEPT_SECONDS = 60.0
+REGENERATION_TTL_SECONDS = 60.0
 POLL_SECONDS = 0.25
 
 log = logging.getLogger(__name__)
@@ -19,8 +19,10 @@ log = logging.getLogger(__name__)
 class Regenerations:
     """The regenerations of the last minute, of all processes that share the cache. Thread-safe."""
 
-    def __init__(self, results: ResultCache, outcomes: Store[Outcome], admission: Admission, seconds: float) -> None:
-        """`seconds` is how long one may take at most."""
+    def __init__(
+        self, results: ResultCache, outcomes: Store[GenerationOutcome], admission: Admission, seconds: float
+    ) -> None:
+        """Reserve a recipe for up to `seconds`, which is how long one regeneration may take."""
         self._results = results
         self._outcomes = outcomes
         self._admission = admission
@@ -43,10 +45,10 @@ class Regenerations:
         options = GenerationOptions(**recipe.model_dump(), cache_without_seed=True)
         for _ in range(2):  # the regeneration that is waited for may be refused, or die with its process
             if self._begin(key):
-                log.info("%s regenerates %s, whose file is lost", request_id, address.partition("?")[0])
+                log.info("%s: regenerating %s, its file is lost", request_id, address.partition("?")[0])
                 self._results.drop(key)
-                return self._run(key, lambda: generate(options))
-            if result := self._wait(key, waiter):
+                return self._regenerate_and_store(key, lambda: generate(options))
+            if result := self._wait_for_other(key, waiter):
                 return result
         return None
 
@@ -57,29 +59,29 @@ class Regenerations:
             self._outcomes.lease(key)
         return begins
 
-    def _run(self, key: str, generate: Callable[[], GenerateResult]) -> GenerateResult:
+    def _regenerate_and_store(self, key: str, generate: Callable[[], GenerateResult]) -> GenerateResult:
         """Return what `generate` returns, or raise its ApiError; either is stored, unless it was refused."""
         try:
-            ended: GenerateResult | ApiError = generate()
+            result_or_error: GenerateResult | ApiError = generate()
         except (ServiceBusy, Stopping):
             self._outcomes.drop(key)
             raise
         except ApiError as error:
-            ended = error
+            result_or_error = error
         except BaseException:  # a fault, or this greenlet's end: other requests may try
             self._outcomes.drop(key)
             raise
         finally:
             self._outcomes.release(key)
-        self._outcomes.put(key, outcome_of(ended), KEPT_SECONDS)
-        if isinstance(ended, ApiError):
-            raise ended
-        return ended
+        self._outcomes.put(key, outcome_of(result_or_error), REGENERATION_TTL_SECONDS)
+        if isinstance(result_or_error, ApiError):
+            raise result_or_error
+        return result_or_error
 
-    def _wait(self, key: str, waiter: Waiter) -> GenerateResult | None:
+    def _wait_for_other(self, key: str, waiter: Waiter) -> GenerateResult | None:
         """Return the result of another request's regeneration; None if it was refused, or if its process died."""
         try:
-            for result in self._poll(key):
+            for result in self._poll_outcome(key):
                 if result:
                     return result
                 self._admission.admit(waiter)
@@ -87,7 +89,7 @@ class Regenerations:
             self._admission.release(waiter)
         return None
 
-    def _poll(self, key: str) -> Iterator[GenerateResult | None]:
+    def _poll_outcome(self, key: str) -> Iterator[GenerateResult | None]:
         """Yield None at each poll, and at last the result if there is one. Raises the ApiError of a failure."""
         while self._outcomes.is_reserved(key):
             yield None

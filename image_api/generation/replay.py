@@ -6,17 +6,17 @@ from concurrent.futures import Future
 
 from image_api.errors import StreamLost
 from image_api.generation.flight import Flight
-from image_api.generation.results import Outcome, Store, outcome_of, result_of
+from image_api.generation.results import GenerationOutcome, Store, outcome_of, result_of
 from render_worker.contract import GenerateResult
 
-KEPT_SECONDS = 600.0
+REPLAY_TTL_SECONDS = 600.0
 POLL_SECONDS = 1.0
 
 
 class ReplayStore:
     """The outcomes of recorded flights by their names, which are leased as long as the flights go on."""
 
-    def __init__(self, outcomes: Store[Outcome]) -> None:
+    def __init__(self, outcomes: Store[GenerationOutcome]) -> None:
         self._outcomes = outcomes
 
     def record(self, flight: Flight) -> None:
@@ -44,5 +44,5 @@ class ReplayStore:
         error = completed.exception()
         # A refused request can be sent again as well as resumed; a flood of those must not evict what was generated.
         if error is None or flight.begun:
-            self._outcomes.put(flight.name, outcome_of(error or completed.result()), KEPT_SECONDS)
+            self._outcomes.put(flight.name, outcome_of(error or completed.result()), REPLAY_TTL_SECONDS)
         self._outcomes.release(flight.name)

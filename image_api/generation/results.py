@@ -20,7 +20,7 @@ from render_worker.contract import ErrorLine, GenerateResult, Recipe, ResultLine
 
 MIB = 1024 * 1024
 MARGIN_SECONDS = 300.0  # for which an address from the cache is valid at least, so that a client has time to use it
-DEGRADED_SECONDS = 60.0
+DEGRADED_TTL_SECONDS = 60.0
 PERMANENT = "engine_not_configured"  # the code of an engine that will not be available at the next request either
 RESERVED = b""
 
@@ -31,7 +31,7 @@ REGENERATIONS = Kind("img_again:{}", 2 * MIB)
 REPLAYS = Kind("img_outcome:{}", 8 * MIB)
 FAILURES = Kind("img_cache:{}:failure", 1 * MIB)
 
-Outcome = ResultLine | ErrorLine
+GenerationOutcome = ResultLine | ErrorLine
 """How a generation ended: the last line of its stream."""
 _OUTCOME: TypeAdapter[ResultLine | ErrorLine] = TypeAdapter(ResultLine | ErrorLine)
 
@@ -102,7 +102,7 @@ class ResultCache(Store[GenerateResult]):
     """Results by the keys of their recipes, and recipes by the addresses of their results. Thread-safe."""
 
     def __init__(self, cache: Cache, seconds: float) -> None:
-        """`seconds` is the TTL of both; with 0 the cache is off."""
+        """Keep both for a TTL of `seconds`; with 0 the cache is off."""
         super().__init__(cache, RESULTS, GenerateResult.model_validate_json)
         self._recipes = Store(cache, RECIPES, Recipe.model_validate_json, exclude_none=False)
         self._seconds = seconds
@@ -135,12 +135,12 @@ class ResultCache(Store[GenerateResult]):
             self.drop(key)
 
 
-def regenerations(cache: Cache) -> Store[Outcome]:
+def regenerations(cache: Cache) -> Store[GenerationOutcome]:
     """Return the store of what regenerations came to, by the keys of their recipes."""
     return Store(cache, REGENERATIONS, _OUTCOME.validate_json)
 
 
-def replays(cache: Cache) -> Store[Outcome]:
+def replays(cache: Cache) -> Store[GenerationOutcome]:
     """Return the store of what recorded flights came to, by their names."""
     return Store(cache, REPLAYS, _OUTCOME.validate_json)
 
@@ -150,14 +150,16 @@ def failures(cache: Cache) -> Store[FlightFailure]:
     return Store(cache, FAILURES, FlightFailure.model_validate_json, exclude_none=False)
 
 
-def outcome_of(ended: GenerateResult | BaseException) -> Outcome:
+def outcome_of(result_or_error: GenerateResult | BaseException) -> GenerationOutcome:
     """Return a result or an error as it is stored."""
-    if isinstance(ended, GenerateResult):
-        return ResultLine(result=ended)
-    return (ended if isinstance(ended, ApiError) else ApiError("The service failed by its own fault.")).line()
+    if isinstance(result_or_error, GenerateResult):
+        return ResultLine(result=result_or_error)
+    if isinstance(result_or_error, ApiError):
+        return result_or_error.line()
+    return ApiError("The service failed by its own fault.").line()
 
 
-def result_of(outcome: Outcome) -> GenerateResult:
+def result_of(outcome: GenerationOutcome) -> GenerateResult:
     """Return the result of a stored outcome. Raises Relayed if it is an error."""
     if isinstance(outcome, ErrorLine):
         raise Relayed(outcome.error, outcome.status)
@@ -185,7 +187,7 @@ def _degraded_seconds(result: GenerateResult) -> float:
     It is one if an option was ignored by a fallback: an engine before that may honour all of them the next time.
     """
     degraded = result.ignored and any(it.code != PERMANENT for it in result.fallback_from or ())
-    return DEGRADED_SECONDS if degraded else math.inf
+    return DEGRADED_TTL_SECONDS if degraded else math.inf
 
 
 def recipe_key(recipe: Recipe) -> str:

@@ -10,7 +10,7 @@ from image_api.generation.process_coalescing import ProcessCoalescing
 from render_worker.contract import GenerateResult
 from render_worker.serving.deadline import Deadline
 
-CROWDED = "As many pictures are being made as this service can follow."
+TOO_MANY_FLIGHTS = "As many pictures are being made as this service can follow."
 
 
 class SingleFlight:
@@ -45,7 +45,7 @@ class SingleFlight:
                 self.join(flight, waiter)
                 return flight, True
             flight = self._new(Flight(name, key, deadline), waiter)
-        self._start(flight, lambda: make(flight) if key is None else self._processes.run(key, flight, make))
+        self._start_thread(flight, lambda: make(flight) if key is None else self._processes.run(key, flight, make))
         return flight, False
 
     def join(self, flight: Flight, waiter: Waiter) -> None:
@@ -87,36 +87,36 @@ class SingleFlight:
         if self._stopped:
             raise self._stopped
         if len(self._flights) >= 2 * self._admission.limit:  # cancelled ones need a moment to end
-            raise ServiceBusy(CROWDED)
+            raise ServiceBusy(TOO_MANY_FLIGHTS)
         self.join(flight, waiter)
         self._flights[flight.name] = flight
         if flight.key is not None:
             self._by_key[flight.key] = flight
         return flight
 
-    def _start(self, flight: Flight, work: Callable[[], GenerateResult]) -> None:
+    def _start_thread(self, flight: Flight, work: Callable[[], GenerateResult]) -> None:
         def run() -> None:
             try:
                 result = work()
             except Exception as error:  # noqa: BLE001 - it is raised in the requests that wait for the picture
-                self._end(flight, error)
+                self._finish(flight, error)
             else:
-                self._end(flight, result)
+                self._finish(flight, result)
 
         try:
             # In a thread of its own, because it outlives its client and because a wait for the worker's reply cannot
             # be ended from outside.
             threading.Thread(target=run, name="flight", daemon=True).start()
         except RuntimeError as error:  # the system has no more threads
-            self._end(flight, error)
+            self._finish(flight, error)
 
-    def _end(self, flight: Flight, ended: GenerateResult | Exception) -> None:
+    def _finish(self, flight: Flight, result_or_error: GenerateResult | Exception) -> None:
         with self._lock:  # first, so that a client that comes now does not join a flight that has ended
             self._forget_key(flight)
-        if isinstance(ended, Exception):
-            flight.fail(ended)
+        if isinstance(result_or_error, Exception):
+            flight.fail(result_or_error)
         else:
-            flight.complete(ended)
+            flight.complete(result_or_error)
         with self._lock:  # last, so that it is found until its outcome is
             del self._flights[flight.name]
             if flight.abandoned:

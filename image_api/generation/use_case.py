@@ -13,7 +13,7 @@ from image_api.generation.process_coalescing import ProcessCoalescing
 from image_api.generation.progress_stream import (
     FlightStream,
     GenerationResponse,
-    Stream,
+    GenerationStream,
     StreamEvent,
     parse_event_id,
     response_event,
@@ -25,8 +25,8 @@ from image_api.settings import Settings
 from render_worker.contract import GenerateRequest, GenerateResult
 from render_worker.serving.deadline import Deadline
 
-GRACE_SECONDS = 4.0  # the dispatch has a deadline of its own, whose error says more
-LEAST_SECONDS = 0.001  # the contract takes no time of 0
+DISPATCH_GRACE_SECONDS = 4.0  # the dispatch has a deadline of its own, whose error says more
+MIN_TIMEOUT_SECONDS = 0.001  # the contract takes no time of 0
 
 
 class Generation:
@@ -41,7 +41,7 @@ class Generation:
         processes = ProcessCoalescing(self._results, results.failures(cache))
         self._flights = SingleFlight(processes, self.admission)
         self._replays = ReplayStore(results.replays(cache))
-        longest = self._timeout_seconds + 2 * GRACE_SECONDS
+        longest = self._timeout_seconds + 2 * DISPATCH_GRACE_SECONDS
         self._regenerations = Regenerations(self._results, results.regenerations(cache), self.admission, longest)
         self.ending = False
         """Whether this service drains before its stop, so that idle clients are disconnected."""
@@ -60,7 +60,7 @@ class Generation:
         assert isinstance(last.content, GenerationResponse)  # noqa: S101 - it ends so
         return last.content
 
-    def follow(self, options: GenerationOptions, request_id: str, waiter: Waiter) -> Stream:
+    def follow(self, options: GenerationOptions, request_id: str, waiter: Waiter) -> GenerationStream:
         """Return the same as a stream, recorded for replay.
 
         The waiter is admitted as soon as there is a flight to wait for. Its maker closes the stream and releases it; it
@@ -68,7 +68,9 @@ class Generation:
         """
         return self._stream(options, request_id, waiter, recorded=True)
 
-    def _stream(self, options: GenerationOptions, request_id: str, waiter: Waiter, *, recorded: bool) -> Stream:
+    def _stream(
+        self, options: GenerationOptions, request_id: str, waiter: Waiter, *, recorded: bool
+    ) -> GenerationStream:
         if options.within is not None and options.model != "auto":
             raise InvalidParameter("within only goes with model=auto.")
         key = self._key(options)
@@ -85,7 +87,7 @@ class Generation:
 
     def _stream_flight(
         self, options: GenerationOptions, key: str | None, request_id: str, waiter: Waiter, recorded: bool
-    ) -> Stream:
+    ) -> GenerationStream:
         deadline = Deadline.after(self._timeout_seconds)
         make = self._maker(options, key, request_id, waiter.client)
         shared_key = key if options.cache and options.within is None else None
@@ -95,7 +97,7 @@ class Generation:
                 self._replays.record(flight)
             try:
                 stream = FlightStream(self._flights, flight, waiter, request_id, joined)
-                yield from stream.events(deadline.later_by(GRACE_SECONDS))
+                yield from stream.events(deadline.later_by(DISPATCH_GRACE_SECONDS))
                 return
             except DeadlinePassed:
                 # The flight has the deadline of the request that started it, which may be earlier than this one's.
@@ -110,7 +112,7 @@ class Generation:
             request = GenerateRequest(
                 **recipe.model_dump(),
                 request_id=request_id,
-                timeout_seconds=max(flight.deadline.remaining, LEAST_SECONDS),
+                timeout_seconds=max(flight.deadline.remaining, MIN_TIMEOUT_SECONDS),
                 within=options.within,
             )
             result = self._dispatch.generate(request, flight.report, client, flight.abort)
@@ -120,7 +122,7 @@ class Generation:
 
         return make
 
-    def resume(self, event_id: str, waiter: Waiter) -> Stream | None:
+    def resume(self, event_id: str, waiter: Waiter) -> GenerationStream | None:
         """Return the rest of a stream after an event, None if it had ended. Raises StreamLost if it is not known."""
         name, after = parse_event_id(event_id)
         if after is None:
@@ -131,7 +133,7 @@ class Generation:
             return stream.events(Deadline.after(math.inf), after)
         return self._replay(name, waiter)
 
-    def _replay(self, name: str, waiter: Waiter) -> Stream:
+    def _replay(self, name: str, waiter: Waiter) -> GenerationStream:
         for result in self._replays.replay(name):
             if result is None:
                 self.admission.admit(waiter)

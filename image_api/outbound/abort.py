@@ -55,7 +55,7 @@ class Abort:
 
     @contextlib.contextmanager
     def over_connections(self) -> Iterator[None]:
-        """Also close the connections that this thread uses meanwhile. Raises ServiceBusy if it is cancelled already."""
+        """Let `set` also close the connections that this thread uses. Raises ServiceBusy if it is cancelled already."""
         self.check()
         _thread.abort = self
         try:

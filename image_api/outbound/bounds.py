@@ -10,47 +10,47 @@ CHUNK_BYTES = 64 * 1024
 
 
 class BodyTooLarge(Exception):
-    """Raised when a body has more bytes than it may."""
+    """Raised if a body has more bytes than it may."""
 
 
 class BodyTooLate(Exception):
-    """Raised when a body is not complete at its deadline."""
+    """Raised if a body is not complete at its deadline."""
 
 
-def chunks(reply: requests.Response, most: int, deadline: Deadline) -> Iterator[bytes]:
+def chunks(reply: requests.Response, max_bytes: int, deadline: Deadline) -> Iterator[bytes]:
     """Yield a body as it comes, in chunks of up to CHUNK_BYTES.
 
-    Raises BodyTooLarge if there are more than `most` bytes, BodyTooLate if a chunk comes later than the deadline, and
+    Raises BodyTooLarge if there are more than `max_bytes`, BodyTooLate if a chunk comes later than the deadline, and
     urllib3's HTTPError or an OSError if the connection fails.
     """
     size = 0
     while chunk := reply.raw.read1(CHUNK_BYTES):
         size += len(chunk)
-        if size > most:
+        if size > max_bytes:
             raise BodyTooLarge
         if deadline.expired:
             raise BodyTooLate
         yield chunk
 
 
-def whole_number(digits: str | None, most: int) -> int | None:
-    """Return the number that a header's digits are; None if they are none, or if it is larger than `most`."""
+def whole_number(digits: str | None, maximum: int) -> int | None:
+    """Return the number that a header's digits are; None if they are none, or if it is larger than `maximum`."""
     text = digits or ""
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(maximum))):
         return None  # int() itself refuses thousands of digits, with an exception
     number = int(text)
-    return number if number <= most else None
+    return number if number <= maximum else None
 
 
-def retry_after(reply: requests.Response, most: int) -> int:
-    """Return the seconds of a Retry-After header, up to `most`; 0 if there is none, or if it is a date."""
+def retry_after(reply: requests.Response, max_seconds: int) -> int:
+    """Return the seconds of a Retry-After header, up to `max_seconds`; 0 if there is none, or if it is a date."""
     text = reply.headers.get("Retry-After", "")
     if not (text.isascii() and text.isdigit()):
         return 0
-    seconds = whole_number(text, most)
-    return most if seconds is None else seconds
+    seconds = whole_number(text, max_seconds)
+    return max_seconds if seconds is None else seconds
 
 
-def printable(text: str, most: int) -> str:
-    """Return up to `most` characters of a text on one line, with spaces in place of control characters."""
-    return "".join(character if character.isprintable() else " " for character in text[:most]).strip()
+def printable(text: str, max_characters: int) -> str:
+    """Return up to `max_characters` characters of a text on one line, with spaces in place of control characters."""
+    return "".join(character if character.isprintable() else " " for character in text[:max_characters]).strip()

@@ -20,7 +20,7 @@ from image_api.outbound.abort import current_abort
 from render_worker.serving.deadline import Deadline
 
 BODY_SECONDS = 300.0  # of one body, unless its request has longer
-MOST_INTERIM = 8  # responses of 1xx before the one that counts
+MAX_INTERIM_RESPONSES = 8  # responses of 1xx before the one that counts
 
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # it warns of an invalid header with a traceback
 
@@ -69,7 +69,7 @@ class _Response(http.client.HTTPResponse):
 
     def _read_status(self) -> tuple[str, int, str]:
         self._heads += 1
-        if self._heads > MOST_INTERIM:
+        if self._heads > MAX_INTERIM_RESPONSES:
             raise http.client.HTTPException("got interim answers without end")
         found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # where each head begins
         return found

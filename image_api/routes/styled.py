@@ -10,21 +10,21 @@ from image_api.web.error_responses import FormattedBlueprint
 from image_api.web.responses import absolute_url, base_url, json_response
 from image_api.web.schemas.styled import StyledError, StyledRequest, StyledResponse, StyleList
 
-PATH, STYLES_PATH = "/v1/images/generate", "/v1/styles"
+GENERATE_PATH, STYLES_PATH = "/v1/images/generate", "/v1/styles"
 
-routes = FormattedBlueprint("styled", __name__, error_format=StyledError.of, error_paths=(PATH, STYLES_PATH))
+routes = FormattedBlueprint("styled", __name__, error_format=StyledError.of, error_paths=(GENERATE_PATH, STYLES_PATH))
 
 
-@routes.post(PATH)
+@routes.post(GENERATE_PATH)
 def generate() -> Response:
     """Generate a picture of a prompt in a style, in the shape nearest to an aspect ratio."""
     base = base_url()  # first, so that a bad Host header costs no generation
     body = StyledRequest.parse_json(json_body())
-    made = services().generation.generate(body.options(), g.request_id, waiter())
-    url = absolute_url(made.result.image_url, base)
-    response = json_response(StyledResponse.of(body, made.result, url, g.request_id))
-    response.headers["X-Cache"] = made.source
-    return response
+    response = services().generation.generate(body.options(), g.request_id, waiter())
+    url = absolute_url(response.result.image_url, base)
+    http_response = json_response(StyledResponse.of(body, response.result, url, g.request_id))
+    http_response.headers["X-Cache"] = response.cache_status
+    return http_response
 
 
 @routes.get(STYLES_PATH)

@@ -6,7 +6,7 @@ from image_api.services import services
 from image_api.web.responses import json_response, set_retry_after
 from image_api.web.schemas.health import WakeStatus
 
-PROBE_SECONDS = 2.0
+WAKE_WAIT_SECONDS = 2.0
 # One transparent pixel: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
 PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
 
@@ -16,7 +16,7 @@ routes = Blueprint("wake", __name__)
 @routes.get("/wake")
 def wake() -> Response:
     """Return 200 if the worker is awake, 202 during its cold start, with the seconds that this is expected to take."""
-    health = services().worker.wake(PROBE_SECONDS, g.client)
+    health = services().worker.wake(WAKE_WAIT_SECONDS, g.client)
     if health:
         return json_response(WakeStatus(status="awake", expected_seconds=0, worker=health.status))
     expected = services().worker.expected_wake_seconds

@@ -9,12 +9,12 @@ from image_api.web.responses import base_url
 from image_api.web.websocket import WebSocket
 from image_api.web.websocket_session import ConnectionOver, serve_session
 
-PATH = "/stream/generate/txt2img"
+WEBSOCKET_PATH = "/stream/generate/txt2img"
 
 routes = Blueprint("websocket", __name__)
 
 
-@routes.route(PATH, websocket=True)
+@routes.route(WEBSOCKET_PATH, websocket=True)
 def txt2img() -> Response:
     """Generate a picture for each message, a body of POST /generate; its events come back as messages."""
     base_url()  # first, so that a bad Host header is refused by an HTTP status
@@ -27,7 +27,7 @@ def txt2img() -> Response:
     return ConnectionOver()
 
 
-@routes.get(PATH)
+@routes.get(WEBSOCKET_PATH)
 def plain_request() -> Response:
     """Raise UpgradeRequired: a plain GET is no WebSocket handshake."""
     raise UpgradeRequired("This address is a WebSocket; GET /generate is there for a plain request.")

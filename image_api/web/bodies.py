@@ -41,5 +41,5 @@ def reset_on_error(chunks: Iterable[bytes], request_id: str) -> Iterator[bytes]:
     try:
         yield from chunks
     except ApiError as error:
-        log.warning("%s broke off in the middle of its answer: %s", request_id, error)
-        raise ConnectionResetError(errno.ECONNRESET, "the answer broke off") from None
+        log.warning("%s: response aborted: %s", request_id, error)
+        raise ConnectionResetError(errno.ECONNRESET, "the response was aborted") from None

@@ -31,7 +31,7 @@ class FormattedBlueprint(Blueprint):
     """A family of routes whose errors have a format of their own, also at URLs below its paths that have no view."""
 
     def __init__(self, *arguments: Any, error_format: ErrorFormat, error_paths: tuple[str, ...]) -> None:
-        """`error_paths`: the paths at and below which the format applies; the longest that matches counts."""
+        """Apply the format to errors at and below `error_paths`; the longest path that matches counts."""
         super().__init__(*arguments)
         self.error_formats = dict.fromkeys(error_paths, error_format)
 
@@ -50,7 +50,7 @@ def log_failure(error: ApiError) -> ErrorBody:
     body = error.body()
     # /ready is polled until all is well, and a browser's speculation is no failure.
     if error.status >= 500 and request.path != "/ready" and not isinstance(error, SpeculativeRequest):
-        log.warning("%s failed: %s: %s", g.request_id, body.code, body.error, extra={"kind": body.code})
+        log.warning("%s: request failed: %s: %s", g.request_id, body.code, body.error, extra={"kind": body.code})
     return visible_error(body)
 
 
@@ -79,7 +79,7 @@ def _http_error_response(error: HTTPException) -> Response:
 
 
 def _unexpected_error_response(error: Exception) -> Response:
-    log.exception("%s failed unforeseen", g.request_id, exc_info=error)
+    log.exception("%s: unexpected error", g.request_id, exc_info=error)
     return _api_error_response(ApiError("The service failed by its own fault."))
 
 

@@ -13,7 +13,7 @@ from flask import Response, g, request, stream_with_context
 from image_api.admission import Waiter
 from image_api.errors import ApiError
 from image_api.generation.options import GenerationOptions
-from image_api.generation.progress_stream import GenerationResponse, Stream, StreamEvent
+from image_api.generation.progress_stream import GenerationResponse, GenerationStream, StreamEvent
 from image_api.services import services
 from image_api.web.client_connection import waiter
 from image_api.web.error_responses import log_failure
@@ -51,7 +51,7 @@ def new_stream(options: GenerationOptions) -> Response:
     return _stream_response(events, here)
 
 
-def _stream_response(events: Stream, here: Waiter) -> Response:
+def _stream_response(events: GenerationStream, here: Waiter) -> Response:
     release = partial(services().generation.admission.release, here)
     try:
         first = next(events)
@@ -66,7 +66,7 @@ def _stream_response(events: Stream, here: Waiter) -> Response:
     return response
 
 
-def _event_texts(first: StreamEvent, rest: Stream) -> Iterator[str]:
+def _event_texts(first: StreamEvent, rest: GenerationStream) -> Iterator[str]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
     yield _event_text(first)
     try:

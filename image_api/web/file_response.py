@@ -20,17 +20,17 @@ BETWEEN_WORDS = re.compile(r"[\W_]+")
 ENDINGS = {mimetype: f".{ending}" for ending, mimetype in IMAGE_TYPES.items()}
 
 
-def file_response(made: GenerationResponse, base: str) -> Response:
+def file_response(response: GenerationResponse, base: str) -> Response:
     """Return the picture's bytes; Content-Location has the URL at which it is stored."""
-    result, content = _open_or_regenerate(made)
-    response = content_response(content, 200, result.content_type)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Content-Location"] = absolute_url(result.image_url, base)
-    response.headers["X-Engine"] = result.engine
+    result, content = _open_or_regenerate(response)
+    http_response = content_response(content, 200, result.content_type)
+    http_response.headers["Cache-Control"] = "no-store"
+    http_response.headers["Content-Location"] = absolute_url(result.image_url, base)
+    http_response.headers["X-Engine"] = result.engine
     if result.seed is not None:
-        response.headers["X-Seed"] = str(result.seed)
-    response.headers.set("Content-Disposition", "inline", **_disposition(file_name(result)))
-    return response
+        http_response.headers["X-Seed"] = str(result.seed)
+    http_response.headers.set("Content-Disposition", "inline", **_disposition(file_name(result)))
+    return http_response
 
 
 def file_name(result: GenerateResult) -> str:
@@ -58,13 +58,13 @@ def open_picture(result: GenerateResult) -> PictureContent:
         raise
 
 
-def _open_or_regenerate(made: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
+def _open_or_regenerate(response: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
     """Open the picture; one from the cache whose file is gone is generated again. Raises as open_picture does."""
     try:
-        return made.result, open_picture(made.result)
+        return response.result, open_picture(response.result)
     except PictureUnavailable as error:
-        known = made.source == "HIT" and error.gone
-        again = services().generation.regenerate(made.result.image_url, g.request_id, waiter()) if known else None
+        known = response.cache_status == "HIT" and error.gone
+        again = services().generation.regenerate(response.result.image_url, g.request_id, waiter()) if known else None
         if again is None:
             raise
         return again, open_picture(again)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from image_api.errors import InvalidParameter
 from image_api.services import services
-from image_api.web.trusted_proxies import CLIENT
+from image_api.web.trusted_proxies import CLIENT_ADDRESS
 from render_worker.contract import GenerateResult
 
 
@@ -62,7 +62,7 @@ def with_absolute_url(result: GenerateResult) -> GenerateResult:
 
 def _identify_request() -> None:
     g.request_id = uuid.uuid4().hex
-    g.client = services().client_ids.id_of(request.environ.get(CLIENT))
+    g.client = services().client_ids.id_of(request.environ.get(CLIENT_ADDRESS))
 
 
 def _add_common_headers(response: Response) -> Response:

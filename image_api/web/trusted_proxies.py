@@ -11,20 +11,23 @@ from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, NamedTuple
 
-from image_api.networks import INTERNAL, MAX_NODE, Address, Network, address_of, networks_of, within
+from image_api.networks import INTERNAL, MAX_NODE, IPAddress, Network, address_of, networks_of, within
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-CLIENT = "image_api.client"
+CLIENT_ADDRESS = "image_api.client"
 """Key of the environment with the client's address; None if per-client limits do not apply."""
-FOR, PROTO, HOST = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"
-PORT, PREFIX = "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_PREFIX"
+FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
+FORWARDED_PROTO = "HTTP_X_FORWARDED_PROTO"
+FORWARDED_HOST = "HTTP_X_FORWARDED_HOST"
+FORWARDED_PORT = "HTTP_X_FORWARDED_PORT"
+FORWARDED_PREFIX = "HTTP_X_FORWARDED_PREFIX"
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 # Not added to a host: a proxy behind another one forwards its own port, which is not the client's.
 DEFAULT_PORTS = (80, 443)
 MAX_PORT = 65535
-PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,20}")
+PREFIX_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,20}")
 THIS_MACHINE = IPv4Address("127.0.0.1")  # the peer of a Unix socket, which has no address
 UNDECLARED = (
     "X-Forwarded-For came from %s, a loopback or private address that TRUSTED_PROXIES does not name: clients cannot be"
@@ -46,7 +49,7 @@ class TrustedProxies:
     """WSGI middleware that applies the X-Forwarded headers of trusted proxies, and ignores all others."""
 
     def __init__(self, app: "WSGIApplication", trusted: int | tuple[str, ...]) -> None:
-        """`trusted`: the number of proxies, or their names and networks."""
+        """Trust so many proxies, or the proxies whose names or networks are given."""
         self._app = app
         self._hops = trusted if isinstance(trusted, int) else 0
         entries = () if isinstance(trusted, int) else trusted
@@ -57,27 +60,30 @@ class TrustedProxies:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Set the request's client, and its scheme, host, port and prefix if its peer is trusted."""
         peer = environ.get("REMOTE_ADDR") or ""
-        environ[CLIENT] = peer or None
+        environ[CLIENT_ADDRESS] = peer or None
         if self._hops or (self._networks and within(_peer_address(peer), self._networks)):
             self._apply_forwarded(environ)
-        elif FOR in environ and within(_peer_address(peer), INTERNAL):
+        elif FORWARDED_FOR in environ and within(_peer_address(peer), INTERNAL):
             self._warn_once(peer)
-            environ[CLIENT] = None
+            environ[CLIENT_ADDRESS] = None
         return self._app(environ, start_response)
 
     def _apply_forwarded(self, environ: "WSGIEnvironment") -> None:
-        nodes = _values(environ.get(FOR, ""))
+        nodes = _values(environ.get(FORWARDED_FOR, ""))
         route = self._route_by_count(nodes) if self._hops else self._route_by_network(nodes)
         if route.client:
-            environ[CLIENT] = environ["REMOTE_ADDR"] = route.client
-        forwarded = {header: self._forwarded(environ.get(header), route.hops) for header in (PROTO, HOST, PORT, PREFIX)}
-        if scheme := SCHEMES.get((forwarded[PROTO] or "").lower()):
+            environ[CLIENT_ADDRESS] = environ["REMOTE_ADDR"] = route.client
+        forwarded = {
+            header: self._forwarded(environ.get(header), route.hops)
+            for header in (FORWARDED_PROTO, FORWARDED_HOST, FORWARDED_PORT, FORWARDED_PREFIX)
+        }
+        if scheme := SCHEMES.get((forwarded[FORWARDED_PROTO] or "").lower()):
             environ["wsgi.url_scheme"] = scheme
-        if host := forwarded[HOST]:
+        if host := forwarded[FORWARDED_HOST]:
             environ["HTTP_HOST"] = host
-        if port := _port(forwarded[PORT]):
+        if port := _port(forwarded[FORWARDED_PORT]):
             environ["HTTP_HOST"] = _with_port(environ.get("HTTP_HOST", ""), port)
-        if prefix := _prefix(forwarded[PREFIX]):
+        if prefix := _prefix(forwarded[FORWARDED_PREFIX]):
             environ["SCRIPT_NAME"] = prefix
 
     def _route_by_count(self, nodes: list[str]) -> _Route:
@@ -100,7 +106,7 @@ class TrustedProxies:
             hops += 1
         return _Route(None, max(1, len(nodes)))  # the leftmost is a client of that network, and no proxy
 
-    def _examine(self, node: str) -> tuple[Address | None, bool]:
+    def _examine(self, node: str) -> tuple[IPAddress | None, bool]:
         """Return a node's address, None if it is not one, and whether it is trusted."""
         address = address_of(node)
         return address, address is not None and within(address, self._networks)
@@ -121,7 +127,7 @@ class TrustedProxies:
             log.warning(UNDECLARED, peer or "a Unix socket")
 
 
-def _peer_address(peer: str) -> Address:
+def _peer_address(peer: str) -> IPAddress:
     return address_of(peer) or THIS_MACHINE
 
 
@@ -145,4 +151,4 @@ def _with_port(host: str, port: int) -> str:
 def _prefix(text: str | None) -> str | None:
     """Return the path without a slash at its end; None if the text is not a plain path."""
     path = (text or "").rstrip("/")
-    return path if PATH.fullmatch(path) else None
+    return path if PREFIX_PATH.fullmatch(path) else None

@@ -14,7 +14,7 @@ from image_api.errors import BadHandshake, UnsupportedWebSocketVersion
 from render_worker.contract import MAX_BODY_BYTES
 
 PING_SECONDS = 25  # many proxies close what is silent for 60
-VERSION = "13"  # https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+WEBSOCKET_VERSION = "13"  # https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 KEY_BYTES = 16
 MAX_FIELD = 2_000
 FIELD = re.compile(r"[ -~]*")
@@ -72,8 +72,8 @@ def _checked_fields(environ: dict[str, Any]) -> dict[str, str]:
     for name, value in known.items():
         if len(value) > MAX_FIELD or not FIELD.fullmatch(value):
             raise BadHandshake(f"{name} must be printable ASCII of at most {MAX_FIELD:,} characters.")
-    if known.get("Sec-WebSocket-Version", "").strip() != VERSION:
-        raise UnsupportedWebSocketVersion(f"Sec-WebSocket-Version must be {VERSION}.")
+    if known.get("Sec-WebSocket-Version", "").strip() != WEBSOCKET_VERSION:
+        raise UnsupportedWebSocketVersion(f"Sec-WebSocket-Version must be {WEBSOCKET_VERSION}.")
     if not _is_key(known.get("Sec-WebSocket-Key", "")):
         raise BadHandshake(f"Sec-WebSocket-Key must be {KEY_BYTES} bytes in base64.")
     return known

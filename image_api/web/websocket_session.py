@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import time
 from collections.abc import Generator
 from typing import Any
 
@@ -20,6 +19,7 @@ from image_api.web.error_responses import log_failure
 from image_api.web.responses import json_text, with_absolute_url
 from image_api.web.websocket import WebSocket
 from render_worker.contract import ErrorLine, InvalidField, Progress, ResultLine
+from render_worker.serving.deadline import Deadline
 
 IDLE_SECONDS = 30.0
 POLL_SECONDS = 1.0
@@ -67,8 +67,8 @@ def _close_reason(here: Waiter) -> tuple[CloseReason, str | None]:
 
 def _next_message(socket: WebSocket, here: Waiter) -> str | bytes | None:
     """Return the next message; None after IDLE_SECONDS, on a graceful shutdown, or if the slot is needed."""
-    deadline = time.monotonic() + IDLE_SECONDS
-    while time.monotonic() < deadline and not services().generation.ending and not here.evicted:
+    deadline = Deadline.after(IDLE_SECONDS)
+    while not deadline.expired and not services().generation.ending and not here.evicted:
         if (message := socket.receive(POLL_SECONDS)) is not None:
             return message
     return None
@@ -76,18 +76,18 @@ def _next_message(socket: WebSocket, here: Waiter) -> str | bytes | None:
 
 def _replies(message: str | bytes, here: Waiter) -> Generator[str]:
     try:
-        options = _options(message.encode() if isinstance(message, str) else message)
+        options = _parse_message(message.encode() if isinstance(message, str) else message)
         stream = services().generation.follow(options, g.request_id, here)
         with contextlib.closing(stream) as events:
             for event in events:
-                yield from _event_text(event)
+                yield from _event_json(event)
     except InvalidField as error:
-        yield _error_text(InvalidParameter(str(error)))
+        yield _error_json(InvalidParameter(str(error)))
     except ApiError as error:
-        yield _error_text(error)
+        yield _error_json(error)
 
 
-def _options(message: bytes) -> GenerationOptions:
+def _parse_message(message: bytes) -> GenerationOptions:
     """Return the options in a message. Raises InvalidField if they are invalid, or name a format."""
     options = GenerationOptions.parse_json(message)
     if options.format:
@@ -95,7 +95,7 @@ def _options(message: bytes) -> GenerationOptions:
     return options
 
 
-def _event_text(event: StreamEvent) -> Generator[str]:
+def _event_json(event: StreamEvent) -> Generator[str]:
     """Yield the message of an event; none for a heartbeat, because the protocol has pings."""
     if isinstance(event.content, Progress):
         yield json_text(event.content)
@@ -103,7 +103,7 @@ def _event_text(event: StreamEvent) -> Generator[str]:
         yield json_text(ResultLine(result=with_absolute_url(event.content.result)))
 
 
-def _error_text(error: ApiError) -> str:
+def _error_json(error: ApiError) -> str:
     simulated = True if services().settings.simulated else None
     body = log_failure(error).model_copy(update={"request_id": g.request_id, "simulated": simulated})
     return json_text(ErrorLine(status=error.status, error=body))

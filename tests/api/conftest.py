@@ -119,7 +119,7 @@ def client_with(worker: ScriptedWorker) -> Iterator[Callable[..., FlaskClient]]:
     for app in apps:
         services_of(app).generation.stop()
     for thread in threading.enumerate():
-        if thread.name == "waking":
+        if thread.name == "cold-start":
             thread.join(5)
 
 

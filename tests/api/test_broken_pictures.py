@@ -91,7 +91,7 @@ def test_one_that_breaks_off_later_is_no_whole_response(server, raw, way, header
     raw.say("200 OK", headers, body)
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         ask(server, raw, way)
-    wait_until(lambda: "broke off in the middle of its answer" in server.log(), "the line in the log")
+    wait_until(lambda: ": response aborted: " in server.log(), "the line in the log")
     no_traceback(server)
 
 

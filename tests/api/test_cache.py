@@ -68,7 +68,7 @@ def test_a_degraded_fallback_result_is_cached_for_a_short_time(
     cached_client, worker, monkeypatch, before, soon_forgotten
 ):
     """If no engine before that one may be available again, the next request would get the same."""
-    monkeypatch.setattr("image_api.generation.results.DEGRADED_SECONDS", 1)
+    monkeypatch.setattr("image_api.generation.results.DEGRADED_TTL_SECONDS", 1)
     over = {"fallback_from": [{"engine": "horde", "code": before}]} if before else {}
     worker.say(200, {**RESULT, "ignored": ["seed"], **over})
     cached_client.get(SEEDED)
@@ -244,12 +244,12 @@ def test_what_redis_refuses_is_logged_once(client_with, caplog):
         assert [client.get(other).headers["X-Cache"] for _ in range(3)] == ["MISS"] * 3
         assert client.get(SEEDED).headers["X-Cache"] == "HIT"  # what can be read is read
     refusals = [record.getMessage() for record in caplog.records if record.name == "image_api.generation.cache"]
-    assert refusals == ["Redis refuses what is asked of it, going on without that: OutOfMemoryError"]
+    assert refusals == ["Redis refused a command, continuing without it: OutOfMemoryError"]
 
 
 def test_redis_may_go_away_and_come_back(client_with, worker, monkeypatch, caplog):
     caplog.set_level("INFO", "image_api.generation.cache")
-    monkeypatch.setattr("image_api.generation.cache.OPEN_SECONDS", 0.2)
+    monkeypatch.setattr("image_api.generation.cache.BREAKER_OPEN_SECONDS", 0.2)
     with RedisServer() as server:
         client = client_with(redis_url=server.url)
         assert [client.get(SEEDED).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]

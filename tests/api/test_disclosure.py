@@ -130,7 +130,7 @@ class TestKept:
         assert [path for _, path, _, _ in worker.requests] == ["/health"]
 
     def test_it_is_asked_for_again_afterwards(self, client, worker, monkeypatch):
-        monkeypatch.setattr("image_api.dispatch.coalesced_read.KEPT_SECONDS", 0)
+        monkeypatch.setattr("image_api.dispatch.coalesced_read.READ_TTL_SECONDS", 0)
         client.get("/ready")
         unready(worker)
         assert client.get("/ready").status_code == 503

@@ -125,7 +125,7 @@ def test_a_path_in_the_worker_s_address_is_an_error(client, worker):
 
 
 def test_a_failed_cold_start_is_an_error_and_begun_again(client_with, worker, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.cold_start.REMEMBERED_SECONDS", 1)
+    monkeypatch.setattr("image_api.dispatch.cold_start.FAILED_START_TTL_SECONDS", 1)
     client = client_with(worker_wake_seconds=0)
     worker.say(502, b"<html>", X_Service="edge")
     assert client.get("/wake").status_code == 503
@@ -181,7 +181,7 @@ def test_the_token_is_sent_and_a_refused_one_is_not_the_client_s_fault(client_wi
 
 
 def test_the_deadline_travels_and_ends_a_worker_that_says_nothing(client_with, worker, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.direct.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("image_api.dispatch.direct.REPLY_GRACE_SECONDS", 0.2)
     release = threading.Event()
     worker.say(200, RESULT, before=lambda: release.wait(60))
     assert failure(client_with(request_timeout_seconds=0.3)) == (504, "timeout")

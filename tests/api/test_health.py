@@ -26,7 +26,7 @@ def test_it_works_without_asking_the_worker(client, worker):
 
 
 def test_health_has_the_worker_s_last_known_state(client, worker, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.coalesced_read.KEPT_SECONDS", 0)
+    monkeypatch.setattr("image_api.dispatch.coalesced_read.READ_TTL_SECONDS", 0)
     worker.say(200, WORKER_HEALTH)
     client.get("/ready")
     assert client.get("/health").json["worker"]["status"] == "ready"

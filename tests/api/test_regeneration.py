@@ -46,7 +46,7 @@ def test_a_second_fetch_after_an_error_generates_nothing_and_gets_the_same(lost,
 
 
 def test_a_minute_after_an_error_it_is_retried(lost, worker, monkeypatch):
-    monkeypatch.setattr("image_api.generation.regeneration.KEPT_SECONDS", 0.5)
+    monkeypatch.setattr("image_api.generation.regeneration.REGENERATION_TTL_SECONDS", 0.5)
     made(worker, status=503, body=FAILURE)
     assert lost.get(f"/images/{NAME}").status_code == 503
     made(worker, body={**RESULT, "image_url": ANOTHER})

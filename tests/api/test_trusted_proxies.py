@@ -4,9 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from image_api.client_ids import ClientIds
-from image_api.networks import NAMED, networks_of
+from image_api.networks import NETWORKS, networks_of
 from image_api.settings import Settings
-from image_api.web.trusted_proxies import CLIENT, TrustedProxies
+from image_api.web.trusted_proxies import CLIENT_ADDRESS, TrustedProxies
 
 EDGE = "162.158.1.1"  # one of Cloudflare's
 PRIVATE = "10.1.2.3"
@@ -25,7 +25,7 @@ def seen(trusted, forwarded=None, peer=PRIVATE, **headers: str) -> dict:
 
 
 def client(trusted, forwarded=None, peer=PRIVATE) -> str | None:
-    return seen(trusted, forwarded, peer)[CLIENT]
+    return seen(trusted, forwarded, peer)[CLIENT_ADDRESS]
 
 
 def test_without_a_proxy_it_is_the_connection_s_address():
@@ -82,7 +82,7 @@ def test_an_undeclared_proxy_is_warned_of_once_and_no_per_client_limit_applies(p
     proxies = TrustedProxies(lambda environ, _: found.update(environ) or [], trusted)
     for _ in range(3):
         proxies({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": CLIENT_OF_ALL}, lambda *_: None)
-        assert found[CLIENT] is None
+        assert found[CLIENT_ADDRESS] is None
     assert [record.message for record in caplog.records if "TRUSTED_PROXIES" in record.message] == [
         caplog.records[0].message
     ]
@@ -219,5 +219,5 @@ class TestSetting:
         assert client(("::ffff:10.0.0.0/104",), CLIENT_OF_ALL, peer="10.3.3.3") == CLIENT_OF_ALL
 
     def test_the_names_stand_for_networks(self):
-        assert set(NAMED) == {"loopback", "private", "cloudflare"}
+        assert set(NETWORKS) == {"loopback", "private", "cloudflare"}
         assert len(networks_of("cloudflare")) == 22

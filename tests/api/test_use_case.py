@@ -44,7 +44,7 @@ def generation(queue) -> Generation:
 def test_it_works(generation, queue):
     options = GenerationOptions(prompt="a tree", seed=7, within=30.0)
     response = generation.generate(options, "id", Waiter("client"))
-    assert (response.source, response.result.engine) == ("MISS", "perchance")
+    assert (response.cache_status, response.result.engine) == ("MISS", "perchance")
     ((request, client),) = queue.requests
     assert (request.prompt, request.within, request.request_id, client) == ("a tree", 30.0, "id", "client")
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from image_api.dispatch.direct import DirectDispatch
 from image_api.services import services_of
 from render_worker.contract import NDJSON
 from tests.api.conftest import NAME, RESULT
@@ -248,13 +249,13 @@ def test_a_compressed_reply_is_invalid(hasty, worker):
 
 class TestClientHeader:
     def test_the_worker_gets_the_client_s_id(self, client_with, worker):
-        dispatch = services_of(client_with(worker_token="a").application).dispatch
+        dispatch = DirectDispatch(services_of(client_with(worker_token="a").application).worker)
         dispatch.generate(request_of(), print, client="0123abcd")
         assert worker.requests[-1][2]["X-Client-Id"] == "0123abcd"
 
     @pytest.mark.parametrize(("token", "client"), [(None, "0123abcd"), ("a", None)])
     def test_but_not_without_a_token_nor_without_a_client(self, client_with, worker, token, client):
-        dispatch = services_of(client_with(worker_token=token).application).dispatch
+        dispatch = DirectDispatch(services_of(client_with(worker_token=token).application).worker)
         dispatch.generate(request_of(), print, client=client)
         assert "X-Client-Id" not in worker.requests[-1][2]
 

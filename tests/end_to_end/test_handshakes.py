@@ -8,7 +8,7 @@ import simple_websocket
 
 from tests.fakes.processes import api
 
-PATH = "/stream/generate/txt2img"
+WEBSOCKET_PATH = "/stream/generate/txt2img"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 GOOD = {
     "Host": "x",
@@ -30,7 +30,7 @@ def handshake(front, *, version: str = "1.1", body: bytes = b"", **changes: str 
     fields = {**GOOD, **{name.replace("_", "-"): value for name, value in changes.items()}}
     lines = [f"{name}: {value}\r\n" for name, value in fields.items() if value is not None]
     with socket.create_connection(("127.0.0.1", front.port), timeout=30) as client:
-        client.sendall(f"GET {PATH} HTTP/{version}\r\n{''.join(lines)}\r\n".encode("latin-1") + body)
+        client.sendall(f"GET {WEBSOCKET_PATH} HTTP/{version}\r\n{''.join(lines)}\r\n".encode("latin-1") + body)
         response = b""
         while data := client.recv(65536):
             response += data
@@ -120,7 +120,7 @@ def test_other_headers_never_break_a_handshake(front, changes):
     [b"\xff\xff\xff\xff", b"\x81\x05hello", b"\x89\xfe\x00\x7f", b"\xc1\x80\0\0\0\0", b"GET / HTTP/1.1\r\n\r\n"],
 )
 def test_malformed_frames_end_the_socket_alone(front, frame):
-    socket = simple_websocket.Client(f"ws://127.0.0.1:{front.port}{PATH}")
+    socket = simple_websocket.Client(f"ws://127.0.0.1:{front.port}{WEBSOCKET_PATH}")
     socket.sock.sendall(frame)
     with pytest.raises(simple_websocket.ConnectionClosed):
         socket.receive(30)
@@ -148,7 +148,7 @@ PING = b"\x89\x80\0\0\0\0"
 def test_frames_that_come_together_with_a_close_leave_no_traceback(front, frames):
     with socket.create_connection(("127.0.0.1", front.port), timeout=30) as client:
         fields = "".join(f"{name}: {value}\r\n" for name, value in GOOD.items())
-        client.sendall(f"GET {PATH} HTTP/1.1\r\n{fields}\r\n".encode())
+        client.sendall(f"GET {WEBSOCKET_PATH} HTTP/1.1\r\n{fields}\r\n".encode())
         assert client.recv(65536).startswith(b"HTTP/1.1 101")
         client.sendall(frames)
         try:
@@ -157,4 +157,4 @@ def test_frames_that_come_together_with_a_close_leave_no_traceback(front, frames
         except ConnectionError:
             pass
     assert "Traceback" not in front.log()
-    assert "unforeseen" not in front.log()
+    assert "unexpected error" not in front.log()

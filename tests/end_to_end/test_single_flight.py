@@ -106,5 +106,5 @@ def test_redis_may_die_while_both_wait(scripted):
             assert {response.status_code for response in responses} == {200}
             assert len(scripted.asked_to_make()) <= 2  # without Redis each process is on its own
             for front in (first, second):
-                assert front.log().count("Redis does not answer") == 1
+                assert front.log().count("Redis does not respond") == 1
             server.start()

@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.fakes.processes import Server
-from tests.fuzz.drive import Report, drive
+from tests.fuzz.drive import FuzzReport, drive
 from tests.fuzz.samples import Tier, sample
 from tests.hostile.arena import TRACEBACK, Arena
 
@@ -58,9 +58,9 @@ class Targets:
         return found
 
 
-def run(targets: Targets, seed: int, count: int, progress: bool = True) -> Report:
+def run(targets: Targets, seed: int, count: int, progress: bool = True) -> FuzzReport:
     """Send `count` samples to both tiers together; return the report."""
-    report, begun, done = Report(), time.monotonic(), 0
+    report, begun, done = FuzzReport(), time.monotonic(), 0
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(DRIVERS, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
     try:
@@ -90,7 +90,7 @@ def _show(done: int, count: int, failures: int, seconds: float) -> None:
     sys.stderr.flush()
 
 
-def _print_report(report: Report, problems: list[str], seed: int) -> None:
+def _print_report(report: FuzzReport, problems: list[str], seed: int) -> None:
     for what, count in sorted(report.statuses.items()):
         sys.stdout.write(f"{count:8} {what}\n")
     for failure in report.failures[:SHOWN]:

@@ -16,7 +16,7 @@ ACCEPTED = b"HTTP/1.1 101 "
 FIRST_LINE = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3}) ")  # gunicorn responds in the request's version
 FAULT = re.compile(rb"HTTP/1\.[0-9] 500 |\"internal_error\"|Internal Server Error")
 Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Outcome = tuple[str, str | None]
+FuzzOutcome = tuple[str, str | None]
 """A status, or what came instead, and what is wrong with it, if anything."""
 
 
@@ -29,13 +29,13 @@ class Failure:
 
 
 @dataclass
-class Report:
+class FuzzReport:
     """Results of samples: statuses counted, and failures."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
 
-    def __iadd__(self, other: "Report") -> Self:
+    def __iadd__(self, other: "FuzzReport") -> Self:
         self.statuses += other.statuses
         self.failures += other.failures
         return self
@@ -47,13 +47,13 @@ class Report:
             self.failures.append(Failure(what, problem))
 
 
-def drive(tier: Tier, port: int, seed: int, numbers: range) -> Report:
+def drive(tier: Tier, port: int, seed: int, numbers: range) -> FuzzReport:
     """Send the samples of those numbers; return their report."""
     return asyncio.run(_drive(port, iter([sample(tier, seed, number) for number in numbers])))
 
 
-async def _drive(port: int, left: Iterator[Sample]) -> Report:
-    report = Report()
+async def _drive(port: int, left: Iterator[Sample]) -> FuzzReport:
+    report = FuzzReport()
     clients = [_Client(port, f"127.0.0.{2 + number}", report) for number in range(CLIENTS)]
     await asyncio.gather(*(client.send_all(left) for client in clients))
     return report
@@ -62,7 +62,7 @@ async def _drive(port: int, left: Iterator[Sample]) -> Report:
 class _Client:
     """A client with a connection that it keeps from sample to sample."""
 
-    def __init__(self, port: int, source: str, report: Report) -> None:
+    def __init__(self, port: int, source: str, report: FuzzReport) -> None:
         self._port, self._source, self._report = port, source, report
         self._kept: Link | None = None
 
@@ -91,7 +91,7 @@ class _Client:
             await close(self._kept[1])
             self._kept = None
 
-    async def _on_kept(self, what: Sample) -> Outcome:
+    async def _on_kept(self, what: Sample) -> FuzzOutcome:
         """Send a whole request on the kept connection, or on a new one if an earlier response was its last."""
         response = await _response(self._kept, what) if self._kept else None
         if response is None:
@@ -104,7 +104,7 @@ class _Client:
             return "silent", "the connection ended without an answer"
         return str(response.status), f"{response.status}: {response.body[:200]!r}" if response.own_fault else None
 
-    async def _once(self, what: Sample) -> Outcome:
+    async def _once(self, what: Sample) -> FuzzOutcome:
         """Send any bytes on a connection of their own, and nothing more after them."""
         link = await self._connected()
         got = b""

@@ -15,7 +15,7 @@ import yaml
 
 from image_api import create_app as create_api
 from image_api.settings import Settings as ApiSettings
-from image_api.web.trusted_proxies import CLIENT, TrustedProxies
+from image_api.web.trusted_proxies import CLIENT_ADDRESS, TrustedProxies
 from render_worker.settings import Settings as WorkerSettings
 from render_worker.worker import create_app as create_worker
 from tests.fakes.processes import clean_environment
@@ -224,7 +224,7 @@ def test_clients_are_told_apart_behind_what_stands_before_it(api, monkeypatch):
     proxies = TrustedProxies(lambda environ, _: seen.update(environ) or [], ApiSettings().trusted_proxies)
     came = {"REMOTE_ADDR": "10.201.4.7", "HTTP_X_FORWARDED_FOR": "198.51.100.7, 172.68.1.1"}
     proxies({**came, "HTTP_X_FORWARDED_PROTO": "https"}, lambda *_: None)
-    assert (seen[CLIENT], seen["wsgi.url_scheme"]) == ("198.51.100.7", "https")
+    assert (seen[CLIENT_ADDRESS], seen["wsgi.url_scheme"]) == ("198.51.100.7", "https")
 
 
 def test_the_client_id_is_asked_for_and_not_required(worker, monkeypatch):

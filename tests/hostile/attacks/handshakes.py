@@ -5,7 +5,7 @@ from collections import Counter
 from tests.hostile.arena import Arena, Verdict, attack
 from tests.hostile.wire import ask, request
 
-PATH = "/stream/generate/txt2img"
+WEBSOCKET_PATH = "/stream/generate/txt2img"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 GOOD = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Key": KEY, "Sec_WebSocket_Version": "13"}
 CHANGES: dict[str, dict[str, str | None]] = {
@@ -63,10 +63,10 @@ def bad_handshakes(arena: Arena) -> Verdict:
 
 def handshakes() -> dict[str, bytes]:
     """Return every malformed handshake, by what it lacks or distorts."""
-    bad = {name: request("GET", PATH, **_changed(changes)) for name, changes in CHANGES.items()}
-    bad |= {method: request(method, PATH, **GOOD) for method in METHODS}
-    bad["HTTP/1.0"] = request("GET", PATH, **GOOD).replace(b"HTTP/1.1", b"HTTP/1.0")
-    bad["two keys"] = request("GET", PATH, **GOOD)[:-2] + f"Sec-WebSocket-Key: {KEY}\r\n\r\n".encode()
+    bad = {name: request("GET", WEBSOCKET_PATH, **_changed(changes)) for name, changes in CHANGES.items()}
+    bad |= {method: request(method, WEBSOCKET_PATH, **GOOD) for method in METHODS}
+    bad["HTTP/1.0"] = request("GET", WEBSOCKET_PATH, **GOOD).replace(b"HTTP/1.1", b"HTTP/1.0")
+    bad["two keys"] = request("GET", WEBSOCKET_PATH, **GOOD)[:-2] + f"Sec-WebSocket-Key: {KEY}\r\n\r\n".encode()
     bad["another path"] = request("GET", "/generate", **GOOD)
     return bad
 
