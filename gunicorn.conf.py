@@ -17,6 +17,7 @@ import signal  # noqa: E402
 import gevent  # noqa: E402
 import gunicorn.http.message  # noqa: E402
 
+from image_api.services import services_of  # noqa: E402
 from image_api.settings import load  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
 from render_worker.serving.file_descriptors import room_for_connections  # noqa: E402
@@ -66,8 +67,6 @@ def on_starting(server):
 
 def post_worker_init(worker):
     """Have SIGTERM also start the time after which clients that still wait are refused (graceful shutdown)."""
-    from image_api.services import services_of  # here, so that the master does not import the application
-
     begin_shutdown = signal.getsignal(signal.SIGTERM)
 
     def shut_down(number, frame) -> None:

@@ -86,7 +86,7 @@ def read_lines(reply: requests.Response, deadline: Deadline) -> Iterator[bytes]:
 
 def _chunks(reply: requests.Response, deadline: Deadline) -> Iterator[bytes]:
     try:
-        yield from chunks(reply, MAX_REPLY_BYTES, deadline)
+        yield from chunks(reply, MAX_REPLY_BYTES, deadline, lenient=True)  # it may end with the result
     except BodyTooLarge:
         raise WorkerUnavailable(REPLY_TOO_LARGE) from None
     except (BodyTooLate, urllib3.exceptions.ReadTimeoutError):

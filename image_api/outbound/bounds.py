@@ -17,20 +17,24 @@ class BodyTooLate(Exception):
     """Raised if a body is not complete at its deadline."""
 
 
-def chunks(reply: requests.Response, max_bytes: int, deadline: Deadline) -> Iterator[bytes]:
+def chunks(reply: requests.Response, max_bytes: int, deadline: Deadline, *, lenient: bool = False) -> Iterator[bytes]:
     """Yield a body as it comes, in chunks of up to CHUNK_BYTES.
 
     Raises BodyTooLarge if there are more than `max_bytes`, BodyTooLate if a chunk comes later than the deadline, and
-    urllib3's HTTPError or an OSError if the connection fails.
+    urllib3's HTTPError or an OSError if the connection fails. If `lenient`, the chunk that exceeds a bound is yielded
+    before the error is raised: what it completes is not lost.
     """
     size = 0
     while chunk := reply.raw.read1(CHUNK_BYTES):
         size += len(chunk)
+        if lenient:
+            yield chunk
         if size > max_bytes:
             raise BodyTooLarge
         if deadline.expired:
             raise BodyTooLate
-        yield chunk
+        if not lenient:
+            yield chunk
 
 
 def whole_number(digits: str | None, maximum: int) -> int | None:

@@ -29,6 +29,16 @@ def test_after_the_deadline_it_is_too_late():
 
 
 @pytest.mark.parametrize(
+    ("max_bytes", "seconds", "error"), [(2, 9, BodyTooLarge), (3, -1, BodyTooLate)], ids=["too large", "too late"]
+)
+def test_a_lenient_reader_gets_the_chunk_that_exceeds_a_bound(max_bytes, seconds, error):
+    body = chunks(reply(b"abc"), max_bytes, Deadline.after(seconds), lenient=True)
+    assert next(body) == b"abc"
+    with pytest.raises(error):
+        next(body)
+
+
+@pytest.mark.parametrize(
     ("digits", "expected"),
     [("0", 0), ("100", 100), ("101", None), ("", None), (None, None), ("-1", None), ("1.5", None), ("²", None)],
 )

@@ -7,8 +7,10 @@ import time
 import pytest
 
 from image_api.dispatch.direct import DirectDispatch
+from image_api.dispatch.replies import read_lines
 from image_api.services import services_of
 from render_worker.contract import NDJSON
+from render_worker.serving.deadline import Deadline
 from tests.api.conftest import NAME, RESULT
 from tests.fakes.raw_worker import raw_worker
 
@@ -46,6 +48,20 @@ def test_an_error_s_status_is_one_of_an_error(hasty, worker, status):
     line = json.dumps({"event": "error", "status": status, "error": FAILED}).encode()
     worker.say(200, line + b"\n", Content_Type=NDJSON)
     assert made(hasty) == NOT_A_WORKER
+
+
+@pytest.mark.parametrize("bound", ["bytes", "deadline"])
+def test_a_result_in_the_chunk_that_exceeds_a_bound_is_not_lost(hasty, worker, monkeypatch, bound):
+    if bound == "bytes":
+        monkeypatch.setattr("image_api.dispatch.replies.MAX_REPLY_BYTES", 100)
+    else:
+        expired = Deadline.after(-1)
+        monkeypatch.setattr("image_api.dispatch.direct.read_lines", lambda reply, _: read_lines(reply, expired))
+    line = json.dumps({"event": "result", "result": RESULT}).encode()
+    worker.say(200, line + b"\n", Content_Type=NDJSON)
+    first, second = (hasty.get("/generate?prompt=a&seed=7") for _ in range(2))
+    assert (first.status_code, first.json["image_url"]) == (200, second.json["image_url"])
+    assert [answer.headers["X-Cache"] for answer in (first, second)] == ["MISS", "HIT"]
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 299, 300, 399, 600, 700, 999])
