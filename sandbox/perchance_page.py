@@ -40,8 +40,8 @@ fetch("/perchance-ai-api/make" + location.search).then(reply => reply.json()).th
 });
 </script>$extra""")
 FORGER = Template("""<!DOCTYPE html><script>top.postMessage($message, "*")</script>""")
-Refusal = Literal["error_500", "refused_400", "refused_429", "refused_500", "refused_999"]
-Trouble = Literal[
+PostedRefusal = Literal["error_500", "refused_400", "refused_429", "refused_500", "refused_999"]
+Misbehaviour = Literal[
     "silent",  # never posts
     "hang",
     "noise",  # messages that are not meant for the client come first
@@ -52,7 +52,7 @@ Trouble = Literal[
     "challenge_within",  # a human check in a frame of its own
 ]
 PAGE_FAULTS = Faults(
-    (*get_args(Trouble), *get_args(Refusal)), by_chance=("noise", "elsewhere", "refused_500", "refused_999")
+    (*get_args(Misbehaviour), *get_args(PostedRefusal)), by_chance=("noise", "elsewhere", "refused_500", "refused_999")
 )
 
 page = Blueprint("page", __name__)
@@ -61,7 +61,7 @@ page = Blueprint("page", __name__)
 class PageScenario(Scenario):
     """What the page plays."""
 
-    page: Literal["ok"] | Trouble | Refusal = "ok"
+    page: Literal["ok"] | Misbehaviour | PostedRefusal = "ok"
     post_to: Literal["anybody", "parent"] = Field("anybody", description="Which documents may read the messages.")
 
 

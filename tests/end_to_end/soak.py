@@ -22,7 +22,7 @@ SETTINGS = {"QUEUE_SIZE": 20, "PERCHANCE_RECYCLE_IMAGES": 50}  # room for all, a
 FAULTS = 0.15
 KILL_SECONDS = (3.0, 12.0)
 DISTURBANCES = [*((kill, victim) for victim in VICTIMS), (hang, "browser"), (hang, "driver")]
-MOST_MIB = 350  # with two pages open after many pictures; 230 were seen
+MAX_MIB = 350  # with two pages open after many pictures; 230 were seen
 PATIENCE_SECONDS = 60  # of a client, far above the sum of the phases' timeouts
 KNOWN = {
     "picture",
@@ -98,7 +98,7 @@ def _require_recovery(stack: Stack) -> None:
     wait_until(lambda: not zombies(stack), "the end of every zombie")
     health = stack.worker_health()
     assert health["queue"]["running"] == 0
-    assert health["memory"]["used_mib"] < MOST_MIB, health["memory"]
+    assert health["memory"]["used_mib"] < MAX_MIB, health["memory"]
 
 
 def main() -> int:

@@ -157,4 +157,4 @@ def test_frames_that_come_together_with_a_close_leave_no_traceback(front, frames
         except ConnectionError:
             pass
     assert "Traceback" not in front.log()
-    assert "unforeseen" not in front.log()
+    assert "unexpected error" not in front.log()

@@ -16,7 +16,7 @@ Kind = Literal["kept", "once"]
 MUTATED = 0.30
 PIPELINED = 0.05
 FRAMES = 0.04  # of the API tier's
-MOST_PIPELINED = 4
+MAX_PIPELINED = 4
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def sample(tier: Tier, seed: int, number: int) -> Sample:
         other = _request(tier, chance).data
         return Sample(tier, number, "once", mutated(_request(tier, chance).data, other, chance))
     if drawn < MUTATED + PIPELINED:
-        many = [_request(tier, chance).data for _ in range(chance.randint(2, MOST_PIPELINED))]
+        many = [_request(tier, chance).data for _ in range(chance.randint(2, MAX_PIPELINED))]
         return Sample(tier, number, "once", b"".join(many))
     request = _request(tier, chance)
     return Sample(tier, number, "kept" if request.whole else "once", request.data, request.method == "HEAD")

@@ -16,11 +16,10 @@ from render_worker.imaging import Picture
 from render_worker.outbound.replies import printable
 from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.cloudinary.settings import CloudinarySettings
-from render_worker.storages.exchange import ServiceResponse, send
+from render_worker.storages.exchange import PICTURE_URL, ServiceResponse, send
 from render_worker.storages.service_errors import ServiceFailed
 
 ACCOUNT = re.compile(r"cloudinary://(?P<key>[^:/@]+):(?P<secret>[^:/@]+)@(?P<cloud>[A-Za-z0-9_-]+)(?:[/?].*)?")
-LINK = re.compile(r"https?://[!-~]{1,500}")
 RATE_LIMITED = (420, httpx.codes.TOO_MANY_REQUESTS)
 
 
@@ -49,7 +48,11 @@ class CloudinaryStorage(Storage):
         # An existing picture stays: Cloudinary then responds as if it had been uploaded.
         response = await self._send("upload", {"public_id": public_id, "overwrite": "false"}, files)
         link = response.document.get("secure_url")
-        if not isinstance(link, str) or not LINK.fullmatch(link) or not link.endswith(f"/{self._prefix}{picture.name}"):
+        if (
+            not isinstance(link, str)
+            or not PICTURE_URL.fullmatch(link)
+            or not link.endswith(f"/{self._prefix}{picture.name}")
+        ):
             raise ServiceFailed(type(self), "unexpected_reply", "Cloudinary answered without the picture's address.")
         return StoredObject(link, picture.content_type)
 

@@ -18,7 +18,7 @@ SHARE = 100  # MAX_STREAMS_PER_CLIENT
 IDLE_SECONDS = 30
 HOLD_SECONDS = 5.0
 AT_ONCE = 200  # connections in the making, fewer than the kernel queues
-MOST_MS = 500.0
+MAX_MS = 500.0
 RESPONSE_SECONDS = 10.0
 QUIET_LOOKS = 4  # a quarter of a second each without a further response
 HANDSHAKE = request(
@@ -76,7 +76,7 @@ def _established(links: list[socket.socket], seconds: float) -> list[socket.sock
 def verdict(arena: Arena, held: int) -> Verdict:
     """Return the verdict on /health beside `held` connections."""
     p99 = arena.p99 or 0.0
-    good = arena.unanswered == 0 and p99 < MOST_MS
+    good = arena.unanswered == 0 and p99 < MAX_MS
     value = f"/health p99 {p99:.0f} ms, {arena.unanswered} of {len(arena.waits)} unanswered, beside {held} connections"
     return Verdict(good, value)
 

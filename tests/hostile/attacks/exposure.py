@@ -15,7 +15,7 @@ from tests.hostile.wire import Connection, MalformedResponse, Tally, ask, reques
 OPEN_PATHS = ("/health", "/ready", "/models", "/v1/models")
 TROUBLES = {"reasons", "last_errors", "memory", "request_id", "reason", "warnings", "error"}
 PICTURE = f"/images/{'a' * 64}.png"
-MOST_BYTES = 60 * 2**20  # of a picture without end, read by a client
+MAX_BYTES = 60 * 2**20  # of a picture without end, read by a client
 SIGNS = ("127.0.0.1", "Errno", "ConnectError", "refused")
 JSON = ("/", "/health", "/ready", "/models", "/v1/models", "/v1/styles", "/nothing", "/generate", "/wake")
 
@@ -166,6 +166,6 @@ def _endless(tally: Tally, server: Server, stand_in: StandIn) -> list[str]:
     with Connection(server.port) as connection:
         connection.send(request("GET", PICTURE))
         tally.requests += 1
-        while size < MOST_BYTES and (data := connection.socket.recv(2**20)):
+        while size < MAX_BYTES and (data := connection.socket.recv(2**20)):
             size += len(data)
-    return ["a picture without end"] if size >= MOST_BYTES else []
+    return ["a picture without end"] if size >= MAX_BYTES else []

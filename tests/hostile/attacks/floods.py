@@ -10,7 +10,7 @@ from tests.hostile.wire import Connection, ask, flood, request
 
 EVENTS = "text/event-stream"
 LOG_REQUESTS = 200
-MOST_LOG_BYTES = 1000  # of one refused request, rate limits aside
+MAX_LOG_BYTES = 1000  # of one refused request, rate limits aside
 REFUSALS = 4200
 READY_REQUESTS = 2000
 SHARED_SECONDS = 1.0  # minimum for which a response of /ready is shared
@@ -54,7 +54,7 @@ def log_flood(arena: Arena) -> Verdict:
         name = max(written, key=written.__getitem__)
         most[f"{tier}, {name}"] = written[name]
     said = "; ".join(f"{count:,} bytes a request ({what})" for what, count in most.items())
-    return Verdict(max(most.values()) <= MOST_LOG_BYTES, said)
+    return Verdict(max(most.values()) <= MAX_LOG_BYTES, said)
 
 
 def _paced_log(server: Server, data: bytes, count: int) -> int:

@@ -54,8 +54,8 @@ def test_the_next_one_keeps_what_one_refuses_and_the_first_one_s_problem_is_told
         "first keeps nothing.",
     )
     assert [record.getMessage() for record in caplog.records] == [
-        "first did not keep a picture: storage_failed: first keeps nothing.",
-        "second did not keep a picture: storage_failed: second keeps nothing.",
+        "first did not save a picture: storage_failed: first keeps nothing.",
+        "second did not save a picture: storage_failed: second keeps nothing.",
     ]
 
 
