@@ -15,12 +15,12 @@ import logging
 import sys
 from enum import IntEnum
 
-from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.serving.logs import escaped
 from render_worker.settings import load
 from render_worker.storages import build_storages
 from render_worker.storages.base import QUERY_OR_FRAGMENT, Storage, image_name_in
 from render_worker.storages.chain import StorageChain
+from render_worker.storages.errors import StorageFailed, StorageNotConfigured
 from render_worker.storages.imgur.storage import ImgurStorage
 from render_worker.storages.local.storage import LocalStorage
 

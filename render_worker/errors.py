@@ -9,11 +9,8 @@ WorkerError
 ├── Stopping                    503 worker_unavailable
 ├── Superseded                  409 superseded
 ├── TooSlow                     503 too_slow
-├── StorageNotConfigured        500 storage_not_configured
 ├── PictureDeleted              410 picture_deleted
 └── UpstreamError
-    ├── StorageFailed           502 storage_failed
-    │   └── StorageCircuitOpen  502 storage_resting
     └── EngineError             502 engine_failed
         ├── EngineFault         500 internal_error
         ├── EngineNotConfigured 500 engine_not_configured
@@ -30,7 +27,7 @@ WorkerError
             ├── EngineRateLimited 503 engine_rate_limited
             └── QuotaExhausted  503 engine_quota_exhausted
 
-Errors of Perchance alone are in engines/perchance/errors.py, those of storage services in storages/service_errors.py.
+Errors of Perchance alone are in engines/perchance/errors.py, those of storages in storages/errors.py.
 """
 
 from typing import ClassVar, Literal
@@ -132,13 +129,6 @@ class TooSlow(WorkerError):
         return super().body(request_id).model_copy(update={"expected_seconds": self.expected_seconds})
 
 
-class StorageNotConfigured(WorkerError):
-    """Raised if a storage that STORAGE names lacks its settings."""
-
-    code = "storage_not_configured"
-    hint = "Set it in the render worker's environment, or leave STORAGE unset to keep pictures locally."
-
-
 class PictureDeleted(WorkerError):
     """Raised if the operator deleted the picture (it has a tombstone): it is not made again."""
 
@@ -160,19 +150,6 @@ class UpstreamError(WorkerError):
         super().__init__(sentence)
         if retry_after is not None:
             self.retry_after = retry_after
-
-
-class StorageFailed(UpstreamError):
-    """Raised if a storage, or every storage, fails to keep the picture."""
-
-    code = "storage_failed"
-    status = 502
-
-
-class StorageCircuitOpen(StorageFailed):
-    """Raised if a storage's circuit breaker is open."""
-
-    code = "storage_resting"
 
 
 class EngineError(UpstreamError):

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 
 from render_worker.circuit_breaker import HALF_OPEN_SECONDS, CircuitBreaker
 from render_worker.contract import OutputFormat, StorageProblem
-from render_worker.errors import StorageCircuitOpen, StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.base import Storage, StoredObject
+from render_worker.storages.errors import StorageCircuitOpen, StorageFailed, StorageNotConfigured, unsupported_format
 from render_worker.storages.preflight import Preflight
-from render_worker.storages.service_errors import unsupported_format
 
 FAILURES_TO_OPEN = 2  # in a row: each may have cost a picture its time
 HANGING_SECONDS = 5.0  # a service that has not answered after so much of a request's time hangs

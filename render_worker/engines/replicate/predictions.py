@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FIRST_POLL_SECONDS, LAST_POLL_SECONDS, POLL_GROWTH = 0.1, 1.0, 1.5  # a fast model needs less than a second
 CREATION_SECONDS, CANCEL_SECONDS = 1.1, 0.8  # together less than a cancelled generation may take to clean up
 PAUSES = (0.25, 1.0, 2.0)  # seconds before each retry
-MAX_PAUSE_SECONDS = 5  # seconds; of a longer one the client is told instead
+MAX_PAUSE_SECONDS = 5  # of a longer one the client is told instead
 DONE = ("succeeded", "failed", "canceled")
 TRANSIENT = (EngineUnreachable, EngineBusy, EngineRateLimited)
 NOT_ACCEPTED = (NotConnected, EngineRateLimited)  # a creation that may have arrived is not retried: it costs money
@@ -117,10 +117,10 @@ async def _retried(
         try:
             return await _parsed(ask())
         except when as error:
-            told = error.retry_after if isinstance(error, EngineRateLimited) else None
-            if told and told > MAX_PAUSE_SECONDS:
+            wait = error.retry_after if isinstance(error, EngineRateLimited) else None
+            if wait and wait > MAX_PAUSE_SECONDS:
                 raise
-            pause = told or usual_pause
+            pause = wait or usual_pause
             setback(f"{error} Asking once more in {pause:g} seconds.")
             await asyncio.sleep(pause)
     return await _parsed(ask())

@@ -150,5 +150,5 @@ def _wait_seconds(headers: Mapping[str, str], document: dict[str, object]) -> in
 
 
 def _prediction_id(document: dict[str, object]) -> str | None:
-    value = document.get("id")
-    return value if isinstance(value, str) and PREDICTION_ID.fullmatch(value) else None
+    prediction_id = document.get("id")
+    return prediction_id if isinstance(prediction_id, str) and PREDICTION_ID.fullmatch(prediction_id) else None

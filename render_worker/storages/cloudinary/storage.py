@@ -11,13 +11,12 @@ import time
 
 import httpx
 
-from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.outbound.replies import printable
 from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.cloudinary.settings import CloudinarySettings
+from render_worker.storages.errors import ServiceFailed, StorageNotConfigured
 from render_worker.storages.exchange import PICTURE_URL, ServiceResponse, send
-from render_worker.storages.service_errors import ServiceFailed
 
 ACCOUNT = re.compile(r"cloudinary://(?P<key>[^:/@]+):(?P<secret>[^:/@]+)@(?P<cloud>[A-Za-z0-9_-]+)(?:[/?].*)?")
 RATE_LIMITED = (420, httpx.codes.TOO_MANY_REQUESTS)

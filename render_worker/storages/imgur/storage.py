@@ -11,13 +11,12 @@ from typing import Any
 
 import httpx
 
-from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.outbound.replies import printable, retry_after
 from render_worker.storages.base import Storage, StoredObject
+from render_worker.storages.errors import ServiceFailed, StorageNotConfigured, unsupported_format
 from render_worker.storages.exchange import MAX_RETRY_AFTER_SECONDS, PICTURE_URL, ServiceResponse, send
 from render_worker.storages.imgur.settings import ImgurSettings
-from render_worker.storages.service_errors import ServiceFailed, unsupported_format
 
 MAX_UNIX_TIME = 10**12  # no reset is read as a later one
 MIN_UNIX_TIME = 10**9  # a reset above this is a Unix time, one below it a number of seconds

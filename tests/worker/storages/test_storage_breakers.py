@@ -9,11 +9,12 @@ import pytest
 
 from render_worker.circuit_breaker import HALF_OPEN_SECONDS
 from render_worker.contract import GenerateRequest
-from render_worker.errors import EngineError, StorageFailed
+from render_worker.errors import EngineError
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import STORAGES
 from render_worker.storages.chain import StorageChain
+from render_worker.storages.errors import StorageFailed
 from tests.fakes.played import Played, ask, pipelines, refused
 from tests.fakes.processes import free_port
 from tests.fakes.scripted_server import ScriptedServer

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
 from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.chain import StorageChain
+from render_worker.storages.errors import StorageFailed, StorageNotConfigured
 from tests.fakes.processes import ROOT
 
 PICTURE = Picture(b"the bytes", 1, 1, "a" * 64)
