@@ -86,10 +86,13 @@ def _measure_worker(site: Sandbox, memory_mib: int, cores: float) -> dict[str, f
         watch = _started(server, group)
         try:
             wait_until(lambda: watch.first, "an answer of /health", TIMEOUT_SECONDS)
-            _request_picture(server, "auto")
+            _seconds_for_picture(server, "auto")
             first_picture = time.monotonic() - watch.begun
             wait_until(lambda: watch.ready, "a worker that is ready", TIMEOUT_SECONDS)
-            figures = {"next_picture": _request_picture(server, "auto"), "sketch": _request_picture(server, "sketch")}
+            figures = {
+                "next_picture": _seconds_for_picture(server, "auto"),
+                "sketch": _seconds_for_picture(server, "sketch"),
+            }
         finally:
             watch.end()
             stop = server.stop()
@@ -122,7 +125,7 @@ def _started(server: Server, group: Cgroup) -> Watch:
     return Watch(server, group)
 
 
-def _request_picture(server: Server, model: str) -> float:
+def _seconds_for_picture(server: Server, model: str) -> float:
     begun = time.monotonic()
     recipe = {"prompt": "a lighthouse at night", "model": model}
     reply = requests.post(f"{server.url}/generate", json=recipe, timeout=TIMEOUT_SECONDS)

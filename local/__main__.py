@@ -80,7 +80,7 @@ def _becomes_ready(processes: Processes, port: int, host: str, token: str) -> bo
     while problem and time.monotonic() < begun + READY_SECONDS:
         if processes.wait(POLL_SECONDS):
             return False
-        problem = _problem(port, headers)
+        problem = _readiness_problem(port, headers)
         if problem and LASTING in problem and time.monotonic() > begun + SETTLED_SECONDS:
             _say(f"No picture can be made: {problem}")
             break
@@ -91,7 +91,7 @@ def _becomes_ready(processes: Processes, port: int, host: str, token: str) -> bo
     return True
 
 
-def _problem(port: int, headers: dict[str, str]) -> str | None:
+def _readiness_problem(port: int, headers: dict[str, str]) -> str | None:
     """Return why no picture can be made yet; returns None if one can."""
     try:
         reply = requests.get(f"http://localhost:{port}/ready", headers=headers, timeout=REACH_SECONDS)

@@ -23,7 +23,7 @@ from sandbox.state import LoggedRequest, state
 from sandbox.upload_host import NOWHERE, upload_origin, uploads
 
 API = "perchance-image-api"
-REFUSED = {
+POSTED_ERRORS = {
     "refused_400": {"code": 400, "error": "Invalid resolution."},
     "refused_429": {"code": 429, "error": "Too many requests.", "retryAfter": 2},
     "refused_500": {"code": 500, "error": "Image generation failed."},
@@ -128,8 +128,8 @@ def _extra(played: str) -> str:
 
 
 def _messages(entry: LoggedRequest, query: dict[str, str]) -> list[dict[str, object]]:
-    if entry.played in REFUSED:
-        return [{"api": API, "result": {"ok": False, "id": query["id"], **REFUSED[entry.played]}}]
+    if entry.played in POSTED_ERRORS:
+        return [{"api": API, "result": {"ok": False, "id": query["id"], **POSTED_ERRORS[entry.played]}}]
     result = _result(entry, query)
     noise: list[dict[str, object]] = []
     if entry.played == "noise":

@@ -226,7 +226,7 @@ def _document(prediction: _Prediction, new: bool = False) -> dict[str, object]:
         "logs": "" if status == "starting" else _logs(prediction, done),
         "output": _output(prediction) if status == "succeeded" else None,
         "data_removed": False,
-        "error": _error(prediction) if status == "failed" else None,
+        "error": _prediction_error(prediction) if status == "failed" else None,
         "status": status,
         "created_at": "2026-11-01T12:00:00.000Z",
         "urls": {"cancel": f"{site}/cancel", "get": site},
@@ -253,7 +253,7 @@ def _logs(prediction: _Prediction, done: float) -> str:
     return ODD_LINES.get(prediction.played, usual)
 
 
-def _error(prediction: _Prediction) -> object:
+def _prediction_error(prediction: _Prediction) -> object:
     if prediction.played == "odd_error":
         return {"of": "another kind"}
     return FAILURES.get(prediction.played, f"no idea of {prediction.input['prompt']}")

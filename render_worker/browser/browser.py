@@ -99,7 +99,7 @@ class Browser:
         return await self._launch_once()  # it was killed during the launch, perhaps because memory was short
 
     async def _launch_once(self) -> Chromium:
-        await self._shut_down()
+        await self._close_all()
         asyncio.get_running_loop().set_exception_handler(_handle_loop_exception)
         try:
             sweep()
@@ -111,7 +111,7 @@ class Browser:
                 self._chromium = await self._launched(self._playwright)
         except Exception as error:  # Playwright raises a plain Exception if its driver dies during the launch
             self.failure = _first_line(error).rstrip(".")
-            await self._shut_down()
+            await self._close_all()
             raise BrowserGone(f"The browser could not be started: {self.failure}.") from error
         self.failure = None
         self.launches += 1
@@ -179,9 +179,9 @@ class Browser:
         if self._launching:
             await asyncio.wait({self._launching}, timeout=CLOSE_SECONDS)
             self._launching.cancel()  # it would launch again
-        await self._shut_down()
+        await self._close_all()
 
-    async def _shut_down(self) -> None:
+    async def _close_all(self) -> None:
         chromium, self._chromium = self._chromium, None
         playwright, self._playwright = self._playwright, None
         scratch, self._scratch = self._scratch, None

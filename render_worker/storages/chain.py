@@ -114,7 +114,7 @@ class StorageChain:
         """
         refusals = []
         for storage in self._storages:
-            refusal = self._refusal(storage, output_format) or await self._preflight_failure(storage, fresh=fresh)
+            refusal = self._skip_reason(storage, output_format) or await self._preflight_failure(storage, fresh=fresh)
             if refusal:
                 refusals.append(refusal)
             elif self._breakers[storage].state == "closed":
@@ -128,7 +128,7 @@ class StorageChain:
             )
         return True
 
-    def _refusal(self, storage: Storage, output_format: OutputFormat) -> StorageFailed | None:
+    def _skip_reason(self, storage: Storage, output_format: OutputFormat) -> StorageFailed | None:
         """Return why the storage is skipped, because of the format or its breaker; None if it is asked."""
         if output_format not in storage.formats:
             return unsupported_format(type(storage), output_format)
@@ -149,7 +149,7 @@ class StorageChain:
         those behind it. The local folder has its own time wherever it stands, also when none remains. Storages with an
         open breaker or a failed preflight are tried last, unless that cannot succeed.
         """
-        refusals = {storage: self._refusal(storage, picture.output_format) for storage in self._storages}
+        refusals = {storage: self._skip_reason(storage, picture.output_format) for storage in self._storages}
         skipped = {storage: refusal for storage, refusal in refusals.items() if refusal}
         save = _Save(picture, Deadline.after(seconds), skipped)
         save.last_resorts += [
@@ -185,7 +185,7 @@ class StorageChain:
                 save.failures[storage] = failure
             else:
                 await self._notify_others(storage, save.picture)
-                return SaveOutcome(stored, storage.name, self._problem(storage, save.failures))
+                return SaveOutcome(stored, storage.name, self._storage_problem(storage, save.failures))
         return None
 
     async def _save_within(self, seconds: float, storage: Storage, picture: Picture, *, insist: bool) -> StoredObject:
@@ -210,7 +210,7 @@ class StorageChain:
             failure.caused_by_request |= await self._preflights[storage].reason(fresh=True) is not None
             raise
 
-    def _problem(self, saved_by: Storage, failures: dict[Storage, StorageFailed]) -> StorageProblem | None:
+    def _storage_problem(self, saved_by: Storage, failures: dict[Storage, StorageFailed]) -> StorageProblem | None:
         """Return why the preferred storage did not save the picture; None if it did."""
         preferred = self._storages[0]
         if saved_by is preferred:

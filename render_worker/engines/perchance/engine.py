@@ -41,13 +41,13 @@ class PerchanceEngine(Engine):
             if INLINE_SETTING.search(text):
                 raise InvalidParameter(f"{name} must not hold Perchance's inline settings such as (seed:::1).")
         try:
-            return await self._generate(recipe, report)
+            return await self._generate_with_retry(recipe, report)
         except ServiceBlocked as blocked:
             if blocked.retry_after is None:
                 blocked.retry_after = self._settings.perchance_rest_seconds
             raise
 
-    async def _generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
+    async def _generate_with_retry(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         for attempt in range(1, ATTEMPTS + 1):
             report("starting", "Preparing a visit to the site." if attempt == 1 else "Opening another page.")
             try:

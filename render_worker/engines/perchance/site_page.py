@@ -24,7 +24,7 @@ DIED = "The browser or its driver died while it worked on the picture."
 PAGE_DIED = "The browser's page crashed while it worked on the picture."
 NETWORK_DIED = "The browser's network process died while it worked on the picture."
 HUNG_SENTENCE = "The browser hung while it worked on the picture."
-LOWEST_GUIDANCE = 1.0  # of every range that is documented anywhere
+MIN_GUIDANCE = 1.0  # of every range that is documented anywhere
 UNREACHABLE_SIGNS = ("net::ERR_", "Failed to fetch")
 
 T = TypeVar("T")
@@ -167,7 +167,7 @@ class _NoReporter:
 
 def guidance_of(recipe: Recipe) -> float:
     """Return the guidance scale that the site is sent for a recipe, and that the result reports."""
-    return max(recipe.guidance_scale, LOWEST_GUIDANCE)
+    return max(recipe.guidance_scale, MIN_GUIDANCE)
 
 
 def swallow(working: asyncio.Future[Any]) -> None:

@@ -77,7 +77,7 @@ class CloudinaryStorage(Storage):
         url = f"{self._url}/{account['cloud']}/image/{action}"
         response = await send(type(self), "POST", url, self._seconds, data=form, files=files)
         if response.status != httpx.codes.OK:
-            raise _refusal(response, account["key"])
+            raise _error_of_response(response, account["key"])
         return response
 
     def _account(self) -> dict[str, str]:
@@ -96,7 +96,7 @@ def signature(fields: dict[str, str], secret: str) -> str:
     return hashlib.sha256(f"{signed}{secret}".encode()).hexdigest()
 
 
-def _refusal(response: ServiceResponse, key: str) -> ServiceFailed:
+def _error_of_response(response: ServiceResponse, key: str) -> ServiceFailed:
     """Return the error of a response with another status than 200."""
     status = response.status
     if status in RATE_LIMITED:

@@ -66,7 +66,7 @@ class ImgurStorage(Storage):
         response = await self._send("POST", self._url, data={"type": "file"}, files=files)
         if response.status == httpx.codes.OK:
             return _stored_object(response, picture.content_type)
-        raise _refusal(response)
+        raise _error_of_response(response)
 
     async def delete(self, reference: str) -> bool:
         """Delete the picture of imgur:DELETEHASH; only the log has it.
@@ -80,7 +80,7 @@ class ImgurStorage(Storage):
         if response.status == httpx.codes.NOT_FOUND:
             return False
         if response.status != httpx.codes.OK:
-            raise _refusal(response)
+            raise _error_of_response(response)
         return True
 
     async def _send(self, method: str, url: str, **body: Any) -> ServiceResponse:
@@ -99,7 +99,7 @@ def _stored_object(response: ServiceResponse, uploaded_type: str) -> StoredObjec
     return StoredObject(link, content_type)
 
 
-def _refusal(response: ServiceResponse) -> ServiceFailed:
+def _error_of_response(response: ServiceResponse) -> ServiceFailed:
     """Return the error of a response with another status than 200."""
     message, status = _error_message(response), response.status
     if status == httpx.codes.TOO_MANY_REQUESTS or "too fast" in message.lower():
