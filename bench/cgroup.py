@@ -39,12 +39,12 @@ class Cgroup:
 
     def _set_up_v2(self, name: str, memory_mib: int, cores: float) -> None:
         (ROOT / "cgroup.subtree_control").write_text("+memory +cpu")
-        self._memory = self._cpu = _made(ROOT / name)
+        self._memory = self._cpu = _new_folder(ROOT / name)
         (self._memory / "memory.max").write_text(str(memory_mib * MIB))
         (self._cpu / "cpu.max").write_text(f"{round(cores * PERIOD_MICROSECONDS)} {PERIOD_MICROSECONDS}")
 
     def _set_up_v1(self, name: str, memory_mib: int, cores: float) -> None:
-        self._memory, self._cpu = _made(ROOT / "memory" / name), _made(ROOT / "cpu" / name)
+        self._memory, self._cpu = _new_folder(ROOT / "memory" / name), _new_folder(ROOT / "cpu" / name)
         (self._memory / "memory.limit_in_bytes").write_text(str(memory_mib * MIB))
         (self._cpu / "cpu.cfs_period_us").write_text(str(PERIOD_MICROSECONDS))
         (self._cpu / "cpu.cfs_quota_us").write_text(str(round(cores * PERIOD_MICROSECONDS)))
@@ -73,14 +73,8 @@ class Cgroup:
         """Return how many processes the kernel has killed for lack of memory."""
         return _fields(self._memory / ("memory.events" if self._unified else "memory.oom_control")).get("oom_kill", 0)
 
-    @property
-    def throttled_seconds(self) -> float:
-        """Return for how many seconds the group was kept from running."""
-        fields = _fields(self._cpu / "cpu.stat")
-        return fields["throttled_usec"] / 1e6 if self._unified else fields["throttled_time"] / 1e9
 
-
-def _made(folder: Path) -> Path:
+def _new_folder(folder: Path) -> Path:
     folder.mkdir()
     return folder
 

@@ -32,10 +32,10 @@ class Watch:
         self._over = threading.Event()
         self.done = 0
         self.seen: list[tuple[int, float]] = []
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._sample)
         self._thread.start()
 
-    def _run(self) -> None:
+    def _sample(self) -> None:
         while not self._over.wait(SAMPLE_SECONDS):
             self.seen.append((self.done, self._group.memory_mib))
 

@@ -49,10 +49,10 @@ class Watch:
 
     def __post_init__(self) -> None:
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._sample)
         self._thread.start()
 
-    def _run(self) -> None:
+    def _sample(self) -> None:
         while not self._over.wait(PROBE_PAUSE_SECONDS):
             self.memory = max(self.memory, self.group.memory_mib)
             asked = time.monotonic()
@@ -86,10 +86,13 @@ def _measure_worker(site: Sandbox, memory_mib: int, cores: float) -> dict[str, f
         watch = _started(server, group)
         try:
             wait_until(lambda: watch.first, "an answer of /health", TIMEOUT_SECONDS)
-            _picture(server, "auto")
+            _seconds_for_picture(server, "auto")
             first_picture = time.monotonic() - watch.begun
             wait_until(lambda: watch.ready, "a worker that is ready", TIMEOUT_SECONDS)
-            figures = {"next_picture": _picture(server, "auto"), "sketch": _picture(server, "sketch")}
+            figures = {
+                "next_picture": _seconds_for_picture(server, "auto"),
+                "sketch": _seconds_for_picture(server, "sketch"),
+            }
         finally:
             watch.end()
             stop = server.stop()
@@ -122,7 +125,7 @@ def _started(server: Server, group: Cgroup) -> Watch:
     return Watch(server, group)
 
 
-def _picture(server: Server, model: str) -> float:
+def _seconds_for_picture(server: Server, model: str) -> float:
     begun = time.monotonic()
     recipe = {"prompt": "a lighthouse at night", "model": model}
     reply = requests.post(f"{server.url}/generate", json=recipe, timeout=TIMEOUT_SECONDS)

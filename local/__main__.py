@@ -44,7 +44,7 @@ def main() -> int:
     found = environments(variables(settings, simulated=bool(unreachable)))
     processes = Processes(settings.graceful_timeout_seconds)
     try:
-        return _run(processes, settings, found, simulated=bool(unreachable))
+        return _run_tiers(processes, settings, found, simulated=bool(unreachable))
     finally:
         processes.stop()
 
@@ -57,7 +57,7 @@ def _parse_arguments() -> None:
     argparse.ArgumentParser("python -m local", description=__doc__, epilog=settings, formatter_class=form).parse_args()
 
 
-def _run(processes: Processes, settings: Settings, found: Environments, simulated: bool) -> int:
+def _run_tiers(processes: Processes, settings: Settings, found: Environments, simulated: bool) -> int:
     if simulated:
         processes.start("the sandbox", found.sandbox, "gunicorn", "-c", "sandbox/gunicorn.conf.py")
     of_worker = {**found.worker, "HOST": "127.0.0.1", "PORT": str(settings.worker_port)}
@@ -80,7 +80,7 @@ def _becomes_ready(processes: Processes, port: int, host: str, token: str) -> bo
     while problem and time.monotonic() < begun + READY_SECONDS:
         if processes.wait(POLL_SECONDS):
             return False
-        problem = _problem(port, headers)
+        problem = _readiness_problem(port, headers)
         if problem and LASTING in problem and time.monotonic() > begun + SETTLED_SECONDS:
             _say(f"No picture can be made: {problem}")
             break
@@ -91,7 +91,7 @@ def _becomes_ready(processes: Processes, port: int, host: str, token: str) -> bo
     return True
 
 
-def _problem(port: int, headers: dict[str, str]) -> str | None:
+def _readiness_problem(port: int, headers: dict[str, str]) -> str | None:
     """Return why no picture can be made yet; returns None if one can."""
     try:
         reply = requests.get(f"http://localhost:{port}/ready", headers=headers, timeout=REACH_SECONDS)

@@ -24,7 +24,7 @@ from typing import Literal
 
 from render_worker.errors import EngineCircuitOpen, UpstreamError
 
-PROBE_SECONDS = 15  # about a picture's time; clients refused during a half-open probe retry after it
+HALF_OPEN_SECONDS = 15  # about a picture's time; clients refused during a half-open probe retry after it
 
 State = Literal["closed", "open", "half-open"]
 
@@ -86,7 +86,9 @@ class CircuitBreaker:
         if remaining:
             raise self._open_error(f"{self._name} is left alone for a while after failures: {self._cause}", remaining)
         if self._probing and self.state != "closed":
-            raise self._open_error(f"{self._name} is being tried again after failures: {self._cause}", PROBE_SECONDS)
+            raise self._open_error(
+                f"{self._name} is being tried again after failures: {self._cause}", HALF_OPEN_SECONDS
+            )
 
     @contextlib.contextmanager
     def call(self, *, insist: bool = False) -> Iterator[None]:
@@ -119,7 +121,7 @@ class CircuitBreaker:
         elif self.state != "open":
             self._failures_in_a_row += 1
             if self._open_until is not None or self._failures_in_a_row >= self._limit:
-                self._open(self._seconds, error)
+                self._open_for(self._seconds, error)
 
     def _trip(self, error: UpstreamError) -> None:
         """Open for as long as the failure says; its `retry_after` becomes that time."""
@@ -129,12 +131,12 @@ class CircuitBreaker:
             return  # another request met a longer one
         error.retry_after = seconds or None
         if seconds:
-            self._open(seconds, error)
+            self._open_for(seconds, error)
 
-    def _open(self, seconds: int, cause: UpstreamError) -> None:
+    def _open_for(self, seconds: int, cause: UpstreamError) -> None:
         self._cause = _copy_of(cause, None)
         self._open_until = time.monotonic() + seconds
-        log.warning("%s rests for %d seconds: %s", self._name, seconds, cause)
+        log.warning("%s: circuit breaker open for %d seconds: %s", self._name, seconds, cause)
 
     def _record_success(self, insisted: bool = False) -> None:
         """Close, unless the request began before the breaker opened."""

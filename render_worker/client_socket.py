@@ -13,7 +13,7 @@ NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 
 
 class SlowClient(ConnectionResetError, TimeoutError):
-    """Raised when a client exceeds its timeout; gunicorn treats it as disconnected."""
+    """Raised if a client exceeds its timeout; gunicorn treats it as disconnected."""
 
     def __init__(self) -> None:
         super().__init__(errno.ECONNRESET, "the client was too slow")

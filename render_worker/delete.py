@@ -15,12 +15,12 @@ import logging
 import sys
 from enum import IntEnum
 
-from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.serving.logs import escaped
 from render_worker.settings import load
 from render_worker.storages import build_storages
 from render_worker.storages.base import QUERY_OR_FRAGMENT, Storage, image_name_in
 from render_worker.storages.chain import StorageChain
+from render_worker.storages.errors import StorageFailed, StorageNotConfigured
 from render_worker.storages.imgur.storage import ImgurStorage
 from render_worker.storages.local.storage import LocalStorage
 
@@ -30,7 +30,7 @@ SKIPPED = "imgur: skipped: it deletes only by imgur:DELETEHASH"  # whether it ha
 NO_TOMBSTONE = "local: deleted, but nothing keeps it from being made again"
 
 
-class Outcome(IntEnum):
+class DeletionOutcome(IntEnum):
     """The outcome of a deletion, and the exit code; the greatest of all pictures' counts."""
 
     DELETED = 0
@@ -38,53 +38,53 @@ class Outcome(IntEnum):
     FAILED = 2
 
 
-Line = tuple[str, Outcome]
+OutputLine = tuple[str, DeletionOutcome]
 """A line of the output, and its outcome."""
 
 
-async def delete(storages: StorageChain, word: str) -> list[Line]:
+async def delete(storages: StorageChain, word: str) -> list[OutputLine]:
     """Delete a picture from every storage and leave a tombstone; return a line for each storage."""
     if word.startswith(OF_IMGUR):
         lines = [await _delete_from(storage, word) for storage in storages if isinstance(storage, ImgurStorage)]
-        return lines or [("failed: imgur is not in STORAGE", Outcome.FAILED)]
+        return lines or [("failed: imgur is not in STORAGE", DeletionOutcome.FAILED)]
     if image_name_in(word) is None:
-        return [(NO_NAME, Outcome.FAILED)]
+        return [(NO_NAME, DeletionOutcome.FAILED)]
     lines = [await _delete_from(storage, word) for storage in storages]
-    if any(outcome is Outcome.DELETED for _, outcome in lines):
+    if any(outcome is DeletionOutcome.DELETED for _, outcome in lines):
         lines += await _leave_tombstone(storages, word)
     return lines
 
 
-def outcome_of(lines: list[Line]) -> Outcome:
+def outcome_of(lines: list[OutputLine]) -> DeletionOutcome:
     """Return the outcome of a picture: FAILED if any storage failed, else DELETED if any had it."""
     outcomes = {outcome for _, outcome in lines}
-    return Outcome.FAILED if Outcome.FAILED in outcomes else min(outcomes)
+    return DeletionOutcome.FAILED if DeletionOutcome.FAILED in outcomes else min(outcomes)
 
 
-async def _leave_tombstone(storages: StorageChain, word: str) -> list[Line]:
+async def _leave_tombstone(storages: StorageChain, word: str) -> list[OutputLine]:
     """Leave a tombstone, whichever storage had it: before making a lost picture again the API tier asks the worker."""
     try:
         for storage in storages:
             if isinstance(storage, LocalStorage):
                 await storage.leave_tombstone(word)
     except StorageFailed as error:
-        return [(f"{NO_TOMBSTONE}: {error}", Outcome.FAILED)]
+        return [(f"{NO_TOMBSTONE}: {error}", DeletionOutcome.FAILED)]
     return []
 
 
-async def _delete_from(storage: Storage, word: str) -> Line:
+async def _delete_from(storage: Storage, word: str) -> OutputLine:
     if isinstance(storage, ImgurStorage) and not word.startswith(OF_IMGUR):
-        return SKIPPED, Outcome.NOT_THERE
+        return SKIPPED, DeletionOutcome.NOT_THERE
     try:
         storage.check()
         deleted = await storage.delete(word)
     except (StorageFailed, StorageNotConfigured) as error:
-        return f"{storage.name}: failed: {error}", Outcome.FAILED
-    return f"{storage.name}: deleted" if deleted else f"{storage.name}: not there", Outcome(not deleted)
+        return f"{storage.name}: failed: {error}", DeletionOutcome.FAILED
+    return f"{storage.name}: deleted" if deleted else f"{storage.name}: not there", DeletionOutcome(not deleted)
 
 
-async def _delete_all(storages: StorageChain, words: list[str]) -> Outcome:
-    worst = Outcome.DELETED
+async def _delete_all(storages: StorageChain, words: list[str]) -> DeletionOutcome:
+    worst = DeletionOutcome.DELETED
     for word in map(str.strip, words):
         lines = await delete(storages, word)
         for line, _ in lines:
@@ -95,7 +95,7 @@ async def _delete_all(storages: StorageChain, words: list[str]) -> Outcome:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Delete the pictures that the command line names; return the exit code, an Outcome."""
+    """Delete the pictures that the command line names; return the exit code, a DeletionOutcome."""
     parser = argparse.ArgumentParser(
         prog="python -m render_worker.delete",
         description="Delete pictures from every storage that STORAGE names and from the local folder. Run it where the "

@@ -9,11 +9,8 @@ WorkerError
 ├── Stopping                    503 worker_unavailable
 ├── Superseded                  409 superseded
 ├── TooSlow                     503 too_slow
-├── StorageNotConfigured        500 storage_not_configured
 ├── PictureDeleted              410 picture_deleted
 └── UpstreamError
-    ├── StorageFailed           502 storage_failed
-    │   └── StorageCircuitOpen  502 storage_resting
     └── EngineError             502 engine_failed
         ├── EngineFault         500 internal_error
         ├── EngineNotConfigured 500 engine_not_configured
@@ -30,7 +27,7 @@ WorkerError
             ├── EngineRateLimited 503 engine_rate_limited
             └── QuotaExhausted  503 engine_quota_exhausted
 
-Errors of Perchance alone are in engines/perchance/errors.py, those of storage services in storages/service_errors.py.
+Errors of Perchance alone are in engines/perchance/errors.py, those of storages in storages/errors.py.
 """
 
 from typing import ClassVar, Literal
@@ -64,14 +61,14 @@ class WorkerError(Exception):
 
 
 class InvalidParameter(WorkerError):
-    """Raised when a parameter is invalid; the sentence names it."""
+    """Raised if a parameter is invalid; the sentence names it."""
 
     code = "invalid_parameter"
     status = 400
 
 
 class Unauthorized(WorkerError):
-    """Raised when the bearer token is missing or wrong."""
+    """Raised if the bearer token is missing or wrong."""
 
     code = "unauthorized"
     status = 401
@@ -91,11 +88,11 @@ class WorkerBusy(WorkerError):
 
 
 class QueueFull(WorkerBusy):
-    """Raised when the queue is full, or the request was evicted from it in favour of another."""
+    """Raised if the queue is full, or the request was evicted from it in favour of another."""
 
 
 class DeadlinePassed(WorkerError):
-    """Raised when the request's deadline has passed; its work was cancelled."""
+    """Raised if the request's deadline has passed; its work was cancelled."""
 
     code = "timeout"
     status = 504
@@ -103,7 +100,7 @@ class DeadlinePassed(WorkerError):
 
 
 class Stopping(WorkerError):
-    """Raised when the worker shuts down and cancels what is still in flight after the drain."""
+    """Raised if the worker shuts down and cancels what is still in flight after the drain."""
 
     code = "worker_unavailable"
     status = 503
@@ -111,14 +108,14 @@ class Stopping(WorkerError):
 
 
 class Superseded(WorkerError):
-    """Raised when an idempotent retry of the request took its place."""
+    """Raised if an idempotent retry of the request took its place."""
 
     code = "superseded"
     status = 409
 
 
 class TooSlow(WorkerError):
-    """Raised when every engine's expected latency exceeds the request's `within`."""
+    """Raised if every engine's expected latency exceeds the request's `within`."""
 
     code = "too_slow"
     status = 503
@@ -132,15 +129,8 @@ class TooSlow(WorkerError):
         return super().body(request_id).model_copy(update={"expected_seconds": self.expected_seconds})
 
 
-class StorageNotConfigured(WorkerError):
-    """Raised when a storage that STORAGE names lacks its settings."""
-
-    code = "storage_not_configured"
-    hint = "Set it in the render worker's environment, or leave STORAGE unset to keep pictures locally."
-
-
 class PictureDeleted(WorkerError):
-    """Raised when the operator deleted the picture (it has a tombstone): it is not made again."""
+    """Raised if the operator deleted the picture (it has a tombstone): it is not made again."""
 
     code = "picture_deleted"
     status = 410
@@ -162,21 +152,8 @@ class UpstreamError(WorkerError):
             self.retry_after = retry_after
 
 
-class StorageFailed(UpstreamError):
-    """Raised when a storage, or every storage, fails to keep the picture."""
-
-    code = "storage_failed"
-    status = 502
-
-
-class StorageCircuitOpen(StorageFailed):
-    """Raised when a storage's circuit breaker is open."""
-
-    code = "storage_resting"
-
-
 class EngineError(UpstreamError):
-    """Raised when an engine fails by its own fault."""
+    """Raised if an engine fails by its own fault."""
 
     code = "engine_failed"
     status = 502
@@ -187,14 +164,14 @@ class EngineError(UpstreamError):
 
 
 class EngineFault(EngineError):
-    """Raised when an engine fails by a bug of this program; the log has its traceback."""
+    """Raised if an engine fails by a bug of this program; the log has its traceback."""
 
     code = "internal_error"
     status = 500
 
 
 class EngineNotConfigured(EngineError):
-    """Raised when an engine's settings or packages are missing."""
+    """Raised if an engine's settings or packages are missing."""
 
     code = "engine_not_configured"
     status = 500
@@ -202,14 +179,14 @@ class EngineNotConfigured(EngineError):
 
 
 class EngineCircuitOpen(EngineError):
-    """Raised when an engine's circuit breaker is open."""
+    """Raised if an engine's circuit breaker is open."""
 
     code = "engine_resting"
     status = 503
 
 
 class EngineUnreachable(EngineError):
-    """Raised when the engine's host cannot be reached."""
+    """Raised if the engine's host cannot be reached."""
 
     code = "engine_unreachable"
     retry_after = 60
@@ -217,14 +194,14 @@ class EngineUnreachable(EngineError):
 
 
 class EngineUnauthorized(EngineError):
-    """Raised when the engine's service does not accept this worker's key."""
+    """Raised if the engine's service does not accept this worker's key."""
 
     code = "engine_unauthorized"
     hint = "The operator looks at the engine's key in the render worker's environment."
 
 
 class EngineBusy(EngineError):
-    """Raised when the engine's service has no capacity at the moment."""
+    """Raised if the engine's service has no capacity at the moment."""
 
     code = "engine_busy"
     status = 503
@@ -233,7 +210,7 @@ class EngineBusy(EngineError):
 
 
 class UnexpectedReply(EngineError):
-    """Raised when the engine's service replies with something unknown here."""
+    """Raised if the engine's service replies with something unknown here."""
 
     code = "engine_unexpected_reply"
     hint = "The service may have changed; look for a newer version of this one."
@@ -241,7 +218,7 @@ class UnexpectedReply(EngineError):
 
 
 class RequestInvalid(EngineError):
-    """Raised when the engine's service rejects the parameters; a fallback may accept them."""
+    """Raised if the engine's service rejects the parameters; a fallback may accept them."""
 
     code = "engine_request_refused"
     hint = "Change the prompt or the other parameters."
@@ -249,7 +226,7 @@ class RequestInvalid(EngineError):
 
 
 class ContentRefused(EngineError):
-    """Raised when the engine's service refuses the content; there is no fallback around its rules."""
+    """Raised if the engine's service refuses the content; there is no fallback around its rules."""
 
     code = "content_refused"
     status = 422
@@ -259,7 +236,7 @@ class ContentRefused(EngineError):
 
 
 class PhaseTimeout(EngineError):
-    """Raised when one phase of the engine's work exceeds its timeout."""
+    """Raised if one phase of the engine's work exceeds its timeout."""
 
     code = "timeout"
     status = 504
@@ -268,7 +245,7 @@ class PhaseTimeout(EngineError):
 
 
 class BadPicture(EngineError):
-    """Raised when the engine's picture cannot be kept."""
+    """Raised if the engine's picture cannot be kept."""
 
     hint = "Ask again; another try may bring a whole picture."
 
@@ -280,21 +257,21 @@ class BadPicture(EngineError):
 
 
 class ServiceBlocked(EngineError):
-    """Raised when the service turns this worker away for a while: an earlier retry is in vain, or makes it worse."""
+    """Raised if the service turns this worker away for a while: an earlier retry is in vain, or makes it worse."""
 
     status = 503
     trips_breaker = service_blocked = True
 
 
 class EngineRateLimited(ServiceBlocked):
-    """Raised when the service limits this worker's rate of requests."""
+    """Raised if the service limits this worker's rate of requests."""
 
     code = "engine_rate_limited"
     hint = "Asking again sooner is in vain."
 
 
 class QuotaExhausted(ServiceBlocked):
-    """Raised when the account at the service has no quota or credit left."""
+    """Raised if the account at the service has no quota or credit left."""
 
     code = "engine_quota_exhausted"
     hint = "The operator looks at the account at the engine's service."

@@ -11,6 +11,7 @@ import logging  # noqa: E402
 import signal  # noqa: E402
 import threading  # noqa: E402
 
+from render_worker import KEY  # noqa: E402
 from render_worker.browser.orphans import reap_all  # noqa: E402
 from render_worker.browser.processes import kill_descendants  # noqa: E402
 from render_worker.gunicorn_worker import PatientWorker  # noqa: E402
@@ -52,14 +53,14 @@ logs.set_up(settings.log_level)
 def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's hooks have no types
     addresses = [listener.getsockname() for listener in worker.sockets]
     hosts = [address[0] if isinstance(address, tuple) else str(address) for address in addresses]
-    worker.wsgi.extensions["worker"].start(hosts)
-    _give_up_after_drain(worker.wsgi.extensions["worker"].runtime.give_up)
+    worker.wsgi.extensions[KEY].start(hosts)
+    _give_up_after_drain(worker.wsgi.extensions[KEY].runtime.give_up)
 
 
 def worker_exit(server, worker):  # type: ignore[no-untyped-def]
     app = getattr(worker, "wsgi", None)
     if app is not None:
-        app.extensions["worker"].stop()
+        app.extensions[KEY].stop()
         kill_descendants()  # what did not end in time
         reap_all(seconds=1)
 

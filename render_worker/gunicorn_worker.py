@@ -228,7 +228,7 @@ class PatientWorker(JsonErrorResponses, ThreadWorker):  # type: ignore[misc]  # 
     def murder_pending(self) -> None:
         """Close connections whose timeout has passed, and keep some threads free; called by gunicorn once a second."""
         for queue in (self._idle, self._partial_heads, self._lingering):
-            # The drain waits for no request that is incomplete.
+            # The drain of a graceful shutdown waits for no request that is incomplete.
             for conn in queue.expired(all_of_them=not self.alive and queue is not self._lingering):
                 self._close(conn)
         self._free_threads()

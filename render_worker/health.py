@@ -16,7 +16,7 @@ from render_worker.generation.admission import Admission
 from render_worker.generation.selector import EngineSelector
 from render_worker.storages.chain import StorageChain
 
-REMEMBERED_ERRORS = 10
+MAX_PAST_ERRORS = 10
 BREAKER_STATES = ("closed", "open", "half-open")
 
 
@@ -38,7 +38,7 @@ class Health:
         self._memory_limit_mb = memory_limit_mb
         self._simulated = simulated or None  # left out of responses if it is not so
         self._started = time.monotonic()
-        self._errors: deque[PastError] = deque(maxlen=REMEMBERED_ERRORS)
+        self._errors: deque[PastError] = deque(maxlen=MAX_PAST_ERRORS)
         self.warnings: list[str] = []
 
     def remember(self, error: WorkerError, model: str, request_id: str) -> None:

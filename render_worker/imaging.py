@@ -96,8 +96,8 @@ def _decode(data: bytes, size: tuple[int, int], scale: bool) -> Image.Image:
                 raise BadPicture("too_large", f"The picture claims {image.width} by {image.height} pixels.")
             # Before anything is decoded: a larger picture could exhaust the memory.
             if image.size != size and not (scale and image.width >= size[0] and image.height >= size[1]):
-                found, wanted = f"{image.width} by {image.height}", f"{size[0]} by {size[1]}"
-                raise BadPicture("wrong_size", f"The picture has {found} pixels where {wanted} were asked for.")
+                found, expected = f"{image.width} by {image.height}", f"{size[0]} by {size[1]}"
+                raise BadPicture("wrong_size", f"The picture has {found} pixels where {expected} were asked for.")
             if scale:
                 image.draft("RGB", size)  # a JPEG is decoded no larger than needed
             image.load()  # of an animation the first frame

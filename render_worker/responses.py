@@ -61,5 +61,5 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    log.exception("unforeseen failure", exc_info=error)
+    log.exception("unexpected error", exc_info=error)
     return failure_response(WorkerError(OWN_FAULT))

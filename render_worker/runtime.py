@@ -67,9 +67,9 @@ class Runtime:
         task.add_done_callback(self._running.discard)
         return await task
 
-    def begin(self, work: Coroutine[Any, Any, T], timeout: float) -> "Work[T]":
+    def begin(self, work: Coroutine[Any, Any, T], timeout: float) -> "LoopWork[T]":
         """Run a coroutine on the loop and cancel it after `timeout` seconds."""
-        return Work(self.submit(_cancel_after(work, timeout)), timeout)
+        return LoopWork(self.submit(_cancel_after(work, timeout)), timeout)
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
         """Run a coroutine and wait for its result; after `timeout` seconds cancel it and raise DeadlinePassed."""
@@ -88,18 +88,18 @@ class Runtime:
     def stop(self, last: Coroutine[Any, Any, None]) -> None:
         """Cancel all that still runs, run one last coroutine and end the thread."""
         with contextlib.suppress(TimeoutError):  # what does not end in time ends with the process
-            asyncio.run_coroutine_threadsafe(self._end(last), self._loop).result(STOP_SECONDS)
+            asyncio.run_coroutine_threadsafe(self._cancel_and_await(last), self._loop).result(STOP_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(STOP_SECONDS)
 
-    async def _end(self, last: Coroutine[Any, Any, None]) -> None:
+    async def _cancel_and_await(self, last: Coroutine[Any, Any, None]) -> None:
         running = self._cancel_all()
         if running:
             await asyncio.wait(running, timeout=CLEAN_UP_SECONDS)
         await last
 
 
-class Work(Generic[T]):
+class LoopWork(Generic[T]):
     """A coroutine that runs on the loop until its timeout; one that does not end then is not waited for."""
 
     def __init__(self, future: concurrent.futures.Future[T], timeout: float) -> None:

@@ -95,10 +95,10 @@ def _breaker(name: str, settings: Settings) -> CircuitBreaker:
 
 async def start_engines(engines: Iterable[Engine]) -> None:
     """Start engines side by side; one that cannot start says so in its health."""
-    await asyncio.gather(*(_start(engine) for engine in engines))
+    await asyncio.gather(*(_start_engine(engine) for engine in engines))
 
 
-async def _start(engine: Engine) -> None:
+async def _start_engine(engine: Engine) -> None:
     try:
         await engine.start()
     except EngineError as error:

@@ -38,7 +38,7 @@ def _address(value: str) -> str:
 
 Secret = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
 """A key or token that is sent in a header and never shown."""
-Address = Annotated[str, AfterValidator(_address)]
+Url = Annotated[str, AfterValidator(_address)]
 """An http or https address, without a slash at its end."""
 Origin = Annotated[str, StringConstraints(pattern=ORIGIN)]
 """Scheme, host and port; `*.` in front of the host means any subdomain."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from render_worker.contract import ErrorLine, GenerateResult, Heartbeat, Progress, ResultLine
 from render_worker.errors import WorkerError
-from render_worker.runtime import Work
+from render_worker.runtime import LoopWork
 
 # Many proxies close what is silent for 30, and a reader that is gone shows only when written to.
 HEARTBEAT_SECONDS = 10.0
@@ -17,7 +17,7 @@ Line = Progress | Heartbeat | ResultLine | ErrorLine
 log = logging.getLogger(__name__)
 
 
-class Stream:
+class GenerationStream:
     """The lines of one generation, written by the loop's thread and read by the request's.
 
     A reader that goes away ends nothing: the generation runs on and writes to the end, and then nothing refers to this
@@ -34,9 +34,9 @@ class Stream:
         """Send a line of progress."""
         self._lines.put(progress)
 
-    def lines(self, work: Work[GenerateResult]) -> Iterator[Line]:
+    def lines(self, work: LoopWork[GenerateResult]) -> Iterator[Line]:
         """Yield every line as it comes; the last, and only the last, is a ResultLine or ErrorLine."""
-        work.when_done(lambda: self._end(work))
+        work.when_done(lambda: self._send_last(work))
         while True:
             try:
                 line = self._lines.get(timeout=min(HEARTBEAT_SECONDS, work.remaining or HEARTBEAT_SECONDS))
@@ -50,14 +50,14 @@ class Stream:
             if isinstance(line, ResultLine | ErrorLine):
                 return
 
-    def _end(self, work: Work[GenerateResult]) -> None:
+    def _send_last(self, work: LoopWork[GenerateResult]) -> None:
         try:
             self._lines.put(ResultLine(result=work.result()))
         except WorkerError as error:
             self._send_error(error)
             self._on_failure(error)
         except Exception:  # the status is sent already, so this is the border where a fault of our own is met
-            log.exception("%s failed unforeseen", self._request_id)
+            log.exception("%s: unexpected error", self._request_id)
             self._send_error(WorkerError(OWN_FAULT))
 
     def _send_error(self, error: WorkerError) -> None:

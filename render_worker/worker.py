@@ -14,6 +14,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, request, send_
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import NotFound
 
+from render_worker import KEY
 from render_worker.contract import (
     CLIENT_HEADER,
     IMAGE_NAME,
@@ -28,12 +29,12 @@ from render_worker.contract import (
     ModelList,
 )
 from render_worker.errors import PictureDeleted, Unauthorized, WorkerError
-from render_worker.generation.admission import CLIENT
+from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.responses import error_response, failure_response, json_response, register_error_handlers
 from render_worker.services import Services, build_services
 from render_worker.settings import Settings, load
 from render_worker.storages.local.tombstones import was_deleted
-from render_worker.stream import Stream
+from render_worker.stream import GenerationStream
 
 IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
 CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -42,10 +43,10 @@ views = Blueprint("views", __name__)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Return the worker's application; its `extensions["worker"]`, Services, must start before the first request."""
+    """Return the worker's application; its `extensions[KEY]`, Services, must start before the first request."""
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    app.extensions["worker"] = build_services(settings or load())
+    app.extensions[KEY] = build_services(settings or load())
     app.register_blueprint(views)
     register_error_handlers(app)
     return app
@@ -71,15 +72,18 @@ def name_service(response: Response) -> Response:
 def generate() -> Response:
     """Make one picture: a GenerateRequest returns a GenerateResult or, if NDJSON is preferred, a stream of lines."""
     services = _services()
-    wanted = GenerateRequest.parse_json(_body())
-    CLIENT.set(_client())  # which the generation's task inherits; a thread still has the one of the request before
+    generate_request = GenerateRequest.parse_json(_body())
+    # The generation's task inherits it; a thread still has the one of the request before.
+    CURRENT_CLIENT.set(_client_id())
     if request.accept_mimetypes.best_match(("application/json", NDJSON)) == NDJSON:
-        return _streamed(services, wanted)
+        return _streamed(services, generate_request)
     try:
-        return json_response(services.runtime.run(services.requests.generate(wanted), wanted.timeout_seconds))
+        return json_response(
+            services.runtime.run(services.requests.generate(generate_request), generate_request.timeout_seconds)
+        )
     except WorkerError as error:
-        services.record_failure(error, wanted)
-        return failure_response(error, wanted.request_id)
+        services.record_failure(error, generate_request)
+        return failure_response(error, generate_request.request_id)
 
 
 @views.get("/health")
@@ -119,7 +123,7 @@ def image(name: str) -> Response:
 
 
 def _services() -> Services:
-    services: Services = current_app.extensions["worker"]
+    services: Services = current_app.extensions[KEY]
     return services
 
 
@@ -135,16 +139,20 @@ def _body() -> bytes:
     return body
 
 
-def _client() -> str | None:
+def _client_id() -> str | None:
     """Return the client's id from the API tier; None from a stranger, which might send any."""
     found = CLIENT_ID.fullmatch(request.headers.get(CLIENT_HEADER, ""))
     return found[0] if found and _services().settings.worker_token else None
 
 
-def _streamed(services: Services, wanted: GenerateRequest) -> Response:
+def _streamed(services: Services, generate_request: GenerateRequest) -> Response:
     """Return the generation as lines of JSON; an error before the first progress is an ordinary response."""
-    stream = Stream(wanted.request_id, lambda error: services.record_failure(error, wanted))
-    work = services.runtime.begin(services.requests.generate(wanted, stream.send), wanted.timeout_seconds)
+    stream = GenerationStream(
+        generate_request.request_id, lambda error: services.record_failure(error, generate_request)
+    )
+    work = services.runtime.begin(
+        services.requests.generate(generate_request, stream.send), generate_request.timeout_seconds
+    )
     lines = stream.lines(work)
     first = next(lines)
     if isinstance(first, ErrorLine):

@@ -21,8 +21,8 @@ def wait_connected(entry: LoggedRequest, seconds: float = HANG_SECONDS) -> bool:
     """Wait `seconds`; return False at once, and log the request as aborted, if the client hangs up."""
     connection: socket.socket = request.environ["gunicorn.socket"]
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        readable, _, _ = select.select([connection], [], [], min(left, ABORT_POLL_SECONDS))
+    while (remaining := end - time.monotonic()) > 0:
+        readable, _, _ = select.select([connection], [], [], min(remaining, ABORT_POLL_SECONDS))
         if readable and not connection.recv(1, socket.MSG_PEEK):
             entry.outcome = "aborted"
             return False

@@ -149,8 +149,8 @@ def status(job: str) -> Response:
         found.status_requests += 1
         if found.played == "shaky_end" and found.status_requests <= SHAKY_CHECKS:
             return _internal_error()
-        made = [] if found.played == "nothing" or found.progress < 1 else [_made(found)]
-        return _reply({**_progress(found), "generations": made, "shared": False})
+        generations = [] if found.played == "nothing" or found.progress < 1 else [_made(found)]
+        return _reply({**_progress(found), "generations": generations, "shared": False})
 
 
 @horde.delete("/generate/status/<job>")

@@ -16,7 +16,6 @@ from sandbox.scenario import Scenario
 from sandbox.stand_in import Addresses, Faults, StandIn
 from sandbox.state import LoggedRequest, memory, state
 
-ID_BYTES = 5
 BRIEF_SECONDS = 2
 
 
@@ -48,11 +47,13 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "limit_as_moment": (429, _plain("Too Many Requests", 429)),
 }
 KINDS = {"image/png": "png", "image/jpeg": "jpeg"}
-Limit = Literal["too_fast", "too_many", "gateway", "limit_in_seconds", "limit_as_moment", "limit_absurd"]
-Refusal = Literal["invalid_client", "invalid_token", "over_capacity", "forbidden_actions", "file_type", "file_size"]
+UploadLimit = Literal["too_fast", "too_many", "gateway", "limit_in_seconds", "limit_as_moment", "limit_absurd"]
+UploadRefusal = Literal[
+    "invalid_client", "invalid_token", "over_capacity", "forbidden_actions", "file_type", "file_size"
+]
 Oddity = Literal["ok_jpeg", "no_link", "hang", "html_503", "html_404"]  # ok_jpeg is stored as another type
 FAULTS = Faults(
-    (*get_args(Oddity), *get_args(Refusal), *get_args(Limit)),
+    (*get_args(Oddity), *get_args(UploadRefusal), *get_args(UploadLimit)),
     by_chance=("over_capacity", "gateway", "html_503", "no_link"),
 )
 
@@ -62,7 +63,7 @@ imgur = Blueprint("imgur", __name__)
 class ImgurScenario(Scenario):
     """What the stand-in plays."""
 
-    imgur: Literal["ok"] | Oddity | Refusal | Limit = "ok"
+    imgur: Literal["ok"] | Oddity | UploadRefusal | UploadLimit = "ok"
 
 
 def _environment(addresses: Addresses) -> dict[str, str]:
@@ -159,7 +160,11 @@ def _kept(data: bytes, kind: str, played: str) -> Response:
 def _limits(played: str) -> dict[str, str]:
     if played == "forbidden_actions":
         return {"CDN-Error": "yes", "Retry-After": "0"}
-    headers = {"X-Post-Rate-Limit-Limit": "1250", "X-RateLimit-ClientLimit": "12500", "X-RateLimit-UserLimit": "500"}
+    headers = {
+        "X-Post-Rate-Limit-Limit": "1250",
+        "X-RateLimit-ClientLimit": "12500",
+        "X-RateLimit-UserLimit": "500",
+    }
     if played == "limit_in_seconds":
         return {**headers, "X-RateLimit-UserRemaining": "0", "X-RateLimit-UserReset": str(BRIEF_SECONDS)}
     if played == "limit_absurd":

@@ -84,7 +84,7 @@ class _Visitor:
     key: str = ""
     key_ends: float = 0.0
     making: int = 0
-    asked: deque[float] = field(default_factory=deque)
+    visits: deque[float] = field(default_factory=deque)
 
 
 class Visitors:
@@ -98,7 +98,7 @@ class Visitors:
         """Forget how often each address has asked."""
         with self._lock:
             for visitor in self._visitors.values():
-                visitor.asked.clear()
+                visitor.visits.clear()
 
     def expire_keys(self) -> None:
         """End the life of every key."""
@@ -114,7 +114,7 @@ class Visitors:
                 visitor.key, visitor.key_ends = secrets.token_hex(32), time.monotonic() + seconds
             return visitor.key
 
-    def enter(self, address: str, key: str, threads: int, wall_after: int) -> str:
+    def enter(self, address: str, key: str, threads: int, block_after: int) -> str:
         """Begin a picture and return "ok", or return the word that refuses it."""
         with self._lock:
             visitor, now = self._visitors.get(address), time.monotonic()
@@ -122,11 +122,11 @@ class Visitors:
                 return "invalid_key"
             if visitor.making >= threads:
                 return "waiting_for_prev_request_to_finish"
-            while visitor.asked and visitor.asked[0] < now - BLOCK_WINDOW_SECONDS:
-                visitor.asked.popleft()
-            if wall_after and len(visitor.asked) >= wall_after:
+            while visitor.visits and visitor.visits[0] < now - BLOCK_WINDOW_SECONDS:
+                visitor.visits.popleft()
+            if block_after and len(visitor.visits) >= block_after:
                 return "challenge"
-            visitor.asked.append(now)
+            visitor.visits.append(now)
             visitor.making += 1
             return "ok"
 

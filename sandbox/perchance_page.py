@@ -23,7 +23,7 @@ from sandbox.state import LoggedRequest, state
 from sandbox.upload_host import NOWHERE, upload_origin, uploads
 
 API = "perchance-image-api"
-REFUSED = {
+POSTED_ERRORS = {
     "refused_400": {"code": 400, "error": "Invalid resolution."},
     "refused_429": {"code": 429, "error": "Too many requests.", "retryAfter": 2},
     "refused_500": {"code": 500, "error": "Image generation failed."},
@@ -40,8 +40,8 @@ fetch("/perchance-ai-api/make" + location.search).then(reply => reply.json()).th
 });
 </script>$extra""")
 FORGER = Template("""<!DOCTYPE html><script>top.postMessage($message, "*")</script>""")
-Refusal = Literal["error_500", "refused_400", "refused_429", "refused_500", "refused_999"]
-Trouble = Literal[
+PostedRefusal = Literal["error_500", "refused_400", "refused_429", "refused_500", "refused_999"]
+Misbehaviour = Literal[
     "silent",  # never posts
     "hang",
     "noise",  # messages that are not meant for the client come first
@@ -52,7 +52,7 @@ Trouble = Literal[
     "challenge_within",  # a human check in a frame of its own
 ]
 PAGE_FAULTS = Faults(
-    (*get_args(Trouble), *get_args(Refusal)), by_chance=("noise", "elsewhere", "refused_500", "refused_999")
+    (*get_args(Misbehaviour), *get_args(PostedRefusal)), by_chance=("noise", "elsewhere", "refused_500", "refused_999")
 )
 
 page = Blueprint("page", __name__)
@@ -61,7 +61,7 @@ page = Blueprint("page", __name__)
 class PageScenario(Scenario):
     """What the page plays."""
 
-    page: Literal["ok"] | Trouble | Refusal = "ok"
+    page: Literal["ok"] | Misbehaviour | PostedRefusal = "ok"
     post_to: Literal["anybody", "parent"] = Field("anybody", description="Which documents may read the messages.")
 
 
@@ -128,8 +128,8 @@ def _extra(played: str) -> str:
 
 
 def _messages(entry: LoggedRequest, query: dict[str, str]) -> list[dict[str, object]]:
-    if entry.played in REFUSED:
-        return [{"api": API, "result": {"ok": False, "id": query["id"], **REFUSED[entry.played]}}]
+    if entry.played in POSTED_ERRORS:
+        return [{"api": API, "result": {"ok": False, "id": query["id"], **POSTED_ERRORS[entry.played]}}]
     result = _result(entry, query)
     noise: list[dict[str, object]] = []
     if entry.played == "noise":

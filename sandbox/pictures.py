@@ -28,7 +28,7 @@ JPEG_QUALITY = 85
 MARK = "simulated"
 MARK_PIXELS = 14
 MARGIN_PIXELS = 6
-KEPT_PICTURES = 64
+MAX_PICTURES = 64
 OVERSIZED_BYTES = 40 * 1024 * 1024
 BOMB_PIXELS = 20_000
 LARGE_PIXELS = 4000
@@ -77,7 +77,7 @@ class Pictures:
         picture_id = secrets.token_hex(32)
         with self._lock:
             self._pictures[picture_id] = picture
-            while len(self._pictures) > KEPT_PICTURES:
+            while len(self._pictures) > MAX_PICTURES:
                 self._pictures.popitem(last=False)
         return picture_id
 

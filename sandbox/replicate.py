@@ -185,7 +185,7 @@ def _create(name: str, version: str) -> Response:
             return _invalid("- input is required\n")
         if errors := input_errors(SCHEMAS[name], given):
             return _invalid(errors)
-        return _created(_Prediction(name, version, given, entry.played, _picture(given), state().scenario.delay))
+        return _created(_Prediction(name, version, given, entry.played, _picture_url(given), state().scenario.delay))
 
 
 def _created(prediction: _Prediction) -> Response:
@@ -202,7 +202,7 @@ def _seconds(duration: str | None) -> float:
     return hours * 3600 + minutes * 60 + seconds if found else math.inf
 
 
-def _picture(given: dict[str, object]) -> str:
+def _picture_url(given: dict[str, object]) -> str:
     """Return the id of a new picture, of the size that the input asks for."""
     across, down = (int(part) for part in str(given.get("aspect_ratio", "1:1")).split(":"))
     long_side = 1248 if across != down else 1024
@@ -226,7 +226,7 @@ def _document(prediction: _Prediction, new: bool = False) -> dict[str, object]:
         "logs": "" if status == "starting" else _logs(prediction, done),
         "output": _output(prediction) if status == "succeeded" else None,
         "data_removed": False,
-        "error": _error(prediction) if status == "failed" else None,
+        "error": _prediction_error(prediction) if status == "failed" else None,
         "status": status,
         "created_at": "2026-11-01T12:00:00.000Z",
         "urls": {"cancel": f"{site}/cancel", "get": site},
@@ -237,13 +237,13 @@ def _progress(prediction: _Prediction, new: bool) -> tuple[float, str]:
     """Return the share of its time that has passed, and its status."""
     passed = time.monotonic() - prediction.begun
     done = min(passed, prediction.deadline) / (prediction.seconds or 1e-9)
-    status = "starting" if new or done < 1 / 4 else "processing" if done < 1 else _end(prediction.played)
+    status = "starting" if new or done < 1 / 4 else "processing" if done < 1 else _final_status(prediction.played)
     if status in ("starting", "processing") and passed > prediction.deadline:
         status = "aborted" if status == "starting" else "canceled"
     return done, "canceled" if prediction.cancelled else status
 
 
-def _end(played: str) -> str:
+def _final_status(played: str) -> str:
     return "failed" if played in FAILURES or played in ("odd_error", "echo") else ENDS.get(played, "succeeded")
 
 
@@ -253,7 +253,7 @@ def _logs(prediction: _Prediction, done: float) -> str:
     return ODD_LINES.get(prediction.played, usual)
 
 
-def _error(prediction: _Prediction) -> object:
+def _prediction_error(prediction: _Prediction) -> object:
     if prediction.played == "odd_error":
         return {"of": "another kind"}
     return FAILURES.get(prediction.played, f"no idea of {prediction.input['prompt']}")

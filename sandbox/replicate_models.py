@@ -91,12 +91,12 @@ def input_errors(schemas: Schemas, given: dict[str, object]) -> str:
     lines = [f"- input: {name} is required" for name in about["required"] if name not in given]
     for name, value in given.items():
         schema = about["properties"].get(name)
-        error = _error(name, value, schema, schemas) if schema else "Additional property is not allowed"
+        error = _input_error(name, value, schema, schemas) if schema else "Additional property is not allowed"
         lines += [f"- input.{name}: {error}"] if error else []
     return "".join(f"{line}\n" for line in lines)
 
 
-def _error(name: str, value: object, schema: dict[str, object], schemas: Schemas) -> str:
+def _input_error(name: str, value: object, schema: dict[str, object], schemas: Schemas) -> str:
     options = schema.get("anyOf")
     rules = {**schema, **(options[0] if isinstance(options, list) else {})}
     apart = schemas.get(name)

@@ -14,11 +14,11 @@ from pydantic import BaseModel
 from sandbox.scenario import Scenario
 from sandbox.stand_in import StandIn, combined_scenario
 
-REMEMBERED_REQUESTS = 10_000
+MAX_LOGGED_REQUESTS = 10_000
 
-Fields = TypeVar("Fields", bound=Scenario)
-Memory = TypeVar("Memory")
-Outcome = Literal["in flight", "answered", "aborted"]
+ScenarioT = TypeVar("ScenarioT", bound=Scenario)
+MemoryT = TypeVar("MemoryT")
+RequestOutcome = Literal["in flight", "answered", "aborted"]
 
 
 class LoggedRequest(BaseModel):
@@ -27,7 +27,7 @@ class LoggedRequest(BaseModel):
     endpoint: str
     at: float
     """Seconds since the sandbox started."""
-    outcome: Outcome = "in flight"
+    outcome: RequestOutcome = "in flight"
     played: str = "ok"
     seconds: float | None = None
     body: dict[str, object] | None = None
@@ -56,7 +56,7 @@ class SandboxState:
         with self._lock:
             self._set(scenario)
 
-    def fields(self, kind: type[Fields]) -> Fields:
+    def fields(self, kind: type[ScenarioT]) -> ScenarioT:
         """Return the scenario, typed as one stand-in's own."""
         assert isinstance(self.scenario, kind)  # noqa: S101 - the model inherits from every stand-in's
         return self.scenario
@@ -67,11 +67,11 @@ class SandboxState:
             by_chance = self._by_chance[endpoint]
             if by_chance and self._chance.random() < self.scenario.faults:
                 return self._chance.choice(by_chance)
-            wanted: str = getattr(self.scenario, endpoint)
-            if wanted == "ok" or (self.scenario.times and self._played >= self.scenario.times):
+            fault: str = getattr(self.scenario, endpoint)
+            if fault == "ok" or (self.scenario.times and self._played >= self.scenario.times):
                 return "ok"
             self._played += 1
-            return wanted
+            return fault
 
     @contextmanager
     def logged(self, endpoint: str, body: dict[str, object] | None = None) -> Iterator[LoggedRequest]:
@@ -113,7 +113,7 @@ class SandboxState:
     def _clear(self) -> None:
         with self._lock:
             self._set(self.scenario_type())
-            self._log: deque[LoggedRequest] = deque(maxlen=REMEMBERED_REQUESTS)
+            self._log: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED_REQUESTS)
             self._in_flight = 0
             self._peak = 0
 
@@ -129,7 +129,7 @@ def state() -> SandboxState:
     return found
 
 
-def memory(kind: type[Memory]) -> Memory:
+def memory(kind: type[MemoryT]) -> MemoryT:
     """Return the running sandbox's one object of a class, made when it is first needed."""
-    found: Memory = current_app.extensions.setdefault(f"sandbox.{kind.__qualname__}", kind())
+    found: MemoryT = current_app.extensions.setdefault(f"sandbox.{kind.__qualname__}", kind())
     return found

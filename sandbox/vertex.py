@@ -194,7 +194,7 @@ def _exists(model: str, verb: str, location: str, project: str | None) -> bool:
 def _fault(entry: LoggedRequest) -> Response | None:
     """Return a response that is no part of the protocol, or an error; returns None if a picture is to be made."""
     if entry.played in ERRORS:
-        return _error(entry.played)
+        return _error_response(entry.played)
     if entry.played == "hang":
         return hang(entry)
     if entry.played == "reset":
@@ -214,20 +214,20 @@ def _by_gemini(entry: LoggedRequest, body: Any) -> Response:
     config = body.get("generationConfig", {})
     size = GEMINI_SIZES.get(config.get("imageConfig", {}).get("aspectRatio", "1:1"))
     if "IMAGE" not in config.get("responseModalities", []) or size is None:
-        return _error("invalid_argument")
+        return _error_response("invalid_argument")
     if entry.played == "blocked":
         return json_reply({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "modelVersion": "simulated"})
     if entry.played in FINISH_REASONS:
         return json_reply({"candidates": [{"finishReason": FINISH_REASONS[entry.played], "index": 0}]})
     text: dict[str, object] = {"text": "I cannot make such a picture."}
     if entry.played == "text":
-        return _candidate([text])
+        return _candidate_response([text])
     picture = painted(str(body["contents"][0]["parts"][0]["text"]), "", chosen_seed(-1), 7.0, size)
     if not wait_connected(entry, state().scenario.delay):
         return client_gone()
     part = _inline(_in_base64(picture, entry))
     thoughts = [{**text, "thought": True}, {**_inline("AAAA"), "thought": True}]
-    return _candidate([*(thoughts if entry.played == "thought" else []), part])
+    return _candidate_response([*(thoughts if entry.played == "thought" else []), part])
 
 
 def _by_imagen(entry: LoggedRequest, body: Any) -> Response:
@@ -236,7 +236,7 @@ def _by_imagen(entry: LoggedRequest, body: Any) -> Response:
     seeded_in_vain = "seed" in options and options.get("addWatermark", True)
     negative_in_vain = "negativePrompt" in options and entry.body and entry.body["model"] not in LEGACY_IMAGEN
     if size is None or seeded_in_vain or negative_in_vain:
-        return _error("invalid_argument")
+        return _error_response("invalid_argument")
     if entry.played == "filtered_silently":
         return json_reply({})
     if entry.played == "filtered":
@@ -256,13 +256,13 @@ def _inline(data: str) -> dict[str, object]:
     return {"inlineData": {"mimeType": "image/jpeg", "data": data}}
 
 
-def _candidate(parts: list[dict[str, object]]) -> Response:
+def _candidate_response(parts: list[dict[str, object]]) -> Response:
     candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}
     usage = {"totalTokenCount": 1300}
     return json_reply({"candidates": [candidate], "modelVersion": "simulated", "usageMetadata": usage})
 
 
-def _error(word: str) -> Response:
+def _error_response(word: str) -> Response:
     code, status, message, details = ERRORS[word]
     error = {"code": code, "message": message, "status": status, **({"details": details} if details else {})}
     return json_reply({"error": error}, code)

@@ -18,10 +18,19 @@ from render_worker.browser.chromium_sandbox import HUNG, ChromiumSandbox, Sandbo
 from render_worker.browser.processes import CHILD, Child, kill_descendants
 from render_worker.browser.scratch import Scratch, sweep
 
-__all__ = ["OPEN_SECONDS", "Browser", "BrowserContext", "BrowserError", "BrowserGone", "Page", "Request", "Response"]
+__all__ = [
+    "PAGE_OPEN_SECONDS",
+    "Browser",
+    "BrowserContext",
+    "BrowserError",
+    "BrowserGone",
+    "Page",
+    "Request",
+    "Response",
+]
 
 LAUNCH_SECONDS = 45  # driver and browser together; at a tenth of a core they take ten seconds
-OPEN_SECONDS = 15  # a browser that takes longer to open an empty page hangs
+PAGE_OPEN_SECONDS = 15  # a browser that takes longer to open an empty page hangs
 CLOSE_SECONDS = 3
 SYSTEM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DEBIAN_HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
@@ -33,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 class BrowserGone(Exception):
-    """Raised when the browser, a page or Playwright's driver died or did not start; the message says which."""
+    """Raised if the browser, a page or Playwright's driver died or did not start; the message says which."""
 
 
 def died(error: BaseException | None) -> bool:
@@ -90,7 +99,7 @@ class Browser:
         return await self._launch_once()  # it was killed during the launch, perhaps because memory was short
 
     async def _launch_once(self) -> Chromium:
-        await self._end()
+        await self._close_all()
         asyncio.get_running_loop().set_exception_handler(_handle_loop_exception)
         try:
             sweep()
@@ -102,7 +111,7 @@ class Browser:
                 self._chromium = await self._launched(self._playwright)
         except Exception as error:  # Playwright raises a plain Exception if its driver dies during the launch
             self.failure = _first_line(error).rstrip(".")
-            await self._end()
+            await self._close_all()
             raise BrowserGone(f"The browser could not be started: {self.failure}.") from error
         self.failure = None
         self.launches += 1
@@ -110,7 +119,7 @@ class Browser:
         return self._chromium
 
     async def _launched(self, playwright: Playwright) -> Chromium:
-        if self.sandbox.wanted:
+        if self.sandbox.enabled:
             try:
                 return await self._launch_sandboxed(playwright)
             except BrowserError as error:
@@ -170,9 +179,9 @@ class Browser:
         if self._launching:
             await asyncio.wait({self._launching}, timeout=CLOSE_SECONDS)
             self._launching.cancel()  # it would launch again
-        await self._end()
+        await self._close_all()
 
-    async def _end(self) -> None:
+    async def _close_all(self) -> None:
         chromium, self._chromium = self._chromium, None
         playwright, self._playwright = self._playwright, None
         scratch, self._scratch = self._scratch, None
@@ -215,16 +224,16 @@ def _retrieve_error(launching: asyncio.Task[Chromium]) -> None:
 
 async def _open_context(chromium: Chromium) -> BrowserContext:
     opening = chromium.new_context(service_workers="block", accept_downloads=False)
-    return await asyncio.wait_for(opening, OPEN_SECONDS)
+    return await asyncio.wait_for(opening, PAGE_OPEN_SECONDS)
 
 
 async def _open_page(chromium: Chromium) -> None:
     """Open the first page and close it. Raises BrowserError if it crashes or hangs."""
     try:
-        async with asyncio.timeout(OPEN_SECONDS):
+        async with asyncio.timeout(PAGE_OPEN_SECONDS):
             await (await chromium.new_page()).close()
     except TimeoutError:
-        raise BrowserError(f"{HUNG}: it did not open within {OPEN_SECONDS} seconds") from None
+        raise BrowserError(f"{HUNG}: it did not open within {PAGE_OPEN_SECONDS} seconds") from None
 
 
 async def _close(chromium: Chromium) -> None:

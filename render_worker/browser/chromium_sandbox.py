@@ -46,7 +46,7 @@ class ChromiumSandbox:
         self._crashes = 0
 
     @property
-    def wanted(self) -> bool:
+    def enabled(self) -> bool:
         """Return whether the next launch uses it."""
         return self.missing is None
 

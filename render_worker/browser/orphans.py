@@ -33,7 +33,7 @@ async def reap_for_ever() -> None:
         try:
             seen = _reap_persistent(seen)
         except Exception as error:  # noqa: BLE001 - one failure, as without a free file descriptor, must not end the loop
-            log.warning("looking for zombies failed: %s", error)
+            log.warning("reaping of zombie processes failed: %s", error)
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -18,11 +18,11 @@ class Scratch:
     """A locked folder for one browser."""
 
     def __init__(self) -> None:
-        made = Path(tempfile.mkdtemp(prefix=UNLOCKED_PREFIX))
-        self._lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
+        folder = Path(tempfile.mkdtemp(prefix=UNLOCKED_PREFIX))
+        self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         # Locked before it has the name that `sweep` looks for.
-        self.folder = made.rename(made.with_name(made.name.replace(UNLOCKED_PREFIX, PREFIX)))
+        self.folder = folder.rename(folder.with_name(folder.name.replace(UNLOCKED_PREFIX, PREFIX)))
 
     def remove(self) -> None:
         """Remove the folder with its content, and unlock it."""

@@ -14,7 +14,7 @@ MAX_DIGITS = 20
 
 
 class InvalidField(ValueError):
-    """Raised when a client's field is invalid; the message is one sentence that names it and says what it accepts."""
+    """Raised if a client's field is invalid; the message is one sentence that names it and says what it accepts."""
 
 
 def _without_control_characters(text: str) -> str:
@@ -87,5 +87,6 @@ def _integer(digits: str) -> int | str:
 
 def _quoted(name: str) -> str:
     """Return a field's name as the client wrote it, in quotes, printable and short."""
+    # Not `outbound.replies.printable`: that drops what is unprintable, and so would show another name.
     printable = "".join(character if character.isprintable() else "?" for character in name[:40])
     return f'"{printable}"'

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Registration:
+class EngineRegistration:
     """One engine: its settings and where its class is."""
 
     settings: type[EngineSettings]
@@ -37,12 +37,12 @@ class Registration:
 
 
 ENGINES = {
-    "perchance": Registration(PerchanceSettings, "perchance.engine:PerchanceEngine"),
-    "horde": Registration(HordeSettings, "horde.engine:HordeEngine"),
-    "replicate": Registration(ReplicateSettings, "replicate.engine:ReplicateEngine"),
-    "vertex": Registration(VertexSettings, "vertex.engine:VertexEngine"),
-    "huggingface": Registration(HuggingFaceSettings, "huggingface.engine:HuggingFaceEngine"),
-    "sketch": Registration(EngineSettings, "sketch.engine:SketchEngine", only_named=True),
+    "perchance": EngineRegistration(PerchanceSettings, "perchance.engine:PerchanceEngine"),
+    "horde": EngineRegistration(HordeSettings, "horde.engine:HordeEngine"),
+    "replicate": EngineRegistration(ReplicateSettings, "replicate.engine:ReplicateEngine"),
+    "vertex": EngineRegistration(VertexSettings, "vertex.engine:VertexEngine"),
+    "huggingface": EngineRegistration(HuggingFaceSettings, "huggingface.engine:HuggingFaceEngine"),
+    "sketch": EngineRegistration(EngineSettings, "sketch.engine:SketchEngine", only_named=True),
 }
 AUTO_ENGINES = tuple(name for name, row in ENGINES.items() if not row.only_named)
 """The names that ENGINES accepts."""

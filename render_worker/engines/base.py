@@ -12,7 +12,7 @@ from render_worker.errors import EngineNotConfigured
 from render_worker.optional_packages import missing_package
 
 
-class Report(Protocol):
+class Reporter(Protocol):
     """Reports progress: an engine calls it at each phase that it enters, and when it knows more of one."""
 
     def __call__(
@@ -105,7 +105,7 @@ class Engine(ABC):
         return [name for name in requested(recipe) if name not in honoured]
 
     @abstractmethod
-    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         """Make one picture of the recipe's shape; a seed of -1 means that the engine chooses one.
 
         The recipe asks for nothing that `capabilities_of` leaves out.

@@ -18,7 +18,7 @@ from render_worker.contract import QueueHealth
 from render_worker.engines.slots import Slots
 from render_worker.errors import QueueFull
 
-CLIENT: ContextVar[str | None] = ContextVar("CLIENT", default=None)
+CURRENT_CLIENT: ContextVar[str | None] = ContextVar("CURRENT_CLIENT", default=None)
 """The client whose generation the current context runs; None if clients are not counted."""
 
 CHEAP_SHARE = 4  # a cheap engine has a quarter of another's share of the queue: its pictures take milliseconds
@@ -59,9 +59,9 @@ class _Waiter:
     retry_after: int | None
     number: int
     """In the order of arrival."""
-    turn: asyncio.Future[None]
+    granted: asyncio.Future[None]
     """Done when the request may begin, or when it is evicted."""
-    client: str | None = field(default_factory=CLIENT.get)
+    client: str | None = field(default_factory=CURRENT_CLIENT.get)
     queued: bool = True
     generating: bool = False
     running: bool = False
@@ -109,11 +109,11 @@ class Admission:
         `retry_after` is the number of seconds after which there should be room. `admitted`: the request falls back
         from an engine that had admitted it. Raises QueueFull if the queue has no room, or if the request is evicted.
         """
-        turn = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(self.queue_of(slots), on_position, retry_after, next(self._numbers), turn)
+        granted = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(self.queue_of(slots), on_position, retry_after, next(self._numbers), granted)
         self._enter(waiter, admitted)
         try:
-            await turn
+            await granted
             yield functools.partial(self._release_engine, waiter)
         finally:
             self._leave(waiter)
@@ -162,9 +162,9 @@ class Admission:
         if evicted is None:
             raise QueueFull(f"{full}.", new.retry_after)
         self._remove(evicted)
-        if not evicted.turn.done():
+        if not evicted.granted.done():
             sentence = f"{full}: this request gave way to a client or an engine that has fewer waiting."
-            evicted.turn.set_exception(QueueFull(sentence, evicted.retry_after))
+            evicted.granted.set_exception(QueueFull(sentence, evicted.retry_after))
 
     def _begin_all(self) -> None:
         """Start all that may start: first of the engine with the fewest running, then in the order of arrival."""
@@ -174,8 +174,8 @@ class Admission:
             waiter.generating = waiter.running = True
             waiter.queue.generating += 1
             waiter.queue.running += 1
-            if not waiter.turn.done():  # else it was cancelled, and gives all back in a moment
-                waiter.turn.set_result(None)
+            if not waiter.granted.done():  # else it was cancelled, and gives all back in a moment
+                waiter.granted.set_result(None)
 
     def _rank(self, queue: EngineQueue) -> tuple[bool, int, int]:
         return queue.slots.cheap and self._size == 1, queue.running, queue.waiting[0].number

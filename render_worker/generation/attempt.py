@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from render_worker.contract import GenerateRequest
 from render_worker.engines.base import Engine
 from render_worker.errors import PhaseTimeout, WorkerError
-from render_worker.generation.deadline import MovableDeadline
+from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.selection import Candidate, Selection
 from render_worker.runtime import CLEAN_UP_SECONDS
 from render_worker.serving.deadline import Deadline

@@ -13,12 +13,12 @@ from cachetools import TTLCache
 
 from render_worker.contract import NO_REQUEST_ID, GenerateRequest, GenerateResult, Progress
 from render_worker.errors import Superseded
-from render_worker.generation.deadline import MovableDeadline
+from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.progress import OnProgress, ignore_progress
 from render_worker.serving.deadline import Deadline
 
-REMEMBERED_RESULTS = 256
-REMEMBERED_SECONDS = 3600  # the longest time that a request may have; a signed link lives longer
+MAX_RESULTS = 256
+RESULT_TTL_SECONDS = 3600  # the longest time that a request may have; a signed link lives longer
 
 Generate = Callable[[GenerateRequest, OnProgress, MovableDeadline], Coroutine[Any, Any, GenerateResult]]
 
@@ -78,7 +78,7 @@ class IdempotentRequests:
     def __init__(self, generate: Generate) -> None:
         self._generate = generate
         self._in_flight: dict[str, _Generation] = {}
-        self._results: TTLCache[str, GenerateResult] = TTLCache(REMEMBERED_RESULTS, REMEMBERED_SECONDS)
+        self._results: TTLCache[str, GenerateResult] = TTLCache(MAX_RESULTS, RESULT_TTL_SECONDS)
 
     async def generate(self, request: GenerateRequest, on_progress: OnProgress = ignore_progress) -> GenerateResult:
         """Return the result of this request; a failure is not remembered, so that a retry tries again.
@@ -92,16 +92,16 @@ class IdempotentRequests:
         while (generation := self._in_flight.get(key)) and generation.abandoned:
             await asyncio.wait({generation.task})
         if key in self._results:
-            log.info("%s asked again for what was made", request.request_id)
+            log.info("%s: idempotent retry, stored result returned", request.request_id)
             return self._results[key]
         if generation is None:
-            generation = _Generation(lambda *args: self._run(key, request, *args), deadline)
+            generation = _Generation(lambda *args: self._generate_and_keep(key, request, *args), deadline)
             self._in_flight[key] = generation
         else:
-            log.info("%s asked again for what is being made", request.request_id)
+            log.info("%s: idempotent retry joins the generation in flight", request.request_id)
         return await generation.result(on_progress, deadline)
 
-    async def _run(
+    async def _generate_and_keep(
         self, key: str, request: GenerateRequest, on_progress: OnProgress, deadline: MovableDeadline
     ) -> GenerateResult:
         try:

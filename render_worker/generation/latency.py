@@ -4,7 +4,7 @@ import math
 import statistics
 import time
 
-REMEMBERED = 50  # old pictures tell little: an engine has its hours
+MAX_LATENCIES = 50  # old pictures tell little: an engine has its hours
 RECENT_SECONDS = 3600.0
 HIGH_SHARE = 0.9
 
@@ -17,7 +17,7 @@ class Latencies:
 
     def add(self, engine: str, seconds: float) -> None:
         """Record the latency of a picture that was made and saved."""
-        self._taken[engine] = (*self._taken.get(engine, ()), (time.monotonic(), seconds))[-REMEMBERED:]
+        self._taken[engine] = (*self._taken.get(engine, ()), (time.monotonic(), seconds))[-MAX_LATENCIES:]
 
     def _recent(self, engine: str) -> list[float]:
         """Return the latencies of the last hour, sorted: older ones might keep all clients away from the engine."""

@@ -43,7 +43,7 @@ class ProgressReporter:
         """Report the request's position in the queue, 1 for the next."""
         expected = self._latencies.seconds_to_picture(self._engine, position, self._slots)
         message = f"Waiting for a free place, as number {position} in the queue."
-        self._send(Progress(phase="queued", message=message, position=position), expected)
+        self._emit(Progress(phase="queued", message=message, position=position), expected)
 
     def begin(self) -> None:
         """Start the clock of the picture's latency: the request has its slot."""
@@ -65,18 +65,18 @@ class ProgressReporter:
         position: int | None = None,
         expected_seconds: int | None = None,
     ) -> None:
-        """Report a phase, as `engines.base.Report` says."""
+        """Report a phase, as `engines.base.Reporter` says."""
         message = message or MESSAGES[phase]
         progress = Progress(phase=phase, message=message, percent=percent, step=step, total=total, position=position)
         usual = self._latencies.seconds_remaining(self._engine, self.seconds)
-        self._send(progress, usual if expected_seconds is None else expected_seconds)
+        self._emit(progress, usual if expected_seconds is None else expected_seconds)
 
     def setback(self, sentence: str) -> None:
-        """Log a setback, as `engines.base.Report` says."""
+        """Log a setback, as `engines.base.Reporter` says."""
         self.setbacks += 1
         log.warning("%s %s", self._request_id, sentence)
 
-    def _send(self, progress: Progress, expected: int | None) -> None:
+    def _emit(self, progress: Progress, expected: int | None) -> None:
         if progress == self._last:
             return
         self._last = progress

@@ -20,8 +20,8 @@ class Candidate:
     """Parameters of the recipe that the engine cannot honour."""
     ignored: list[str]
     """Those of them that the client asked for."""
-    place: int
-    """Its place in the order of preference."""
+    preference: int
+    """Its position in the order of preference, from 0."""
     making_seconds: float
     """The engine's p90, or a rough idea of it before the first picture."""
     waiting_seconds: float
@@ -30,7 +30,7 @@ class Candidate:
     @property
     def rank(self) -> tuple[bool, int]:
         """Return the sort key: full matches first, then in the order of preference."""
-        return bool(self.ignored), self.place
+        return bool(self.ignored), self.preference
 
     @property
     def expected_seconds(self) -> int:
@@ -100,7 +100,7 @@ class Selection:
         return _passed_over(it for it in self._failures if it.candidate.rank < candidate.rank)
 
     def error(self) -> WorkerError:
-        """Return the last failure, with the others; one that is no InvalidParameter if there is such a one.
+        """Return the last failure that is no InvalidParameter, else the last, with the others in `fallback_from`.
 
         That a single engine cannot read the request must not hide that another one is down.
         """

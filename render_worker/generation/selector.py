@@ -66,8 +66,8 @@ class EngineSelector:
         """Return the available candidates, full matches first, without those expected to exceed `within`."""
         available: list[Candidate] = []
         unavailable: list[CandidateFailure] = []
-        for place, engine in enumerate(self.auto_engines):
-            candidate = self._candidate(engine, request, place)
+        for preference, engine in enumerate(self.auto_engines):
+            candidate = self._candidate(engine, request, preference)
             try:
                 engine.check()
                 self.breakers[engine.name].raise_if_open()
@@ -82,7 +82,7 @@ class EngineSelector:
             unavailable += slow
         return Selection(request, available, unavailable)
 
-    def _candidate(self, engine: Engine, request: GenerateRequest, place: int = 0) -> Candidate:
+    def _candidate(self, engine: Engine, request: GenerateRequest, preference: int = 0) -> Candidate:
         making = self._latencies.p90(engine.name) or engine.typical_seconds
         waiting = 0.0
         if self._admission.must_wait(engine.slots):
@@ -91,7 +91,7 @@ class EngineSelector:
             waiting = each * position / self._admission.concurrency(engine.slots)
         left_out = engine.cannot_honour(request)
         ignored = [name for name in left_out if not (name == "negative_prompt" and request.negative_prompt_optional)]
-        return Candidate(engine, left_out, ignored, place, making, waiting)
+        return Candidate(engine, left_out, ignored, preference, making, waiting)
 
     @property
     def auto_engines(self) -> Iterator[Engine]:

@@ -19,7 +19,7 @@ RETRY_PAUSES = (0.25, 1.0)  # seconds before each retry
 
 
 @dataclass(frozen=True)
-class Source:
+class PictureService:
     """A service, by its name for people, and the origins from which its pictures may be fetched (the SSRF guard)."""
 
     name: str
@@ -37,7 +37,7 @@ class Source:
         return bool(below) or f"{parts.scheme}://{parts.netloc}" in self.origins
 
 
-async def download(url: str, source: Source, seconds: float, poll_seconds: float | None = None) -> bytes:
+async def download(url: str, source: PictureService, seconds: float, poll_seconds: float | None = None) -> bytes:
     """Return the bytes at a URL of `source`, within a timeout of `seconds`.
 
     With `poll_seconds` a 404 is retried at that interval until the timeout. Transient errors are retried after a pause:
@@ -52,7 +52,7 @@ async def download(url: str, source: Source, seconds: float, poll_seconds: float
         async with asyncio.timeout(seconds), http_client(seconds) as client:
             while True:
                 try:
-                    return await _attempt(client, url)
+                    return await _fetch(client, url)
                 except _NotFound:
                     problem, pause = picture_missing(seconds if poll_seconds else 0), poll_seconds
                 except _Transient as transient:
@@ -67,7 +67,7 @@ async def download(url: str, source: Source, seconds: float, poll_seconds: float
 
 
 class _NotFound(Exception):
-    """Raised when the host has no such picture, or not yet."""
+    """Raised if the host has no such picture, or not yet."""
 
 
 class _Transient(Exception):
@@ -78,11 +78,11 @@ class _Transient(Exception):
         self.error = error
 
 
-async def _attempt(client: httpx.AsyncClient, url: str) -> bytes:
+async def _fetch(client: httpx.AsyncClient, url: str) -> bytes:
     """Return the picture. Raises _NotFound or _Transient if it can be retried; timeouts pass through."""
     try:
         async with client.stream("GET", url, headers=AS_IT_IS, follow_redirects=False) as reply:
-            return await _picture(reply)
+            return await _read_picture(reply)
     except httpx.TimeoutException:
         raise
     except (httpx.RemoteProtocolError, httpx.ReadError) as error:
@@ -91,7 +91,7 @@ async def _attempt(client: httpx.AsyncClient, url: str) -> bytes:
         raise _Transient(EngineUnreachable("The picture's host cannot be reached.")) from error
 
 
-async def _picture(reply: httpx.Response) -> bytes:
+async def _read_picture(reply: httpx.Response) -> bytes:
     if reply.status_code == httpx.codes.NOT_FOUND:
         raise _NotFound
     if reply.status_code != httpx.codes.OK:

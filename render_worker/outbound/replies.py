@@ -13,6 +13,8 @@ import httpx
 from render_worker.errors import UnexpectedReply
 
 MAX_WORDS = 200
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What client libraries raise of replies that they do not expect."""
 SECONDS = re.compile(r"[0-9]{1,12}")  # ASCII alone; `int` reads every script's digits, and refuses thousands of them
 
 
@@ -25,10 +27,10 @@ async def bounded(
     chunks: AsyncIterable[bytes], max_bytes: int, too_large: Callable[[], Exception]
 ) -> AsyncIterator[bytes]:
     """Yield the chunks of a body. Raises what `too_large` returns when they exceed `max_bytes` together."""
-    left = max_bytes
+    remaining = max_bytes
     async for chunk in chunks:
-        left -= len(chunk)
-        if left < 0:
+        remaining -= len(chunk)
+        if remaining < 0:
             raise too_large()
         yield chunk
 
@@ -79,13 +81,13 @@ def json_object(body: bytes | str) -> dict[str, object] | None:
     return found if isinstance(found, dict) else None
 
 
-def retry_after(told: object, max_seconds: int) -> int | None:
+def retry_after(value: object, max_seconds: int) -> int | None:
     """Return the whole seconds that a Retry-After value names, `max_seconds` at most.
 
-    `told` is a header's value or a part of a sentence. Returns None if it is anything but a number of seconds: a date,
+    `value` is a header's value or a part of a sentence. Returns None if it is anything but a number of seconds: a date,
     a negative or fractional number, other scripts' digits, or no text at all.
     """
-    return min(int(told), max_seconds) if isinstance(told, str) and SECONDS.fullmatch(told) else None
+    return min(int(value), max_seconds) if isinstance(value, str) and SECONDS.fullmatch(value) else None
 
 
 def printable(words: object, max_length: int = MAX_WORDS) -> str:

@@ -43,10 +43,10 @@ class JsonErrorResponses:
             return  # the process ends
         status, code, sentence = _described(exc)
         if status == INTERNAL_ERROR[0]:
-            log.error("a request failed unforeseen", exc_info=exc)
+            log.error("unexpected error in a request", exc_info=exc)
         else:
             peer = addr[0] if isinstance(addr, tuple) and addr else "a socket"
-            log.warning("refused what %s sent: %s: %s", peer, type(exc).__name__, exc)
+            log.warning("rejected a request from %s: %s: %s", peer, type(exc).__name__, exc)
         with contextlib.suppress(OSError):  # the client has gone
             client.sendall(_response(status, ErrorBody(error=sentence, code=code), self.error_headers))
 

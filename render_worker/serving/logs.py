@@ -160,4 +160,4 @@ def _thread_failed(end: threading.ExceptHookArgs) -> None:
     error = end.exc_value
     if error is not None:
         name = end.thread.name if end.thread else "a thread"
-        log.error("%s failed unforeseen", name, exc_info=error, extra={"kind": type(error).__name__})
+        log.error("%s: unexpected error", name, exc_info=error, extra={"kind": type(error).__name__})

@@ -22,7 +22,7 @@ Waiting = Callable[[], AbstractContextManager[object]]
 
 
 class IncompleteBody(ParseException):  # type: ignore[misc]  # gunicorn has no types
-    """Raised when the client closes its side in the middle of a body."""
+    """Raised if the client closes its side in the middle of a body."""
 
     def __str__(self) -> str:
         return "the body ended early"

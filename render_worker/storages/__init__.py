@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Registration:
+class StorageRegistration:
     """One storage: its settings and where its class is."""
 
     settings: type[StorageSettings]
@@ -39,11 +39,11 @@ class Registration:
 
 
 STORAGES = {
-    "local": Registration(LocalStorageSettings, "local.storage:LocalStorage"),
-    "s3": Registration(S3Settings, "s3.storage:S3Storage"),
-    "gcs": Registration(GcsSettings, "gcs.storage:GcsStorage"),
-    "cloudinary": Registration(CloudinarySettings, "cloudinary.storage:CloudinaryStorage"),
-    "imgur": Registration(ImgurSettings, "imgur.storage:ImgurStorage"),
+    "local": StorageRegistration(LocalStorageSettings, "local.storage:LocalStorage"),
+    "s3": StorageRegistration(S3Settings, "s3.storage:S3Storage"),
+    "gcs": StorageRegistration(GcsSettings, "gcs.storage:GcsStorage"),
+    "cloudinary": StorageRegistration(CloudinarySettings, "cloudinary.storage:CloudinaryStorage"),
+    "imgur": StorageRegistration(ImgurSettings, "imgur.storage:ImgurStorage"),
 }
 
 

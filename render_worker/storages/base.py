@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from render_worker.contract import IMAGE_NAME, OutputFormat
-from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
+from render_worker.storages.errors import StorageNotConfigured
 from render_worker.storages.settings import StorageSettings
 
 QUERY_OR_FRAGMENT = re.compile(r"[?#]")

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from render_worker.circuit_breaker import PROBE_SECONDS, CircuitBreaker
+from render_worker.circuit_breaker import HALF_OPEN_SECONDS, CircuitBreaker
 from render_worker.contract import OutputFormat, StorageProblem
-from render_worker.errors import StorageCircuitOpen, StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
+from render_worker.serving.deadline import Deadline
 from render_worker.storages.base import Storage, StoredObject
+from render_worker.storages.errors import StorageCircuitOpen, StorageFailed, StorageNotConfigured, unsupported_format
 from render_worker.storages.preflight import Preflight
-from render_worker.storages.service_errors import unsupported_format
 
 FAILURES_TO_OPEN = 2  # in a row: each may have cost a picture its time
 HANGING_SECONDS = 5.0  # a service that has not answered after so much of a request's time hangs
@@ -38,8 +38,8 @@ class _Save:
     """One picture on its way through the chain."""
 
     picture: Picture
-    deadline: float
-    """Of the storages that are services, on the monotonic clock."""
+    deadline: Deadline
+    """Of the storages that are services."""
     failures: dict[Storage, StorageFailed]
     last_resorts: list[Storage] = field(default_factory=list)
     """Storages with an open breaker or a failed preflight, which are tried if no other saves the picture."""
@@ -53,7 +53,7 @@ class StorageChain:
     """
 
     def __init__(self, *storages: Storage, open_seconds: int = 60) -> None:
-        """`open_seconds`: how long a breaker stays open if the failure does not say."""
+        """Order `storages` by preference; a breaker stays open for `open_seconds` if the failure does not say."""
         self._storages = storages
         self._breakers = {
             storage: CircuitBreaker(storage.name, FAILURES_TO_OPEN, open_seconds, StorageCircuitOpen)
@@ -95,11 +95,11 @@ class StorageChain:
         """Make and save a picture within this. Raises StorageFailed as `preflight` does.
 
         While every breaker that matters is half-open, one picture is made as their probe, and another only when that
-        has ended or PROBE_SECONDS have passed: a probe that takes long must not keep all other clients out.
+        has ended or HALF_OPEN_SECONDS have passed: a probe that takes long must not keep all other clients out.
         """
         next_probe = None
         if await self._only_half_open(output_format, fresh=True):
-            self._next_probe = next_probe = time.monotonic() + PROBE_SECONDS
+            self._next_probe = next_probe = time.monotonic() + HALF_OPEN_SECONDS
         try:
             yield
         finally:
@@ -109,12 +109,12 @@ class StorageChain:
     async def _only_half_open(self, output_format: OutputFormat, *, fresh: bool = False) -> bool:
         """Return whether only storages with a half-open breaker would be asked.
 
-        Raises StorageFailed if no storage would be, or if another probe began less than PROBE_SECONDS ago. What is
+        Raises StorageFailed if no storage would be, or if another probe began less than HALF_OPEN_SECONDS ago. What is
         behind the first available storage is not looked at: it may hang.
         """
         refusals = []
         for storage in self._storages:
-            refusal = self._refusal(storage, output_format) or await self._preflight_failure(storage, fresh=fresh)
+            refusal = self._skip_reason(storage, output_format) or await self._preflight_failure(storage, fresh=fresh)
             if refusal:
                 refusals.append(refusal)
             elif self._breakers[storage].state == "closed":
@@ -128,7 +128,7 @@ class StorageChain:
             )
         return True
 
-    def _refusal(self, storage: Storage, output_format: OutputFormat) -> StorageFailed | None:
+    def _skip_reason(self, storage: Storage, output_format: OutputFormat) -> StorageFailed | None:
         """Return why the storage is skipped, because of the format or its breaker; None if it is asked."""
         if output_format not in storage.formats:
             return unsupported_format(type(storage), output_format)
@@ -149,10 +149,9 @@ class StorageChain:
         those behind it. The local folder has its own time wherever it stands, also when none remains. Storages with an
         open breaker or a failed preflight are tried last, unless that cannot succeed.
         """
-        refusals = {storage: self._refusal(storage, picture.output_format) for storage in self._storages}
-        save = _Save(
-            picture, time.monotonic() + seconds, {storage: refusal for storage, refusal in refusals.items() if refusal}
-        )
+        refusals = {storage: self._skip_reason(storage, picture.output_format) for storage in self._storages}
+        skipped = {storage: refusal for storage, refusal in refusals.items() if refusal}
+        save = _Save(picture, Deadline.after(seconds), skipped)
         save.last_resorts += [
             storage
             for storage, refusal in save.failures.items()
@@ -172,21 +171,21 @@ class StorageChain:
 
         With `insist` neither a breaker nor a preflight keeps a storage from being asked. Returns None if none can.
         """
-        for place, storage in enumerate(storages):
+        for position, storage in enumerate(storages):
             if not insist and (failure := await self._preflight_failure(storage)):
                 save.failures[storage] = failure
                 save.last_resorts.append(storage)
                 continue
             try:
-                seconds = _time_share(storages[place:], save.deadline)
+                seconds = _time_share(storages[position:], save.deadline)
                 stored = await self._save_within(seconds, storage, save.picture, insist=insist)
             except StorageFailed as failure:
                 kind = {"kind": failure.code}
-                log.warning("%s did not keep a picture: %s: %s", storage.name, failure.code, failure, extra=kind)
+                log.warning("%s did not save a picture: %s: %s", storage.name, failure.code, failure, extra=kind)
                 save.failures[storage] = failure
             else:
                 await self._notify_others(storage, save.picture)
-                return SaveOutcome(stored, storage.name, self._problem(storage, save.failures))
+                return SaveOutcome(stored, storage.name, self._storage_problem(storage, save.failures))
         return None
 
     async def _save_within(self, seconds: float, storage: Storage, picture: Picture, *, insist: bool) -> StoredObject:
@@ -211,7 +210,7 @@ class StorageChain:
             failure.caused_by_request |= await self._preflights[storage].reason(fresh=True) is not None
             raise
 
-    def _problem(self, saved_by: Storage, failures: dict[Storage, StorageFailed]) -> StorageProblem | None:
+    def _storage_problem(self, saved_by: Storage, failures: dict[Storage, StorageFailed]) -> StorageProblem | None:
         """Return why the preferred storage did not save the picture; None if it did."""
         preferred = self._storages[0]
         if saved_by is preferred:
@@ -248,8 +247,8 @@ def _combined(failures: list[StorageFailed]) -> StorageFailed:
     return StorageFailed(" ".join(str(failure) for failure in failures), soonest)
 
 
-def _time_share(storages: Sequence[Storage], deadline: float) -> float:
+def _time_share(storages: Sequence[Storage], deadline: Deadline) -> float:
     """Return for how many seconds the first of the storages may save, if the others come behind it."""
     if not storages[0].remote:
         return FOLDER_SECONDS
-    return (deadline - time.monotonic()) / sum(storage.remote for storage in storages)
+    return deadline.share(sum(storage.remote for storage in storages))

@@ -1,6 +1,7 @@
 """One HTTP exchange with a storage's service: within a timeout, without redirects, the response's size bounded."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,11 @@ import httpx
 from render_worker.outbound.client import AS_IT_IS, http_client
 from render_worker.outbound.replies import json_object, read_body, retry_after
 from render_worker.storages.base import Storage
-from render_worker.storages.service_errors import timed_out, too_large_reply, unreachable
+from render_worker.storages.errors import timed_out, too_large_reply, unreachable
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_RETRY_AFTER_SECONDS = 86_400  # no limit of these services lasts longer
+PICTURE_URL = re.compile(r"https?://[!-~]{1,500}")
 
 
 @dataclass(frozen=True)

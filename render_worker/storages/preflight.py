@@ -10,7 +10,7 @@ from concurrent.futures import Future, wait
 TIMEOUT_SECONDS = 2.0  # a disk that takes longer to tell its free space hangs
 SHARED_SECONDS = 1.0  # for which a result is shared, so that a flood of requests costs one check a second
 REASON_TIMES = 4  # of the check's own time a reason is shared, lest it outlast its cause: a fifth of a core at most
-HANGS = f"no response within {TIMEOUT_SECONDS:g} seconds"
+NO_RESPONSE = f"no response within {TIMEOUT_SECONDS:g} seconds"
 FAULT = "a fault of this service"
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Preflight:
         check, seconds = self._current(fresh)
         if not check.done():
             await asyncio.wait({asyncio.wrap_future(check)}, timeout=seconds)
-        return check.result() if check.done() else HANGS
+        return check.result() if check.done() else NO_RESPONSE
 
     def reason_blocking(self) -> str | None:
         """Return the same as `reason` to a thread that may wait."""
@@ -50,7 +50,7 @@ class Preflight:
             return self._check()
         check, seconds = self._current(fresh=False)
         wait({check}, seconds)
-        return check.result() if check.done() else HANGS
+        return check.result() if check.done() else NO_RESPONSE
 
     def _current(self, fresh: bool) -> tuple[Future[str | None], float]:
         """Return the check whose result counts now, and for how many seconds it may be waited for."""
@@ -58,7 +58,7 @@ class Preflight:
             now = time.monotonic()
             if self._latest.done() and (fresh or now - self._ended > self._shared_seconds()):
                 self._latest, self._begun = Future(), now
-                threading.Thread(target=self._run, args=(self._latest,), name="preflight", daemon=True).start()
+                threading.Thread(target=self._run_check, args=(self._latest,), name="preflight", daemon=True).start()
             return self._latest, max(0.0, self._begun + TIMEOUT_SECONDS - now)
 
     def _shared_seconds(self) -> float:
@@ -66,11 +66,11 @@ class Preflight:
             return SHARED_SECONDS
         return min(SHARED_SECONDS, REASON_TIMES * (self._ended - self._begun))
 
-    def _run(self, check: Future[str | None]) -> None:
+    def _run_check(self, check: Future[str | None]) -> None:
         try:
             reason = self._check()
         except Exception:  # one storage's bug must keep no other storage from saving the picture
-            log.exception("a storage's preflight failed")
+            log.exception("storage preflight failed")
             reason = FAULT
         self._ended = time.monotonic()
         check.set_result(reason)

@@ -132,5 +132,5 @@ def test_what_ends_a_thread_is_logged_within_the_bounds(monkeypatch, caplog):
     failing.start()
     failing.join()
     (record,) = caplog.records
-    assert record.getMessage() == "of the test failed unforeseen"
+    assert record.getMessage() == "of the test: unexpected error"
     assert record.exc_info

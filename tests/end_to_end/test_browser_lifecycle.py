@@ -45,7 +45,7 @@ def used(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("share", "words"),
-    [(0.83, "browser replaced after the running pictures"), (1.5, "browser replaced at once")],
+    [(0.83, "browser replaced after the generations in flight"), (1.5, "browser replaced at once")],
     ids=["when the pictures are done", "at once"],
 )
 def test_a_short_memory_replaces_the_browser_and_loses_no_picture(tmp_path, used, share, words):

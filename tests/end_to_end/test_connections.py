@@ -130,7 +130,7 @@ def test_what_is_no_http_is_refused_as_json_and_logged_in_few_short_lines(server
         assert body.startswith(b'{"success":false,"error":"The ')
     lines = server.log().splitlines()
     assert max(map(len, lines)) < 500
-    assert sum("refused what 127.0.0.1 sent" in line for line in lines) <= 2 * 20
+    assert sum("rejected a request from 127.0.0.1" in line for line in lines) <= 2 * 20
     assert "Traceback" not in server.log()
 
 

@@ -172,7 +172,7 @@ def test_whatever_imgur_refuses_is_kept_by_s3(three_stack, s3_server, imgur):
     assert s3_server.follow(body["image_url"]).headers["Content-Type"] == "image/png"
     assert body["expires_at"] > body["created_at"]
     log = three_stack.worker.log()
-    assert f"imgur did not keep a picture: {CODES[imgur]}" in log
+    assert f"imgur did not save a picture: {CODES[imgur]}" in log
     assert not [secret for secret in (CLIENT_ID, s3_server.secret, "X-Amz-Signature") if secret in log]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from render_worker.engines.slots import Slots
-from render_worker.generation.admission import CLIENT, Admission
+from render_worker.generation.admission import CURRENT_CLIENT, Admission
 
 
 class Request:
@@ -40,9 +40,9 @@ async def requests(admission: Admission, slots: Slots, number: int) -> list[Requ
 
 async def request(admission: Admission, slots: Slots, client: str | None = None, *, admitted: bool = False) -> Request:
     """Return a request of that client; `admitted` if it falls back from another engine."""
-    CLIENT.set(client)
+    CURRENT_CLIENT.set(client)
     found = Request(admission, slots, admitted=admitted)
-    CLIENT.set(None)
+    CURRENT_CLIENT.set(None)
     await settled()
     return found
 

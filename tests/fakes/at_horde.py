@@ -10,7 +10,7 @@ from render_worker.settings import Settings
 
 
 class Reported:
-    """A Report that keeps what an engine reports."""
+    """A Reporter that keeps what an engine reports."""
 
     def __init__(self):
         self.news = []

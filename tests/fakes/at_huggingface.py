@@ -17,7 +17,7 @@ numbers = count()
 
 
 class Reported:
-    """A Report that keeps what an engine reports."""
+    """A Reporter that keeps what an engine reports."""
 
     def __init__(self) -> None:
         self.phases: list[str] = []

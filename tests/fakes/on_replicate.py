@@ -26,7 +26,7 @@ MODELS = (SCHNELL, DEV, SDXL, LIMITED, UPSCALER, "sandbox/none")
 
 @dataclass
 class Reported:
-    """A Report that keeps what an engine reports."""
+    """A Reporter that keeps what an engine reports."""
 
     lines: list[tuple] = field(default_factory=list)
     setbacks: list[str] = field(default_factory=list)

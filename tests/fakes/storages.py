@@ -4,7 +4,7 @@ import asyncio
 
 from render_worker.imaging import Picture
 from render_worker.storages.base import Storage, StoredObject
-from render_worker.storages.service_errors import ServiceFailed
+from render_worker.storages.errors import ServiceFailed
 
 KINDS = ("s3", "gcs", "cloudinary", "imgur", "local")
 NAMED = ("s3", "gcs", "cloudinary", "local")  # after their content; Imgur gives each upload a name of its own

@@ -20,7 +20,7 @@ CODED = {502, 503, 504}
 
 
 class MalformedResponse(Exception):
-    """Raised when what was received is no HTTP."""
+    """Raised if what was received is no HTTP."""
 
 
 @dataclass(frozen=True)

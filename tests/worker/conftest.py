@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from render_worker import KEY
 from render_worker.settings import Settings
 from render_worker.worker import create_app
 
@@ -18,7 +19,7 @@ def client_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 
     def make(hosts: tuple[str, ...] = ("127.0.0.1",), **settings: object) -> FlaskClient:
         app = create_app(Settings(**{"local_storage_dir": tmp_path / "images", **settings}))
-        started.append(app.extensions["worker"])
+        started.append(app.extensions[KEY])
         started[-1].start(list(hosts))
         return app.test_client()
 

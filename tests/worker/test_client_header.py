@@ -6,7 +6,7 @@ import pytest
 
 from render_worker.contract import CLIENT_HEADER
 from render_worker.engines.sketch.engine import SketchEngine
-from render_worker.generation.admission import CLIENT
+from render_worker.generation.admission import CURRENT_CLIENT
 
 TOKEN = "the-token"
 SKETCH = {"prompt": "a lighthouse at night", "model": "sketch", "seed": 7}
@@ -20,7 +20,7 @@ def counted_as(client_with, monkeypatch):
     seen = []
 
     async def generate(self, recipe, report):
-        seen.append(CLIENT.get())
+        seen.append(CURRENT_CLIENT.get())
         return await made(self, recipe, report)
 
     monkeypatch.setattr(SketchEngine, "generate", generate)

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from render_worker import KEY
 from render_worker.contract import NDJSON
 from render_worker.engines.sketch.engine import SketchEngine
 from render_worker.errors import EngineError
@@ -118,7 +119,7 @@ def test_work_that_does_not_end_gets_a_last_line_all_the_same(client, monkeypatc
 
 def test_a_shutdown_is_the_last_line(client, slow):
     with client.post("/generate", json=SKETCH, headers=AS_STREAM) as answer:
-        client.application.extensions["worker"].runtime.give_up()
+        client.application.extensions[KEY].runtime.give_up()
         last = lines_of(answer)[-1]
     assert (last["status"], last["error"]["code"]) == (503, "worker_unavailable")
 

@@ -9,7 +9,7 @@ import httpx
 
 from render_worker.contract import MAX_SEED, SIZES, Recipe
 from render_worker.engines._skeleton.settings import SkeletonSettings
-from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.engines.base import Engine, GeneratedImage, Reporter
 from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.slots import Slots
 from render_worker.errors import (
@@ -51,7 +51,7 @@ class SkeletonEngine(Engine):
         if not self._settings.skeleton_api_key:
             raise EngineNotConfigured("SKELETON_API_KEY not configured.")
 
-    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         # Being cancelled has to end the work at the service as well: closing the connection does, or a request of its
         # own within cancellation.run_shielded. A library is imported here, on first use.
         seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)

@@ -14,7 +14,7 @@ import httpx
 
 from render_worker.cancellation import run_shielded
 from render_worker.contract import VERSION
-from render_worker.engines.base import Report
+from render_worker.engines.base import Reporter
 from render_worker.engines.horde.replies import Reply, TooFast, error_of_reply, job_id
 from render_worker.engines.horde.settings import HordeSettings
 from render_worker.errors import EngineBusy, EngineError, EngineRateLimited, EngineUnreachable, PhaseTimeout
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 class HordeClient:
     """AI Horde's API for one picture, with an account's key or the anonymous one."""
 
-    def __init__(self, http: httpx.AsyncClient, settings: HordeSettings, report: Report) -> None:
+    def __init__(self, http: httpx.AsyncClient, settings: HordeSettings, report: Reporter) -> None:
         key = settings.horde_api_key
         self._http = http
         self._url = settings.horde_url
@@ -47,7 +47,7 @@ class HordeClient:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, settings: HordeSettings, report: Report) -> AsyncIterator[Self]:
+    async def open(cls, settings: HordeSettings, report: Reporter) -> AsyncIterator[Self]:
         """Yield a client, and close its connections afterwards."""
         async with http_client(EXCHANGE_SECONDS) as http:
             limit_replies(http, MAX_REPLY_BYTES)

@@ -8,14 +8,14 @@ import re
 
 from render_worker.cancellation import run_shielded
 from render_worker.contract import MAX_SEED, Recipe
-from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.engines.base import Engine, GeneratedImage, Reporter
 from render_worker.engines.capabilities import EVERYTHING
 from render_worker.engines.horde.client import HordeClient
 from render_worker.engines.horde.replies import Reply, count
 from render_worker.engines.horde.settings import HordeSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import BadPicture, ContentRefused, EngineBusy, EngineError, InvalidParameter, UnexpectedReply
-from render_worker.outbound.download import Source, download
+from render_worker.outbound.download import PictureService, download
 from render_worker.outbound.replies import printable
 
 NEGATIVE = "###"  # what follows it in a prompt is the negative prompt
@@ -35,9 +35,9 @@ class HordeEngine(Engine):
     def __init__(self, settings: HordeSettings) -> None:
         self._settings = settings
         self.slots = Slots(settings.engine_concurrency)
-        self._source = Source("AI Horde", settings.horde_image_origins)
+        self._source = PictureService("AI Horde", settings.horde_image_origins)
 
-    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)
         async with HordeClient.open(self._settings, report) as client:
             report("starting", "Handing the request to AI Horde.")
@@ -79,7 +79,7 @@ class HordeEngine(Engine):
             "n": 1,
         }
 
-    async def _wait_until_done(self, client: HordeClient, job: str, report: Report) -> None:
+    async def _wait_until_done(self, client: HordeClient, job: str, report: Reporter) -> None:
         """Wait until the picture is there, and report the queue. Raises EngineError if no machine makes it."""
         impossible = 0
         while True:
@@ -97,15 +97,15 @@ class HordeEngine(Engine):
     async def _image(self, state: Reply, recipe: Recipe, seed: int) -> GeneratedImage:
         """Return the picture of a request that is done. Raises ContentRefused if the service censored it."""
         generations = state.get("generations")
-        made = generations[0] if isinstance(generations, list) and generations else None
-        if not isinstance(made, dict) or not isinstance(made.get("img"), str):
+        generation = generations[0] if isinstance(generations, list) and generations else None
+        if not isinstance(generation, dict) or not isinstance(generation.get("img"), str):
             raise UnexpectedReply("AI Horde was done, but its answer holds no picture.")
-        if made.get("censored"):
+        if generation.get("censored"):
             raise ContentRefused("AI Horde censored the picture.")
-        named = made.get("seed")
+        named = generation.get("seed")
         used = int(named) if isinstance(named, str) and re.fullmatch(r"\d{1,10}", named) else seed
-        model = printable(made.get("model")) or None
-        data = await self._data(made["img"])
+        model = printable(generation.get("model")) or None
+        data = await self._data(generation["img"])
         return GeneratedImage(data, used, round(recipe.guidance_scale, 2), nsfw=False, model=model)
 
     async def _data(self, img: str) -> bytes:
@@ -123,7 +123,7 @@ def _require_no_separator(recipe: Recipe) -> None:
             raise InvalidParameter(f"{name} must not hold {NEGATIVE}, which divides them at AI Horde.")
 
 
-def _report_state(state: Reply, report: Report) -> None:
+def _report_state(state: Reply, report: Reporter) -> None:
     wait, position = count(state.get("wait_time")), count(state.get("queue_position"))
     if count(state.get("processing")):
         report("generating", "A machine of AI Horde's is making the picture.", expected_seconds=wait)

@@ -18,9 +18,9 @@ from render_worker.errors import (
 from render_worker.outbound.replies import printable, retry_after
 
 BRIEF_SECONDS = 5  # a limit this short is waited for here
-LIMIT_SECONDS = 30  # if it does not say how long
+DEFAULT_RETRY_AFTER_SECONDS = 30  # if it does not say how long
 KUDOS_SECONDS = 600  # how much it wants beforehand depends on how busy it is
-LONGEST_WAIT_SECONDS = 86_400
+MAX_RETRY_AFTER_SECONDS = 86_400
 KUDOS_CODES = ("KudosUpfront", "SharedKeyEmpty", "SharedKeyInsufficientKudos")
 UNAVAILABLE_CODES = ("MaintenanceMode", "NoValidWorkers")
 ADDRESS_LIMIT = re.compile(r"timeout for (\d{1,6}) more seconds")
@@ -34,34 +34,34 @@ class TooFast(EngineRateLimited):
 
 def error_of_reply(status: int, headers: httpx.Headers, reply: Reply) -> EngineError:
     """Return the error that a refusal means."""
-    said = printable(reply.get("message"))
+    message = printable(reply.get("message"))
     code = str(reply.get("rc", ""))
     if code == "CorruptPrompt":
         return ContentRefused("AI Horde does not accept this prompt.")
     if code == "TimeoutIP":
-        return _address_limit(said)
+        return _address_limit(message)
     if status == httpx.codes.TOO_MANY_REQUESTS:
         return _rate_limit(headers.get("retry-after"))
     if code in KUDOS_CODES:
         return QuotaExhausted("AI Horde wants more kudos beforehand than this key has.", KUDOS_SECONDS)
     if code in UNAVAILABLE_CODES:
         return EngineBusy("AI Horde takes no requests at the moment.")
-    return _error_of_status(status, said)
+    return _error_of_status(status, message)
 
 
-def _address_limit(said: str) -> EngineRateLimited:
-    found = ADDRESS_LIMIT.search(said)
+def _address_limit(message: str) -> EngineRateLimited:
+    found = ADDRESS_LIMIT.search(message)
     return EngineRateLimited("AI Horde has shut this server's address out.", _wait_seconds(found and found[1]))
 
 
-def _rate_limit(told: str | None) -> EngineRateLimited:
-    seconds = _wait_seconds(told)
-    kind = TooFast if told is None or seconds <= BRIEF_SECONDS else EngineRateLimited
+def _rate_limit(value: str | None) -> EngineRateLimited:
+    seconds = _wait_seconds(value)
+    kind = TooFast if value is None or seconds <= BRIEF_SECONDS else EngineRateLimited
     return kind("AI Horde limits how often this server may ask.", seconds)
 
 
-def _error_of_status(status: int, said: str) -> EngineError:
-    words = f'AI Horde answered HTTP {status}: "{said}".' if said else f"AI Horde answered HTTP {status}."
+def _error_of_status(status: int, message: str) -> EngineError:
+    words = f'AI Horde answered HTTP {status}: "{message}".' if message else f"AI Horde answered HTTP {status}."
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return EngineUnauthorized(words)
     if status in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
@@ -81,9 +81,9 @@ def job_id(accepted: Reply) -> str:
 
 def count(found: object) -> int | None:
     """Return a number of seconds or requests; None if it is no sensible one."""
-    return int(found) if isinstance(found, int | float) and 0 <= found < LONGEST_WAIT_SECONDS else None
+    return int(found) if isinstance(found, int | float) and 0 <= found < MAX_RETRY_AFTER_SECONDS else None
 
 
 def _wait_seconds(text: str | None) -> int:
     """Return the seconds that the service named, a day at most; half a minute if it named none."""
-    return retry_after(text, LONGEST_WAIT_SECONDS) or LIMIT_SECONDS
+    return retry_after(text, MAX_RETRY_AFTER_SECONDS) or DEFAULT_RETRY_AFTER_SECONDS

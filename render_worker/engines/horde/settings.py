@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from render_worker.engines.settings import EngineSettings
-from render_worker.setting_types import Address, Listed, Origin, Secret
+from render_worker.setting_types import Listed, Origin, Secret, Url
 
 
 class HordeSettings(EngineSettings):
@@ -11,7 +11,7 @@ class HordeSettings(EngineSettings):
 
     title = "Engine `horde`"
 
-    horde_url: Address = Field("https://aihorde.net/api/v2", description="AI Horde's API.")
+    horde_url: Url = Field("https://aihorde.net/api/v2", description="AI Horde's API.")
     horde_api_key: Secret | None = Field(
         None, description="Key of an account at AI Horde; unset means the anonymous one, which waits longest."
     )

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypedDict
 
 from render_worker.contract import MAX_SEED, Recipe
-from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
+from render_worker.engines.base import Engine, GeneratedImage, Reporter, require_package
 from render_worker.engines.capabilities import Capabilities, requested
-from render_worker.engines.huggingface.exchanges import Addresses, Exchanges
+from render_worker.engines.huggingface.exchanges import Exchanges, ServiceUrls
 from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROVIDERS, capabilities_at
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.engines.slots import Slots
@@ -49,7 +49,7 @@ class HuggingFaceEngine(Engine):
         self._model = settings.huggingface_model
         self._provider = settings.huggingface_provider
         self._endpoint = settings.huggingface_url
-        self._addresses = Addresses.of(settings)
+        self._addresses = ServiceUrls.of(settings)
         self._seconds = settings.huggingface_seconds
         self._hub_provider: str | None = None  # the one that the Hub named
         # The client's calls block: in the loop's own few threads they would delay everything else.
@@ -76,7 +76,7 @@ class HuggingFaceEngine(Engine):
     async def stop(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         report("starting", "Asking Hugging Face.")
         try:
             return await self._generate(recipe, report)
@@ -85,13 +85,13 @@ class HuggingFaceEngine(Engine):
                 self._hub_provider = None  # the next request has the Hub name one again
             raise
 
-    async def _generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def _generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         token = self._token.get_secret_value() if self._token else ""
         exchanges = Exchanges(self._addresses, token, self._model, self._seconds, report)
         provider, address = await self._target(exchanges)
         parameters = self._parameters(recipe, provider)
         report("generating", f"The provider {provider} makes the picture.")
-        data = await exchanges.run(self._threads, lambda: _picture(address, provider, token, parameters))
+        data = await exchanges.run(self._threads, lambda: _sdk_picture(address, provider, token, parameters))
         model = None if self._endpoint else self._model
         return GeneratedImage(data, parameters["seed"], parameters["guidance_scale"], model=model)
 
@@ -132,7 +132,7 @@ def _provider_of(model: str, choice: tuple[str, ...]) -> str:
     return sdk.provider_of(model, choice)
 
 
-def _picture(model: str, provider: str, token: str, parameters: _Parameters) -> bytes:
+def _sdk_picture(model: str, provider: str, token: str, parameters: _Parameters) -> bytes:
     from render_worker.engines.huggingface import sdk
 
     return sdk.picture(model, provider, token, {**parameters})

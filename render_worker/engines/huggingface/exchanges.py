@@ -15,12 +15,12 @@ from typing import Self, TypeVar
 
 import httpx
 
-from render_worker.engines.base import Report
+from render_worker.engines.base import Reporter
 from render_worker.engines.huggingface.replies import error_of_reply, loading_seconds, refuses_content
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.errors import ContentRefused, EngineUnreachable, PhaseTimeout, UnexpectedReply
 from render_worker.outbound.client import AS_IT_IS, http_client
-from render_worker.outbound.download import MAX_PICTURE_BYTES, Source, download, picture_too_large
+from render_worker.outbound.download import MAX_PICTURE_BYTES, PictureService, download, picture_too_large
 from render_worker.outbound.replies import is_compressed, read_body
 
 CLIENT_ROUTER = "https://router.huggingface.co/"  # as the client has it
@@ -44,18 +44,18 @@ class ClientRequest:
 
 
 @dataclass(frozen=True)
-class Addresses:
+class ServiceUrls:
     """The addresses of Hugging Face's services, and the hosts of pictures."""
 
     router: str
     hub: str
     endpoint: str | None
-    pictures: Source
+    pictures: PictureService
 
     @classmethod
     def of(cls, settings: HuggingFaceSettings) -> Self:
         """Return those of the settings."""
-        pictures = Source("Hugging Face's provider", settings.huggingface_image_origins)
+        pictures = PictureService("Hugging Face's provider", settings.huggingface_image_origins)
         return cls(settings.huggingface_router_url, settings.huggingface_hub_url, settings.huggingface_url, pictures)
 
     def hf_inference(self, model: str) -> str:
@@ -74,7 +74,7 @@ class Addresses:
 class Exchanges:
     """Carries out the client's requests while it makes one picture."""
 
-    def __init__(self, addresses: Addresses, token: str, model: str, seconds: float, report: Report) -> None:
+    def __init__(self, addresses: ServiceUrls, token: str, model: str, seconds: float, report: Reporter) -> None:
         self._addresses = addresses
         self._token = token
         self._model = model
@@ -169,7 +169,7 @@ async def _exchange(method: str, url: str, headers: dict[str, str], body: bytes,
             http_client(seconds) as client,
             client.stream(method, url, headers=headers, content=body) as reply,
         ):
-            return _Reply(reply.status_code, reply.headers, await _read(reply))
+            return _Reply(reply.status_code, reply.headers, await _read_reply(reply))
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise _NotConnected("Hugging Face cannot be reached.") from None
     except (TimeoutError, httpx.TimeoutException):
@@ -178,7 +178,7 @@ async def _exchange(method: str, url: str, headers: dict[str, str], body: bytes,
         raise EngineUnreachable("The connection to Hugging Face broke off.") from error
 
 
-async def _read(reply: httpx.Response) -> bytes:
+async def _read_reply(reply: httpx.Response) -> bytes:
     if is_compressed(reply):
         raise UnexpectedReply("Hugging Face answered compressed, which nobody asked for.")
     return await read_body(reply, MAX_REPLY_BYTES, picture_too_large)

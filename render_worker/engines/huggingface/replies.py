@@ -23,11 +23,11 @@ from render_worker.errors import (
 )
 from render_worker.outbound.replies import json_object, printable, retry_after
 
-LONGEST_REST_SECONDS = 86_400
-DEFAULT_REST_SECONDS = 60
+MAX_RETRY_AFTER_SECONDS = 86_400
+DEFAULT_RETRY_AFTER_SECONDS = 60
 NO_CREDIT_SECONDS = 3600  # credits come by the month or by the operator's hand
-LONGEST_PAUSE_SECONDS = 10.0  # how long a model takes to load is their guess
-SHORTEST_PAUSE_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 10.0  # how long a model takes to load is their guess
+MIN_PAUSE_SECONDS = 1.0
 REFUSED = re.compile(r"nsfw|content.?(policy|checker|filter)|safety|moderat", re.IGNORECASE)
 MAX_LOGGED = 300
 RATE_LIMIT = re.compile(r";\s*r=0\s*;\s*t=([0-9]{1,9})")  # like "api";r=0;t=55
@@ -37,10 +37,10 @@ log = logging.getLogger(__name__)
 
 def error_of_reply(status: int, headers: Mapping[str, str], body: bytes, model: str) -> EngineError:
     """Return the error that a reply without a picture means."""
-    said = _service_words(body)
-    log.warning("Hugging Face answered HTTP %d: %s", status, said or "nothing that could be read")
+    message = _service_words(body)
+    log.warning("Hugging Face responded with HTTP %d: %s", status, message or "no readable message")
     if status in (400, 422):
-        if REFUSED.search(said):
+        if REFUSED.search(message):
             return ContentRefused("The provider at Hugging Face does not make such a picture.")
         return RequestInvalid("Hugging Face's provider refused the request's parameters.")
     if status == 429:
@@ -69,7 +69,7 @@ def loading_seconds(status: int, body: bytes) -> float | None:
     seconds = (json_object(body) or {}).get("estimated_time") if status == 503 else None
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds <= math.inf:  # as NaN is not
         return None
-    return min(max(seconds, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+    return min(max(seconds, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
 
 
 def refuses_content(body: bytes) -> bool:
@@ -93,7 +93,7 @@ def _service_words(body: bytes) -> str:
 
 def _wait_seconds(headers: Mapping[str, str]) -> int:
     limited = RATE_LIMIT.search(headers.get("ratelimit", ""))
-    seconds = retry_after(headers.get("retry-after"), LONGEST_REST_SECONDS)
+    seconds = retry_after(headers.get("retry-after"), MAX_RETRY_AFTER_SECONDS)
     if seconds is None and limited:
-        seconds = retry_after(limited[1], LONGEST_REST_SECONDS)
-    return seconds or DEFAULT_REST_SECONDS
+        seconds = retry_after(limited[1], MAX_RETRY_AFTER_SECONDS)
+    return seconds or DEFAULT_RETRY_AFTER_SECONDS

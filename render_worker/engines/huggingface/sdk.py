@@ -15,10 +15,10 @@ from PIL import Image, UnidentifiedImageError
 
 from render_worker.engines.huggingface.exchanges import CLIENT_HUB, ClientRequest, current
 from render_worker.errors import BadPicture, EngineNotConfigured, UnexpectedReply
+from render_worker.outbound.replies import UNREADABLE
 
 TASK = "text-to-image"
-# What the client raises of replies that it does not expect, and of bad addresses in them.
-UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError, httpx2.HTTPError, httpx2.InvalidURL)
+SDK_ERRORS = (*UNREADABLE, httpx2.HTTPError, httpx2.InvalidURL)  # the last two for bad addresses in replies
 
 # The client reads these from the environment alone. Telemetry would ask the Hub for more and write into the home
 # folder; the implicit token is any that lies on this machine; our own settings have the Hub's address.
@@ -31,15 +31,15 @@ class _Transport(httpx2.BaseTransport):
     """Passes a request to the exchanges of this thread's picture; only successful replies come back."""
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        asked = ClientRequest(request.method, str(request.url), dict(request.headers), request.read())
-        return httpx2.Response(httpx2.codes.OK, content=current.get().body_of(asked), request=request)
+        client_request = ClientRequest(request.method, str(request.url), dict(request.headers), request.read())
+        return httpx2.Response(httpx2.codes.OK, content=current.get().body_of(client_request), request=request)
 
 
-def _client() -> httpx2.Client:
+def _http_client() -> httpx2.Client:
     return httpx2.Client(transport=_Transport(), trust_env=False, follow_redirects=False)
 
 
-set_client_factory(_client)
+set_client_factory(_http_client)
 
 
 def provider_of(model: str, choice: Sequence[str]) -> str:
@@ -52,7 +52,7 @@ def provider_of(model: str, choice: Sequence[str]) -> str:
         served = [entry for entry in info.inference_provider_mapping or [] if entry.task == TASK]
         # A provider that is configured by name is asked even if its last check failed.
         providers = [entry.provider for entry in served if entry.status == "live" or len(choice) == 1]
-    except UNREADABLE as error:
+    except SDK_ERRORS as error:
         raise UnexpectedReply("Hugging Face's list of the model's providers cannot be read.") from error
     for provider in providers:
         if provider in choice:
@@ -77,6 +77,6 @@ def picture(model: str, provider: str, token: str, parameters: dict[str, Any]) -
         raise BadPicture("too_large", "The picture claims far more pixels than any that is made here.") from None
     except UnidentifiedImageError:
         raise BadPicture("unreadable", "Hugging Face's answer is no picture.") from None
-    except UNREADABLE as error:
+    except SDK_ERRORS as error:
         raise UnexpectedReply("Hugging Face's answer is not what its client expects.") from error
     return data

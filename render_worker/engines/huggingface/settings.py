@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from render_worker.engines.settings import EngineSettings
-from render_worker.setting_types import Address, Listed, Origin, Secret
+from render_worker.setting_types import Listed, Origin, Secret, Url
 
 
 class HuggingFaceSettings(EngineSettings):
@@ -20,14 +20,14 @@ class HuggingFaceSettings(EngineSettings):
         "auto",
         description="Provider that runs it: nscale, fal-ai, together, hf-inference, or auto: the first that serves it.",
     )
-    huggingface_url: Address | None = Field(
+    huggingface_url: Url | None = Field(
         None,
         description="Address of an Inference Endpoint of your own, which is asked in place of a provider.",
     )
-    huggingface_router_url: Address = Field(
+    huggingface_router_url: Url = Field(
         "https://router.huggingface.co", description="Hugging Face's router to the providers."
     )
-    huggingface_hub_url: Address = Field(
+    huggingface_hub_url: Url = Field(
         "https://huggingface.co", description="Its Hub, which names the providers of a model."
     )
     huggingface_image_origins: Listed[Origin] = Field(

@@ -5,7 +5,7 @@ from typing import Literal
 
 from render_worker.browser.browser import BrowserGone
 from render_worker.contract import EngineHealth, Recipe
-from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.engines.base import Engine, GeneratedImage, Reporter
 from render_worker.engines.capabilities import EVERYTHING
 from render_worker.engines.perchance.pool import SessionPool
 from render_worker.engines.perchance.settings import PerchanceSettings
@@ -36,18 +36,18 @@ class PerchanceEngine(Engine):
     async def stop(self) -> None:
         await self._pool.stop()
 
-    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         for name, text in (("prompt", recipe.prompt), ("negative_prompt", recipe.negative_prompt or "")):
             if INLINE_SETTING.search(text):
                 raise InvalidParameter(f"{name} must not hold Perchance's inline settings such as (seed:::1).")
         try:
-            return await self._generate(recipe, report)
+            return await self._generate_with_retry(recipe, report)
         except ServiceBlocked as blocked:
             if blocked.retry_after is None:
                 blocked.retry_after = self._settings.perchance_rest_seconds
             raise
 
-    async def _generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def _generate_with_retry(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         for attempt in range(1, ATTEMPTS + 1):
             report("starting", "Preparing a visit to the site." if attempt == 1 else "Opening another page.")
             try:

@@ -6,7 +6,6 @@ checked before the package sees it: the package looks only for the keys it needs
 """
 
 import asyncio
-import time
 from typing import Any, Self
 
 import perchance
@@ -19,6 +18,7 @@ from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinish
 from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, guidance_of, text_of
 from render_worker.outbound.download import MAX_PICTURE_BYTES, picture_missing, picture_too_large
+from render_worker.serving.deadline import Deadline
 
 HTTP_OK, NOT_FOUND = 200, 404
 # The package's own download script with a limit: it cancels a picture that gets too large before it fills the memory.
@@ -74,12 +74,12 @@ class PackageRoute(SitePage):
 
     async def _download(self, result: perchance.ImageResult) -> bytes:
         seconds = self.settings.perchance_download_seconds
-        deadline = time.monotonic() + seconds
+        deadline = Deadline.after(seconds)
         while True:
             try:
                 data: bytes = (await result.download()).getvalue()
             except _NotThereYet:
-                if time.monotonic() + self.settings.perchance_poll_seconds > deadline:
+                if deadline.remaining < self.settings.perchance_poll_seconds:
                     raise picture_missing(seconds) from None
                 await asyncio.sleep(self.settings.perchance_poll_seconds)
                 continue

@@ -18,7 +18,7 @@ from render_worker.engines.perchance.replies import error_of_page, is_number, re
 from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.site_page import SitePage, guidance_of, swallow, text_of
 from render_worker.errors import PhaseTimeout, UnexpectedReply
-from render_worker.outbound.download import Source, download
+from render_worker.outbound.download import PictureService, download
 
 VISIT_LIMIT_SECONDS = 15  # the limit that public clients give the first visit, which may fail
 VISIT_MILLISECONDS = 600
@@ -54,7 +54,7 @@ class PageRoute(SitePage):
 
     async def _download(self, url: str) -> bytes:
         settings = self.settings
-        source = Source("Perchance", settings.perchance_upload_origins)
+        source = PictureService("Perchance", settings.perchance_upload_origins)
         try:
             return await download(url, source, settings.perchance_download_seconds, settings.perchance_poll_seconds)
         except UnexpectedReply as error:
@@ -79,35 +79,35 @@ class PageRoute(SitePage):
         url = f"{settings.perchance_page_url}?{urlencode(_query(recipe, self._request_id))}"
         argument = {"url": url, "id": self._request_id, "origin": origin_pattern(settings.perchance_page_url)}
         self._documents = asyncio.Queue()
-        asking = asyncio.ensure_future(self.page.evaluate("argument => ask(argument)", argument))
+        frame_request = asyncio.ensure_future(self.page.evaluate("argument => ask(argument)", argument))
         try:
-            await self.within("opening the site's page", settings.perchance_page_seconds, self._opened(asking))
+            await self.within("opening the site's page", settings.perchance_page_seconds, self._opened(frame_request))
             self.report("generating")
-            return await self.within("generating", settings.perchance_generate_seconds, self._posted(asking))
+            return await self.within("generating", settings.perchance_generate_seconds, self._posted(frame_request))
         finally:
-            asking.cancel()
-            asking.add_done_callback(swallow)
+            frame_request.cancel()
+            frame_request.add_done_callback(swallow)
 
-    async def _opened(self, asking: asyncio.Future[object]) -> None:
+    async def _opened(self, frame_request: asyncio.Future[object]) -> None:
         """Wait until the site's page has loaded. Raises the error that any other document in its place means."""
-        problem = await self._next_problem(asking)
+        problem = await self._next_problem(frame_request)
         if problem:
             await self.let_go()
             raise problem
 
-    async def _posted(self, asking: asyncio.Future[object]) -> object:
+    async def _posted(self, frame_request: asyncio.Future[object]) -> object:
         """Return the page's message. Raises VerificationRequired if a human check comes in a frame within the page."""
-        while not asking.done():
-            problem = await self._next_problem(asking)
+        while not frame_request.done():
+            problem = await self._next_problem(frame_request)
             if isinstance(problem, VerificationRequired):  # any other failure there may be an advertisement's
                 await self.let_go()
                 raise problem
-        return asking.result()
+        return frame_request.result()
 
-    async def _next_problem(self, asking: asyncio.Future[object]) -> Exception | None:
-        """Return the error of the next document in a frame; None if it has none, or once `asking` is done."""
+    async def _next_problem(self, frame_request: asyncio.Future[object]) -> Exception | None:
+        """Return the error of the next document in a frame; None if it has none, or once `frame_request` is done."""
         next_document = asyncio.ensure_future(self._documents.get())
-        either: set[asyncio.Future[Any]] = {next_document, asking}
+        either: set[asyncio.Future[Any]] = {next_document, frame_request}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:

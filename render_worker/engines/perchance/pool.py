@@ -85,7 +85,7 @@ class SessionPool:
             try:
                 pause = self._look()
             except Exception as error:  # noqa: BLE001 - one bad look, as without a free descriptor, is not the last
-                log.warning("looking after the browser failed: %s", error)
+                log.warning("browser maintenance failed: %s", error)
 
     def _look(self) -> float:
         """Begin a replacement or closing if it is due; return the seconds until the next look."""
@@ -116,7 +116,7 @@ class SessionPool:
 
     async def _replace_at_once(self, memory: Memory) -> None:
         """Kill the browser; the retries of the running pictures launch the next one together with this."""
-        log.warning("browser replaced at once: %d of %s MiB are used", memory.used, memory.limit)
+        log.warning("browser replaced at once: %d of %s MiB in use", memory.used, memory.limit)
         now = time.monotonic()
         again = now < self._replaced + PAUSE_SECONDS
         self._pause = min(PAUSE_SECONDS, self._pause * PAUSE_GROWTH) if again else URGENT_PAUSE_SECONDS
@@ -128,7 +128,7 @@ class SessionPool:
             self._urgent_from = time.monotonic() + self._pause
 
     async def _replace_gracefully(self, memory: Memory) -> None:
-        log.warning("browser replaced after the running pictures: %d of %s MiB are used", memory.used, memory.limit)
+        log.warning("browser replaced after the generations in flight: %d of %s MiB in use", memory.used, memory.limit)
         self._graceful_from = time.monotonic() + PAUSE_SECONDS
         launches = self.browser.launches
         async with self._all_sessions():
@@ -137,7 +137,7 @@ class SessionPool:
         await self.browser.start()
 
     async def _close_idle(self) -> None:
-        log.info("browser closed after %d seconds without work", self._settings.browser_idle_seconds)
+        log.info("idle browser closed after %d seconds", self._settings.browser_idle_seconds)
         async with self._all_sessions():
             await self._close_browser()
 
@@ -162,4 +162,4 @@ class SessionPool:
 def _log_failure(change: asyncio.Task[None]) -> None:
     """Log why it failed; the next picture launches the browser again, and reports its error."""
     if not change.cancelled() and (error := change.exception()):
-        log.warning("the browser was not replaced: %s", error)
+        log.warning("browser replacement failed: %s", error)

@@ -24,7 +24,7 @@ from render_worker.errors import EngineError
 from render_worker.outbound.replies import json_object, printable
 
 TOO_MANY_REQUESTS = 429
-LONGEST_WAIT_SECONDS = 86_400
+MAX_RETRY_AFTER_SECONDS = 86_400
 USER_KEY = re.compile(r"[0-9A-Za-z_-]{8,256}")  # 64 hexadecimal digits in every capture
 GENERATED_KEYS = (
     "imageId",
@@ -47,7 +47,7 @@ class KeyRefused(EngineError):
     """Raised if the key expired or belongs to another address: get a new one."""
 
 
-REFUSALS: dict[str, Callable[[], EngineError]] = {
+ERRORS_BY_STATUS_WORD: dict[str, Callable[[], EngineError]] = {
     "waiting_for_prev_request_to_finish": lambda: PreviousUnfinished("Perchance still makes another picture."),
     "queued": lambda: PreviousUnfinished("Perchance has put the picture into its queue."),
     "invalid_key": lambda: KeyRefused("Perchance refused the key."),
@@ -68,8 +68,8 @@ REFUSALS: dict[str, Callable[[], EngineError]] = {
 def error_of_refusal(reply: Mapping[str, object], endpoint: str, status: int = 200) -> EngineError:
     """Return the error that a JSON reply without a result means, by its status word or its HTTP status."""
     word = _identifier(reply.get("status", ""))
-    if word in REFUSALS:
-        return REFUSALS[word]()
+    if word in ERRORS_BY_STATUS_WORD:
+        return ERRORS_BY_STATUS_WORD[word]()
     if status == TOO_MANY_REQUESTS:
         return RateLimited()
     return PerchanceChanged(f"Perchance answered {endpoint} with an unknown status: {word or 'none'}.")
@@ -105,7 +105,7 @@ def read_posted(result: object) -> dict[str, object]:
     match result.get("code"):
         case 429:
             wait = result.get("retryAfter")
-            raise RateLimited(int(wait) if is_number(wait) and 0 < wait < LONGEST_WAIT_SECONDS else None)
+            raise RateLimited(int(wait) if is_number(wait) and 0 < wait < MAX_RETRY_AFTER_SECONDS else None)
         case 400:
             raise RequestRefused(f"Perchance did not accept the request: {_quoted(result.get('error'))}.")
         case 500:

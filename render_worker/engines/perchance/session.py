@@ -4,9 +4,9 @@ import asyncio
 import logging
 from typing import Literal
 
-from render_worker.browser.browser import OPEN_SECONDS, Browser, BrowserContext, BrowserError, BrowserGone, Page
+from render_worker.browser.browser import PAGE_OPEN_SECONDS, Browser, BrowserContext, BrowserError, BrowserGone, Page
 from render_worker.contract import Recipe, SessionHealth
-from render_worker.engines.base import GeneratedImage, Report
+from render_worker.engines.base import GeneratedImage, Reporter
 from render_worker.engines.perchance.package_route import PackageRoute
 from render_worker.engines.perchance.page_route import PageRoute
 from render_worker.engines.perchance.parent import ParentServer
@@ -35,7 +35,7 @@ class Session:
         state: Literal["closed", "idle", "working"] = "idle" if self._context else "closed"
         return SessionHealth(state="working" if self._working else state, images=self._images)
 
-    async def make(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def make(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         """Make one picture by the first route that is up to date. Raises BrowserGone if the browser died meanwhile."""
         self._working = True
         try:
@@ -43,7 +43,7 @@ class Session:
         finally:
             self._working = False
 
-    async def _by_first_route(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def _by_first_route(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         *others, last = self._settings.perchance_routes
         for route in others:
             try:
@@ -55,10 +55,10 @@ class Session:
                 report("starting", "That way to the site is closed; trying the next one.")
         return await self._make(last, recipe, report)
 
-    async def _make(self, route: Route, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def _make(self, route: Route, recipe: Recipe, report: Reporter) -> GeneratedImage:
         page: PageRoute | PackageRoute | None = None
         try:
-            page = await self._open(route)
+            page = await self._open_page(route)
             page.report = report
             image = await page.make(recipe)
         except BaseException as error:  # also if the request was cancelled
@@ -69,11 +69,11 @@ class Session:
             raise
         self._images += 1
         if self._images >= self._settings.perchance_recycle_images:
-            log.info("pages replaced after %d pictures", self._images)
+            log.info("pages recycled after %d pictures", self._images)
             await self.close()
         return image
 
-    async def _open(self, route: Route) -> PageRoute | PackageRoute:
+    async def _open_page(self, route: Route) -> PageRoute | PackageRoute:
         alive = self._context is not None and self._browser.owns(self._context)
         page = self._pages.get(route)
         if alive and page and page.usable:
@@ -98,7 +98,7 @@ class Session:
         if context is None:
             return None
         try:
-            return await asyncio.wait_for(context.new_page(), OPEN_SECONDS)
+            return await asyncio.wait_for(context.new_page(), PAGE_OPEN_SECONDS)
         except BrowserError:
             return None
         except TimeoutError:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from render_worker.browser.settings import BrowserSettings
 from render_worker.engines.settings import EngineSettings
-from render_worker.setting_types import Address, Listed, Origin
+from render_worker.setting_types import Listed, Origin, Url
 
 Route = Literal["page", "package"]
 
@@ -20,14 +20,14 @@ class PerchanceSettings(EngineSettings, BrowserSettings):
     perchance_routes: Listed[Route] = Field(
         ("page", "package"), min_length=1, description="Ways to Perchance, in the order in which they are tried."
     )
-    perchance_page_url: Address = Field(
+    perchance_page_url: Url = Field(
         "https://perchance.org/perchance-ai-api", description="The site's page for outside apps."
     )
     perchance_upload_origins: Listed[Origin] = Field(
         ("https://user.uploads.dev", "https://user-uploads.perchance.org"),
         description="Hosts from which that page's pictures may be fetched.",
     )
-    perchance_base_url: Address = Field(
+    perchance_base_url: Url = Field(
         "https://image-generation.perchance.org/api", description="The site's internal image API."
     )
     perchance_sessions: int = Field(1, ge=1, le=16, description="Generations at a time; the site gives an address one.")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from render_worker.browser.browser import BrowserError, BrowserGone, Page, Response, died
 from render_worker.browser.processes import NetworkService
 from render_worker.contract import Recipe
-from render_worker.engines.base import Report
+from render_worker.engines.base import Reporter
 from render_worker.engines.perchance.errors import PerchanceChanged
 from render_worker.engines.perchance.replies import error_of_page
 from render_worker.engines.perchance.settings import PerchanceSettings
@@ -23,8 +23,8 @@ MAX_TEXT_BYTES = 1024 * 1024
 DIED = "The browser or its driver died while it worked on the picture."
 PAGE_DIED = "The browser's page crashed while it worked on the picture."
 NETWORK_DIED = "The browser's network process died while it worked on the picture."
-HANGS = "The browser hung while it worked on the picture."
-LOWEST_GUIDANCE = 1.0  # of every range that is documented anywhere
+HUNG_SENTENCE = "The browser hung while it worked on the picture."
+MIN_GUIDANCE = 1.0  # of every range that is documented anywhere
 UNREACHABLE_SIGNS = ("net::ERR_", "Failed to fetch")
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class SitePage:
         self.settings = settings
         self.usable = True
         self.hangs = False
-        self.report: Report = _NoReport()
+        self.report: Reporter = _NoReporter()
         self._last_response: Response | None = None
         self._network = NetworkService()
         self._death = DIED
@@ -68,7 +68,7 @@ class SitePage:
         except TimeoutError:
             await self.let_go()
             if self.hangs:
-                raise BrowserGone(HANGS) from None
+                raise BrowserGone(HUNG_SENTENCE) from None
             raise PhaseTimeout(f"Perchance did not answer within {seconds:g} seconds while {phase}.") from None
         except asyncio.CancelledError:
             await self.let_go()
@@ -102,7 +102,7 @@ class SitePage:
             await asyncio.wait_for(self.page.evaluate("1"), ALIVE_SECONDS)
         except TimeoutError:
             self.usable, self.hangs = False, True
-            raise BrowserGone(HANGS) from None
+            raise BrowserGone(HUNG_SENTENCE) from None
         except BrowserError as error:  # also if a document is being replaced by the next
             if died(error):
                 raise
@@ -157,8 +157,8 @@ class SitePage:
         return error_of_page(response.status, response.headers, await text_of(response))
 
 
-class _NoReport:
-    """A Report that drops everything, for the time between pictures."""
+class _NoReporter:
+    """A Reporter that drops everything, for the time between pictures."""
 
     def __call__(self, *_: object, **__: object) -> None: ...
 
@@ -167,7 +167,7 @@ class _NoReport:
 
 def guidance_of(recipe: Recipe) -> float:
     """Return the guidance scale that the site is sent for a recipe, and that the result reports."""
-    return max(recipe.guidance_scale, LOWEST_GUIDANCE)
+    return max(recipe.guidance_scale, MIN_GUIDANCE)
 
 
 def swallow(working: asyncio.Future[Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from render_worker.contract import Recipe
-from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
+from render_worker.engines.base import Engine, GeneratedImage, Reporter, require_package
 from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.replicate.inputs import Inputs
 from render_worker.engines.replicate.predictions import fetch_schema, run_prediction
@@ -27,7 +27,7 @@ WELL_KNOWN = {
     "stability-ai/sdxl": Capabilities(seed=True, guidance_scale=True, negative_prompt=True),
 }
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 600.0  # before a model's description is requested once more
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5.0, 600.0  # before a model's description is requested once more
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class ReplicateEngine(Engine):
         known = self._inputs.get(name)
         return known.capabilities if known else WELL_KNOWN.get(name.partition(":")[0], Capabilities())
 
-    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         self.check()
         model = self._named(recipe.model)
         texts = (recipe.prompt, recipe.negative_prompt or "")
@@ -113,10 +113,10 @@ class ReplicateEngine(Engine):
             await transport.aclose()
 
     async def _keep_describing(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
+        pause = MIN_PAUSE_SECONDS
         while unknown := [model for model in self.models if model not in self._inputs]:
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
             await self._describe_all(unknown)
 
     async def _describe_all(self, models: Iterable[str]) -> None:
@@ -127,9 +127,9 @@ class ReplicateEngine(Engine):
         try:
             await self._describe(client, model, log.warning)
         except EngineError as error:
-            log.warning("what %s takes is not known yet: %s", model, error)
+            log.warning("schema of %s is not known yet: %s", model, error)
         except Exception:  # whatever the library raises of a reply, the other models are still described
-            log.exception("what %s takes is not known yet", model)
+            log.exception("schema of %s is not known yet", model)
 
     async def _describe(self, client: "Client", model: str, setback: Callable[[str], None]) -> Inputs:
         """Request the description of the model's inputs, and keep it. Raises EngineNotConfigured without a prompt."""

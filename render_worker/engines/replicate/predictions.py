@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import httpx
 
 from render_worker.cancellation import run_shielded
-from render_worker.engines.base import Report
+from render_worker.engines.base import Reporter
 from render_worker.engines.replicate.transport import NotConnected, Transport
 from render_worker.errors import EngineBusy, EngineError, EngineRateLimited, EngineUnreachable, UnexpectedReply
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FIRST_POLL_SECONDS, LAST_POLL_SECONDS, POLL_GROWTH = 0.1, 1.0, 1.5  # a fast model needs less than a second
 CREATION_SECONDS, CANCEL_SECONDS = 1.1, 0.8  # together less than a cancelled generation may take to clean up
 PAUSES = (0.25, 1.0, 2.0)  # seconds before each retry
-LONGEST_PAUSE = 5  # seconds; of a longer one the client is told instead
+MAX_PAUSE_SECONDS = 5  # of a longer one the client is told instead
 DONE = ("succeeded", "failed", "canceled")
 TRANSIENT = (EngineUnreachable, EngineBusy, EngineRateLimited)
 NOT_ACCEPTED = (NotConnected, EngineRateLimited)  # a creation that may have arrived is not retried: it costs money
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 async def run_prediction(
-    client: "Client", transport: Transport, model: str, sent: dict[str, object], report: Report
+    client: "Client", transport: Transport, model: str, sent: dict[str, object], report: Reporter
 ) -> "Prediction":
     """Create a prediction and return it when it has ended; cancel it at Replicate if this is left before."""
     pause, ended = FIRST_POLL_SECONDS, False
@@ -96,7 +96,7 @@ async def _request_schema(client: "Client", model: str) -> object:
     return latest.openapi_schema if latest else None
 
 
-def _report_progress(prediction: "Prediction", report: Report) -> None:
+def _report_progress(prediction: "Prediction", report: Reporter) -> None:
     """Report the progress, by the numbers that many models print into their logs."""
     if prediction.status == "starting":
         report("starting", "Waiting for a machine at Replicate.")
@@ -117,10 +117,10 @@ async def _retried(
         try:
             return await _parsed(ask())
         except when as error:
-            told = error.retry_after if isinstance(error, EngineRateLimited) else None
-            if told and told > LONGEST_PAUSE:
+            wait = error.retry_after if isinstance(error, EngineRateLimited) else None
+            if wait and wait > MAX_PAUSE_SECONDS:
                 raise
-            pause = told or usual_pause
+            pause = wait or usual_pause
             setback(f"{error} Asking once more in {pause:g} seconds.")
             await asyncio.sleep(pause)
     return await _parsed(ask())

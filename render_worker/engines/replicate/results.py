@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from render_worker.engines.replicate.transport import quoted
 from render_worker.errors import BadPicture, ContentRefused, EngineBusy, EngineError
-from render_worker.outbound.download import Source, download
+from render_worker.outbound.download import PictureService, download
 
 if TYPE_CHECKING:
     from replicate.prediction import Prediction
@@ -32,12 +32,12 @@ def error_of_prediction(prediction: "Prediction", secrets: tuple[str, ...]) -> E
         return None
     if prediction.status == "canceled":
         return EngineError("Somebody or something at Replicate cancelled the picture's making.")
-    error, said = prediction.error or "", quoted(prediction.error, secrets)
+    error, message = prediction.error or "", quoted(prediction.error, secrets)
     if REFUSED.search(error):
-        return ContentRefused(f"The model at Replicate refused to give such a picture{said}")
+        return ContentRefused(f"The model at Replicate refused to give such a picture{message}")
     if BUSY.search(error):
-        return EngineBusy(f"Replicate could not run the model{said}")
-    return EngineError(f"The model at Replicate could not make the picture{said}")
+        return EngineBusy(f"Replicate could not run the model{message}")
+    return EngineError(f"The model at Replicate could not make the picture{message}")
 
 
 async def picture_of_output(output: object, origins: tuple[str, ...]) -> bytes:
@@ -50,7 +50,7 @@ async def picture_of_output(output: object, origins: tuple[str, ...]) -> bytes:
         raise BadPicture("missing", "Replicate ended the work without a picture.")
     if inline := INLINE.match(first):
         return _decoded(first[inline.end() :])
-    return await download(first, Source("Replicate", origins), DOWNLOAD_SECONDS)
+    return await download(first, PictureService("Replicate", origins), DOWNLOAD_SECONDS)
 
 
 def _decoded(text: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from render_worker.engines.settings import EngineSettings
-from render_worker.setting_types import Address, Listed, Origin, Secret
+from render_worker.setting_types import Listed, Origin, Secret, Url
 
 MODEL = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*(:[A-Za-z0-9-]+)?$"
 ReplicateModel = Annotated[str, StringConstraints(pattern=MODEL, max_length=100)]
@@ -17,7 +17,7 @@ class ReplicateSettings(EngineSettings):
     title = "Engine `replicate`"
 
     replicate_api_token: Secret | None = Field(None, description="Token of an account at Replicate.")
-    replicate_url: Address = Field("https://api.replicate.com", description="Replicate's API.")
+    replicate_url: Url = Field("https://api.replicate.com", description="Replicate's API.")
     replicate_models: Listed[ReplicateModel] = Field(
         ("black-forest-labs/flux-schnell",),
         min_length=1,

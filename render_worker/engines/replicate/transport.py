@@ -32,10 +32,10 @@ from render_worker.outbound.replies import json_object, printable, read_body, re
 MAX_REPLY_BYTES = 16 * 1024 * 1024  # a reply may hold its picture as a data: URL
 CONNECT_SECONDS = 5.0
 EMPTY_ACCOUNT_SECONDS = 3600  # it has to be paid first
-THROTTLED_SECONDS = 60  # if a reply does not say
-LONGEST_REST_SECONDS = 86_400
+DEFAULT_RETRY_AFTER_SECONDS = 60  # if a reply does not say
+MAX_RETRY_AFTER_SECONDS = 86_400
 CANCEL_AFTER = "5m"  # replicate.com/changelog/2025-10-16-prediction-deadlines; our clients seldom wait longer
-LEAST_HIDDEN = 4  # characters; a shorter text is in every sentence by chance
+MIN_HIDDEN_CHARACTERS = 4  # characters; a shorter text is in every sentence by chance
 RESETS = re.compile(r"resets in ~?(\d{1,9})\s?s")
 PREDICTION_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -80,7 +80,7 @@ class Transport(httpx.AsyncBaseTransport):
         request.extensions = {**request.extensions, "timeout": limits.as_dict()}
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._send(request)
+                return await self._send_bounded(request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NotConnected("Replicate cannot be reached.") from error
         except (TimeoutError, httpx.TimeoutException):
@@ -88,7 +88,7 @@ class Transport(httpx.AsyncBaseTransport):
         except httpx.HTTPError as error:
             raise EngineUnreachable("The connection to Replicate broke off.") from error
 
-    async def _send(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
+    async def _send_bounded(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         reply = await self._client.send(request, stream=True, follow_redirects=False)  # the token goes nowhere else
         try:
             return reply, await read_body(reply, MAX_REPLY_BYTES, _too_large)
@@ -108,7 +108,7 @@ def quoted(text: object, secrets: tuple[str, ...]) -> str:
     """Return a service's words as the end of a sentence, the secrets in them hidden; "." if there are none."""
     words = " ".join(text.split()) if isinstance(text, str) else ""
     for secret in secrets:
-        if len(secret) >= LEAST_HIDDEN:
+        if len(secret) >= MIN_HIDDEN_CHARACTERS:
             words = words.replace(" ".join(secret.split()), "…")
     words = printable(words)
     return f': "{words}".' if words else "."
@@ -118,9 +118,9 @@ def _error_of_reply(
     reply: httpx.Response, document: dict[str, object], path: str, secrets: tuple[str, ...]
 ) -> EngineError:
     status = reply.status_code
-    said = quoted(document.get("detail") or document.get("title"), secrets)
+    message = quoted(document.get("detail") or document.get("title"), secrets)
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return EngineUnauthorized(f"Replicate does not accept this worker's token{said}")
+        return EngineUnauthorized(f"Replicate does not accept this worker's token{message}")
     if status == httpx.codes.PAYMENT_REQUIRED:
         return QuotaExhausted("The account at Replicate has no credit left.", EMPTY_ACCOUNT_SECONDS)
     if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -128,27 +128,27 @@ def _error_of_reply(
         return EngineRateLimited("Replicate limits how often this worker may ask.", seconds)
     if status == httpx.codes.NOT_FOUND and "/models/" in path:
         return EngineNotConfigured("Replicate runs no such model; REPLICATE_MODELS takes owner/name:version for most.")
-    return _error_of_status(status, said)
+    return _error_of_status(status, message)
 
 
-def _error_of_status(status: int, said: str) -> EngineError:
+def _error_of_status(status: int, message: str) -> EngineError:
     if status in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY):
-        return RequestInvalid(f"Replicate refused the request's parameters{said}")
+        return RequestInvalid(f"Replicate refused the request's parameters{message}")
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return EngineBusy(f"Replicate answered HTTP {status}{said}")
-    return UnexpectedReply(f"Replicate answered HTTP {status}{said}")
+        return EngineBusy(f"Replicate answered HTTP {status}{message}")
+    return UnexpectedReply(f"Replicate answered HTTP {status}{message}")
 
 
 def _wait_seconds(headers: Mapping[str, str], document: dict[str, object]) -> int:
     """Return the seconds that the header names, or else the text, a day at most."""
     detail = document.get("detail")
     in_words = RESETS.search(detail) if isinstance(detail, str) else None
-    for told in (headers.get("retry-after"), in_words and in_words[1]):
-        if (seconds := retry_after(told, LONGEST_REST_SECONDS)) is not None:
+    for value in (headers.get("retry-after"), in_words and in_words[1]):
+        if (seconds := retry_after(value, MAX_RETRY_AFTER_SECONDS)) is not None:
             return max(1, seconds)
-    return THROTTLED_SECONDS
+    return DEFAULT_RETRY_AFTER_SECONDS
 
 
 def _prediction_id(document: dict[str, object]) -> str | None:
-    told = document.get("id")
-    return told if isinstance(told, str) and PREDICTION_ID.fullmatch(told) else None
+    prediction_id = document.get("id")
+    return prediction_id if isinstance(prediction_id, str) and PREDICTION_ID.fullmatch(prediction_id) else None

@@ -6,7 +6,7 @@ import random
 import sys
 
 from render_worker.contract import MAX_SEED, Recipe
-from render_worker.engines.base import Engine, GeneratedImage, Report
+from render_worker.engines.base import Engine, GeneratedImage, Reporter
 from render_worker.engines.capabilities import EVERYTHING
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
@@ -27,7 +27,7 @@ class SketchEngine(Engine):
     def __init__(self, settings: EngineSettings) -> None:
         self.slots = Slots(sys.maxsize, cheap=self.cheap)  # the limit of all engines together is lower
 
-    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         report("generating", "Painting the scene.")
         seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)
         data = await asyncio.to_thread(_paint, recipe, seed)

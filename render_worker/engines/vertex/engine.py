@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import httpx
 
 from render_worker.contract import Recipe
-from render_worker.engines.base import Engine, GeneratedImage, Report, require_package
+from render_worker.engines.base import Engine, GeneratedImage, Reporter, require_package
 from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.slots import Slots
 from render_worker.engines.vertex import gemini, imagen
@@ -28,7 +28,7 @@ from render_worker.errors import (
 )
 from render_worker.outbound.client import AS_IT_IS, http_client, tls
 from render_worker.outbound.download import MAX_PICTURE_BYTES
-from render_worker.outbound.replies import limit_replies
+from render_worker.outbound.replies import UNREADABLE, limit_replies
 
 if TYPE_CHECKING:
     from google import genai
@@ -36,13 +36,6 @@ if TYPE_CHECKING:
     from google.genai.types import HttpOptions
 
 MAX_REPLY_BYTES = MAX_PICTURE_BYTES * 3 // 2  # a picture in base64, which adds a third, and some JSON around it
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    RecursionError,
-)  # what the SDK raises of absurd replies
 MULTI_REGIONS = ("us", "eu")
 
 
@@ -84,27 +77,27 @@ class VertexEngine(Engine):
     def capabilities_of(self, model: str) -> Capabilities:
         return imagen.capabilities_of(self._model) if self._imagen else gemini.CAPABILITIES
 
-    async def generate(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         """Make a picture, with retries of requests that Google turned away: only replies with a picture cost money."""
         self.check()
         await asyncio.to_thread(importlib.import_module, "google.genai.types")  # half a second the first time
         for pause in self.retry_pauses:
             try:
-                return await self._attempt(recipe, report)
+                return await self._generate_once(recipe, report)
             except (EngineBusy, EngineRateLimited, EngineUnreachable) as problem:
                 if isinstance(problem, EngineRateLimited) and problem.retry_after is not None:
                     raise  # Google named a time; an earlier retry is in vain
                 report.setback(f"{problem} Trying again.")
                 await asyncio.sleep(pause * random.uniform(1, 1.5))  # so that clients do not come at once
-        return await self._attempt(recipe, report)
+        return await self._generate_once(recipe, report)
 
-    async def _attempt(self, recipe: Recipe, report: Report) -> GeneratedImage:
+    async def _generate_once(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         from google.genai.errors import APIError
 
         try:
             async with asyncio.timeout(self._seconds), http_client(self._seconds) as http:
                 limit_replies(http, MAX_REPLY_BYTES)
-                client = await self._client(http, report)
+                client = await self._authenticated_client(http, report)
                 with contextlib.closing(client):
                     report("generating", "Vertex AI is making the picture.")
                     make = imagen.make if self._imagen else gemini.make
@@ -120,7 +113,7 @@ class VertexEngine(Engine):
         except UNREADABLE:
             raise UnexpectedReply("Vertex AI answered something that cannot be read.") from None
 
-    async def _client(self, http: httpx.AsyncClient, report: Report) -> "genai.Client":
+    async def _authenticated_client(self, http: httpx.AsyncClient, report: Reporter) -> "genai.Client":
         token = None
         if self._account:
             if not self._account.has_token():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CAPABILITIES = Capabilities()
 RATIOS: dict[Shape, str] = {"portrait": "2:3", "landscape": "3:2", "square": "1:1"}
-REFUSALS = frozenset(
+REFUSAL_REASONS = frozenset(
     {
         "SAFETY",
         "RECITATION",
@@ -61,7 +61,7 @@ def _picture(reply: "GenerateContentResponse") -> bytes:
         raise UnexpectedReply("Vertex AI answered without a picture and without a reason.")
     candidate = reply.candidates[0]
     reason = candidate.finish_reason.name if candidate.finish_reason else "STOP"
-    if reason in REFUSALS:
+    if reason in REFUSAL_REASONS:
         raise content_refused(reason)
     parts = [part for part in (candidate.content and candidate.content.parts) or [] if not part.thought]
     for part in parts:

@@ -46,9 +46,9 @@ async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
 
 def _picture(reply: "GenerateImagesResponse") -> bytes:
     """Return the picture of a reply. Raises ContentRefused if a filter held it back."""
-    for made in reply.generated_images or []:
-        if made.rai_filtered_reason:
+    for generated in reply.generated_images or []:
+        if generated.rai_filtered_reason:
             raise content_refused("its filter held the picture back")
-        if made.image and made.image.image_bytes is not None:
-            return made.image.image_bytes
+        if generated.image and generated.image.image_bytes is not None:
+            return generated.image.image_bytes
     raise content_refused("no picture passed its filter")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 RETRYABLE = (500, 503)  # by Google's advice; a gateway's 502 and 504 leave open whether the request arrived
 BILLING_SECONDS = 3600
-LONGEST_WAIT_SECONDS = 86_400
+MAX_RETRY_AFTER_SECONDS = 86_400
 MAX_LOGGED = 300
 DELAY = re.compile(r"([0-9]{1,9})(?:\.\d+)?s?")
 
@@ -41,9 +41,9 @@ def content_refused(why: str) -> ContentRefused:
 
 def error_of_reply(error: "APIError", model: str, location: str) -> EngineError:
     """Return the error that an HTTP status other than 200 means."""
-    details, said = list(_details(error.details)), printable(error.message, MAX_LOGGED)
+    details, message = list(_details(error.details)), printable(error.message, MAX_LOGGED)
     reasons = {detail["reason"] for detail in details if isinstance(detail.get("reason"), str)}
-    log.warning("Vertex AI answered HTTP %s %s: %s", error.code, printable(error.status, MAX_LOGGED), said)
+    log.warning("Vertex AI responded with HTTP %s %s: %s", error.code, printable(error.status, MAX_LOGGED), message)
     if error.code == 402 or "BILLING_DISABLED" in reasons:
         return QuotaExhausted("Vertex AI wants billing to be set up for this server's project.", BILLING_SECONDS)
     if error.code in (401, 403) or "API_KEY_INVALID" in reasons:
@@ -54,19 +54,19 @@ def error_of_reply(error: "APIError", model: str, location: str) -> EngineError:
     if error.code == 429:
         sentence = "Vertex AI has had enough requests from this server's project for now."
         return EngineRateLimited(sentence, _wait_seconds(details, error))
-    return _error_of_status(error.code, str(error.status), said)
+    return _error_of_status(error.code, str(error.status), message)
 
 
-def _error_of_status(code: int, status: str, said: str) -> EngineError:
+def _error_of_status(code: int, status: str, message: str) -> EngineError:
     if code in RETRYABLE:
         return EngineBusy(f"Vertex AI is unavailable (HTTP {code}).")
     if code > 500:
         return EngineError(f"Vertex AI failed with HTTP {code}.")
-    return _bad_request(status, said) if code == 400 else UnexpectedReply(f"Vertex AI answered HTTP {code}.")
+    return _bad_request(status, message) if code == 400 else UnexpectedReply(f"Vertex AI answered HTTP {code}.")
 
 
-def _bad_request(status: str, said: str) -> EngineError:
-    if "Responsible AI" in said or "usage guidelines" in said:  # Imagen's words for a declined prompt
+def _bad_request(status: str, message: str) -> EngineError:
+    if "Responsible AI" in message or "usage guidelines" in message:  # Imagen's words for a declined prompt
         return content_refused("its filter held the prompt back")
     if status == "INVALID_ARGUMENT":
         return RequestInvalid("Vertex AI does not accept this request's parameters.")
@@ -82,7 +82,7 @@ def _details(document: Any) -> Iterator[dict[str, Any]]:
 def _wait_seconds(details: list[dict[str, Any]], error: "APIError") -> int | None:
     """Return the delay in Google's details (google.rpc.RetryInfo) or in the header; None if there is none."""
     headers = getattr(error.response, "headers", {})
-    for told in [*(detail.get("retryDelay") for detail in details), headers.get("retry-after")]:
-        if isinstance(told, str) and (delay := DELAY.fullmatch(told)):
-            return max(retry_after(delay[1], LONGEST_WAIT_SECONDS) or 0, 1)
+    for value in [*(detail.get("retryDelay") for detail in details), headers.get("retry-after")]:
+        if isinstance(value, str) and (delay := DELAY.fullmatch(value)):
+            return max(retry_after(delay[1], MAX_RETRY_AFTER_SECONDS) or 0, 1)
     return None

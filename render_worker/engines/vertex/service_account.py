@@ -99,8 +99,8 @@ def _read_token(reply: httpx.Response) -> tuple[str, int]:
     return token, _lifetime(grant.get("expires_in"))
 
 
-def _lifetime(told: object) -> int:
+def _lifetime(value: object) -> int:
     """Return the seconds of a number or its digits; 0 if it is neither."""
-    if isinstance(told, str) and DIGITS.fullmatch(told):
-        told = int(told)
-    return int(min(told, LIFETIME_SECONDS)) if isinstance(told, int | float) and 0 < told < math.inf else 0
+    if isinstance(value, str) and DIGITS.fullmatch(value):
+        value = int(value)
+    return int(min(value, LIFETIME_SECONDS)) if isinstance(value, int | float) and 0 < value < math.inf else 0

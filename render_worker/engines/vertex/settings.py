@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from render_worker.engines.settings import EngineSettings
-from render_worker.setting_types import Address, GoogleCredentials, Secret
+from render_worker.setting_types import GoogleCredentials, Secret, Url
 
 
 class VertexSettings(EngineSettings, GoogleCredentials):
@@ -20,4 +20,4 @@ class VertexSettings(EngineSettings, GoogleCredentials):
         "gemini-3.1-flash-image", pattern=r"^[a-z0-9@.-]+$", description="Model at Vertex AI, Imagen's or Gemini's."
     )
     vertex_seconds: float = Field(180, gt=0, description="Limit of one request to Vertex AI.")
-    vertex_url: Address | None = Field(None, description="Vertex AI's API, if it is not Google's own.")
+    vertex_url: Url | None = Field(None, description="Vertex AI's API, if it is not Google's own.")

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from render_worker.setting_types import Address, Secret
+from render_worker.setting_types import Secret, Url
 from render_worker.storages.settings import UploadSettings
 
 
@@ -14,4 +14,4 @@ class CloudinarySettings(UploadSettings):
     cloudinary_url: Secret | None = Field(
         None, description="Cloudinary's cloudinary://key:secret@cloud, as its console shows it."
     )
-    cloudinary_api_url: Address = Field("https://api.cloudinary.com/v1_1", description="Cloudinary's API.")
+    cloudinary_api_url: Url = Field("https://api.cloudinary.com/v1_1", description="Cloudinary's API.")

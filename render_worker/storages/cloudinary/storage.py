@@ -11,16 +11,14 @@ import time
 
 import httpx
 
-from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.outbound.replies import printable
 from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.cloudinary.settings import CloudinarySettings
-from render_worker.storages.exchange import ServiceResponse, send
-from render_worker.storages.service_errors import ServiceFailed
+from render_worker.storages.errors import ServiceFailed, StorageNotConfigured
+from render_worker.storages.exchange import PICTURE_URL, ServiceResponse, send
 
 ACCOUNT = re.compile(r"cloudinary://(?P<key>[^:/@]+):(?P<secret>[^:/@]+)@(?P<cloud>[A-Za-z0-9_-]+)(?:[/?].*)?")
-LINK = re.compile(r"https?://[!-~]{1,500}")
 RATE_LIMITED = (420, httpx.codes.TOO_MANY_REQUESTS)
 
 
@@ -49,7 +47,11 @@ class CloudinaryStorage(Storage):
         # An existing picture stays: Cloudinary then responds as if it had been uploaded.
         response = await self._send("upload", {"public_id": public_id, "overwrite": "false"}, files)
         link = response.document.get("secure_url")
-        if not isinstance(link, str) or not LINK.fullmatch(link) or not link.endswith(f"/{self._prefix}{picture.name}"):
+        if (
+            not isinstance(link, str)
+            or not PICTURE_URL.fullmatch(link)
+            or not link.endswith(f"/{self._prefix}{picture.name}")
+        ):
             raise ServiceFailed(type(self), "unexpected_reply", "Cloudinary answered without the picture's address.")
         return StoredObject(link, picture.content_type)
 
@@ -75,7 +77,7 @@ class CloudinaryStorage(Storage):
         url = f"{self._url}/{account['cloud']}/image/{action}"
         response = await send(type(self), "POST", url, self._seconds, data=form, files=files)
         if response.status != httpx.codes.OK:
-            raise _refusal(response, account["key"])
+            raise _error_of_response(response, account["key"])
         return response
 
     def _account(self) -> dict[str, str]:
@@ -94,7 +96,7 @@ def signature(fields: dict[str, str], secret: str) -> str:
     return hashlib.sha256(f"{signed}{secret}".encode()).hexdigest()
 
 
-def _refusal(response: ServiceResponse, key: str) -> ServiceFailed:
+def _error_of_response(response: ServiceResponse, key: str) -> ServiceFailed:
     """Return the error of a response with another status than 200."""
     status = response.status
     if status in RATE_LIMITED:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from render_worker.setting_types import Address, GoogleCredentials
+from render_worker.setting_types import GoogleCredentials, Url
 from render_worker.storages.settings import BucketSettings
 
 
@@ -12,7 +12,7 @@ class GcsSettings(BucketSettings, GoogleCredentials):
     title = "Storage `gcs`"
 
     google_cloud_bucket: str | None = Field(None, description="Bucket of pictures at Google Cloud Storage.")
-    gcs_public_url: Address | None = Field(
+    gcs_public_url: Url | None = Field(
         None, description="Address under which the bucket is public; unset means signed links."
     )
-    gcs_url: Address | None = Field(None, description="Its API, if it is not Google's own.")
+    gcs_url: Url | None = Field(None, description="Its API, if it is not Google's own.")

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from render_worker.errors import StorageNotConfigured
 from render_worker.storages.bucket import BucketStorage
+from render_worker.storages.errors import StorageNotConfigured
 from render_worker.storages.gcs.settings import GcsSettings
 
 if TYPE_CHECKING:

@@ -11,23 +11,21 @@ from typing import Any
 
 import httpx
 
-from render_worker.errors import StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.outbound.replies import printable, retry_after
 from render_worker.storages.base import Storage, StoredObject
-from render_worker.storages.exchange import MAX_RETRY_AFTER_SECONDS, ServiceResponse, send
+from render_worker.storages.errors import ServiceFailed, StorageNotConfigured, unsupported_format
+from render_worker.storages.exchange import MAX_RETRY_AFTER_SECONDS, PICTURE_URL, ServiceResponse, send
 from render_worker.storages.imgur.settings import ImgurSettings
-from render_worker.storages.service_errors import ServiceFailed, unsupported_format
 
-MAX_RESET = 10**12  # as a Unix time
-UNIX_TIME = 1_000_000_000  # a reset above this is a Unix time, one below it a number of seconds
+MAX_UNIX_TIME = 10**12  # no reset is read as a later one
+MIN_UNIX_TIME = 10**9  # a reset above this is a Unix time, one below it a number of seconds
 LIMIT_HEADERS = (
     ("x-post-rate-limit-remaining", "x-post-rate-limit-reset"),
     ("x-ratelimit-userremaining", "x-ratelimit-userreset"),
     ("x-ratelimit-clientremaining", "x-ratelimit-clientreset"),
 )
 DEFAULT_RETRY_AFTER_SECONDS = 3600  # the limits are counted by the hour and the day
-LINK = re.compile(r"https?://[!-~]{1,500}")
 DELETEHASH = re.compile(r"imgur:([0-9A-Za-z]{1,40})")
 CONTENT_TYPES = {
     ".jpg": "image/jpeg",
@@ -68,7 +66,7 @@ class ImgurStorage(Storage):
         response = await self._send("POST", self._url, data={"type": "file"}, files=files)
         if response.status == httpx.codes.OK:
             return _stored_object(response, picture.content_type)
-        raise _refusal(response)
+        raise _error_of_response(response)
 
     async def delete(self, reference: str) -> bool:
         """Delete the picture of imgur:DELETEHASH; only the log has it.
@@ -82,7 +80,7 @@ class ImgurStorage(Storage):
         if response.status == httpx.codes.NOT_FOUND:
             return False
         if response.status != httpx.codes.OK:
-            raise _refusal(response)
+            raise _error_of_response(response)
         return True
 
     async def _send(self, method: str, url: str, **body: Any) -> ServiceResponse:
@@ -93,15 +91,15 @@ def _stored_object(response: ServiceResponse, uploaded_type: str) -> StoredObjec
     """Return the picture's address and type, and log its deletehash. Raises ServiceFailed if there is no address."""
     data = response.document.get("data")
     link = data.get("link") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or not isinstance(link, str) or not LINK.fullmatch(link):
+    if not isinstance(data, dict) or not isinstance(link, str) or not PICTURE_URL.fullmatch(link):
         raise _error("unexpected_reply", "Imgur answered without the address of a picture.")
     # The deletehash is the only way to remove the picture: for the operator's log, not for the client.
-    log.info("imgur keeps %s, deletehash %s", link, re.sub(r"[^0-9A-Za-z]", "?", str(data.get("deletehash"))))
+    log.info("imgur stored %s, deletehash %s", link, re.sub(r"[^0-9A-Za-z]", "?", str(data.get("deletehash"))))
     content_type = next((it for ending, it in CONTENT_TYPES.items() if link.endswith(ending)), uploaded_type)
     return StoredObject(link, content_type)
 
 
-def _refusal(response: ServiceResponse) -> ServiceFailed:
+def _error_of_response(response: ServiceResponse) -> ServiceFailed:
     """Return the error of a response with another status than 200."""
     message, status = _error_message(response), response.status
     if status == httpx.codes.TOO_MANY_REQUESTS or "too fast" in message.lower():
@@ -130,9 +128,9 @@ def _error_message(response: ServiceResponse) -> str:
 def _seconds_to_wait(response: ServiceResponse, message: str) -> int:
     """Return the seconds until the used up limit resets. Imgur writes the reset as seconds or as a Unix time."""
     for remaining, reset in LIMIT_HEADERS:
-        value = retry_after(response.headers.get(reset), MAX_RESET)
+        value = retry_after(response.headers.get(reset), MAX_UNIX_TIME)
         if response.headers.get(remaining) == "0" and value is not None:
-            return max(1, value - int(time.time()) if value > UNIX_TIME else value)
+            return max(1, value - int(time.time()) if value > MIN_UNIX_TIME else value)
     minutes = re.search(r"wait (\d+) more minutes?", message)
     if minutes:
         return int(minutes[1]) * 60

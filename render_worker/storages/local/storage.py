@@ -15,9 +15,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
 
-from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.storages.base import Storage, StoredObject, image_name_in
+from render_worker.storages.errors import StorageFailed
 from render_worker.storages.local.files import CHEAP, NOT_OURS, evict, image_files
 from render_worker.storages.local.lock import lock
 from render_worker.storages.local.settings import LocalStorageSettings

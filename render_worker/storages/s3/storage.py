@@ -7,8 +7,8 @@ it, after hours instead of days, and asking for one takes long if there is none.
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from render_worker.errors import StorageNotConfigured
 from render_worker.storages.bucket import BucketStorage
+from render_worker.storages.errors import StorageNotConfigured
 from render_worker.storages.s3.settings import S3Settings
 
 if TYPE_CHECKING:

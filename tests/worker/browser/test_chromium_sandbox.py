@@ -22,7 +22,7 @@ from render_worker.browser.orphans import become_subreaper
 
 async def play():
     become_subreaper()  # as the worker does
-    render_worker.browser.browser.OPEN_SECONDS = float(sys.argv[3])
+    render_worker.browser.browser.PAGE_OPEN_SECONDS = float(sys.argv[3])
     browser = Browser(Path(sys.argv[1]), sys.argv[2])
     before = browser.sandbox.health()
     try:
@@ -176,7 +176,7 @@ def test_once_it_has_worked_it_is_never_disabled():
     sandbox = ChromiumSandbox()
     sandbox.prove()
     assert [sandbox.disable_after(error) for error in (REFUSED, "Page crashed", "Page crashed")] == [False] * 3
-    assert (sandbox.wanted, sandbox.health()) == (True, {"browser_sandbox": True})
+    assert (sandbox.enabled, sandbox.health()) == (True, {"browser_sandbox": True})
 
 
 def test_one_crash_may_come_from_a_lack_of_memory():

@@ -138,7 +138,7 @@ def test_a_model_that_is_being_loaded_is_waited_for(site):
 
 
 def test_a_model_that_takes_for_ever_to_load_is_asked_again_soon(site, monkeypatch):
-    monkeypatch.setattr("render_worker.engines.huggingface.replies.LONGEST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("render_worker.engines.huggingface.replies.MAX_PAUSE_SECONDS", 0.1)
     play(site, "loading_absurd", times=1)
     assert made(engine(site)).data
     assert len(asked(site)) == 2

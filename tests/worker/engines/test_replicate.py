@@ -105,7 +105,7 @@ def test_what_a_model_honours_is_what_its_schema_has(site):
 
 
 def test_a_description_that_failed_at_the_start_is_requested_again(site, monkeypatch):
-    monkeypatch.setattr("render_worker.engines.replicate.engine.FIRST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("render_worker.engines.replicate.engine.MIN_PAUSE_SECONDS", 0.1)
     play(site, "model_forbidden")
 
     async def started():

@@ -27,7 +27,7 @@ from tests.fakes.scripted_server import ScriptedServer
 
 
 class Reported:
-    """A Report that drops everything."""
+    """A Reporter that drops everything."""
 
     def __call__(self, phase, message=None, **numbers):
         pass

@@ -16,9 +16,9 @@ from render_worker.errors import (
     PhaseTimeout,
     WorkerBusy,
 )
-from render_worker.generation.admission import CLIENT
+from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.generation.attempt import attempts
-from render_worker.generation.deadline import MovableDeadline
+from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.serving.deadline import Deadline
 from tests.fakes.played import Played, ask, over, pipelines, refused
 
@@ -232,7 +232,7 @@ def test_an_evicted_request_needs_room_at_the_next_engine_too(pipeline_of):
     pipeline = pipeline_of(*engines, queue_size=4)
 
     def asked(client, model):
-        CLIENT.set(client)
+        CURRENT_CLIENT.set(client)
         return asyncio.create_task(pipeline.generate(GenerateRequest(prompt="a", model=model, timeout_seconds=60)))
 
     async def crowd():

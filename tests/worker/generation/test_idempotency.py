@@ -6,8 +6,8 @@ import pytest
 
 from render_worker.contract import GenerateRequest, Progress
 from render_worker.errors import EngineError, Superseded
-from render_worker.generation.deadline import MovableDeadline
 from render_worker.generation.idempotency import IdempotentRequests
+from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.progress import OnProgress
 
 

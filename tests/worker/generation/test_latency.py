@@ -2,7 +2,7 @@
 
 import pytest
 
-from render_worker.generation.latency import REMEMBERED, Latencies
+from render_worker.generation.latency import MAX_LATENCIES, Latencies
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_nothing_is_known_before_the_first_picture(latencies):
 
 
 def test_only_recent_pictures_count(latencies):
-    for _ in range(REMEMBERED):
+    for _ in range(MAX_LATENCIES):
         latencies.add("perchance", 20)
     assert latencies.p50("perchance") == latencies.p90("perchance") == 20
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from render_worker.errors import EngineError, EngineUnreachable
-from render_worker.outbound.download import Source, download
+from render_worker.outbound.download import PictureService, download
 from tests.fakes import at_huggingface
 from tests.fakes.on_replicate import fresh, log, made, play, refused, size
 from tests.fakes.processes import free_port, sandbox
@@ -91,4 +91,4 @@ def test_a_silent_host_is_not_retried():
 
 async def _downloaded(port: int, seconds: float) -> bytes:
     host = f"http://127.0.0.1:{port}"
-    return await download(f"{host}/picture", Source("Somebody", (host,)), seconds)
+    return await download(f"{host}/picture", PictureService("Somebody", (host,)), seconds)

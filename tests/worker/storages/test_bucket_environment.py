@@ -8,10 +8,10 @@ from pathlib import Path
 import obstore
 import pytest
 
-from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import STORAGES
+from render_worker.storages.errors import StorageFailed
 from tests.fakes.gcs_server import key_file, new_key
 from tests.fakes.scripted_server import ScriptedServer
 

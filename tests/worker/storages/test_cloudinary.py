@@ -7,10 +7,10 @@ import traceback
 import pytest
 import requests
 
-from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.cloudinary.storage import CloudinaryStorage, signature
+from render_worker.storages.errors import StorageFailed, StorageNotConfigured
 from sandbox.cloudinary import CLOUD, CLOUDINARY_URL, KEY, REFUSALS, SECRET
 from tests.fakes.processes import sandbox
 from tests.fakes.scripted_server import ScriptedServer

@@ -7,10 +7,10 @@ import time
 import pytest
 import requests
 
-from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.chain import StorageChain
+from render_worker.storages.errors import StorageFailed, StorageNotConfigured
 from render_worker.storages.imgur.storage import ImgurStorage
 from tests.fakes.processes import free_port, sandbox
 

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
+from render_worker.storages.errors import StorageFailed
 from render_worker.storages.local.storage import LocalStorage
 from tests.fakes.local_folder import letters_in, picture, save
 

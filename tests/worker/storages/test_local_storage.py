@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from render_worker.errors import StorageFailed
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import StoredObject
+from render_worker.storages.errors import StorageFailed
 from render_worker.storages.local.storage import LocalStorage
 from render_worker.storages.local.tombstones import TOMBSTONE
 from tests.fakes.local_folder import letters_in, picture, save

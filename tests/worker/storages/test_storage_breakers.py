@@ -7,13 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from render_worker.circuit_breaker import PROBE_SECONDS
+from render_worker.circuit_breaker import HALF_OPEN_SECONDS
 from render_worker.contract import GenerateRequest
-from render_worker.errors import EngineError, StorageFailed
+from render_worker.errors import EngineError
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import STORAGES
 from render_worker.storages.chain import StorageChain
+from render_worker.storages.errors import StorageFailed
 from tests.fakes.played import Played, ask, pipelines, refused
 from tests.fakes.processes import free_port
 from tests.fakes.scripted_server import ScriptedServer
@@ -84,8 +85,8 @@ def test_one_that_is_passed_over_is_not_logged_for_each_picture(caplog):
         save(storages)
     warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert warnings == [
-        "first rests for 60 seconds: first fails.",
-        "first did not keep a picture: scripted_unreachable: first fails.",
+        "first: circuit breaker open for 60 seconds: first fails.",
+        "first did not save a picture: scripted_unreachable: first fails.",
     ]
 
 
@@ -218,7 +219,7 @@ def test_half_open_one_picture_is_made_as_the_probe(broken_folder):
     errors = asyncio.run(crowd())
     assert len(engine.recipes) == 2
     assert [type(error) for error in errors] == [StorageFailed] * 5
-    assert [error.retry_after for error in errors[1:]] == [PROBE_SECONDS] * 4
+    assert [error.retry_after for error in errors[1:]] == [HALF_OPEN_SECONDS] * 4
     let_time_pass(pipeline.storages)
     engine.does = EngineError("No.")
     refused(pipeline, EngineError)
@@ -237,8 +238,8 @@ def test_a_probe_that_takes_long_keeps_others_out_for_some_seconds_only(broken_f
         first, second = (asyncio.create_task(pipeline.generate(GenerateRequest(prompt=f"{n}"))) for n in range(2))
         with pytest.raises(StorageFailed, match="tried again with another picture") as caught:
             await second
-        assert caught.value.retry_after == PROBE_SECONDS
-        storages._next_probe -= PROBE_SECONDS  # as if they had passed
+        assert caught.value.retry_after == HALF_OPEN_SECONDS
+        storages._next_probe -= HALF_OPEN_SECONDS  # as if they had passed
         third, fourth = (asyncio.create_task(pipeline.generate(GenerateRequest(prompt=f"{n}"))) for n in range(2, 4))
         with pytest.raises(StorageFailed):
             await fourth

@@ -7,11 +7,11 @@ from functools import partial
 import pytest
 import requests
 
-from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import STORAGES
 from render_worker.storages.base import Storage
+from render_worker.storages.errors import StorageFailed, StorageNotConfigured
 from sandbox.cloudinary import CLOUDINARY_URL, KEY, SECRET
 from tests.fakes.gcs_server import GcsServer, key_file, new_key
 from tests.fakes.processes import free_port, sandbox

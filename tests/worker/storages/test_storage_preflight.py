@@ -15,7 +15,7 @@ from render_worker.storages.base import Storage, StoredObject
 from render_worker.storages.chain import StorageChain
 from render_worker.storages.local.storage import LocalStorage
 from render_worker.storages.local.tombstones import TOMBSTONE
-from render_worker.storages.preflight import FAULT, HANGS, Preflight
+from render_worker.storages.preflight import FAULT, NO_RESPONSE, Preflight
 from tests.fakes.played import Played, pipelines
 
 PICTURE = Picture(b"the bytes", 1, 1, "a" * 64)
@@ -109,8 +109,8 @@ def test_a_disk_that_hangs_is_passed_over_and_asked_once(hanging, local):
 
     outcomes = asyncio.run(crowd())
     assert {outcome.storage for outcome in outcomes} == {"elsewhere"}
-    assert {outcome.problem.error for outcome in outcomes} == {f"The local folder: {HANGS}."}
-    assert storages.unavailable_reasons() == [f"local: {HANGS}"]
+    assert {outcome.problem.error for outcome in outcomes} == {f"The local folder: {NO_RESPONSE}."}
+    assert storages.unavailable_reasons() == [f"local: {NO_RESPONSE}"]
     assert storages.available
     assert len(hanging.threads) == 1
 

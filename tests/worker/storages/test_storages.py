@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from render_worker.errors import StorageFailed, StorageNotConfigured
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
 from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.chain import StorageChain
+from render_worker.storages.errors import StorageFailed, StorageNotConfigured
 from tests.fakes.processes import ROOT
 
 PICTURE = Picture(b"the bytes", 1, 1, "a" * 64)
@@ -54,8 +54,8 @@ def test_the_next_one_keeps_what_one_refuses_and_the_first_one_s_problem_is_told
         "first keeps nothing.",
     )
     assert [record.getMessage() for record in caplog.records] == [
-        "first did not keep a picture: storage_failed: first keeps nothing.",
-        "second did not keep a picture: storage_failed: second keeps nothing.",
+        "first did not save a picture: storage_failed: first keeps nothing.",
+        "second did not save a picture: storage_failed: second keeps nothing.",
     ]
 
 

@@ -23,7 +23,7 @@ IMAGEN, LEGACY_IMAGEN = "imagen-4.0-generate-001", "imagen-3.0-generate-001"
 
 
 class Notes:
-    """A Report that keeps what an engine reports."""
+    """A Reporter that keeps what an engine reports."""
 
     def __init__(self) -> None:
         self.phases: list[str] = []

@@ -1,9 +1,17 @@
-"""The error of a storage that is a service, with a code of the service's name and the kind of failure."""
+"""The errors of storages.
+
+WorkerError
+├── StorageNotConfigured        500 storage_not_configured
+└── UpstreamError
+    └── StorageFailed           502 storage_failed
+        ├── StorageCircuitOpen  502 storage_resting
+        └── ServiceFailed       502 the service's name and the kind of failure, like s3_timeout
+"""
 
 from typing import TYPE_CHECKING
 
 from render_worker.contract import OutputFormat
-from render_worker.errors import StorageFailed
+from render_worker.errors import UpstreamError, WorkerError
 
 if TYPE_CHECKING:
     from render_worker.storages.base import Storage
@@ -11,8 +19,28 @@ if TYPE_CHECKING:
 TRIPPING_KINDS = ("rate_limited", "timeout", "unreachable")  # another picture would only meet the same
 
 
+class StorageNotConfigured(WorkerError):
+    """Raised if a storage that STORAGE names lacks its settings."""
+
+    code = "storage_not_configured"
+    hint = "Set it in the render worker's environment, or leave STORAGE unset to keep pictures locally."
+
+
+class StorageFailed(UpstreamError):
+    """Raised if a storage, or every storage, fails to keep the picture."""
+
+    code = "storage_failed"
+    status = 502
+
+
+class StorageCircuitOpen(StorageFailed):
+    """Raised if a storage's circuit breaker is open."""
+
+    code = "storage_resting"
+
+
 class ServiceFailed(StorageFailed):
-    """A service did not do what was asked of it; the code tells the kind of failure."""
+    """Raised if a service does not do what it is asked for; the code has its name and the kind of failure."""
 
     def __init__(
         self,
