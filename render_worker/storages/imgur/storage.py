@@ -49,6 +49,7 @@ class ImgurStorage(Storage):
     cost = "free"
     needs = "`IMGUR_CLIENT_ID`; **Imgur has given out none since mid-2025**"
     addresses = "public"
+    content_addressed = False  # each upload has a name of its own
     formats = ("png", "jpeg")  # its own upload page names these and others, but not WebP
 
     def __init__(self, settings: ImgurSettings) -> None:
