@@ -36,7 +36,7 @@ def choosing(message: str, root: Path = ROOT) -> Iterator[str]:
     """Yield which input chooses each version that a message of uv's names, which itself names no file."""
     for path in inputs(root):
         for name, version in CHOSEN.findall(path.read_text()):
-            if re.search(rf"(?<![\w-]){name}(\[[a-z,]+\])?=={re.escape(version)}(?![\w.])", message):
+            if re.search(rf"(?<![\w-]){name}(\[[a-z,]+\])?=={re.escape(version)}(?!\.?\w)", message):
                 yield f"{path.relative_to(root)}: {name}=={version}"
 
 

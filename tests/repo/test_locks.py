@@ -159,7 +159,9 @@ def test_a_conflict_names_the_files_that_choose_the_versions(tmp_path):
         "render_worker/requirements.in: flask==3.1.2",
         "requirements.in: flask==3.1.3",
     ]
-    assert list(choosing("moto[server]==5.2.5 depends", tmp_path)) == ["render_worker/requirements.in: moto==5.2.5"]
+    assert list(choosing("you require moto[server]==5.2.5.", tmp_path)) == [
+        "render_worker/requirements.in: moto==5.2.5"
+    ]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "render_worker").glob("requirements-*.in")), ids=lambda path: path.name)
