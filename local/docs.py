@@ -44,7 +44,9 @@ def api_settings() -> str:
 def worker_settings() -> str:
     """Return the tables of the render worker's settings, one for each class that declares some."""
     return "\n\n".join(
-        "\n".join((f"### {part.title}", "", *HEAD, *rows(fields))) for part in parts() if (fields := declared_by(part))
+        "\n".join((f"### {heading(part)}", "", *HEAD, *rows(fields)))
+        for part in parts()
+        if (fields := declared_by(part))
     )
 
 
@@ -90,6 +92,13 @@ def parts() -> Iterator[type[SettingsPart]]:
     ordered += [row.settings for row in STORAGES.values()]
     ordered += [part for part in WorkerSettings.__mro__ if issubclass(part, SettingsPart)]
     yield from dict.fromkeys(ordered)
+
+
+def heading(part: type[SettingsPart]) -> str:
+    """Return a part's heading; if some storages share the part, it names them."""
+    if part not in (UploadSettings, BucketSettings):
+        return part.title
+    return f"{part.title}: {', '.join(f'`{name}`' for name, row in STORAGES.items() if issubclass(row.settings, part))}"
 
 
 def declared_by(part: type[BaseSettings]) -> dict[str, FieldInfo]:

@@ -9,6 +9,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +17,7 @@ CONSTRAINTS = "constraints.txt"
 OLDEST_PYTHON = "3.11"
 COMMAND = "#    make lock\n"
 INCLUDED = re.compile(r"^-r (\S+)$", re.MULTILINE)
+CHOSEN = re.compile(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)$", re.MULTILINE)
 
 
 def inputs(root: Path = ROOT) -> list[Path]:
@@ -30,6 +32,14 @@ def header(path: Path) -> str:
     return "# of\n" + "".join(f"#    {name} sha256:{digest}\n" for name, digest in digests.items())
 
 
+def choosing(message: str, root: Path = ROOT) -> Iterator[str]:
+    """Yield which input chooses each version that a message of uv's names, which itself names no file."""
+    for path in inputs(root):
+        for name, version in CHOSEN.findall(path.read_text()):
+            if re.search(rf"(?<![\w-]){name}(\[[a-z,]+\])?=={re.escape(version)}(?!\.?\w)", message):
+                yield f"{path.relative_to(root)}: {name}=={version}"
+
+
 def main(*options: str) -> None:
     """Compile all; `options` are uv's for the one step that chooses versions."""
     names = [str(path.relative_to(ROOT)) for path in inputs()]
@@ -42,7 +52,7 @@ def main(*options: str) -> None:
 
 
 def _compile(*arguments: str) -> None:
-    """Run uv, which keeps what an output has already if it can. Raises SystemExit if uv fails."""
+    """Run uv, which keeps what an output has already if it can. Raises SystemExit with its message if it fails."""
     done = subprocess.run(  # noqa: S603 - the package of this Python
         [
             sys.executable,
@@ -52,10 +62,13 @@ def _compile(*arguments: str) -> None:
             *arguments,
         ],
         cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
         check=False,
     )
+    sys.stderr.write(done.stderr)
     if done.returncode:
-        sys.exit(done.returncode)
+        sys.exit("\n".join(("It failed; these files choose the versions above:", *choosing(done.stderr))))
 
 
 if __name__ == "__main__":

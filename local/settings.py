@@ -12,8 +12,6 @@ from local.hosts import own_hosts
 from render_worker.browser.bare_environment import bare
 from render_worker.settings import VARIABLES as OF_WORKER
 from render_worker.settings import read
-from sandbox.registry import environment
-from sandbox.stand_in import Addresses
 
 OF_API = frozenset(name.upper() for name in ApiSettings.model_fields)
 OF_SANDBOX = frozenset({"SANDBOX_PORT", "SANDBOX_UPLOAD_PORT", "PYTHONPATH", "PYTHONUNBUFFERED"})
@@ -72,6 +70,10 @@ def variables(settings: Settings, simulated: bool) -> dict[str, str]:
 
 
 def _sandbox_variables(settings: Settings) -> dict[str, str]:
+    # Here, because the stand-ins and their painter cost 9 MiB, of no use if Perchance is reachable.
+    from sandbox.registry import environment
+    from sandbox.stand_in import Addresses
+
     ports = {"SANDBOX_PORT": settings.sandbox_port, "SANDBOX_UPLOAD_PORT": settings.sandbox_upload_port}
     addresses = Addresses.on_loopback(*ports.values())
     return {name: str(port) for name, port in ports.items()} | environment(addresses)

@@ -92,7 +92,7 @@ class HealthCollector(Collector):
         report = self._health.report()
         yield from _engine_gauges(report.engines)
         yield GaugeMetricFamily("render_worker_running", "Generations that run.", report.queue.running)
-        yield GaugeMetricFamily("render_worker_waiting", "Generations that wait for a slot.", report.queue.waiting)
+        yield GaugeMetricFamily("render_worker_waiting", "Generations that wait for a place.", report.queue.waiting)
         if report.memory:
             yield GaugeMetricFamily("render_worker_memory_mib", "Memory in use, in MiB.", report.memory.used_mib)
 

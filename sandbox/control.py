@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, abort, jsonify, request
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from sandbox.state import state
 
@@ -27,7 +28,7 @@ def play() -> tuple[Response, int]:
     try:
         scenario = state().scenario_type.model_validate_json(request.get_data())
     except ValidationError as error:
-        return jsonify(error=str(error)), 400
+        return jsonify(error=_sentence(error.errors(), ", ".join(state().scenario_type.model_fields))), 400
     state().play(scenario)
     return jsonify(scenario.model_dump()), 200
 
@@ -49,3 +50,15 @@ def log() -> Response:
 def gauge() -> Response:
     """Return the generations in flight now and at most, and the requests in flight at each endpoint."""
     return jsonify(state().gauge())
+
+
+def _sentence(errors: list[ErrorDetails], known: str) -> str:
+    """Return one sentence about the first field that cannot be played, an unknown one before others."""
+    first = min(errors, key=lambda error: error["type"] != "extra_forbidden")
+    if not first["loc"]:
+        return "The scenario must be a JSON object."
+    name = first["loc"][0]
+    if first["type"] == "extra_forbidden":
+        return f"The scenario has no field {name}; it has {known}."
+    reasons = (error["msg"] for error in errors if error["loc"][0] == name)  # a union has one for each of its members
+    return f"The scenario's {name} cannot be played: {'; '.join(reasons)}."

@@ -131,5 +131,5 @@ def state() -> SandboxState:
 
 def memory(kind: type[MemoryT]) -> MemoryT:
     """Return the running sandbox's one object of a class, made when it is first needed."""
-    found: MemoryT = current_app.extensions.setdefault(f"sandbox.{kind.__qualname__}", kind())
+    found: MemoryT = current_app.extensions.setdefault(f"{kind.__module__}.{kind.__qualname__}", kind())
     return found

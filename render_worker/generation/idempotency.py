@@ -43,7 +43,7 @@ class _Generation:
         self._on_progress(progress)
 
     async def result(self, on_progress: OnProgress, deadline: Deadline) -> GenerateResult:
-        """Become the only waiter, and extend the generation's deadline to this request's.
+        """Become the only waiter, and replace the generation's deadline by this request's.
 
         Raises Superseded when the next one takes its place. If the waiter is cancelled, so is the generation.
         """

@@ -1,4 +1,4 @@
-"""The deadline of a generation that an idempotent retry may extend."""
+"""The deadline of a generation that an idempotent retry replaces by its own."""
 
 from render_worker.serving.deadline import Deadline
 

@@ -15,7 +15,8 @@ from render_worker.errors import UnexpectedReply
 MAX_WORDS = 200
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What client libraries raise of replies that they do not expect."""
-SECONDS = re.compile(r"[0-9]{1,12}")  # ASCII alone; `int` reads every script's digits, and refuses thousands of them
+DIGITS = re.compile(r"[0-9]+")  # ASCII alone; `int` reads every script's digits, and refuses thousands of them
+MAX_SECONDS_DIGITS = 9  # some gateways write a Unix time, of ten digits, where seconds are due
 
 
 def is_compressed(reply: httpx.Response) -> bool:
@@ -85,9 +86,17 @@ def retry_after(value: object, max_seconds: int) -> int | None:
     """Return the whole seconds that a Retry-After value names, `max_seconds` at most.
 
     `value` is a header's value or a part of a sentence. Returns None if it is anything but a number of seconds: a date,
-    a negative or fractional number, other scripts' digits, or no text at all.
+    a Unix time, a negative or fractional number, other scripts' digits, or no text at all.
     """
-    return min(int(value), max_seconds) if isinstance(value, str) and SECONDS.fullmatch(value) else None
+    seconds = whole_number(value, MAX_SECONDS_DIGITS)
+    return None if seconds is None else min(seconds, max_seconds)
+
+
+def whole_number(value: object, max_digits: int) -> int | None:
+    """Return the whole number that a text is; None if it is none, or has more than `max_digits` digits."""
+    if not (isinstance(value, str) and len(value) <= max_digits and DIGITS.fullmatch(value)):
+        return None
+    return int(value)
 
 
 def printable(words: object, max_length: int = MAX_WORDS) -> str:

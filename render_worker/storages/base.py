@@ -46,6 +46,8 @@ class Storage(ABC):
     """Whether another service is asked, which may be slow."""
     preflight_blocks: ClassVar[bool] = False
     """Whether `unavailable_reason` may block, as on a disk; it is then called in a thread."""
+    content_addressed: ClassVar[bool] = True
+    """Whether a file is named by its picture's hash, so that the same picture is saved once."""
     formats: ClassVar[tuple[OutputFormat, ...]] = get_args(OutputFormat)
     """The output formats that it accepts."""
 

@@ -21,20 +21,20 @@ class StorageSettings(SettingsPart):
 class UploadSettings(StorageSettings):
     """Settings of the storages that upload under a name of the picture's content."""
 
-    title = "Storages `s3`, `gcs` and `cloudinary`"
+    title = "Uploads named by their content"
 
     bucket_prefix: str = Field(
         "",
         pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*$",
-        description="Folder within a bucket or at Cloudinary, like pictures/ with a slash.",
+        description="Folder within the bucket or account, like pictures/ with a slash.",
     )
-    bucket_seconds: float = Field(60, gt=0, description="Timeout of an upload to s3, gcs or cloudinary.")
+    bucket_seconds: float = Field(60, gt=0, description="Timeout of one upload.")
 
 
 class BucketSettings(UploadSettings):
     """Settings of the storages that are buckets."""
 
-    title = "Storages `s3` and `gcs`"
+    title = "Buckets"
 
     signed_link_seconds: int = Field(  # this worker and the API tier repeat a result for an hour at least
         604_800, ge=7200, le=604_800, description="Lifetime of a signed link, from two hours to a week."

@@ -1,14 +1,20 @@
 """Storages that do what a test says, and the names of the real ones by what they have in common."""
 
 import asyncio
+from pathlib import Path
 
 from render_worker.imaging import Picture
+from render_worker.storages import STORAGES
 from render_worker.storages.base import Storage, StoredObject
+from render_worker.storages.bucket import BucketStorage
 from render_worker.storages.errors import ServiceFailed
 
-KINDS = ("s3", "gcs", "cloudinary", "imgur", "local")
-NAMED = ("s3", "gcs", "cloudinary", "local")  # after their content; Imgur gives each upload a name of its own
-BUCKETS = ("s3", "gcs")
+KINDS = tuple(STORAGES)
+NAMED = tuple(name for name, row in STORAGES.items() if row.load().content_addressed)
+BUCKETS = tuple(name for name, row in STORAGES.items() if issubclass(row.load(), BucketStorage))
+REMOTE = tuple(name for name, row in STORAGES.items() if row.load().remote)
+FAKED = tuple(name for name in REMOTE if Path(__file__).with_name(f"{name}_server.py").is_file())
+"""Those with a server of their own beside this file; the sandbox plays the other remote ones."""
 
 
 class ScriptedStorage(Storage):

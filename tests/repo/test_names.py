@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from render_worker.engines import AUTO_ENGINES, ENGINES
+from render_worker.engines._skeleton.engine import SkeletonEngine
 from render_worker.settings import Settings, load
 from render_worker.storages import STORAGES
 from tests.fakes.storages import KINDS
@@ -27,6 +29,17 @@ def test_every_engine_that_can_be_enabled_has_its_row():
         assert engine.description
         assert engine.needs
         assert engine.typical_seconds > 0
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_s_descriptions_are_its_own_and_not_the_skeleton_s(name):
+    """Clients see `description` at GET /models."""
+    engine = ENGINES[name].load()
+    assert engine.description != SkeletonEngine.description, f"{name}'s description is the skeleton's"
+    assert engine.__doc__ != SkeletonEngine.__doc__, f"the docstring of {name}'s class is the skeleton's"
+    for module in ("__init__", "engine"):
+        ours, copied = (import_module(f"render_worker.engines.{it}.{module}").__doc__ for it in (name, "_skeleton"))
+        assert ours != copied, f"the docstring of {name}/{module}.py is the skeleton's"
 
 
 def test_an_unknown_engine_is_refused_by_a_sentence_that_lists_the_known(monkeypatch):

@@ -21,3 +21,29 @@ def test_programs_and_its_own_pages_may(client):
 def test_another_site_s_page_may_not(client, path, origin):
     headers = {"Origin": origin, "Content-Type": "text/plain"}
     assert client.post(path, data="{}", base_url="http://localhost:8002", headers=headers).status_code == 403
+
+
+def test_an_unknown_field_is_refused_by_a_sentence_that_lists_the_known(client):
+    reply = client.post("/sandbox", json={"delay": -1, "dealy": 1})
+    assert reply.status_code == 400
+    assert reply.json["error"].startswith("The scenario has no field dealy; it has times, painted, delay, ")
+    assert reply.json["error"].endswith(".")
+    assert "\n" not in reply.json["error"]
+    for name in client.get("/sandbox").json:
+        assert f" {name}" in reply.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "beginning"),
+    [
+        ("[1]", "The scenario must be a JSON object."),
+        ("{", "The scenario must be a JSON object."),
+        ('{"delay": -1}', "The scenario's delay cannot be played: Input should be greater than or equal to 0."),
+        ('{"imgur": "x"}', "The scenario's imgur cannot be played: Input should be 'ok'; Input should be 'ok_jpeg', "),
+    ],
+)
+def test_what_cannot_be_played_is_refused_by_one_sentence(client, body, beginning):
+    reply = client.post("/sandbox", data=body)
+    assert reply.status_code == 400
+    assert reply.json["error"].startswith(beginning)
+    assert "pydantic" not in reply.json["error"]

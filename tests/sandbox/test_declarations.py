@@ -7,7 +7,7 @@ from sandbox.app import create_app
 from sandbox.registry import STAND_INS, environment
 from sandbox.scenario import Scenario
 from sandbox.stand_in import Addresses, Faults, StandIn
-from sandbox.state import state
+from sandbox.state import memory, state
 
 ADDRESSES = Addresses("http://127.0.0.1:8002", "http://127.0.0.1:8003")
 SITE = {"base_url": ADDRESSES.site}
@@ -73,6 +73,11 @@ def test_the_tiers_are_pointed_to_it(client):
 def test_a_field_that_no_stand_in_declares_is_refused_by_name(client):
     refused = client.post("/sandbox", json={"another": "word"}, **SITE)
     assert refused.status_code == 400
-    assert refused.json["error"].startswith(
-        "1 validation error for Scenario\nanother\n  Extra inputs are not permitted"
-    )
+    assert refused.json["error"].startswith("The scenario has no field another; it has times, painted, delay, ")
+
+
+def test_classes_of_one_name_in_two_stand_ins_share_no_memory():
+    first, second = (type("_Kept", (dict,), {"__module__": f"sandbox.{name}"}) for name in ("toy", "game"))
+    with create_app().app_context():
+        assert memory(first) is memory(first)
+        assert memory(first) is not memory(second)

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import random
 
 import httpx
@@ -86,7 +85,7 @@ def picture_of(reply: dict[str, object]) -> bytes:
         raise BadPicture("missing", "Skeleton's reply holds no picture.")
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one; text that is not ASCII is another
         raise BadPicture("broken", "Skeleton's picture is no base64.") from None
 
 

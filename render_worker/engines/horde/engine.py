@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import random
 import re
 
@@ -113,7 +112,7 @@ class HordeEngine(Engine):
             return await download(img, self._source, DOWNLOAD_SECONDS, self._settings.horde_poll_seconds)
         try:
             return base64.b64decode(img, validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one; text that is not ASCII is another
             raise BadPicture("broken", "AI Horde's picture is no base64.") from None
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 
 from render_worker.imaging import Picture
-from render_worker.outbound.replies import printable, retry_after
+from render_worker.outbound.replies import printable, whole_number
 from render_worker.storages.base import Storage, StoredObject
 from render_worker.storages.errors import ServiceFailed, StorageNotConfigured, unsupported_format
 from render_worker.storages.exchange import MAX_RETRY_AFTER_SECONDS, PICTURE_URL, ServiceResponse, send
 from render_worker.storages.imgur.settings import ImgurSettings
 
-MAX_UNIX_TIME = 10**12  # no reset is read as a later one
+MAX_RESET_DIGITS = 12
 MIN_UNIX_TIME = 10**9  # a reset above this is a Unix time, one below it a number of seconds
 LIMIT_HEADERS = (
     ("x-post-rate-limit-remaining", "x-post-rate-limit-reset"),
@@ -47,6 +47,7 @@ class ImgurStorage(Storage):
     cost = "free"
     needs = "`IMGUR_CLIENT_ID`; **Imgur has given out none since mid-2025**"
     addresses = "public"
+    content_addressed = False  # each upload has a name of its own
     formats = ("png", "jpeg")  # its own upload page names these and others, but not WebP
 
     def __init__(self, settings: ImgurSettings) -> None:
@@ -128,7 +129,7 @@ def _error_message(response: ServiceResponse) -> str:
 def _seconds_to_wait(response: ServiceResponse, message: str) -> int:
     """Return the seconds until the used up limit resets. Imgur writes the reset as seconds or as a Unix time."""
     for remaining, reset in LIMIT_HEADERS:
-        value = retry_after(response.headers.get(reset), MAX_UNIX_TIME)
+        value = whole_number(response.headers.get(reset), MAX_RESET_DIGITS)
         if response.headers.get(remaining) == "0" and value is not None:
             return max(1, value - int(time.time()) if value > MIN_UNIX_TIME else value)
     minutes = re.search(r"wait (\d+) more minutes?", message)

@@ -176,3 +176,9 @@ def test_many_at_a_time_get_a_picture_each(site):
     begun = time.monotonic()
     assert [image.seed for image in asyncio.run(many())] == [0, 1, 2, 3]
     assert time.monotonic() - begun < 9  # one after the other takes 12
+
+
+@pytest.mark.parametrize("image", ["*", "é", "abc"])
+def test_a_picture_within_the_reply_that_is_no_base64_is_broken(site, image):
+    with pytest.raises(BadPicture, match="no base64"):
+        asyncio.run(engine(site)._data(image))

@@ -62,6 +62,7 @@ def test_it_works(service):
         (200, b"<html>", UnexpectedReply),
         (200, b"{}", BadPicture),
         (200, b'{"image": "*"}', BadPicture),
+        (200, '{"image": "é"}'.encode(), BadPicture),
         (400, b'{"code": "content_policy"}', ContentRefused),
         (400, b'{"message": "no such size"}', RequestInvalid),
         (401, b"", EngineUnauthorized),

@@ -18,11 +18,11 @@ from render_worker.settings import Settings
 from render_worker.storages import STORAGES
 from render_worker.storages.base import Storage, StoredObject
 from render_worker.worker import create_app
-from sandbox.cloudinary import CLOUDINARY_URL
+from sandbox.registry import STAND_INS
 from tests.fakes.gcs_server import GcsServer
 from tests.fakes.processes import sandbox
 from tests.fakes.s3_server import S3Server
-from tests.fakes.storages import BUCKETS, KINDS, NAMED
+from tests.fakes.storages import BUCKETS, FAKED, KINDS, NAMED, REMOTE
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 
@@ -82,13 +82,13 @@ def settings_of(request, tmp_path: Path):
 
     def settings(name: str, **changes: object) -> Settings:
         known: dict[str, object] = {"local_storage_dir": tmp_path / "images", "bucket_prefix": "a-folder/"}
-        if name in BUCKETS:
+        if name in FAKED:
             known |= request.getfixturevalue(f"{name}_server").settings()
-        if name in ("imgur", "cloudinary"):
+        elif name in REMOTE:
             site = request.getfixturevalue("site")
             requests.post(f"{site.url}/sandbox/reset", timeout=5).raise_for_status()
-            known |= {"imgur_client_id": "an-id", "imgur_api_url": f"{site.url}/3", "cloudinary_url": CLOUDINARY_URL}
-            known |= {"cloudinary_api_url": f"{site.url}/v1_1"}
+            variables = {**site.pointers(name), **STAND_INS[name].keys}
+            known |= {variable.lower(): value for variable, value in variables.items()}
         return Settings(**{**known, **changes})
 
     return settings
@@ -122,19 +122,21 @@ def bucket(request, kind_of) -> Kind:
 
 @pytest.fixture
 def uploads(request, tmp_path):
-    """Return what lists a storage's uploads, each with what tells it from another."""
+    """Return what lists a storage's uploads, each with what tells it from another.
 
-    def of_cloudinary() -> list[object]:
+    A stand-in logs the body of an upload that changed nothing with `existing`.
+    """
+
+    def of_the_stand_in() -> list[object]:
         log = requests.get(f"{request.getfixturevalue('site').url}/sandbox/log", timeout=5).json()
         return [entry["body"] for entry in log if not entry["body"].get("existing")]
 
     found = {
         "s3": lambda: request.getfixturevalue("s3_server").versions(),
         "gcs": lambda: list(request.getfixturevalue("gcs_server").uploads),
-        "cloudinary": of_cloudinary,
         "local": lambda: [path.stat().st_ino for path in (tmp_path / "images").iterdir()],
     }
-    return lambda name: found[name]()
+    return lambda name: found.get(name, of_the_stand_in)()
 
 
 def a_picture(color: int, output_format: str = "png") -> Picture:
@@ -232,7 +234,7 @@ def test_a_changed_link_leads_nowhere(gcs_server, settings_of):
 
 
 def test_a_public_bucket_needs_no_signature(bucket, settings_of):
-    settings = settings_of(bucket.name, s3_public_url="https://pics.example", gcs_public_url="https://pics.example")
+    settings = settings_of(bucket.name, **{f"{bucket.name}_public_url": "https://pics.example"})
     picture = a_picture(8)
     stored = asyncio.run(STORAGES[bucket.name].load()(settings).save(picture))
     assert stored == StoredObject(f"https://pics.example/a-folder/{picture.name}", "image/png", None)
