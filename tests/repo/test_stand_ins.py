@@ -28,7 +28,7 @@ HOW_TO_RUN = {
 def test_every_service_has_its_stand_in():
     engines = {name for name, row in ENGINES.items() if row.settings is not EngineSettings}  # else it asks no service
     missing = {*engines, *REMOTE} - {*FAKED} - {*STAND_INS}
-    assert not missing, "neither a row in sandbox/registry.py nor, for a storage, a tests/fakes/<name>_server.py"
+    assert not missing, f"sandbox/registry.py needs {missing}, or a storage tests/fakes/<name>_server.py"
     for name, stand_in in STAND_INS.items():
         assert stand_in.name == name
         assert stand_in.blueprints
