@@ -9,9 +9,9 @@ from render_worker.errors import (
     EngineCircuitOpen,
     EngineError,
     InvalidParameter,
-    StorageNotConfigured,
     TooSlow,
 )
+from render_worker.storages.errors import StorageNotConfigured
 from tests.fakes.played import Played, ask, over, pipelines, refused
 
 
