@@ -69,7 +69,7 @@ class Session:
             raise
         self._images += 1
         if self._images >= self._settings.perchance_recycle_images:
-            log.info("pages recycled after %d pictures", self._images)
+            log.info("pages replaced after %d pictures", self._images)
             await self.close()
         return image
 
