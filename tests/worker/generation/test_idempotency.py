@@ -71,17 +71,15 @@ def test_a_retry_extends_the_deadline_to_its_own():
 
 def test_a_retry_at_any_moment_makes_no_second_picture():
     async def scene():
-        first = asyncio.create_task(requests.generate(request()))
+        retries = [asyncio.create_task(requests.generate(request()))]
         for _ in range(200):  # a retry at each turn of the loop, until and after the picture is made
-            retry = asyncio.create_task(requests.generate(request()))
+            retries.append(retry := asyncio.create_task(requests.generate(request())))
             await asyncio.sleep(0.0005)
             if retry.done():
                 assert retry.result() == "picture 1"
-            else:
-                superseded.append(retry)
-        return await asyncio.gather(first, *superseded, return_exceptions=True)
+        return await asyncio.gather(*retries, return_exceptions=True)
 
-    requests, superseded = IdempotentRequests((works := Works()).generate), []
+    requests = IdempotentRequests((works := Works()).generate)
     found = asyncio.run(scene())
     assert len(works.asked) == 1
     assert (
