@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, NamedTuple
 
 from image_api.networks import INTERNAL, MAX_NODE, IPAddress, Network, address_of, networks_of, within
+from image_api.outbound.bounds import whole_number
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -138,8 +139,8 @@ def _values(header: str) -> list[str]:
 
 def _port(text: str | None) -> int | None:
     """Return the port; None if the text is not a port, or a default one."""
-    port = int(text) if text and text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PORT)) else 0
-    return port if 0 < port <= MAX_PORT and port not in DEFAULT_PORTS else None
+    port = whole_number(text, MAX_PORT)
+    return port if port and port not in DEFAULT_PORTS else None
 
 
 def _with_port(host: str, port: int) -> str:
