@@ -32,30 +32,30 @@ class GenerationOptions(Recipe):
         return Recipe(**self.model_dump(include=RECIPE_FIELDS))
 
     def styled_by(self, style: Style) -> Self:
-        """Return the options with the prompt in a style. Raises InvalidField if it is too long for that."""
+        """Return the options with both prompts in a style. Raises InvalidField if one is too long for that."""
         return self.model_copy(
             update={
                 "prompt": style.applied_to(self.prompt),
-                "negative_prompt": style.negative_prompt,
-                "negative_prompt_optional": True if style.negative_prompt else None,
+                "negative_prompt": style.added_to(self.negative_prompt),
+                "negative_prompt_optional": True if style.negative_prompt and not self.negative_prompt else None,
             }
         )
 
     @classmethod
-    def parse_query(cls, query: bytes) -> Self:
-        """Return the options of a query string. Raises InvalidField as `parse`."""
+    def parse_query(cls, query: bytes, **fixed: object) -> Self:
+        """Return the options of a query string, and those that the address fixes. Raises InvalidField as `parse`."""
         # Bytes that are not UTF-8 become lone surrogates, which the field's own check refuses by name.
         text = query.decode(errors="surrogateescape")
         try:
             pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_QUERY_FIELDS)
         except ValueError:
             raise InvalidField(f"The query must have at most {MAX_QUERY_FIELDS} parameters.") from None
-        return cls.parse((name, cls._typed(name, text)) for name, text in pairs)
+        return cls.parse([*((name, cls._typed(name, text)) for name, text in pairs), *fixed.items()])
 
     @classmethod
     def _typed(cls, name: str, text: str) -> object:
         kind = cls.model_fields[name].annotation if name in cls.model_fields else str
-        if kind is int and INTEGER.fullmatch(text):
+        if kind in (int, int | None) and INTEGER.fullmatch(text):
             return int(text)
         if kind is bool and text in BOOLEANS:
             return BOOLEANS[text]

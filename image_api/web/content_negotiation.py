@@ -39,10 +39,10 @@ def file_options(ending: str, mimetype: str) -> GenerationOptions:
 
     Raises InvalidField if the query names a format too.
     """
-    options = GenerationOptions.parse_query(request.query_string)
-    for field in options.model_fields_set & {"format", "output_format"}:
+    for field in {"format", "output_format"} & request.args.keys():
         raise InvalidField(f"{field} cannot be given to an address that ends with .{ending}.")
-    return options.model_copy(update={"format": "image", "output_format": mimetype.removeprefix("image/")})
+    fixed = {"format": "image", "output_format": mimetype.removeprefix("image/")}
+    return GenerationOptions.parse_query(request.query_string, **fixed)
 
 
 def negotiated_response(options: GenerationOptions) -> Response:
