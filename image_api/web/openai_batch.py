@@ -101,7 +101,7 @@ class Batch:
 
     def _begin_again(self, pool: ThreadPoolExecutor) -> None:
         """Begin those refused again that may find a slot: another picture has ended since they began."""
-        if self._first.gone():
+        if self._first.gone() or self._deadline.expired:
             return
         waiting = [it for it in self._refused if it[0].ended_before < self._ended]
         self._refused = [it for it in self._refused if it not in waiting]

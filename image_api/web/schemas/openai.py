@@ -19,7 +19,9 @@ MAX_PARTIAL_IMAGES = 3
 EXTRA_FIELDS = {"hint", "retry_after", "expected_seconds", "fallback_from", "request_id"}
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
 ONE_FRAME = "left out; no engine makes moving pictures"
-PARAMETER = re.compile(r'"?(\w+)"? (?:must|is|was)\b')  # how a refusal's sentence begins, the render worker's too
+PARAMETER = re.compile(
+    r'"?(\w+)"? (?:and \w+ )?(?:must|is|was|cannot)\b'
+)  # how a refusal's sentence begins, the render worker's too
 
 ModelName = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^([A-Za-z0-9][A-Za-z0-9._:/-]{0,99})?$")]
 
