@@ -1,116 +1,16 @@
 """Several pictures of one request: side by side as far as there are slots, and the rest after them."""
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 
 import openai
 import pytest
-from werkzeug.serving import make_server
 
-from tests.api.conftest import NAME, PICTURE, RESULT
-from tests.fakes.scripted_server import PatientServer
+from tests.api.conftest import RESULT
+from tests.fakes.busy_worker import BUSY, SECONDS
 
-BUSY = {"success": False, "error": "The queue is full.", "code": "worker_busy", "retry_after": 7}
 REFUSED = {"success": False, "error": "The service refused this prompt.", "code": "content_refused"}
 BAD = {"success": False, "error": "guidance_scale cannot be honoured by sketch.", "code": "invalid_parameter"}
-SECONDS = 0.1
-
-Reply = tuple[int, dict]
-
-
-class BusyWorker:
-    """A render worker with so many slots and no queue: a request without a slot is refused as busy."""
-
-    def __init__(self, slots: int) -> None:
-        self.slots = threading.Semaphore(slots)
-        self.reply: Callable[[int], Reply] = lambda _: (200, RESULT)
-        """Returns the reply to the request with that number, from 1 on, of those that got a slot."""
-        self.seconds: Callable[[dict], float] = lambda _: SECONDS
-        """Returns how long a picture takes."""
-        self.asked: list[dict] = []
-        self.made = self.running = self.most = 0
-        self._lock = threading.Lock()
-        self._server = PatientServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def answer(self, asked: dict) -> Reply:
-        if not self.slots.acquire(blocking=False):
-            return 503, BUSY
-        with self._lock:
-            self.made += 1
-            self.running += 1
-            self.most = max(self.most, self.running)
-            number = self.made
-        time.sleep(self.seconds(asked))
-        with self._lock:
-            self.running -= 1
-        self.slots.release()
-        status, body = self.reply(number)
-        return status, {**body, "seed": asked["seed"]}
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        worker = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                worker.asked.append(asked)
-                status, body = worker.answer(asked)
-                self.reply(status, json.dumps(body).encode())
-
-            def do_GET(self) -> None:
-                self.reply(200, PICTURE if NAME in self.path else b"{}")
-
-            def reply(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("X-Service", "render-worker")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Stay silent."""
-
-        return Handler
-
-
-@pytest.fixture
-def busy() -> Iterator[Callable[[int], BusyWorker]]:
-    workers: list[BusyWorker] = []
-
-    def start(slots: int) -> BusyWorker:
-        workers.append(BusyWorker(slots))
-        return workers[-1]
-
-    yield start
-    for worker in workers:
-        worker.close()
-
-
-@pytest.fixture
-def ai_before(client_with) -> Iterator[Callable[..., openai.OpenAI]]:
-    """Makes clients of an API tier before a worker, with settings of the test's choice."""
-    servers = []
-
-    def make(worker: BusyWorker, **settings: object) -> openai.OpenAI:
-        app = client_with(perchance_worker_url=worker.url, worker_wake_seconds=0, **settings).application
-        servers.append(make_server("127.0.0.1", 0, app, threaded=True))
-        threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
-        base = f"http://127.0.0.1:{servers[-1].server_port}/v1"
-        return openai.OpenAI(base_url=base, api_key="anything", max_retries=0)
-
-    yield make
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 def test_ten_are_made_side_by_side_without_coalescing(ai, worker):
