@@ -170,16 +170,19 @@ def busy() -> Iterator[Callable[[int], BusyWorker]]:
 @pytest.fixture
 def ai_before(client_with) -> Iterator[Callable[..., openai.OpenAI]]:
     """Makes clients of an API tier before a worker, with settings of the test's choice."""
-    servers = []
+    servers, clients = [], []
 
     def make(worker: BusyWorker, **settings: object) -> openai.OpenAI:
         app = client_with(perchance_worker_url=worker.url, worker_wake_seconds=0, **settings).application
         servers.append(make_server("127.0.0.1", 0, app, threaded=True))
         threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
         base = f"http://127.0.0.1:{servers[-1].server_port}/v1"
-        return openai.OpenAI(base_url=base, api_key="anything", max_retries=0)
+        clients.append(openai.OpenAI(base_url=base, api_key="anything", max_retries=0))
+        return clients[-1]
 
     yield make
+    for client in clients:
+        client.close()
     for server in servers:
         server.shutdown()
         server.server_close()
