@@ -139,3 +139,16 @@ def test_a_seed_is_cached_as_by_generate(ai, worker):
     first, again = (ai.images.generate(prompt="a tree", extra_body={"seed": 7}).data[0].url for _ in range(2))
     assert first == again
     assert len(worker.asked_to_make()) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_cached_picture_whose_file_is_gone_is_made_again(ai, worker, stream):
+    ai.images.generate(prompt="a tree", extra_body={"seed": 7})
+    another = f"/images/{'b' * 64}.png"
+    worker.say(200, {**RESULT, "image_url": another})
+    worker.say_to("/images/", 404, b"{}")
+    worker.say_to(another, 200, b"the new one")
+    answer = ai.images.generate(prompt="a tree", model="gpt-image-1", stream=stream, extra_body={"seed": 7})
+    [picture] = answer if stream else answer.data
+    assert base64.b64decode(picture.b64_json) == b"the new one"
+    assert picture.url.endswith(another)
