@@ -1,37 +1,43 @@
 """The pictures of OpenAI's route as one response, with their URLs or their bytes."""
 
+import logging
 from typing import Any
 
-from flask import Response
+from flask import Response, g
 
 from image_api.errors import ApiError
 from image_api.generation.options import GenerationOptions
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.web.base64_json import EmbeddedPicture, embedding_response
-from image_api.web.error_responses import log_failure
+from image_api.web.disclosure import visible_error
 from image_api.web.openai_batch import Batch
 from image_api.web.responses import json_response, json_text
 from image_api.web.schemas.openai import ImagesRequest, OpenAIError
 from image_api.web.schemas.openai_pictures import Image, ImagesResponse
 
+log = logging.getLogger(__name__)
+
 
 def pictures_response(body: ImagesRequest, pictures: list[GenerationOptions], base: str) -> Response:
     """Generate the pictures, and return those that were made. Raises the first ApiError if there are none."""
     made, errors = _generated(pictures)
-    model = pictures[0].model
-    if not body.with_bytes:
+    opened = _opened(made, errors) if body.with_bytes else []
+    if opened:
+        results = [it.result for it in opened]
+        images = [Image.of(body, it.result, base, it.placeholder) for it in opened]
+    else:
         results = [it.result for it in made]
         images = [Image.of(body, it, base) for it in results]
-        return json_response(ImagesResponse.of(body, model, results, images, _failed(errors)))
-    opened = _opened(made, errors)
-    results = [it.result for it in opened]
-    images = [Image.of(body, it.result, base, it.placeholder) for it in opened]
-    return embedding_response(json_text(ImagesResponse.of(body, model, results, images, _failed(errors))), opened)
+    response = ImagesResponse.of(body, pictures[0].model, results, images, failures(errors, len(images)))
+    return embedding_response(json_text(response), opened) if opened else json_response(response)
 
 
-def failure_fields(error: ApiError) -> dict[str, Any]:
-    """Log the error of one picture among others, and return what OpenAI's format has of it."""
-    return OpenAIError.of(log_failure(error), error.status).error
+def failures(errors: list[ApiError], made: int) -> list[dict[str, Any]]:
+    """Log that pictures failed while others were made, and return the errors in OpenAI's format."""
+    if errors:
+        codes = ", ".join(sorted({it.body().code for it in errors}))
+        log.warning("%s: %d of %d pictures failed: %s", g.request_id, len(errors), len(errors) + made, codes)
+    return [OpenAIError.of(visible_error(it.body()), it.status).error for it in errors]
 
 
 def _generated(pictures: list[GenerationOptions]) -> tuple[list[GenerationResponse], list[ApiError]]:
@@ -61,7 +67,3 @@ def _opened(made: list[GenerationResponse], errors: list[ApiError]) -> list[Embe
     if not opened:
         raise errors[0]
     return opened
-
-
-def _failed(errors: list[ApiError]) -> list[dict[str, Any]]:
-    return [failure_fields(it) for it in errors]

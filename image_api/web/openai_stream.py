@@ -19,7 +19,7 @@ from image_api.web.bodies import reset_on_error
 from image_api.web.error_responses import log_failure
 from image_api.web.event_stream import EVENT_STREAM
 from image_api.web.openai_batch import Batch
-from image_api.web.openai_response import failure_fields
+from image_api.web.openai_response import failures
 from image_api.web.responses import json_text
 from image_api.web.schemas.openai import ImagesRequest
 from image_api.web.schemas.openai_pictures import CompletedEvent, ErrorEvent, FailedEvent, Image
@@ -58,8 +58,8 @@ def _chunks(body: ImagesRequest, batch: Batch, model: str, base: str) -> Generat
                 yield from _completed_chunks(body, picture, model, base)
     if not completed:
         raise errors[0]
-    for it in errors:
-        yield _event_text(FailedEvent(failure=failure_fields(it))).encode()
+    for failure in failures(errors, completed):
+        yield _event_text(FailedEvent(failure=failure)).encode()
 
 
 def _completed_chunks(body: ImagesRequest, picture: EmbeddedPicture, model: str, base: str) -> Iterator[bytes]:

@@ -54,13 +54,15 @@ def test_pictures_are_in_the_order_of_their_seeds_whichever_ends_first(ai_before
 
 
 @pytest.mark.parametrize("response_format", ["url", "b64_json"])
-def test_those_made_are_returned_if_others_fail(ai_before, busy, response_format):
+def test_those_made_are_returned_if_others_fail(ai_before, busy, caplog, response_format):
     worker = busy(10)
     worker.reply = lambda number: (422, REFUSED) if number in (2, 5) else (200, RESULT)
     answer = ai_before(worker).images.generate(prompt="a tree", n=5, response_format=response_format)
     assert [bool(it.url or it.b64_json) for it in answer.data] == [True] * 3
     failure = {"message": REFUSED["error"], "type": "invalid_request_error", "param": None, "code": "content_refused"}
     assert answer.failed == [failure] * 2
+    [line] = [it.getMessage() for it in caplog.records if it.name == "image_api.web.openai_response"]
+    assert line.endswith(": 2 of 5 pictures failed: content_refused")
 
 
 def test_a_failure_frees_its_slot_for_the_rest(ai_before, busy):

@@ -76,7 +76,7 @@ def test_the_asynchronous_client_reads_it_too(base, worker):
 
 def test_each_picture_comes_as_soon_as_it_is_made(ai_before, busy):
     worker = busy(3)
-    worker.seconds = lambda asked: (43 - asked["seed"]) * SECONDS
+    worker.seconds = lambda asked: (43 - asked["seed"]) * 4 * SECONDS
     events = ai_before(worker).images.generate(prompt="a tree", n=3, stream=True, extra_body={"seed": 40})
     came = [(event.seed, time.monotonic()) for event in events]
     assert [seed for seed, _ in came] == [42, 41, 40]
