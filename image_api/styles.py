@@ -40,9 +40,9 @@ ACCEPTED = f"one of {', '.join(STYLES)}"
 
 
 def _existing_name(name: str) -> str:
-    if name not in STYLES:
+    if name.lower() not in STYLES:
         raise ValueError("unknown style")
-    return name
+    return name.lower()
 
 
 StyleName = Annotated[str, AfterValidator(_existing_name)]

@@ -40,7 +40,7 @@ def file_options(ending: str, mimetype: str) -> GenerationOptions:
     Raises InvalidField if the query names a format too.
     """
     options = GenerationOptions.parse_query(request.query_string)
-    for field in options.model_fields_set & {"format", "output_format"}:
+    for field in options.model_fields_set & {"format", "output_format", "response_format"}:
         raise InvalidField(f"{field} cannot be given to an address that ends with .{ending}.")
     return options.model_copy(update={"format": "image", "output_format": mimetype.removeprefix("image/")})
 
