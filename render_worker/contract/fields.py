@@ -63,7 +63,10 @@ class Fields(BaseModel):
     @classmethod
     def parse_json(cls, body: bytes) -> Self:
         """Return the fields of a JSON object. Raises InvalidField as `parse` does, and if the body is none."""
-        return cls.parse(json_object(body))
+        try:
+            return cls.parse(json_object(body))
+        except RecursionError:
+            raise InvalidField("The body is nested too deeply.") from None
 
     @classmethod
     def _validated(cls, values: dict[str, object]) -> Self:

@@ -38,14 +38,12 @@ _DECODER = json.JSONDecoder(
 
 
 def json_object(body: bytes) -> JsonObject:
-    """Return the JSON object in a body. Raises InvalidField if there is none."""
+    """Return the JSON object in a body. Raises InvalidField if there is none, and RecursionError if it is too deep."""
     text = _decoded(body)
     try:
         document = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise InvalidField(_sentence(error)) from None
-    except RecursionError:
-        raise InvalidField(f"The body is nested too deeply. {ASKED}") from None
     if not isinstance(document, JsonObject):
         raise InvalidField(_other_document(document))
     return document
