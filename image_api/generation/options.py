@@ -12,6 +12,8 @@ from render_worker.contract import InvalidField, Recipe, Within
 MAX_QUERY_FIELDS = 100
 RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide how the picture looks
 
+ResponseFormat = Literal["url", "b64_json"]
+
 
 class GenerationOptions(Recipe):
     """A recipe, and how its result is cached and returned."""
@@ -19,13 +21,18 @@ class GenerationOptions(Recipe):
     internal_fields = frozenset({"negative_prompt_optional", "cache_without_seed"})
 
     format: Literal["json", "redirect", "image"] | None = Field(None, description="one of json, redirect, image")
-    response_format: Literal["url", "b64_json"] = Field(
+    response_format: ResponseFormat = Field(
         "url", description="url or b64_json, which adds the picture itself to the JSON"
     )
     cache: bool = Field(True, description="true or false")
     within: Within = None
     cache_without_seed: bool = False
     """Whether identical requests share a result even if they have no seed. Routes set it, not clients."""
+
+    @property
+    def embeds_picture(self) -> bool:
+        """Return whether the JSON has the picture itself."""
+        return self.response_format == "b64_json"
 
     def recipe(self) -> Recipe:
         """Return the recipe alone."""
@@ -45,17 +52,17 @@ class GenerationOptions(Recipe):
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
         """Return the options of name-value pairs. Raises InvalidField as Fields does, or if two contradict."""
         options = super().parse(pairs)
-        if options.response_format == "b64_json" and options.format in ("redirect", "image"):
+        if options.embeds_picture and options.format in ("redirect", "image"):
             raise InvalidField(f"response_format=b64_json adds to JSON; leave out format={options.format}.")
         return options
 
     @classmethod
-    def parse_query(cls, query: bytes) -> Self:
-        """Return the options of a query string. Raises InvalidField as `parse`."""
+    def parse_query(cls, query: bytes, **fixed: object) -> Self:
+        """Return the options of a query string, and those that the address fixes. Raises InvalidField as `parse`."""
         # Bytes that are not UTF-8 become lone surrogates, which the field's own check refuses by name.
         text = query.decode(errors="surrogateescape")
         try:
             pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_QUERY_FIELDS)
         except ValueError:
             raise InvalidField(f"The query must have at most {MAX_QUERY_FIELDS} parameters.") from None
-        return cls.parse(pairs)
+        return cls.parse([*(pair for pair in pairs if pair[0] not in fixed), *fixed.items()])

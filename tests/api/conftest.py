@@ -60,9 +60,9 @@ class ScriptedWorker:
         """
         self._answers = {"": _answer(status, body, before, headers)}
 
-    def say_to(self, path: str, status: int, body: object) -> None:
+    def say_to(self, path: str, status: int, body: object, **headers: str) -> None:
         """Answer so to requests whose path begins so; the longest that fits counts."""
-        self._answers[path] = _answer(status, body, lambda: None, {})
+        self._answers[path] = _answer(status, body, lambda: None, headers)
 
     def asked_to_make(self) -> list[dict]:
         """Every request for a picture."""
