@@ -15,7 +15,7 @@ SIGNATURES = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
 }
-FORM = re.compile(r"[A-Za-z_][\w.\[\]%-]*=")
+FORM = re.compile(r"%7B|[A-Za-z_][\w.\[\]%-]*=", re.IGNORECASE)
 QUOTES = "'\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT DOUBLE QUOTATION MARK}"
 PYTHON_WORDS = ("True", "False", "None")
 KINDS: dict[type, str] = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}

@@ -69,6 +69,7 @@ SENTENCES = [
     (b"a boat", "no JSON at line 1, column 1."),
     (b"prompt=a+boat&seed=5", "The body is a form's fields."),
     (b"prompt=a%20boat", "The body is a form's fields."),
+    (b"%7B%22prompt%22%3A%22a%22%7D", "The body is a form's fields."),
     (MULTIPART, "The body is a multipart form."),
 ]
 

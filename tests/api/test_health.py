@@ -61,6 +61,7 @@ def test_the_front_page_documents_every_parameter(client):
         "model",
         "output_format",
         "format",
+        "response_format",
         "cache",
         "within",
     ]

@@ -6,6 +6,10 @@ from urllib.parse import quote
 
 import pytest
 
+from image_api.generation.options import GenerationOptions
+from image_api.styles import STYLES
+from image_api.web.schemas.openai import ImagesRequest
+from image_api.web.schemas.styled import StyledRequest
 from render_worker.contract import GenerateRequest, InvalidField
 from tests.fakes.ways import LEFT_OUT, REFUSED, Verdict
 
@@ -249,3 +253,24 @@ def test_openai_s_own_fields_are_read_by_the_same_rule(front, body, status):
 def test_a_style_is_named_in_any_case_and_answered_by_its_own_name(front):
     answer = front.session.post(f"{front.url}/v1/images/generate", json={"prompt": "a", "style": " Cinematic "})
     assert answer.json()["style"] == "cinematic"
+
+
+@pytest.mark.parametrize("model", [GenerationOptions, StyledRequest, ImagesRequest])
+def test_the_schema_names_the_words_that_are_accepted(model):
+    schema = model.model_json_schema()["properties"]
+    words = {name: _words(field) for name, field in schema.items() if _words(field) and name in model.public_fields()}
+    assert words
+    for name, accepted in words.items():
+        for word in accepted:
+            assert getattr(model.parse([("prompt", "a"), (name, word.title())]), name) == word
+    assert words.get("style", list(STYLES)) == list(STYLES)
+
+
+def _words(field: dict) -> list[str]:
+    """Return the words that a field's schema lists."""
+    return [
+        word
+        for choice in field.get("anyOf", [field])
+        for word in choice.get("enum", [choice.get("const")])
+        if isinstance(word, str)
+    ]
