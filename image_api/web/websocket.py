@@ -64,15 +64,18 @@ class WebSocket(Server):
         self.connected = self._handle_events()
 
     def send_pieces(self, pieces: Iterable[bytes]) -> None:
-        """Send one text message in pieces of UTF-8 as its fragments, so that it need not be in memory as a whole."""
-        for piece in pieces:
-            self._send_fragment(piece.decode(), last=False)
-        self._send_fragment("", last=True)
+        """Send one text message in pieces of UTF-8, each a fragment, so that it need not be in memory as a whole."""
+        piece = b""
+        for following in pieces:
+            if piece:
+                self._send_fragment(piece, last=False)
+            piece = following
+        self._send_fragment(piece, last=True)
 
-    def _send_fragment(self, text: str, *, last: bool) -> None:
+    def _send_fragment(self, piece: bytes, *, last: bool) -> None:
         if not self.connected:
             raise simple_websocket.ConnectionClosed(self.close_reason, self.close_message)
-        self.sock.send(self.ws.send(TextMessage(data=text, message_finished=last)))
+        self.sock.send(self.ws.send(TextMessage(data=piece.decode(), message_finished=last)))
 
     def _thread(self) -> None:
         """Receive until the connection ends; it also ends if it breaks off while a message is answered."""

@@ -18,7 +18,7 @@ SIGNATURES = {
 FORM = re.compile(r"%7B|[A-Za-z_][\w.\[\]%-]*=", re.IGNORECASE)
 QUOTES = "'\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT DOUBLE QUOTATION MARK}"
 PYTHON_WORDS = ("True", "False", "None")
-KINDS: dict[type, str] = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
+KINDS: dict[type, str] = {list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
 
 
 class JsonObject(list[tuple[str, object]]):

@@ -26,7 +26,7 @@ SENTENCES = [
     (b"null", "The body is null."),
     (b"7", "The body is a number."),
     (b"NaN", "The body is a number."),
-    (b"true", "The body is true or false."),
+    (b"true", "The body is a boolean."),
     (b'"a boat"', "The body is a text."),
     (json.dumps(OBJECT.decode()).encode(), "encoded twice"),
     (gzip.compress(OBJECT, mtime=0), "compressed (gzip); send it uncompressed"),
