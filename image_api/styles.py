@@ -29,6 +29,14 @@ class Style(BaseModel):
             raise InvalidField(f"prompt must be {room:,} characters at most with the style {self.name}.")
         return styled
 
+    def added_to(self, negative_prompt: str | None) -> str | None:
+        """Return the negative prompt and this style's. Raises InvalidField if they are too long together."""
+        both = ", ".join(text for text in (negative_prompt, self.negative_prompt) if text)
+        if len(both) > MAX_TEXT:
+            room = MAX_TEXT - len(both) + len(negative_prompt or "")
+            raise InvalidField(f"negative_prompt must be {room:,} characters at most with the style {self.name}.")
+        return both or None
+
 
 def _read_styles() -> dict[str, Style]:
     table = tomllib.loads(files(__package__).joinpath("styles.toml").read_text(encoding="utf-8"))

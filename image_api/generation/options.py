@@ -39,12 +39,12 @@ class GenerationOptions(Recipe):
         return Recipe(**self.model_dump(include=RECIPE_FIELDS))
 
     def styled_by(self, style: Style) -> Self:
-        """Return the options with the prompt in a style. Raises InvalidField if it is too long for that."""
+        """Return the options with both prompts in a style. Raises InvalidField if one is too long for that."""
         return self.model_copy(
             update={
                 "prompt": style.applied_to(self.prompt),
-                "negative_prompt": style.negative_prompt,
-                "negative_prompt_optional": True if style.negative_prompt else None,
+                "negative_prompt": style.added_to(self.negative_prompt),
+                "negative_prompt_optional": True if style.negative_prompt and not self.negative_prompt else None,
             }
         )
 

@@ -15,7 +15,7 @@ ENDPOINTS = {
     "WebSocket /stream/generate/txt2img": "The same as messages; each message to it is a body of POST /generate.",
     "POST /v1/images/generate": "A picture in a named style and an aspect ratio: {prompt, style?, aspect_ratio?, …}.",
     "GET /v1/styles": "The styles.",
-    "POST /v1/images/generations": "Up to four pictures at once, for OpenAI's clients as they are.",
+    "POST /v1/images/generations": "Up to ten pictures at once, for OpenAI's clients as they are.",
     "GET /v1/models": "The names that model accepts, in OpenAI's words; /v1/models/<name> is one of them.",
     "GET /images/<name>": "A picture that was made.",
     "GET /models": "The names that model accepts.",
