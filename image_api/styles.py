@@ -4,7 +4,7 @@ import tomllib
 from importlib.resources import files
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from render_worker.contract import MAX_TEXT, InvalidField, Text
 
@@ -48,9 +48,9 @@ ACCEPTED = f"one of {', '.join(STYLES)}"
 
 
 def _existing_name(name: str) -> str:
-    if name not in STYLES:
+    if name.lower() not in STYLES:
         raise ValueError("unknown style")
-    return name
+    return name.lower()
 
 
-StyleName = Annotated[str, AfterValidator(_existing_name)]
+StyleName = Annotated[str, AfterValidator(_existing_name), WithJsonSchema({"type": "string", "enum": list(STYLES)})]

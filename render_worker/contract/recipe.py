@@ -31,6 +31,11 @@ Within = Annotated[
 """Seconds that the client would wait: engines with a higher expected latency are not asked. It is no deadline."""
 
 
+def _auto_in_lower_case(model: str) -> str:
+    """Return the name; a word of ours may come in any case, but an engine's models may differ by it."""
+    return model.lower() if model.lower() == "auto" else model
+
+
 class Recipe(Fields):
     """All that decides how a picture looks."""
 
@@ -43,7 +48,7 @@ class Recipe(Fields):
         7.0, ge=0, le=20, allow_inf_nan=False, description="a number from 0 to 20"
     )
     shape: Shape = Field("square", description="one of portrait, landscape, square")
-    model: str = Field(
+    model: Annotated[str, AfterValidator(_auto_in_lower_case)] = Field(
         "auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", description="auto or a name from /models"
     )
     output_format: OutputFormat = Field("png", description="one of png, jpeg, webp")

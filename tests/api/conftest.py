@@ -17,7 +17,9 @@ from image_api import create_app
 from image_api.services import services_of
 from image_api.settings import Settings
 from tests.fakes.busy_worker import BusyWorker
+from tests.fakes.processes import api
 from tests.fakes.scripted_server import PatientServer
+from tests.fakes.ways import Front
 
 NAME = "a" * 64 + ".png"
 PICTURE = b"the bytes of a picture"
@@ -151,6 +153,14 @@ def client_of(base) -> Iterator[Callable[..., openai.OpenAI]]:
 @pytest.fixture
 def ai(client_of) -> openai.OpenAI:
     return client_of()
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[Front]:
+    worker = ScriptedWorker()
+    with api(PERCHANCE_WORKER_URL=worker.url, CACHE_EXPIRATION_HOURS=0) as server:
+        yield Front(server.url, worker)
+    worker.close()
 
 
 @pytest.fixture

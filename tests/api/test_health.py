@@ -62,6 +62,7 @@ def test_the_front_page_documents_every_parameter(client):
         "output_format",
         "output_compression",
         "format",
+        "response_format",
         "cache",
         "within",
     ]
