@@ -13,6 +13,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from image_api.dispatch.validation import WORKER_PATH
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureDeleted, PictureUnavailable
+from image_api.outbound.absence import GONE_STATUSES, is_gone
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, printable, whole_number
 from image_api.outbound.guarded_http import GuardedAdapter, GuardedHTTPSConnection, GuardedSession
 from render_worker.contract import IMAGE_NAME, GenerateResult
@@ -57,16 +58,15 @@ class RemotePictures:
         """
         stored = WORKER_PATH.fullmatch(result.image_url)
         reply = self._worker.image(stored[1], "GET", {}) if stored else self._from_outside(result.image_url)
-        if reply.status_code == requests.codes.ok:
+        gone = reply.status_code in GONE_STATUSES if stored else is_gone(reply, result.image_url)
+        if reply.status_code == requests.codes.ok and not gone:
             return PictureContent(reply)
         reply.close()
-        gone = reply.status_code in (requests.codes.not_found, GONE)
-        # S3 answers 403 to a signed link of a key that may not list the bucket if there is no such object.
         unsure = gone or reply.status_code == requests.codes.forbidden
         if unsure and self._is_deleted(reply, result.image_url):
             raise PictureDeleted
-        sentence = f"The picture was made, but its host answered HTTP {reply.status_code}."
-        raise PictureUnavailable(sentence, gone=gone)
+        answer = "with something else" if reply.status_code == requests.codes.ok else f"HTTP {reply.status_code}"
+        raise PictureUnavailable(f"The picture was made, but its host answered {answer}.", gone=gone)
 
     def _is_deleted(self, reply: requests.Response, address: str) -> bool:
         """Return whether the worker has a tombstone of the picture, which it also has of another storage's."""

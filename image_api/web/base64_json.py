@@ -9,7 +9,7 @@ from flask import Response, g
 from image_api.errors import ApiError
 from image_api.remote_pictures import PictureContent
 from image_api.web.bodies import reset_on_error
-from image_api.web.file_response import open_picture
+from image_api.web.file_response import open_or_regenerate
 from render_worker.contract import GenerateResult
 
 GROUP_BYTES = 3  # that base64 encodes as four letters
@@ -35,7 +35,7 @@ def _open_all(results: list[GenerateResult]) -> list[PictureContent]:
     contents: list[PictureContent] = []
     try:
         for result in results:
-            contents.append(open_picture(result))  # noqa: PERF401 - those that were opened are closed again
+            contents.append(open_or_regenerate(result)[1])  # noqa: PERF401 - those that were opened are closed again
     except ApiError:
         for content in contents:
             content.close()
