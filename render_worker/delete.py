@@ -50,9 +50,8 @@ async def delete(storages: StorageChain, word: str) -> list[OutputLine]:
     if image_name_in(word) is None:
         return [(NO_NAME, DeletionOutcome.FAILED)]
     lines = [await _delete_from(storage, word) for storage in storages]
-    if any(outcome is DeletionOutcome.DELETED for _, outcome in lines):
-        lines += await _leave_tombstone(storages, word)
-    return lines
+    # Also if it was nowhere: its file may be lost, and an API tier still know how it was made.
+    return lines + await _leave_tombstone(storages, word)
 
 
 def outcome_of(lines: list[OutputLine]) -> DeletionOutcome:

@@ -149,7 +149,10 @@ class Pipeline:
             image = await _without_fault(engine, recipe, reporter)
             release_engine()  # encoding and saving need no engine, but one of the slots of all
             reporter("saving")
-            return image, await asyncio.to_thread(self._encode, engine, image, recipe)
+            picture = await asyncio.to_thread(self._encode, engine, image, recipe)
+            # Of the request, and not of what this engine honours: another one may make the picture the next time.
+            again = attempt.request.with_seed_used(image.seed)
+            return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again)
 
     def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
         texts = {
@@ -164,8 +167,7 @@ class Pipeline:
             "simulated": "true" if self.simulated else None,
         }
         texts_known = {name: text for name, text in texts.items() if text is not None}
-        picture = to_picture(image.data, recipe.size, texts_known, recipe.output_format, scale=engine.own_sizes)
-        return dataclasses.replace(picture, cheap=engine.cheap)
+        return to_picture(image.data, recipe.size, texts_known, recipe.output_format, scale=engine.own_sizes)
 
     def _record_success(self, attempt: Attempt, saved: SaveOutcome, seconds: float) -> None:
         """Count a picture, what it took, and what failed before it was saved."""
