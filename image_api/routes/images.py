@@ -19,8 +19,6 @@ def image(name: str) -> Response:
         abort(404)
     try:
         found = not_modified(name) or stored_image(name) or regenerated_image(name)
-        if found is None:
-            raise PictureGone
-    except (PictureGone, PictureDeleted) as error:
+    except PictureDeleted as error:
         return gone_page(error)
-    return found
+    return found or gone_page(PictureGone())

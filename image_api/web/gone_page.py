@@ -19,7 +19,6 @@ PAGE = """<!doctype html>
 <title>This picture is gone</title>
 <h1>This picture is gone</h1>
 <p>{sentence}</p>
-<p>{advice}</p>
 <p><a href="{base}/">What this service does</a></p>
 </html>
 """
@@ -29,7 +28,8 @@ def gone_page(error: PictureGone | PictureDeleted) -> Response:
     """Return the page that says so. Raises the error again, for its JSON, unless the client prefers a page."""
     if not _wants_page():
         raise error
-    text = PAGE.format(sentence=escape(str(error)), advice=escape(error.hint or ""), base=escape(base_url()))
+    sentence = " ".join(filter(None, (str(error), error.hint)))
+    text = PAGE.format(sentence=escape(sentence), base=escape(base_url()))
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY, **error.headers}
     return Response(text, error.status, headers, mimetype=HTML)
 
