@@ -79,8 +79,8 @@ def _stem(name: str) -> str:
 
 
 def _beginning(reply: requests.Response) -> bytes:
-    """Return the beginning of a body, as far as it comes."""
-    return b"".join(_received(reply))
+    """Return up to MAX_ERROR_BYTES of a body, as far as they come."""
+    return b"".join(_received(reply))[:MAX_ERROR_BYTES]
 
 
 def _received(reply: requests.Response) -> Iterable[bytes]:

@@ -1,8 +1,10 @@
 """The operator's command that deletes pictures, and the tombstones that it leaves."""
 
 import asyncio
+import dataclasses
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +12,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from render_worker.contract import Recipe
 from render_worker.delete import NO_NAME, NO_TOMBSTONE, main
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
+from render_worker.storages.local.recipes import FILE_NAME
 from render_worker.storages.local.storage import LocalStorage
 from render_worker.storages.local.tombstones import TOMBSTONE, TOMBSTONE_SECONDS
 from render_worker.storages.s3.storage import S3Storage
@@ -57,6 +61,37 @@ def test_it_works(command, local):
     save(local)
     assert command(PICTURE.name) == (0, [f"{PICTURE.name}  local: deleted"])
     assert command(PICTURE.name) == (1, [f"{PICTURE.name}  local: not there"])
+
+
+def test_one_that_is_lost_is_not_made_again_either(command, client, local):
+    assert command(PICTURE.name) == (1, [f"{PICTURE.name}  local: not there"])
+    assert client.get(f"/images/{PICTURE.name}").status_code == 410
+
+
+def test_its_recipe_is_erased_with_it(command, client, local):
+    prompt = "a secret of the client's"
+    save(local, dataclasses.replace(PICTURE, recipe=Recipe(prompt=prompt)))
+    assert client.get(f"/recipes/{PICTURE.name}").json["prompt"] == prompt
+    assert command(PICTURE.name)[0] == 0
+    assert client.get(f"/recipes/{PICTURE.name}").status_code == 404
+    assert prompt.encode() not in (local.folder / FILE_NAME).read_bytes()
+
+
+def test_a_recipe_without_its_file_is_deleted_too(command, client, local):
+    save(local, dataclasses.replace(PICTURE, recipe=Recipe(prompt="a tree")))
+    (local.folder / PICTURE.name).unlink()
+    assert command(PICTURE.name) == (0, [f"{PICTURE.name}  local: deleted"])
+    assert [client.get(f"/{path}/{PICTURE.name}").status_code for path in ("recipes", "images")] == [404, 410]
+
+
+def test_a_recipe_that_cannot_be_erased_is_a_failure(command, local):
+    save(local, dataclasses.replace(PICTURE, recipe=Recipe(prompt="a tree")))
+    with sqlite3.connect(local.folder / FILE_NAME) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        code, lines = command(PICTURE.name)
+        other.rollback()
+    other.close()
+    assert (code, FILE_NAME in lines[0]) == (2, True)
 
 
 def test_it_takes_several_addresses_and_tells_if_one_is_nowhere(command, local):
@@ -120,7 +155,8 @@ def test_imgur_deletes_by_the_hash_of_the_log(command, caplog):
         address = save(imgur)
         word = "imgur:" + re.search(r"deletehash (\w+)", caplog.text)[1]
         assert command(word, **settings) == (0, [f"{word}  imgur: deleted"])
-        assert requests.get(address, timeout=5).status_code == 404
+        gone = requests.get(address, allow_redirects=False, timeout=5)
+        assert (gone.status_code, gone.headers["Location"].rpartition("/")[2]) == (302, "removed.png")
         assert command(word, **settings) == (1, [f"{word}  imgur: not there"])
 
 

@@ -39,12 +39,12 @@ class KeptRecipes:
         """Keep the recipe of a picture; this never raises."""
         row = name, recipe.model_dump_json(exclude_none=True), cheap
         try:
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDONLY, 0o600))  # SQLite's own would be readable by all
-            with self._opened() as recipes:
-                self._save_or_evict(recipes, row)
+            self._save(row)
         except (sqlite3.Error, OSError) as error:
-            log.warning("a picture's recipe was not kept: %s", error, extra={"kind": type(error).__name__})
-            self._remove_if_broken(error)
+            if self._remove_if_broken(error):
+                self.save(name, recipe, cheap=cheap)
+            else:
+                log.warning("a picture's recipe was not kept: %s", error, extra={"kind": type(error).__name__})
 
     def find(self, name: str) -> Recipe | None:
         """Return the recipe of a picture; None if there is none, or if it cannot be read."""
@@ -83,22 +83,24 @@ class KeptRecipes:
             recipes.execute(SCHEMA)
             yield recipes
 
-    def _save_or_evict(self, recipes: sqlite3.Connection, row: tuple[str, str, bool]) -> None:
-        try:
-            with recipes:
-                recipes.execute(SAVE, row)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
-                raise
-            with recipes:
-                recipes.execute(EVICT)
-            with recipes:
-                recipes.execute(SAVE, row)
+    def _save(self, row: tuple[str, str, bool]) -> None:
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDONLY, 0o600))  # SQLite's own would be readable by all
+        with self._opened() as recipes:
+            try:
+                with recipes:
+                    recipes.execute(SAVE, row)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                    raise
+                with recipes:
+                    recipes.execute(EVICT)
+                with recipes:
+                    recipes.execute(SAVE, row)
 
     def _remove_if_broken(self, error: Exception) -> bool:
-        """Remove the file if its content is broken; return whether it was."""
-        broken = getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-        if broken:
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
-        return broken
+        """Remove the file if its content is broken; return whether it was, and is removed."""
+        if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return False
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        return not self._path.exists()
