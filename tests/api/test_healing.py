@@ -1,14 +1,10 @@
 """Every picture heals: one of a random seed too, made by any route, and after a restart by the worker's recipe."""
 
-import json
 import time
 
 import pytest
 
-from image_api.dispatch.direct import DirectDispatch
 from image_api.generation import recipes
-from image_api.generation.cache import MemoryCache
-from image_api.services import services_of
 from render_worker.contract import MAX_SEED, Recipe
 from tests.api.conftest import NAME, PICTURE, RESULT
 from tests.fakes.redis_server import RedisServer
@@ -93,16 +89,8 @@ def test_two_that_replaced_each_other_are_no_circle(client, worker, monkeypatch)
 
 def test_one_that_is_made_as_it_was_has_its_address(client, worker):
     client.get("/generate?prompt=a+tree")
+    worker.say(200, RESULT, before=lambda: worker.say_to(LOST, 200, PICTURE) if worker.requests[-1][0] == "POST" else 0)
     worker.say_to(LOST, 404, b"{}")
-    generate = DirectDispatch.generate
-
-    def made_again(*arguments):
-        worker.say_to(LOST, 200, PICTURE)
-        return generate(*arguments)
-
-    services_of(client.application).generation._dispatch.generate = lambda *it: made_again(
-        services_of(client.application).generation._dispatch, *it
-    )
     assert client.get(LOST).data == PICTURE
     assert len(worker.asked_to_make()) == 2
 
@@ -221,16 +209,13 @@ def test_a_flood_of_random_pictures_evicts_no_cached_result(client, worker, monk
     assert client.get(LOST).status_code == 302
 
 
-def test_what_is_stored_is_read_by_every_later_version():
-    """Other processes on the same Redis may be of an older one: it finds what it knows as it was."""
-    assert (recipes.USED_RECIPES.key, recipes.REPLACEMENTS.key) == ("img_recipe_used:{}", "img_replaced:{}")
-    assert MemoryCache().get(recipes.USED_RECIPES, "x") is None
-    assert json.loads(Recipe(prompt="a").model_dump_json()) == {
-        "prompt": "a",
-        "negative_prompt": None,
-        "seed": -1,
-        "guidance_scale": 7.0,
-        "shape": "square",
-        "model": "auto",
-        "output_format": "png",
-    }
+def test_an_older_process_on_the_same_redis_finds_what_it_knows(client_with, worker):
+    """It reads the recipes of seeded pictures, and fails at none that it does not know."""
+    with RedisServer() as server:
+        client = client_with(redis_url=server.url)
+        client.get("/generate?prompt=a+tree&seed=7")
+        client.get("/generate?prompt=a+bird")
+        kinds = sorted(key.decode().partition(":")[0] for key in server.client.keys("*"))
+        (recipe,) = server.client.keys("img_recipe:*")
+        assert Recipe.model_validate_json(server.client.get(recipe)) == Recipe(prompt="a tree", seed=7)
+    assert kinds == ["img_cache", "img_recipe", "img_recipe_used"]
