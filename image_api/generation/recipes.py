@@ -31,10 +31,14 @@ class RecipeStore:
         self._kept = kept
 
     def save(self, recipe: Recipe, result: GenerateResult, *, cached: bool) -> None:
-        """Store the recipe of a result with the seed used, unless the result cache has just the same."""
+        """Store the recipe of a result with the seed used, unless the result cache has just the same.
+
+        What replaced the picture when it was lost is dropped: it is there again, and so nothing leads in a circle.
+        """
         used = recipe.with_seed_used(result.seed)
         if not (cached and used.seed == recipe.seed):
             self._used.put(address_key(result.image_url), used, self._seconds)
+        self._replacements.drop(address_key(result.image_url))
 
     def shared_recipe_of(self, address: str) -> Recipe | None:
         """Return the recipe that requests share the result at an address by; None if none can."""
@@ -59,7 +63,6 @@ class RecipeStore:
         """Return a result in place of the lost picture at an address from now on."""
         if result.image_url != address:
             self._replacements.put(address_key(address), result, self._seconds)
-        self._replacements.drop(address_key(result.image_url))  # so that none leads back
 
     def share(self, recipe: Recipe, result: GenerateResult) -> None:
         """Cache a regenerated result for the requests that share it by a recipe without a seed."""

@@ -1,6 +1,7 @@
 """Which replies of a picture's host mean that it is gone: then it is made again, once, and no redirect is followed."""
 
 import base64
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -94,6 +95,19 @@ def test_one_that_is_out_of_reach_is_not(known, host, worker, reply):
     assert (answer.status_code, answer.json["code"]) == (502, "picture_unavailable")
     assert len(worker.asked_to_make()) == 1
     assert host.asked == [("GET", f"/pictures/{NAME}")]
+
+
+def test_one_that_was_made_at_its_old_address_since_and_is_gone_again_is_made_again(known, host, worker, monkeypatch):
+    monkeypatch.setattr("image_api.generation.regeneration.REGENERATION_TTL_SECONDS", 0.1)
+    say(host, *GONE["imgur"])
+    known.get(f"/generate.png?{SEEDED}")
+    worker.say_to("/generate", 200, {**RESULT, "image_url": f"{host.url}/pictures/{NAME}"})
+    known.get(f"/generate?{SEEDED}&cache=false")
+    time.sleep(0.15)
+    worker.say_to("/generate", 200, {**RESULT, "image_url": f"/images/{'e' * 64}.png"})
+    worker.say_to("/images/", 200, PICTURE)
+    assert known.get(f"/generate.png?{SEEDED}").headers["Content-Location"].endswith(f"{'e' * 64}.png")
+    assert len(worker.asked_to_make()) == 4
 
 
 def test_no_redirect_is_followed(known, host):

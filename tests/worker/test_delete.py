@@ -1,10 +1,8 @@
 """The operator's command that deletes pictures, and the tombstones that it leaves."""
 
 import asyncio
-import dataclasses
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from render_worker.contract import Recipe
-from render_worker.delete import NO_NAME, NO_TOMBSTONE, main
+from render_worker.delete import NO_NAME, NO_TOMBSTONE
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
-from render_worker.storages.local.recipes import FILE_NAME
 from render_worker.storages.local.storage import LocalStorage
 from render_worker.storages.local.tombstones import TOMBSTONE, TOMBSTONE_SECONDS
 from render_worker.storages.s3.storage import S3Storage
@@ -31,11 +27,6 @@ OTHER = Picture(b"\x89PNG and other", 1, 1, "b" * 64)
 DELETED = "This picture was deleted by the operator."
 
 
-@pytest.fixture
-def local(tmp_path):
-    return LocalStorage(Settings(local_storage_dir=tmp_path / "images", local_storage_mb=1))
-
-
 def save(storage, picture: Picture = PICTURE) -> str:
     return asyncio.run(storage.save(picture)).url
 
@@ -44,54 +35,10 @@ def delete(storage, picture: Picture = PICTURE) -> bool:
     return asyncio.run(storage.delete(picture.name))
 
 
-@pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """Return a function that runs the command with settings, and returns its exit code and output lines."""
-
-    def run(*words: str, **settings: object) -> tuple[int, list[str]]:
-        for name, value in {"local_storage_dir": tmp_path / "images", **settings}.items():
-            monkeypatch.setenv(name.upper(), str(value))
-        code = main(list(words))
-        return code, capsys.readouterr().out.splitlines()
-
-    return run
-
-
 def test_it_works(command, local):
     save(local)
     assert command(PICTURE.name) == (0, [f"{PICTURE.name}  local: deleted"])
     assert command(PICTURE.name) == (1, [f"{PICTURE.name}  local: not there"])
-
-
-def test_one_that_is_lost_is_not_made_again_either(command, client, local):
-    assert command(PICTURE.name) == (1, [f"{PICTURE.name}  local: not there"])
-    assert client.get(f"/images/{PICTURE.name}").status_code == 410
-
-
-def test_its_recipe_is_erased_with_it(command, client, local):
-    prompt = "a secret of the client's"
-    save(local, dataclasses.replace(PICTURE, recipe=Recipe(prompt=prompt)))
-    assert client.get(f"/recipes/{PICTURE.name}").json["prompt"] == prompt
-    assert command(PICTURE.name)[0] == 0
-    assert client.get(f"/recipes/{PICTURE.name}").status_code == 404
-    assert prompt.encode() not in (local.folder / FILE_NAME).read_bytes()
-
-
-def test_a_recipe_without_its_file_is_deleted_too(command, client, local):
-    save(local, dataclasses.replace(PICTURE, recipe=Recipe(prompt="a tree")))
-    (local.folder / PICTURE.name).unlink()
-    assert command(PICTURE.name) == (0, [f"{PICTURE.name}  local: deleted"])
-    assert [client.get(f"/{path}/{PICTURE.name}").status_code for path in ("recipes", "images")] == [404, 410]
-
-
-def test_a_recipe_that_cannot_be_erased_is_a_failure(command, local):
-    save(local, dataclasses.replace(PICTURE, recipe=Recipe(prompt="a tree")))
-    with sqlite3.connect(local.folder / FILE_NAME) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        code, lines = command(PICTURE.name)
-        other.rollback()
-    other.close()
-    assert (code, FILE_NAME in lines[0]) == (2, True)
 
 
 def test_it_takes_several_addresses_and_tells_if_one_is_nowhere(command, local):
