@@ -16,7 +16,7 @@ from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.outbound.absence import GONE_STATUSES, is_gone
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, printable, whole_number
 from image_api.outbound.guarded_http import GuardedAdapter, GuardedHTTPSConnection, GuardedSession
-from render_worker.contract import IMAGE_NAME, GenerateResult
+from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, GenerateResult
 from render_worker.serving.deadline import Deadline
 
 MAX_PICTURE_BYTES = 40 * 1024 * 1024
@@ -63,19 +63,19 @@ class RemotePictures:
             return PictureContent(reply)
         reply.close()
         unsure = gone or reply.status_code == requests.codes.forbidden
-        if unsure and self._is_deleted(reply, result.image_url):
+        if unsure and self._is_deleted(reply, result):
             raise PictureDeleted
         answer = "with something else" if reply.status_code == requests.codes.ok else f"HTTP {reply.status_code}"
         raise PictureUnavailable(f"The picture was made, but its host answered {answer}.", gone=gone)
 
-    def _is_deleted(self, reply: requests.Response, address: str) -> bool:
+    def _is_deleted(self, reply: requests.Response, result: GenerateResult) -> bool:
         """Return whether the worker has a tombstone of the picture, which it also has of another storage's."""
-        if WORKER_PATH.fullmatch(address):
+        if WORKER_PATH.fullmatch(result.image_url):
             return reply.status_code == GONE
-        named = IMAGE_PATH.fullmatch(urlsplit(address).path)
-        if not named:
-            return False
-        with self._worker.image(named[1], "HEAD", {}) as stored:
+        return any(map(self._has_tombstone, _names_of(result)))
+
+    def _has_tombstone(self, name: str) -> bool:
+        with self._worker.image(name, "HEAD", {}) as stored:
             return stored.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:
@@ -119,6 +119,14 @@ class _PublicPool(HTTPSConnectionPool):
 
 class _PublicAdapter(GuardedAdapter):
     https_pool = _PublicPool
+
+
+def _names_of(result: GenerateResult) -> list[str]:
+    """Return the file names that the picture may have had: its address ends with one, unless the storage names it."""
+    if named := IMAGE_PATH.fullmatch(urlsplit(result.image_url).path):
+        return [named[1]]
+    names = [f"{result.sha256}.{ending}" for ending in IMAGE_TYPES]  # a storage may convert it
+    return [name for name in names if re.fullmatch(IMAGE_NAME, name)]
 
 
 def _is_public(address: str) -> bool:

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from render_worker.delete import NO_NAME, NO_TOMBSTONE
+from render_worker.delete import NO_NAME, NO_TOMBSTONE, NOT_NAMED
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
-from render_worker.storages.local.storage import LocalStorage
 from render_worker.storages.local.tombstones import TOMBSTONE, TOMBSTONE_SECONDS
 from render_worker.storages.s3.storage import S3Storage
 from sandbox.cloudinary import CLOUDINARY_URL
@@ -101,10 +100,21 @@ def test_imgur_deletes_by_the_hash_of_the_log(command, caplog):
         caplog.set_level("INFO")
         address = save(imgur)
         word = "imgur:" + re.search(r"deletehash (\w+)", caplog.text)[1]
-        assert command(word, **settings) == (0, [f"{word}  imgur: deleted"])
+        assert command(word, **settings) == (0, [f"{word}  imgur: deleted", f"{word}  {NOT_NAMED}"])
         gone = requests.get(address, allow_redirects=False, timeout=5)
         assert (gone.status_code, gone.headers["Location"].rpartition("/")[2]) == (302, "removed.png")
-        assert command(word, **settings) == (1, [f"{word}  imgur: not there"])
+        assert command(word, **settings) == (1, [f"{word}  imgur: not there", f"{word}  {NOT_NAMED}"])
+
+
+def test_imgur_s_picture_gets_a_tombstone_by_its_name_in_the_log(command, client, caplog):
+    with sandbox() as site:
+        settings = {"imgur_client_id": "an-id", "imgur_api_url": f"{site.url}/3"}
+        caplog.set_level("INFO")
+        save(next(iter(build_storages(Settings(**settings)))))
+        word = "imgur:{}:{}".format(*re.search(r"deletehash (\w+) of ([\w.]+)", caplog.text).groups())
+        assert command(word, **settings) == (0, [f"{word}  imgur: deleted"])
+        assert client.get(f"/images/{PICTURE.name}").status_code == 410
+        assert command(word + "x", **settings)[0] == 2
 
 
 def test_without_imgur_its_hash_is_of_no_use(command):
