@@ -27,7 +27,7 @@ class EmbeddedPicture:
     @classmethod
     def of(cls, response: GenerationResponse) -> "EmbeddedPicture":
         """Open the picture of a response, one that is lost anew. Raises as open_picture does."""
-        return cls(*open_or_regenerate(response))
+        return cls(*open_or_regenerate(response.result))
 
 
 def embedding_response(text: str, pictures: list[EmbeddedPicture]) -> Response:
