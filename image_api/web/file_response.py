@@ -1,7 +1,5 @@
 """The bytes of a picture as the response, under a file name that says what it shows."""
 
-import re
-import unicodedata
 from urllib.parse import quote
 
 from flask import Response, g
@@ -12,11 +10,10 @@ from image_api.remote_pictures import PictureContent
 from image_api.services import services
 from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
+from image_api.web.file_names import file_names
 from image_api.web.responses import absolute_url
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
-MAX_NAME = 60
-BETWEEN_WORDS = re.compile(r"[\W_]+")
 ENDINGS = {mimetype: f".{ending}" for ending, mimetype in IMAGE_TYPES.items()}
 
 
@@ -29,20 +26,13 @@ def file_response(response: GenerationResponse, base: str) -> Response:
     http_response.headers["X-Engine"] = result.engine
     if result.seed is not None:
         http_response.headers["X-Seed"] = str(result.seed)
-    http_response.headers.set("Content-Disposition", "inline", **_disposition(file_name(result)))
+    http_response.headers.set("Content-Disposition", "inline", **_disposition(result))
     return http_response
 
 
-def file_name(result: GenerateResult) -> str:
-    """Return a name to save the picture under: the prompt's words and, if it is known, the seed."""
-    words = BETWEEN_WORDS.sub("-", result.prompt).strip("-").lower()[:MAX_NAME].rstrip("-")
-    seed = "" if result.seed is None else f"-{result.seed}"
-    return f"{words or 'picture'}{seed}{ENDINGS.get(result.content_type, '')}"
-
-
-def _disposition(name: str) -> dict[str, str]:
+def _disposition(result: GenerateResult) -> dict[str, str]:
     """Return the parameters for a file name: in ASCII, and exactly (https://www.rfc-editor.org/rfc/rfc6266)."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lstrip("-")
+    name, plain = file_names(result.prompt, result.seed, ENDINGS.get(result.content_type, ""))
     return {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name)}"}
 
 
