@@ -8,11 +8,12 @@ import re
 import requests
 from flask import Response, abort, g, request
 
-from image_api.errors import PictureDeleted, WorkerUnavailable
+from image_api.errors import PictureDeleted, SpeculativeRequest, WorkerUnavailable
 from image_api.remote_pictures import PictureContent, length_of
 from image_api.services import services
 from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
+from image_api.web.link_previews import REFUSAL, is_for_preview
 from image_api.web.responses import absolute_url, base_url, json_response
 from render_worker.contract import IMAGE_TYPES, ErrorBody
 from render_worker.serving.conditional_requests import settle_if_match, settle_range
@@ -54,8 +55,11 @@ def stored_image(name: str) -> Response | None:
 def regenerated_image(name: str) -> Response | None:
     """Generate a picture again whose file is gone, and return it or a redirect to it.
 
-    Returns None if its recipe is not known, or the request is a HEAD, which costs no generation.
+    Returns None if its recipe is not known, or the request is a HEAD, which costs no generation. Raises
+    SpeculativeRequest if it is a link-preview bot's.
     """
+    if is_for_preview():
+        raise SpeculativeRequest(REFUSAL)
     if request.method != "GET":
         return None
     again = services().generation.regenerate(f"/images/{name}", g.request_id, waiter())
@@ -71,15 +75,15 @@ def _etag(name: str) -> str:
 
 
 def _exists(name: str) -> bool:
-    with services().worker.image(name, "HEAD", {}, g.client) as reply:
-        return reply.status_code == requests.codes.ok
+    with services().worker.image(name, "HEAD", {}, g.client, wake=not is_for_preview()) as reply:
+        return reply.status_code == 200
 
 
 def _worker_reply(name: str) -> requests.Response | None:
     """Return the worker's reply with its body unread; None, and errors, as in stored_image."""
     part = request.headers.get("Range")
     headers = {"Range": part} if part else {}
-    reply = services().worker.image(name, request.method, headers, g.client)
+    reply = services().worker.image(name, request.method, headers, g.client, wake=not is_for_preview())
     if reply.status_code == 200 or (part and _is_partial(reply)):
         return reply
     reply.close()
