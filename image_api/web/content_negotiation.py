@@ -16,7 +16,7 @@ from image_api.web.link_previews import REFUSAL, is_for_preview, preview_page
 from image_api.web.responses import absolute_url, base_url, json_response
 from render_worker.contract import GenerateResult, InvalidField
 
-VARY = "Accept, Sec-Fetch-Dest, User-Agent"
+VARY = "Accept, Sec-Fetch-Dest"
 SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
 SPECULATIVE_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
@@ -60,7 +60,7 @@ def negotiated_response(options: GenerationOptions) -> Response:
         http_response = new_stream(options)
     else:
         http_response = _generated_response(options)
-    http_response.headers["Vary"] = VARY
+    http_response.headers.setdefault("Vary", VARY)
     return http_response
 
 

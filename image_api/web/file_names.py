@@ -13,6 +13,7 @@ SYMBOLS_IN_ASCII = re.compile(r"[^a-z0-9]+")
 BLANK = "\u115f\u1160\u3164\uffa0\u2800\ufffc\ufffd"  # letters and symbols that show nothing
 JOINER, NON_JOINER = "\u200d", "\u200c"  # within words of Indic scripts and Persian; the first in emoji, too
 DANGLING = re.compile(f"[{JOINER}{NON_JOINER}]+(?=-|$)")
+SPACING_VOWELS = "\u0e33\u0eb3"  # of Thai and Lao: letters by category, marks to a reader
 VIRAMA = 9  # the combining class of what joins the next consonant to the one before
 SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
 FLAG_LETTER = re.compile("[\U0001f1e6-\U0001f1ff]")
@@ -69,7 +70,7 @@ def _characters(text: str) -> Iterator[str]:
 def _continues(cluster: str, character: str) -> bool:
     """Return whether a character belongs to the one before it; a rough form of https://unicode.org/reports/tr29."""
     last = cluster[-1]
-    if unicodedata.category(character).startswith("M"):
+    if unicodedata.category(character).startswith("M") or character in SPACING_VOWELS:
         return True
     if character in (JOINER, NON_JOINER):
         return not last.isascii() and last not in (JOINER, NON_JOINER)

@@ -38,7 +38,11 @@ def preview_page(title: str, result: GenerateResult | None, description: str | N
         description=description or (MADE if result else NOT_MADE),
         picture=with_absolute_url(result) if result else None,
     )
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Vary": "Accept, Sec-Fetch-Dest, User-Agent",
+    }
     return Response(html, headers=headers, mimetype="text/html")
 
 
