@@ -2,12 +2,14 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import openai
 import pytest
 
 from tests.api.conftest import RESULT
 from tests.fakes.busy_worker import BUSY, SECONDS
+from tests.fakes.processes import wait_until
 
 REFUSED = {"success": False, "error": "The service refused this prompt.", "code": "content_refused"}
 BAD = {"success": False, "error": "guidance_scale cannot be honoured by sketch.", "code": "invalid_parameter"}
@@ -113,3 +115,17 @@ def test_all_of_them_have_one_deadline(ai_before, busy):
     assert 1 <= len(answer.data) < 10
     assert len(answer.data) + len(answer.failed) == 10
     assert {it["code"] for it in answer.failed} <= {"timeout", "worker_busy"}
+
+
+def test_a_picture_whose_slot_another_client_needs_fails_alone(ai_before, busy):
+    worker = busy(10)
+    worker.seconds = lambda asked: 5 * SECONDS
+    ai = ai_before(worker, max_generations=2, trusted_proxies="loopback")
+    one, other = (ai.with_options(default_headers={"X-Forwarded-For": f"192.0.2.{number}"}) for number in (1, 2))
+    with ThreadPoolExecutor() as clients:
+        pending = clients.submit(one.images.generate, prompt="a tree", n=4)
+        wait_until(lambda: worker.running == 2, "two pictures in flight")
+        assert len(other.images.generate(prompt="a tree").data) == 1
+        answer = pending.result()
+    assert (len(answer.data), [it["code"] for it in answer.failed]) == (3, ["service_busy"])
+    assert "needed the place" in answer.failed[0]["message"]
