@@ -63,19 +63,19 @@ class RemotePictures:
         gone = reply.status_code in (requests.codes.not_found, GONE)
         # S3 answers 403 to a signed link of a key that may not list the bucket if there is no such object.
         unsure = gone or reply.status_code == requests.codes.forbidden
-        if unsure and self._is_deleted(reply, result.image_url):
+        if unsure and self._is_deleted(reply, result.image_url, wake):
             raise PictureDeleted
         sentence = f"The picture was made, but its host answered HTTP {reply.status_code}."
         raise PictureUnavailable(sentence, gone=gone)
 
-    def _is_deleted(self, reply: requests.Response, address: str) -> bool:
+    def _is_deleted(self, reply: requests.Response, address: str, wake: bool) -> bool:
         """Return whether the worker has a tombstone of the picture, which it also has of another storage's."""
         if WORKER_PATH.fullmatch(address):
             return reply.status_code == GONE
         named = IMAGE_PATH.fullmatch(urlsplit(address).path)
         if not named:
             return False
-        with self._worker.image(named[1], "HEAD", {}) as stored:
+        with self._worker.image(named[1], "HEAD", {}, wake=wake) as stored:
             return stored.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:
