@@ -83,6 +83,7 @@ def test_a_page_under_coep_shows_every_picture(tiers, site):
         f"{front}/generate?{QUERY}",
         f"{front}/generate.png?{QUERY}",
         f"{front}/generate?{QUERY}&format=image&output_format=webp",
+        f"{front}//generate.png?{QUERY}",  # redirected, and COEP asks each hop
         f"{front}/wake.gif",
         f"{tiers.renderer.url}{tiers.picture}",
     ]
