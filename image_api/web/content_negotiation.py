@@ -1,7 +1,6 @@
 """Content negotiation of /generate: an event stream, the picture's bytes, a redirect to it, or JSON."""
 
 import logging
-import re
 
 from flask import Response, g, request
 
@@ -12,23 +11,14 @@ from image_api.services import services
 from image_api.web.client_connection import waiter
 from image_api.web.event_stream import EVENT_STREAM, JSON, new_stream, query_without_event_id, wants_events
 from image_api.web.file_response import file_response
-from image_api.web.link_previews import REFUSAL, is_for_preview, preview_page
+from image_api.web.link_previews import preview_page
 from image_api.web.responses import absolute_url, base_url, json_response
+from image_api.web.speculative_requests import NO_PREVIEW, is_for_preview
 from render_worker.contract import GenerateResult, InvalidField
 
 VARY = "Accept, Sec-Fetch-Dest"
-SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
-SPECULATIVE_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
 log = logging.getLogger(__name__)
-
-
-def refuse_speculation() -> None:
-    """Raise SpeculativeRequest if a browser prefetches or prerenders, or a link-preview bot wants an event stream."""
-    if any(SPECULATIVE.search(request.environ.get(header, "")) for header in SPECULATIVE_HEADERS):
-        raise SpeculativeRequest("A prefetch or prerender makes no picture.")
-    if is_for_preview() and wants_events():
-        raise SpeculativeRequest(REFUSAL)
 
 
 def query_options() -> GenerationOptions:
@@ -89,10 +79,12 @@ def _preview(options: GenerationOptions) -> Response:
     Raises SpeculativeRequest if there is no picture to return.
     """
     cached = services().generation.cached(options)
+    if options.format is None and wants_events():
+        raise SpeculativeRequest(NO_PREVIEW)
     if options.format != "image" and not wants_redirect(options):
         return preview_page(options.prompt, cached)
     if cached is None:
-        raise SpeculativeRequest(REFUSAL)
+        raise SpeculativeRequest(NO_PREVIEW)
     return _http_response(_hit(cached), base_url(), options)
 
 

@@ -186,6 +186,13 @@ def test_head_of_what_is_not_made_has_no_length(tiers, address):
     assert not {"Content-Length", "Transfer-Encoding"} & answer.headers.keys()
 
 
+def test_a_link_preview_bot_gets_no_websocket(tiers):
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_WebSocket_Version": "13"}
+    handshake = {**upgrade, "Sec_WebSocket_Key": "AAAAAAAAAAAAAAAAAAAAAA==", "User_Agent": "Twitterbot/1.0"}
+    answer = tiers.get("api", "/stream/generate/txt2img", **handshake)
+    assert (answer.status_code, answer.json()["code"]) == (503, "speculative_request")
+
+
 def test_json_and_events_stay_one_line_wherever_they_are_cut(tiers):
     prompt = "a\u2028b\u2029c</script><!--d"
     for headers in ({}, {"Accept": "text/event-stream"}):
