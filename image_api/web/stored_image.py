@@ -27,10 +27,11 @@ PART_HEADERS = {"Content-Range": CONTENT_RANGE}
 def not_modified(name: str) -> Response | None:
     """Return 304 if the request's If-None-Match names the picture, or is `*` and the worker has it; else None.
 
-    A name is the hash of the content, so only `*` costs the worker a request. Raises 412 if If-Match names others.
+    A name is the hash of the content, so only `*` costs the worker a request. Raises 412 if If-Match names others, and
+    the worker has it: a missing one is 404 under any condition (RFC 9110, 13.2.1).
     """
     etag = _etag(name)
-    if not settle_if_match(request.environ, etag):
+    if not settle_if_match(request.environ, etag) and _exists(name):
         abort(412)
     settle_range(request.environ, etag)
     tags = request.if_none_match

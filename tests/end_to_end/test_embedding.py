@@ -163,7 +163,7 @@ def test_conditional_and_range_requests(tiers, tier, headers, status, length):
 
 @pytest.mark.parametrize("tier", ["api", "worker"])
 def test_no_condition_makes_a_missing_picture_exist(tiers, tier):
-    for headers in ({"If_None_Match": "*"}, {"If_Match": "*"}, {"Range": "bytes=0-3"}):
+    for headers in ({"If_None_Match": "*"}, {"If_Match": "*"}, {"If_Match": '"x"'}, {"Range": "bytes=0-3"}):
         answer = tiers.get(tier, MISSING, **headers)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
         assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
