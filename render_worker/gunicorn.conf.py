@@ -16,6 +16,7 @@ from render_worker.browser.orphans import reap_all  # noqa: E402
 from render_worker.browser.processes import kill_descendants  # noqa: E402
 from render_worker.gunicorn_worker import PatientWorker  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
+from render_worker.serving.environment import gunicorn_address  # noqa: E402
 from render_worker.serving.file_descriptors import room_for_connections  # noqa: E402
 from render_worker.settings import load  # noqa: E402
 
@@ -23,7 +24,7 @@ SHUTDOWN_SECONDS = 8  # for cancelling generations, closing the browser and reap
 
 settings = load()
 wsgi_app = "render_worker.worker:create_app()"
-bind = f"{settings.host}:{settings.port}"
+bind = gunicorn_address(settings.host, settings.port)
 workers = 1
 worker_class = PatientWorker
 PatientWorker.receive_seconds = settings.read_timeout_seconds
