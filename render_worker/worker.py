@@ -54,8 +54,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.extensions[KEY] = build_services(settings or load())
-    app.register_blueprint(views)
     register_error_handlers(app)
+    app.register_blueprint(views)
     return app
 
 
