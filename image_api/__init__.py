@@ -29,7 +29,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings = load()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    is_own_path = app.url_map.bind("").allowed_methods
+    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies, is_own_path)  # type: ignore[method-assign]
     app.extensions[KEY] = Services.build(settings)
     responses.register(app)
     error_responses.register(app)

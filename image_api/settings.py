@@ -193,7 +193,8 @@ class Settings(EnvironmentSettings):
 
 def _is_address(text: str) -> bool:
     """Return whether a text is an http(s) URL of a host, with or without a port and a path, and nothing else."""
-    if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
+    printable = text.isascii() and text.isprintable()  # as a header has to be
+    if not printable or not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text, re.IGNORECASE):
         return False
     try:
         parts = urlsplit(text)
