@@ -14,9 +14,11 @@ from image_api.settings import Settings, load
 from image_api.web import cors, error_responses, host_check, responses
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
-from render_worker.serving.own_configuration import require_own_configuration
+from render_worker.serving.own_configuration import OwnConfiguration
 
-CONFIGURATION = Path(__file__).resolve().parent.parent / "gunicorn.conf.py"
+CONFIGURATION = OwnConfiguration(
+    Path(__file__).resolve().parent.parent / "gunicorn.conf.py", "image_api.gunicorn_worker.PatientWorker", "app:app"
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -25,7 +27,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Exits if a setting is invalid, or if gunicorn has not read CONFIGURATION; given settings are for any server.
     """
     if settings is None:
-        require_own_configuration("image_api.gunicorn_worker.PatientWorker", CONFIGURATION, "app:app")
+        CONFIGURATION.require()
         settings = load()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1

@@ -32,7 +32,7 @@ from render_worker.errors import PictureDeleted, Unauthorized, WorkerError
 from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.responses import error_response, failure_response, json_response, register_error_handlers
 from render_worker.services import Services, build_services
-from render_worker.serving.own_configuration import require_own_configuration
+from render_worker.serving.own_configuration import OwnConfiguration
 from render_worker.settings import Settings, load
 from render_worker.storages.local.tombstones import was_deleted
 from render_worker.stream import GenerationStream
@@ -40,7 +40,9 @@ from render_worker.stream import GenerationStream
 IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
 CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
-CONFIGURATION = Path(__file__).with_name("gunicorn.conf.py").resolve()
+CONFIGURATION = OwnConfiguration(
+    Path(__file__).resolve().with_name("gunicorn.conf.py"), "render_worker.gunicorn_worker.PatientWorker"
+)
 
 views = Blueprint("views", __name__)
 
@@ -50,7 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Exits if a setting is invalid, or if gunicorn has not read CONFIGURATION.
     """
-    require_own_configuration("render_worker.gunicorn_worker.PatientWorker", CONFIGURATION, "")
+    CONFIGURATION.require()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.extensions[KEY] = build_services(settings or load())
@@ -60,8 +62,12 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def __getattr__(name: str) -> Flask:
-    """Return a new application as `app`, the name that is usually tried."""
+    """Return a new application as `app`, the name that is usually tried. Exits under any server but gunicorn.
+
+    Only gunicorn's configuration starts the services.
+    """
     if name == "app":
+        CONFIGURATION.require(other_servers=False)
         return create_app()
     raise AttributeError(f"module {__name__} has no attribute {name}")
 

@@ -6,31 +6,47 @@ and lose every slow picture. Other servers are not checked: they are chosen, and
 
 import sys
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 APP_LOAD_ERROR = 4  # gunicorn's: its arbiter ends, instead of starting another process for ever
 
 
-def require_own_configuration(worker_class: str, configuration: Path, application: str) -> None:
-    """Exit with a sentence and the right command if gunicorn loads this application for workers of another class."""
-    objects = [frame.f_locals.get("self") for frame, _ in traceback.walk_stack(None)]
-    configured = _first("gunicorn.app.base", "BaseApplication", objects)
-    if configured is None or not configuration.is_file():
-        return
-    kind = configured.cfg.worker_class
-    chosen = f"{kind.__module__}.{kind.__qualname__}"
-    if chosen == worker_class:
-        return
-    command = f"gunicorn -c {configuration} {application}".rstrip()
-    worker = _first("gunicorn.workers.base", "Worker", objects)
-    if worker is None or worker.age == 1:  # of several processes the first alone says it
-        sys.stderr.write(
-            f"This gunicorn does not use {configuration}, without which each slow picture would be lost (its workers"
-            f" are of {chosen}). Start it so: {command}\n"
-        )
-        sys.stderr.flush()
-    sys.exit(APP_LOAD_ERROR)
+@dataclass(frozen=True)
+class OwnConfiguration:
+    """What gunicorn has to serve an application with."""
+
+    file: Path
+    worker_class: str
+    application: str = ""
+    """The application's name, unless the file has it."""
+
+    def require(self, *, other_servers: bool = True) -> None:
+        """Exit with a sentence and the right command if gunicorn, which loads the application, has not read the file.
+
+        If other servers may not serve the application, exit under those, too.
+        """
+        objects = [frame.f_locals.get("self") for frame, _ in traceback.walk_stack(None)]
+        configured = _first("gunicorn.app.base", "BaseApplication", objects)
+        if configured is None and other_servers:
+            return
+        if configured is None:
+            sys.exit(f"Only gunicorn can serve this application: {self._command}")
+        chosen = configured.cfg.worker_class
+        if not self.file.is_file() or f"{chosen.__module__}.{chosen.__qualname__}" == self.worker_class:
+            return
+        worker = _first("gunicorn.workers.base", "Worker", objects)
+        if worker is None or worker.age == 1:  # of several processes the first alone says it
+            sys.stderr.write(
+                f"This gunicorn does not use {self.file}, without which each slow picture would be lost (its workers"
+                f" are of {chosen.__module__}). Start it so: {self._command}\n"
+            )
+        sys.exit(APP_LOAD_ERROR)
+
+    @property
+    def _command(self) -> str:
+        return f"gunicorn -c {self.file} {self.application}".rstrip()
 
 
 def _first(module: str, name: str, objects: list[Any]) -> Any:
