@@ -4,7 +4,13 @@ gunicorn's defaults, one synchronous worker that is killed after 30 seconds, wou
 lose every slow picture.
 """
 
-from render_worker.serving.process_hardening import become_undumpable
+import sys
+from pathlib import Path
+
+ROOT = str(Path(__file__).resolve().parent)
+sys.path.insert(0, ROOT)  # wherever gunicorn is started
+
+from render_worker.serving.process_hardening import become_undumpable  # noqa: E402
 
 become_undumpable()  # before all else; a render worker on this host, and with it a browser, may be of the same user
 
@@ -20,6 +26,7 @@ import gunicorn.http.message  # noqa: E402
 from image_api.services import services_of  # noqa: E402
 from image_api.settings import load  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
+from render_worker.serving.environment import gunicorn_address  # noqa: E402
 from render_worker.serving.file_descriptors import room_for_connections  # noqa: E402
 
 DRAIN_SECONDS = 3  # what a response takes once its wait is over
@@ -27,7 +34,9 @@ OTHER_CONNECTIONS = 1000  # for /health, pictures, refusals, and clients without
 OTHER_FILES = 250  # Redis, the log, connections that are being closed
 
 settings = load()
-bind = f"{settings.host}:{settings.port}"
+chdir = ROOT
+wsgi_app = "app:app"
+bind = gunicorn_address(settings.host, settings.port)
 workers = 1  # the last known health of the worker, and the connections to it, are kept in one process
 # A greenlet for each client. Threads would hold as many in more memory: docs/BENCHMARKS.md, "Waiting clients".
 worker_class = "image_api.gunicorn_worker.PatientWorker"

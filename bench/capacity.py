@@ -128,7 +128,7 @@ def _server(own: tuple[str, ...], clients: int, worker: str) -> Server:
         most = clients + 100
         return Server("app:app", *own, PERCHANCE_WORKER_URL=worker, MAX_GENERATIONS=most, LOG_LEVEL="WARNING")
     port = free_port()
-    return Server("app:app", *own, "--bind", f"127.0.0.1:{port}", PORT=port, PERCHANCE_WORKER_URL=worker)
+    return Server("bench.any_server:app", *own, "--bind", f"127.0.0.1:{port}", PORT=port, PERCHANCE_WORKER_URL=worker)
 
 
 def measure(name: str, clients: int, group: Cgroup, worker: str) -> list[str]:

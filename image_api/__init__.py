@@ -4,6 +4,8 @@
 URL as JSON, or a redirect to it if the client shows pictures. `GET /` documents every parameter.
 """
 
+from pathlib import Path
+
 from flask import Flask
 
 from image_api.routes import crawlers, generate, health, images, openai, pages, styled, wake, websocket
@@ -12,14 +14,25 @@ from image_api.settings import Settings, load
 from image_api.web import cors, error_responses, host_check, responses, speculative_requests
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
+from render_worker.serving.own_configuration import OwnConfiguration
+
+CONFIGURATION = OwnConfiguration(
+    Path(__file__).resolve().parent.parent / "gunicorn.conf.py", "image_api.gunicorn_worker.PatientWorker", "app:app"
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Return the Flask application, with the environment's settings unless `settings` are given."""
-    settings = settings or load()
+    """Return the Flask application, with the environment's settings unless `settings` are given.
+
+    Exits if a setting is invalid, or if gunicorn has not read CONFIGURATION; given settings are for any server.
+    """
+    if settings is None:
+        CONFIGURATION.require()
+        settings = load()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    is_own_path = app.url_map.bind("").allowed_methods
+    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies, is_own_path)  # type: ignore[method-assign]
     app.extensions[KEY] = Services.build(settings)
     responses.register(app)
     error_responses.register(app)

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from ipaddress import IPv6Address
 
 ANY = "*"
-DEFAULT_PORTS = (80, 443)  # which a Host header leaves out
-HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
-ENTRY = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+DEFAULT_PORTS = {"http": 80, "https": 443}  # which a Host header leaves out
+# With underscores, as in the names of Docker Compose's services.
+NAME = r"(?=.{1,253}(?:[:]|\Z))[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?"
+HOST = re.compile(rf"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>{NAME}))(?::(?P<port>[1-9][0-9]{{0,4}}))?")
+MAX_PORT = 65535
 
 
 class AllowedHosts:
@@ -28,7 +30,7 @@ class AllowedHosts:
         except ValueError:
             return False
         parents = [f"*.{'.'.join(labels)}" for labels in _parents(name)]
-        ports = (None, port) if port else (None, *DEFAULT_PORTS)
+        ports = (None, port) if port else (None, *DEFAULT_PORTS.values())
         return any((host_name, each) in self._hosts for host_name in (name, *parents) for each in ports)
 
 
@@ -41,23 +43,30 @@ def is_host(text: str) -> bool:
     return True
 
 
+def without_default_port(host: str, scheme: str) -> str:
+    """Return a Host header as a URL of that scheme has it; "" if it is not a host."""
+    return host.removesuffix(f":{DEFAULT_PORTS.get(scheme)}") if is_host(host) else ""
+
+
 def _split_port(host: str) -> tuple[str, int | None]:
     """Return the normalised host name and the port. Raises ValueError if it is not a host."""
     found = HOST.fullmatch(host)
     if not found:
         raise ValueError(f"{host!r} is no host")
     name = str(IPv6Address(found["six"])) if found["six"] else found["name"].lower().rstrip(".")
-    return name, int(found["port"]) if found["port"] else None
+    port = int(found["port"]) if found["port"] else None
+    if port and port > MAX_PORT:
+        raise ValueError(f"{host!r} has no port of TCP")
+    return name, port
 
 
 def _entry(text: str) -> tuple[str, int | None]:
-    """Parse an entry of the setting; an IPv6 address needs no brackets."""
+    """Parse an entry of the setting; an IPv6 address needs no brackets, and a name may have any script's letters."""
     if text.count(":") > 1 and "[" not in text:
         text = f"[{text}]"
     wildcard = text.startswith("*.")
-    name, port = _split_port(text.removeprefix("*."))
-    if ":" not in name and not ENTRY.fullmatch(name):
-        raise ValueError(f"{text!r} is no host")
+    host = text.removeprefix("*.")
+    name, port = _split_port(host if host.isascii() else host.encode("idna").decode())
     return f"*.{name}" if wildcard else name, port
 
 

@@ -31,7 +31,7 @@ TRANSLATED = [  # Teredo, site-local, local-use NAT64, and obsolete IPv6 forms o
     ipaddress.IPv6Network(it) for it in ("2001::/32", "fec0::/10", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
 ]
 IMAGE_PATH = re.compile(rf".*/({IMAGE_NAME})")
-HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no IP address, and no name without a dot
+HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.[a-z][a-z0-9-]*")  # no IP address, and no name without a dot
 
 
 class RemotePictures:
@@ -79,7 +79,7 @@ class RemotePictures:
             return stored.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:
-        if not (address.startswith(self._trusted) or _is_public_url(address)):
+        if not (address.lower().startswith(self._trusted) or _is_public_url(address)):
             raise PictureUnavailable("The picture was made, but its address is none of a public https host.")
         try:
             return self._session.get(

@@ -1,28 +1,34 @@
 """The settings of this tier, read from the environment here alone: upper-case variables of the same names."""
 
 import re
-import sys
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 from redis.connection import parse_url
 
 from image_api.allowed_hosts import AllowedHosts
 from image_api.networks import networks_of
+from render_worker.serving.environment import EnvironmentSettings, Host, LogLevel, Port, read
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
 MAX_PROXIES = 10
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """The settings, checked at start; an empty variable counts as unset."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
-
-    host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 - this tier is public
-    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    host: Host = Field(
+        "0.0.0.0",  # noqa: S104 - this tier is public
+        validation_alias=AliasChoices("host", "api_host"),
+        description="Address to listen on; :: means all, of IPv6 too. API_HOST is another name, which HOST overrides.",
+    )
+    port: Port = Field(
+        8000,
+        validation_alias=AliasChoices("port", "api_port"),
+        description="Port to listen on. API_PORT is another name, which PORT overrides.",
+    )
     max_generations: int = Field(
         2500,
         ge=1,
@@ -40,10 +46,8 @@ class Settings(BaseSettings):
     graceful_timeout_seconds: int = Field(
         20, ge=1, description="Graceful shutdown: seconds in which requests in flight are drained; then they get 503."
     )
-    log_level: str = Field(
-        "INFO",
-        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
-        description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR.",
+    log_level: LogLevel = Field(
+        "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case."
     )
     simulated: bool = Field(
         False, description="Marks every response as simulated: the sandbox stands in for the outside world."
@@ -101,7 +105,7 @@ class Settings(BaseSettings):
         if not address:
             return None
         if "://" not in address:
-            host = re.split("[:/]", address)[0]
+            host = re.split("[:/]", address)[0].rstrip(".")
             public = "." in host and not host.replace(".", "").isdigit()  # as platforms show a public host's name
             address = f"{'https' if public else 'http'}://{address}"
         if not _is_address(address):
@@ -189,7 +193,8 @@ class Settings(BaseSettings):
 
 def _is_address(text: str) -> bool:
     """Return whether a text is an http(s) URL of a host, with or without a port and a path, and nothing else."""
-    if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
+    printable = text.isascii() and text.isprintable()  # as a header has to be
+    if not printable or not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text, re.IGNORECASE):
         return False
     try:
         parts = urlsplit(text)
@@ -200,10 +205,4 @@ def _is_address(text: str) -> bool:
 
 def load() -> Settings:
     """Return the settings. Ends the process, with a sentence about the first one that is invalid."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        problem = first["msg"].removeprefix("Value error, ")
-        sys.exit(f"{name.upper()} cannot be used: {problem}. What it sets: {Settings.model_fields[name].description}")
+    return read(Settings)

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 import requests
 
-from local.hosts import host_to_ask
+from local.hosts import host_to_ask, reachable_at
 from local.processes import Processes
 from local.settings import Environments, Settings, environments, load, variables
+from render_worker.serving.environment import gunicorn_address
 from render_worker.settings import load as load_worker_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +34,7 @@ def main() -> int:
     _parse_arguments()
     settings = load()
     os.chdir(ROOT)
-    _require_free(settings.port, "the API")
+    _require_free(settings.port, "the API", settings.host)
     _require_free(settings.worker_port, "the render worker")
     unreachable = _perchance_is_unreachable()
     if unreachable:
@@ -63,8 +64,7 @@ def _run_tiers(processes: Processes, settings: Settings, found: Environments, si
     of_worker = {**found.worker, "HOST": "127.0.0.1", "PORT": str(settings.worker_port)}
     processes.start("the render worker", of_worker, "gunicorn", "-c", "render_worker/gunicorn.conf.py")
     processes.start("the API", found.api, "gunicorn", "app:app")
-    host = host_to_ask(found.api["ALLOWED_HOSTS"], settings.port)
-    if _becomes_ready(processes, settings.port, host, found.api["WORKER_TOKEN"]):
+    if _becomes_ready(processes, settings, found.api):
         processes.wait()
     failed = processes.ended()
     if failed:
@@ -72,29 +72,31 @@ def _run_tiers(processes: Processes, settings: Settings, found: Environments, si
     return 1 if failed else 0
 
 
-def _becomes_ready(processes: Processes, port: int, host: str, token: str) -> bool:
+def _becomes_ready(processes: Processes, settings: Settings, of_api: dict[str, str]) -> bool:
     """Wait until a picture can be made, and print what to copy; return False if everything is to be stopped."""
-    headers = {"Host": f"{host}:{port}", "Authorization": f"Bearer {token}"}
+    address = f"{host_to_ask(of_api['ALLOWED_HOSTS'], settings.port, settings.host)}:{settings.port}"
+    headers = {"Host": address, "Authorization": f"Bearer {of_api['WORKER_TOKEN']}"}
+    url = f"http://{reachable_at(settings.host)}:{settings.port}/ready"
     begun = time.monotonic()
     problem: str | None = "no answer"
     while problem and time.monotonic() < begun + READY_SECONDS:
         if processes.wait(POLL_SECONDS):
             return False
-        problem = _readiness_problem(port, headers)
+        problem = _readiness_problem(url, headers)
         if problem and LASTING in problem and time.monotonic() > begun + SETTLED_SECONDS:
             _say(f"No picture can be made: {problem}")
             break
     else:
         if problem:
             _say(f"Not ready after {READY_SECONDS:g} seconds: {problem}")
-    _say_what_to_copy("Running" if problem else "Ready", f"http://{host}:{port}")
+    _say_what_to_copy("Running" if problem else "Ready", f"http://{address}")
     return True
 
 
-def _readiness_problem(port: int, headers: dict[str, str]) -> str | None:
+def _readiness_problem(url: str, headers: dict[str, str]) -> str | None:
     """Return why no picture can be made yet; returns None if one can."""
     try:
-        reply = requests.get(f"http://localhost:{port}/ready", headers=headers, timeout=REACH_SECONDS)
+        reply = requests.get(url, headers=headers, timeout=REACH_SECONDS)
         return None if reply.ok else str(reply.json()["error"])
     except requests.RequestException as error:
         return f"no answer ({type(error).__name__})"
@@ -108,11 +110,12 @@ def _say_what_to_copy(state: str, address: str) -> None:
     )
 
 
-def _require_free(port: int, what: str) -> None:
-    with socket.socket() as probe:
+def _require_free(port: int, what: str, host: str = "127.0.0.1") -> None:
+    gunicorn_address(host, port)  # else it would be called taken
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             sys.exit(f"Port {port}, which {what} needs, is taken; choose others with: make run PORT=9000")
 

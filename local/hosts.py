@@ -11,7 +11,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 # outbound address; nothing is sent.
 ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 ANY_PORT = 9
-EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - they name no machine
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - they name no machine
 
 
 def own_hosts(listening: str) -> list[str]:
@@ -21,11 +21,18 @@ def own_hosts(listening: str) -> list[str]:
     return [host for host in dict.fromkeys(found) if is_host(host) and host not in EVERYWHERE]
 
 
-def host_to_ask(allowed: str, port: int) -> str:
-    """Return a name of ALLOWED_HOSTS by which this machine's API can be asked: localhost, or else the first."""
+def reachable_at(listening: str) -> str:
+    """Return the host part of a URL at which this machine reaches a server that listens there."""
+    address = _bracketed(listening)
+    return EVERYWHERE.get(address, address)
+
+
+def host_to_ask(allowed: str, port: int, listening: str = "127.0.0.1") -> str:
+    """Return a name of ALLOWED_HOSTS by which the API can be asked: localhost or its address, or else the first."""
     entries = [entry.strip() for entry in allowed.split(",") if entry.strip()]
-    if not entries or f"localhost:{port}" in AllowedHosts(entries):
-        return "localhost"
+    own = "localhost" if _bracketed(listening) in ("127.0.0.1", *EVERYWHERE) else reachable_at(listening)
+    if not entries or f"{own}:{port}" in AllowedHosts(entries):
+        return own
     first = entries[0].removeprefix("*.")
     return first if first.endswith("]") else re.sub(r":[0-9]+\Z", "", first)
 

@@ -4,26 +4,31 @@ import os
 import secrets
 from dataclasses import dataclass
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field
 
 from image_api.settings import Settings as ApiSettings
 from local.hosts import own_hosts
 from render_worker.browser.bare_environment import bare
+from render_worker.serving.environment import EnvironmentSettings, Host, Port, read
+from render_worker.serving.environment import variables as names_of
 from render_worker.settings import VARIABLES as OF_WORKER
-from render_worker.settings import read
 
-OF_API = frozenset(name.upper() for name in ApiSettings.model_fields)
+OF_API = frozenset(it for name, field in ApiSettings.model_fields.items() for it in names_of(name, field))
 OF_SANDBOX = frozenset({"SANDBOX_PORT", "SANDBOX_UPLOAD_PORT", "PYTHONPATH", "PYTHONUNBUFFERED"})
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """The settings of a local run; the tiers read their own from the same environment."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
-
-    port: int = Field(8000, ge=1, le=65532, description="Port of the API; worker and sandbox use the next three.")
-    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: Port = Field(
+        8000,
+        le=65532,
+        validation_alias=AliasChoices("port", "api_port"),
+        description="Port of the API; worker and sandbox use the next three.",
+    )
+    host: Host = Field(
+        "127.0.0.1", validation_alias=AliasChoices("host", "api_host"), description="Address that the API listens on."
+    )
     worker_token: str | None = Field(None, description="The secret between the tiers; unset means a new one each time.")
     allowed_hosts: str | None = Field(
         None, description="Hosts by which the API may be asked; unset means this machine."

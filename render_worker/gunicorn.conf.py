@@ -3,7 +3,13 @@
 One process, because the browser, the queue and the sessions live in it; a thread for each request in flight.
 """
 
-from render_worker.serving.process_hardening import become_undumpable
+import sys
+from pathlib import Path
+
+ROOT = str(Path(__file__).resolve().parent.parent)
+sys.path.insert(0, ROOT)  # wherever gunicorn is started
+
+from render_worker.serving.process_hardening import become_undumpable  # noqa: E402
 
 become_undumpable()  # before all else; master and worker: what runs in the browser is of the same user
 
@@ -16,14 +22,16 @@ from render_worker.browser.orphans import reap_all  # noqa: E402
 from render_worker.browser.processes import kill_descendants  # noqa: E402
 from render_worker.gunicorn_worker import PatientWorker  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
+from render_worker.serving.environment import gunicorn_address  # noqa: E402
 from render_worker.serving.file_descriptors import room_for_connections  # noqa: E402
 from render_worker.settings import load  # noqa: E402
 
 SHUTDOWN_SECONDS = 8  # for cancelling generations, closing the browser and reaping, together
 
 settings = load()
+chdir = ROOT
 wsgi_app = "render_worker.worker:create_app()"
-bind = f"{settings.host}:{settings.port}"
+bind = gunicorn_address(settings.host, settings.port)
 workers = 1
 worker_class = PatientWorker
 PatientWorker.receive_seconds = settings.read_timeout_seconds

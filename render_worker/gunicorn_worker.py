@@ -18,13 +18,13 @@ from functools import partial
 from typing import Any, ClassVar
 
 from gunicorn.http import get_parser
-from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from render_worker.client_socket import ClientSocket
 from render_worker.contract import SERVICE, SERVICE_HEADER
-from render_worker.serving.error_responses import JsonErrorResponses
+from render_worker.serving.error_responses import JsonErrorResponses, require_http
 from render_worker.serving.request_bodies import watch_body
 
 FIRST_BYTE_SECONDS = 5.0
@@ -33,7 +33,7 @@ SCARCE_SECONDS = 1.0  # for which a client may block a thread when few are free
 SPARE_THREADS = 8
 CLOSING_CONNECTIONS = 64  # beyond the limit: these are served or just end
 MAX_HEAD_BYTES = 64 * 1024
-HEAD_END = b"\r\n\r\n"
+HEAD_ENDS = (b"\r\n\r\n", b"\n\n")  # gunicorn refuses the second
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 NO_DESCRIPTOR_PAUSE_SECONDS = 0.1
 NO_CLIENT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
@@ -160,16 +160,16 @@ class PatientWorker(JsonErrorResponses, ThreadWorker):  # type: ignore[misc]  # 
 
     def _take_head(self, conn: TConn, data: bytes) -> None:
         head = self._heads.setdefault(conn, bytearray())
-        begin = max(0, len(head) - len(HEAD_END))
+        begin = max(0, len(head) - len(HEAD_ENDS[0]))
         head += data
-        if HEAD_END in head[begin:]:
+        if any(end in head[begin:] for end in HEAD_ENDS):
             self._stop_waiting(conn)
             self._serve(conn, bytes(self._heads.pop(conn)))
-        elif len(head) > MAX_HEAD_BYTES:
+        elif error := _impossible_head(head):
             self._stop_waiting(conn)
             del self._heads[conn]
             conn.sock.start_request(0, send_seconds=0)  # the main loop never waits: what does not fit is not sent
-            self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders("the head has no end"))
+            self.handle_error(None, conn.sock, conn.client, error)
             self._linger(conn)
         elif conn in self._idle:
             self._idle.remove(conn)
@@ -240,3 +240,16 @@ class PatientWorker(JsonErrorResponses, ThreadWorker):  # type: ignore[misc]  # 
             slow = [client for client in list(self._in_flight) if client.seconds_waiting > SCARCE_SECONDS]
             for client in sorted(slow, key=lambda client: -client.seconds_waiting)[:lacking]:
                 client.evict()
+
+
+def _impossible_head(head: bytearray) -> ParseException | None:
+    """Return the error of a request whose head cannot become a valid one; None if it still can."""
+    try:
+        require_http(head.lstrip(b"\r\n"))
+    except ParseException as error:
+        return error
+    if len(head) <= MAX_HEAD_BYTES:
+        return None
+    return (
+        LimitRequestHeaders("the head has no end") if b"\r\n" in head else LimitRequestLine(len(head), MAX_HEAD_BYTES)
+    )

@@ -3,15 +3,17 @@
 import logging
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 from render_worker.errors import InvalidParameter, WorkerError
+from render_worker.serving.error_responses import REFUSAL
 from render_worker.serving.json_text import embeddable
 from render_worker.serving.logs import shortened
+from render_worker.serving.refusals import Refusal
 from render_worker.stream import OWN_FAULT
 
 HTTP_CODES = {
@@ -51,12 +53,22 @@ def failure_response(error: WorkerError, request_id: str | None = None) -> Respo
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Let every error that a view raises be answered in the one shape."""
+    """Let every error that a view raises be answered in the one shape, and every request that is no HTTP.
+
+    To be called first: such a request has no token that could be checked.
+    """
+    app.before_request(_refuse_invalid_http)
     app.register_error_handler(InvalidField, lambda error: failure_response(InvalidParameter(str(error))))
     app.register_error_handler(WorkerError, failure_response)
     app.register_error_handler(ParseException, _invalid_http)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unforeseen)
+
+
+def _refuse_invalid_http() -> Response | None:
+    """Return the response to a request that gunicorn could not read; None if it could."""
+    refusal: Refusal | None = request.environ.get(REFUSAL)
+    return error_response(refusal.body(), refusal.status) if refusal else None
 
 
 def _invalid_http(error: ParseException) -> Response:

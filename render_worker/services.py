@@ -118,6 +118,7 @@ async def _stop_engines(engines: Iterable[Engine]) -> None:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return True  # no IP address: a Unix socket, which is of this machine
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from render_worker.serving.environment import EnvironmentSettings
 
 ORIGIN = r"^https?://(\*\.)?[a-z0-9._:\[\]-]+$"
 PRINTABLE = re.compile(r"[!-~]+")
@@ -46,13 +48,13 @@ Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_split), AfterValida
 """Values separated by commas, each of them once."""
 
 
-class SettingsPart(BaseSettings):
+class SettingsPart(EnvironmentSettings):
     """Base of each part of the settings: a field is read from the upper-case environment variable of its name.
 
     An empty variable counts as unset. `Settings` inherits every part, so no two parts may declare the same field.
     """
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True, defer_build=True)
+    model_config = SettingsConfigDict(defer_build=True)
 
     title: ClassVar[str]
     """The heading of its table in docs/settings.md."""

@@ -1,16 +1,13 @@
 """The only reader of the environment in this tier. Every setting is an upper-case variable of the same name."""
 
-import sys
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings
+from pydantic import AfterValidator, Field
 
 from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines
+from render_worker.serving.environment import Host, LogLevel, Port, read
 from render_worker.setting_types import Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
-
-S = TypeVar("S", bound=BaseSettings)
 
 
 def _enabled(name: str) -> str:
@@ -27,11 +24,11 @@ class CoreSettings(SettingsPart):
 
     title = "The worker"
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8001, ge=1, le=65535, description="Port to listen on.")
+    host: Host = Field("127.0.0.1", description="Address to listen on; :: means all, of IPv6 too.")
+    port: Port = Field(8001, description="Port to listen on.")
     worker_token: Secret | None = Field(None, description="Bearer token that clients must send; unset means none.")
-    log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level that is logged."
+    log_level: LogLevel = Field(
+        "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case."
     )
     simulated: bool = Field(False, description="Marks every response: the sandbox stands in for the outside world.")
 
@@ -83,16 +80,5 @@ VARIABLES = frozenset(name.upper() for name in Settings.model_fields)
 
 
 def load() -> Settings:
-    """Return the worker's settings. Exits as `read` does."""
+    """Return the worker's settings. Exits with a sentence about the first one that is invalid."""
     return read(Settings)
-
-
-def read(kind: type[S]) -> S:
-    """Return settings of a kind. Exits with a sentence that names the variable if one cannot be used."""
-    try:
-        return kind()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        problem = first["msg"].removeprefix("Value error, ")
-        sys.exit(f"{name.upper()} cannot be used: {problem}. What it sets: {kind.model_fields[name].description}")

@@ -35,6 +35,7 @@ from render_worker.responses import error_response, failure_response, json_respo
 from render_worker.services import Services, build_services
 from render_worker.serving.conditional_requests import settle_if_match, settle_range
 from render_worker.serving.json_text import embeddable
+from render_worker.serving.own_configuration import OwnConfiguration
 from render_worker.settings import Settings, load
 from render_worker.storages.local.tombstones import was_deleted
 from render_worker.stream import GenerationStream
@@ -42,17 +43,36 @@ from render_worker.stream import GenerationStream
 IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
 CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
+CONFIGURATION = OwnConfiguration(
+    Path(__file__).resolve().with_name("gunicorn.conf.py"), "render_worker.gunicorn_worker.PatientWorker"
+)
+
 views = Blueprint("views", __name__)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Return the worker's application; its `extensions[KEY]`, Services, must start before the first request."""
+    """Return the worker's application; its `extensions[KEY]`, Services, must start before the first request.
+
+    Exits if a setting is invalid, or if gunicorn has not read CONFIGURATION.
+    """
+    CONFIGURATION.require()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.extensions[KEY] = build_services(settings or load())
-    app.register_blueprint(views)
     register_error_handlers(app)
+    app.register_blueprint(views)
     return app
+
+
+def __getattr__(name: str) -> Flask:
+    """Return a new application as `app`, the name that is usually tried. Exits under any server but gunicorn.
+
+    Only gunicorn's configuration starts the services.
+    """
+    if name == "app":
+        CONFIGURATION.require(other_servers=False)
+        return create_app()
+    raise AttributeError(f"module {__name__} has no attribute {name}")
 
 
 @views.before_app_request

@@ -1,4 +1,4 @@
-"""/v1/images/generate: a prompt in a named style and an aspect ratio. /v1/styles: the styles."""
+"""/v1/images/generate: a prompt in a named style and an aspect ratio. /v1/styles: the styles. /v1/health."""
 
 from flask import Response, g
 
@@ -10,11 +10,14 @@ from image_api.web.client_connection import waiter
 from image_api.web.error_responses import FormattedBlueprint
 from image_api.web.picture_json import with_picture
 from image_api.web.responses import base_url, json_response, json_text
+from image_api.web.schemas.health import StyledHealth
 from image_api.web.schemas.styled import StyledError, StyledRequest, StyledResponse, StyleList
 
-GENERATE_PATH, STYLES_PATH = "/v1/images/generate", "/v1/styles"
+GENERATE_PATH, STYLES_PATH, HEALTH_PATH = "/v1/images/generate", "/v1/styles", "/v1/health"
 
-routes = FormattedBlueprint("styled", __name__, error_format=StyledError.of, error_paths=(GENERATE_PATH, STYLES_PATH))
+routes = FormattedBlueprint(
+    "styled", __name__, error_format=StyledError.of, error_paths=(GENERATE_PATH, STYLES_PATH, HEALTH_PATH)
+)
 
 
 @routes.post(GENERATE_PATH)
@@ -36,3 +39,9 @@ def generate() -> Response:
 def styles() -> Response:
     """Return the styles, with their templates of a prompt."""
     return json_response(StyleList(styles=list(STYLES.values())))
+
+
+@routes.get(HEALTH_PATH)
+def health() -> Response:
+    """Return at once that this tier is up; /health and /ready say more."""
+    return json_response(StyledHealth())

@@ -13,7 +13,9 @@ from image_api.errors import ApiError, InvalidParameter, SpeculativeRequest
 from image_api.web.disclosure import visible_error
 from image_api.web.responses import json_response, set_retry_after
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
+from render_worker.serving.error_responses import REFUSAL
 from render_worker.serving.logs import shortened
+from render_worker.serving.refusals import Refusal
 
 HTTP_CODES = {
     404: "not_found",
@@ -43,12 +45,19 @@ class FormattedBlueprint(Blueprint):
 
 
 def register(app: Flask) -> None:
-    """Respond to every error in the format of its family of routes."""
+    """Respond to every error in the format of its family of routes, also to a request that is no HTTP."""
+    app.before_request(_refuse_invalid_http)
     app.register_error_handler(ApiError, _api_error_response)
     app.register_error_handler(InvalidField, lambda error: _api_error_response(InvalidParameter(str(error))))
     app.register_error_handler(ParseException, _malformed_body_response)
     app.register_error_handler(HTTPException, _http_error_response)
     app.register_error_handler(Exception, _unexpected_error_response)
+
+
+def _refuse_invalid_http() -> Response | None:
+    """Return the response to a request that gunicorn could not read; None if it could."""
+    refusal: Refusal | None = request.environ.get(REFUSAL)
+    return _error_response(refusal.body(), refusal.status) if refusal else None
 
 
 def log_failure(error: ApiError) -> ErrorBody:

@@ -2,9 +2,11 @@
 
 import uuid
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 from pydantic import BaseModel
+from werkzeug.routing import RequestRedirect
 
 from image_api.errors import InvalidParameter
 from image_api.services import services
@@ -19,6 +21,7 @@ def register(app: Flask) -> None:
     """Give every request an id and its client's id, and every response the common headers."""
     app.before_request(_identify_request)
     app.after_request(_add_common_headers)
+    app.after_request(_redirect_below_base)
 
 
 def json_text(body: BaseModel, **changes: Any) -> str:
@@ -48,7 +51,7 @@ def base_url() -> str:
     configured = services().settings.public_base_url or services().settings.render_external_url
     if configured:
         return configured.rstrip("/")
-    if not request.host:  # empty if it is not a host name or address
+    if not request.host:
         raise InvalidParameter("The Host header must be a host name.")
     return f"{request.scheme}://{request.host}{request.root_path}"
 
@@ -72,4 +75,16 @@ def _add_common_headers(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")  # of Flask's own responses, as to OPTIONS
+    return response
+
+
+def _redirect_below_base(response: Response) -> Response:
+    """Send Werkzeug's own redirects, as from //models to /models, to the URL under which the client reaches us."""
+    redirect = request.routing_exception
+    if isinstance(redirect, RequestRedirect) and response.status_code == redirect.code:
+        target = urlsplit(redirect.new_url)
+        path = target.path.removeprefix(request.root_path)
+        response.location = base_url() + target._replace(scheme="", netloc="", path=path).geturl()
+        response.data = b""
+        del response.headers["Content-Type"]
     return response

@@ -6,7 +6,7 @@ headers of single platforms are not: any client can send those through a proxy t
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, NamedTuple
@@ -49,9 +49,18 @@ class _Route(NamedTuple):
 class TrustedProxies:
     """WSGI middleware that applies the X-Forwarded headers of trusted proxies, and ignores all others."""
 
-    def __init__(self, app: "WSGIApplication", trusted: int | tuple[str, ...]) -> None:
-        """Trust so many proxies, or the proxies whose names or networks are given."""
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        trusted: int | tuple[str, ...],
+        is_own_path: Callable[[str], object] = lambda _: False,
+    ) -> None:
+        """Trust so many proxies, or the proxies whose names or networks are given.
+
+        A proxy may leave its prefix in the path; it is removed unless `is_own_path` says that the app has such a path.
+        """
         self._app = app
+        self._is_own_path = is_own_path
         self._hops = trusted if isinstance(trusted, int) else 0
         entries = () if isinstance(trusted, int) else trusted
         self._networks: tuple[Network, ...] = tuple(network for entry in entries for network in networks_of(entry))
@@ -86,6 +95,12 @@ class TrustedProxies:
             environ["HTTP_HOST"] = _with_port(environ.get("HTTP_HOST", ""), port)
         if prefix := _prefix(forwarded[FORWARDED_PREFIX]):
             environ["SCRIPT_NAME"] = prefix
+            self._remove_prefix(environ, prefix)
+
+    def _remove_prefix(self, environ: "WSGIEnvironment", prefix: str) -> None:
+        path = environ.get("PATH_INFO", "")
+        if f"{path}/".startswith(f"{prefix}/") and not self._is_own_path(path):
+            environ["PATH_INFO"] = path[len(prefix) :] or "/"
 
     def _route_by_count(self, nodes: list[str]) -> _Route:
         """Return the node that the outermost proxy wrote, if there are enough nodes and it is an address."""

@@ -32,9 +32,10 @@ class PictureService:
             parts = urlsplit(url)
         except ValueError:
             return False
-        first, _, rest = parts.netloc.partition(".")
-        below = f"{parts.scheme}://*.{rest}" in self.origins and re.fullmatch("[a-z0-9-]+", first)
-        return bool(below) or f"{parts.scheme}://{parts.netloc}" in self.origins
+        host = parts.netloc.lower()
+        first, _, rest = host.partition(".")
+        below = f"{parts.scheme}://*.{rest}" in self.origins and re.fullmatch("[a-z0-9_-]+", first)
+        return bool(below) or f"{parts.scheme}://{host}" in self.origins
 
 
 async def download(url: str, source: PictureService, seconds: float, poll_seconds: float | None = None) -> bytes:

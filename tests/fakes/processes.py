@@ -15,7 +15,7 @@ from typing import Any, Self
 import psutil
 import requests
 
-from image_api.settings import Settings as ApiSettings
+from local.settings import OF_API
 from render_worker.settings import VARIABLES
 from sandbox.registry import STAND_INS, pointers
 from sandbox.stand_in import Addresses
@@ -25,7 +25,7 @@ START_SECONDS = 60
 STOP_SECONDS = 20
 PATIENCE_SECONDS = 60
 # If the machine that runs the tests sets these, they must not reach the servers under test.
-FOREIGN = VARIABLES | {name.upper() for name in ApiSettings.model_fields} | {"WEB_CONCURRENCY"}
+FOREIGN = VARIABLES | OF_API | {"WEB_CONCURRENCY", "GUNICORN_CMD_ARGS"}
 
 
 def free_port() -> int:

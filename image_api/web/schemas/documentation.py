@@ -20,6 +20,7 @@ ENDPOINTS = {
     "GET /images/<name>": "A picture that was made.",
     "GET /models": "The names that model accepts.",
     "GET /health": "This service, and what it last heard of the render worker.",
+    "GET /v1/health": "Whether this service is up: {status: ok}.",
     "GET /ready": "Whether a picture could be made now; asks the render worker.",
     "GET /wake": "Starts a render worker that sleeps, and tells how long that is likely to take.",
     "GET /wake.gif": "The same as a picture of one pixel, for a page whose visitor will soon want a picture.",

@@ -25,6 +25,13 @@ class ApiHealth(BaseModel):
     simulated: bool | None = None
 
 
+class StyledHealth(BaseModel):
+    """That this tier is up, in the styled family's words."""
+
+    status: Literal["ok"] = "ok"
+    simulated: bool | None = None
+
+
 class Readiness(BaseModel):
     """The worker's state at this moment."""
 

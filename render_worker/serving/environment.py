@@ -1,0 +1,95 @@
+"""Settings that are read from the environment: what both tiers accept alike, and the sentence that refuses the rest."""
+
+import contextlib
+import re
+import socket
+import sys
+from ipaddress import ip_address
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+OTHER_LEVELS = {"WARN": "WARNING", "FATAL": "CRITICAL"}
+MAX_PORT = 65535
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class EnvironmentSettings(BaseSettings):
+    """Base of settings: spaces around a value do not count, and an empty value counts as unset."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _trimmed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        trimmed = {name: it.strip() if isinstance(it, str) else it for name, it in values.items()}
+        return {name: it for name, it in trimmed.items() if it != "" or values[name] == ""}
+
+
+def read(kind: type[S]) -> S:
+    """Return settings of a kind. Exits with a sentence that names the variable if one cannot be used."""
+    try:
+        return kind()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        field = kind.model_fields[name]
+        problem = first["msg"].removeprefix("Value error, ")
+        sys.exit(f"{' or '.join(variables(name, field))} cannot be used: {problem}. What it sets: {field.description}")
+
+
+def variables(name: str, field: FieldInfo) -> list[str]:
+    """Return the environment variables that a setting is read from, the one that counts first."""
+    alias = field.validation_alias
+    return [str(it).upper() for it in (alias.choices if isinstance(alias, AliasChoices) else (name,))]
+
+
+def gunicorn_address(host: str, port: int) -> str:
+    """Return the address for gunicorn's `bind`. Exits with a sentence if this machine cannot listen on the host."""
+    problem = ""
+    for family in (socket.AF_INET6,) if ":" in host else (socket.AF_INET, socket.AF_INET6):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.bind((host, 0))
+                address = probe.getsockname()[0]
+        except OSError as error:
+            problem = problem or error.strerror or str(error)
+        else:
+            return f"[{address}]:{port}" if family is socket.AF_INET6 else f"{address}:{port}"
+    sys.exit(f"HOST cannot be used: this machine cannot listen on {host} ({problem}). 0.0.0.0 means all its addresses.")
+
+
+def _host(value: str) -> str:
+    host = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    with contextlib.suppress(ValueError):
+        return str(ip_address(host.replace("%", "?")))  # gunicorn takes no zone of an address
+    if not HOST_NAME.fullmatch(host):
+        raise ValueError("it must be an address of this machine, like 127.0.0.1, 0.0.0.0, ::1 or ::, without a port")
+    return host
+
+
+def _port(value: object) -> int:
+    digits = str(value)
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and 1 <= int(digits) <= MAX_PORT):
+        raise ValueError(f"it must be a whole number from 1 to {MAX_PORT}")
+    return int(digits)
+
+
+def _level(value: str) -> str:
+    level = OTHER_LEVELS.get(value.upper(), value.upper())
+    if level not in LEVELS:
+        raise ValueError(f"it must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
+    return level
+
+
+Host = Annotated[str, AfterValidator(_host)]
+"""An address or a name to listen on; of IPv6 with or without brackets."""
+Port = Annotated[int, BeforeValidator(_port)]
+"""A TCP port to listen on."""
+LogLevel = Annotated[str, AfterValidator(_level)]
+"""A level of logging, in any case."""

@@ -1,0 +1,140 @@
+"""How either tier is started: addresses to listen on, other folders, and other configurations."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+from tests.fakes.processes import ROOT, clean_environment, free_port, wait_until
+
+API, WORKER = str(ROOT / "gunicorn.conf.py"), str(ROOT / "render_worker/gunicorn.conf.py")
+
+
+class Start:
+    """A gunicorn that is started somewhere with some arguments."""
+
+    def __init__(self, folder, tmp_path, *arguments: str, **environment: object) -> None:
+        self.port = free_port()
+        self._log = tmp_path / "log"
+        variables = {"HOST": "127.0.0.1", "LOCAL_STORAGE_DIR": tmp_path / "images", "PORT": self.port, **environment}
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", *arguments],
+                cwd=folder,
+                env=clean_environment(**variables),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def printed(self) -> str:
+        return self._log.read_text()
+
+    def answers(self, url: str) -> bool:
+        assert self.process.poll() is None, self.printed
+        try:
+            return requests.get(url, timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                raise
+
+
+@pytest.fixture
+def start(tmp_path):
+    begun = []
+
+    def begin(folder, *arguments: str, **environment: object) -> Start:
+        begun.append(Start(folder, tmp_path, *arguments, **environment))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        each.end()
+
+
+@pytest.mark.parametrize("arguments", [("app:app",), ("-c", WORKER)], ids=["api", "worker"])
+@pytest.mark.parametrize(("host", "hosts"), [("::", ("[::1]", "127.0.0.1")), ("[::1]", ("[::1]",))])
+def test_it_listens_on_ipv6(start, arguments, host, hosts):
+    server = start(ROOT, *arguments, HOST=host)
+    for each in hosts:
+        wait_until(lambda each=each: server.answers(f"http://{each}:{server.port}/health"), each)
+    said = "listens beyond loopback" in server.printed
+    assert said == (host == "::" and arguments[0] == "-c")
+
+
+@pytest.mark.parametrize("arguments", [("-c", API, "app:app"), ("-c", API), ("-c", WORKER)])
+def test_our_configurations_work_from_any_folder(start, tmp_path, arguments):
+    server = start(tmp_path, *arguments)
+    wait_until(lambda: server.answers(f"http://127.0.0.1:{server.port}/health"), "an answer")
+
+
+NO_CONFIGURATION = ("-c", "/dev/null")
+TO_WORKER = "render_worker.worker:app"
+OTHERS = {
+    "another folder": ("tmp", ("--pythonpath", str(ROOT), "app:app"), API),
+    "by --chdir": ("tmp", ("--chdir", str(ROOT), "app:app"), API),
+    "several processes": ("tmp", ("--pythonpath", str(ROOT), "-w", "3", "app:app"), API),
+    "loaded before the fork": ("tmp", ("--pythonpath", str(ROOT), "--preload", "app:app"), API),
+    "another kind of worker": ("root", ("-k", "sync", "app:app"), API),
+    "no configuration": ("root", (*NO_CONFIGURATION, "image_api:create_app()"), API),
+    "the worker by the API's": ("root", (TO_WORKER,), WORKER),
+    "the worker without any": ("root", (*NO_CONFIGURATION, "render_worker.worker:create_app()"), WORKER),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_without_our_configuration_it_says_so_once_and_ends(start, tmp_path, name):
+    where, arguments, configuration = OTHERS[name]
+    server = start(ROOT if where == "root" else tmp_path, "-b", f"127.0.0.1:{free_port()}", *arguments)
+    assert server.process.wait(60) == 4
+    assert server.printed.count("does not use") == 1
+    assert f"gunicorn -c {configuration}" in server.printed
+    assert "Traceback" not in server.printed
+
+
+@pytest.mark.parametrize("arguments", [("app:app",), ("-c", WORKER)], ids=["api", "worker"])
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("HOST", "192.0.2.1"),
+        ("HOST", "nowhere.invalid"),
+        ("HOST", "localhost:8000"),
+        ("HOST", "fe80::1%eth0"),
+        ("PORT", "0"),
+        ("PORT", "http"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(start, arguments, setting, value):
+    begun = time.monotonic()
+    server = start(ROOT, *arguments, **{setting: value})
+    assert server.process.wait(60) == 1
+    assert time.monotonic() - begun < 30
+    assert len(server.printed.splitlines()) == 1
+    assert f"{setting} " in server.printed
+    assert " cannot be used: " in server.printed
+
+
+def test_a_development_server_serves_the_api_and_says_that_it_does_not_serve_the_worker():
+    code = "import app; print(app.app.test_client().get('/health').status_code)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=clean_environment(), capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "200"
+    command = [sys.executable, "-m", "flask", "--app", "render_worker.worker", "run"]
+    done = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"gunicorn -c {WORKER}" in done.stderr
