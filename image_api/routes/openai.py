@@ -8,17 +8,22 @@ from image_api.web.base64_json import base64_response
 from image_api.web.bodies import json_body
 from image_api.web.error_responses import FormattedBlueprint
 from image_api.web.openai_batch import generate_batch
+from image_api.web.openai_paths import with_deployment
 from image_api.web.responses import base_url, json_response, json_text
 from image_api.web.schemas.openai import ImagesRequest, ImagesResponse, OpenAIError, OpenAIModelList, served_model
 
-routes = FormattedBlueprint("openai", __name__, error_format=OpenAIError.of, error_paths=("/v1",))
+NOT_FOUND = "There is no such address here: this service makes pictures, by POST /v1/images/generations."
+
+routes = FormattedBlueprint(
+    "openai", __name__, error_format=OpenAIError.of, error_paths=("/v1", "/openai"), not_found=NOT_FOUND
+)
 
 
 @routes.post("/v1/images/generations")
 def generations() -> Response:
     """Generate up to four pictures of a prompt at the same time."""
     base = base_url()  # first, so that a bad Host header costs no generation
-    body = ImagesRequest.parse_json(json_body())
+    body = with_deployment(ImagesRequest.parse_json(json_body()))
     results = generate_batch(body.options(), body.n or 1)
     if body.response_format == "b64_json":
         return base64_response(lambda marks: json_text(ImagesResponse.with_bytes(body, results, marks)), results)

@@ -30,10 +30,17 @@ log = logging.getLogger(__name__)
 class FormattedBlueprint(Blueprint):
     """A family of routes whose errors have a format of their own, also at URLs below its paths that have no view."""
 
-    def __init__(self, *arguments: Any, error_format: ErrorFormat, error_paths: tuple[str, ...]) -> None:
-        """Apply the format to errors at and below `error_paths`; the longest path that matches counts."""
+    def __init__(
+        self, *arguments: Any, error_format: ErrorFormat, error_paths: tuple[str, ...], not_found: str = "Not Found."
+    ) -> None:
+        """Apply the format to errors at and below `error_paths`; the longest path that matches counts.
+
+        `not_found` is the sentence for URLs without a view.
+        """
         super().__init__(*arguments)
-        self.error_formats = dict.fromkeys(error_paths, error_format)
+        self.error_format = error_format
+        self.error_paths = error_paths
+        self.not_found = not_found
 
 
 def register(app: Flask) -> None:
@@ -68,7 +75,8 @@ def _malformed_body_response(error: ParseException) -> Response:
 
 def _http_error_response(error: HTTPException) -> Response:
     status = error.code or 500
-    sentence = SENTENCES.get(status, f"{error.name}.")
+    family = _family()
+    sentence = family.not_found if family and status == 404 else SENTENCES.get(status, f"{error.name}.")
     body = ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter"))
     if status == 404:
         body.hint = "GET / lists what there is."
@@ -85,13 +93,13 @@ def _unexpected_error_response(error: Exception) -> Response:
 
 def _error_response(body: ErrorBody, status: int) -> Response:
     body = body.model_copy(update={"request_id": g.request_id})
-    error_format = _error_format()
-    return json_response(error_format(body, status) if error_format else body, status)
+    family = _family()
+    return json_response(family.error_format(body, status) if family else body, status)
 
 
-def _error_format() -> ErrorFormat | None:
-    """Return the error format at the request's path; None if it is the common one."""
+def _family() -> FormattedBlueprint | None:
+    """Return the family of routes that the request's path belongs to; None if its errors have the common shape."""
     families = [family for family in current_app.blueprints.values() if isinstance(family, FormattedBlueprint)]
-    formats = {path: error_format for family in families for path, error_format in family.error_formats.items()}
-    matching = [path for path in formats if f"{request.path}/".startswith(f"{path}/")]
-    return formats[max(matching, key=len)] if matching else None
+    paths = {path: family for family in families for path in family.error_paths}
+    matching = [path for path in paths if f"{request.path}/".startswith(f"{path}/")]
+    return paths[max(matching, key=len)] if matching else None
