@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 HEAD_BYTES = 32
+MAX_FILES = 42  # of one request: its body, and what can be in it
 SIGNATURES = {
     "image/png": re.compile(rb"\x89PNG\r\n\x1a\n.{4}IHDR", re.DOTALL),
     "image/jpeg": re.compile(rb"\xff\xd8\xff"),
@@ -36,14 +37,22 @@ class Upload:
         return cls(file, size, next(known, None))
 
 
+class TooManyFiles(Exception):
+    """Raised if a request has more than MAX_FILES files."""
+
+
 class TemporaryFiles:
     """The files of one request. They have no name, so that they are gone with the process, however it ends."""
 
     def __init__(self) -> None:
         self._open = ExitStack()
+        self._left = MAX_FILES
         self.close: Callable[[], None] = self._open.close
         """Close the files, and so delete them."""
 
     def new(self) -> IO[bytes]:
-        """Return a new, empty file. Raises OSError if there is no room for it."""
+        """Return a new, empty file. Raises OSError if there is no room for it, and TooManyFiles."""
+        if not self._left:
+            raise TooManyFiles
+        self._left -= 1
         return self._open.enter_context(TemporaryFile())
