@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, g, request
 from gunicorn.http.errors import ParseException
 from pydantic import BaseModel
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from image_api.errors import ApiError, InvalidParameter, SpeculativeRequest
 from image_api.web.disclosure import visible_error
@@ -16,6 +16,7 @@ from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 from render_worker.serving.logs import shortened
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
+AUTOMATIC_METHODS = {"HEAD", "OPTIONS"}  # of every view
 SENTENCES = {
     408: "The body did not come in time.",
     413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
@@ -75,15 +76,22 @@ def _malformed_body_response(error: ParseException) -> Response:
 
 def _http_error_response(error: HTTPException) -> Response:
     status = error.code or 500
-    family = _family()
-    sentence = family.not_found if family and status == 404 else SENTENCES.get(status, f"{error.name}.")
-    body = ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter"))
+    body = ErrorBody(error=_sentence(error, status), code=HTTP_CODES.get(status, "invalid_parameter"))
     if status == 404:
         body.hint = "GET / lists what there is."
     response = _error_response(body, status)
     if status == 405 and (allowed := error.get_response().headers.get("Allow")):
         response.headers["Allow"] = allowed
     return response
+
+
+def _sentence(error: HTTPException, status: int) -> str:
+    family = _family()
+    if status == 404 and family:
+        return family.not_found
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        return f"This address takes {', '.join(sorted({*error.valid_methods} - AUTOMATIC_METHODS))} alone."
+    return SENTENCES.get(status, f"{error.name}.")
 
 
 def _unexpected_error_response(error: Exception) -> Response:

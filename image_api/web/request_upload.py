@@ -4,14 +4,14 @@ The hub alone reads from the client. Each piece goes to a temporary file, and th
 threads: a parser in the hub would delay all other clients.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from typing import IO, ParamSpec, TypeVar
 
 from flask import request
-from gevent import get_hub
 from gevent.monkey import is_module_patched
+from gevent.threadpool import ThreadPool
 from gevent.util import wrap_errors
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -29,9 +29,6 @@ FORM, JSON = "multipart/form-data", "application/json"
 PIECE_BYTES = 64 * 1024
 CHUNKED_PIECE_BYTES = 2 * 1024  # which take gunicorn 8 ms if each byte is a chunk of its own
 NO_ROOM = "There is no room for pictures that clients send."
-PARSING = threading.Lock()
-"""Held while an upload is parsed: one of JSON takes three times its size of memory."""
-
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T", bound=PictureFields)
@@ -75,10 +72,9 @@ def _read(kind: type[T], source: IO[bytes], files: TemporaryFiles, here: Waiter)
     boundary = request.mimetype_params.get("boundary", "")
     body = _aside(files.new)
     _spool(source, body, here)
-    with PARSING:
-        if is_form:
-            return _aside(lambda: kind.parse_form(multipart_pairs(body, boundary, files)))
-        return _aside(lambda: kind.parse(json_pairs(body, files)))
+    if is_form:
+        return _aside(lambda: kind.parse_form(multipart_pairs(body, boundary, files)))
+    return _aside(lambda: kind.parse(json_pairs(body, files)))
 
 
 def _spool(source: IO[bytes], body: IO[bytes], here: Waiter) -> None:
@@ -96,13 +92,15 @@ def _spool(source: IO[bytes], body: IO[bytes], here: Waiter) -> None:
 def _aside(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
     """Call a function in a native thread, and let the hub go on; without gevent's patches this is one already.
 
+    There is one for all uploads: an upload of JSON takes several times its size of memory, and glibc keeps that for
+    each thread.
     Raises UploadTooLarge if it makes too many files, and ServiceBusy if there is no room for them.
     """
     try:
         if not is_module_patched("threading"):
             return function(*arguments, **named)
         # gevent prints the traceback of whatever is raised there.
-        result: R | Exception = get_hub().threadpool.apply(wrap_errors((Exception,), function), arguments, named)
+        result: R | Exception = _thread().apply(wrap_errors((Exception,), function), arguments, named)
         if isinstance(result, Exception):
             raise result
         return result
@@ -110,6 +108,11 @@ def _aside(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R
         raise UploadTooLarge(f"The request has more than {MAX_FILES} files.") from None
     except OSError as error:
         raise ServiceBusy(NO_ROOM) from error
+
+
+@cache
+def _thread() -> ThreadPool:
+    return ThreadPool(1)
 
 
 def _too_large() -> UploadTooLarge:
