@@ -89,7 +89,7 @@ class Admission:
             waiter.check()
             if waiter in self._waiters:
                 return
-            self._check_streams(waiter)
+            self.check_streams(waiter)
             evicted = None
             if instead_of and instead_of in self._waiters:
                 self._remove(instead_of)
@@ -99,6 +99,12 @@ class Admission:
             self._add(waiter)
         if evicted:
             evicted.evict()
+
+    def check_streams(self, waiter: Waiter) -> None:
+        """Raise TooManyStreams if the waiter is a stream, and its client has too many of those."""
+        limit = self._streams_per_client
+        if waiter.stream and waiter.client and limit and self._streams[waiter.client] >= limit:
+            raise TooManyStreams(f"This client has {limit} event streams and WebSockets open already.")
 
     def admit_over_limit(self, waiter: Waiter) -> None:
         """Give the waiter a slot even if all are held: it follows one that is about to be released."""
@@ -126,11 +132,6 @@ class Admission:
                 if abandoned_by[waiter.client] > MAX_ABANDONED_PER_CLIENT:
                     waiter.evict()
         self._abandoned = [waiter for waiter in abandoned if not waiter.evicted]
-
-    def _check_streams(self, waiter: Waiter) -> None:
-        limit = self._streams_per_client
-        if waiter.stream and waiter.client and limit and self._streams[waiter.client] >= limit:
-            raise TooManyStreams(f"This client has {limit} event streams and WebSockets open already.")
 
     def _to_evict(self, client: str | None) -> Waiter:
         """Return the waiter to evict for a new one of that client. Raises ServiceBusy if there is none."""

@@ -1,5 +1,6 @@
 """A client of one render worker: its health, models and stored pictures, and the requests of the direct dispatch."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from image_api.dispatch.coalesced_read import CoalescedRead
 from image_api.dispatch.cold_start import ColdStart, WorkerStarting, run_probe
 from image_api.dispatch.read_slots import ReadSlots
 from image_api.dispatch.replies import not_a_worker, parse_reply, read_body
-from image_api.errors import DeadlinePassed, WorkerNotConfigured, WorkerUnavailable
+from image_api.errors import ApiError, DeadlinePassed, WorkerNotConfigured, WorkerUnavailable
 from image_api.outbound.abort import Abort, is_aborted
 from image_api.outbound.guarded_http import GuardedAdapter, GuardedSession
 from image_api.settings import Settings
@@ -24,6 +25,7 @@ QUICK_SECONDS = 10.0  # for what the worker answers without any work
 POOLED_CONNECTIONS = 64
 # Reads in flight at most: half of the connections that there are beside generations.
 MAX_READS = 500
+NAMES_SECONDS = 2.0  # for a read that only improves a generation
 READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
 NOT_CONFIGURED = "Worker service not configured."
 
@@ -51,6 +53,8 @@ class WorkerClient:
         self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe)
         self._reads = ReadSlots(min(MAX_READS, settings.max_generations))
         self._models = CoalescedRead(self._read_models)
+        self._names = CoalescedRead(lambda: self._get("/models", ModelList, NAMES_SECONDS))
+        self._last_names: frozenset[str] = frozenset()
         self._accepted_health = CoalescedRead(self._read_accepted_health)
         self.last_known: LastKnown | None = None
 
@@ -68,6 +72,12 @@ class WorkerClient:
         """Return the names that `model` accepts, as the worker gave them a few seconds ago at most."""
         with self._reads.slot(client) as abort:
             return self._models.get(abort)
+
+    def model_names(self, client: str | None = None) -> frozenset[str]:
+        """Return the names that `model` accepts; those last known, or none, if the worker does not answer at once."""
+        with contextlib.suppress(ApiError), self._reads.slot(client) as abort:
+            self._last_names = frozenset(it.name for it in self._names.get(abort).models)
+        return self._last_names
 
     def health(self) -> WorkerHealth:
         """Return the worker's health of now, without a retry: a cold start is a state to report."""

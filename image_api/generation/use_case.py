@@ -46,15 +46,19 @@ class Generation:
         self.ending = False
         """Whether this service drains before its stop, so that idle clients are disconnected."""
 
-    def generate(self, options: GenerationOptions, request_id: str, waiter: Waiter) -> GenerationResponse:
+    def generate(
+        self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline | None = None
+    ) -> GenerationResponse:
         """Return one picture. Raises an ApiError if there is none. The waiter's slot is released at the end.
+
+        `deadline`: that of a request for several pictures; `self.deadline()` if None.
 
         Identical requests with a seed, or with `cache_without_seed`, share a result from the cache, or join the flight
         that generates it. Without `cache` the picture is generated anew. With `within` only engines are candidates that
         are expected to be done in so many seconds, so no other request's flight is joined.
         """
         try:
-            *_, last = self._stream(options, request_id, waiter, recorded=False)
+            *_, last = self._stream(options, request_id, waiter, deadline or self.deadline(), recorded=False)
         finally:
             self.admission.release(waiter)
         assert isinstance(last.content, GenerationResponse)  # noqa: S101 - it ends so
@@ -66,10 +70,14 @@ class Generation:
         The waiter is admitted as soon as there is a flight to wait for. Its maker closes the stream and releases it; it
         may follow one generation after another.
         """
-        return self._stream(options, request_id, waiter, recorded=True)
+        return self._stream(options, request_id, waiter, self.deadline(), recorded=True)
+
+    def deadline(self) -> Deadline:
+        """Return the deadline of a request that begins now."""
+        return Deadline.after(self._timeout_seconds)
 
     def _stream(
-        self, options: GenerationOptions, request_id: str, waiter: Waiter, *, recorded: bool
+        self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline, *, recorded: bool
     ) -> GenerationStream:
         if options.within is not None and options.model != "auto":
             raise InvalidParameter("within only goes with model=auto.")
@@ -78,7 +86,7 @@ class Generation:
             result = cached.model_copy(update={"cached": True, "request_id": request_id})
             yield response_event(request_id, result, "HIT")
             return
-        yield from self._stream_flight(options, key, request_id, waiter, recorded)
+        yield from self._stream_flight(options, key, request_id, waiter, deadline, recorded)
 
     def _key(self, options: GenerationOptions) -> str | None:
         """Return the key of the result in the cache, None if it is not to be cached."""
@@ -86,9 +94,14 @@ class Generation:
         return results.recipe_key(options) if cacheable and self._results.enabled else None
 
     def _stream_flight(
-        self, options: GenerationOptions, key: str | None, request_id: str, waiter: Waiter, recorded: bool
+        self,
+        options: GenerationOptions,
+        key: str | None,
+        request_id: str,
+        waiter: Waiter,
+        deadline: Deadline,
+        recorded: bool,
     ) -> GenerationStream:
-        deadline = Deadline.after(self._timeout_seconds)
         make = self._maker(options, key, request_id, waiter.client)
         shared_key = key if options.cache and options.within is None else None
         while True:

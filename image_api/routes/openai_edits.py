@@ -7,6 +7,7 @@ from flask import Blueprint
 from image_api.errors import Unsupported
 from image_api.web.request_upload import uploaded
 from image_api.web.schemas.openai_edits import EditRequest, VariationRequest
+from image_api.web.schemas.openai_models import AUTO
 
 routes = Blueprint("openai_edits", __name__)
 
@@ -14,7 +15,8 @@ routes = Blueprint("openai_edits", __name__)
 @routes.post("/v1/images/edits")
 def edits() -> NoReturn:
     """Raise Unsupported if the request is valid: no engine edits pictures."""
-    with uploaded(EditRequest):
+    with uploaded(EditRequest) as body:
+        body.pictures(AUTO)  # for its checks
         raise Unsupported(
             "No engine here edits pictures; POST /v1/images/generations makes a new picture of the same prompt."
         )

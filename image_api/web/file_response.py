@@ -22,7 +22,7 @@ ENDINGS = {mimetype: f".{ending}" for ending, mimetype in IMAGE_TYPES.items()}
 
 def file_response(response: GenerationResponse, base: str) -> Response:
     """Return the picture's bytes; Content-Location has the URL at which it is stored."""
-    result, content = _open_or_regenerate(response)
+    result, content = open_or_regenerate(response)
     http_response = content_response(content, 200, result.content_type)
     http_response.headers["Cache-Control"] = "no-store"
     http_response.headers["Content-Location"] = absolute_url(result.image_url, base)
@@ -58,7 +58,7 @@ def open_picture(result: GenerateResult) -> PictureContent:
         raise
 
 
-def _open_or_regenerate(response: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
+def open_or_regenerate(response: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
     """Open the picture; one from the cache whose file is gone is generated again. Raises as open_picture does."""
     try:
         return response.result, open_picture(response.result)

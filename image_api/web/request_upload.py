@@ -72,7 +72,7 @@ def _read(kind: type[T], source: IO[bytes], files: TemporaryFiles, here: Waiter)
     body = _aside(files.new)
     _spool(source, body, here)
     if is_form:
-        return _aside(lambda: kind.parse_form(multipart_pairs(body, boundary, files)))
+        return _aside(lambda: kind.parse(multipart_pairs(body, boundary, files)))
     return _aside(lambda: kind.parse(json_pairs(body, files)))
 
 

@@ -1,7 +1,7 @@
 """Responses as JSON, their common headers, and absolute URLs of pictures."""
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, Response, g, request
 from pydantic import BaseModel
@@ -10,6 +10,8 @@ from image_api.errors import InvalidParameter
 from image_api.services import services
 from image_api.web.trusted_proxies import CLIENT_ADDRESS
 from render_worker.contract import GenerateResult
+
+R = TypeVar("R", bound=GenerateResult)
 
 
 def register(app: Flask) -> None:
@@ -55,7 +57,7 @@ def absolute_url(address: str, base: str) -> str:
     return base + address if address.startswith("/") else address
 
 
-def with_absolute_url(result: GenerateResult) -> GenerateResult:
+def with_absolute_url(result: R) -> R:
     """Return the result with the URL at which the client of the current request finds the picture."""
     return result.model_copy(update={"image_url": absolute_url(result.image_url, base_url())})
 

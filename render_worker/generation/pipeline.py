@@ -164,7 +164,14 @@ class Pipeline:
             "simulated": "true" if self.simulated else None,
         }
         texts_known = {name: text for name, text in texts.items() if text is not None}
-        picture = to_picture(image.data, recipe.size, texts_known, recipe.output_format, scale=engine.own_sizes)
+        picture = to_picture(
+            image.data,
+            recipe.size,
+            texts_known,
+            recipe.output_format,
+            recipe.output_compression,
+            scale=engine.own_sizes,
+        )
         return dataclasses.replace(picture, cheap=engine.cheap)
 
     def _record_success(self, attempt: Attempt, saved: SaveOutcome, seconds: float) -> None:

@@ -42,7 +42,10 @@ def test_it_says_what_can_be_done_instead(ai, worker):
             background="opaque",
             input_fidelity="high",
             output_format="jpeg",
+            output_compression=50,
+            partial_images=0,
             response_format="b64_json",
+            stream=False,
             user="me",
         )
     error = refused.value
@@ -148,6 +151,9 @@ def test_an_address_is_never_fetched(base, worker, name, picture):
         ([("image", ("a", PNG))], {"frame_count": "3"}, "frame_count"),
         ([("image", ("a", PNG))], {"model": "a b"}, "model"),
         ([("image", ("a", PNG))], {"stream": "perhaps"}, "stream"),
+        ([("image", ("a", PNG))], {"partial_images": "4"}, "partial_images"),
+        ([("image", ("a", PNG))], {"output_format": "jpeg", "output_compression": "101"}, "output_compression"),
+        ([("image", ("a", PNG))], {"seed": "-2"}, "seed"),
     ],
     ids=str,
 )
@@ -213,10 +219,10 @@ PART = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
         (b"prompt=a", "application/x-www-form-urlencoded", "multipart/form-data, or application/json"),
         (PNG, "image/png", "multipart/form-data, or application/json"),
         (PNG, "", "multipart/form-data, or application/json"),
-        (b"{", "application/json", "JSON object"),
+        (b"{", "application/json", "cut off"),
         (b"[]", "application/json", "JSON object"),
         (b"", "application/json", "JSON object"),
-        (b'{"image": "' + b"A" * 9000 + b'"', "application/json", "JSON object"),
+        (b'{"image": "' + b"A" * 9000 + b'"', "application/json", "cut off"),
         (b'{"' + b"A" * 9000 + b'": 1}', "application/json", "JSON object"),
     ],
     ids=lambda value: str(value)[:50],

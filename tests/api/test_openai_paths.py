@@ -1,7 +1,5 @@
 """Where OpenAI's and Azure's clients look for OpenAI's API: any base that a user may have typed."""
 
-import json
-
 import openai
 import pytest
 import requests
@@ -52,7 +50,7 @@ def azure(base):
 
 
 def model_sent(worker) -> str:
-    return json.loads(worker.requests[-1][3])["model"]
+    return worker.asked_to_make()[-1]["model"]
 
 
 @pytest.mark.parametrize("typed", BASES)

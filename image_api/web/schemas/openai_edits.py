@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, InstanceOf, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, InstanceOf
 
 from image_api.uploads import Upload
-from image_api.web.schemas.openai import ANY_TEXT, MAX_PICTURES, ImagesRequest
+from image_api.web.schemas.openai import ANY_TEXT, MAX_PICTURES, ImagesRequest, ModelName
 from render_worker.contract import Fields
 
 MAX_IMAGES = 16
-MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$"
 IMAGE_NAME = re.compile(r"images?(\[[0-9]*\])?")  # as OpenAI's own clients, PHP's and JSON bodies name it
 
 
@@ -35,28 +34,13 @@ class PictureFields(Fields):
     """Fields of a form or a JSON object that come with pictures."""
 
     @classmethod
-    def parse_form(cls, pairs: Iterable[tuple[str, object]]) -> Self:
-        """Return the fields of a form, whose values are texts and files; an empty text is the same as left out."""
-        return cls.parse((name, cls._typed(name, value)) for name, value in pairs if value != "")
-
-    @classmethod
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
         """Return the fields, with all pictures of any spelling of `image` together. Raises InvalidField."""
         pairs = list(pairs)
-        images = [value for name, value in pairs if IMAGE_NAME.fullmatch(name) and value is not None]
+        images = [value for name, value in pairs if IMAGE_NAME.fullmatch(name) and value not in (None, "")]
         others = [(name, _only(value)) for name, value in pairs if not IMAGE_NAME.fullmatch(name)]
         together = [it for value in images for it in (value if isinstance(value, list) else [value])]
         return super().parse([*others, ("image", tuple(together))] if together else others)
-
-    @classmethod
-    def _typed(cls, name: str, value: object) -> object:
-        """Return a text as the type of its field; unchanged if it is none, and the field's own check says so."""
-        if not isinstance(value, str) or name not in cls.model_fields:
-            return value
-        try:
-            return TypeAdapter(cls.model_fields[name].annotation or str).validate_strings(value)
-        except ValidationError:
-            return value
 
 
 def _only(value: object) -> object:
@@ -78,7 +62,7 @@ class VariationRequest(PictureFields):
     """The body of POST /v1/images/variations."""
 
     image: tuple[Picture] = Field(description="one PNG, JPEG or WebP picture")
-    model: str | None = Field(None, pattern=MODEL_NAME, description="auto, or a name from /v1/models or of OpenAI's")
+    model: ModelName | None = Field(None, description="auto, or a name from /v1/models or of OpenAI's")
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}")
     size: Literal["256x256", "512x512", "1024x1024"] | None = Field(
         None, description="one of 256x256, 512x512, 1024x1024"
