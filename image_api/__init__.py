@@ -6,10 +6,21 @@ URL as JSON, or a redirect to it if the client shows pictures. `GET /` documents
 
 from flask import Flask
 
-from image_api.routes import generate, health, images, openai, openai_edits, pages, styled, wake, websocket
+from image_api.routes import (
+    crawlers,
+    generate,
+    health,
+    images,
+    openai,
+    openai_edits,
+    pages,
+    styled,
+    wake,
+    websocket,
+)
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, error_responses, host_check, responses
+from image_api.web import cors, error_responses, host_check, link_previews, responses
 from image_api.web.openai_paths import OpenAIPaths
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
@@ -25,7 +36,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     responses.register(app)
     error_responses.register(app)
     host_check.register(app, settings.allowed_hosts)
+    link_previews.register(app)
     cors.register(app, settings.cors_origins)
-    for family in (generate, websocket, styled, openai, openai_edits, images, health, wake, pages):
+    for family in (generate, websocket, styled, openai, openai_edits, images, health, wake, pages, crawlers):
         app.register_blueprint(family.routes)
     return app

@@ -86,7 +86,7 @@ class MisdirectedRequest(ApiError):
 
 
 class SpeculativeRequest(ApiError):
-    """Raised if a browser prefetches or prerenders: no picture is generated on speculation."""
+    """Raised if a browser prefetches, or for a link-preview bot: no picture is generated on speculation."""
 
     code = "speculative_request"
     status = 503

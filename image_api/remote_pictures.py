@@ -49,14 +49,14 @@ class RemotePictures:
         for prefix in self._trusted:
             self._session.mount(prefix, GuardedAdapter())
 
-    def open(self, result: GenerateResult) -> "PictureContent":
-        """Return the picture's bytes, as they come; the caller closes them.
+    def open(self, result: GenerateResult, *, wake: bool = True) -> "PictureContent":
+        """Return the picture's bytes, as they come; the caller closes them. Without `wake` no worker is waited for.
 
         Raises PictureUnavailable if they cannot be read, PictureDeleted if the operator deleted the picture, and
         another ApiError if the render worker cannot be reached.
         """
         stored = WORKER_PATH.fullmatch(result.image_url)
-        reply = self._worker.image(stored[1], "GET", {}) if stored else self._from_outside(result.image_url)
+        reply = self._worker.image(stored[1], "GET", {}, wake=wake) if stored else self._from_outside(result.image_url)
         if reply.status_code == requests.codes.ok:
             return PictureContent(reply)
         reply.close()

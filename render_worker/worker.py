@@ -8,6 +8,7 @@ serves every client, shows what strangers see, and has no /metrics.
 
 import itertools
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, send_from_directory
@@ -32,6 +33,8 @@ from render_worker.errors import PictureDeleted, Unauthorized, WorkerError
 from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.responses import error_response, failure_response, json_response, register_error_handlers
 from render_worker.services import Services, build_services
+from render_worker.serving.conditional_requests import settle_if_match, settle_range
+from render_worker.serving.json_text import embeddable
 from render_worker.settings import Settings, load
 from render_worker.storages.local.tombstones import was_deleted
 from render_worker.stream import GenerationStream
@@ -65,6 +68,8 @@ def name_service(response: Response) -> Response:
     """Let the API tier distinguish this worker's responses from those of a platform before it."""
     response.headers[SERVICE_HEADER] = SERVICE
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.path.startswith("/images/"):  # its errors, too: a page under COEP could not tell them from a block
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 
@@ -157,7 +162,7 @@ def _streamed(services: Services, generate_request: GenerateRequest) -> Response
     first = next(lines)
     if isinstance(first, ErrorLine):
         return error_response(first.error, first.status)
-    encoded = (line.model_dump_json(exclude_none=True) + "\n" for line in itertools.chain((first,), lines))
+    encoded = (embeddable(line.model_dump_json(exclude_none=True)) + "\n" for line in itertools.chain((first,), lines))
     return Response(encoded, 200, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}, mimetype=NDJSON)
 
 
@@ -165,7 +170,13 @@ def _immutable(folder: Path, name: str) -> Response:
     """Return a file whose name is the hash of its content; raises NotFound if there is none."""
     etag, _, ending = name.partition(".")
     kind = IMAGE_TYPES[ending]  # Python 3.11 itself does not know WebP
+    fulfilled = settle_if_match(request.environ, etag)
+    with suppress(OSError):  # then there is no picture
+        settle_range(request.environ, etag, (folder / name).stat().st_size)
     response = send_from_directory(folder, name, mimetype=kind, max_age=IMAGE_MAX_AGE_SECONDS, etag=etag)
     response.cache_control.public = True
     response.cache_control.immutable = True
+    if not fulfilled:  # only now is it known that the picture exists, or else it is 404
+        response.close()
+        abort(412)
     return response

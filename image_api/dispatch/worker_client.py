@@ -95,10 +95,22 @@ class WorkerClient:
         with self._reads.slot(client) as abort:
             return self.cold_start.begin(seconds, abort)
 
-    def image(self, name: str, method: str, headers: Mapping[str, str], client: str | None = None) -> requests.Response:
-        """Return the response with a stored picture, its body unread; the caller closes it."""
+    def image(
+        self, name: str, method: str, headers: Mapping[str, str], client: str | None = None, *, wake: bool = True
+    ) -> requests.Response:
+        """Return the response with a stored picture, its body unread; the caller closes it.
+
+        Without `wake` there is one attempt, which neither begins a cold start nor waits for one.
+        """
+
+        def attempt() -> requests.Response:
+            return self.send(method, f"/images/{name}", QUICK_SECONDS, headers=headers)
+
         with self._reads.slot(client) as abort:
-            return self._retry(lambda: self.send(method, f"/images/{name}", QUICK_SECONDS, headers=headers), abort)
+            if wake:
+                return self._retry(attempt, abort)
+            with abort.over_connections():
+                return run_probe(attempt)
 
     def stop(self) -> None:
         """End every wait for a cold start, and close the connections that are idle."""

@@ -76,13 +76,21 @@ class Generation:
         """Return the deadline of a request that begins now."""
         return Deadline.after(self._timeout_seconds)
 
+    def cached(self, options: GenerationOptions) -> GenerateResult | None:
+        """Return the result that the cache has for these options, at no cost; None if `generate` would make one."""
+        return self._cached(options, self._key(options))
+
+    def _cached(self, options: GenerationOptions, key: str | None) -> GenerateResult | None:
+        """Return the result of the key. Raises InvalidParameter if the options contradict each other."""
+        if options.within is not None and options.model != "auto":
+            raise InvalidParameter("within only goes with model=auto.")
+        return self._results.get(key) if key and options.cache else None
+
     def _stream(
         self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline, *, recorded: bool
     ) -> GenerationStream:
-        if options.within is not None and options.model != "auto":
-            raise InvalidParameter("within only goes with model=auto.")
         key = self._key(options)
-        if key and options.cache and (cached := self._results.get(key)):
+        if cached := self._cached(options, key):
             result = cached.model_copy(update={"cached": True, "request_id": request_id})
             yield response_event(request_id, result, "HIT")
             return

@@ -15,7 +15,13 @@ from image_api.web.responses import json_response, set_retry_after
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 from render_worker.serving.logs import shortened
 
-HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
+HTTP_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    412: "precondition_failed",
+    413: "too_large",
+}
 AUTOMATIC_METHODS = {"HEAD", "OPTIONS"}  # of every view
 SENTENCES = {
     408: "The body did not come in time.",

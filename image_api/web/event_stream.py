@@ -5,10 +5,12 @@ event: result      the picture at last, as the JSON response has it; or
 event: failure     why there is none (a browser calls its own connection errors `error`)
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
+from urllib.parse import unquote
 
 from flask import Response, g, request, stream_with_context
 
@@ -24,9 +26,12 @@ from image_api.web.responses import base_url, json_text, with_absolute_url
 from render_worker.contract import ErrorBody, Progress
 
 EVENT_STREAM = "text/event-stream"
+JSON = "application/json"
 RETRY_MILLISECONDS = 3000
 EMBEDS = "b64_json:"
 """Before the event ids of a stream whose result has the picture itself: a client resumes it with the id alone."""
+# Where a polyfill cannot send the header: Yaffle's lastEventId, Mercure's lastEventID, and the header's own name.
+EVENT_ID_PARAMETER = re.compile(rb"last[-_]?event[-_]?id(?:=(.*))?", re.IGNORECASE | re.DOTALL)
 
 
 class StreamError(ErrorBody):
@@ -40,13 +45,38 @@ def resumed_stream() -> Response | None:
 
     A stream that has ended is not begun again: a browser that reconnects after it gets 204.
     """
-    event_id = request.headers.get("Last-Event-ID", "")
-    if not event_id:
+    event_id = _last_event_id()
+    if not event_id or request.method == "HEAD":
         return None
     here = waiter(stream=True)
     embeds = event_id.startswith(EMBEDS)
     events = services().generation.resume(event_id.removeprefix(EMBEDS), here)
     return Response(status=204) if events is None else _stream_response(events, here, embeds)
+
+
+def wants_events() -> bool:
+    """Return whether the client prefers server-sent events to JSON."""
+    if EVENT_STREAM not in request.headers.get("Accept", "").lower():
+        return False  # nearly always; parsing the whole header takes a tenth of a cached response's time
+    return request.accept_mimetypes.best_match((JSON, EVENT_STREAM)) == EVENT_STREAM
+
+
+def query_without_event_id() -> bytes:
+    """Return the query's parameters, but of an event stream without the id that polyfills of EventSource add."""
+    query: bytes = request.query_string
+    if not wants_events():
+        return query
+    return b"&".join(part for part in query.split(b"&") if not EVENT_ID_PARAMETER.fullmatch(part))
+
+
+def _last_event_id() -> str:
+    """Return the id of the last event that the client has; of an event stream also from the query."""
+    if header := request.headers.get("Last-Event-ID", ""):
+        return header
+    if not (request.query_string and wants_events()):
+        return ""
+    ids = [found[1] for part in request.query_string.split(b"&") if (found := EVENT_ID_PARAMETER.fullmatch(part))]
+    return unquote((ids[-1] or b"").decode("ascii", "replace")) if ids else ""
 
 
 def new_stream(options: GenerationOptions) -> Response:

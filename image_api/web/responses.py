@@ -10,6 +10,7 @@ from image_api.errors import InvalidParameter
 from image_api.services import services
 from image_api.web.trusted_proxies import CLIENT_ADDRESS
 from render_worker.contract import GenerateResult
+from render_worker.serving.json_text import embeddable
 
 R = TypeVar("R", bound=GenerateResult)
 
@@ -24,7 +25,7 @@ def json_text(body: BaseModel, **changes: Any) -> str:
     """Return a model as JSON without its None values, marked if the outside world is simulated."""
     if services().settings.simulated and "simulated" in type(body).model_fields:
         changes["simulated"] = True
-    return body.model_copy(update=changes).model_dump_json(exclude_none=True)
+    return embeddable(body.model_copy(update=changes).model_dump_json(exclude_none=True))
 
 
 def json_response(body: BaseModel, status: int = 200, **changes: Any) -> Response:

@@ -164,3 +164,11 @@ def test_a_cached_picture_that_is_gone_is_made_again(client, worker, accept):
 
 def test_the_front_page_names_it(client):
     assert client.get("/").json["parameters"]["response_format"]["default"] == "url"
+
+
+def test_a_head_reads_no_picture(client, worker):
+    client.get("/generate?prompt=a&seed=7")
+    asked = len(worker.requests)
+    answer = client.head("/generate?prompt=a&seed=7&response_format=b64_json")
+    assert (answer.status_code, answer.mimetype, "Content-Length" in answer.headers) == (200, "application/json", False)
+    assert len(worker.requests) == asked

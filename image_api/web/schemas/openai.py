@@ -4,9 +4,9 @@ A parameter that no engine can honour is refused by name; one that changes nothi
 """
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 
 from image_api.generation.options import GenerationOptions
 from image_api.shapes import nearest
@@ -23,8 +23,6 @@ PARAMETER = re.compile(
     r'"?(\w+)"? (?:and \w+ )?(?:must|is|was|cannot)\b'
 )  # how a refusal's sentence begins, the render worker's too
 
-ModelName = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^([A-Za-z0-9][A-Za-z0-9._:/-]{0,99})?$")]
-
 
 def _like(name: str) -> str:
     """Return what /generate accepts as the parameter of that name."""
@@ -35,7 +33,11 @@ class ImagesRequest(Fields):
     """The body of POST /v1/images/generations; as with OpenAI, null is the same as left out."""
 
     prompt: Text = Field(description=_like("prompt"))
-    model: ModelName | None = Field(None, description="auto, or a name from /v1/models or of OpenAI's")
+    model: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$",
+        description="auto, or a name from /v1/models or of OpenAI's",
+    )
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}")
     size: str | None = Field(
         None, pattern=r"^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$", description="auto, or like 1024x1024"

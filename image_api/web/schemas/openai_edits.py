@@ -7,10 +7,11 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, InstanceOf
 
 from image_api.uploads import Upload
-from image_api.web.schemas.openai import ANY_TEXT, MAX_PICTURES, ImagesRequest, ModelName
+from image_api.web.schemas.openai import ImagesRequest
 from render_worker.contract import Fields
 
 MAX_IMAGES = 16
+SHARED = ImagesRequest.model_fields
 IMAGE_NAME = re.compile(r"images?(\[[0-9]*\])?")  # as OpenAI's own clients, PHP's and JSON bodies name it
 
 
@@ -62,10 +63,10 @@ class VariationRequest(PictureFields):
     """The body of POST /v1/images/variations."""
 
     image: tuple[Picture] = Field(description="one PNG, JPEG or WebP picture")
-    model: ModelName | None = Field(None, description="auto, or a name from /v1/models or of OpenAI's")
-    n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}")
+    model: Annotated[str | None, SHARED["model"]] = None
+    n: Annotated[int | None, SHARED["n"]] = None
     size: Literal["256x256", "512x512", "1024x1024"] | None = Field(
         None, description="one of 256x256, 512x512, 1024x1024"
     )
-    response_format: Literal["url", "b64_json"] | None = Field(None, description="url or b64_json")
-    user: str | None = Field(None, max_length=1000, description=ANY_TEXT)
+    response_format: Annotated[Literal["url", "b64_json"] | None, SHARED["response_format"]] = None
+    user: Annotated[str | None, SHARED["user"]] = None
