@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = sorted(
@@ -55,12 +54,3 @@ def test_help_lists_every_target_that_the_readme_names():
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in ("run", "test", "lint", "types", "format", "lock", "coverage"):
         assert f"make {target} " in listed
-
-
-def test_compose_bounds_every_log():
-    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
-    assert {name for name, service in services.items() if service["logging"]["options"]["max-size"]} == {
-        "image-api",
-        "render-worker",
-        "sandbox",
-    }
