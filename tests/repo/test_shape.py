@@ -1,7 +1,6 @@
-"""The repository's own limits: sizes of files, targets of make, bounds of logs."""
+"""The repository's own limits: sizes of files, of functions and of documents."""
 
 import ast
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,9 +47,3 @@ def test_the_render_worker_has_rooms():
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_source_file_is_long(path):
     assert len(path.read_text().splitlines()) <= 300
-
-
-def test_help_lists_every_target_that_the_readme_names():
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("run", "test", "lint", "types", "format", "lock", "coverage"):
-        assert f"make {target} " in listed
