@@ -16,5 +16,6 @@ USER api
 
 ENV PORT=8000
 EXPOSE 8000
-HEALTHCHECK --start-period=60s CMD python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:$PORT/health')"
+# Not urllib, which would ask through the proxy of HTTP_PROXY.
+HEALTHCHECK --start-period=60s CMD ["env", "python", "-c", "import os, sys; from http.client import HTTPConnection as C; c = C('127.0.0.1', int(os.environ['PORT']), timeout=5); c.request('GET', '/health'); sys.exit(c.getresponse().status != 200)"]
 CMD ["gunicorn", "app:app"]

@@ -16,8 +16,11 @@ COMMA := ,
 NAMED := $(subst s3,buckets,$(subst gcs,buckets,$(subst $(COMMA), ,$(ENGINES) $(STORAGE))))
 WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%,$(wildcard $(patsubst %,render_worker/requirements-%.txt,$(NAMED)))))
 
+# `make test REPORTS=<folder>` leaves a report there of each line that runs pytest, named by the line's shell.
+PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
+
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lint types format docs lock image bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
+.PHONY: help run test results coverage lint types format docs lock image build start logs stop bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -27,9 +30,14 @@ run: $(PACKAGES) $(WANTED) $(BROWSER) ## Run both tiers on this machine (PORT=90
 
 test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Check style, types and imports, then run every test.
 	@$(MAKE) --no-print-directory lint types
-	@$(BIN)/python -m pytest -n 4 tests/api tests/repo tests/worker # they mostly wait
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/end_to_end tests/sandbox # a stack of servers and a browser each
-	@$(BIN)/python -m pytest -n 2 tests/hostile tests/fuzz # two servers each, and the cores to themselves
+	@$(PYTEST) -n 4 tests/api tests/repo tests/worker # they mostly wait
+	@$(PYTEST) -n 2 --dist loadfile tests/end_to_end tests/sandbox # a stack of servers and a browser each
+	@$(PYTEST) -n 2 tests/hostile tests/fuzz # two servers each, and the cores to themselves
+
+results: ## Run make test, and write docs/TESTING_RESULTS.md of it.
+	@rm -rf build/results
+	@$(MAKE) --no-print-directory test REPORTS=build/results
+	@$(BIN)/python -m local.testing_results build/results
 
 coverage: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Print what each tier's own tests, not end_to_end, do not reach (ten minutes).
 	@rm -f .coverage .coverage.*
@@ -61,6 +69,18 @@ image: ## Build both tiers' images with docker, podman or buildah, whichever wor
 	elif buildah info >/dev/null 2>&1; then build="buildah build --format docker"; \
 	else echo "None of docker, podman and buildah works here." >&2; exit 1; fi; \
 	set -x; $$build $(IMAGE_OPTIONS) -t render-worker render_worker && $$build $(IMAGE_OPTIONS) -t image-api .
+
+build: ## Build the images with Compose; start, logs and stop go with it.
+	@sh local/compose.sh build
+
+start: ## Start both tiers in containers, with Compose.
+	@sh local/compose.sh up --detach
+
+logs: ## Show the logs of the containers until Ctrl-C.
+	@sh local/compose.sh logs --follow
+
+stop: ## Stop the containers; pictures stay in their volume.
+	@sh local/compose.sh down
 
 bench: $(DEV_PACKAGES) $(BROWSER) ## Measure ours beside the perchance package, the bare site and an empty view.
 	@$(BIN)/python -m bench.compare

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import openai
 import psutil
 import pytest
 import requests
@@ -27,6 +28,7 @@ from tests.fakes.processes import (
     wait_until,
 )
 
+README = (ROOT / "README.md").read_text()
 NOWHERE = f"http://127.0.0.1:{free_port()}/api"
 
 
@@ -65,6 +67,7 @@ def test_it_ends_with_two_commands_that_work_and_leaves_nothing_running(local_ru
         (True, True, "perchance"),
         (True, True, "sketch"),
     ]
+    the_readme_s_commands_work(local_run)
     rebound = {"Host": "evil.example"}
     for port, path in ((local_run.port, "/"), (local_run.port, "/models"), (local_run.port + 2, "/sandbox")):
         assert requests.get(f"http://127.0.0.1:{port}{path}", headers=rebound, timeout=5).status_code == 421
@@ -74,6 +77,24 @@ def test_it_ends_with_two_commands_that_work_and_leaves_nothing_running(local_ru
     local_run.process.send_signal(signal.SIGINT)
     assert local_run.process.wait(PATIENCE_SECONDS) == 0
     assert left_of(everything) == []
+
+
+def the_readme_s_commands_work(run: LocalRun) -> None:
+    """Run each curl line and Python expression of the README as it is printed, but for the port."""
+    here = README.replace("localhost:8000", f"localhost:{run.port}")
+    shown = run.log.parent
+    documented = requests.get(f"http://localhost:{run.port}/", timeout=5).json()["examples"].values()
+    curls = [*re.findall(r"(?:    |`)(curl .*?)(?:$|` )", here, re.MULTILINE), *documented]
+    curls = [command for command in curls if command.startswith("curl")]
+    assert len(curls) >= 4 + len([command for command in documented if command.startswith("curl")])
+    for command in curls:
+        done = subprocess.run(["bash", "-c", command], cwd=shown, capture_output=True, timeout=60)
+        assert done.returncode == 0, command
+        assert b'"success": true' in done.stdout or b'"success":true' in done.stdout or " -o " in command, command
+    assert {path.read_bytes()[:4] for path in shown.glob("*.png")} == {b"\x89PNG"}
+    expressions = re.findall(r"^\| .* \| `((?:requests|OpenAI)\b.*)` \|$", here, re.MULTILINE)
+    pictures = [eval(expression, {"requests": requests, "OpenAI": openai.OpenAI}) for expression in expressions]  # noqa: S307 - our README's
+    assert [requests.get(picture, timeout=5).headers["Content-Type"] for picture in pictures] == ["image/png"] * 2
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])

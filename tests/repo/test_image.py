@@ -2,11 +2,24 @@
 
 import json
 import re
+import subprocess
+import sys
+from fnmatch import fnmatch
 from pathlib import Path
+
+import yaml
+
+from tests.fakes.processes import clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCKERFILE = (ROOT / "render_worker" / "Dockerfile").read_text()
 OF_THE_WORKER = re.compile(r"^(?:from|import) render_worker\.(\w+)", re.MULTILINE)
+LOADED = """
+import runpy, sys
+runpy.run_path("gunicorn.conf.py")
+import app
+print(*(module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)), sep="\\n")
+"""
 COMMAND = re.compile(r"^(ENTRYPOINT|HEALTHCHECK|CMD)\b[^\[\n]*(.*)$", re.MULTILINE)
 
 
@@ -34,16 +47,44 @@ def what_the_api_takes_of_the_worker() -> set[str]:
     return found
 
 
+def files_of_the_api() -> set[str]:
+    """Return what the API tier is made of: the files that its start loads, the data beside them, and its packages."""
+    command = [sys.executable, "-c", LOADED]
+    loaded = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=True)
+    ours = {
+        path for path in map(Path, loaded.stdout.split()) if path.is_relative_to(ROOT) and ".venv" not in path.parts
+    }
+    data = {path for path in (ROOT / "image_api").rglob("*.*") if path.suffix not in (".py", ".pyc")}
+    return {str(path.relative_to(ROOT)) for path in ours | data} | {"gunicorn.conf.py", "requirements.txt"}
+
+
 def test_the_api_s_image_has_all_that_it_takes_of_the_worker():
     dockerfile = (ROOT / "Dockerfile").read_text()
-    copied = {name for line in dockerfile.splitlines() if line.startswith("COPY ") for name in line.split()[1:]}
+    copied = {name for line in dockerfile.splitlines() if line.startswith("COPY ") for name in line.split()[1:-1]}
     sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    built = set((ROOT / "render.yaml").read_text().replace("/**", "").split())
     assert what_the_api_takes_of_the_worker() == {
         "render_worker/contract",
         "render_worker/serving",
     }
-    assert what_the_api_takes_of_the_worker() <= copied & sent & built
+    assert what_the_api_takes_of_the_worker() <= copied & sent
+    files = files_of_the_api()
+    assert {"app.py", "image_api/styles.toml", "image_api/networks.toml", "render_worker/__init__.py"} <= files
+    for having in (copied, sent):
+        assert [file for file in files if not any(file == name or file.startswith(f"{name}/") for name in having)] == []
+
+
+def test_whatever_the_api_is_made_of_makes_render_deploy_it():
+    services = yaml.safe_load((ROOT / "render.yaml").read_text())["services"]
+    paths = next(service for service in services if service["name"] == "image-api")["buildFilter"]["paths"]
+    assert all((ROOT / path.removesuffix("/**")).exists() for path in paths)
+    assert [file for file in files_of_the_api() if not any(fnmatch(file, path) for path in paths)] == []
+    assert [path for path in what_the_api_takes_of_the_worker() if f"{path}/**" not in paths] == []
+
+
+def test_what_is_installed_names_no_other_file():
+    for path in (ROOT / "requirements.txt", *(ROOT / "render_worker").glob("requirements*.txt")):
+        options = re.findall(r"^ *(-[a-z]|--[a-z-]+)\b", path.read_text(), re.MULTILINE)
+        assert set(options) <= {"--hash"}, path
 
 
 def test_the_worker_s_image_has_all_its_packages():

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Run Compose with these arguments, by whichever works here; make a .env with a secret of its own if there is none.
+set -e
+if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then compose="docker compose"
+elif podman-compose --version >/dev/null 2>&1; then compose="podman-compose"
+elif docker-compose --version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then compose="docker-compose"
+else
+    echo "No Compose works here: neither docker compose nor docker-compose with a running Docker, nor podman-compose." >&2
+    echo "'make run' starts both tiers without containers." >&2
+    exit 1
+fi
+if [ ! -e .env ]; then
+    secret=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+    (umask 077 && sed "s/^WORKER_TOKEN=\$/WORKER_TOKEN=$secret/" .env.example >.env)
+    echo "Made .env, with a WORKER_TOKEN." >&2
+fi
+exec $compose "$@"

@@ -1,0 +1,83 @@
+"""The Makefile: its help, and the targets that choose a program by what works here."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NEEDED = ("sh", "make", "sed", "od", "tr")
+WORKS, FAILS = "#!/bin/sh\necho ran: $0 $*\n", "#!/bin/sh\nexit 1\n"
+NO_ENGINE = '#!/bin/sh\n[ "$1" != info ]\n'
+WITHOUT_PLUGIN = '#!/bin/sh\n[ "$1" != compose ] || exit 1\n'
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a folder with what `make build` needs, and nothing else on the PATH."""
+    (tmp_path / "bin").mkdir()
+    for name in NEEDED:
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    (tmp_path / "local").mkdir()
+    for name in ("Makefile", ".env.example", "local/compose.sh"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def make(checkout: Path, target: str, **programs: str) -> subprocess.CompletedProcess[str]:
+    """Run a target where these programs are installed."""
+    for name, script in programs.items():
+        path = checkout / "bin" / name.replace("_", "-")
+        path.write_text(script)
+        path.chmod(0o755)
+    environment = {"PATH": str(checkout / "bin")}
+    return subprocess.run(["make", target], cwd=checkout, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("programs", "chosen"),
+    [
+        ({"docker": WORKS}, "docker compose"),
+        ({"docker": WORKS, "podman_compose": WORKS}, "docker compose"),
+        ({"docker": NO_ENGINE, "podman_compose": WORKS}, "podman-compose"),
+        ({"docker": FAILS, "podman_compose": WORKS}, "podman-compose"),
+        ({"docker": WITHOUT_PLUGIN, "docker_compose": WORKS}, "docker-compose"),
+    ],
+    ids=lambda it: it if isinstance(it, str) else " ".join(it),
+)
+@pytest.mark.parametrize(
+    ("target", "arguments"),
+    [("build", "build"), ("start", "up --detach"), ("logs", "logs --follow"), ("stop", "down")],
+)
+def test_compose_is_whichever_works_here(checkout, programs, chosen, target, arguments):
+    done = make(checkout, target, **programs)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"ran: {checkout}/bin/{chosen} {arguments}"
+
+
+@pytest.mark.parametrize(
+    "programs", [{}, {"docker": FAILS}, {"docker": NO_ENGINE, "docker_compose": WORKS}], ids=" ".join
+)
+def test_without_any_it_says_what_is_missing_and_leaves_nothing(checkout, programs):
+    done = make(checkout, "build", **programs)
+    assert done.returncode != 0
+    assert done.stderr.startswith("No Compose works here: ")
+    assert "make run" in done.stderr
+    assert not (checkout / ".env").exists()
+
+
+def test_a_missing_env_gets_a_secret_and_one_that_is_there_stays(checkout):
+    assert "Made .env" in make(checkout, "build", docker=WORKS).stderr
+    made = (checkout / ".env").read_text()
+    assert re.findall(r"^WORKER_TOKEN=(.*)$", made, re.MULTILINE)[0].isalnum()
+    assert (checkout / ".env").stat().st_mode & 0o777 == 0o600
+    assert "Made .env" not in make(checkout, "stop", docker=WORKS).stderr
+    assert (checkout / ".env").read_text() == made
+
+
+def test_help_lists_every_target():
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    assert sorted(re.findall(r"^  make (\S+) +\S", listed, re.MULTILINE)) == sorted(phony)
