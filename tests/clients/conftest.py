@@ -1,0 +1,79 @@
+"""Both tiers before AI Horde's stand-in and the painter, and each client's program, once for a module."""
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+
+from tests.clients.driver import Driver
+from tests.end_to_end.conftest import running
+
+MODELS = ["auto", "horde", "sketch"]
+
+
+@pytest.fixture(scope="session")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run both tiers and the sandbox, without a browser; return the API tier's address."""
+    with running(tmp_path_factory.mktemp("images"), ENGINES="horde") as stack:
+        yield stack.api.url
+
+
+@pytest.fixture(scope="session")
+def base(front: str) -> str:
+    """Return what a client is given as its base URL."""
+    return f"{front}/v1"
+
+
+@pytest.fixture(scope="session")
+def start(base: str) -> Iterator[Callable[[str], Driver]]:
+    """Return a function that returns a client's program, which runs until the session's end."""
+    started: dict[str, Driver] = {}
+
+    def driver(program: str) -> Driver:
+        if program not in started:
+            started[program] = Driver(program, base)
+            started[program].__enter__()
+        return started[program]
+
+    yield driver
+    for each in started.values():
+        each.__exit__()
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the path of a PNG to edit."""
+    path = tmp_path_factory.mktemp("uploads") / "photo.png"
+    Image.new("RGBA", (64, 64), "teal").save(path)
+    return str(path)
+
+
+def decoded(content: bytes) -> Image.Image:
+    """Return a picture, decoded. Raises OSError if it is none."""
+    image = Image.open(io.BytesIO(content))
+    image.load()
+    return image
+
+
+def at(address: str, **headers: str) -> Image.Image:
+    """Return the picture at an address. Raises AssertionError if no picture is served there."""
+    response = requests.get(address, headers=headers, timeout=30)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("image/")
+    return decoded(response.content)
+
+
+def picture_of(item: dict) -> Image.Image:
+    """Return the picture of an item that has exactly one of `url` and `b64_json`."""
+    url, text = item.get("url"), item.get("b64_json")
+    assert (url is None) != (text is None)
+    return at(url) if url else decoded(base64.b64decode(text, validate=True))
+
+
+def bytes_of(path: str) -> bytes:
+    """Return a file's content."""
+    return Path(path).read_bytes()

@@ -1,0 +1,55 @@
+"""Requests of known applications, sent as they send them; what is asserted is what they read of the response."""
+
+import pytest
+import requests
+
+from tests.clients.applications import BEARER, GENERATIONS, UPLOADS, Generation, Upload
+from tests.clients.conftest import MODELS, at, bytes_of, picture_of
+
+
+def named(request: Generation | Upload) -> str:
+    """Return an application's name for a test's."""
+    return request.source.split(":")[0].split("/")[1]
+
+
+@pytest.mark.parametrize("request_", GENERATIONS, ids=named)
+def test_an_application_gets_its_pictures(base, request_):
+    response = requests.post(
+        f"{base}/images/generations{request_.query}", json=request_.body, headers=request_.headers, timeout=60
+    )
+    assert response.status_code == 200, response.text
+    assert response.headers["Content-Type"] == "application/json"
+    items = response.json()["data"]
+    assert len(items) == request_.body.get("n", 1)
+    assert all(item[request_.reads] for item in items)
+    assert all(map(picture_of, items))
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "Basic"])
+def test_an_address_is_fetched_with_the_key_that_open_webui_repeats(base, scheme):
+    headers = {"Authorization": f"{scheme} a-key-of-the-tests"}
+    body = {"model": "sketch", "prompt": "a boat"}
+    [item] = requests.post(f"{base}/images/generations", json=body, headers=headers, timeout=60).json()["data"]
+    assert at(item["url"], **headers).format == "PNG"
+
+
+@pytest.mark.parametrize("request_", UPLOADS, ids=named)
+def test_an_upload_is_refused_in_openai_s_words(base, photo, request_):
+    files = [(name, (f"{name}.png", bytes_of(photo), "image/png")) for name in request_.files]
+    response = requests.post(
+        f"{base}{request_.path}{request_.query}",
+        data=request_.fields,
+        files=files,
+        headers=request_.headers,
+        timeout=60,
+    )
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["type"], error["code"]) == ("invalid_request_error", "unsupported")
+    assert "/v1/images/generations" in error["message"]
+
+
+def test_a_connection_is_checked_by_the_list_of_models(base):
+    """Home Assistant, n8n and Open WebUI do when their user enters a key."""
+    response = requests.get(f"{base}/models", headers=BEARER, timeout=10)
+    assert [model["id"] for model in response.json()["data"]] == MODELS
