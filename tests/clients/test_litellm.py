@@ -24,7 +24,7 @@ def ai(start):
 def test_each_model_brings_the_field_that_its_users_read(ai, model, field):
     [item] = ai("generate", prompt="a red boat", model=model)["data"]
     assert item[field]
-    picture_of(item)
+    assert picture_of(item)
 
 
 def test_its_parameters_are_honoured(ai):
@@ -35,10 +35,10 @@ def test_its_parameters_are_honoured(ai):
         assert (image.format, image.width < image.height) == ("JPEG", True)
 
 
-def test_one_that_litellm_must_be_allowed_to_pass_on(ai):
-    allowed = {"response_format": "b64_json", "allowed_openai_params": ["response_format"]}
-    [item] = ai("generate", prompt="a red boat", model="openai/sketch", **allowed)["data"]
-    assert item["b64_json"]
+def test_extensions_come_by_extra_body(ai):
+    extensions = {"response_format": "b64_json", "seed": 41}
+    [item] = ai("generate", prompt="a red boat", model="openai/sketch", extra_body=extensions)["data"]
+    assert picture_of(item).text["seed"] == "41"
 
 
 @pytest.mark.parametrize(

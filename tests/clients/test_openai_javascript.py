@@ -36,7 +36,7 @@ def test_it_works(ai):
 def test_each_model_brings_the_field_that_its_users_read(ai, model, field):
     [item] = ai("generate", prompt="a red boat", **model)["data"]
     assert item[field]
-    picture_of(item)
+    assert picture_of(item)
 
 
 @pytest.mark.parametrize("model", ["sketch", "gpt-image-1", "dall-e-3"])
@@ -44,7 +44,7 @@ def test_each_model_brings_the_field_that_its_users_read(ai, model, field):
 def test_a_format_that_is_named_wins(ai, model, field):
     [item] = ai("generate", prompt="a red boat", model=model, response_format=field)["data"]
     assert item[field]
-    picture_of(item)
+    assert picture_of(item)
 
 
 @pytest.mark.parametrize("n", [2, 10])
@@ -79,9 +79,10 @@ def test_jpeg_is_compressed_as_wished(ai):
     assert length(20) < length(90)
 
 
-def test_the_api_version_of_azure_s_users_is_ignored(ai):
-    [item] = ai("generateWithApiVersion", prompt="a red boat", model="sketch")["data"]
-    picture_of(item)
+@pytest.mark.parametrize("call", ["generateWithApiVersion", "generateByAzure"])
+def test_what_azure_s_users_add_is_ignored(ai, call):
+    [item] = ai(call, prompt="a red boat", model="sketch")["data"]
+    assert picture_of(item)
 
 
 @pytest.mark.parametrize("partial_images", [None, 0, 3])
