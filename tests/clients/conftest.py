@@ -59,19 +59,23 @@ def decoded(content: bytes) -> Image.Image:
     return image
 
 
-def at(address: str, **headers: str) -> Image.Image:
+def fetched(address: str, headers: dict[str, str] | None = None) -> bytes:
     """Return the picture at an address. Raises AssertionError if no picture is served there."""
     response = requests.get(address, headers=headers, timeout=30)
     assert response.status_code == 200
     assert response.headers["Content-Type"].startswith("image/")
-    return decoded(response.content)
+    return response.content
 
 
-def picture_of(item: dict) -> Image.Image:
-    """Return the picture of an item that has exactly one of `url` and `b64_json`."""
-    url, text = item.get("url"), item.get("b64_json")
-    assert (url is None) != (text is None)
-    return at(url) if url else decoded(base64.b64decode(text, validate=True))
+def picture_of(item: dict, headers: dict[str, str] | None = None) -> Image.Image:
+    """Return the picture that an item's `url` leads to or its `b64_json` is, the same if it has both."""
+    contents = set()
+    if item.get("url"):
+        contents.add(fetched(item["url"], headers))
+    if item.get("b64_json"):
+        contents.add(base64.b64decode(item["b64_json"], validate=True))
+    [content] = contents
+    return decoded(content)
 
 
 def bytes_of(path: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.clients.conftest import at
+from tests.clients.conftest import decoded, fetched
 from tests.clients.driver import ClientError
 
 
@@ -13,14 +13,15 @@ def ai(start):
 
 @pytest.mark.parametrize("call", ["run", "invoke"])
 def test_it_works(ai, call):
-    at(ai(call, prompt="a red boat"))
+    assert decoded(fetched(ai(call, prompt="a red boat")))
 
 
-@pytest.mark.parametrize("model", ["dall-e-3", "auto", "sketch"])
-def test_each_model_that_it_can_read_gives_addresses(ai, model):
+@pytest.mark.parametrize("model", ["dall-e-3", "gpt-image-1", "auto", "sketch"])
+def test_each_model_gives_addresses(ai, model):
     addresses = ai("run", prompt="a red boat", model=model, n=2, size="1024x1792", quality="hd").split("\n")
     assert len(set(addresses)) == 2
-    assert all(image.width < image.height for image in map(at, addresses))
+    images = [decoded(fetched(address)) for address in addresses]
+    assert all(image.width < image.height for image in images)
 
 
 def test_an_error_is_openai_s_own(ai):
