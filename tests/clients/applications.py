@@ -43,12 +43,13 @@ class Generation:
 
 @dataclass(frozen=True)
 class Upload:
-    """A form with pictures: its fields, and the names of its files' fields."""
+    """A form with pictures: its fields, the names of its files' fields, and whether it is sent without its length."""
 
     source: str
     fields: list[tuple[str, str]]
     files: list[str]
     path: str = "/images/edits"
+    chunked: bool = False
     query: str = ""
     headers: dict[str, str] = field(default_factory=lambda: BEARER)
 
@@ -200,6 +201,7 @@ UPLOADS = [
         LIBRECHAT,
         [("model", "gpt-image-1"), ("prompt", PROMPT), ("quality", "auto"), ("size", "auto")],
         ["image[]"] * 3,
+        chunked=True,
         query=f"?{API_VERSION}",
         headers={"api-key": "a-key-of-the-tests"},
     ),

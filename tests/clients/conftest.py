@@ -10,16 +10,29 @@ import requests
 from PIL import Image
 
 from tests.clients.driver import Driver
-from tests.end_to_end.conftest import running
+from tests.end_to_end.conftest import Stack, running
 
 MODELS = ["auto", "horde", "sketch"]
 
 
 @pytest.fixture(scope="session")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run both tiers and the sandbox, without a browser; return the API tier's address."""
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Run both tiers and the sandbox, without a browser."""
     with running(tmp_path_factory.mktemp("images"), ENGINES="horde") as stack:
-        yield stack.api.url
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def front(stack: Stack) -> str:
+    """Return the API tier's address."""
+    return stack.api.url
+
+
+@pytest.fixture
+def play(stack: Stack) -> Iterator[Callable[..., None]]:
+    """Return a function that sets the sandbox's scenario until the test's end."""
+    yield stack.play
+    requests.post(f"{stack.sandbox.url}/sandbox/reset", timeout=5).raise_for_status()
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ class Driver:
     def __init__(self, program: str, base_url: str) -> None:
         """Prepare a program, named relative to this folder, whose client sends its requests to `base_url`."""
         interpreter = PROGRAMS / INTERPRETERS[Path(program).suffix]
-        assert interpreter.exists(), f"{interpreter} is missing: {INSTALL}"  # never skipped
+        assert interpreter.exists(), f"{interpreter} is missing: {INSTALL}"
         self._command = [str(interpreter), str(FOLDER / program), base_url, "a-key-of-the-tests"]
 
     def __enter__(self) -> Self:

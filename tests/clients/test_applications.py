@@ -28,13 +28,11 @@ def test_an_application_gets_its_pictures(base, request_):
 @pytest.mark.parametrize("request_", UPLOADS, ids=named)
 def test_an_upload_is_refused_in_openai_s_words(base, photo, request_):
     files = [(name, (f"{name}.png", bytes_of(photo), "image/png")) for name in request_.files]
-    response = requests.post(
-        f"{base}{request_.path}{request_.query}",
-        data=request_.fields,
-        files=files,
-        headers=request_.headers,
-        timeout=60,
-    )
+    address = f"{base}{request_.path}{request_.query}"
+    form = requests.Request("POST", address, request_.headers, files, request_.fields).prepare()
+    body = iter([form.body]) if request_.chunked else form.body
+    headers = {**request_.headers, "Content-Type": form.headers["Content-Type"]}
+    response = requests.post(address, data=body, headers=headers, timeout=60)
     assert response.status_code == 400
     error = response.json()["error"]
     assert (error["type"], error["code"]) == ("invalid_request_error", "unsupported")

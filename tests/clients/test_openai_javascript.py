@@ -2,6 +2,7 @@
 
 import pytest
 
+from image_api.generation.progress_stream import FIRST_SECONDS
 from tests.clients.conftest import MODELS, picture_of
 from tests.clients.driver import ClientError
 
@@ -115,6 +116,13 @@ def test_an_error_is_the_client_s_own(ai, call, wrong, type, status, code, param
         ai(call, **{"prompt": "a red boat", "model": "sketch", **wrong})
     assert (refused.value.type, refused.value.status) == (type, status)
     assert refused.value.fields == {"code": code, "param": param}
+
+
+def test_an_error_after_the_stream_has_begun_is_raised(ai, play):
+    play(horde="censored", delay=FIRST_SECONDS + 1)
+    with pytest.raises(ClientError) as failed:
+        ai("stream", prompt="a red boat")
+    assert (failed.value.type, failed.value.fields["code"]) == ("APIError", "content_refused")
 
 
 @pytest.mark.parametrize("files", [1, 2])

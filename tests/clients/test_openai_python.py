@@ -6,10 +6,12 @@ from collections.abc import Iterator
 import openai
 import pytest
 
+from image_api.generation.progress_stream import FIRST_SECONDS
 from tests.clients.conftest import MODELS, bytes_of, picture_of
 
 KEY = "a-key-of-the-tests"
 AZURE = "2025-04-01-preview"
+LATE_SECONDS = FIRST_SECONDS + 1
 
 
 @pytest.fixture
@@ -88,6 +90,30 @@ def test_an_error_is_the_client_s_own(ai, stream):
     with pytest.raises(openai.BadRequestError) as refused:
         ai.images.generate(prompt="a red boat", size="large", stream=stream)
     assert (refused.value.code, refused.value.param) == ("invalid_parameter", "size")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_of_the_engine_before_any_event_has_its_status(ai, play, stream):
+    play(horde="faulted")
+    with pytest.raises(openai.InternalServerError) as failed:
+        ai.images.generate(prompt="a red boat", stream=stream)
+    assert (failed.value.status_code, failed.value.code) == (502, "engine_failed")
+
+
+def test_an_error_after_the_stream_has_begun_is_raised(ai, play):
+    play(horde="censored", delay=LATE_SECONDS)
+    stream = ai.images.generate(prompt="a red boat", stream=True)
+    with pytest.raises(openai.APIError) as failed:
+        list(stream)
+    assert failed.value.code == "content_refused"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_those_that_were_made_come_if_one_fails(ai, play, stream):
+    play(horde="faulted", times=1)
+    answer = ai.images.generate(prompt="a red boat", n=3, stream=stream, response_format="b64_json")
+    made = [event for event in answer if event.type == "image_generation.completed"] if stream else answer.data
+    assert len({each.b64_json for each in made}) == 2
 
 
 @pytest.mark.parametrize("stream", [False, True])
