@@ -1,8 +1,9 @@
-"""Both tiers before AI Horde's stand-in and the painter, and each client's program, once for a module."""
+"""Both tiers with AI Horde's stand-in and the painter, and each client's program, once for a session."""
 
 import base64
 import io
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -45,16 +46,14 @@ def base(front: str) -> str:
 def start(base: str) -> Iterator[Callable[[str], Driver]]:
     """Return a function that returns a client's program, which runs until the session's end."""
     started: dict[str, Driver] = {}
+    with ExitStack() as programs:
 
-    def driver(program: str) -> Driver:
-        if program not in started:
-            started[program] = Driver(program, base)
-            started[program].__enter__()
-        return started[program]
+        def driver(program: str) -> Driver:
+            if program not in started:
+                started[program] = programs.enter_context(Driver(program, base))
+            return started[program]
 
-    yield driver
-    for each in started.values():
-        each.__exit__()
+        yield driver
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ FOLDER = Path(__file__).resolve().parent
 PROGRAMS = FOLDER.parent.parent / ".venv-clients" / "bin"
 INSTALL = "run `make test`, or `make clients` alone"
 INTERPRETERS = {".mjs": "node", ".py": "python"}
+FOREIGN = ("OPENAI_", "AZURE_", "LITELLM_")  # what the clients read from the environment of the machine's owner
 LITELLM_WITHOUT_NETWORK = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # else it fetches a price list when it starts
 
 
@@ -31,7 +32,8 @@ class Driver:
         self._command = [str(interpreter), str(FOLDER / program), base_url, "a-key-of-the-tests"]
 
     def __enter__(self) -> Self:
-        environment = {**os.environ, **LITELLM_WITHOUT_NETWORK}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        environment = {**kept, **LITELLM_WITHOUT_NETWORK}
         self._process = subprocess.Popen(
             self._command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -43,6 +43,13 @@ def test_options_of_the_provider_are_honoured(ai):
     assert [image.format for image in pictures(answer)] == ["WEBP"]
 
 
+def test_our_own_parameters_pass_through_the_other_one(ai):
+    options = {"pictures": {"seed": 41, "negative_prompt": "people"}}
+    answer = ai("generate", provider="compatible", model="sketch", prompt="a boat", providerOptions=options)
+    [image] = pictures(answer)
+    assert (image.text["seed"], image.text["negative_prompt"]) == ("41", "people")
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize(
     ("wrong", "status", "words"), [({"model": "imagen"}, 404, "model must be one of"), ({"size": "9x9"}, 400, "size")]

@@ -1,4 +1,4 @@
-"""litellm, which an unknown number of programs put between themselves and a model."""
+"""litellm, the library that many programs put between themselves and a model."""
 
 import pytest
 

@@ -79,7 +79,7 @@ def test_the_asynchronous_client_streams_too(base):
             stream = await ai.images.generate(prompt="a red boat", model="sketch", stream=True)
             return [event async for event in stream][-1]
 
-    picture_of({"b64_json": asyncio.run(last()).b64_json})
+    assert picture_of({"b64_json": asyncio.run(last()).b64_json})
 
 
 @pytest.mark.parametrize("stream", [False, True])
