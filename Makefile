@@ -10,7 +10,7 @@ SERVERS := $(VENV)/.servers
 PEERS := .venv-peers
 CLIENTS := .venv-clients
 CLIENT_PACKAGES := $(CLIENTS)/.packages
-NODE_MODULES := tests/clients/javascript/node_modules
+NODE_MODULES := tests/clients/node_modules
 TIERS := requirements.txt render_worker/requirements.txt
 EXTRAS := $(wildcard render_worker/requirements-*.txt)
 
@@ -130,8 +130,8 @@ $(CLIENT_PACKAGES): tests/clients/requirements.txt | $(BIN)/python
 	@touch $@
 
 # By the npm of those packages; what it writes last is the target.
-$(NODE_MODULES)/.package-lock.json: tests/clients/javascript/package-lock.json $(CLIENT_PACKAGES)
-	cd tests/clients/javascript && "$(CURDIR)/$(CLIENTS)/bin/npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error
+$(NODE_MODULES)/.package-lock.json: tests/clients/package-lock.json $(CLIENT_PACKAGES)
+	cd tests/clients && "$(CURDIR)/$(CLIENTS)/bin/npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(PEERS)/bin/litellm:

@@ -10,23 +10,23 @@ import pytest
 from tests.clients import driver
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-JAVASCRIPT = ROOT / "tests" / "clients" / "javascript"
+FOLDER = ROOT / "tests" / "clients"
 CLIENTS = {"openai", "ai", "@ai-sdk/openai", "@ai-sdk/openai-compatible", "litellm", "langchain-community"}
 
 
 def locked() -> dict[str, dict]:
     """Return the packages of package-lock.json by their folders; the project itself has none."""
-    packages = json.loads((JAVASCRIPT / "package-lock.json").read_text())["packages"]
+    packages = json.loads((FOLDER / "package-lock.json").read_text())["packages"]
     return {folder: package for folder, package in packages.items() if folder}
 
 
 def chosen() -> dict[str, str]:
     """Return the versions that package.json chooses."""
-    return json.loads((JAVASCRIPT / "package.json").read_text())["dependencies"]
+    return json.loads((FOLDER / "package.json").read_text())["dependencies"]
 
 
 def test_each_client_is_installed_in_an_exact_version():
-    python = dict(re.findall(r"^(\S+)==(\S+)$", (ROOT / "tests" / "clients" / "requirements.in").read_text(), re.M))
+    python = dict(re.findall(r"^(\S+)==(\S+)$", (FOLDER / "requirements.in").read_text(), re.M))
     assert set(chosen() | python) >= CLIENTS
     assert {name: locked()[f"node_modules/{name}"]["version"] for name in chosen()} == chosen()
 
@@ -43,7 +43,7 @@ def test_make_test_installs_and_tries_them():
     assert re.search(r"npm\S* ci .*--ignore-scripts", printed)
     assert re.search(r"--require-hashes -r tests/clients/requirements\.txt", printed)
     assert re.search(r"pytest .*tests/clients", printed)
-    assert not re.search(r"skip|xfail", "".join(path.read_text() for path in (ROOT / "tests" / "clients").glob("*.py")))
+    assert not re.search(r"skip|xfail", "".join(path.read_text() for path in FOLDER.glob("*.py")))
 
 
 @pytest.mark.parametrize("program", ["javascript/openai.mjs", "python/drive_litellm.py"])
