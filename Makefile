@@ -8,6 +8,9 @@ DEV_PACKAGES := $(VENV)/.dev-packages
 BROWSER := $(VENV)/.browser
 SERVERS := $(VENV)/.servers
 PEERS := .venv-peers
+CLIENTS := .venv-clients
+CLIENT_PACKAGES := $(CLIENTS)/.packages
+NODE_MODULES := tests/clients/node_modules
 TIERS := requirements.txt render_worker/requirements.txt
 EXTRAS := $(wildcard render_worker/requirements-*.txt)
 
@@ -20,7 +23,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results coverage lint types format docs lock image build start logs stop bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
+.PHONY: help run test results clients coverage lint types format docs lock image build start logs stop bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -28,16 +31,19 @@ help: ## List the targets.
 run: $(PACKAGES) $(WANTED) $(BROWSER) ## Run both tiers on this machine (PORT=9000 moves them).
 	@exec $(BIN)/python -m local
 
-test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Check style, types and imports, then run every test.
+test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Check style, types and imports, then run every test.
 	@$(MAKE) --no-print-directory lint types
 	@$(PYTEST) -n 4 tests/api tests/repo tests/worker # they mostly wait
-	@$(PYTEST) -n 2 --dist loadfile tests/end_to_end tests/sandbox # a stack of servers and a browser each
+	@$(PYTEST) -n 2 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each
 	@$(PYTEST) -n 2 tests/hostile tests/fuzz # two servers each, and the cores to themselves
 
 results: ## Run make test, and write docs/TESTING_RESULTS.md of it.
 	@rm -rf build/results
 	@$(MAKE) --no-print-directory test REPORTS=build/results
 	@$(BIN)/python -m local.testing_results build/results
+
+clients: $(DEV_PACKAGES) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Try other people's clients of OpenAI's API (part of test).
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/clients
 
 coverage: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Print what each tier's own tests, not end_to_end, do not reach (ten minutes).
 	@rm -f .coverage .coverage.*
@@ -112,7 +118,7 @@ fuzz: $(DEV_PACKAGES) ## Send 100,000 broken requests to both tiers (SEED=7 COUN
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 clean: ## Remove the virtual environment and the local pictures.
-	rm -rf $(VENV) $(PEERS) .data .coverage .coverage.* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(NODE_MODULES) .data .coverage .coverage.* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -136,6 +142,16 @@ $(BROWSER): local/browser.sh | $(BIN)/python
 
 $(SERVERS): tests/servers.sh | $(BIN)/python
 	@sh tests/servers.sh
+	@touch $@
+
+$(CLIENT_PACKAGES): tests/clients/requirements.txt | $(BIN)/python
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/clients/requirements.txt
+	@touch $@
+
+# By the npm of those packages; what it writes last is the target.
+$(NODE_MODULES)/.package-lock.json: tests/clients/package-lock.json $(CLIENT_PACKAGES)
+	cd tests/clients && "$(CURDIR)/$(CLIENTS)/bin/npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(PEERS)/bin/litellm:

@@ -1,8 +1,8 @@
 """Compile every requirements*.in into the .txt beside it: `make lock`, and with UPGRADE=1 to the newest releases.
 
 All are compiled by constraints.txt, which is resolved from all of them together, so that a package has one version
-everywhere. uv resolves once for every Python from 3.11 on and for every system; pip-tools does it only for the one
-that it runs on.
+everywhere; but for the tests' clients, which live in a virtual environment of their own. uv resolves once for every
+Python from 3.11 on and for every system; pip-tools does it only for the one that it runs on.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = "constraints.txt"
+CLIENTS = Path("tests", "clients", "requirements.in")
 OLDEST_PYTHON = "3.11"
 COMMAND = "#    make lock\n"
 INCLUDED = re.compile(r"^-r (\S+)$", re.MULTILINE)
@@ -41,14 +42,20 @@ def choosing(message: str, root: Path = ROOT) -> Iterator[str]:
 
 
 def main(*options: str) -> None:
-    """Compile all; `options` are uv's for the one step that chooses versions."""
+    """Compile all; `options` are uv's for the steps that choose versions."""
     names = [str(path.relative_to(ROOT)) for path in inputs()]
     _compile(*names, "--output-file", CONSTRAINTS, "--no-annotate", *options)
     for name in names:
-        output = Path(name).with_suffix(".txt")
-        _compile(name, "--output-file", str(output), "--constraint", CONSTRAINTS, "--generate-hashes")
-        compiled = (ROOT / output).read_text()
-        (ROOT / output).write_text(compiled.replace(COMMAND, COMMAND + header(ROOT / name), 1))
+        _lock(Path(name), "--constraint", CONSTRAINTS)
+    _lock(CLIENTS, *options)
+
+
+def _lock(name: Path, *options: str) -> None:
+    """Compile one input into the hashed file beside it."""
+    output = name.with_suffix(".txt")
+    _compile(str(name), "--output-file", str(output), "--generate-hashes", *options)
+    compiled = (ROOT / output).read_text()
+    (ROOT / output).write_text(compiled.replace(COMMAND, COMMAND + header(ROOT / name), 1))
 
 
 def _compile(*arguments: str) -> None:

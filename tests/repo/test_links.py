@@ -14,10 +14,10 @@ LINKED = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
 def documents() -> list[Path]:
-    """Return every markdown file of the repository."""
+    """Return every markdown file of the repository, without those of the clients that the tests install."""
     folders = ("", "docs", "image_api", "render_worker", "sandbox", "local", "bench", "tests")
     found = {path for name in folders for path in (ROOT / name).glob("**/*.md" if name else "*.md")}
-    return sorted(found)
+    return sorted(path for path in found if "node_modules" not in path.parts)
 
 
 def anchor(heading: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from local.lock import CHOSEN, CONSTRAINTS, choosing, header, inputs
+from local.lock import CHOSEN, CLIENTS, CONSTRAINTS, choosing, header, inputs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ALL = "requirements-dev.txt"
@@ -92,12 +92,12 @@ def problems(root: Path) -> list[str]:
 
 
 def test_every_lock_follows_from_its_input():
-    found = problems(ROOT)
+    found = [*problems(ROOT), *problems_of_one(ROOT / CLIENTS, ROOT)]
     assert not found, f"make lock: {'; '.join(found)}"
     assert len(inputs(ROOT)) == len([*ROOT.glob("requirements*.txt"), *ROOT.glob("render_worker/requirements*.txt")])
 
 
-@pytest.mark.parametrize("path", inputs(ROOT), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*inputs(ROOT), ROOT / CLIENTS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_an_input_is_nothing_but_exact_versions_and_includes(path):
     lines = [line for line in path.read_text().splitlines() if not line.startswith(("#", "-r "))]
     assert lines == [it.group() for it in CHOSEN.finditer(path.read_text())]
