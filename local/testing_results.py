@@ -23,8 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "TESTING_RESULTS.md"
 HEAD = """# Testing results
 
-What one run of `make test` tried, with what, and how it ended. `make results` writes this page from
-the run's own reports; it is not edited by hand, and not written if a test fails.
+What one run of the tests tried, with what, and how it ended; what the run left out is listed at the
+end. `make results` runs all of `make test` and writes this page from its reports: it is not edited
+by hand, and not written if a test fails.
 """
 
 
