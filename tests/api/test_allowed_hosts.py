@@ -26,8 +26,10 @@ def test_another_host_is_refused_everywhere(client, worker, path, method):
     assert worker.requests == []
 
 
-def test_health_is_exempt(client):
-    assert client.get("/health", headers={"Host": "evil.example"}).status_code == 200
+@pytest.mark.parametrize("path", ["/health", "/v1/health"])
+def test_health_is_exempt(client, path):
+    for host in ("evil.example", "a_b", "a'b"):
+        assert client.get(path, headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,27 @@ def test_names_ports_wildcards_and_addresses(client, host, status):
     assert client.get("/", headers={"Host": host}).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("allowed", "host"),
+    [
+        ("image_api", "image_api:8000"),
+        ("image_api:8000", "IMAGE_API:8000"),
+        ("_front.example", "_front.example."),
+        ("*.inner_net", "a_b.inner_net:1"),
+        ("Bücher.example", "xn--bcher-kva.example"),
+        ("xn--bcher-kva.example", "XN--BCHER-KVA.example"),
+        ("fd00::1", "[FD00:0::1]:8000"),
+        ("[fd00::1]:8000", "[fd00::1]:8000"),
+    ],
+)
+def test_names_with_underscores_of_any_script_and_ipv6(client_with, allowed, host):
+    client = client_with(allowed_hosts=allowed)
+    answer = client.get("/", headers={"Host": host})
+    assert answer.status_code == 200
+    assert f"http://{host}/generate?" in answer.json["examples"]["picture"]
+    assert client.get("/", headers={"Host": "evil_host"}).status_code == 421
+
+
 def test_a_default_port_is_the_same_as_none(client_with):
     client = client_with(allowed_hosts="a.example:80")
     assert client.get("/", headers={"Host": "a.example"}).status_code == 200
@@ -80,7 +103,9 @@ def test_every_host_is_allowed_by_default(client_with):
     assert client_with().get("/", headers={"Host": "whatever.example"}).status_code == 200
 
 
-@pytest.mark.parametrize("value", ["http://a.example", "a b", "*.", "*a", "a.*", "a/b", "[zz]", "a:b", "a'b", ","])
+@pytest.mark.parametrize(
+    "value", ["http://a.example", "a b", "*.", "*a", "a.*", "a/b", "[zz]", "a:b", "a'b", ",", "a:0", "a:99999", "a..b"]
+)
 def test_a_malformed_host_is_refused_at_start(value):
     with pytest.raises(ValidationError, match="allowed_hosts"):
         Settings(allowed_hosts=value)

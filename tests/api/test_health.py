@@ -99,3 +99,13 @@ def test_an_unexpected_error_reveals_no_details(client, worker, monkeypatch):
 def test_a_degraded_worker_is_ready(client, worker):
     worker.say(200, {**WORKER_HEALTH, "status": "degraded", "reasons": ["imgur: rate-limited"]})
     assert client.get("/ready").status_code == 200
+
+
+def test_the_styled_family_has_a_health_of_its_own(client, worker):
+    assert client.get("/v1/health").json == {"status": "ok"}
+    assert client.head("/v1/health").headers["Content-Length"] == str(len(client.get("/v1/health").data))
+    refused = client.post("/v1/health")
+    assert (refused.status_code, refused.json["status"], refused.json["code"]) == (405, "error", "method_not_allowed")
+    assert client.get("/v1/health/x").json["status"] == "error"
+    assert "GET /v1/health" in client.get("/").json["endpoints"]
+    assert worker.requests == []

@@ -1,12 +1,16 @@
 """TRUSTED_PROXIES: the client of a request, and the proxies whose X-Forwarded headers are trusted."""
 
+import json
+
 import pytest
+import simple_websocket
 from pydantic import ValidationError
 
 from image_api.client_ids import ClientIds
 from image_api.networks import NETWORKS, networks_of
 from image_api.settings import Settings
 from image_api.web.trusted_proxies import CLIENT_ADDRESS, TrustedProxies
+from tests.fakes.processes import api
 
 EDGE = "162.158.1.1"  # one of Cloudflare's
 PRIVATE = "10.1.2.3"
@@ -135,7 +139,16 @@ def test_of_several_values_the_outermost_trusted_proxy_s_counts():
 
 @pytest.mark.parametrize(
     ("scheme", "expected"),
-    [("HTTPS", "https"), ("wss", "https"), ("ws", "http"), ("javascript", "http"), ("", "http"), ("file", "http")],
+    [
+        ("HTTPS", "https"),
+        ("wss", "https"),
+        ("WSS", "https"),
+        ("Ws", "http"),
+        ("ws", "http"),
+        ("javascript", "http"),
+        ("", "http"),
+        ("file", "http"),
+    ],
 )
 def test_only_schemes_of_the_web_are_known(scheme, expected):
     assert told(1, HTTP_X_FORWARDED_PROTO=scheme)[0] == expected
@@ -154,6 +167,9 @@ def test_a_prefix_is_a_path_or_nothing(prefix):
         ("a.example", "443", "a.example"),
         ("a.example", "80", "a.example"),
         ("a.example:8443", "443", "a.example:8443"),
+        ("a_b", "8443", "a_b:8443"),
+        ("a.example", " 8443 ", "a.example:8443"),
+        ("a.example", "8443,80", "a.example"),  # of several the trusted proxy's
         ("[::1]", "9000", "[::1]:9000"),
         ("[::1]:1", "9000", "[::1]:1"),
         ("a.example", "99999", "a.example"),
@@ -164,6 +180,63 @@ def test_a_prefix_is_a_path_or_nothing(prefix):
 )
 def test_a_port_is_added_to_a_host_without_one(host, port, expected):
     assert told(1, HTTP_X_FORWARDED_HOST=host, HTTP_X_FORWARDED_PORT=port)[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "expected"),
+    [
+        ("/health", "/pictures", ("/pictures", "/health")),  # as Traefik and nginx strip it
+        ("/pictures/health", "/pictures/", ("/pictures", "/health")),
+        ("/pictures", "/pictures", ("/pictures", "/")),
+        ("/picturesque/health", "/pictures", ("/pictures", "/picturesque/health")),
+        ("/a/b/health", "/a/b", ("/a/b", "/health")),
+        ("/health", "/health", ("/health", "/health")),  # a path of our own is not taken for a prefix
+        ("/images/x.png", "/images", ("/images", "/images/x.png")),
+        ("/images/images/x.png", "/images", ("/images", "/images/x.png")),
+        ("/v1/images/generate", "/v1", ("/v1", "/v1/images/generate")),
+        ("/pictures/health", "//evil.example", ("", "/pictures/health")),
+    ],
+)
+def test_a_prefix_that_the_proxy_leaves_in_the_path_is_removed(client_with, path, prefix, expected):
+    proxies = client_with(trusted_proxies=1).application.wsgi_app
+    found: dict = {}
+    proxies._app = lambda environ, _: found.update(environ) or []
+    list(proxies({"PATH_INFO": path, "SCRIPT_NAME": "", "HTTP_X_FORWARDED_PREFIX": prefix}, lambda *_: None))
+    assert (found["SCRIPT_NAME"], found["PATH_INFO"]) == expected
+
+
+def test_of_a_peer_that_is_not_trusted_no_prefix_is_removed(client_with):
+    assert client_with().get("/pictures/health", headers={"X-Forwarded-Prefix": "/pictures"}).status_code == 404
+
+
+@pytest.mark.parametrize("scheme", ["https", "wss", "WSS"])
+def test_every_family_has_the_proxy_s_addresses(client_with, scheme):
+    client = client_with(trusted_proxies="loopback")
+    headers = {"X-Forwarded-Proto": scheme, "X-Forwarded-Host": "front_1", "X-Forwarded-Port": "8443"}
+    headers["X-Forwarded-Prefix"] = "/p/"
+    start = "https://front_1:8443/p/images/"
+    for path in ("/generate", "/p/generate"):
+        assert client.get(f"{path}?prompt=a", headers=headers).json["image_url"].startswith(start)
+    stream = client.get("/generate?prompt=a", headers={**headers, "Accept": "text/event-stream"}).text
+    assert f'"image_url":"{start}' in stream
+    assert client.get("/generate?prompt=a&format=redirect", headers=headers).location.startswith(start)
+    styled = client.post("/v1/images/generate", json={"prompt": "a"}, headers=headers).json
+    assert styled["image_url"].startswith(start)
+    openai = client.post("/v1/images/generations", json={"prompt": "a"}, headers=headers).json
+    assert openai["data"][0]["url"].startswith(start)
+    assert client.get("/v1//models", headers=headers).location == "https://front_1:8443/p/v1/models"
+
+
+def test_a_web_socket_behind_traefik_gets_https_addresses(worker):
+    with api(PERCHANCE_WORKER_URL=worker.url, TRUSTED_PROXIES="loopback") as server:
+        headers = {"X-Forwarded-Proto": "wss", "X-Forwarded-Host": "image_api", "X-Forwarded-Prefix": "/p"}
+        url = f"{server.url.replace('http', 'ws')}/stream/generate/txt2img"
+        socket = simple_websocket.Client.connect(url, headers=headers)
+        socket.send('{"prompt": "a"}')
+        messages = iter(lambda: json.loads(socket.receive(20)), None)
+        result = next(it["result"] for it in messages if "result" in it)
+        socket.close()
+    assert result["image_url"].startswith("https://image_api/p/images/")
 
 
 def test_the_urls_in_responses_have_all_of_it(client_with):

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from image_api.settings import Settings as ApiSettings
-from local.hosts import host_to_ask
+from local.hosts import host_to_ask, own_hosts, reachable_at
 from local.settings import load, variables
 from tests.fakes.processes import (
     PATIENCE_SECONDS,
@@ -179,3 +179,18 @@ def test_unless_they_are_set(monkeypatch):
 )
 def test_it_asks_itself_by_a_name_that_is_allowed(allowed, asked):
     assert host_to_ask(allowed, 9000) == asked
+
+
+@pytest.mark.parametrize(
+    ("listening", "reached", "asked"),
+    [
+        ("127.0.0.1", "127.0.0.1", "localhost"),
+        ("0.0.0.0", "127.0.0.1", "localhost"),
+        ("::", "[::1]", "localhost"),
+        ("::1", "[::1]", "[::1]"),
+        ("192.0.2.77", "192.0.2.77", "192.0.2.77"),
+    ],
+)
+def test_it_asks_itself_where_it_listens(listening, reached, asked):
+    assert reachable_at(listening) == reached
+    assert host_to_ask(",".join(own_hosts(listening)), 9000, listening) == asked

@@ -28,7 +28,18 @@ def test_the_token_shows_all_of_it(guarded):
     assert health["engines"]["sketch"].keys() >= {"details"}
 
 
-@pytest.mark.parametrize(("hosts", "full"), [(("127.0.0.1",), True), (("/run/worker.sock",), True), (BEYOND, False)])
+@pytest.mark.parametrize(
+    ("hosts", "full"),
+    [
+        (("127.0.0.1",), True),
+        (("::1",), True),
+        (("::ffff:127.0.0.1",), True),
+        (("/run/worker.sock",), True),
+        (BEYOND, False),
+        (("::",), False),
+        (("127.0.0.1", "::"), False),
+    ],
+)
 def test_without_a_token_only_loopback_is_told_all(client_with, hosts, full):
     client = client_with(hosts=hosts, engines=("replicate",))
     assert (client.get("/health").json.keys() >= HIDDEN) is full
