@@ -14,7 +14,9 @@ MAX_TEXT_BYTES = 64 * 1024  # of a part's head, and of a text
 BUFFER_BYTES = 16 * 1024  # which the parser keeps beside those
 MAX_BOUNDARY = 200  # RFC 2046 allows 70
 REPLACED = "\ufffd"  # the parser puts it in the place of what is not UTF-8
-TOO_LARGE = f"The form must have at most {MAX_PARTS} parts, and texts of at most {MAX_TEXT_BYTES // 1024} KiB."
+TOO_LARGE = (
+    f"The form must have at most {MAX_PARTS} parts, with heads and texts of at most {MAX_TEXT_BYTES // 1024} KiB."
+)
 INCOMPLETE = "The body must be a complete form in multipart/form-data, between the boundaries that Content-Type names."
 
 Pairs = list[tuple[str, object]]

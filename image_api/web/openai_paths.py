@@ -25,9 +25,10 @@ OTHERS = (
 )
 NAME = "[A-Za-z0-9][A-Za-z0-9._:-]{0,99}"
 ADDRESS = re.compile(
-    f"(?P<base>(?:/(?:v1|api|openai|deployments/(?P<deployment>{NAME})|{PICTURES}))*?)"
-    f"/(?P<endpoint>{PICTURES}|models(?:/.+?)?|{OTHERS})/?"
+    f"(?P<base>(?:/(?:v[0-9][a-z0-9]*|api|openai|deployments/(?P<deployment>{NAME})|{PICTURES})){{0,9}}?)"
+    f"/(?P<endpoint>{PICTURES}|models(?:/.+)?|{OTHERS})"
 )
+OTHER_BASE = re.compile(f"/.*/(?:{PICTURES}|chat/completions|completions|responses|embeddings)")
 SLASHES = re.compile("/{2,}")
 OPENAI_CLIENT = "HTTP_X_STAINLESS_LANG"  # a header of OpenAI's own clients
 T = TypeVar("T", bound=ImagesRequest)
@@ -45,11 +46,14 @@ class OpenAIPaths:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Set the path, and the deployment if it names one."""
-        found = ADDRESS.fullmatch(SLASHES.sub("/", environ.get("PATH_INFO", "")))
+        path = SLASHES.sub("/", environ.get("PATH_INFO", "")).removesuffix("/")
+        found = ADDRESS.fullmatch(path)
         if found and not _is_own(found, environ):
             environ["PATH_INFO"] = f"/v1/{found['endpoint']}"
             environ["QUERY_STRING"] = ""
             environ[DEPLOYMENT] = found["deployment"]
+        elif OTHER_BASE.fullmatch(path):
+            environ["PATH_INFO"] = f"/v1{path}"  # which there is not, and OpenAI's clients can read that
         return self._app(environ, start_response)
 
 

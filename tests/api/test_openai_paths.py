@@ -18,6 +18,7 @@ BASES = [
     "/openai",
     "/openai/v1",
     "/v1/openai",
+    "/v1beta/openai/",
     "/v1/images/generations",
     "/v1/images/generations/",
     "/images/generations",
@@ -152,6 +153,8 @@ def test_azure_s_newer_base_works_with_openai_s_client(ai_at, worker):
         "/openai/deployments//images/generations",
         "/openai/deployments/gpt-5/chat/completions?api-version=1",
         "/openai/anything",
+        "/proxy/v1/images/generations",
+        "/inference/chat/completions",
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
