@@ -11,6 +11,7 @@ PROGRAMS = FOLDER.parent.parent / ".venv-clients" / "bin"
 INSTALL = "run `make test`, or `make clients` alone"
 INTERPRETERS = {".mjs": "node", ".py": "python"}
 FOREIGN = ("OPENAI_", "AZURE_", "LITELLM_")  # what the clients read from the environment of the machine's owner
+ENDED = "the client's program has ended: what it printed is in the captured standard error"
 LITELLM_WITHOUT_NETWORK = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # else it fetches a price list when it starts
 
 
@@ -45,10 +46,11 @@ class Driver:
 
     def __call__(self, name: str, /, **options: object) -> object:
         """Make the named call; return what the client returned. Raises ClientError if it threw."""
+        assert self._process.poll() is None, ENDED
         self._process.stdin.write(json.dumps({"name": name, "options": options}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
-        assert line, "the client's program has ended: what it printed is in the captured standard error"
+        assert line, ENDED
         answer = json.loads(line)
         if "error" in answer:
             raise ClientError(**answer["error"])
