@@ -33,6 +33,9 @@ SCARCE_SECONDS = 1.0  # for which a client may block a thread when few are free
 SPARE_THREADS = 8
 CLOSING_CONNECTIONS = 64  # beyond the limit: these are served or just end
 MAX_HEAD_BYTES = 64 * 1024
+EMPTY_LINE = b"\r\n"
+HTTP_1 = b" HTTP/1."
+LONGEST_START = 16  # bytes that tell other protocols from HTTP
 HEAD_ENDS = (b"\r\n\r\n", b"\n\n")  # gunicorn refuses the second
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 NO_DESCRIPTOR_PAUSE_SECONDS = 0.1
@@ -162,7 +165,7 @@ class PatientWorker(JsonErrorResponses, ThreadWorker):  # type: ignore[misc]  # 
         head = self._heads.setdefault(conn, bytearray())
         begin = max(0, len(head) - len(HEAD_ENDS[0]))
         head += data
-        if any(end in head[begin:] for end in HEAD_ENDS):
+        if any(end in head[begin:] for end in HEAD_ENDS) or _has_other_first_line(head):
             self._stop_waiting(conn)
             self._serve(conn, bytes(self._heads.pop(conn)))
         elif error := _impossible_head(head):
@@ -242,14 +245,23 @@ class PatientWorker(JsonErrorResponses, ThreadWorker):  # type: ignore[misc]  # 
                 client.evict()
 
 
+def _has_other_first_line(head: bytearray) -> bool:
+    """Return whether the first line is complete and none of HTTP/1, so that gunicorn refuses it without the rest."""
+    begin = len(EMPTY_LINE) if head.startswith(EMPTY_LINE) else 0  # which gunicorn skips
+    end = head.find(EMPTY_LINE, begin)
+    return end >= 0 and HTTP_1 not in head[begin:end]
+
+
 def _impossible_head(head: bytearray) -> ParseException | None:
     """Return the error of a request whose head cannot become a valid one; None if it still can."""
     try:
-        require_http(head.lstrip(b"\r\n"))
+        require_http(head[:LONGEST_START].lstrip(EMPTY_LINE))
     except ParseException as error:
         return error
     if len(head) <= MAX_HEAD_BYTES:
         return None
     return (
-        LimitRequestHeaders("the head has no end") if b"\r\n" in head else LimitRequestLine(len(head), MAX_HEAD_BYTES)
+        LimitRequestHeaders("the head has no end")
+        if EMPTY_LINE in head
+        else LimitRequestLine(len(head), MAX_HEAD_BYTES)
     )
