@@ -63,19 +63,19 @@ class RemotePictures:
             return PictureContent(reply)
         reply.close()
         unsure = gone or reply.status_code == requests.codes.forbidden
-        if unsure and self._is_deleted(reply, result):
+        if unsure and self._is_deleted(reply, result, wake):
             raise PictureDeleted
         answer = "with something else" if reply.status_code == requests.codes.ok else f"HTTP {reply.status_code}"
         raise PictureUnavailable(f"The picture was made, but its host answered {answer}.", gone=gone)
 
-    def _is_deleted(self, reply: requests.Response, result: GenerateResult) -> bool:
+    def _is_deleted(self, reply: requests.Response, result: GenerateResult, wake: bool) -> bool:
         """Return whether the worker has a tombstone of the picture, which it also has of another storage's."""
         if WORKER_PATH.fullmatch(result.image_url):
             return reply.status_code == GONE
-        return any(map(self._has_tombstone, _names_of(result)))
+        return any(self._has_tombstone(name, wake) for name in _names_of(result))
 
-    def _has_tombstone(self, name: str) -> bool:
-        with self._worker.image(name, "HEAD", {}) as stored:
+    def _has_tombstone(self, name: str, wake: bool) -> bool:
+        with self._worker.image(name, "HEAD", {}, wake=wake) as stored:
             return stored.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:

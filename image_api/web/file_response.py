@@ -4,15 +4,15 @@ from urllib.parse import quote
 
 from flask import Response, g
 
-from image_api.errors import PictureDeleted, PictureUnavailable, SpeculativeRequest
+from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.remote_pictures import PictureContent
 from image_api.services import services
 from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
 from image_api.web.file_names import file_names
-from image_api.web.link_previews import REFUSAL, is_for_preview
 from image_api.web.responses import absolute_url
+from image_api.web.speculative_requests import is_for_preview, refuse_preview
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
 ENDINGS = {mimetype: f".{ending}" for ending, mimetype in IMAGE_TYPES.items()}
@@ -54,12 +54,10 @@ def open_or_regenerate(result: GenerateResult) -> tuple[GenerateResult, PictureC
 
     Raises SpeculativeRequest if a link-preview bot would cost a generation.
     """
-    preview = is_for_preview()
     try:
-        return result, open_picture(result, wake=not preview)
+        return result, open_picture(result, wake=not is_for_preview())
     except PictureUnavailable as error:
-        if preview:
-            raise SpeculativeRequest(REFUSAL) from error
+        refuse_preview()
         known = result.cached and error.gone
         again = services().generation.regenerate(result.image_url, g.request_id, waiter()) if known else None
         if again is None:
