@@ -67,9 +67,11 @@ class Waiter:
 class Admission:
     """The slots, `limit` of them, and the waiters that hold them. Thread-safe."""
 
-    def __init__(self, limit: int, streams_per_client: int | None = None) -> None:
+    def __init__(self, limit: int, streams_per_client: int | None = None, full: str = FULL) -> None:
+        """Hold `limit` slots; `full` is the sentence for clients that get none."""
         self.limit = limit
         self._streams_per_client = streams_per_client
+        self._full = full
         self._waiters: dict[Waiter, None] = {}  # in the order of their admission
         self._held: Counter[str] = Counter()
         self._streams: Counter[str] = Counter()
@@ -140,7 +142,7 @@ class Admission:
         half = self.limit / 2
         greedy, held = max(self._held.items(), key=lambda item: item[1], default=("", 0))
         if held <= half or (client and self._held[client] + 1 > half):
-            raise ServiceBusy(FULL)
+            raise ServiceBusy(self._full)
         newest = [waiter for waiter in reversed(self._waiters) if waiter.client == greedy]
         return next((waiter for waiter in newest if not waiter.begun), newest[0])
 

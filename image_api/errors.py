@@ -2,6 +2,8 @@
 
 ApiError
 ├── InvalidParameter     400 invalid_parameter
+├── Unsupported          400 unsupported
+├── UploadTooLarge       413 too_large
 ├── ModelNotFound        404 model_not_found
 ├── MisdirectedRequest   421 misdirected_request
 ├── SpeculativeRequest   503 speculative_request
@@ -54,6 +56,20 @@ class InvalidParameter(ApiError):
 
     code = "invalid_parameter"
     status = 400
+
+
+class Unsupported(ApiError):
+    """Raised if a request is valid, but asks for what no engine can do; the sentence says what can be done instead."""
+
+    code = "unsupported"
+    status = 400
+
+
+class UploadTooLarge(ApiError):
+    """Raised if a request with pictures exceeds MAX_UPLOAD_MB, or a form one of its limits."""
+
+    code = "too_large"
+    status = 413
 
 
 class ModelNotFound(ApiError):

@@ -8,20 +8,25 @@ from image_api.errors import ModelNotFound
 from image_api.services import services
 from image_api.web.bodies import json_body
 from image_api.web.error_responses import FormattedBlueprint
+from image_api.web.openai_paths import with_deployment
 from image_api.web.openai_response import pictures_response
 from image_api.web.openai_stream import stream_response
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.openai import ImagesRequest, OpenAIError
 from image_api.web.schemas.openai_models import OpenAIModelList, served_model
 
-routes = FormattedBlueprint("openai", __name__, error_format=OpenAIError.of, error_paths=("/v1",))
+NOT_FOUND = "There is no such address here: this service makes pictures, by POST /v1/images/generations."
+
+routes = FormattedBlueprint(
+    "openai", __name__, error_format=OpenAIError.of, error_paths=("/v1", "/openai"), not_found=NOT_FOUND
+)
 
 
 @routes.post("/v1/images/generations")
 def generations() -> Response:
     """Generate up to ten pictures of a prompt."""
     base = base_url()  # first, so that a bad Host header costs no generation
-    body = ImagesRequest.parse_json(json_body())
+    body = with_deployment(ImagesRequest.parse_json(json_body()))
     pictures = body.pictures(served_model(body.model_name, partial(services().worker.model_names, g.client)))
     return (stream_response if body.stream else pictures_response)(body, pictures, base)
 

@@ -16,6 +16,7 @@ ENDPOINTS = {
     "POST /v1/images/generate": "A picture in a named style and an aspect ratio: {prompt, style?, aspect_ratio?, …}.",
     "GET /v1/styles": "The styles.",
     "POST /v1/images/generations": "Up to ten pictures at once, for OpenAI's clients as they are.",
+    "POST /v1/images/edits": "Checks OpenAI's requests to edit pictures; no engine edits yet. /variations as well.",
     "GET /v1/models": "The names that model accepts, in OpenAI's words; /v1/models/<name> is one of them.",
     "GET /images/<name>": "A picture that was made.",
     "GET /models": "The names that model accepts.",
