@@ -25,7 +25,7 @@ from render_worker.storages.local.settings import LocalStorageSettings
 from render_worker.storages.local.tombstones import remove_expired_tombstones, tombstone_of
 
 MIB = 1024 * 1024
-RECIPES_SHARE = 16  # of LOCAL_STORAGE_MB
+RECIPES_SHARE = 16  # one part of so many of LOCAL_STORAGE_MB
 
 NOT_WRITTEN = "The picture could not be written to LOCAL_STORAGE_DIR"
 NOT_CHANGED = "LOCAL_STORAGE_DIR could not be changed"
@@ -61,7 +61,7 @@ class LocalStorage(Storage):
 
     def __init__(self, settings: LocalStorageSettings) -> None:
         self.folder = settings.local_storage_dir.resolve()
-        self._max_bytes = settings.local_storage_mb * MIB
+        self._max_bytes = settings.local_storage_mb * MIB * (RECIPES_SHARE - 1) // RECIPES_SHARE
         self._recipes = kept_recipes(settings)
         self._thread = ThreadPoolExecutor(1, "local-storage")  # one changes the folder at a time
         self._full_seconds = settings.storage_rest_seconds
@@ -232,7 +232,7 @@ class LocalStorage(Storage):
 
 
 def kept_recipes(settings: LocalStorageSettings) -> KeptRecipes:
-    """Return the recipes of the settings' folder, which take up to a sixteenth of its size beside the pictures."""
+    """Return the recipes of the settings' folder, which take up to a sixteenth of its size."""
     folder, most = settings.local_storage_dir.resolve(), settings.local_storage_mb * MIB
     return KeptRecipes(folder, most // RECIPES_SHARE)
 
