@@ -20,7 +20,7 @@ from image_api.routes import (
 )
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, error_responses, host_check, link_previews, responses
+from image_api.web import cors, error_responses, host_check, responses, speculative_requests
 from image_api.web.openai_paths import OpenAIPaths
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     responses.register(app)
     error_responses.register(app)
     host_check.register(app, settings.allowed_hosts)
-    link_previews.register(app)
+    speculative_requests.register(app)
     cors.register(app, settings.cors_origins)
     for family in (generate, websocket, styled, openai, openai_edits, images, health, wake, pages, crawlers):
         app.register_blueprint(family.routes)

@@ -18,6 +18,7 @@ ApiError
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 ├── PictureUnavailable   502 picture_unavailable
+├── PictureGone          404 not_found
 ├── PictureDeleted       410 picture_deleted
 └── Relayed              an error of the render worker, with its own code and status
 """
@@ -26,6 +27,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from render_worker.contract import ErrorBody, ErrorLine, PassedOver
+
+AS_PAGE_OR_JSON = {"Vary": "Accept, Sec-Fetch-Dest"}
 
 
 class ApiError(Exception):
@@ -192,11 +195,24 @@ class PictureUnavailable(ApiError):
         """Whether its host replied that the picture no longer exists."""
 
 
+class PictureGone(ApiError):
+    """Raised if there is no file at a picture's address, and no recipe to make it again by."""
+
+    code = "not_found"
+    status = 404
+    hint = "With its prompt, and its seed if it had one, GET /generate makes it anew."
+    headers: ClassVar[Mapping[str, str]] = AS_PAGE_OR_JSON
+
+    def __init__(self) -> None:
+        super().__init__("This picture is gone: its file is lost, and this service cannot make it again.")
+
+
 class PictureDeleted(ApiError):
     """Raised if the operator has deleted a picture (its tombstone remains); it is not generated again."""
 
     code = "picture_deleted"
     status = 410
+    headers: ClassVar[Mapping[str, str]] = AS_PAGE_OR_JSON
 
     def __init__(self) -> None:
         super().__init__("This picture was deleted by the operator.")

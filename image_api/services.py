@@ -39,7 +39,7 @@ class Services:
             settings=settings,
             client_ids=ClientIds(token.get_secret_value().encode() if token else None),
             worker=worker,
-            generation=Generation(DirectDispatch(worker), build_cache(settings), settings),
+            generation=Generation(DirectDispatch(worker), build_cache(settings), settings, worker.kept_recipe),
             pictures=RemotePictures(worker, settings.picture_origins),
             upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
         )

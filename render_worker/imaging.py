@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from render_worker.contract import OutputFormat
+from render_worker.contract import OutputFormat, Recipe
 from render_worker.errors import BadPicture
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
@@ -35,6 +35,8 @@ class Picture:
     output_format: OutputFormat = "png"
     cheap: bool = False
     """Whether making it again costs nothing, so that a full storage evicts it first."""
+    recipe: Recipe | None = None
+    """By which it is made again if a storage loses it; None if that is not known."""
 
     @property
     def name(self) -> str:

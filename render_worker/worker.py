@@ -1,4 +1,4 @@
-"""The worker's HTTP interface: POST /generate, GET /health, GET /models, GET /images/<name>, GET /metrics.
+"""The worker's HTTP interface: POST /generate, GET /health, /models, /images/<name>, /recipes/<name> and /metrics.
 
 Every response is JSON but the pictures. Errors have one shape, `contract.ErrorBody`. If WORKER_TOKEN is set, all but
 /health needs `Authorization: Bearer <token>` and returns 401 `unauthorized` without it, and /health shows reasons,
@@ -111,6 +111,15 @@ def metrics() -> Response:
     if not _is_trusted():
         raise Unauthorized("WORKER_TOKEN has to be set, and sent as a bearer token, for this.")
     return Response(generate_latest(_services().metrics), content_type=CONTENT_TYPE_LATEST)
+
+
+@views.get("/recipes/<name>")
+def recipe(name: str) -> Response:
+    """Return how a picture was made, as Recipe, to make a lost one again; 404 if it is not known, or to a stranger."""
+    known = _services().recipes.find(name) if re.fullmatch(IMAGE_NAME, name) and _is_trusted() else None
+    if known is None or was_deleted(_services().settings.local_storage_dir.resolve(), name):
+        abort(404)
+    return json_response(known)
 
 
 @views.get("/images/<name>")

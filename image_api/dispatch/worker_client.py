@@ -13,11 +13,12 @@ from image_api.dispatch.coalesced_read import CoalescedRead
 from image_api.dispatch.cold_start import ColdStart, WorkerStarting, run_probe
 from image_api.dispatch.read_slots import ReadSlots
 from image_api.dispatch.replies import not_a_worker, parse_reply, read_body
+from image_api.dispatch.validation import WORKER_PATH, parsed_recipe
 from image_api.errors import ApiError, DeadlinePassed, WorkerNotConfigured, WorkerUnavailable
 from image_api.outbound.abort import Abort, is_aborted
 from image_api.outbound.guarded_http import GuardedAdapter, GuardedSession
 from image_api.settings import Settings
-from render_worker.contract import SERVICE, SERVICE_HEADER, ModelList, WorkerHealth
+from render_worker.contract import SERVICE, SERVICE_HEADER, ModelList, Recipe, WorkerHealth
 from render_worker.serving.deadline import Deadline
 
 CONNECT_SECONDS = 10.0
@@ -112,6 +113,17 @@ class WorkerClient:
             with abort.over_connections():
                 return run_probe(attempt)
 
+    def kept_recipe(self, address: str, client: str | None = None) -> Recipe | None:
+        """Return the recipe that the worker keeps of its picture at an address; None if it, or an older one, does not.
+
+        Raises an ApiError if the worker cannot be reached.
+        """
+        stored = WORKER_PATH.fullmatch(address)
+        if not stored:
+            return None
+        with self._reads.slot(client) as abort:
+            return self._retry(lambda: self._read_recipe(stored[1]), abort)
+
     def stop(self) -> None:
         """End every wait for a cold start, and close the connections that are idle."""
         self.cold_start.stop()
@@ -154,6 +166,11 @@ class WorkerClient:
 
     def _read_models(self) -> ModelList:
         return self._retry(lambda: self._get("/models", ModelList, QUICK_SECONDS), Abort())
+
+    def _read_recipe(self, name: str) -> Recipe | None:
+        deadline = Deadline.after(QUICK_SECONDS)
+        with self.send("GET", f"/recipes/{name}", QUICK_SECONDS) as reply:
+            return parsed_recipe(read_body(reply, deadline)) if reply.status_code == requests.codes.ok else None
 
     def _read_accepted_health(self) -> WorkerHealth:
         self._get("/models", ModelList, QUICK_SECONDS)  # requires the token, which /health does not

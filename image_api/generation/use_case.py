@@ -18,6 +18,7 @@ from image_api.generation.progress_stream import (
     parse_event_id,
     response_event,
 )
+from image_api.generation.recipes import KeptRecipe, RecipeStore
 from image_api.generation.regeneration import Regenerations
 from image_api.generation.replay import ReplayStore
 from image_api.generation.single_flight import SingleFlight
@@ -32,17 +33,23 @@ MIN_TIMEOUT_SECONDS = 0.001  # the contract takes no time of 0
 class Generation:
     """Generates pictures for clients, each within one deadline. Thread-safe."""
 
-    def __init__(self, dispatch: Dispatch, cache: Cache, settings: Settings) -> None:
+    def __init__(
+        self, dispatch: Dispatch, cache: Cache, settings: Settings, kept_recipe: KeptRecipe = lambda *_: None
+    ) -> None:
+        """Ask `kept_recipe` how a lost picture was made if that is not stored here."""
         self._dispatch = dispatch
         self._timeout_seconds = settings.request_timeout_seconds
-        self._results = results.ResultCache(cache, settings.cache_expiration_hours * 3600)
+        seconds = settings.cache_expiration_hours * 3600
+        self._results = results.ResultCache(cache, seconds)
+        self._recipes = RecipeStore(cache, self._results, seconds, kept_recipe)
         self.admission = Admission(settings.max_generations, settings.max_streams_per_client)
         """The slots of all requests that wait here; the maker of a Waiter releases it."""
         processes = ProcessCoalescing(self._results, results.failures(cache))
         self._flights = SingleFlight(processes, self.admission)
         self._replays = ReplayStore(results.replays(cache))
         longest = self._timeout_seconds + 2 * DISPATCH_GRACE_SECONDS
-        self._regenerations = Regenerations(self._results, results.regenerations(cache), self.admission, longest)
+        outcomes = results.regenerations(cache)
+        self._regenerations = Regenerations(self._results, self._recipes, outcomes, self.admission, longest)
         self.ending = False
         """Whether this service drains before its stop, so that idle clients are disconnected."""
 
@@ -126,7 +133,7 @@ class Generation:
                     raise
 
     def _maker(self, options: GenerationOptions, key: str | None, request_id: str, client: str | None) -> Make:
-        """Return what generates the picture of a flight and caches it."""
+        """Return what generates the picture of a flight, caches it and stores its recipe."""
         recipe = options.recipe()
 
         def make(flight: Flight) -> GenerateResult:
@@ -139,6 +146,7 @@ class Generation:
             result = self._dispatch.generate(request, flight.report, client, flight.abort)
             if key:
                 self._results.save(key, recipe, result)
+            self._recipes.save(recipe, result, cached=key is not None)
             return result
 
         return make
@@ -161,14 +169,14 @@ class Generation:
             yield response_event(name, result, "JOINED") if result else StreamEvent()
 
     def regenerate(self, address: str, request_id: str, waiter: Waiter) -> GenerateResult | None:
-        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not stored."""
+        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not known."""
         return self._regenerations.regenerate(
             address, request_id, waiter, lambda options: self.generate(options, request_id, waiter).result
         )
 
     def forget(self, address: str) -> None:
-        """Drop the cached result at an address, whose picture was deleted: it is not to be returned again."""
-        self._results.drop_address(address)
+        """Erase what is stored of the picture at an address, which was deleted: it is not to be returned again."""
+        self._recipes.forget(address)
 
     def stop(self) -> None:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""

@@ -5,10 +5,11 @@ from flask import Blueprint, Response, g
 from image_api.generation.options import GenerationOptions
 from image_api.services import services
 from image_api.web.bodies import json_body
-from image_api.web.content_negotiation import file_options, negotiated_response, query_options, refuse_speculation
+from image_api.web.content_negotiation import file_options, negotiated_response, query_options
 from image_api.web.disclosure import visible_models
 from image_api.web.event_stream import resumed_stream
 from image_api.web.responses import json_response
+from image_api.web.speculative_requests import refuse_prefetch
 from render_worker.contract import IMAGE_TYPES
 
 routes = Blueprint("generate", __name__)
@@ -17,14 +18,14 @@ routes = Blueprint("generate", __name__)
 @routes.get("/generate")
 def by_query() -> Response:
     """Generate a picture from the query's parameters."""
-    refuse_speculation()
+    refuse_prefetch()
     return resumed_stream() or negotiated_response(query_options())
 
 
 @routes.get("/generate.<any(png, jpg, jpeg, webp):ending>")
 def by_file_name(ending: str) -> Response:
     """Generate a picture from the query's parameters, and return its bytes in the format that the URL names."""
-    refuse_speculation()
+    refuse_prefetch()
     mimetype = IMAGE_TYPES[ending.replace("jpeg", "jpg")]
     return resumed_stream() or negotiated_response(file_options(ending, mimetype))
 

@@ -2,9 +2,10 @@
 
 from flask import Blueprint, Response
 
-from image_api.web.link_previews import SITE, is_for_preview, preview_page
+from image_api.web.link_previews import SITE, preview_page
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.documentation import Documentation
+from image_api.web.speculative_requests import is_for_preview
 
 routes = Blueprint("pages", __name__)
 

@@ -2,16 +2,15 @@
 
 import base64
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from flask import Response, g
 
-from image_api.errors import ApiError
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.remote_pictures import PictureContent
 from image_api.web.bodies import reset_on_error
-from image_api.web.file_response import open_or_regenerate, open_picture
+from image_api.web.file_response import open_or_regenerate
 from render_worker.contract import GenerateResult
 
 GROUP_BYTES = 3  # that base64 encodes as four letters
@@ -28,23 +27,7 @@ class EmbeddedPicture:
     @classmethod
     def of(cls, response: GenerationResponse) -> "EmbeddedPicture":
         """Open the picture of a response, one that is lost anew. Raises as open_picture does."""
-        return cls(*open_or_regenerate(response))
-
-
-def base64_response(json_with: Callable[[list[str]], str], results: list[GenerateResult]) -> Response:
-    """Return a JSON response with the pictures of `results` in it.
-
-    `json_with` returns the JSON text with the given placeholders, one for each picture, in the place of its bytes.
-    """
-    pictures: list[EmbeddedPicture] = []
-    try:
-        for result in results:
-            pictures.append(EmbeddedPicture(result, open_picture(result)))  # noqa: PERF401 - those opened are closed
-    except ApiError:
-        for it in pictures:
-            it.content.close()
-        raise
-    return embedding_response(json_with([it.placeholder for it in pictures]), pictures)
+        return cls(*open_or_regenerate(response.result))
 
 
 def embedding_response(text: str, pictures: list[EmbeddedPicture]) -> Response:

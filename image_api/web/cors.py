@@ -11,7 +11,8 @@ ANY = "*"
 EXPOSED_HEADERS = ["Content-Disposition", "Content-Location", "Location", "Retry-After"]
 EXPOSED_HEADERS += ["X-Cache", "X-Engine", "X-Request-ID", "X-Seed"]
 MAX_AGE_SECONDS = 600  # for which a browser keeps the answer to a preflight request
-PICTURES = ("/generate", "/images/", "/wake.gif")  # what an <img> may name: redirects, 304 and errors, too
+# What an <img> may name: redirects (also of a doubled slash), 304 and errors, too.
+PICTURES = re.compile(r"/+(?:generate|images/|wake\.gif)")
 
 
 def register(app: Flask, origins: tuple[str, ...]) -> None:
@@ -37,7 +38,7 @@ def _vary_by_origin(response: Response) -> Response:
 
 def _allow_embedding(response: Response) -> Response:
     """Let pages under `Cross-Origin-Embedder-Policy: require-corp` show pictures (fetch.spec.whatwg.org, 3.7)."""
-    if request.path.startswith(PICTURES):
+    if PICTURES.match(request.path):
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 

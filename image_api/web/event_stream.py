@@ -23,6 +23,7 @@ from image_api.web.client_connection import waiter
 from image_api.web.error_responses import log_failure
 from image_api.web.picture_json import streamed, with_picture
 from image_api.web.responses import base_url, json_text, with_absolute_url
+from image_api.web.speculative_requests import is_for_preview
 from render_worker.contract import ErrorBody, Progress
 
 EVENT_STREAM = "text/event-stream"
@@ -46,7 +47,7 @@ def resumed_stream() -> Response | None:
     A stream that has ended is not begun again: a browser that reconnects after it gets 204.
     """
     event_id = _last_event_id()
-    if not event_id or request.method == "HEAD":
+    if not event_id or request.method == "HEAD" or is_for_preview():
         return None
     here = waiter(stream=True)
     embeds = event_id.startswith(EMBEDS)

@@ -4,15 +4,15 @@ from urllib.parse import quote
 
 from flask import Response, g
 
-from image_api.errors import PictureDeleted, PictureUnavailable, SpeculativeRequest
+from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.remote_pictures import PictureContent
 from image_api.services import services
 from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
 from image_api.web.file_names import file_names
-from image_api.web.link_previews import REFUSAL, is_for_preview
 from image_api.web.responses import absolute_url
+from image_api.web.speculative_requests import is_for_preview, refuse_preview
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
 ENDINGS = {mimetype: f".{ending}" for ending, mimetype in IMAGE_TYPES.items()}
@@ -20,7 +20,7 @@ ENDINGS = {mimetype: f".{ending}" for ending, mimetype in IMAGE_TYPES.items()}
 
 def file_response(response: GenerationResponse, base: str) -> Response:
     """Return the picture's bytes; Content-Location has the URL at which it is stored."""
-    result, content = open_or_regenerate(response)
+    result, content = open_or_regenerate(response.result)
     http_response = content_response(content, 200, result.content_type)
     http_response.headers["Cache-Control"] = "no-store"
     http_response.headers["Content-Location"] = absolute_url(result.image_url, base)
@@ -49,19 +49,17 @@ def open_picture(result: GenerateResult, *, wake: bool = True) -> PictureContent
         raise
 
 
-def open_or_regenerate(response: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
+def open_or_regenerate(result: GenerateResult) -> tuple[GenerateResult, PictureContent]:
     """Open the picture; one from the cache whose file is gone is generated again. Raises as open_picture does.
 
     Raises SpeculativeRequest if a link-preview bot would cost a generation.
     """
-    preview = is_for_preview()
     try:
-        return response.result, open_picture(response.result, wake=not preview)
+        return result, open_picture(result, wake=not is_for_preview())
     except PictureUnavailable as error:
-        if preview:
-            raise SpeculativeRequest(REFUSAL) from error
-        known = response.cache_status == "HIT" and error.gone
-        again = services().generation.regenerate(response.result.image_url, g.request_id, waiter()) if known else None
+        refuse_preview()
+        known = result.cached and error.gone
+        again = services().generation.regenerate(result.image_url, g.request_id, waiter()) if known else None
         if again is None:
             raise
         return again, open_picture(again)

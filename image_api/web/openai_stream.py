@@ -14,12 +14,12 @@ from flask import Response, g, stream_with_context
 
 from image_api.errors import ApiError
 from image_api.generation.options import GenerationOptions
-from image_api.web.base64_json import EmbeddedPicture, embedded
-from image_api.web.bodies import reset_on_error
+from image_api.web.base64_json import EmbeddedPicture
 from image_api.web.error_responses import log_failure
 from image_api.web.event_stream import EVENT_STREAM
 from image_api.web.openai_batch import Batch
 from image_api.web.openai_response import failures
+from image_api.web.picture_json import streamed
 from image_api.web.responses import json_text
 from image_api.web.schemas.openai import ImagesRequest
 from image_api.web.schemas.openai_pictures import CompletedEvent, ErrorEvent, FailedEvent, Image
@@ -65,8 +65,7 @@ def _chunks(body: ImagesRequest, batch: Batch, model: str, base: str) -> Generat
 def _completed_chunks(body: ImagesRequest, picture: EmbeddedPicture, model: str, base: str) -> Iterator[bytes]:
     image = Image.of(body, picture.result, base, picture.placeholder)
     text = _event_text(CompletedEvent.completed(model, picture.result, image))
-    with contextlib.closing(picture.content):
-        yield from reset_on_error(embedded(text, [picture]), g.request_id)
+    yield from streamed(text, picture)
 
 
 def _until_error(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -8,13 +8,13 @@ import re
 import requests
 from flask import Response, abort, g, request
 
-from image_api.errors import PictureDeleted, SpeculativeRequest, WorkerUnavailable
+from image_api.errors import PictureDeleted, WorkerUnavailable
 from image_api.remote_pictures import PictureContent, length_of
 from image_api.services import services
 from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
-from image_api.web.link_previews import REFUSAL, is_for_preview
 from image_api.web.responses import absolute_url, base_url, json_response
+from image_api.web.speculative_requests import is_for_preview, refuse_speculation
 from render_worker.contract import IMAGE_TYPES, ErrorBody
 from render_worker.serving.conditional_requests import settle_if_match, settle_range
 
@@ -27,10 +27,11 @@ PART_HEADERS = {"Content-Range": CONTENT_RANGE}
 def not_modified(name: str) -> Response | None:
     """Return 304 if the request's If-None-Match names the picture, or is `*` and the worker has it; else None.
 
-    A name is the hash of the content, so only `*` costs the worker a request. Raises 412 if If-Match names others.
+    A name is the hash of the content, so only `*` costs the worker a request. Raises 412 if If-Match names others, and
+    the worker has it: a missing one is 404 under any condition (RFC 9110, 13.2.1).
     """
     etag = _etag(name)
-    if not settle_if_match(request.environ, etag):
+    if not settle_if_match(request.environ, etag) and _exists(name):
         abort(412)
     settle_range(request.environ, etag)
     tags = request.if_none_match
@@ -56,10 +57,9 @@ def regenerated_image(name: str) -> Response | None:
     """Generate a picture again whose file is gone, and return it or a redirect to it.
 
     Returns None if its recipe is not known, or the request is a HEAD, which costs no generation. Raises
-    SpeculativeRequest if it is a link-preview bot's.
+    SpeculativeRequest if it is a prefetch's or a link-preview bot's.
     """
-    if is_for_preview():
-        raise SpeculativeRequest(REFUSAL)
+    refuse_speculation()
     if request.method != "GET":
         return None
     again = services().generation.regenerate(f"/images/{name}", g.request_id, waiter())

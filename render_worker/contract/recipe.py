@@ -74,6 +74,14 @@ class Recipe(Fields):
             raise ValueError("a PNG has no quality")
         return None
 
+    def with_seed_used(self, seed: int | None) -> "Recipe":
+        """Return the recipe by which the same picture is made again, given the seed that its engine used.
+
+        The recipe's own seed stays, and so does a random one if the engine does not return the seed that it used.
+        """
+        used = seed if seed is not None and 0 <= seed <= MAX_SEED and self.seed < 0 else self.seed
+        return Recipe(**{**self.model_dump(include=set(Recipe.model_fields)), "seed": used})
+
     @property
     def size(self) -> tuple[int, int]:
         """Return width and height in pixels."""

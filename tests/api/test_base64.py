@@ -5,6 +5,7 @@ import json
 
 import pytest
 import requests
+import simple_websocket
 
 from tests.api.conftest import NAME, PICTURE, RESULT, ScriptedWorker
 from tests.fakes.processes import api
@@ -145,6 +146,14 @@ def test_a_picture_that_breaks_off_breaks_the_connection(here, scripted, accept)
     address = f"{here.url}/generate?prompt=a&response_format=b64_json"
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         requests.get(address, headers={"Accept": accept}, timeout=20)
+
+
+def test_a_picture_that_breaks_off_ends_the_websocket(here, scripted):
+    scripted.say_to(f"/images/{NAME}", 200, LARGE, Content_Length=str(len(LARGE) + 1))
+    socket = simple_websocket.Client(f"{here.url.replace('http', 'ws')}/stream/generate/txt2img")
+    socket.send(json.dumps({"prompt": "a", "response_format": "b64_json"}))
+    with pytest.raises(simple_websocket.ConnectionClosed):
+        socket.receive(20)
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])

@@ -187,6 +187,7 @@ def test_no_worker_is_woken_or_waited_for(client_with):
         ("POST", "/v1/images/generate", {}),
         ("POST", "/v1/images/generations", {}),
         ("GET", "/generate?prompt=a", {"Accept": "text/event-stream"}),
+        ("GET", "/generate?prompt=a", {"Accept": "text/event-stream", "Last-Event-ID": "x:1"}),
         ("GET", "/generate.png?prompt=a", {"Accept": "text/event-stream"}),
         ("GET", "/wake", {}),
         ("GET", "/stream/generate/txt2img", {}),

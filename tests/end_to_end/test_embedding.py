@@ -83,6 +83,7 @@ def test_a_page_under_coep_shows_every_picture(tiers, site):
         f"{front}/generate?{QUERY}",
         f"{front}/generate.png?{QUERY}",
         f"{front}/generate?{QUERY}&format=image&output_format=webp",
+        f"{front}//generate.png?{QUERY}",  # redirected, and COEP asks each hop
         f"{front}/wake.gif",
         f"{tiers.renderer.url}{tiers.picture}",
     ]
@@ -162,7 +163,7 @@ def test_conditional_and_range_requests(tiers, tier, headers, status, length):
 
 @pytest.mark.parametrize("tier", ["api", "worker"])
 def test_no_condition_makes_a_missing_picture_exist(tiers, tier):
-    for headers in ({"If_None_Match": "*"}, {"If_Match": "*"}, {"Range": "bytes=0-3"}):
+    for headers in ({"If_None_Match": "*"}, {"If_Match": "*"}, {"If_Match": '"x"'}, {"Range": "bytes=0-3"}):
         answer = tiers.get(tier, MISSING, **headers)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
         assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
@@ -183,6 +184,13 @@ def test_head_of_what_is_not_made_has_no_length(tiers, address):
     answer = requests.head(f"{tiers.front.url}{address}", timeout=30)
     assert answer.status_code == 200
     assert not {"Content-Length", "Transfer-Encoding"} & answer.headers.keys()
+
+
+def test_a_link_preview_bot_gets_no_websocket(tiers):
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_WebSocket_Version": "13"}
+    handshake = {**upgrade, "Sec_WebSocket_Key": "AAAAAAAAAAAAAAAAAAAAAA==", "User_Agent": "Twitterbot/1.0"}
+    answer = tiers.get("api", "/stream/generate/txt2img", **handshake)
+    assert (answer.status_code, answer.json()["code"]) == (503, "speculative_request")
 
 
 def test_json_and_events_stay_one_line_wherever_they_are_cut(tiers):

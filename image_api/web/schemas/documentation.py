@@ -31,6 +31,10 @@ ANSWERS = {
     "the picture itself": "for format=image, and as base64 in the JSON for response_format=b64_json",
     "error": "{success: false, error: <a sentence>, code: <a stable word>, hint?, retry_after?, request_id}",
 }
+VALUES = (
+    "null and empty optional parameters are as left out, trackers (utm_…, fbclid, gclid, _) are ignored, booleans and "
+    'words of a list come in any case, numbers as 42, 42.0 or "42"; what else is unknown or invalid is refused by name.'
+)
 
 
 class Parameter(BaseModel):
@@ -49,6 +53,7 @@ class Documentation(BaseModel):
     description: str = "One GET turns a prompt into the address of a picture."
     examples: dict[str, str]
     parameters: dict[str, Parameter]
+    values: str = VALUES
     endpoints: dict[str, str] = ENDPOINTS
     answers: dict[str, str] = ANSWERS
     simulated: bool | None = None
