@@ -27,7 +27,6 @@ from render_worker.contract import InvalidField
 
 FORM, JSON = "multipart/form-data", "application/json"
 PIECE_BYTES = 64 * 1024
-CHUNKED_PIECE_BYTES = 2 * 1024  # which take gunicorn 8 ms if each byte is a chunk of its own
 NO_ROOM = "There is no room for pictures that clients send."
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,9 +77,8 @@ def _read(kind: type[T], source: IO[bytes], files: TemporaryFiles, here: Waiter)
 
 def _spool(source: IO[bytes], body: IO[bytes], here: Waiter) -> None:
     """Write what the client sends to a file. Raises ServiceBusy if its slot is given to another client meanwhile."""
-    size = CHUNKED_PIECE_BYTES if request.content_length is None else PIECE_BYTES
     try:
-        while piece := source.read(size):
+        while piece := source.read(PIECE_BYTES):
             here.check()
             _aside(body.write, piece)
     except RequestEntityTooLarge:
