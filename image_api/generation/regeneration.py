@@ -3,21 +3,39 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from image_api.admission import Admission, Waiter
-from image_api.errors import ApiError, ServiceBusy, Stopping
+from image_api.errors import ApiError, Relayed, ServiceBusy, Stopping
 from image_api.generation.options import GenerationOptions
 from image_api.generation.recipes import RecipeStore
 from image_api.generation.results import GenerationOutcome, ResultCache, Store, outcome_of, recipe_key, result_of
-from render_worker.contract import GenerateResult
+from render_worker.contract import GenerateResult, Recipe
 
 REGENERATION_TTL_SECONDS = 60.0
 POLL_SECONDS = 0.25
+BAD_REQUEST = 400
 
 Generate = Callable[[GenerationOptions], GenerateResult]
 """Generates a picture. Raises an ApiError if it fails."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _LostPicture:
+    """A picture whose file is lost, and how it was made."""
+
+    address: str
+    recipe: Recipe
+    """With the seed that was used."""
+    shared: Recipe | None
+    """By which requests share its result; None if none can."""
+
+    @property
+    def keys(self) -> set[str]:
+        """Return the keys under which its result may be cached."""
+        return {recipe_key(recipe) for recipe in (self.recipe, self.shared) if recipe}
 
 
 class Regenerations:
@@ -39,8 +57,9 @@ class Regenerations:
         self._seconds = seconds
 
     def regenerate(self, address: str, request_id: str, waiter: Waiter, generate: Generate) -> GenerateResult | None:
-        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not known.
+        """Return a picture in place of the one at an address, whose file is lost.
 
+        Returns None if its recipe is not known, or if no engine takes it any more.
         `generate` is called if no process has done so within the last minute. Raises the ApiError that it raised.
         """
         if replacement := self._recipes.replacement_of(address):
@@ -48,24 +67,32 @@ class Regenerations:
         recipe = self._recipes.recipe_of(address, waiter.client)
         if recipe is None:
             return None
-        shared = self._recipes.shared_recipe_of(address)
-        keys = {recipe_key(each) for each in (recipe, shared) if each}
-        for cached in map(self._results.get, keys):
-            if cached and cached.image_url != address:
-                return cached
-
-        def make() -> GenerateResult:
-            log.info("%s: regenerating %s, its file is lost", request_id, address.partition("?")[0])
-            for key in keys:
-                self._results.drop(key)
-            result = generate(GenerationOptions(**recipe.model_dump(), cache_without_seed=shared is not None))
-            if shared and shared != recipe:
-                self._recipes.share(shared, result)
-            return result
-
-        result = self._once(recipe_key(recipe), waiter, make)
+        lost = _LostPicture(address, recipe, self._recipes.shared_recipe_of(address))
+        if cached := self._cached_elsewhere(lost):
+            return cached
+        try:
+            result = self._once(recipe_key(recipe), waiter, lambda: self._make(lost, request_id, generate))
+        except Relayed as error:
+            if error.status != BAD_REQUEST:
+                raise
+            return None  # the model that was named is no longer there, or honours less
         if result:
             self._recipes.replace(address, result)
+        return result
+
+    def _cached_elsewhere(self, lost: "_LostPicture") -> GenerateResult | None:
+        """Return the cached result of the same recipe at another address, None if there is none."""
+        cached = (self._results.get(key) for key in lost.keys)
+        return next((result for result in cached if result and result.image_url != lost.address), None)
+
+    def _make(self, lost: "_LostPicture", request_id: str, generate: Generate) -> GenerateResult:
+        log.info("%s: regenerating %s, its file is lost", request_id, lost.address.partition("?")[0])
+        for key in lost.keys:
+            self._results.drop(key)
+        shared = lost.shared
+        result = generate(GenerationOptions(**lost.recipe.model_dump(), cache_without_seed=shared is not None))
+        if shared and shared != lost.recipe:
+            self._recipes.share(shared, result)
         return result
 
     def _once(self, key: str, waiter: Waiter, make: Callable[[], GenerateResult]) -> GenerateResult | None:

@@ -23,6 +23,7 @@ CURRENT_CLIENT: ContextVar[str | None] = ContextVar("CURRENT_CLIENT", default=No
 
 CHEAP_SHARE = 4  # a cheap engine has a quarter of another's share of the queue: its pictures take milliseconds
 
+REPORTED = 50  # of each queue; the others hear of it when they move up
 REPORT_SECONDS = 1.0  # after which waiting requests hear of a slot that is taken for longer than was expected
 
 OnPosition = Callable[[int], None]
@@ -147,10 +148,10 @@ class Admission:
             self._report = asyncio.get_running_loop().call_later(REPORT_SECONDS, self._report_positions)
 
     def _report_positions(self) -> None:
-        """Call `on_position` of every waiting request, and again later while any waits."""
+        """Call `on_position` of each queue's first requests, and again later while any waits."""
         self._report = None
         for queue in self._queues.values():
-            for position, waiter in enumerate(queue.waiting, 1):
+            for position, waiter in enumerate(queue.waiting[:REPORTED], 1):
                 waiter.on_position(position)
         self._report_later()
 

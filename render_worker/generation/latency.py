@@ -9,6 +9,7 @@ from collections.abc import Sequence
 MAX_LATENCIES = 50  # old pictures tell little: an engine has its hours
 RECENT_SECONDS = 3600.0
 HIGH_SHARE = 0.9
+MAX_SIMULATED = 100
 OVERDUE_SHARE = 0.25  # nothing recorded tells how long it goes on; so the estimate never ends before the picture does
 
 
@@ -60,13 +61,15 @@ class Latencies:
 def seconds_to_turn(position: int, slots: Sequence[float], each: float) -> float:
     """Return the seconds until the request at that position of a queue, 1 for the next, has a slot.
 
-    `slots` are the seconds until each slot is free; each request before it then holds one for `each` seconds.
+    `slots` are the seconds until each slot is free; each request before it then holds one for `each` seconds. Beyond
+    MAX_SIMULATED requests the slots are taken for equal.
     """
     free = list(slots)
     heapq.heapify(free)
-    for _ in range(position - 1):
+    simulated = min(position - 1, MAX_SIMULATED)
+    for _ in range(simulated):
         heapq.heapreplace(free, free[0] + each)
-    return free[0]
+    return free[0] + (position - 1 - simulated) * each / len(free)
 
 
 def seconds_overdue(elapsed: float) -> float:

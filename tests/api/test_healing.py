@@ -180,6 +180,16 @@ def test_an_invalid_recipe_makes_nothing(client, worker, status, body):
     assert worker.asked_to_make() == []
 
 
+def test_one_whose_model_is_no_longer_there_is_gone(client, worker):
+    client.get("/generate?prompt=a+tree&model=horde")
+    lose(worker)
+    refusal = {"success": False, "error": "model must be one of auto, sketch.", "code": "invalid_parameter"}
+    worker.say_to("/generate", 400, refusal)
+    answers = [client.get(LOST) for _ in range(3)]
+    assert [(it.status_code, it.json["code"]) for it in answers] == [(404, "not_found")] * 3
+    assert len(worker.asked_to_make()) == 2
+
+
 def test_invented_addresses_make_nothing(client, worker):
     client.get("/generate?prompt=a+tree")
     worker.say_to("/images/", 404, b"{}")

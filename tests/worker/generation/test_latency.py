@@ -42,7 +42,15 @@ def test_what_was_long_ago_counts_no_longer(latencies, monkeypatch):
 
 @pytest.mark.parametrize(
     ("position", "slots", "seconds"),
-    [(1, [5.5], 11), (3, [5.5], 22), (1, [0, 9], 6), (2, [2, 9], 13), (4, [1, 1, 1, 1], 7), (5, [1, 2, 3, 4], 12)],
+    [
+        (1, [5.5], 11),
+        (3, [5.5], 22),
+        (1, [0, 9], 6),
+        (2, [2, 9], 13),
+        (4, [1, 1, 1, 1], 7),
+        (5, [1, 2, 3, 4], 12),
+        (501, [0], 2756),
+    ],
 )
 def test_the_queue_and_the_slots_count(latencies, position, slots, seconds):
     assert latencies.seconds_to_picture("perchance", position, slots) == seconds
