@@ -12,8 +12,7 @@ from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 from render_worker.errors import InvalidParameter, WorkerError
 from render_worker.serving.error_responses import REFUSAL
 from render_worker.serving.json_text import embeddable
-from render_worker.serving.logs import shortened
-from render_worker.serving.refusals import Refusal
+from render_worker.serving.refusals import Refusal, refusal_of
 from render_worker.stream import OWN_FAULT
 
 HTTP_CODES = {
@@ -72,7 +71,7 @@ def _refuse_invalid_http() -> Response | None:
 
 
 def _invalid_http(error: ParseException) -> Response:
-    return failure_response(InvalidParameter(f"The body is no HTTP: {shortened(str(error))}."))
+    return failure_response(InvalidParameter(refusal_of(error).sentence))
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -14,8 +14,7 @@ from image_api.web.disclosure import visible_error
 from image_api.web.responses import json_response, set_retry_after
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 from render_worker.serving.error_responses import REFUSAL
-from render_worker.serving.logs import shortened
-from render_worker.serving.refusals import Refusal
+from render_worker.serving.refusals import Refusal, refusal_of
 
 HTTP_CODES = {
     404: "not_found",
@@ -86,7 +85,7 @@ def _api_error_response(error: ApiError) -> Response:
 
 
 def _malformed_body_response(error: ParseException) -> Response:
-    return _api_error_response(InvalidParameter(f"The body is no HTTP: {shortened(str(error))}."))
+    return _api_error_response(InvalidParameter(refusal_of(error).sentence))
 
 
 def _http_error_response(error: HTTPException) -> Response:

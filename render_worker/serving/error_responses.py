@@ -17,6 +17,7 @@ from render_worker.serving.refusals import INTERNAL_ERROR, Refusal, refusal_of
 REFUSAL = "serving.refusal"
 """Key of the environment with the Refusal with which the application has to answer, whatever the request is."""
 REQUEST_LINE = re.compile(r"([A-Z]{3,20}) /*(/[!->@-~]*)")
+ORIGIN = re.compile(rb"(?:\A|\r\n)origin:[ \t]*([!-~]{1,200})[ \t]*(?:\r\n|\Z)", re.IGNORECASE)
 TOKEN_START = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]")
 MAX_SHOWN = 100  # of what is no HTTP, in the log
 
@@ -42,6 +43,16 @@ class IdentifiedRequest(Request):  # type: ignore[misc]  # gunicorn has no types
         self.line = buf  # it grows in place
         found: tuple[bytes, bytearray] = super().read_line(unreader, buf, limit)
         self.line = found[0]
+        return found
+
+    def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
+        """Return the headers; if one is invalid, the page that sent the request is still known. Raises as gunicorn."""
+        try:
+            found: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
+        except ParseException:
+            if not from_trailer and (origin := ORIGIN.search(data)):
+                self.headers = [("ORIGIN", origin[1].decode())]
+            raise
         return found
 
 

@@ -27,6 +27,7 @@ from gunicorn.http.errors import (
 )
 
 from render_worker.contract import ErrorBody
+from render_worker.serving.request_bodies import IncompleteBody
 
 INVALID_HTTP = "invalid_http"
 TOO_LARGE = "too_large"
@@ -58,7 +59,7 @@ PROXY_PROTOCOL = Refusal(
     "The connection begins with a PROXY protocol header, which is not expected here.", "Switch it off in the proxy."
 )
 VERSION = Refusal("Only HTTP/1.1 and HTTP/1.0 are known here.", "A proxy may have HTTP/2, and HTTP/1.1 to this port.")
-CHUNKS = Refusal("The request is not valid HTTP: the chunks of its body are malformed.")
+CHUNKS = Refusal("The body is no HTTP: its chunks are malformed.")
 HEADER = Refusal(
     "The request is not valid HTTP: a header is malformed.",
     "Each is 'Name: value' on one line, without control characters.",
@@ -94,6 +95,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
     ForbiddenProxyRequest: Refusal("This peer may not send a PROXY protocol header.", status=403),
     InvalidProxyLine: Refusal("The PROXY protocol header of the connection is malformed."),
     InvalidProxyHeader: Refusal("The PROXY protocol header of the connection is malformed."),
+    IncompleteBody: Refusal("The body is no HTTP: the body ended early."),
     InvalidChunkSize: CHUNKS,
     ChunkMissingTerminator: CHUNKS,
     InvalidChunkExtension: CHUNKS,
