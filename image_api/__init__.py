@@ -29,7 +29,7 @@ from render_worker.contract import MAX_BODY_BYTES
 from render_worker.serving.own_configuration import OwnConfiguration
 
 CONFIGURATION = OwnConfiguration(
-    Path(__file__).resolve().parent.parent / "gunicorn.conf.py", "image_api.gunicorn_worker.PatientWorker", "app:app"
+    Path(__file__).resolve().parent.parent / "gunicorn.conf.py", "image_api.gunicorn_worker", "app:app"
 )
 
 

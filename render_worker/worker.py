@@ -44,7 +44,7 @@ IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
 CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 CONFIGURATION = OwnConfiguration(
-    Path(__file__).resolve().with_name("gunicorn.conf.py"), "render_worker.gunicorn_worker.PatientWorker"
+    Path(__file__).resolve().with_name("gunicorn.conf.py"), "render_worker.gunicorn_worker"
 )
 
 views = Blueprint("views", __name__)

@@ -96,11 +96,12 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_without_our_configuration_it_says_so_once_and_ends(start, tmp_path, name):
+def test_without_our_configuration_it_says_so_and_ends(start, tmp_path, name):
     where, arguments, configuration = OTHERS[name]
     server = start(ROOT if where == "root" else tmp_path, "-b", f"127.0.0.1:{free_port()}", *arguments)
     assert server.process.wait(60) == 4
-    assert server.printed.count("does not use") == 1
+    processes = 3 if "-w" in arguments else 1  # each may say it before the first one's exit ends them all
+    assert 1 <= server.printed.count("does not use") <= processes
     assert f"gunicorn -c {configuration}" in server.printed
     assert "Traceback" not in server.printed
 
