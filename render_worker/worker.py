@@ -8,6 +8,7 @@ serves every client, shows what strangers see, and has no /metrics.
 
 import itertools
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, send_from_directory
@@ -171,7 +172,10 @@ def _streamed(services: Services, generate_request: GenerateRequest) -> Response
 
 
 def _immutable(folder: Path, name: str) -> Response:
-    """Return a file whose name is the hash of its content; raises NotFound if there is none."""
+    """Return a file whose name is the hash of its content; raises NotFound if there is none, or an empty one."""
+    with suppress(OSError):
+        if not (folder / name).stat().st_size:  # as a power failure leaves it
+            raise NotFound
     etag, _, ending = name.partition(".")
     kind = IMAGE_TYPES[ending]  # Python 3.11 itself does not know WebP
     response = send_from_directory(folder, name, mimetype=kind, max_age=IMAGE_MAX_AGE_SECONDS, etag=etag)
