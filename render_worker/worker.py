@@ -196,7 +196,10 @@ def _streamed(services: Services, generate_request: GenerateRequest) -> Response
 
 
 def _immutable(folder: Path, name: str) -> Response:
-    """Return a file whose name is the hash of its content; raises NotFound if there is none."""
+    """Return a file whose name is the hash of its content; raises NotFound if there is none, or an empty one."""
+    with suppress(OSError):
+        if not (folder / name).stat().st_size:  # as a power failure leaves it
+            raise NotFound
     etag, _, ending = name.partition(".")
     kind = IMAGE_TYPES[ending]  # Python 3.11 itself does not know WebP
     fulfilled = settle_if_match(request.environ, etag)

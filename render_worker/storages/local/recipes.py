@@ -55,7 +55,8 @@ class KeptRecipes:
                 row = recipes.execute("SELECT recipe FROM recipes WHERE name = ?", (name,)).fetchone()
             return Recipe.model_validate_json(row[0]) if row else None
         except (sqlite3.Error, OSError, ValidationError) as error:
-            log.warning("a picture's recipe cannot be read: %s", type(error).__name__)
+            kind = type(error).__name__
+            log.warning("a picture's recipe cannot be read: %s", kind, extra={"kind": kind})
             return None
 
     def erase(self, name: str) -> bool:

@@ -110,6 +110,13 @@ def test_what_is_made_is_kept_with_the_seed_that_was_used(client):
     assert again["image_url"] == made["image_url"]
 
 
+def test_a_file_that_a_power_failure_left_empty_counts_as_lost(client, storage):
+    save(storage, dataclasses.replace(picture("a"), recipe=RECIPE))
+    (storage.folder / picture("a").name).write_bytes(b"")
+    assert client.get(f"/images/{picture('a').name}").status_code == 404
+    assert client.get(f"/recipes/{picture('a').name}").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("hosts", "token", "sent", "status"),
     [
