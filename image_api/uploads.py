@@ -1,8 +1,7 @@
 """Files that clients send: in temporary files without a name, their type told by their first bytes."""
 
 import re
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
@@ -47,8 +46,6 @@ class TemporaryFiles:
     def __init__(self) -> None:
         self._open = ExitStack()
         self._left = MAX_FILES
-        self.close: Callable[[], None] = self._open.close
-        """Close the files, and so delete them."""
 
     def new(self) -> IO[bytes]:
         """Return a new, empty file. Raises OSError if there is no room for it, and TooManyFiles."""
@@ -56,3 +53,8 @@ class TemporaryFiles:
             raise TooManyFiles
         self._left -= 1
         return self._open.enter_context(TemporaryFile())
+
+    def close(self) -> None:
+        """Close the files, and so delete them."""
+        with suppress(OSError):  # what is still buffered finds no room, either
+            self._open.close()

@@ -83,7 +83,7 @@ def _spool(source: IO[bytes], body: IO[bytes], here: Waiter) -> None:
             _aside(body.write, piece)
     except RequestEntityTooLarge:
         raise _too_large() from None
-    body.seek(0)
+    _aside(body.seek, 0)  # which writes what is buffered
 
 
 def _aside(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:

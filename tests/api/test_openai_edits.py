@@ -2,6 +2,7 @@
 
 import base64
 import json
+import resource
 
 import openai
 import pytest
@@ -11,6 +12,7 @@ from tests.api.pictures import JPEG, PNG, WEBP
 
 INSTEAD = "POST /v1/images/generations"
 DATA_URL = "data:image/png;base64," + base64.b64encode(PNG).decode()
+MIB = 1024 * 1024
 LARGE = PNG + bytes(20_000)  # longer than what is parsed with the rest of a JSON body
 LARGE_URL = "data:image/png;base64," + base64.b64encode(LARGE).decode()
 
@@ -277,6 +279,16 @@ def test_another_method_is_told_which_one(base, method, path):
     answer = requests.request(method, base + path, timeout=9)
     assert refusal(answer) == (405, "method_not_allowed", None)
     assert answer.json()["error"]["message"] == "This address takes POST alone."
+
+
+def test_on_a_full_disk_the_service_is_busy(base):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, limits[1]))  # a write beyond it fails as one to a full disk does
+    try:
+        answers = [form(base, ("image", ("a", PNG + bytes(size)))) for size in (MIB - 1000, MIB, 3 * MIB)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [refusal(it)[1] for it in answers] == ["unsupported", "service_busy", "service_busy"]
 
 
 def test_without_room_for_files_the_service_is_busy(base, monkeypatch):

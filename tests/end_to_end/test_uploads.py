@@ -167,11 +167,11 @@ class Watch:
                 assert session.get(self._url, timeout=9).status_code == 200
                 self._waits.append(time.monotonic() - begun)
 
-    def median(self) -> float:
-        """Stop, and return the median of its waits in seconds."""
+    def waits(self) -> list[float]:
+        """Stop, and return how long each answer took, in seconds, the shortest first."""
         self._over.set()
         self._thread.join()
-        return sorted(self._waits)[len(self._waits) // 2]
+        return sorted(self._waits)
 
 
 def test_many_uploads_at_once_delay_no_other_client():
@@ -181,7 +181,8 @@ def test_many_uploads_at_once_delay_no_other_client():
         watch = Watch(server)
         sent = [pool.submit(answer_to, server, length, body) for _ in range(CLIENTS)]
         statuses = Counter(it.result()[9:12] for it in sent)
-        assert watch.median() < 0.2  # on a machine that is busy with sending
+        waits = watch.waits()
+        assert waits[len(waits) // 2] < 0.5  # on a machine that is busy with sending
         assert temporary_files(server) == 0
     assert statuses[b"400"] >= 4  # as many as there are slots, and those that came later
     assert statuses.keys() <= {b"400", b"503"}
@@ -196,4 +197,4 @@ def test_chunks_of_one_byte_delay_no_other_client(path):
         for _ in range(3):
             with connected(server, head % path.encode() + body) as client:
                 assert client.recv(MIB).startswith(b"HTTP/1.1 400 ")
-        assert watch.median() < 0.1  # seconds; 0.3 if such a body is parsed in one go
+        assert len(watch.waits()) > 12  # were such a body parsed in one go, one or two for each
