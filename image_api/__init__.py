@@ -8,10 +8,22 @@ from pathlib import Path
 
 from flask import Flask
 
-from image_api.routes import generate, health, images, openai, pages, styled, wake, websocket
+from image_api.routes import (
+    crawlers,
+    generate,
+    health,
+    images,
+    openai,
+    openai_edits,
+    pages,
+    styled,
+    wake,
+    websocket,
+)
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, error_responses, host_check, responses
+from image_api.web import cors, error_responses, host_check, responses, speculative_requests
+from image_api.web.openai_paths import OpenAIPaths
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
 from render_worker.serving.own_configuration import OwnConfiguration
@@ -32,12 +44,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     is_own_path = app.url_map.bind("").allowed_methods
-    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies, is_own_path)  # type: ignore[method-assign]
+    paths = OpenAIPaths(app.wsgi_app)
+    app.wsgi_app = TrustedProxies(paths, settings.trusted_proxies, is_own_path)  # type: ignore[method-assign]
     app.extensions[KEY] = Services.build(settings)
     responses.register(app)
     error_responses.register(app)
     host_check.register(app, settings.allowed_hosts)
+    speculative_requests.register(app)
     cors.register(app, settings.cors_origins)
-    for family in (generate, websocket, styled, openai, images, health, wake, pages):
+    for family in (generate, websocket, styled, openai, openai_edits, images, health, wake, pages, crawlers):
         app.register_blueprint(family.routes)
     return app

@@ -67,9 +67,11 @@ class Waiter:
 class Admission:
     """The slots, `limit` of them, and the waiters that hold them. Thread-safe."""
 
-    def __init__(self, limit: int, streams_per_client: int | None = None) -> None:
+    def __init__(self, limit: int, streams_per_client: int | None = None, full: str = FULL) -> None:
+        """Hold `limit` slots; `full` is the sentence for clients that get none."""
         self.limit = limit
         self._streams_per_client = streams_per_client
+        self._full = full
         self._waiters: dict[Waiter, None] = {}  # in the order of their admission
         self._held: Counter[str] = Counter()
         self._streams: Counter[str] = Counter()
@@ -87,7 +89,7 @@ class Admission:
             waiter.check()
             if waiter in self._waiters:
                 return
-            self._check_streams(waiter)
+            self.check_streams(waiter)
             evicted = None
             if instead_of and instead_of in self._waiters:
                 self._remove(instead_of)
@@ -97,6 +99,12 @@ class Admission:
             self._add(waiter)
         if evicted:
             evicted.evict()
+
+    def check_streams(self, waiter: Waiter) -> None:
+        """Raise TooManyStreams if the waiter is a stream, and its client has too many of those."""
+        limit = self._streams_per_client
+        if waiter.stream and waiter.client and limit and self._streams[waiter.client] >= limit:
+            raise TooManyStreams(f"This client has {limit} event streams and WebSockets open already.")
 
     def admit_over_limit(self, waiter: Waiter) -> None:
         """Give the waiter a slot even if all are held: it follows one that is about to be released."""
@@ -125,11 +133,6 @@ class Admission:
                     waiter.evict()
         self._abandoned = [waiter for waiter in abandoned if not waiter.evicted]
 
-    def _check_streams(self, waiter: Waiter) -> None:
-        limit = self._streams_per_client
-        if waiter.stream and waiter.client and limit and self._streams[waiter.client] >= limit:
-            raise TooManyStreams(f"This client has {limit} event streams and WebSockets open already.")
-
     def _to_evict(self, client: str | None) -> Waiter:
         """Return the waiter to evict for a new one of that client. Raises ServiceBusy if there is none."""
         while self._abandoned:
@@ -139,7 +142,7 @@ class Admission:
         half = self.limit / 2
         greedy, held = max(self._held.items(), key=lambda item: item[1], default=("", 0))
         if held <= half or (client and self._held[client] + 1 > half):
-            raise ServiceBusy(FULL)
+            raise ServiceBusy(self._full)
         newest = [waiter for waiter in reversed(self._waiters) if waiter.client == greedy]
         return next((waiter for waiter in newest if not waiter.begun), newest[0])
 

@@ -2,6 +2,8 @@
 
 ApiError
 ├── InvalidParameter     400 invalid_parameter
+├── Unsupported          400 unsupported
+├── UploadTooLarge       413 too_large
 ├── ModelNotFound        404 model_not_found
 ├── MisdirectedRequest   421 misdirected_request
 ├── SpeculativeRequest   503 speculative_request
@@ -16,6 +18,7 @@ ApiError
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 ├── PictureUnavailable   502 picture_unavailable
+├── PictureGone          404 not_found
 ├── PictureDeleted       410 picture_deleted
 └── Relayed              an error of the render worker, with its own code and status
 """
@@ -24,6 +27,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from render_worker.contract import ErrorBody, ErrorLine, PassedOver
+
+AS_PAGE_OR_JSON = {"Vary": "Accept, Sec-Fetch-Dest"}
 
 
 class ApiError(Exception):
@@ -53,6 +58,20 @@ class InvalidParameter(ApiError):
     status = 400
 
 
+class Unsupported(ApiError):
+    """Raised if a request is valid, but asks for what no engine can do; the sentence says what can be done instead."""
+
+    code = "unsupported"
+    status = 400
+
+
+class UploadTooLarge(ApiError):
+    """Raised if a request with pictures exceeds MAX_UPLOAD_MB, or a form one of its limits."""
+
+    code = "too_large"
+    status = 413
+
+
 class ModelNotFound(ApiError):
     """Raised if no model has that name, for clients whose API has an error of its own for it."""
 
@@ -70,7 +89,7 @@ class MisdirectedRequest(ApiError):
 
 
 class SpeculativeRequest(ApiError):
-    """Raised if a browser prefetches or prerenders: no picture is generated on speculation."""
+    """Raised if a browser prefetches, or for a link-preview bot: no picture is generated on speculation."""
 
     code = "speculative_request"
     status = 503
@@ -176,11 +195,24 @@ class PictureUnavailable(ApiError):
         """Whether its host replied that the picture no longer exists."""
 
 
+class PictureGone(ApiError):
+    """Raised if there is no file at a picture's address, and no recipe to make it again by."""
+
+    code = "not_found"
+    status = 404
+    hint = "With its prompt, and its seed if it had one, GET /generate makes it anew."
+    headers: ClassVar[Mapping[str, str]] = AS_PAGE_OR_JSON
+
+    def __init__(self) -> None:
+        super().__init__("This picture is gone: its file is lost, and this service cannot make it again.")
+
+
 class PictureDeleted(ApiError):
     """Raised if the operator has deleted a picture (its tombstone remains); it is not generated again."""
 
     code = "picture_deleted"
     status = 410
+    headers: ClassVar[Mapping[str, str]] = AS_PAGE_OR_JSON
 
     def __init__(self) -> None:
         super().__init__("This picture was deleted by the operator.")

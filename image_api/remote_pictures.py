@@ -13,9 +13,10 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from image_api.dispatch.validation import WORKER_PATH
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureDeleted, PictureUnavailable
+from image_api.outbound.absence import GONE_STATUSES, is_gone
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, printable, whole_number
 from image_api.outbound.guarded_http import GuardedAdapter, GuardedHTTPSConnection, GuardedSession
-from render_worker.contract import IMAGE_NAME, GenerateResult
+from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, GenerateResult
 from render_worker.serving.deadline import Deadline
 
 MAX_PICTURE_BYTES = 40 * 1024 * 1024
@@ -49,33 +50,32 @@ class RemotePictures:
         for prefix in self._trusted:
             self._session.mount(prefix, GuardedAdapter())
 
-    def open(self, result: GenerateResult) -> "PictureContent":
-        """Return the picture's bytes, as they come; the caller closes them.
+    def open(self, result: GenerateResult, *, wake: bool = True) -> "PictureContent":
+        """Return the picture's bytes, as they come; the caller closes them. Without `wake` no worker is waited for.
 
         Raises PictureUnavailable if they cannot be read, PictureDeleted if the operator deleted the picture, and
         another ApiError if the render worker cannot be reached.
         """
         stored = WORKER_PATH.fullmatch(result.image_url)
-        reply = self._worker.image(stored[1], "GET", {}) if stored else self._from_outside(result.image_url)
-        if reply.status_code == requests.codes.ok:
+        reply = self._worker.image(stored[1], "GET", {}, wake=wake) if stored else self._from_outside(result.image_url)
+        gone = reply.status_code in GONE_STATUSES if stored else is_gone(reply, result.image_url)
+        if reply.status_code == requests.codes.ok and not gone:
             return PictureContent(reply)
         reply.close()
-        gone = reply.status_code in (requests.codes.not_found, GONE)
-        # S3 answers 403 to a signed link of a key that may not list the bucket if there is no such object.
         unsure = gone or reply.status_code == requests.codes.forbidden
-        if unsure and self._is_deleted(reply, result.image_url):
+        if unsure and self._is_deleted(reply, result, wake):
             raise PictureDeleted
-        sentence = f"The picture was made, but its host answered HTTP {reply.status_code}."
-        raise PictureUnavailable(sentence, gone=gone)
+        answer = "with something else" if reply.status_code == requests.codes.ok else f"HTTP {reply.status_code}"
+        raise PictureUnavailable(f"The picture was made, but its host answered {answer}.", gone=gone)
 
-    def _is_deleted(self, reply: requests.Response, address: str) -> bool:
+    def _is_deleted(self, reply: requests.Response, result: GenerateResult, wake: bool) -> bool:
         """Return whether the worker has a tombstone of the picture, which it also has of another storage's."""
-        if WORKER_PATH.fullmatch(address):
+        if WORKER_PATH.fullmatch(result.image_url):
             return reply.status_code == GONE
-        named = IMAGE_PATH.fullmatch(urlsplit(address).path)
-        if not named:
-            return False
-        with self._worker.image(named[1], "HEAD", {}) as stored:
+        return any(self._has_tombstone(name, wake) for name in _names_of(result))
+
+    def _has_tombstone(self, name: str, wake: bool) -> bool:
+        with self._worker.image(name, "HEAD", {}, wake=wake) as stored:
             return stored.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:
@@ -119,6 +119,14 @@ class _PublicPool(HTTPSConnectionPool):
 
 class _PublicAdapter(GuardedAdapter):
     https_pool = _PublicPool
+
+
+def _names_of(result: GenerateResult) -> list[str]:
+    """Return the file names that the picture may have had: its address ends with one, unless the storage names it."""
+    if named := IMAGE_PATH.fullmatch(urlsplit(result.image_url).path):
+        return [named[1]]
+    names = [f"{result.sha256}.{ending}" for ending in IMAGE_TYPES]  # a storage may convert it
+    return [name for name in names if re.fullmatch(IMAGE_NAME, name)]
 
 
 def _is_public(address: str) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from image_api.admission import Admission
 from image_api.client_ids import ClientIds
 from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.worker_client import WorkerClient
@@ -12,6 +13,8 @@ from image_api.generation.use_case import Generation
 from image_api.remote_pictures import RemotePictures
 from image_api.settings import Settings
 
+UPLOAD_SLOTS = 4  # each of twice MAX_UPLOAD_MB on the disk, which may be one in memory
+UPLOADS_FULL = "As many clients send pictures as this service can hold."
 KEY = "image_api"
 """The key of `app.extensions` that holds the services."""
 
@@ -25,6 +28,7 @@ class Services:
     worker: WorkerClient
     generation: Generation
     pictures: RemotePictures
+    upload_slots: Admission
 
     @classmethod
     def build(cls, settings: Settings) -> "Services":
@@ -35,8 +39,9 @@ class Services:
             settings=settings,
             client_ids=ClientIds(token.get_secret_value().encode() if token else None),
             worker=worker,
-            generation=Generation(DirectDispatch(worker), build_cache(settings), settings),
+            generation=Generation(DirectDispatch(worker), build_cache(settings), settings, worker.kept_recipe),
             pictures=RemotePictures(worker, settings.picture_origins),
+            upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
         )
 
 

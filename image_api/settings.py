@@ -38,6 +38,9 @@ class Settings(EnvironmentSettings):
     max_streams_per_client: int = Field(
         100, ge=1, le=50_000, description="Event streams and WebSockets that one client may have open; more get 429."
     )
+    max_upload_mb: int = Field(
+        16, ge=1, le=100, description="Largest request with pictures, in megabytes, all of its files together."
+    )
     read_timeout_seconds: int = Field(
         20,
         ge=1,

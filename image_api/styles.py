@@ -4,7 +4,7 @@ import tomllib
 from importlib.resources import files
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from render_worker.contract import MAX_TEXT, InvalidField, Text
 
@@ -29,6 +29,14 @@ class Style(BaseModel):
             raise InvalidField(f"prompt must be {room:,} characters at most with the style {self.name}.")
         return styled
 
+    def added_to(self, negative_prompt: str | None) -> str | None:
+        """Return the negative prompt and this style's. Raises InvalidField if they are too long together."""
+        both = ", ".join(text for text in (negative_prompt, self.negative_prompt) if text)
+        if len(both) > MAX_TEXT:
+            room = MAX_TEXT - len(both) + len(negative_prompt or "")
+            raise InvalidField(f"negative_prompt must be {room:,} characters at most with the style {self.name}.")
+        return both or None
+
 
 def _read_styles() -> dict[str, Style]:
     table = tomllib.loads(files(__package__).joinpath("styles.toml").read_text(encoding="utf-8"))
@@ -40,9 +48,9 @@ ACCEPTED = f"one of {', '.join(STYLES)}"
 
 
 def _existing_name(name: str) -> str:
-    if name not in STYLES:
+    if name.lower() not in STYLES:
         raise ValueError("unknown style")
-    return name
+    return name.lower()
 
 
-StyleName = Annotated[str, AfterValidator(_existing_name)]
+StyleName = Annotated[str, AfterValidator(_existing_name), WithJsonSchema({"type": "string", "enum": list(STYLES)})]

@@ -27,6 +27,7 @@ from render_worker.storages.local.storage import LocalStorage
 OF_IMGUR = "imgur:"
 NO_NAME = "failed: it is neither a picture's name or address nor imgur:DELETEHASH, which the log has"
 SKIPPED = "imgur: skipped: it deletes only by imgur:DELETEHASH"  # whether it has the picture is unknown
+NOT_NAMED = "local: no tombstone: imgur:DELETEHASH:NAME, which the log has, also keeps it from being made again"
 NO_TOMBSTONE = "local: deleted, but nothing keeps it from being made again"
 
 
@@ -45,14 +46,24 @@ OutputLine = tuple[str, DeletionOutcome]
 async def delete(storages: StorageChain, word: str) -> list[OutputLine]:
     """Delete a picture from every storage and leave a tombstone; return a line for each storage."""
     if word.startswith(OF_IMGUR):
-        lines = [await _delete_from(storage, word) for storage in storages if isinstance(storage, ImgurStorage)]
-        return lines or [("failed: imgur is not in STORAGE", DeletionOutcome.FAILED)]
+        return await _delete_from_imgur(storages, word)
     if image_name_in(word) is None:
         return [(NO_NAME, DeletionOutcome.FAILED)]
     lines = [await _delete_from(storage, word) for storage in storages]
-    if any(outcome is DeletionOutcome.DELETED for _, outcome in lines):
-        lines += await _leave_tombstone(storages, word)
-    return lines
+    # Also if it was nowhere: its file may be lost, and an API tier still know how it was made.
+    return lines + await _leave_tombstone(storages, word)
+
+
+async def _delete_from_imgur(storages: StorageChain, word: str) -> list[OutputLine]:
+    """Delete a picture by its deletehash, and leave a tombstone if the word has its name, too."""
+    reference, _, name = word.removeprefix(OF_IMGUR).partition(":")
+    imgur = [storage for storage in storages if isinstance(storage, ImgurStorage)]
+    lines = [await _delete_from(storage, OF_IMGUR + reference) for storage in imgur]
+    if not lines:
+        return [("failed: imgur is not in STORAGE", DeletionOutcome.FAILED)]
+    if image_name_in(name) is None:
+        return [*lines, (NOT_NAMED, DeletionOutcome.FAILED if name else lines[0][1])]
+    return lines + await _leave_tombstone(storages, name)
 
 
 def outcome_of(lines: list[OutputLine]) -> DeletionOutcome:
@@ -107,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
         "picture",
         nargs="+",
         metavar="NAME_OR_URL",
-        help="a picture's file name (SHA-256 and ending) or image_url; for Imgur imgur:DELETEHASH, which the log has",
+        help="a picture's file name (SHA-256 and ending) or image_url; for Imgur imgur:DELETEHASH:NAME, as in the log",
     )
     words: list[str] = parser.parse_args(arguments).picture
     logging.basicConfig(level=logging.WARNING)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from render_worker.contract import OutputFormat
+from render_worker.contract import OutputFormat, Recipe
 from render_worker.errors import BadPicture
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
@@ -35,6 +35,8 @@ class Picture:
     output_format: OutputFormat = "png"
     cheap: bool = False
     """Whether making it again costs nothing, so that a full storage evicts it first."""
+    recipe: Recipe | None = None
+    """By which it is made again if a storage loses it; None if that is not known."""
 
     @property
     def name(self) -> str:
@@ -52,16 +54,18 @@ def to_picture(
     size: tuple[int, int],
     texts: dict[str, str],
     output_format: OutputFormat = "png",
+    quality: int | None = None,
     *,
     scale: bool = False,
 ) -> Picture:
     """Return a JPEG, PNG or WebP of `size` pixels, checked and encoded as `output_format` with `texts` inside.
 
-    With `scale` it may be larger: it is scaled down and cropped evenly at two sides. A PNG has the texts as UTF-8
-    chunks, the others as a JSON object in EXIF's ImageDescription. Raises BadPicture if the data is no such picture.
+    `quality`: from 0 to 100, of a JPEG or WebP; the format's usual one if None. With `scale` it may be larger: it is
+    scaled down and cropped evenly at two sides. A PNG has the texts as UTF-8 chunks, the others as a JSON object in
+    EXIF's ImageDescription. Raises BadPicture if the data is no such picture.
     """
     image = _decode(data, size, scale)
-    file = _png(image, texts) if output_format == "png" else _with_exif(image, texts, output_format)
+    file = _png(image, texts) if output_format == "png" else _with_exif(image, texts, output_format, quality)
     return Picture(file, image.width, image.height, hashlib.sha256(file).hexdigest(), output_format)
 
 
@@ -76,14 +80,15 @@ def _png(image: Image.Image, texts: dict[str, str]) -> bytes:
     return out.getvalue()
 
 
-def _with_exif(image: Image.Image, texts: dict[str, str], output_format: OutputFormat) -> bytes:
+def _with_exif(image: Image.Image, texts: dict[str, str], output_format: OutputFormat, quality: int | None) -> bytes:
     exif = Image.Exif()
     exif[IMAGE_DESCRIPTION] = json.dumps(texts)  # the field takes ASCII alone, in which JSON can write every text
     out = io.BytesIO()
     if output_format == "jpeg":
-        image.save(out, "JPEG", quality=JPEG_QUALITY, exif=exif)
+        image.save(out, "JPEG", quality=JPEG_QUALITY if quality is None else quality, exif=exif)
     else:
-        image.save(out, "WEBP", quality=WEBP_QUALITY, method=WEBP_METHOD, exif=exif)
+        chosen = WEBP_QUALITY if quality is None else quality
+        image.save(out, "WEBP", quality=chosen, method=WEBP_METHOD, exif=exif)
     return out.getvalue()
 
 

@@ -11,10 +11,19 @@ from werkzeug.exceptions import HTTPException
 from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 from render_worker.errors import InvalidParameter, WorkerError
 from render_worker.serving.error_responses import REFUSAL
+from render_worker.serving.json_text import embeddable
 from render_worker.serving.refusals import Refusal, refusal_of
 from render_worker.stream import OWN_FAULT
 
-HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
+HTTP_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    412: "precondition_failed",
+    413: "too_large",
+    416: "range_not_satisfiable",
+}
+REQUIRED_HEADERS = ("Allow", "Content-Range")  # of a 405 and a 416
 SENTENCES = {
     408: "The body did not come in time.",
     413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
@@ -25,7 +34,7 @@ log = logging.getLogger(__name__)
 
 def json_response(body: BaseModel, status: int = 200, **fields: Any) -> Response:
     """Return a model as JSON without its empty fields; `fields` are model_dump_json's `include` or `exclude`."""
-    text = body.model_dump_json(exclude_none=True, **fields)
+    text = embeddable(body.model_dump_json(exclude_none=True, **fields))
     return Response(text + "\n", status, {"Cache-Control": "no-store"}, mimetype="application/json")
 
 
@@ -68,7 +77,10 @@ def _invalid_http(error: ParseException) -> Response:
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     sentence = SENTENCES.get(status, f"{error.name}.")
-    return json_response(ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter")), status)
+    response = json_response(ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter")), status)
+    told = error.get_response().headers
+    response.headers.update({name: told[name] for name in REQUIRED_HEADERS if name in told})
+    return response
 
 
 def _unforeseen(error: Exception) -> Response:

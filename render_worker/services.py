@@ -25,6 +25,8 @@ from render_worker.runtime import Runtime
 from render_worker.serving.bearer_tokens import has_bearer_token
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
+from render_worker.storages.local.recipes import KeptRecipes
+from render_worker.storages.local.storage import kept_recipes
 
 OPEN_TO_ALL = "WORKER_TOKEN is not set and this worker listens beyond loopback: anybody who reaches it may use it."
 
@@ -41,6 +43,8 @@ class Services:
     requests: IdempotentRequests
     health: Health
     metrics: CollectorRegistry
+    recipes: KeptRecipes
+    """Of the pictures of the local folder."""
     open_to_all: bool = False
     """Whether every client is a stranger: there is no token, and others than this machine reach the worker."""
 
@@ -84,7 +88,7 @@ def build_services(settings: Settings) -> Services:
     )
     metrics.registry.register(HealthCollector(health))
     requests = IdempotentRequests(pipeline.generate)
-    return Services(settings, Runtime(), selector, requests, health, metrics.registry)
+    return Services(settings, Runtime(), selector, requests, health, metrics.registry, kept_recipes(settings))
 
 
 def _breaker(name: str, settings: Settings) -> CircuitBreaker:

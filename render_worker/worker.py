@@ -1,4 +1,4 @@
-"""The worker's HTTP interface: POST /generate, GET /health, GET /models, GET /images/<name>, GET /metrics.
+"""The worker's HTTP interface: POST /generate, GET /health, /models, /images/<name>, /recipes/<name> and /metrics.
 
 Every response is JSON but the pictures. Errors have one shape, `contract.ErrorBody`. If WORKER_TOKEN is set, all but
 /health needs `Authorization: Bearer <token>` and returns 401 `unauthorized` without it, and /health shows reasons,
@@ -8,6 +8,7 @@ serves every client, shows what strangers see, and has no /metrics.
 
 import itertools
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, send_from_directory
@@ -32,6 +33,8 @@ from render_worker.errors import PictureDeleted, Unauthorized, WorkerError
 from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.responses import error_response, failure_response, json_response, register_error_handlers
 from render_worker.services import Services, build_services
+from render_worker.serving.conditional_requests import settle_if_match, settle_range
+from render_worker.serving.json_text import embeddable
 from render_worker.serving.own_configuration import OwnConfiguration
 from render_worker.settings import Settings, load
 from render_worker.storages.local.tombstones import was_deleted
@@ -85,6 +88,8 @@ def name_service(response: Response) -> Response:
     """Let the API tier distinguish this worker's responses from those of a platform before it."""
     response.headers[SERVICE_HEADER] = SERVICE
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.path.startswith("/images/"):  # its errors, too: a page under COEP could not tell them from a block
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 
@@ -126,6 +131,15 @@ def metrics() -> Response:
     if not _is_trusted():
         raise Unauthorized("WORKER_TOKEN has to be set, and sent as a bearer token, for this.")
     return Response(generate_latest(_services().metrics), content_type=CONTENT_TYPE_LATEST)
+
+
+@views.get("/recipes/<name>")
+def recipe(name: str) -> Response:
+    """Return how a picture was made, as Recipe, to make a lost one again; 404 if it is not known, or to a stranger."""
+    known = _services().recipes.find(name) if re.fullmatch(IMAGE_NAME, name) and _is_trusted() else None
+    if known is None or was_deleted(_services().settings.local_storage_dir.resolve(), name):
+        abort(404)
+    return json_response(known)
 
 
 @views.get("/images/<name>")
@@ -177,7 +191,7 @@ def _streamed(services: Services, generate_request: GenerateRequest) -> Response
     first = next(lines)
     if isinstance(first, ErrorLine):
         return error_response(first.error, first.status)
-    encoded = (line.model_dump_json(exclude_none=True) + "\n" for line in itertools.chain((first,), lines))
+    encoded = (embeddable(line.model_dump_json(exclude_none=True)) + "\n" for line in itertools.chain((first,), lines))
     return Response(encoded, 200, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}, mimetype=NDJSON)
 
 
@@ -185,7 +199,13 @@ def _immutable(folder: Path, name: str) -> Response:
     """Return a file whose name is the hash of its content; raises NotFound if there is none."""
     etag, _, ending = name.partition(".")
     kind = IMAGE_TYPES[ending]  # Python 3.11 itself does not know WebP
+    fulfilled = settle_if_match(request.environ, etag)
+    with suppress(OSError):  # then there is no picture
+        settle_range(request.environ, etag, (folder / name).stat().st_size)
     response = send_from_directory(folder, name, mimetype=kind, max_age=IMAGE_MAX_AGE_SECONDS, etag=etag)
     response.cache_control.public = True
     response.cache_control.immutable = True
+    if not fulfilled:  # only now is it known that the picture exists, or else it is 404
+        response.close()
+        abort(412)
     return response

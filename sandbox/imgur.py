@@ -1,6 +1,8 @@
-"""Imgur's anonymous upload, with every response that it was seen to give.
+"""Imgur's anonymous upload, with every response that it was seen to give, and the pictures that it hands out.
 
-Bodies are as quoted in public issue threads of 2017 to 2025; a client without an id gets `invalid_client`.
+Bodies are as quoted in public issue threads of 2017 to 2025; a client without an id gets `invalid_client`. The address
+of a picture that was removed redirects to /removed.png (https://github.com/JDimproved/JDim/issues/1433), or to another
+picture that does (https://github.com/qsniyg/maxurl/issues/311).
 """
 
 import json
@@ -10,7 +12,7 @@ from typing import Literal, get_args
 
 from flask import Blueprint, Response, request
 
-from sandbox.pictures import pictures
+from sandbox.pictures import jpeg, pictures
 from sandbox.replies import hang, html_reply
 from sandbox.scenario import Scenario
 from sandbox.stand_in import Addresses, Faults, StandIn
@@ -52,6 +54,9 @@ UploadRefusal = Literal[
     "invalid_client", "invalid_token", "over_capacity", "forbidden_actions", "file_type", "file_size"
 ]
 Oddity = Literal["ok_jpeg", "no_link", "hang", "html_503", "html_404"]  # ok_jpeg is stored as another type
+Removal = Literal["removed", "replaced", "page"]
+REMOVED = (161, 81)  # pixels of the placeholder, by the same reports
+PICTURE_FAULTS = Faults(get_args(Removal))
 FAULTS = Faults(
     (*get_args(Oddity), *get_args(UploadRefusal), *get_args(UploadLimit)),
     by_chance=("over_capacity", "gateway", "html_503", "no_link"),
@@ -64,6 +69,7 @@ class ImgurScenario(Scenario):
     """What the stand-in plays."""
 
     imgur: Literal["ok"] | Oddity | UploadRefusal | UploadLimit = "ok"
+    imgur_picture: Literal["ok"] | Removal = "ok"
 
 
 def _environment(addresses: Addresses) -> dict[str, str]:
@@ -73,7 +79,7 @@ def _environment(addresses: Addresses) -> dict[str, str]:
 STAND_IN = StandIn(
     name="imgur",
     scenario=ImgurScenario,
-    faults={"imgur": FAULTS},
+    faults={"imgur": FAULTS, "imgur_picture": PICTURE_FAULTS},
     blueprints=(imgur,),
     environment=_environment,
     keys={"IMGUR_CLIENT_ID": "any"},
@@ -117,12 +123,30 @@ def delete(deletehash: str) -> Response:
         return Response('{"data":true,"success":true,"status":200}', mimetype="application/json")
 
 
+@imgur.get("/i.imgur.com/removed.png")
+def placeholder() -> Response:
+    """Return the picture that says that another one was removed."""
+    return Response(jpeg("removed", "", 1, 7.0, REMOVED), mimetype="image/jpeg")
+
+
 @imgur.get("/i.imgur.com/<name>.<kind>")
 def picture(name: str, kind: str) -> Response:
-    """Return a picture that was uploaded."""
-    found = pictures().find(name)
-    mimetype = "image/jpeg" if kind == "jpg" else "image/png"
-    return Response(found or b"", 200 if found else 404, mimetype=mimetype)
+    """Return a picture that was uploaded; for one that was removed, a redirect to the placeholder."""
+    board = state()
+    with board.logged("imgur_picture") as entry:
+        entry.played = board.draw("imgur_picture")
+        found = pictures().find(name) if entry.played == "ok" else None
+        if found is None:
+            return _removed(entry.played)
+        return Response(found, mimetype="image/jpeg" if kind == "jpg" else "image/png")
+
+
+def _removed(played: str) -> Response:
+    """Return the redirect to the placeholder, or to another picture that leads there, or a page in its place."""
+    if played == "page":
+        return html_reply("imgur", 200)
+    target = "replaced.png" if played == "replaced" else "removed.png"
+    return Response(status=302, headers={"Location": f"{request.host_url}i.imgur.com/{target}"})
 
 
 def _fault(entry: LoggedRequest) -> Response | None:

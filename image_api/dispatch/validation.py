@@ -3,6 +3,8 @@
 import re
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from image_api.outbound.bounds import printable
 from render_worker.contract import (
     IMAGE_NAME,
@@ -11,6 +13,7 @@ from render_worker.contract import (
     GenerateResult,
     PassedOver,
     Progress,
+    Recipe,
 )
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")  # a name of an engine, a storage, a model or a code
@@ -70,6 +73,14 @@ def checked_progress(progress: Progress) -> Progress:
     """Return the progress with its message bounded, and without the numbers that are out of range."""
     numbers = {field: _within(MAX_SECONDS, getattr(progress, field)) for field in NUMBERS}
     return progress.model_copy(update={"message": printable(progress.message, MAX_SENTENCE), **numbers})
+
+
+def parsed_recipe(text: bytes) -> Recipe | None:
+    """Return the recipe that a reply is, each field within its bounds; None if it is none that this version knows."""
+    try:
+        return Recipe.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def _within(maximum: int, number: int | None) -> int | None:

@@ -1,5 +1,6 @@
 """A client of one render worker: its health, models and stored pictures, and the requests of the direct dispatch."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,11 +13,12 @@ from image_api.dispatch.coalesced_read import CoalescedRead
 from image_api.dispatch.cold_start import ColdStart, WorkerStarting, run_probe
 from image_api.dispatch.read_slots import ReadSlots
 from image_api.dispatch.replies import not_a_worker, parse_reply, read_body
-from image_api.errors import DeadlinePassed, WorkerNotConfigured, WorkerUnavailable
+from image_api.dispatch.validation import WORKER_PATH, parsed_recipe
+from image_api.errors import ApiError, DeadlinePassed, WorkerNotConfigured, WorkerUnavailable
 from image_api.outbound.abort import Abort, is_aborted
 from image_api.outbound.guarded_http import GuardedAdapter, GuardedSession
 from image_api.settings import Settings
-from render_worker.contract import SERVICE, SERVICE_HEADER, ModelList, WorkerHealth
+from render_worker.contract import SERVICE, SERVICE_HEADER, ModelList, Recipe, WorkerHealth
 from render_worker.serving.deadline import Deadline
 
 CONNECT_SECONDS = 10.0
@@ -24,6 +26,7 @@ QUICK_SECONDS = 10.0  # for what the worker answers without any work
 POOLED_CONNECTIONS = 64
 # Reads in flight at most: half of the connections that there are beside generations.
 MAX_READS = 500
+NAMES_SECONDS = 2.0  # for a read that only improves a generation
 READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
 NOT_CONFIGURED = "Worker service not configured."
 
@@ -51,6 +54,8 @@ class WorkerClient:
         self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe)
         self._reads = ReadSlots(min(MAX_READS, settings.max_generations))
         self._models = CoalescedRead(self._read_models)
+        self._names = CoalescedRead(lambda: self._get("/models", ModelList, NAMES_SECONDS))
+        self._last_names: frozenset[str] = frozenset()
         self._accepted_health = CoalescedRead(self._read_accepted_health)
         self.last_known: LastKnown | None = None
 
@@ -69,6 +74,12 @@ class WorkerClient:
         with self._reads.slot(client) as abort:
             return self._models.get(abort)
 
+    def model_names(self, client: str | None = None) -> frozenset[str]:
+        """Return the names that `model` accepts; those last known, or none, if the worker does not answer at once."""
+        with contextlib.suppress(ApiError), self._reads.slot(client) as abort:
+            self._last_names = frozenset(it.name for it in self._names.get(abort).models)
+        return self._last_names
+
     def health(self) -> WorkerHealth:
         """Return the worker's health of now, without a retry: a cold start is a state to report."""
         return self._probe(QUICK_SECONDS)
@@ -85,10 +96,33 @@ class WorkerClient:
         with self._reads.slot(client) as abort:
             return self.cold_start.begin(seconds, abort)
 
-    def image(self, name: str, method: str, headers: Mapping[str, str], client: str | None = None) -> requests.Response:
-        """Return the response with a stored picture, its body unread; the caller closes it."""
+    def image(
+        self, name: str, method: str, headers: Mapping[str, str], client: str | None = None, *, wake: bool = True
+    ) -> requests.Response:
+        """Return the response with a stored picture, its body unread; the caller closes it.
+
+        Without `wake` there is one attempt, which neither begins a cold start nor waits for one.
+        """
+
+        def attempt() -> requests.Response:
+            return self.send(method, f"/images/{name}", QUICK_SECONDS, headers=headers)
+
         with self._reads.slot(client) as abort:
-            return self._retry(lambda: self.send(method, f"/images/{name}", QUICK_SECONDS, headers=headers), abort)
+            if wake:
+                return self._retry(attempt, abort)
+            with abort.over_connections():
+                return run_probe(attempt)
+
+    def kept_recipe(self, address: str, client: str | None = None) -> Recipe | None:
+        """Return the recipe that the worker keeps of its picture at an address; None if it, or an older one, does not.
+
+        Raises an ApiError if the worker cannot be reached.
+        """
+        stored = WORKER_PATH.fullmatch(address)
+        if not stored:
+            return None
+        with self._reads.slot(client) as abort:
+            return self._retry(lambda: self._read_recipe(stored[1]), abort)
 
     def stop(self) -> None:
         """End every wait for a cold start, and close the connections that are idle."""
@@ -132,6 +166,11 @@ class WorkerClient:
 
     def _read_models(self) -> ModelList:
         return self._retry(lambda: self._get("/models", ModelList, QUICK_SECONDS), Abort())
+
+    def _read_recipe(self, name: str) -> Recipe | None:
+        deadline = Deadline.after(QUICK_SECONDS)
+        with self.send("GET", f"/recipes/{name}", QUICK_SECONDS) as reply:
+            return parsed_recipe(read_body(reply, deadline)) if reply.status_code == requests.codes.ok else None
 
     def _read_accepted_health(self) -> WorkerHealth:
         self._get("/models", ModelList, QUICK_SECONDS)  # requires the token, which /health does not

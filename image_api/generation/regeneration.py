@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 from image_api.admission import Admission, Waiter
 from image_api.errors import ApiError, ServiceBusy, Stopping
 from image_api.generation.options import GenerationOptions
+from image_api.generation.recipes import RecipeStore
 from image_api.generation.results import GenerationOutcome, ResultCache, Store, outcome_of, recipe_key, result_of
 from render_worker.contract import GenerateResult
 
 REGENERATION_TTL_SECONDS = 60.0
 POLL_SECONDS = 0.25
+
+Generate = Callable[[GenerationOptions], GenerateResult]
+"""Generates a picture. Raises an ApiError if it fails."""
 
 log = logging.getLogger(__name__)
 
@@ -20,34 +24,55 @@ class Regenerations:
     """The regenerations of the last minute, of all processes that share the cache. Thread-safe."""
 
     def __init__(
-        self, results: ResultCache, outcomes: Store[GenerationOutcome], admission: Admission, seconds: float
+        self,
+        results: ResultCache,
+        recipes: RecipeStore,
+        outcomes: Store[GenerationOutcome],
+        admission: Admission,
+        seconds: float,
     ) -> None:
         """Reserve a recipe for up to `seconds`, which is how long one regeneration may take."""
         self._results = results
+        self._recipes = recipes
         self._outcomes = outcomes
         self._admission = admission
         self._seconds = seconds
 
-    def regenerate(
-        self, address: str, request_id: str, waiter: Waiter, generate: Callable[[GenerationOptions], GenerateResult]
-    ) -> GenerateResult | None:
-        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not stored.
+    def regenerate(self, address: str, request_id: str, waiter: Waiter, generate: Generate) -> GenerateResult | None:
+        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not known.
 
         `generate` is called if no process has done so within the last minute. Raises the ApiError that it raised.
         """
-        recipe = self._results.recipe_of(address)
+        if replacement := self._recipes.replacement_of(address):
+            return replacement
+        recipe = self._recipes.recipe_of(address, waiter.client)
         if recipe is None:
             return None
-        key = recipe_key(recipe)
-        cached = self._results.get(key)
-        if cached and cached.image_url != address:
-            return cached
-        options = GenerationOptions(**recipe.model_dump(), cache_without_seed=True)
+        shared = self._recipes.shared_recipe_of(address)
+        keys = {recipe_key(each) for each in (recipe, shared) if each}
+        for cached in map(self._results.get, keys):
+            if cached and cached.image_url != address:
+                return cached
+
+        def make() -> GenerateResult:
+            log.info("%s: regenerating %s, its file is lost", request_id, address.partition("?")[0])
+            for key in keys:
+                self._results.drop(key)
+            result = generate(GenerationOptions(**recipe.model_dump(), cache_without_seed=shared is not None))
+            if shared and shared != recipe:
+                self._recipes.share(shared, result)
+            return result
+
+        result = self._once(recipe_key(recipe), waiter, make)
+        if result:
+            self._recipes.replace(address, result)
+        return result
+
+    def _once(self, key: str, waiter: Waiter, make: Callable[[], GenerateResult]) -> GenerateResult | None:
+        """Return what `make` returns, called here or by another request of the last minute; None if neither is."""
         for _ in range(2):  # the regeneration that is waited for may be refused, or die with its process
             if self._begin(key):
-                log.info("%s: regenerating %s, its file is lost", request_id, address.partition("?")[0])
-                self._results.drop(key)
-                return self._regenerate_and_store(key, lambda: generate(options))
+                return self._regenerate_and_store(key, make)
             if result := self._wait_for_other(key, waiter):
                 return result
         return None

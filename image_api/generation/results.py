@@ -118,17 +118,18 @@ class ResultCache(Store[GenerateResult]):
         seconds = min(self._seconds, valid_seconds(result), _degraded_seconds(result))
         if seconds > 0:
             self.put(key, result, seconds)
-        self._recipes.put(_digest(result.image_url), recipe, self._seconds)
+        self._recipes.put(address_key(result.image_url), recipe, self._seconds)
 
     def recipe_of(self, address: str) -> Recipe | None:
         """Return the recipe of the result at an address, None if it is not stored."""
-        return self._recipes.get(_digest(address))
+        return self._recipes.get(address_key(address))
 
     def drop_address(self, address: str) -> None:
-        """Delete the result at an address, so that the next identical request generates another picture."""
+        """Delete the result at an address, so that the next identical request makes another picture, and its recipe."""
         recipe = self.recipe_of(address)
         if recipe is None:
             return
+        self._recipes.drop(address_key(address))
         key = recipe_key(recipe)
         cached = self.get(key)
         if cached and cached.image_url == address:  # and not one that was stored since
@@ -193,6 +194,11 @@ def _degraded_seconds(result: GenerateResult) -> float:
 def recipe_key(recipe: Recipe) -> str:
     """Return the key under which identical requests share a result: a hash of all that decides how it looks."""
     return _digest(json.dumps(recipe.model_dump(include=RECIPE_FIELDS), sort_keys=True))
+
+
+def address_key(address: str) -> str:
+    """Return the key of what is stored about the picture at an address."""
+    return _digest(address)
 
 
 def _digest(text: str) -> str:

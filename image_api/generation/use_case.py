@@ -18,6 +18,7 @@ from image_api.generation.progress_stream import (
     parse_event_id,
     response_event,
 )
+from image_api.generation.recipes import KeptRecipe, RecipeStore
 from image_api.generation.regeneration import Regenerations
 from image_api.generation.replay import ReplayStore
 from image_api.generation.single_flight import SingleFlight
@@ -32,29 +33,39 @@ MIN_TIMEOUT_SECONDS = 0.001  # the contract takes no time of 0
 class Generation:
     """Generates pictures for clients, each within one deadline. Thread-safe."""
 
-    def __init__(self, dispatch: Dispatch, cache: Cache, settings: Settings) -> None:
+    def __init__(
+        self, dispatch: Dispatch, cache: Cache, settings: Settings, kept_recipe: KeptRecipe = lambda *_: None
+    ) -> None:
+        """Ask `kept_recipe` how a lost picture was made if that is not stored here."""
         self._dispatch = dispatch
         self._timeout_seconds = settings.request_timeout_seconds
-        self._results = results.ResultCache(cache, settings.cache_expiration_hours * 3600)
+        seconds = settings.cache_expiration_hours * 3600
+        self._results = results.ResultCache(cache, seconds)
+        self._recipes = RecipeStore(cache, self._results, seconds, kept_recipe)
         self.admission = Admission(settings.max_generations, settings.max_streams_per_client)
         """The slots of all requests that wait here; the maker of a Waiter releases it."""
         processes = ProcessCoalescing(self._results, results.failures(cache))
         self._flights = SingleFlight(processes, self.admission)
         self._replays = ReplayStore(results.replays(cache))
         longest = self._timeout_seconds + 2 * DISPATCH_GRACE_SECONDS
-        self._regenerations = Regenerations(self._results, results.regenerations(cache), self.admission, longest)
+        outcomes = results.regenerations(cache)
+        self._regenerations = Regenerations(self._results, self._recipes, outcomes, self.admission, longest)
         self.ending = False
         """Whether this service drains before its stop, so that idle clients are disconnected."""
 
-    def generate(self, options: GenerationOptions, request_id: str, waiter: Waiter) -> GenerationResponse:
+    def generate(
+        self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline | None = None
+    ) -> GenerationResponse:
         """Return one picture. Raises an ApiError if there is none. The waiter's slot is released at the end.
+
+        `deadline`: that of a request for several pictures; `self.deadline()` if None.
 
         Identical requests with a seed, or with `cache_without_seed`, share a result from the cache, or join the flight
         that generates it. Without `cache` the picture is generated anew. With `within` only engines are candidates that
         are expected to be done in so many seconds, so no other request's flight is joined.
         """
         try:
-            *_, last = self._stream(options, request_id, waiter, recorded=False)
+            *_, last = self._stream(options, request_id, waiter, deadline or self.deadline(), recorded=False)
         finally:
             self.admission.release(waiter)
         assert isinstance(last.content, GenerationResponse)  # noqa: S101 - it ends so
@@ -66,19 +77,31 @@ class Generation:
         The waiter is admitted as soon as there is a flight to wait for. Its maker closes the stream and releases it; it
         may follow one generation after another.
         """
-        return self._stream(options, request_id, waiter, recorded=True)
+        return self._stream(options, request_id, waiter, self.deadline(), recorded=True)
 
-    def _stream(
-        self, options: GenerationOptions, request_id: str, waiter: Waiter, *, recorded: bool
-    ) -> GenerationStream:
+    def deadline(self) -> Deadline:
+        """Return the deadline of a request that begins now."""
+        return Deadline.after(self._timeout_seconds)
+
+    def cached(self, options: GenerationOptions) -> GenerateResult | None:
+        """Return the result that the cache has for these options, at no cost; None if `generate` would make one."""
+        return self._cached(options, self._key(options))
+
+    def _cached(self, options: GenerationOptions, key: str | None) -> GenerateResult | None:
+        """Return the result of the key. Raises InvalidParameter if the options contradict each other."""
         if options.within is not None and options.model != "auto":
             raise InvalidParameter("within only goes with model=auto.")
+        return self._results.get(key) if key and options.cache else None
+
+    def _stream(
+        self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline, *, recorded: bool
+    ) -> GenerationStream:
         key = self._key(options)
-        if key and options.cache and (cached := self._results.get(key)):
+        if cached := self._cached(options, key):
             result = cached.model_copy(update={"cached": True, "request_id": request_id})
             yield response_event(request_id, result, "HIT")
             return
-        yield from self._stream_flight(options, key, request_id, waiter, recorded)
+        yield from self._stream_flight(options, key, request_id, waiter, deadline, recorded)
 
     def _key(self, options: GenerationOptions) -> str | None:
         """Return the key of the result in the cache, None if it is not to be cached."""
@@ -86,9 +109,14 @@ class Generation:
         return results.recipe_key(options) if cacheable and self._results.enabled else None
 
     def _stream_flight(
-        self, options: GenerationOptions, key: str | None, request_id: str, waiter: Waiter, recorded: bool
+        self,
+        options: GenerationOptions,
+        key: str | None,
+        request_id: str,
+        waiter: Waiter,
+        deadline: Deadline,
+        recorded: bool,
     ) -> GenerationStream:
-        deadline = Deadline.after(self._timeout_seconds)
         make = self._maker(options, key, request_id, waiter.client)
         shared_key = key if options.cache and options.within is None else None
         while True:
@@ -105,7 +133,7 @@ class Generation:
                     raise
 
     def _maker(self, options: GenerationOptions, key: str | None, request_id: str, client: str | None) -> Make:
-        """Return what generates the picture of a flight and caches it."""
+        """Return what generates the picture of a flight, caches it and stores its recipe."""
         recipe = options.recipe()
 
         def make(flight: Flight) -> GenerateResult:
@@ -118,6 +146,7 @@ class Generation:
             result = self._dispatch.generate(request, flight.report, client, flight.abort)
             if key:
                 self._results.save(key, recipe, result)
+            self._recipes.save(recipe, result, cached=key is not None)
             return result
 
         return make
@@ -140,14 +169,14 @@ class Generation:
             yield response_event(name, result, "JOINED") if result else StreamEvent()
 
     def regenerate(self, address: str, request_id: str, waiter: Waiter) -> GenerateResult | None:
-        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not stored."""
+        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not known."""
         return self._regenerations.regenerate(
             address, request_id, waiter, lambda options: self.generate(options, request_id, waiter).result
         )
 
     def forget(self, address: str) -> None:
-        """Drop the cached result at an address, whose picture was deleted: it is not to be returned again."""
-        self._results.drop_address(address)
+        """Erase what is stored of the picture at an address, which was deleted: it is not to be returned again."""
+        self._recipes.forget(address)
 
     def stop(self) -> None:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""

@@ -1,14 +1,15 @@
 """/generate: a prompt in, the URL of a picture out. /models: the names that `model` accepts."""
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g
 
 from image_api.generation.options import GenerationOptions
 from image_api.services import services
 from image_api.web.bodies import json_body
-from image_api.web.content_negotiation import file_options, negotiated_response, response_without_generation
+from image_api.web.content_negotiation import file_options, negotiated_response, query_options
 from image_api.web.disclosure import visible_models
 from image_api.web.event_stream import resumed_stream
 from image_api.web.responses import json_response
+from image_api.web.speculative_requests import refuse_prefetch
 from render_worker.contract import IMAGE_TYPES
 
 routes = Blueprint("generate", __name__)
@@ -17,18 +18,16 @@ routes = Blueprint("generate", __name__)
 @routes.get("/generate")
 def by_query() -> Response:
     """Generate a picture from the query's parameters."""
-    if known := response_without_generation() or resumed_stream():
-        return known
-    return negotiated_response(GenerationOptions.parse_query(request.query_string))
+    refuse_prefetch()
+    return resumed_stream() or negotiated_response(query_options())
 
 
 @routes.get("/generate.<any(png, jpg, jpeg, webp):ending>")
 def by_file_name(ending: str) -> Response:
     """Generate a picture from the query's parameters, and return its bytes in the format that the URL names."""
+    refuse_prefetch()
     mimetype = IMAGE_TYPES[ending.replace("jpeg", "jpg")]
-    if known := response_without_generation(mimetype) or resumed_stream():
-        return known
-    return negotiated_response(file_options(ending, mimetype))
+    return resumed_stream() or negotiated_response(file_options(ending, mimetype))
 
 
 @routes.post("/generate")

@@ -1,28 +1,34 @@
 """/v1/images/generations and /v1/models, for OpenAI's own clients as they are."""
 
+from functools import partial
+
 from flask import Response, g
 
 from image_api.errors import ModelNotFound
 from image_api.services import services
-from image_api.web.base64_json import base64_response
 from image_api.web.bodies import json_body
 from image_api.web.error_responses import FormattedBlueprint
-from image_api.web.openai_batch import generate_batch
-from image_api.web.responses import base_url, json_response, json_text
-from image_api.web.schemas.openai import ImagesRequest, ImagesResponse, OpenAIError, OpenAIModelList, served_model
+from image_api.web.openai_paths import with_deployment
+from image_api.web.openai_response import pictures_response
+from image_api.web.openai_stream import stream_response
+from image_api.web.responses import base_url, json_response
+from image_api.web.schemas.openai import ImagesRequest, OpenAIError
+from image_api.web.schemas.openai_models import OpenAIModelList, served_model
 
-routes = FormattedBlueprint("openai", __name__, error_format=OpenAIError.of, error_paths=("/v1",))
+NOT_FOUND = "There is no such address here: this service makes pictures, by POST /v1/images/generations."
+
+routes = FormattedBlueprint(
+    "openai", __name__, error_format=OpenAIError.of, error_paths=("/v1", "/openai"), not_found=NOT_FOUND
+)
 
 
 @routes.post("/v1/images/generations")
 def generations() -> Response:
-    """Generate up to four pictures of a prompt at the same time."""
+    """Generate up to ten pictures of a prompt."""
     base = base_url()  # first, so that a bad Host header costs no generation
-    body = ImagesRequest.parse_json(json_body())
-    results = generate_batch(body.options(), body.n or 1)
-    if body.response_format == "b64_json":
-        return base64_response(lambda marks: json_text(ImagesResponse.with_bytes(body, results, marks)), results)
-    return json_response(ImagesResponse.with_urls(body, results, base))
+    body = with_deployment(ImagesRequest.parse_json(json_body()))
+    pictures = body.pictures(served_model(body.model_name, partial(services().worker.model_names, g.client)))
+    return (stream_response if body.stream else pictures_response)(body, pictures, base)
 
 
 @routes.get("/v1/models")
@@ -36,7 +42,7 @@ def model(name: str) -> Response:
     """Return one model; for a name of OpenAI's it is `auto`, which serves such names."""
     page = OpenAIModelList.of(services().worker.models(g.client))
     models_by_id = {it.id: it for it in page.data}
-    found = models_by_id.get(served_model(name))
+    found = models_by_id.get(served_model(name, lambda: models_by_id))
     if not found:
         raise ModelNotFound(f"model must be one of {', '.join(models_by_id)}.")
     return json_response(found, simulated=page.simulated)

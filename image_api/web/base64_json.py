@@ -1,54 +1,55 @@
-"""JSON with pictures as base64, streamed: four of them would take a hundred megabytes of memory."""
+"""JSON with pictures as base64, streamed: ten of them would take hundreds of megabytes of memory."""
 
 import base64
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from flask import Response, g
 
-from image_api.errors import ApiError
+from image_api.generation.progress_stream import GenerationResponse
 from image_api.remote_pictures import PictureContent
 from image_api.web.bodies import reset_on_error
-from image_api.web.file_response import open_picture
+from image_api.web.file_response import open_or_regenerate
 from render_worker.contract import GenerateResult
 
 GROUP_BYTES = 3  # that base64 encodes as four letters
 
 
-def base64_response(json_with: Callable[[list[str]], str], results: list[GenerateResult]) -> Response:
-    """Return a JSON response with the pictures of `results` in it.
+@dataclass(frozen=True)
+class EmbeddedPicture:
+    """A picture whose bytes take the place of `placeholder` in a text."""
 
-    `json_with` returns the JSON text with the given placeholders, one for each picture, in the place of its bytes.
-    """
-    contents = _open_all(results)
-    placeholders = [secrets.token_hex(16) for _ in results]
-    chunks = _filled(json_with(placeholders), placeholders, contents)
+    result: GenerateResult
+    content: PictureContent
+    placeholder: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @classmethod
+    def of(cls, response: GenerationResponse) -> "EmbeddedPicture":
+        """Open the picture of a response, one that is lost anew. Raises as open_picture does."""
+        return cls(*open_or_regenerate(response.result))
+
+
+def embedding_response(text: str, pictures: list[EmbeddedPicture]) -> Response:
+    """Return a response with a JSON text that embeds pictures, in the order of their placeholders; it closes them."""
+    chunks = embedded(text + "\n", pictures)
     response = Response(reset_on_error(chunks, g.request_id), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
-    for content in contents:
-        response.call_on_close(content.close)
+    for it in pictures:
+        response.call_on_close(it.content.close)
     return response
 
 
-def _open_all(results: list[GenerateResult]) -> list[PictureContent]:
-    """Open every picture; if one cannot be opened, the others are closed again."""
-    contents: list[PictureContent] = []
-    try:
-        for result in results:
-            contents.append(open_picture(result))  # noqa: PERF401 - those that were opened are closed again
-    except ApiError:
-        for content in contents:
-            content.close()
-        raise
-    return contents
+def embedded(text: str, pictures: list[EmbeddedPicture]) -> Iterator[bytes]:
+    """Yield a text with the pictures' bytes as base64 in the places of their placeholders.
 
-
-def _filled(text: str, placeholders: list[str], contents: list[PictureContent]) -> Iterator[bytes]:
-    for placeholder, content in zip(placeholders, contents, strict=True):
-        before, _, text = text.partition(placeholder)
+    Raises PictureUnavailable if they break off.
+    """
+    for it in pictures:
+        before, _, text = text.partition(it.placeholder)
         yield before.encode()
-        yield from _encoded(content)
-    yield text.encode() + b"\n"
+        yield from _encoded(it.content)
+    yield text.encode()
 
 
 def _encoded(chunks: Iterable[bytes]) -> Iterator[bytes]:

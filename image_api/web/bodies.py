@@ -8,7 +8,7 @@ from flask import Response, abort, g, request
 
 from image_api.errors import ApiError
 from image_api.remote_pictures import PictureContent
-from render_worker.contract import MAX_BODY_BYTES, InvalidField
+from render_worker.contract import MAX_BODY_BYTES, InvalidField, is_tracker
 
 log = logging.getLogger(__name__)
 
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 def json_body() -> bytes:
     """Return the body of a POST whose parameters are all in it.
 
-    Raises InvalidField if the URL has a query, and 413 if the body is too large: a chunked one does not announce its
-    length, so the length is checked once it is read.
+    Raises InvalidField if the URL has a query of other than trackers, and 413 if the body is too large: a chunked one
+    does not announce its length, so the length is checked once it is read.
     """
-    if request.query_string:
+    if request.query_string and not all(map(is_tracker, request.args)):
         raise InvalidField("POST takes its parameters in the JSON body, not in the address.")
     body = request.get_data()
     if len(body) > MAX_BODY_BYTES:

@@ -1,8 +1,8 @@
-"""Cross-origin requests (CORS_ORIGINS): the origins whose pages may use this service from a browser."""
+"""Cross-origin requests: the origins whose pages may use this service (CORS_ORIGINS), and pictures in any page."""
 
 import re
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_cors import CORS
 
 from image_api.services import services
@@ -11,6 +11,8 @@ ANY = "*"
 EXPOSED_HEADERS = ["Content-Disposition", "Content-Location", "Location", "Retry-After"]
 EXPOSED_HEADERS += ["X-Cache", "X-Engine", "X-Request-ID", "X-Seed"]
 MAX_AGE_SECONDS = 600  # for which a browser keeps the answer to a preflight request
+# What an <img> may name: redirects (also of a doubled slash), 304 and errors, too.
+PICTURES = re.compile(r"/+(?:generate|images/|wake\.gif)")
 
 
 def register(app: Flask, origins: tuple[str, ...]) -> None:
@@ -25,11 +27,19 @@ def register(app: Flask, origins: tuple[str, ...]) -> None:
     )
     if ANY not in origins:
         app.after_request(_vary_by_origin)
+    app.after_request(_allow_embedding)
 
 
 def _vary_by_origin(response: Response) -> Response:
     """Keep shared caches from giving one origin the response to another."""
     response.vary.add("Origin")
+    return response
+
+
+def _allow_embedding(response: Response) -> Response:
+    """Let pages under `Cross-Origin-Embedder-Policy: require-corp` show pictures (fetch.spec.whatwg.org, 3.7)."""
+    if PICTURES.match(request.path):
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 

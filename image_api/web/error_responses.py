@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, g, request
 from gunicorn.http.errors import ParseException
 from pydantic import BaseModel
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from image_api.errors import ApiError, InvalidParameter, SpeculativeRequest
 from image_api.web.disclosure import visible_error
@@ -16,7 +16,14 @@ from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
 from render_worker.serving.error_responses import REFUSAL
 from render_worker.serving.refusals import Refusal, refusal_of
 
-HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "too_large"}
+HTTP_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    412: "precondition_failed",
+    413: "too_large",
+}
+AUTOMATIC_METHODS = {"HEAD", "OPTIONS"}  # of every view
 SENTENCES = {
     408: "The body did not come in time.",
     413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
@@ -31,10 +38,17 @@ log = logging.getLogger(__name__)
 class FormattedBlueprint(Blueprint):
     """A family of routes whose errors have a format of their own, also at URLs below its paths that have no view."""
 
-    def __init__(self, *arguments: Any, error_format: ErrorFormat, error_paths: tuple[str, ...]) -> None:
-        """Apply the format to errors at and below `error_paths`; the longest path that matches counts."""
+    def __init__(
+        self, *arguments: Any, error_format: ErrorFormat, error_paths: tuple[str, ...], not_found: str = "Not Found."
+    ) -> None:
+        """Apply the format to errors at and below `error_paths`; the longest path that matches counts.
+
+        `not_found` is the sentence for URLs without a view.
+        """
         super().__init__(*arguments)
-        self.error_formats = dict.fromkeys(error_paths, error_format)
+        self.error_format = error_format
+        self.error_paths = error_paths
+        self.not_found = not_found
 
 
 def register(app: Flask) -> None:
@@ -76,14 +90,22 @@ def _malformed_body_response(error: ParseException) -> Response:
 
 def _http_error_response(error: HTTPException) -> Response:
     status = error.code or 500
-    sentence = SENTENCES.get(status, f"{error.name}.")
-    body = ErrorBody(error=sentence, code=HTTP_CODES.get(status, "invalid_parameter"))
+    body = ErrorBody(error=_sentence(error, status), code=HTTP_CODES.get(status, "invalid_parameter"))
     if status == 404:
         body.hint = "GET / lists what there is."
     response = _error_response(body, status)
     if status == 405 and (allowed := error.get_response().headers.get("Allow")):
         response.headers["Allow"] = allowed
     return response
+
+
+def _sentence(error: HTTPException, status: int) -> str:
+    family = _family()
+    if status == 404 and family:
+        return family.not_found
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        return f"This address takes {', '.join(sorted({*error.valid_methods} - AUTOMATIC_METHODS))} alone."
+    return SENTENCES.get(status, f"{error.name}.")
 
 
 def _unexpected_error_response(error: Exception) -> Response:
@@ -93,13 +115,13 @@ def _unexpected_error_response(error: Exception) -> Response:
 
 def _error_response(body: ErrorBody, status: int) -> Response:
     body = body.model_copy(update={"request_id": g.request_id})
-    error_format = _error_format()
-    return json_response(error_format(body, status) if error_format else body, status)
+    family = _family()
+    return json_response(family.error_format(body, status) if family else body, status)
 
 
-def _error_format() -> ErrorFormat | None:
-    """Return the error format at the request's path; None if it is the common one."""
+def _family() -> FormattedBlueprint | None:
+    """Return the family of routes that the request's path belongs to; None if its errors have the common shape."""
     families = [family for family in current_app.blueprints.values() if isinstance(family, FormattedBlueprint)]
-    formats = {path: error_format for family in families for path, error_format in family.error_formats.items()}
-    matching = [path for path in formats if f"{request.path}/".startswith(f"{path}/")]
-    return formats[max(matching, key=len)] if matching else None
+    paths = {path: family for family in families for path in family.error_paths}
+    matching = [path for path in paths if f"{request.path}/".startswith(f"{path}/")]
+    return paths[max(matching, key=len)] if matching else None

@@ -5,8 +5,12 @@ event: result      the picture at last, as the JSON response has it; or
 event: failure     why there is none (a browser calls its own connection errors `error`)
 """
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from itertools import chain
+from urllib.parse import unquote
 
 from flask import Response, g, request, stream_with_context
 
@@ -17,11 +21,18 @@ from image_api.generation.progress_stream import GenerationResponse, GenerationS
 from image_api.services import services
 from image_api.web.client_connection import waiter
 from image_api.web.error_responses import log_failure
+from image_api.web.picture_json import streamed, with_picture
 from image_api.web.responses import base_url, json_text, with_absolute_url
+from image_api.web.speculative_requests import is_for_preview
 from render_worker.contract import ErrorBody, Progress
 
 EVENT_STREAM = "text/event-stream"
+JSON = "application/json"
 RETRY_MILLISECONDS = 3000
+EMBEDS = "b64_json:"
+"""Before the event ids of a stream whose result has the picture itself: a client resumes it with the id alone."""
+# Where a polyfill cannot send the header: Yaffle's lastEventId, Mercure's lastEventID, and the header's own name.
+EVENT_ID_PARAMETER = re.compile(rb"last[-_]?event[-_]?id(?:=(.*))?", re.IGNORECASE | re.DOTALL)
 
 
 class StreamError(ErrorBody):
@@ -35,12 +46,38 @@ def resumed_stream() -> Response | None:
 
     A stream that has ended is not begun again: a browser that reconnects after it gets 204.
     """
-    event_id = request.headers.get("Last-Event-ID", "")
-    if not event_id:
+    event_id = _last_event_id()
+    if not event_id or request.method == "HEAD" or is_for_preview():
         return None
     here = waiter(stream=True)
-    events = services().generation.resume(event_id, here)
-    return Response(status=204) if events is None else _stream_response(events, here)
+    embeds = event_id.startswith(EMBEDS)
+    events = services().generation.resume(event_id.removeprefix(EMBEDS), here)
+    return Response(status=204) if events is None else _stream_response(events, here, embeds)
+
+
+def wants_events() -> bool:
+    """Return whether the client prefers server-sent events to JSON."""
+    if EVENT_STREAM not in request.headers.get("Accept", "").lower():
+        return False  # nearly always; parsing the whole header takes a tenth of a cached response's time
+    return request.accept_mimetypes.best_match((JSON, EVENT_STREAM)) == EVENT_STREAM
+
+
+def query_without_event_id() -> bytes:
+    """Return the query's parameters, but of an event stream without the id that polyfills of EventSource add."""
+    query: bytes = request.query_string
+    if not wants_events():
+        return query
+    return b"&".join(part for part in query.split(b"&") if not EVENT_ID_PARAMETER.fullmatch(part))
+
+
+def _last_event_id() -> str:
+    """Return the id of the last event that the client has; of an event stream also from the query."""
+    if header := request.headers.get("Last-Event-ID", ""):
+        return header
+    if not (request.query_string and wants_events()):
+        return ""
+    ids = [found[1] for part in request.query_string.split(b"&") if (found := EVENT_ID_PARAMETER.fullmatch(part))]
+    return unquote((ids[-1] or b"").decode("ascii", "replace")) if ids else ""
 
 
 def new_stream(options: GenerationOptions) -> Response:
@@ -48,17 +85,17 @@ def new_stream(options: GenerationOptions) -> Response:
     base_url()  # first, so that a bad Host header costs no generation
     here = waiter(stream=True)
     events = services().generation.follow(options, g.request_id, here)
-    return _stream_response(events, here)
+    return _stream_response(events, here, options.embeds_picture)
 
 
-def _stream_response(events: GenerationStream, here: Waiter) -> Response:
+def _stream_response(events: GenerationStream, here: Waiter, embeds: bool) -> Response:
     release = partial(services().generation.admission.release, here)
     try:
         first = next(events)
     except BaseException:  # also if the greenlet is killed: a slot that is not released is lost
         release()
         raise
-    response = Response(stream_with_context(_event_texts(first, events)), mimetype=EVENT_STREAM)
+    response = Response(stream_with_context(_event_texts(first, events, embeds)), mimetype=EVENT_STREAM)
     # Not in the generator, which does not run at all if the client is gone before the first event is sent.
     response.call_on_close(events.close)
     response.call_on_close(release)
@@ -66,15 +103,24 @@ def _stream_response(events: GenerationStream, here: Waiter) -> Response:
     return response
 
 
-def _event_texts(first: StreamEvent, rest: GenerationStream) -> Iterator[str]:
-    yield f"retry: {RETRY_MILLISECONDS}\n\n"
-    yield _event_text(first)
+def _event_texts(first: StreamEvent, rest: GenerationStream, embeds: bool) -> Iterator[bytes]:
+    yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     try:
-        for event in rest:
-            yield _event_text(event)
+        for event in chain((first,), rest):
+            yield from _embedding_event(event) if embeds else [_event_text(event).encode()]
     except ApiError as error:
         body = StreamError(**log_failure(error).model_dump(), status=error.status)
-        yield f"event: failure\nid: {g.request_id}:end\ndata: {json_text(body, request_id=g.request_id)}\n\n"
+        yield f"event: failure\nid: {g.request_id}:end\ndata: {json_text(body, request_id=g.request_id)}\n\n".encode()
+
+
+def _embedding_event(event: StreamEvent) -> Iterator[bytes]:
+    """Yield the text of an event, in pieces if it is the result's. Raises as open_picture does, or streamed."""
+    event = replace(event, event_id=event.event_id and f"{EMBEDS}{event.event_id}")
+    if isinstance(event.content, GenerationResponse):
+        result, picture = with_picture(event.content)
+        yield from streamed(_event_text(replace(event, content=replace(event.content, result=result))), picture)
+    else:
+        yield _event_text(event).encode()
 
 
 def _event_text(event: StreamEvent) -> str:

@@ -1,7 +1,5 @@
 """The bytes of a picture as the response, under a file name that says what it shows."""
 
-import re
-import unicodedata
 from urllib.parse import quote
 
 from flask import Response, g
@@ -12,59 +10,56 @@ from image_api.remote_pictures import PictureContent
 from image_api.services import services
 from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
+from image_api.web.file_names import file_names
 from image_api.web.responses import absolute_url
+from image_api.web.speculative_requests import is_for_preview, refuse_preview
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
-MAX_NAME = 60
-BETWEEN_WORDS = re.compile(r"[\W_]+")
 ENDINGS = {mimetype: f".{ending}" for ending, mimetype in IMAGE_TYPES.items()}
 
 
 def file_response(response: GenerationResponse, base: str) -> Response:
     """Return the picture's bytes; Content-Location has the URL at which it is stored."""
-    result, content = _open_or_regenerate(response)
+    result, content = open_or_regenerate(response.result)
     http_response = content_response(content, 200, result.content_type)
     http_response.headers["Cache-Control"] = "no-store"
     http_response.headers["Content-Location"] = absolute_url(result.image_url, base)
     http_response.headers["X-Engine"] = result.engine
     if result.seed is not None:
         http_response.headers["X-Seed"] = str(result.seed)
-    http_response.headers.set("Content-Disposition", "inline", **_disposition(file_name(result)))
+    http_response.headers.set("Content-Disposition", "inline", **_disposition(result))
     return http_response
 
 
-def file_name(result: GenerateResult) -> str:
-    """Return a name to save the picture under: the prompt's words and, if it is known, the seed."""
-    words = BETWEEN_WORDS.sub("-", result.prompt).strip("-").lower()[:MAX_NAME].rstrip("-")
-    seed = "" if result.seed is None else f"-{result.seed}"
-    return f"{words or 'picture'}{seed}{ENDINGS.get(result.content_type, '')}"
-
-
-def _disposition(name: str) -> dict[str, str]:
+def _disposition(result: GenerateResult) -> dict[str, str]:
     """Return the parameters for a file name: in ASCII, and exactly (https://www.rfc-editor.org/rfc/rfc6266)."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lstrip("-")
+    name, plain = file_names(result.prompt, result.seed, ENDINGS.get(result.content_type, ""))
     return {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name)}"}
 
 
-def open_picture(result: GenerateResult) -> PictureContent:
+def open_picture(result: GenerateResult, *, wake: bool = True) -> PictureContent:
     """Return the picture's bytes, unread.
 
     Raises PictureDeleted if the operator has deleted it, which is then dropped from the cache, or PictureUnavailable.
     """
     try:
-        return services().pictures.open(result)
+        return services().pictures.open(result, wake=wake)
     except PictureDeleted:
         services().generation.forget(result.image_url)
         raise
 
 
-def _open_or_regenerate(response: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
-    """Open the picture; one from the cache whose file is gone is generated again. Raises as open_picture does."""
+def open_or_regenerate(result: GenerateResult) -> tuple[GenerateResult, PictureContent]:
+    """Open the picture; one from the cache whose file is gone is generated again. Raises as open_picture does.
+
+    Raises SpeculativeRequest if a link-preview bot would cost a generation.
+    """
     try:
-        return response.result, open_picture(response.result)
+        return result, open_picture(result, wake=not is_for_preview())
     except PictureUnavailable as error:
-        known = response.cache_status == "HIT" and error.gone
-        again = services().generation.regenerate(response.result.image_url, g.request_id, waiter()) if known else None
+        refuse_preview()
+        known = result.cached and error.gone
+        again = services().generation.regenerate(result.image_url, g.request_id, waiter()) if known else None
         if again is None:
             raise
         return again, open_picture(again)

@@ -1,57 +1,127 @@
-"""Up to four pictures of one request at the same time, as OpenAI's parameter `n` asks for."""
+"""The pictures of one request: side by side as far as admission control allows, the rest as others of them end."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 from flask import g
 
 from image_api.admission import Waiter
-from image_api.errors import ApiError, ModelNotFound, Relayed
+from image_api.errors import ApiError, InvalidParameter, ModelNotFound, Relayed, ServiceBusy, TooManyStreams
 from image_api.generation.options import GenerationOptions
+from image_api.generation.progress_stream import FIRST_SECONDS, HEARTBEAT_SECONDS, GenerationResponse
 from image_api.services import services
 from image_api.web.client_connection import waiter
 from image_api.web.schemas.openai import parameter_named
-from render_worker.contract import GenerateResult
+
+BUSY = {ServiceBusy.code, "worker_busy"}  # codes of admission control, in both tiers
+OF_ALL = {
+    InvalidParameter.code,
+    ModelNotFound.code,
+    TooManyStreams.code,
+}  # codes of errors that every picture of the request would have
 
 
-def generate_batch(options: GenerationOptions, count: int) -> list[GenerateResult]:
-    """Generate `count` pictures, and return their results.
+@dataclass(frozen=True)
+class Outcome:
+    """What one of the pictures came to; `number` is its place among them."""
 
-    Raises the first ApiError at once, and ModelNotFound if the render worker knows no such model.
-    """
+    number: int
+    content: GenerationResponse | ApiError
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    number: int
+    waiter: Waiter
+    ended_before: int
+    """How many of the batch had ended when it began."""
+
+
+class Batch:
+    """The pictures of the current request, made by one deadline. It belongs to the request's thread."""
+
+    def __init__(self, pictures: list[GenerationOptions], *, stream: bool) -> None:
+        """Take the pictures on. Raises TooManyStreams if it is for a stream, and the client has too many of those."""
+        self._pictures = pictures
+        self._generation = services().generation
+        self._deadline = self._generation.deadline()
+        self._over = threading.Event()
+        self._first = self._waiter(stream=stream)
+        self._in_flight: dict[Future[GenerationResponse], _Attempt] = {}
+        self._refused: list[tuple[_Attempt, ApiError]] = []
+        self._begun = self._ended = 0
+        self._request_id = g.request_id
+        if stream:
+            self._generation.admission.check_streams(self._first)
+
+    def outcomes(self) -> Generator[Outcome | None]:
+        """Yield the outcome of each picture as it ends, and None as a heartbeat: soon, and then every few seconds.
+
+        What admission control refuses is tried again when another picture of the batch has ended. Raises the ApiError
+        that all would end with, such as that of an invalid parameter.
+        """
+        pool = ThreadPoolExecutor(len(self._pictures), "pictures")
+        timeout = FIRST_SECONDS
+        try:
+            for number in range(len(self._pictures)):
+                self._begin(pool, number)
+            while self._in_flight:
+                done, _ = wait(self._in_flight, timeout, FIRST_COMPLETED)
+                yield from self._end(done) if done else (None,)
+                self._begin_again(pool)
+                timeout = HEARTBEAT_SECONDS
+            for attempt, error in self._refused:
+                yield Outcome(attempt.number, error)
+        finally:
+            self._over.set()
+            pool.shutdown(wait=False)
+
+    def _waiter(self, *, stream: bool = False) -> Waiter:
+        return waiter(stream=stream, given_up=self._over.is_set)
+
+    def _begin(self, pool: ThreadPoolExecutor, number: int) -> None:
+        here = self._waiter() if self._begun else self._first
+        self._begun += 1
+        # The render worker answers a request with the same id with the same picture (idempotency).
+        name = self._request_id if len(self._pictures) == 1 else f"{self._request_id}-{self._begun}"
+        future = pool.submit(self._generation.generate, self._pictures[number], name, here, self._deadline)
+        self._in_flight[future] = _Attempt(number, here, self._ended)
+
+    def _end(self, done: "set[Future[GenerationResponse]]") -> Iterator[Outcome]:
+        """Yield the outcomes of these attempts, but for those that were refused."""
+        for future in done:
+            attempt, content = self._in_flight.pop(future), _content_of(future)
+            if isinstance(content, ApiError) and _is_refusal(content, attempt.waiter):
+                self._refused.append((attempt, content))
+            else:
+                self._ended += 1
+                yield Outcome(attempt.number, content)
+
+    def _begin_again(self, pool: ThreadPoolExecutor) -> None:
+        """Begin those refused again that may find a slot: another picture has ended since they began."""
+        if self._first.gone() or self._deadline.expired:
+            return
+        waiting = [it for it in self._refused if it[0].ended_before < self._ended]
+        self._refused = [it for it in self._refused if it not in waiting]
+        for attempt, _ in waiting:
+            self._begin(pool, attempt.number)
+
+
+def _is_refusal(error: ApiError, here: Waiter) -> bool:
+    """Return whether there was no slot; an eviction is none, because another client needs the slot."""
+    return error.body().code in BUSY and not here.evicted
+
+
+def _content_of(future: "Future[GenerationResponse]") -> GenerationResponse | ApiError:
+    """Return the response of a picture, or its error. Raises an error that all pictures would have."""
     try:
-        return _generate_all(options, count)
-    except Relayed as error:
-        if parameter_named(error.body()) == "model":
-            raise ModelNotFound(error.body().error) from error
-        raise
-
-
-def _generate_all(options: GenerationOptions, count: int) -> list[GenerateResult]:
-    # A request with the same id would be answered with the same picture (idempotency).
-    ids = [g.request_id if count == 1 else f"{g.request_id}-{number}" for number in range(1, count + 1)]
-    over = threading.Event()
-    pool = ThreadPoolExecutor(count, "pictures")
-    try:
-        waiters = _admitted(count, over)
-        in_flight = [pool.submit(services().generation.generate, options, *it) for it in zip(ids, waiters, strict=True)]
-        for done in as_completed(in_flight):  # each ends by its own deadline, or on a graceful shutdown
-            done.result()
-        return [done.result().result for done in in_flight]
-    finally:
-        over.set()
-        pool.shutdown(wait=False)
-
-
-def _admitted(count: int, over: threading.Event) -> list[Waiter]:
-    """Return a waiter for each picture. All of them are admitted, or none: one error is the error of all."""
-    waiters = [waiter(given_up=over.is_set) for _ in range(count)]
-    admission = services().generation.admission
-    try:
-        for it in waiters:
-            admission.admit(it)
-    except ApiError:
-        for it in waiters:
-            admission.release(it)
-        raise
-    return waiters
+        return future.result()
+    except ApiError as error:
+        body = error.body()
+        if isinstance(error, Relayed) and parameter_named(body) == "model":
+            raise ModelNotFound(body.error) from error
+        if body.code in OF_ALL:
+            raise
+        return error

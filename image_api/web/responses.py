@@ -1,7 +1,7 @@
 """Responses as JSON, their common headers, and absolute URLs of pictures."""
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
@@ -12,6 +12,9 @@ from image_api.errors import InvalidParameter
 from image_api.services import services
 from image_api.web.trusted_proxies import CLIENT_ADDRESS
 from render_worker.contract import GenerateResult
+from render_worker.serving.json_text import embeddable
+
+R = TypeVar("R", bound=GenerateResult)
 
 
 def register(app: Flask) -> None:
@@ -25,7 +28,7 @@ def json_text(body: BaseModel, **changes: Any) -> str:
     """Return a model as JSON without its None values, marked if the outside world is simulated."""
     if services().settings.simulated and "simulated" in type(body).model_fields:
         changes["simulated"] = True
-    return body.model_copy(update=changes).model_dump_json(exclude_none=True)
+    return embeddable(body.model_copy(update=changes).model_dump_json(exclude_none=True))
 
 
 def json_response(body: BaseModel, status: int = 200, **changes: Any) -> Response:
@@ -58,7 +61,7 @@ def absolute_url(address: str, base: str) -> str:
     return base + address if address.startswith("/") else address
 
 
-def with_absolute_url(result: GenerateResult) -> GenerateResult:
+def with_absolute_url(result: R) -> R:
     """Return the result with the URL at which the client of the current request finds the picture."""
     return result.model_copy(update={"image_url": absolute_url(result.image_url, base_url())})
 

@@ -6,7 +6,7 @@ Conditional requests (ETag) and range requests are honoured; a picture whose fil
 import re
 
 import requests
-from flask import Response, g, request
+from flask import Response, abort, g, request
 
 from image_api.errors import PictureDeleted, WorkerUnavailable
 from image_api.remote_pictures import PictureContent, length_of
@@ -14,20 +14,29 @@ from image_api.services import services
 from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
 from image_api.web.responses import absolute_url, base_url, json_response
+from image_api.web.speculative_requests import is_for_preview, refuse_speculation
 from render_worker.contract import IMAGE_TYPES, ErrorBody
+from render_worker.serving.conditional_requests import settle_if_match, settle_range
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"  # a name is the hash of its content
 CONTENT_RANGE = re.compile(r"bytes (?:[0-9]{1,9}-[0-9]{1,9}|\*)/(?:[0-9]{1,9}|\*)")
 WHOLE_HEADERS = {"Accept-Ranges": re.compile("bytes|none")}
 PART_HEADERS = {"Content-Range": CONTENT_RANGE}
-RANGE_REQUEST_HEADERS = ("Range", "If-Range")
-SAFE = re.compile(r"[!-~]{1,200}")  # a header's value that may be passed on
 
 
 def not_modified(name: str) -> Response | None:
-    """Return 304 if the request's If-None-Match names the picture, without asking the worker; else None."""
+    """Return 304 if the request's If-None-Match names the picture, or is `*` and the worker has it; else None.
+
+    A name is the hash of the content, so only `*` costs the worker a request. Raises 412 if If-Match names others, and
+    the worker has it: a missing one is 404 under any condition (RFC 9110, 13.2.1).
+    """
     etag = _etag(name)
-    return _immutable(Response(status=304), etag) if etag in request.if_none_match.as_set() else None
+    if not settle_if_match(request.environ, etag) and _exists(name):
+        abort(412)
+    settle_range(request.environ, etag)
+    tags = request.if_none_match
+    known = _exists(name) if tags.star_tag else tags.contains_weak(etag)
+    return _immutable(Response(status=304), etag) if known else None
 
 
 def stored_image(name: str) -> Response | None:
@@ -47,8 +56,10 @@ def stored_image(name: str) -> Response | None:
 def regenerated_image(name: str) -> Response | None:
     """Generate a picture again whose file is gone, and return it or a redirect to it.
 
-    Returns None if its recipe is not known, or the request is a HEAD, which costs no generation.
+    Returns None if its recipe is not known, or the request is a HEAD, which costs no generation. Raises
+    SpeculativeRequest if it is a prefetch's or a link-preview bot's.
     """
+    refuse_speculation()
     if request.method != "GET":
         return None
     again = services().generation.regenerate(f"/images/{name}", g.request_id, waiter())
@@ -63,11 +74,17 @@ def _etag(name: str) -> str:
     return name.partition(".")[0]
 
 
+def _exists(name: str) -> bool:
+    with services().worker.image(name, "HEAD", {}, g.client, wake=not is_for_preview()) as reply:
+        return reply.status_code == 200
+
+
 def _worker_reply(name: str) -> requests.Response | None:
     """Return the worker's reply with its body unread; None, and errors, as in stored_image."""
-    headers = {name: text for name in RANGE_REQUEST_HEADERS if SAFE.fullmatch(text := request.headers.get(name, ""))}
-    reply = services().worker.image(name, request.method, headers, g.client)
-    if reply.status_code == 200 or ("Range" in headers and _is_partial(reply)):
+    part = request.headers.get("Range")
+    headers = {"Range": part} if part else {}
+    reply = services().worker.image(name, request.method, headers, g.client, wake=not is_for_preview())
+    if reply.status_code == 200 or (part and _is_partial(reply)):
         return reply
     reply.close()
     if reply.status_code == 410:
@@ -88,6 +105,7 @@ def _passed_through(reply: requests.Response, mimetype: str) -> Response:
     if request.method == "HEAD":
         reply.close()
         response = Response(status=reply.status_code, mimetype=mimetype)
+        response.automatically_set_content_length = False  # it would be that of no body
         if length := length_of(reply):
             response.content_length = length
     else:

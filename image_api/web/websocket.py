@@ -3,10 +3,13 @@
 import base64
 import binascii
 import re
+import threading
+from collections.abc import Iterable
 from typing import Any
 
 import simple_websocket
 from simple_websocket import Server
+from wsproto.events import TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import ProtocolError
 
@@ -21,8 +24,26 @@ FIELD = re.compile(r"[ -~]*")
 HEADERS = ("Connection", "Upgrade", "Sec-WebSocket-Version", "Sec-WebSocket-Key", "Sec-WebSocket-Extensions")
 
 
+class WholeSends:
+    """A socket that sends all it is given, one thread after the other: between fragments pings are sent by another."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def send(self, data: bytes) -> None:
+        """Send all of it. Raises OSError if the client is gone or too slow."""
+        with self._lock:
+            self._sock.sendall(data)
+
+
 class WebSocket(Server):
     """A WebSocket that takes one message at a time: a client that sends on and on would fill the memory."""
+
+    sock: Any
 
     def __init__(self, environ: dict[str, Any]) -> None:
         """Take over the connection of a request.
@@ -37,9 +58,24 @@ class WebSocket(Server):
 
     def handshake(self) -> None:
         """Give wsproto the handshake's own headers: it would fail on some of the others."""
+        self.sock = WholeSends(self.sock)
         lines = [f"{name}: {value}\r\n" for name, value in self._fields.items()]
         self.ws.receive_data(f"GET / HTTP/1.1\r\nHost: localhost\r\n{''.join(lines)}\r\n".encode("ascii"))
         self.connected = self._handle_events()
+
+    def send_pieces(self, pieces: Iterable[bytes]) -> None:
+        """Send one text message in pieces of UTF-8, each a fragment, so that it need not be in memory as a whole."""
+        piece = b""
+        for following in pieces:
+            if piece:
+                self._send_fragment(piece, last=False)
+            piece = following
+        self._send_fragment(piece, last=True)
+
+    def _send_fragment(self, piece: bytes, *, last: bool) -> None:
+        if not self.connected:
+            raise simple_websocket.ConnectionClosed(self.close_reason, self.close_message)
+        self.sock.send(self.ws.send(TextMessage(data=piece.decode(), message_finished=last)))
 
     def _thread(self) -> None:
         """Receive until the connection ends; it also ends if it breaks off while a message is answered."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 from flask import Response, g, request
@@ -16,6 +16,7 @@ from image_api.generation.progress_stream import GenerationResponse, StreamEvent
 from image_api.services import services
 from image_api.web.cors import is_allowed_origin
 from image_api.web.error_responses import log_failure
+from image_api.web.picture_json import LineWithPicture, streamed, with_picture
 from image_api.web.responses import json_text, with_absolute_url
 from image_api.web.websocket import WebSocket
 from render_worker.contract import ErrorLine, InvalidField, Progress, ResultLine
@@ -52,8 +53,8 @@ def _answer_messages(socket: WebSocket, here: Waiter) -> tuple[CloseReason, str 
             break
         g.request_id = f"{connection}-{number}"
         with contextlib.closing(_replies(message, here)) as replies:
-            for text in replies:
-                socket.send(text)
+            for reply in replies:
+                socket.send_pieces(reply)
     return _close_reason(here)
 
 
@@ -74,17 +75,18 @@ def _next_message(socket: WebSocket, here: Waiter) -> str | bytes | None:
     return None
 
 
-def _replies(message: str | bytes, here: Waiter) -> Generator[str]:
+def _replies(message: str | bytes, here: Waiter) -> Generator[Iterable[bytes]]:
+    """Yield the messages that answer one, each in pieces."""
     try:
         options = _parse_message(message.encode() if isinstance(message, str) else message)
         stream = services().generation.follow(options, g.request_id, here)
         with contextlib.closing(stream) as events:
             for event in events:
-                yield from _event_json(event)
+                yield from _event_json(event, options.embeds_picture)
     except InvalidField as error:
-        yield _error_json(InvalidParameter(str(error)))
+        yield [_error_json(InvalidParameter(str(error)))]
     except ApiError as error:
-        yield _error_json(error)
+        yield [_error_json(error)]
 
 
 def _parse_message(message: bytes) -> GenerationOptions:
@@ -95,15 +97,18 @@ def _parse_message(message: bytes) -> GenerationOptions:
     return options
 
 
-def _event_json(event: StreamEvent) -> Generator[str]:
+def _event_json(event: StreamEvent, embeds: bool) -> Generator[Iterable[bytes]]:
     """Yield the message of an event; none for a heartbeat, because the protocol has pings."""
     if isinstance(event.content, Progress):
-        yield json_text(event.content)
+        yield [json_text(event.content).encode()]
+    elif isinstance(event.content, GenerationResponse) and embeds:
+        result, picture = with_picture(event.content)
+        yield streamed(json_text(LineWithPicture(result=with_absolute_url(result))), picture)
     elif isinstance(event.content, GenerationResponse):
-        yield json_text(ResultLine(result=with_absolute_url(event.content.result)))
+        yield [json_text(ResultLine(result=with_absolute_url(event.content.result))).encode()]
 
 
-def _error_json(error: ApiError) -> str:
+def _error_json(error: ApiError) -> bytes:
     simulated = True if services().settings.simulated else None
     body = log_failure(error).model_copy(update={"request_id": g.request_id, "simulated": simulated})
-    return json_text(ErrorLine(status=error.status, error=body))
+    return json_text(ErrorLine(status=error.status, error=body)).encode()

@@ -12,7 +12,8 @@ It imports nothing else of the worker. Both tiers import from the package itself
     ModelList         the response to `GET /models`
 """
 
-from render_worker.contract.fields import MAX_TEXT, Fields, InvalidField, Text
+from render_worker.contract.errors import InvalidField
+from render_worker.contract.fields import MAX_TEXT, Fields, Text
 from render_worker.contract.health import (
     PUBLIC_HEALTH,
     SERVICE,
@@ -56,6 +57,7 @@ from render_worker.contract.stream import (
     ResultLine,
     StreamLine,
 )
+from render_worker.contract.trackers import is_tracker
 
 __all__ = [
     "CLIENT_HEADER",
@@ -97,4 +99,5 @@ __all__ = [
     "Text",
     "Within",
     "WorkerHealth",
+    "is_tracker",
 ]

@@ -1,20 +1,19 @@
-"""Reading a client's fields: unknown, repeated, empty and out-of-range ones are refused by name."""
+"""Reading a client's fields: unknown, repeated and invalid ones are refused by name."""
 
-import json
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic.fields import FieldInfo
 
+from render_worker.contract.errors import InvalidField
+from render_worker.contract.json_object import json_object
+from render_worker.contract.trackers import is_tracker
+from render_worker.contract.values import Reader, read, reader_of
+
 MAX_TEXT = 2_000
-MAX_DIGITS = 20
-
-
-class InvalidField(ValueError):
-    """Raised if a client's field is invalid; the message is one sentence that names it and says what it accepts."""
 
 
 def _without_control_characters(text: str) -> str:
@@ -28,10 +27,6 @@ Text = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
     AfterValidator(_without_control_characters),
 ]
-
-
-class _JsonObject(list[tuple[str, object]]):
-    """A JSON object as its pairs: unlike a dict it keeps repeated names, and unlike a list it is no array."""
 
 
 class Fields(BaseModel):
@@ -48,30 +43,38 @@ class Fields(BaseModel):
 
     @classmethod
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
-        """Return the fields of name-value pairs. Raises InvalidField if any is unknown, repeated, empty or invalid."""
-        pairs = list(pairs)
-        known = cls.public_fields()
-        for name, count in Counter(name for name, _ in pairs).items():
-            if name not in known:
-                raise InvalidField(f"{_quoted(name)} is not a parameter here; known are {', '.join(known)}.")
-            if count > 1:
-                raise InvalidField(f"{_quoted(name)} was given {count} times; give it once.")
-        try:
-            return cls.model_validate(dict(pairs))
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            raise cls._invalid(str(first["loc"][0]), first["type"]) from None
+        """Return the fields of name-value pairs, of a query or of JSON alike.
+
+        Raises InvalidField if any is unknown and no tracker, or repeated, or invalid.
+        """
+        readers = _readers(cls)
+        given: dict[str, list[object]] = {}
+        for name, value in pairs:
+            if name in readers:
+                given.setdefault(name, []).append(value)
+            elif not is_tracker(name):
+                raise InvalidField(f"{_quoted(name)} is not a parameter here; known are {', '.join(readers)}.")
+        for name, values in given.items():
+            if len(values) > 1:
+                raise InvalidField(f"{_quoted(name)} was given {len(values)} times; give it once.")
+        found = {name: read(readers[name], value) for name, (value,) in given.items()}
+        return cls._validated({name: value for name, value in found.items() if value is not None})
 
     @classmethod
     def parse_json(cls, body: bytes) -> Self:
         """Return the fields of a JSON object. Raises InvalidField as `parse` does, and if the body is none."""
         try:
-            document = json.loads(body, object_pairs_hook=_JsonObject, parse_int=_integer)
-        except (ValueError, RecursionError):
-            document = None
-        if not isinstance(document, _JsonObject):
-            raise InvalidField('The body must be a JSON object, like {"prompt": "sunset over mountains"}.')
-        return cls.parse(document)
+            return cls.parse(json_object(body))
+        except RecursionError:
+            raise InvalidField("The body is nested too deeply.") from None
+
+    @classmethod
+    def _validated(cls, values: dict[str, object]) -> Self:
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            raise cls._invalid(str(first["loc"][0]), first["type"]) from None
 
     @classmethod
     def _invalid(cls, name: str, problem: str) -> InvalidField:
@@ -81,8 +84,10 @@ class Fields(BaseModel):
         return InvalidField(f"{name} must be {accepted}.")
 
 
-def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= MAX_DIGITS else digits  # Python refuses to read thousands of digits
+@cache
+def _readers(cls: type[Fields]) -> dict[str, Reader]:
+    """Return the readers of a model's public fields, by name."""
+    return {name: reader_of(field.annotation) for name, field in cls.public_fields().items()}
 
 
 def _quoted(name: str) -> str:

@@ -23,8 +23,10 @@ CURRENT_CLIENT: ContextVar[str | None] = ContextVar("CURRENT_CLIENT", default=No
 
 CHEAP_SHARE = 4  # a cheap engine has a quarter of another's share of the queue: its pictures take milliseconds
 
+REPORT_SECONDS = 1.0  # after which waiting requests hear of a slot that is taken for longer than was expected
+
 OnPosition = Callable[[int], None]
-"""Called with a request's position in the queue, 1 for the next, whenever that changes."""
+"""Called with a request's position in the queue, 1 for the next, when that changes, and each REPORT_SECONDS."""
 
 
 @dataclass(eq=False)
@@ -33,6 +35,8 @@ class EngineQueue:
 
     slots: Slots
     waiting: list["_Waiter"] = field(default_factory=list)
+    holders: set["_Waiter"] = field(default_factory=set)
+    """The requests that hold slots."""
     generating: int = 0
     """Requests that hold one of the engine's slots."""
     running: int = 0
@@ -57,6 +61,7 @@ class _Waiter:
     queue: EngineQueue
     on_position: OnPosition
     retry_after: int | None
+    remaining: Callable[[], float]
     number: int
     """In the order of arrival."""
     granted: asyncio.Future[None]
@@ -76,6 +81,7 @@ class Admission:
         self._queue_size = queue_size
         self._numbers = itertools.count()
         self._queues: dict[Slots, EngineQueue] = {}
+        self._report: asyncio.TimerHandle | None = None
         self._share_out(engines)
 
     def _share_out(self, engines: Iterable[Slots]) -> None:
@@ -102,15 +108,22 @@ class Admission:
 
     @contextlib.asynccontextmanager
     async def slot(
-        self, slots: Slots, on_position: OnPosition, retry_after: int | None = None, *, admitted: bool = False
+        self,
+        slots: Slots,
+        on_position: OnPosition,
+        retry_after: int | None = None,
+        *,
+        admitted: bool = False,
+        remaining: Callable[[], float] = lambda: 0.0,
     ) -> AsyncIterator[Callable[[], None]]:
         """Hold a slot among all generations and one of the engine's; calling what this yields releases the latter.
 
         `retry_after` is the number of seconds after which there should be room. `admitted`: the request falls back
-        from an engine that had admitted it. Raises QueueFull if the queue has no room, or if the request is evicted.
+        from an engine that had admitted it. `remaining` returns for how many seconds it is likely to hold its slot.
+        Raises QueueFull if the queue has no room, or if the request is evicted.
         """
         granted = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(self.queue_of(slots), on_position, retry_after, next(self._numbers), granted)
+        waiter = _Waiter(self.queue_of(slots), on_position, retry_after, remaining, next(self._numbers), granted)
         self._enter(waiter, admitted)
         try:
             await granted
@@ -127,6 +140,19 @@ class Admission:
         self._begin_all()
         if waiter.queued:
             waiter.on_position(len(queue.waiting))
+            self._report_later()
+
+    def _report_later(self) -> None:
+        if self._report is None and self._waiting:
+            self._report = asyncio.get_running_loop().call_later(REPORT_SECONDS, self._report_positions)
+
+    def _report_positions(self) -> None:
+        """Call `on_position` of every waiting request, and again later while any waits."""
+        self._report = None
+        for queue in self._queues.values():
+            for position, waiter in enumerate(queue.waiting, 1):
+                waiter.on_position(position)
+        self._report_later()
 
     def _is_full(self, needs_room: bool) -> bool:
         """Return whether a request can enter only if another leaves: each of all that run and wait holds a thread.
@@ -170,10 +196,11 @@ class Admission:
         """Start all that may start: first of the engine with the fewest running, then in the order of arrival."""
         while able := [queue for queue in self._queues.values() if queue.waiting and self._may_begin(queue)]:
             waiter = min(able, key=self._rank).waiting[0]
-            self._remove(waiter)
             waiter.generating = waiter.running = True
             waiter.queue.generating += 1
             waiter.queue.running += 1
+            waiter.queue.holders.add(waiter)
+            self._remove(waiter)  # afterwards, because those behind it are told how long the slots are taken
             if not waiter.granted.done():  # else it was cancelled, and gives all back in a moment
                 waiter.granted.set_result(None)
 
@@ -212,6 +239,7 @@ class Admission:
         waiter.queue.running -= waiter.running
         waiter.queue.generating -= waiter.generating
         waiter.running = waiter.generating = False
+        waiter.queue.holders.discard(waiter)
         self._begin_all()
 
     @property
@@ -226,6 +254,22 @@ class Admission:
         """Return how many generations of that engine may run at a time while no other does."""
         others = sum(other.guaranteed for other in self._queues.values() if other.slots is not slots)
         return min(slots.size, max(1, self._size - max(others, int(slots.cheap))))
+
+    def seconds_to_slots(self, slots: Slots) -> list[float]:
+        """Return the seconds until each slot that the engine's requests can have is likely to be free.
+
+        If other engines' requests hold those of all, the engine's own free slots are had when these end.
+        """
+        queue = self.queue_of(slots)
+        own = [holder.remaining() for holder in queue.holders if holder.generating]
+        others = sorted(
+            holder.remaining()
+            for each in self._queues.values()
+            for holder in each.holders
+            if not (each is queue and holder.generating)
+        )
+        free = [0.0] * max(0, self._size - self._running)
+        return own + (free + others)[: max(0, self.concurrency(slots) - len(own))] or [0.0]
 
     def queue_depth(self, slots: Slots) -> int:
         """Return how many requests wait for that engine."""

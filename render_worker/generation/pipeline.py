@@ -83,9 +83,15 @@ class Pipeline:
     async def _run_attempt(self, attempt: Attempt, on_progress: OnProgress) -> GenerateResult:
         """Acquire a slot, generate, encode and save."""
         request, engine = attempt.request, attempt.engine
-        concurrency = self.admission.concurrency(engine.slots)
-        reporter = ProgressReporter(request.request_id, engine.name, concurrency, self._latencies, on_progress)
-        async with self._slot(attempt, reporter, concurrency) as release_engine:
+        reporter = ProgressReporter(
+            request.request_id,
+            engine.name,
+            self._latencies,
+            on_progress,
+            usual=engine.typical_seconds,
+            slots=lambda: self.admission.seconds_to_slots(engine.slots),
+        )
+        async with self._slot(attempt, reporter) as release_engine:
             reporter.begin()
             if message := attempt.fallback_message():
                 reporter("starting", message)
@@ -100,18 +106,22 @@ class Pipeline:
         return result
 
     @contextlib.asynccontextmanager
-    async def _slot(
-        self, attempt: Attempt, reporter: ProgressReporter, concurrency: int
-    ) -> AsyncIterator[Callable[[], None]]:
+    async def _slot(self, attempt: Attempt, reporter: ProgressReporter) -> AsyncIterator[Callable[[], None]]:
         """Hold a slot; raises WorkerBusy if there is none by the attempt's deadline for that."""
         engine = attempt.engine
-        retry_after = self._latencies.seconds_to_slot(engine.name, concurrency)
+        retry_after = self._latencies.seconds_to_slot(engine.name, self.admission.seconds_to_slots(engine.slots))
         admitted = attempt.selection.is_admitted
         async with contextlib.AsyncExitStack() as held:
             yield await _by(
                 attempt.slot_deadline,
                 held.enter_async_context(
-                    self.admission.slot(engine.slots, reporter.queued, retry_after, admitted=admitted)
+                    self.admission.slot(
+                        engine.slots,
+                        reporter.queued,
+                        retry_after,
+                        admitted=admitted,
+                        remaining=lambda: reporter.remaining,
+                    )
                 ),
                 WorkerBusy(f"{engine.name} had no free place in time.", retry_after),
             )
@@ -149,7 +159,10 @@ class Pipeline:
             image = await _without_fault(engine, recipe, reporter)
             release_engine()  # encoding and saving need no engine, but one of the slots of all
             reporter("saving")
-            return image, await asyncio.to_thread(self._encode, engine, image, recipe)
+            picture = await asyncio.to_thread(self._encode, engine, image, recipe)
+            # Of the request, and not of what this engine honours: another one may make the picture the next time.
+            again = attempt.request.with_seed_used(image.seed)
+            return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again)
 
     def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
         texts = {
@@ -164,8 +177,14 @@ class Pipeline:
             "simulated": "true" if self.simulated else None,
         }
         texts_known = {name: text for name, text in texts.items() if text is not None}
-        picture = to_picture(image.data, recipe.size, texts_known, recipe.output_format, scale=engine.own_sizes)
-        return dataclasses.replace(picture, cheap=engine.cheap)
+        return to_picture(
+            image.data,
+            recipe.size,
+            texts_known,
+            recipe.output_format,
+            recipe.output_compression,
+            scale=engine.own_sizes,
+        )
 
     def _record_success(self, attempt: Attempt, saved: SaveOutcome, seconds: float) -> None:
         """Count a picture, what it took, and what failed before it was saved."""

@@ -2,13 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from render_worker.contract import Phase, Progress
-from render_worker.generation.latency import Latencies
+from render_worker.generation.latency import Latencies, seconds_overdue
 
 OnProgress = Callable[[Progress], None]
 """Called on the loop's thread with each change of progress; it must not block."""
+
+NEWS_SECONDS = 1.0
+NEWS_SHARE = 0.25  # of the time that is expected
 
 MESSAGES: dict[Phase, str] = {
     "queued": "Waiting for a free place.",
@@ -29,30 +32,60 @@ def ignore_progress(_: Progress) -> None:
 class ProgressReporter:
     """Turns what the queue, the engine and the pipeline report into Progress, and leaves out repetitions."""
 
-    def __init__(self, request_id: str, engine: str, slots: int, latencies: Latencies, on_progress: OnProgress) -> None:
+    def __init__(
+        self,
+        request_id: str,
+        engine: str,
+        latencies: Latencies,
+        on_progress: OnProgress,
+        *,
+        usual: float = 0.0,
+        slots: Callable[[], Sequence[float]] = lambda: (0.0,),
+    ) -> None:
+        """Report of an engine whose pictures take about `usual` seconds if none was made lately.
+
+        `slots` returns the seconds until each slot is free that the request waits for.
+        """
         self._request_id = request_id
         self._engine = engine
-        self._slots = slots
         self._latencies = latencies
         self._on_progress = on_progress
-        self._begun = 0.0
+        self._usual = usual
+        self._slots = slots
+        self._begun: float | None = None
+        self._expected_end = 0.0  # of the monotonic clock, as the client was last told
         self._last: Progress | None = None
         self.setbacks = 0
 
     def queued(self, position: int) -> None:
-        """Report the request's position in the queue, 1 for the next."""
-        expected = self._latencies.seconds_to_picture(self._engine, position, self._slots)
+        """Report the request's position in the queue, 1 for the next; again if it takes longer than was expected."""
+        expected = self._latencies.seconds_to_picture(self._engine, position, self._slots())
         message = f"Waiting for a free place, as number {position} in the queue."
         self._emit(Progress(phase="queued", message=message, position=position), expected)
 
     def begin(self) -> None:
         """Start the clock of the picture's latency: the request has its slot."""
         self._begun = time.monotonic()
+        self._expected_end = 0.0
 
     @property
     def seconds(self) -> float:
-        """Return the seconds since `begin`."""
-        return time.monotonic() - self._begun
+        """Return the seconds since `begin`, 0 before."""
+        return 0.0 if self._begun is None else time.monotonic() - self._begun
+
+    @property
+    def remaining(self) -> float:
+        """Return the seconds for which the request is likely to hold its slot yet; those behind it wait for that.
+
+        It is what its client was told or what recent pictures took, if that is more; never 0.
+        """
+        elapsed = self.seconds
+        recorded = self._latencies.seconds_remaining(self._engine, elapsed)
+        told = 0.0 if self._begun is None else self._expected_end - time.monotonic()
+        expected = max(told, recorded or 0.0)
+        if expected <= 0 and self._latencies.p50(self._engine) is None:
+            expected = self._usual - elapsed
+        return expected if expected > 0 else seconds_overdue(elapsed)
 
     def __call__(
         self,
@@ -68,8 +101,8 @@ class ProgressReporter:
         """Report a phase, as `engines.base.Reporter` says."""
         message = message or MESSAGES[phase]
         progress = Progress(phase=phase, message=message, percent=percent, step=step, total=total, position=position)
-        usual = self._latencies.seconds_remaining(self._engine, self.seconds)
-        self._emit(progress, usual if expected_seconds is None else expected_seconds)
+        recorded = self._latencies.seconds_remaining(self._engine, self.seconds)
+        self._emit(progress, recorded if expected_seconds is None else expected_seconds)
 
     def setback(self, sentence: str) -> None:
         """Log a setback, as `engines.base.Reporter` says."""
@@ -77,8 +110,17 @@ class ProgressReporter:
         log.warning("%s %s", self._request_id, sentence)
 
     def _emit(self, progress: Progress, expected: int | None) -> None:
-        if progress == self._last:
+        if progress == self._last and not self._is_later(expected):
             return
         self._last = progress
+        if expected is not None:
+            self._expected_end = time.monotonic() + expected
         log.debug("%s %s: %s", self._request_id, progress.phase, progress.message)
         self._on_progress(progress.model_copy(update={"expected_seconds": expected}))
+
+    def _is_later(self, expected: int | None) -> bool:
+        """Return whether the picture is expected later than the client was told, by so much that it is news."""
+        if expected is None:
+            return False
+        later = time.monotonic() + expected - self._expected_end
+        return later > max(NEWS_SECONDS, expected * NEWS_SHARE)

@@ -8,7 +8,7 @@ from render_worker.contract import EngineHealth, GenerateRequest, Model
 from render_worker.engines.base import Engine
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow, WorkerError
 from render_worker.generation.admission import Admission
-from render_worker.generation.latency import Latencies
+from render_worker.generation.latency import Latencies, seconds_to_turn
 from render_worker.generation.selection import Candidate, CandidateFailure, Selection, failures_but
 
 AUTO = "auto"
@@ -88,7 +88,7 @@ class EngineSelector:
         if self._admission.must_wait(engine.slots):
             position = self._admission.queue_depth(engine.slots) + 1
             each = self._latencies.p50(engine.name) or engine.typical_seconds
-            waiting = each * position / self._admission.concurrency(engine.slots)
+            waiting = seconds_to_turn(position, self._admission.seconds_to_slots(engine.slots), each)
         left_out = engine.cannot_honour(request)
         ignored = [name for name in left_out if not (name == "negative_prompt" and request.negative_prompt_optional)]
         return Candidate(engine, left_out, ignored, preference, making, waiting)

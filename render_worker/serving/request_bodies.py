@@ -6,6 +6,7 @@ response says `Connection: close` and the connection ends (https://www.rfc-edito
 """
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -16,6 +17,7 @@ from werkzeug.exceptions import RequestTimeout
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 WEBSOCKET = "websocket"
+CHUNKS_AT_ONCE = 256  # which gunicorn parses in 1 ms
 
 Waiting = Callable[[], AbstractContextManager[object]]
 """Returns the context of each read from the client, which raises TimeoutError there if the read takes too long."""
@@ -39,6 +41,14 @@ class _WholeLengthReader(LengthReader):  # type: ignore[misc]
         return data
 
 
+def _paced(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield chunks, and let other greenlets and threads run between them: they can be of one byte each."""
+    for number, chunk in enumerate(chunks):
+        if number % CHUNKS_AT_ONCE == 0:
+            time.sleep(0)
+        yield chunk
+
+
 class RequestBody:
     """A request's `wsgi.input`, which knows whether it was read to its end, and sends `100 Continue` when it is read.
 
@@ -48,6 +58,8 @@ class RequestBody:
     def __init__(self, body: Body, ask: Callable[[], object] | None, waiting: Waiting) -> None:
         if isinstance(body.reader, LengthReader):
             body.reader = _WholeLengthReader(body.reader.unreader, body.reader.length)
+        elif isinstance(body.reader, ChunkedReader):
+            body.reader.parser = _paced(body.reader.parser)
         self._body = body
         self._ask = ask
         self._waiting = waiting

@@ -16,7 +16,10 @@ from bench.stub_worker import result
 from image_api import create_app
 from image_api.services import services_of
 from image_api.settings import Settings
+from tests.fakes.busy_worker import BusyWorker
+from tests.fakes.processes import api
 from tests.fakes.scripted_server import PatientServer
+from tests.fakes.ways import Front
 
 NAME = "a" * 64 + ".png"
 PICTURE = b"the bytes of a picture"
@@ -58,9 +61,9 @@ class ScriptedWorker:
         """
         self._answers = {"": _answer(status, body, before, headers)}
 
-    def say_to(self, path: str, status: int, body: object) -> None:
+    def say_to(self, path: str, status: int, body: object, **headers: str) -> None:
         """Answer so to requests whose path begins so; the longest that fits counts."""
-        self._answers[path] = _answer(status, body, lambda: None, {})
+        self._answers[path] = _answer(status, body, lambda: None, headers)
 
     def asked_to_make(self) -> list[dict]:
         """Every request for a picture."""
@@ -150,3 +153,46 @@ def client_of(base) -> Iterator[Callable[..., openai.OpenAI]]:
 @pytest.fixture
 def ai(client_of) -> openai.OpenAI:
     return client_of()
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[Front]:
+    worker = ScriptedWorker()
+    with api(PERCHANCE_WORKER_URL=worker.url, CACHE_EXPIRATION_HOURS=0) as server:
+        yield Front(server.url, worker)
+    worker.close()
+
+
+@pytest.fixture
+def busy() -> Iterator[Callable[[int], BusyWorker]]:
+    """Starts render workers with so many slots."""
+    workers: list[BusyWorker] = []
+
+    def start(slots: int) -> BusyWorker:
+        workers.append(BusyWorker(slots, RESULT, PICTURE))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.close()
+
+
+@pytest.fixture
+def ai_before(client_with) -> Iterator[Callable[..., openai.OpenAI]]:
+    """Makes clients of an API tier before a worker, with settings of the test's choice."""
+    servers, clients = [], []
+
+    def make(worker: BusyWorker, **settings: object) -> openai.OpenAI:
+        app = client_with(perchance_worker_url=worker.url, worker_wake_seconds=0, **settings).application
+        servers.append(make_server("127.0.0.1", 0, app, threaded=True))
+        threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
+        base = f"http://127.0.0.1:{servers[-1].server_port}/v1"
+        clients.append(openai.OpenAI(base_url=base, api_key="anything", max_retries=0))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+    for server in servers:
+        server.shutdown()
+        server.server_close()

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from image_api.settings import Settings
+from tests.api.conftest import NAME
 
 PAGE = {"Origin": "https://pictures.example"}
 
@@ -34,6 +35,34 @@ def test_only_the_named_origins_are_allowed(client_with):
         answer = client.get("/health", headers={"Origin": origin})
         assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
         assert "Origin" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/generate?prompt=a", {}),
+        ("POST", "/generate", {}),
+        ("GET", "/generate?prompt=a", {"Accept": "image/*"}),
+        ("HEAD", "/generate?prompt=a", {"Accept": "image/*"}),
+        ("GET", "/generate?prompt=", {"Sec-Fetch-Dest": "image"}),
+        ("GET", "/generate.png?prompt=a", {"Sec-Purpose": "prefetch"}),
+        ("GET", "/generate.gif?prompt=a", {}),
+        ("GET", f"/images/{NAME}", {}),
+        ("GET", f"/images/{NAME}", {"If-None-Match": f'W/"{NAME[:64]}"'}),
+        ("GET", f"/images/{NAME}", {"If-Match": '"x"'}),
+        ("GET", "/images/x.png", {}),
+        ("GET", "/wake.gif", {}),
+    ],
+)
+def test_any_page_may_embed_what_an_img_may_name(client, method, path, headers):
+    body = {"json": {"prompt": "a"}} if method == "POST" else {}
+    answer = client.open(path, method=method, headers=headers, **body)
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/models", "/v1/styles", "/robots.txt", "/nowhere"])
+def test_json_alone_is_not_for_embedding(client, path):
+    assert "Cross-Origin-Resource-Policy" not in client.get(path).headers
 
 
 @pytest.mark.parametrize("origins", ["pictures.example", "https://a.example/path", "https://a.example,*.example"])

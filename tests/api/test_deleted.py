@@ -73,7 +73,8 @@ class Outside(RemotePictures):
     [
         (410, 404, f"https://pictures.example/a/{NAME}?X-Amz-Signature=1", PictureDeleted),
         (404, 404, f"https://pictures.example/a/{NAME}", PictureUnavailable),
-        (410, 404, "https://i.imgur.com/x.png", PictureUnavailable),
+        (410, 404, "https://i.imgur.com/x.png", PictureDeleted),  # by the hash of what it was given
+        (404, 404, "https://i.imgur.com/x.png", PictureUnavailable),
         (410, 403, f"https://pictures.example/a/{NAME}", PictureDeleted),
         (404, 403, f"https://pictures.example/a/{NAME}", PictureUnavailable),
         (410, 500, f"https://pictures.example/a/{NAME}", PictureUnavailable),

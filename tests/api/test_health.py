@@ -60,7 +60,9 @@ def test_the_front_page_documents_every_parameter(client):
         "shape",
         "model",
         "output_format",
+        "output_compression",
         "format",
+        "response_format",
         "cache",
         "within",
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.conftest import NAME, PICTURE
+from tests.api.conftest import NAME, PICTURE, RESULT
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +64,16 @@ def test_any_other_name_is_not_found_without_a_request_to_the_worker(client, wor
     answer = client.get(f"/images/{name}")
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")
     assert worker.requests == []
+
+
+@pytest.mark.parametrize("header", ["Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"])
+def test_a_prefetch_does_not_make_a_lost_picture_again(client, worker, header):
+    worker.say(200, RESULT)
+    client.get("/generate?prompt=a+tree&seed=7")
+    worker.say_to("/images/", 404, b"{}")
+    answer = client.get(f"/images/{NAME}", headers={header: "prefetch;prerender"})
+    assert (answer.status_code, answer.json["code"]) == (503, "speculative_request")
+    assert len(worker.asked_to_make()) == 1
 
 
 @pytest.mark.parametrize(("status", "expected"), [(404, (404, "not_found")), (500, (503, "worker_unavailable"))])

@@ -2,8 +2,6 @@
 
 import asyncio
 import base64
-import json
-import threading
 import time
 
 import openai
@@ -13,7 +11,7 @@ from tests.api.conftest import NAME, PICTURE, RESULT
 
 
 def sent(worker) -> dict:
-    return json.loads(worker.requests[-1][3])
+    return worker.asked_to_make()[-1]
 
 
 def test_it_works(ai, worker, base):
@@ -34,7 +32,7 @@ def test_the_asynchronous_client_works_too(base, worker):
         async with openai.AsyncOpenAI(base_url=f"{base}/v1", api_key="anything", max_retries=0) as ai:
             answer = await ai.images.generate(prompt="a tree")
             with pytest.raises(openai.BadRequestError) as refused:
-                await ai.images.generate(prompt="a tree", n=5)
+                await ai.images.generate(prompt="a tree", n=11)
             return answer.data[0].url, refused.value.status_code
 
     assert asyncio.run(ask()) == (f"{base}/images/{NAME}", 400)
@@ -71,15 +69,6 @@ def test_a_url_of_another_host_is_left_as_it_is(ai, worker):
     assert (answer.data[0].url, answer.output_format) == ("https://i.imgur.com/x.png", "jpeg")
 
 
-def test_several_pictures_are_generated_at_the_same_time_without_coalescing(ai, worker):
-    together = threading.Barrier(4)
-    worker.say(200, RESULT, before=lambda: together.wait(30))
-    assert len(ai.images.generate(prompt="a tree", n=4).data) == 4
-    asked = [json.loads(body) for _, _, _, body in worker.requests]
-    assert len({one["request_id"] for one in asked}) == 4  # the worker makes one picture for one id
-    assert [one["seed"] for one in asked] == [-1] * 4
-
-
 @pytest.mark.parametrize(
     ("size", "shape"),
     [
@@ -113,8 +102,9 @@ def test_parameters_that_change_nothing_are_accepted(ai, worker):
         moderation="low",
         n=None,
         output_compression=100,
+        extra_body={"frame_count": None, "frame_duration_ms": None, "markup": None, "svg": None},
         output_format="png",
-        partial_images=0,
+        partial_images=3,
         quality="high",
         response_format=None,
         safety_identifier="x",
@@ -125,14 +115,40 @@ def test_parameters_that_change_nothing_are_accepted(ai, worker):
     assert len(worker.requests) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "chatgpt-image-latest", None]
-)
-def test_openai_s_own_models_are_served_by_auto(ai, worker, name):
-    assert ai.images.generate(prompt="a tree", model=name).model == "auto"
-    assert sent(worker)["model"] == "auto"
+def test_the_extensions_reach_the_worker(ai, worker):
+    extensions = {"seed": 7, "negative_prompt": " people ", "guidance_scale": 12}
+    ai.images.generate(prompt="a tree", extra_body=extensions, output_format="jpeg", output_compression=0)
+    expected = {"seed": 7, "negative_prompt": "people", "guidance_scale": 12, "output_compression": 0}
+    assert {name: sent(worker)[name] for name in expected} == expected
 
 
-def test_a_name_of_ours_is_passed_on(ai, worker):
-    assert ai.images.generate(prompt="a tree", model="sketch").model == "sketch"
-    assert sent(worker)["model"] == "sketch"
+def test_what_is_null_or_left_out_is_not_sent(ai, worker):
+    nothing = {"seed": None, "negative_prompt": None, "guidance_scale": None, "output_compression": None}
+    ai.images.generate(prompt="a tree", extra_body=nothing)
+    assert (sent(worker)["seed"], sent(worker)["guidance_scale"]) == (-1, 7.0)
+    assert not {"negative_prompt", "output_compression"} & set(sent(worker))
+
+
+def test_a_negative_prompt_joins_that_of_a_style(ai, worker):
+    ai.images.generate(prompt="a tree", style="anime", extra_body={"negative_prompt": "people"})
+    assert sent(worker)["negative_prompt"].startswith("people, photograph, ")
+    assert "negative_prompt_optional" not in sent(worker)  # no engine may drop the client's own
+
+
+def test_a_seed_is_cached_as_by_generate(ai, worker):
+    first, again = (ai.images.generate(prompt="a tree", extra_body={"seed": 7}).data[0].url for _ in range(2))
+    assert first == again
+    assert len(worker.asked_to_make()) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_cached_picture_whose_file_is_gone_is_made_again(ai, worker, stream):
+    ai.images.generate(prompt="a tree", extra_body={"seed": 7})
+    another = f"/images/{'b' * 64}.png"
+    worker.say(200, {**RESULT, "image_url": another})
+    worker.say_to("/images/", 404, b"{}")
+    worker.say_to(another, 200, b"the new one")
+    answer = ai.images.generate(prompt="a tree", model="gpt-image-1", stream=stream, extra_body={"seed": 7})
+    [picture] = answer if stream else answer.data
+    assert base64.b64decode(picture.b64_json) == b"the new one"
+    assert picture.url.endswith(another)

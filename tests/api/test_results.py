@@ -51,6 +51,14 @@ def test_a_key_is_the_hash_of_the_recipe_alone():
     assert recipe_key(GenerationOptions(prompt="a tree é", format="image", cache_without_seed=True)) == KEY
 
 
+def test_a_quality_has_a_key_of_its_own_unless_it_changes_nothing():
+    def key_at(quality: int | None, output_format: str) -> str:
+        return recipe_key(Recipe(prompt="a tree é", output_compression=quality, output_format=output_format))
+
+    assert key_at(100, "png") == KEY
+    assert len({key_at(quality, "jpeg") for quality in (None, 0, 100)}) == 3
+
+
 def test_results_and_recipes_are_stored_as_by_every_version(cache, result):
     ResultCache(cache, 60).save(KEY, RECIPE, result)
     found, recipe = cache.entries.values()

@@ -91,6 +91,25 @@ def test_a_lost_stream_is_replayed_without_a_second_generation(scripted):
     assert len(scripted.asked_to_make()) == 1
 
 
+def test_a_polyfill_resumes_by_the_query(scripted):
+    stream_of(scripted, 0.2)
+    with api(PERCHANCE_WORKER_URL=scripted.url) as front:
+        address = f"{front.url}/generate"
+        with open_stream(address, prompt="a tree", lastEventId="") as response:  # none yet
+            mark = next(mark for kind, mark, _ in events(response) if kind == "result")
+        before = mark.partition(":")[0] + ":1"
+        for name in ("lastEventId", "lastEventID", "Last-Event-ID", "last_event_id"):
+            again = open_stream(address, prompt="a tree", **{name: before})
+            assert [kind for kind, *_ in events(again)][-1] == "result"
+            assert open_stream(address, prompt="a tree", **{name: mark}).status_code == 204
+            assert open_stream(address, prompt="a tree", **{name: "0123:4"}).status_code == 410
+        header_wins = open_stream(address, {"Last-Event-ID": mark}, prompt="a tree", lastEventId="0123:4")
+        assert header_wins.status_code == 204
+        assert open_stream(address, prompt="a tree", lastEventIdx="1").status_code == 400
+        assert requests.get(address, params={"prompt": "a", "lastEventId": "x:1"}, timeout=30).status_code == 400
+    assert len(scripted.asked_to_make()) == 1
+
+
 def test_a_stream_can_be_resumed_before_its_first_progress(scripted):
     head = json.dumps({"event": "heartbeat"}).encode() + b"\n"
     last = json.dumps({"event": "result", "result": RESULT}).encode() + b"\n"

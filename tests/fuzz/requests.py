@@ -49,7 +49,13 @@ ODD_PATHS = [
     "/static/x",
     "/metrics",
 ]
-BODIES = ["/generate", "/v1/images/generate", "/v1/images/generations"]
+BODIES = [
+    "/generate",
+    "/v1/images/generate",
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/openai/images/variations/",
+]
 TEXTS = [
     "",
     " ",
@@ -92,6 +98,7 @@ HEADERS: dict[str, list[str]] = {
         "text/plain; charset=idna",
         "application/x-www-form-urlencoded",
         "multipart/form-data",
+        "multipart/form-data; boundary=b",
         "multipart/form-data; boundary=" + "x" * 300,
         "a; charset=rot13",
         "application/json; charset=\xff",

@@ -74,6 +74,8 @@ FIELDS: dict[str, list[str]] = {
     "request_id": ["x", "a-b", "", "ü", "a" * 65, "/"],
     "negative_prompt_optional": WORDS,
     "unknown": WORDS,
+    "utm_source": WORDS,
+    "_": NUMBERS,
     "__proto__": WORDS,
 }
 COMMON = ["seed", "guidance_scale", "shape", "model", "output_format", "cache"]
@@ -121,6 +123,11 @@ JSON_BODIES = [
     b'{"prompt": "' + b"a" * 66_000 + b'"}',
     b'{"prompt": "a", "": 1}',
     b"prompt=a&seed=1",
+    b"\x1f\x8b\x08\x00",
+    b'{"prompt": "a\nb"}',
+    b'{"prompt": "caf\xe9"}',
+    b'{"prompt": "a", "cache": True}',
+    b'"{\\"prompt\\": 1}"',
     b"--x\r\nContent-Disposition: form-data; name=prompt\r\n\r\na\r\n--x--",
 ]
 TYPED = [None, True, False, 0, -1, 7, 0.5, 1e308, [], {}, [1], {"a": 1}, "7", "true", 2**31, 2**63, 2**200]

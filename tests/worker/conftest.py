@@ -7,7 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from render_worker import KEY
+from render_worker.delete import main
 from render_worker.settings import Settings
+from render_worker.storages.local.storage import LocalStorage
 from render_worker.worker import create_app
 
 
@@ -35,3 +37,24 @@ async def _start_nothing(_: object) -> None:
 @pytest.fixture
 def client(client_with: Callable[..., FlaskClient]) -> FlaskClient:
     return client_with()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalStorage:
+    """Return the storage of that worker's folder."""
+    return LocalStorage(Settings(local_storage_dir=tmp_path / "images", local_storage_mb=1))
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, list[str]]]:
+    """Return a function that runs the delete command with settings, and returns its exit code and output lines."""
+
+    def run(*words: str, **settings: object) -> tuple[int, list[str]]:
+        for name, value in {"local_storage_dir": tmp_path / "images", **settings}.items():
+            monkeypatch.setenv(name.upper(), str(value))
+        code = main(list(words))
+        return code, capsys.readouterr().out.splitlines()
+
+    return run

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from render_worker.delete import NO_NAME, NO_TOMBSTONE, main
+from render_worker.delete import NO_NAME, NO_TOMBSTONE, NOT_NAMED
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
-from render_worker.storages.local.storage import LocalStorage
 from render_worker.storages.local.tombstones import TOMBSTONE, TOMBSTONE_SECONDS
 from render_worker.storages.s3.storage import S3Storage
 from sandbox.cloudinary import CLOUDINARY_URL
@@ -27,30 +26,12 @@ OTHER = Picture(b"\x89PNG and other", 1, 1, "b" * 64)
 DELETED = "This picture was deleted by the operator."
 
 
-@pytest.fixture
-def local(tmp_path):
-    return LocalStorage(Settings(local_storage_dir=tmp_path / "images", local_storage_mb=1))
-
-
 def save(storage, picture: Picture = PICTURE) -> str:
     return asyncio.run(storage.save(picture)).url
 
 
 def delete(storage, picture: Picture = PICTURE) -> bool:
     return asyncio.run(storage.delete(picture.name))
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """Return a function that runs the command with settings, and returns its exit code and output lines."""
-
-    def run(*words: str, **settings: object) -> tuple[int, list[str]]:
-        for name, value in {"local_storage_dir": tmp_path / "images", **settings}.items():
-            monkeypatch.setenv(name.upper(), str(value))
-        code = main(list(words))
-        return code, capsys.readouterr().out.splitlines()
-
-    return run
 
 
 def test_it_works(command, local):
@@ -119,9 +100,21 @@ def test_imgur_deletes_by_the_hash_of_the_log(command, caplog):
         caplog.set_level("INFO")
         address = save(imgur)
         word = "imgur:" + re.search(r"deletehash (\w+)", caplog.text)[1]
+        assert command(word, **settings) == (0, [f"{word}  imgur: deleted", f"{word}  {NOT_NAMED}"])
+        gone = requests.get(address, allow_redirects=False, timeout=5)
+        assert (gone.status_code, gone.headers["Location"].rpartition("/")[2]) == (302, "removed.png")
+        assert command(word, **settings) == (1, [f"{word}  imgur: not there", f"{word}  {NOT_NAMED}"])
+
+
+def test_imgur_s_picture_gets_a_tombstone_by_its_name_in_the_log(command, client, caplog):
+    with sandbox() as site:
+        settings = {"imgur_client_id": "an-id", "imgur_api_url": f"{site.url}/3"}
+        caplog.set_level("INFO")
+        save(next(iter(build_storages(Settings(**settings)))))
+        word = "imgur:{}:{}".format(*re.search(r"deletehash (\w+) of ([\w.]+)", caplog.text).groups())
         assert command(word, **settings) == (0, [f"{word}  imgur: deleted"])
-        assert requests.get(address, timeout=5).status_code == 404
-        assert command(word, **settings) == (1, [f"{word}  imgur: not there"])
+        assert client.get(f"/images/{PICTURE.name}").status_code == 410
+        assert command(word + "x", **settings)[0] == 2
 
 
 def test_without_imgur_its_hash_is_of_no_use(command):

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, MAX_TEXT
 from render_worker.errors import BadPicture
-from render_worker.imaging import to_picture
+from render_worker.imaging import Picture, to_picture
 
 SIZE = (64, 48)
 
@@ -107,7 +107,7 @@ REFUSE = """
 import sys
 from pathlib import Path
 from render_worker.errors import BadPicture
-from render_worker.imaging import to_picture
+from render_worker.imaging import Picture, to_picture
 def peak(): return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 data, before = Path(sys.argv[1]).read_bytes(), peak()
 try: to_picture(data, (768, 768), {})
@@ -120,3 +120,30 @@ def test_what_has_the_wrong_size_is_not_decoded(tmp_path):
     file.write_bytes(animated((4096, 4096)))  # 160 bytes that become 260 MiB
     refused = subprocess.run([sys.executable, "-c", REFUSE, file], capture_output=True, text=True, timeout=60)
     assert refused.stdout.split() == ["picture_wrong_size", "True"], refused
+
+
+@pytest.mark.parametrize("output_format", ["jpeg", "webp"])
+def test_the_quality_is_the_one_that_was_asked_for(output_format):
+    data = encoded_noise((128, 128))
+    sizes = {quality: len(decoded_at(data, output_format, quality).data) for quality in (0, 30, 60, 100, None)}
+    assert sizes[0] < sizes[30] < sizes[60] < sizes[None] < sizes[100]
+    assert sizes[0] < sizes[None] / 4
+
+
+def test_a_png_keeps_every_pixel_whatever_the_quality():
+    data = encoded_noise((64, 48))
+    assert to_picture(data, SIZE, {}, "png", 0).data == to_picture(data, SIZE, {}, "png").data
+
+
+def encoded_noise(size: tuple[int, int]) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise(size, 60).convert("RGB").save(out, "PNG")
+    return out.getvalue()
+
+
+def decoded_at(data: bytes, output_format: str, quality: int | None) -> Picture:
+    picture = to_picture(data, (128, 128), {}, output_format, quality)
+    image = Image.open(io.BytesIO(picture.data))
+    image.load()
+    assert (image.format, image.size) == (output_format.upper(), (128, 128))
+    return picture

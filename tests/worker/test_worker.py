@@ -32,6 +32,16 @@ def test_other_formats_are_served_as_what_they_are(client, output_format, ending
         assert (image.format, image.size, len(answer.data)) == (output_format.upper(), (768, 512), result["bytes"])
 
 
+def test_the_quality_of_a_file_can_be_chosen(client):
+    sizes = [
+        client.post("/generate", json={**SKETCH, "output_format": "webp", "output_compression": quality}).json["bytes"]
+        for quality in (0, 50, 100)
+    ]
+    assert sizes[0] < sizes[1] / 2 < sizes[2] / 4
+    refused = client.post("/generate", json={**SKETCH, "output_compression": 50})
+    assert (refused.status_code, refused.json["code"]) == (400, "invalid_parameter")
+
+
 def test_an_unchanged_picture_is_not_sent_again(client):
     result = client.post("/generate", json=SKETCH).json
     with client.get(result["image_url"], headers={"If-None-Match": f'"{result["sha256"]}"'}) as answer:

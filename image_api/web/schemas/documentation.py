@@ -13,9 +13,10 @@ ENDPOINTS = {
     "GET /generate.png": "The picture itself; .jpg and .webp as well.",
     "GET /generate, Accept: text/event-stream": "The same as events that tell how far it is.",
     "WebSocket /stream/generate/txt2img": "The same as messages; each message to it is a body of POST /generate.",
-    "POST /v1/images/generate": "A picture in a named style and an aspect ratio: {prompt, style?, aspect_ratio?}.",
+    "POST /v1/images/generate": "A picture in a named style and an aspect ratio: {prompt, style?, aspect_ratio?, …}.",
     "GET /v1/styles": "The styles.",
-    "POST /v1/images/generations": "Up to four pictures at once, for OpenAI's clients as they are.",
+    "POST /v1/images/generations": "Up to ten pictures at once, for OpenAI's clients as they are.",
+    "POST /v1/images/edits": "Checks OpenAI's requests to edit pictures; no engine edits yet. /variations as well.",
     "GET /v1/models": "The names that model accepts, in OpenAI's words; /v1/models/<name> is one of them.",
     "GET /images/<name>": "A picture that was made.",
     "GET /models": "The names that model accepts.",
@@ -28,9 +29,13 @@ ENDPOINTS = {
 ANSWERS = {
     "JSON": "by default: {success: true, image_url, seed, …}",
     "redirect to the picture": "for an <img> tag, for Accept: image/… and for format=redirect",
-    "the picture itself": "for format=image",
+    "the picture itself": "for format=image, and as base64 in the JSON for response_format=b64_json",
     "error": "{success: false, error: <a sentence>, code: <a stable word>, hint?, retry_after?, request_id}",
 }
+VALUES = (
+    "null and empty optional parameters are as left out, trackers (utm_…, fbclid, gclid, _) are ignored, booleans and "
+    'words of a list come in any case, numbers as 42, 42.0 or "42"; what else is unknown or invalid is refused by name.'
+)
 
 
 class Parameter(BaseModel):
@@ -49,6 +54,7 @@ class Documentation(BaseModel):
     description: str = "One GET turns a prompt into the address of a picture."
     examples: dict[str, str]
     parameters: dict[str, Parameter]
+    values: str = VALUES
     endpoints: dict[str, str] = ENDPOINTS
     answers: dict[str, str] = ANSWERS
     simulated: bool | None = None

@@ -1,10 +1,9 @@
-"""OpenAI's image API: its requests, responses and errors.
+"""OpenAI's image API: its requests and its errors.
 
 A parameter that no engine can honour is refused by name; one that changes nothing here is accepted and ignored.
 """
 
 import re
-import time
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
@@ -12,33 +11,28 @@ from pydantic import BaseModel, Field
 from image_api.generation.options import GenerationOptions
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, StyleName
-from image_api.web.responses import absolute_url
-from render_worker.contract import (
-    ErrorBody,
-    Fields,
-    GenerateResult,
-    Model,
-    ModelList,
-    OutputFormat,
-    PassedOver,
-    Recipe,
-    Text,
-)
+from image_api.web.schemas.openai_models import AUTO, is_gpt_image
+from render_worker.contract import MAX_SEED, ErrorBody, Fields, InvalidField, OutputFormat, Recipe, Text
 
-AUTO = "auto"
-OPENAI_MODEL = re.compile(r"dall-e-[0-9]+|(gpt|chatgpt)-image-.+")  # those that are known, and those to come
-MAX_PICTURES = 4
-OWNER = "image-api"
+MAX_PICTURES = 10
+MAX_PARTIAL_IMAGES = 3
 EXTRA_FIELDS = {"hint", "retry_after", "expected_seconds", "fallback_from", "request_id"}
-UNKNOWN_DATE = 0  # of a model; OpenAI's clients require a number
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
-PARAMETER = re.compile(r'"?(\w+)"? (?:must|is|was)\b')  # how a refusal's sentence begins, the render worker's too
+ONE_FRAME = "left out; no engine makes moving pictures"
+PARAMETER = re.compile(
+    r'"?(\w+)"? (?:and \w+ )?(?:must|is|was|cannot)\b'
+)  # how a refusal's sentence begins, the render worker's too
+
+
+def _like(name: str) -> str:
+    """Return what /generate accepts as the parameter of that name."""
+    return Recipe.model_fields[name].description or ""
 
 
 class ImagesRequest(Fields):
     """The body of POST /v1/images/generations; as with OpenAI, null is the same as left out."""
 
-    prompt: Text = Field(description=Recipe.model_fields["prompt"].description)
+    prompt: Text = Field(description=_like("prompt"))
     model: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$",
@@ -50,15 +44,25 @@ class ImagesRequest(Fields):
     )
     response_format: Literal["url", "b64_json"] | None = Field(None, description="url or b64_json")
     style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")
-    output_format: OutputFormat | None = Field(None, description=Recipe.model_fields["output_format"].description)
-    # Accepted with the only value that can be honoured:
+    output_format: OutputFormat | None = Field(None, description=_like("output_format"))
+    stream: bool | None = Field(None, description="true or false")
+    # As /generate has them, which checks them:
+    output_compression: int | None = Field(None, description=_like("output_compression"))
+    seed: int | None = Field(None, description=_like("seed"))
+    negative_prompt: str | None = Field(None, description=_like("negative_prompt"))
+    guidance_scale: float | None = Field(None, description=_like("guidance_scale"))
+    # Accepted with the only values that can be honoured:
     background: Literal["auto", "opaque"] | None = Field(
         None, description="auto or opaque; no engine makes transparent pictures"
     )
-    output_compression: Literal[100] | None = Field(None, description="100; how strongly is not to be chosen here")
-    stream: Literal[False] | None = Field(None, description="false or left out; the answer comes as a whole")
-    partial_images: Literal[0] | None = Field(None, description="0 or left out; the answer comes as a whole")
+    frame_count: None = Field(None, description=ONE_FRAME)
+    frame_duration_ms: None = Field(None, description=ONE_FRAME)
+    svg: None = Field(None, description="left out; output_format takes png, jpeg and webp")
+    markup: None = Field(None, description="left out; say what the picture shall show in the prompt")
     # Ignored:
+    partial_images: int | None = Field(
+        None, ge=0, le=MAX_PARTIAL_IMAGES, description=f"an integer from 0 to {MAX_PARTIAL_IMAGES}"
+    )
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = Field(
         None, description="one of auto, low, medium, high, xhigh, max, standard, hd"
     )
@@ -67,132 +71,55 @@ class ImagesRequest(Fields):
     user: str | None = Field(None, max_length=1000, description=ANY_TEXT)
     safety_identifier: str | None = Field(None, max_length=1000, description=ANY_TEXT)
 
-    def options(self) -> GenerationOptions:
-        """Return the options of each picture. Raises InvalidField if the style leaves no room for the prompt."""
+    @property
+    def model_name(self) -> str:
+        """Return the name of the model, `auto` if there is none."""
+        return self.model or AUTO
+
+    @property
+    def with_usage(self) -> bool:
+        """Return whether the client expects the usage of tokens, as of OpenAI's GPT image models."""
+        return is_gpt_image(self.model_name)
+
+    @property
+    def with_bytes(self) -> bool:
+        """Return whether the pictures come as base64."""
+        default = "b64_json" if is_gpt_image(self.model_name) else "url"
+        return bool(self.stream) or (self.response_format or default) == "b64_json"
+
+    @property
+    def with_url(self) -> bool:
+        """Return whether the pictures come with their URLs: also where only the default is base64."""
+        return self.response_format != "b64_json"
+
+    def pictures(self, model: str) -> list[GenerationOptions]:
+        """Return the options of each picture, made by `model`.
+
+        With a seed, each picture after the first has the next one. Raises InvalidField if that would be too large, or
+        if the style leaves no room for the prompt.
+        """
+        count, options = self.n or 1, self._options(model)
+        if options.seed < 0:
+            return [options] * count
+        last = MAX_SEED - count + 1
+        if options.seed > last:
+            raise InvalidField(f"seed must be {last} at most with n={count}: each picture has the next one.")
+        return [options.model_copy(update={"seed": options.seed + number}) for number in range(count)]
+
+    def _options(self, model: str) -> GenerationOptions:
         width, height = (1, 1) if self.size in (None, "auto") else map(int, str(self.size).split("x"))
         fields = {
             "prompt": self.prompt,
+            "negative_prompt": self.negative_prompt,
+            "seed": self.seed,
+            "guidance_scale": self.guidance_scale,
             "shape": nearest(width, height),
-            "model": served_model(self.model or AUTO),
-            "output_format": self.output_format or "png",
+            "model": model,
+            "output_format": self.output_format,
+            "output_compression": self.output_compression,
         }
-        options = GenerationOptions.parse(fields.items())
+        options = GenerationOptions.parse((name, value) for name, value in fields.items() if value is not None)
         return options.styled_by(STYLES[self.style]) if self.style else options
-
-
-class Image(BaseModel):
-    """One picture, as `url` or `b64_json`."""
-
-    url: str | None = None
-    b64_json: str | None = None
-    revised_prompt: str | None = None
-    seed: int | None = None
-    width: int
-    height: int
-    engine: str
-    fallback_from: list[PassedOver] | None = None
-    ignored: list[str] | None = None
-    expires_at: str | None = None
-    note: str | None = None
-
-    @classmethod
-    def of(cls, result: GenerateResult, *, styled: bool, url: str | None, b64_json: str | None) -> Self:
-        """Return a result as OpenAI's clients know it."""
-        return cls(
-            url=url,
-            b64_json=b64_json,
-            revised_prompt=result.prompt if styled else None,
-            seed=result.seed,
-            width=result.width,
-            height=result.height,
-            engine=result.engine,
-            fallback_from=result.fallback_from,
-            ignored=result.ignored,
-            expires_at=result.expires_at if url else None,
-            note=result.note,
-        )
-
-
-class ImagesResponse(BaseModel):
-    """The pictures, and of OpenAI's fields about them those that are true of all."""
-
-    created: int
-    data: list[Image]
-    background: Literal["opaque"] = "opaque"
-    output_format: str | None = None
-    size: str | None = None
-    model: str
-    """The model that served the one of the request."""
-    simulated: bool | None = None
-
-    @classmethod
-    def with_urls(cls, body: ImagesRequest, results: list[GenerateResult], base: str) -> Self:
-        """Return the response with the URL of each picture."""
-        styled = body.style is not None
-        urls = [absolute_url(it.image_url, base) for it in results]
-        data = [Image.of(it, styled=styled, url=url, b64_json=None) for it, url in zip(results, urls, strict=True)]
-        return cls._of(body, results, data)
-
-    @classmethod
-    def with_bytes(cls, body: ImagesRequest, results: list[GenerateResult], placeholders: list[str]) -> Self:
-        """Return the response with a placeholder for the bytes of each picture."""
-        styled = body.style is not None
-        data = [
-            Image.of(it, styled=styled, url=None, b64_json=placeholder)
-            for it, placeholder in zip(results, placeholders, strict=True)
-        ]
-        return cls._of(body, results, data)
-
-    @classmethod
-    def _of(cls, body: ImagesRequest, results: list[GenerateResult], data: list[Image]) -> Self:
-        mimetypes = {it.content_type for it in results}
-        sizes = {f"{it.width}x{it.height}" for it in results}
-        return cls(
-            created=int(time.time()),
-            data=data,
-            output_format=mimetypes.pop().removeprefix("image/") if len(mimetypes) == 1 else None,
-            size=sizes.pop() if len(sizes) == 1 else None,
-            model=served_model(body.model or AUTO),
-            simulated=True if any(it.simulated for it in results) else None,
-        )
-
-
-class OpenAIModel(BaseModel):
-    """A model as OpenAI's clients know it, and its state."""
-
-    id: str
-    object: Literal["model"] = "model"
-    created: int = UNKNOWN_DATE
-    owned_by: str = OWNER
-    engine: str | None = None
-    state: str
-    description: str
-    simulated: bool | None = None
-
-    @classmethod
-    def auto(cls, engines: list[Model]) -> Self:
-        """Return the model `auto`, which is as available as the best of these engines."""
-        states = [it.state for it in engines]
-        state = "ready" if "ready" in states else next(iter(states), "down")
-        names = ", ".join(it.name for it in engines) or "none at the moment"
-        return cls(id=AUTO, state=state, description=f"Whichever can answer of: {names}.")
-
-
-class OpenAIModelList(BaseModel):
-    """Every model, on the one page that there is."""
-
-    object: Literal["list"] = "list"
-    data: list[OpenAIModel]
-    simulated: bool | None = None
-
-    @classmethod
-    def of(cls, known: ModelList) -> Self:
-        """Return the render worker's models, `auto` first."""
-        named = [
-            OpenAIModel(id=it.name, engine=it.engine, state=it.state, description=it.description) for it in known.models
-        ]
-        auto = OpenAIModel.auto([it for it in known.models if it.answers_auto])
-        return cls(data=[auto, *named], simulated=known.simulated)
 
 
 class OpenAIError(BaseModel):
@@ -207,11 +134,6 @@ class OpenAIError(BaseModel):
         kind = "rate_limit_error" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
         fields = {"message": body.error, "type": kind, "param": parameter_named(body), "code": body.code}
         return cls(error={**fields, **body.model_dump(include=EXTRA_FIELDS, exclude_none=True)})
-
-
-def served_model(name: str) -> str:
-    """Return the model that serves a name: `auto` for OpenAI's own, else the name itself."""
-    return AUTO if OPENAI_MODEL.fullmatch(name) else name
 
 
 def parameter_named(body: ErrorBody) -> str | None:

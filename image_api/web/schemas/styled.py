@@ -4,9 +4,10 @@ from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, Field
 
-from image_api.generation.options import GenerationOptions
+from image_api.generation.options import GenerationOptions, ResponseFormat
 from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, Style, StyleName
+from image_api.web.responses import absolute_url
 from render_worker.contract import ErrorBody, Fields, GenerateResult, PassedOver, Recipe, StorageProblem, Text
 
 AspectRatio = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"]
@@ -24,6 +25,10 @@ class StyledRequest(Fields):
     )
     model: str | None = Field(None, description=Recipe.model_fields["model"].description)
 
+    response_format: ResponseFormat = Field(
+        "url", description=GenerationOptions.model_fields["response_format"].description
+    )
+
     def options(self) -> GenerationOptions:
         """Return the options of the picture. Raises InvalidField if the style leaves no room for the prompt."""
         width, height = (self.aspect_ratio or SQUARE).split(":")
@@ -31,6 +36,7 @@ class StyledRequest(Fields):
             "prompt": self.prompt,
             "shape": nearest(int(width), int(height)),
             "model": self.model or "auto",
+            "response_format": self.response_format,
         }
         options = GenerationOptions.parse(fields.items()).model_copy(update={"cache_without_seed": True})
         return options.styled_by(STYLES[self.style]) if self.style else options
@@ -42,6 +48,7 @@ class StyledResponse(BaseModel):
     status: Literal["success"] = "success"
     from_cache: bool
     image_url: str
+    b64_json: str | None = None
     created_at: str
     prompt: str
     revised_prompt: str | None = None
@@ -69,11 +76,11 @@ class StyledResponse(BaseModel):
     simulated: bool | None = None
 
     @classmethod
-    def of(cls, body: StyledRequest, result: GenerateResult, url: str, request_id: str) -> Self:
-        """Return a result, and what the request said of it."""
+    def of(cls, body: StyledRequest, result: GenerateResult, base: str, request_id: str) -> Self:
+        """Return a result, and what the request said of it. Its address is below the base URL, or elsewhere."""
         changes = {
             "from_cache": result.cached,
-            "image_url": url,
+            "image_url": absolute_url(result.image_url, base),
             "prompt": body.prompt,
             "revised_prompt": result.prompt if body.style else None,
             "style": body.style,

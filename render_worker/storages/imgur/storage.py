@@ -66,7 +66,7 @@ class ImgurStorage(Storage):
         files = {"image": (picture.name, picture.data, picture.content_type)}
         response = await self._send("POST", self._url, data={"type": "file"}, files=files)
         if response.status == httpx.codes.OK:
-            return _stored_object(response, picture.content_type)
+            return _stored_object(response, picture)
         raise _error_of_response(response)
 
     async def delete(self, reference: str) -> bool:
@@ -88,15 +88,16 @@ class ImgurStorage(Storage):
         return await send(ImgurStorage, method, url, self._seconds, self._headers, **body)
 
 
-def _stored_object(response: ServiceResponse, uploaded_type: str) -> StoredObject:
+def _stored_object(response: ServiceResponse, picture: Picture) -> StoredObject:
     """Return the picture's address and type, and log its deletehash. Raises ServiceFailed if there is no address."""
     data = response.document.get("data")
     link = data.get("link") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(link, str) or not PICTURE_URL.fullmatch(link):
         raise _error("unexpected_reply", "Imgur answered without the address of a picture.")
     # The deletehash is the only way to remove the picture: for the operator's log, not for the client.
-    log.info("imgur stored %s, deletehash %s", link, re.sub(r"[^0-9A-Za-z]", "?", str(data.get("deletehash"))))
-    content_type = next((it for ending, it in CONTENT_TYPES.items() if link.endswith(ending)), uploaded_type)
+    deletehash = re.sub(r"[^0-9A-Za-z]", "?", str(data.get("deletehash")))
+    log.info("imgur stored %s, deletehash %s of %s", link, deletehash, picture.name)
+    content_type = next((it for ending, it in CONTENT_TYPES.items() if link.endswith(ending)), picture.content_type)
     return StoredObject(link, content_type)
 
 

@@ -20,10 +20,12 @@ from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.errors import StorageFailed
 from render_worker.storages.local.files import CHEAP, NOT_OURS, evict, image_files
 from render_worker.storages.local.lock import lock
+from render_worker.storages.local.recipes import KeptRecipes
 from render_worker.storages.local.settings import LocalStorageSettings
 from render_worker.storages.local.tombstones import remove_expired_tombstones, tombstone_of
 
 MIB = 1024 * 1024
+RECIPES_SHARE = 16  # of LOCAL_STORAGE_MB
 
 NOT_WRITTEN = "The picture could not be written to LOCAL_STORAGE_DIR"
 NOT_CHANGED = "LOCAL_STORAGE_DIR could not be changed"
@@ -60,6 +62,7 @@ class LocalStorage(Storage):
     def __init__(self, settings: LocalStorageSettings) -> None:
         self.folder = settings.local_storage_dir.resolve()
         self._max_bytes = settings.local_storage_mb * MIB
+        self._recipes = kept_recipes(settings)
         self._thread = ThreadPoolExecutor(1, "local-storage")  # one changes the folder at a time
         self._full_seconds = settings.storage_rest_seconds
         self._needed = SMALL_BYTES  # free on the disk, or the next picture cannot be written either …
@@ -91,7 +94,7 @@ class LocalStorage(Storage):
         return StoredObject(f"/images/{picture.name}", picture.content_type)
 
     async def delete(self, reference: str) -> bool:
-        """Delete the picture and leave a tombstone, so that it is not remade like one that got lost.
+        """Delete the picture with its recipe and leave a tombstone, so that it is not remade like one that got lost.
 
         A deletion is no ban: if the same bytes are made anew they are saved, and the tombstone goes.
         """
@@ -127,11 +130,13 @@ class LocalStorage(Storage):
 
     def _delete(self, deadline: float, name: str) -> bool:
         if not (self.folder / name).exists():
-            return False
+            with _translated_errors(NOT_CHANGED):
+                return self._recipes.erase(name)
         with _translated_errors(NOT_CHANGED), self._locked(deadline):
             with suppress(OSError):  # a full disk has room for it only after the picture is gone: see delete.py
                 tombstone_of(self.folder, name).touch()  # first: the worker never sees one gone without the other
             (self.folder / name).unlink(missing_ok=True)
+            self._recipes.erase(name)
             remove_expired_tombstones(self.folder)
         return True
 
@@ -151,6 +156,8 @@ class LocalStorage(Storage):
                 self._needed_until = 0.0
             with suppress(PermissionError):  # another owner's, in a sticky folder: see saved_elsewhere
                 tombstone_of(self.folder, picture.name).unlink(missing_ok=True)
+            if picture.recipe:
+                self._recipes.save(picture.name, picture.recipe, cheap=picture.cheap)
 
     @contextmanager
     def _locked(self, deadline: float) -> Iterator[None]:
@@ -222,6 +229,12 @@ class LocalStorage(Storage):
         """Evict pictures until `needed` bytes fit, or `at_least` bytes of them; return whether any was removed."""
         files = sorted(image_files(self.folder))
         return evict(files, max(at_least, sum(file.size for file in files) + needed - self._max_bytes))
+
+
+def kept_recipes(settings: LocalStorageSettings) -> KeptRecipes:
+    """Return the recipes of the settings' folder, which take up to a sixteenth of its size beside the pictures."""
+    folder, most = settings.local_storage_dir.resolve(), settings.local_storage_mb * MIB
+    return KeptRecipes(folder, most // RECIPES_SHARE)
 
 
 @contextmanager

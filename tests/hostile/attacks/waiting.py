@@ -13,6 +13,8 @@ ATTACKER, VICTIM = "127.0.0.2", "127.0.0.3"
 MOST = 40  # MAX_GENERATIONS
 SENT = 60
 KEPT = 2  # abandoned requests a client
+MOST_MIB = 200  # of the process that reads uploads
+PICTURE = b'{"prompt": "a hat", "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}'
 
 
 def _hang_up(server: Server, tally: Tally) -> None:
@@ -59,6 +61,31 @@ def hoarded_places(arena: Arena) -> Verdict:
         got = _victim(server, arena.tally)
     arena.tally.requests += SENT
     return Verdict(got == "200", f"another client got {got}")
+
+
+def _upload(said: bytes, length: int = 0) -> bytes:
+    return request(
+        "POST", "/v1/images/edits", said, Content_Type="application/json", Content_Length=str(length or len(said))
+    )
+
+
+@attack(quick=True)
+def hoarded_uploads(arena: Arena) -> Verdict:
+    """20 half-sent uploads of one client, and 15 MB of brackets: another client's upload, and the memory."""
+    server = arena.api()
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            connection = stack.enter_context(Connection(server.port, ATTACKER))
+            connection.send(_upload(b'{"prompt"', 1000))
+            arena.tally.requests += 1
+        time.sleep(0.5)
+        response = arena.tally.add(ask(server.port, _upload(PICTURE), VICTIM, 20.0))
+        got = f"{response.status} {response.code}" if response else "no answer"
+    brackets = arena.tally.add(ask(server.port, _upload(b"[" * 15_000_000), ATTACKER, 20.0))
+    peak = max(process.memory_info().rss for process in server.tree()) // 2**20
+    refused = brackets.code if brackets else "no answer"
+    held = got == "400 unsupported" and refused == "too_large" and peak < MOST_MIB
+    return Verdict(held, f"another client got {got}, the brackets {refused}; {peak} MiB")
 
 
 @attack()

@@ -22,8 +22,8 @@ def test_nothing_is_known_before_the_first_picture(latencies):
     found = [
         latencies.p50("sketch"),
         latencies.p90("sketch"),
-        latencies.seconds_to_picture("sketch", 1, 1),
-        latencies.seconds_to_slot("sketch", 1),
+        latencies.seconds_to_picture("sketch", 1, [0]),
+        latencies.seconds_to_slot("sketch", [0]),
         latencies.seconds_remaining("sketch", 0),
     ]
     assert found == [None] * 5
@@ -40,12 +40,15 @@ def test_what_was_long_ago_counts_no_longer(latencies, monkeypatch):
     assert (latencies.p50("perchance"), latencies.p90("perchance")) == (None, None)
 
 
-@pytest.mark.parametrize(("position", "slots", "seconds"), [(1, 1, 11), (3, 1, 22), (1, 4, 7), (4, 4, 11)])
+@pytest.mark.parametrize(
+    ("position", "slots", "seconds"),
+    [(1, [5.5], 11), (3, [5.5], 22), (1, [0, 9], 6), (2, [2, 9], 13), (4, [1, 1, 1, 1], 7), (5, [1, 2, 3, 4], 12)],
+)
 def test_the_queue_and_the_slots_count(latencies, position, slots, seconds):
     assert latencies.seconds_to_picture("perchance", position, slots) == seconds
 
 
-@pytest.mark.parametrize(("slots", "seconds"), [(1, 6), (4, 2)])
+@pytest.mark.parametrize(("slots", "seconds"), [([5.5], 6), ([7, 1.2], 2), ([0], 1)])
 def test_a_full_queue_has_room_when_a_slot_becomes_free(latencies, slots, seconds):
     assert latencies.seconds_to_slot("perchance", slots) == seconds
 

@@ -16,7 +16,7 @@ def reporter(reported: list[Progress], *seconds: float) -> ProgressReporter:
     latencies = Latencies()
     for one in seconds:
         latencies.add("sketch", one)
-    return ProgressReporter("an-id", "sketch", 2, latencies, reported.append)
+    return ProgressReporter("an-id", "sketch", latencies, reported.append, slots=lambda: [4.0, 10.0])
 
 
 def test_it_works(reported):

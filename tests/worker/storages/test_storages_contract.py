@@ -197,7 +197,8 @@ def test_what_is_deleted_is_gone_and_can_be_kept_again(kind, caplog):
         deletehash = re.findall(r"deletehash (\w+)", caplog.text)[-1]
         references = [f"imgur:{deletehash}"]
     assert kind.delete(references[0])
-    assert kind.get(stored).status in (404, 410)
+    gone = kind.get(stored)
+    assert gone.status in (404, 410) or (kind.name == "imgur" and gone.data != picture.data)  # its placeholder
     assert not kind.delete(references[0])
     again = kind.save(picture)
     assert kind.get(again).data == picture.data

@@ -1,0 +1,109 @@
+"""Pictures in JSON bodies: data URLs or base64, alone or in objects, as OpenAI's and other clients send them.
+
+Long texts are decoded straight from the body's bytes into files, and only the rest is parsed: of 16 MB a JSON parser
+would make several hundred of memory.
+"""
+
+import base64
+import re
+import secrets
+from collections.abc import Iterable
+from typing import IO, Any, Self
+
+from image_api.errors import UploadTooLarge
+from image_api.uploads import TemporaryFiles, Upload
+from image_api.web.multipart import Pairs
+from render_worker.contract import Fields, InvalidField
+
+LONG_TEXT = re.compile(rb'"([^"]{8192,}+)"')  # begins with a literal and never backtracks: 16 MB take some 10 ms
+MAX_REST_BYTES = 256 * 1024  # 17 pictures that are shorter than that, and the other fields
+SLICE_BYTES = 256 * 1024  # a multiple of 4, as base64 is: the interpreter's lock is free in between
+MAX_QUOTES = 10_000  # the search for long texts stops at each of them
+DATA_URL = re.compile(rb"data:[\w.+/-]*(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
+ESCAPES = {b"\\/": b"/", b"\\n": b"", b"\\r": b""}  # PHP escapes slashes; lines of base64 end in line breaks
+PICTURE_NAMES = ("image", "images", "mask")
+PICTURE_KEYS = ("image_url", "url", "b64_json")
+TOO_LARGE = f"The body without its pictures is larger than {MAX_REST_BYTES // 1024} KiB."
+ONLY_DATA = "must be in the request, as a data URL or in base64: this service fetches no address and keeps no files."
+
+
+class _Pairs(Fields):
+    """Any JSON object, read as all are here, with its values unchecked."""
+
+    pairs: list[tuple[str, Any]]
+
+    @classmethod
+    def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
+        return cls.model_construct(pairs=list(pairs))  # type: ignore[return-value]  # pydantic's plugin forgets Self
+
+
+class _Pictures:
+    """The pictures of one body."""
+
+    def __init__(self, files: TemporaryFiles) -> None:
+        self._files = files
+        self._lifted: dict[str, Upload] = {}
+
+    def lift(self, long_text: re.Match[bytes]) -> bytes:
+        """Return what stands for a long text of the body; the text itself unless it is base64.
+
+        That is an object, with an unguessable name: no field of text accepts one.
+        """
+        data = long_text[1]
+        if long_text.string[long_text.start() - 1 : long_text.start()] == b"\\":
+            return long_text[0]  # in the middle of a text
+        for escape, meaning in ESCAPES.items():
+            data = data.replace(escape, meaning)
+        try:
+            picture = self._decoded(data)
+        except ValueError:
+            return long_text[0]
+        name = secrets.token_hex()
+        self._lifted[name] = picture
+        return b'{"%s":0}' % name.encode()
+
+    def of(self, name: str, value: object) -> list[Upload]:
+        """Return the pictures of a field. Raises InvalidField if one is none."""
+        each = value if isinstance(value, list) and not _is_object(value) else [value]
+        return [self._one(name, it) for it in each]
+
+    def _one(self, name: str, value: object) -> Upload:
+        while _is_object(value):
+            fields: dict[str, object] = dict(value)  # type: ignore[call-overload]
+            if lifted := self._lifted.keys() & fields.keys():
+                return self._lifted[lifted.pop()]
+            value = next((fields[it] for it in PICTURE_KEYS if fields.get(it)), None)
+        if not isinstance(value, str):
+            raise InvalidField(f"{name} {ONLY_DATA}")
+        try:
+            return self._decoded(value.encode())
+        except ValueError:
+            raise InvalidField(f"{name} {ONLY_DATA}") from None
+
+    def _decoded(self, text: bytes) -> Upload:
+        """Return a picture of base64, a data URL or not. Raises ValueError if the text is neither."""
+        prefix = DATA_URL.match(text)
+        data = b"".join(text[prefix.end() if prefix else 0 :].split())
+        file = self._files.new()
+        for start in range(0, len(data), SLICE_BYTES):
+            file.write(base64.b64decode(data[start : start + SLICE_BYTES], validate=True))
+        return Upload.of(file)
+
+
+def json_pairs(body: IO[bytes], files: TemporaryFiles) -> Pairs:
+    """Return the fields of a JSON object, its pictures as lists of Uploads.
+
+    Raises InvalidField if it is none, or a picture is no data, and UploadTooLarge if there is much besides pictures.
+    """
+    pictures = _Pictures(files)
+    text = body.read()
+    rest = LONG_TEXT.sub(pictures.lift, text) if text.count(b'"') <= MAX_QUOTES else text
+    if len(rest) > MAX_REST_BYTES:
+        raise UploadTooLarge(TOO_LARGE)
+    pairs = _Pairs.parse_json(rest).pairs
+    return [(name, pictures.of(name, it) if name in PICTURE_NAMES and it else it) for name, it in pairs]
+
+
+def _is_object(value: object) -> bool:
+    """Return whether a value was a JSON object, which is read as its pairs."""
+    return isinstance(value, list) and bool(value) and all(isinstance(it, tuple) for it in value)

@@ -1,0 +1,120 @@
+"""The current request's upload: admitted, counted, spooled and read outside gevent's hub.
+
+The hub alone reads from the client. Each piece goes to a temporary file, and the whole is parsed from there, in native
+threads: a parser in the hub would delay all other clients.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from typing import IO, ParamSpec, TypeVar
+
+from flask import request
+from gevent.monkey import is_module_patched
+from gevent.threadpool import ThreadPool
+from gevent.util import wrap_errors
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from image_api.admission import Waiter
+from image_api.errors import ServiceBusy, UploadTooLarge
+from image_api.services import services
+from image_api.uploads import MAX_FILES, TemporaryFiles, TooManyFiles
+from image_api.web.client_connection import waiter
+from image_api.web.json_pictures import json_pairs
+from image_api.web.multipart import multipart_pairs
+from image_api.web.schemas.openai_edits import PictureFields
+from render_worker.contract import InvalidField
+
+FORM, JSON = "multipart/form-data", "application/json"
+PIECE_BYTES = 64 * 1024
+NO_ROOM = "There is no room for pictures that clients send."
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T", bound=PictureFields)
+
+
+@contextmanager
+def uploaded(kind: type[T]) -> Iterator[T]:
+    """Return the fields of the request's form or JSON object; its files are deleted at the end of the context.
+
+    Raises InvalidField if it is invalid, UploadTooLarge, and ServiceBusy if there is no slot or no room for it.
+    """
+    check_type()
+    here = waiter()
+    with closing(TemporaryFiles()) as files:
+        source = _stream()  # first, so that one that is too large takes no slot
+        services().upload_slots.admit(here)
+        try:
+            yield _read(kind, source, files, here)
+        finally:
+            services().upload_slots.release(here)
+
+
+def check_type() -> None:
+    """Raise InvalidField unless the body's type is one that can be read, and not compressed."""
+    if request.mimetype not in (FORM, JSON):
+        raise InvalidField(f"The Content-Type must be {FORM}, or {JSON} with the pictures as data URLs.")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise InvalidField("The body must not be compressed; send it without Content-Encoding.")
+
+
+def _stream() -> IO[bytes]:
+    request.max_content_length = _max_bytes() + 1  # Werkzeug refuses one of exactly so many bytes, too
+    if (request.content_length or 0) > _max_bytes():
+        raise _too_large()
+    return request.stream
+
+
+def _read(kind: type[T], source: IO[bytes], files: TemporaryFiles, here: Waiter) -> T:
+    is_form = request.mimetype == FORM
+    boundary = request.mimetype_params.get("boundary", "")
+    body = _aside(files.new)
+    _spool(source, body, here)
+    if is_form:
+        return _aside(lambda: kind.parse(multipart_pairs(body, boundary, files)))
+    return _aside(lambda: kind.parse(json_pairs(body, files)))
+
+
+def _spool(source: IO[bytes], body: IO[bytes], here: Waiter) -> None:
+    """Write what the client sends to a file. Raises ServiceBusy if its slot is given to another client meanwhile."""
+    try:
+        while piece := source.read(PIECE_BYTES):
+            here.check()
+            _aside(body.write, piece)
+    except RequestEntityTooLarge:
+        raise _too_large() from None
+    body.seek(0)
+
+
+def _aside(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    """Call a function in a native thread, and let the hub go on; without gevent's patches this is one already.
+
+    There is one for all uploads: an upload of JSON takes several times its size of memory, and glibc keeps that for
+    each thread.
+    Raises UploadTooLarge if it makes too many files, and ServiceBusy if there is no room for them.
+    """
+    try:
+        if not is_module_patched("threading"):
+            return function(*arguments, **named)
+        # gevent prints the traceback of whatever is raised there.
+        result: R | Exception = _thread().apply(wrap_errors((Exception,), function), arguments, named)
+        if isinstance(result, Exception):
+            raise result
+        return result
+    except TooManyFiles:
+        raise UploadTooLarge(f"The request has more than {MAX_FILES} files.") from None
+    except OSError as error:
+        raise ServiceBusy(NO_ROOM) from error
+
+
+@cache
+def _thread() -> ThreadPool:
+    return ThreadPool(1)
+
+
+def _too_large() -> UploadTooLarge:
+    return UploadTooLarge(f"The request is larger than {services().settings.max_upload_mb} MB, all its files together.")
+
+
+def _max_bytes() -> int:
+    return services().settings.max_upload_mb * 1024 * 1024

@@ -1,0 +1,72 @@
+"""OpenAI's requests that send pictures: edits and variations."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, InstanceOf
+
+from image_api.uploads import Upload
+from image_api.web.schemas.openai import ImagesRequest
+from render_worker.contract import Fields
+
+MAX_IMAGES = 16
+SHARED = ImagesRequest.model_fields
+IMAGE_NAME = re.compile(r"images?(\[[0-9]*\])?")  # as OpenAI's own clients, PHP's and JSON bodies name it
+
+
+def _known(upload: Upload) -> Upload:
+    if not upload.content_type:
+        raise ValueError("no picture of a known type")
+    return upload
+
+
+def _png(upload: Upload) -> Upload:
+    if upload.content_type != "image/png":
+        raise ValueError("no PNG")
+    return upload
+
+
+Picture = Annotated[InstanceOf[Upload], AfterValidator(_known)]
+Mask = Annotated[InstanceOf[Upload], AfterValidator(_png)]
+
+
+class PictureFields(Fields):
+    """Fields of a form or a JSON object that come with pictures."""
+
+    @classmethod
+    def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
+        """Return the fields, with all pictures of any spelling of `image` together. Raises InvalidField."""
+        pairs = list(pairs)
+        images = [value for name, value in pairs if IMAGE_NAME.fullmatch(name) and value not in (None, "")]
+        others = [(name, _only(value)) for name, value in pairs if not IMAGE_NAME.fullmatch(name)]
+        together = [it for value in images for it in (value if isinstance(value, list) else [value])]
+        return super().parse([*others, ("image", tuple(together))] if together else others)
+
+
+def _only(value: object) -> object:
+    """Return the one picture of a list of one; anything else unchanged."""
+    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Upload) else value
+
+
+class EditRequest(PictureFields, ImagesRequest):
+    """The body of POST /v1/images/edits: the fields of /v1/images/generations, and the pictures to edit."""
+
+    image: tuple[Picture, ...] = Field(
+        min_length=1, max_length=MAX_IMAGES, description=f"1 to {MAX_IMAGES} PNG, JPEG or WebP pictures"
+    )
+    mask: Mask | None = Field(None, description="one PNG picture, or left out")
+    input_fidelity: Literal["high", "low"] | None = Field(None, description="high or low")
+
+
+class VariationRequest(PictureFields):
+    """The body of POST /v1/images/variations."""
+
+    image: tuple[Picture] = Field(description="one PNG, JPEG or WebP picture")
+    model: Annotated[str | None, SHARED["model"]] = None
+    n: Annotated[int | None, SHARED["n"]] = None
+    size: Literal["256x256", "512x512", "1024x1024"] | None = Field(
+        None, description="one of 256x256, 512x512, 1024x1024"
+    )
+    response_format: Annotated[Literal["url", "b64_json"] | None, SHARED["response_format"]] = None
+    user: Annotated[str | None, SHARED["user"]] = None

@@ -1,0 +1,72 @@
+"""OpenAI's models: how they are listed, and what its own names mean here."""
+
+import re
+from collections.abc import Callable, Container
+from typing import Literal, Self
+
+from pydantic import BaseModel
+
+from render_worker.contract import Model, ModelList
+
+AUTO = "auto"
+OWNER = "image-api"
+UNKNOWN_DATE = 0  # of a model; OpenAI's clients require a number
+# Of OpenAI's own: those that are known, and those to come. Routers like litellm name the provider before them.
+DALL_E = re.compile(r"(openai/)?dall-e-.+", re.IGNORECASE)
+GPT_IMAGE = re.compile(r"(openai/)?(gpt|chatgpt)-image-.+", re.IGNORECASE)
+
+
+def is_gpt_image(name: str) -> bool:
+    """Return whether it is a name of OpenAI's GPT image models, which return pictures as base64 alone."""
+    return GPT_IMAGE.fullmatch(name) is not None
+
+
+def is_openai_name(name: str) -> bool:
+    """Return whether it is a name of OpenAI's own image models."""
+    return is_gpt_image(name) or DALL_E.fullmatch(name) is not None
+
+
+def served_model(name: str, known: Callable[[], Container[str]]) -> str:
+    """Return the model that serves a name: `auto` for OpenAI's own, unless it is among the names that `known` returns.
+
+    `known` is called for names of OpenAI's alone.
+    """
+    return AUTO if is_openai_name(name) and name not in known() else name
+
+
+class OpenAIModel(BaseModel):
+    """A model as OpenAI's clients know it, and its state."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = UNKNOWN_DATE
+    owned_by: str = OWNER
+    engine: str | None = None
+    state: str
+    description: str
+    simulated: bool | None = None
+
+    @classmethod
+    def auto(cls, engines: list[Model]) -> Self:
+        """Return the model `auto`, which is as available as the best of these engines."""
+        states = [it.state for it in engines]
+        state = "ready" if "ready" in states else next(iter(states), "down")
+        names = ", ".join(it.name for it in engines) or "none at the moment"
+        return cls(id=AUTO, state=state, description=f"Whichever can answer of: {names}.")
+
+
+class OpenAIModelList(BaseModel):
+    """Every model, on the one page that there is."""
+
+    object: Literal["list"] = "list"
+    data: list[OpenAIModel]
+    simulated: bool | None = None
+
+    @classmethod
+    def of(cls, known: ModelList) -> Self:
+        """Return the render worker's models, `auto` first."""
+        named = [
+            OpenAIModel(id=it.name, engine=it.engine, state=it.state, description=it.description) for it in known.models
+        ]
+        auto = OpenAIModel.auto([it for it in known.models if it.answers_auto])
+        return cls(data=[auto, *named], simulated=known.simulated)

@@ -1,0 +1,48 @@
+"""Requests that must cost no generation: a browser's prefetch or prerender, and a link-preview bot's."""
+
+import re
+
+from flask import Flask, request
+
+from image_api.errors import SpeculativeRequest
+from image_api.preview_bots import is_preview_bot
+
+SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
+SPECULATIVE_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
+NO_PREVIEW = "A link preview makes no picture."
+METHODS = ("GET", "HEAD", "OPTIONS")
+FREE = re.compile(r"/|/generate(\.\w+)?|/images/[^/]*|/robots\.txt|(/v1)?/health|/v1/styles")
+"""The addresses whose views cost a bot's request neither a generation nor a render worker's cold start."""
+
+
+def register(app: Flask) -> None:
+    """Refuse bots whatever could cost something."""
+    app.before_request(_refuse_costs)
+
+
+def is_for_preview() -> bool:
+    """Return whether the current request is a link-preview bot's."""
+    return is_preview_bot(request.environ.get("HTTP_USER_AGENT", ""))
+
+
+def refuse_prefetch() -> None:
+    """Raise SpeculativeRequest if a browser prefetches or prerenders."""
+    if any(SPECULATIVE.search(request.environ.get(header, "")) for header in SPECULATIVE_HEADERS):
+        raise SpeculativeRequest("A prefetch or prerender makes no picture.")
+
+
+def refuse_preview() -> None:
+    """Raise SpeculativeRequest if the request is a link-preview bot's."""
+    if is_for_preview():
+        raise SpeculativeRequest(NO_PREVIEW)
+
+
+def refuse_speculation() -> None:
+    """Raise SpeculativeRequest for either, before what costs a generation."""
+    refuse_prefetch()
+    refuse_preview()
+
+
+def _refuse_costs() -> None:
+    if request.url_rule and not (request.method in METHODS and FREE.fullmatch(request.path)):
+        refuse_preview()

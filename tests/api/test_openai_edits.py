@@ -1,0 +1,286 @@
+"""/v1/images/edits and /v1/images/variations, requested by OpenAI's own Python client and by others."""
+
+import base64
+import json
+
+import openai
+import pytest
+import requests
+
+from tests.api.pictures import JPEG, PNG, WEBP
+
+INSTEAD = "POST /v1/images/generations"
+DATA_URL = "data:image/png;base64," + base64.b64encode(PNG).decode()
+LARGE = PNG + bytes(20_000)  # longer than what is parsed with the rest of a JSON body
+LARGE_URL = "data:image/png;base64," + base64.b64encode(LARGE).decode()
+
+
+def form(base: str, *files: tuple, **texts: str) -> requests.Response:
+    data = {"prompt": "a hat", **texts}
+    return requests.post(base + "/v1/images/edits", data=data, files=list(files), timeout=9)
+
+
+def document(base: str, **fields: object) -> requests.Response:
+    return requests.post(base + "/v1/images/edits", json={"prompt": "a hat", **fields}, timeout=9)
+
+
+def refusal(answer: requests.Response) -> tuple[int, str, str | None]:
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["param"]
+
+
+def test_it_says_what_can_be_done_instead(ai, worker):
+    with pytest.raises(openai.BadRequestError) as refused:
+        ai.images.edit(
+            image=[("a.png", PNG), ("b.jpg", JPEG), ("c.webp", WEBP)],
+            mask=("mask.png", PNG),
+            prompt="a hat",
+            model="gpt-image-2",
+            n=2,
+            size="1024x1024",
+            quality="high",
+            background="opaque",
+            input_fidelity="high",
+            output_format="jpeg",
+            output_compression=50,
+            partial_images=0,
+            response_format="b64_json",
+            stream=False,
+            user="me",
+        )
+    error = refused.value
+    assert (error.code, error.type, error.param) == ("unsupported", "invalid_request_error", None)
+    assert INSTEAD in error.body["message"]
+    assert worker.requests == []
+
+
+def test_variations_say_it_too(ai):
+    with pytest.raises(openai.BadRequestError) as refused, pytest.warns(DeprecationWarning, match="deprecated"):
+        ai.images.create_variation(image=("a.png", PNG), n=2, size="256x256", model="dall-e-2", user="me")
+    assert refused.value.code == "unsupported"
+    assert INSTEAD in refused.value.body["message"]
+
+
+@pytest.mark.parametrize("name", ["image", "images", "image[]", "images[]", "image[0]"])
+def test_clients_name_the_pictures_in_many_ways(base, name):
+    assert refusal(form(base, (name, ("a", PNG)), (name, ("b", PNG)))) == (400, "unsupported", None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"images": [{"image_url": DATA_URL}]},
+        {"images": [{"image_url": LARGE_URL}, DATA_URL], "mask": {"image_url": LARGE_URL}},
+        {"images": [DATA_URL], "n": None, "mask": None},
+        {"image": LARGE_URL},
+        {"image": DATA_URL.partition(",")[2]},
+        {"image": [{"url": DATA_URL}]},
+        {"image": {"image_url": {"url": DATA_URL}}, "mask": DATA_URL},
+        {"image": "\n".join([DATA_URL[:60], DATA_URL[60:]])},
+        {"image": "\r\n".join(LARGE_URL[at : at + 76] for at in range(0, len(LARGE_URL), 76))},
+    ],
+    ids=lambda fields: json.dumps(fields)[:60],
+)
+def test_a_json_body_holds_the_pictures_as_data(base, fields):
+    assert refusal(document(base, **fields)) == (400, "unsupported", None)
+
+
+def test_php_escapes_the_slashes_of_json(base):
+    body = json.dumps({"prompt": "a hat", "image": LARGE_URL + "////"}).replace("/", "\\/")
+    answer = requests.post(
+        base + "/v1/images/edits", data=body, headers={"Content-Type": "application/json"}, timeout=9
+    )
+    assert refusal(answer) == (400, "unsupported", None)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "https://pictures.example/a.png",
+        {"image_url": "http://169.254.169.254/latest"},
+        {"image_url": {"url": "file:///etc/passwd"}},
+        {"file_id": "file-abc"},
+        "hello",
+        5,
+        True,
+        [[[]]],
+        {"image_url": {}},
+        "data:image/png,raw",
+        "https://pictures.example/" + "a" * 9000,
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["image", "images", "mask"])
+def test_an_address_is_never_fetched(base, worker, name, picture):
+    answer = document(base, **{"image": DATA_URL, name: picture})
+    assert refusal(answer) == (400, "invalid_parameter", name)
+    assert "data URL" in answer.json()["error"]["message"]
+    assert worker.requests == []
+
+
+@pytest.mark.parametrize(
+    ("files", "texts", "named"),
+    [
+        ([("mask", ("a", PNG))], {}, "image"),
+        ([("image", ("a", b""))], {}, "image"),
+        ([("image", ("a", b"GIF89a" + bytes(50)))], {}, "image"),
+        ([("image", ("a", PNG[:12]))], {}, "image"),
+        ([("image", ("a", b"RIFF\0\0\0\0WAVEfmt "))], {}, "image"),
+        ([("image", ("a.png", b"<svg/>", "image/png"))], {}, "image"),
+        ([("image[]", ("a", PNG))] * 17, {}, "image"),
+        ([("image", ("a", PNG)), ("image[]", ("a", b"no"))], {}, "image"),
+        ([("mask", ("a", PNG))], {"image": "a.png"}, "image"),
+        ([("image", ("a", PNG)), ("mask", ("a", JPEG))], {}, "mask"),
+        ([("image", ("a", PNG)), ("mask", ("a", PNG)), ("mask", ("a", PNG))], {}, "mask"),
+        ([("image", ("a", PNG))], {"mask": "a.png"}, "mask"),
+        ([("image", ("a", PNG)), ("markup", ("a", PNG))], {}, "markup"),
+        ([("image", ("a", PNG))], {"prompt": ""}, "prompt"),
+        ([("image", ("a", PNG))], {"prompt": "a" * 2001}, "prompt"),
+        ([("image", ("a", PNG))], {"prompt": b"caf\xe9"}, "prompt"),
+        ([("image", ("a", PNG)), ("size", ("a", b"1024x1024"))], {}, "size"),
+        ([("image", ("a", PNG))], {"n": "0"}, "n"),
+        ([("image", ("a", PNG))], {"n": "11"}, "n"),
+        ([("image", ("a", PNG))], {"n": "two"}, "n"),
+        ([("image", ("a", PNG))], {"n": ["1", "2"]}, "n"),
+        ([("image", ("a", PNG))], {"size": "big"}, "size"),
+        ([("image", ("a", PNG))], {"background": "transparent"}, "background"),
+        ([("image", ("a", PNG))], {"input_fidelity": "medium"}, "input_fidelity"),
+        ([("image", ("a", PNG))], {"output_format": "gif"}, "output_format"),
+        ([("image", ("a", PNG))], {"response_format": "png"}, "response_format"),
+        ([("image", ("a", PNG))], {"quality": "best"}, "quality"),
+        ([("image", ("a", PNG))], {"frame_count": "3"}, "frame_count"),
+        ([("image", ("a", PNG))], {"model": "a b"}, "model"),
+        ([("image", ("a", PNG))], {"stream": "perhaps"}, "stream"),
+        ([("image", ("a", PNG))], {"partial_images": "4"}, "partial_images"),
+        ([("image", ("a", PNG))], {"output_format": "jpeg", "output_compression": "101"}, "output_compression"),
+        ([("image", ("a", PNG))], {"seed": "-2"}, "seed"),
+    ],
+    ids=str,
+)
+def test_what_is_invalid_is_refused_by_name(base, files, texts, named):
+    answer = form(base, *files, **texts)
+    assert refusal(answer) == (400, "invalid_parameter", named)
+
+
+@pytest.mark.parametrize(
+    ("texts", "named"),
+    [({"size": "1536x1024"}, "size"), ({"prompt": "a"}, "prompt"), ({"n": "0"}, "n"), ({"model": "a b"}, "model")],
+    ids=str,
+)
+def test_so_it_is_for_variations(base, texts, named):
+    answer = requests.post(base + "/v1/images/variations", data=texts, files={"image": ("a", PNG)}, timeout=9)
+    assert refusal(answer) == (400, "invalid_parameter", named)
+
+
+def test_a_variation_is_of_one_picture(base):
+    files = [("image", ("a", PNG)), ("image", ("b", PNG))]
+    answer = requests.post(base + "/v1/images/variations", files=files, timeout=9)
+    assert refusal(answer) == (400, "invalid_parameter", "image")
+
+
+def test_empty_optional_fields_are_the_same_as_left_out(base):
+    answer = form(base, ("image", ("a", PNG)), n="", size="", user="", model="", mask="")
+    assert refusal(answer) == (400, "unsupported", None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "a\0b.png", 'a"\r\nX-Y: z', "", "แมว.png", "a" * 5000],
+    ids=lambda name: repr(name)[:20],
+)
+def test_a_file_may_have_any_name(base, name):
+    head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="%s"\r\n\r\n' % name.encode()
+    prompt = b'\r\n--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\na hat\r\n--b--\r\n'
+    answer = raw(base, head + PNG + prompt)
+    assert refusal(answer) == (400, "unsupported", None)
+
+
+def raw(base: str, body: bytes, kind: str = "multipart/form-data; boundary=b", **headers: str) -> requests.Response:
+    headers = {"Content-Type": kind, **{name.replace("_", "-"): it for name, it in headers.items()}}
+    return requests.post(base + "/v1/images/edits", data=body, headers=headers, timeout=9)
+
+
+PART = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "sentence"),
+    [
+        (b"", "multipart/form-data", "boundary"),
+        (b"", "multipart/form-data; boundary=", "boundary"),
+        (b"--b--", "multipart/form-data; boundary=" + "b" * 201, "boundary"),
+        (b"", "multipart/form-data; boundary=b", "complete form"),
+        (PART % (b"prompt", b"a") + b"--b--", "multipart/form-data; boundary=c", "complete form"),
+        (PART % (b"prompt", b"a"), "multipart/form-data; boundary=b", "complete form"),
+        (b"--b\r\nContent-Type: text/plain\r\n\r\na\r\n--b--", "multipart/form-data; boundary=b", "complete form"),
+        (b"--b\r\n\xff: \xfe\r\n\r\na\r\n--b--", "multipart/form-data; boundary=b", "complete form"),
+        (b"--b\r\nContent-Disposition: form-data\r\n\r\na\r\n--b--", "multipart/form-data; boundary=b", "have a name"),
+        (PART % (b"a\xc3\xa9 ", b"\xff") + b"--b--", "multipart/form-data; boundary=b", "in UTF-8"),
+        (b"prompt=a", "application/x-www-form-urlencoded", "multipart/form-data, or application/json"),
+        (PNG, "image/png", "multipart/form-data, or application/json"),
+        (PNG, "", "multipart/form-data, or application/json"),
+        (b"{", "application/json", "cut off"),
+        (b"[]", "application/json", "JSON object"),
+        (b"", "application/json", "JSON object"),
+        (b'{"image": "' + b"A" * 9000 + b'"', "application/json", "cut off"),
+        (b'{"' + b"A" * 9000 + b'": 1}', "application/json", "JSON object"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_a_body_that_cannot_be_read_is_told_apart_by_its_sentence(base, body, kind, sentence):
+    answer = raw(base, body, kind)
+    assert refusal(answer)[:2] == (400, "invalid_parameter")
+    assert sentence in answer.json()["error"]["message"]
+
+
+def test_a_compressed_body_is_refused_by_its_sentence(base):
+    answer = raw(base, b"\x1f\x8b", Content_Encoding="gzip")
+    assert refusal(answer)[:2] == (400, "invalid_parameter")
+    assert "Content-Encoding" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (PART % (b"image", b"a") * 10_000 + b"--b--", "multipart/form-data; boundary=b"),
+        (PART % (b"prompt", b"a" * 70_000) + b"--b--", "multipart/form-data; boundary=b"),
+        (b"--b\r\nX: " + b"a" * 70_000 + b"\r\n\r\n\r\n--b--", "multipart/form-data; boundary=b"),
+        (b"--b\r\n" + b"X: a\r\n" * 20_000 + b"\r\n\r\n--b--", "multipart/form-data; boundary=b"),
+        (PART % (b"prompt", b"a") + b"--b--" + b"a" * 70_000, "multipart/form-data; boundary=b"),
+        (b"[" * 300_000, "application/json"),
+        (b'{"image": [' + b"[]," * 100_000 + b"[]]}", "application/json"),
+        (b'{"n": ' + b"1" * 300_000 + b"}", "application/json"),
+        (b'{"prompt": "' + b"!" * 300_000 + b'"}', "application/json"),
+        (b'"' * 300_000, "application/json"),
+        (b'{"prompt":"a","image":[' + b'"AAAA",' * 100 + b'""]}', "application/json"),
+        (b'{"prompt":"a","image":[' + b'"%s",' % (b"AAAA" * 2500) * 50 + b'""]}', "application/json"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_is_no_picture_is_bounded(base, body, kind):
+    assert refusal(raw(base, body, kind)) == (413, "too_large", None)
+
+
+def test_a_prompt_of_base64_is_no_picture(base):
+    answer = document(base, prompt="A" * 10_000, image=DATA_URL)
+    assert refusal(answer) == (400, "invalid_parameter", "prompt")
+
+
+def test_quotes_in_a_text_end_no_picture(base):
+    answer = document(base, prompt='say "' + "A" * 1000 + '"', image=LARGE_URL)
+    assert refusal(answer) == (400, "unsupported", None)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/v1/images/edits", "/v1/images/variations"])
+def test_another_method_is_told_which_one(base, method, path):
+    answer = requests.request(method, base + path, timeout=9)
+    assert refusal(answer) == (405, "method_not_allowed", None)
+    assert answer.json()["error"]["message"] == "This address takes POST alone."
+
+
+def test_without_room_for_files_the_service_is_busy(base, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    answer = form(base, ("image", ("a", PNG)))
+    assert refusal(answer) == (503, "service_busy", None)
+    assert answer.headers["Retry-After"]
