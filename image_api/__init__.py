@@ -44,8 +44,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     is_own_path = app.url_map.bind("").allowed_methods
-    openai_paths = OpenAIPaths(app.wsgi_app)
-    app.wsgi_app = TrustedProxies(openai_paths, settings.trusted_proxies, is_own_path)  # type: ignore[method-assign]
+    paths = OpenAIPaths(app.wsgi_app)
+    app.wsgi_app = TrustedProxies(paths, settings.trusted_proxies, is_own_path)  # type: ignore[method-assign]
     app.extensions[KEY] = Services.build(settings)
     responses.register(app)
     error_responses.register(app)

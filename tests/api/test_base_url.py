@@ -72,7 +72,7 @@ def test_every_host_name_works_on_every_route(client_with, host, named):
         openai = client.post("/v1/images/generations", json={"prompt": "a"}, headers=headers)
         assert openai.json["data"][0]["url"] == picture
         assert f"'http://{named}/generate?" in client.get("/", headers=headers).json["examples"]["picture"]
-        assert client.get("/v1//styles?a=b", headers=headers).location == f"http://{named.lower()}/v1/styles?a=b"
+        assert client.get("/images//x?a=b", headers=headers).location == f"http://{named.lower()}/images/x?a=b"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_every_host_name_works_on_every_route(client_with, host, named):
     ],
 )
 def test_what_is_no_host_stays_refused(client, worker, host):
-    for path in ("/generate?prompt=a", "/", "/v1//styles", "/nowhere"):
+    for path in ("/generate?prompt=a", "/", "/images//x", "/nowhere"):
         answer = client.get(path, headers={"Host": host})
         error = answer.json["error"] if path.startswith("/v1") else answer.json
         assert (answer.status_code, error["code"]) == (400, "invalid_parameter")
@@ -123,7 +123,7 @@ def test_without_a_host_header_the_address_counts_in_http_1_0_alone(client):
 def test_public_base_url_counts_in_redirects_too(client_with, setting, base_url):
     client = client_with(public_base_url=setting)
     assert base(client) == base_url
-    assert client.get("/v1//styles").location == f"{base_url.lower()}/v1/styles"
+    assert client.get("/images//x").location == f"{base_url.lower()}/images/x"
 
 
 @pytest.mark.parametrize(
