@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GUNICORN = "gunicorn.arbiter"  # imported by gunicorn's processes alone
+WORKERS = "gunicorn.workers.base"  # and this once it has chosen a worker class: not for --check-config
 APP_LOAD_ERROR = 4  # gunicorn's: its arbiter ends, instead of starting another process for ever
 
 
@@ -30,7 +31,7 @@ class OwnConfiguration:
         if GUNICORN not in sys.modules:
             if not other_servers:
                 sys.exit(f"Only gunicorn can serve this application: {self._command}")
-        elif self.worker_module not in sys.modules and self.file.is_file():
+        elif WORKERS in sys.modules and self.worker_module not in sys.modules and self.file.is_file():
             sys.stderr.write(
                 f"This gunicorn does not use {self.file}, without which each slow picture would be lost."
                 f" Start it so: {self._command}\n"
