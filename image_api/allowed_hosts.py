@@ -8,7 +8,9 @@ ANY = "*"
 DEFAULT_PORTS = {"http": 80, "https": 443}  # which a Host header leaves out
 # With underscores, as in the names of Docker Compose's services.
 NAME = r"(?=.{1,253}(?:[:]|\Z))[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?"
-HOST = re.compile(rf"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>{NAME}))(?::(?P<port>[1-9][0-9]{{0,4}}))?")
+HOST = re.compile(
+    rf"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>{NAME}))(?::(?P<port>[1-9][0-9]{{0,4}})?)?"
+)  # RFC 3986: a port may be empty
 MAX_PORT = 65535
 
 
@@ -45,7 +47,7 @@ def is_host(text: str) -> bool:
 
 def without_default_port(host: str, scheme: str) -> str:
     """Return a Host header as a URL of that scheme has it; "" if it is not a host."""
-    return host.removesuffix(f":{DEFAULT_PORTS.get(scheme)}") if is_host(host) else ""
+    return host.removesuffix(":").removesuffix(f":{DEFAULT_PORTS.get(scheme)}") if is_host(host) else ""
 
 
 def _split_port(host: str) -> tuple[str, int | None]:

@@ -18,6 +18,7 @@ ApiError
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 ├── PictureUnavailable   502 picture_unavailable
+├── PictureLostAgain     503 picture_unavailable
 ├── PictureGone          404 not_found
 ├── PictureDeleted       410 picture_deleted
 └── Relayed              an error of the render worker, with its own code and status
@@ -193,6 +194,17 @@ class PictureUnavailable(ApiError):
         super().__init__(sentence)
         self.gone = gone
         """Whether its host replied that the picture no longer exists."""
+
+
+class PictureLostAgain(ApiError):
+    """Raised if a picture's file is lost again soon after it was made again, which happens once a minute at most."""
+
+    code = "picture_unavailable"
+    status = 503
+    retry_after = 60
+
+    def __init__(self) -> None:
+        super().__init__("This picture's file was lost again soon after the picture was made again.")
 
 
 class PictureGone(ApiError):

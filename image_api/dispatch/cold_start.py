@@ -21,6 +21,7 @@ from render_worker.serving.deadline import Deadline
 
 TYPICAL_SECONDS = 60.0  # "about one minute" (render.com/docs/free), until a cold start has been measured
 UP_SECONDS = 2.0  # a worker that replies within this was up already
+QUIET_SECONDS = 0.3  # before a cold start is told: /wake also probes a worker that is up, which replies within this
 HOLD_SECONDS = 60.0  # an edge may hold a probe until the worker is up
 MIN_PROBE_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 1.0
@@ -128,13 +129,18 @@ class ColdStart:
         """Wait until the worker is up. Raises WorkerUnavailable if it is not within the budget."""
         seconds = budget.remaining
         in_flight = self._join_or_start()
-        expected = self.expected_seconds
-        sentence = f"The render worker is being woken up, which is likely to take {expected} seconds."
-        report(Progress(phase="waking", message=sentence, expected_seconds=expected))
-        abort.wait(in_flight, seconds)
+        abort.wait(in_flight, min(seconds, QUIET_SECONDS))
+        if not in_flight.done():
+            report(self._waking())
+            abort.wait(in_flight, budget.remaining)
         if not in_flight.done():
             raise WorkerUnavailable(_after_retries(self._problem, seconds))
         in_flight.result()
+
+    def _waking(self) -> Progress:
+        expected = self.expected_seconds
+        sentence = f"The render worker is being woken up, which is likely to take {expected} seconds."
+        return Progress(phase="waking", message=sentence, expected_seconds=expected)
 
     def _join_or_start(self) -> "Future[WorkerHealth]":
         """Return the cold start in flight, a new one if there is none."""

@@ -174,6 +174,14 @@ class Generation:
             address, request_id, waiter, lambda options: self.generate(options, request_id, waiter).result
         )
 
+    def can_regenerate(self, address: str, client: str | None) -> bool:
+        """Return whether `regenerate` has a recipe for the picture at an address."""
+        return self._recipes.recipe_of(address, client) is not None
+
+    def replacement_of(self, address: str) -> GenerateResult | None:
+        """Return the picture that was made in place of the one at an address; None if there is none."""
+        return self._recipes.replacement_of(address)
+
     def forget(self, address: str) -> None:
         """Erase what is stored of the picture at an address, which was deleted: it is not to be returned again."""
         self._recipes.forget(address)

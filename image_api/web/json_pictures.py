@@ -7,7 +7,8 @@ would make several hundred of memory.
 import base64
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import IO, Any, Self
 
 from image_api.errors import UploadTooLarge
@@ -17,14 +18,20 @@ from render_worker.contract import Fields, InvalidField
 
 LONG_TEXT = re.compile(rb'"([^"]{8192,}+)"')  # begins with a literal and never backtracks: 16 MB take some 10 ms
 MAX_REST_BYTES = 256 * 1024  # 17 pictures that are shorter than that, and the other fields
-SLICE_BYTES = 256 * 1024  # a multiple of 4, as base64 is: the interpreter's lock is free in between
+SLICE_BYTES = 256 * 1024  # the interpreter's lock is free in between
+GROUP_LETTERS = 4  # of base64
+MAX_PREFIX = 1000
 MAX_QUOTES = 10_000  # the search for long texts stops at each of them
 DATA_URL = re.compile(rb"data:[\w.+/-]*(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
 ESCAPES = {b"\\/": b"/", b"\\n": b"", b"\\r": b""}  # PHP escapes slashes; lines of base64 end in line breaks
+SPACES = b" \t\r\n\f\v"  # between lines of base64; dropped in one pass: split() would make an object of each piece
 PICTURE_NAMES = ("image", "images", "mask")
 PICTURE_KEYS = ("image_url", "url", "b64_json")
 TOO_LARGE = f"The body without its pictures is larger than {MAX_REST_BYTES // 1024} KiB."
-ONLY_DATA = "must be in the request, as a data URL or in base64: this service fetches no address and keeps no files."
+ONLY_DATA = (
+    "must be a PNG, JPEG or WebP picture in the request itself, as a data URL or in base64: this service fetches no"
+    " address and keeps no files."
+)
 
 
 class _Pairs(Fields):
@@ -49,13 +56,10 @@ class _Pictures:
 
         That is an object, with an unguessable name: no field of text accepts one.
         """
-        data = long_text[1]
         if long_text.string[long_text.start() - 1 : long_text.start()] == b"\\":
             return long_text[0]  # in the middle of a text
-        for escape, meaning in ESCAPES.items():
-            data = data.replace(escape, meaning)
         try:
-            picture = self._decoded(data)
+            picture = self._decoded(long_text[1], ESCAPES)
         except ValueError:
             return long_text[0]
         name = secrets.token_hex()
@@ -80,14 +84,31 @@ class _Pictures:
         except ValueError:
             raise InvalidField(f"{name} {ONLY_DATA}") from None
 
-    def _decoded(self, text: bytes) -> Upload:
+    def _decoded(self, text: bytes, escapes: Mapping[bytes, bytes] = MappingProxyType({})) -> Upload:
         """Return a picture of base64, a data URL or not. Raises ValueError if the text is neither."""
-        prefix = DATA_URL.match(text)
-        data = b"".join(text[prefix.end() if prefix else 0 :].split())
         file = self._files.new()
-        for start in range(0, len(data), SLICE_BYTES):
-            file.write(base64.b64decode(data[start : start + SLICE_BYTES], validate=True))
+        rest = b""
+        for piece in _pieces(text):
+            for escape, meaning in escapes.items():
+                piece = piece.replace(escape, meaning)
+            rest += piece.translate(None, SPACES)
+            whole = len(rest) - len(rest) % GROUP_LETTERS
+            file.write(base64.b64decode(rest[:whole], validate=True))
+            rest = rest[whole:]
+        if rest:
+            raise ValueError("no whole groups")
         return Upload.of(file)
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    """Yield a text without the head of a data URL, in pieces that end with no half of an escape."""
+    prefix = DATA_URL.match(text[:MAX_PREFIX])
+    start = prefix.end() if prefix else 0
+    while start < len(text):
+        end = start + SLICE_BYTES
+        end += text[end - 1 : end] == b"\\"
+        yield text[start:end]
+        start = end
 
 
 def json_pairs(body: IO[bytes], files: TemporaryFiles) -> Pairs:

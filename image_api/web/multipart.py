@@ -2,6 +2,7 @@
 
 from typing import IO
 
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 
@@ -44,8 +45,13 @@ def multipart_pairs(body: IO[bytes], boundary: str, files: TemporaryFiles) -> Pa
         raise UploadTooLarge(TOO_LARGE) from None
     except ValueError:
         raise InvalidField(INCOMPLETE) from None
-    named_files = [(name, Upload.of(it.stream)) for name, it in sent.items(multi=True)]
+    named_files = [(name, Upload.of(it.stream)) for name, it in sent.items(multi=True) if not _is_untouched(it)]
     return _checked([*texts.items(multi=True), *named_files])
+
+
+def _is_untouched(file: FileStorage) -> bool:
+    """Return whether it is what a browser sends for a field without a file: no name and no byte."""
+    return not file.filename and file.stream.seek(0, 2) == 0
 
 
 def _mark(boundary: str) -> bytes:
@@ -61,5 +67,6 @@ def _checked(pairs: Pairs) -> Pairs:
         if not name:  # None if the part has none
             raise InvalidField("Each part of the form must have a name.")
         if isinstance(value, str) and REPLACED in value:
-            raise InvalidField(f"{name} must be in UTF-8." if name.isidentifier() else "The form must be in UTF-8.")
+            named = name if name.isidentifier() else "Each text of the form"
+            raise InvalidField(f"{named} must be in UTF-8; the part of a file must have a file name.")
     return pairs

@@ -8,7 +8,7 @@ import re
 import requests
 from flask import Response, abort, g, request
 
-from image_api.errors import PictureDeleted, WorkerUnavailable
+from image_api.errors import PictureDeleted, PictureLostAgain, WorkerUnavailable
 from image_api.remote_pictures import PictureContent, length_of
 from image_api.services import services
 from image_api.web.bodies import content_response
@@ -56,18 +56,33 @@ def stored_image(name: str) -> Response | None:
 def regenerated_image(name: str) -> Response | None:
     """Generate a picture again whose file is gone, and return it or a redirect to it.
 
-    Returns None if its recipe is not known, or the request is a HEAD, which costs no generation. Raises
-    SpeculativeRequest if it is a prefetch's or a link-preview bot's.
+    A HEAD costs no generation, and gets the head of a picture. Returns None if the recipe is not known. Raises
+    SpeculativeRequest if it is a prefetch's or a link-preview bot's, and PictureLostAgain.
     """
     refuse_speculation()
-    if request.method != "GET":
-        return None
-    again = services().generation.regenerate(f"/images/{name}", g.request_id, waiter())
+    if request.method == "HEAD":
+        return _foreseen(name)
+    address = f"/images/{name}"
+    again = services().generation.regenerate(address, g.request_id, waiter())
     if again is None:
         return None
-    if again.image_url == f"/images/{name}":
-        return stored_image(name)
-    return _redirect(absolute_url(again.image_url, base_url()))
+    if again.image_url != address:
+        return _redirect(absolute_url(again.image_url, base_url()))
+    if found := stored_image(name):
+        return found
+    raise PictureLostAgain
+
+
+def _foreseen(name: str) -> Response | None:
+    """Return the head of what a GET of a picture without a file returns, at no cost; None if it is gone for good."""
+    address = f"/images/{name}"
+    if replacement := services().generation.replacement_of(address):
+        return _redirect(absolute_url(replacement.image_url, base_url()))
+    if not services().generation.can_regenerate(address, g.client):
+        return None
+    response = Response(mimetype=IMAGE_TYPES[name.rpartition(".")[2]])
+    response.automatically_set_content_length = False  # it would be that of no body
+    return response
 
 
 def _etag(name: str) -> str:

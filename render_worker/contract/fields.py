@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+from types import NoneType
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -53,7 +54,7 @@ class Fields(BaseModel):
             if name in readers:
                 given.setdefault(name, []).append(value)
             elif not is_tracker(name):
-                raise InvalidField(f"{_quoted(name)} is not a parameter here; known are {', '.join(readers)}.")
+                raise InvalidField(f"{_quoted(name)} is not a parameter here; known are {', '.join(cls._accepted())}.")
         for name, values in given.items():
             if len(values) > 1:
                 raise InvalidField(f"{_quoted(name)} was given {len(values)} times; give it once.")
@@ -67,6 +68,11 @@ class Fields(BaseModel):
             return cls.parse(json_object(body))
         except RecursionError:
             raise InvalidField("The body is nested too deeply.") from None
+
+    @classmethod
+    def _accepted(cls) -> Iterable[str]:
+        """Return the names of the public fields, but for those that are known only to be refused."""
+        return (name for name, field in cls.public_fields().items() if field.annotation is not NoneType)
 
     @classmethod
     def _validated(cls, values: dict[str, object]) -> Self:

@@ -17,6 +17,9 @@ SIGNATURES = {
 }
 FORM = re.compile(r"%7B|[A-Za-z_][\w.\[\]%-]*=", re.IGNORECASE)
 QUOTES = "'\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT DOUBLE QUOTATION MARK}"
+DIGITS = tuple("0123456789")
+NUMBER_LETTERS = "0123456789.eExX_"
+COMMENTS = ("//", "/*", "#")
 PYTHON_WORDS = ("True", "False", "None")
 KINDS: dict[type, str] = {list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
 
@@ -84,6 +87,11 @@ def _after_comma(error: json.JSONDecodeError) -> bool:
     return closed or "trailing comma" in error.msg
 
 
+def _in_number(error: json.JSONDecodeError) -> bool:
+    before, rest = error.doc[: error.pos][-1:], _rest(error)
+    return rest[0] in "+-." or (before in DIGITS and rest[0] in NUMBER_LETTERS)
+
+
 FAULTS: list[tuple[Callable[[json.JSONDecodeError], bool], str]] = [
     (lambda error: not error.doc.strip(), "The body is empty. {asked}"),
     (lambda error: error.doc.startswith("--"), "The body is a multipart form. {asked}"),
@@ -106,7 +114,12 @@ FAULTS: list[tuple[Callable[[json.JSONDecodeError], bool], str]] = [
         "The body's JSON has an unknown escape in a text {at}; write a backslash as two.",
     ),
     (_after_comma, "The body's JSON has a comma before the end of an object or array {at}; leave it out."),
+    (lambda error: _rest(error).startswith(COMMENTS), "The body's JSON has a comment {at}, which JSON does not know."),
     (lambda error: error.msg == "Extra data", "The body goes on after the end of its JSON, {at}; send one object."),
+    (
+        _in_number,
+        "The body's JSON has a malformed number {at}: one has no leading zero, no sign +, and digits around its point.",
+    ),
     (
         lambda error: _rest(error)[0] in QUOTES or error.msg.startswith("Expecting property name"),
         "The body is no JSON {at}: names and texts stand in double quotation marks. {asked}",

@@ -104,7 +104,8 @@ OWN_ERRORS = (InvalidResponseHeader, InvalidResponseHeaderName, ConfigurationPro
 BARE_LF = "bare LF as line terminator"  # gunicorn's own words
 TLS_RECORD = "\x16\x03"  # a handshake's first bytes: RFC 8446, 5.1
 PROXY_STARTS = ("PROXY ", "\r\n\x00\r\nQUIT\n")  # of both versions; gunicorn has skipped the first empty line
-PATH_AND_MORE = re.compile(r"\S+ /.*[^!-~].* HTTP/1\.[01]", re.DOTALL)
+ONE_VERSION = re.compile(r"[A-Z]{2,}/\S*")
+PATH_AND_MORE = re.compile(r"\S+ (?:https?://[^/ ]*)?/.*[^!-~].* HTTP/1\.[01]", re.DOTALL | re.IGNORECASE)
 
 
 def refusal_of(error: Exception) -> Refusal:
@@ -114,7 +115,7 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, InvalidRequestLine):
         return _of_request_line(str(error.req))
     if isinstance(error, InvalidHTTPVersion):  # which gunicorn takes a space in the address for
-        return UNENCODED if isinstance(error.version, str) and " " in error.version else VERSION
+        return UNENCODED if isinstance(error.version, str) and not ONE_VERSION.fullmatch(error.version) else VERSION
     if isinstance(error, InvalidHeader):
         return LINE_ENDS if error.hdr == BARE_LF else HEADERS.get(error.hdr if error.req else "", HEADER)
     return next((it for kind, it in REFUSALS.items() if isinstance(error, kind)), NO_REQUEST_LINE)

@@ -50,6 +50,33 @@ def test_it_is_made_again_with_the_seed_that_was_used(client, worker, made):
     assert {**first, **dict.fromkeys(differing)} == {**again, **dict.fromkeys(differing)}
 
 
+def test_head_of_a_lost_picture_is_that_of_what_get_will_return(client, worker):
+    client.get("/generate?prompt=a+tree")
+    lose(worker)
+    foreseen = client.head(LOST)
+    assert (foreseen.status_code, foreseen.mimetype, foreseen.content_length) == (200, "image/png", None)
+    assert len(worker.asked_to_make()) == 1
+    unknown = client.head("/images/" + "f" * 64 + ".png")
+    assert (unknown.status_code, unknown.mimetype) == (404, "application/json")
+
+
+def test_head_of_a_replaced_picture_redirects_as_get_does(client, worker):
+    client.get("/generate?prompt=a+tree")
+    lose(worker)
+    got = client.get(LOST)
+    head = client.head(LOST)
+    assert (head.status_code, head.location) == (got.status_code, got.location) == (302, f"http://localhost{NEW}")
+
+
+def test_one_that_is_lost_again_at_once_is_not_gone_for_good(client, worker):
+    client.get("/generate?prompt=a+tree")
+    lose(worker, made=LOST)
+    worker.say_to(LOST, 404, b"{}")
+    client.get(LOST)
+    again = client.get(LOST)
+    assert (again.status_code, again.json["code"], again.headers["Retry-After"]) == (503, "picture_unavailable", "60")
+
+
 def test_the_old_address_leads_to_the_new_one_from_then_on(any_client, worker, monkeypatch):
     monkeypatch.setattr("image_api.generation.regeneration.REGENERATION_TTL_SECONDS", 0.1)
     any_client.get("/generate?prompt=a+tree")
@@ -137,7 +164,7 @@ def test_without_a_cache_of_results_it_heals_too(client_with, worker):
 def test_head_makes_nothing(client, worker):
     client.get("/generate?prompt=a+tree")
     lose(worker)
-    assert client.head(LOST).status_code == 404
+    assert client.head(LOST).status_code == 200
     assert len(worker.asked_to_make()) == 1
 
 

@@ -1,13 +1,20 @@
 """/v1/images/edits and /v1/images/variations, requested by OpenAI's own Python client and by others."""
 
 import base64
+import contextlib
+import io
 import json
 import resource
+import tracemalloc
 
 import openai
 import pytest
 import requests
 
+from image_api.errors import UploadTooLarge
+from image_api.uploads import TemporaryFiles
+from image_api.web.json_pictures import json_pairs
+from render_worker.contract import InvalidField
 from tests.api.pictures import JPEG, PNG, WEBP
 
 INSTEAD = "POST /v1/images/generations"
@@ -183,6 +190,35 @@ def test_a_variation_is_of_one_picture(base):
 def test_empty_optional_fields_are_the_same_as_left_out(base):
     answer = form(base, ("image", ("a", PNG)), n="", size="", user="", model="", mask="")
     assert refusal(answer) == (400, "unsupported", None)
+
+
+def test_a_browser_s_untouched_file_fields_are_the_same_as_left_out(base):
+    untouched = b'--b\r\nContent-Disposition: form-data; name="%s"; filename=""\r\n\r\n\r\n'
+    image = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + PNG
+    prompt = b'\r\n--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\na hat\r\n--b--\r\n'
+    answer = raw(base, untouched % b"mask" + untouched % b"image" + image + prompt)
+    assert refusal(answer) == (400, "unsupported", None)
+    answer = raw(base, untouched % b"image" + prompt.removeprefix(b"\r\n"))
+    assert refusal(answer) == (400, "invalid_parameter", "image")
+
+
+def test_a_part_of_a_file_without_a_name_is_told_so(base):
+    picture = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n' + PNG + b"\r\n--b--\r\n"
+    answer = raw(base, picture)
+    assert refusal(answer) == (400, "invalid_parameter", "image")
+    assert "must have a file name" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("text", ["AA ", "A\\n", "\\/"])
+def test_base64_of_many_small_pieces_takes_little_memory(text):
+    count = 16_000_000 // len(text)
+    tracemalloc.start()
+    try:
+        with contextlib.closing(TemporaryFiles()) as files, contextlib.suppress(InvalidField, UploadTooLarge):
+            json_pairs(io.BytesIO(b'{"image":"' + text.encode() * count + b'"}'), files)
+        assert tracemalloc.get_traced_memory()[1] < 80_000_000  # the body and copies of it, a few times
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

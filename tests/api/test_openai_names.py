@@ -95,6 +95,14 @@ def test_one_model_of_openai_s_is_auto(ai, named, name):
     assert ai.models.retrieve(name).id == "auto"
 
 
+def test_auto_and_sizes_come_in_any_case(ai, worker, named):
+    assert ai.models.retrieve("AUTO").id == "auto"
+    for size, shape in (("AUTO", "square"), ("1024X1536", "portrait")):
+        ai.images.generate(prompt="a tree", model="Auto", size=size)
+        made = worker.asked_to_make()[-1]
+        assert (made["model"], made["shape"]) == ("auto", shape)
+
+
 @pytest.mark.parametrize("status", [404, 500, 503])
 def test_names_that_cannot_be_read_keep_no_picture_from_being_made(ai, worker, named, status):
     worker.say_to("/models", status, b"an edge's page")

@@ -43,6 +43,7 @@ PEOPLE = [
     "",
     "curl/8.5.0",
     "python-requests/2.34.2",
+    "DiscordBot (https://github.com/discordjs/discord.js, 14.16.3)",  # as Discord tells its API's clients to
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari",
     f"{IPHONE} [FBAN/FBIOS;FBAV/480.0.0]",

@@ -56,6 +56,8 @@ CASES = {
     "an emoji": (get("/generate?prompt=🎨&seed=1"), 400, ENCODE),
     "spaces": (get("/generate?prompt=sunset over mountains"), 400, ENCODE),
     "one space": (get("/generate?prompt=red fox"), 400, ENCODE),
+    "Thai as typed, to a proxy": (get("http://a.example/generate?prompt=แมว"), 400, ENCODE),
+    "a space and no version": (b"GET /generate?prompt=red fox\r\n\r\n", 400, ENCODE),
     "a tab": (get("/generate?prompt=red\tfox"), 400, ENCODE),
     "a control character": (get("/generate?prompt=\x01"), 400, ENCODE),
     "a long address": (get("/generate?prompt=" + "a" * 70_000), 414, POST),

@@ -40,7 +40,7 @@ class ImagesRequest(Fields):
     )
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}")
     size: str | None = Field(
-        None, pattern=r"^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$", description="auto, or like 1024x1024"
+        None, pattern=r"(?i)^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$", description="auto, or like 1024x1024"
     )
     response_format: Literal["url", "b64_json"] | None = Field(None, description="url or b64_json")
     style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")
@@ -107,7 +107,8 @@ class ImagesRequest(Fields):
         return [options.model_copy(update={"seed": options.seed + number}) for number in range(count)]
 
     def _options(self, model: str) -> GenerationOptions:
-        width, height = (1, 1) if self.size in (None, "auto") else map(int, str(self.size).split("x"))
+        size = (self.size or AUTO).lower()
+        width, height = (1, 1) if size == AUTO else map(int, size.split("x"))
         fields = {
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt,

@@ -31,6 +31,8 @@ def served_model(name: str, known: Callable[[], Container[str]]) -> str:
 
     `known` is called for names of OpenAI's alone.
     """
+    if name.lower() == AUTO:
+        return AUTO
     return AUTO if is_openai_name(name) and name not in known() else name
 
 
