@@ -111,8 +111,10 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m render_worker.delete",
         description="Delete pictures from every storage that STORAGE names and from the local folder. Run it where the "
         "worker runs, with the worker's settings.",
-        epilog="Copies that browsers or a CDN have live on until they expire. Exit code: 0 if each picture was "
-        "deleted and nothing failed, 1 if one was nowhere, 2 if anything failed.",
+        epilog="Copies that browsers or a CDN have live on until they expire. Where the folder with its tombstones is "
+        "lost from time to time, as on a free plan, fetch each address at the API tier once: it then forgets how the "
+        "picture was made. Exit code: 0 if each picture was deleted and nothing failed, 1 if one was nowhere, 2 if "
+        "anything failed.",
     )
     parser.add_argument(
         "picture",

@@ -26,8 +26,9 @@ routes = FormattedBlueprint(
 def generations() -> Response:
     """Generate up to ten pictures of a prompt."""
     base = base_url()  # first, so that a bad Host header costs no generation
-    body = with_deployment(ImagesRequest.parse_json(json_body()))
-    pictures = body.pictures(served_model(body.model_name, partial(services().worker.model_names, g.client)))
+    known = partial(services().worker.model_names, g.client)
+    body = with_deployment(ImagesRequest.parse_json(json_body()), known)
+    pictures = body.pictures(served_model(body.model_name, known))
     return (stream_response if body.stream else pictures_response)(body, pictures, base)
 
 

@@ -5,12 +5,13 @@ whole address of an endpoint, or Azure's. A redirect would lose the body of a PO
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from flask import request
 
 from image_api.web.schemas.openai import ImagesRequest
+from image_api.web.schemas.openai_models import stands_for_model
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,7 +53,7 @@ class OpenAIPaths:
             environ["PATH_INFO"] = f"/v1/{found['endpoint']}"
             environ["QUERY_STRING"] = ""
             environ[DEPLOYMENT] = found["deployment"]
-        elif OTHER_BASE.fullmatch(path):
+        elif OTHER_BASE.fullmatch(path) or (OPENAI_CLIENT in environ and path.endswith("/models")):
             environ["PATH_INFO"] = f"/v1{path}"  # which there is not, and OpenAI's clients can read that
         return self._app(environ, start_response)
 
@@ -62,7 +63,13 @@ def _is_own(found: re.Match[str], environ: "WSGIEnvironment") -> bool:
     return not found["base"] and found["endpoint"] == "models" and OPENAI_CLIENT not in environ
 
 
-def with_deployment(body: T) -> T:
-    """Return the body with the deployment of the request's path as its model, unless it names one itself."""
+def with_deployment(body: T, known: Callable[[], Container[str]]) -> T:
+    """Return the body with the deployment of the request's path as its model, as Azure has it.
+
+    A name that stands for no model here is that of a deployment at Azure: then the body's own model counts, if it has
+    one. `known` returns the names of models, and is called for such requests alone.
+    """
     deployment = request.environ.get(DEPLOYMENT)
-    return body.model_copy(update={"model": deployment}) if deployment and not body.model else body
+    if not deployment or (body.model and not stands_for_model(deployment, known)):
+        return body
+    return body.model_copy(update={"model": deployment})

@@ -80,8 +80,8 @@ def _add_common_headers(response: Response) -> Response:
 
 def _redirect_below_base(response: Response) -> Response:
     """Send Werkzeug's own redirects, as from //models to /models, to the URL under which the client reaches us."""
-    redirect = request.routing_exception
-    if isinstance(redirect, RequestRedirect) and response.status_code == redirect.code:
+    redirect = request.routing_exception if response.status_code == RequestRedirect.code else None
+    if isinstance(redirect, RequestRedirect):
         target = urlsplit(redirect.new_url)
         path = target.path.removeprefix(request.root_path)
         response.location = base_url() + target._replace(scheme="", netloc="", path=path).geturl()

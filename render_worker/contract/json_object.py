@@ -53,12 +53,16 @@ def json_object(body: bytes) -> JsonObject:
 
 
 def _decoded(body: bytes) -> str:
+    if body.startswith(b"--"):
+        raise InvalidField(f"The body is a multipart form. {ASKED}")
     for signature, what in SIGNATURES.items():
         if body.startswith(signature):
             raise InvalidField(f"The body is {what}. {ASKED}")
     try:
         return body.decode(json.detect_encoding(body), "surrogatepass")  # a field's own check refuses surrogates
     except UnicodeDecodeError as error:
+        if error.end == len(body) and error.reason == "unexpected end of data":
+            raise InvalidField("The body ends in the middle of a character: it was cut off.") from None
         if body.lstrip().startswith(b"{"):
             place = f"byte {error.start + 1:,} is none of it"
             raise InvalidField(f"The body is not UTF-8 but perhaps Latin-1 ({place}); send it in UTF-8.") from None
@@ -94,7 +98,6 @@ def _in_number(error: json.JSONDecodeError) -> bool:
 
 FAULTS: list[tuple[Callable[[json.JSONDecodeError], bool], str]] = [
     (lambda error: not error.doc.strip(), "The body is empty. {asked}"),
-    (lambda error: error.doc.startswith("--"), "The body is a multipart form. {asked}"),
     (lambda error: FORM.match(error.doc.lstrip()) is not None, "The body is a form's fields. {asked}"),
     (
         lambda error: "control character" in error.msg and _rest(error)[:1] in ("\r", "\n"),

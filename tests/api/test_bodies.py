@@ -79,6 +79,8 @@ SENTENCES = [
     (b"prompt=a+boat&seed=5", "The body is a form's fields."),
     (b"prompt=a%20boat", "The body is a form's fields."),
     (b"%7B%22prompt%22%3A%22a%22%7D", "The body is a form's fields."),
+    (MULTIPART.replace(b"a boat", PICTURE.getvalue()), "The body is a multipart form."),
+    ('{"prompt": "\u0e41'.encode()[:-1], "ends in the middle of a character: it was cut off"),
     (MULTIPART, "The body is a multipart form."),
 ]
 

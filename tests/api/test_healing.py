@@ -56,6 +56,7 @@ def test_head_of_a_lost_picture_is_that_of_what_get_will_return(client, worker):
     foreseen = client.head(LOST)
     assert (foreseen.status_code, foreseen.mimetype, foreseen.content_length) == (200, "image/png", None)
     assert len(worker.asked_to_make()) == 1
+    worker.say_to("/images/f", 404, b"{}")
     unknown = client.head("/images/" + "f" * 64 + ".png")
     assert (unknown.status_code, unknown.mimetype) == (404, "application/json")
 

@@ -122,10 +122,24 @@ def test_azure_s_client_works(azure, base, worker):
 
 
 @pytest.mark.parametrize("model", [None, "sketch", "gpt-image-2"])
-def test_azure_s_deployment_is_the_model_unless_one_is_named(azure, worker, model):
-    ai = azure(azure_deployment="perchance")
+def test_a_deployment_that_only_azure_knows_leaves_the_model_to_the_body(azure, worker, model):
+    ai = azure(azure_deployment="perchance")  # whose names the worker does not tell here
     ai.images.generate(prompt="a tree", **({"model": model} if model else {}))
     assert model_sent(worker) == {None: "perchance", "gpt-image-2": "auto"}.get(model, model)
+
+
+@pytest.mark.parametrize(("deployment", "served"), [("sketch", "sketch"), ("dall-e-3", "auto"), ("auto", "auto")])
+def test_a_deployment_that_is_a_model_here_counts(azure, worker, deployment, served):
+    worker.say_to("/models", 200, MODELS)
+    azure(azure_deployment=deployment).images.generate(prompt="a tree", model="gpt-image-1", response_format="url")
+    assert model_sent(worker) == served
+
+
+@pytest.mark.parametrize("typed", ["/foo/v1", "/images", "/generate"])
+def test_under_a_base_that_is_wrong_otherwise_models_say_what_there_is(ai_at, typed):
+    with pytest.raises(openai.NotFoundError) as missing:
+        ai_at(typed).models.list()
+    assert "POST /v1/images/generations" in missing.value.body["message"]
 
 
 def test_azure_s_newer_base_works_with_openai_s_client(ai_at, worker):

@@ -80,7 +80,7 @@ def test_what_was_regenerated_and_lost_too_is_not_regenerated_on_and_on(lost, wo
     """Each fetch would follow the redirect to a picture that is lost again."""
     made(worker, body={**RESULT, "image_url": ANOTHER})
     assert lost.get(f"/images/{NAME}").headers["Location"].endswith(ANOTHER)
-    assert [lost.get(ANOTHER).status_code for _ in range(3)] == [404] * 3
+    assert [lost.get(ANOTHER).status_code for _ in range(3)] == [503] * 3
     assert lost.get(f"/images/{NAME}").headers["Location"].endswith(ANOTHER)
     assert len(worker.asked_to_make()) == 2
 

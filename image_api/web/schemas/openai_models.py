@@ -36,6 +36,11 @@ def served_model(name: str, known: Callable[[], Container[str]]) -> str:
     return AUTO if is_openai_name(name) and name not in known() else name
 
 
+def stands_for_model(name: str, known: Callable[[], Container[str]]) -> bool:
+    """Return whether a name is `auto`, one of OpenAI's own, or among the names that `known` returns."""
+    return name.lower() == AUTO or is_openai_name(name) or name in known()
+
+
 class OpenAIModel(BaseModel):
     """A model as OpenAI's clients know it, and its state."""
 
