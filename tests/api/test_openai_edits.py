@@ -128,6 +128,36 @@ def test_an_address_is_never_fetched(base, worker, name, picture):
 
 
 @pytest.mark.parametrize(
+    "texts",
+    [
+        [("image", DATA_URL)],
+        [("image", DATA_URL.partition(",")[2])],
+        [("image[]", DATA_URL), ("image[]", DATA_URL), ("mask", DATA_URL)],
+        [("images[0]", LARGE_URL), ("mask", "")],
+        [("image", "\r\n".join([DATA_URL[:60], DATA_URL[60:]]))],
+    ],
+    ids=lambda texts: str(texts)[:40],
+)
+def test_a_text_of_a_form_may_be_a_picture_as_in_json(base, texts):
+    assert refusal(form(base, *[(name, (None, it)) for name, it in texts])) == (400, "unsupported", None)
+
+
+@pytest.mark.parametrize(
+    "picture", ["https://pictures.example/a.png", "a.png", "file-abc", "data:image/png,raw", "aaaa"]
+)
+@pytest.mark.parametrize("name", ["image", "images", "mask"])
+def test_a_form_and_json_refuse_a_text_with_the_same_sentence(base, worker, name, picture):
+    answers = [
+        form(base, ("image[]", ("a", PNG)), **{name: picture}),
+        document(base, **{"image": DATA_URL, name: picture}),
+    ]
+    assert {answer.json()["error"]["message"] for answer in answers} == {answers[0].json()["error"]["message"]}
+    named = "image" if picture == "aaaa" and name != "mask" else name
+    assert [refusal(answer) for answer in answers] == [(400, "invalid_parameter", named)] * 2
+    assert worker.requests == []
+
+
+@pytest.mark.parametrize(
     ("files", "texts", "named"),
     [
         ([("mask", ("a", PNG))], {}, "image"),
