@@ -58,7 +58,6 @@ CASES = {
     "one space": (get("/generate?prompt=red fox"), 400, ENCODE),
     "Thai as typed, to a proxy": (get("http://a.example/generate?prompt=แมว"), 400, ENCODE),
     "a space and no version": (b"GET /generate?prompt=red fox\r\n\r\n", 400, ENCODE),
-    "64 KB that no pattern should backtrack over": (b"GET /" + "é".encode() * 31_000 + b"\r\n\r\n", 400, "first line"),
     "a tab": (get("/generate?prompt=red\tfox"), 400, ENCODE),
     "a control character": (get("/generate?prompt=\x01"), 400, ENCODE),
     "a long address": (get("/generate?prompt=" + "a" * 70_000), 414, POST),

@@ -98,7 +98,7 @@ def test_a_polyfill_resumes_by_the_query(scripted):
         with open_stream(address, prompt="a tree", lastEventId="") as response:  # none yet
             mark = next(mark for kind, mark, _ in events(response) if kind == "result")
         before = mark.partition(":")[0] + ":1"
-        for name in ("lastEventId", "lastEventID", "Last-Event-ID", "last_event_id"):
+        for name in ("lastEventId", "lastEventID", "Last-Event-ID", "last_event_id", "evs_preamble=&evs_last_event_id"):
             again = open_stream(address, prompt="a tree", **{name: before})
             assert [kind for kind, *_ in events(again)][-1] == "result"
             assert open_stream(address, prompt="a tree", **{name: mark}).status_code == 204
