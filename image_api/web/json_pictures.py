@@ -20,14 +20,21 @@ LONG_TEXT = re.compile(rb'"([^"]{8192,}+)"')  # begins with a literal and never 
 MAX_REST_BYTES = 256 * 1024  # 17 pictures that are shorter than that, and the other fields
 SLICE_BYTES = 256 * 1024  # the interpreter's lock is free in between
 GROUP_LETTERS = 4  # of base64
+PADDING = b"===="
 MAX_PREFIX = 1000
 MAX_QUOTES = 10_000  # the search for long texts stops at each of them
 DATA_URL = re.compile(rb"data:[\w.+/-]*(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
-ESCAPES = {b"\\/": b"/", b"\\n": b"", b"\\r": b""}  # PHP escapes slashes; lines of base64 end in line breaks
+# PHP escapes slashes, .NET the plus sign and more; lines of base64 end in line breaks.
+ESCAPED = {"/": "/", "n": "", "r": "", "t": "", "u002b": "+", "u002f": "/", "u003d": "=", "u002B": "+", "u002F": "/"}
+ESCAPES = {f"\\{letters}".encode(): meaning.encode() for letters, meaning in {**ESCAPED, "u003D": "="}.items()}
+ESCAPE_BYTES = 6
+FROM_BASE64URL = bytes.maketrans(b"-_", b"+/")
 SPACES = b" \t\r\n\f\v"  # between lines of base64; dropped in one pass: split() would make an object of each piece
 PICTURE_NAMES = ("image", "images", "mask")
 PICTURE_KEYS = ("image_url", "url", "b64_json")
-TOO_LARGE = f"The body without its pictures is larger than {MAX_REST_BYTES // 1024} KiB."
+TOO_LARGE = (
+    f"The body is larger than {MAX_REST_BYTES // 1024} KiB without what is a picture in base64, or a data URL of it."
+)
 ONLY_DATA = (
     "must be a PNG, JPEG or WebP picture in the request itself, as a data URL or in base64: this service fetches no"
     " address and keeps no files."
@@ -91,24 +98,24 @@ class _Pictures:
         for piece in _pieces(text):
             for escape, meaning in escapes.items():
                 piece = piece.replace(escape, meaning)
-            rest += piece.translate(None, SPACES)
+            rest += piece.translate(FROM_BASE64URL, SPACES)
             whole = len(rest) - len(rest) % GROUP_LETTERS
             file.write(base64.b64decode(rest[:whole], validate=True))
             rest = rest[whole:]
-        if rest:
-            raise ValueError("no whole groups")
+        file.write(base64.b64decode(rest + PADDING[len(rest) :], validate=True) if rest else b"")
         return Upload.of(file)
 
 
 def _pieces(text: bytes) -> Iterator[bytes]:
-    """Yield a text without the head of a data URL, in pieces that end with no half of an escape."""
+    """Yield a text without the head of a data URL, in pieces that end with no part of an escape."""
     prefix = DATA_URL.match(text[:MAX_PREFIX])
-    start = prefix.end() if prefix else 0
-    while start < len(text):
-        end = start + SLICE_BYTES
-        end += text[end - 1 : end] == b"\\"
-        yield text[start:end]
-        start = end
+    rest = b""
+    for start in range(prefix.end() if prefix else 0, len(text), SLICE_BYTES):
+        piece = rest + text[start : start + SLICE_BYTES]
+        cut = piece.rfind(b"\\", 1 - ESCAPE_BYTES)
+        rest = piece[cut:] if cut >= 0 else b""
+        yield piece.removesuffix(rest)
+    yield rest
 
 
 def json_pairs(body: IO[bytes], files: TemporaryFiles) -> Pairs:

@@ -102,6 +102,30 @@ def test_php_escapes_the_slashes_of_json(base):
     assert refusal(answer) == (400, "unsupported", None)
 
 
+def as_dotnet_escapes(text: str) -> str:
+    return text.replace("+", "\\u002B").replace("/", "\\u002f").replace("=", "\\u003D")
+
+
+@pytest.mark.parametrize("bytes_after", [10_000, 300_000, 300_001, 300_002])
+@pytest.mark.parametrize(
+    "written",
+    [
+        as_dotnet_escapes,
+        lambda text: text.rstrip("="),
+        lambda text: text.replace("+", "-").replace("/", "_"),
+        lambda text: "\\r\\n".join(text[start : start + 76] for start in range(0, len(text), 76)),
+    ],
+    ids=["dotnet", "unpadded", "base64url", "lines"],
+)
+def test_base64_is_read_as_clients_write_it(base, written, bytes_after):
+    data = base64.b64encode(PNG + b"\xfb\xef\xff" * (bytes_after // 3) + bytes(bytes_after % 3)).decode()
+    body = f'{{"prompt": "a hat", "image": "data:image/png;base64,{written(data)}"}}'
+    answer = requests.post(
+        base + "/v1/images/edits", data=body, headers={"Content-Type": "application/json"}, timeout=9
+    )
+    assert refusal(answer) == (400, "unsupported", None)
+
+
 @pytest.mark.parametrize(
     "picture",
     [
