@@ -79,7 +79,7 @@ image: ## Build both tiers' images with docker, podman or buildah, whichever wor
 build: ## Build the images with Compose; start, logs and stop go with it.
 	@sh local/compose.sh build
 
-start: ## Start both tiers in containers, with Compose.
+start: ## Start both tiers in containers, with Compose, and wait until they are healthy if it can.
 	@sh local/compose.sh up --detach
 
 logs: ## Show the logs of the containers until Ctrl-C.

@@ -7,6 +7,7 @@ ApiError
 ├── ModelNotFound        404 model_not_found
 ├── MisdirectedRequest   421 misdirected_request
 ├── SpeculativeRequest   503 speculative_request
+│   └── NotForPreviews
 ├── WorkerNotConfigured  503 worker_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
 ├── ServiceBusy          503 service_busy
@@ -94,7 +95,16 @@ class SpeculativeRequest(ApiError):
 
     code = "speculative_request"
     status = 503
-    hint = "Ask for the address itself and the picture is made."
+    hint: ClassVar[str | None] = "Ask for the address itself and the picture is made."
+
+
+class NotForPreviews(SpeculativeRequest):
+    """Raised if a link-preview bot requests what is no picture's address, and what could cost something."""
+
+    hint = None
+
+    def __init__(self) -> None:
+        super().__init__("A link-preview bot is not served here: that could wake the render worker, or make a picture.")
 
 
 class WorkerNotConfigured(ApiError):
@@ -216,7 +226,10 @@ class PictureGone(ApiError):
     headers: ClassVar[Mapping[str, str]] = AS_PAGE_OR_JSON
 
     def __init__(self) -> None:
-        super().__init__("This picture is gone: its file is lost, and this service cannot make it again.")
+        super().__init__(
+            "There is no picture at this address, or no longer: its file is not here, and this service cannot make it"
+            " again."
+        )
 
 
 class PictureDeleted(ApiError):

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run Compose with these arguments, by whichever works here; make a .env with a secret of its own if there is none.
+# Run Compose with these arguments, by whichever works here. What starts or builds makes a .env with a secret of its own
+# if there is none, and waits until all is healthy if this Compose can.
 set -e
 if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then compose="docker compose"
 elif podman-compose --version >/dev/null 2>&1; then compose="podman-compose"
@@ -9,9 +10,12 @@ else
     echo "'make run' starts both tiers without containers." >&2
     exit 1
 fi
-if [ ! -e .env ]; then
+if [ ! -e .env ] && [ "$1" != up ] && [ "$1" != build ]; then
+    export ENV_FILE=.env.example WORKER_TOKEN=unused # compose.yaml asks for both, whatever Compose is to do
+elif [ ! -e .env ]; then
     secret=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
     (umask 077 && sed "s/^WORKER_TOKEN=\$/WORKER_TOKEN=$secret/" .env.example >.env)
     echo "Made .env, with a WORKER_TOKEN." >&2
 fi
+if [ "$1" = up ] && $compose up --help 2>/dev/null | grep -q -e --wait; then set -- "$@" --wait; fi
 exec $compose "$@"

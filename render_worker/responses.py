@@ -26,6 +26,7 @@ HTTP_CODES = {
 REQUIRED_HEADERS = ("Allow", "Content-Range")  # of a 405 and a 416
 SENTENCES = {
     408: "The body did not come in time.",
+    412: "The picture is none of those that If-Match names.",
     413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
 }
 
@@ -67,11 +68,15 @@ def register_error_handlers(app: Flask) -> None:
 def _refuse_invalid_http() -> Response | None:
     """Return the response to a request that gunicorn could not read; None if it could."""
     refusal: Refusal | None = request.environ.get(REFUSAL)
-    return error_response(refusal.body(), refusal.status) if refusal else None
+    return _refusal_response(refusal) if refusal else None
+
+
+def _refusal_response(refusal: Refusal) -> Response:
+    return error_response(refusal.body(), refusal.status)
 
 
 def _invalid_http(error: ParseException) -> Response:
-    return failure_response(InvalidParameter(refusal_of(error).sentence))
+    return _refusal_response(refusal_of(error))
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -26,6 +26,7 @@ HTTP_CODES = {
 AUTOMATIC_METHODS = {"HEAD", "OPTIONS"}  # of every view
 SENTENCES = {
     408: "The body did not come in time.",
+    412: "The picture is none of those that If-Match names.",
     413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
 }
 
@@ -64,7 +65,11 @@ def register(app: Flask) -> None:
 def _refuse_invalid_http() -> Response | None:
     """Return the response to a request that gunicorn could not read; None if it could."""
     refusal: Refusal | None = request.environ.get(REFUSAL)
-    return _error_response(refusal.body(), refusal.status) if refusal else None
+    return _refusal_response(refusal) if refusal else None
+
+
+def _refusal_response(refusal: Refusal) -> Response:
+    return _error_response(refusal.body(), refusal.status)
 
 
 def log_failure(error: ApiError) -> ErrorBody:
@@ -85,7 +90,7 @@ def _api_error_response(error: ApiError) -> Response:
 
 
 def _malformed_body_response(error: ParseException) -> Response:
-    return _api_error_response(InvalidParameter(refusal_of(error).sentence))
+    return _refusal_response(refusal_of(error))
 
 
 def _http_error_response(error: HTTPException) -> Response:

@@ -16,8 +16,8 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <meta name="robots" content="noindex">
 <meta name="color-scheme" content="light dark">
-<title>This picture is gone</title>
-<h1>This picture is gone</h1>
+<title>No picture here</title>
+<h1>No picture here</h1>
 <p>{sentence}</p>
 <p><a href="{base}/">What this service does</a></p>
 </html>

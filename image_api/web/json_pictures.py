@@ -4,40 +4,27 @@ Long texts are decoded straight from the body's bytes into files, and only the r
 would make several hundred of memory.
 """
 
-import base64
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import IO, Any, Self
 
 from image_api.errors import UploadTooLarge
 from image_api.uploads import TemporaryFiles, Upload
 from image_api.web.multipart import Pairs
-from render_worker.contract import Fields, InvalidField
+from image_api.web.picture_data import decoded, picture_of
+from render_worker.contract import Fields
 
 LONG_TEXT = re.compile(rb'"([^"]{8192,}+)"')  # begins with a literal and never backtracks: 16 MB take some 10 ms
 MAX_REST_BYTES = 256 * 1024  # 17 pictures that are shorter than that, and the other fields
-SLICE_BYTES = 256 * 1024  # the interpreter's lock is free in between
-GROUP_LETTERS = 4  # of base64
-PADDING = b"===="
-MAX_PREFIX = 1000
 MAX_QUOTES = 10_000  # the search for long texts stops at each of them
-DATA_URL = re.compile(rb"data:[\w.+/-]*(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
 # PHP escapes slashes, .NET the plus sign and more; lines of base64 end in line breaks.
 ESCAPED = {"/": "/", "n": "", "r": "", "t": "", "u002b": "+", "u002f": "/", "u003d": "=", "u002B": "+", "u002F": "/"}
 ESCAPES = {f"\\{letters}".encode(): meaning.encode() for letters, meaning in {**ESCAPED, "u003D": "="}.items()}
-ESCAPE_BYTES = 6
-FROM_BASE64URL = bytes.maketrans(b"-_", b"+/")
-SPACES = b" \t\r\n\f\v"  # between lines of base64; dropped in one pass: split() would make an object of each piece
 PICTURE_NAMES = ("image", "images", "mask")
 PICTURE_KEYS = ("image_url", "url", "b64_json")
 TOO_LARGE = (
     f"The body is larger than {MAX_REST_BYTES // 1024} KiB without what is a picture in base64, or a data URL of it."
-)
-ONLY_DATA = (
-    "must be a PNG, JPEG or WebP picture in the request itself, as a data URL or in base64: this service fetches no"
-    " address and keeps no files."
 )
 
 
@@ -66,7 +53,7 @@ class _Pictures:
         if long_text.string[long_text.start() - 1 : long_text.start()] == b"\\":
             return long_text[0]  # in the middle of a text
         try:
-            picture = self._decoded(long_text[1], ESCAPES)
+            picture = decoded(long_text[1], self._files, ESCAPES)
         except ValueError:
             return long_text[0]
         name = secrets.token_hex()
@@ -84,38 +71,7 @@ class _Pictures:
             if lifted := self._lifted.keys() & fields.keys():
                 return self._lifted[lifted.pop()]
             value = next((fields[it] for it in PICTURE_KEYS if fields.get(it)), None)
-        if not isinstance(value, str):
-            raise InvalidField(f"{name} {ONLY_DATA}")
-        try:
-            return self._decoded(value.encode())
-        except ValueError:
-            raise InvalidField(f"{name} {ONLY_DATA}") from None
-
-    def _decoded(self, text: bytes, escapes: Mapping[bytes, bytes] = MappingProxyType({})) -> Upload:
-        """Return a picture of base64, a data URL or not. Raises ValueError if the text is neither."""
-        file = self._files.new()
-        rest = b""
-        for piece in _pieces(text):
-            for escape, meaning in escapes.items():
-                piece = piece.replace(escape, meaning)
-            rest += piece.translate(FROM_BASE64URL, SPACES)
-            whole = len(rest) - len(rest) % GROUP_LETTERS
-            file.write(base64.b64decode(rest[:whole], validate=True))
-            rest = rest[whole:]
-        file.write(base64.b64decode(rest + PADDING[len(rest) :], validate=True) if rest else b"")
-        return Upload.of(file)
-
-
-def _pieces(text: bytes) -> Iterator[bytes]:
-    """Yield a text without the head of a data URL, in pieces that end with no part of an escape."""
-    prefix = DATA_URL.match(text[:MAX_PREFIX])
-    rest = b""
-    for start in range(prefix.end() if prefix else 0, len(text), SLICE_BYTES):
-        piece = rest + text[start : start + SLICE_BYTES]
-        cut = piece.rfind(b"\\", 1 - ESCAPE_BYTES)
-        rest = piece[cut:] if cut >= 0 else b""
-        yield piece.removesuffix(rest)
-    yield rest
+        return picture_of(name, value, self._files)
 
 
 def json_pairs(body: IO[bytes], files: TemporaryFiles) -> Pairs:

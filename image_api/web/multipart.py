@@ -1,5 +1,6 @@
 """Bodies that are multipart/form-data (RFC 7578), read by Werkzeug's parser within limits."""
 
+import re
 from typing import IO
 
 from werkzeug.datastructures import FileStorage
@@ -8,12 +9,14 @@ from werkzeug.formparser import MultiPartParser
 
 from image_api.errors import UploadTooLarge
 from image_api.uploads import TemporaryFiles, Upload
+from image_api.web.picture_data import picture_of
 from render_worker.contract import InvalidField
 
 MAX_PARTS = 40  # 16 pictures, a mask, and more texts than there are fields
 MAX_TEXT_BYTES = 64 * 1024  # of a part's head, and of a text
 BUFFER_BYTES = 16 * 1024  # which the parser keeps beside those
 MAX_BOUNDARY = 200  # RFC 2046 allows 70
+PICTURE_NAME = re.compile(r"(images?)(?:\[[0-9]*\])?|(mask)")
 REPLACED = "\ufffd"  # the parser puts it in the place of what is not UTF-8
 TOO_LARGE = (
     f"The form must have at most {MAX_PARTS} parts, with heads and texts of at most {MAX_TEXT_BYTES // 1024} KiB."
@@ -46,7 +49,17 @@ def multipart_pairs(body: IO[bytes], boundary: str, files: TemporaryFiles) -> Pa
     except ValueError:
         raise InvalidField(INCOMPLETE) from None
     named_files = [(name, Upload.of(it.stream)) for name, it in sent.items(multi=True) if not _is_untouched(it)]
-    return _checked([*texts.items(multi=True), *named_files])
+    pairs = _checked([*texts.items(multi=True), *named_files])
+    return [(name, _as_in_json(name, value, files)) for name, value in pairs]
+
+
+def _as_in_json(name: str, value: object, files: TemporaryFiles) -> object:
+    """Return the picture of a text that must be one, and any other value unchanged. Raises InvalidField if it is none.
+
+    An empty text is the same as none at all.
+    """
+    found = PICTURE_NAME.fullmatch(name) if value and isinstance(value, str) else None
+    return picture_of(found[1] or found[2], value, files) if found else value
 
 
 def _is_untouched(file: FileStorage) -> bool:

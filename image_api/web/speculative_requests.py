@@ -4,7 +4,7 @@ import re
 
 from flask import Flask, request
 
-from image_api.errors import SpeculativeRequest
+from image_api.errors import NotForPreviews, SpeculativeRequest
 from image_api.preview_bots import is_preview_bot
 
 SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
@@ -16,7 +16,7 @@ FREE = re.compile(r"/|/generate(\.\w+)?|/images/[^/]*|/robots\.txt|(/v1)?/health
 
 
 def register(app: Flask) -> None:
-    """Refuse bots whatever could cost something."""
+    """Refuse link-preview bots whatever could cost something."""
     app.before_request(_refuse_costs)
 
 
@@ -44,5 +44,5 @@ def refuse_speculation() -> None:
 
 
 def _refuse_costs() -> None:
-    if request.url_rule and not (request.method in METHODS and FREE.fullmatch(request.path)):
-        refuse_preview()
+    if request.url_rule and not (request.method in METHODS and FREE.fullmatch(request.path)) and is_for_preview():
+        raise NotForPreviews

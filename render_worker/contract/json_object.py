@@ -91,6 +91,11 @@ def _after_comma(error: json.JSONDecodeError) -> bool:
     return closed or "trailing comma" in error.msg
 
 
+def _doubled_comma(error: json.JSONDecodeError) -> bool:
+    """Return whether there is a comma with nothing before it that it could end."""
+    return _rest(error)[:1] == "," and error.doc[: error.pos].rstrip()[-1:] in ("", ",", "{", "[")
+
+
 def _in_number(error: json.JSONDecodeError) -> bool:
     before, rest = error.doc[: error.pos][-1:], _rest(error)
     return rest[0] in "+-." or (before in DIGITS and rest[0] in NUMBER_LETTERS)
@@ -113,10 +118,15 @@ FAULTS: list[tuple[Callable[[json.JSONDecodeError], bool], str]] = [
     ),
     (lambda error: not _rest(error).strip(), "The body ends in the middle of its JSON, {at}: it was cut off."),
     (
+        lambda error: "escape" in error.msg and _rest(error)[1:2] in ("\r", "\n"),
+        "The body's JSON has a raw line break after a backslash in a text {at}; write both as \\n.",
+    ),
+    (
         lambda error: "escape" in error.msg,
         "The body's JSON has an unknown escape in a text {at}; write a backslash as two.",
     ),
     (_after_comma, "The body's JSON has a comma before the end of an object or array {at}; leave it out."),
+    (_doubled_comma, "The body's JSON has a comma too many {at}; leave it out."),
     (lambda error: _rest(error).startswith(COMMENTS), "The body's JSON has a comment {at}, which JSON does not know."),
     (lambda error: error.msg == "Extra data", "The body goes on after the end of its JSON, {at}; send one object."),
     (

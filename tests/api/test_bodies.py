@@ -51,8 +51,21 @@ SENTENCES = [
     (b'{"prompt": "C:\\boats"}', None),  # \b is an escape: a backspace, which no prompt may have
     (b'{"prompt": "C:\\ships"}', "an unknown escape in a text at line 1, column 15; write a backslash as two"),
     (b'{"prompt": "\\u12"}', "an unknown escape"),
+    (
+        b'{"prompt": "a\\\nboat"}',
+        "a raw line break after a backslash in a text at line 1, column 14; write both as \\n",
+    ),
+    (b'{"prompt": "a\\\r\nboat"}', "a raw line break after a backslash in a text at line 1, column 14"),
     (b'{"prompt": "a boat",}', "a comma before the end of an object or array at line 1, column 2"),
     (b'{"prompt": ["a",]}', "a comma before the end"),
+    (b'{"prompt": "a",,"seed": 5}', "a comma too many at line 1, column 16; leave it out"),
+    (b'{"prompt": "a", , }', "a comma too many at line 1, column 17"),
+    (b'{"prompt": ["a",,"b"]}', "a comma too many at line 1, column 17"),
+    (b'{,"prompt": "a"}', "a comma too many at line 1, column 2"),
+    (b'{"prompt": [,"a"]}', "a comma too many at line 1, column 13"),
+    (b"{,", "a comma too many at line 1, column 2"),
+    (b',{"prompt": "a"}', "a comma too many at line 1, column 1"),
+    (b'{"prompt": ,"seed": 5}', "no JSON at line 1, column 12."),  # a value is missing
     (OBJECT + b"}", "goes on after the end of its JSON, at line 1, column 21"),
     (OBJECT + b"\n" + OBJECT, "goes on after the end of its JSON, at line 2, column 1"),
     (b"{'prompt': 'a boat'}", "no JSON at line 1, column 2: names and texts stand in double quotation marks"),

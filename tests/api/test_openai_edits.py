@@ -1,41 +1,16 @@
 """/v1/images/edits and /v1/images/variations, requested by OpenAI's own Python client and by others."""
 
-import base64
-import contextlib
-import io
-import json
 import resource
-import tracemalloc
 
 import openai
 import pytest
 import requests
 
-from image_api.errors import UploadTooLarge
-from image_api.uploads import TemporaryFiles
-from image_api.web.json_pictures import json_pairs
-from render_worker.contract import InvalidField
+from tests.api.edits import DATA_URL, LARGE_URL, document, form, refusal
 from tests.api.pictures import JPEG, PNG, WEBP
 
 INSTEAD = "POST /v1/images/generations"
-DATA_URL = "data:image/png;base64," + base64.b64encode(PNG).decode()
 MIB = 1024 * 1024
-LARGE = PNG + bytes(20_000)  # longer than what is parsed with the rest of a JSON body
-LARGE_URL = "data:image/png;base64," + base64.b64encode(LARGE).decode()
-
-
-def form(base: str, *files: tuple, **texts: str) -> requests.Response:
-    data = {"prompt": "a hat", **texts}
-    return requests.post(base + "/v1/images/edits", data=data, files=list(files), timeout=9)
-
-
-def document(base: str, **fields: object) -> requests.Response:
-    return requests.post(base + "/v1/images/edits", json={"prompt": "a hat", **fields}, timeout=9)
-
-
-def refusal(answer: requests.Response) -> tuple[int, str, str | None]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["param"]
 
 
 def test_it_says_what_can_be_done_instead(ai, worker):
@@ -73,82 +48,6 @@ def test_variations_say_it_too(ai):
 @pytest.mark.parametrize("name", ["image", "images", "image[]", "images[]", "image[0]"])
 def test_clients_name_the_pictures_in_many_ways(base, name):
     assert refusal(form(base, (name, ("a", PNG)), (name, ("b", PNG)))) == (400, "unsupported", None)
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"images": [{"image_url": DATA_URL}]},
-        {"images": [{"image_url": LARGE_URL}, DATA_URL], "mask": {"image_url": LARGE_URL}},
-        {"images": [DATA_URL], "n": None, "mask": None},
-        {"image": LARGE_URL},
-        {"image": DATA_URL.partition(",")[2]},
-        {"image": [{"url": DATA_URL}]},
-        {"image": {"image_url": {"url": DATA_URL}}, "mask": DATA_URL},
-        {"image": "\n".join([DATA_URL[:60], DATA_URL[60:]])},
-        {"image": "\r\n".join(LARGE_URL[at : at + 76] for at in range(0, len(LARGE_URL), 76))},
-    ],
-    ids=lambda fields: json.dumps(fields)[:60],
-)
-def test_a_json_body_holds_the_pictures_as_data(base, fields):
-    assert refusal(document(base, **fields)) == (400, "unsupported", None)
-
-
-def test_php_escapes_the_slashes_of_json(base):
-    body = json.dumps({"prompt": "a hat", "image": LARGE_URL + "////"}).replace("/", "\\/")
-    answer = requests.post(
-        base + "/v1/images/edits", data=body, headers={"Content-Type": "application/json"}, timeout=9
-    )
-    assert refusal(answer) == (400, "unsupported", None)
-
-
-def as_dotnet_escapes(text: str) -> str:
-    return text.replace("+", "\\u002B").replace("/", "\\u002f").replace("=", "\\u003D")
-
-
-@pytest.mark.parametrize("bytes_after", [10_000, 300_000, 300_001, 300_002])
-@pytest.mark.parametrize(
-    "written",
-    [
-        as_dotnet_escapes,
-        lambda text: text.rstrip("="),
-        lambda text: text.replace("+", "-").replace("/", "_"),
-        lambda text: "\\r\\n".join(text[start : start + 76] for start in range(0, len(text), 76)),
-    ],
-    ids=["dotnet", "unpadded", "base64url", "lines"],
-)
-def test_base64_is_read_as_clients_write_it(base, written, bytes_after):
-    data = base64.b64encode(PNG + b"\xfb\xef\xff" * (bytes_after // 3) + bytes(bytes_after % 3)).decode()
-    body = f'{{"prompt": "a hat", "image": "data:image/png;base64,{written(data)}"}}'
-    answer = requests.post(
-        base + "/v1/images/edits", data=body, headers={"Content-Type": "application/json"}, timeout=9
-    )
-    assert refusal(answer) == (400, "unsupported", None)
-
-
-@pytest.mark.parametrize(
-    "picture",
-    [
-        "https://pictures.example/a.png",
-        {"image_url": "http://169.254.169.254/latest"},
-        {"image_url": {"url": "file:///etc/passwd"}},
-        {"file_id": "file-abc"},
-        "hello",
-        5,
-        True,
-        [[[]]],
-        {"image_url": {}},
-        "data:image/png,raw",
-        "https://pictures.example/" + "a" * 9000,
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("name", ["image", "images", "mask"])
-def test_an_address_is_never_fetched(base, worker, name, picture):
-    answer = document(base, **{"image": DATA_URL, name: picture})
-    assert refusal(answer) == (400, "invalid_parameter", name)
-    assert "data URL" in answer.json()["error"]["message"]
-    assert worker.requests == []
 
 
 @pytest.mark.parametrize(
@@ -231,18 +130,6 @@ def test_a_part_of_a_file_without_a_name_is_told_so(base):
     answer = raw(base, picture)
     assert refusal(answer) == (400, "invalid_parameter", "image")
     assert "must have a file name" in answer.json()["error"]["message"]
-
-
-@pytest.mark.parametrize("text", ["AA ", "A\\n", "\\/"])
-def test_base64_of_many_small_pieces_takes_little_memory(text):
-    count = 16_000_000 // len(text)
-    tracemalloc.start()
-    try:
-        with contextlib.closing(TemporaryFiles()) as files, contextlib.suppress(InvalidField, UploadTooLarge):
-            json_pairs(io.BytesIO(b'{"image":"' + text.encode() * count + b'"}'), files)
-        assert tracemalloc.get_traced_memory()[1] < 80_000_000  # the body and copies of it, a few times
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

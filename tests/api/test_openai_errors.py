@@ -15,6 +15,8 @@ from tests.api.conftest import RESULT
         ({"n": 0}, "n", "an integer from 1 to 10"),
         ({"n": 11}, "n", "an integer from 1 to 10"),
         ({"size": "big"}, "size", "1024x1024"),
+        ({"size": "99999x1"}, "size", "auto, or a width and a height from 10 to 9999, like 1024x1024"),
+        ({"size": "9x1024"}, "size", "from 10 to 9999"),
         ({"size": "0x1024"}, "size", "1024x1024"),
         ({"response_format": "png"}, "response_format", "url or b64_json"),
         ({"background": "transparent"}, "background", "opaque"),

@@ -202,6 +202,15 @@ def test_whatever_costs_something_is_refused(client, worker, method, path, heade
     assert worker.requests == []
 
 
+@pytest.mark.parametrize("path", ["/models", "/ready", "/wake", "/wake.gif", "/v1/models", "/v1/models/auto"])
+def test_an_address_that_makes_no_picture_promises_none(client, path):
+    answer = client.get(path, headers=SLACK)
+    error = answer.json.get("error")
+    assert answer.status_code == 503
+    assert "could wake the render worker" in (error["message"] if isinstance(error, dict) else error)
+    assert "hint" not in (error if isinstance(error, dict) else answer.json)
+
+
 def test_an_invalid_parameter_is_refused_as_ever(client):
     answer = client.get("/generate?prompt=a&width=5", headers=SLACK)
     assert (answer.status_code, answer.json["code"]) == (400, "invalid_parameter")

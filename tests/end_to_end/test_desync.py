@@ -130,6 +130,7 @@ def test_a_body_that_ends_early_is_refused(server, chunked):
         response = received(client)
     assert is_one_that_ends(response, 400), response[:400]
     assert b"The body is no HTTP: the body ended early." in response
+    assert b'"code":"invalid_http"' in response
 
 
 def test_a_refused_request_is_not_invited_to_send_its_body(server):

@@ -157,6 +157,8 @@ def test_conditional_and_range_requests(tiers, tier, headers, status, length):
         whole = tiers.get(tier, tiers.picture).content
         assert len(answer.content) == (len(whole) if length is None else length % len(whole) if length else 0)
         assert status != 200 or answer.content == whole
+    if status == 412:
+        assert answer.json()["error"] == "The picture is none of those that If-Match names."
     if status == 416:
         assert answer.headers["Content-Range"].startswith("bytes */")
 

@@ -127,7 +127,8 @@ def test_malformed_chunks_are_refused_in_words(server, chunk):
     head = get("/generate", token, b"Content-Type: application/json", b"Transfer-Encoding: chunked", method=b"POST")
     status, headers, body = exchange(server, head, chunk)
     assert (status, headers["Connection"]) == (400, "close")
-    assert json.loads(body)["error"] == "The body is no HTTP: its chunks are malformed."
+    error = json.loads(body)
+    assert (error["code"], error["error"]) == ("invalid_http", "The body is no HTTP: its chunks are malformed.")
 
 
 def test_nothing_that_was_sent_is_repeated(server):

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NEEDED = ("sh", "make", "sed", "od", "tr")
+NEEDED = ("sh", "make", "sed", "od", "tr", "grep")
 WORKS, FAILS = "#!/bin/sh\necho ran: $0 $*\n", "#!/bin/sh\nexit 1\n"
 NO_ENGINE = '#!/bin/sh\n[ "$1" != info ]\n'
+KNOWS_WAIT = '#!/bin/sh\necho "ran: $0 $* by $WORKER_TOKEN of $ENV_FILE"\n[ "$3" != --help ] || echo "  --wait  Wait"\n'
 WITHOUT_PLUGIN = '#!/bin/sh\n[ "$1" != compose ] || exit 1\n'
 
 
@@ -73,8 +74,23 @@ def test_a_missing_env_gets_a_secret_and_one_that_is_there_stays(checkout):
     made = (checkout / ".env").read_text()
     assert re.findall(r"^WORKER_TOKEN=(.*)$", made, re.MULTILINE)[0].isalnum()
     assert (checkout / ".env").stat().st_mode & 0o777 == 0o600
-    assert "Made .env" not in make(checkout, "stop", docker=WORKS).stderr
+    assert "Made .env" not in make(checkout, "start", docker=WORKS).stderr
     assert (checkout / ".env").read_text() == made
+
+
+@pytest.mark.parametrize(("target", "command"), [("logs", "logs --follow"), ("stop", "down")])
+def test_what_starts_nothing_makes_no_env_and_uses_the_one_that_is_there(checkout, target, command):
+    done = make(checkout, target, docker=KNOWS_WAIT)
+    assert done.stdout.splitlines()[-1].endswith(f"docker compose {command} by unused of .env.example")
+    assert not (checkout / ".env").exists()
+    (checkout / ".env").write_text("WORKER_TOKEN=mine\n")
+    assert make(checkout, target).stdout.splitlines()[-1].endswith(f"docker compose {command} by  of ")
+
+
+def test_start_waits_if_compose_can(checkout):
+    started = make(checkout, "start", docker=KNOWS_WAIT).stdout.splitlines()[-1]
+    assert "docker compose up --detach --wait by" in started
+    assert "--wait" not in make(checkout, "build").stdout.splitlines()[-1]
 
 
 def test_help_lists_every_target():

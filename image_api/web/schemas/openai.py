@@ -40,7 +40,9 @@ class ImagesRequest(Fields):
     )
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}")
     size: str | None = Field(
-        None, pattern=r"(?i)^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$", description="auto, or like 1024x1024"
+        None,
+        pattern=r"(?i)^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$",
+        description="auto, or a width and a height from 10 to 9999, like 1024x1024",
     )
     response_format: Literal["url", "b64_json"] | None = Field(None, description="url or b64_json")
     style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")

@@ -1,0 +1,25 @@
+"""Requests with pictures, for tests of edits."""
+
+import base64
+
+import requests
+
+from tests.api.pictures import PNG
+
+DATA_URL = "data:image/png;base64," + base64.b64encode(PNG).decode()
+LARGE = PNG + bytes(20_000)  # longer than what is parsed with the rest of a JSON body
+LARGE_URL = "data:image/png;base64," + base64.b64encode(LARGE).decode()
+
+
+def form(base: str, *files: tuple, **texts: str) -> requests.Response:
+    data = {"prompt": "a hat", **texts}
+    return requests.post(base + "/v1/images/edits", data=data, files=list(files), timeout=9)
+
+
+def document(base: str, **fields: object) -> requests.Response:
+    return requests.post(base + "/v1/images/edits", json={"prompt": "a hat", **fields}, timeout=9)
+
+
+def refusal(answer: requests.Response) -> tuple[int, str, str | None]:
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["param"]
