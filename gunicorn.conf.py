@@ -64,7 +64,13 @@ limit_request_line = gunicorn.http.message.MAX_REQUEST_LINE = 64 * 1024
 
 
 def on_starting(server):
-    """Warn if this system has no room for the clients that MAX_GENERATIONS allows."""
+    """Warn of several processes, and if this system has no room for the clients that MAX_GENERATIONS allows."""
+    if server.cfg.workers != workers:
+        server.log.warning(
+            "%d processes are started: each has its own slots and limits, and without REDIS_URL its own cache; one"
+            " serves as many clients",
+            server.cfg.workers,
+        )
     needed = settings.max_generations + OTHER_CONNECTIONS
     if worker_connections < needed:
         server.log.warning(

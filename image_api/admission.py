@@ -5,10 +5,11 @@ client. One client may hold every slot, but more than half of them only until ot
 client gets ServiceBusy with a Retry-After: backpressure instead of a queue without end.
 """
 
+import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from image_api.errors import ServiceBusy, TooManyStreams
@@ -89,7 +90,8 @@ class Admission:
             waiter.check()
             if waiter in self._waiters:
                 return
-            self.check_streams(waiter)
+            if waiter.stream:
+                self._check_streams(waiter.client)
             evicted = None
             if instead_of and instead_of in self._waiters:
                 self._remove(instead_of)
@@ -100,10 +102,24 @@ class Admission:
         if evicted:
             evicted.evict()
 
-    def check_streams(self, waiter: Waiter) -> None:
-        """Raise TooManyStreams if the waiter is a stream, and its client has too many of those."""
+    @contextlib.contextmanager
+    def stream_of(self, client: str | None) -> Iterator[None]:
+        """Count a stream of a client while the context lasts, without a slot: the stream has several waiters.
+
+        Raises TooManyStreams if the client has too many.
+        """
+        with self._lock:
+            self._check_streams(client)
+            self._count(client, streams=1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._count(client, streams=-1)
+
+    def _check_streams(self, client: str | None) -> None:
         limit = self._streams_per_client
-        if waiter.stream and waiter.client and limit and self._streams[waiter.client] >= limit:
+        if client and limit and self._streams[client] >= limit:
             raise TooManyStreams(f"This client has {limit} event streams and WebSockets open already.")
 
     def admit_over_limit(self, waiter: Waiter) -> None:
@@ -148,20 +164,22 @@ class Admission:
 
     def _add(self, waiter: Waiter) -> None:
         self._waiters[waiter] = None
-        if waiter.client:
-            self._held[waiter.client] += 1
-            self._streams[waiter.client] += waiter.stream
+        self._count(waiter.client, held=1, streams=int(waiter.stream))
         if not self._sweeping:
             self._sweeping = True
             threading.Thread(target=self._sweep_repeatedly, name="sweeper", daemon=True).start()
 
     def _remove(self, waiter: Waiter) -> None:
         del self._waiters[waiter]
-        if waiter.client:
-            for count, change in ((self._held, 1), (self._streams, waiter.stream)):
-                count[waiter.client] -= change
-                if not count[waiter.client]:
-                    del count[waiter.client]
+        self._count(waiter.client, held=-1, streams=-int(waiter.stream))
+
+    def _count(self, client: str | None, held: int = 0, streams: int = 0) -> None:
+        """Change the numbers of slots and of streams that a client has."""
+        for counter, change in ((self._held, held), (self._streams, streams)):
+            if client and change:
+                counter[client] += change
+                if not counter[client]:
+                    del counter[client]
 
     def _sweep_repeatedly(self) -> None:
         while True:

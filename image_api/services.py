@@ -10,6 +10,7 @@ from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.generation.cache import build as build_cache
 from image_api.generation.use_case import Generation
+from image_api.picture_checks import PictureChecks
 from image_api.remote_pictures import RemotePictures
 from image_api.settings import Settings
 
@@ -35,12 +36,15 @@ class Services:
         """Return the services as the settings configure them, without a connection yet."""
         token = settings.worker_token
         worker = WorkerClient(settings)
+        pictures = RemotePictures(worker, settings.picture_origins)
+        checks = PictureChecks(pictures)
+        cache = build_cache(settings)
         return cls(
             settings=settings,
             client_ids=ClientIds(token.get_secret_value().encode() if token else None),
             worker=worker,
-            generation=Generation(DirectDispatch(worker), build_cache(settings), settings, worker.kept_recipe),
-            pictures=RemotePictures(worker, settings.picture_origins),
+            generation=Generation(DirectDispatch(worker), cache, settings, worker.kept_recipe, checks.is_gone),
+            pictures=pictures,
             upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
         )
 

@@ -58,7 +58,12 @@ for library in ("httpx", "httpx2"):  # they would log the address of every pictu
 logs.set_up(settings.log_level)
 
 
-def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's hooks have no types
+def on_starting(server):  # type: ignore[no-untyped-def]  # gunicorn's hooks have no types
+    if server.cfg.workers != workers:
+        server.log.warning("%d processes are started: each has its own browser and queue", server.cfg.workers)
+
+
+def post_worker_init(worker):  # type: ignore[no-untyped-def]
     addresses = [listener.getsockname() for listener in worker.sockets]
     hosts = [address[0] if isinstance(address, tuple) else str(address) for address in addresses]
     worker.wsgi.extensions[KEY].start(hosts)

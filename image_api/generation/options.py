@@ -30,6 +30,11 @@ class GenerationOptions(Recipe):
     """Whether identical requests share a result even if they have no seed. Routes set it, not clients."""
 
     @property
+    def opens_picture(self) -> bool:
+        """Return whether the response has the picture itself, so that a lost one is noticed when it is opened."""
+        return self.format == "image" or self.embeds_picture
+
+    @property
     def embeds_picture(self) -> bool:
         """Return whether the JSON has the picture itself."""
         return self.response_format == "b64_json"

@@ -1,6 +1,8 @@
 """The use case: return a picture for a client's options, from the cache or from a flight. It knows no Flask."""
 
+import logging
 import math
+from collections.abc import Callable
 
 from image_api.admission import Admission, Waiter
 from image_api.dispatch.base import Dispatch
@@ -29,15 +31,23 @@ from render_worker.serving.deadline import Deadline
 DISPATCH_GRACE_SECONDS = 4.0  # the dispatch has a deadline of its own, whose error says more
 MIN_TIMEOUT_SECONDS = 0.001  # the contract takes no time of 0
 
+log = logging.getLogger(__name__)
+
 
 class Generation:
     """Generates pictures for clients, each within one deadline. Thread-safe."""
 
     def __init__(
-        self, dispatch: Dispatch, cache: Cache, settings: Settings, kept_recipe: KeptRecipe = lambda *_: None
+        self,
+        dispatch: Dispatch,
+        cache: Cache,
+        settings: Settings,
+        kept_recipe: KeptRecipe = lambda *_: None,
+        is_gone: Callable[[str, GenerateResult], bool] = lambda *_: False,
     ) -> None:
-        """Ask `kept_recipe` how a lost picture was made if that is not stored here."""
+        """Ask `kept_recipe` how a lost picture was made if that is not stored here, `is_gone` for a cached one."""
         self._dispatch = dispatch
+        self._is_gone = is_gone
         self._timeout_seconds = settings.request_timeout_seconds
         seconds = settings.cache_expiration_hours * 3600
         self._results = results.ResultCache(cache, seconds)
@@ -97,7 +107,11 @@ class Generation:
         self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline, *, recorded: bool
     ) -> GenerationStream:
         key = self._key(options)
-        if cached := self._cached(options, key):
+        cached = self._cached(options, key)
+        if cached and key and not options.opens_picture and self._is_gone(key, cached):
+            log.info("%s: making a cached picture anew, its host has lost it", request_id)
+            self._results.drop(key)
+        elif cached:
             result = cached.model_copy(update={"cached": True, "request_id": request_id})
             yield response_event(request_id, result, "HIT")
             return

@@ -3,31 +3,43 @@
 import base64
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from flask import Response, g
 
 from image_api.generation.progress_stream import GenerationResponse
-from image_api.remote_pictures import PictureContent
+from image_api.services import services
 from image_api.web.bodies import reset_on_error
 from image_api.web.file_response import open_or_regenerate
-from render_worker.contract import GenerateResult
+from render_worker.serving.deadline import Deadline
 
+FRESH_SECONDS = 5.0  # in which a host still sends what is not read at once
 GROUP_BYTES = 3  # that base64 encodes as four letters
 
 
-@dataclass(frozen=True)
 class EmbeddedPicture:
     """A picture whose bytes take the place of `placeholder` in a text."""
 
-    result: GenerateResult
-    content: PictureContent
-    placeholder: str = field(default_factory=lambda: secrets.token_hex(16))
+    def __init__(self, response: GenerationResponse) -> None:
+        """Open the picture of a response; one that is lost is made again. Raises as open_picture does."""
+        self.result, self._content = open_or_regenerate(response.result)
+        self.placeholder = secrets.token_hex(16)
+        self._fresh = Deadline.after(FRESH_SECONDS)
+        self._open = services().pictures.open  # there is no current application when the response is sent
 
-    @classmethod
-    def of(cls, response: GenerationResponse) -> "EmbeddedPicture":
-        """Open the picture of a response, one that is lost anew. Raises as open_picture does."""
-        return cls(*open_or_regenerate(response.result))
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes. Raises PictureUnavailable if they break off, or if the picture is lost meanwhile.
+
+        Other pictures may go before it for minutes, to a slow client. A host ends a connection that is not read for so
+        long, so the picture is opened again.
+        """
+        if self._fresh.expired:
+            self.close()
+            self._content = self._open(self.result)
+        yield from self._content
+
+    def close(self) -> None:
+        """Close the connection to its host."""
+        self._content.close()
 
 
 def embedding_response(text: str, pictures: list[EmbeddedPicture]) -> Response:
@@ -36,7 +48,7 @@ def embedding_response(text: str, pictures: list[EmbeddedPicture]) -> Response:
     response = Response(reset_on_error(chunks, g.request_id), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     for it in pictures:
-        response.call_on_close(it.content.close)
+        response.call_on_close(it.close)
     return response
 
 
@@ -48,7 +60,7 @@ def embedded(text: str, pictures: list[EmbeddedPicture]) -> Iterator[bytes]:
     for it in pictures:
         before, _, text = text.partition(it.placeholder)
         yield before.encode()
-        yield from _encoded(it.content)
+        yield from _encoded(it)
     yield text.encode()
 
 

@@ -31,8 +31,10 @@ JSON = "application/json"
 RETRY_MILLISECONDS = 3000
 EMBEDS = "b64_json:"
 """Before the event ids of a stream whose result has the picture itself: a client resumes it with the id alone."""
-# Where a polyfill cannot send the header: Yaffle's lastEventId, Mercure's lastEventID, and the header's own name.
-EVENT_ID_PARAMETER = re.compile(rb"last[-_]?event[-_]?id(?:=(.*))?", re.IGNORECASE | re.DOTALL)
+# Where a polyfill cannot send the header: Yaffle's lastEventId, Mercure's lastEventID, amvtek's evs_last_event_id, and
+# the header's own name.
+EVENT_ID_PARAMETER = re.compile(rb"(?:evs_)?last[-_]?event[-_]?id(?:=(.*))?", re.IGNORECASE | re.DOTALL)
+POLYFILL_PARAMETER = re.compile(rb"evs_preamble(?:=.*)?", re.DOTALL)  # amvtek's wish for 2 KB before the first event
 
 
 class StreamError(ErrorBody):
@@ -63,11 +65,12 @@ def wants_events() -> bool:
 
 
 def query_without_event_id() -> bytes:
-    """Return the query's parameters, but of an event stream without the id that polyfills of EventSource add."""
+    """Return the query's parameters, but of an event stream without those that polyfills of EventSource add."""
     query: bytes = request.query_string
     if not wants_events():
         return query
-    return b"&".join(part for part in query.split(b"&") if not EVENT_ID_PARAMETER.fullmatch(part))
+    own = (EVENT_ID_PARAMETER, POLYFILL_PARAMETER)
+    return b"&".join(part for part in query.split(b"&") if not any(it.fullmatch(part) for it in own))
 
 
 def _last_event_id() -> str:

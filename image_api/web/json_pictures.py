@@ -18,10 +18,14 @@ from render_worker.contract import Fields
 LONG_TEXT = re.compile(rb'"([^"]{8192,}+)"')  # begins with a literal and never backtracks: 16 MB take some 10 ms
 MAX_REST_BYTES = 256 * 1024  # 17 pictures that are shorter than that, and the other fields
 MAX_QUOTES = 10_000  # the search for long texts stops at each of them
-ESCAPES = {b"\\/": b"/", b"\\n": b"", b"\\r": b""}  # PHP escapes slashes; lines of base64 end in line breaks
+# PHP escapes slashes, .NET the plus sign and more; lines of base64 end in line breaks.
+ESCAPED = {"/": "/", "n": "", "r": "", "t": "", "u002b": "+", "u002f": "/", "u003d": "=", "u002B": "+", "u002F": "/"}
+ESCAPES = {f"\\{letters}".encode(): meaning.encode() for letters, meaning in {**ESCAPED, "u003D": "="}.items()}
 PICTURE_NAMES = ("image", "images", "mask")
 PICTURE_KEYS = ("image_url", "url", "b64_json")
-TOO_LARGE = f"The body without its pictures is larger than {MAX_REST_BYTES // 1024} KiB."
+TOO_LARGE = (
+    f"The body is larger than {MAX_REST_BYTES // 1024} KiB without what is a picture in base64, or a data URL of it."
+)
 
 
 class _Pairs(Fields):

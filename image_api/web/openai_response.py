@@ -61,7 +61,7 @@ def _opened(made: list[GenerationResponse], errors: list[ApiError]) -> list[Embe
     opened: list[EmbeddedPicture] = []
     for response in made:
         try:
-            opened.append(EmbeddedPicture.of(response))
+            opened.append(EmbeddedPicture(response))
         except ApiError as error:
             errors.append(error)
     if not opened:

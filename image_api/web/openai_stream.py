@@ -50,7 +50,7 @@ def _chunks(body: ImagesRequest, batch: Batch, model: str, base: str) -> Generat
             try:
                 if isinstance(outcome.content, ApiError):
                     raise outcome.content
-                picture = EmbeddedPicture.of(outcome.content)
+                picture = EmbeddedPicture(outcome.content)
             except ApiError as error:
                 errors.append(error)
             else:

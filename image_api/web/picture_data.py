@@ -10,6 +10,9 @@ from render_worker.contract import InvalidField
 
 SLICE_BYTES = 256 * 1024  # the interpreter's lock is free in between
 GROUP_LETTERS = 4  # of base64
+PADDING = b"===="
+ESCAPE_BYTES = 6  # of the longest, like \u002B
+FROM_BASE64URL = bytes.maketrans(b"-_", b"+/")
 MAX_PREFIX = 1000
 DATA_URL = re.compile(rb"data:[\w.+/-]*(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
 SPACES = b" \t\r\n\f\v"  # between lines of base64; dropped in one pass: split() would make an object of each piece
@@ -36,21 +39,21 @@ def decoded(text: bytes, files: TemporaryFiles, escapes: Mapping[bytes, bytes] =
     for piece in _pieces(text):
         for escape, meaning in escapes.items():
             piece = piece.replace(escape, meaning)
-        rest += piece.translate(None, SPACES)
+        rest += piece.translate(FROM_BASE64URL, SPACES)
         whole = len(rest) - len(rest) % GROUP_LETTERS
         file.write(base64.b64decode(rest[:whole], validate=True))
         rest = rest[whole:]
-    if rest:
-        raise ValueError("no whole groups")
+    file.write(base64.b64decode(rest + PADDING[len(rest) :], validate=True) if rest else b"")
     return Upload.of(file)
 
 
 def _pieces(text: bytes) -> Iterator[bytes]:
-    """Yield a text without the head of a data URL, in pieces that end with no half of an escape."""
+    """Yield a text without the head of a data URL, in pieces that end with no part of an escape."""
     prefix = DATA_URL.match(text[:MAX_PREFIX])
-    start = prefix.end() if prefix else 0
-    while start < len(text):
-        end = start + SLICE_BYTES
-        end += text[end - 1 : end] == b"\\"
-        yield text[start:end]
-        start = end
+    rest = b""
+    for start in range(prefix.end() if prefix else 0, len(text), SLICE_BYTES):
+        piece = rest + text[start : start + SLICE_BYTES]
+        cut = piece.rfind(b"\\", 1 - ESCAPE_BYTES)
+        rest = piece[cut:] if cut >= 0 else b""
+        yield piece.removesuffix(rest)
+    yield rest

@@ -28,7 +28,7 @@ def with_picture(response: GenerationResponse) -> tuple[ResultWithPicture, Embed
 
     Raises as open_picture does.
     """
-    picture = EmbeddedPicture.of(response)
+    picture = EmbeddedPicture(response)
     return ResultWithPicture(**picture.result.model_dump(), b64_json=picture.placeholder), picture
 
 
@@ -37,5 +37,5 @@ def streamed(text: str, picture: EmbeddedPicture) -> Iterator[bytes]:
 
     Raises ConnectionResetError if it breaks off: a part of the text is sent already.
     """
-    with contextlib.closing(picture.content):
+    with contextlib.closing(picture):
         yield from reset_on_error(embedded(text, [picture]), g.request_id)

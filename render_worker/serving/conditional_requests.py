@@ -17,7 +17,10 @@ ONE_RANGE = re.compile(r"bytes=[ \t]*(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18
 
 def settle_if_match(environ: "WSGIEnvironment", etag: str) -> bool:
     """Remove If-Match, and return whether an existing picture with that ETag fulfils it; if not, 412 is the answer."""
-    expected = parse_etags(environ.pop("HTTP_IF_MATCH", None))
+    condition = environ.pop("HTTP_IF_MATCH", None)
+    if condition is None:
+        return True
+    expected = parse_etags(condition)
     return not expected or expected.contains(etag)
 
 
@@ -28,11 +31,13 @@ def settle_range(environ: "WSGIEnvironment", etag: str, length: float = math.inf
     in an unknown unit; malformed; of several parts; or a suffix longer than the picture, if `length` is known.
     """
     condition = environ.pop("HTTP_IF_RANGE", None)
+    if "HTTP_RANGE" not in environ:
+        return
     changed = condition is not None and condition.strip() != f'"{etag}"'
     has_it = parse_etags(environ.get("HTTP_IF_NONE_MATCH")).contains_weak(etag)
     is_get = environ["REQUEST_METHOD"] == "GET"
-    if changed or has_it or not is_get or not _is_one_range(environ.get("HTTP_RANGE", ""), length):
-        environ.pop("HTTP_RANGE", None)
+    if changed or has_it or not is_get or not _is_one_range(environ["HTTP_RANGE"], length):
+        del environ["HTTP_RANGE"]
 
 
 def _is_one_range(header: str, length: float) -> bool:

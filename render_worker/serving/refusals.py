@@ -105,7 +105,9 @@ BARE_LF = "bare LF as line terminator"  # gunicorn's own words
 TLS_RECORD = "\x16\x03"  # a handshake's first bytes: RFC 8446, 5.1
 PROXY_STARTS = ("PROXY ", "\r\n\x00\r\nQUIT\n")  # of both versions; gunicorn has skipped the first empty line
 ONE_VERSION = re.compile(r"[A-Z]{2,}/\S*")
-PATH_AND_MORE = re.compile(r"\S+ (?:https?://[^/ ]*)?/.*[^!-~].* HTTP/1\.[01]", re.DOTALL | re.IGNORECASE)
+KNOWN_VERSIONS = ("HTTP/1.0", "HTTP/1.1")
+ADDRESS_START = re.compile(r"(?:https?://[^/]*)?/", re.IGNORECASE)
+NOT_FOR_ADDRESSES = re.compile(r"[^!-~]")
 
 
 def refusal_of(error: Exception) -> Refusal:
@@ -130,4 +132,13 @@ def _of_request_line(line: str) -> Refusal:
         return PROXY_PROTOCOL
     if line.startswith("PRI * HTTP/2"):
         return VERSION
-    return UNENCODED if PATH_AND_MORE.fullmatch(line) else NO_REQUEST_LINE
+    return UNENCODED if _has_unencoded_address(line) else NO_REQUEST_LINE
+
+
+def _has_unencoded_address(line: str) -> bool:
+    """Return whether a line is a request's but for what its address has; in steps, as one pattern would backtrack."""
+    _, _, rest = line.partition(" ")
+    address, _, version = rest.rpartition(" ")
+    if version not in KNOWN_VERSIONS or not ADDRESS_START.match(address):
+        return False
+    return NOT_FOR_ADDRESSES.search(address) is not None

@@ -1,6 +1,7 @@
 """Which replies of a picture's host mean that it is gone: then it is made again, once, and no redirect is followed."""
 
 import base64
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -88,6 +89,45 @@ def test_one_that_is_gone_is_made_again_once(known, host, worker, reply):
     assert host.asked == [("GET", f"/pictures/{NAME}")]  # the cache has the new one then
 
 
+@pytest.mark.parametrize("reply", GONE.values(), ids=GONE)
+@pytest.mark.parametrize("path", ["/generate?", "/generate?format=redirect&"])
+def test_its_address_is_not_given_on(known, host, worker, path, reply):
+    say(host, *reply)
+    answers = [known.get(path + SEEDED) for _ in range(3)]
+    assert [it.headers["X-Cache"] for it in answers] == ["MISS", "HIT", "HIT"]
+    assert all(it.json["image_url"].endswith(f"/images/{NEW}.png") for it in answers)
+    assert len(worker.asked_to_make()) == 2
+    assert host.asked == [("GET", f"/pictures/{NAME}")]
+
+
+def test_a_host_is_asked_once_in_some_minutes_and_left_alone_if_it_cannot_tell(known, host, worker):
+    answers = [known.get(f"/generate?{SEEDED}") for _ in range(3)]
+    assert [it.json["image_url"] for it in answers] == [f"{host.url}/pictures/{NAME}"] * 3
+    assert len(host.asked) == 1
+    other = {**RESULT, "image_url": f"{host.url}/pictures/{'b' * 64}.png"}
+    worker.say_to("/generate", 200, other)
+    known.get(f"/generate?{SEEDED}0")
+    say(host, *OUT_OF_REACH["an outage"])
+    assert [known.get(f"/generate?{SEEDED}0").headers["X-Cache"] for _ in range(2)] == ["HIT"] * 2
+    assert len(host.asked) == 1
+    assert len(worker.asked_to_make()) == 2
+
+
+def test_a_host_that_loses_each_picture_costs_one_a_minute(known, host, worker):
+    numbers = itertools.count()
+
+    def lost() -> None:
+        url = f"{host.url}/pictures/{next(numbers)}.png"
+        worker.say(200, {**RESULT, "image_url": url}, before=lost)
+
+    lost()
+    worker._answers.pop("/generate", None)
+    say(host, *GONE["imgur"])
+    answers = [known.get(f"/generate?{SEEDED}") for _ in range(5)]
+    assert [it.headers["X-Cache"] for it in answers] == ["MISS", *["HIT"] * 4]
+    assert len(worker.asked_to_make()) == 2
+
+
 @pytest.mark.parametrize("reply", OUT_OF_REACH.values(), ids=OUT_OF_REACH)
 def test_one_that_is_out_of_reach_is_not(known, host, worker, reply):
     say(host, *reply)
@@ -137,19 +177,12 @@ def test_one_that_the_operator_deleted_is_not_made_again(known, host, worker):
     assert (answer.status_code, answer.json["code"], len(worker.asked_to_make())) == (410, "picture_deleted", 1)
 
 
-def test_a_redirect_to_it_is_not_looked_at_first(known, host):
-    """An <img> is sent to the storage at once: that is documented."""
-    say(host, 302, {"Location": "/removed.png"}, "")
-    assert known.get(f"/generate?{SEEDED}&format=redirect").headers["Location"] == f"{host.url}/pictures/{NAME}"
-    assert host.asked == []
-
-
 def test_as_base64_it_is_made_again_too(known, host, worker):
     say(host, 404, {}, "")
     with known.application.test_request_context(f"/generate?{SEEDED}"):
         known.application.preprocess_request()
         cached = services().generation.generate(GenerationOptions(prompt="a tree", seed=7), "an-id", waiter())
-        picture = EmbeddedPicture.of(cached)
+        picture = EmbeddedPicture(cached)
         answer = embedding_response(picture.placeholder, [picture])
         assert base64.b64decode(b"".join(answer.response)) == PICTURE
     assert len(worker.asked_to_make()) == 2

@@ -181,3 +181,13 @@ def test_a_head_reads_no_picture(client, worker):
     answer = client.head("/generate?prompt=a&seed=7&response_format=b64_json")
     assert (answer.status_code, answer.mimetype, "Content-Length" in answer.headers) == (200, "application/json", False)
     assert len(worker.requests) == asked
+
+
+def test_a_picture_whose_turn_comes_late_is_opened_again(client, worker, monkeypatch):
+    """Its host ends a connection that is not read for as long as a slow client takes for the pictures before it."""
+    monkeypatch.setattr("image_api.web.base64_json.FRESH_SECONDS", 0.0)
+    worker.say_to("/images/", 200, PICTURE)
+    body = {"prompt": "a", "n": 2, "response_format": "b64_json"}
+    answer = client.post("/v1/images/generations", json=body).json
+    assert [decoded(it) for it in answer["data"]] == [PICTURE] * 2
+    assert [path for method, path, *_ in worker.requests if method == "GET"] == [f"/images/{NAME}"] * 4

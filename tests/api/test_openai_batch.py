@@ -74,6 +74,31 @@ def test_a_failure_frees_its_slot_for_the_rest(ai_before, busy):
     assert (len(answer.data), len(answer.failed)) == (2, 1)
 
 
+def test_a_breaker_that_closes_with_the_first_picture_takes_the_rest(ai_before, busy):
+    worker = busy(10)
+    resting = {**BUSY, "code": "engine_resting"}
+    closed = threading.Event()
+
+    def reply(number: int) -> tuple[int, dict]:  # half-open: one trial, and the others are refused
+        if number == 1:
+            closed.set()
+            return 200, RESULT
+        return (200, RESULT) if closed.is_set() and number > 5 else (503, resting)
+
+    worker.reply = reply
+    worker.seconds = lambda asked: 0.3 if not worker.made > 1 else 0.05
+    answer = ai_before(worker).images.generate(prompt="a tree", n=5)
+    assert (len(answer.data), worker.made) == (5, 9)
+
+
+def test_a_breaker_that_stays_open_is_tried_once(ai_before, busy):
+    worker = busy(10)
+    worker.reply = lambda _: (503, {**BUSY, "code": "engine_resting"})
+    with pytest.raises(openai.InternalServerError) as refused:
+        ai_before(worker).images.generate(prompt="a tree", n=3)
+    assert (refused.value.code, worker.made) == ("engine_resting", 3)
+
+
 def test_bytes_that_cannot_be_read_fail_alone(ai_before, busy):
     worker = busy(10)
     elsewhere = {**RESULT, "image_url": "http://10.0.0.1/x.png"}

@@ -155,6 +155,17 @@ def test_a_client_has_so_many_streams_and_no_more(ai_before, slow):
     assert len(list(ai.images.generate(prompt="a tree", stream=True))) == 1
 
 
+def test_it_counts_as_a_stream_until_its_end(ai_before, slow):
+    ai = ai_before(slow, max_streams_per_client=1)
+    ai.images.generate(prompt="a tree", extra_body={"seed": 1})  # so that the first picture is cached
+    first = ai.images.generate(prompt="a tree", n=2, stream=True, extra_body={"seed": 1})
+    assert next(first).type == "image_generation.completed"
+    with pytest.raises(openai.RateLimitError):
+        ai.images.generate(prompt="a tree", n=2, stream=True, extra_body={"seed": 1})
+    assert len(list(first)) == 1
+    assert len(list(ai.images.generate(prompt="a tree", stream=True))) == 1
+
+
 def test_a_client_that_leaves_frees_its_slots(ai_before, slow):
     ai = ai_before(slow, max_generations=2)
     events = ai.images.generate(prompt="a tree", n=2, stream=True)

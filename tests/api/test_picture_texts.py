@@ -1,5 +1,6 @@
 """Pictures as texts, in JSON and in forms: data URLs and base64, decoded in bounds, and no address is fetched."""
 
+import base64
 import contextlib
 import io
 import json
@@ -93,7 +94,7 @@ def test_a_form_and_json_refuse_a_text_with_the_same_sentence(base, worker, name
         document(base, **{"image": DATA_URL, name: picture}),
     ]
     assert {answer.json()["error"]["message"] for answer in answers} == {answers[0].json()["error"]["message"]}
-    named = "image" if picture == "aaaa" and name != "mask" else name
+    named = "image" if picture in ("aaaa", "file-abc") and name != "mask" else name
     assert [refusal(answer) for answer in answers] == [(400, "invalid_parameter", named)] * 2
     assert worker.requests == []
 
@@ -108,3 +109,27 @@ def test_base64_of_many_small_pieces_takes_little_memory(text):
         assert tracemalloc.get_traced_memory()[1] < 80_000_000  # the body and copies of it, a few times
     finally:
         tracemalloc.stop()
+
+
+def as_dotnet_escapes(text: str) -> str:
+    return text.replace("+", "\\u002B").replace("/", "\\u002f").replace("=", "\\u003D")
+
+
+@pytest.mark.parametrize("bytes_after", [10_000, 300_000, 300_001, 300_002])
+@pytest.mark.parametrize(
+    "written",
+    [
+        as_dotnet_escapes,
+        lambda text: text.rstrip("="),
+        lambda text: text.replace("+", "-").replace("/", "_"),
+        lambda text: "\\r\\n".join(text[start : start + 76] for start in range(0, len(text), 76)),
+    ],
+    ids=["dotnet", "unpadded", "base64url", "lines"],
+)
+def test_base64_is_read_as_clients_write_it(base, written, bytes_after):
+    data = base64.b64encode(PNG + b"\xfb\xef\xff" * (bytes_after // 3) + bytes(bytes_after % 3)).decode()
+    body = f'{{"prompt": "a hat", "image": "data:image/png;base64,{written(data)}"}}'
+    answer = requests.post(
+        base + "/v1/images/edits", data=body, headers={"Content-Type": "application/json"}, timeout=9
+    )
+    assert refusal(answer) == (400, "unsupported", None)

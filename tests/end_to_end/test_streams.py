@@ -98,8 +98,8 @@ def test_a_polyfill_resumes_by_the_query(scripted):
         with open_stream(address, prompt="a tree", lastEventId="") as response:  # none yet
             mark = next(mark for kind, mark, _ in events(response) if kind == "result")
         before = mark.partition(":")[0] + ":1"
-        for name in ("lastEventId", "lastEventID", "Last-Event-ID", "last_event_id"):
-            again = open_stream(address, prompt="a tree", **{name: before})
+        for name in ("lastEventId", "lastEventID", "Last-Event-ID", "last_event_id", "evs_last_event_id"):
+            again = open_stream(address, prompt="a tree", evs_preamble="", **{name: before})
             assert [kind for kind, *_ in events(again)][-1] == "result"
             assert open_stream(address, prompt="a tree", **{name: mark}).status_code == 204
             assert open_stream(address, prompt="a tree", **{name: "0123:4"}).status_code == 410
