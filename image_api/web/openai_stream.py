@@ -40,7 +40,7 @@ def stream_response(body: ImagesRequest, pictures: list[GenerationOptions], base
 
 def _chunks(body: ImagesRequest, batch: Batch, model: str, base: str) -> Generator[bytes]:
     """Yield the events in pieces, with heartbeats between. Raises the first ApiError if there is no picture."""
-    errors: list[ApiError] = []
+    errors: dict[int, ApiError] = {}
     completed = 0
     with contextlib.closing(batch.outcomes()) as outcomes:
         for outcome in outcomes:
@@ -52,12 +52,12 @@ def _chunks(body: ImagesRequest, batch: Batch, model: str, base: str) -> Generat
                     raise outcome.content
                 picture = EmbeddedPicture(outcome.content)
             except ApiError as error:
-                errors.append(error)
+                errors[outcome.number] = error
             else:
                 completed += 1
                 yield from _completed_chunks(body, picture, model, base)
     if not completed:
-        raise errors[0]
+        raise next(iter(errors.values()))
     for failure in failures(errors, completed):
         yield _event_text(FailedEvent(failure=failure)).encode()
 

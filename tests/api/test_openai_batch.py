@@ -59,10 +59,13 @@ def test_pictures_are_in_the_order_of_their_seeds_whichever_ends_first(ai_before
 def test_those_made_are_returned_if_others_fail(ai_before, busy, caplog, response_format):
     worker = busy(10)
     worker.reply = lambda number: (422, REFUSED) if number in (2, 5) else (200, RESULT)
-    answer = ai_before(worker).images.generate(prompt="a tree", n=5, response_format=response_format)
+    answer = ai_before(worker).images.generate(
+        prompt="a tree", n=5, response_format=response_format, extra_body={"seed": 40}
+    )
     assert [bool(it.url or it.b64_json) for it in answer.data] == [True] * 3
     failure = {"message": REFUSED["error"], "type": "invalid_request_error", "param": None, "code": "content_refused"}
-    assert answer.failed == [failure] * 2
+    places = [seed - 40 for seed in range(40, 45) if seed not in [it.seed for it in answer.data]]
+    assert answer.failed == [{"index": place, **failure} for place in places]
     [line] = [it.getMessage() for it in caplog.records if it.name == "image_api.web.openai_response"]
     assert line.endswith(": 2 of 5 pictures failed: content_refused")
 
@@ -103,8 +106,11 @@ def test_bytes_that_cannot_be_read_fail_alone(ai_before, busy):
     worker = busy(10)
     elsewhere = {**RESULT, "image_url": "http://10.0.0.1/x.png"}
     worker.reply = lambda number: (200, elsewhere if number == 1 else RESULT)
-    answer = ai_before(worker).images.generate(prompt="a tree", n=2, response_format="b64_json")
-    assert (len(answer.data), [it["code"] for it in answer.failed]) == (1, ["picture_unavailable"])
+    answer = ai_before(worker).images.generate(
+        prompt="a tree", n=2, response_format="b64_json", extra_body={"seed": 40}
+    )
+    [made], [failed] = answer.data, answer.failed
+    assert (failed["code"], failed["index"]) == ("picture_unavailable", 41 - made.seed)
 
 
 def test_if_all_fail_the_first_error_is_the_answer(ai_before, busy):

@@ -133,9 +133,10 @@ def test_a_later_failure_is_an_event_that_the_client_raises(ai_before, slow):
 def test_one_of_several_that_fails_is_told_after_the_others(ai_before, busy):
     worker = busy(10)
     worker.reply = lambda number: (422, REFUSED) if number == 1 else (200, RESULT)
-    *made, failed = ai_before(worker).images.generate(prompt="a tree", n=3, stream=True)
+    *made, failed = ai_before(worker).images.generate(prompt="a tree", n=3, stream=True, extra_body={"seed": 40})
     assert [base64.b64decode(event.b64_json) for event in made] == [PICTURE] * 2
     assert (failed.type, failed.failure["code"]) == ("image_generation.failed", "content_refused")
+    assert {failed.failure["index"] + 40, *(event.seed for event in made)} == {40, 41, 42}
 
 
 def test_bytes_that_break_off_end_the_connection(ai, worker):

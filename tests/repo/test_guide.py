@@ -132,7 +132,7 @@ def test_replit_s_commands_and_port_fit():
     shell, option, command = replit["deployment"]["run"]
     environment = clean_environment(PORT=1234)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    assert " TRUSTED_PROXIES=\"${TRUSTED_PROXIES:-private}\" " in command
+    assert ' TRUSTED_PROXIES="${TRUSTED_PROXIES:-private}" ' in command
     shown = subprocess.run(
         [shell, option, f"{command} --print-config"],
         cwd=ROOT,

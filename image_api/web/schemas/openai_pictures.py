@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from image_api.web.responses import absolute_url
 from image_api.web.schemas.openai import ImagesRequest, OpenAIError
-from render_worker.contract import GenerateResult, PassedOver
+from render_worker.contract import ErrorBody, GenerateResult, PassedOver
 
 
 class InputTokens(BaseModel):
@@ -71,7 +71,7 @@ class ImagesResponse(BaseModel):
     """The model that served the one of the request."""
     usage: Usage | None = None
     failed: list[dict[str, Any]] | None = None
-    """Why the pictures that are missing were not made: errors as OpenAIError has them."""
+    """Why the pictures that are missing were not made: each as `failure` has it."""
     simulated: bool | None = None
 
     @classmethod
@@ -130,13 +130,18 @@ class FailedEvent(BaseModel):
 
     type: Literal["image_generation.failed"] = "image_generation.failed"
     failure: dict[str, Any]
-    """What OpenAIError has as its `error`; clients take an event with a field of that name for the stream's end."""
+    """As the function of that name has it; clients take an event with a field of that name for the stream's end."""
 
 
 class ErrorEvent(OpenAIError):
     """The last event if there is no picture: OpenAI's clients raise it as they do an error response."""
 
     type: Literal["error"] = "error"
+
+
+def failure(index: int, body: ErrorBody, status: int) -> dict[str, Any]:
+    """Return why the picture at a place among those requested was not made: OpenAI's error, and `index`, from 0."""
+    return {"index": index, **OpenAIError.of(body, status).error}
 
 
 def _size(result: GenerateResult) -> str:
