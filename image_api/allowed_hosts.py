@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 ANY = "*"
@@ -45,6 +46,7 @@ def is_host(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)  # of few texts in most requests; an attacker's take 8 KB each
 def without_default_port(host: str, scheme: str) -> str:
     """Return a Host header as a URL of that scheme has it; "" if it is not a host."""
     return host.removesuffix(":").removesuffix(f":{DEFAULT_PORTS.get(scheme)}") if is_host(host) else ""
