@@ -99,11 +99,11 @@ OTHERS = {
 def test_without_our_configuration_it_says_so_and_ends(start, tmp_path, name):
     where, arguments, configuration = OTHERS[name]
     server = start(ROOT if where == "root" else tmp_path, "-b", f"127.0.0.1:{free_port()}", *arguments)
-    assert server.process.wait(60) == 4
-    processes = 3 if "-w" in arguments else 1  # each may say it before the first one's exit ends them all
-    assert 1 <= server.printed.count("does not use") <= processes
+    several = "-w" in arguments  # gunicorn itself fails, with 1, if a second process exits while it ends for the first
+    assert server.process.wait(60) in ((4, 1) if several else (4,))
+    assert 1 <= server.printed.count("does not use") <= (3 if several else 1)
+    assert several or "Traceback" not in server.printed
     assert f"gunicorn -c {configuration}" in server.printed
-    assert "Traceback" not in server.printed
 
 
 @pytest.mark.parametrize("arguments", [("app:app",), ("-c", WORKER)], ids=["api", "worker"])
