@@ -182,7 +182,7 @@ def test_many_uploads_at_once_delay_no_other_client():
         sent = [pool.submit(answer_to, server, length, body) for _ in range(CLIENTS)]
         statuses = Counter(it.result()[9:12] for it in sent)
         waits = watch.waits()
-        assert waits[len(waits) // 2] < 0.5  # on a machine that is busy with sending
+        assert waits[len(waits) // 2] < sum(waits) / 8  # were each upload parsed in one go, others would wait for all
         assert temporary_files(server) == 0
     assert statuses[b"400"] >= 4  # as many as there are slots, and those that came later
     assert statuses.keys() <= {b"400", b"503"}
