@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, distributions, packages_distributions, version
 from pathlib import Path
 
 from local.lock import CHOSEN, inputs
 from render_worker.browser.browser import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
+CLIENTS = ROOT / ".venv-clients"  # of tests/clients, where other people's clients are installed apart
 PROGRAMS = ("bash", "curl", "node", "redis-server")
 NUMBER = re.compile(r"v?\d+(?:\.\d+)+\S*")
 STARTED = re.compile(rf'(?:\[|which\(|"-m", )"({"|".join((*PROGRAMS, "gunicorn"))})"')  # at the head of a command
@@ -22,7 +23,8 @@ HARNESS = {"pytest", "pytest-timeout", "pytest-xdist"}  # of every test
 
 def programs() -> dict[str, str]:
     """Return the versions of the programs that tests start, if they are here."""
-    found = {name: printed(path) for name in PROGRAMS if (path := shutil.which(name))}
+    paths = {name: shutil.which(name, path=CLIENTS / "bin") or shutil.which(name) for name in PROGRAMS}
+    found = {name: printed(path) for name, path in paths.items() if path}
     return {"chromium": asyncio.run(chromium()), **found}
 
 
@@ -49,7 +51,8 @@ def libraries() -> dict[str, str]:
 
 def chosen() -> set[str]:
     """Return the names of the packages that the requirements choose, without those that hold types alone."""
-    names = {name for path in inputs() for name, _ in CHOSEN.findall(path.read_text())}
+    paths = [*inputs(), *ROOT.glob("tests/*/requirements.in")]
+    names = {name for path in paths for name, _ in CHOSEN.findall(path.read_text())}
     return {name for name in names if not name.startswith("types-")}
 
 
@@ -58,7 +61,8 @@ def installed(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
-        return None
+        apart = distributions(name=name, path=[str(it) for it in CLIENTS.glob("lib/python*/site-packages")])
+        return next((it.version for it in apart), None)
 
 
 def javascript() -> Iterator[tuple[str, str]]:
