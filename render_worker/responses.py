@@ -8,27 +8,15 @@ from gunicorn.http.errors import ParseException
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
+from render_worker.contract import ErrorBody, InvalidField
 from render_worker.errors import InvalidParameter, WorkerError
 from render_worker.serving.error_responses import REFUSAL
+from render_worker.serving.http_errors import HTTP_CODES, SENTENCES
 from render_worker.serving.json_text import embeddable
 from render_worker.serving.refusals import Refusal, refusal_of
 from render_worker.stream import OWN_FAULT
 
-HTTP_CODES = {
-    404: "not_found",
-    405: "method_not_allowed",
-    408: "request_timeout",
-    412: "precondition_failed",
-    413: "too_large",
-    416: "range_not_satisfiable",
-}
 REQUIRED_HEADERS = ("Allow", "Content-Range")  # of a 405 and a 416
-SENTENCES = {
-    408: "The body did not come in time.",
-    412: "The picture is none of those that If-Match names.",
-    413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
-}
 
 log = logging.getLogger(__name__)
 

@@ -12,23 +12,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from image_api.errors import ApiError, InvalidParameter, SpeculativeRequest
 from image_api.web.disclosure import visible_error
 from image_api.web.responses import json_response, set_retry_after
-from render_worker.contract import MAX_BODY_BYTES, ErrorBody, InvalidField
+from render_worker.contract import ErrorBody, InvalidField
 from render_worker.serving.error_responses import REFUSAL
+from render_worker.serving.http_errors import HTTP_CODES, SENTENCES
 from render_worker.serving.refusals import Refusal, refusal_of
 
-HTTP_CODES = {
-    404: "not_found",
-    405: "method_not_allowed",
-    408: "request_timeout",
-    412: "precondition_failed",
-    413: "too_large",
-}
 AUTOMATIC_METHODS = {"HEAD", "OPTIONS"}  # of every view
-SENTENCES = {
-    408: "The body did not come in time.",
-    412: "The picture is none of those that If-Match names.",
-    413: f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
-}
 
 ErrorFormat = Callable[[ErrorBody, int], BaseModel]
 """Returns an error and its HTTP status in the shape that the clients of a family of routes know."""
