@@ -75,8 +75,9 @@ class JsonErrorResponses:
         peer = addr[0] if isinstance(addr, tuple) and addr else ""
         refusal = refusal_of(exc)
         if isinstance(exc, ssl.SSLError) or refusal is not INTERNAL_ERROR:
-            # Not the error itself, which repeats what the client sent, such as a prompt.
-            log.warning("rejected a request from %s: %s: %s", peer or "a socket", type(exc).__name__, refusal.sentence)
+            # Not gunicorn's own errors, which repeat what the client sent, such as a prompt.
+            reason = exc if isinstance(exc, ssl.SSLError) else refusal.sentence
+            log.warning("rejected a request from %s: %s: %s", peer or "a socket", type(exc).__name__, reason)
         else:
             log.error("unexpected error in a request", exc_info=exc)
         with contextlib.suppress(OSError):  # the client has gone
