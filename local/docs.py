@@ -136,9 +136,7 @@ def honours(engine: type[Engine]) -> str:
 
 def sizes(capabilities: Capabilities) -> str:
     """Return the sizes that an engine makes."""
-    if capabilities.sizes is None:
-        return "its own, cut to the shape"
-    return ", ".join(f"{width}×{height}" for width, height in capabilities.sizes.values())
+    return ", ".join(f"{width}×{height}" for width, height in capabilities.sizes.native) or "its models' own"
 
 
 def seconds(engine: type[Engine]) -> str:

@@ -1,13 +1,13 @@
 """The options of one generation: what a client of /generate can ask for, in a query or in a body."""
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import parse_qsl
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from image_api.styles import Style
-from render_worker.contract import InvalidField, Recipe, Within
+from render_worker.contract import MAX_SIDE, MIN_SIDE, SIDE_STEP, InvalidField, Recipe, Within, is_side, size_of
 
 MAX_QUERY_FIELDS = 100
 RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide how the picture looks
@@ -15,15 +15,30 @@ RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide ho
 ResponseFormat = Literal["url", "b64_json"]
 
 
+def _size(text: str) -> str | None:
+    """Return a size, None for `auto`. Raises ValueError if a side is out of bounds."""
+    if text.lower() == "auto":
+        return None
+    if not all(map(is_side, size_of(text))):
+        raise ValueError("a side out of bounds")
+    return text
+
+
 class GenerationOptions(Recipe):
     """A recipe, and how its result is cached and returned."""
 
-    internal_fields = frozenset({"negative_prompt_optional", "cache_without_seed"})
+    internal_fields = frozenset({"negative_prompt_optional", "size_optional", "cache_without_seed"})
 
     format: Literal["json", "redirect", "image"] | None = Field(None, description="one of json, redirect, image")
     response_format: ResponseFormat = Field(
         "url", description="url or b64_json, which adds the picture itself to the JSON"
     )
+    size: Annotated[str, AfterValidator(_size)] | None = Field(
+        None,
+        description=f"a width and a height, multiples of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,}, like 1024x1024,"
+        " or left out",
+    )
+    """The same as width and height. They are set from it."""
     cache: bool = Field(True, description="true or false")
     within: Within = None
     cache_without_seed: bool = False
@@ -60,6 +75,19 @@ class GenerationOptions(Recipe):
         if options.embeds_picture and options.format in ("redirect", "image"):
             raise InvalidField(f"response_format=b64_json adds to JSON; leave out format={options.format}.")
         return options
+
+    def _with_its_shape(self) -> Self:
+        return (
+            super(GenerationOptions, self._with_sides())._with_its_shape() if self.size else super()._with_its_shape()
+        )
+
+    def _with_sides(self) -> Self:
+        """Return the options with the width and height of `size`. Raises InvalidField if they are given as well."""
+        for name in ("width", "height"):
+            if getattr(self, name):
+                raise InvalidField(f"{name} must be left out with size, which gives it.")
+        width, height = size_of(self.size or "")
+        return self.model_copy(update={"width": width, "height": height})
 
     @classmethod
     def parse_query(cls, query: bytes, **fixed: object) -> Self:

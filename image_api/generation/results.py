@@ -23,6 +23,7 @@ MARGIN_SECONDS = 300.0  # for which an address from the cache is valid at least,
 DEGRADED_TTL_SECONDS = 60.0
 PERMANENT = "engine_not_configured"  # the code of an engine that will not be available at the next request either
 RESERVED = b""
+RECIPE_VERSION = 2  # before, every picture was scaled to the sizes of Perchance's shapes
 
 RESULTS = Kind("img_cache:{}", 16 * MIB)
 # From a recipe a lost picture is generated again, so recipes have the most room: some 20,000 of the usual size.
@@ -193,7 +194,12 @@ def _degraded_seconds(result: GenerateResult) -> float:
 
 def recipe_key(recipe: Recipe) -> str:
     """Return the key under which identical requests share a result: a hash of all that decides how it looks."""
-    return _digest(json.dumps(recipe.model_dump(include=RECIPE_FIELDS), sort_keys=True))
+    parameters = recipe.model_dump(include=RECIPE_FIELDS)
+    if size := recipe.exact_size:  # of which the shape is the nearest, whatever gave it
+        parameters = {**parameters, "width": size[0], "height": size[1], "aspect_ratio": None}
+    elif proportion := recipe.proportion:
+        parameters["aspect_ratio"] = str(proportion)
+    return _digest(json.dumps({**parameters, "version": RECIPE_VERSION}, sort_keys=True))
 
 
 def address_key(address: str) -> str:

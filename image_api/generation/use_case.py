@@ -156,6 +156,7 @@ class Generation:
                 request_id=request_id,
                 timeout_seconds=max(flight.deadline.remaining, MIN_TIMEOUT_SECONDS),
                 within=options.within,
+                as_size=True if options.size else None,
             )
             result = self._dispatch.generate(request, flight.report, client, flight.abort)
             if key:

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from render_worker.contract.sizes import Shape, Size
+
 VERSION = "0.1.0"
 SERVICE = "render-worker"
 SERVICE_HEADER = "X-Service"  # with SERVICE on every response of a worker; the error page of an edge lacks it
@@ -83,6 +85,18 @@ class WorkerHealth(BaseModel):
     simulated: bool | None = None
 
 
+class ModelSizes(BaseModel):
+    """The sizes that a model makes, each as width and height in pixels; None or empty if that is not known."""
+
+    shapes: dict[Shape, Size]
+    """What comes of each shape."""
+    native: list[Size] = []
+    min_side: int | None = None
+    """With the next two: the bounds of all other sizes; left out if it makes only the native ones, and smaller."""
+    max_side: int | None = None
+    max_pixels: int | None = None
+
+
 class Model(BaseModel):
     """A name that `model` accepts."""
 
@@ -95,6 +109,8 @@ class Model(BaseModel):
     reason: str | None = None
     honours: list[str] = []
     """The parameters that it honours beside prompt and shape."""
+    sizes: ModelSizes | None = None
+    """From workers that tell it."""
 
 
 class ModelList(BaseModel):

@@ -1,10 +1,24 @@
 """The request: all that decides how a picture looks, and how long making it may take."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from render_worker.contract.errors import InvalidField
 from render_worker.contract.fields import MAX_TEXT, Fields, Text
+from render_worker.contract.sizes import (
+    MAX_SIDE,
+    MIN_SIDE,
+    SIDE_STEP,
+    Shape,
+    Size,
+    is_side,
+    nearest_shape,
+    proportion_of,
+    to_side,
+)
 
 MAX_BODY_BYTES = 64 * 1024  # two texts of 2,000 characters, each character escaped as "\ud83d\ude00", and some room
 CLIENT_HEADER = "X-Client-Id"  # the client, as a keyed hash of the API tier's; older workers ignore it
@@ -12,11 +26,10 @@ MAX_SEED = 2**31 - 1
 NO_REQUEST_ID = "-"
 LOSSLESS = 100  # of `output_compression`
 
-Shape = Literal["portrait", "landscape", "square"]
-SIZES: dict[Shape, tuple[int, int]] = {"portrait": (512, 768), "landscape": (768, 512), "square": (768, 768)}
-"""Width and height in pixels of each shape, as Perchance makes them."""
+SIDE = f"a multiple of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,}, or left out"
 
-OutputFormat = Literal["png", "jpeg", "webp"]
+OutputFormat = Literal["png", "jpeg", "webp", "auto"]
+"""`auto`: JPEG if the engine's file is one, else PNG."""
 
 
 Within = Annotated[
@@ -36,6 +49,11 @@ def _auto_in_lower_case(model: str) -> str:
     return model.lower() if model.lower() == "auto" else model
 
 
+def _aspect_ratio(text: str) -> str:
+    proportion_of(text)
+    return text
+
+
 class Recipe(Fields):
     """All that decides how a picture looks."""
 
@@ -48,6 +66,19 @@ class Recipe(Fields):
         7.0, ge=0, le=20, allow_inf_nan=False, description="a number from 0 to 20"
     )
     shape: Shape = Field("square", description="one of portrait, landscape, square")
+    width: int | None = Field(
+        None, ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP, description=SIDE, exclude_if=lambda value: value is None
+    )
+    height: int | None = Field(
+        None, ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP, description=SIDE, exclude_if=lambda value: value is None
+    )
+    aspect_ratio: Annotated[str, AfterValidator(_aspect_ratio)] | None = Field(
+        None, description="a ratio from 1:4 to 4:1, like 16:9, or left out", exclude_if=lambda value: value is None
+    )
+    size_optional: Literal[True] | None = Field(
+        None, description="true or left out", exclude_if=lambda value: value is None
+    )
+    """Set if width and height are a wish: an engine that cannot make them makes the shape, and is not asked later."""
     model: Annotated[str, AfterValidator(_auto_in_lower_case)] = Field(
         "auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", description="auto or a name from /models"
     )
@@ -63,6 +94,14 @@ class Recipe(Fields):
         None, description="true or left out", exclude_if=lambda value: value is None
     )
     """Set if the negative prompt belongs to a style: an engine without negative prompts drops it without a note."""
+
+    @classmethod
+    def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
+        """Return the recipe of name-value pairs, its shape being the nearest to the size or aspect ratio, if given.
+
+        Raises InvalidField as Fields does, or if two contradict each other.
+        """
+        return super().parse(pairs)._with_its_shape()
 
     @field_validator("output_compression")
     @classmethod
@@ -83,9 +122,49 @@ class Recipe(Fields):
         return Recipe(**{**self.model_dump(include=set(Recipe.model_fields)), "seed": used})
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Return width and height in pixels."""
-        return SIZES[self.shape]
+    def exact_size(self) -> Size | None:
+        """Return width and height in pixels if both are given, or one of them and the aspect ratio; else None."""
+        proportion = self.proportion
+        if self.width and self.height:
+            return self.width, self.height
+        if proportion and self.width:
+            return self.width, to_side(self.width / proportion)
+        if proportion and self.height:
+            return to_side(self.height * proportion), self.height
+        return None
+
+    @property
+    def proportion(self) -> Fraction | None:
+        """Return width divided by height as the aspect ratio gives it; None if it is not given."""
+        return proportion_of(self.aspect_ratio) if self.aspect_ratio else None
+
+    def _with_its_shape(self) -> Self:
+        """Return the recipe with the shape nearest to its size. Raises InvalidField if two contradict each other."""
+        size = self._checked_size()
+        proportion = Fraction(*size) if size else self.proportion
+        if proportion is None:
+            return self
+        shape = nearest_shape(proportion)
+        if "shape" in self.model_fields_set and self.shape != shape:
+            raise InvalidField(f"shape must be {shape} with this size or aspect ratio, or left out.")
+        return self.model_copy(update={"shape": shape})
+
+    def _checked_size(self) -> Size | None:
+        """Return the exact size, if any. Raises InvalidField if it is incomplete, out of bounds or contradictory."""
+        size = self.exact_size
+        if size is None:
+            for given, missing in (("width", "height"), ("height", "width")):
+                if getattr(self, given):
+                    raise InvalidField(f"{missing} is required with {given}, or aspect_ratio in its place.")
+            return None
+        for name, pixels in zip(("width", "height"), size, strict=True):
+            if not is_side(pixels):
+                raise InvalidField(
+                    f"aspect_ratio must give a {name} from {MIN_SIDE} to {MAX_SIDE:,}, and here it gives {pixels:,}."
+                )
+        if self.aspect_ratio and size != self.model_copy(update={"height": None}).exact_size:
+            raise InvalidField(f"aspect_ratio must be that of width and height, {size[0]}:{size[1]}, or left out.")
+        return size
 
 
 class GenerateRequest(Recipe):
@@ -101,3 +180,5 @@ class GenerateRequest(Recipe):
         300.0, gt=0, le=3600, allow_inf_nan=False, description="a number of seconds above 0, 3,600 at most"
     )
     within: Within = None
+    as_size: Literal[True] | None = Field(None, description="true or left out", exclude_if=lambda value: value is None)
+    """Set if the client gave width and height as `size`, by which the response then calls them."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from render_worker.contract.recipe import Shape
+from render_worker.contract.sizes import Shape
 
 IMAGE_NAME = r"[0-9a-f]{64}\.(?:png|jpg|webp)"  # a stored picture is named by the SHA-256 of its bytes
 IMAGE_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}  # by the name's ending
@@ -35,10 +35,19 @@ class GenerateResult(BaseModel):
     seed: int | None = None
     """The seed used; left out if the engine does not tell, as `guidance_scale` if it has none."""
     shape: Shape
+    aspect_ratio: str | None = None
+    """As it was asked for."""
     guidance_scale: float | None = None
     negative_prompt: str | None = None
     width: int
     height: int
+    blurhash: str | None = None
+    """A few bytes of which a page draws a blurred picture (https://blurha.sh); from workers that have it, as the next
+    two."""
+    dominant_color: str | None = None
+    """As #rrggbb."""
+    alt: str | None = None
+    """The alternative text, of the prompt."""
     content_type: str
     bytes: int
     sha256: str

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from render_worker.contract import EngineHealth, Phase, Recipe
-from render_worker.engines.capabilities import Capabilities, requested
+from render_worker.engines.capabilities import SIZE_PARAMETERS, Capabilities, requested
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineNotConfigured
 from render_worker.optional_packages import missing_package
+from render_worker.sizes import SizePlan
 
 
 class Reporter(Protocol):
@@ -90,23 +91,25 @@ class Engine(ABC):
     def check(self) -> None:
         """Raise EngineNotConfigured if the engine's own settings or packages are missing."""
 
-    @property
-    def own_sizes(self) -> bool:
-        """Return whether its pictures have to be scaled down and cut to the shape."""
-        return self.capabilities.sizes is None
-
     def capabilities_of(self, model: str) -> Capabilities:
         """Return what it honours with that model; `auto` and its own name mean the model that it would use then."""
         return self.capabilities
 
     def cannot_honour(self, recipe: Recipe) -> list[str]:
         """Return the parameters that the recipe asks for and that the engine does not honour."""
-        honoured = self.capabilities_of(recipe.model).parameters
-        return [name for name in requested(recipe) if name not in honoured]
+        capabilities = self.capabilities_of(recipe.model)
+        exact = recipe.exact_size
+        sizes = () if exact is None or capabilities.sizes.can_make(exact) else SIZE_PARAMETERS
+        given = [name for name in sizes if getattr(recipe, name)]
+        return given + [name for name in requested(recipe) if name not in capabilities.parameters]
+
+    def plan(self, recipe: Recipe) -> SizePlan:
+        """Return which size the service is asked for, and what becomes of its file."""
+        return self.capabilities_of(recipe.model).sizes.plan(recipe)
 
     @abstractmethod
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
-        """Make one picture of the recipe's shape; a seed of -1 means that the engine chooses one.
+        """Make one picture of the size that `plan` says; a seed of -1 means that the engine chooses one.
 
         The recipe asks for nothing that `capabilities_of` leaves out.
         """

@@ -1,19 +1,18 @@
 """What an engine can honour of a request, declared as data."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Self
 
-from render_worker.contract import SIZES, Recipe, Shape
+from render_worker.contract import Recipe
+from render_worker.sizes import Sizes
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """The parameters that an engine honours beside prompt and shape. Each is named as clients name it."""
+    """The parameters that an engine honours beside the prompt. Each is named as clients name it."""
 
-    sizes: Mapping[Shape, tuple[int, int]] | None = None
-    """Width and height in pixels that each shape comes in. None if the service makes sizes of its own, at least as
-    large, which are scaled down and cut to the shape."""
+    sizes: Sizes
     seed: bool = False
     negative_prompt: bool = False
     guidance_scale: bool = False
@@ -24,8 +23,8 @@ class Capabilities:
     """Pictures that show the progress."""
 
     @classmethod
-    def of(cls, names: Iterable[str], sizes: Mapping[Shape, tuple[int, int]] | None = None) -> Self:
-        """Return those that honour the parameters of these names."""
+    def of(cls, names: Iterable[str], sizes: Sizes) -> Self:
+        """Return those that honour the parameters of these names and make these sizes."""
         return cls(sizes, **dict.fromkeys(names, True))
 
     @property
@@ -35,8 +34,9 @@ class Capabilities:
 
 
 PARAMETERS = frozenset(field.name for field in fields(Capabilities)) & Recipe.model_fields.keys()
-"""The parameters beside prompt and shape that a recipe may hold; with its default it asks for nothing."""
-EVERYTHING = Capabilities.of(PARAMETERS, SIZES)
+"""The parameters beside prompt and size that a recipe may hold; with its default it asks for nothing."""
+
+SIZE_PARAMETERS = ("width", "height")
 
 
 def requested(recipe: Recipe) -> list[str]:

@@ -25,7 +25,7 @@ from render_worker.generation.latency import Latencies
 from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.progress import OnProgress, ProgressReporter, ignore_progress
 from render_worker.generation.result import to_result
-from render_worker.generation.selector import EngineSelector
+from render_worker.generation.selector import AUTO, EngineSelector
 from render_worker.imaging import Picture, to_picture
 from render_worker.metrics import Metrics
 from render_worker.serving.deadline import Deadline
@@ -179,11 +179,11 @@ class Pipeline:
         texts_known = {name: text for name, text in texts.items() if text is not None}
         return to_picture(
             image.data,
-            recipe.size,
+            engine.plan(recipe),
             texts_known,
             recipe.output_format,
             recipe.output_compression,
-            scale=engine.own_sizes,
+            size_required=recipe.model != AUTO and not recipe.size_optional,
         )
 
     def _record_success(self, attempt: Attempt, saved: SaveOutcome, seconds: float) -> None:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 from render_worker.contract import GenerateResult
 from render_worker.engines.base import GeneratedImage
+from render_worker.engines.capabilities import SIZE_PARAMETERS
 from render_worker.generation.attempt import Attempt
+from render_worker.generation.selection import ignored_names
 from render_worker.imaging import Picture
 from render_worker.storages.chain import SaveOutcome
 
@@ -20,6 +22,7 @@ def to_result(
         prompt=request.prompt,
         seed=image.seed,
         shape=request.shape,
+        aspect_ratio=request.aspect_ratio,
         guidance_scale=image.guidance_scale,
         negative_prompt=candidate.recipe(request).negative_prompt,
         width=picture.width,
@@ -32,7 +35,7 @@ def to_result(
         engine_model=image.model,
         model=request.model,
         fallback_from=attempt.selection.passed_over(candidate),
-        ignored=candidate.ignored or None,
+        ignored=_ignored(attempt, picture) or None,
         expected_seconds=None if request.within is None else candidate.expected_seconds,
         storage=saved.storage,
         storage_error=saved.problem,
@@ -43,3 +46,12 @@ def to_result(
         note=image.note,
         simulated=simulated or None,
     )
+
+
+def _ignored(attempt: Attempt, picture: Picture) -> list[str]:
+    """Return what was ignored: also a size that the engine said it could make, and that its file has not."""
+    request, left_out = attempt.request, list(attempt.candidate.left_out)
+    exact = request.exact_size
+    if exact and exact != (picture.width, picture.height):
+        left_out += [name for name in SIZE_PARAMETERS if getattr(request, name)]
+    return ignored_names(request, left_out)

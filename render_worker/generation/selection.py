@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from render_worker.contract import GenerateRequest, PassedOver, Recipe
 from render_worker.engines.base import Engine
+from render_worker.engines.capabilities import SIZE_PARAMETERS
 from render_worker.errors import EngineError, InvalidParameter, QueueFull, WorkerError
 
 
@@ -19,7 +20,9 @@ class Candidate:
     left_out: list[str]
     """Parameters of the recipe that the engine cannot honour."""
     ignored: list[str]
-    """Those of them that the client asked for."""
+    """Those of them that the client asked for, as it named them."""
+    degraded: bool
+    """Whether one of those is more than a wish."""
     preference: int
     """Its position in the order of preference, from 0."""
     making_seconds: float
@@ -29,8 +32,8 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[bool, int]:
-        """Return the sort key: full matches first, then in the order of preference."""
-        return bool(self.ignored), self.preference
+        """Return the sort key: those that are not degraded first, then in the order of preference."""
+        return self.degraded, self.preference
 
     @property
     def expected_seconds(self) -> int:
@@ -41,6 +44,22 @@ class Candidate:
         """Return the request without what is left out."""
         defaults = {name: Recipe.model_fields[name].default for name in self.left_out}
         return request.model_copy(update=defaults)
+
+
+def ignored_names(request: GenerateRequest, left_out: Iterable[str]) -> list[str]:
+    """Return the parameters of those left out that the client asked for, as it named them, sorted."""
+    names = set(left_out)
+    if request.negative_prompt_optional:
+        names.discard("negative_prompt")
+    if names & set(SIZE_PARAMETERS) and (request.size_optional or request.as_size):
+        names = names - set(SIZE_PARAMETERS) | {"size"}
+    return sorted(names)
+
+
+def is_degraded(request: GenerateRequest, left_out: Iterable[str]) -> bool:
+    """Return whether more is left out than what the client would rather do without than get no picture."""
+    optional = {"negative_prompt"} if request.negative_prompt_optional else set()
+    return bool(set(left_out) - optional - set(SIZE_PARAMETERS if request.size_optional else ()))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,14 @@ from render_worker.engines.base import Engine
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow, WorkerError
 from render_worker.generation.admission import Admission
 from render_worker.generation.latency import Latencies, seconds_to_turn
-from render_worker.generation.selection import Candidate, CandidateFailure, Selection, failures_but
+from render_worker.generation.selection import (
+    Candidate,
+    CandidateFailure,
+    Selection,
+    failures_but,
+    ignored_names,
+    is_degraded,
+)
 
 AUTO = "auto"
 
@@ -54,7 +61,7 @@ class EngineSelector:
         """Return the one candidate; a named engine has no fallback, and nothing is ignored."""
         engine.check()
         candidate = self._candidate(engine, request)
-        if candidate.ignored:
+        if candidate.degraded:
             named = " and ".join(candidate.ignored)
             raise InvalidParameter(
                 f"{named} cannot be honoured by {request.model}; leave that out, or ask with model=auto."
@@ -90,8 +97,8 @@ class EngineSelector:
             each = self._latencies.p50(engine.name) or engine.typical_seconds
             waiting = seconds_to_turn(position, self._admission.seconds_to_slots(engine.slots), each)
         left_out = engine.cannot_honour(request)
-        ignored = [name for name in left_out if not (name == "negative_prompt" and request.negative_prompt_optional)]
-        return Candidate(engine, left_out, ignored, preference, making, waiting)
+        ignored, degraded = ignored_names(request, left_out), is_degraded(request, left_out)
+        return Candidate(engine, left_out, ignored, degraded, preference, making, waiting)
 
     @property
     def auto_engines(self) -> Iterator[Engine]:
@@ -127,7 +134,7 @@ class EngineSelector:
         return [self._model(name, engine) for name, engine in self._named.items()]
 
     def _model(self, name: str, engine: Engine) -> Model:
-        health = self.health(engine.name)
+        health, capabilities = self.health(engine.name), engine.capabilities_of(name)
         return Model(
             name=name,
             description=engine.description,
@@ -135,7 +142,8 @@ class EngineSelector:
             answers_auto=name in self._auto,
             state=health.state,
             reason=health.reason,
-            honours=sorted(engine.capabilities_of(name).parameters),
+            honours=sorted(capabilities.parameters),
+            sizes=capabilities.sizes.for_clients(),
         )
 
 

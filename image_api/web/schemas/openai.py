@@ -4,15 +4,26 @@ A parameter that no engine can honour is refused by name; one that changes nothi
 """
 
 import re
+from fractions import Fraction
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
 from image_api.generation.options import GenerationOptions
-from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, StyleName
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
-from render_worker.contract import MAX_SEED, ErrorBody, Fields, InvalidField, OutputFormat, Recipe, Text
+from render_worker.contract import (
+    MAX_SEED,
+    ErrorBody,
+    Fields,
+    InvalidField,
+    OutputFormat,
+    Recipe,
+    Text,
+    is_side,
+    nearest_shape,
+    size_of,
+)
 
 MAX_PICTURES = 10
 MAX_PARTIAL_IMAGES = 3
@@ -110,18 +121,22 @@ class ImagesRequest(Fields):
 
     def _options(self, model: str) -> GenerationOptions:
         size = (self.size or AUTO).lower()
-        width, height = (1, 1) if size == AUTO else map(int, size.split("x"))
+        width, height = (1, 1) if size == AUTO else size_of(size)
+        wished = size != AUTO and is_side(width) and is_side(height)
         fields = {
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt,
             "seed": self.seed,
             "guidance_scale": self.guidance_scale,
-            "shape": nearest(width, height),
+            "shape": nearest_shape(Fraction(width, height)),
+            "width": width if wished else None,
+            "height": height if wished else None,
             "model": model,
             "output_format": self.output_format,
             "output_compression": self.output_compression,
         }
         options = GenerationOptions.parse((name, value) for name, value in fields.items() if value is not None)
+        options = options.model_copy(update={"size_optional": True if wished else None})
         return options.styled_by(STYLES[self.style]) if self.style else options
 
 

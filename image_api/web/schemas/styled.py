@@ -5,7 +5,6 @@ from typing import Literal, Self, get_args
 from pydantic import BaseModel, Field
 
 from image_api.generation.options import GenerationOptions, ResponseFormat
-from image_api.shapes import nearest
 from image_api.styles import ACCEPTED, STYLES, Style, StyleName
 from image_api.web.responses import absolute_url
 from render_worker.contract import ErrorBody, Fields, GenerateResult, PassedOver, Recipe, StorageProblem, Text
@@ -31,10 +30,9 @@ class StyledRequest(Fields):
 
     def options(self) -> GenerationOptions:
         """Return the options of the picture. Raises InvalidField if the style leaves no room for the prompt."""
-        width, height = (self.aspect_ratio or SQUARE).split(":")
         fields = {
             "prompt": self.prompt,
-            "shape": nearest(int(width), int(height)),
+            "aspect_ratio": self.aspect_ratio or SQUARE,
             "model": self.model or "auto",
             "response_format": self.response_format,
         }

@@ -6,7 +6,7 @@ import random
 
 import httpx
 
-from render_worker.contract import MAX_SEED, SIZES, Recipe
+from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines._skeleton.settings import SkeletonSettings
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
 from render_worker.engines.capabilities import Capabilities
@@ -27,6 +27,7 @@ from render_worker.errors import (
 from render_worker.outbound.client import AS_IT_IS, http_client
 from render_worker.outbound.download import MAX_PICTURE_BYTES
 from render_worker.outbound.replies import json_object, limit_replies, printable, retry_after
+from render_worker.sizes import Sizes
 
 MAX_REPLY_BYTES = 2 * MAX_PICTURE_BYTES  # base64 adds a third
 MAX_RETRY_AFTER_SECONDS = 3600
@@ -39,7 +40,9 @@ class SkeletonEngine(Engine):
     description = "What it is, in a sentence for clients."
     needs = "an account's `SKELETON_API_KEY`"
     typical_seconds = 10  # until pictures were measured
-    capabilities = Capabilities(SIZES, seed=True)  # whatever is left out is refused by name, or listed as ignored
+    capabilities = Capabilities(
+        Sizes(((1024, 1024), (1216, 832), (832, 1216))), seed=True
+    )  # whatever is left out is refused by name, or listed as ignored
 
     def __init__(self, settings: SkeletonSettings) -> None:
         self._settings = settings
@@ -55,7 +58,9 @@ class SkeletonEngine(Engine):
         # own within cancellation.run_shielded. A library is imported here, on first use.
         seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)
         report("generating")
-        reply = await self._ask({"prompt": recipe.prompt, "size": "{}x{}".format(*recipe.size), "seed": seed})
+        reply = await self._ask(
+            {"prompt": recipe.prompt, "size": "{}x{}".format(*self.plan(recipe).made), "seed": seed}
+        )
         return GeneratedImage(picture_of(reply), seed, guidance_scale=None)
 
     async def _ask(self, words: dict[str, object]) -> dict[str, object]:

@@ -8,7 +8,7 @@ import re
 from render_worker.cancellation import run_shielded
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
-from render_worker.engines.capabilities import EVERYTHING
+from render_worker.engines.capabilities import PARAMETERS, Capabilities
 from render_worker.engines.horde.client import HordeClient
 from render_worker.engines.horde.replies import Reply, count
 from render_worker.engines.horde.settings import HordeSettings
@@ -16,6 +16,7 @@ from render_worker.engines.slots import Slots
 from render_worker.errors import BadPicture, ContentRefused, EngineBusy, EngineError, InvalidParameter, UnexpectedReply
 from render_worker.outbound.download import PictureService, download
 from render_worker.outbound.replies import printable
+from render_worker.sizes import SizeRange, Sizes
 
 NEGATIVE = "###"  # what follows it in a prompt is the negative prompt
 DOWNLOAD_SECONDS = 60.0
@@ -28,7 +29,9 @@ class HordeEngine(Engine):
     name = "horde"
     description = "AI Horde: Stable Diffusion and others on volunteers' machines, free."
     needs = "nothing; with a free account's `HORDE_API_KEY` it waits less"
-    capabilities = EVERYTHING
+    capabilities = Capabilities.of(
+        PARAMETERS, Sizes(((768, 768), (768, 512), (512, 768)), SizeRange(512, 3072, 64), promised=True)
+    )
     typical_seconds = 45
 
     def __init__(self, settings: HordeSettings) -> None:
@@ -66,7 +69,7 @@ class HordeEngine(Engine):
         }
 
     def _params(self, recipe: Recipe, seed: int) -> Reply:
-        width, height = recipe.size  # multiples of 64, as it wants them
+        width, height = self.plan(recipe).made
         return {
             "width": width,
             "height": height,

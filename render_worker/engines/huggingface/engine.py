@@ -17,6 +17,7 @@ from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROV
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured
+from render_worker.sizes import Sizes
 
 TOKEN_START = "hf_"  # noqa: S105 - with another key the client would bypass Hugging Face and ask the provider itself
 
@@ -39,9 +40,7 @@ class HuggingFaceEngine(Engine):
     description = "A model at Hugging Face's Inference Providers; paid by the account's credits."
     typical_seconds = 10
     needs = "an account's `HF_TOKEN`, and its credits"
-    capabilities = Capabilities(  # no sizes: the shape is asked for, but not every provider promises to keep it
-        seed=True, negative_prompt=True, guidance_scale=True
-    )
+    capabilities = Capabilities(Sizes(), seed=True, negative_prompt=True, guidance_scale=True)
 
     def __init__(self, settings: HuggingFaceSettings) -> None:
         self.slots = Slots(settings.engine_concurrency)
@@ -97,12 +96,13 @@ class HuggingFaceEngine(Engine):
 
     def _parameters(self, recipe: Recipe, provider: str) -> _Parameters:
         """Return the recipe as the client takes it; what the provider does not honour is None."""
-        honoured = capabilities_at(provider, self._model).parameters
+        capabilities = capabilities_at(provider, self._model)
+        honoured, (width, height) = capabilities.parameters, capabilities.sizes.plan(recipe).made
         return {
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt if "negative_prompt" in honoured else None,
-            "width": recipe.size[0],
-            "height": recipe.size[1],
+            "width": width,
+            "height": height,
             "seed": _seed(recipe) if "seed" in honoured else None,
             # The default is not sent: models differ in their own.
             "guidance_scale": recipe.guidance_scale if "guidance_scale" in honoured & set(requested(recipe)) else None,

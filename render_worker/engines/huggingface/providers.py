@@ -10,7 +10,9 @@ of it or sent to it.
 """
 
 from render_worker.engines.capabilities import Capabilities
+from render_worker.sizes import SizeRange, Sizes
 
+SIZES = Sizes(((1024, 1024), (1248, 832), (832, 1248)), SizeRange(256, 1440, 16))
 AUTO = "auto"
 HF_INFERENCE = "hf-inference"
 
@@ -39,5 +41,5 @@ def capabilities_at(provider: str, model: str) -> Capabilities:
     """Return what that provider honours with that model; for `auto` what all providers do, as any may be the one."""
     family = next((names for words, names in _HONOURED_BY_MODEL if words in model.lower()), _HONOURED_BY_ANY_MODEL)
     if provider == AUTO:
-        return Capabilities.of(family.intersection(*_HONOURED_BY.values()))
-    return Capabilities.of(family & _HONOURED_BY.get(provider, frozenset()))
+        return Capabilities.of(family.intersection(*_HONOURED_BY.values()), SIZES)
+    return Capabilities.of(family & _HONOURED_BY.get(provider, frozenset()), SIZES)

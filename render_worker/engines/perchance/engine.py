@@ -6,9 +6,10 @@ from typing import Literal
 from render_worker.browser.browser import BrowserGone
 from render_worker.contract import EngineHealth, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
-from render_worker.engines.capabilities import EVERYTHING
+from render_worker.engines.capabilities import PARAMETERS, Capabilities
 from render_worker.engines.perchance.pool import SessionPool
 from render_worker.engines.perchance.settings import PerchanceSettings
+from render_worker.engines.perchance.sizes import SIZES
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, InvalidParameter, ServiceBlocked
 
@@ -22,7 +23,7 @@ class PerchanceEngine(Engine):
     name = "perchance"
     description = "Perchance's free AI image generator, through a browser."
     needs = "nothing; the site may refuse the server's address"
-    capabilities = EVERYTHING
+    capabilities = Capabilities.of(PARAMETERS, SIZES)
     typical_seconds = 20  # "10-30 s" by the site's own account
 
     def __init__(self, settings: PerchanceSettings) -> None:

@@ -17,6 +17,7 @@ from render_worker.engines.perchance.errors import PerchanceChanged, Verificatio
 from render_worker.engines.perchance.replies import error_of_page, is_number, read_posted
 from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.site_page import SitePage, guidance_of, swallow, text_of
+from render_worker.engines.perchance.sizes import SIZES
 from render_worker.errors import PhaseTimeout, UnexpectedReply
 from render_worker.outbound.download import PictureService, download
 
@@ -147,7 +148,7 @@ class PageRoute(SitePage):
 
 def _query(recipe: Recipe, request_id: str) -> dict[str, str]:
     """Return the page's query parameters, without those that have the page's default."""
-    width, height = recipe.size
+    width, height = SIZES.plan(recipe).made
     query = {"prompt": recipe.prompt, "format": "json", "id": request_id, "resolution": f"{width}x{height}"}
     if recipe.negative_prompt:
         query["negativePrompt"] = recipe.negative_prompt

@@ -16,15 +16,16 @@ from render_worker.engines.replicate.settings import ReplicateSettings
 from render_worker.engines.replicate.transport import Transport
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured, RequestInvalid
+from render_worker.sizes import Sizes
 
 if TYPE_CHECKING:
     from replicate.client import Client
 
 # Until Replicate has described them: as the models' pages said in autumn 2026.
 WELL_KNOWN = {
-    "black-forest-labs/flux-schnell": Capabilities(seed=True),
-    "black-forest-labs/flux-dev": Capabilities(seed=True, guidance_scale=True),
-    "stability-ai/sdxl": Capabilities(seed=True, guidance_scale=True, negative_prompt=True),
+    "black-forest-labs/flux-schnell": Capabilities(Sizes(), seed=True),
+    "black-forest-labs/flux-dev": Capabilities(Sizes(), seed=True, guidance_scale=True),
+    "stability-ai/sdxl": Capabilities(Sizes(), seed=True, guidance_scale=True, negative_prompt=True),
 }
 
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5.0, 600.0  # before a model's description is requested once more
@@ -39,7 +40,7 @@ class ReplicateEngine(Engine):
     description = "Models that Replicate runs, FLUX schnell unless configured otherwise; its account pays a picture."
     typical_seconds = 10  # a second or two if the model is warm
     needs = "a paid account's `REPLICATE_API_TOKEN`"
-    capabilities = Capabilities(seed=True, guidance_scale=True, negative_prompt=True)
+    capabilities = Capabilities(Sizes(), seed=True, guidance_scale=True, negative_prompt=True)
 
     def __init__(self, settings: ReplicateSettings) -> None:
         self.slots = Slots(settings.engine_concurrency)
@@ -69,7 +70,7 @@ class ReplicateEngine(Engine):
         """Return what the model's schema has; before it is known, what is generally known of the model."""
         name = self._named(model)
         known = self._inputs.get(name)
-        return known.capabilities if known else WELL_KNOWN.get(name.partition(":")[0], Capabilities())
+        return known.capabilities if known else WELL_KNOWN.get(name.partition(":")[0], Capabilities(Sizes()))
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         self.check()

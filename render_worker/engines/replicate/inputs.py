@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.capabilities import Capabilities
 from render_worker.errors import RequestInvalid
+from render_worker.sizes import Sizes
 
 GUIDANCE = ("guidance_scale", "guidance", "cfg")
 FORMATS = ("png", "webp", "jpg", "jpeg")  # the pipeline encodes the picture again, so the best comes first
@@ -50,6 +51,7 @@ class Inputs:
     def capabilities(self) -> Capabilities:
         """Return what the model has an input for."""
         return Capabilities(
+            Sizes(),
             seed="seed" in self._properties,
             negative_prompt="negative_prompt" in self._properties,
             guidance_scale=self._guidance is not None,
@@ -101,7 +103,7 @@ class Inputs:
 
     def _shape(self, recipe: Recipe) -> dict[str, object]:
         """Return the input for the nearest aspect ratio, else for a size; {} if the model has neither."""
-        width, height = recipe.size
+        width, height = self.capabilities.sizes.plan(recipe).made
         ratios = [text for text in _values(self._properties.get("aspect_ratio")) if RATIO.fullmatch(text)]
         if ratios:
             return {"aspect_ratio": min(ratios, key=lambda text: abs(math.log(_ratio(text) * height / width)))}

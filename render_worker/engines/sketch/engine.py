@@ -5,11 +5,12 @@ import io
 import random
 import sys
 
-from render_worker.contract import MAX_SEED, Recipe
+from render_worker.contract import MAX_SEED, Recipe, Size
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
-from render_worker.engines.capabilities import EVERYTHING
+from render_worker.engines.capabilities import PARAMETERS, Capabilities
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
+from render_worker.sizes import SizeRange, Sizes
 
 NOTE = "Painted procedurally from the words of the prompt; no AI model was involved."
 
@@ -22,7 +23,9 @@ class SketchEngine(Engine):
     typical_seconds = 1
     cheap = True
     needs = "nothing: no network and no account"
-    capabilities = EVERYTHING
+    capabilities = Capabilities.of(
+        PARAMETERS, Sizes(((768, 768), (768, 512), (512, 768)), SizeRange(64, 2048), promised=True)
+    )
 
     def __init__(self, settings: EngineSettings) -> None:
         self.slots = Slots(sys.maxsize, cheap=self.cheap)  # the limit of all engines together is lower
@@ -30,17 +33,17 @@ class SketchEngine(Engine):
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         report("generating", "Painting the scene.")
         seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)
-        data = await asyncio.to_thread(_paint, recipe, seed)
+        data = await asyncio.to_thread(_paint, recipe, seed, self.plan(recipe).made)
         return GeneratedImage(data, seed, recipe.guidance_scale, nsfw=False, note=NOTE)
 
 
-def _paint(recipe: Recipe, seed: int) -> bytes:
+def _paint(recipe: Recipe, seed: int, size: Size) -> bytes:
     """Return the PNG file of the picture that a recipe describes."""
     from render_worker.engines.sketch.painter import (
         paint,  # a quarter of the worker's cold start, seconds on a small plan
     )
 
-    width, height = recipe.size
+    width, height = size
     image = paint(
         recipe.prompt,
         negative_prompt=recipe.negative_prompt,

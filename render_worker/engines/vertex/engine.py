@@ -29,6 +29,7 @@ from render_worker.errors import (
 from render_worker.outbound.client import AS_IT_IS, http_client, tls
 from render_worker.outbound.download import MAX_PICTURE_BYTES
 from render_worker.outbound.replies import UNREADABLE, limit_replies
+from render_worker.sizes import Sizes
 
 if TYPE_CHECKING:
     from google import genai
@@ -46,7 +47,7 @@ class VertexEngine(Engine):
     description = "Google's Vertex AI, with Gemini's image models or Imagen; paid for each picture."
     typical_seconds = 30
     needs = "a paid project: `GOOGLE_API_KEY`, or `GOOGLE_CLOUD_PROJECT` and `GOOGLE_APPLICATION_CREDENTIALS`"
-    capabilities = Capabilities(seed=True, negative_prompt=True)
+    capabilities = Capabilities(Sizes(((1024, 1024),)), seed=True, negative_prompt=True)
     retry_pauses: ClassVar[tuple[float, ...]] = (1.0, 2.0)  # Google asks for at most two retries, a second apart
 
     def __init__(self, settings: VertexSettings) -> None:

@@ -7,18 +7,19 @@ https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabiliti
 
 from typing import TYPE_CHECKING
 
-from render_worker.contract import Recipe, Shape
+from render_worker.contract import Recipe, Size
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.vertex.replies import content_refused
 from render_worker.errors import BadPicture, UnexpectedReply
+from render_worker.sizes import Sizes
 
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateContentResponse
 
-CAPABILITIES = Capabilities()
-RATIOS: dict[Shape, str] = {"portrait": "2:3", "landscape": "3:2", "square": "1:1"}
+RATIOS: dict[Size, str] = {(1024, 1024): "1:1", (848, 1264): "2:3", (1264, 848): "3:2"}
+CAPABILITIES = Capabilities(Sizes(tuple(RATIOS)))
 REFUSAL_REASONS = frozenset(
     {
         "SAFETY",
@@ -41,7 +42,7 @@ async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
 
     config = GenerateContentConfig(
         response_modalities=["IMAGE"],
-        image_config=ImageConfig(aspect_ratio=RATIOS[recipe.shape]),
+        image_config=ImageConfig(aspect_ratio=RATIOS[CAPABILITIES.sizes.plan(recipe).made]),
         automatic_continuation=False,  # else it sends, and pays for, as many requests as the service says
         automatic_function_calling=AutomaticFunctionCallingConfig(disable=True),
     )

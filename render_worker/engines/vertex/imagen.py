@@ -8,22 +8,30 @@ guidance scale. Google announced Imagen's end for August 2026; it replies HTTP 4
 import warnings
 from typing import TYPE_CHECKING
 
-from render_worker.contract import Recipe, Shape
+from render_worker.contract import Recipe, Size
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.vertex.replies import content_refused
+from render_worker.sizes import Sizes
 
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateImagesResponse
 
-RATIOS: dict[Shape, str] = {"portrait": "3:4", "landscape": "4:3", "square": "1:1"}  # its nearest ones
+RATIOS: dict[Size, str] = {
+    (1024, 1024): "1:1",
+    (896, 1280): "3:4",
+    (1280, 896): "4:3",
+    (768, 1408): "9:16",
+    (1408, 768): "16:9",
+}
+SIZES = Sizes(tuple(RATIOS))
 WITH_NEGATIVE_PROMPT = ("imagen-3.0-generate-001", "imagen-3.0-fast-generate-001", "imagen-3.0-capability-001")
 
 
 def capabilities_of(model: str) -> Capabilities:
     """Return what that model of Imagen's honours."""
-    return Capabilities(seed=True, negative_prompt=model in WITH_NEGATIVE_PROMPT)
+    return Capabilities(SIZES, seed=True, negative_prompt=model in WITH_NEGATIVE_PROMPT)
 
 
 async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
@@ -32,7 +40,7 @@ async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
 
     config = GenerateImagesConfig(
         number_of_images=1,
-        aspect_ratio=RATIOS[recipe.shape],
+        aspect_ratio=RATIOS[SIZES.plan(recipe).made],
         include_rai_reason=True,
         negative_prompt=recipe.negative_prompt,
     )

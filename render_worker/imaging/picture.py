@@ -1,0 +1,32 @@
+"""A finished file, as storages keep it."""
+
+from dataclasses import dataclass
+
+from render_worker.contract import OutputFormat, Recipe
+
+ENDINGS: dict[str, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished file. Equal content has equal bytes, and so an equal name."""
+
+    data: bytes
+    width: int
+    height: int
+    sha256: str
+    output_format: OutputFormat = "png"
+    cheap: bool = False
+    """Whether making it again costs nothing, so that a full storage evicts it first."""
+    recipe: Recipe | None = None
+    """By which it is made again if a storage loses it; None if that is not known."""
+
+    @property
+    def name(self) -> str:
+        """Return the file name: the content's SHA-256 and the format's ending."""
+        return self.sha256 + ENDINGS[self.output_format]
+
+    @property
+    def content_type(self) -> str:
+        """Return the file's media type."""
+        return f"image/{self.output_format}"
