@@ -59,6 +59,7 @@ from render_worker.contract.sizes import (
     nearest_shape,
     proportion_of,
     size_of,
+    to_side,
 )
 from render_worker.contract.stream import (
     NDJSON,
@@ -122,4 +123,5 @@ __all__ = [
     "nearest_shape",
     "proportion_of",
     "size_of",
+    "to_side",
 ]

@@ -90,7 +90,7 @@ def test_an_aspect_ratio_becomes_the_nearest_shape(client, worker, ratio, shape)
         ({"style": 5}, "style", "photorealistic, cinematic, anime"),
         ({"aspect_ratio": "16:10"}, "aspect_ratio", "1:1, 16:9, 9:16, 4:3, 3:4, 3:2, 2:3"),
         ({"model": "a b"}, "model", "auto"),
-        ({"seed": 5}, "seed", "known are prompt, style, aspect_ratio, model"),
+        ({"seed": 5}, "seed", "known are prompt, style, aspect_ratio, size, width, height, model"),
     ],
     ids=str,
 )
