@@ -66,14 +66,16 @@ class StyledResponse(BaseModel):
     @classmethod
     def of(cls, body: StyledRequest, result: GenerateResult, base: str, request_id: str) -> Self:
         """Return a result, and what the request said of it. Its address is below the base URL, or elsewhere."""
+        ignored = body.ignored(result)
+        kept = body.aspect_ratio if "aspect_ratio" not in (ignored or ()) else None
         changes = {
             "from_cache": result.cached,
             "image_url": absolute_url(result.image_url, base),
             "prompt": body.prompt,
             "revised_prompt": result.prompt if body.style else None,
             "style": body.style,
-            "aspect_ratio": body.aspect_ratio or _aspect_ratio(result),
-            "ignored": body.ignored(result),
+            "aspect_ratio": kept or _aspect_ratio(result),
+            "ignored": ignored,
             "request_id": request_id,
         }
         return cls(**{**result.model_dump(), **changes})
