@@ -37,6 +37,7 @@ from render_worker.contract.recipe import (
     GenerateRequest,
     OutputFormat,
     Recipe,
+    StoredFormat,
     Within,
 )
 from render_worker.contract.result import (
@@ -112,6 +113,7 @@ __all__ = [
     "Shape",
     "Size",
     "StorageProblem",
+    "StoredFormat",
     "StreamLine",
     "Text",
     "Within",

@@ -8,10 +8,10 @@ import hashlib
 from render_worker.contract import OutputFormat
 from render_worker.imaging.decoding import decode
 from render_worker.imaging.encoding import encode
-from render_worker.imaging.picture import ENDINGS, Picture
+from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
 from render_worker.sizes import SizePlan
 
-__all__ = ["ENDINGS", "Picture", "to_picture"]
+__all__ = ["AUTO_FORMATS", "ENDINGS", "Picture", "to_picture"]
 
 
 def to_picture(
