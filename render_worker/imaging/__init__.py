@@ -29,8 +29,9 @@ def to_picture(
     the others as a JSON object in EXIF's ImageDescription. A picture of which the plan's exact size cannot be made is
     returned as it is, unless `size_required`. Raises BadPicture then, and if the data is no such picture.
     """
-    image, source_format = decode(data, plan, size_required)
+    decoded = decode(data, plan, size_required)
+    image = decoded.image
     if output_format == "auto":
-        output_format = "jpeg" if source_format == "JPEG" else "png"
+        output_format = "jpeg" if decoded.source_format == "JPEG" else "png"
     file = encode(image, texts, output_format, quality)
     return Picture(file, image.width, image.height, hashlib.sha256(file).hexdigest(), output_format)
