@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from render_worker.contract import Recipe, StoredFormat
+from render_worker.imaging.placeholder import Placeholder
 
 AUTO_FORMATS: tuple[StoredFormat, ...] = ("jpeg", "png")  # what `auto` may become
 ENDINGS: dict[StoredFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
@@ -17,6 +18,7 @@ class Picture:
     height: int
     sha256: str
     output_format: StoredFormat = "png"
+    placeholder: Placeholder | None = None
     cheap: bool = False
     """Whether making it again costs nothing, so that a full storage evicts it first."""
     recipe: Recipe | None = None
