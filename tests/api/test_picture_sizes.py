@@ -153,7 +153,7 @@ def test_an_older_worker_is_asked_for_the_shape_of_a_size(ask, worker):
     assert not {"width", "height", "size_optional"} & set(worker.asked_to_make()[-1])
 
 
-LAYOUT = {"blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj", "dominant_color": "#336699", "alt": "a tree"}
+LAYOUT = {"blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj", "dominant_color": "#336699"}
 
 
 def test_what_a_page_needs_before_the_picture_is_in_the_response(ask, worker):
@@ -164,3 +164,10 @@ def test_what_a_page_needs_before_the_picture_is_in_the_response(ask, worker):
 
 def test_an_older_worker_s_response_has_none_of_it(ask):
     assert not set(LAYOUT) & set(picture_of(ask()))
+
+
+def test_the_alternative_text_is_the_client_s_prompt_without_its_style(ask, worker):
+    worker.say(200, {**RESULT, "prompt": "anime of a tree", "alt": "anime of a tree"})
+    assert picture_of(ask(style="anime"))["alt"] == "a tree"
+    long = picture_of(ask(prompt="a tree " * 200))["alt"]
+    assert (len(long) <= 125, long.endswith("…")) == (True, True)

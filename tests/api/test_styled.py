@@ -29,6 +29,7 @@ def test_it_works(client, worker):
         "aspect_ratio": "16:9",
         "width": 768,
         "height": 432,
+        "alt": "a tree",
         "request_id": answer.headers["X-Request-ID"],
         **{name: RESULT[name] for name in ("seed", "content_type", "bytes", "sha256", "engine", "model", "storage")},
         "duration_ms": RESULT["duration_ms"],

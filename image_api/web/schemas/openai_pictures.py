@@ -37,7 +37,7 @@ class Image(BaseModel):
     height: int
     blurhash: str | None = None
     dominant_color: str | None = None
-    alt: str | None = None
+    alt: str
     engine: str
     fallback_from: list[PassedOver] | None = None
     ignored: list[str] | None = None
@@ -56,7 +56,7 @@ class Image(BaseModel):
             height=result.height,
             blurhash=result.blurhash,
             dominant_color=result.dominant_color,
-            alt=result.alt,
+            alt=body.alt,
             engine=result.engine,
             fallback_from=result.fallback_from,
             ignored=body.ignored(result),

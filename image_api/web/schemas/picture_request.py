@@ -14,6 +14,7 @@ from render_worker.contract import (
     Recipe,
     Size,
     Text,
+    alternative_text,
     is_side,
     nearest_shape,
     proportion_of,
@@ -69,6 +70,11 @@ class PictureRequest(Fields):
         options = GenerationOptions.parse((name, value) for name, value in given.items() if value is not None)
         options = options.model_copy(update={"size_optional": True if wish else None})
         return options.styled_by(STYLES[self.style]) if self.style else options
+
+    @property
+    def alt(self) -> str:
+        """Return the picture's alternative text, without the words of the style."""
+        return alternative_text(self.prompt)
 
     def ignored(self, result: GenerateResult) -> list[str] | None:
         """Return what was ignored of the request: `size` if it is not the picture's."""

@@ -44,7 +44,7 @@ class StyledResponse(BaseModel):
     height: int
     blurhash: str | None = None
     dominant_color: str | None = None
-    alt: str | None = None
+    alt: str
     seed: int | None = None
     content_type: str
     bytes: int
@@ -72,6 +72,7 @@ class StyledResponse(BaseModel):
             "from_cache": result.cached,
             "image_url": absolute_url(result.image_url, base),
             "prompt": body.prompt,
+            "alt": body.alt,
             "revised_prompt": result.prompt if body.style else None,
             "style": body.style,
             "aspect_ratio": kept or _aspect_ratio(result),
