@@ -1,4 +1,4 @@
-"""Sizes on both routes below /v1/images: `size` is a wish, width and height are exact, an aspect ratio is kept."""
+"""Both routes below /v1/images: `size` is a wish, width and height are exact, an aspect ratio is kept; and the layout."""
 
 import pytest
 
@@ -164,6 +164,24 @@ def test_what_a_page_needs_before_the_picture_is_in_the_response(ask, worker):
 
 def test_an_older_worker_s_response_has_none_of_it(ask):
     assert not set(LAYOUT) & set(picture_of(ask()))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kept"),
+    [
+        ("blurhash", "LEHV6nWB2yk8pyo0adR*.7kCMdnj", True),
+        ("blurhash", "00TI:j", True),
+        ("blurhash", "00TI:", False),
+        ("blurhash", "<b>LEHV6nWB2yk8", False),
+        ("blurhash", "L" * 5000, False),
+        ("dominant_color", "#33669f", True),
+        ("dominant_color", "red;background:url(//x.example)", False),
+        ("dominant_color", "#33669f\n", False),
+    ],
+)
+def test_a_blurhash_or_colour_that_is_none_is_dropped(ask, worker, field, value, kept):
+    worker.say(200, {**RESULT, field: value})
+    assert picture_of(ask()).get(field) == (value if kept else None)
 
 
 def test_the_alternative_text_is_the_client_s_prompt_without_its_style(ask, worker):
