@@ -1,4 +1,4 @@
-"""Both routes below /v1/images: `size` is a wish, width and height are exact, an aspect ratio is kept; and the layout."""
+"""Sizes on both routes below /v1/images, and what a page needs to lay out a picture."""
 
 import pytest
 
