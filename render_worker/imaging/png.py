@@ -16,7 +16,6 @@ GREY, COLOR, PALETTE, GREY_ALPHA = 0, 2, 3, 4  # colour types
 PIXELS = frozenset({b"IDAT", b"IEND"})
 OF_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL", b"fcTL"})
 """Chunks that hold for the pixels if they come before them."""
-UNSAFE = frozenset({b"zTXt", b"acTL", b"fcTL", b"fdAT"})  # compressed text may be a bomb; an animation shows more
 MAX_PROFILE = 4 << 20  # bytes; those of presses have two or three million
 
 
@@ -27,8 +26,6 @@ class Png:
     file: bytes
     said: dict[bytes, bytes]
     """The first intact chunk of each kind in `OF_PIXELS`."""
-    safe: bool
-    """Whether other readers show the file as it is here: all its chunks are intact, and of eight bits or fewer."""
     place: tuple[int, int] | None = None
     """Where the picture stands on the canvas, if it is the first frame of an animation and not the default picture."""
 
@@ -42,6 +39,12 @@ class Png:
     def grey(self) -> bool:
         """Return whether its pixels are shades of grey."""
         return self.said[b"IHDR"][9] in (GREY, GREY_ALPHA)
+
+    @property
+    def plain(self) -> bool:
+        """Return whether readers agree on its pixels: they take more bits, or a transparent colour, in their own ways."""
+        depth, color_type = self.said[b"IHDR"][8:10]
+        return depth <= 8 and b"acTL" not in self.said and (b"tRNS" not in self.said or color_type == PALETTE)
 
     @property
     def icc(self) -> bytes:
@@ -59,39 +62,24 @@ def read_png(data: bytes) -> Png:
     """Return the picture, without what its pixels do not need. Raises UnidentifiedImageError if it has no header."""
     said: dict[bytes, bytes] = {}
     pixels: list[tuple[int, int]] = []
-    safe = True
     for kind, start, end in _chunks(data):
         if kind in PIXELS:
             begun = pixels.pop()[0] if pixels and pixels[-1][1] == start else start
             pixels.append((begun, end))
-        elif not _is_intact(data, start, end):
-            safe = False
-        elif not pixels and kind in OF_PIXELS:
-            said.setdefault(kind, data[start + 8 : end - 4])
-        safe = safe and kind not in UNSAFE and not (kind == b"iTXt" and _is_compressed(data[start + 8 : end - 4]))
+        elif not pixels and kind in OF_PIXELS and kind not in said and _is_intact(data, start, end):
+            said[kind] = data[start + 8 : end - 4]
     if len(said.get(b"IHDR", b"")) != 13:
         raise UnidentifiedImageError
     if b"acTL" in said and b"fcTL" not in said and (frame := _first_frame(data)):
         return _of_frame(said, *frame)
-    file = b"".join([_head(said), *(data[start:end] for start, end in pixels)])
-    return Png(file, said, safe and _is_usual(said))
+    return Png(b"".join([_head(said), *(data[start:end] for start, end in pixels)]), said)
 
 
 def _of_frame(said: dict[bytes, bytes], control: bytes, pixels: bytes) -> Png:
     """Return a frame as a picture of its own."""
     size, place = control[4:12], struct.unpack_from(">II", control, 12)
     head = _head({**said, b"IHDR": size + said[b"IHDR"][8:]})
-    return Png(head + _chunk(b"IDAT", pixels) + _chunk(b"IEND"), said, False, (place[0], place[1]))
-
-
-def _is_usual(said: dict[bytes, bytes]) -> bool:
-    """Return whether readers agree on its samples: Pillow takes other depths, or a transparent colour, in its own way."""
-    depth, color_type = said[b"IHDR"][8:10]
-    return depth <= 8 and (b"tRNS" not in said or color_type == PALETTE)
-
-
-def _is_compressed(text: bytes) -> bool:
-    return text.partition(b"\0")[2][:1] != b"\0"
+    return Png(head + _chunk(b"IDAT", pixels) + _chunk(b"IEND"), said, (place[0], place[1]))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

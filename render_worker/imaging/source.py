@@ -69,7 +69,7 @@ def _of_png(png: Png) -> Source:
         orientation_of(png.said.get(b"eXIf", b"")),
         tuple(profiles_of(png)),
         png.grey,
-        png.safe and bool(png.icc) == (b"iCCP" in png.said),
+        png.plain,
         None if png.place is None else png.canvas,
         png.place or (0, 0),
     )
