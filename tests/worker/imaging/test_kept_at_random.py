@@ -5,21 +5,24 @@ import random
 import warnings
 
 import pytest
-from PIL import Image
 
 from render_worker.errors import BadPicture
+from render_worker.imaging import to_picture
 from render_worker.imaging.containers import with_texts
+from render_worker.sizes import SizePlan
 from tests.worker.imaging.kept_files import (
     KNOWN,
+    SIZE,
     TEXTS,
     XMP,
     chunk,
     exif_with,
+    of_kind,
     opened,
     recipe_in,
     saved,
     segment,
-    stored,
+    webp_chunks,
     with_chunks,
     with_segments,
 )
@@ -73,18 +76,21 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 )
 @pytest.mark.filterwarnings("ignore")  # Pillow's, of corrupt EXIF data
 def test_no_odd_file_fails_but_as_a_bad_picture(output_format, source):
-    chance, seen = random.Random(f"{SEED} {output_format} {source}"), set()
+    chance, kept = random.Random(f"{SEED} {output_format} {source}"), 0
     for _ in range(PER_FILE):
         data = mutated(FILES[output_format][source], chance)
-        try:
-            file = stored(data, output_format)
-        except (BadPicture, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            assert isinstance(error, BadPicture) or not _opens(data), error
-            seen.add("refused")
-        else:
-            assert recipe_in(file) == KNOWN
-            seen.add("stored")
-    assert seen == {"refused", "stored"}
+        with contextlib.suppress(BadPicture):
+            assert recipe_in(to_picture(data, SizePlan(SIZE), TEXTS, output_format).data) == KNOWN
+            kept += 1
+    assert 0 < kept < PER_FILE
+
+
+def _shows_the_same(output_format: str, file: bytes, source: bytes) -> bool:
+    """Return whether it has the source's pixels; a broken WebP is read beyond its end, so there its data count."""
+    if output_format == "webp":
+        same = all(data in source for data in of_kind(webp_chunks(file), b"VP8 ", b"VP8L", b"ALPH"))
+        return same and opened(file).size == opened(source).size
+    return opened(file).tobytes() == opened(source).tobytes()
 
 
 def _opens(data: bytes) -> bool:
@@ -104,6 +110,6 @@ def test_what_is_kept_shows_what_its_source_shows(output_format):
             file = with_texts(data, output_format, TEXTS)  # of any bytes; in the product, of decoded files alone
             if file and _opens(data):
                 kept += 1
-                assert opened(file).tobytes() == opened(data).tobytes()
+                assert _shows_the_same(output_format, file, data)
                 assert recipe_in(file) == KNOWN
-    assert kept >= 40
+    assert kept >= 20
