@@ -9,14 +9,12 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from image_api.generation.options import GenerationOptions
+from image_api.generation.options import MAX_PICTURES, GenerationOptions
 from image_api.styles import ACCEPTED, STYLES, StyleName
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
 from render_worker.contract import (
-    MAX_SEED,
     ErrorBody,
     Fields,
-    InvalidField,
     OutputFormat,
     Recipe,
     Text,
@@ -25,7 +23,6 @@ from render_worker.contract import (
     size_of,
 )
 
-MAX_PICTURES = 10
 MAX_PARTIAL_IMAGES = 3
 EXTRA_FIELDS = {"hint", "retry_after", "expected_seconds", "fallback_from", "request_id"}
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
@@ -111,13 +108,7 @@ class ImagesRequest(Fields):
         With a seed, each picture after the first has the next one. Raises InvalidField if that would be too large, or
         if the style leaves no room for the prompt.
         """
-        count, options = self.n or 1, self._options(model)
-        if options.seed < 0:
-            return [options] * count
-        last = MAX_SEED - count + 1
-        if options.seed > last:
-            raise InvalidField(f"seed must be {last} at most with n={count}: each picture has the next one.")
-        return [options.model_copy(update={"seed": options.seed + number}) for number in range(count)]
+        return self._options(model).series()
 
     def _options(self, model: str) -> GenerationOptions:
         size = (self.size or AUTO).lower()
@@ -127,6 +118,7 @@ class ImagesRequest(Fields):
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt,
             "seed": self.seed,
+            "n": self.n,
             "guidance_scale": self.guidance_scale,
             "shape": nearest_shape(Fraction(width, height)),
             "width": width if wished else None,
