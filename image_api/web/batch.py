@@ -4,7 +4,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ class _Attempt:
 class Batch:
     """The pictures of the current request, made by one deadline. It belongs to the request's thread."""
 
-    def __init__(self, pictures: list[GenerationOptions], *, stream: bool = False, progress: bool = False) -> None:
+    def __init__(self, pictures: Sequence[GenerationOptions], *, stream: bool = False, progress: bool = False) -> None:
         """Take the pictures on, for a stream or for a response as a whole, with or without their progress."""
         self._pictures = pictures
         self._stream = stream
@@ -186,9 +186,13 @@ class Pictures:
         try:
             return EmbeddedPicture(response) if response else None
         except ApiError as error:
-            del self.made[outcome.index]
-            self.errors[outcome.index] = error
+            self.fail(outcome.index, error)
             return None
+
+    def fail(self, index: int, error: ApiError) -> None:
+        """Have a picture failed that was made, but cannot be read."""
+        self.made.pop(index, None)
+        self.errors[index] = error
 
     def require_any(self) -> None:
         """Raise the first ApiError if no picture was made."""

@@ -35,11 +35,16 @@ def file_options(ending: str, mimetype: str) -> GenerationOptions:
 
     Raises InvalidField if the query names a format too.
     """
-    given = {name for name, text in request.args.items(multi=True) if text.strip()}
-    for field in given & {"format", "output_format", "response_format"}:
-        raise InvalidField(f"{field} cannot be given to an address that ends with .{ending}.")
+    refuse_fields({"format", "output_format", "response_format"}, ending)
     fixed = {"format": "image", "output_format": mimetype.removeprefix("image/")}
     return query_options(**fixed)
+
+
+def refuse_fields(fields: set[str], ending: str) -> None:
+    """Raise InvalidField if the query has one of these fields, which an address with that ending decides."""
+    given = {name for name, text in request.args.items(multi=True) if text.strip()}
+    for field in given & fields:
+        raise InvalidField(f"{field} cannot be given to an address that ends with .{ending}.")
 
 
 def negotiated_response(options: GenerationOptions) -> Response:
