@@ -80,7 +80,8 @@ class ContactSheet:
         pictures = [it for it, _ in self._cells if not isinstance(it, str)]
         width = max((it.width for it in pictures), default=0)
         height = max((it.height for it in pictures), default=0)
-        cell = _Cell(max(width, SHORT_SIDE), max(height, SHORT_SIDE))
+        captioned = any(caption for _, caption in self._cells)
+        cell = _Cell(max(width, SHORT_SIDE), max(height, SHORT_SIDE), captioned=captioned)
         rows = -(-len(self._cells) // self._columns)
         size = (cell.gap + self._columns * cell.step[0], cell.gap + rows * cell.step[1])
         sheet = Image.new("RGB", size, PAPER)
@@ -94,7 +95,7 @@ class ContactSheet:
 class _Cell:
     """The measures of all cells of a sheet."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, *, captioned: bool) -> None:
         from PIL import ImageFont
 
         self.width, self.height = width, height
@@ -102,7 +103,7 @@ class _Cell:
         self.gap = max(long_side // GAP_PART, MIN_GAP)
         self.letters = max(long_side // CAPTION_PART, MIN_LETTERS)
         self.font = ImageFont.load_default(self.letters)
-        self.step = (width + self.gap, height + 2 * self.letters + self.gap)
+        self.step = (width + self.gap, height + self.gap + (2 * self.letters if captioned else 0))
 
     def draw(
         self,

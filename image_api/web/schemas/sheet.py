@@ -7,9 +7,10 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from image_api.generation.options import MAX_PICTURES, GenerationOptions
+from image_api.generation.options import GenerationOptions
 from image_api.web.schemas.pictures import PicturesResult
-from render_worker.contract import MAX_SEED
+
+DRAWN_BELOW = 1_000_000  # a caption of ten digits is hard to read, and to type
 
 
 class SheetOptions(GenerationOptions):
@@ -32,7 +33,7 @@ class SheetOptions(GenerationOptions):
         options = super().parse(pairs)
         options = options.with_room_for_seeds(options.seeds, f"seeds={options.seeds}")
         drawn = options.seed < 0
-        seed = secrets.randbelow(MAX_SEED - MAX_PICTURES) if drawn else options.seed
+        seed = secrets.randbelow(DRAWN_BELOW) if drawn else options.seed
         return options.model_copy(update={"n": options.seeds, "seed": seed, "seed_drawn": drawn})
 
 
