@@ -6,6 +6,7 @@ from flask import Flask, current_app
 
 from image_api.admission import Admission
 from image_api.client_ids import ClientIds
+from image_api.contact_sheet import SheetSlots
 from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.generation.cache import build as build_cache
@@ -30,6 +31,7 @@ class Services:
     generation: Generation
     pictures: RemotePictures
     upload_slots: Admission
+    sheets: SheetSlots
 
     @classmethod
     def build(cls, settings: Settings) -> "Services":
@@ -46,6 +48,7 @@ class Services:
             generation=Generation(DirectDispatch(worker), cache, settings, worker.kept_recipe, checks.is_gone),
             pictures=pictures,
             upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
+            sheets=SheetSlots(),
         )
 
 

@@ -17,6 +17,7 @@ from image_api.services import services
 from image_api.web.cors import is_allowed_origin
 from image_api.web.error_responses import log_failure
 from image_api.web.picture_json import LineWithPicture, streamed, with_picture
+from image_api.web.pictures_stream import pictures_messages
 from image_api.web.responses import json_text, with_absolute_url
 from image_api.web.websocket import WebSocket
 from render_worker.contract import ErrorLine, InvalidField, Progress, ResultLine
@@ -79,6 +80,9 @@ def _replies(message: str | bytes, here: Waiter) -> Generator[Iterable[bytes]]:
     """Yield the messages that answer one, each in pieces."""
     try:
         options = _parse_message(message.encode() if isinstance(message, str) else message)
+        if options.n:
+            yield from pictures_messages(options)
+            return
         stream = services().generation.follow(options, g.request_id, here)
         with contextlib.closing(stream) as events:
             for event in events:

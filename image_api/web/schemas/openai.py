@@ -8,17 +8,14 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from image_api.generation.options import GenerationOptions
+from image_api.generation.options import MAX_PICTURES, GenerationOptions
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
 from image_api.web.schemas.picture_request import PictureRequest, like
 from render_worker.contract import (
-    MAX_SEED,
     ErrorBody,
-    InvalidField,
     OutputFormat,
 )
 
-MAX_PICTURES = 10
 MAX_PARTIAL_IMAGES = 3
 EXTRA_FIELDS = {"hint", "retry_after", "expected_seconds", "fallback_from", "request_id"}
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
@@ -92,19 +89,14 @@ class ImagesRequest(PictureRequest):
         With a seed, each picture after the first has the next one. Raises InvalidField if that would be too large, or
         if the style leaves no room for the prompt.
         """
-        count, options = self.n or 1, self._options(model)
-        if options.seed < 0:
-            return [options] * count
-        last = MAX_SEED - count + 1
-        if options.seed > last:
-            raise InvalidField(f"seed must be {last} at most with n={count}: each picture has the next one.")
-        return [options.model_copy(update={"seed": options.seed + number}) for number in range(count)]
+        return self._options(model).series()
 
     def _options(self, model: str) -> GenerationOptions:
         return self.options_with(
             {
                 "negative_prompt": self.negative_prompt,
                 "seed": self.seed,
+                "n": self.n,
                 "guidance_scale": self.guidance_scale,
                 "model": model,
                 "output_format": self.output_format,
