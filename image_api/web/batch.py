@@ -51,8 +51,18 @@ class _Attempt:
 class Batch:
     """The pictures of the current request, made by one deadline. It belongs to the request's thread."""
 
-    def __init__(self, pictures: Sequence[GenerationOptions], *, stream: bool = False, progress: bool = False) -> None:
-        """Take the pictures on, for a stream or for a response as a whole, with or without their progress."""
+    def __init__(
+        self,
+        pictures: Sequence[GenerationOptions],
+        *,
+        stream: bool = False,
+        progress: bool = False,
+        name: str | None = None,
+    ) -> None:
+        """Take the pictures on, for a stream or for a response as a whole, with or without their progress.
+
+        `name` is that of the request, unless it is its second batch.
+        """
         self._pictures = pictures
         self._stream = stream
         self._progress = progress
@@ -64,7 +74,7 @@ class Batch:
         self._in_flight: dict[Future[GenerationResponse], _Attempt] = {}
         self._refused: list[tuple[_Attempt, ApiError]] = []
         self._begun = self._ended = self._made = 0
-        self._request_id = g.request_id
+        self._name = name or g.request_id
 
     def outcomes(self) -> Generator[Outcome | None]:
         """Yield the outcome of each picture as it ends, and None as a heartbeat: soon, and then every few seconds.
@@ -100,7 +110,7 @@ class Batch:
         here = self._waiter() if self._begun else self._first
         self._begun += 1
         # The render worker answers a request with the same id with the same picture (idempotency).
-        name = self._request_id if len(self._pictures) == 1 else f"{self._request_id}-{self._begun}"
+        name = self._name if len(self._pictures) == 1 else f"{self._name}-{self._begun}"
 
         def report(progress: Progress) -> None:
             if self._progress:

@@ -3,7 +3,7 @@
 from contextlib import closing
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Response, request
+from flask import Response, g, request
 
 from image_api.contact_sheet import ContactSheet, UnreadablePicture
 from image_api.errors import ApiError, PictureUnavailable
@@ -91,7 +91,7 @@ def _generated(options: SheetOptions) -> tuple[SheetOptions, Pictures]:
         if not (options.seed_drawn and parameter_named(error.body()) == "seed"):
             raise
     options = options.model_copy(update={"seed": -1})
-    return options, Pictures(Batch(options.series()).outcomes())
+    return options, Pictures(Batch(options.series(), name=f"{g.request_id}-random").outcomes())
 
 
 def _composed(options: SheetOptions, pictures: Pictures, mimetype: str) -> bytes:
