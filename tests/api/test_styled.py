@@ -113,10 +113,17 @@ def test_the_same_ratio_in_other_numbers_is_the_same_picture(client, worker):
     assert len(worker.asked_to_make()) == 1
 
 
-def test_an_aspect_ratio_that_was_ignored_is_not_claimed(client, worker):
-    worker.say(200, {**RESULT, "ignored": ["aspect_ratio"]})
-    answer = make(client, aspect_ratio="16:9").json
-    assert (answer["aspect_ratio"], answer["ignored"]) == ("1:1", ["aspect_ratio"])
+UNKNOWN = {"success": False, "error": '"aspect_ratio" is not a parameter here.', "code": "invalid_parameter"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "ignored"), [("16:9", "3:2", ["aspect_ratio"]), ("3:2", "3:2", None), ("6:4", "6:4", None)]
+)
+def test_an_older_worker_s_shape_has_the_ratio_or_another(client, worker, asked, told, ignored):
+    made = {**RESULT, "width": 768, "height": 512}
+    worker.say(400, UNKNOWN, before=lambda: worker.say(200, made))
+    answer = make(client, aspect_ratio=asked, model="sketch").json
+    assert (answer["aspect_ratio"], answer.get("ignored")) == (told, ignored)
 
 
 @pytest.mark.parametrize(

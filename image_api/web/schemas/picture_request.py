@@ -77,10 +77,12 @@ class PictureRequest(Fields):
         return alternative_text(self.prompt)
 
     def ignored(self, result: GenerateResult) -> list[str] | None:
-        """Return what was ignored of the request: `size` if it is not the picture's."""
-        names = set(result.ignored or ()) - {"size"}
-        if self.wished_size not in (None, (result.width, result.height)):
+        """Return what was ignored of the request: `size` if it is not the picture's, an aspect ratio only then."""
+        names, made = set(result.ignored or ()) - {"size"}, (result.width, result.height)
+        if self.wished_size not in (None, made):
             names.add("size")
+        if self.aspect_ratio and proportion_of(self.aspect_ratio) == Fraction(*made):  # an older worker's shape
+            names.discard("aspect_ratio")
         return sorted(names) or None
 
     def _size_fields(self, wish: Size | None) -> dict[str, object]:
