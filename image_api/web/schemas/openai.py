@@ -11,10 +11,7 @@ from pydantic import BaseModel, Field
 from image_api.generation.options import MAX_PICTURES, GenerationOptions
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
 from image_api.web.schemas.picture_request import PictureRequest, like
-from render_worker.contract import (
-    ErrorBody,
-    OutputFormat,
-)
+from render_worker.contract import ErrorBody, OutputFormat
 
 MAX_PARTIAL_IMAGES = 3
 EXTRA_FIELDS = {"hint", "retry_after", "expected_seconds", "fallback_from", "request_id"}
