@@ -52,7 +52,7 @@ class PicturesEvent:
     picture: EmbeddedPicture | None = None
 
 
-def pictures_events(options: GenerationOptions, *, stream: bool) -> Generator[PicturesEvent]:
+def pictures_events(options: GenerationOptions) -> Generator[PicturesEvent]:
     """Yield what happens to each picture, then all as one result. Raises the first ApiError if there is none.
 
     With base64 each picture comes so in its own event, and not again in the result.
@@ -60,7 +60,7 @@ def pictures_events(options: GenerationOptions, *, stream: bool) -> Generator[Pi
     base, embeds = base_url(), options.embeds_picture
     pictures = Pictures()
     images: dict[int, IndexedResult] = {}
-    with contextlib.closing(Batch(options.series(), stream=stream, progress=True).outcomes()) as outcomes:
+    with contextlib.closing(Batch(options.series(), stream=True, progress=True).outcomes()) as outcomes:
         for outcome in outcomes:
             event = _event_of(outcome, pictures, base, embeds) if outcome else PicturesEvent()
             if isinstance(event.content, IndexedResult):
@@ -86,7 +86,7 @@ def _event_of(outcome: Outcome, pictures: Pictures, base: str, embeds: bool) -> 
 
 def pictures_stream(options: GenerationOptions) -> Response:
     """Return the events of the pictures. An error before the first event is a plain error response."""
-    events = pictures_events(options, stream=True)
+    events = pictures_events(options)
     name = f"{g.request_id}-n"  # of no flight
     if services().generation.is_repeatable(options):
         name = AGAIN + name
@@ -114,7 +114,7 @@ def _event_text(event: PicturesEvent, event_id: str) -> Iterator[bytes]:
 
 def pictures_messages(options: GenerationOptions) -> Generator[Iterator[bytes]]:
     """Yield the messages about the pictures, each in pieces; none for a heartbeat, because the protocol has pings."""
-    with contextlib.closing(pictures_events(options, stream=False)) as events:
+    with contextlib.closing(pictures_events(options)) as events:
         for event in events:
             if event.content is not None:
                 text = json_text(_line_of(event.content))
