@@ -12,6 +12,7 @@ from render_worker.contract import (
     MAX_SIDE,
     MIN_SIDE,
     SIDE_STEP,
+    GenerateResult,
     InvalidField,
     Recipe,
     Within,
@@ -24,6 +25,7 @@ MAX_QUERY_FIELDS = 100
 RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide how the picture looks
 
 ONE_PICTURE = "n must be 1, or left out, where the answer is one picture; /sheet.png shows several as one."
+SIZE_NAMES = {"size", "width", "height"}
 
 ResponseFormat = Literal["url", "b64_json"]
 
@@ -73,6 +75,23 @@ class GenerationOptions(Recipe):
         """Return the recipe alone."""
         return Recipe(**self.model_dump(include=RECIPE_FIELDS))
 
+    def as_asked(self, result: GenerateResult) -> GenerateResult:
+        """Return the result of an equal request in the words of this one, which may have asked for the same size by
+        other parameters.
+        """
+        ignored = set(result.ignored or ())
+        if ignored & SIZE_NAMES:
+            ignored = ignored - SIZE_NAMES | self._size_names
+        aspect_ratio = None if "aspect_ratio" in ignored else self.aspect_ratio
+        return result.model_copy(update={"aspect_ratio": aspect_ratio, "ignored": sorted(ignored) or None})
+
+    @property
+    def _size_names(self) -> set[str]:
+        """Return the parameters by which the client asked for an exact size."""
+        if self.size or self.size_optional:
+            return {"size"}
+        return {name for name in ("width", "height") if getattr(self, name)}
+
     def styled_by(self, style: Style) -> Self:
         """Return the options with both prompts in a style. Raises InvalidField if one is too long for that."""
         return self.model_copy(
@@ -105,10 +124,10 @@ class GenerationOptions(Recipe):
         step = 0 if self.seed < 0 else 1
         return [self.model_copy(update={"seed": self.seed + step * index}) for index in range(self.n or 1)]
 
-    def _with_its_shape(self) -> Self:
-        return (
-            super(GenerationOptions, self._with_sides())._with_its_shape() if self.size else super()._with_its_shape()
-        )
+    @classmethod
+    def _validated(cls, values: dict[str, object]) -> Self:
+        options = super()._validated(values)
+        return options._with_sides() if options.size else options
 
     def _with_sides(self) -> Self:
         """Return the options with the width and height of `size`. Raises InvalidField if they are given as well."""

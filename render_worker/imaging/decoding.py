@@ -2,13 +2,12 @@
 
 import io
 import warnings
-from fractions import Fraction
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from render_worker.contract import Size, difference
+from render_worker.contract import Size
 from render_worker.errors import BadPicture
-from render_worker.sizes import SAME_SHAPE, SizePlan, largest_within
+from render_worker.sizes import SizePlan
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 4096 * 4096  # a larger claim is a decompression bomb
@@ -25,7 +24,7 @@ def decode(data: bytes, plan: SizePlan, size_required: bool) -> tuple[Image.Imag
                 raise BadPicture("too_large", f"The picture claims {image.width} by {image.height} pixels.")
             if plan.promised and image.size != plan.made:
                 raise _wrong_size(image.size, plan.made)
-            size = _planned_size(image.size, plan)
+            size = plan.final_size(image.size)
             if plan.exact and size != plan.exact and size_required:
                 raise _wrong_size(image.size, plan.exact)
             image.draft("RGB", size)  # a JPEG is decoded no larger than needed
@@ -39,19 +38,6 @@ def decode(data: bytes, plan: SizePlan, size_required: bool) -> tuple[Image.Imag
         raise BadPicture("unreadable", "The picture is no JPEG, PNG or WebP file.") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise BadPicture("broken", "The picture is broken or cut off.") from error
-
-
-def _planned_size(size: Size, plan: SizePlan) -> Size:
-    """Return what a file of that size is made to; its own size if the plan's exact one cannot be made of it."""
-    proportion = Fraction(*size)
-    if plan.exact:
-        large_enough = size[0] >= plan.exact[0] and size[1] >= plan.exact[1]
-        grid = size == plan.made  # the engine rounded up, which may be more than the tolerance of a small size
-        alike = grid or difference(proportion, Fraction(*plan.exact)) < SAME_SHAPE
-        return plan.exact if large_enough and alike else size
-    if plan.proportion is None or difference(proportion, plan.proportion) <= plan.tolerance:
-        return size
-    return largest_within(size, plan.proportion)
 
 
 def _wrong_size(found: Size, expected: Size) -> BadPicture:
