@@ -11,6 +11,7 @@ from image_api.dispatch.worker_client import WorkerClient
 from image_api.generation.cache import build as build_cache
 from image_api.generation.use_case import Generation
 from image_api.picture_checks import PictureChecks
+from image_api.picture_variants import PictureVariants
 from image_api.remote_pictures import RemotePictures
 from image_api.settings import Settings
 
@@ -29,6 +30,8 @@ class Services:
     worker: WorkerClient
     generation: Generation
     pictures: RemotePictures
+    checks: PictureChecks
+    variants: PictureVariants
     upload_slots: Admission
 
     @classmethod
@@ -45,6 +48,8 @@ class Services:
             worker=worker,
             generation=Generation(DirectDispatch(worker), cache, settings, worker.kept_recipe, checks.is_gone),
             pictures=pictures,
+            checks=checks,
+            variants=PictureVariants(cache),
             upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
         )
 

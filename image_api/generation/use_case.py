@@ -93,6 +93,10 @@ class Generation:
         """Return the deadline of a request that begins now."""
         return Deadline.after(self._timeout_seconds)
 
+    def is_cacheable(self, options: GenerationOptions) -> bool:
+        """Return whether identical requests share a result."""
+        return self._key(options) is not None
+
     def cached(self, options: GenerationOptions) -> GenerateResult | None:
         """Return the result that the cache has for these options, at no cost; None if `generate` would make one."""
         return self._cached(options, self._key(options))
