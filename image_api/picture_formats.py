@@ -3,6 +3,7 @@
 import ctypes
 import io
 import json
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,21 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 IMAGE_DESCRIPTION = 0x010E  # the field of EXIF that has the recipe
 
 
+@dataclass(frozen=True)
+class Variant:
+    """What a picture is encoded as."""
+
+    media_type: str
+    quality: int | None = None
+    """From 0 to 100, of any but PNG; the format's usual one if None."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters by which Pillow encodes it."""
+        given = {} if self.quality is None or self.media_type == PNG else {"quality": self.quality}
+        return {**PARAMETERS[self.media_type], **given}
+
+
 class CannotEncode(Exception):
     """Raised if a picture cannot be decoded, or is too large to be encoded here."""
 
@@ -33,8 +49,8 @@ def can_encode(media_type: str, pixels: int) -> bool:
     return pixels <= MAX_PIXELS.get(media_type, 0) and (media_type != AVIF or _has_avif())
 
 
-def encoded(data: bytes, media_type: str) -> bytes:
-    """Return a PNG, JPEG or WebP file as one of another type, with its recipe. Raises CannotEncode.
+def encoded(data: bytes, variant: Variant) -> bytes:
+    """Return a PNG, JPEG or WebP file as another one, with its recipe. Raises CannotEncode.
 
     What is transparent is kept, and is white in a JPEG.
     """
@@ -42,10 +58,10 @@ def encoded(data: bytes, media_type: str) -> bytes:
 
     try:
         with Image.open(io.BytesIO(data), formats=SOURCES) as image:
-            if not can_encode(media_type, image.width * image.height):  # before anything is decoded
+            if not can_encode(variant.media_type, image.width * image.height):  # before anything is decoded
                 raise CannotEncode(f"{image.width}x{image.height} are too many pixels")
             image.load()
-            return _file(image, media_type)
+            return _file(image, variant)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise CannotEncode(f"{type(error).__name__}: {error}") from error
 
@@ -63,15 +79,14 @@ def _has_avif() -> bool:
     return features.check("avif") is True
 
 
-def _file(image: "Image.Image", media_type: str) -> bytes:
-    metadata = _texts(image) if media_type == PNG else _exif(image)
-    if media_type == JPEG:
+def _file(image: "Image.Image", variant: Variant) -> bytes:
+    metadata = _texts(image) if variant.media_type == PNG else _exif(image)
+    profile = image.info.get("icc_profile")
+    if variant.media_type == JPEG:
         image = _over_white(image)
     out = io.BytesIO()
-    profile = image.info.get("icc_profile")
-    image.save(
-        out, media_type.removeprefix("image/").upper(), icc_profile=profile, **metadata, **PARAMETERS[media_type]
-    )
+    kind = variant.media_type.removeprefix("image/").upper()
+    image.save(out, kind, icc_profile=profile, **metadata, **variant.parameters)
     return out.getvalue()
 
 
@@ -105,5 +120,4 @@ def _over_white(image: "Image.Image") -> "Image.Image":
     picture = image.convert("RGBA")
     white = Image.new("RGB", picture.size, "white")
     white.paste(picture, mask=picture.getchannel("A"))
-    white.info = image.info
     return white

@@ -5,11 +5,11 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 
-from image_api.errors import PictureUnavailable
+from image_api.errors import ApiError, PictureDeleted, PictureUnavailable
 from image_api.generation.cache import Cache, Kind
 from image_api.generation.results import MIB, address_key
 from image_api.native_thread import NativeThread
-from image_api.picture_formats import CannotEncode, encoded, release_memory
+from image_api.picture_formats import CannotEncode, Variant, encoded, release_memory
 from image_api.remote_pictures import PictureContent
 from render_worker.contract import GenerateResult
 from render_worker.serving.deadline import Deadline
@@ -22,7 +22,7 @@ READ_SECONDS = 5.0
 FAILED = b""
 
 Open = Callable[[], PictureContent]
-"""Opens the stored picture. Raises PictureUnavailable, or another ApiError that is the client's answer."""
+"""Opens the stored picture. Raises an ApiError if it cannot be read."""
 
 log = logging.getLogger(__name__)
 
@@ -35,37 +35,39 @@ class PictureVariants:
         self._slot = threading.BoundedSemaphore(1)
         self._thread = NativeThread()
 
-    def get(self, result: GenerateResult, media_type: str) -> bytes | None:
+    def get(self, result: GenerateResult, variant: Variant) -> bytes | None:
         """Return the cached variant; an empty one if it cannot be encoded, None if that is not known."""
-        return self._cache.get(VARIANTS, _key(result, media_type))
+        return self._cache.get(VARIANTS, _key(result, variant))
 
-    def make(self, result: GenerateResult, media_type: str, open_picture: Open, *, kept: bool) -> bytes:
+    def make(self, result: GenerateResult, variant: Variant, open_picture: Open, *, kept: bool) -> bytes:
         """Return the variant, cached from now on if it is to be `kept`.
 
         Returns an empty one if the picture cannot be read or encoded, or not soon: the stored one is to be returned.
-        Raises as `open_picture` does, but for PictureUnavailable.
+        Raises PictureDeleted if the operator has deleted it.
         """
         if not self._slot.acquire(timeout=WAIT_SECONDS):
             return FAILED
         try:
-            found = self.get(result, media_type)  # another request may have made it meanwhile
-            return self._encode(result, media_type, open_picture, kept) if found is None else found
+            found = self.get(result, variant)  # another request may have made it meanwhile
+            return self._encode(result, variant, open_picture, kept) if found is None else found
         finally:
             self._slot.release()
 
-    def _encode(self, result: GenerateResult, media_type: str, open_picture: Open, kept: bool) -> bytes:
+    def _encode(self, result: GenerateResult, variant: Variant, open_picture: Open, kept: bool) -> bytes:
         try:
             with closing(open_picture()) as content:
                 data = _read(content)
-            variant = self._thread.call(_encoded, data, media_type)
-        except PictureUnavailable:
+            file = self._thread.call(_encoded, data, variant)
+        except PictureDeleted:
+            raise
+        except ApiError:  # its host is asleep, or has lost it: the stored picture's own address wakes and heals
             return FAILED
         except CannotEncode as error:
-            log.warning("%s is not encoded as %s: %s", result.sha256, media_type, error)
-            variant, kept = FAILED, True
-        if kept and len(variant) <= MAX_CACHED_BYTES:
-            self._cache.put(VARIANTS, _key(result, media_type), variant, TTL_SECONDS)
-        return variant
+            log.warning("%s is not encoded as %s: %s", result.sha256, variant.media_type, error)
+            file, kept = FAILED, True
+        if kept and len(file) <= MAX_CACHED_BYTES:
+            self._cache.put(VARIANTS, _key(result, variant), file, TTL_SECONDS)
+        return file
 
 
 def _read(content: PictureContent) -> bytes:
@@ -78,13 +80,13 @@ def _read(content: PictureContent) -> bytes:
     return b"".join(chunks)
 
 
-def _encoded(data: bytes, media_type: str) -> bytes:
+def _encoded(data: bytes, variant: Variant) -> bytes:
     try:
-        return encoded(data, media_type)
+        return encoded(data, variant)
     finally:
         release_memory()
 
 
-def _key(result: GenerateResult, media_type: str) -> str:
+def _key(result: GenerateResult, variant: Variant) -> str:
     # Of the address without the signature of a link; the hash alone is what the worker gave to the storage.
-    return address_key(f"{media_type} {result.sha256} {result.image_url.partition('?')[0]}")
+    return address_key(f"{variant.media_type} {variant.quality} {result.sha256} {result.image_url.partition('?')[0]}")

@@ -14,7 +14,7 @@ from image_api.web.event_stream import EVENT_STREAM, JSON, new_stream, query_wit
 from image_api.web.file_response import file_response, variant_response
 from image_api.web.link_previews import preview_page
 from image_api.web.picture_json import with_picture
-from image_api.web.picture_negotiation import foreseen_types, negotiated_type, negotiated_variant
+from image_api.web.picture_negotiation import encoded_picture, foreseen_types, negotiated_variant
 from image_api.web.responses import absolute_url, base_url, json_response, json_text
 from image_api.web.speculative_requests import NO_PREVIEW, is_for_preview
 from render_worker.contract import GenerateResult, InvalidField
@@ -119,7 +119,9 @@ def _foreseen_type(options: GenerationOptions, cached: GenerateResult | None) ->
     if not _negotiates_picture(options):
         stored = cached.content_type if cached else f"image/{options.output_format}"
         return stored if options.format == "image" else JSON
-    pairs = [(cached.content_type, negotiated_type(cached))] if cached else foreseen_types(options)
+    if cached and (variant := negotiated_variant(cached, options)):
+        return variant.media_type
+    pairs = [(cached.content_type, cached.content_type)] if cached else foreseen_types(options)
     redirects = options.format is None  # to the stored picture
     types = {JSON if redirects and preferred == stored else preferred for stored, preferred in pairs}
     return types.pop() if len(types) == 1 else None
@@ -152,11 +154,11 @@ def _negotiates_picture(options: GenerationOptions) -> bool:
 
 def _variant_response(result: GenerateResult, base: str, options: GenerationOptions) -> Response | None:
     """Return the picture in the format that the client prefers; None if that is the stored one."""
-    if not _negotiates_picture(options) or (media_type := negotiated_type(result)) == result.content_type:
+    if not _negotiates_picture(options) or not (variant := negotiated_variant(result, options)):
         return None
     lasts = services().generation.is_cacheable(options)
-    variant = negotiated_variant(result, media_type, kept=lasts)
-    return variant_response(result, variant, media_type, base, lasts=lasts) if variant else None
+    file = encoded_picture(result, variant, kept=lasts)
+    return variant_response(result, file, variant.media_type, base, lasts=lasts) if file else None
 
 
 def _embedding_response(response: GenerationResponse, base: str) -> Response:

@@ -27,12 +27,12 @@ def file_response(response: GenerationResponse, base: str) -> Response:
     return http_response
 
 
-def variant_response(result: GenerateResult, variant: bytes, media_type: str, base: str, *, lasts: bool) -> Response:
+def variant_response(result: GenerateResult, file: bytes, media_type: str, base: str, *, lasts: bool) -> Response:
     """Return the bytes of a picture in another format than the stored one.
 
     If an identical request gets the same picture (`lasts`), the response has an ETag by which clients may keep it.
     """
-    http_response = Response(variant, mimetype=media_type)
+    http_response = Response(file, mimetype=media_type)
     http_response.headers["Cache-Control"] = "no-cache" if lasts else "no-store"
     _describe(http_response, result, base)
     if lasts:

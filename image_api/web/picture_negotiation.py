@@ -6,7 +6,7 @@ from flask import request
 
 from image_api.errors import PictureDeleted
 from image_api.generation.options import GenerationOptions
-from image_api.picture_formats import AVIF, JPEG, PNG, WEBP, can_encode
+from image_api.picture_formats import AVIF, JPEG, PNG, WEBP, Variant, can_encode
 from image_api.picture_variants import FAILED
 from image_api.services import services
 from image_api.web.file_response import open_picture
@@ -20,17 +20,16 @@ COUNTERPART_QUALITY = 0.5
 ALIASES = {"image/jpg": JPEG}  # of old clients
 
 
-def negotiated_type(result: GenerateResult) -> str:
-    """Return the type in which the current request gets a picture; the stored one if the other cannot be encoded.
+def negotiated_variant(result: GenerateResult, options: GenerationOptions) -> Variant | None:
+    """Return what the client of the current request gets a picture as; None if it gets the stored file.
 
-    A link-preview bot gets the stored one too: it costs nothing.
+    That is so for a link-preview bot, which is to cost nothing, and for a picture that could not be encoded before.
     """
-    stored = result.content_type
-    if is_for_preview():
-        return stored
-    media_type = preferred_type(request.accept_mimetypes, stored, result.width * result.height)
-    failed = media_type != stored and services().variants.get(result, media_type) == FAILED
-    return stored if failed else media_type
+    media_type = preferred_type(request.accept_mimetypes, result.content_type, result.width * result.height)
+    if media_type == result.content_type or is_for_preview():
+        return None
+    variant = Variant(media_type, options.output_compression)
+    return None if services().variants.get(result, variant) == FAILED else variant
 
 
 def foreseen_types(options: GenerationOptions) -> list[tuple[str, str]]:
@@ -39,16 +38,16 @@ def foreseen_types(options: GenerationOptions) -> list[tuple[str, str]]:
     return [(it, preferred_type(request.accept_mimetypes, it, width * height)) for it in (JPEG, PNG)]
 
 
-def negotiated_variant(result: GenerateResult, media_type: str, *, kept: bool) -> bytes | None:
-    """Return a picture as another type; None if it cannot be encoded, so that the stored one is returned.
+def encoded_picture(result: GenerateResult, variant: Variant, *, kept: bool) -> bytes | None:
+    """Return a picture as that variant, cached if it is to be `kept`; None if it cannot be encoded.
 
     Raises PictureDeleted if the operator has deleted it, which is then dropped from the cache.
     """
     variants = services().variants
-    found = variants.get(result, media_type)
+    found = variants.get(result, variant)
     if found is None:
-        found = variants.make(result, media_type, lambda: open_picture(result), kept=kept)
-    elif found and services().checks.is_deleted(result):
+        found = variants.make(result, variant, lambda: open_picture(result, wake=False), kept=kept)
+    elif services().checks.is_deleted(result):
         services().generation.forget(result.image_url)
         raise PictureDeleted
     return found or None
@@ -62,16 +61,11 @@ def preferred_type(accept: Iterable[tuple[str, float]], stored: str, pixels: int
     named = ((name.partition(";")[0].strip().lower(), quality) for name, quality in accept)
     qualities = {ALIASES.get(name, name): quality for name, quality in named}
     others = qualities.get("image/*", qualities.get("*/*", 0.0))
-    candidates = {
-        AVIF: qualities.get(AVIF, 0.0),
-        WEBP: qualities.get(WEBP, 0.0),
-        stored: qualities.get(stored, others),
-    }
+    candidates = {AVIF: qualities.get(AVIF, 0.0), WEBP: qualities.get(WEBP, 0.0)}
+    candidates[stored] = qualities.get(stored, others)
     if counterpart := COUNTERPARTS.get(stored):
         candidates[counterpart] = qualities.get(counterpart, others) * COUNTERPART_QUALITY
     for media_type in sorted(candidates, key=candidates.__getitem__, reverse=True):  # stable: AVIF before WebP
-        if not candidates[media_type]:
-            break
-        if media_type == stored or can_encode(media_type, pixels):
+        if candidates[media_type] and (media_type == stored or can_encode(media_type, pixels)):
             return media_type
     return stored
