@@ -7,11 +7,10 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from render_worker.contract import PROPORTIONS, ModelSizes, Recipe, Shape, Size, difference
+from render_worker.contract import PROPORTIONS, ModelSizes, Recipe, Size, difference
 
 SAME_SHAPE = math.log(1.05)  # proportions that differ by less are one shape: FLUX's landscape is 1216 by 832 pixels
-
-USUAL: Size = (1024, 1024)  # of models that say nothing of their sizes
+USUAL_SIDE = 1024  # of models that say nothing of their sizes
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,31 @@ class SizeRange:
     """Width times height at least."""
 
     def covering(self, size: Size) -> Size | None:
-        """Return the smallest size of nearly the same proportion that covers it; None if that is out of bounds."""
+        """Return a size, as small as may be, that covers another one and is nearly of its proportion if there is such.
+
+        Returns None if all that cover it are out of bounds.
+        """
+        proportion, first = Fraction(*size), None
         growth = max(1.0, self.least / min(size), math.sqrt(self.least_pixels / (size[0] * size[1])))
         width, height = (math.ceil(side * growth / self.step - 1e-9) * self.step for side in size)
-        if max(width, height) > self.most or (self.most_pixels and width * height > self.most_pixels):
-            return None
-        return width, height
+        while self._allows(width, height):
+            first = first or (width, height)
+            if alike(Fraction(width, height), proportion):
+                return width, height
+            if Fraction(width, height) < proportion:
+                width += self.step
+            else:
+                height += self.step
+        return first
+
+    @property
+    def usual(self) -> Size:
+        """Return the square that a model of unknown native sizes is asked for."""
+        side = min(USUAL_SIDE, self.most, math.isqrt(self.most_pixels or USUAL_SIDE**2)) // self.step * self.step
+        return side, side
+
+    def _allows(self, width: int, height: int) -> bool:
+        return max(width, height) <= self.most and (self.most_pixels is None or width * height <= self.most_pixels)
 
 
 @dataclass(frozen=True)
@@ -45,14 +63,22 @@ class SizePlan:
     made: Size
     """What the engine is asked for."""
     exact: Size | None = None
-    """What comes of it: the file is scaled down and cut evenly, at most by the difference of nearly equal proportions.
-    None if only the proportion is given."""
+    """What comes of it, scaled down and cut evenly; None if only the proportion is given."""
     proportion: Fraction | None = None
-    """To which the file is cut evenly if it differs by more than `tolerance`; None if `exact` is given."""
+    """To which the file is cut evenly if it differs by more than `tolerance`; of an exact size only if that cannot be
+    made of the file. None if that is then kept whole."""
     tolerance: float = 0.0
     """Of the proportion, as `difference` returns it."""
     promised: bool = False
     """Whether a file of another size than `made` is a failure of the engine."""
+
+    def final_size(self, file: Size) -> Size:
+        """Return what a file of that size is made to; its own size if the exact one cannot be made of it."""
+        if self.exact and (file == self.made or _covers(file, self.exact)):
+            return self.exact
+        if self.proportion is None or difference(Fraction(*file), self.proportion) <= self.tolerance:
+            return file
+        return largest_within(file, self.proportion)
 
 
 @dataclass(frozen=True)
@@ -69,34 +95,38 @@ class Sizes:
     def plan(self, recipe: Recipe) -> SizePlan:
         """Return the plan for a recipe. Its exact size, if it has one, is one that `can_make`."""
         if exact := recipe.exact_size:
-            return SizePlan(self._source_of(exact) or exact, exact=exact, promised=self.promised)
+            return SizePlan(self._source_of(exact) or exact, exact, recipe.proportion, promised=self.promised)
         if proportion := recipe.proportion:
-            return SizePlan(self._made_for(proportion), proportion=proportion, promised=self.promised)
-        proportion = PROPORTIONS[recipe.shape]
-        return SizePlan(self._made_for(proportion), proportion=proportion, tolerance=SAME_SHAPE, promised=self.promised)
+            return self._cut_to(proportion)
+        return self._cut_to(PROPORTIONS[recipe.shape], SAME_SHAPE)
 
     def can_make(self, size: Size) -> bool:
-        """Return whether it makes exactly that size, or a larger one of the same proportion, to be scaled down."""
+        """Return whether it makes exactly that size, or a larger one of nearly that proportion, to be scaled down."""
         return self._source_of(size) is not None
+
+    def in_words(self) -> str:
+        """Return what it makes, as the end of a sentence for clients."""
+        if bounds := self.within:
+            pixels = f" and {bounds.most_pixels:,} pixels in all" if bounds.most_pixels else ""
+            return f"width and height up to {bounds.most:,}{pixels}"
+        native = ", ".join(f"{width}x{height}" for width, height in self.native)
+        return f"{native} and smaller ones of such proportions" if native else "a size for each shape"
 
     def for_clients(self) -> ModelSizes:
         """Return the sizes as /models shows them."""
-        shapes = {shape: self._size_of(shape) for shape in PROPORTIONS} if self.native else {}
+        plans = {shape: self._cut_to(PROPORTIONS[shape], SAME_SHAPE) for shape in PROPORTIONS if self.native}
         bounds = self.within
         return ModelSizes(
-            shapes=shapes,
+            shapes={shape: plan.final_size(plan.made) for shape, plan in plans.items()},
             native=list(self.native),
             min_side=bounds and bounds.least,
             max_side=bounds and bounds.most,
             max_pixels=bounds and bounds.most_pixels,
         )
 
-    def _size_of(self, shape: Shape) -> Size:
-        """Return the size that comes of a shape."""
-        proportion = PROPORTIONS[shape]
-        made = self._made_for(proportion)
-        alike = difference(Fraction(*made), proportion) < SAME_SHAPE
-        return made if alike else largest_within(made, proportion)
+    def _cut_to(self, proportion: Fraction, tolerance: float = 0.0) -> SizePlan:
+        """Return the plan for a proportion."""
+        return SizePlan(self._made_for(proportion), None, proportion, tolerance, self.promised)
 
     def _source_of(self, size: Size) -> Size | None:
         """Return what to ask for so that exactly that size comes of it; None if nothing would do."""
@@ -104,18 +134,13 @@ class Sizes:
             return size
         if self.within and (covering := self.within.covering(size)):
             return covering
-        proportion = Fraction(*size)
-        larger = [
-            it
-            for it in self.native
-            if it[0] >= size[0] and it[1] >= size[1] and difference(Fraction(*it), proportion) < SAME_SHAPE
-        ]
-        return min(larger, key=lambda it: it[0] * it[1], default=None)
+        return min((it for it in self.native if _covers(it, size)), key=math.prod, default=None)
 
     def _made_for(self, proportion: Fraction) -> Size:
         """Return the native size of the nearest proportion, or what covers it when it is cut to that."""
-        nearest = min(self.native or (USUAL,), key=lambda it: difference(Fraction(*it), proportion))
-        if self.within and difference(Fraction(*nearest), proportion) >= SAME_SHAPE:
+        usual = self.within.usual if self.within else (USUAL_SIDE, USUAL_SIDE)
+        nearest = min(self.native or (usual,), key=lambda it: difference(Fraction(*it), proportion))
+        if self.within and not alike(Fraction(*nearest), proportion):
             return self.within.covering(largest_within(nearest, proportion)) or nearest
         return nearest
 
@@ -126,3 +151,13 @@ def largest_within(size: Size, proportion: Fraction) -> Size:
     if Fraction(width, height) > proportion:
         return max(1, round(height * proportion)), height
     return width, max(1, round(width / proportion))
+
+
+def alike(one: Fraction, other: Fraction) -> bool:
+    """Return whether two proportions count as one shape."""
+    return difference(one, other) < SAME_SHAPE
+
+
+def _covers(large: Size, small: Size) -> bool:
+    """Return whether the small size comes of the large one by scaling down, and cutting off next to nothing."""
+    return large[0] >= small[0] and large[1] >= small[1] and alike(Fraction(*large), Fraction(*small))

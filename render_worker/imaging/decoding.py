@@ -2,20 +2,34 @@
 
 import io
 import warnings
-from fractions import Fraction
+from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from render_worker.contract import Size, difference
+from render_worker.contract import Size
 from render_worker.errors import BadPicture
-from render_worker.sizes import SAME_SHAPE, SizePlan, largest_within
+from render_worker.imaging.alpha import without_needless_alpha
+from render_worker.sizes import SizePlan
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 4096 * 4096  # a larger claim is a decompression bomb
 
 
-def decode(data: bytes, plan: SizePlan, size_required: bool) -> tuple[Image.Image, str]:
-    """Return the picture in the size of the plan, and the format of its file."""
+@dataclass(frozen=True)
+class Decoded:
+    """A picture as its file means it: upright, in sRGB, in the size of its plan."""
+
+    image: Image.Image
+    """RGB, or RGBA if any pixel is not opaque."""
+    source_format: str
+    """JPEG, PNG or WEBP."""
+    unchanged: bool
+    """Whether a viewer of the file that ignores its metadata shows the same: it is one picture, and nothing of it was
+    turned, converted, scaled or cut."""
+
+
+def decode(data: bytes, plan: SizePlan, size_required: bool) -> Decoded:
+    """Return the picture in the size of the plan."""
     if not data:
         raise BadPicture("empty", "The picture is empty.")
     try:
@@ -25,33 +39,20 @@ def decode(data: bytes, plan: SizePlan, size_required: bool) -> tuple[Image.Imag
                 raise BadPicture("too_large", f"The picture claims {image.width} by {image.height} pixels.")
             if plan.promised and image.size != plan.made:
                 raise _wrong_size(image.size, plan.made)
-            size = _planned_size(image.size, plan)
+            size = plan.final_size(image.size)
             if plan.exact and size != plan.exact and size_required:
                 raise _wrong_size(image.size, plan.exact)
             image.draft("RGB", size)  # a JPEG is decoded no larger than needed
             image.load()  # of an animation the first frame
-            decoded = image if image.mode == "RGB" else image.convert("RGB")  # which would copy an RGB one too
+            decoded = without_needless_alpha(image)
             fitted = decoded if decoded.size == size else ImageOps.fit(decoded, size, Image.Resampling.LANCZOS)
-            return fitted, image.format or ""
+            return Decoded(fitted, image.format or "", unchanged=fitted is decoded)
     except Image.DecompressionBombError:
         raise BadPicture("too_large", "The picture claims far more pixels than any that is made here.") from None
     except UnidentifiedImageError:
         raise BadPicture("unreadable", "The picture is no JPEG, PNG or WebP file.") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise BadPicture("broken", "The picture is broken or cut off.") from error
-
-
-def _planned_size(size: Size, plan: SizePlan) -> Size:
-    """Return what a file of that size is made to; its own size if the plan's exact one cannot be made of it."""
-    proportion = Fraction(*size)
-    if plan.exact:
-        large_enough = size[0] >= plan.exact[0] and size[1] >= plan.exact[1]
-        grid = size == plan.made  # the engine rounded up, which may be more than the tolerance of a small size
-        alike = grid or difference(proportion, Fraction(*plan.exact)) < SAME_SHAPE
-        return plan.exact if large_enough and alike else size
-    if plan.proportion is None or difference(proportion, plan.proportion) <= plan.tolerance:
-        return size
-    return largest_within(size, plan.proportion)
 
 
 def _wrong_size(found: Size, expected: Size) -> BadPicture:
