@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from render_worker.contract import MAX_TEXT
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -23,7 +25,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     JPEG: {"quality": 90},
     PNG: {"compress_level": 1},
 }
+ORIENTATION = 0x0112
 IMAGE_DESCRIPTION = 0x010E  # the field of EXIF that has the recipe
+MAX_DESCRIPTION = 60_000  # bytes, of the 64 KB that a JPEG has room for
 
 
 @dataclass(frozen=True)
@@ -83,19 +87,23 @@ def _has_avif() -> bool:
 def _file(image: "Image.Image", variant: Variant) -> bytes:
     metadata = _texts(image) if variant.media_type == PNG else _exif(image)
     profile = image.info.get("icc_profile")
+    picture = image.convert("RGBA") if image.has_transparency_data and image.mode != "RGBA" else image
     if variant.media_type == JPEG:
-        image = _over_white(image)
+        picture = _over_white(picture)
     out = io.BytesIO()
     kind = variant.media_type.removeprefix("image/").upper()
-    image.save(out, kind, icc_profile=profile, **metadata, **variant.parameters)
+    picture.save(out, kind, icc_profile=profile, **metadata, **variant.parameters)
     return out.getvalue()
 
 
 def _exif(image: "Image.Image") -> dict[str, Any]:
     """Return the file's EXIF with its recipe, which a PNG has as text chunks."""
     exif = image.getexif()
-    if texts := getattr(image, "text", None):
-        exif.setdefault(IMAGE_DESCRIPTION, json.dumps(texts))
+    exif.pop(ORIENTATION, None)  # it is upright; Pillow also reads one from XMP, which browsers do not
+    texts = {keyword: text for keyword, text in getattr(image, "text", {}).items() if len(text) <= MAX_TEXT}
+    description = json.dumps(texts)
+    if texts and len(description) <= MAX_DESCRIPTION:
+        exif.setdefault(IMAGE_DESCRIPTION, description)
     return {"exif": exif}
 
 
@@ -106,7 +114,7 @@ def _texts(image: "Image.Image") -> dict[str, Any]:
     info = PngInfo()
     try:
         texts = json.loads(image.getexif().get(IMAGE_DESCRIPTION, ""))
-    except ValueError:
+    except (TypeError, ValueError):  # an engine's own text
         texts = None
     for keyword, text in texts.items() if isinstance(texts, dict) else ():
         info.add_itxt(keyword, str(text))
@@ -116,9 +124,8 @@ def _texts(image: "Image.Image") -> dict[str, Any]:
 def _over_white(image: "Image.Image") -> "Image.Image":
     from PIL import Image
 
-    if not image.has_transparency_data:
+    if image.mode != "RGBA":
         return image.convert("RGB")
-    picture = image.convert("RGBA")
-    white = Image.new("RGB", picture.size, "white")
-    white.paste(picture, mask=picture.getchannel("A"))
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
     return white

@@ -58,7 +58,9 @@ def _animated(*, hidden: bool) -> bytes:
         frames = [first, (b"fdAT", struct.pack(">I", 1) + pixel_data(colors))]
         last = [second, (b"fdAT", struct.pack(">I", 3) + pixel_data(white))]
         return png([[(9, 9, 200)] * SIZE[0]] * SIZE[1], RGB, before=[control], after=frames + last)
-    return png(colors, RGB, before=[control, first], after=[second, (b"fdAT", struct.pack(">I", 2) + pixel_data(white))])
+    return png(
+        colors, RGB, before=[control, first], after=[second, (b"fdAT", struct.pack(">I", 2) + pixel_data(white))]
+    )
 
 
 PNGS: dict[str, Callable[[], bytes]] = {
