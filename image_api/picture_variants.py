@@ -1,5 +1,6 @@
 """Stored pictures in other formats, each encoded once: outside gevent's hub, one at a time, and cached."""
 
+import io
 import logging
 import threading
 from collections.abc import Callable
@@ -55,9 +56,7 @@ class PictureVariants:
 
     def _encode(self, result: GenerateResult, variant: Variant, open_picture: Open, kept: bool) -> bytes:
         try:
-            with closing(open_picture()) as content:
-                data = _read(content)
-            file = self._thread.call(_encoded, data, variant)
+            file = self._encoded(open_picture, variant)
         except PictureDeleted:
             raise
         except ApiError:  # its host is asleep, or has lost it: the stored picture's own address wakes and heals
@@ -69,22 +68,24 @@ class PictureVariants:
             self._cache.put(VARIANTS, _key(result, variant), file, TTL_SECONDS)
         return file
 
+    def _encoded(self, open_picture: Open, variant: Variant) -> bytes:
+        with closing(open_picture()) as content:
+            data = _read(content)
+        try:
+            return self._thread.call(encoded, data, variant)
+        finally:
+            del data
+            self._thread.call(release_memory)
+
 
 def _read(content: PictureContent) -> bytes:
     deadline = Deadline.after(READ_SECONDS)
-    chunks = []
+    file = io.BytesIO()
     for chunk in content:
-        chunks.append(chunk)
+        file.write(chunk)
         if deadline.expired:
             raise PictureUnavailable("The picture comes too slowly to be encoded.")
-    return b"".join(chunks)
-
-
-def _encoded(data: bytes, variant: Variant) -> bytes:
-    try:
-        return encoded(data, variant)
-    finally:
-        release_memory()
+    return file.getvalue()
 
 
 def _key(result: GenerateResult, variant: Variant) -> str:

@@ -1,4 +1,4 @@
-"""What a page needs before the picture: blurhash, dominant colour and alternative text, in every answer of /generate."""
+"""What a page needs before the picture: blurhash, dominant colour, alternative text, in every answer of /generate."""
 
 import json
 
