@@ -119,10 +119,8 @@ def _foreseen_type(options: GenerationOptions, cached: GenerateResult | None) ->
     if not _negotiates_picture(options):
         stored = cached.content_type if cached else f"image/{options.output_format}"
         return stored if options.format == "image" else JSON
-    if cached and (variant := negotiated_variant(cached, options)):
-        return variant.media_type
-    pairs = [(cached.content_type, cached.content_type)] if cached else foreseen_types(options)
     redirects = options.format is None  # to the stored picture
+    pairs = foreseen_types(options, cached)
     types = {JSON if redirects and preferred == stored else preferred for stored, preferred in pairs}
     return types.pop() if len(types) == 1 else None
 

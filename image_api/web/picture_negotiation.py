@@ -23,17 +23,24 @@ ALIASES = {"image/jpg": JPEG}  # of old clients
 def negotiated_variant(result: GenerateResult, options: GenerationOptions) -> Variant | None:
     """Return what the client of the current request gets a picture as; None if it gets the stored file.
 
-    That is so for a link-preview bot, which is to cost nothing, and for a picture that could not be encoded before.
+    A link-preview bot gets that in any case: it is to cost nothing.
     """
     media_type = preferred_type(request.accept_mimetypes, result.content_type, result.width * result.height)
     if media_type == result.content_type or is_for_preview():
         return None
-    variant = Variant(media_type, options.output_compression)
-    return None if services().variants.get(result, variant) == FAILED else variant
+    return Variant(media_type, options.output_compression)
 
 
-def foreseen_types(options: GenerationOptions) -> list[tuple[str, str]]:
-    """Return the types that a picture may be stored in before it is made, each with the one that the client gets."""
+def foreseen_types(options: GenerationOptions, cached: GenerateResult | None) -> list[tuple[str, str]]:
+    """Return the types that a picture may be stored in, each with the one that the client gets.
+
+    `cached`: the picture if it is made.
+    """
+    if cached:
+        variant = negotiated_variant(cached, options)
+        if variant is None or services().variants.get(cached, variant) == FAILED:
+            return [(cached.content_type, cached.content_type)]
+        return [(cached.content_type, variant.media_type)]
     width, height = options.exact_size or (0, 0)
     return [(it, preferred_type(request.accept_mimetypes, it, width * height)) for it in (JPEG, PNG)]
 
