@@ -12,6 +12,7 @@ from image_api.generation.cache import build as build_cache
 from image_api.generation.use_case import Generation
 from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
+from image_api.picture_variants import PictureVariants
 from image_api.remote_pictures import RemotePictures
 from image_api.settings import Settings
 
@@ -32,6 +33,8 @@ class Services:
     worker: WorkerClient
     generation: Generation
     pictures: RemotePictures
+    checks: PictureChecks
+    variants: PictureVariants
     upload_slots: Admission
     sheet_slots: Admission
     sheet_thread: NativeThread
@@ -50,6 +53,8 @@ class Services:
             worker=worker,
             generation=Generation(DirectDispatch(worker), cache, settings, worker.kept_recipe, checks.is_gone),
             pictures=pictures,
+            checks=checks,
+            variants=PictureVariants(cache),
             upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
             sheet_slots=Admission(SHEET_SLOTS, full=SHEETS_FULL),
             sheet_thread=NativeThread(),

@@ -63,8 +63,8 @@ class GenerationOptions(Recipe):
 
     @property
     def opens_picture(self) -> bool:
-        """Return whether the response has the picture itself, so that a lost one is noticed when it is opened."""
-        return self.format == "image" or self.embeds_picture
+        """Return whether the stored picture is opened in any case, so that a lost one is noticed then."""
+        return self.embeds_picture or (self.format == "image" and self.output_format != "auto")
 
     @property
     def embeds_picture(self) -> bool:

@@ -2,19 +2,34 @@
 
 import io
 import warnings
+from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from render_worker.contract import Size
 from render_worker.errors import BadPicture
+from render_worker.imaging.alpha import without_needless_alpha
 from render_worker.sizes import SizePlan
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 4096 * 4096  # a larger claim is a decompression bomb
 
 
-def decode(data: bytes, plan: SizePlan, size_required: bool) -> tuple[Image.Image, str]:
-    """Return the picture in the size of the plan, and the format of its file."""
+@dataclass(frozen=True)
+class Decoded:
+    """A picture as its file means it: upright, in sRGB, in the size of its plan."""
+
+    image: Image.Image
+    """RGB, or RGBA if any pixel is not opaque."""
+    source_format: str
+    """JPEG, PNG or WEBP."""
+    unchanged: bool
+    """Whether a viewer of the file that ignores its metadata shows the same: it is one picture, and nothing of it was
+    turned, converted, scaled or cut."""
+
+
+def decode(data: bytes, plan: SizePlan, size_required: bool) -> Decoded:
+    """Return the picture in the size of the plan."""
     if not data:
         raise BadPicture("empty", "The picture is empty.")
     try:
@@ -29,9 +44,9 @@ def decode(data: bytes, plan: SizePlan, size_required: bool) -> tuple[Image.Imag
                 raise _wrong_size(image.size, plan.exact)
             image.draft("RGB", size)  # a JPEG is decoded no larger than needed
             image.load()  # of an animation the first frame
-            decoded = image if image.mode == "RGB" else image.convert("RGB")  # which would copy an RGB one too
+            decoded = without_needless_alpha(image)
             fitted = decoded if decoded.size == size else ImageOps.fit(decoded, size, Image.Resampling.LANCZOS)
-            return fitted, image.format or ""
+            return Decoded(fitted, image.format or "", unchanged=fitted is decoded)
     except Image.DecompressionBombError:
         raise BadPicture("too_large", "The picture claims far more pixels than any that is made here.") from None
     except UnidentifiedImageError:
