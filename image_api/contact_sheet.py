@@ -1,13 +1,7 @@
 """Contact sheets: several pictures as one, each above its caption. Pillow is imported on first use."""
 
 import io
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
-
-from image_api.errors import ServiceBusy
-from image_api.native_thread import NativeThread
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
@@ -20,36 +14,10 @@ GAP_PART, CAPTION_PART = 24, 26  # of a cell's long side: the gap between cells,
 MIN_GAP, MIN_LETTERS = 8, 12
 PAPER, BLANK, EDGE, INK = "#f6f4f0", "#e9e6df", "#d5d1c8", "#4a4741"
 PARAMETERS = {"PNG": {"compress_level": 3}, "JPEG": {"quality": 90}, "WEBP": {"quality": 85, "method": 2}}
-SHEETS_AT_ONCE = 2  # each with a file of up to 40 MiB, nine small pictures of 2 MB and the sheet of 17 MB in memory
-WAIT_SECONDS = 60.0
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class UnreadablePicture(Exception):
     """Raised if a file is no picture that can be shown."""
-
-
-class SheetSlots:
-    """How many sheets are composed at once, and the thread that decodes and encodes. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._slots = threading.BoundedSemaphore(SHEETS_AT_ONCE)
-        self._thread = NativeThread()
-
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold a slot while the context lasts. Raises ServiceBusy if none becomes free."""
-        if not self._slots.acquire(timeout=WAIT_SECONDS):
-            raise ServiceBusy("As many contact sheets are being composed as this service can hold.")
-        try:
-            yield
-        finally:
-            self._slots.release()
-
-    def call(self, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-        """Call a function outside gevent's hub, one at a time: each picture is decoded alone."""
-        return self._thread.call(function, *arguments, **named)
 
 
 class ContactSheet:

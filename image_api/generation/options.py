@@ -24,8 +24,8 @@ MAX_PICTURES = 10  # of one request
 MAX_QUERY_FIELDS = 100
 RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide how the picture looks
 
-SIZE_NAMES = {"size", "width", "height"}
 ONE_PICTURE = "n must be 1, or left out, where the answer is one picture; /sheet.png shows several as one."
+SIZE_NAMES = {"size", "width", "height"}
 
 ResponseFormat = Literal["url", "b64_json"]
 
@@ -63,8 +63,8 @@ class GenerationOptions(Recipe):
 
     @property
     def opens_picture(self) -> bool:
-        """Return whether the response has the picture itself, so that a lost one is noticed when it is opened."""
-        return self.format == "image" or self.embeds_picture
+        """Return whether the stored picture is opened in any case, so that a lost one is noticed then."""
+        return self.embeds_picture or (self.format == "image" and self.output_format != "auto")
 
     @property
     def embeds_picture(self) -> bool:

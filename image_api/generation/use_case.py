@@ -103,13 +103,17 @@ class Generation:
         """Return the deadline of a request that begins now."""
         return Deadline.after(self._timeout_seconds)
 
+    def is_cacheable(self, options: GenerationOptions) -> bool:
+        """Return whether identical requests share a result."""
+        return self._key(options) is not None
+
     def cached(self, options: GenerationOptions) -> GenerateResult | None:
         """Return the result that the cache has for these options, at no cost; None if `generate` would make one."""
         return self._cached(options, self._key(options))
 
     def is_repeatable(self, options: GenerationOptions) -> bool:
         """Return whether an identical request gets the same picture: from the cache, or of a flight that it joins."""
-        return self._key(options) is not None and options.cache and options.within is None
+        return self.is_cacheable(options) and options.cache and options.within is None
 
     def _cached(self, options: GenerationOptions, key: str | None) -> GenerateResult | None:
         """Return the result of the key. Raises InvalidParameter if the options contradict each other."""

@@ -16,6 +16,7 @@ from flask import Response, g
 
 from image_api.errors import ApiError
 from image_api.generation.options import GenerationOptions
+from image_api.generation.progress_stream import END
 from image_api.services import services
 from image_api.web.base64_json import EmbeddedPicture
 from image_api.web.batch import Batch, Outcome, Pictures
@@ -52,7 +53,7 @@ class PicturesEvent:
     picture: EmbeddedPicture | None = None
 
 
-def pictures_events(options: GenerationOptions, *, stream: bool) -> Generator[PicturesEvent]:
+def pictures_events(options: GenerationOptions) -> Generator[PicturesEvent]:
     """Yield what happens to each picture, then all as one result. Raises the first ApiError if there is none.
 
     With base64 each picture comes so in its own event, and not again in the result.
@@ -60,7 +61,7 @@ def pictures_events(options: GenerationOptions, *, stream: bool) -> Generator[Pi
     base, embeds = base_url(), options.embeds_picture
     pictures = Pictures()
     images: dict[int, IndexedResult] = {}
-    with contextlib.closing(Batch(options.series(), stream=stream, progress=True).outcomes()) as outcomes:
+    with contextlib.closing(Batch(options.series(), stream=True, progress=True).outcomes()) as outcomes:
         for outcome in outcomes:
             event = _event_of(outcome, pictures, base, embeds) if outcome else PicturesEvent()
             if isinstance(event.content, IndexedResult):
@@ -86,20 +87,24 @@ def _event_of(outcome: Outcome, pictures: Pictures, base: str, embeds: bool) -> 
 
 def pictures_stream(options: GenerationOptions) -> Response:
     """Return the events of the pictures. An error before the first event is a plain error response."""
-    events = pictures_events(options, stream=True)
     name = f"{g.request_id}-n"  # of no flight
     if services().generation.is_repeatable(options):
         name = AGAIN + name
-    first = next(events)
-    return stream_response(chain([RETRY], _event_texts(first, events, name)), events.close)
+    texts = _event_texts(pictures_events(options), name)
+    first = next(texts)
+    return stream_response(chain([RETRY, first], _until_failure(texts, name)), texts.close)
 
 
-def _event_texts(first: PicturesEvent, rest: Iterator[PicturesEvent], name: str) -> Iterator[bytes]:
-    yield from _event_text(first, f"{name}:0")
-    try:
-        for position, event in enumerate(rest, 1):
+def _event_texts(events: Generator[PicturesEvent], name: str) -> Generator[bytes]:
+    with contextlib.closing(events):
+        for position, event in enumerate(events):
             ends = isinstance(event.content, PicturesResult)
-            yield from _event_text(event, f"{name}:{'end' if ends else position}")
+            yield from _event_text(event, f"{name}:{END if ends else position}")
+
+
+def _until_failure(texts: Iterator[bytes], name: str) -> Iterator[bytes]:
+    try:
+        yield from texts
     except ApiError as error:
         yield failure_text(error, name)
 
@@ -114,7 +119,7 @@ def _event_text(event: PicturesEvent, event_id: str) -> Iterator[bytes]:
 
 def pictures_messages(options: GenerationOptions) -> Generator[Iterator[bytes]]:
     """Yield the messages about the pictures, each in pieces; none for a heartbeat, because the protocol has pings."""
-    with contextlib.closing(pictures_events(options, stream=False)) as events:
+    with contextlib.closing(pictures_events(options)) as events:
         for event in events:
             if event.content is not None:
                 text = json_text(_line_of(event.content))

@@ -11,6 +11,7 @@ from image_api.generation.progress_stream import GenerationResponse
 from image_api.services import services
 from image_api.web.base64_json import embedding_response
 from image_api.web.batch import Batch, Outcome, Pictures
+from image_api.web.client_connection import waiter
 from image_api.web.content_negotiation import VARY, refuse_fields, wants_redirect
 from image_api.web.disclosure import visible_error
 from image_api.web.file_response import disposition
@@ -23,6 +24,7 @@ from image_api.web.speculative_requests import is_for_preview
 
 NOT_MADE = "Open the link, and the pictures of this contact sheet are made."
 ENDING = "png"
+PATIENCE_SECONDS = 30.0
 
 
 def sheet_options(ending: str | None = None) -> SheetOptions:
@@ -68,8 +70,9 @@ def sheet_response(options: SheetOptions, ending: str, mimetype: str) -> Respons
 
 def sheet_url(options: SheetOptions, ending: str, base: str) -> str:
     """Return the address of the sheet of exactly these seeds."""
-    names = SheetOptions.public_fields().keys() - {"seed", "response_format"}
-    given = [(name, text) for name, text in parse_qsl(request.query_string.decode()) if name in names]
+    names = SheetOptions.public_fields().keys() - {"seed", "response_format", "cache"}
+    query = request.query_string.decode(errors="surrogateescape")  # which a tracker may need
+    given = [(name, text) for name, text in parse_qsl(query) if name in names]
     return f"{base}/sheet.{ending}?{urlencode([*given, ('seed', options.seed)])}"
 
 
@@ -96,12 +99,16 @@ def _generated(options: SheetOptions) -> tuple[SheetOptions, Pictures]:
 
 def _composed(options: SheetOptions, pictures: Pictures, mimetype: str) -> bytes:
     """Return the file of the sheet. Raises the first ApiError if none of its pictures can be shown."""
-    sheets, sheet = services().sheets, ContactSheet(options.columns)
-    with sheets.slot():
+    here, slots, sheet = waiter(), services().sheet_slots, ContactSheet(options.columns)
+    slots.admit_soon(here, PATIENCE_SECONDS)
+    try:
         for index, it in enumerate(options.series()):
+            here.check()
             _add(sheet, index, it.seed, pictures)
         pictures.require_any()
-        return sheets.call(sheet.encoded, mimetype)
+        return services().sheet_thread.call(sheet.encoded, mimetype)
+    finally:
+        slots.release(here)
 
 
 def _add(sheet: ContactSheet, index: int, seed: int, pictures: Pictures) -> None:
@@ -111,7 +118,7 @@ def _add(sheet: ContactSheet, index: int, seed: int, pictures: Pictures) -> None
     caption = "" if seed_used is None or seed_used < 0 else f"seed {seed_used}"
     try:
         if response:
-            services().sheets.call(sheet.add, _file_of(index, response, pictures), caption)
+            services().sheet_thread.call(sheet.add, _file_of(index, response, pictures), caption)
             return
     except (UnreadablePicture, PictureUnavailable) as error:
         pictures.fail(index, error if isinstance(error, ApiError) else PictureUnavailable(str(error)))

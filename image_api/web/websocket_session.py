@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from flask import Response, g, request
@@ -81,7 +81,8 @@ def _replies(message: str | bytes, here: Waiter) -> Generator[Iterable[bytes]]:
     try:
         options = _parse_message(message.encode() if isinstance(message, str) else message)
         if options.n:
-            yield from pictures_messages(options)
+            with _slot_lent(here):
+                yield from pictures_messages(options)
             return
         stream = services().generation.follow(options, g.request_id, here)
         with contextlib.closing(stream) as events:
@@ -91,6 +92,20 @@ def _replies(message: str | bytes, here: Waiter) -> Generator[Iterable[bytes]]:
         yield [_error_json(InvalidParameter(str(error)))]
     except ApiError as error:
         yield [_error_json(error)]
+
+
+@contextlib.contextmanager
+def _slot_lent(here: Waiter) -> Iterator[None]:
+    """Release the session's slot, as each picture of a batch has its own; then admit it again, or evict it."""
+    admission = services().generation.admission
+    admission.release(here)
+    try:
+        yield
+    finally:
+        try:
+            admission.admit(here)
+        except ApiError:
+            here.evict()
 
 
 def _parse_message(message: bytes) -> GenerationOptions:

@@ -16,6 +16,7 @@ from bench.stub_worker import result
 from image_api import create_app
 from image_api.services import services_of
 from image_api.settings import Settings
+from tests.api.pictures import stored
 from tests.fakes.busy_worker import BusyWorker
 from tests.fakes.processes import api
 from tests.fakes.scripted_server import PatientServer
@@ -107,6 +108,19 @@ def worker() -> Iterator[ScriptedWorker]:
     scripted = ScriptedWorker()
     yield scripted
     scripted.close()
+
+
+@pytest.fixture
+def keeps(worker: ScriptedWorker) -> Callable[..., bytes]:
+    """Have the render worker make and keep a picture of that type."""
+
+    def keep(kind: str = "image/png", data: bytes | None = None, **changes: object) -> bytes:
+        data = stored(kind) if data is None else data
+        worker.say(200, {**RESULT, "content_type": kind, "width": 64, "height": 48, "bytes": len(data), **changes})
+        worker.say_to("/images/", 200, data)
+        return data
+
+    return keep
 
 
 @pytest.fixture

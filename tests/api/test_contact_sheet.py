@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from image_api.contact_sheet import BLANK, PAPER, ContactSheet, SheetSlots, UnreadablePicture
-from image_api.errors import ServiceBusy
+from image_api.contact_sheet import BLANK, PAPER, ContactSheet, UnreadablePicture
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -149,14 +148,3 @@ def test_a_sheet_of_the_largest_pictures_fits_into_a_small_machine():
         command = [sys.executable, "-c", WORST, str(path)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=dict(os.environ))
     assert int(done.stdout) < MAX_MIB
-
-
-def test_so_many_are_composed_at_once(monkeypatch):
-    monkeypatch.setattr("image_api.contact_sheet.WAIT_SECONDS", 0.05)
-    slots = SheetSlots()
-    with slots.slot(), slots.slot():
-        with pytest.raises(ServiceBusy):
-            with slots.slot():
-                pass
-    with slots.slot():
-        assert slots.call(lambda: 1) == 1

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from PIL import Image
 
-from tests.api.conftest import NAME, RESULT
+from image_api.admission import Waiter
+from image_api.services import services_of
 from tests.api.test_contact_sheet import file_of
 
 REFUSED = {"success": False, "error": "The service refused this prompt.", "code": "content_refused"}
@@ -191,16 +192,45 @@ def test_an_img_tag_is_led_to_the_picture_at_no_cost(pictures):
     assert image_of(client.get(answer.headers["Location"])).size == SIZES[4]
 
 
-def test_a_lost_picture_of_a_cached_sheet_is_made_again(client, worker):
-    worker.say_to("/images", 200, file_of(SIDE, SIDE))
-    client.get("/sheet.png?prompt=a&seed=40")
-    made = len(worker.asked_to_make())
-    new = "/images/" + "b" * 64 + ".png"
-    worker.say_to(f"/images/{NAME}", 404, b"{}")
-    worker.say_to(new, 200, file_of(SIDE, SIDE))
-    worker.say_to("/generate", 200, {**RESULT, "image_url": new})
-    assert client.get("/sheet.png?prompt=a&seed=40").status_code == 200
-    assert len(worker.asked_to_make()) > made
+def address(number: int) -> str:
+    return f"/images/{number:064x}.png"
+
+
+@pytest.mark.parametrize("path", ["/sheet.png?prompt=a&seed=40", "/sheet?prompt=a&seed=40&response_format=b64_json"])
+def test_lost_pictures_of_a_cached_sheet_are_made_again(pictures, path):
+    client, worker = pictures
+    before = worker.answer
+
+    def answer(asked: dict) -> tuple[int, dict]:
+        times = sum(it["seed"] == asked["seed"] for it in worker.asked)
+        return 200, {**before(asked)[1], "image_url": address(1000 * times + asked["seed"])}
+
+    worker.answer = answer
+    client.get(path)
+    worker.lost = {address(1000 + seed) for seed in (40, 41, 43)}
+    healed = client.get(path)
+    assert (healed.status_code, healed.json and healed.json.get("failed")) == (200, None)
+    assert len(worker.asked) == 7
+    again = client.get(path)
+    assert (again.status_code, again.headers["X-Cache"], len(worker.asked)) == (200, "HIT", 7)
+
+
+def test_a_sheet_that_asks_for_new_pictures_has_the_address_of_these(pictures):
+    client, worker = pictures
+    told = client.get(b"/sheet?prompt=a&cache=false&utm_source=\xff".decode("latin-1")).json
+    assert client.get(told["sheet_url"]).headers["X-Cache"] == "HIT"
+    assert len(worker.asked) == 4
+
+
+def test_one_client_s_sheets_leave_others_a_slot(pictures):
+    client, _ = pictures
+    slots = services_of(client.application).sheet_slots
+    greedy = [Waiter("greedy") for _ in range(slots.limit)]
+    for waiter in greedy:
+        slots.admit(waiter)
+    assert client.get("/sheet.png?prompt=a").status_code == 200
+    assert [it.evicted for it in greedy] == [False, True]
+    assert len(slots) == 1
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])

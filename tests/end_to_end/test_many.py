@@ -108,6 +108,16 @@ def test_messages_with_base64_have_each_picture_once(socket):
     assert "b64_json" not in json.dumps(found[-1])
 
 
+@pytest.mark.parametrize("slots", [1, 2])
+def test_the_pictures_of_a_message_share_the_slots_that_there_are(scripted, slots):
+    with api(PERCHANCE_WORKER_URL=scripted.url, MAX_GENERATIONS=slots, MAX_STREAMS_PER_CLIENT=1) as front:
+        socket = simple_websocket.Client(f"{front.url.replace('http', 'ws')}/stream/generate/txt2img")
+        for _ in range(2):
+            assert len(answers(socket, n=4)[-1]["result"]["images"]) == 4
+        assert answers(socket)[-1]["result"]["seed"] == 7
+        socket.close()
+
+
 def test_a_message_that_is_invalid_is_refused_by_name(socket):
     [refused] = answers(socket, n=11)
     assert (refused["event"], refused["status"]) == ("error", 400)
