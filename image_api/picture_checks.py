@@ -1,4 +1,4 @@
-"""Whether a cached picture that a host outside keeps is still there: Imgur, for one, removes pictures."""
+"""Whether a cached picture is still there: Imgur, for one, removes pictures, and the operator may delete one."""
 
 import threading
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ CHECK_TTL_SECONDS = 300.0
 HOST_PAUSE_SECONDS = 60.0  # after a check that took its whole timeout, no other cached response waits for that host
 REMADE_PAUSE_SECONDS = 60.0  # in which a request's picture is made again once, whatever its host says
 MAX_REMEMBERED = 10_000
+WORKER = ""  # its addresses name no host
 
 
 class PictureChecks:
@@ -38,6 +39,21 @@ class PictureChecks:
             with self._lock:
                 self._remade[key] = True
         return gone
+
+    def is_deleted(self, result: GenerateResult) -> bool:
+        """Return whether the operator has deleted a picture of the render worker's.
+
+        Returns False if the worker does not tell, as when it is asleep; then it is not asked again for a minute.
+        """
+        with self._lock:
+            if not result.image_url.startswith("/") or WORKER in self._paused:
+                return False
+        try:
+            return self._pictures.is_deleted(result)
+        except ApiError:
+            with self._lock:
+                self._paused[WORKER] = True
+            return False
 
     def _ask(self, result: GenerateResult) -> bool:
         try:

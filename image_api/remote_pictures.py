@@ -68,6 +68,10 @@ class RemotePictures:
         answer = "with something else" if reply.status_code == requests.codes.ok else f"HTTP {reply.status_code}"
         raise PictureUnavailable(f"The picture was made, but its host answered {answer}.", gone=gone)
 
+    def is_deleted(self, result: GenerateResult) -> bool:
+        """Return whether the render worker has a tombstone of the picture. Raises an ApiError if it does not tell."""
+        return any(self._has_tombstone(name, wake=False) for name in _names_of(result))
+
     def _is_deleted(self, reply: requests.Response, result: GenerateResult, wake: bool) -> bool:
         """Return whether the worker has a tombstone of the picture, which it also has of another storage's."""
         if WORKER_PATH.fullmatch(result.image_url):

@@ -5,15 +5,18 @@ import logging
 from flask import Response, g, request
 
 from image_api.errors import SpeculativeRequest
-from image_api.generation.options import GenerationOptions
+from image_api.generation.options import ONE_PICTURE, GenerationOptions
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.services import services
 from image_api.web.base64_json import embedding_response
 from image_api.web.client_connection import waiter
 from image_api.web.event_stream import EVENT_STREAM, JSON, new_stream, query_without_event_id, wants_events
-from image_api.web.file_response import file_response
+from image_api.web.file_response import file_response, variant_response
 from image_api.web.link_previews import preview_page
 from image_api.web.picture_json import with_picture
+from image_api.web.picture_negotiation import encoded_picture, foreseen_types, negotiated_variant
+from image_api.web.pictures_response import pictures_response
+from image_api.web.pictures_stream import pictures_stream
 from image_api.web.responses import absolute_url, base_url, json_response, json_text
 from image_api.web.speculative_requests import NO_PREVIEW, is_for_preview
 from render_worker.contract import GenerateResult, InvalidField
@@ -33,26 +36,35 @@ def file_options(ending: str, mimetype: str) -> GenerationOptions:
 
     Raises InvalidField if the query names a format too.
     """
-    given = {name for name, text in request.args.items(multi=True) if text.strip()}
-    for field in given & {"format", "output_format", "response_format"}:
-        raise InvalidField(f"{field} cannot be given to an address that ends with .{ending}.")
+    refuse_fields({"format", "output_format", "response_format"}, ending)
     fixed = {"format": "image", "output_format": mimetype.removeprefix("image/")}
     return query_options(**fixed)
+
+
+def refuse_fields(fields: set[str], ending: str) -> None:
+    """Raise InvalidField if the query has one of these fields, which an address with that ending decides."""
+    given = {name for name, text in request.args.items(multi=True) if text.strip()}
+    for field in given & fields:
+        raise InvalidField(f"{field} cannot be given to an address that ends with .{ending}.")
 
 
 def negotiated_response(options: GenerationOptions) -> Response:
     """Generate a picture, and return it in the form that the request names or its headers prefer.
 
-    HEAD and link-preview bots cost no generation.
+    HEAD and link-preview bots cost no generation. Raises InvalidField if the response is one picture, and `n` more.
     """
+    streams = options.format is None and wants_events()
+    lists = options.n is not None and (streams or not _shows_one_picture(options))
+    if options.n not in (None, 1) and not lists:
+        raise InvalidField(ONE_PICTURE)
     if is_for_preview():
         http_response = _preview(options)
     elif request.method == "HEAD":
         http_response = _head_response(options)
-    elif options.format is None and wants_events():
-        http_response = new_stream(options)
+    elif streams:
+        http_response = pictures_stream(options) if lists else new_stream(options)
     else:
-        http_response = _generated_response(options)
+        http_response = pictures_response(options) if lists else _generated_response(options)
     http_response.headers.setdefault("Vary", VARY)
     return http_response
 
@@ -68,10 +80,12 @@ def _generated_response(options: GenerationOptions) -> Response:
 
 def _http_response(response: GenerationResponse, base: str, options: GenerationOptions) -> Response:
     """Return the picture's bytes, JSON with its URL and perhaps its bytes, or a redirect to it."""
-    if options.format == "image":
-        http_response = file_response(response, base)
-    elif options.embeds_picture:
+    if options.embeds_picture:
         http_response = _embedding_response(response, base)
+    elif variant := _variant_response(response.result, base, options):
+        http_response = variant
+    elif options.format == "image":
+        http_response = file_response(response, base)
     else:
         http_response = _url_response(response.result, base, options)
     http_response.headers["X-Cache"] = response.cache_status
@@ -95,23 +109,40 @@ def _preview(options: GenerationOptions) -> Response:
 
 def _head_response(options: GenerationOptions) -> Response:
     """Return what is known of the response to a GET without a generation: all of it if the result is cached."""
-    base, mimetype = base_url(), JSON
+    base = base_url()
+    mimetype: str | None = JSON
+    cached = services().generation.cached(options)
     if options.format is None and wants_events():
         mimetype = EVENT_STREAM
-    elif not options.embeds_picture and (cached := services().generation.cached(options)):
-        if options.format != "image":
+    elif not options.embeds_picture and not options.n:
+        mimetype = _foreseen_type(options, cached)
+        if cached and mimetype == JSON:
             return _http_response(_hit(cached), base, options)
-        mimetype = cached.content_type
-    elif options.format == "image":
-        mimetype = f"image/{options.output_format}"
     response = Response(headers={"Cache-Control": "no-store"}, mimetype=mimetype)
+    if mimetype is None:
+        del response.headers["Content-Type"]
     response.automatically_set_content_length = False  # it would be that of no body
     return response
+
+
+def _foreseen_type(options: GenerationOptions, cached: GenerateResult | None) -> str | None:
+    """Return the type of a GET's response; None if it is not known before the picture is made."""
+    if not _negotiates_picture(options):
+        stored = cached.content_type if cached else f"image/{options.output_format}"
+        return stored if options.format == "image" else JSON
+    redirects = options.format is None  # to the stored picture
+    pairs = foreseen_types(options, cached)
+    types = {JSON if redirects and preferred == stored else preferred for stored, preferred in pairs}
+    return types.pop() if len(types) == 1 else None
 
 
 def _hit(cached: GenerateResult) -> GenerationResponse:
     result = cached.model_copy(update={"cached": True, "request_id": g.request_id})
     return GenerationResponse(result, "HIT")
+
+
+def _shows_one_picture(options: GenerationOptions) -> bool:
+    return options.format == "image" or wants_redirect(options)
 
 
 def wants_redirect(options: GenerationOptions) -> bool:
@@ -125,6 +156,22 @@ def wants_redirect(options: GenerationOptions) -> bool:
     accepted = {mimetype.lower(): quality for mimetype, quality in request.accept_mimetypes}
     picture = max((quality for mimetype, quality in accepted.items() if mimetype.startswith("image/")), default=0)
     return picture > accepted.get(JSON, 0) and "text/html" not in accepted
+
+
+def _negotiates_picture(options: GenerationOptions) -> bool:
+    """Return whether the response is a picture in the format that the client prefers, or a redirect to that."""
+    if options.output_format != "auto" or options.embeds_picture:
+        return False
+    return options.format == "image" or (options.format is None and wants_redirect(options))
+
+
+def _variant_response(result: GenerateResult, base: str, options: GenerationOptions) -> Response | None:
+    """Return the picture in the format that the client prefers; None if that is the stored one."""
+    if not _negotiates_picture(options) or not (variant := negotiated_variant(result, options)):
+        return None
+    lasts = services().generation.is_cacheable(options)
+    file = encoded_picture(result, variant, kept=lasts)
+    return variant_response(result, file, variant.media_type, base, lasts=lasts) if file else None
 
 
 def _embedding_response(response: GenerationResponse, base: str) -> Response:

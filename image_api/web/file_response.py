@@ -1,8 +1,8 @@
-"""The bytes of a picture as the response, under a file name that says what it shows."""
+"""The bytes of a picture as the response, under a file name that says what it shows: the stored file, or a variant."""
 
 from urllib.parse import quote
 
-from flask import Response, g
+from flask import Response, g, request
 
 from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.generation.progress_stream import GenerationResponse
@@ -15,7 +15,7 @@ from image_api.web.responses import absolute_url
 from image_api.web.speculative_requests import is_for_preview, refuse_preview
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
-ENDINGS = {mimetype: f".{ending}" for ending, mimetype in IMAGE_TYPES.items()}
+ENDINGS = {mimetype: f".{ending}" for ending, mimetype in {**IMAGE_TYPES, "avif": "image/avif"}.items()}
 
 
 def file_response(response: GenerationResponse, base: str) -> Response:
@@ -23,17 +23,37 @@ def file_response(response: GenerationResponse, base: str) -> Response:
     result, content = open_or_regenerate(response.result)
     http_response = content_response(content, 200, result.content_type)
     http_response.headers["Cache-Control"] = "no-store"
+    _describe(http_response, result, base)
+    return http_response
+
+
+def variant_response(result: GenerateResult, file: bytes, media_type: str, base: str, *, lasts: bool) -> Response:
+    """Return the bytes of a picture in another format than the stored one.
+
+    If an identical request gets the same picture (`lasts`), the response has an ETag by which clients may keep it.
+    """
+    http_response = Response(file, mimetype=media_type)
+    http_response.headers["Cache-Control"] = "no-cache" if lasts else "no-store"
+    _describe(http_response, result, base)
+    if lasts:
+        http_response.add_etag()
+        http_response.make_conditional(request)
+    return http_response
+
+
+def _describe(http_response: Response, result: GenerateResult, base: str) -> None:
+    """Set the headers about a picture whose bytes are the response."""
     http_response.headers["Content-Location"] = absolute_url(result.image_url, base)
     http_response.headers["X-Engine"] = result.engine
     if result.seed is not None:
         http_response.headers["X-Seed"] = str(result.seed)
-    http_response.headers.set("Content-Disposition", "inline", **_disposition(result))
-    return http_response
+    ending = ENDINGS.get(http_response.mimetype or "", "")
+    http_response.headers.set("Content-Disposition", "inline", **disposition(result.prompt, result.seed, ending))
 
 
-def _disposition(result: GenerateResult) -> dict[str, str]:
+def disposition(prompt: str, seed: int | None, ending: str) -> dict[str, str]:
     """Return the parameters for a file name: in ASCII, and exactly (https://www.rfc-editor.org/rfc/rfc6266)."""
-    name, plain = file_names(result.prompt, result.seed, ENDINGS.get(result.content_type, ""))
+    name, plain = file_names(prompt, seed, ending)
     return {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name)}"}
 
 

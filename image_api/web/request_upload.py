@@ -4,21 +4,16 @@ The hub alone reads from the client. Each piece goes to a temporary file, and th
 threads: a parser in the hub would delay all other clients.
 """
 
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import cache
 from typing import IO, ParamSpec, TypeVar
 
 from flask import request
-from gevent.monkey import is_module_patched
-from gevent.threadpool import ThreadPool
-from gevent.util import wrap_errors
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from image_api.admission import Waiter
 from image_api.errors import ServiceBusy, UploadTooLarge
+from image_api.native_thread import NativeThread
 from image_api.services import services
 from image_api.uploads import MAX_FILES, TemporaryFiles, TooManyFiles
 from image_api.web.client_connection import waiter
@@ -26,13 +21,13 @@ from image_api.web.json_pictures import json_pairs
 from image_api.web.multipart import multipart_pairs
 from image_api.web.schemas.openai_edits import PictureFields
 from render_worker.contract import InvalidField
-from render_worker.serving.deadline import Deadline
 
 FORM, JSON = "multipart/form-data", "application/json"
 PATIENCE_SECONDS = 5.0
-POLL_SECONDS = 0.1
 PIECE_BYTES = 64 * 1024
 NO_ROOM = "There is no room for pictures that clients send."
+# One for all: an upload of JSON takes several times its size of memory, and glibc keeps that for each thread.
+THREAD = NativeThread()
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T", bound=PictureFields)
@@ -48,25 +43,11 @@ def uploaded(kind: type[T]) -> Iterator[T]:
     here = waiter()
     with closing(TemporaryFiles()) as files:
         source = _stream()  # first, so that one that is too large takes no slot
-        _admit(here)
+        services().upload_slots.admit_soon(here, PATIENCE_SECONDS)  # most uploads take less than a second
         try:
             yield _read(kind, source, files, here)
         finally:
             services().upload_slots.release(here)
-
-
-def _admit(here: Waiter) -> None:
-    """Give the waiter a slot, soon: most uploads take less than a second. Raises ServiceBusy if none becomes free."""
-    patience = Deadline.after(PATIENCE_SECONDS)
-    while True:
-        try:
-            services().upload_slots.admit(here)
-        except ServiceBusy:
-            if patience.expired or here.gone():
-                raise
-            time.sleep(random.uniform(0.5, 1) * POLL_SECONDS)  # noqa: S311
-        else:
-            return
 
 
 def check_type() -> None:
@@ -106,29 +87,16 @@ def _spool(source: IO[bytes], body: IO[bytes], here: Waiter) -> None:
 
 
 def _aside(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-    """Call a function in a native thread, and let the hub go on; without gevent's patches this is one already.
+    """Call a function in the native thread of all uploads.
 
-    There is one for all uploads: an upload of JSON takes several times its size of memory, and glibc keeps that for
-    each thread.
     Raises UploadTooLarge if it makes too many files, and ServiceBusy if there is no room for them.
     """
     try:
-        if not is_module_patched("threading"):
-            return function(*arguments, **named)
-        # gevent prints the traceback of whatever is raised there.
-        result: R | Exception = _thread().apply(wrap_errors((Exception,), function), arguments, named)
-        if isinstance(result, Exception):
-            raise result
-        return result
+        return THREAD.call(function, *arguments, **named)
     except TooManyFiles:
         raise UploadTooLarge(f"The request has more than {MAX_FILES} files.") from None
     except OSError as error:
         raise ServiceBusy(NO_ROOM) from error
-
-
-@cache
-def _thread() -> ThreadPool:
-    return ThreadPool(1)
 
 
 def _too_large() -> UploadTooLarge:

@@ -12,6 +12,7 @@ It imports nothing else of the worker. Both tiers import from the package itself
     ModelList         the response to `GET /models`
 """
 
+from render_worker.contract.alt import alternative_text
 from render_worker.contract.errors import InvalidField
 from render_worker.contract.fields import MAX_TEXT, Fields, Text
 from render_worker.contract.health import (
@@ -37,6 +38,7 @@ from render_worker.contract.recipe import (
     GenerateRequest,
     OutputFormat,
     Recipe,
+    StoredFormat,
     Within,
 )
 from render_worker.contract.result import (
@@ -59,6 +61,7 @@ from render_worker.contract.sizes import (
     nearest_shape,
     proportion_of,
     size_of,
+    to_side,
 )
 from render_worker.contract.stream import (
     NDJSON,
@@ -112,14 +115,17 @@ __all__ = [
     "Shape",
     "Size",
     "StorageProblem",
+    "StoredFormat",
     "StreamLine",
     "Text",
     "Within",
     "WorkerHealth",
+    "alternative_text",
     "difference",
     "is_side",
     "is_tracker",
     "nearest_shape",
     "proportion_of",
     "size_of",
+    "to_side",
 ]

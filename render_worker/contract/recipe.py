@@ -28,9 +28,9 @@ LOSSLESS = 100  # of `output_compression`
 
 SIDE = f"a multiple of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,}, or left out"
 
-OutputFormat = Literal["png", "jpeg", "webp", "auto"]
+StoredFormat = Literal["png", "jpeg", "webp"]
+OutputFormat = Literal[StoredFormat, "auto"]
 """`auto`: JPEG if the engine's file is one, else PNG."""
-
 
 Within = Annotated[
     float | None,
@@ -82,7 +82,7 @@ class Recipe(Fields):
     model: Annotated[str, AfterValidator(_auto_in_lower_case)] = Field(
         "auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", description="auto or a name from /models"
     )
-    output_format: OutputFormat = Field("png", description="one of png, jpeg, webp")
+    output_format: OutputFormat = Field("png", description="one of png, jpeg, webp, auto")
     output_compression: int | None = Field(
         None,
         ge=0,

@@ -16,6 +16,7 @@ from bench.stub_worker import result
 from image_api import create_app
 from image_api.services import services_of
 from image_api.settings import Settings
+from tests.api.pictures import stored
 from tests.fakes.busy_worker import BusyWorker
 from tests.fakes.processes import api
 from tests.fakes.scripted_server import PatientServer
@@ -110,6 +111,19 @@ def worker() -> Iterator[ScriptedWorker]:
 
 
 @pytest.fixture
+def keeps(worker: ScriptedWorker) -> Callable[..., bytes]:
+    """Have the render worker make and keep a picture of that type."""
+
+    def keep(kind: str = "image/png", data: bytes | None = None, **changes: object) -> bytes:
+        data = stored(kind) if data is None else data
+        worker.say(200, {**RESULT, "content_type": kind, "width": 64, "height": 48, "bytes": len(data), **changes})
+        worker.say_to("/images/", 200, data)
+        return data
+
+    return keep
+
+
+@pytest.fixture
 def client_with(worker: ScriptedWorker) -> Iterator[Callable[..., FlaskClient]]:
     """Makes clients of an API tier with settings of the test's choice."""
     apps = []
@@ -164,12 +178,12 @@ def front() -> Iterator[Front]:
 
 
 @pytest.fixture
-def busy() -> Iterator[Callable[[int], BusyWorker]]:
-    """Starts render workers with so many slots."""
+def busy() -> Iterator[Callable[..., BusyWorker]]:
+    """Starts render workers with so many slots, whose pictures have the same bytes."""
     workers: list[BusyWorker] = []
 
-    def start(slots: int) -> BusyWorker:
-        workers.append(BusyWorker(slots, RESULT, PICTURE))
+    def start(slots: int, picture: bytes = PICTURE) -> BusyWorker:
+        workers.append(BusyWorker(slots, RESULT, picture))
         return workers[-1]
 
     yield start

@@ -23,7 +23,10 @@ def test_it_works(stack, output_format):
 
 def test_any_other_is_refused_by_name(stack):
     response = stack.get(prompt="a tree", output_format="gif")
-    assert (response.status_code, response.json()["error"]) == (400, "output_format must be one of png, jpeg, webp.")
+    assert (response.status_code, response.json()["error"]) == (
+        400,
+        "output_format must be one of png, jpeg, webp, auto.",
+    )
     assert stack.requests_to("generate") == []
 
 

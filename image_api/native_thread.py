@@ -1,0 +1,30 @@
+"""Work in a native thread: in gevent's hub it would delay all other clients."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import ParamSpec, TypeVar
+
+from gevent.monkey import is_module_patched
+from gevent.threadpool import ThreadPool
+from gevent.util import wrap_errors
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class NativeThread:
+    """One native thread, which makes one call after the other. It starts with the first."""
+
+    def call(self, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+        """Call a function there, and let the hub go on; without gevent's patches the caller has a thread already."""
+        if not is_module_patched("threading"):
+            return function(*arguments, **named)
+        # gevent prints the traceback of whatever is raised there.
+        result: R | Exception = self._pool.apply(wrap_errors((Exception,), function), arguments, named)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    @cached_property
+    def _pool(self) -> ThreadPool:
+        return ThreadPool(1)

@@ -1,0 +1,56 @@
+"""Odd WebP files."""
+
+import io
+import struct
+from collections.abc import Callable
+
+from PIL import Image
+
+from . import profiles
+from .scene import scene, veiled
+
+
+def _webp(image: Image.Image, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "WEBP", **{"quality": 92, **options})
+    return out.getvalue()
+
+
+def _animated(image: Image.Image) -> bytes:
+    white = Image.new(image.mode, image.size, "white")
+    return _webp(image, save_all=True, append_images=[white], duration=60_000, lossless=True)
+
+
+def _exif(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+def _with_chunk(file: bytes, kind: bytes, data: bytes) -> bytes:
+    file += kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+    return file[:4] + struct.pack("<I", len(file) - 8) + file[8:]
+
+
+def _p3() -> bytes:
+    return profiles.rgb_profile(profiles.DISPLAY_P3, 2.2)
+
+
+WEBPS: dict[str, Callable[[], bytes]] = {
+    "plain": lambda: _webp(scene()),
+    "lossless": lambda: _webp(scene(), lossless=True),
+    "alpha": lambda: _webp(veiled()),
+    "alpha, lossless": lambda: _webp(veiled(), lossless=True, exact=True),
+    "alpha, all opaque": lambda: _webp(scene("RGBA"), lossless=True),
+    "animated": lambda: _animated(scene()),
+    "animated, alpha": lambda: _animated(veiled()),
+    "orientation 6": lambda: _webp(scene(), exif=_exif(6)),
+    "orientation 3, alpha": lambda: _webp(veiled(), exif=_exif(3), lossless=True),
+    "EXIF broken": lambda: _webp(scene(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"),
+    "ICC of Display P3": lambda: _webp(scene(), icc_profile=_p3()),
+    "ICC of Display P3 and alpha": lambda: _webp(veiled(), icc_profile=_p3(), lossless=True),
+    "ICC of grey": lambda: _webp(scene(), icc_profile=profiles.grey_profile(1.0)),
+    "ICC broken": lambda: _webp(scene(), icc_profile=_p3()[:200]),
+    "an unknown chunk": lambda: _with_chunk(_webp(scene()), b"ODD ", b"private"),
+    "a tail of other bytes": lambda: _webp(scene()) + b"\xff" * 300,
+}
