@@ -126,7 +126,9 @@ def picture(model: str = "") -> Response:
     """Return a picture as it is."""
     body = json.loads(request.get_data())
     with state().logged("huggingface", {"provider": "hf-inference", "model": model, **body}) as entry:
-        return _fault(entry) or handed_out(_painted(body["inputs"], body.get("parameters", {})), entry.played)
+        wanted = (request.accept_mimetypes.best or "").partition("/")[2]
+        options = {"output_format": wanted, **body.get("parameters", {})}
+        return _fault(entry) or handed_out(_painted(body["inputs"], options), entry.played)
 
 
 @huggingface.post("/router/nscale/v1/images/generations", defaults={"provider": "nscale"})
