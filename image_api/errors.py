@@ -2,6 +2,7 @@
 
 ApiError
 ├── InvalidParameter     400 invalid_parameter
+│   └── UnknownToWorker
 ├── Unsupported          400 unsupported
 ├── UploadTooLarge       413 too_large
 ├── ModelNotFound        404 model_not_found
@@ -58,6 +59,17 @@ class InvalidParameter(ApiError):
 
     code = "invalid_parameter"
     status = 400
+
+
+class UnknownToWorker(InvalidParameter):
+    """Raised if the render worker is of an older version, which does not know parameters that this one has."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(
+            f"{' and '.join(names)} cannot be honoured by the render worker, which is of an older version; leave that"
+            " out for now, or ask with model=auto."
+        )
+        self.names = names
 
 
 class Unsupported(ApiError):

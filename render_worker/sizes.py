@@ -65,7 +65,8 @@ class SizePlan:
     exact: Size | None = None
     """What comes of it, scaled down and cut evenly; None if only the proportion is given."""
     proportion: Fraction | None = None
-    """To which the file is cut evenly if it differs by more than `tolerance`; None if `exact` is given."""
+    """To which the file is cut evenly if it differs by more than `tolerance`; of an exact size only if that cannot be
+    made of the file. None if that is then kept whole."""
     tolerance: float = 0.0
     """Of the proportion, as `difference` returns it."""
     promised: bool = False
@@ -73,8 +74,8 @@ class SizePlan:
 
     def final_size(self, file: Size) -> Size:
         """Return what a file of that size is made to; its own size if the exact one cannot be made of it."""
-        if self.exact:
-            return self.exact if file == self.made or _covers(file, self.exact) else file
+        if self.exact and (file == self.made or _covers(file, self.exact)):
+            return self.exact
         if self.proportion is None or difference(Fraction(*file), self.proportion) <= self.tolerance:
             return file
         return largest_within(file, self.proportion)
@@ -94,7 +95,7 @@ class Sizes:
     def plan(self, recipe: Recipe) -> SizePlan:
         """Return the plan for a recipe. Its exact size, if it has one, is one that `can_make`."""
         if exact := recipe.exact_size:
-            return SizePlan(self._source_of(exact) or exact, exact=exact, promised=self.promised)
+            return SizePlan(self._source_of(exact) or exact, exact, recipe.proportion, promised=self.promised)
         if proportion := recipe.proportion:
             return self._cut_to(proportion)
         return self._cut_to(PROPORTIONS[recipe.shape], SAME_SHAPE)
@@ -102,6 +103,14 @@ class Sizes:
     def can_make(self, size: Size) -> bool:
         """Return whether it makes exactly that size, or a larger one of nearly that proportion, to be scaled down."""
         return self._source_of(size) is not None
+
+    def in_words(self) -> str:
+        """Return what it makes, as the end of a sentence for clients."""
+        if bounds := self.within:
+            pixels = f" and {bounds.most_pixels:,} pixels in all" if bounds.most_pixels else ""
+            return f"width and height up to {bounds.most:,}{pixels}"
+        native = ", ".join(f"{width}x{height}" for width, height in self.native)
+        return f"{native} and smaller ones of such proportions" if native else "a size for each shape"
 
     def for_clients(self) -> ModelSizes:
         """Return the sizes as /models shows them."""

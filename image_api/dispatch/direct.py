@@ -1,5 +1,7 @@
 """The direct dispatch: one HTTP request to one render worker for each generation."""
 
+import re
+
 import requests
 from pydantic import TypeAdapter
 
@@ -8,7 +10,7 @@ from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.replies import BROKEN_OFF, NOT_A_WORKER, error_of, parse_reply, read_body, read_lines
 from image_api.dispatch.validation import checked_progress, checked_result
 from image_api.dispatch.worker_client import WorkerClient
-from image_api.errors import DeadlinePassed, Relayed, WorkerUnavailable
+from image_api.errors import DeadlinePassed, Relayed, UnknownToWorker, WorkerUnavailable
 from image_api.outbound.abort import Abort
 from render_worker.contract import (
     CLIENT_HEADER,
@@ -25,6 +27,8 @@ from render_worker.serving.deadline import Deadline
 
 REPLY_GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its reply about that needs a moment to get here
 EARLY_SECONDS = 2.5  # by which the worker may be early: the last of several engines is ended that much before
+
+NO_SIZES = re.compile(r'"(width|height|aspect_ratio)" is not a parameter here')  # says a worker that is older than they
 
 STREAM_LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
 
@@ -51,6 +55,8 @@ class DirectDispatch:
                 if error.body().code == DeadlinePassed.code and deadline.later_by(-EARLY_SECONDS).expired:
                     # The request's own deadline, not that of one of its phases.
                     raise DeadlinePassed(str(error), error.body().fallback_from) from error
+                if NO_SIZES.match(str(error)):
+                    raise UnknownToWorker(request.size_names or ["aspect_ratio"]) from error
                 raise
 
         return self._worker.cold_start.retry(attempt, deadline, report, abort)

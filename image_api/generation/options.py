@@ -7,10 +7,22 @@ from urllib.parse import parse_qsl
 from pydantic import AfterValidator, Field
 
 from image_api.styles import Style
-from render_worker.contract import MAX_SIDE, MIN_SIDE, SIDE_STEP, InvalidField, Recipe, Within, is_side, size_of
+from render_worker.contract import (
+    MAX_SIDE,
+    MIN_SIDE,
+    SIDE_STEP,
+    GenerateResult,
+    InvalidField,
+    Recipe,
+    Within,
+    is_side,
+    size_of,
+)
 
 MAX_QUERY_FIELDS = 100
 RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide how the picture looks
+
+SIZE_NAMES = {"size", "width", "height"}
 
 ResponseFormat = Literal["url", "b64_json"]
 
@@ -58,6 +70,24 @@ class GenerationOptions(Recipe):
         """Return the recipe alone."""
         return Recipe(**self.model_dump(include=RECIPE_FIELDS))
 
+    def as_asked(self, result: GenerateResult) -> GenerateResult:
+        """Return the result of an equal request in the words of this one, which may have asked for the same size by
+        other parameters.
+        """
+        ignored = set(result.ignored or ())
+        if ignored & SIZE_NAMES:
+            ignored = ignored - SIZE_NAMES | self._size_names
+        return result.model_copy(
+            update={"aspect_ratio": self.aspect_ratio, "ignored": sorted(ignored) if ignored else None}
+        )
+
+    @property
+    def _size_names(self) -> set[str]:
+        """Return the parameters by which the client asked for an exact size."""
+        if self.size or self.size_optional:
+            return {"size"}
+        return {name for name in ("width", "height") if getattr(self, name)}
+
     def styled_by(self, style: Style) -> Self:
         """Return the options with both prompts in a style. Raises InvalidField if one is too long for that."""
         return self.model_copy(
@@ -76,10 +106,10 @@ class GenerationOptions(Recipe):
             raise InvalidField(f"response_format=b64_json adds to JSON; leave out format={options.format}.")
         return options
 
-    def _with_its_shape(self) -> Self:
-        return (
-            super(GenerationOptions, self._with_sides())._with_its_shape() if self.size else super()._with_its_shape()
-        )
+    @classmethod
+    def _validated(cls, values: dict[str, object]) -> Self:
+        options = super()._validated(values)
+        return options._with_sides() if options.size else options
 
     def _with_sides(self) -> Self:
         """Return the options with the width and height of `size`. Raises InvalidField if they are given as well."""

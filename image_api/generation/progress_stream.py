@@ -1,7 +1,7 @@
 """The stream of a generation: its progress as it comes, heartbeats between, and at last its response."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,8 +47,9 @@ class FlightStream:
     flights: SingleFlight
     flight: Flight
     waiter: Waiter
-    request_id: str
     joined: bool
+    own: Callable[[GenerateResult], GenerateResult]
+    """Returns the flight's result as this request's."""
 
     def events(self, deadline: Deadline, after: int = 0) -> GenerationStream:
         """Yield the events after the first `after`. Raises DeadlinePassed at the deadline."""
@@ -57,11 +58,8 @@ class FlightStream:
             result = self.flight.result(deadline)
         finally:
             self.flights.leave(self.flight, self.waiter)
-        if self.joined or self.flight.coalesced:
-            result = result.model_copy(update={"request_id": self.request_id})
-            yield response_event(self.flight.name, result, "JOINED")
-        else:
-            yield response_event(self.flight.name, result, "MISS")
+        status: CacheStatus = "JOINED" if self.joined or self.flight.coalesced else "MISS"
+        yield response_event(self.flight.name, self.own(result), status)
 
     def _progress_events(self, deadline: Deadline, after: int) -> GenerationStream:
         timeout, completed = FIRST_SECONDS, self.flight.completed

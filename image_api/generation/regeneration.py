@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from image_api.admission import Admission, Waiter
-from image_api.errors import ApiError, Relayed, ServiceBusy, Stopping
+from image_api.errors import ApiError, ServiceBusy, Stopping
 from image_api.generation.options import GenerationOptions
 from image_api.generation.recipes import RecipeStore
 from image_api.generation.results import GenerationOutcome, ResultCache, Store, outcome_of, recipe_key, result_of
@@ -72,7 +72,7 @@ class Regenerations:
             return cached
         try:
             result = self._once(recipe_key(recipe), waiter, lambda: self._make(lost, request_id, generate))
-        except Relayed as error:
+        except ApiError as error:
             if error.status != BAD_REQUEST:
                 raise
             return None  # the model that was named is no longer there, or honours less

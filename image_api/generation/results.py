@@ -114,9 +114,9 @@ class ResultCache(Store[GenerateResult]):
         result = super().get(key)
         return result if result and valid_seconds(result) > 0 else None
 
-    def save(self, key: str, recipe: Recipe, result: GenerateResult) -> None:
-        """Store a result for as long as its address is valid, and its recipe."""
-        seconds = min(self._seconds, valid_seconds(result), _degraded_seconds(result))
+    def save(self, key: str, recipe: Recipe, result: GenerateResult, at_most: float = math.inf) -> None:
+        """Store a result for as long as its address is valid, and `at_most` so many seconds, and its recipe."""
+        seconds = min(at_most, self._seconds, valid_seconds(result), _degraded_seconds(result))
         if seconds > 0:
             self.put(key, result, seconds)
         self._recipes.put(address_key(result.image_url), recipe, self._seconds)

@@ -3,10 +3,11 @@
 import logging
 import math
 from collections.abc import Callable
+from functools import partial
 
 from image_api.admission import Admission, Waiter
 from image_api.dispatch.base import Dispatch
-from image_api.errors import DeadlinePassed, InvalidParameter, Stopping
+from image_api.errors import DeadlinePassed, InvalidParameter, Stopping, UnknownToWorker
 from image_api.generation import results
 from image_api.generation.cache import Cache
 from image_api.generation.flight import Flight, Make
@@ -112,7 +113,7 @@ class Generation:
             log.info("%s: making a cached picture anew, its host has lost it", request_id)
             self._results.drop(key)
         elif cached:
-            result = cached.model_copy(update={"cached": True, "request_id": request_id})
+            result = _as_own(options, request_id, cached).model_copy(update={"cached": True})
             yield response_event(request_id, result, "HIT")
             return
         yield from self._stream_flight(options, key, request_id, waiter, deadline, recorded)
@@ -138,7 +139,7 @@ class Generation:
             if recorded:
                 self._replays.record(flight)
             try:
-                stream = FlightStream(self._flights, flight, waiter, request_id, joined)
+                stream = FlightStream(self._flights, flight, waiter, joined, partial(_as_own, options, request_id))
                 yield from stream.events(deadline.later_by(DISPATCH_GRACE_SECONDS))
                 return
             except DeadlinePassed:
@@ -158,9 +159,16 @@ class Generation:
                 within=options.within,
                 as_size=True if options.size else None,
             )
-            result = self._dispatch.generate(request, flight.report, client, flight.abort)
+            try:
+                result, seconds = self._dispatch.generate(request, flight.report, client, flight.abort), math.inf
+            except UnknownToWorker as error:
+                if request.model != "auto" and not request.size_optional:
+                    raise
+                shape = self._dispatch.generate(request.without_size(), flight.report, client, flight.abort)
+                result = shape.model_copy(update={"ignored": [*(shape.ignored or ()), *error.names]})
+                seconds = results.DEGRADED_TTL_SECONDS
             if key:
-                self._results.save(key, recipe, result)
+                self._results.save(key, recipe, result, seconds)
             self._recipes.save(recipe, result, cached=key is not None)
             return result
 
@@ -173,7 +181,9 @@ class Generation:
             return None
         if flight := self._flights.find(name):
             self._flights.join(flight, waiter)
-            stream = FlightStream(self._flights, flight, waiter, name, joined=True)
+            stream = FlightStream(
+                self._flights, flight, waiter, True, lambda it: it.model_copy(update={"request_id": name})
+            )
             return stream.events(Deadline.after(math.inf), after)
         return self._replay(name, waiter)
 
@@ -205,3 +215,8 @@ class Generation:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""
         self._flights.stop(Stopping("This service is being stopped."))  # first, as the next raises other errors
         self._dispatch.stop()
+
+
+def _as_own(options: GenerationOptions, request_id: str, result: GenerateResult) -> GenerateResult:
+    """Return the result as that of the request with these options and this id."""
+    return options.as_asked(result).model_copy(update={"request_id": request_id})

@@ -124,19 +124,21 @@ class Recipe(Fields):
     @property
     def exact_size(self) -> Size | None:
         """Return width and height in pixels if both are given, or one of them and the aspect ratio; else None."""
-        proportion = self.proportion
         if self.width and self.height:
             return self.width, self.height
-        if proportion and self.width:
-            return self.width, to_side(self.width / proportion)
-        if proportion and self.height:
-            return to_side(self.height * proportion), self.height
-        return None
+        return next(iter(self._sizes_by_proportion()), None)
 
     @property
     def proportion(self) -> Fraction | None:
         """Return width divided by height as the aspect ratio gives it; None if it is not given."""
         return proportion_of(self.aspect_ratio) if self.aspect_ratio else None
+
+    def _sizes_by_proportion(self) -> list[Size]:
+        """Return the sizes that the aspect ratio gives with the width, and with the height, as far as it has those."""
+        if not (proportion := self.proportion):
+            return []
+        by_width = [(self.width, to_side(self.width / proportion))] if self.width else []
+        return by_width + ([(to_side(self.height * proportion), self.height)] if self.height else [])
 
     def _with_its_shape(self) -> Self:
         """Return the recipe with the shape nearest to its size. Raises InvalidField if two contradict each other."""
@@ -160,10 +162,11 @@ class Recipe(Fields):
         for name, pixels in zip(("width", "height"), size, strict=True):
             if not is_side(pixels):
                 raise InvalidField(
-                    f"aspect_ratio must give a {name} from {MIN_SIDE} to {MAX_SIDE:,}, and here it gives {pixels:,}."
+                    f"aspect_ratio must give a {name} from {MIN_SIDE} to {MAX_SIDE:,}, and here it gives {pixels:,};"
+                    " ask for another size."
                 )
-        if self.aspect_ratio and size != self.model_copy(update={"height": None}).exact_size:
-            raise InvalidField(f"aspect_ratio must be that of width and height, {size[0]}:{size[1]}, or left out.")
+        if self.aspect_ratio and size not in self._sizes_by_proportion():
+            raise InvalidField("aspect_ratio must be that of the width and height asked for, or left out.")
         return size
 
 
@@ -182,3 +185,15 @@ class GenerateRequest(Recipe):
     within: Within = None
     as_size: Literal[True] | None = Field(None, description="true or left out", exclude_if=lambda value: value is None)
     """Set if the client gave width and height as `size`, by which the response then calls them."""
+
+    @property
+    def size_names(self) -> list[str]:
+        """Return the parameters by which the client asked for width and height."""
+        given = [name for name in ("width", "height") if getattr(self, name)]
+        return ["size"] if given and (self.as_size or self.size_optional) else given
+
+    def without_size(self) -> Self:
+        """Return the request for the shape alone, which every version of the worker knows."""
+        return self.model_copy(
+            update=dict.fromkeys(("width", "height", "aspect_ratio", "size_optional", "as_size"), None)
+        )

@@ -58,7 +58,7 @@ class GenerateResult(BaseModel):
     model: str
     fallback_from: list[PassedOver] | None = None
     ignored: list[str] | None = None
-    """Parameters of the request that the engine cannot honour; never with a named model."""
+    """Parameters of the request that the engine cannot honour; with a named model only a size that is a wish."""
     expected_seconds: int | None = None
     """If the request has `within`: the engine's recent p90 latency, waiting included."""
     storage: str

@@ -2,8 +2,9 @@
 
 import time
 from datetime import UTC, datetime
+from fractions import Fraction
 
-from render_worker.contract import GenerateResult
+from render_worker.contract import GenerateResult, nearest_shape
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.capabilities import SIZE_PARAMETERS
 from render_worker.generation.attempt import Attempt
@@ -21,7 +22,7 @@ def to_result(
         image_url=saved.stored.url,
         prompt=request.prompt,
         seed=image.seed,
-        shape=request.shape,
+        shape=nearest_shape(Fraction(picture.width, picture.height)),
         aspect_ratio=request.aspect_ratio,
         guidance_scale=image.guidance_scale,
         negative_prompt=candidate.recipe(request).negative_prompt,
@@ -54,4 +55,4 @@ def _ignored(attempt: Attempt, picture: Picture) -> list[str]:
     exact = request.exact_size
     if exact and exact != (picture.width, picture.height):
         left_out += [name for name in SIZE_PARAMETERS if getattr(request, name)]
-    return ignored_names(request, left_out)
+    return sorted(ignored_names(request, left_out))

@@ -19,10 +19,8 @@ class Candidate:
     engine: Engine
     left_out: list[str]
     """Parameters of the recipe that the engine cannot honour."""
-    ignored: list[str]
-    """Those of them that the client asked for, as it named them."""
-    degraded: bool
-    """Whether one of those is more than a wish."""
+    missed: list[str]
+    """Those of them that are more than a wish, as the client named them."""
     preference: int
     """Its position in the order of preference, from 0."""
     making_seconds: float
@@ -33,7 +31,7 @@ class Candidate:
     @property
     def rank(self) -> tuple[bool, int]:
         """Return the sort key: those that are not degraded first, then in the order of preference."""
-        return self.degraded, self.preference
+        return bool(self.missed), self.preference
 
     @property
     def expected_seconds(self) -> int:
@@ -47,19 +45,15 @@ class Candidate:
 
 
 def ignored_names(request: GenerateRequest, left_out: Iterable[str]) -> list[str]:
-    """Return the parameters of those left out that the client asked for, as it named them, sorted."""
-    names = set(left_out)
-    if request.negative_prompt_optional:
-        names.discard("negative_prompt")
-    if names & set(SIZE_PARAMETERS) and (request.size_optional or request.as_size):
-        names = names - set(SIZE_PARAMETERS) | {"size"}
-    return sorted(names)
+    """Return the parameters of those left out that the client asked for, as it named them."""
+    names = set(left_out) - ({"negative_prompt"} if request.negative_prompt_optional else set())
+    sizes = request.size_names if names.intersection(SIZE_PARAMETERS) else []
+    return sizes + sorted(names.difference(SIZE_PARAMETERS))
 
 
-def is_degraded(request: GenerateRequest, left_out: Iterable[str]) -> bool:
-    """Return whether more is left out than what the client would rather do without than get no picture."""
-    optional = {"negative_prompt"} if request.negative_prompt_optional else set()
-    return bool(set(left_out) - optional - set(SIZE_PARAMETERS if request.size_optional else ()))
+def missed_names(request: GenerateRequest, left_out: Iterable[str]) -> list[str]:
+    """Return those of the ignored parameters that the client would not do without if another engine honours them."""
+    return [name for name in ignored_names(request, left_out) if not (request.size_optional and name == "size")]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import EngineHealth, GenerateRequest, Model
 from render_worker.engines.base import Engine
+from render_worker.engines.capabilities import SIZE_PARAMETERS
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow, WorkerError
 from render_worker.generation.admission import Admission
 from render_worker.generation.latency import Latencies, seconds_to_turn
@@ -14,8 +15,7 @@ from render_worker.generation.selection import (
     CandidateFailure,
     Selection,
     failures_but,
-    ignored_names,
-    is_degraded,
+    missed_names,
 )
 
 AUTO = "auto"
@@ -61,11 +61,8 @@ class EngineSelector:
         """Return the one candidate; a named engine has no fallback, and nothing is ignored."""
         engine.check()
         candidate = self._candidate(engine, request)
-        if candidate.degraded:
-            named = " and ".join(candidate.ignored)
-            raise InvalidParameter(
-                f"{named} cannot be honoured by {request.model}; leave that out, or ask with model=auto."
-            )
+        if candidate.missed:
+            raise InvalidParameter(_refusal(candidate, request.model))
         self.breakers[engine.name].raise_if_open()
         return Selection(request, [candidate])
 
@@ -97,8 +94,7 @@ class EngineSelector:
             each = self._latencies.p50(engine.name) or engine.typical_seconds
             waiting = seconds_to_turn(position, self._admission.seconds_to_slots(engine.slots), each)
         left_out = engine.cannot_honour(request)
-        ignored, degraded = ignored_names(request, left_out), is_degraded(request, left_out)
-        return Candidate(engine, left_out, ignored, degraded, preference, making, waiting)
+        return Candidate(engine, left_out, missed_names(request, left_out), preference, making, waiting)
 
     @property
     def auto_engines(self) -> Iterator[Engine]:
@@ -145,6 +141,15 @@ class EngineSelector:
             honours=sorted(capabilities.parameters),
             sizes=capabilities.sizes.for_clients(),
         )
+
+
+def _refusal(candidate: Candidate, model: str) -> str:
+    """Return the sentence about a named model that cannot honour what the client asked for."""
+    named = " and ".join(candidate.missed)
+    refusal = f"{named} cannot be honoured by {model}; leave that out, or ask with model=auto."
+    if not {"size", *SIZE_PARAMETERS}.intersection(candidate.missed):
+        return refusal
+    return f"{refusal} It makes {candidate.engine.capabilities_of(model).sizes.in_words()}."
 
 
 def _split_by_time(

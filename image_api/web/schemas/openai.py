@@ -31,7 +31,7 @@ EXTRA_FIELDS = {"hint", "retry_after", "expected_seconds", "fallback_from", "req
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
 ONE_FRAME = "left out; no engine makes moving pictures"
 PARAMETER = re.compile(
-    r'"?(\w+)"? (?:and \w+ )?(?:must|is|was|cannot)\b'
+    r'"?(\w+)"? (?:and \w+ )*(?:must|is|was|cannot)\b'
 )  # how a refusal's sentence begins, the render worker's too
 
 
