@@ -99,16 +99,16 @@ class HuggingFaceEngine(Engine):
     def _parameters(self, recipe: Recipe, provider: str) -> _Parameters:
         """Return the recipe as the client takes it; what the provider does not honour is None."""
         capabilities = capabilities_at(provider, self._model)
-        honoured, (width, height) = capabilities.parameters, capabilities.sizes.plan(recipe).made
+        honoured, plan = capabilities.parameters, capabilities.sizes.plan(recipe)
         return {
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt if "negative_prompt" in honoured else None,
-            "width": width,
-            "height": height,
+            "width": plan.made[0],
+            "height": plan.made[1],
             "seed": _seed(recipe) if "seed" in honoured else None,
             # The default is not sent: models differ in their own.
             "guidance_scale": recipe.guidance_scale if "guidance_scale" in honoured & set(requested(recipe)) else None,
-            "extra_body": format_at(provider, recipe),
+            "extra_body": format_at(provider, recipe, plan.keeps_file),
         }
 
     async def _target(self, exchanges: Exchanges) -> tuple[str, str]:

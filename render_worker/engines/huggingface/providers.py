@@ -51,12 +51,10 @@ def capabilities_at(provider: str, model: str) -> Capabilities:
     return Capabilities.of(family & _HONOURED_BY.get(provider, frozenset()), sizes)
 
 
-def format_at(provider: str, recipe: Recipe) -> dict[str, str] | None:
-    """Return the input for the wanted format, so that a file in it is kept as it came; None if the provider has none.
-
-    PNG comes first if a quality is to be kept, or the format is left to what comes: it has no loss.
-    """
+def format_at(provider: str, recipe: Recipe, kept: bool) -> dict[str, str] | None:
+    """Return the input for the wanted format if a file in it would be `kept` as it comes, else for PNG, which has no
+    loss; None if the provider has no such input."""
     if provider not in TAKES_A_FORMAT:
         return None
-    as_jpeg = recipe.output_format == "jpeg" and recipe.output_compression is None
+    as_jpeg = kept and recipe.output_format == "jpeg" and recipe.output_compression is None
     return {"output_format": "jpeg" if as_jpeg else "png"}

@@ -15,7 +15,7 @@ from render_worker.errors import RequestInvalid
 
 GUIDANCE = ("guidance_scale", "guidance", "cfg")
 LOSSLESS_FIRST = ("png", "webp", "jpg", "jpeg")
-BEST_QUALITY = 100
+QUALITY = 90  # of a JPEG or WebP, as of those that the worker encodes itself
 DEFAULT_GUIDANCE = Recipe.model_fields["guidance_scale"].default
 
 
@@ -56,12 +56,13 @@ class Inputs:
 
         Raises RequestInvalid if the model does not take the seed.
         """
-        sent: dict[str, object] = {"prompt": recipe.prompt, **self._size.of(self._size.sizes.plan(recipe))}
+        plan = self._size.sizes.plan(recipe)
+        sent: dict[str, object] = {"prompt": recipe.prompt, **self._size.of(plan)}
         if "negative_prompt" in self._properties and recipe.negative_prompt:
             sent["negative_prompt"] = recipe.negative_prompt
         if "num_outputs" in self._properties:
             sent["num_outputs"] = 1
-        sent |= self._format(recipe)
+        sent |= self._format(recipe, kept=plan.keeps_file)
         seed = self._seed(recipe.seed)
         if seed is not None:
             sent["seed"] = seed
@@ -70,19 +71,19 @@ class Inputs:
         guidance = self._guidance_scale(recipe.guidance_scale, sent)
         return ModelInput(sent, seed, guidance)
 
-    def _format(self, recipe: Recipe) -> dict[str, object]:
-        """Return the inputs for the format that is wanted, at its best: a file that comes so is kept as it came.
+    def _format(self, recipe: Recipe, kept: bool) -> dict[str, object]:
+        """Return the inputs for the wanted format, if the model has it and its file would be `kept` as it comes.
 
-        A lossless one is next best, and comes first if a quality is to be kept or the format is left to what comes:
-        the worker encodes it, and the API tier from what it stored, with no loss before.
+        Else a lossless one comes first: it is encoded here, or by the API tier of what is stored, with no loss before.
         """
         wanted = {"jpeg": ("jpg", "jpeg"), "webp": ("webp",)}.get(recipe.output_format, ())
-        kinds = (*(wanted if recipe.output_compression is None else ()), *LOSSLESS_FIRST)
+        kinds = (*(wanted if kept and recipe.output_compression is None else ()), *LOSSLESS_FIRST)
         formats, quality = values(self._properties.get("output_format")), self._properties.get("output_quality")
         kind = next((kind for kind in kinds if kind in formats), None)
         found: dict[str, object] = {"output_format": kind} if kind else {}
         if kind != "png" and quality is not None and is_number(quality):
-            found["output_quality"] = int(bounds_of(quality, 0, BEST_QUALITY)[1])
+            low, high = bounds_of(quality, 0, 100)
+            found["output_quality"] = round(min(max(QUALITY if kind in wanted else high, low), high))
         return found
 
     def _seed(self, seed: int) -> int | None:

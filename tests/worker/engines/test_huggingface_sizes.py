@@ -134,6 +134,7 @@ def test_a_file_of_another_size_is_cut_to_the_shape_and_refused_for_an_exact_siz
         ("fal-ai", {}, "png", "PNG"),
         ("fal-ai", {"output_format": "jpeg"}, "jpeg", "JPEG"),
         ("fal-ai", {"output_format": "jpeg", "output_compression": 50}, "png", "PNG"),
+        ("fal-ai", {"output_format": "jpeg", "aspect_ratio": "5:4"}, "png", "PNG"),  # it is to be cut
         ("together", {"output_format": "webp"}, "png", "PNG"),
         ("together", {"output_format": "auto"}, "png", "PNG"),
         ("together", {"output_format": "jpeg"}, "jpeg", "JPEG"),

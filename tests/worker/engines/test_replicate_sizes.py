@@ -188,9 +188,10 @@ def test_texts_are_no_sides():
     [
         (SCHNELL, {}, ("png", None), "PNG"),
         (SCHNELL, {"output_format": "auto"}, ("png", None), "PNG"),
-        (SCHNELL, {"output_format": "jpeg"}, ("jpg", 100), "JPEG"),
-        (SCHNELL, {"output_format": "webp"}, ("webp", 100), "WEBP"),
+        (SCHNELL, {"output_format": "jpeg"}, ("jpg", 90), "JPEG"),
+        (SCHNELL, {"output_format": "webp"}, ("webp", 90), "WEBP"),
         (SCHNELL, {"output_format": "jpeg", "output_compression": 60}, ("png", None), "PNG"),
+        (SCHNELL, {"output_format": "jpeg", "aspect_ratio": "16:9"}, ("png", None), "PNG"),  # it is to be cut
         (CUSTOM, {"output_format": "png"}, ("webp", None), "WEBP"),  # it makes no PNG
         (SDXL, {"output_format": "webp"}, (None, None), "JPEG"),
     ],
