@@ -4,9 +4,15 @@ from render_worker.sizes import SizeRange, Sizes
 
 # docs.bfl.ml: a side from 256 to 1440 pixels, a multiple of 32. Its code takes 16, and a megapixel is what it is for.
 FLUX = Sizes(((1024, 1024), (1248, 832), (832, 1248)), SizeRange(256, 1440, 32, least_pixels=512 * 512))
-# The buckets that it was trained in, as its paper lists them (arXiv 2307.01952, appendix I). Others in steps of 8
-# pixels, by diffusers; a subject comes twice in far more of them, and a smaller one is mush.
-SDXL = Sizes(((1024, 1024), (1216, 832), (832, 1216)), SizeRange(512, 1536, 8, 1536 * 1024, 768 * 768))
+# Buckets that it was trained in, as its paper lists them (arXiv 2307.01952, appendix I). Others in steps of 8 pixels,
+# by diffusers; a subject comes twice in far more of them, and a smaller one is mush.
+SDXL = Sizes(
+    (
+        *((1024, 1024), (1216, 832), (832, 1216), (1344, 768), (768, 1344)),
+        *((1152, 896), (896, 1152), (1536, 640), (640, 1536)),
+    ),
+    SizeRange(512, 1536, 8, 1536 * 1024, 768 * 768),
+)
 # Made for 512 pixels a side; diffusers takes steps of 8.
 STABLE_DIFFUSION = Sizes(((512, 512), (768, 512), (512, 768)), SizeRange(384, 1024, 8, 768 * 768, 512 * 512))
 # The ratios of its model card.
