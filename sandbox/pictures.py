@@ -139,7 +139,22 @@ def handed_out(picture: bytes | None, how: str) -> Response:
         return Response(_compressed(), headers={"Content-Encoding": "gzip, gzip"}, mimetype="image/jpeg")
     if how == "drip":
         return Response(_slowly(picture), headers={"Content-Length": str(len(picture))}, mimetype="image/jpeg")
-    return Response(_spoiled(picture, how), mimetype="image/jpeg")
+    return Response(_spoiled(picture, how), mimetype=_media_type(picture))
+
+
+def as_format(picture: bytes, kind: str) -> bytes:
+    """Return the picture of a JPEG as a file of another kind, such as png or webp."""
+    name = Image.registered_extensions().get(f".{kind}", "JPEG")
+    if name == "JPEG":
+        return picture
+    out = io.BytesIO()
+    Image.open(io.BytesIO(picture)).save(out, name)
+    return out.getvalue()
+
+
+def _media_type(picture: bytes) -> str:
+    kinds = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}
+    return kinds.get(picture[:4], "image/jpeg")
 
 
 def _spoiled(picture: bytes, how: str) -> bytes:

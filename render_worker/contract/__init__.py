@@ -27,6 +27,7 @@ from render_worker.contract.health import (
     PastError,
     QueueHealth,
     SessionHealth,
+    SizeBounds,
     WorkerHealth,
 )
 from render_worker.contract.recipe import (
@@ -111,6 +112,7 @@ __all__ = [
     "SessionHealth",
     "Shape",
     "Size",
+    "SizeBounds",
     "StorageProblem",
     "StreamLine",
     "Text",
