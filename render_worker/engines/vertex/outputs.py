@@ -27,7 +27,7 @@ def output_of(recipe: Recipe, model: str) -> Output:
     """Return what to ask the model for, so that the picture is compressed with a loss once at most."""
     plan = sizes_of(model).plan(recipe)
     size = named_sizes(model)[plan.made]
-    mime_type, quality = _file(recipe, plan.final_size(plan.made) == plan.made, size.image_size)
+    mime_type, quality = _file(recipe, plan.keeps_file, size.image_size)
     return Output(size.aspect_ratio, size.image_size, mime_type, quality)
 
 
