@@ -14,7 +14,9 @@ from PIL import UnidentifiedImageError
 MAGIC = b"\x89PNG\r\n\x1a\n"
 GREY, COLOR, PALETTE, GREY_ALPHA = 0, 2, 3, 4  # colour types
 PIXELS = frozenset({b"IDAT", b"IEND"})
-OF_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL", b"fcTL"})
+OF_PIXELS = frozenset(
+    {b"IHDR", b"PLTE", b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL", b"fcTL"}
+)
 """Chunks that hold for the pixels if they come before them."""
 MAX_PROFILE = 4 << 20  # bytes; those of presses have two or three million
 

@@ -97,7 +97,9 @@ def _primaries(chromaticities: bytes) -> Primaries:
 
 def rgb_profile(primaries: Primaries, curve: Curve) -> bytes:
     """Return the profile. Raises ZeroDivisionError or struct.error if such primaries make no colours."""
-    columns = {tag: _xyz(column) for tag, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), _colorants(primaries), strict=True)}
+    columns = {
+        tag: _xyz(column) for tag, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), _colorants(primaries), strict=True)
+    }
     samples = [round(65535 * curve(place / (SAMPLES - 1))) for place in range(SAMPLES)]
     response = b"curv\0\0\0\0" + struct.pack(f">I{SAMPLES}H", SAMPLES, *samples)
     return _profile({**columns, b"wtpt": _xyz(D50), **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), response)})
