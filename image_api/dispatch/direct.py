@@ -56,7 +56,7 @@ class DirectDispatch:
                     # The request's own deadline, not that of one of its phases.
                     raise DeadlinePassed(str(error), error.body().fallback_from) from error
                 if NO_SIZES.match(str(error)):
-                    raise UnknownToWorker(request.size_names or ["aspect_ratio"]) from error
+                    raise UnknownToWorker(_size_parameters(request)) from error
                 raise
 
         return self._worker.cold_start.retry(attempt, deadline, report, abort)
@@ -80,6 +80,10 @@ class DirectDispatch:
                 return checked_result(_result_of(reply, deadline.later_by(REPLY_GRACE_SECONDS), report))
             except ValueError:  # a ValidationError is one
                 raise WorkerUnavailable(NOT_A_WORKER.format(reply.status_code)) from None
+
+
+def _size_parameters(request: GenerateRequest) -> list[str]:
+    return request.size_names + (["aspect_ratio"] if request.aspect_ratio else [])
 
 
 def _result_of(reply: requests.Response, deadline: Deadline, report: ReportProgress) -> GenerateResult:

@@ -49,7 +49,7 @@ class FlightStream:
     waiter: Waiter
     joined: bool
     own: Callable[[GenerateResult], GenerateResult]
-    """Returns the flight's result as this request's."""
+    """Returns the result of another request's flight as this request's."""
 
     def events(self, deadline: Deadline, after: int = 0) -> GenerationStream:
         """Yield the events after the first `after`. Raises DeadlinePassed at the deadline."""
@@ -58,8 +58,10 @@ class FlightStream:
             result = self.flight.result(deadline)
         finally:
             self.flights.leave(self.flight, self.waiter)
-        status: CacheStatus = "JOINED" if self.joined or self.flight.coalesced else "MISS"
-        yield response_event(self.flight.name, self.own(result), status)
+        if self.joined or self.flight.coalesced:
+            yield response_event(self.flight.name, self.own(result), "JOINED")
+        else:
+            yield response_event(self.flight.name, result, "MISS")
 
     def _progress_events(self, deadline: Deadline, after: int) -> GenerationStream:
         timeout, completed = FIRST_SECONDS, self.flight.completed

@@ -159,20 +159,27 @@ class Generation:
                 within=options.within,
                 as_size=True if options.size else None,
             )
-            try:
-                result, seconds = self._dispatch.generate(request, flight.report, client, flight.abort), math.inf
-            except UnknownToWorker as error:
-                if request.model != "auto" and not request.size_optional:
-                    raise
-                shape = self._dispatch.generate(request.without_size(), flight.report, client, flight.abort)
-                result = shape.model_copy(update={"ignored": [*(shape.ignored or ()), *error.names]})
-                seconds = results.DEGRADED_TTL_SECONDS
+            result, seconds = self._dispatched(request, flight, client)
             if key:
                 self._results.save(key, recipe, result, seconds)
             self._recipes.save(recipe, result, cached=key is not None)
             return result
 
         return make
+
+    def _dispatched(self, request: GenerateRequest, flight: Flight, client: str | None) -> tuple[GenerateResult, float]:
+        """Return the result, and for how many seconds it may be cached.
+
+        A worker that does not know sizes makes the shape, unless the size is exact and the model named.
+        """
+        try:
+            return self._dispatch.generate(request, flight.report, client, flight.abort), math.inf
+        except UnknownToWorker as error:
+            if request.exact_size and request.model != "auto" and not request.size_optional:
+                raise
+            result = self._dispatch.generate(request.without_size(), flight.report, client, flight.abort)
+            ignored = sorted({*(result.ignored or ()), *error.names})
+            return result.model_copy(update={"ignored": ignored}), results.DEGRADED_TTL_SECONDS
 
     def resume(self, event_id: str, waiter: Waiter) -> GenerationStream | None:
         """Return the rest of a stream after an event, None if it had ended. Raises StreamLost if it is not known."""

@@ -12,7 +12,7 @@ from image_api.generation.results import ResultCache, outcome_of, recipe_key, re
 from render_worker.contract import ErrorBody, ErrorLine, GenerateResult, Recipe
 from tests.api.conftest import RESULT
 
-KEY = "000083e4823fb598969f7b55a640288b290bd9c78417af3a27fedac365c45d56"
+KEY = "83c9fd175e73eba36abbc068cf663bec8d5b32ca1e7a01239a66af4d105c6f6c"
 STORED = json.dumps({**RESULT, "cached": False}, separators=(",", ":"))
 RECIPE = Recipe(prompt="a tree é")
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from render_worker.circuit_breaker import CircuitBreaker
-from render_worker.contract import SIZES, GenerateRequest
+from render_worker.contract import GenerateRequest
 from render_worker.engines.base import Engine, GeneratedImage
 from render_worker.engines.capabilities import PARAMETERS, Capabilities
 from render_worker.engines.slots import Slots
@@ -19,6 +19,7 @@ from render_worker.generation.pipeline import Pipeline
 from render_worker.generation.selector import EngineSelector
 from render_worker.metrics import Metrics
 from render_worker.settings import Settings
+from render_worker.sizes import Sizes
 from render_worker.storages import build_storages
 
 
@@ -29,12 +30,17 @@ def drawn(size):
     return out.getvalue()
 
 
+THREE = Sizes(((768, 768), (768, 512), (512, 768)))
+
+
 class Played(Engine):
-    """An engine that does what the test says."""
+    """An engine that does what the test says, with a file of the size that it is asked for, or of that of `file`."""
 
     description = "Played."
 
-    def __init__(self, name, does=None, *, honoured=PARAMETERS, usual=10, slots=4, missing=None, scale=1.0):
+    def __init__(
+        self, name, does=None, *, honoured=PARAMETERS, usual=10, slots=4, missing=None, sizes=THREE, file=None
+    ):
         self.name = name
         self.does = does
         self.typical_seconds = usual
@@ -42,8 +48,8 @@ class Played(Engine):
         self.recipes = []
         self.cancelled = 0
         self._missing = missing
-        self._scale = scale
-        self.capabilities = Capabilities.of(honoured, SIZES if scale == 1 else None)
+        self._file = file
+        self.capabilities = Capabilities.of(honoured, sizes)
 
     def check(self):
         if self._missing:
@@ -63,7 +69,7 @@ class Played(Engine):
             raise EngineError("No.")
         if self.does == "rubbish":
             return GeneratedImage(b"<html>", 5, 7.0)
-        size = tuple(round(side * self._scale) for side in recipe.size)
+        size = self._file or self.plan(recipe).made
         return GeneratedImage(drawn(size), 5 if self.capabilities.seed else None, recipe.guidance_scale)
 
 

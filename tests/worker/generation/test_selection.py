@@ -138,12 +138,6 @@ def test_within_does_not_go_with_a_name(pipeline_of):
     assert "within" in str(refused(pipeline_of(Played("one")), InvalidParameter, model="one", within=5))
 
 
-@pytest.mark.parametrize("shape", ["portrait", "square", "landscape"])
-def test_a_picture_of_an_own_size_comes_in_the_shape(pipeline_of, shape):
-    result, _ = ask(pipeline_of(Played("one", scale=1.5)), shape=shape)
-    assert (result.width, result.height) == GenerateRequest(prompt="a", shape=shape).size
-
-
 def test_a_storage_that_is_not_set_up_is_an_error_before_any_engine_is_asked(pipeline_of):
     first = Played("one")
     refused(pipeline_of(first, storage=("imgur",)), StorageNotConfigured)

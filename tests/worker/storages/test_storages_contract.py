@@ -15,6 +15,7 @@ from PIL import Image
 
 from render_worker.imaging import Picture, to_picture
 from render_worker.settings import Settings
+from render_worker.sizes import SizePlan
 from render_worker.storages import STORAGES
 from render_worker.storages.base import Storage, StoredObject
 from render_worker.worker import create_app
@@ -142,7 +143,7 @@ def uploads(request, tmp_path):
 def a_picture(color: int, output_format: str = "png") -> Picture:
     out = io.BytesIO()
     Image.new("RGB", (8, 8), (color, 0, 0)).save(out, "PNG")
-    return to_picture(out.getvalue(), (8, 8), {"prompt": "a tree"}, output_format)
+    return to_picture(out.getvalue(), SizePlan((8, 8)), {"prompt": "a tree"}, output_format)
 
 
 def test_it_works(kind):
