@@ -11,6 +11,7 @@ from render_worker.imaging.alpha import over_white
 SIDE = 32  # pixels of the copy of which both are taken; more change neither
 COMPONENTS = 4  # of the blurred picture along the longer side, as blurha.sh recommends
 COLORS = 8
+SIMILAR = 48  # of the 442 from black to white
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,17 @@ def _blurhash(copy: Image.Image) -> str:
 
 
 def _dominant_color(copy: Image.Image) -> str:
-    """Return the mean of the largest group of similar colours."""
-    groups = copy.quantize(COLORS, Image.Quantize.MEDIANCUT)
-    pixels = groups.histogram()
-    largest = pixels.index(max(pixels))
-    red, green, blue = (groups.getpalette() or [])[3 * largest : 3 * largest + 3]
-    return f"#{red:02x}{green:02x}{blue:02x}"
+    """Return the mean of the largest group of similar colours.
+
+    Quantizing alone would split a sky's shades among several colours, and a smaller plain area would win.
+    """
+    reduced = copy.quantize(COLORS, Image.Quantize.MEDIANCUT)
+    palette = reduced.getpalette() or []
+    colors = zip(palette[0::3], palette[1::3], palette[2::3], strict=True)
+    pixels = {color: count for color, count in zip(colors, reduced.histogram(), strict=False) if count}
+    groups = ([other for other in pixels if math.dist(color, other) < SIMILAR] for color in pixels)
+    largest = max(groups, key=lambda group: sum(pixels[color] for color in group))
+    total = sum(pixels[color] for color in largest)
+    return "#" + "".join(
+        f"{round(sum(color[band] * pixels[color] for color in largest) / total):02x}" for band in range(3)
+    )
