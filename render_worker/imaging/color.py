@@ -89,4 +89,4 @@ def _by_shade(image: Image.Image, profile: "ImageCms.ImageCmsProfile") -> tuple[
 
 
 def _most_different(one: Image.Image, other: Image.Image) -> int:
-    return max(most for _, most in ImageChops.difference(one, other).getextrema())
+    return max(ImageChops.difference(one, other).tobytes())

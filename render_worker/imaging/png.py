@@ -18,6 +18,7 @@ OF_PIXELS = frozenset(
     {b"IHDR", b"PLTE", b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL", b"fcTL"}
 )
 """Chunks that hold for the pixels if they come before them."""
+HIGH_DYNAMIC_RANGE = (b"\x10", b"\x12")  # PQ and HLG in cICP
 MAX_PROFILE = 4 << 20  # bytes; those of presses have two or three million
 
 
@@ -44,9 +45,17 @@ class Png:
 
     @property
     def plain(self) -> bool:
-        """Return whether readers agree on its pixels: they take more bits, or a transparent colour, in their own ways."""
+        """Return whether all readers show its pixels alike.
+
+        They differ with 16 bits, a transparent shade of few bits, an index beyond the palette, frames, and light above
+        white.
+        """
         depth, color_type = self.said[b"IHDR"][8:10]
-        return depth <= 8 and b"acTL" not in self.said and (b"tRNS" not in self.said or color_type == PALETTE)
+        colors = len(self.said.get(b"PLTE", b"")) // 3
+        usual = (
+            colors >= 1 << depth if color_type == PALETTE else depth == 8 or (depth < 8 and b"tRNS" not in self.said)
+        )
+        return usual and b"acTL" not in self.said and self.said.get(b"cICP", b"")[1:2] not in HIGH_DYNAMIC_RANGE
 
     @property
     def icc(self) -> bytes:
