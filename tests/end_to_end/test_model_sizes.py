@@ -80,3 +80,15 @@ def test_the_models_tell_their_sizes(services):
     assert "bounds" not in known[SCHNELL]
     assert known[STEPS]["bounds"] == {"min_side": 128, "max_side": 1024, "step": 64, "min_pixels": 294_912}
     assert known["huggingface"]["shapes"]["portrait"] == [832, 1248]
+
+
+def test_a_file_of_another_size_is_cut_to_the_shape_and_told_or_refused_for_an_exact_size(services):
+    services.play(upload="wrong_size", huggingface="wrong_size")  # 320 by 200 pixels
+    try:
+        assert made(services, model=SCHNELL, shape="portrait")[1] == (133, 200)
+        refused = services.get(prompt="a tree", model=SCHNELL, size="512x512")
+        assert (refused.status_code, refused.json()["code"]) == (502, "picture_wrong_size")
+        kept, size = made(services, size="1024x1024")
+        assert (size, kept["ignored"]) == ((320, 200), ["size"])
+    finally:
+        services.play(upload="ok", huggingface="ok")
