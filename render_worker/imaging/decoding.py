@@ -10,7 +10,7 @@ from render_worker.errors import BadPicture
 from render_worker.sizes import SizePlan
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
-MAX_PIXELS = 4096 * 4096  # a larger claim is a decompression bomb
+MAX_PIXELS = 4800 * 3584  # the most of Gemini's 4K sizes; a larger claim is a decompression bomb
 
 
 def decode(data: bytes, plan: SizePlan, size_required: bool) -> tuple[Image.Image, str]:
