@@ -42,6 +42,8 @@ STEP = 32  # pixels, if a schema says none: FLUX's pro models take multiples of 
 MOST_STEP = 256
 MOST_VALUES = 100  # of an enum
 
+SIDE_NAMES = (("width", "height"), ("image_width", "image_height"))
+
 Words = dict[str, object]
 
 
@@ -95,21 +97,22 @@ class Sides:
     """A model that takes a width and a height."""
 
     sizes: Sizes
+    names: tuple[str, str]
     beside: Words
     """What else says that these two count."""
 
     def of(self, plan: SizePlan) -> Words:
         """Return both sides."""
-        return {**self.beside, "width": plan.made[0], "height": plan.made[1]}
+        return {**self.beside, **dict(zip(self.names, plan.made, strict=True))}
 
 
 def size_input(model: str, properties: Mapping[str, Property]) -> SizeInput:
     """Return how a model takes a size: by its sides if they count, then by what tells the pixels, then by a ratio."""
     ratios = proportions(properties.get("aspect_ratio"))
     custom = next((name for name in ("aspect_ratio", "size") if "custom" in values(properties.get(name))), None)
-    across, down = (properties.get(name) for name in ("width", "height"))
-    if across is not None and down is not None and is_number(across) and is_number(down) and (custom or not ratios):
-        return _by_sides(across, down, {custom: "custom"} if custom else {})
+    names = next((pair for pair in SIDE_NAMES if all(_takes_numbers(properties.get(name)) for name in pair)), None)
+    if names and (custom or not ratios):
+        return _by_sides(properties, names, {custom: "custom"} if custom else {})
     named = _sizes_in_words(properties) or _cog_flux(model, ratios, values(properties.get("megapixels")))
     return NamedSizes(named) if named else Ratios(ratios)
 
@@ -121,14 +124,15 @@ def sides_of(own: Size, bounds: SizeRange) -> Sizes:
     return Sizes(tuple(dict.fromkeys((own, *filter(None, near)))), bounds)
 
 
-def _by_sides(across: Property, down: Property, beside: Words) -> SizeInput:
+def _by_sides(properties: Mapping[str, Property], names: tuple[str, str], beside: Words) -> SizeInput:
+    across, down = (properties[name] for name in names)
     listed = [sorted({side for side in integers(about) if 0 < side <= MAX_SIDE}) for about in (across, down)]
-    if all(listed) and not all(map(_is_even, listed)):
-        pairs = [(width, height) for width in listed[0][:MOST_VALUES] for height in listed[1][:MOST_VALUES]]
-        own = (_default(across, listed[0][-1]), _default(down, listed[1][-1]))
-        pairs.sort(key=lambda size: abs(math.log(math.prod(size) / math.prod(own))))
-        return NamedSizes({size: {**beside, "width": size[0], "height": size[1]} for size in pairs})
-    return Sides(_any_within(across, down), beside)
+    if not all(listed) or all(map(_is_even, listed)):
+        return Sides(_any_within(across, down), names, beside)
+    own = _default(across, listed[0][-1]) * _default(down, listed[1][-1])
+    pairs = [(width, height) for width in listed[0][:MOST_VALUES] for height in listed[1][:MOST_VALUES]]
+    pairs.sort(key=lambda size: abs(math.log(math.prod(size) / own)))
+    return NamedSizes({size: {**beside, **dict(zip(names, size, strict=True))} for size in pairs})
 
 
 def _any_within(across: Property, down: Property) -> Sizes:
@@ -207,6 +211,10 @@ def _read_size(text: str) -> Size | None:
 def _default(about: Property, usual: int) -> int:
     side = number_of(about.get("default"))
     return int(side) if side and 0 < side <= MAX_SIDE else usual
+
+
+def _takes_numbers(about: Property | None) -> bool:
+    return about is not None and is_number(about)
 
 
 def _is_even(sides: list[int]) -> bool:

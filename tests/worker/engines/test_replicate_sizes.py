@@ -177,6 +177,28 @@ def test_sides_with_gaps_between_them_are_combined():
     assert not sizes.can_make((1600, 1600))
 
 
+def test_sides_by_their_other_names_count_too():
+    properties = {"image_width": {"default": 1024}, "image_height": {"default": 1024}}
+    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "somebody/model")
+    sent = inputs.for_recipe(recipe(shape="portrait")).sent
+    assert sent == {"prompt": PROMPT, "image_width": 832, "image_height": 1248}
+
+
+@pytest.mark.parametrize("ratios", [["1:1", "3:2"], ["match_input_image", "16:9"]])
+def test_sides_beside_ratios_count_only_if_a_value_says_so(ratios):
+    properties = {"aspect_ratio": {"enum": ratios}, "width": {}, "height": {}}
+    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "somebody/model")
+    assert inputs.for_recipe(recipe(shape="landscape")).sent == {"prompt": PROMPT, "aspect_ratio": ratios[1]}
+    assert not inputs.capabilities.sizes.can_make((512, 512))
+
+
+def test_a_size_that_is_custom_gives_sides():
+    properties = {"size": {"enum": ["1K", "2K", "custom"]}, "width": {"minimum": 1024, "maximum": 4096}, "height": {}}
+    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "somebody/model")
+    sent = inputs.for_recipe(recipe(width=2048, height=1024)).sent
+    assert sent == {"prompt": PROMPT, "size": "custom", "width": 2048, "height": 1024}
+
+
 def test_texts_are_no_sides():
     text = {"type": "string", "default": "1024"}
     inputs = Inputs({"components": {"schemas": {"Input": {"properties": {"width": text, "height": text}}}}}, "a/b")
