@@ -4,7 +4,7 @@ import io
 
 import pytest
 import requests
-from PIL import Image
+from PIL import Image, ImageChops
 
 from render_worker.contract import GenerateRequest, Recipe
 from render_worker.engines.vertex.models import named_sizes, sizes_of
@@ -138,6 +138,14 @@ def test_the_file_is_compressed_with_a_loss_once_at_most(at, site, model, fields
     file = made(at(model), **fields).data
     assert wanted(site)[2] == options
     assert Image.open(io.BytesIO(file)).format == kind
+
+
+@pytest.mark.parametrize("model", [FLASH, IMAGEN_4])
+def test_a_jpeg_that_was_asked_for_is_stored_as_it_came(at, model):
+    engine, fields = at(model), {"output_format": "jpeg"}
+    file = made(engine, **fields).data
+    stored = to_picture(file, engine.plan(recipe_of(**fields)), {"prompt": PROMPT}, "jpeg").data
+    assert ImageChops.difference(*(Image.open(io.BytesIO(it)) for it in (file, stored))).getbbox() is None
 
 
 def test_the_largest_pictures_come_as_jpeg(at, site):
