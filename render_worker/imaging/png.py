@@ -13,6 +13,7 @@ from PIL import UnidentifiedImageError
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 GREY, COLOR, PALETTE, GREY_ALPHA = 0, 2, 3, 4  # colour types
+DEPTHS = (1, 2, 4, 8, 16)
 PIXELS = frozenset({b"IDAT", b"IEND"})
 OF_PIXELS = frozenset(
     {b"IHDR", b"PLTE", b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL", b"fcTL"}
@@ -79,7 +80,7 @@ def read_png(data: bytes) -> Png:
             pixels.append((begun, end))
         elif not pixels and kind in OF_PIXELS and kind not in said and _is_intact(data, start, end):
             said[kind] = data[start + 8 : end - 4]
-    if len(said.get(b"IHDR", b"")) != 13:
+    if len(header := said.get(b"IHDR", b"")) != 13 or header[8] not in DEPTHS:
         raise UnidentifiedImageError
     if b"acTL" in said and b"fcTL" not in said and (frame := _first_frame(data)):
         return _of_frame(said, *frame)
@@ -87,10 +88,13 @@ def read_png(data: bytes) -> Png:
 
 
 def _of_frame(said: dict[bytes, bytes], control: bytes, pixels: bytes) -> Png:
-    """Return a frame as a picture of its own."""
-    size, place = control[4:12], struct.unpack_from(">II", control, 12)
-    head = _head({**said, b"IHDR": size + said[b"IHDR"][8:]})
-    return Png(head + _chunk(b"IDAT", pixels) + _chunk(b"IEND"), said, (place[0], place[1]))
+    """Return a frame as a picture of its own. Raises ValueError if it is larger than the canvas."""
+    width, height, x, y = struct.unpack_from(">4I", control, 4)
+    canvas_width, canvas_height = struct.unpack_from(">II", said[b"IHDR"])
+    if x + width > canvas_width or y + height > canvas_height:
+        raise ValueError("a frame beyond its canvas")
+    head = _head({**said, b"IHDR": struct.pack(">II", width, height) + said[b"IHDR"][8:]})
+    return Png(head + _chunk(b"IDAT", pixels) + _chunk(b"IEND"), said, (x, y))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
