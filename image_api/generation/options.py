@@ -77,9 +77,8 @@ class GenerationOptions(Recipe):
         ignored = set(result.ignored or ())
         if ignored & SIZE_NAMES:
             ignored = ignored - SIZE_NAMES | self._size_names
-        return result.model_copy(
-            update={"aspect_ratio": self.aspect_ratio, "ignored": sorted(ignored) if ignored else None}
-        )
+        aspect_ratio = None if "aspect_ratio" in ignored else self.aspect_ratio
+        return result.model_copy(update={"aspect_ratio": aspect_ratio, "ignored": sorted(ignored) or None})
 
     @property
     def _size_names(self) -> set[str]:

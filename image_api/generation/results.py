@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from image_api.errors import ApiError, Relayed
 from image_api.generation.cache import Cache, Kind
 from image_api.generation.options import RECIPE_FIELDS
-from render_worker.contract import ErrorLine, GenerateResult, Recipe, ResultLine
+from render_worker.contract import PROPORTIONS, ErrorLine, GenerateResult, Recipe, ResultLine
 
 MIB = 1024 * 1024
 MARGIN_SECONDS = 300.0  # for which an address from the cache is valid at least, so that a client has time to use it
@@ -194,10 +194,11 @@ def _degraded_seconds(result: GenerateResult) -> float:
 
 def recipe_key(recipe: Recipe) -> str:
     """Return the key under which identical requests share a result: a hash of all that decides how it looks."""
-    parameters = recipe.model_dump(include=RECIPE_FIELDS)
-    if size := recipe.exact_size:  # of which the shape is the nearest, whatever gave it
-        parameters = {**parameters, "width": size[0], "height": size[1], "aspect_ratio": None}
-    elif proportion := recipe.proportion:
+    parameters, proportion = recipe.model_dump(include=RECIPE_FIELDS, exclude={"aspect_ratio"}), recipe.proportion
+    if size := recipe.exact_size:
+        parameters |= {"width": size[0], "height": size[1]}
+    # Beside an exact size it matters only to an engine that cannot make that, which then makes the shape or the ratio.
+    if proportion and not (size and proportion == PROPORTIONS[recipe.shape]):
         parameters["aspect_ratio"] = str(proportion)
     return _digest(json.dumps({**parameters, "version": RECIPE_VERSION}, sort_keys=True))
 
