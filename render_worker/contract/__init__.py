@@ -12,6 +12,7 @@ It imports nothing else of the worker. Both tiers import from the package itself
     ModelList         the response to `GET /models`
 """
 
+from render_worker.contract.alternative_text import alternative_text
 from render_worker.contract.errors import InvalidField
 from render_worker.contract.fields import MAX_TEXT, Fields, Text
 from render_worker.contract.health import (
@@ -38,6 +39,7 @@ from render_worker.contract.recipe import (
     GenerateRequest,
     OutputFormat,
     Recipe,
+    StoredFormat,
     Within,
 )
 from render_worker.contract.result import (
@@ -114,10 +116,12 @@ __all__ = [
     "Size",
     "SizeBounds",
     "StorageProblem",
+    "StoredFormat",
     "StreamLine",
     "Text",
     "Within",
     "WorkerHealth",
+    "alternative_text",
     "difference",
     "is_side",
     "is_tracker",

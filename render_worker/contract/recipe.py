@@ -28,9 +28,9 @@ LOSSLESS = 100  # of `output_compression`
 
 SIDE = f"a multiple of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,}, or left out"
 
-OutputFormat = Literal["png", "jpeg", "webp", "auto"]
+StoredFormat = Literal["png", "jpeg", "webp"]
+OutputFormat = Literal[StoredFormat, "auto"]
 """`auto`: JPEG if the engine's file is one, else PNG."""
-
 
 Within = Annotated[
     float | None,

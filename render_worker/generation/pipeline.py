@@ -165,7 +165,7 @@ class Pipeline:
             return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again)
 
     def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
-        texts = {
+        texts = {  # None: not even the engine's own text of that name is kept
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt,
             "seed": None if image.seed is None else str(image.seed),
@@ -176,11 +176,10 @@ class Pipeline:
             "note": image.note,
             "simulated": "true" if self.simulated else None,
         }
-        texts_known = {name: text for name, text in texts.items() if text is not None}
         return to_picture(
             image.data,
             engine.plan(recipe),
-            texts_known,
+            texts,
             recipe.output_format,
             recipe.output_compression,
             size_required=recipe.model != AUTO and not recipe.size_optional,

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from render_worker.contract import GenerateResult, nearest_shape
+from render_worker.contract import GenerateResult, alternative_text, nearest_shape
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.capabilities import SIZE_PARAMETERS
 from render_worker.generation.attempt import Attempt
@@ -28,6 +28,9 @@ def to_result(
         negative_prompt=candidate.recipe(request).negative_prompt,
         width=picture.width,
         height=picture.height,
+        blurhash=picture.placeholder and picture.placeholder.blurhash,
+        dominant_color=picture.placeholder and picture.placeholder.dominant_color,
+        alt=alternative_text(request.prompt),
         content_type=saved.stored.content_type,
         bytes=len(picture.data),
         sha256=picture.sha256,

@@ -1,36 +1,57 @@
-"""From an engine's file to the one that is stored: decoded, sized by its plan, and encoded with its recipe.
+"""From an engine's file to the one that is stored: checked, sized by its plan, and with its recipe inside.
 
-Import from the package itself, never from its modules.
+A file that is already as it should be is kept: only its metadata is changed. Import from the package itself, never from
+its modules.
 """
 
 import hashlib
 
-from render_worker.contract import OutputFormat
-from render_worker.imaging.decoding import decode
+from render_worker.contract import OutputFormat, StoredFormat
+from render_worker.imaging.containers import with_texts
+from render_worker.imaging.decoding import Decoded, decode
 from render_worker.imaging.encoding import encode
-from render_worker.imaging.picture import ENDINGS, Picture
+from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
+from render_worker.imaging.placeholder import placeholder_of
+from render_worker.imaging.texts import Texts
 from render_worker.sizes import SizePlan
 
-__all__ = ["ENDINGS", "Picture", "to_picture"]
+__all__ = ["AUTO_FORMATS", "ENDINGS", "Picture", "to_picture"]
 
 
 def to_picture(
     data: bytes,
     plan: SizePlan,
-    texts: dict[str, str],
+    texts: Texts,
     output_format: OutputFormat = "png",
     quality: int | None = None,
     *,
     size_required: bool = False,
 ) -> Picture:
-    """Return a JPEG, PNG or WebP, checked, sized by the plan and encoded as `output_format` with `texts` inside.
+    """Return a JPEG, PNG or WebP, checked, sized by the plan and stored as `output_format` with `texts` inside.
 
-    `quality`: from 0 to 100, of a JPEG or WebP; the format's usual one if None. A PNG has the texts as UTF-8 chunks,
-    the others as a JSON object in EXIF's ImageDescription. A picture of which the plan's exact size cannot be made is
-    returned as it is, unless `size_required`. Raises BadPicture then, and if the data is no such picture.
+    `quality`: from 0 to 100, of a JPEG or WebP; None if the file may be kept as it came, else the format's usual one. A
+    PNG has the texts as UTF-8 chunks, the others as a JSON object in EXIF's ImageDescription. A picture of which the
+    plan's exact size cannot be made is returned as it is, unless `size_required`. Raises BadPicture then, and if the
+    data is no such picture.
     """
-    image, source_format = decode(data, plan, size_required)
+    with decode(data, plan, size_required) as decoded:
+        image, stored_format = decoded.image, _stored_format(output_format, decoded)
+        file = _kept(data, decoded, texts, stored_format, quality) or encode(image, texts, stored_format, quality)
+        placeholder = placeholder_of(image)
+    return Picture(
+        file, image.width, image.height, hashlib.sha256(file).hexdigest(), stored_format, placeholder=placeholder
+    )
+
+
+def _stored_format(output_format: OutputFormat, decoded: Decoded) -> StoredFormat:
     if output_format == "auto":
-        output_format = "jpeg" if source_format == "JPEG" else "png"
-    file = encode(image, texts, output_format, quality)
-    return Picture(file, image.width, image.height, hashlib.sha256(file).hexdigest(), output_format)
+        return "jpeg" if decoded.source_format == "JPEG" else "png"
+    return output_format
+
+
+def _kept(
+    data: bytes, decoded: Decoded, texts: Texts, stored_format: StoredFormat, quality: int | None
+) -> bytes | None:
+    """Return the file as it came, with the texts; None if it has to be encoded: a second loss of a JPEG or WebP."""
+    alike = decoded.unchanged and decoded.source_format.lower() == stored_format
+    return with_texts(data, stored_format, texts) if alike and (quality is None or stored_format == "png") else None

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from render_worker.contract import OutputFormat, Recipe
+from render_worker.contract import Recipe, StoredFormat
+from render_worker.imaging.placeholder import Placeholder
 
-ENDINGS: dict[str, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+AUTO_FORMATS: tuple[StoredFormat, ...] = ("jpeg", "png")  # what `auto` may become
+ENDINGS: dict[StoredFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,8 @@ class Picture:
     width: int
     height: int
     sha256: str
-    output_format: OutputFormat = "png"
+    output_format: StoredFormat = "png"
+    placeholder: Placeholder | None = None
     cheap: bool = False
     """Whether making it again costs nothing, so that a full storage evicts it first."""
     recipe: Recipe | None = None

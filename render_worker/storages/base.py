@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
-from render_worker.contract import IMAGE_NAME, OutputFormat
+from render_worker.contract import IMAGE_NAME, StoredFormat
 from render_worker.imaging import Picture
 from render_worker.storages.errors import StorageNotConfigured
 from render_worker.storages.settings import StorageSettings
@@ -48,8 +48,8 @@ class Storage(ABC):
     """Whether `unavailable_reason` may block, as on a disk; it is then called in a thread."""
     content_addressed: ClassVar[bool] = True
     """Whether a file is named by its picture's hash, so that the same picture is saved once."""
-    formats: ClassVar[tuple[OutputFormat, ...]] = get_args(OutputFormat)
-    """The output formats that it accepts."""
+    formats: ClassVar[tuple[StoredFormat, ...]] = get_args(StoredFormat)
+    """The formats that it accepts."""
 
     @abstractmethod
     def __init__(self, settings: StorageSettings) -> None:

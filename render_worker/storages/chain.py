@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from render_worker.circuit_breaker import HALF_OPEN_SECONDS, CircuitBreaker
 from render_worker.contract import OutputFormat, StorageProblem
-from render_worker.imaging import Picture
+from render_worker.imaging import AUTO_FORMATS, Picture
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.base import Storage, StoredObject
 from render_worker.storages.errors import StorageCircuitOpen, StorageFailed, StorageNotConfigured, unsupported_format
@@ -130,8 +130,9 @@ class StorageChain:
 
     def _skip_reason(self, storage: Storage, output_format: OutputFormat) -> StorageFailed | None:
         """Return why the storage is skipped, because of the format or its breaker; None if it is asked."""
-        if output_format not in storage.formats:
-            return unsupported_format(type(storage), output_format)
+        for stored_format in AUTO_FORMATS if output_format == "auto" else (output_format,):
+            if stored_format not in storage.formats:
+                return unsupported_format(type(storage), stored_format)
         try:
             self._breakers[storage].raise_if_open()
         except StorageFailed as refusal:

@@ -10,7 +10,7 @@ WorkerError
 
 from typing import TYPE_CHECKING
 
-from render_worker.contract import OutputFormat
+from render_worker.contract import StoredFormat
 from render_worker.errors import UpstreamError, WorkerError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def too_large_reply(storage: "type[Storage]") -> ServiceFailed:
     return ServiceFailed(storage, "unexpected_reply", f"{storage.title} answered far more than a result.")
 
 
-def unsupported_format(storage: "type[Storage]", output_format: OutputFormat) -> ServiceFailed:
+def unsupported_format(storage: "type[Storage]", output_format: StoredFormat) -> ServiceFailed:
     """Return the error of a service that accepts no pictures of that format."""
     sentence = f"{storage.title} takes no {output_format} pictures."
     return ServiceFailed(storage, "unsupported_format", sentence, caused_by_request=True)

@@ -1,0 +1,32 @@
+"""Files that are kept as they came: their metadata is changed, and never the picture's own data.
+
+No kept-up library under a free licence does it for all three formats: piexif's last release is of 2019 and knows no
+PNG, pyexiv2 is under the GPL.
+"""
+
+import struct
+from collections.abc import Callable
+
+from render_worker.contract import StoredFormat
+from render_worker.imaging.containers import jpeg, png, webp
+from render_worker.imaging.containers.errors import UnusualFile
+from render_worker.imaging.texts import Texts
+
+__all__ = ["with_texts"]
+
+WAYS: dict[StoredFormat, Callable[[bytes, Texts], bytes]] = {
+    "png": png.with_texts,
+    "jpeg": jpeg.with_texts,
+    "webp": webp.with_texts,
+}
+
+
+def with_texts(file: bytes, kind: StoredFormat, texts: Texts) -> bytes | None:
+    """Return the file with the texts in its metadata, and without anything behind its end.
+
+    Returns None if it is no single picture, or if its structure is not what its specification says.
+    """
+    try:
+        return WAYS[kind](file, texts)
+    except (UnusualFile, struct.error, IndexError):  # the last two: it ends too early
+        return None

@@ -1,0 +1,51 @@
+"""What a page can show before the picture is there: a blurred one in a few bytes, and one colour."""
+
+import math
+from dataclasses import dataclass
+
+import fast_blurhash
+from PIL import Image
+
+from render_worker.imaging.alpha import over_white
+
+SIDE = 32  # pixels of the copy of which both are taken; more change neither
+COMPONENTS = 4  # of the blurred picture along the longer side, as blurha.sh recommends
+COLORS = 8
+SIMILAR = 48  # of the 442 from black to white
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """A picture's blurhash, and its dominant colour as #rrggbb; transparent parts are white."""
+
+    blurhash: str
+    dominant_color: str
+
+
+def placeholder_of(image: Image.Image) -> Placeholder:
+    """Return the placeholder of an RGB or RGBA picture. A picture of 768x768 takes a millisecond."""
+    copy = over_white(image.reduce(math.ceil(max(image.size) / SIDE)))
+    return Placeholder(_blurhash(copy), _dominant_color(copy))
+
+
+def _blurhash(copy: Image.Image) -> str:
+    longer = max(copy.size)
+    across, down = (max(1, math.ceil(COMPONENTS * side / longer)) for side in copy.size)
+    return fast_blurhash.encode(copy.tobytes(), across, down, copy.width, copy.height)
+
+
+def _dominant_color(copy: Image.Image) -> str:
+    """Return the mean of the largest group of similar colours.
+
+    Quantizing alone would split a sky's shades among several colours, and a smaller plain area would win.
+    """
+    reduced = copy.quantize(COLORS, Image.Quantize.MEDIANCUT)
+    palette = reduced.getpalette() or []
+    colors = zip(palette[0::3], palette[1::3], palette[2::3], strict=True)
+    pixels = {color: count for color, count in zip(colors, reduced.histogram(), strict=False) if count}
+    groups = ([other for other in pixels if math.dist(color, other) < SIMILAR] for color in pixels)
+    largest = max(groups, key=lambda group: sum(pixels[color] for color in group))
+    total = sum(pixels[color] for color in largest)
+    return "#" + "".join(
+        f"{round(sum(color[band] * pixels[color] for color in largest) / total):02x}" for band in range(3)
+    )

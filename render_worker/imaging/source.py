@@ -1,0 +1,75 @@
+"""An engine's file, opened: its pixels, not decoded yet, and what it says about them."""
+
+import io
+import threading
+import warnings
+from dataclasses import dataclass
+
+from PIL import Image
+
+from render_worker.contract import Size
+from render_worker.imaging.orientation import SIDEWAYS, orientation_of
+from render_worker.imaging.png import MAGIC, Png, read_png
+from render_worker.imaging.profiles import profiles_of
+
+ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
+
+_warnings = threading.Lock()  # catch_warnings changes what all threads share
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an engine's file says about its pixels."""
+
+    file_format: str
+    """JPEG, PNG or WEBP."""
+    size: Size
+    """Width and height, once it is upright."""
+    orientation: int = 1
+    profiles: tuple[bytes, ...] = ()
+    """ICC profiles, of which the first that can be read holds."""
+    grey: bool = False
+    plain: bool = True
+    """Whether all readers show the file's pixels alike: of one picture, of eight bits or fewer, in RGB or grey."""
+    place: tuple[int, int] | None = None
+    """Where the pixels stand if they are but a part of the picture: the first frame of an animation."""
+
+    def as_stored(self, size: Size) -> Size:
+        """Return what a size is before the picture is turned."""
+        return _turned(size, self.orientation)
+
+
+def open_source(data: bytes) -> tuple[Image.Image, Source]:
+    """Return the picture, not decoded yet, and what its file says. Raises Pillow's errors if it is none."""
+    if data.startswith(MAGIC):
+        png = read_png(data)
+        return _opened(png.file), _of_png(png)
+    image = _opened(data)
+    return image, _of_other(image)
+
+
+def _of_png(png: Png) -> Source:
+    orientation = orientation_of(png.said.get(b"eXIf", b""))
+    size = _turned(png.canvas, orientation)
+    return Source("PNG", size, orientation, tuple(profiles_of(png)), png.grey, png.plain, png.place)
+
+
+def _of_other(image: Image.Image) -> Source:
+    multiple = image.format == "MPO"  # a JPEG with more pictures behind it
+    return Source(
+        "JPEG" if multiple else image.format or "",
+        _turned(image.size, orientation := orientation_of(image.info.get("exif") or b"")),
+        orientation,
+        (image.info.get("icc_profile") or b"",),
+        grey=image.mode == "L",
+        plain=image.mode != "CMYK" and (multiple or getattr(image, "n_frames", 1) == 1),
+    )
+
+
+def _turned(size: Size, orientation: int) -> Size:
+    return (size[1], size[0]) if orientation in SIDEWAYS else size
+
+
+def _opened(data: bytes) -> Image.Image:
+    with _warnings, warnings.catch_warnings(action="ignore"):  # of broken EXIF, and of a size that is checked here
+        return Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS)
