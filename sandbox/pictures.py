@@ -66,10 +66,10 @@ class Pictures:
         self._beforehand: dict[tuple[int, int], Iterator[bytes]] = {}
 
     def beforehand(self, size: tuple[int, int]) -> bytes:
-        """Return one of a few JPEGs of that width and height, painted at the first request for that size."""
+        """Return one of a few JPEGs of that width and height, painted at the first requests for that size."""
         with self._lock:
             if size not in self._beforehand:
-                self._beforehand[size] = cycle([jpeg(prompt, "", 1, 7.0, size) for prompt in BEFOREHAND])
+                self._beforehand[size] = _in_turns(size)
             return next(self._beforehand[size])
 
     def keep(self, picture: bytes) -> str:
@@ -90,6 +90,14 @@ class Pictures:
         """Return a picture; returns None if it is not kept."""
         with self._lock:
             return self._pictures.get(picture_id)
+
+
+def _in_turns(size: tuple[int, int]) -> Iterator[bytes]:
+    painted: list[bytes] = []
+    for prompt in BEFOREHAND:
+        painted.append(jpeg(prompt, "", 1, 7.0, size))
+        yield painted[-1]
+    yield from cycle(painted)
 
 
 def pictures() -> Pictures:

@@ -64,6 +64,7 @@ class ReplicateEngine(Engine):
     async def stop(self) -> None:
         if self._describing:
             self._describing.cancel()
+            await asyncio.wait([self._describing])  # a second cancellation, by the loop's end, would leak connections
 
     def check(self) -> None:
         require_package("replicate", self.name)
