@@ -126,7 +126,8 @@ class Sizes:
         if bounds := self.within:
             pixels = f" and {bounds.most_pixels:,} pixels in all" if bounds.most_pixels else ""
             return f"width and height up to {bounds.most:,}{pixels}"
-        native = ", ".join(f"{width}x{height}" for width, height in self.native)
+        largest = (it for it in self.native if not any(_covers(other, it) for other in self.native if other != it))
+        native = ", ".join(f"{width}x{height}" for width, height in largest)
         return f"{native} and smaller ones of such proportions" if native else "a size for each shape"
 
     def for_clients(self) -> ModelSizes | None:

@@ -95,6 +95,12 @@ def test_a_size_that_no_larger_one_gives_is_named(at, model, fields, refused):
     assert at(model).cannot_honour(recipe_of(**fields)) == refused
 
 
+def test_a_refusal_names_the_largest_sizes_alone():
+    assert sizes_of(IMAGEN_4).in_words() == (
+        "2048x2048, 1792x2560, 2560x1792, 1536x2816, 2816x1536 and smaller ones of such proportions"
+    )
+
+
 @pytest.mark.parametrize("model", [*GEMINI, *IMAGEN])
 def test_the_stand_in_knows_each_declared_size(model):
     declared = named_sizes(model)
