@@ -9,10 +9,10 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from image_api.settings import Settings as ApiSettings
+from local import sizes_table
 from render_worker.browser.settings import BrowserSettings
 from render_worker.engines import ENGINES
 from render_worker.engines.base import Engine
-from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.settings import EngineSettings
 from render_worker.setting_types import SettingsPart
 from render_worker.settings import CoreSettings
@@ -67,6 +67,7 @@ TABLES = {
     "worker-settings": worker_settings,
     "engines": engines,
     "storages": storages,
+    "sizes": sizes_table.tables,
 }
 
 
@@ -114,7 +115,7 @@ def engine_row(name: str) -> str:
     title = f"[`{name}`](settings.md#{anchor(settings.title)})" if settings is not EngineSettings else f"`{name}`"
     extra = f"requirements-{name}.txt"
     packages = f"`{extra}`" if (ROOT / "render_worker" / extra).is_file() else "none"
-    columns = (engine.description, engine.needs, honours(engine), sizes(engine.capabilities), seconds(engine), packages)
+    columns = (engine.description, engine.needs, honours(engine), sizes(engine), seconds(engine), packages)
     return f"| {title} | {' | '.join(columns)} |"
 
 
@@ -131,12 +132,25 @@ def storage_row(name: str) -> str:
 def honours(engine: type[Engine]) -> str:
     """Return what an engine honours of a request."""
     names = ", ".join(f"`{name}`" for name in sorted(engine.capabilities.parameters)) or "nothing"
-    return f"depending on the model: {names}" if engine.capabilities_of is not Engine.capabilities_of else names
+    return by_model(engine, names)
 
 
-def sizes(capabilities: Capabilities) -> str:
-    """Return the sizes that an engine makes."""
-    return ", ".join(f"{width}×{height}" for width, height in capabilities.sizes.native) or "its models' own"
+def sizes(engine: type[Engine]) -> str:
+    """Return what an engine makes of the shapes, and which other sizes there are."""
+    known = engine.capabilities.sizes.for_clients()
+    if known is None:
+        return "its models' own"
+    shapes = ", ".join(f"{width}×{height}" for width, height in known.shapes.values())
+    others = len(set(known.native) - set(known.shapes.values()))
+    more = f", {others} others" if others else ""
+    if known.bounds:
+        more = f", any of {known.bounds.min_side} to {known.bounds.max_side} pixels a side"
+    return by_model(engine, shapes + more)
+
+
+def by_model(engine: type[Engine], text: str) -> str:
+    """Return the text, with a note if it depends on the engine's model."""
+    return f"depending on the model: {text}" if engine.capabilities_of is not Engine.capabilities_of else text
 
 
 def seconds(engine: type[Engine]) -> str:

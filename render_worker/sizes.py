@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from render_worker.contract import PROPORTIONS, ModelSizes, Recipe, Size, difference
+from render_worker.contract import PROPORTIONS, ModelSizes, Recipe, Size, SizeBounds, difference
 
 # Proportions that differ by less are one shape: FLUX's landscape is 1216 by 832 pixels. Imagen's 896 by 1280, its 3:4,
 # differ from 2:3 by 5 % exactly, and are cut.
@@ -54,6 +54,16 @@ class SizeRange:
         side = min(USUAL_SIDE, self.most, math.isqrt(self.most_pixels or USUAL_SIDE**2)) // self.step * self.step
         return self.covering((side, side)) or (side, side)
 
+    def for_clients(self) -> SizeBounds:
+        """Return the bounds as /models shows them."""
+        return SizeBounds(
+            min_side=math.ceil(self.least / self.step) * self.step,
+            max_side=self.most,
+            step=self.step,
+            min_pixels=self.least_pixels if self.least_pixels > 1 else None,
+            max_pixels=self.most_pixels,
+        )
+
     def _allows(self, width: int, height: int) -> bool:
         return max(width, height) <= self.most and (self.most_pixels is None or width * height <= self.most_pixels)
 
@@ -81,6 +91,11 @@ class SizePlan:
         if self.proportion is None or difference(Fraction(*file), self.proportion) <= self.tolerance:
             return file
         return largest_within(file, self.proportion)
+
+    @property
+    def keeps_file(self) -> bool:
+        """Return whether a file of the size that is asked for is neither scaled nor cut."""
+        return self.final_size(self.made) == self.made
 
 
 @dataclass(frozen=True)
@@ -111,19 +126,19 @@ class Sizes:
         if bounds := self.within:
             pixels = f" and {bounds.most_pixels:,} pixels in all" if bounds.most_pixels else ""
             return f"width and height up to {bounds.most:,}{pixels}"
-        native = ", ".join(f"{width}x{height}" for width, height in self.native)
+        largest = (it for it in self.native if not any(_covers(other, it) for other in self.native if other != it))
+        native = ", ".join(f"{width}x{height}" for width, height in largest)
         return f"{native} and smaller ones of such proportions" if native else "a size for each shape"
 
-    def for_clients(self) -> ModelSizes:
-        """Return the sizes as /models shows them."""
-        plans = {shape: self._cut_to(PROPORTIONS[shape], SAME_SHAPE) for shape in PROPORTIONS if self.native}
-        bounds = self.within
+    def for_clients(self) -> ModelSizes | None:
+        """Return the sizes as /models shows them; None if they are not known."""
+        if not self.native and not self.within:
+            return None
+        plans = {shape: self._cut_to(proportion, SAME_SHAPE) for shape, proportion in PROPORTIONS.items()}
         return ModelSizes(
             shapes={shape: plan.final_size(plan.made) for shape, plan in plans.items()},
             native=list(self.native),
-            min_side=bounds and bounds.least,
-            max_side=bounds and bounds.most,
-            max_pixels=bounds and bounds.most_pixels,
+            bounds=self.within and self.within.for_clients(),
         )
 
     def _cut_to(self, proportion: Fraction, tolerance: float = 0.0) -> SizePlan:

@@ -28,7 +28,7 @@ from sandbox.upload_host import NOWHERE, upload_origin, uploads
 
 ANONYMOUS = "0000000000"
 KNOWN_KEYS = (ANONYMOUS, "a-key-of-the-horde")
-MULTIPLE = 64
+MULTIPLE, LEAST, MOST = 64, 64, 3072  # of a side in pixels, by horde/apis/models/stable_v2.py
 MODEL = "stable_diffusion"
 REFUSALS: dict[str, tuple[int, str, str]] = {
     "corrupt_prompt": (400, "CorruptPrompt", "This prompt appears to violate our terms of service."),
@@ -188,7 +188,10 @@ def _problem(body: dict[str, object]) -> tuple[str, str] | None:
     params = body.get("params")
     if not isinstance(params, dict) or not body.get("prompt"):
         return "MissingPrompt", "You cannot specify an empty prompt."
-    if any(int(params.get(side, 512)) % MULTIPLE for side in ("width", "height")):
+    sides = [int(params.get(side, 512)) for side in ("width", "height")]
+    if not all(LEAST <= side <= MOST for side in sides):
+        return "", "Input payload validation failed"
+    if any(side % MULTIPLE for side in sides):
         return "InvalidSize", "Invalid size. The image dimensions have to be multiples of 64."
     scale = float(params.get("cfg_scale", 7.5))
     if round(scale, 2) != scale:

@@ -17,7 +17,7 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import Field
 
 from sandbox.clients import wait_connected
-from sandbox.pictures import SPOILED, chosen_seed, handed_out, painted, pictures
+from sandbox.pictures import SPOILED, as_format, chosen_seed, handed_out, painted, pictures
 from sandbox.replies import client_gone, hang, json_reply, reset
 from sandbox.scenario import Scenario
 from sandbox.stand_in import Addresses, Faults, StandIn
@@ -126,7 +126,9 @@ def picture(model: str = "") -> Response:
     """Return a picture as it is."""
     body = json.loads(request.get_data())
     with state().logged("huggingface", {"provider": "hf-inference", "model": model, **body}) as entry:
-        return _fault(entry) or handed_out(_painted(body["inputs"], body.get("parameters", {})), entry.played)
+        wanted = (request.accept_mimetypes.best or "").partition("/")[2]
+        options = {"output_format": wanted, **body.get("parameters", {})}
+        return _fault(entry) or handed_out(_painted(body["inputs"], options), entry.played)
 
 
 @huggingface.post("/router/nscale/v1/images/generations", defaults={"provider": "nscale"})
@@ -207,4 +209,5 @@ def _painted(prompt: str, options: dict[str, object]) -> bytes:
     width, height = str(options.get("size", "1024x1024")).split("x")
     size = (int(str(options.get("width", width))), int(str(options.get("height", height))))
     seed, guidance = int(str(options.get("seed", -1))), float(str(options.get("guidance_scale", 7)))
-    return painted(prompt, str(options.get("negative_prompt", "")), chosen_seed(seed), guidance, size)
+    picture = painted(prompt, str(options.get("negative_prompt", "")), chosen_seed(seed), guidance, size)
+    return as_format(picture, str(options.get("output_format", "jpeg")))

@@ -23,7 +23,7 @@ from pydantic import Field
 
 from sandbox.clients import client_address, wait_connected
 from sandbox.control import control
-from sandbox.perchance_page import PAGE_FAULTS, PageScenario, page
+from sandbox.perchance_page import PAGE_FAULTS, RESOLUTIONS, PageScenario, page
 from sandbox.pictures import SPOILED, SPOILED_BY_CHANCE, Spoiled, chosen_seed, handed_out, painted, pictures
 from sandbox.replies import challenge, client_gone, hang, html_reply, reset
 from sandbox.stand_in import Addresses, Faults, StandIn
@@ -167,7 +167,7 @@ def generate() -> Response:
     with board.logged("generate", body) as entry:
         entry.played = board.draw("generate")
         if entry.played == "ok":
-            entry.played = _enter()
+            entry.played = _enter() if body["resolution"] in RESOLUTIONS else "gen_failure"
         if entry.played != "ok":
             return _refusal(entry)
         try:

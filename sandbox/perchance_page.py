@@ -23,6 +23,7 @@ from sandbox.state import LoggedRequest, state
 from sandbox.upload_host import NOWHERE, upload_origin, uploads
 
 API = "perchance-image-api"
+RESOLUTIONS = ("512x512", "512x768", "768x512", "768x768")
 POSTED_ERRORS = {
     "refused_400": {"code": 400, "error": "Invalid resolution."},
     "refused_429": {"code": 429, "error": "Too many requests.", "retryAfter": 2},
@@ -128,6 +129,8 @@ def _extra(played: str) -> str:
 
 
 def _messages(entry: LoggedRequest, query: dict[str, str]) -> list[dict[str, object]]:
+    if query.get("resolution", RESOLUTIONS[0]) not in RESOLUTIONS:
+        entry.played = "refused_400"
     if entry.played in POSTED_ERRORS:
         return [{"api": API, "result": {"ok": False, "id": query["id"], **POSTED_ERRORS[entry.played]}}]
     result = _result(entry, query)

@@ -66,10 +66,10 @@ class Pictures:
         self._beforehand: dict[tuple[int, int], Iterator[bytes]] = {}
 
     def beforehand(self, size: tuple[int, int]) -> bytes:
-        """Return one of a few JPEGs of that width and height, painted at the first request for that size."""
+        """Return one of a few JPEGs of that width and height, painted at the first requests for that size."""
         with self._lock:
             if size not in self._beforehand:
-                self._beforehand[size] = cycle([jpeg(prompt, "", 1, 7.0, size) for prompt in BEFOREHAND])
+                self._beforehand[size] = _in_turns(size)
             return next(self._beforehand[size])
 
     def keep(self, picture: bytes) -> str:
@@ -90,6 +90,14 @@ class Pictures:
         """Return a picture; returns None if it is not kept."""
         with self._lock:
             return self._pictures.get(picture_id)
+
+
+def _in_turns(size: tuple[int, int]) -> Iterator[bytes]:
+    painted: list[bytes] = []
+    for prompt in BEFOREHAND:
+        painted.append(jpeg(prompt, "", 1, 7.0, size))
+        yield painted[-1]
+    yield from cycle(painted)
 
 
 def pictures() -> Pictures:
@@ -139,7 +147,22 @@ def handed_out(picture: bytes | None, how: str) -> Response:
         return Response(_compressed(), headers={"Content-Encoding": "gzip, gzip"}, mimetype="image/jpeg")
     if how == "drip":
         return Response(_slowly(picture), headers={"Content-Length": str(len(picture))}, mimetype="image/jpeg")
-    return Response(_spoiled(picture, how), mimetype="image/jpeg")
+    return Response(_spoiled(picture, how), mimetype=_media_type(picture))
+
+
+def as_format(picture: bytes, kind: str) -> bytes:
+    """Return the picture of a JPEG as a file of another kind, such as png or webp."""
+    name = Image.registered_extensions().get(f".{kind}", "JPEG")
+    if name == "JPEG":
+        return picture
+    out = io.BytesIO()
+    Image.open(io.BytesIO(picture)).save(out, name)
+    return out.getvalue()
+
+
+def _media_type(picture: bytes) -> str:
+    kinds = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}
+    return kinds.get(picture[:4], "image/jpeg")
 
 
 def _spoiled(picture: bytes, how: str) -> bytes:

@@ -9,8 +9,8 @@
 
 Shapes are those of replicate's own Python client, its recorded replies (replicate-python, tests/cassettes) and
 replicate.com/docs in autumn 2026; error texts are as public issue threads quote them. Unverified: whether an unknown
-input is refused, the pixels of each aspect ratio, the response to a cancellation of an ended prediction, and whether a
-throttled response has a Retry-After. The pictures are JPEG here, whatever format is asked for.
+input is refused, the response to a cancellation of an ended prediction, and whether a throttled response has a
+Retry-After. A picture is a JPEG unless another format is asked for.
 """
 
 import base64
@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 
 from flask import Blueprint, Response, request
 
-from sandbox.pictures import chosen_seed, painted, pictures
-from sandbox.replicate_models import ODD_SCHEMAS, SCHEMAS, input_errors
+from sandbox.pictures import as_format, chosen_seed, painted, pictures
+from sandbox.replicate_models import ODD_SCHEMAS, SCHEMAS, input_errors, size_of
 from sandbox.replicate_refusals import FAILURES, PART_FAULTS, PARTS, ReplicateScenario, fault, refused
 from sandbox.replies import json_reply
 from sandbox.stand_in import Addresses, Faults, StandIn
@@ -203,15 +203,12 @@ def _seconds(duration: str | None) -> float:
 
 
 def _picture_url(given: dict[str, object]) -> str:
-    """Return the id of a new picture, of the size that the input asks for."""
-    across, down = (int(part) for part in str(given.get("aspect_ratio", "1:1")).split(":"))
-    long_side = 1248 if across != down else 1024
-    size = (round(min(1, across / down) * long_side / 32) * 32, round(min(1, down / across) * long_side / 32) * 32)
-    if "width" in given:
-        size = (int(str(given["width"])), int(str(given["height"])))
+    """Return the id of a new picture, of the size and format that the input asks for."""
     seed = chosen_seed(int(str(given.get("seed", -1))))
     guidance = float(str(given.get("guidance_scale") or given.get("guidance") or 7))
-    return pictures().keep(painted(str(given["prompt"]), str(given.get("negative_prompt", "")), seed, guidance, size))
+    texts = (str(given["prompt"]), str(given.get("negative_prompt", "")))
+    picture = painted(*texts, seed, guidance, size_of(given))
+    return pictures().keep(as_format(picture, str(given.get("output_format", "jpg"))))
 
 
 def _document(prediction: _Prediction, new: bool = False) -> dict[str, object]:

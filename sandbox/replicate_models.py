@@ -1,11 +1,21 @@
 """Some models at Replicate: their inputs, as cog describes them, and what Replicate says about an invalid one.
 
-The first two are as on their pages in autumn 2026; SDXL is as in replicate-python's recorded replies, without what is
-unused here. `sandbox/limited` and `sandbox/upscaler` are made up, for bounds and for a missing prompt.
+The first two are as on their pages in autumn 2026, with the pixels that github.com/replicate/cog-flux has for their
+ratios; SDXL is as in replicate-python's recorded replies, without what is unused here. `sandbox/…` are made up: for
+bounds, for the other ways in which models take a size, and for a missing prompt.
 """
 
 SDXL = "7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc"
+PIXELS = {
+    "16:9": (1344, 768),
+    "21:9": (1536, 640),
+    "3:2": (1216, 832),
+    "4:3": (1152, 896),
+    "5:4": (1088, 896),
+    "1:1": (1024, 1024),
+}
 RATIOS = ["1:1", "16:9", "21:9", "3:2", "2:3", "4:5", "5:4", "3:4", "4:3", "9:16", "9:21"]
+REF = "#/components/schemas/"
 KINDS = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
 
 Schemas = dict[str, object]
@@ -14,9 +24,7 @@ Schemas = dict[str, object]
 def _schemas(inputs: dict[str, object], required: tuple[str, ...], **enums: list[str]) -> Schemas:
     """Return schemas with an Input; enums are apart and referred to, as cog writes them."""
     apart = {name: {"enum": values, "type": "string", "title": name} for name, values in enums.items()}
-    referred = {
-        name: {"allOf": [{"$ref": f"#/components/schemas/{name}"}], "default": enums[name][0]} for name in enums
-    }
+    referred = {name: {"allOf": [{"$ref": f"{REF}{name}"}], "default": enums[name][0]} for name in enums}
     properties = {**inputs, **referred}
     return {"Input": {"type": "object", "required": list(required), "properties": properties}, **apart}
 
@@ -35,6 +43,8 @@ FLUX: dict[str, object] = {
 ENUMS = {"aspect_ratio": RATIOS, "output_format": ["webp", "jpg", "png"], "megapixels": ["1", "0.25"]}
 GUIDANCE = {"type": "number", "default": 3, "maximum": 10, "minimum": 0}
 SIDE = {"type": "integer", "default": 1024}
+BOUNDED = {"type": "integer", "maximum": 1440, "nullable": True}
+SIDES = ("width", "height")
 
 SCHEMAS: dict[str, Schemas] = {
     "black-forest-labs/flux-schnell": _schemas(FLUX, ("prompt",), **ENUMS),
@@ -62,6 +72,20 @@ SCHEMAS: dict[str, Schemas] = {
         ("prompt",),
         aspect_ratio=["match_input_image", "9:16", "16:9"],
     ),
+    "sandbox/custom": _schemas(
+        {"prompt": PROMPT, "width": {"minimum": 256, **BOUNDED}, "height": {"minimum": 256, **BOUNDED}},
+        ("prompt",),
+        aspect_ratio=["1:1", "16:9", "custom"],
+        output_format=["webp", "jpg"],
+    ),
+    "sandbox/steps": {
+        **_schemas(
+            {"prompt": PROMPT, **{name: {"allOf": [{"$ref": f"{REF}{name}"}], "default": 768} for name in SIDES}},
+            ("prompt",),
+        ),
+        **{name: {"type": "integer", "enum": list(range(128, 1025, 64))} for name in SIDES},
+    },
+    "sandbox/named": _schemas({"prompt": PROMPT}, ("prompt",), size=["1024x1024", "1365x1024", "1024x1536"]),
     "sandbox/upscaler": _schemas({"image": {"type": "string", "format": "uri"}}, ("image",)),
 }
 
@@ -84,6 +108,19 @@ ODD_SCHEMAS: dict[str, Schemas] = {
 }
 
 
+def size_of(given: dict[str, object]) -> tuple[int, int]:
+    """Return the width and height that an input asks for: by its sides, by a size, or by a ratio of FLUX's."""
+    if "width" in given:
+        return int(str(given["width"])), int(str(given["height"]))
+    if "size" in given:
+        width, _, height = str(given["size"]).partition("x")
+        return int(width), int(height)
+    ratio = str(given.get("aspect_ratio", "1:1"))
+    turned = ":".join(reversed(ratio.split(":")))
+    across, down = PIXELS[ratio] if ratio in PIXELS else PIXELS[turned][::-1]
+    return (across // 2, down // 2) if given.get("megapixels") == "0.25" else (across, down)
+
+
 def input_errors(schemas: Schemas, given: dict[str, object]) -> str:
     """Return what Replicate says about such an input, a line for each error; "" if it is valid."""
     about = schemas["Input"]
@@ -100,8 +137,8 @@ def _input_error(name: str, value: object, schema: dict[str, object], schemas: S
     options = schema.get("anyOf")
     rules = {**schema, **(options[0] if isinstance(options, list) else {})}
     apart = schemas.get(name)
-    values = apart.get("enum") if isinstance(apart, dict) else None
-    kind = str(rules.get("type", "string"))
+    rules = {**(apart if isinstance(apart, dict) else {}), **rules}
+    values, kind = rules.get("enum"), str(rules.get("type", "string"))
     if not isinstance(value, KINDS[kind]) or isinstance(value, bool) != (kind == "boolean"):  # type: ignore[arg-type]
         return f"Invalid type. Expected: {kind}"
     if isinstance(values, list) and value not in values:

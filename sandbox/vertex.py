@@ -7,8 +7,8 @@
 The verb is `generateContent` for Gemini's models and `predict` for Imagen's. Shapes are google-genai's own types and
 Google's reference of both methods; messages are quoted from public issue threads. Unverified: the exact messages, what
 Imagen answers since its end was announced, and how it refuses a seed beside a watermark or a negative prompt that the
-model does not take. The statement's claims are checked, its signature is not. Every API key is accepted, and of the
-Gemini models only the oldest is at other locations than `global`.
+model does not take. The sizes are in `sandbox/vertex_models.py`. The statement's claims are checked, its signature is
+not. Every API key is accepted, and of the Gemini models only the oldest is at other locations than `global`.
 """
 
 import base64
@@ -20,18 +20,14 @@ from flask import Blueprint, Response, request
 from pydantic import Field
 
 from sandbox.clients import wait_connected
-from sandbox.pictures import OVERSIZED_BYTES, chosen_seed, handed_out, painted
+from sandbox.pictures import OVERSIZED_BYTES, chosen_seed, handed_out
 from sandbox.replies import client_gone, hang, html_reply, json_reply, reset
 from sandbox.scenario import Scenario
 from sandbox.stand_in import Addresses, Faults, StandIn
 from sandbox.state import LoggedRequest, state
+from sandbox.vertex_models import GEMINI, IMAGEN, LEGACY_IMAGEN, OLDEST_GEMINI, Size, file_of, size_of
 
 TOKEN = "ya29.of-the-sandbox"  # noqa: S105 - it opens nothing
-GEMINI = ("gemini-2.5-flash-image", "gemini-3-pro-image", "gemini-3.1-flash-image")
-LEGACY_IMAGEN = ("imagen-3.0-generate-001", "imagen-3.0-fast-generate-001")
-IMAGEN = (*LEGACY_IMAGEN, "imagen-3.0-generate-002", "imagen-4.0-generate-001", "imagen-4.0-fast-generate-001")
-GEMINI_SIZES = {"1:1": (1024, 1024), "2:3": (848, 1264), "3:2": (1264, 848)}
-IMAGEN_SIZES = {"1:1": (1024, 1024), "3:4": (896, 1280), "4:3": (1280, 896)}
 RESPONSIBLE = (
     "Image generation failed with the following error: The prompt could not be submitted. This prompt contains "
     "sensitive words that violate Google's Responsible AI practices. Try rephrasing the prompt."
@@ -90,6 +86,7 @@ FAULTS = Faults(
         *(*ERRORS, *ODD_DOCUMENTS, "huge", *TOKEN_FAULTS, *LIFETIMES),
         *("hang", "reset", "redirect", "html", "html_502", "not_base64", "compressed"),  # html has status 200
         *(*FINISH_REASONS, "blocked", "text", "thought"),  # of Gemini; a thought comes before the picture
+        "size_ignored",  # by Gemini, as https://github.com/googleapis/js-genai/issues/1461 reports
         *("filtered", "filtered_silently"),  # by Imagen, the first with its reason
     ),
     by_chance=("unavailable", "html", "reset", "no_image"),
@@ -150,7 +147,7 @@ def make(model: str, verb: str, location: str, project: str | None = None) -> Re
         if fault := _fault(entry):
             return fault
         with board.in_flight():
-            return _by_imagen(entry, body) if verb == "predict" else _by_gemini(entry, body)
+            return (_by_imagen if verb == "predict" else _by_gemini)(entry, model, body)
 
 
 def _played_at_token() -> bool:
@@ -188,7 +185,7 @@ def _authorized(project: str | None) -> bool:
 def _exists(model: str, verb: str, location: str, project: str | None) -> bool:
     if verb == "predict":
         return model in IMAGEN and location != "global" and project is not None
-    return verb == "generateContent" and model in GEMINI and (location == "global" or model == GEMINI[0])
+    return verb == "generateContent" and model in GEMINI and (location == "global" or model == OLDEST_GEMINI)
 
 
 def _fault(entry: LoggedRequest) -> Response | None:
@@ -210,31 +207,39 @@ def _fault(entry: LoggedRequest) -> Response | None:
     return json_reply(ODD_DOCUMENTS[entry.played]) if entry.played in ODD_DOCUMENTS else None
 
 
-def _by_gemini(entry: LoggedRequest, body: Any) -> Response:
+def _by_gemini(entry: LoggedRequest, model: str, body: Any) -> Response:
     config = body.get("generationConfig", {})
-    size = GEMINI_SIZES.get(config.get("imageConfig", {}).get("aspectRatio", "1:1"))
+    image = config.get("imageConfig", {})
+    size = size_of(model, image.get("aspectRatio", "1:1"), image.get("imageSize", "1K"))
     if "IMAGE" not in config.get("responseModalities", []) or size is None:
         return _error_response("invalid_argument")
     if entry.played == "blocked":
         return json_reply({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "modelVersion": "simulated"})
     if entry.played in FINISH_REASONS:
         return json_reply({"candidates": [{"finishReason": FINISH_REASONS[entry.played], "index": 0}]})
-    text: dict[str, object] = {"text": "I cannot make such a picture."}
+    text = {"text": "I cannot make such a picture."}
     if entry.played == "text":
-        return _candidate_response([text])
-    picture = painted(str(body["contents"][0]["parts"][0]["text"]), "", chosen_seed(-1), 7.0, size)
-    if not wait_connected(entry, state().scenario.delay):
-        return client_gone()
-    part = _inline(_in_base64(picture, entry))
-    thoughts = [{**text, "thought": True}, {**_inline("AAAA"), "thought": True}]
-    return _candidate_response([*(thoughts if entry.played == "thought" else []), part])
+        return _candidate_response([{**text}])
+    prompt, output = str(body["contents"][0]["parts"][0]["text"]), image.get("imageOutputOptions", {})
+    made = _made(entry, prompt, "", chosen_seed(-1), _unless_ignored(entry, model, image, size), output)
+    if isinstance(made, Response):
+        return made
+    thoughts = [{**text, "thought": True}, {**_inline(made[0], "AAAA"), "thought": True}]
+    return _candidate_response([*(thoughts if entry.played == "thought" else []), _inline(*made)])
 
 
-def _by_imagen(entry: LoggedRequest, body: Any) -> Response:
+def _unless_ignored(entry: LoggedRequest, model: str, image: Any, size: Size) -> Size:
+    """Return the size; returns the default one of its ratio if the scenario plays that the image size is ignored."""
+    if entry.played != "size_ignored":
+        return size
+    return size_of(model, image.get("aspectRatio", "1:1"), "1K") or size
+
+
+def _by_imagen(entry: LoggedRequest, model: str, body: Any) -> Response:
     options = body.get("parameters", {})
-    size = IMAGEN_SIZES.get(options.get("aspectRatio", "1:1"))
+    size = size_of(model, options.get("aspectRatio", "1:1"), options.get("sampleImageSize", "1K"))
     seeded_in_vain = "seed" in options and options.get("addWatermark", True)
-    negative_in_vain = "negativePrompt" in options and entry.body and entry.body["model"] not in LEGACY_IMAGEN
+    negative_in_vain = "negativePrompt" in options and model not in LEGACY_IMAGEN
     if size is None or seeded_in_vain or negative_in_vain:
         return _error_response("invalid_argument")
     if entry.played == "filtered_silently":
@@ -242,18 +247,28 @@ def _by_imagen(entry: LoggedRequest, body: Any) -> Response:
     if entry.played == "filtered":
         return json_reply({"predictions": [{"raiFilteredReason": FILTERED}]})
     prompt, negative = str(body["instances"][0]["prompt"]), options.get("negativePrompt", "")
-    picture = painted(prompt, negative, chosen_seed(int(options.get("seed", -1))), 7.0, size)
+    seed, output = chosen_seed(int(options.get("seed", -1))), options.get("outputOptions", {})
+    made = _made(entry, prompt, negative, seed, size, output)
+    if isinstance(made, Response):
+        return made
+    return json_reply({"predictions": [{"mimeType": made[0], "bytesBase64Encoded": made[1]}]})
+
+
+def _made(
+    entry: LoggedRequest, prompt: str, negative: str, seed: int, size: Size, output: Any
+) -> tuple[str, str] | Response:
+    """Return the media type and the file in base64, or the response of a request that gets none."""
+    try:
+        kind, file = file_of(prompt, negative, seed, size, output)
+    except LookupError:
+        return _error_response("invalid_argument")
     if not wait_connected(entry, state().scenario.delay):
         return client_gone()
-    return json_reply({"predictions": [{"mimeType": "image/png", "bytesBase64Encoded": _in_base64(picture, entry)}]})
+    return kind, "!" if entry.played == "not_base64" else base64.b64encode(file).decode()
 
 
-def _in_base64(picture: bytes, entry: LoggedRequest) -> str:
-    return "!" if entry.played == "not_base64" else base64.b64encode(picture).decode()
-
-
-def _inline(data: str) -> dict[str, object]:
-    return {"inlineData": {"mimeType": "image/jpeg", "data": data}}
+def _inline(kind: str, data: str) -> dict[str, object]:
+    return {"inlineData": {"mimeType": kind, "data": data}}
 
 
 def _candidate_response(parts: list[dict[str, object]]) -> Response:

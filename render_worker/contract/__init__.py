@@ -28,6 +28,7 @@ from render_worker.contract.health import (
     PastError,
     QueueHealth,
     SessionHealth,
+    SizeBounds,
     WorkerHealth,
 )
 from render_worker.contract.recipe import (
@@ -114,6 +115,7 @@ __all__ = [
     "SessionHealth",
     "Shape",
     "Size",
+    "SizeBounds",
     "StorageProblem",
     "StoredFormat",
     "StreamLine",

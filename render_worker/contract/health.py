@@ -85,16 +85,28 @@ class WorkerHealth(BaseModel):
     simulated: bool | None = None
 
 
-class ModelSizes(BaseModel):
-    """The sizes that a model makes, each as width and height in pixels; None or empty if that is not known."""
+class SizeBounds(BaseModel):
+    """Bounds within which a model makes any size, in pixels."""
 
-    shapes: dict[Shape, Size]
+    min_side: int
+    max_side: int
+    step: int
+    """Of which both sides are multiples. A size between two steps is cut out of a larger one."""
+    min_pixels: int | None = None
+    """Width times height at least; None if only the sides are bounded. A smaller size is scaled down."""
+    max_pixels: int | None = None
+
+
+class ModelSizes(BaseModel):
+    """The sizes that a model makes, each as width and height in pixels. Smaller ones of the same proportion are made of
+    them by scaling down."""
+
+    shapes: dict[Shape, Size] = {}
     """What comes of each shape."""
     native: list[Size] = []
-    min_side: int | None = None
-    """With the next two: the bounds of all other sizes; left out if it makes only the native ones, and smaller."""
-    max_side: int | None = None
-    max_pixels: int | None = None
+    """Those that it is made for."""
+    bounds: SizeBounds | None = None
+    """Of all others; None if it makes no others."""
 
 
 class Model(BaseModel):
@@ -110,7 +122,7 @@ class Model(BaseModel):
     honours: list[str] = []
     """The parameters that it honours beside prompt and shape."""
     sizes: ModelSizes | None = None
-    """From workers that tell it."""
+    """None if they are not known, and from older workers."""
 
 
 class ModelList(BaseModel):

@@ -35,6 +35,11 @@ HEALTH = {
 }
 MODEL = {"name": "replicate", "description": "d", "engine": "replicate", "answers_auto": True, "state": "down"}
 MODELS = {"models": [{**MODEL, "reason": SECRET, "honours": ["seed"]}]}
+SIZES = {
+    "shapes": {"square": [1024, 1024], "portrait": [832, 1248], "landscape": [1248, 832]},
+    "native": [[1024, 1024], [832, 1248], [1248, 832]],
+    "bounds": {"min_side": 256, "max_side": 1440, "step": 32, "max_pixels": 2_000_000},
+}
 STRANGERS = [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}, {"Authorization": "Bearer é"}]
 HIDDEN = (SECRET, "memory", "somebody-s", "reasons", "last_errors", "warnings", "details", "sessions")
 
@@ -76,6 +81,12 @@ class TestStrangers:
     def test_see_names_states_and_capabilities_at_models(self, client, headers):
         assert client.get("/models", headers=headers).json == {"models": [{**MODEL, "honours": ["seed"]}]}
 
+    def test_see_the_sizes_of_a_worker_that_tells_them(self, client, worker, headers):
+        newer = {**SIZES, "a_field_of_a_later_version": 1}
+        worker.say_to("/models", 200, {"models": [{**MODEL, "reason": SECRET, "sizes": newer}]})
+        (model,) = client.get("/models", headers=headers).json["models"]
+        assert model == {**MODEL, "honours": [], "sizes": SIZES}
+
 
 class TestOperator:
     def test_sees_all_of_it_at_ready(self, client):
@@ -90,6 +101,10 @@ class TestOperator:
 
     def test_sees_them_at_models(self, client):
         assert client.get("/models", headers=OPERATOR).json["models"][0]["reason"] == SECRET
+
+    def test_sees_the_sizes_too(self, client, worker):
+        worker.say_to("/models", 200, {"models": [{**MODEL, "sizes": SIZES}]})
+        assert client.get("/models", headers=OPERATOR).json["models"][0]["sizes"] == SIZES
 
     def test_is_unknown_if_no_token_is_set(self, client_with, worker, client):
         answer = client_with().get("/ready", headers={"Authorization": "Bearer None"})

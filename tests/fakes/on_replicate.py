@@ -21,7 +21,8 @@ PROMPT = "a fox in the snow, as nobody may quote it whole"
 SCHNELL, DEV = "black-forest-labs/flux-schnell", "black-forest-labs/flux-dev"
 SDXL = "stability-ai/sdxl:7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc"
 LIMITED, UPSCALER = "sandbox/limited", "sandbox/upscaler"
-MODELS = (SCHNELL, DEV, SDXL, LIMITED, UPSCALER, "sandbox/none")
+CUSTOM, STEPS, NAMED = "sandbox/custom", "sandbox/steps", "sandbox/named"
+MODELS = (SCHNELL, DEV, SDXL, LIMITED, CUSTOM, STEPS, NAMED, UPSCALER, "sandbox/none")
 
 
 @dataclass

@@ -24,6 +24,7 @@ class ScriptedServer:
         self.asked: list[tuple[str, str]] = []
         self.heads: list[dict[str, str]] = []
         """The headers of each request, by names in small letters."""
+        self.bodies: list[bytes] = []
         self.authorized = False
         """Whether any request had an Authorization header."""
         self.hung_up = threading.Event()
@@ -41,6 +42,7 @@ class ScriptedServer:
         self.headers = {name.replace("_", "-"): text for name, text in headers.items()}
         self.asked.clear()
         self.heads.clear()
+        self.bodies.clear()
         self.hung_up.clear()
 
     def __enter__(self) -> Self:
@@ -60,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._script.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         self._script.asked.append((self.command, self.path))
         self._script.heads.append({name.lower(): text for name, text in self.headers.items()})
         self._script.authorized |= "Authorization" in self.headers

@@ -193,8 +193,13 @@ def test_a_file_of_which_the_size_cannot_be_made_is_still_cut_to_the_ratio_that_
 def test_a_range_is_told_with_the_native_sizes():
     told = FLUX.for_clients()
     assert told.shapes == {"portrait": (832, 1216), "landscape": (1216, 832), "square": (1024, 1024)}
-    assert (told.native[0], told.min_side, told.max_side, told.max_pixels) == ((1024, 1024), 256, 1440, None)
-    assert UNKNOWN.for_clients().model_dump(exclude_none=True) == {"shapes": {}, "native": []}
+    assert (told.native[0], told.bounds.min_side, told.bounds.max_side, told.bounds.max_pixels) == (
+        (1024, 1024),
+        256,
+        1440,
+        None,
+    )
+    assert UNKNOWN.for_clients() is None
 
 
 def test_the_largest_of_a_proportion_is_a_pixel_at_least():

@@ -40,9 +40,8 @@ class SkeletonEngine(Engine):
     description = "What it is, in a sentence for clients."
     needs = "an account's `SKELETON_API_KEY`"
     typical_seconds = 10  # until pictures were measured
-    capabilities = Capabilities(
-        Sizes(((1024, 1024), (1216, 832), (832, 1216))), seed=True
-    )  # whatever is left out is refused by name, or listed as ignored
+    # Whatever is left out is refused by name, or listed as ignored. A SizeRange beside the native sizes bounds others.
+    capabilities = Capabilities(Sizes(((1024, 1024), (1216, 832), (832, 1216))), seed=True)
 
     def __init__(self, settings: SkeletonSettings) -> None:
         self._settings = settings
@@ -58,9 +57,8 @@ class SkeletonEngine(Engine):
         # own within cancellation.run_shielded. A library is imported here, on first use.
         seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)
         report("generating")
-        reply = await self._ask(
-            {"prompt": recipe.prompt, "size": "{}x{}".format(*self.plan(recipe).made), "seed": seed}
-        )
+        width, height = self.plan(recipe).made
+        reply = await self._ask({"prompt": recipe.prompt, "size": f"{width}x{height}", "seed": seed})
         return GeneratedImage(picture_of(reply), seed, guidance_scale=None)
 
     async def _ask(self, words: dict[str, object]) -> dict[str, object]:

@@ -21,6 +21,9 @@ from render_worker.sizes import SizeRange, Sizes
 NEGATIVE = "###"  # what follows it in a prompt is the negative prompt
 DOWNLOAD_SECONDS = 60.0
 IMPOSSIBLE_LOOKS = 2  # in a row, because a look may fall between two workers
+# Its API takes sides from 64 to 3072 (horde/apis/models/stable_v2.py), and most of its models paint nothing sensible on
+# less than 512: a smaller picture is scaled down from a larger one.
+SIZES = Sizes(((768, 768), (768, 512), (512, 768)), SizeRange(least=512, most=3072, step=64), promised=True)
 
 
 class HordeEngine(Engine):
@@ -29,9 +32,7 @@ class HordeEngine(Engine):
     name = "horde"
     description = "AI Horde: Stable Diffusion and others on volunteers' machines, free."
     needs = "nothing; with a free account's `HORDE_API_KEY` it waits less"
-    capabilities = Capabilities.of(
-        PARAMETERS, Sizes(((768, 768), (768, 512), (512, 768)), SizeRange(512, 3072, 64), promised=True)
-    )
+    capabilities = Capabilities.of(PARAMETERS, SIZES)
     typical_seconds = 45
 
     def __init__(self, settings: HordeSettings) -> None:

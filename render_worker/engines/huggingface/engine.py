@@ -13,11 +13,11 @@ from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter, require_package
 from render_worker.engines.capabilities import Capabilities, requested
 from render_worker.engines.huggingface.exchanges import Exchanges, ServiceUrls
-from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROVIDERS, capabilities_at
+from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROVIDERS, capabilities_at, format_at
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
+from render_worker.engines.huggingface.sizes import FLUX
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured
-from render_worker.sizes import Sizes
 
 TOKEN_START = "hf_"  # noqa: S105 - with another key the client would bypass Hugging Face and ask the provider itself
 
@@ -31,6 +31,8 @@ class _Parameters(TypedDict):
     height: int
     seed: int | None
     guidance_scale: float | None
+    extra_body: dict[str, str] | None
+    """What the provider takes beside."""
 
 
 class HuggingFaceEngine(Engine):
@@ -40,7 +42,7 @@ class HuggingFaceEngine(Engine):
     description = "A model at Hugging Face's Inference Providers; paid by the account's credits."
     typical_seconds = 10
     needs = "an account's `HF_TOKEN`, and its credits"
-    capabilities = Capabilities(Sizes(), seed=True, negative_prompt=True, guidance_scale=True)
+    capabilities = Capabilities(FLUX, seed=True, negative_prompt=True, guidance_scale=True)
 
     def __init__(self, settings: HuggingFaceSettings) -> None:
         self.slots = Slots(settings.engine_concurrency)
@@ -97,15 +99,16 @@ class HuggingFaceEngine(Engine):
     def _parameters(self, recipe: Recipe, provider: str) -> _Parameters:
         """Return the recipe as the client takes it; what the provider does not honour is None."""
         capabilities = capabilities_at(provider, self._model)
-        honoured, (width, height) = capabilities.parameters, capabilities.sizes.plan(recipe).made
+        honoured, plan = capabilities.parameters, capabilities.sizes.plan(recipe)
         return {
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt if "negative_prompt" in honoured else None,
-            "width": width,
-            "height": height,
+            "width": plan.made[0],
+            "height": plan.made[1],
             "seed": _seed(recipe) if "seed" in honoured else None,
             # The default is not sent: models differ in their own.
             "guidance_scale": recipe.guidance_scale if "guidance_scale" in honoured & set(requested(recipe)) else None,
+            "extra_body": format_at(provider, recipe, plan.keeps_file),
         }
 
     async def _target(self, exchanges: Exchanges) -> tuple[str, str]:

@@ -9,10 +9,10 @@ fal.ai, Together and Hugging Face describe it, if they do; no reference of nscal
 of it or sent to it.
 """
 
+from render_worker.contract import Recipe
 from render_worker.engines.capabilities import Capabilities
-from render_worker.sizes import SizeRange, Sizes
+from render_worker.engines.huggingface.sizes import sizes_at
 
-SIZES = Sizes(((1024, 1024), (1248, 832), (832, 1248)), SizeRange(256, 1440, 16))
 AUTO = "auto"
 HF_INFERENCE = "hf-inference"
 
@@ -37,9 +37,24 @@ _HONOURED_BY_MODEL: tuple[tuple[str, frozenset[str]], ...] = (
 _HONOURED_BY_ANY_MODEL = frozenset({"seed"})
 
 
+TAKES_A_FORMAT = ("fal-ai", "together")
+"""Providers whose input `output_format` is `png` or `jpeg`, their default; Hugging Face's own is asked for a PNG by the
+client."""
+
+
 def capabilities_at(provider: str, model: str) -> Capabilities:
     """Return what that provider honours with that model; for `auto` what all providers do, as any may be the one."""
     family = next((names for words, names in _HONOURED_BY_MODEL if words in model.lower()), _HONOURED_BY_ANY_MODEL)
+    sizes = sizes_at(provider, model)
     if provider == AUTO:
-        return Capabilities.of(family.intersection(*_HONOURED_BY.values()), SIZES)
-    return Capabilities.of(family & _HONOURED_BY.get(provider, frozenset()), SIZES)
+        return Capabilities.of(family.intersection(*_HONOURED_BY.values()), sizes)
+    return Capabilities.of(family & _HONOURED_BY.get(provider, frozenset()), sizes)
+
+
+def format_at(provider: str, recipe: Recipe, kept: bool) -> dict[str, str] | None:
+    """Return the input for the wanted format if a file in it would be `kept` as it comes, else for PNG, which has no
+    loss; None if the provider has no such input."""
+    if provider not in TAKES_A_FORMAT:
+        return None
+    as_jpeg = kept and recipe.output_format == "jpeg" and recipe.output_compression is None
+    return {"output_format": "jpeg" if as_jpeg else "png"}

@@ -17,6 +17,7 @@ from render_worker.engines.perchance.errors import GenerationFailed, PerchanceCh
 from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished, check_generated, read_user_key
 from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, guidance_of, text_of
+from render_worker.engines.perchance.sizes import SHAPES, SIZES
 from render_worker.outbound.download import MAX_PICTURE_BYTES, picture_missing, picture_too_large
 from render_worker.serving.deadline import Deadline
 
@@ -59,7 +60,7 @@ class PackageRoute(SitePage):
                     recipe.prompt,
                     negative_prompt=recipe.negative_prompt,
                     seed=recipe.seed,
-                    shape=recipe.shape,
+                    shape=SHAPES[SIZES.plan(recipe).made],
                     guidance_scale=guidance_of(recipe),
                 )
             except PreviousUnfinished:

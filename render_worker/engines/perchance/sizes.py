@@ -1,5 +1,7 @@
-"""The sizes of Perchance's pictures, as the package has them for its shapes; the page takes them as `resolution`."""
+"""The sizes of Perchance's pictures: the package has them for its shapes, the page takes them as `resolution`."""
 
+from render_worker.contract import Shape, Size
 from render_worker.sizes import Sizes
 
-SIZES = Sizes(((768, 768), (768, 512), (512, 768)), promised=True)
+SHAPES: dict[Size, Shape] = {(768, 768): "square", (768, 512): "landscape", (512, 768): "portrait"}
+SIZES = Sizes(tuple(SHAPES), promised=True)

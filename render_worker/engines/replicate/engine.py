@@ -13,19 +13,23 @@ from render_worker.engines.replicate.inputs import Inputs
 from render_worker.engines.replicate.predictions import fetch_schema, run_prediction
 from render_worker.engines.replicate.results import error_of_prediction, picture_of_output
 from render_worker.engines.replicate.settings import ReplicateSettings
+from render_worker.engines.replicate.sizes import COG_FLUX, sides_of
 from render_worker.engines.replicate.transport import Transport
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured, RequestInvalid
-from render_worker.sizes import Sizes
+from render_worker.sizes import SizeRange, Sizes
 
 if TYPE_CHECKING:
     from replicate.client import Client
 
+FLUX = Sizes(tuple(COG_FLUX.values()))
+SDXL = sides_of((1024, 1024), SizeRange(1, 2048, 32, 2 * 1024 * 1024, 512 * 1024))  # its schema bounds no side
+
 # Until Replicate has described them: as the models' pages said in autumn 2026.
 WELL_KNOWN = {
-    "black-forest-labs/flux-schnell": Capabilities(Sizes(), seed=True),
-    "black-forest-labs/flux-dev": Capabilities(Sizes(), seed=True, guidance_scale=True),
-    "stability-ai/sdxl": Capabilities(Sizes(), seed=True, guidance_scale=True, negative_prompt=True),
+    "black-forest-labs/flux-schnell": Capabilities(FLUX, seed=True),
+    "black-forest-labs/flux-dev": Capabilities(FLUX, seed=True, guidance_scale=True),
+    "stability-ai/sdxl": Capabilities(SDXL, seed=True, guidance_scale=True, negative_prompt=True),
 }
 
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5.0, 600.0  # before a model's description is requested once more
@@ -40,7 +44,7 @@ class ReplicateEngine(Engine):
     description = "Models that Replicate runs, FLUX schnell unless configured otherwise; its account pays a picture."
     typical_seconds = 10  # a second or two if the model is warm
     needs = "a paid account's `REPLICATE_API_TOKEN`"
-    capabilities = Capabilities(Sizes(), seed=True, guidance_scale=True, negative_prompt=True)
+    capabilities = Capabilities(FLUX, seed=True, guidance_scale=True, negative_prompt=True)
 
     def __init__(self, settings: ReplicateSettings) -> None:
         self.slots = Slots(settings.engine_concurrency)
@@ -60,6 +64,7 @@ class ReplicateEngine(Engine):
     async def stop(self) -> None:
         if self._describing:
             self._describing.cancel()
+            await asyncio.wait([self._describing])  # a second cancellation, by the loop's end, would leak connections
 
     def check(self) -> None:
         require_package("replicate", self.name)
@@ -134,7 +139,7 @@ class ReplicateEngine(Engine):
 
     async def _describe(self, client: "Client", model: str, setback: Callable[[str], None]) -> Inputs:
         """Request the description of the model's inputs, and keep it. Raises EngineNotConfigured without a prompt."""
-        inputs = Inputs(await fetch_schema(client, model, setback))
+        inputs = Inputs(await fetch_schema(client, model, setback), model)
         if not inputs.takes_a_prompt:
             raise EngineNotConfigured(f"Replicate tells of no prompt that {model} takes; look at REPLICATE_MODELS.")
         self._inputs[model] = inputs

@@ -13,9 +13,10 @@ from render_worker.engines.base import Engine, GeneratedImage, Reporter, require
 from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.slots import Slots
 from render_worker.engines.vertex import gemini, imagen
+from render_worker.engines.vertex.models import sizes_of
 from render_worker.engines.vertex.replies import error_of_reply
 from render_worker.engines.vertex.service_account import ServiceAccount
-from render_worker.engines.vertex.settings import VertexSettings
+from render_worker.engines.vertex.settings import DEFAULT_MODEL, VertexSettings
 from render_worker.errors import (
     EngineBusy,
     EngineError,
@@ -29,7 +30,6 @@ from render_worker.errors import (
 from render_worker.outbound.client import AS_IT_IS, http_client, tls
 from render_worker.outbound.download import MAX_PICTURE_BYTES
 from render_worker.outbound.replies import UNREADABLE, limit_replies
-from render_worker.sizes import Sizes
 
 if TYPE_CHECKING:
     from google import genai
@@ -47,7 +47,7 @@ class VertexEngine(Engine):
     description = "Google's Vertex AI, with Gemini's image models or Imagen; paid for each picture."
     typical_seconds = 30
     needs = "a paid project: `GOOGLE_API_KEY`, or `GOOGLE_CLOUD_PROJECT` and `GOOGLE_APPLICATION_CREDENTIALS`"
-    capabilities = Capabilities(Sizes(((1024, 1024),)), seed=True, negative_prompt=True)
+    capabilities = Capabilities(sizes_of(DEFAULT_MODEL), seed=True, negative_prompt=True)
     retry_pauses: ClassVar[tuple[float, ...]] = (1.0, 2.0)  # Google asks for at most two retries, a second apart
 
     def __init__(self, settings: VertexSettings) -> None:
@@ -76,7 +76,7 @@ class VertexEngine(Engine):
             self._account.check()
 
     def capabilities_of(self, model: str) -> Capabilities:
-        return imagen.capabilities_of(self._model) if self._imagen else gemini.CAPABILITIES
+        return imagen.capabilities_of(self._model) if self._imagen else gemini.capabilities_of(self._model)
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         """Make a picture, with retries of requests that Google turned away: only replies with a picture cost money."""

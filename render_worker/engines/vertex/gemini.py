@@ -1,25 +1,24 @@
 """Pictures of Gemini's image models, by `generate_content`.
 
 Their page, https://docs.cloud.google.com/vertex-ai/generative-ai/docs/models/gemini/3-1-flash-image, promises aspect
-ratios and no seed, negative prompt or guidance scale. How they decline a prompt is on
+ratios and image sizes, and no seed, negative prompt or guidance scale. How they decline a prompt is on
 https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabilities/gemini-image-responsible-ai.
 """
 
 from typing import TYPE_CHECKING
 
-from render_worker.contract import Recipe, Size
+from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.capabilities import Capabilities
+from render_worker.engines.vertex.models import sizes_of
+from render_worker.engines.vertex.outputs import output_of
 from render_worker.engines.vertex.replies import content_refused
 from render_worker.errors import BadPicture, UnexpectedReply
-from render_worker.sizes import Sizes
 
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateContentResponse
 
-RATIOS: dict[Size, str] = {(1024, 1024): "1:1", (848, 1264): "2:3", (1264, 848): "3:2"}
-CAPABILITIES = Capabilities(Sizes(tuple(RATIOS)))
 REFUSAL_REASONS = frozenset(
     {
         "SAFETY",
@@ -36,13 +35,24 @@ REFUSAL_REASONS = frozenset(
 """The finish reasons that mean the content."""
 
 
+def capabilities_of(model: str) -> Capabilities:
+    """Return what that model of Gemini's honours."""
+    return Capabilities(sizes_of(model))
+
+
 async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
     """Make one picture; Gemini does not say its seed."""
     from google.genai.types import AutomaticFunctionCallingConfig, GenerateContentConfig, ImageConfig
 
+    output = output_of(recipe, model)
     config = GenerateContentConfig(
         response_modalities=["IMAGE"],
-        image_config=ImageConfig(aspect_ratio=RATIOS[CAPABILITIES.sizes.plan(recipe).made]),
+        image_config=ImageConfig(
+            aspect_ratio=output.aspect_ratio,
+            image_size=output.image_size,
+            output_mime_type=output.mime_type,
+            output_compression_quality=output.quality,
+        ),
         automatic_continuation=False,  # else it sends, and pays for, as many requests as the service says
         automatic_function_calling=AutomaticFunctionCallingConfig(disable=True),
     )

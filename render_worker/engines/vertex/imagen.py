@@ -8,39 +8,36 @@ guidance scale. Google announced Imagen's end for August 2026; it replies HTTP 4
 import warnings
 from typing import TYPE_CHECKING
 
-from render_worker.contract import Recipe, Size
+from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.capabilities import Capabilities
+from render_worker.engines.vertex.models import sizes_of
+from render_worker.engines.vertex.outputs import output_of
 from render_worker.engines.vertex.replies import content_refused
-from render_worker.sizes import Sizes
 
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateImagesResponse
 
-RATIOS: dict[Size, str] = {
-    (1024, 1024): "1:1",
-    (896, 1280): "3:4",
-    (1280, 896): "4:3",
-    (768, 1408): "9:16",
-    (1408, 768): "16:9",
-}
-SIZES = Sizes(tuple(RATIOS))
 WITH_NEGATIVE_PROMPT = ("imagen-3.0-generate-001", "imagen-3.0-fast-generate-001", "imagen-3.0-capability-001")
 
 
 def capabilities_of(model: str) -> Capabilities:
     """Return what that model of Imagen's honours."""
-    return Capabilities(SIZES, seed=True, negative_prompt=model in WITH_NEGATIVE_PROMPT)
+    return Capabilities(sizes_of(model), seed=True, negative_prompt=model in WITH_NEGATIVE_PROMPT)
 
 
 async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
     """Make one picture. It keeps its invisible watermark unless a seed is requested: Imagen takes none beside it."""
     from google.genai.types import GenerateImagesConfig
 
+    output = output_of(recipe, model)
     config = GenerateImagesConfig(
         number_of_images=1,
-        aspect_ratio=RATIOS[SIZES.plan(recipe).made],
+        aspect_ratio=output.aspect_ratio,
+        image_size=output.image_size,
+        output_mime_type=output.mime_type,
+        output_compression_quality=output.quality,
         include_rai_reason=True,
         negative_prompt=recipe.negative_prompt,
     )

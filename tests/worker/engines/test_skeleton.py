@@ -42,10 +42,10 @@ def service():
         yield server
 
 
-def make(url, **settings):
+def make(url, recipe=None, **settings):
     engine = SkeletonEngine(SkeletonSettings(skeleton_url=url, skeleton_api_key="a-key", **settings))
     engine.check()
-    return asyncio.run(engine.generate(Recipe(prompt="a tree", seed=7), Reported()))
+    return asyncio.run(engine.generate(Recipe(prompt="a tree", seed=7, **(recipe or {})), Reported()))
 
 
 def test_it_works(service):
@@ -54,6 +54,14 @@ def test_it_works(service):
     assert (image.data, image.seed, image.guidance_scale) == (b"a picture", 7, None)
     assert service.asked == [("POST", "/images")]
     assert service.heads[0]["authorization"] == "Bearer a-key"
+
+
+def test_it_asks_for_the_size_that_comes_of_the_recipe(service):
+    service.say(200, json.dumps({"image": base64.b64encode(b"a picture").decode()}).encode())
+    make(service.url)
+    make(service.url, recipe={"shape": "portrait"})
+    make(service.url, recipe={"width": 512, "height": 512})  # a larger one is scaled down
+    assert [json.loads(body)["size"] for body in service.bodies] == ["1024x1024", "832x1216", "1024x1024"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import traceback
+from fractions import Fraction
 
 import pytest
 import requests
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from PIL import Image
 
-from render_worker.contract import SIZES, Recipe
+from render_worker.contract import PROPORTIONS, Recipe, Shape, difference
 from render_worker.engines.vertex.engine import VertexEngine
 from render_worker.errors import EngineError
 from render_worker.settings import Settings
@@ -118,7 +119,7 @@ def refused(engine: VertexEngine, **recipe: object) -> EngineError:
     return caught.value
 
 
-def fits(data: bytes, shape: str) -> bool:
-    """Return whether the picture can be scaled down and cut to the shape."""
+def of_shape(data: bytes, shape: Shape) -> bool:
+    """Return whether the picture has nearly the proportion of the shape."""
     with Image.open(io.BytesIO(data)) as image:
-        return all(has >= wants for has, wants in zip(image.size, SIZES[shape], strict=True))
+        return difference(Fraction(*image.size), PROPORTIONS[shape]) < 0.05

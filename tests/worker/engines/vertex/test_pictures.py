@@ -6,19 +6,30 @@ import pytest
 
 from render_worker.contract import Recipe
 from tests.fakes.processes import wait_until
-from tests.worker.engines.vertex.conftest import IMAGEN, LEGACY_IMAGEN, PROMPT, Notes, asked, fits, made, play, refused
+from tests.worker.engines.vertex.conftest import (
+    IMAGEN,
+    LEGACY_IMAGEN,
+    PROMPT,
+    Notes,
+    asked,
+    made,
+    of_shape,
+    play,
+    refused,
+)
 
 
 @pytest.mark.parametrize(("shape", "ratio"), [("square", "1:1"), ("portrait", "2:3"), ("landscape", "3:2")])
 def test_it_works(by_key, site, shape, ratio):
     notes = Notes()
     image = made(by_key, notes, shape=shape)
-    assert fits(image.data, shape)
+    assert of_shape(image.data, shape)
     assert (image.seed, image.guidance_scale, image.model) == (None, None, "gemini-3.1-flash-image")
     assert notes.phases == ["generating"]
     body = asked(site)[0]["body"]
     assert body["contents"][0]["parts"] == [{"text": PROMPT}]
-    assert body["generationConfig"] == {"responseModalities": ["IMAGE"], "imageConfig": {"aspectRatio": ratio}}
+    config = body["generationConfig"]
+    assert (config["responseModalities"], config["imageConfig"]["aspectRatio"]) == (["IMAGE"], ratio)
     assert (body["project"], asked(site, "vertex_token")) == (None, [])
 
 
@@ -26,13 +37,15 @@ def test_it_works(by_key, site, shape, ratio):
 def test_imagen_works_with_a_service_account(by_account, site, shape, ratio):
     notes = Notes()
     image = made(by_account(), notes, shape=shape)
-    assert fits(image.data, shape)
+    assert of_shape(image.data, shape)
     assert (image.seed, image.guidance_scale, image.model) == (None, None, IMAGEN)
     assert notes.phases == ["verifying", "generating"]
     body = asked(site)[0]["body"]
     assert (body["project"], body["location"], body["verb"]) == ("the-project", "us-central1", "predict")
     assert body["instances"] == [{"prompt": PROMPT}]
-    assert body["parameters"] == {"sampleCount": 1, "aspectRatio": ratio, "includeRaiReason": True}
+    options = {"mimeType": "image/png"}
+    expected = {"sampleCount": 1, "aspectRatio": ratio, "includeRaiReason": True, "outputOptions": options}
+    assert body["parameters"] == expected
 
 
 def test_gemini_works_with_a_service_account(by_account, site):
@@ -62,7 +75,7 @@ def test_gemini_honours_nothing_beside_prompt_and_shape(by_key):
 
 def test_gemini_s_thoughts_are_not_the_picture(by_key, site):
     play(site, "thought")
-    assert fits(made(by_key).data, "square")
+    assert of_shape(made(by_key).data, "square")
 
 
 @pytest.mark.parametrize(("behaviour", "endpoint"), [("hang", "vertex"), ("token_hang", "vertex_token")])
