@@ -19,6 +19,8 @@ from bench.table import print_table
 from render_worker.contract import Recipe, StoredFormat
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.sketch.engine import SketchEngine
+from render_worker.generation.latency import Latencies
+from render_worker.generation.progress import ProgressReporter, ignore_progress
 from render_worker.imaging import to_picture
 from render_worker.imaging.decoding import decode
 from render_worker.imaging.encoding import encode
@@ -71,13 +73,9 @@ def _row(kind: StoredFormat, options: dict[str, int], paintings: list[Image.Imag
 
 
 def _painting(prompt: str) -> Image.Image:
-    engine = SketchEngine(EngineSettings())
-    made = asyncio.run(engine.generate(Recipe(prompt=prompt, seed=7), _report_nothing))
+    reporter = ProgressReporter("-", SketchEngine.name, Latencies(), ignore_progress)
+    made = asyncio.run(SketchEngine(EngineSettings()).generate(Recipe(prompt=prompt, seed=7), reporter))
     return Image.open(io.BytesIO(made.data))
-
-
-def _report_nothing(*_: object, **__: object) -> None:
-    """Do nothing with an engine's progress."""
 
 
 def _file_of(painting: Image.Image, kind: StoredFormat, options: dict[str, int]) -> bytes:
