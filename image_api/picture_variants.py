@@ -31,10 +31,10 @@ log = logging.getLogger(__name__)
 class PictureVariants:
     """The encoded variants of stored pictures. Thread-safe."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, thread: NativeThread) -> None:
         self._cache = cache
         self._slot = threading.BoundedSemaphore(1)
-        self._thread = NativeThread()
+        self._thread = thread
 
     def get(self, result: GenerateResult, variant: Variant) -> bytes | None:
         """Return the cached variant; an empty one if it cannot be encoded, None if that is not known."""

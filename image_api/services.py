@@ -37,7 +37,8 @@ class Services:
     variants: PictureVariants
     upload_slots: Admission
     sheet_slots: Admission
-    sheet_thread: NativeThread
+    picture_thread: NativeThread
+    """Where pictures are decoded and encoded, of all clients one at a time: a large one takes 300 MB of memory."""
 
     @classmethod
     def build(cls, settings: Settings) -> "Services":
@@ -47,6 +48,7 @@ class Services:
         pictures = RemotePictures(worker, settings.picture_origins)
         checks = PictureChecks(pictures)
         cache = build_cache(settings)
+        picture_thread = NativeThread()
         return cls(
             settings=settings,
             client_ids=ClientIds(token.get_secret_value().encode() if token else None),
@@ -54,10 +56,10 @@ class Services:
             generation=Generation(DirectDispatch(worker), cache, settings, worker.kept_recipe, checks.is_gone),
             pictures=pictures,
             checks=checks,
-            variants=PictureVariants(cache),
+            variants=PictureVariants(cache, picture_thread),
             upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
             sheet_slots=Admission(SHEET_SLOTS, full=SHEETS_FULL),
-            sheet_thread=NativeThread(),
+            picture_thread=picture_thread,
         )
 
 

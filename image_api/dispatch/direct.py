@@ -29,6 +29,8 @@ REPLY_GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its reply
 EARLY_SECONDS = 2.5  # by which the worker may be early: the last of several engines is ended that much before
 
 NO_SIZES = re.compile(r'"(width|height|aspect_ratio)" is not a parameter here')  # says a worker that is older than they
+NO_AUTO = re.compile(r"output_format must be one of png, jpeg, webp\.")  # and one that is older than `auto`
+AS_PNG = {"output_format": "png", "output_compression": None}
 
 STREAM_LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
 
@@ -50,7 +52,7 @@ class DirectDispatch:
 
         def attempt() -> GenerateResult:
             try:
-                return self._send_once(request, deadline, report, client)
+                return self._send(request, deadline, report, client)
             except Relayed as error:
                 if error.body().code == DeadlinePassed.code and deadline.later_by(-EARLY_SECONDS).expired:
                     # The request's own deadline, not that of one of its phases.
@@ -64,6 +66,17 @@ class DirectDispatch:
     def stop(self) -> None:
         """End every wait for a worker that starts, and close the connections that are idle."""
         self._worker.stop()
+
+    def _send(
+        self, request: GenerateRequest, deadline: Deadline, report: ReportProgress, client: str | None
+    ) -> GenerateResult:
+        """Return the picture; a PNG if the worker is of an older version, which does not know output_format=auto."""
+        try:
+            return self._send_once(request, deadline, report, client)
+        except Relayed as error:
+            if request.output_format == "auto" and NO_AUTO.match(str(error)):
+                return self._send_once(request.model_copy(update=AS_PNG), deadline, report, client)
+            raise
 
     def _send_once(
         self, request: GenerateRequest, deadline: Deadline, report: ReportProgress, client: str | None

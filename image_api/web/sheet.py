@@ -8,6 +8,7 @@ from flask import Response, g, request
 from image_api.contact_sheet import ContactSheet, UnreadablePicture
 from image_api.errors import ApiError, PictureUnavailable
 from image_api.generation.progress_stream import GenerationResponse
+from image_api.picture_formats import release_memory
 from image_api.services import services
 from image_api.web.base64_json import embedding_response
 from image_api.web.batch import Batch, Outcome, Pictures
@@ -24,7 +25,7 @@ from image_api.web.speculative_requests import is_for_preview
 
 NOT_MADE = "Open the link, and the pictures of this contact sheet are made."
 ENDING = "png"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0  # nine pictures of 4096x4096 take up to 8
 
 
 def sheet_options(ending: str | None = None) -> SheetOptions:
@@ -106,8 +107,9 @@ def _composed(options: SheetOptions, pictures: Pictures, mimetype: str) -> bytes
             here.check()
             _add(sheet, index, it.seed, pictures)
         pictures.require_any()
-        return services().sheet_thread.call(sheet.encoded, mimetype)
+        return services().picture_thread.call(sheet.encoded, mimetype)
     finally:
+        services().picture_thread.call(release_memory)
         slots.release(here)
 
 
@@ -118,7 +120,7 @@ def _add(sheet: ContactSheet, index: int, seed: int, pictures: Pictures) -> None
     caption = "" if seed_used is None or seed_used < 0 else f"seed {seed_used}"
     try:
         if response:
-            services().sheet_thread.call(sheet.add, _file_of(index, response, pictures), caption)
+            services().picture_thread.call(sheet.add, _file_of(index, response, pictures), caption)
             return
     except (UnreadablePicture, PictureUnavailable) as error:
         pictures.fail(index, error if isinstance(error, ApiError) else PictureUnavailable(str(error)))

@@ -62,9 +62,11 @@ class ScriptedWorker:
         """
         self._answers = {"": _answer(status, body, before, headers)}
 
-    def say_to(self, path: str, status: int, body: object, **headers: str) -> None:
+    def say_to(
+        self, path: str, status: int, body: object, before: Callable[[], object] = lambda: None, **headers: str
+    ) -> None:
         """Answer so to requests whose path begins so; the longest that fits counts."""
-        self._answers[path] = _answer(status, body, lambda: None, headers)
+        self._answers[path] = _answer(status, body, before, headers)
 
     def asked_to_make(self) -> list[dict]:
         """Every request for a picture."""

@@ -138,3 +138,19 @@ def test_a_variant_outlives_the_worker_s_sleep(client_with, worker, keeps):
     worker.close()
     again = client.get(SEEDED, headers={"Accept": CHROME})
     assert (again.status_code, again.data, again.headers["X-Cache"]) == (200, first.data, "HIT")
+
+
+def test_an_older_worker_makes_a_png(client, worker, keeps):
+    keeps(PNG)
+    refusal = {
+        "success": False,
+        "error": "output_format must be one of png, jpeg, webp.",
+        "code": "invalid_parameter",
+    }
+    made = {**RESULT, "width": 64, "height": 48}
+    worker.say_to("/generate", 400, refusal, before=lambda: worker.say_to("/generate", 200, made))
+    answer = client.get(f"{AS_IMAGE}&output_compression=50", headers={"Accept": CHROME})
+    assert (answer.status_code, answer.mimetype, opened(answer).size) == (200, AVIF, (64, 48))
+    assert [it["output_format"] for it in worker.asked_to_make()] == ["auto", "png"]
+    assert "output_compression" not in worker.asked_to_make()[1]
+    assert client.get(f"{SEEDED}&output_compression=50").headers["X-Cache"] == "HIT"
