@@ -16,6 +16,7 @@ from image_api.routes import (
     openai,
     openai_edits,
     pages,
+    sheet,
     styled,
     wake,
     websocket,
@@ -52,6 +53,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     host_check.register(app, settings.allowed_hosts)
     speculative_requests.register(app)
     cors.register(app, settings.cors_origins)
-    for family in (generate, websocket, styled, openai, openai_edits, images, health, wake, pages, crawlers):
+    for family in (generate, sheet, websocket, styled, openai, openai_edits, images, health, wake, pages, crawlers):
         app.register_blueprint(family.routes)
     return app

@@ -6,6 +6,7 @@ client gets ServiceBusy with a Retry-After: backpressure instead of a queue with
 """
 
 import contextlib
+import random
 import threading
 import time
 from collections import Counter
@@ -13,8 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from image_api.errors import ServiceBusy, TooManyStreams
+from render_worker.serving.deadline import Deadline
 
 SWEEP_SECONDS = 1.0
+POLL_SECONDS = 0.1
 MAX_ABANDONED_PER_CLIENT = 2  # waiters without work begun of a client that left; it may come back for them
 
 FULL = "As many clients wait for pictures as this service can hold."
@@ -101,6 +104,17 @@ class Admission:
             self._add(waiter)
         if evicted:
             evicted.evict()
+
+    def admit_soon(self, waiter: Waiter, seconds: float) -> None:
+        """Give the waiter a slot, waiting up to `seconds` for one. Raises as `admit`, also if its client is gone."""
+        deadline = Deadline.after(seconds)
+        while True:
+            try:
+                return self.admit(waiter)
+            except ServiceBusy:
+                if deadline.expired or waiter.evicted or waiter.gone():
+                    raise
+            time.sleep(random.uniform(0.5, 1) * POLL_SECONDS)  # noqa: S311
 
     @contextlib.contextmanager
     def stream_of(self, client: str | None) -> Iterator[None]:

@@ -10,6 +10,7 @@ from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.generation.cache import build as build_cache
 from image_api.generation.use_case import Generation
+from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
 from image_api.picture_variants import PictureVariants
 from image_api.remote_pictures import RemotePictures
@@ -17,6 +18,8 @@ from image_api.settings import Settings
 
 UPLOAD_SLOTS = 4  # each of twice MAX_UPLOAD_MB on the disk, which may be one in memory
 UPLOADS_FULL = "As many clients send pictures as this service can hold."
+SHEET_SLOTS = 2  # each with a file of up to 40 MiB, nine small pictures of 2 MB and the sheet of 17 MB in memory
+SHEETS_FULL = "As many contact sheets are being composed as this service can hold."
 KEY = "image_api"
 """The key of `app.extensions` that holds the services."""
 
@@ -33,6 +36,8 @@ class Services:
     checks: PictureChecks
     variants: PictureVariants
     upload_slots: Admission
+    sheet_slots: Admission
+    sheet_thread: NativeThread
 
     @classmethod
     def build(cls, settings: Settings) -> "Services":
@@ -51,6 +56,8 @@ class Services:
             checks=checks,
             variants=PictureVariants(cache),
             upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
+            sheet_slots=Admission(SHEET_SLOTS, full=SHEETS_FULL),
+            sheet_thread=NativeThread(),
         )
 
 

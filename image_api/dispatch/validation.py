@@ -19,6 +19,8 @@ from render_worker.contract import (
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")  # a name of an engine, a storage, a model or a code
 WORKER_PATH = re.compile(rf"/images/({IMAGE_NAME})")
 URL = re.compile(r"https?://[!-~]{1,4000}")
+BLURHASH = re.compile(r"[0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]{6,200}")  # its digits, of base 83
+COLOR = re.compile(r"#[0-9a-f]{6}")
 UNESCAPED = re.compile(r"[\"<>\\^`{|}]")  # characters that no URL has unescaped
 MAX_SENTENCE = 1000
 MAX_SECONDS = 7 * 24 * 3600  # of a Retry-After or an expected duration
@@ -32,7 +34,8 @@ NUMBERS = ("position", "step", "total", "expected_seconds")  # of a progress
 def checked_result(result: GenerateResult) -> GenerateResult:
     """Return the result if each of its fields is safe in headers, addresses and file names.
 
-    Raises ValueError with the field's name if one is not.
+    A blurhash or a colour that is none is dropped, because pages put them into their styles. Raises ValueError with the
+    field's name if another one is not safe.
     """
     valid = {
         "image_url": _is_picture_address(result.image_url),
@@ -49,7 +52,12 @@ def checked_result(result: GenerateResult) -> GenerateResult:
     for field, is_valid in valid.items():
         if not is_valid:
             raise ValueError(f"{field} is invalid")
-    return result.model_copy(update={"fallback_from": _valid_passed_over(result.fallback_from)})
+    optional = {
+        "fallback_from": _valid_passed_over(result.fallback_from),
+        "blurhash": _matching(BLURHASH, result.blurhash),
+        "dominant_color": _matching(COLOR, result.dominant_color),
+    }
+    return result.model_copy(update=optional)
 
 
 def checked_error(error: ErrorBody, status: int) -> ErrorBody:
@@ -81,6 +89,10 @@ def parsed_recipe(text: bytes) -> Recipe | None:
         return Recipe.model_validate_json(text)
     except ValidationError:
         return None
+
+
+def _matching(pattern: re.Pattern[str], text: str | None) -> str | None:
+    return text if text and pattern.fullmatch(text) else None
 
 
 def _within(maximum: int, number: int | None) -> int | None:

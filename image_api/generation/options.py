@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from image_api.styles import Style
 from render_worker.contract import (
+    MAX_SEED,
     MAX_SIDE,
     MIN_SIDE,
     SIDE_STEP,
@@ -19,9 +20,11 @@ from render_worker.contract import (
     size_of,
 )
 
+MAX_PICTURES = 10  # of one request
 MAX_QUERY_FIELDS = 100
 RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide how the picture looks
 
+ONE_PICTURE = "n must be 1, or left out, where the answer is one picture; /sheet.png shows several as one."
 SIZE_NAMES = {"size", "width", "height"}
 
 ResponseFormat = Literal["url", "b64_json"]
@@ -51,6 +54,8 @@ class GenerationOptions(Recipe):
         " or left out",
     )
     """The same as width and height. They are set from it."""
+    n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}, or left out")
+    """How many pictures. If it is given, the response lists them, also a single one."""
     cache: bool = Field(True, description="true or false")
     within: Within = None
     cache_without_seed: bool = False
@@ -103,7 +108,21 @@ class GenerationOptions(Recipe):
         options = super().parse(pairs)
         if options.embeds_picture and options.format in ("redirect", "image"):
             raise InvalidField(f"response_format=b64_json adds to JSON; leave out format={options.format}.")
-        return options
+        if (options.n or 1) > 1 and options.format in ("redirect", "image"):
+            raise InvalidField(ONE_PICTURE)
+        return options.with_room_for_seeds(options.n or 1, f"n={options.n}")
+
+    def with_room_for_seeds(self, count: int, named: str) -> Self:
+        """Return the options. Raises InvalidField if the seed leaves no room to count up; `named` gave the count."""
+        last = MAX_SEED - count + 1
+        if self.seed > last:
+            raise InvalidField(f"seed must be {last} at most with {named}: each picture has the next one.")
+        return self
+
+    def series(self) -> list[Self]:
+        """Return the options of each of the `n` pictures: with a seed, each after the first has the next one."""
+        step = 0 if self.seed < 0 else 1
+        return [self.model_copy(update={"seed": self.seed + step * index}) for index in range(self.n or 1)]
 
     @classmethod
     def _validated(cls, values: dict[str, object]) -> Self:

@@ -118,7 +118,8 @@ class SingleFlight:
         else:
             flight.complete(result_or_error)
         with self._lock:  # last, so that it is found until its outcome is
-            del self._flights[flight.name]
+            if self._flights.get(flight.name) is flight:  # and not the next of a request that heals several pictures
+                del self._flights[flight.name]
             if flight.abandoned:
                 self._admission.release(flight.abandoned)
 

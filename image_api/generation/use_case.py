@@ -26,7 +26,7 @@ from image_api.generation.regeneration import Regenerations
 from image_api.generation.replay import ReplayStore
 from image_api.generation.single_flight import SingleFlight
 from image_api.settings import Settings
-from render_worker.contract import GenerateRequest, GenerateResult
+from render_worker.contract import GenerateRequest, GenerateResult, Progress
 from render_worker.serving.deadline import Deadline
 
 DISPATCH_GRACE_SECONDS = 4.0  # the dispatch has a deadline of its own, whose error says more
@@ -65,22 +65,31 @@ class Generation:
         """Whether this service drains before its stop, so that idle clients are disconnected."""
 
     def generate(
-        self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline | None = None
+        self,
+        options: GenerationOptions,
+        request_id: str,
+        waiter: Waiter,
+        deadline: Deadline | None = None,
+        report: Callable[[Progress], object] = lambda _: None,
     ) -> GenerationResponse:
         """Return one picture. Raises an ApiError if there is none. The waiter's slot is released at the end.
 
-        `deadline`: that of a request for several pictures; `self.deadline()` if None.
+        `deadline`: that of a request for several pictures; `self.deadline()` if None. `report` is called with progress.
 
         Identical requests with a seed, or with `cache_without_seed`, share a result from the cache, or join the flight
         that generates it. Without `cache` the picture is generated anew. With `within` only engines are candidates that
         are expected to be done in so many seconds, so no other request's flight is joined.
         """
+        content: Progress | GenerationResponse | None = None
         try:
-            *_, last = self._stream(options, request_id, waiter, deadline or self.deadline(), recorded=False)
+            for event in self._stream(options, request_id, waiter, deadline or self.deadline(), recorded=False):
+                content = event.content
+                if isinstance(content, Progress):
+                    report(content)
         finally:
             self.admission.release(waiter)
-        assert isinstance(last.content, GenerationResponse)  # noqa: S101 - it ends so
-        return last.content
+        assert isinstance(content, GenerationResponse)  # noqa: S101 - it ends so
+        return content
 
     def follow(self, options: GenerationOptions, request_id: str, waiter: Waiter) -> GenerationStream:
         """Return the same as a stream, recorded for replay.
@@ -101,6 +110,10 @@ class Generation:
     def cached(self, options: GenerationOptions) -> GenerateResult | None:
         """Return the result that the cache has for these options, at no cost; None if `generate` would make one."""
         return self._cached(options, self._key(options))
+
+    def is_repeatable(self, options: GenerationOptions) -> bool:
+        """Return whether an identical request gets the same picture: from the cache, or of a flight that it joins."""
+        return self.is_cacheable(options) and options.cache and options.within is None
 
     def _cached(self, options: GenerationOptions, key: str | None) -> GenerateResult | None:
         """Return the result of the key. Raises InvalidParameter if the options contradict each other."""

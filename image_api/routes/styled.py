@@ -22,7 +22,7 @@ routes = FormattedBlueprint(
 
 @routes.post(GENERATE_PATH)
 def generate() -> Response:
-    """Generate a picture of a prompt in a style, in the shape nearest to an aspect ratio."""
+    """Generate a picture of a prompt in a style and an aspect ratio."""
     base = base_url()  # first, so that a bad Host header costs no generation
     body = StyledRequest.parse_json(json_body())
     response = services().generation.generate(body.options(), g.request_id, waiter())

@@ -5,7 +5,7 @@ import logging
 from flask import Response, g, request
 
 from image_api.errors import SpeculativeRequest
-from image_api.generation.options import GenerationOptions
+from image_api.generation.options import ONE_PICTURE, GenerationOptions
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.services import services
 from image_api.web.base64_json import embedding_response
@@ -15,6 +15,8 @@ from image_api.web.file_response import file_response, variant_response
 from image_api.web.link_previews import preview_page
 from image_api.web.picture_json import with_picture
 from image_api.web.picture_negotiation import encoded_picture, foreseen_types, negotiated_variant
+from image_api.web.pictures_response import pictures_response
+from image_api.web.pictures_stream import pictures_stream
 from image_api.web.responses import absolute_url, base_url, json_response, json_text
 from image_api.web.speculative_requests import NO_PREVIEW, is_for_preview
 from render_worker.contract import GenerateResult, InvalidField
@@ -34,26 +36,35 @@ def file_options(ending: str, mimetype: str) -> GenerationOptions:
 
     Raises InvalidField if the query names a format too.
     """
-    given = {name for name, text in request.args.items(multi=True) if text.strip()}
-    for field in given & {"format", "output_format", "response_format"}:
-        raise InvalidField(f"{field} cannot be given to an address that ends with .{ending}.")
+    refuse_fields({"format", "output_format", "response_format"}, ending)
     fixed = {"format": "image", "output_format": mimetype.removeprefix("image/")}
     return query_options(**fixed)
+
+
+def refuse_fields(fields: set[str], ending: str) -> None:
+    """Raise InvalidField if the query has one of these fields, which an address with that ending decides."""
+    given = {name for name, text in request.args.items(multi=True) if text.strip()}
+    for field in given & fields:
+        raise InvalidField(f"{field} cannot be given to an address that ends with .{ending}.")
 
 
 def negotiated_response(options: GenerationOptions) -> Response:
     """Generate a picture, and return it in the form that the request names or its headers prefer.
 
-    HEAD and link-preview bots cost no generation.
+    HEAD and link-preview bots cost no generation. Raises InvalidField if the response is one picture, and `n` more.
     """
+    streams = options.format is None and wants_events()
+    lists = options.n is not None and (streams or not _shows_one_picture(options))
+    if options.n not in (None, 1) and not lists:
+        raise InvalidField(ONE_PICTURE)
     if is_for_preview():
         http_response = _preview(options)
     elif request.method == "HEAD":
         http_response = _head_response(options)
-    elif options.format is None and wants_events():
-        http_response = new_stream(options)
+    elif streams:
+        http_response = pictures_stream(options) if lists else new_stream(options)
     else:
-        http_response = _generated_response(options)
+        http_response = pictures_response(options) if lists else _generated_response(options)
     http_response.headers.setdefault("Vary", VARY)
     return http_response
 
@@ -100,10 +111,10 @@ def _head_response(options: GenerationOptions) -> Response:
     """Return what is known of the response to a GET without a generation: all of it if the result is cached."""
     base = base_url()
     mimetype: str | None = JSON
+    cached = services().generation.cached(options)
     if options.format is None and wants_events():
         mimetype = EVENT_STREAM
-    elif not options.embeds_picture:
-        cached = services().generation.cached(options)
+    elif not options.embeds_picture and not options.n:
         mimetype = _foreseen_type(options, cached)
         if cached and mimetype == JSON:
             return _http_response(_hit(cached), base, options)
@@ -128,6 +139,10 @@ def _foreseen_type(options: GenerationOptions, cached: GenerateResult | None) ->
 def _hit(cached: GenerateResult) -> GenerationResponse:
     result = cached.model_copy(update={"cached": True, "request_id": g.request_id})
     return GenerationResponse(result, "HIT")
+
+
+def _shows_one_picture(options: GenerationOptions) -> bool:
+    return options.format == "image" or wants_redirect(options)
 
 
 def wants_redirect(options: GenerationOptions) -> bool:

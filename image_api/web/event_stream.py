@@ -6,7 +6,7 @@ event: failure     why there is none (a browser calls its own connection errors 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -17,7 +17,7 @@ from flask import Response, g, request, stream_with_context
 from image_api.admission import Waiter
 from image_api.errors import ApiError
 from image_api.generation.options import GenerationOptions
-from image_api.generation.progress_stream import GenerationResponse, GenerationStream, StreamEvent
+from image_api.generation.progress_stream import END, GenerationResponse, GenerationStream, StreamEvent
 from image_api.services import services
 from image_api.web.client_connection import waiter
 from image_api.web.error_responses import log_failure
@@ -28,9 +28,11 @@ from render_worker.contract import ErrorBody, Progress
 
 EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
-RETRY_MILLISECONDS = 3000
+RETRY = b"retry: 3000\n\n"  # milliseconds
 EMBEDS = "b64_json:"
 """Before the event ids of a stream whose result has the picture itself: a client resumes it with the id alone."""
+AGAIN = "again:"
+"""Before the event ids of a stream that is resumed by the same request: what was made comes from the cache."""
 # Where a polyfill cannot send the header: Yaffle's lastEventId, Mercure's lastEventID, amvtek's evs_last_event_id, and
 # the header's own name.
 EVENT_ID_PARAMETER = re.compile(rb"(?:evs_)?last[-_]?event[-_]?id(?:=(.*))?", re.IGNORECASE | re.DOTALL)
@@ -50,6 +52,8 @@ def resumed_stream() -> Response | None:
     """
     event_id = _last_event_id()
     if not event_id or request.method == "HEAD" or is_for_preview():
+        return None
+    if event_id.startswith(AGAIN) and not event_id.endswith(f":{END}"):
         return None
     here = waiter(stream=True)
     embeds = event_id.startswith(EMBEDS)
@@ -98,22 +102,31 @@ def _stream_response(events: GenerationStream, here: Waiter, embeds: bool) -> Re
     except BaseException:  # also if the greenlet is killed: a slot that is not released is lost
         release()
         raise
-    response = Response(stream_with_context(_event_texts(first, events, embeds)), mimetype=EVENT_STREAM)
+    return stream_response(chain([RETRY], _event_texts(first, events, embeds)), events.close, release)
+
+
+def stream_response(texts: Iterator[bytes], *on_close: Callable[[], None]) -> Response:
+    """Return a response with events as they come. `on_close` is called at its end, also if it was never begun."""
+    response = Response(stream_with_context(texts), mimetype=EVENT_STREAM)
     # Not in the generator, which does not run at all if the client is gone before the first event is sent.
-    response.call_on_close(events.close)
-    response.call_on_close(release)
+    for function in on_close:
+        response.call_on_close(function)
     response.headers["X-Accel-Buffering"] = "no"  # nginx would keep the events until they fill a page
     return response
 
 
 def _event_texts(first: StreamEvent, rest: GenerationStream, embeds: bool) -> Iterator[bytes]:
-    yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     try:
         for event in chain((first,), rest):
             yield from _embedding_event(event) if embeds else [_event_text(event).encode()]
     except ApiError as error:
-        body = StreamError(**log_failure(error).model_dump(), status=error.status)
-        yield f"event: failure\nid: {g.request_id}:end\ndata: {json_text(body, request_id=g.request_id)}\n\n".encode()
+        yield failure_text(error, g.request_id)
+
+
+def failure_text(error: ApiError, name: str) -> bytes:
+    """Return the last event of the stream `name` if there is no picture, and log the error."""
+    body = StreamError(**log_failure(error).model_dump(), status=error.status)
+    return f"event: failure\nid: {name}:{END}\ndata: {json_text(body, request_id=g.request_id)}\n\n".encode()
 
 
 def _embedding_event(event: StreamEvent) -> Iterator[bytes]:

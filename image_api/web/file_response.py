@@ -47,12 +47,13 @@ def _describe(http_response: Response, result: GenerateResult, base: str) -> Non
     http_response.headers["X-Engine"] = result.engine
     if result.seed is not None:
         http_response.headers["X-Seed"] = str(result.seed)
-    http_response.headers.set("Content-Disposition", "inline", **_disposition(result, http_response.mimetype or ""))
+    ending = ENDINGS.get(http_response.mimetype or "", "")
+    http_response.headers.set("Content-Disposition", "inline", **disposition(result.prompt, result.seed, ending))
 
 
-def _disposition(result: GenerateResult, media_type: str) -> dict[str, str]:
+def disposition(prompt: str, seed: int | None, ending: str) -> dict[str, str]:
     """Return the parameters for a file name: in ASCII, and exactly (https://www.rfc-editor.org/rfc/rfc6266)."""
-    name, plain = file_names(result.prompt, result.seed, ENDINGS.get(media_type, ""))
+    name, plain = file_names(prompt, seed, ending)
     return {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name)}"}
 
 

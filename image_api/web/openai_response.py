@@ -1,69 +1,49 @@
 """The pictures of OpenAI's route as one response, with their URLs or their bytes."""
 
-import logging
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, g
+from flask import Response
 
-from image_api.errors import ApiError
+from image_api.errors import ModelNotFound, Relayed
 from image_api.generation.options import GenerationOptions
-from image_api.generation.progress_stream import GenerationResponse
-from image_api.web.base64_json import EmbeddedPicture, embedding_response
+from image_api.web.base64_json import embedding_response
+from image_api.web.batch import Batch, Pictures
 from image_api.web.disclosure import visible_error
-from image_api.web.openai_batch import Batch
 from image_api.web.responses import json_response, json_text
-from image_api.web.schemas.openai import ImagesRequest
+from image_api.web.schemas.openai import ImagesRequest, parameter_named
 from image_api.web.schemas.openai_pictures import Image, ImagesResponse, failure
 
-log = logging.getLogger(__name__)
 
-
-def pictures_response(body: ImagesRequest, pictures: list[GenerationOptions], base: str) -> Response:
+def pictures_response(body: ImagesRequest, options: list[GenerationOptions], base: str) -> Response:
     """Generate the pictures, and return those that were made. Raises the first ApiError if there are none."""
-    made, errors = _generated(pictures)
-    opened = _opened(made, errors) if body.with_bytes else []
+    with openai_errors():
+        pictures = Pictures(Batch(options).outcomes())
+    opened = list(pictures.opened().values()) if body.with_bytes else []
     if opened:
         results = [it.result for it in opened]
         images = [Image.of(body, it.result, base, it.placeholder) for it in opened]
     else:
-        results = [it.result for it in made.values()]
+        results = [it.result for _, it in sorted(pictures.made.items())]
         images = [Image.of(body, it, base) for it in results]
-    response = ImagesResponse.of(body, pictures[0].model, results, images, failures(errors, len(images)))
+    response = ImagesResponse.of(body, options[0].model, results, images, failures(pictures))
     return embedding_response(json_text(response), opened) if opened else json_response(response)
 
 
-def failures(errors: dict[int, ApiError], made: int) -> list[dict[str, Any]]:
+def failures(pictures: Pictures) -> list[dict[str, Any]]:
     """Log that pictures failed while others were made, and return the errors in OpenAI's format, by their places."""
-    if errors:
-        codes = ", ".join(sorted({it.body().code for it in errors.values()}))
-        log.warning("%s: %d of %d pictures failed: %s", g.request_id, len(errors), len(errors) + made, codes)
-    return [failure(number, visible_error(it.body()), it.status) for number, it in sorted(errors.items())]
+    pictures.log_failures()
+    return [failure(index, visible_error(it.body()), it.status) for index, it in sorted(pictures.errors.items())]
 
 
-def _generated(pictures: list[GenerationOptions]) -> tuple[dict[int, GenerationResponse], dict[int, ApiError]]:
-    """Return the responses by their places and in that order, and the errors by their places and as they came."""
-    made: dict[int, GenerationResponse] = {}
-    errors: dict[int, ApiError] = {}
-    for outcome in Batch(pictures, stream=False).outcomes():
-        if outcome is None:
-            continue
-        if isinstance(outcome.content, ApiError):
-            errors[outcome.number] = outcome.content
-        else:
-            made[outcome.number] = outcome.content
-    if not made:
-        raise next(iter(errors.values()))
-    return dict(sorted(made.items())), errors
-
-
-def _opened(made: dict[int, GenerationResponse], errors: dict[int, ApiError]) -> list[EmbeddedPicture]:
-    """Open the pictures that can be, and add the errors of the others. Raises the first error if there are none."""
-    opened: list[EmbeddedPicture] = []
-    for number, response in made.items():
-        try:
-            opened.append(EmbeddedPicture(response))
-        except ApiError as error:
-            errors[number] = error
-    if not opened:
-        raise next(iter(errors.values()))
-    return opened
+@contextlib.contextmanager
+def openai_errors() -> Iterator[None]:
+    """Raise ModelNotFound in place of the render worker's refusal of a model."""
+    try:
+        yield
+    except Relayed as error:
+        body = error.body()
+        if parameter_named(body) == "model":
+            raise ModelNotFound(body.error) from error
+        raise

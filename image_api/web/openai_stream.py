@@ -10,15 +10,15 @@ No event has an id: OpenAI's clients take the blank line of a comment after one 
 import contextlib
 from collections.abc import Generator, Iterator
 
-from flask import Response, g, stream_with_context
+from flask import Response, g
 
 from image_api.errors import ApiError
 from image_api.generation.options import GenerationOptions
 from image_api.web.base64_json import EmbeddedPicture
+from image_api.web.batch import Batch, Pictures
 from image_api.web.error_responses import log_failure
-from image_api.web.event_stream import EVENT_STREAM
-from image_api.web.openai_batch import Batch
-from image_api.web.openai_response import failures
+from image_api.web.event_stream import stream_response
+from image_api.web.openai_response import failures, openai_errors
 from image_api.web.picture_json import streamed
 from image_api.web.responses import json_text
 from image_api.web.schemas.openai import ImagesRequest
@@ -27,38 +27,25 @@ from image_api.web.schemas.openai_pictures import CompletedEvent, ErrorEvent, Fa
 HEARTBEAT = b": heartbeat\n\n"
 
 
-def stream_response(body: ImagesRequest, pictures: list[GenerationOptions], base: str) -> Response:
+def pictures_stream(body: ImagesRequest, pictures: list[GenerationOptions], base: str) -> Response:
     """Return the events of the pictures. An error before the first event is a plain error response."""
     chunks = _chunks(body, Batch(pictures, stream=True), pictures[0].model, base)
     first = next(chunks)
-    response = Response(stream_with_context(_until_error(first, chunks)), mimetype=EVENT_STREAM)
-    # Not in the generator, which does not run at all if the client is gone before the first event is sent.
-    response.call_on_close(chunks.close)
-    response.headers["X-Accel-Buffering"] = "no"  # nginx would keep the events until they fill a page
-    return response
+    return stream_response(_until_error(first, chunks), chunks.close)
 
 
 def _chunks(body: ImagesRequest, batch: Batch, model: str, base: str) -> Generator[bytes]:
     """Yield the events in pieces, with heartbeats between. Raises the first ApiError if there is no picture."""
-    errors: dict[int, ApiError] = {}
-    completed = 0
-    with contextlib.closing(batch.outcomes()) as outcomes:
+    pictures = Pictures()
+    with openai_errors(), contextlib.closing(batch.outcomes()) as outcomes:
         for outcome in outcomes:
             if outcome is None:
                 yield HEARTBEAT
                 continue
-            try:
-                if isinstance(outcome.content, ApiError):
-                    raise outcome.content
-                picture = EmbeddedPicture(outcome.content)
-            except ApiError as error:
-                errors[outcome.number] = error
-            else:
-                completed += 1
+            if picture := pictures.add_opened(outcome):
                 yield from _completed_chunks(body, picture, model, base)
-    if not completed:
-        raise next(iter(errors.values()))
-    for failure in failures(errors, completed):
+    pictures.require_any()
+    for failure in failures(pictures):
         yield _event_text(FailedEvent(failure=failure)).encode()
 
 

@@ -4,8 +4,6 @@ The hub alone reads from the client. Each piece goes to a temporary file, and th
 threads: a parser in the hub would delay all other clients.
 """
 
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import IO, ParamSpec, TypeVar
@@ -23,11 +21,9 @@ from image_api.web.json_pictures import json_pairs
 from image_api.web.multipart import multipart_pairs
 from image_api.web.schemas.openai_edits import PictureFields
 from render_worker.contract import InvalidField
-from render_worker.serving.deadline import Deadline
 
 FORM, JSON = "multipart/form-data", "application/json"
 PATIENCE_SECONDS = 5.0
-POLL_SECONDS = 0.1
 PIECE_BYTES = 64 * 1024
 NO_ROOM = "There is no room for pictures that clients send."
 # One for all: an upload of JSON takes several times its size of memory, and glibc keeps that for each thread.
@@ -47,25 +43,11 @@ def uploaded(kind: type[T]) -> Iterator[T]:
     here = waiter()
     with closing(TemporaryFiles()) as files:
         source = _stream()  # first, so that one that is too large takes no slot
-        _admit(here)
+        services().upload_slots.admit_soon(here, PATIENCE_SECONDS)  # most uploads take less than a second
         try:
             yield _read(kind, source, files, here)
         finally:
             services().upload_slots.release(here)
-
-
-def _admit(here: Waiter) -> None:
-    """Give the waiter a slot, soon: most uploads take less than a second. Raises ServiceBusy if none becomes free."""
-    patience = Deadline.after(PATIENCE_SECONDS)
-    while True:
-        try:
-            services().upload_slots.admit(here)
-        except ServiceBusy:
-            if patience.expired or here.gone():
-                raise
-            time.sleep(random.uniform(0.5, 1) * POLL_SECONDS)  # noqa: S311
-        else:
-            return
 
 
 def check_type() -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from flask import Response, g, request
@@ -17,6 +17,7 @@ from image_api.services import services
 from image_api.web.cors import is_allowed_origin
 from image_api.web.error_responses import log_failure
 from image_api.web.picture_json import LineWithPicture, streamed, with_picture
+from image_api.web.pictures_stream import pictures_messages
 from image_api.web.responses import json_text, with_absolute_url
 from image_api.web.websocket import WebSocket
 from render_worker.contract import ErrorLine, InvalidField, Progress, ResultLine
@@ -79,6 +80,10 @@ def _replies(message: str | bytes, here: Waiter) -> Generator[Iterable[bytes]]:
     """Yield the messages that answer one, each in pieces."""
     try:
         options = _parse_message(message.encode() if isinstance(message, str) else message)
+        if options.n:
+            with _slot_lent(here):
+                yield from pictures_messages(options)
+            return
         stream = services().generation.follow(options, g.request_id, here)
         with contextlib.closing(stream) as events:
             for event in events:
@@ -87,6 +92,20 @@ def _replies(message: str | bytes, here: Waiter) -> Generator[Iterable[bytes]]:
         yield [_error_json(InvalidParameter(str(error)))]
     except ApiError as error:
         yield [_error_json(error)]
+
+
+@contextlib.contextmanager
+def _slot_lent(here: Waiter) -> Iterator[None]:
+    """Release the session's slot, as each picture of a batch has its own; then admit it again, or evict it."""
+    admission = services().generation.admission
+    admission.release(here)
+    try:
+        yield
+    finally:
+        try:
+            admission.admit(here)
+        except ApiError:
+            here.evict()
 
 
 def _parse_message(message: bytes) -> GenerationOptions:

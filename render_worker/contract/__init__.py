@@ -12,7 +12,7 @@ It imports nothing else of the worker. Both tiers import from the package itself
     ModelList         the response to `GET /models`
 """
 
-from render_worker.contract.alternative_text import alternative_text
+from render_worker.contract.alt import alternative_text
 from render_worker.contract.errors import InvalidField
 from render_worker.contract.fields import MAX_TEXT, Fields, Text
 from render_worker.contract.health import (
@@ -61,6 +61,7 @@ from render_worker.contract.sizes import (
     nearest_shape,
     proportion_of,
     size_of,
+    to_side,
 )
 from render_worker.contract.stream import (
     NDJSON,
@@ -126,4 +127,5 @@ __all__ = [
     "nearest_shape",
     "proportion_of",
     "size_of",
+    "to_side",
 ]

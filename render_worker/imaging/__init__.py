@@ -34,10 +34,10 @@ def to_picture(
     plan's exact size cannot be made is returned as it is, unless `size_required`. Raises BadPicture then, and if the
     data is no such picture.
     """
-    decoded = decode(data, plan, size_required)
-    stored_format = _stored_format(output_format, decoded)
-    file = _kept(data, decoded, texts, stored_format, quality) or encode(decoded.image, texts, stored_format, quality)
-    image, placeholder = decoded.image, placeholder_of(decoded.image)
+    with decode(data, plan, size_required) as decoded:
+        image, stored_format = decoded.image, _stored_format(output_format, decoded)
+        file = _kept(data, decoded, texts, stored_format, quality) or encode(image, texts, stored_format, quality)
+        placeholder = placeholder_of(image)
     return Picture(
         file, image.width, image.height, hashlib.sha256(file).hexdigest(), stored_format, placeholder=placeholder
     )

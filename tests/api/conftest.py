@@ -180,12 +180,12 @@ def front() -> Iterator[Front]:
 
 
 @pytest.fixture
-def busy() -> Iterator[Callable[[int], BusyWorker]]:
-    """Starts render workers with so many slots."""
+def busy() -> Iterator[Callable[..., BusyWorker]]:
+    """Starts render workers with so many slots, whose pictures have the same bytes."""
     workers: list[BusyWorker] = []
 
-    def start(slots: int) -> BusyWorker:
-        workers.append(BusyWorker(slots, RESULT, PICTURE))
+    def start(slots: int, picture: bytes = PICTURE) -> BusyWorker:
+        workers.append(BusyWorker(slots, RESULT, picture))
         return workers[-1]
 
     yield start

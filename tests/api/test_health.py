@@ -67,6 +67,7 @@ def test_the_front_page_documents_every_parameter(client):
         "format",
         "response_format",
         "size",
+        "n",
         "cache",
         "within",
     ]

@@ -23,7 +23,7 @@ def test_it_works(ai, worker, base):
     assert (picture.seed, picture.width, picture.height, picture.engine) == (7, 768, 768, "perchance")
     assert before <= answer.created <= time.time()
     assert (answer.size, answer.output_format, answer.background, answer.quality) == ("768x768", "png", "opaque", None)
-    assert answer.model == "auto"
+    assert (answer.model, picture.ignored) == ("auto", ["size"])
     assert (sent(worker)["shape"], sent(worker)["seed"], sent(worker)["model"]) == ("landscape", -1, "auto")
 
 
@@ -82,7 +82,7 @@ def test_a_url_of_another_host_is_left_as_it_is(ai, worker):
         ("1000x1100", "square"),
     ],
 )
-def test_a_size_becomes_the_nearest_shape(ai, worker, size, shape):
+def test_a_size_comes_with_the_nearest_shape(ai, worker, size, shape):
     ai.images.generate(prompt="a tree", size=size)
     assert sent(worker)["shape"] == shape
 

@@ -38,6 +38,23 @@ def test_it_says_what_can_be_done_instead(ai, worker):
     assert worker.requests == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "code", "param"),
+    [
+        ({"aspect_ratio": "16:9"}, "unsupported", None),
+        ({"width": 1024, "height": 1024, "size": "1536x1024"}, "unsupported", None),
+        ({"width": 1024}, "invalid_parameter", "height"),
+        ({"width": 1001, "height": 1024}, "invalid_parameter", "width"),
+        ({"aspect_ratio": "5:1"}, "invalid_parameter", "aspect_ratio"),
+    ],
+    ids=str,
+)
+def test_sizes_are_checked_as_of_generations(ai, fields, code, param):
+    with pytest.raises(openai.BadRequestError) as refused:
+        ai.images.edit(image=("a.png", PNG), prompt="a hat", extra_body=fields)
+    assert (refused.value.code, refused.value.param) == (code, param)
+
+
 def test_variations_say_it_too(ai):
     with pytest.raises(openai.BadRequestError) as refused, pytest.warns(DeprecationWarning, match="deprecated"):
         ai.images.create_variation(image=("a.png", PNG), n=2, size="256x256", model="dall-e-2", user="me")

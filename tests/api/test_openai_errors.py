@@ -35,7 +35,11 @@ from tests.api.conftest import RESULT
         ({"extra_body": {"frame_duration_ms": 200}}, "frame_duration_ms", "left out"),
         ({"extra_body": {"svg": {"model": "x", "reasoning": {"effort": "low"}}}}, "svg", "takes png, jpeg and webp"),
         ({"extra_body": {"markup": "x"}}, "markup", "in the prompt"),
-        ({"extra_body": {"size_of": "x"}}, "size_of", "known are prompt, model, n, size"),
+        (
+            {"extra_body": {"size_of": "x"}},
+            "size_of",
+            "known are prompt, style, aspect_ratio, size, width, height, model, n",
+        ),
         ({"extra_body": {"seed": -2}}, "seed", "integer from -1"),
         ({"extra_body": {"seed": 2147483648}}, "seed", "to 2147483647"),
         ({"extra_body": {"seed": 2147483647}, "n": 2}, "seed", "2147483646 at most with n=2"),

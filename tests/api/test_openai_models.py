@@ -9,6 +9,7 @@ MODELS = [
     {"name": "perchance", "engine": "perchance", "description": "Perchance.", "answers_auto": True, "state": "resting"},
     {"name": "a/painter", "engine": "sketch", "description": "A painter.", "answers_auto": False, "state": "ready"},
 ]
+SIZES = {"shapes": {"square": [1024, 1024]}, "native": [[1024, 1024]], "min_side": 64, "max_side": 2048}
 
 
 def test_the_models_are_listed_with_auto(ai, worker):
@@ -34,6 +35,13 @@ def test_one_model_is_returned(ai, worker):
         ai.models.retrieve("who/knows")
     assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
     assert "auto, perchance, a/painter" in missing.value.body["message"]
+
+
+def test_a_model_s_sizes_are_told(ai, worker):
+    worker.say(200, {"models": [MODELS[0], {**MODELS[1], "sizes": SIZES}]})
+    assert [getattr(model, "sizes", None) for model in ai.models.list()] == [None, None, SIZES]
+    assert ai.models.retrieve("a/painter").sizes == SIZES
+    assert not hasattr(ai.models.retrieve("perchance"), "sizes")
 
 
 def test_auto_is_ready_if_any_of_its_engines_is(ai, worker):

@@ -46,6 +46,15 @@ def test_it_works(ai, worker):
     assert (event.seed, event.engine, event.model, event.url[-len(NAME) :]) == (7, "perchance", "auto", NAME)
 
 
+def test_the_size_is_the_file_s(ai, worker):
+    layout = {"blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj", "dominant_color": "#336699", "alt": "a tree"}
+    worker.say(200, {**RESULT, "width": 768, "height": 512, **layout})
+    worker.say_to("/images", 200, PICTURE)
+    [event] = ai.images.generate(prompt="a tree", size="1536x1024", stream=True)
+    assert (event.size, event.width, event.height, event.ignored) == ("768x512", 768, 512, ["size"])
+    assert {name: getattr(event, name) for name in layout} == layout
+
+
 def test_the_events_on_the_wire(base, worker):
     worker.say_to("/images", 200, PICTURE)
     fields = {"prompt": "a tree", "stream": True, "response_format": "b64_json"}

@@ -34,7 +34,7 @@ def test_each_model_gives_a_picture(ai, provider, model):
 def test_several_pictures_of_a_size(ai, provider, model):
     images = pictures(ai("generate", provider=provider, model=model, prompt="a red boat", n=2, size="1024x1536"))
     assert len(images) == 2
-    assert all(image.width < image.height for image in images)
+    assert all(image.size == (1024, 1536) for image in images)
 
 
 def test_options_of_the_provider_are_honoured(ai):
@@ -44,10 +44,11 @@ def test_options_of_the_provider_are_honoured(ai):
 
 
 def test_our_own_parameters_pass_through_the_other_one(ai):
-    options = {"pictures": {"seed": 41, "negative_prompt": "people"}}
+    options = {"pictures": {"seed": 41, "negative_prompt": "people", "aspect_ratio": "16:9"}}
     answer = ai("generate", provider="compatible", model="sketch", prompt="a boat", providerOptions=options)
     [image] = pictures(answer)
     assert (image.text["seed"], image.text["negative_prompt"]) == ("41", "people")
+    assert image.size == (768, 432)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -55,12 +55,14 @@ def test_several_pictures_differ(ai, n):
 
 
 @pytest.mark.parametrize(
-    ("size", "shape"),
-    [("1024x1024", (768, 768)), ("1536x1024", (768, 512)), ("1024x1792", (512, 768)), ("auto", (768, 768))],
+    ("size", "made"),
+    [("1024x1024", (1024, 1024)), ("1024x1792", (1024, 1792)), ("auto", (768, 768)), ("9999x9999", (768, 768))],
 )
-def test_a_size_is_the_nearest_shape(ai, size, shape):
-    [item] = ai("generate", prompt="a red boat", model="sketch", size=size)["data"]
-    assert picture_of(item).size == shape
+def test_a_size_is_made_if_it_can_be(ai, size, made):
+    answer = ai("generate", prompt="a red boat", model="sketch", size=size)
+    [item] = answer["data"]
+    assert picture_of(item).size == made == tuple(map(int, answer["size"].split("x")))
+    assert item.get("ignored") == (["size"] if size == "9999x9999" else None)
 
 
 def test_jpeg_is_compressed_as_wished(ai):

@@ -1,13 +1,14 @@
 """OpenAI's Python client, in this process."""
 
 import asyncio
+import base64
 from collections.abc import Iterator
 
 import openai
 import pytest
 
 from image_api.generation.progress_stream import FIRST_SECONDS
-from tests.clients.conftest import MODELS, bytes_of, picture_of
+from tests.clients.conftest import MODELS, bytes_of, decoded, picture_of
 
 KEY = "a-key-of-the-tests"
 AZURE = "2025-04-01-preview"
@@ -60,6 +61,31 @@ def test_extensions_come_by_extra_body(ai):
         ("41", "people"),
         ("42", "people"),
     ]
+
+
+@pytest.mark.parametrize("model", ["sketch", "auto"])
+def test_an_aspect_ratio_and_exact_sides_come_by_extra_body(ai, model):
+    def size_by(**extensions: object) -> tuple[int, int]:
+        answer = ai.images.generate(prompt="a red boat", model=model, size="1024x1024", extra_body=extensions)
+        [item] = items(answer)
+        width, height = picture_of(item).size
+        assert (answer.size, item["ignored"]) == (f"{width}x{height}", ["size"])
+        return width, height
+
+    assert size_by(width=640, height=512) == (640, 512)
+    width, height = size_by(aspect_ratio="16:9")
+    assert width * 9 == height * 16
+
+
+@pytest.mark.parametrize(
+    ("size", "made"), [("1536x1024", (1536, 1024)), ("256x256", (256, 256)), ("4096x4096", (768, 768))]
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_size_is_made_if_an_engine_can(ai, stream, size, made):
+    answer = ai.images.generate(prompt="a red boat", size=size, stream=stream, response_format="b64_json")
+    [item] = [event.model_dump() for event in answer] if stream else items(answer)
+    assert decoded(base64.b64decode(item["b64_json"])).size == made == (item["width"], item["height"])
+    assert item.get("ignored") == (None if size == "{}x{}".format(*made) else ["size"])
 
 
 @pytest.mark.parametrize("partial_images", [0, 2])

@@ -39,10 +39,41 @@ def test_a_style_and_an_aspect_ratio_become_a_picture(front):
     response = requests.post(f"{front.url}/v1/images/generate", json=fields, timeout=60).json()
     assert (response["status"], response["from_cache"], response["engine"]) == ("success", False, "sketch")
     image = decoded(requests.get(response["image_url"], timeout=10).content)
-    assert image.size == (768, 512) == (response["width"], response["height"])
+    assert image.size == (768, 432) == (response["width"], response["height"])
+    assert response["aspect_ratio"] == "16:9"
     assert image.text["prompt"] == response["revised_prompt"]
     assert response["revised_prompt"].startswith("watercolor of a lighthouse, ")
     assert "photograph" in image.text["negative_prompt"]
+
+
+@pytest.mark.parametrize("route", ["generations", "generate"])
+@pytest.mark.parametrize(
+    ("fields", "size", "ignored"),
+    [
+        ({"size": "1024x640"}, (1024, 640), None),
+        ({"size": "256x256"}, (256, 256), None),
+        ({"size": "500x300"}, (768, 512), ["size"]),
+        ({"size": "4096x4096"}, (768, 768), ["size"]),
+        ({"width": 640, "height": 96, "size": "1024x1024"}, (640, 96), ["size"]),
+        ({"width": 640, "aspect_ratio": "4:1"}, (640, 160), None),
+        ({"aspect_ratio": "9:19.5"}, (354, 767), None),
+        ({"aspect_ratio": "1:4", "size": "1024x1024"}, (192, 768), ["size"]),
+    ],
+    ids=str,
+)
+def test_the_file_has_the_size_that_is_told(front, route, fields, size, ignored):
+    body = {"prompt": "a lighthouse", "model": "sketch", "response_format": "b64_json", **fields}
+    response = requests.post(f"{front.url}/v1/images/{route}", json=body, timeout=60).json()
+    [picture] = response.get("data", [response])
+    assert (picture["width"], picture["height"], picture.get("ignored")) == (*size, ignored)
+    assert decoded(base64.b64decode(picture["b64_json"])).size == size
+
+
+@pytest.mark.parametrize("route", ["generations", "generate"])
+def test_exact_sides_that_the_named_model_cannot_make_are_refused(front, route):
+    body = {"prompt": "a lighthouse", "model": "sketch", "width": 4096, "height": 4096}
+    response = requests.post(f"{front.url}/v1/images/{route}", json=body, timeout=60)
+    assert (response.status_code, "width and height cannot be honoured by sketch" in response.text) == (400, True)
 
 
 def test_an_unknown_model_is_refused_in_the_family_s_shape(front):
@@ -59,10 +90,10 @@ def test_an_unknown_model_is_refused_in_the_family_s_shape(front):
 def test_openai_s_client_gets_pictures_by_their_addresses(ai):
     response = ai.images.generate(prompt="a red boat", model="sketch", size="1024x1536", n=3)
     contents = [requests.get(picture.url, timeout=10).content for picture in response.data]
-    assert [decoded(content).size for content in contents] == [(512, 768)] * 3
+    assert [decoded(content).size for content in contents] == [(1024, 1536)] * 3
     assert len(set(contents)) == len({picture.seed for picture in response.data}) == 3
     assert [int(decoded(content).text["seed"]) for content in contents] == [picture.seed for picture in response.data]
-    assert (response.size, response.model, response.data[0].engine) == ("512x768", "sketch", "sketch")
+    assert (response.size, response.model, response.data[0].engine) == ("1024x1536", "sketch", "sketch")
 
 
 def test_openai_s_client_gets_pictures_as_bytes(ai):
@@ -80,4 +111,5 @@ def test_openai_s_client_gets_an_error_for_an_unknown_model(ai):
 
 def test_openai_s_client_lists_the_models(ai):
     assert [model.id for model in ai.models.list()] == ["auto", "perchance", "sketch"]
-    assert ai.models.retrieve("sketch").state == "ready"
+    sketch = ai.models.retrieve("sketch")
+    assert (sketch.state, sketch.sizes["shapes"]["landscape"]) == ("ready", [768, 512])

@@ -24,6 +24,8 @@ class BusyWorker:
         self.seconds: Callable[[dict], float] = lambda _: SECONDS
         """Returns how long a picture takes."""
         self.asked: list[dict] = []
+        self.lost: set[str] = set()
+        """The addresses of pictures whose files are gone."""
         self.made = self.running = self.most = 0
         self._picture = picture
         self._lock = threading.Lock()
@@ -61,7 +63,10 @@ class BusyWorker:
                 self.reply(status, json.dumps(body).encode())
 
             def do_GET(self) -> None:
-                self.reply(200, picture if self.path.startswith("/images/") else b"{}")
+                if self.path in worker.lost:
+                    self.reply(404, b"{}")
+                else:
+                    self.reply(200, picture if self.path.startswith("/images/") else b"{}")
 
             def reply(self, status: int, body: bytes) -> None:
                 self.send_response(status)

@@ -11,6 +11,7 @@ ENDPOINTS = {
     "GET /generate": "Make a picture; the parameters go into the query.",
     "POST /generate": "The same with the parameters as a JSON object, for long prompts.",
     "GET /generate.png": "The picture itself; .jpg and .webp as well.",
+    "GET /sheet.png": "Pictures of seeds=4 or 9 as one; .jpg and .webp as well, and /sheet as JSON.",
     "GET /generate, Accept: text/event-stream": "The same as events that tell how far it is.",
     "WebSocket /stream/generate/txt2img": "The same as messages; each message to it is a body of POST /generate.",
     "POST /v1/images/generate": "A picture in a named style and an aspect ratio: {prompt, style?, aspect_ratio?, …}.",

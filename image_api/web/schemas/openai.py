@@ -4,28 +4,15 @@ A parameter that no engine can honour is refused by name; one that changes nothi
 """
 
 import re
-from fractions import Fraction
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from image_api.generation.options import GenerationOptions
-from image_api.styles import ACCEPTED, STYLES, StyleName
+from image_api.generation.options import MAX_PICTURES, GenerationOptions
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
-from render_worker.contract import (
-    MAX_SEED,
-    ErrorBody,
-    Fields,
-    InvalidField,
-    OutputFormat,
-    Recipe,
-    Text,
-    is_side,
-    nearest_shape,
-    size_of,
-)
+from image_api.web.schemas.picture_request import PictureRequest, like
+from render_worker.contract import ErrorBody, OutputFormat
 
-MAX_PICTURES = 10
 MAX_PARTIAL_IMAGES = 3
 EXTRA_FIELDS = {"hint", "retry_after", "expected_seconds", "fallback_from", "request_id"}
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
@@ -35,35 +22,23 @@ PARAMETER = re.compile(
 )  # how a refusal's sentence begins, the render worker's too
 
 
-def _like(name: str) -> str:
-    """Return what /generate accepts as the parameter of that name."""
-    return Recipe.model_fields[name].description or ""
-
-
-class ImagesRequest(Fields):
+class ImagesRequest(PictureRequest):
     """The body of POST /v1/images/generations; as with OpenAI, null is the same as left out."""
 
-    prompt: Text = Field(description=_like("prompt"))
     model: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$",
         description="auto, or a name from /v1/models or of OpenAI's",
     )
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}")
-    size: str | None = Field(
-        None,
-        pattern=r"(?i)^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$",
-        description="auto, or a width and a height from 10 to 9999, like 1024x1024",
-    )
     response_format: Literal["url", "b64_json"] | None = Field(None, description="url or b64_json")
-    style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")
-    output_format: OutputFormat | None = Field(None, description=_like("output_format"))
+    output_format: OutputFormat | None = Field(None, description=like("output_format"))
     stream: bool | None = Field(None, description="true or false")
     # As /generate has them, which checks them:
-    output_compression: int | None = Field(None, description=_like("output_compression"))
-    seed: int | None = Field(None, description=_like("seed"))
-    negative_prompt: str | None = Field(None, description=_like("negative_prompt"))
-    guidance_scale: float | None = Field(None, description=_like("guidance_scale"))
+    output_compression: int | None = Field(None, description=like("output_compression"))
+    seed: int | None = Field(None, description=like("seed"))
+    negative_prompt: str | None = Field(None, description=like("negative_prompt"))
+    guidance_scale: float | None = Field(None, description=like("guidance_scale"))
     # Accepted with the only values that can be honoured:
     background: Literal["auto", "opaque"] | None = Field(
         None, description="auto or opaque; no engine makes transparent pictures"
@@ -111,33 +86,20 @@ class ImagesRequest(Fields):
         With a seed, each picture after the first has the next one. Raises InvalidField if that would be too large, or
         if the style leaves no room for the prompt.
         """
-        count, options = self.n or 1, self._options(model)
-        if options.seed < 0:
-            return [options] * count
-        last = MAX_SEED - count + 1
-        if options.seed > last:
-            raise InvalidField(f"seed must be {last} at most with n={count}: each picture has the next one.")
-        return [options.model_copy(update={"seed": options.seed + number}) for number in range(count)]
+        return self._options(model).series()
 
     def _options(self, model: str) -> GenerationOptions:
-        size = (self.size or AUTO).lower()
-        width, height = (1, 1) if size == AUTO else size_of(size)
-        wished = size != AUTO and is_side(width) and is_side(height)
-        fields = {
-            "prompt": self.prompt,
-            "negative_prompt": self.negative_prompt,
-            "seed": self.seed,
-            "guidance_scale": self.guidance_scale,
-            "shape": nearest_shape(Fraction(width, height)),
-            "width": width if wished else None,
-            "height": height if wished else None,
-            "model": model,
-            "output_format": self.output_format,
-            "output_compression": self.output_compression,
-        }
-        options = GenerationOptions.parse((name, value) for name, value in fields.items() if value is not None)
-        options = options.model_copy(update={"size_optional": True if wished else None})
-        return options.styled_by(STYLES[self.style]) if self.style else options
+        return self.options_with(
+            {
+                "negative_prompt": self.negative_prompt,
+                "seed": self.seed,
+                "n": self.n,
+                "guidance_scale": self.guidance_scale,
+                "model": model,
+                "output_format": self.output_format,
+                "output_compression": self.output_compression,
+            }
+        )
 
 
 class OpenAIError(BaseModel):

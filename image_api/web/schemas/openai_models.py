@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel
 
-from render_worker.contract import Model, ModelList
+from render_worker.contract import Model, ModelList, ModelSizes
 
 AUTO = "auto"
 OWNER = "image-api"
@@ -51,6 +51,8 @@ class OpenAIModel(BaseModel):
     engine: str | None = None
     state: str
     description: str
+    sizes: ModelSizes | None = None
+    """As /models shows them."""
     simulated: bool | None = None
 
     @classmethod
@@ -73,7 +75,8 @@ class OpenAIModelList(BaseModel):
     def of(cls, known: ModelList) -> Self:
         """Return the render worker's models, `auto` first."""
         named = [
-            OpenAIModel(id=it.name, engine=it.engine, state=it.state, description=it.description) for it in known.models
+            OpenAIModel(id=it.name, engine=it.engine, state=it.state, description=it.description, sizes=it.sizes)
+            for it in known.models
         ]
         auto = OpenAIModel.auto([it for it in known.models if it.answers_auto])
         return cls(data=[auto, *named], simulated=known.simulated)

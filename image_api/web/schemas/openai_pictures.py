@@ -35,6 +35,9 @@ class Image(BaseModel):
     seed: int | None = None
     width: int
     height: int
+    blurhash: str | None = None
+    dominant_color: str | None = None
+    alt: str
     engine: str
     fallback_from: list[PassedOver] | None = None
     ignored: list[str] | None = None
@@ -51,9 +54,12 @@ class Image(BaseModel):
             seed=result.seed,
             width=result.width,
             height=result.height,
+            blurhash=result.blurhash,
+            dominant_color=result.dominant_color,
+            alt=body.alt,
             engine=result.engine,
             fallback_from=result.fallback_from,
-            ignored=result.ignored,
+            ignored=body.ignored(result),
             expires_at=result.expires_at if body.with_url else None,
             note=result.note,
         )

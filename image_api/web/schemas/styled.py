@@ -1,43 +1,29 @@
 """The styled family: a prompt in a named style and an aspect ratio; `status`, and `message` if there is an error."""
 
-from typing import Literal, Self, get_args
+from fractions import Fraction
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
 from image_api.generation.options import GenerationOptions, ResponseFormat
-from image_api.styles import ACCEPTED, STYLES, Style, StyleName
+from image_api.styles import Style
 from image_api.web.responses import absolute_url
-from render_worker.contract import ErrorBody, Fields, GenerateResult, PassedOver, Recipe, StorageProblem, Text
-
-AspectRatio = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"]
-
-SQUARE: AspectRatio = "1:1"
+from image_api.web.schemas.picture_request import PictureRequest, like
+from render_worker.contract import ErrorBody, GenerateResult, PassedOver, StorageProblem
 
 
-class StyledRequest(Fields):
+class StyledRequest(PictureRequest):
     """The body of POST /v1/images/generate; null is the same as left out."""
 
-    prompt: Text = Field(description=Recipe.model_fields["prompt"].description)
-    style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")
-    aspect_ratio: AspectRatio | None = Field(
-        None, description=f"one of {', '.join(get_args(AspectRatio))}, or left out"
-    )
-    model: str | None = Field(None, description=Recipe.model_fields["model"].description)
-
+    model: str | None = Field(None, description=like("model"))
     response_format: ResponseFormat = Field(
         "url", description=GenerationOptions.model_fields["response_format"].description
     )
 
     def options(self) -> GenerationOptions:
-        """Return the options of the picture. Raises InvalidField if the style leaves no room for the prompt."""
-        fields = {
-            "prompt": self.prompt,
-            "aspect_ratio": self.aspect_ratio or SQUARE,
-            "model": self.model or "auto",
-            "response_format": self.response_format,
-        }
-        options = GenerationOptions.parse(fields.items()).model_copy(update={"cache_without_seed": True})
-        return options.styled_by(STYLES[self.style]) if self.style else options
+        """Return the options of the picture. Raises InvalidField as `options_with`."""
+        options = self.options_with({"model": self.model, "response_format": self.response_format})
+        return options.model_copy(update={"cache_without_seed": True})
 
 
 class StyledResponse(BaseModel):
@@ -52,9 +38,13 @@ class StyledResponse(BaseModel):
     revised_prompt: str | None = None
     """The prompt with the style's words; None if no style was named."""
     style: str | None = None
-    aspect_ratio: AspectRatio
+    aspect_ratio: str
+    """As it was asked for, else the picture's own."""
     width: int
     height: int
+    blurhash: str | None = None
+    dominant_color: str | None = None
+    alt: str
     seed: int | None = None
     content_type: str
     bytes: int
@@ -76,16 +66,25 @@ class StyledResponse(BaseModel):
     @classmethod
     def of(cls, body: StyledRequest, result: GenerateResult, base: str, request_id: str) -> Self:
         """Return a result, and what the request said of it. Its address is below the base URL, or elsewhere."""
+        ignored = body.ignored(result)
+        kept = body.aspect_ratio if "aspect_ratio" not in (ignored or ()) else None
         changes = {
             "from_cache": result.cached,
             "image_url": absolute_url(result.image_url, base),
             "prompt": body.prompt,
+            "alt": body.alt,
             "revised_prompt": result.prompt if body.style else None,
             "style": body.style,
-            "aspect_ratio": body.aspect_ratio or SQUARE,
+            "aspect_ratio": kept or _aspect_ratio(result),
+            "ignored": ignored,
             "request_id": request_id,
         }
         return cls(**{**result.model_dump(), **changes})
+
+
+def _aspect_ratio(result: GenerateResult) -> str:
+    proportion = Fraction(result.width, result.height)
+    return f"{proportion.numerator}:{proportion.denominator}"
 
 
 class StyledError(BaseModel):

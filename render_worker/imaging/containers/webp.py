@@ -68,6 +68,8 @@ def _extension(kind: bytes, data: bytes) -> Chunk:
         flags = ALPHA if bits >> 28 & 1 else 0
     else:
         raise UnusualFile("no picture")
+    if not width or not height:
+        raise UnusualFile("an empty picture")
     return b"VP8X", struct.pack("<I", flags) + b"".join((side - 1).to_bytes(3, "little") for side in (width, height))
 
 

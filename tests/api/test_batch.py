@@ -66,7 +66,7 @@ def test_those_made_are_returned_if_others_fail(ai_before, busy, caplog, respons
     failure = {"message": REFUSED["error"], "type": "invalid_request_error", "param": None, "code": "content_refused"}
     places = [seed - 40 for seed in range(40, 45) if seed not in [it.seed for it in answer.data]]
     assert answer.failed == [{"index": place, **failure} for place in places]
-    [line] = [it.getMessage() for it in caplog.records if it.name == "image_api.web.openai_response"]
+    [line] = [it.getMessage() for it in caplog.records if it.name == "image_api.web.batch"]
     assert line.endswith(": 2 of 5 pictures failed: content_refused")
 
 

@@ -1,0 +1,46 @@
+"""A contact sheet: what can be asked for, and its single pictures as JSON."""
+
+import math
+import secrets
+from collections.abc import Iterable
+from typing import Literal, Self
+
+from pydantic import Field
+
+from image_api.generation.options import GenerationOptions
+from image_api.web.schemas.pictures import PicturesResult
+
+DRAWN_BELOW = 1_000_000  # a caption of ten digits is hard to read, and to type
+
+
+class SheetOptions(GenerationOptions):
+    """The options of the pictures of a sheet, which have one seed after the other."""
+
+    internal_fields = GenerationOptions.internal_fields | {"n", "format", "seed_drawn"}
+
+    seeds: Literal[4, 9] = Field(4, description="4 or 9")
+    seed_drawn: bool = False
+    """Whether the client left the first seed to this service, which draws one, so that the sheet can be had again."""
+
+    @property
+    def columns(self) -> int:
+        """Return the number of columns, which is that of rows, too."""
+        return math.isqrt(self.seeds)
+
+    @classmethod
+    def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
+        """Return the options of name-value pairs. Raises InvalidField as GenerationOptions does."""
+        options = super().parse(pairs)
+        options = options.with_room_for_seeds(options.seeds, f"seeds={options.seeds}")
+        drawn = options.seed < 0
+        seed = secrets.randbelow(DRAWN_BELOW) if drawn else options.seed
+        return options.model_copy(update={"n": options.seeds, "seed": seed, "seed_drawn": drawn})
+
+
+class SheetResult(PicturesResult):
+    """The pictures of a sheet, and where they are one."""
+
+    sheet_url: str | None = None
+    """The sheet of exactly these seeds; left out if the engine takes none, so that it would be another one."""
+    columns: int
+    rows: int
