@@ -23,7 +23,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients coverage lint types format docs lock image build start logs stop bench bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
+.PHONY: help run test results clients coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -90,8 +90,12 @@ stop: ## Stop the containers; pictures stay in their volume.
 
 bench: $(DEV_PACKAGES) $(BROWSER) ## Measure ours beside the perchance package, the bare site and an empty view.
 	@$(BIN)/python -m bench.compare
+	@$(BIN)/python -m bench.encoding
 	@$(BIN)/python -m bench.overhead
 	@$(BIN)/python -m bench.capacity
+
+bench-encoding: $(DEV_PACKAGES) ## Measure what it saves to keep an engine's file as it came.
+	@$(BIN)/python -m bench.encoding
 
 bench-overhead: $(DEV_PACKAGES) ## Measure what the API tier adds to the worker, and a cached answer.
 	@$(BIN)/python -m bench.overhead

@@ -55,9 +55,7 @@ def _srgb() -> "ImageCms.ImageCmsProfile":
     return ImageCms.ImageCmsProfile(io.BytesIO(rgb_profile(SRGB, srgb_curve)))
 
 
-def _applied(
-    image: Image.Image, profile: "ImageCms.ImageCmsProfile", *, in_place: bool = False
-) -> Image.Image | None:
+def _applied(image: Image.Image, profile: "ImageCms.ImageCmsProfile", *, in_place: bool = False) -> Image.Image | None:
     """Return the picture in sRGB; None, and the picture is untouched, if the profile cannot be applied.
 
     Its perceptual table is taken if there is one, else its matrix; black points are not compensated: so do browsers.
@@ -91,4 +89,4 @@ def _by_shade(image: Image.Image, profile: "ImageCms.ImageCmsProfile") -> tuple[
 
 
 def _most_different(one: Image.Image, other: Image.Image) -> int:
-    return max(most for _, most in ImageChops.difference(one, other).getextrema())
+    return max(ImageChops.difference(one, other).tobytes())

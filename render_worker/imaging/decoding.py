@@ -15,7 +15,8 @@ from render_worker.imaging.orientation import TURNS
 from render_worker.imaging.source import Source, open_source
 from render_worker.sizes import SizePlan
 
-MAX_PIXELS = 4096 * 4096  # a larger claim is a decompression bomb
+MAX_PIXELS = 4800 * 3584  # the most of Gemini's 4K sizes; a larger claim is a decompression bomb
+MAX_SIDE = 16383  # of a WebP
 LARGE_PIXELS = 2048 * 2048  # one of 4096x4096 takes 64 MiB, and as much again while it is converted
 SIXTEEN_BITS = "I;16"
 
@@ -41,56 +42,67 @@ def decode(data: bytes, plan: SizePlan, size_required: bool) -> Iterator[Decoded
     if not data:
         raise BadPicture("empty", "The picture is empty.")
     with _bad_picture():
-        source = open_source(data)
+        image, source = open_source(data)
+    pixels = source.size[0] * source.size[1]
     # Before anything is decoded: a larger picture could exhaust the memory.
-    if source.size[0] * source.size[1] > MAX_PIXELS:
+    if pixels > MAX_PIXELS or max(source.size) > MAX_SIDE:
         raise BadPicture("too_large", f"The picture claims {source.size[0]} by {source.size[1]} pixels.")
+    size = _final_size(source, plan, size_required)
+    with _large if pixels > LARGE_PIXELS else nullcontext():
+        with _bad_picture():  # each step lets go of the image before it, which may have 64 MiB
+            image = _loaded(image, source, size)
+            image = _fitted(image, source.as_stored(size))
+            image, converted = to_srgb(image, source.profiles, grey=source.grey)
+            image = _upright(image, source.orientation)
+        unchanged = source.plain and size == source.size and source.orientation not in TURNS and not converted
+        yield Decoded(image, source.file_format, unchanged)
+
+
+def _final_size(source: Source, plan: SizePlan, size_required: bool) -> Size:
+    """Return the size that the picture is made to. Raises BadPicture if it is not the one that was promised."""
     if plan.promised and source.size != plan.made:
         raise _wrong_size(source.size, plan.made)
     size = plan.final_size(source.size)
     if plan.exact and size != plan.exact and size_required:
         raise _wrong_size(source.size, plan.exact)
-    with _large if source.size[0] * source.size[1] > LARGE_PIXELS else nullcontext():
-        with _bad_picture():
-            decoded = _decoded(source, size)
-        yield decoded
+    return size
 
 
-def _decoded(source: Source, size: Size) -> Decoded:
-    fitted_size = source.as_stored(size)
-    with source.image as image:
-        image.draft("RGB", fitted_size)  # a JPEG is decoded no larger than needed
+def _loaded(image: Image.Image, source: Source, size: Size) -> Image.Image:
+    """Return the pixels, with eight bits a channel, in a mode that can be scaled without loss of transparency."""
+    with image:
+        image.draft("RGB", source.as_stored(size))  # a JPEG is decoded no larger than needed
         image.load()  # of an animation the first frame
-    pixels = _on_canvas(_eight_bits(image), source)
-    fitted = pixels if pixels.size == fitted_size else ImageOps.fit(pixels, fitted_size, Image.Resampling.LANCZOS)
-    colored, converted = to_srgb(fitted, source.profiles, grey=source.grey)
-    turned = colored.transpose(TURNS[source.orientation]) if source.orientation in TURNS else colored
-    finished = without_needless_alpha(turned)
-    finished.info.clear()  # with the profile in it, which Pillow would write into the next file
-    unchanged = source.plain and fitted is pixels and turned is colored and not converted
-    return Decoded(finished, source.file_format, unchanged)
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return the picture with eight bits a channel, in a mode that can be scaled without loss of transparency."""
     if image.mode == SIXTEEN_BITS:
-        transparent = image.info.get("transparency")
-        shades = image.point(lambda value: value * (1 / 257) + 0.5).convert("L")
-        if transparent is not None:
-            shades.putalpha(image.convert("I").point([0 if it == transparent else 255 for it in range(65536)], "L"))
-        return shades
+        return _eight_bits(image)
+    if source.place is not None:
+        canvas = Image.new("RGBA", source.as_stored(source.size))
+        canvas.paste(image.convert("RGBA"), source.place)
+        return canvas
     if image.mode in ("1", "P") or "transparency" in image.info:
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     return image
 
 
-def _on_canvas(image: Image.Image, source: Source) -> Image.Image:
-    """Return the picture at its place on its canvas."""
-    if source.canvas is None:
-        return image
-    canvas = Image.new("RGBA", source.canvas)
-    canvas.paste(image.convert("RGBA"), source.place)
-    return canvas
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return shades of 16 bits with eight, and their transparent one as alpha."""
+    shades = image.point(lambda value: value * (1 / 257) + 0.5).convert("L")
+    if (transparent := image.info.get("transparency")) is not None:
+        shades.putalpha(image.convert("I").point([0 if it == transparent else 255 for it in range(65536)], "L"))
+    return shades
+
+
+def _fitted(image: Image.Image, size: Size) -> Image.Image:
+    """Return the picture scaled to cover the size, and cut evenly to it; an alpha is multiplied in meanwhile."""
+    return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return the picture turned, and without what Pillow would write into the next file: its profile, its comment."""
+    image = without_needless_alpha(image)
+    image = image.transpose(TURNS[orientation]) if orientation in TURNS else image
+    image.info.clear()
+    return image
 
 
 @contextmanager

@@ -13,9 +13,13 @@ from PIL import UnidentifiedImageError
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 GREY, COLOR, PALETTE, GREY_ALPHA = 0, 2, 3, 4  # colour types
+DEPTHS = (1, 2, 4, 8, 16)
 PIXELS = frozenset({b"IDAT", b"IEND"})
-OF_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL", b"fcTL"})
+OF_PIXELS = frozenset(
+    {b"IHDR", b"PLTE", b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL", b"fcTL"}
+)
 """Chunks that hold for the pixels if they come before them."""
+HIGH_DYNAMIC_RANGE = (b"\x10", b"\x12")  # PQ and HLG in cICP
 MAX_PROFILE = 4 << 20  # bytes; those of presses have two or three million
 
 
@@ -42,9 +46,17 @@ class Png:
 
     @property
     def plain(self) -> bool:
-        """Return whether readers agree on its pixels: they take more bits, or a transparent colour, in their own ways."""
+        """Return whether all readers show its pixels alike.
+
+        They differ with 16 bits, a transparent shade of few bits, an index beyond the palette, frames, and light above
+        white.
+        """
         depth, color_type = self.said[b"IHDR"][8:10]
-        return depth <= 8 and b"acTL" not in self.said and (b"tRNS" not in self.said or color_type == PALETTE)
+        colors = len(self.said.get(b"PLTE", b"")) // 3
+        usual = (
+            colors >= 1 << depth if color_type == PALETTE else depth == 8 or (depth < 8 and b"tRNS" not in self.said)
+        )
+        return usual and b"acTL" not in self.said and self.said.get(b"cICP", b"")[1:2] not in HIGH_DYNAMIC_RANGE
 
     @property
     def icc(self) -> bytes:
@@ -68,7 +80,7 @@ def read_png(data: bytes) -> Png:
             pixels.append((begun, end))
         elif not pixels and kind in OF_PIXELS and kind not in said and _is_intact(data, start, end):
             said[kind] = data[start + 8 : end - 4]
-    if len(said.get(b"IHDR", b"")) != 13:
+    if len(header := said.get(b"IHDR", b"")) != 13 or header[8] not in DEPTHS:
         raise UnidentifiedImageError
     if b"acTL" in said and b"fcTL" not in said and (frame := _first_frame(data)):
         return _of_frame(said, *frame)
@@ -76,10 +88,13 @@ def read_png(data: bytes) -> Png:
 
 
 def _of_frame(said: dict[bytes, bytes], control: bytes, pixels: bytes) -> Png:
-    """Return a frame as a picture of its own."""
-    size, place = control[4:12], struct.unpack_from(">II", control, 12)
-    head = _head({**said, b"IHDR": size + said[b"IHDR"][8:]})
-    return Png(head + _chunk(b"IDAT", pixels) + _chunk(b"IEND"), said, (place[0], place[1]))
+    """Return a frame as a picture of its own. Raises ValueError if it is larger than the canvas."""
+    width, height, x, y = struct.unpack_from(">4I", control, 4)
+    canvas_width, canvas_height = struct.unpack_from(">II", said[b"IHDR"])
+    if x + width > canvas_width or y + height > canvas_height:
+        raise ValueError("a frame beyond its canvas")
+    head = _head({**said, b"IHDR": struct.pack(">II", width, height) + said[b"IHDR"][8:]})
+    return Png(head + _chunk(b"IDAT", pixels) + _chunk(b"IEND"), said, (x, y))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

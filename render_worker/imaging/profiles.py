@@ -36,11 +36,6 @@ def srgb_curve(sample: float) -> float:
     return sample / 12.92 if sample <= 0.04045 else float(((sample + 0.055) / 1.055) ** 2.4)
 
 
-def television_curve(sample: float) -> float:
-    """Return BT.709's linear light, which BT.601 and BT.2020 share."""
-    return sample / 4.5 if sample < 0.081 else float(((sample + 0.099) / 1.099) ** (1 / 0.45))
-
-
 def gamma_curve(gamma: float) -> Curve:
     """Return the curve of a display."""
     return lambda sample: float(sample**gamma)
@@ -56,7 +51,7 @@ PRIMARIES = {
     12: Primaries(D65, (0.68, 0.32), (0.265, 0.69), (0.15, 0.06)),
 }
 CURVES = {
-    **dict.fromkeys((1, 6, 14, 15), television_curve),
+    **dict.fromkeys((1, 6, 14, 15), gamma_curve(2.4)),  # television's, as its screens show it (BT.1886)
     4: gamma_curve(2.2),
     5: gamma_curve(2.8),
     8: gamma_curve(1.0),
@@ -97,7 +92,9 @@ def _primaries(chromaticities: bytes) -> Primaries:
 
 def rgb_profile(primaries: Primaries, curve: Curve) -> bytes:
     """Return the profile. Raises ZeroDivisionError or struct.error if such primaries make no colours."""
-    columns = {tag: _xyz(column) for tag, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), _colorants(primaries), strict=True)}
+    columns = {
+        tag: _xyz(column) for tag, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), _colorants(primaries), strict=True)
+    }
     samples = [round(65535 * curve(place / (SAMPLES - 1))) for place in range(SAMPLES)]
     response = b"curv\0\0\0\0" + struct.pack(f">I{SAMPLES}H", SAMPLES, *samples)
     return _profile({**columns, b"wtpt": _xyz(D50), **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), response)})

@@ -1,4 +1,4 @@
-"""An engine's file, opened: its pixels, which are not decoded yet, and what it says about them."""
+"""An engine's file, opened: its pixels, not decoded yet, and what it says about them."""
 
 import io
 import threading
@@ -19,60 +19,55 @@ _warnings = threading.Lock()  # catch_warnings changes what all threads share
 
 @dataclass(frozen=True)
 class Source:
-    """An engine's file, opened."""
+    """What an engine's file says about its pixels."""
 
-    image: Image.Image
+    file_format: str
+    """JPEG, PNG or WEBP."""
+    size: Size
+    """Width and height, once it is upright."""
     orientation: int = 1
     profiles: tuple[bytes, ...] = ()
     """ICC profiles, of which the first that can be read holds."""
     grey: bool = False
     plain: bool = True
-    """Whether other readers show the file's pixels as they are here: of one picture, of eight bits, in RGB or grey."""
-    canvas: Size | None = None
-    """The size of the animation of which the image is the first frame; None if that is the image's."""
-    place: tuple[int, int] = (0, 0)
-    """Where the image stands on the canvas."""
-
-    @property
-    def stored_size(self) -> Size:
-        """Return the width and height before it is turned."""
-        return self.canvas or self.image.size
-
-    @property
-    def size(self) -> Size:
-        """Return the width and height."""
-        return self.as_stored(self.stored_size)
+    """Whether all readers show the file's pixels alike: of one picture, of eight bits or fewer, in RGB or grey."""
+    place: tuple[int, int] | None = None
+    """Where the pixels stand if they are but a part of the picture: the first frame of an animation."""
 
     def as_stored(self, size: Size) -> Size:
-        """Return what a size is before the picture is turned, or the reverse."""
-        return (size[1], size[0]) if self.orientation in SIDEWAYS else size
-
-    @property
-    def file_format(self) -> str:
-        """Return JPEG, PNG or WEBP."""
-        return "JPEG" if self.image.format == "MPO" else self.image.format or ""
+        """Return what a size is before the picture is turned."""
+        return _turned(size, self.orientation)
 
 
-def open_source(data: bytes) -> Source:
-    """Return the opened file. Raises Pillow's errors if it is no JPEG, PNG or WebP."""
+def open_source(data: bytes) -> tuple[Image.Image, Source]:
+    """Return the picture, not decoded yet, and what its file says. Raises Pillow's errors if it is none."""
     if data.startswith(MAGIC):
-        return _of_png(read_png(data))
+        png = read_png(data)
+        return _opened(png.file), _of_png(png)
     image = _opened(data)
-    profile = image.info.get("icc_profile") or b""
-    plain = image.mode != "CMYK" and (image.format == "MPO" or getattr(image, "n_frames", 1) == 1)
-    return Source(image, orientation_of(image.info.get("exif") or b""), (profile,), image.mode == "L", plain)
+    return image, _of_other(image)
 
 
 def _of_png(png: Png) -> Source:
+    orientation = orientation_of(png.said.get(b"eXIf", b""))
+    size = _turned(png.canvas, orientation)
+    return Source("PNG", size, orientation, tuple(profiles_of(png)), png.grey, png.plain, png.place)
+
+
+def _of_other(image: Image.Image) -> Source:
+    multiple = image.format == "MPO"  # a JPEG with more pictures behind it
     return Source(
-        _opened(png.file),
-        orientation_of(png.said.get(b"eXIf", b"")),
-        tuple(profiles_of(png)),
-        png.grey,
-        png.plain,
-        None if png.place is None else png.canvas,
-        png.place or (0, 0),
+        "JPEG" if multiple else image.format or "",
+        _turned(image.size, orientation := orientation_of(image.info.get("exif") or b"")),
+        orientation,
+        (image.info.get("icc_profile") or b"",),
+        grey=image.mode == "L",
+        plain=image.mode != "CMYK" and (multiple or getattr(image, "n_frames", 1) == 1),
     )
+
+
+def _turned(size: Size, orientation: int) -> Size:
+    return (size[1], size[0]) if orientation in SIDEWAYS else size
 
 
 def _opened(data: bytes) -> Image.Image:

@@ -142,7 +142,7 @@ def uploads(request, tmp_path):
 
 def a_picture(color: int, output_format: str = "png") -> Picture:
     out = io.BytesIO()
-    Image.new("RGB", (8, 8), (color, 0, 0)).save(out, "PNG")
+    Image.new("RGB", (8, 8), (color, 0, 0)).save(out, output_format)  # which is kept as it came
     return to_picture(out.getvalue(), SizePlan((8, 8)), {"prompt": "a tree"}, output_format)
 
 

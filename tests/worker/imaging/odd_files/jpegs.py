@@ -76,7 +76,11 @@ JPEGS: dict[str, Callable[[], bytes]] = {
     "CMYK without Adobe's marker": lambda: _without_adobe(_jpeg("CMYK")),
     "YCCK": _ycck,
     "RGB kept": lambda: _jpeg(keep_rgb=True),
-    "ICC of sRGB": lambda: _jpeg(icc_profile=profiles.rgb_profile(profiles.SRGB, 2.2)),
+    "ICC of sRGB": lambda: _jpeg(icc_profile=profiles.srgb_profile()),
+    "ICC of gamma 1.8": lambda: _jpeg(icc_profile=profiles.rgb_profile(profiles.SRGB, 1.8)),
+    "ICC of Display P3 in three segments": lambda: _jpeg(
+        icc_profile=profiles.rgb_profile(profiles.DISPLAY_P3, 2.2, padding=150_000)
+    ),
     "ICC of Adobe RGB": lambda: _jpeg(icc_profile=profiles.rgb_profile(profiles.ADOBE_RGB, 2.2)),
     "ICC of Display P3": lambda: _jpeg(icc_profile=profiles.rgb_profile(profiles.DISPLAY_P3, 2.2)),
     "ICC of swapped channels": lambda: _jpeg(

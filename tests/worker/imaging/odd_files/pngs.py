@@ -25,6 +25,7 @@ from .scene import SIZE, rows, scaled, scene, veiled
 UPRIGHT_AFTER_A_TURN = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6
 P3_PRIMARIES = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
 SRGB_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+SWAPPED_PRIMARIES = (0.3127, 0.329, 0.3, 0.6, 0.15, 0.06, 0.64, 0.33)
 LONG_TEXT = b"a good picture's workflow " * 60_000  # 1.5 MB
 BOMB = zlib.compress(bytes(100_000_000), 9)
 
@@ -63,6 +64,14 @@ def _animated(*, hidden: bool) -> bytes:
     )
 
 
+def _small_first_frame() -> bytes:
+    """Return an animation whose first frame covers a part of the canvas; the rest is transparent."""
+    part = [row[32:80] for row in transparent[16:48]]
+    frames = [frame_control(0, (48, 32), (32, 16)), (b"fdAT", struct.pack(">I", 1) + pixel_data(part))]
+    control = (b"acTL", struct.pack(">II", 1, 0))
+    return png(transparent, RGBA, before=[control], after=frames)
+
+
 PNGS: dict[str, Callable[[], bytes]] = {
     **{f"grey, {depth} bits": lambda depth=depth: png(scaled(grey, depth), GREY, depth) for depth in (1, 2, 4, 8, 16)},
     "colour, 16 bits": lambda: png(scaled(colors, 16), RGB, 16),
@@ -71,12 +80,14 @@ PNGS: dict[str, Callable[[], bytes]] = {
     "palette, a table of alphas": lambda: _palette(8, bytes(range(256))),
     "palette of 4 bits, a short table": lambda: _palette(4, bytes((0, 80, 160))),
     "palette, an index beyond its end": lambda: png(
-        [[(9,), (0,), (1,)] * 32] * 64, PALETTE, before=[(b"PLTE", b"\xe0\x10\x10\x10\x20\xe0")]
+        [[*[(9,)] * 32, *[(0,)] * 32, *[(1,)] * 32]] * 64, PALETTE, before=[(b"PLTE", b"\xe0\x10\x10\x10\x20\xe0")]
     ),
     **{
         f"grey of {depth} bits, one shade transparent": lambda depth=depth: _masked(GREY, depth)
         for depth in (1, 2, 4, 8, 16)
     },
+    "a transparent colour of no length": _colored((b"tRNS", b"")),
+    "alpha and a transparent colour": lambda: png(transparent, RGBA, before=[(b"tRNS", bytes(6))]),
     "one colour transparent": lambda: _masked(RGB, 8),
     "16 bits, one colour transparent": lambda: _masked(RGB, 16),
     "grey and alpha": lambda: png(rows(veiled().convert("LA")), GREY_ALPHA),
@@ -91,12 +102,18 @@ PNGS: dict[str, Callable[[], bytes]] = {
     "gAMA 1.0": _colored(gamma(1.0)),
     "gAMA 1.0, grey": lambda: png(grey, GREY, before=[gamma(1.0)]),
     "gAMA 0": _colored(gamma(0)),
+    "gAMA 0.5": _colored(gamma(0.5)),
+    "gAMA 0.47, nearly sRGB": _colored(gamma(0.47)),
+    "gAMA 0.5 and an sRGB of no intent": _colored(gamma(0.5), (b"sRGB", b"\x09")),
+    "gAMA 0.5 and a broken ICC": _colored(icc(b"broken" * 30), gamma(0.5)),
+    "gAMA 0.5 and cHRM of zeros": _colored(gamma(0.5), chromaticities(*[0] * 8)),
+    "gAMA and cHRM of swapped colours": _colored(gamma(0.45455), chromaticities(*SWAPPED_PRIMARIES)),
     "gAMA 1.0 and sRGB": _colored((b"sRGB", b"\0"), gamma(1.0)),
     "gAMA 1.0 and cHRM of sRGB": _colored(gamma(1.0), chromaticities(*SRGB_PRIMARIES)),
     "gAMA and cHRM of Display P3": _colored(gamma(0.45455), chromaticities(*P3_PRIMARIES)),
     "cHRM of Display P3 alone": _colored(chromaticities(*P3_PRIMARIES)),
     "gAMA 1.0 and alpha": lambda: png(transparent, RGBA, before=[gamma(1.0), chromaticities(*SRGB_PRIMARIES)]),
-    "ICC of sRGB": _colored(icc(profiles.rgb_profile(profiles.SRGB, 2.2))),
+    "ICC of sRGB": _colored(icc(profiles.srgb_profile())),
     "ICC of Adobe RGB": _colored(icc(profiles.rgb_profile(profiles.ADOBE_RGB, 2.2))),
     "ICC of Display P3": _colored(icc(profiles.rgb_profile(profiles.DISPLAY_P3, 2.2))),
     "ICC of Display P3 and gAMA 1.0": _colored(icc(profiles.rgb_profile(profiles.DISPLAY_P3, 2.2)), gamma(1.0)),
@@ -131,6 +148,10 @@ PNGS: dict[str, Callable[[], bytes]] = {
     ),
     "cICP of Display P3": _colored((b"cICP", bytes((12, 13, 0, 1)))),
     "cICP of linear light": _colored((b"cICP", bytes((1, 8, 0, 1)))),
+    "cICP unspecified and gAMA 1.0": _colored((b"cICP", bytes((2, 2, 0, 1))), gamma(1.0)),
+    "cICP of limited range": _colored((b"cICP", bytes((12, 13, 0, 0)))),
+    "cICP of BT.709": _colored((b"cICP", bytes((1, 1, 0, 1)))),
+    "cICP of PQ": _colored((b"cICP", bytes((9, 16, 0, 1)))),
     "cICP of BT.2020": _colored((b"cICP", bytes((9, 14, 0, 1)))),
     "eXIf, turned": _colored((b"eXIf", UPRIGHT_AFTER_A_TURN)),
     "eXIf after the pixels, turned": lambda: png(colors, RGB, after=[(b"eXIf", UPRIGHT_AFTER_A_TURN)]),
@@ -144,6 +165,7 @@ PNGS: dict[str, Callable[[], bytes]] = {
     "a text without its end": _colored((b"iTXt", b"workflow\0\1")),
     "a wrong checksum of a text": lambda: with_chunk(png(colors, RGB), chunk(b"tEXt", b"a\0b", crc=1)),
     "a wrong checksum of a gAMA": lambda: with_chunk(png(colors, RGB), chunk(*gamma(1.0), crc=1)),
+    "a wrong checksum of an eXIf": lambda: with_chunk(png(colors, RGB), chunk(b"eXIf", UPRIGHT_AFTER_A_TURN, crc=1)),
     "an unknown chunk": _colored((b"prVt", b"private")),
     "a background": _colored((b"bKGD", struct.pack(">3H", 255, 0, 0)), (b"sBIT", b"\5\6\5")),
     "alpha and a background": lambda: png(transparent, RGBA, before=[(b"bKGD", struct.pack(">3H", 255, 0, 0))]),
@@ -151,6 +173,7 @@ PNGS: dict[str, Callable[[], bytes]] = {
     "a tail of other bytes": lambda: png(colors, RGB) + b"\xff" * 500,
     "animated": lambda: _animated(hidden=False),
     "animated, a hidden default picture": lambda: _animated(hidden=True),
+    "animated, a small first frame": _small_first_frame,
     "animated, of no frame": _colored((b"acTL", bytes(8))),
     "animated, frames in the wrong order": _colored((b"acTL", struct.pack(">II", 2, 0)), frame_control(3, SIZE)),
 }

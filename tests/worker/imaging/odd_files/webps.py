@@ -21,6 +21,23 @@ def _animated(image: Image.Image) -> bytes:
     return _webp(image, save_all=True, append_images=[white], duration=60_000, lossless=True)
 
 
+def _offset_frame() -> bytes:
+    """Return an animation whose only frame covers a part of the canvas; the rest is transparent."""
+    part = _webp(veiled().crop((32, 16, 80, 48)), lossless=True, exact=True)
+    lossless = part[part.index(b"VP8L") :]
+    frame = _u24(32 // 2) + _u24(16 // 2) + _u24(47) + _u24(31) + _u24(60_000) + b"\0" + lossless
+    extended = struct.pack("<I", 0b10010) + _u24(95) + _u24(63)
+    body = b"WEBP" + b"".join(
+        kind + struct.pack("<I", len(data)) + data
+        for kind, data in ((b"VP8X", extended), (b"ANIM", bytes(6)), (b"ANMF", frame))
+    )
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _u24(number: int) -> bytes:
+    return number.to_bytes(3, "little")
+
+
 def _exif(orientation: int) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -44,6 +61,7 @@ WEBPS: dict[str, Callable[[], bytes]] = {
     "alpha, all opaque": lambda: _webp(scene("RGBA"), lossless=True),
     "animated": lambda: _animated(scene()),
     "animated, alpha": lambda: _animated(veiled()),
+    "animated, a small first frame": _offset_frame,
     "orientation 6": lambda: _webp(scene(), exif=_exif(6)),
     "orientation 3, alpha": lambda: _webp(veiled(), exif=_exif(3), lossless=True),
     "EXIF broken": lambda: _webp(scene(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"),

@@ -1,0 +1,140 @@
+"""What is refused as no whole picture, and what a hostile file may cost."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+
+import pytest
+from PIL import Image
+
+from render_worker.errors import BadPicture
+from render_worker.imaging import to_picture
+from render_worker.sizes import SizePlan
+
+from .odd_files import ODD_FILES
+from .odd_files.png import GREY, PALETTE, RGB, chunk, frame_control, png
+from .odd_files.scene import rows, scene
+
+PLAN = SizePlan(made=(96, 64), promised=True)
+SENTENCES = {
+    "picture_empty": "The picture is empty.",
+    "picture_unreadable": "The picture is no JPEG, PNG or WebP file.",
+    "picture_broken": "The picture is broken or cut off.",
+}
+
+
+def encoded(kind: str, size: tuple[int, int] = (96, 64), mode: str = "RGB", **options: object) -> bytes:
+    out = io.BytesIO()
+    scene(mode).resize(size).save(out, kind, **options)
+    return out.getvalue()
+
+
+def claiming(width: int, height: int, depth: int = 8) -> bytes:
+    """Return a PNG of another size than its pixels have."""
+    file = encoded("PNG")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0))
+    return file[:8] + header + file[33:]
+
+
+def frame_beyond_its_canvas() -> bytes:
+    control = (b"acTL", struct.pack(">II", 1, 0))
+    frame = [frame_control(0, (40_000, 40_000)), (b"fdAT", bytes(4) + zlib.compress(bytes(50)))]
+    return png(rows(scene()), RGB, before=[control], after=frame)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        pytest.param(b"", "picture_empty", id="empty"),
+        pytest.param(b"this is no picture", "picture_unreadable", id="text"),
+        pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "picture_unreadable", id="svg"),
+        pytest.param(encoded("GIF", mode="P"), "picture_unreadable", id="gif"),
+        pytest.param(encoded("BMP"), "picture_unreadable", id="bmp"),
+        pytest.param(encoded("TIFF"), "picture_unreadable", id="tiff"),
+        pytest.param(encoded("JPEG")[:200], "picture_broken", id="cut jpeg"),
+        pytest.param(encoded("JPEG")[:-200], "picture_broken", id="jpeg without its end"),
+        pytest.param(b"\xff\xd8\xff", "picture_unreadable", id="jpeg of three bytes"),
+        pytest.param(encoded("PNG")[:-30], "picture_broken", id="cut png"),
+        pytest.param(encoded("PNG")[:60], "picture_broken", id="png of a header"),
+        pytest.param(encoded("PNG")[:20], "picture_unreadable", id="cut header"),
+        pytest.param(b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "picture_unreadable", id="broken png"),
+        pytest.param(claiming(0, 64), "picture_unreadable", id="no width"),
+        pytest.param(claiming(96, 64, depth=3), "picture_unreadable", id="three bits"),
+        pytest.param(png([[(0,)] * 96] * 64, PALETTE), "picture_broken", id="no palette"),
+        pytest.param(frame_beyond_its_canvas(), "picture_broken", id="a frame beyond its canvas"),
+        pytest.param(encoded("WEBP")[:200], "picture_broken", id="cut webp"),
+        pytest.param(claiming(5000, 5000), "picture_too_large", id="too many pixels"),
+        pytest.param(claiming(16_384, 64), "picture_too_large", id="too long a side"),
+        pytest.param(claiming(1 << 30, 1 << 30), "picture_too_large", id="far too many pixels"),
+        pytest.param(encoded("PNG", (64, 96)), "picture_wrong_size", id="turned"),
+    ],
+)
+def test_anything_else_is_refused(data, code, kind):
+    with pytest.raises(BadPicture) as caught:
+        to_picture(data, PLAN, {}, kind)
+    assert caught.value.code == code
+    assert str(caught.value) == SENTENCES.get(code, str(caught.value))
+
+
+MEASURED = """
+import sys
+from pathlib import Path
+from render_worker.errors import BadPicture
+from render_worker.imaging import to_picture
+from render_worker.sizes import SizePlan
+def peak(): return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+data, side, kind = Path(sys.argv[1]).read_bytes(), int(sys.argv[2]), sys.argv[3]
+to_picture(Path(sys.argv[4]).read_bytes(), SizePlan(made=(96, 64)), {}, kind)  # what is loaded on first use
+before = peak()
+try: code = to_picture(data, SizePlan(made=(side, side), promised=side != 96), {}, kind) and "made"
+except BadPicture as bad: code = bad.code
+print(code, (peak() - before) // 1024)
+"""
+
+
+def cost(tmp_path, data: bytes, side: int, kind: str = "png") -> tuple[str, int]:
+    """Return the outcome, and how many MiB more the process had at its peak."""
+    file, warm = tmp_path / "file", tmp_path / "warm"
+    file.write_bytes(data)
+    warm.write_bytes(ODD_FILES["PNG: ICC of Display P3 and alpha"]())
+    arguments = [sys.executable, "-c", MEASURED, file, str(side), kind, warm]
+    code, peak = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    return code, int(peak)
+
+
+def test_what_has_the_wrong_size_is_not_decoded(tmp_path):
+    out = io.BytesIO()
+    frames = [Image.new("RGBA", (4096, 4096), (shade, 2, 3, 255)) for shade in (200, 10)]
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    code, peak = cost(tmp_path, out.getvalue(), 768)  # 160 bytes that become 260 MiB
+    assert code == "picture_wrong_size"
+    assert peak < 40
+
+
+@pytest.mark.parametrize("name", ["PNG: a bomb of text", "PNG: ICC of 100 MB"])
+def test_a_bomb_in_the_metadata_does_not_go_off(name, tmp_path):
+    code, peak = cost(tmp_path, ODD_FILES[name](), 96)
+    assert code == "made"
+    assert peak < 20
+
+
+def test_a_large_picture_is_in_memory_twice_at_most(tmp_path):
+    side = 4096
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.new("RGBA", (side, side), (10, 120, 60, 128))  # 64 MiB
+    out = io.BytesIO()
+    profile = ODD_FILES["PNG: ICC of Display P3"]()
+    image.save(out, "PNG", compress_level=1, exif=exif, icc_profile=Image.open(io.BytesIO(profile)).info["icc_profile"])
+    code, peak = cost(tmp_path, out.getvalue(), side, "jpeg")
+    assert code == "made"
+    assert peak < 160
+
+
+def test_shades_of_sixteen_bits_need_no_copy_of_thirty_two(tmp_path):
+    code, peak = cost(tmp_path, png([[(1000,)] * 1024] * 1024, GREY, 16), 1024)
+    assert code == "made"
+    assert peak < 12
