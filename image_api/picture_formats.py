@@ -3,6 +3,7 @@
 import ctypes
 import io
 import json
+import struct
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 ORIENTATION = 0x0112
 IMAGE_DESCRIPTION = 0x010E  # the field of EXIF that has the recipe
+# What Pillow raises of a broken file, its EXIF included.
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError, struct.error)
 MAX_DESCRIPTION = 60_000  # bytes, of the 64 KB that a JPEG has room for
 
 
@@ -67,7 +70,7 @@ def encoded(data: bytes, variant: Variant) -> bytes:
                 raise CannotEncode(f"{image.width}x{image.height} are too many pixels")
             image.load()
             return _file(image, variant)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (*BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise CannotEncode(f"{type(error).__name__}: {error}") from error
 
 

@@ -30,7 +30,8 @@ ENDPOINTS = {
 ANSWERS = {
     "JSON": "by default: {success: true, image_url, seed, …}",
     "redirect to the picture": "for an <img> tag, for Accept: image/… and for format=redirect",
-    "the picture itself": "for format=image, and as base64 in the JSON for response_format=b64_json",
+    "the picture itself": "for format=image, and for an <img> tag with output_format=auto; as base64 in the JSON for"
+    " response_format=b64_json",
     "error": "{success: false, error: <a sentence>, code: <a stable word>, hint?, retry_after?, request_id}",
 }
 VALUES = (
