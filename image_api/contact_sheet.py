@@ -11,6 +11,7 @@ MAX_PIXELS = 4096 * 4096
 LONG_SIDE = 768  # of a cell, in pixels, at most
 SHORT_SIDE = 128  # of a cell, at least: there is room for a caption below the smallest picture
 GAP_PART, CAPTION_PART = 24, 26  # of a cell's long side: the gap between cells, and the height of letters
+CAPTION_ROOM = 9  # times the height of letters: "seed 2147483647" is 8 times as wide
 MIN_GAP, MIN_LETTERS = 8, 12
 PAPER, BLANK, EDGE, INK = "#f6f4f0", "#e9e6df", "#d5d1c8", "#4a4741"
 PARAMETERS = {"PNG": {"compress_level": 3}, "JPEG": {"quality": 90}, "WEBP": {"quality": 85, "method": 2}}
@@ -69,7 +70,7 @@ class _Cell:
         self.width, self.height = width, height
         long_side = max(width, height)
         self.gap = max(long_side // GAP_PART, MIN_GAP)
-        self.letters = max(long_side // CAPTION_PART, MIN_LETTERS)
+        self.letters = max(min(long_side // CAPTION_PART, width // CAPTION_ROOM), MIN_LETTERS)
         self.font = ImageFont.load_default(self.letters)
         self.step = (width + self.gap, height + self.gap + (2 * self.letters if captioned else 0))
 
@@ -87,7 +88,7 @@ class _Cell:
         if isinstance(content, str):
             box = (left, top, left + self.width - 1, top + self.height - 1)
             pen.rectangle(box, BLANK, EDGE)
-            text = _wrapped(content, self.font, self.width - 2 * self.gap, self.height // (2 * self.letters))
+            text = _wrapped(content, self.font, self.width - self.gap, self.height // (2 * self.letters))
             pen.multiline_text(
                 (middle, top + self.height // 2), text, INK, self.font, "mm", self.letters // 2, "center"
             )

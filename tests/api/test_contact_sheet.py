@@ -94,6 +94,18 @@ def test_a_caption_is_below_its_picture(caption):
     assert (below.convert("L").getextrema()[0] < 120) == bool(caption)
 
 
+@pytest.mark.parametrize("size", [(64, 256), (256, 1024), (128, 128), (1024, 256)])
+def test_the_longest_caption_is_no_wider_than_its_cell(size):
+    sheet = ContactSheet(2)
+    for _ in range(4):
+        sheet.add(file_of(*size), "seed 2147483647")
+    image = opened(sheet)
+    width = max(min(size[0], size[0] * 768 // max(size)), 128)
+    gap = (image.width - 2 * width) // 3
+    between = image.crop((gap + width, 0, 2 * gap + width, image.height))
+    assert between.getcolors() == [(gap * image.height, image.getpixel((0, 0)))]
+
+
 def test_a_blank_cell_is_as_large_as_the_others_and_says_why():
     sheet = ContactSheet(2)
     sheet.add(file_of(400, 300), "seed 1")
