@@ -3,6 +3,7 @@
 import math
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 4096, 8  # pixels
@@ -33,6 +34,7 @@ def difference(one: Fraction, other: Fraction) -> float:
     return abs(math.log(one / other))
 
 
+@lru_cache(256)  # without it a request's key in the API tier's cache takes 130 µs in place of 30
 def proportion_of(aspect_ratio: str) -> Fraction:
     """Return width divided by height. Raises ValueError if it is no `a:b` from 1:4 to 4:1."""
     found = RATIO.fullmatch(aspect_ratio)
