@@ -6,7 +6,7 @@ from PIL import Image
 
 TAG = 0x0112
 SHORT = 3  # the type of its value; browsers ignore an orientation of any other
-PREFIX = b"Exif\0\0"
+PREFIX = b"Exif\0\0"  # of the block in a JPEG, and by mistake in a WebP
 BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 TURNS = {
@@ -21,12 +21,11 @@ TURNS = {
 SIDEWAYS = frozenset({5, 6, 7, 8})  # that swap width and height
 
 
-def orientation_of(exif: bytes) -> int:
-    """Return the orientation, from 1 to 8; 1 if there is none, or if the data are broken.
+def orientation_of(tiff: bytes) -> int:
+    """Return the orientation, from 1 to 8, of EXIF's block; 1 if there is none, or if the block is broken.
 
     Pillow's own reader warns of broken data, and takes an orientation from XMP, which browsers do not.
     """
-    tiff = exif.removeprefix(PREFIX)
     order = BYTE_ORDERS.get(tiff[:4])
     if order is None:
         return 1

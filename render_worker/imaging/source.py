@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from render_worker.contract import Size
-from render_worker.imaging.orientation import SIDEWAYS, orientation_of
+from render_worker.imaging.orientation import PREFIX, SIDEWAYS, orientation_of
 from render_worker.imaging.png import MAGIC, Png, read_png
 from render_worker.imaging.profiles import profiles_of
 
@@ -56,9 +56,10 @@ def _of_png(png: Png) -> Source:
 
 def _of_other(image: Image.Image) -> Source:
     multiple = image.format == "MPO"  # a JPEG with more pictures behind it
+    orientation = orientation_of((image.info.get("exif") or b"").removeprefix(PREFIX))
     return Source(
         "JPEG" if multiple else image.format or "",
-        _turned(image.size, orientation := orientation_of(image.info.get("exif") or b"")),
+        _turned(image.size, orientation),
         orientation,
         (image.info.get("icc_profile") or b"",),
         grey=image.mode == "L",

@@ -10,6 +10,7 @@ from . import profiles
 from .scene import scene
 
 ORIENTATION = 0x0112
+XMP = b'http://ns.adobe.com/xap/1.0/\0<x tiff:Orientation="6"/>'
 
 
 def _jpeg(mode: str = "RGB", **options: object) -> bytes:
@@ -21,8 +22,16 @@ def _jpeg(mode: str = "RGB", **options: object) -> bytes:
 def _oriented(orientation: int, kind: int = 3, mode: str = "RGB") -> bytes:
     """`kind`: how the field is stored; 3 is a short number, as the standard has it."""
     value = struct.pack("<HH", orientation, 0) if kind == 3 else struct.pack("<I", orientation)
-    exif = b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHI", ORIENTATION, kind, 1) + value + bytes(4)
-    return _jpeg(mode, exif=b"Exif\0\0" + exif)
+    return _jpeg(mode, exif=_exif(value, kind))
+
+
+def _exif(value: bytes, kind: int = 3) -> bytes:
+    field = struct.pack("<HHI", ORIENTATION, kind, 1) + value
+    return b"Exif\0\0II*\0\x08\0\0\0\x01\0" + field + bytes(4)
+
+
+def _exif_segment(orientation: int) -> bytes:
+    return _segment(0xE1, _exif(struct.pack("<HH", orientation, 0)))
 
 
 def _segment(marker: int, data: bytes) -> bytes:
@@ -67,11 +76,12 @@ JPEGS: dict[str, Callable[[], bytes]] = {
     "orientation 6 as a long number": lambda: _oriented(6, kind=4),
     "orientation 6, grey": lambda: _oriented(6, mode="L"),
     "orientation 8, CMYK": lambda: _oriented(8, mode="CMYK"),
+    "orientation 6, behind XMP": lambda: _with_segment(_oriented(6), _segment(0xE1, XMP)),
+    "orientations 1 and 6": lambda: _with_segment(_oriented(6), _exif_segment(1)),
+    "orientations 6 and 1": lambda: _with_segment(_oriented(1), _exif_segment(6)),
     "EXIF broken": lambda: _jpeg(exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"),
     "EXIF cut off": lambda: _jpeg(exif=b"Exif\0\0II*\0\x08\0\0\0\x09\0\x12\x01"),
-    "orientation 6 in XMP alone": lambda: _with_segment(
-        _jpeg(), _segment(0xE1, b'http://ns.adobe.com/xap/1.0/\0<x tiff:Orientation="6"/>')
-    ),
+    "orientation 6 in XMP alone": lambda: _with_segment(_jpeg(), _segment(0xE1, XMP)),
     "CMYK of Adobe's": lambda: _jpeg("CMYK"),
     "CMYK without Adobe's marker": lambda: _without_adobe(_jpeg("CMYK")),
     "YCCK": _ycck,
@@ -95,6 +105,9 @@ JPEGS: dict[str, Callable[[], bytes]] = {
     "ICC of colour in CMYK": lambda: _jpeg("CMYK", icc_profile=profiles.rgb_profile(profiles.ADOBE_RGB, 1.0)),
     "ICC of CMYK in colour": lambda: _jpeg(icc_profile=profiles.cmyk_profile()),
     "ICC of Lab": lambda: _jpeg(icc_profile=profiles.lab_profile()),
+    "ICC of Display P3, its last segment missing": lambda: _jpeg(
+        icc_profile=profiles.rgb_profile(profiles.DISPLAY_P3, 2.2, padding=70_000)
+    ).replace(b"ICC_PROFILE\0\2\2", b"ICC_NOTHING\0\2\2"),
     "ICC broken": lambda: _jpeg(icc_profile=profiles.rgb_profile(profiles.DISPLAY_P3, 2.2)[:200]),
     "ICC of other bytes": lambda: _jpeg(icc_profile=b"no profile " * 20),
     "two pictures (MPO)": _of_two,

@@ -72,6 +72,21 @@ def _small_first_frame() -> bytes:
     return png(transparent, RGBA, before=[control], after=frames)
 
 
+def _altered(place: int) -> bytes:
+    """Return a file of which one byte is another."""
+    file = bytearray(png(colors, RGB))
+    file[place] ^= 0xFF
+    return bytes(file)
+
+
+def _recompressed(change: Callable[[bytes], bytes]) -> bytes:
+    """Return a file of which the lines of pixels are changed."""
+    file = png(colors, RGB)
+    at = file.index(b"IDAT")
+    lines = zlib.decompress(file[at + 4 : -16])
+    return file[: at - 4] + chunk(b"IDAT", zlib.compress(change(lines))) + chunk(b"IEND", b"")
+
+
 PNGS: dict[str, Callable[[], bytes]] = {
     **{f"grey, {depth} bits": lambda depth=depth: png(scaled(grey, depth), GREY, depth) for depth in (1, 2, 4, 8, 16)},
     "colour, 16 bits": lambda: png(scaled(colors, 16), RGB, 16),
@@ -166,6 +181,12 @@ PNGS: dict[str, Callable[[], bytes]] = {
     "a wrong checksum of a text": lambda: with_chunk(png(colors, RGB), chunk(b"tEXt", b"a\0b", crc=1)),
     "a wrong checksum of a gAMA": lambda: with_chunk(png(colors, RGB), chunk(*gamma(1.0), crc=1)),
     "a wrong checksum of an eXIf": lambda: with_chunk(png(colors, RGB), chunk(b"eXIf", UPRIGHT_AFTER_A_TURN, crc=1)),
+    "a wrong checksum of the pixels": lambda: _altered(-16),
+    "more pixels than there is room for": lambda: _recompressed(lambda pixels: pixels * 2),
+    "no end": lambda: png(colors, RGB)[:-12],
+    "eXIf with JPEG's prefix": _colored((b"eXIf", b"Exif\0\0" + UPRIGHT_AFTER_A_TURN)),
+    "two of eXIf": _colored((b"eXIf", UPRIGHT_AFTER_A_TURN.replace(b"\x06", b"\x01")), (b"eXIf", UPRIGHT_AFTER_A_TURN)),
+    "two of gAMA": _colored(gamma(0.45455), gamma(1.0)),
     "an unknown chunk": _colored((b"prVt", b"private")),
     "a background": _colored((b"bKGD", struct.pack(">3H", 255, 0, 0)), (b"sBIT", b"\5\6\5")),
     "alpha and a background": lambda: png(transparent, RGBA, before=[(b"bKGD", struct.pack(">3H", 255, 0, 0))]),
