@@ -223,3 +223,13 @@ def test_the_wanted_format_is_asked_for_if_the_model_has_it(site, model, options
     given = log(site)[0]["body"]["input"]
     assert (given.get("output_format"), given.get("output_quality")) == sent
     assert Image.open(io.BytesIO(image.data)).format == came
+
+
+@pytest.mark.parametrize("output_format", ["png", "jpeg", "webp"])
+def test_a_file_in_the_wanted_format_loses_nothing_more(site, output_format):
+    request = recipe(output_format=output_format)
+    image = made(site, output_format=output_format)
+    picture = to_picture(image.data, engine(site).plan(request), {"prompt": PROMPT}, output_format)
+    before, after = (Image.open(io.BytesIO(data)) for data in (image.data, picture.data))
+    assert (before.format, after.format) == (output_format.upper(), output_format.upper())
+    assert before.convert("RGB").tobytes() == after.convert("RGB").tobytes()
