@@ -52,7 +52,7 @@ class SizeRange:
     def usual(self) -> Size:
         """Return the square that a model of unknown native sizes is asked for."""
         side = min(USUAL_SIDE, self.most, math.isqrt(self.most_pixels or USUAL_SIDE**2)) // self.step * self.step
-        return side, side
+        return self.covering((side, side)) or (side, side)
 
     def for_clients(self) -> SizeBounds:
         """Return the bounds as /models shows them."""

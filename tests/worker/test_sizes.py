@@ -14,8 +14,10 @@ BY_PIXELS = Sizes(((1024, 1024),), SizeRange(256, 2048, 8, most_pixels=1024 * 10
 COARSE = Sizes(((768, 768), (768, 512)), SizeRange(512, 3000, 64))
 ANY = Sizes((), SizeRange(64, 2048))
 SMALL = Sizes((), SizeRange(128, 700, 16, most_pixels=300_000))
+LARGE = Sizes((), SizeRange(1280, 4096, 64))
+MANY_PIXELS = Sizes(((2048, 2048), (2496, 1664)), SizeRange(1024, 4096, most_pixels=4096**2, least_pixels=2560 * 1440))
 UNKNOWN = Sizes()
-ALL = [PERCHANCE, FLUX, BY_PIXELS, COARSE, ANY, SMALL, UNKNOWN]
+ALL = [PERCHANCE, FLUX, BY_PIXELS, COARSE, ANY, SMALL, LARGE, MANY_PIXELS, UNKNOWN]
 RATIOS = ["1:1", "16:9", "9:16", "1.91:1", "4:1", "1:4", "21:9", "3:2", "2:3", "5:4", "1000:999", "3.99:1", "7:3"]
 
 
@@ -51,6 +53,8 @@ def assert_in_bounds(sizes: Sizes, made: tuple[int, int]) -> None:
         (FLUX, "landscape", (1216, 832), (1216, 832)),
         (COARSE, "portrait", (512, 768), (512, 768)),
         (ANY, "landscape", (1024, 683), (1024, 683)),
+        (LARGE, "square", (1280, 1280), (1280, 1280)),
+        (SMALL, "square", (544, 544), (544, 544)),
         (Sizes(((1024, 1024), (896, 1280))), "portrait", (896, 1280), (853, 1280)),
         (Sizes(((1024, 1024),)), "landscape", (1024, 1024), (1024, 683)),
         (UNKNOWN, "square", (1024, 1024), (1024, 1024)),
