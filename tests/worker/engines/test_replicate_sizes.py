@@ -177,6 +177,22 @@ def test_sides_with_gaps_between_them_are_combined():
     assert not sizes.can_make((1600, 1600))
 
 
+def test_many_sides_with_gaps_leave_a_sentence_that_can_be_read():
+    side = {"enum": [side for side in range(64, 4000) if side % 7 in (1, 3)], "default": 512}
+    schemas = {"Input": {"properties": {"prompt": {}, "width": side, "height": side}}}
+    sizes = Inputs({"components": {"schemas": schemas}}, "somebody/model").capabilities.sizes
+    assert len(sizes.native) <= 256
+    assert sizes.in_words().count("x") <= 12
+
+
+def test_the_sentence_about_flux_names_no_size_that_is_a_smaller_one_of_another(site):
+    replicate = engine(site)
+    asyncio.run(replicate.start())
+    sentence = replicate.capabilities_of(SCHNELL).sizes.in_words()
+    assert "1344x768" in sentence
+    assert "512x512" not in sentence
+
+
 def test_sides_by_their_other_names_count_too():
     properties = {"image_width": {"default": 1024}, "image_height": {"default": 1024}}
     inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "somebody/model")
