@@ -1,6 +1,8 @@
 """Sizes and proportions as clients ask for them: one verdict by every way, one cache entry, the truth in answers."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
@@ -11,6 +13,7 @@ from image_api.services import services_of
 from image_api.web.schemas.openai import parameter_named
 from render_worker.contract import ErrorBody, GenerateRequest, InvalidField, Recipe
 from tests.api.conftest import NAME, RESULT
+from tests.fakes.processes import wait_until
 
 SIZE_FIELDS = ("width", "height", "aspect_ratio", "as_size", "size_optional")
 SQUARE = {"shape": "square"}
@@ -162,6 +165,21 @@ def test_a_result_is_told_in_the_words_of_each_request(client, worker):
     for query, told in others.items():
         answer = client.get(f"/generate?prompt=a&seed=5&{query}").json
         assert (answer["cached"], (answer["ignored"], answer.get("aspect_ratio"))) == (True, told)
+    assert len(worker.asked_to_make()) == 1
+
+
+def test_requests_that_are_coalesced_are_told_in_their_own_words_too(client, worker):
+    worker.say(200, {**RESULT, "ignored": ["size"]}, before=lambda: time.sleep(0.5))
+    queries = ["size=1024x1024", "width=1024&height=1024", "width=1024&aspect_ratio=4:4"]
+    paths = [f"/generate?prompt=a&seed=5&{query}" for query in queries]
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(client.application.test_client().get, paths[0])
+        wait_until(lambda: worker.requests, "the first request's flight")
+        answers = list(pool.map(lambda path: client.application.test_client().get(path), paths[1:]))
+    told = [
+        (it.headers["X-Cache"], it.json["ignored"], it.json.get("aspect_ratio")) for it in (first.result(), *answers)
+    ]
+    assert told == [("MISS", ["size"], None), ("JOINED", ["height", "width"], None), ("JOINED", ["width"], "4:4")]
     assert len(worker.asked_to_make()) == 1
 
 
