@@ -151,7 +151,7 @@ class Sizes:
         for size in sorted(self.native, key=math.prod, reverse=True):
             if len(found) < MOST_IN_WORDS and not any(_covers(it, size) for it in found):
                 found.append(size)
-        return found
+        return [size for size in self.native if size in found]
 
     def _source_of(self, size: Size) -> Size | None:
         """Return what to ask for so that exactly that size comes of it; None if nothing would do."""

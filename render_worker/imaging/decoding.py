@@ -16,6 +16,7 @@ from render_worker.imaging.source import Source, open_source
 from render_worker.sizes import SizePlan
 
 MAX_PIXELS = 4800 * 3584  # the most of Gemini's 4K sizes; a larger claim is a decompression bomb
+MAX_SIDE = 16383  # of a WebP
 LARGE_PIXELS = 2048 * 2048  # one of 4096x4096 takes 64 MiB, and as much again while it is converted
 SIXTEEN_BITS = "I;16"
 
@@ -44,7 +45,7 @@ def decode(data: bytes, plan: SizePlan, size_required: bool) -> Iterator[Decoded
         image, source = open_source(data)
     pixels = source.size[0] * source.size[1]
     # Before anything is decoded: a larger picture could exhaust the memory.
-    if pixels > MAX_PIXELS:
+    if pixels > MAX_PIXELS or max(source.size) > MAX_SIDE:
         raise BadPicture("too_large", f"The picture claims {source.size[0]} by {source.size[1]} pixels.")
     size = _final_size(source, plan, size_required)
     with _large if pixels > LARGE_PIXELS else nullcontext():

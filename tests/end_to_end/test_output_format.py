@@ -1,5 +1,6 @@
 """The file's format, as a client chooses it, through both tiers."""
 
+import hashlib
 import io
 import json
 
@@ -7,7 +8,9 @@ import pytest
 import requests
 from PIL import Image
 
+from sandbox.pictures import jpeg
 from tests.end_to_end.conftest import running
+from tests.worker.imaging.kept_files import scans
 
 
 @pytest.mark.parametrize("output_format", ["jpeg", "webp"])
@@ -19,6 +22,16 @@ def test_it_works(stack, output_format):
     assert (image.format, image.size) == (output_format.upper(), (768, 768))
     recipe = json.loads(image.getexif()[0x010E])
     assert (recipe["prompt"], recipe["seed"], recipe["engine"]) == ("ต้นไม้", "5", "perchance")
+
+
+def test_a_jpeg_is_the_site_s_own_with_the_recipe_added(stack):
+    response = stack.get(prompt="a red boat", seed=5, output_format="jpeg").json()
+    stored = requests.get(response["image_url"], timeout=30).content
+    sent = jpeg("a red boat", "", 5, 7.0, (768, 768))
+    assert scans(stored) == scans(sent)
+    assert len(stored) < len(sent) + 1000
+    assert response["sha256"] == hashlib.sha256(stored).hexdigest()
+    assert (len(response["blurhash"]), response["dominant_color"][0], response["alt"]) == (36, "#", "a red boat")
 
 
 def test_any_other_is_refused_by_name(stack):

@@ -67,6 +67,7 @@ def frame_beyond_its_canvas() -> bytes:
         pytest.param(frame_beyond_its_canvas(), "picture_broken", id="a frame beyond its canvas"),
         pytest.param(encoded("WEBP")[:200], "picture_broken", id="cut webp"),
         pytest.param(claiming(5000, 5000), "picture_too_large", id="too many pixels"),
+        pytest.param(claiming(16_384, 64), "picture_too_large", id="too long a side"),
         pytest.param(claiming(1 << 30, 1 << 30), "picture_too_large", id="far too many pixels"),
         pytest.param(encoded("PNG", (64, 96)), "picture_wrong_size", id="turned"),
     ],

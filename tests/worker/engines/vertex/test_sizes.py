@@ -4,7 +4,7 @@ import io
 
 import pytest
 import requests
-from PIL import Image
+from PIL import Image, ImageChops
 
 from render_worker.contract import GenerateRequest, Recipe
 from render_worker.engines.vertex.models import named_sizes, sizes_of
@@ -95,6 +95,12 @@ def test_a_size_that_no_larger_one_gives_is_named(at, model, fields, refused):
     assert at(model).cannot_honour(recipe_of(**fields)) == refused
 
 
+def test_a_refusal_names_the_largest_sizes_alone():
+    assert sizes_of(IMAGEN_4).in_words() == (
+        "2048x2048, 1792x2560, 2560x1792, 1536x2816, 2816x1536 and smaller ones of such proportions"
+    )
+
+
 @pytest.mark.parametrize("model", [*GEMINI, *IMAGEN])
 def test_the_stand_in_knows_each_declared_size(model):
     declared = named_sizes(model)
@@ -138,6 +144,14 @@ def test_the_file_is_compressed_with_a_loss_once_at_most(at, site, model, fields
     file = made(at(model), **fields).data
     assert wanted(site)[2] == options
     assert Image.open(io.BytesIO(file)).format == kind
+
+
+@pytest.mark.parametrize("model", [FLASH, IMAGEN_4])
+def test_a_jpeg_that_was_asked_for_is_stored_as_it_came(at, model):
+    engine, fields = at(model), {"output_format": "jpeg"}
+    file = made(engine, **fields).data
+    stored = to_picture(file, engine.plan(recipe_of(**fields)), {"prompt": PROMPT}, "jpeg").data
+    assert ImageChops.difference(*(Image.open(io.BytesIO(it)) for it in (file, stored))).getbbox() is None
 
 
 def test_the_largest_pictures_come_as_jpeg(at, site):
