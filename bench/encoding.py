@@ -5,6 +5,7 @@ again, as it was before and as a quality that is asked for still makes it. Both 
 """
 
 import argparse
+import asyncio
 import io
 import math
 import statistics
@@ -15,8 +16,11 @@ from collections.abc import Callable
 from PIL import Image, ImageChops, ImageStat
 
 from bench.table import print_table
-from render_worker.contract import StoredFormat
-from render_worker.engines.sketch.painter import paint
+from render_worker.contract import Recipe, StoredFormat
+from render_worker.engines.settings import EngineSettings
+from render_worker.engines.sketch.engine import SketchEngine
+from render_worker.generation.latency import Latencies
+from render_worker.generation.progress import ProgressReporter, ignore_progress
 from render_worker.imaging import to_picture
 from render_worker.imaging.decoding import decode
 from render_worker.imaging.encoding import encode
@@ -51,7 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.encoding", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="of each picture (20)")
     rounds = parser.parse_args().rounds
-    paintings = [paint(prompt, width=SIZE[0], height=SIZE[1], seed=7) for prompt in PROMPTS]
+    paintings = [_painting(prompt) for prompt in PROMPTS]
     print_table(COLUMNS, [_row(kind, options, paintings, rounds) for kind, options in FILES])
     return 0
 
@@ -66,6 +70,12 @@ def _row(kind: StoredFormat, options: dict[str, int], paintings: list[Image.Imag
     loss = "none" if math.inf in losses else f"{min(losses):.1f} to {max(losses):.1f} dB"
     name = " ".join([kind, *(f"of {option} {value}" for option, value in options.items())])
     return [name, f"{one:.1f}", f"{other:.1f}", f"{one / other:.2f}", *kilobytes, loss]
+
+
+def _painting(prompt: str) -> Image.Image:
+    reporter = ProgressReporter("-", SketchEngine.name, Latencies(), ignore_progress)
+    made = asyncio.run(SketchEngine(EngineSettings()).generate(Recipe(prompt=prompt, seed=7), reporter))
+    return Image.open(io.BytesIO(made.data))
 
 
 def _file_of(painting: Image.Image, kind: StoredFormat, options: dict[str, int]) -> bytes:

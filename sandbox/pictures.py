@@ -18,7 +18,7 @@ from itertools import cycle
 from typing import Literal, get_args
 
 from flask import Response
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ExifTags, Image, ImageDraw, ImageFont
 
 from render_worker.engines.sketch.painter import paint
 from sandbox.replies import reset
@@ -50,6 +50,7 @@ Spoiled = Literal[
     "large",
     "compressed",
     "animated",
+    "turned",
     "drip",
     "error_drip",
 ]
@@ -175,6 +176,7 @@ def _spoiled(picture: bytes, how: str) -> bytes:
         "bomb": _bomb,
         "large": lambda: _encoded(Image.new("RGB", (LARGE_PIXELS, LARGE_PIXELS))),
         "animated": lambda: _animated(picture),
+        "turned": lambda: _turned(picture),
     }
     return spoilers[how]() if how in spoilers else picture
 
@@ -194,6 +196,15 @@ def _animated(picture: bytes) -> bytes:
     frames = [Image.open(io.BytesIO(picture)), Image.open(io.BytesIO(picture)).rotate(180)]
     out = io.BytesIO()
     frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=100)
+    return out.getvalue()
+
+
+def _turned(picture: bytes) -> bytes:
+    """Return the picture on its side, with the orientation in EXIF by which it is shown upright."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    out = io.BytesIO()
+    Image.open(io.BytesIO(picture)).transpose(Image.Transpose.ROTATE_90).save(out, "JPEG", quality=90, exif=exif)
     return out.getvalue()
 
 

@@ -52,13 +52,28 @@ def test_of_an_animation_the_first_frame_is_kept(stack, by_page, how):
     pixels = []
     for played in ({}, how):
         whole.play(**played)
-        response = whole.get(prompt="a tree", seed=7)
+        response = whole.get(prompt="a tree", seed=7, cache="false")
         assert response.status_code == 200
         image = whole.picture(response.json()["image_url"])
         assert (image.format, image.size, getattr(image, "n_frames", 1)) == ("PNG", (768, 768), 1)
         pixels.append(image.resize((8, 8)))
     # The second frame is the first upside down; the animation's compression loses a little.
     assert distance(*pixels) < distance(pixels[0], pixels[1].rotate(180)) / 4
+
+
+@pytest.mark.parametrize("how", [{"download": "turned"}, {"upload": "turned"}], ids=str)
+def test_a_picture_on_its_side_is_turned_upright(stack, by_page, how):
+    whole = stack if "download" in how else by_page
+    pictures = []
+    for played in ({}, how):
+        whole.play(**played)
+        response = whole.get(prompt="a tree", seed=7, shape="portrait", cache="false")
+        assert response.status_code == 200, response.text
+        assert (response.json()["width"], response.json()["height"]) == (512, 768)
+        pictures.append(whole.picture(response.json()["image_url"]))
+    assert pictures[1].size == (512, 768)
+    upright, turned = (it.resize((8, 12)) for it in pictures)
+    assert distance(upright, turned) < distance(upright, turned.rotate(180)) / 10
 
 
 def distance(one, other) -> int:

@@ -13,7 +13,11 @@ from render_worker.imaging.texts import IMAGE_DESCRIPTION, Texts, description, e
 PREFIX = b"Exif\0\0"  # in JPEG, and from some programs in WebP
 BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 ENTRY_BYTES = 12  # tag, type, count, and the value or its offset
-ASCII = 2
+ORIENTATION, UPRIGHT = (
+    0x0112,
+    1,
+)  # written, or a reader may take another one from XMP, or from a field of the wrong type
+ASCII, SHORT = 2, 3
 INLINE_BYTES = 4  # a value of so many bytes or fewer stands in place of its offset
 
 
@@ -28,7 +32,9 @@ def with_texts(found: list[bytes], texts: Texts, max_bytes: int) -> bytes:
         with contextlib.suppress(UnusualFile, struct.error):
             block = _merged(found[0].removeprefix(PREFIX), texts)
     if not 0 < len(block) <= max_bytes:
-        block = exif(texts).tobytes().removeprefix(PREFIX)
+        fresh = exif(texts)
+        fresh[ORIENTATION] = UPRIGHT
+        block = fresh.tobytes().removeprefix(PREFIX)
     if len(block) > max_bytes:
         raise UnusualFile("texts that exceed the block")
     return block
@@ -42,14 +48,15 @@ def _merged(block: bytes, texts: Texts) -> bytes:
     entries, following = _directory(block, order)
     body = block + bytes(len(block) % 2)  # a directory begins on a word's boundary
     text = description(texts).encode("ascii").ljust(INLINE_BYTES) + b"\0"
-    text_at = len(body) + 2 + ENTRY_BYTES * (len(entries) + 1) + len(following)
+    text_at = len(body) + 2 + ENTRY_BYTES * (len(entries) + 2) + len(following)
+    entries[ORIENTATION] = struct.pack(f"{order}HHIHH", ORIENTATION, SHORT, 1, UPRIGHT, 0)
     entries[IMAGE_DESCRIPTION] = struct.pack(f"{order}HHII", IMAGE_DESCRIPTION, ASCII, len(text), text_at)
     directory = struct.pack(f"{order}H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + following
     return body[:4] + struct.pack(f"{order}I", len(body)) + body[8:] + directory + text
 
 
 def _directory(block: bytes, order: str) -> tuple[dict[int, bytes], bytes]:
-    """Return the entries of the first directory but the description, by tag, and the offset of the next directory."""
+    """Return the entries of the first directory that stay, by tag, and the offset of the next directory."""
     (start,) = struct.unpack_from(f"{order}I", block, 4)
     (count,) = struct.unpack_from(f"{order}H", block, start)
     end = start + 2 + ENTRY_BYTES * count
@@ -58,6 +65,6 @@ def _directory(block: bytes, order: str) -> tuple[dict[int, bytes], bytes]:
     entries = {}
     for at in range(start + 2, end, ENTRY_BYTES):
         (tag,) = struct.unpack_from(f"{order}H", block, at)
-        if tag != IMAGE_DESCRIPTION:
+        if tag not in (IMAGE_DESCRIPTION, ORIENTATION):
             entries[tag] = block[at : at + ENTRY_BYTES]
     return entries, block[end : end + 4]

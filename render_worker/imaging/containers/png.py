@@ -4,12 +4,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from render_worker.imaging.containers import exif
 from render_worker.imaging.containers.errors import UnusualFile
 from render_worker.imaging.texts import Texts, known
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-ANIMATION = b"acTL"
+ANIMATION, EXIF = b"acTL", b"eXIf"
+MAX_EXIF_BYTES = 2**24  # far more than any reader expects
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 MAX_COMPRESSED_TEXT = 2**20  # bytes of all compressed chunks, uncompressed: Pillow reads no chunk that has more
 STORED = b"\x78\x01"  # how deflated data begin at the two fastest levels
@@ -25,10 +27,15 @@ def with_texts(file: bytes, texts: Texts) -> bytes:
     """
     chunks = list(_chunks(file))
     _check(chunks)
-    kept = [(kind, data) for kind, data in chunks if kind not in TEXTS or _keyword(data) not in texts]
+    kept = [_with_ours(kind, data, texts) for kind, data in chunks if kind not in TEXTS or _keyword(data) not in texts]
     position = next(at for at, (kind, _) in enumerate(kept) if kind == b"IDAT")
     kept[position:position] = [_text(keyword, text) for keyword, text in known(texts).items()]
     return SIGNATURE + b"".join(_written(*chunk) for chunk in kept)
+
+
+def _with_ours(kind: bytes, data: bytes, texts: Texts) -> Chunk:
+    """Return a chunk as it is; EXIF with our description in place of its own."""
+    return kind, exif.with_texts([data], texts, MAX_EXIF_BYTES) if kind == EXIF else data
 
 
 def _chunks(file: bytes) -> Iterator[Chunk]:

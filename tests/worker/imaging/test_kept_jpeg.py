@@ -4,7 +4,7 @@ import io
 import struct
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.worker.imaging import kept_files
 from tests.worker.imaging.kept_files import (
@@ -82,6 +82,23 @@ def test_what_the_file_s_own_exif_says_stays(order):
     assert exif.get_ifd(CAMERA) == {LENS: "a lens", NOTE: b"\1\2\3" * 9}
     assert {tag: row for tag, row in entries(written).items() if tag != DESCRIPTION} == entries(own)
     assert written[14 : len(own)] == own[14:]  # all else where it was: makers' notes count from the beginning
+    assert scans(kept) == scans(data)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta><rdf:RDF tiff:Orientation="6"/></x:xmpmeta>',
+        b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\4\0\1\0\0\0\6\0\0\0\0\0\0\0",
+    ],
+    ids=["in xmp", "of the wrong type"],
+)
+def test_a_turn_that_browsers_do_not_make_is_made_by_none(metadata):
+    """Pillow, and programs that use it, would turn the file; the response says that it is upright."""
+    data = with_segments(saved("JPEG"), segment(EXIF, metadata))
+    assert ImageOps.exif_transpose(opened(data)).size == (64, 96)
+    kept = stored(data, "jpeg")
+    assert ImageOps.exif_transpose(opened(kept)).size == (96, 64)
     assert scans(kept) == scans(data)
 
 

@@ -1,6 +1,7 @@
 """A PNG that is asked for as PNG is kept as it came, with the recipe in its text chunks."""
 
 import io
+import json
 import zlib
 
 import pytest
@@ -14,6 +15,7 @@ from tests.worker.imaging.kept_files import (
     XMP,
     chunk,
     chunks,
+    exif_with,
     of_kind,
     opened,
     photo,
@@ -71,6 +73,13 @@ def test_what_else_the_file_says_stays():
     assert {kind: data for kind, data in chunks(kept) if kind in extras} == extras
     assert opened(kept).info["xmp"] == XMP
     assert recipe_in(kept) == KNOWN
+
+
+def test_exif_of_the_source_describes_ours():
+    own = exif_with({0x010E: "its own", 0x0131: "an engine"})[6:]
+    kept = opened(stored(with_chunks(saved("PNG"), chunk(b"eXIf", own)), "png"))
+    assert json.loads(kept.getexif()[0x010E]) == kept.text == KNOWN
+    assert kept.getexif()[0x0131] == "an engine"
 
 
 def test_many_idat_chunks_stay_as_they_are():
