@@ -12,6 +12,7 @@ from render_worker.contract import PROPORTIONS, ModelSizes, Recipe, Size, SizeBo
 # Proportions that differ by less are one shape: FLUX's landscape is 1216 by 832 pixels. Imagen's 896 by 1280, its 3:4,
 # differ from 2:3 by 5 % exactly, and are cut.
 SAME_SHAPE = math.log(1.05) - 1e-9
+MOST_IN_WORDS = 12  # sizes
 USUAL_SIDE = 1024  # of models that say nothing of their sizes
 
 
@@ -126,8 +127,7 @@ class Sizes:
         if bounds := self.within:
             pixels = f" and {bounds.most_pixels:,} pixels in all" if bounds.most_pixels else ""
             return f"width and height up to {bounds.most:,}{pixels}"
-        largest = (it for it in self.native if not any(_covers(other, it) for other in self.native if other != it))
-        native = ", ".join(f"{width}x{height}" for width, height in largest)
+        native = ", ".join(f"{width}x{height}" for width, height in self._largest())
         return f"{native} and smaller ones of such proportions" if native else "a size for each shape"
 
     def for_clients(self) -> ModelSizes | None:
@@ -144,6 +144,14 @@ class Sizes:
     def _cut_to(self, proportion: Fraction, tolerance: float = 0.0) -> SizePlan:
         """Return the plan for a proportion."""
         return SizePlan(self._made_for(proportion), None, proportion, tolerance, self.promised)
+
+    def _largest(self) -> list[Size]:
+        """Return the native sizes of which no other is a larger one of such a proportion, as many as a client reads."""
+        found: list[Size] = []
+        for size in sorted(self.native, key=math.prod, reverse=True):
+            if len(found) < MOST_IN_WORDS and not any(_covers(it, size) for it in found):
+                found.append(size)
+        return [size for size in self.native if size in found]
 
     def _source_of(self, size: Size) -> Size | None:
         """Return what to ask for so that exactly that size comes of it; None if nothing would do."""

@@ -13,7 +13,7 @@ from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter, require_package
 from render_worker.engines.capabilities import Capabilities, requested
 from render_worker.engines.huggingface.exchanges import Exchanges, ServiceUrls
-from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROVIDERS, capabilities_at, format_at
+from render_worker.engines.huggingface.providers import AUTO, HF_INFERENCE, PROVIDERS, capabilities_at, extra_at
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.engines.huggingface.sizes import FLUX
 from render_worker.engines.slots import Slots
@@ -108,7 +108,7 @@ class HuggingFaceEngine(Engine):
             "seed": _seed(recipe) if "seed" in honoured else None,
             # The default is not sent: models differ in their own.
             "guidance_scale": recipe.guidance_scale if "guidance_scale" in honoured & set(requested(recipe)) else None,
-            "extra_body": format_at(provider, recipe, plan.keeps_file),
+            "extra_body": extra_at(provider, self._model, recipe, plan),
         }
 
     async def _target(self, exchanges: Exchanges) -> tuple[str, str]:

@@ -11,7 +11,8 @@ of it or sent to it.
 
 from render_worker.contract import Recipe
 from render_worker.engines.capabilities import Capabilities
-from render_worker.engines.huggingface.sizes import sizes_at
+from render_worker.engines.huggingface.sizes import ratio_at, sizes_at
+from render_worker.sizes import SizePlan
 
 AUTO = "auto"
 HF_INFERENCE = "hf-inference"
@@ -51,10 +52,13 @@ def capabilities_at(provider: str, model: str) -> Capabilities:
     return Capabilities.of(family & _HONOURED_BY.get(provider, frozenset()), sizes)
 
 
-def format_at(provider: str, recipe: Recipe, kept: bool) -> dict[str, str] | None:
-    """Return the input for the wanted format if a file in it would be `kept` as it comes, else for PNG, which has no
-    loss; None if the provider has no such input."""
-    if provider not in TAKES_A_FORMAT:
-        return None
-    as_jpeg = kept and recipe.output_format == "jpeg" and recipe.output_compression is None
-    return {"output_format": "jpeg" if as_jpeg else "png"}
+def extra_at(provider: str, model: str, recipe: Recipe, plan: SizePlan) -> dict[str, str] | None:
+    """Return what the provider takes beside the client's own parameters: a ratio, and the file's format.
+
+    That is the wanted one if a file in it is kept as it comes, else PNG, which has no loss.
+    """
+    extra = ratio_at(provider, model, plan.made)
+    if provider in TAKES_A_FORMAT:
+        as_jpeg = plan.keeps_file and recipe.output_format == "jpeg" and recipe.output_compression is None
+        extra["output_format"] = "jpeg" if as_jpeg else "png"
+    return extra or None

@@ -1,5 +1,9 @@
 """The sizes of model families at Hugging Face, and how far a provider keeps to them."""
 
+from collections.abc import Iterable
+from fractions import Fraction
+
+from render_worker.contract import Size
 from render_worker.sizes import SizeRange, Sizes
 
 # docs.bfl.ml: a side from 256 to 1440 pixels, a multiple of 32. Its code takes 16, and a megapixel is what it is for.
@@ -34,12 +38,15 @@ FAMILIES: tuple[tuple[str, Sizes], ...] = (
     ("stable-diffusion", STABLE_DIFFUSION),
 )
 
+TOGETHER = "together"
 ANY_SIZE = ("fal-ai", "hf-inference")
 """Providers that make any size: fal.ai by `image_size`, Hugging Face's own by the arguments of diffusers."""
 
 ANY_SIZE_OF = ("flux.1-dev", "flux.1-pro", "flux.1.1-pro", "stable-diffusion")
-"""Models of which Together makes any size. FLUX schnell and Kontext take an aspect ratio there, which the client does
-not have (docs.together.ai, "Image generation parameters")."""
+"""Models of which Together makes any size."""
+BY_RATIO = ("flux.1-schnell", "flux.1-kontext")
+"""Those that take an aspect ratio there (docs.together.ai, "Image generation parameters"), of which no pixels are
+told."""
 
 
 def sizes_at(provider: str, model: str) -> Sizes:
@@ -47,7 +54,18 @@ def sizes_at(provider: str, model: str) -> Sizes:
 
     nscale takes a size, and no reference says which.
     """
-    name = model.lower()
-    family = next((sizes for words, sizes in FAMILIES if words in name), UNKNOWN)
-    any_size = provider in ANY_SIZE or (provider == "together" and any(words in name for words in ANY_SIZE_OF))
+    family = next((sizes for words, sizes in FAMILIES if words in model.lower()), UNKNOWN)
+    any_size = provider in ANY_SIZE or (provider == TOGETHER and _is_one_of(model, ANY_SIZE_OF))
     return family if any_size else Sizes(family.native)
+
+
+def ratio_at(provider: str, model: str, size: Size) -> dict[str, str]:
+    """Return the input by which a model takes the proportion of a native size; {} if its width and height count."""
+    if provider != TOGETHER or not _is_one_of(model, BY_RATIO):
+        return {}
+    across, down = Fraction(*size).as_integer_ratio()
+    return {"aspect_ratio": f"{across}:{down}"}
+
+
+def _is_one_of(model: str, names: Iterable[str]) -> bool:
+    return any(words in model.lower() for words in names)

@@ -40,7 +40,8 @@ COG_FLUX_MODELS = ("black-forest-labs/flux-schnell", "black-forest-labs/flux-dev
 
 STEP = 32  # pixels, if a schema says none: FLUX's pro models take multiples of 32, Stable Diffusion's and others of 8
 MOST_STEP = 256
-MOST_VALUES = 100  # of an enum
+MOST_VALUES = 100  # of an enum of sizes
+MOST_SIDES = 16  # of an enum of sides with gaps, which are combined
 
 SIDE_NAMES = (("width", "height"), ("image_width", "image_height"))
 
@@ -130,7 +131,7 @@ def _by_sides(properties: Mapping[str, Property], names: tuple[str, str], beside
     if not all(listed) or all(map(_is_even, listed)):
         return Sides(_any_within(across, down), names, beside)
     own = _default(across, listed[0][-1]) * _default(down, listed[1][-1])
-    pairs = [(width, height) for width in listed[0][:MOST_VALUES] for height in listed[1][:MOST_VALUES]]
+    pairs = [(width, height) for width in listed[0][-MOST_SIDES:] for height in listed[1][-MOST_SIDES:]]
     pairs.sort(key=lambda size: abs(math.log(math.prod(size) / own)))
     return NamedSizes({size: {**beside, **dict(zip(names, size, strict=True))} for size in pairs})
 

@@ -84,6 +84,21 @@ def test_each_is_asked_for_what_it_makes_and_the_size_is_kept(site, provider, mo
     assert received(site) == sent
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "shape", "ratio"),
+    [
+        ("together", SCHNELL, "portrait", "2:3"),
+        ("together", SCHNELL, "square", "1:1"),
+        ("together", "black-forest-labs/FLUX.1-Kontext-dev", "landscape", "3:2"),
+        ("together", DEV, "portrait", None),  # its width and height count
+        ("fal-ai", SCHNELL, "portrait", None),
+    ],
+)
+def test_together_gets_the_ratio_of_models_that_take_no_sides_there(site, provider, model, shape, ratio):
+    made(engine(site, huggingface_provider=provider, huggingface_model=model), shape=shape)
+    assert asked(site)[0]["body"].get("aspect_ratio") == ratio
+
+
 def test_an_own_endpoint_makes_the_sizes_of_its_model(site):
     maker = engine(site, huggingface_url=f"{site.url}/huggingface/endpoint/", huggingface_model=SDXL)
     assert maker.cannot_honour(recipe(width=2048, height=2048)) == ["width", "height"]

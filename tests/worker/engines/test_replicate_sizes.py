@@ -177,6 +177,22 @@ def test_sides_with_gaps_between_them_are_combined():
     assert not sizes.can_make((1600, 1600))
 
 
+def test_many_sides_with_gaps_leave_a_sentence_that_can_be_read():
+    side = {"enum": [side for side in range(64, 4000) if side % 7 in (1, 3)], "default": 512}
+    schemas = {"Input": {"properties": {"prompt": {}, "width": side, "height": side}}}
+    sizes = Inputs({"components": {"schemas": schemas}}, "somebody/model").capabilities.sizes
+    assert len(sizes.native) <= 256
+    assert sizes.in_words().count("x") <= 12
+
+
+def test_the_sentence_about_flux_names_no_size_that_is_a_smaller_one_of_another(site):
+    replicate = engine(site)
+    asyncio.run(replicate.start())
+    sentence = replicate.capabilities_of(SCHNELL).sizes.in_words()
+    assert "1344x768" in sentence
+    assert "512x512" not in sentence
+
+
 def test_sides_by_their_other_names_count_too():
     properties = {"image_width": {"default": 1024}, "image_height": {"default": 1024}}
     inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "somebody/model")
@@ -223,3 +239,13 @@ def test_the_wanted_format_is_asked_for_if_the_model_has_it(site, model, options
     given = log(site)[0]["body"]["input"]
     assert (given.get("output_format"), given.get("output_quality")) == sent
     assert Image.open(io.BytesIO(image.data)).format == came
+
+
+@pytest.mark.parametrize("output_format", ["png", "jpeg", "webp"])
+def test_a_file_in_the_wanted_format_loses_nothing_more(site, output_format):
+    request = recipe(output_format=output_format)
+    image = made(site, output_format=output_format)
+    picture = to_picture(image.data, engine(site).plan(request), {"prompt": PROMPT}, output_format)
+    before, after = (Image.open(io.BytesIO(data)) for data in (image.data, picture.data))
+    assert (before.format, after.format) == (output_format.upper(), output_format.upper())
+    assert before.convert("RGB").tobytes() == after.convert("RGB").tobytes()
