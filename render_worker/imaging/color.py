@@ -69,13 +69,18 @@ def _applied(image: Image.Image, profile: "ImageCms.ImageCmsProfile", *, in_plac
     return ImageCms.applyTransform(image, transform, in_place) or image
 
 
-def _is_srgb(profile: "ImageCms.ImageCmsProfile") -> bool:
-    """Return whether the profile changes no colour, but for rounding."""
+@cache
+def _samples() -> Image.Image:
+    """Return a picture of colours from all over the space."""
     count = len(STEPS)
     colors = b"".join(bytes((red, green, blue)) for red in STEPS for green in STEPS for blue in STEPS)
-    before = Image.frombytes("RGB", (count * count, count), colors)
-    after = _applied(before, profile)
-    return after is None or _most_different(before, after) <= ROUNDING
+    return Image.frombytes("RGB", (count * count, count), colors)
+
+
+def _is_srgb(profile: "ImageCms.ImageCmsProfile") -> bool:
+    """Return whether the profile changes no colour, but for rounding."""
+    after = _applied(_samples(), profile)
+    return after is None or _most_different(_samples(), after) <= ROUNDING
 
 
 def _by_shade(image: Image.Image, profile: "ImageCms.ImageCmsProfile") -> tuple[Image.Image, bool]:

@@ -1,6 +1,9 @@
 """What is refused as no whole picture, and what a hostile file may cost."""
 
+import contextlib
 import io
+import random
+import re
 import struct
 import subprocess
 import sys
@@ -77,6 +80,18 @@ def test_anything_else_is_refused(data, code, kind):
         to_picture(data, PLAN, {}, kind)
     assert caught.value.code == code
     assert str(caught.value) == SENTENCES.get(code, str(caught.value))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_damaged_file_becomes_a_picture_or_is_refused(seed):
+    rng = random.Random(seed)
+    files = [make() for name, make in ODD_FILES.items() if not re.search("bomb|MB|megabyte", name)]
+    for file in rng.sample(files, 100):
+        damaged = bytearray(file)
+        for _ in range(rng.choice((1, 3))):
+            damaged[rng.randrange(min(len(damaged), 300))] = rng.randrange(256)
+        with contextlib.suppress(BadPicture):
+            to_picture(bytes(damaged), SizePlan(made=(96, 64), exact=(48, 32)), {}, rng.choice(("png", "webp", "auto")))
 
 
 MEASURED = """
