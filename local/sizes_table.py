@@ -1,4 +1,4 @@
-"""The tables of docs/sizes.md: what each engine is asked for, and what comes of it, as its declared sizes say."""
+"""The tables of docs/engines.md: what each engine is asked for, and what comes of it, as its declared sizes say."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
