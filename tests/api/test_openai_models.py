@@ -9,7 +9,8 @@ MODELS = [
     {"name": "perchance", "engine": "perchance", "description": "Perchance.", "answers_auto": True, "state": "resting"},
     {"name": "a/painter", "engine": "sketch", "description": "A painter.", "answers_auto": False, "state": "ready"},
 ]
-SIZES = {"shapes": {"square": [1024, 1024]}, "native": [[1024, 1024]], "min_side": 64, "max_side": 2048}
+BOUNDS = {"min_side": 64, "max_side": 2048, "step": 8}
+SIZES = {"shapes": {"square": [1024, 1024]}, "native": [[1024, 1024]], "bounds": BOUNDS}
 
 
 def test_the_models_are_listed_with_auto(ai, worker):
