@@ -72,8 +72,9 @@ class GenerationOptions(Recipe):
         return self.response_format == "b64_json"
 
     def recipe(self) -> Recipe:
-        """Return the recipe alone."""
-        return Recipe(**self.model_dump(include=RECIPE_FIELDS))
+        """Return the recipe alone; with output_format=auto without the quality, which is a variant's."""
+        left_out = {"output_compression"} if self.output_format == "auto" else set()
+        return Recipe(**self.model_dump(include=RECIPE_FIELDS - left_out))
 
     def as_asked(self, result: GenerateResult) -> GenerateResult:
         """Return the result of an equal request in the words of this one, which may have asked for the same size by

@@ -200,6 +200,8 @@ def recipe_key(recipe: Recipe) -> str:
     # Beside an exact size it matters only to an engine that cannot make that, which then makes the shape or the ratio.
     if proportion and not (size and proportion == PROPORTIONS[recipe.shape]):
         parameters["aspect_ratio"] = str(proportion)
+    if recipe.output_format == "auto":  # the quality is that of a variant of the stored picture
+        parameters.pop("output_compression", None)
     return _digest(json.dumps({**parameters, "version": RECIPE_VERSION}, sort_keys=True))
 
 

@@ -26,7 +26,8 @@ def negotiated_variant(result: GenerateResult, options: GenerationOptions) -> Va
     A link-preview bot gets that in any case: it is to cost nothing.
     """
     media_type = preferred_type(request.accept_mimetypes, result.content_type, result.width * result.height)
-    if media_type == result.content_type or is_for_preview():
+    recompressed = media_type == JPEG and options.output_compression is not None
+    if (media_type == result.content_type and not recompressed) or is_for_preview():
         return None
     return Variant(media_type, options.output_compression)
 

@@ -1,6 +1,7 @@
 """Contact sheets as responses: one picture of several seeds, or JSON with the single ones."""
 
 from contextlib import closing
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
 from flask import Response, g, request
@@ -64,7 +65,8 @@ def sheet_response(options: SheetOptions, ending: str, mimetype: str) -> Respons
     seed = options.seed if options.seed >= 0 else None
     if seed is not None:
         response.headers["Content-Location"] = sheet_url(options, ending, base)
-        response.headers["X-Seed"] = str(seed)
+        if any(it.result.seed is not None for it in pictures.made.values()):
+            response.headers["X-Seed"] = str(seed)
     response.headers.set("Content-Disposition", "inline", **disposition(options.prompt, seed, f"-sheet.{ending}"))
     return response
 
@@ -90,12 +92,24 @@ def _costless(options: SheetOptions, mimetype: str) -> Response:
 def _generated(options: SheetOptions) -> tuple[SheetOptions, Pictures]:
     """Generate the pictures; with random seeds if the model takes none, and the client gave none."""
     try:
-        return options, Pictures(Batch(options.series()).outcomes())
+        return _without_drawn_seed(options, Pictures(Batch(options.series()).outcomes()))
     except ApiError as error:
         if not (options.seed_drawn and parameter_named(error.body()) == "seed"):
             raise
     options = options.model_copy(update={"seed": -1})
     return options, Pictures(Batch(options.series(), name=f"{g.request_id}-random").outcomes())
+
+
+def _without_drawn_seed(options: SheetOptions, pictures: Pictures) -> tuple[SheetOptions, Pictures]:
+    """Return both as they are if no seed is drawn, if an engine ignored the one that was: the client named none."""
+    results = {index: it.result for index, it in pictures.made.items()}
+    if not (options.seed_drawn and any("seed" in (it.ignored or ()) for it in results.values())):
+        return options, pictures
+    for index, result in results.items():
+        ignored = [name for name in result.ignored or () if name != "seed"] or None
+        made = replace(pictures.made[index], result=result.model_copy(update={"ignored": ignored}))
+        pictures.made[index] = made
+    return options.model_copy(update={"seed": -1}), pictures
 
 
 def _composed(options: SheetOptions, pictures: Pictures, mimetype: str) -> bytes:

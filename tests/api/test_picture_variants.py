@@ -108,6 +108,20 @@ def test_output_compression_is_the_quality_of_each(client, keeps):
         assert sizes[0] * 2 < sizes[1]
 
 
+def test_every_quality_is_of_the_one_stored_picture(client, worker, keeps):
+    keeps(JPEG)
+    stored_bytes = client.get(AS_IMAGE, headers={"Accept": JPEG}).data
+    sizes = [
+        len(client.get(f"{AS_IMAGE}&output_compression={quality}", headers={"Accept": accept}).data)
+        for accept in (WEBP, JPEG)
+        for quality in (5, 95)
+    ]
+    assert sizes[0] < sizes[1]
+    assert sizes[2] < sizes[3] != len(stored_bytes)
+    (asked,) = worker.asked_to_make()
+    assert "output_compression" not in asked
+
+
 def test_a_deleted_picture_is_gone_in_every_format(client, worker, keeps):
     keeps(JPEG)
     assert client.get(SEEDED, headers={"Accept": CHROME}).status_code == 200

@@ -168,6 +168,23 @@ def test_a_model_without_seeds_makes_random_ones(pictures):
     assert (refused.status_code, refused.json["error"]) == (400, NO_SEED["error"])
 
 
+def test_a_drawn_seed_that_an_engine_ignores_is_not_told(pictures):
+    client, worker = pictures
+    before = worker.answer
+
+    def answer(asked: dict) -> tuple[int, dict]:
+        status, body = before(asked)
+        return status, {**body, "seed": None, "ignored": ["seed", "size"]}
+
+    worker.answer = answer
+    sheet = client.get("/sheet.png?prompt=a&size=64x64")
+    assert not {"X-Seed", "Content-Location"} & {*sheet.headers.keys()}
+    told = client.get("/sheet?prompt=a&size=64x64").json
+    assert (told["ignored"], {"sheet_url", "seed"} & {*told}) == (["size"], set())
+    own = client.get("/sheet.png?prompt=a&seed=5")
+    assert ("X-Seed" in own.headers, client.get("/sheet?prompt=a&seed=5").json["ignored"]) == (False, ["seed"])
+
+
 @pytest.mark.parametrize("path", ["/sheet", "/sheet.json", "/sheet.png", "/sheet.jpg"])
 def test_speculation_spends_nothing(pictures, path):
     client, worker = pictures
