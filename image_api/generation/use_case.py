@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial
 
 from image_api.admission import Admission, Waiter
@@ -195,7 +196,8 @@ class Generation:
             if request.exact_size and request.model != "auto" and not request.size_optional:
                 raise
             result = self._dispatch.generate(request.without_size(), flight.report, client, flight.abort)
-            ignored = sorted({*(result.ignored or ()), *error.names})
+            missed = error.names if _misses_size(request, result) else ()
+            ignored = sorted({*(result.ignored or ()), *missed}) or None
             return result.model_copy(update={"ignored": ignored}), results.DEGRADED_TTL_SECONDS
 
     def resume(self, event_id: str, waiter: Waiter) -> GenerationStream | None:
@@ -239,6 +241,13 @@ class Generation:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""
         self._flights.stop(Stopping("This service is being stopped."))  # first, as the next raises other errors
         self._dispatch.stop()
+
+
+def _misses_size(request: GenerateRequest, result: GenerateResult) -> bool:
+    """Return whether the picture has not the size or the aspect ratio of the request."""
+    if exact := request.exact_size:
+        return exact != (result.width, result.height)
+    return request.proportion != Fraction(result.width, result.height)
 
 
 def _as_own(options: GenerationOptions, request_id: str, result: GenerateResult) -> GenerateResult:

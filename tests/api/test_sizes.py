@@ -222,6 +222,12 @@ def test_an_older_worker_makes_the_shape_for_now(client, older, monkeypatch, que
     assert client.get(f"/generate?prompt=a&seed=7&{query}").json["cached"] is False
 
 
+@pytest.mark.parametrize("query", ["size=768x512", "width=768&height=512", "aspect_ratio=3:2", "aspect_ratio=96:64"])
+def test_what_the_shape_of_an_older_worker_has_is_not_ignored(client, older, query):
+    answer = client.get(f"/generate?prompt=a&seed=7&{query}").json
+    assert (answer["width"], answer["height"], "ignored" in answer) == (768, 512, False)
+
+
 def test_of_an_older_worker_an_exact_size_of_a_named_model_is_refused_with_the_reason(client, older):
     answer = client.get("/generate?prompt=a&size=1024x1024&model=sketch")
     assert (answer.status_code, answer.json["code"]) == (400, "invalid_parameter")
