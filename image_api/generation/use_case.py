@@ -196,9 +196,12 @@ class Generation:
             if request.exact_size and request.model != "auto" and not request.size_optional:
                 raise
             result = self._dispatch.generate(request.without_size(), flight.report, client, flight.abort)
-            missed = error.names if _misses_size(request, result) else ()
-            ignored = sorted({*(result.ignored or ()), *missed}) or None
-            return result.model_copy(update={"ignored": ignored}), results.DEGRADED_TTL_SECONDS
+            missed = {name for name in error.names if not _has(result, name, request)}
+            changes = {
+                "ignored": sorted(missed.union(result.ignored or ())) or None,
+                "aspect_ratio": None if "aspect_ratio" in missed else request.aspect_ratio,
+            }
+            return result.model_copy(update=changes), results.DEGRADED_TTL_SECONDS
 
     def resume(self, event_id: str, waiter: Waiter) -> GenerationStream | None:
         """Return the rest of a stream after an event, None if it had ended. Raises StreamLost if it is not known."""
@@ -243,11 +246,11 @@ class Generation:
         self._dispatch.stop()
 
 
-def _misses_size(request: GenerateRequest, result: GenerateResult) -> bool:
-    """Return whether the picture has not the size or the aspect ratio of the request."""
-    if exact := request.exact_size:
-        return exact != (result.width, result.height)
-    return request.proportion != Fraction(result.width, result.height)
+def _has(result: GenerateResult, name: str, request: GenerateRequest) -> bool:
+    """Return whether a picture has the aspect ratio, or the exact size, by the parameter of the request of that name."""
+    if name == "aspect_ratio":
+        return request.proportion == Fraction(result.width, result.height)
+    return request.exact_size == (result.width, result.height)
 
 
 def _as_own(options: GenerationOptions, request_id: str, result: GenerateResult) -> GenerateResult:
