@@ -41,12 +41,12 @@ class PictureChecks:
         return gone
 
     def is_deleted(self, result: GenerateResult) -> bool:
-        """Return whether the operator has deleted a picture of the render worker's.
+        """Return whether the operator has deleted a picture, of which the render worker has a tombstone then.
 
         Returns False if the worker does not tell, as when it is asleep; then it is not asked again for a minute.
         """
         with self._lock:
-            if not result.image_url.startswith("/") or WORKER in self._paused:
+            if WORKER in self._paused:
                 return False
         try:
             return self._pictures.is_deleted(result)

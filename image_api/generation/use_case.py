@@ -110,7 +110,8 @@ class Generation:
 
     def cached(self, options: GenerationOptions) -> GenerateResult | None:
         """Return the result that the cache has for these options, at no cost; None if `generate` would make one."""
-        return self._cached(options, self._key(options))
+        result = self._cached(options, self._key(options))
+        return result and options.as_asked(result)
 
     def is_repeatable(self, options: GenerationOptions) -> bool:
         """Return whether an identical request gets the same picture: from the cache, or of a flight that it joins."""
@@ -247,7 +248,7 @@ class Generation:
 
 
 def _has(result: GenerateResult, name: str, request: GenerateRequest) -> bool:
-    """Return whether a picture has the aspect ratio, or the exact size, by the parameter of the request of that name."""
+    """Return whether a picture has the aspect ratio, or the exact size, that a parameter of the request gives."""
     if name == "aspect_ratio":
         return request.proportion == Fraction(result.width, result.height)
     return request.exact_size == (result.width, result.height)

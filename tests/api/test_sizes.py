@@ -198,6 +198,15 @@ OLDER = {
 }
 
 
+def test_a_head_of_what_is_cached_is_in_the_words_of_its_request(client, worker):
+    worker.say(200, {**RESULT, "ignored": ["size"]})
+    client.get("/generate?prompt=a&seed=7&size=1024x1024")
+    for query in ("width=1024&height=1024", "width=1024&aspect_ratio=1:1"):
+        got = client.get(f"/generate?prompt=a&seed=7&{query}")
+        head = client.head(f"/generate?prompt=a&seed=7&{query}")
+        assert (head.headers["X-Cache"], head.content_length) == ("HIT", got.content_length)
+
+
 @pytest.fixture
 def older(worker):
     """A worker of the version before: it refuses sizes, and makes shapes."""

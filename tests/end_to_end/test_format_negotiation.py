@@ -2,6 +2,9 @@
 
 import io
 import json
+import subprocess
+import sys
+from functools import partial
 
 import pytest
 import requests
@@ -10,7 +13,7 @@ from PIL import Image
 from sandbox.cloudinary import CLOUDINARY_URL
 from tests.end_to_end.conftest import TOKEN, running
 from tests.fakes.playwright_browser import chromium
-from tests.fakes.processes import api
+from tests.fakes.processes import ROOT, api, clean_environment
 from tests.fakes.redis_server import RedisServer
 from tests.fakes.s3_server import S3Server
 
@@ -133,6 +136,24 @@ def check_elsewhere(stack, origin: str) -> None:
 def test_a_picture_elsewhere_is_negotiated_too(tmp_path, settings):
     with running(tmp_path, ready=False, **settings) as stack:
         check_elsewhere(stack, stack.sandbox.url)
+
+
+def test_a_picture_that_is_deleted_elsewhere_is_gone_in_every_format(tmp_path):
+    settings = {"STORAGE": "cloudinary", "CLOUDINARY_URL": CLOUDINARY_URL}
+    with (
+        running(tmp_path, ready=False, **settings) as stack,
+        api(PERCHANCE_WORKER_URL=stack.worker.url, WORKER_TOKEN=TOKEN, PICTURE_ORIGINS=stack.sandbox.url) as front,
+    ):
+        ask = partial(requests.get, f"{front.url}/generate?{BOAT}", headers={"Accept": CHROME}, timeout=30)
+        address = ask().headers["Content-Location"]
+        assert ask().headers["X-Cache"] == "HIT"
+        environment = clean_environment(
+            LOCAL_STORAGE_DIR=tmp_path, CLOUDINARY_API_URL=f"{stack.sandbox.url}/v1_1", **settings
+        )
+        command = [sys.executable, "-m", "render_worker.delete", address]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (ask().status_code, ask().headers["X-Cache"]) == (410, "MISS")
 
 
 def test_a_picture_behind_a_signed_link_is_negotiated_too(tmp_path):
