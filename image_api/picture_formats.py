@@ -17,7 +17,7 @@ AVIF, WEBP, JPEG, PNG = "image/avif", "image/webp", "image/jpeg", "image/png"
 SOURCES = ("PNG", "JPEG", "WEBP")
 # AVIF of 2048x2048 takes 120 MB of memory and 0.3 s, of 4096x4096 460 MB; WebP of that 160 MB and 0.6 s.
 LARGEST = 4800 * 3584  # of what the render worker decodes
-MAX_PIXELS = {AVIF: 2048 * 2048, WEBP: LARGEST, JPEG: LARGEST, PNG: LARGEST}
+MAX_PIXELS = {AVIF: 2048 * 2048, WEBP: LARGEST, JPEG: LARGEST, PNG: 2048 * 2048}  # a PNG of more has some 40 MB
 # WebP and JPEG as the render worker makes them. AVIF of 65 is as near to the original as WebP of 85, and a fifth
 # smaller; its speed 9 takes 50 ms for 1024x1024, and 7 eight times that for 5 % of the bytes.
 PARAMETERS: dict[str, dict[str, Any]] = {

@@ -16,7 +16,7 @@ from render_worker.contract import GenerateResult
 from render_worker.serving.deadline import Deadline
 
 VARIANTS = Kind("img_variant:{}", 16 * MIB)  # some 400 of 768x768
-MAX_CACHED_BYTES = 4 * MIB
+MAX_BYTES = 8 * MIB  # of a variant, which is sent from memory; the stored file is streamed
 TTL_SECONDS = 3600.0
 WAIT_SECONDS = 5.0  # for the encodings before; the stored picture is there at once
 READ_SECONDS = 5.0
@@ -64,7 +64,9 @@ class PictureVariants:
         except CannotEncode as error:
             log.warning("%s is not encoded as %s: %s", result.sha256, variant.media_type, error)
             file, kept = FAILED, True
-        if kept and len(file) <= MAX_CACHED_BYTES:
+        if len(file) > MAX_BYTES:
+            file, kept = FAILED, True
+        if kept:
             self._cache.put(VARIANTS, _key(result, variant), file, TTL_SECONDS)
         return file
 

@@ -87,6 +87,19 @@ def test_a_picture_of_too_many_pixels_is_no_avif(client, keeps):
     assert client.get(path.replace("8", "9"), headers={"Accept": CHROME}).data == data
 
 
+def test_what_would_be_large_comes_as_it_is_stored_and_is_not_encoded_again(client, worker, keeps, monkeypatch):
+    monkeypatch.setattr("image_api.picture_variants.MAX_BYTES", 100)
+    data = keeps(JPEG)
+    for _ in range(2):
+        answer = client.get(AS_IMAGE, headers={"Accept": "image/webp"})
+        assert (answer.mimetype, answer.data) == (JPEG, data)
+    reads = [(method, path) for method, path, _, _ in worker.requests].count(("GET", f"/images/{NAME}"))
+    assert reads == 3  # once to be encoded, and twice as it is
+    keeps(JPEG, width=4096, height=4096)
+    path = AS_IMAGE.replace("seed=7", "seed=8")
+    assert client.get(path, headers={"Accept": "image/png"}).mimetype == JPEG  # whose PNG would be huge
+
+
 def test_what_is_transparent_stays_so_and_is_white_in_a_jpeg(client, keeps):
     keeps(PNG, stored(PNG, "RGBA"))
     for accept in ("image/avif", "image/webp"):
