@@ -1,10 +1,14 @@
-"""Stored pictures in other formats, each encoded once: outside gevent's hub, one at a time, and cached."""
+"""Stored pictures in other formats, each encoded once: outside gevent's hub, one at a time, and cached.
+
+They are read several at a time, so that a host that hangs keeps only its own pictures waiting.
+"""
 
 import io
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from weakref import WeakValueDictionary
 
 from image_api.errors import ApiError, PictureDeleted, PictureUnavailable
 from image_api.generation.cache import Cache, Kind
@@ -18,6 +22,8 @@ from render_worker.serving.deadline import Deadline
 VARIANTS = Kind("img_variant:{}", 16 * MIB)  # some 400 of 768x768
 MAX_BYTES = 8 * MIB  # of a variant, which is sent from memory; the stored file is streamed
 TTL_SECONDS = 3600.0
+FAILED_TTL_SECONDS = 60.0  # the cause may pass
+READS = 6  # each holds a file of up to 20 MB
 WAIT_SECONDS = 5.0  # for the encodings before; the stored picture is there at once
 READ_SECONDS = 5.0
 FAILED = b""
@@ -33,7 +39,10 @@ class PictureVariants:
 
     def __init__(self, cache: Cache, thread: NativeThread) -> None:
         self._cache = cache
-        self._slot = threading.BoundedSemaphore(1)
+        self._encoding = threading.BoundedSemaphore(1)
+        self._reads = threading.BoundedSemaphore(READS)
+        self._makers: WeakValueDictionary[str, threading.BoundedSemaphore] = WeakValueDictionary()
+        """By key, so that clients at the same time share an encoding."""
         self._thread = thread
 
     def get(self, result: GenerateResult, variant: Variant) -> bytes | None:
@@ -46,13 +55,13 @@ class PictureVariants:
         Returns an empty one if the picture cannot be read or encoded, or not soon: the stored one is to be returned.
         Raises PictureDeleted if the operator has deleted it.
         """
-        if not self._slot.acquire(timeout=WAIT_SECONDS):
-            return FAILED
+        maker = self._makers.setdefault(_key(result, variant), threading.BoundedSemaphore(1))
         try:
-            found = self.get(result, variant)  # another request may have made it meanwhile
-            return self._encode(result, variant, open_picture, kept) if found is None else found
-        finally:
-            self._slot.release()
+            with _held(maker):
+                found = self.get(result, variant)  # another request may have made it meanwhile
+                return self._encode(result, variant, open_picture, kept) if found is None else found
+        except TimeoutError:
+            return FAILED
 
     def _encode(self, result: GenerateResult, variant: Variant, open_picture: Open, kept: bool) -> bytes:
         try:
@@ -67,17 +76,30 @@ class PictureVariants:
         if len(file) > MAX_BYTES:
             file, kept = FAILED, True
         if kept:
-            self._cache.put(VARIANTS, _key(result, variant), file, TTL_SECONDS)
+            self._cache.put(VARIANTS, _key(result, variant), file, TTL_SECONDS if file else FAILED_TTL_SECONDS)
         return file
 
     def _encoded(self, open_picture: Open, variant: Variant) -> bytes:
-        with closing(open_picture()) as content:
-            data = _read(content)
-        try:
-            return self._thread.call(encoded, data, variant)
-        finally:
-            del data
-            self._thread.call(release_memory)
+        with _held(self._reads):
+            with closing(open_picture()) as content:
+                data = _read(content)
+            with _held(self._encoding):
+                try:
+                    return self._thread.call(encoded, data, variant)
+                finally:
+                    del data
+                    self._thread.call(release_memory)
+
+
+@contextmanager
+def _held(slots: threading.BoundedSemaphore) -> Iterator[None]:
+    """Hold one of the slots. Raises TimeoutError if none is free soon."""
+    if not slots.acquire(timeout=WAIT_SECONDS):
+        raise TimeoutError
+    try:
+        yield
+    finally:
+        slots.release()
 
 
 def _read(content: PictureContent) -> bytes:

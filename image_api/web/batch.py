@@ -194,10 +194,17 @@ class Pictures:
         self.add(outcome)
         response = self.made.get(outcome.index)
         try:
-            return EmbeddedPicture(response) if response else None
+            return self._opened(outcome.index, response) if response else None
         except ApiError as error:
             self.fail(outcome.index, error)
             return None
+
+    def _opened(self, index: int, response: GenerationResponse) -> EmbeddedPicture:
+        """Return the picture of a response, which is another one if that was lost. Raises as EmbeddedPicture does."""
+        picture = EmbeddedPicture(response)
+        if picture.result is not response.result:
+            self.made[index] = GenerationResponse(picture.result, "MISS")
+        return picture
 
     def fail(self, index: int, error: ApiError) -> None:
         """Have a picture failed that was made, but cannot be read."""

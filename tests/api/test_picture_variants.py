@@ -6,6 +6,12 @@ import threading
 import pytest
 from PIL import Image
 
+from image_api.errors import PictureUnavailable
+from image_api.generation.cache import MemoryCache
+from image_api.native_thread import NativeThread
+from image_api.picture_formats import Variant
+from image_api.picture_variants import PictureVariants
+from render_worker.contract import GenerateResult
 from tests.api.conftest import NAME, RESULT
 from tests.api.pictures import opened, stored
 
@@ -14,6 +20,13 @@ SEEDED = "/generate?prompt=a+tree&seed=7&output_format=auto"
 AS_IMAGE = f"{SEEDED}&format=image"
 CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 IMG = {"Sec-Fetch-Dest": "image"}
+
+
+class Content(list[bytes]):
+    """The chunks of a picture that is opened."""
+
+    def close(self) -> None:
+        pass
 
 
 def test_one_recipe_is_cached_and_each_variant_made_once(client, worker, keeps, monkeypatch):
@@ -44,6 +57,24 @@ def test_clients_at_the_same_time_share_an_encoding(client, worker, keeps):
         thread.join()
     assert len(set(answers)) == 1
     assert [(method, path) for method, path, _, _ in worker.requests].count(("GET", f"/images/{NAME}")) == 1
+
+
+def test_a_host_that_hangs_keeps_only_its_own_picture_waiting():
+    variants, hangs, reached = PictureVariants(MemoryCache(), NativeThread()), threading.Event(), threading.Event()
+
+    def slow() -> Content:
+        reached.set()
+        hangs.wait(30)
+        raise PictureUnavailable("The host does not answer.")
+
+    first, second = (GenerateResult(**{**RESULT, "image_url": f"/images/{letter * 64}.png"}) for letter in "ab")
+    waiting = threading.Thread(target=variants.make, args=(first, Variant(WEBP), slow), kwargs={"kept": True})
+    waiting.start()
+    reached.wait(30)
+    made = variants.make(second, Variant(WEBP), lambda: Content([stored(PNG)]), kept=True)
+    assert (made[8:12], waiting.is_alive()) == (b"WEBP", True)
+    hangs.set()
+    waiting.join()
 
 
 def test_a_reload_costs_a_header(client, keeps):

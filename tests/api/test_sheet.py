@@ -227,6 +227,7 @@ def test_lost_pictures_of_a_cached_sheet_are_made_again(pictures, path):
     worker.lost = {address(1000 + seed) for seed in (40, 41, 43)}
     healed = client.get(path)
     assert (healed.status_code, healed.json and healed.json.get("failed")) == (200, None)
+    assert healed.headers["X-Cache"] == "MISS"
     assert len(worker.asked) == 7
     again = client.get(path)
     assert (again.status_code, again.headers["X-Cache"], len(worker.asked)) == (200, "HIT", 7)
