@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from weakref import WeakValueDictionary
 
 from image_api.errors import ApiError, PictureDeleted, PictureUnavailable
-from image_api.generation.cache import Cache, Kind
+from image_api.generation.cache import Kind, MemoryCache
 from image_api.generation.results import MIB, address_key
 from image_api.native_thread import NativeThread
 from image_api.picture_formats import CannotEncode, Variant, encoded, release_memory
@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 class PictureVariants:
     """The encoded variants of stored pictures. Thread-safe."""
 
-    def __init__(self, cache: Cache, thread: NativeThread) -> None:
-        self._cache = cache
+    def __init__(self, thread: NativeThread) -> None:
+        self._cache = MemoryCache()  # in Redis they would have no bound, and push out results
         self._encoding = threading.BoundedSemaphore(1)
         self._reads = threading.BoundedSemaphore(READS)
         self._makers: WeakValueDictionary[str, threading.BoundedSemaphore] = WeakValueDictionary()

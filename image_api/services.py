@@ -56,7 +56,7 @@ class Services:
             generation=Generation(DirectDispatch(worker), cache, settings, worker.kept_recipe, checks.is_gone),
             pictures=pictures,
             checks=checks,
-            variants=PictureVariants(cache, picture_thread),
+            variants=PictureVariants(picture_thread),
             upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
             sheet_slots=Admission(SHEET_SLOTS, full=SHEETS_FULL),
             picture_thread=picture_thread,

@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from image_api.errors import ApiError, Relayed
 from image_api.generation.cache import Cache, Kind
 from image_api.generation.options import RECIPE_FIELDS
-from render_worker.contract import PROPORTIONS, ErrorLine, GenerateResult, Recipe, ResultLine
+from render_worker.contract import ErrorLine, GenerateResult, Recipe, ResultLine
 
 MIB = 1024 * 1024
 MARGIN_SECONDS = 300.0  # for which an address from the cache is valid at least, so that a client has time to use it
@@ -197,8 +197,7 @@ def recipe_key(recipe: Recipe) -> str:
     parameters, proportion = recipe.model_dump(include=RECIPE_FIELDS, exclude={"aspect_ratio"}), recipe.proportion
     if size := recipe.exact_size:
         parameters |= {"width": size[0], "height": size[1]}
-    # Beside an exact size it matters only to an engine that cannot make that, which then makes the shape or the ratio.
-    if proportion and not (size and proportion == PROPORTIONS[recipe.shape]):
+    if proportion:  # also beside an exact size: an engine that cannot make that keeps to it, and else makes its shape
         parameters["aspect_ratio"] = str(proportion)
     if recipe.output_format == "auto":  # the quality is that of a variant of the stored picture
         parameters.pop("output_compression", None)

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from image_api.errors import PictureUnavailable
-from image_api.generation.cache import MemoryCache
 from image_api.native_thread import NativeThread
 from image_api.picture_formats import Variant
 from image_api.picture_variants import PictureVariants
@@ -60,7 +59,7 @@ def test_clients_at_the_same_time_share_an_encoding(client, worker, keeps):
 
 
 def test_a_host_that_hangs_keeps_only_its_own_picture_waiting():
-    variants, hangs, reached = PictureVariants(MemoryCache(), NativeThread()), threading.Event(), threading.Event()
+    variants, hangs, reached = PictureVariants(NativeThread()), threading.Event(), threading.Event()
 
     def slow() -> Content:
         reached.set()

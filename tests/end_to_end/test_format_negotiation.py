@@ -14,7 +14,6 @@ from sandbox.cloudinary import CLOUDINARY_URL
 from tests.end_to_end.conftest import TOKEN, running
 from tests.fakes.playwright_browser import chromium
 from tests.fakes.processes import ROOT, api, clean_environment
-from tests.fakes.redis_server import RedisServer
 from tests.fakes.s3_server import S3Server
 
 BOAT = "prompt=a+boat&seed=5&model=sketch&output_format=auto"
@@ -162,20 +161,3 @@ def test_a_picture_behind_a_signed_link_is_negotiated_too(tmp_path):
         settings = {name.upper(): value for name, value in s3.settings().items()}
         with running(tmp_path, ready=False, STORAGE="s3", **settings) as stack:
             check_elsewhere(stack, s3.url)
-
-
-def test_processes_share_what_is_encoded(tiers):
-    with RedisServer() as redis:
-        settings = {
-            "PERCHANCE_WORKER_URL": tiers.worker.url,
-            "WORKER_TOKEN": TOKEN,
-            "REDIS_URL": redis.url,
-        }
-        with api(**settings) as one, api(**settings) as other:
-            first, second = (
-                requests.get(f"{front.url}/generate?{BOAT}", headers={"Accept": CHROME}, timeout=30)
-                for front in (one, other)
-            )
-        assert [it.headers["X-Cache"] for it in (first, second)] == ["MISS", "HIT"]
-        assert (first.content, first.headers["ETag"]) == (second.content, second.headers["ETag"])
-        assert len(redis.client.keys("img_variant:*")) == 1
