@@ -31,6 +31,7 @@ from render_worker.metrics import Metrics
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.chain import SaveOutcome, StorageChain
 
+SIZE_FIELDS = ("width", "height", "aspect_ratio")  # in the file as far as they are given: so its recipe makes it again
 MOMENT_SECONDS = 0.5  # before the deadline: a cancellation so late is taken for the deadline's
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
 
@@ -171,6 +172,7 @@ class Pipeline:
             "seed": None if image.seed is None else str(image.seed),
             "guidance_scale": None if image.guidance_scale is None else f"{image.guidance_scale:g}",
             "shape": recipe.shape,
+            **{name: str(value) for name in SIZE_FIELDS if (value := getattr(recipe, name))},
             "engine": engine.name,
             "model": image.model,
             "note": image.note,

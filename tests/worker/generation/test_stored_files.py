@@ -110,3 +110,19 @@ def test_with_auto_a_storage_has_to_take_what_may_come(formats, output_format, r
             asyncio.run(chain.preflight(output_format))
     else:
         asyncio.run(chain.preflight(output_format))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({}, {}),
+        ({"width": 64, "height": 64}, {"width": "64", "height": "64"}),
+        ({"width": 64, "aspect_ratio": "1:1"}, {"width": "64", "aspect_ratio": "1:1"}),
+        ({"aspect_ratio": "2:2"}, {"aspect_ratio": "2:2"}),
+    ],
+)
+@pytest.mark.parametrize("output_format", ["png", "jpeg", "webp"])
+def test_the_recipe_inside_makes_the_same_size_again(made, asked, told, output_format):
+    _, file = made(PNG, output_format=output_format, **asked)
+    recipe = recipe_in(file)
+    assert {name: recipe[name] for name in ("width", "height", "aspect_ratio") if name in recipe} == told
