@@ -51,6 +51,7 @@ def test_it_works(pictures, query, count):
     assert answer.headers["Content-Disposition"] == "inline; filename=a-tree-40-sheet.png"
     assert (answer.headers["X-Seed"], answer.headers["X-Cache"]) == ("40", "MISS")
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert "X-Ignored" not in answer.headers
     assert client.get(f"/sheet.png?prompt=A+tree&seed=40{query}").headers["X-Cache"] == "HIT"
 
 
@@ -182,6 +183,7 @@ def test_a_drawn_seed_that_an_engine_ignores_is_not_told(pictures):
     told = client.get("/sheet?prompt=a&size=64x64").json
     assert (told["ignored"], {"sheet_url", "seed"} & {*told}) == (["size"], set())
     own = client.get("/sheet.png?prompt=a&seed=5")
+    assert (sheet.headers["X-Ignored"], own.headers["X-Ignored"]) == ("size", "seed, size")
     assert ("X-Seed" in own.headers, client.get("/sheet?prompt=a&seed=5").json["ignored"]) == (False, ["seed"])
 
 

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from render_worker.contract import Recipe
-from render_worker.engines.replicate.engine import WELL_KNOWN
 from render_worker.engines.replicate.inputs import Inputs
 from render_worker.errors import BadPicture
 from render_worker.imaging import to_picture
