@@ -11,6 +11,7 @@ from render_worker.contract import (
     MAX_SEED,
     MAX_SIDE,
     MIN_SIDE,
+    OPEN,
     SIDE_STEP,
     GenerateResult,
     InvalidField,
@@ -32,7 +33,7 @@ ResponseFormat = Literal["url", "b64_json"]
 
 def _size(text: str) -> str | None:
     """Return a size, None for `auto`. Raises ValueError if a side is out of bounds."""
-    if text.lower() == "auto":
+    if text.lower() == OPEN:
         return None
     if not all(map(is_side, size_of(text))):
         raise ValueError("a side out of bounds")
@@ -50,8 +51,8 @@ class GenerationOptions(Recipe):
     )
     size: Annotated[str, AfterValidator(_size)] | None = Field(
         None,
-        description=f"a width and a height, multiples of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,}, like 1024x1024,"
-        " or left out",
+        description=f"{OPEN}, a width and a height, multiples of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,},"
+        " like 1024x1024, or left out",
     )
     """The same as width and height. They are set from it."""
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}, or left out")
