@@ -28,6 +28,20 @@ RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide ho
 ONE_PICTURE = "n must be 1, or left out, where the answer is one picture; /sheet.png shows several as one."
 SIZE_NAMES = {"size", "width", "height"}
 
+COUNT_NAMES = ("count", "num", "num_images", "num_outputs", "samples")
+OTHER_NAMES = {
+    **dict.fromkeys(COUNT_NAMES, "n is how many pictures are made"),
+    **dict.fromkeys(("w", "h", "resolution"), "width and height, or size, are the pixels"),
+    **dict.fromkeys(("ar", "aspect", "aspectratio", "ratio"), "aspect_ratio is its name"),
+    **dict.fromkeys(("cfg", "cfg_scale", "guidance", "guidancescale"), "guidance_scale is its name"),
+    **dict.fromkeys(("negative", "negativeprompt"), "negative_prompt is its name"),
+    "quality": "output_compression is the quality of a jpeg or webp",
+    "background": "no engine makes transparent pictures",
+    "style": "POST /v1/images/generate makes a picture in a named style",
+    "stream": "the header Accept: text/event-stream asks for events",
+    "seeds": "GET /sheet.png makes a contact sheet of several",
+}
+
 ResponseFormat = Literal["url", "b64_json"]
 
 
@@ -43,9 +57,12 @@ def _size(text: str) -> str | None:
 class GenerationOptions(Recipe):
     """A recipe, and how its result is cached and returned."""
 
+    other_names = OTHER_NAMES
     internal_fields = frozenset({"negative_prompt_optional", "size_optional", "cache_without_seed"})
 
-    format: Literal["json", "redirect", "image"] | None = Field(None, description="one of json, redirect, image")
+    format: Literal["json", "redirect", "image"] | None = Field(
+        None, description="one of json, redirect, image; output_format is that of the file"
+    )
     response_format: ResponseFormat = Field(
         "url", description="url or b64_json, which adds the picture itself to the JSON"
     )

@@ -122,6 +122,13 @@ def test_what_is_invalid_is_refused_by_name(pictures, query, field):
     assert worker.asked == []
 
 
+@pytest.mark.parametrize("name", ["n", "count", "num_images"])
+def test_what_else_says_how_many_is_refused_with_a_pointer(pictures, name):
+    client, _ = pictures
+    told = client.get(f"/sheet.png?prompt=a&{name}=4").json["error"]
+    assert told == f'"{name}" is not a parameter here; seeds is how many pictures are made.'
+
+
 def test_a_failed_one_is_a_blank_cell(pictures):
     client, worker = pictures
     failing(worker, 41)
