@@ -92,6 +92,13 @@ def test_as_json_it_has_the_single_ones(pictures, path):
     assert (sheet.headers["X-Cache"], image_of(sheet).size, len(worker.asked)) == ("HIT", SIZES[9], 9)
 
 
+def test_pictures_that_were_watched_as_events_are_in_the_sheet(pictures):
+    client, worker = pictures
+    client.get("/generate?prompt=a&n=9&seed=40", headers={"Accept": "text/event-stream"}).get_data()
+    answer = client.get("/sheet.png?prompt=a&seeds=9&seed=40")
+    assert (answer.headers["X-Cache"], image_of(answer).size, len(worker.asked)) == ("HIT", SIZES[9], 9)
+
+
 def test_as_json_with_base64(pictures):
     client, _ = pictures
     answer = client.get("/sheet?prompt=a&response_format=b64_json")
@@ -147,6 +154,21 @@ def test_if_all_fail_it_is_the_error(pictures):
     for path in ("/sheet.png", "/sheet"):
         answer = client.get(f"{path}?prompt=a&seed=40")
         assert (answer.status_code, answer.json["code"]) == (422, "content_refused")
+
+
+def test_what_is_not_made_in_time_is_a_blank_cell_and_the_others_are_kept(client_with, busy):
+    worker = busy(10, file_of(SIDE, SIDE))
+    worker.seconds = lambda asked: 8 if asked["seed"] == 41 else 0.01
+    client = client_with(perchance_worker_url=worker.url, worker_wake_seconds=0, request_timeout_seconds=1)
+    answer = client.get("/sheet.png?prompt=a&seed=40")
+    assert (answer.status_code, image_of(answer).size) == (200, SIZES[4])
+    assert image_of(answer).crop((144, 8, 272, 136)).getpixel((3, 3)) == (233, 230, 223)
+    worker.seconds = lambda _: 0.01
+    again = client.get("/sheet.png?prompt=a&seed=40")
+    assert (again.headers["X-Cache"], [seeds_of(worker).count(seed) for seed in range(40, 44)]) == (
+        "MISS",
+        [1, 2, 1, 1],
+    )
 
 
 @pytest.mark.parametrize("data", [b"no picture", file_of(SIDE, SIDE)[:40]])
