@@ -72,7 +72,9 @@ class SizeRange:
         if not self._allows(*asked):
             return words
         shortest = max(self.least, math.ceil(self.least_pixels / self.most))
-        return f"{words}, one of them at most {self.most // shortest} times the other"
+        if max(asked) * shortest > min(asked) * self.most:
+            return f"{words}, one of them at most {self.most // shortest} times the other"
+        return f"{words}, both multiples of {self.step}"  # what covers it is out of bounds
 
     def _allows(self, width: int, height: int) -> bool:
         return max(width, height) <= self.most and (self.most_pixels is None or width * height <= self.most_pixels)

@@ -117,6 +117,11 @@ def test_a_wish_is_no_part_of_a_refusal(pipeline_of):
             (1024, 64),
             "width and height up to 2,048, one of them at most 8 times the other",
         ),
+        (
+            Sizes(within=SizeRange(64, 2048, 64, 10**6)),
+            (1000, 1000),
+            "width and height up to 2,048 and 1,000,000 pixels in all, both multiples of 64",
+        ),
         (Sizes(((8192, 2048), (1000, 504), (1001, 505))), (1024, 512), "1000x504 and smaller ones of such proportions"),
         (Sizes(), (64, 64), "a size for each shape"),
     ],
