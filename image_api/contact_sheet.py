@@ -82,9 +82,9 @@ class _Cell:
         content: "Image.Image | str",
         caption: str,
     ) -> None:
-        """Draw one cell, whose upper left corner is given, and its caption below it."""
+        """Draw one cell, whose upper left corner is given, and the caption right below what it shows."""
         left, top = corner
-        middle = left + self.width // 2
+        middle, bottom = left + self.width // 2, top + self.height
         if isinstance(content, str):
             box = (left, top, left + self.width - 1, top + self.height - 1)
             pen.rectangle(box, BLANK, EDGE)
@@ -93,8 +93,10 @@ class _Cell:
                 (middle, top + self.height // 2), text, INK, self.font, "mm", self.letters // 2, "center"
             )
         else:
-            sheet.paste(content, (left + (self.width - content.width) // 2, top + (self.height - content.height) // 2))
-        pen.text((middle, top + self.height + self.letters), caption, INK, self.font, "mm")
+            above = top + (self.height - content.height) // 2
+            sheet.paste(content, (left + (self.width - content.width) // 2, above))
+            bottom = above + content.height
+        pen.text((middle, bottom + self.letters), caption, INK, self.font, "mm")
 
 
 def _small(data: bytes) -> "Image.Image":

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 from image_api.settings import Settings as ApiSettings
 from local import sizes_table
 from render_worker.browser.settings import BrowserSettings
+from render_worker.contract import SizeBounds
 from render_worker.engines import ENGINES
 from render_worker.engines.base import Engine
 from render_worker.engines.settings import EngineSettings
@@ -144,8 +145,14 @@ def sizes(engine: type[Engine]) -> str:
     others = len(set(known.native) - set(known.shapes.values()))
     more = f", {others} others" if others else ""
     if known.bounds:
-        more = f", any of {known.bounds.min_side} to {known.bounds.max_side} pixels a side"
+        more = f", any of {in_words(known.bounds)}"
     return by_model(engine, shapes + more)
+
+
+def in_words(bounds: SizeBounds) -> str:
+    """Return the bounds of sizes."""
+    pixels = f", {bounds.max_pixels:,} in all" if bounds.max_pixels else ""
+    return f"{bounds.min_side} to {bounds.max_side} pixels a side{pixels}"
 
 
 def by_model(engine: type[Engine], text: str) -> str:

@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from render_worker.contract import PROPORTIONS, ModelSizes, Recipe, Size, SizeBounds, difference
+from render_worker.contract import PROPORTIONS, ModelSizes, Recipe, Size, SizeBounds, difference, is_side
 
 # Proportions that differ by less are one shape: FLUX's landscape is 1216 by 832 pixels. Imagen's 896 by 1280, its 3:4,
 # differ from 2:3 by 5 % exactly, and are cut.
 SAME_SHAPE = math.log(1.05) - 1e-9
-MOST_IN_WORDS = 12  # sizes
+MOST_IN_WORDS = 3  # sizes
 USUAL_SIDE = 1024  # of models that say nothing of their sizes
 
 
@@ -64,6 +64,17 @@ class SizeRange:
             min_pixels=self.least_pixels if self.least_pixels > 1 else None,
             max_pixels=self.most_pixels,
         )
+
+    def in_words(self, asked: Size) -> str:
+        """Return the bounds, as the end of a sentence for clients that asked for a size that is out of them."""
+        pixels = f" and {self.most_pixels:,} pixels in all" if self.most_pixels else ""
+        words = f"width and height up to {self.most:,}{pixels}"
+        if not self._allows(*asked):
+            return words
+        shortest = max(self.least, math.ceil(self.least_pixels / self.most))
+        if max(asked) * shortest > min(asked) * self.most:
+            return f"{words}, one of them at most {self.most // shortest} times the other"
+        return f"{words}, both multiples of {self.step}"  # what covers it is out of bounds
 
     def _allows(self, width: int, height: int) -> bool:
         return max(width, height) <= self.most and (self.most_pixels is None or width * height <= self.most_pixels)
@@ -122,12 +133,11 @@ class Sizes:
         """Return whether it makes exactly that size, or a larger one of nearly that proportion, to be scaled down."""
         return self._source_of(size) is not None
 
-    def in_words(self) -> str:
-        """Return what it makes, as the end of a sentence for clients."""
-        if bounds := self.within:
-            pixels = f" and {bounds.most_pixels:,} pixels in all" if bounds.most_pixels else ""
-            return f"width and height up to {bounds.most:,}{pixels}"
-        native = ", ".join(f"{width}x{height}" for width, height in self._largest())
+    def in_words(self, asked: Size) -> str:
+        """Return what it makes, as the end of a sentence for clients that asked for a size which it does not make."""
+        if self.within:
+            return self.within.in_words(asked)
+        native = ", ".join(f"{width}x{height}" for width, height in self._largest_like(Fraction(*asked)))
         return f"{native} and smaller ones of such proportions" if native else "a size for each shape"
 
     def for_clients(self) -> ModelSizes | None:
@@ -145,13 +155,14 @@ class Sizes:
         """Return the plan for a proportion."""
         return SizePlan(self._made_for(proportion), None, proportion, tolerance, self.promised)
 
-    def _largest(self) -> list[Size]:
-        """Return the native sizes of which no other is a larger one of such a proportion, as many as a client reads."""
+    def _largest_like(self, proportion: Fraction) -> list[Size]:
+        """Return the native sizes that can be asked for and of which no other is a larger one of such a proportion: as
+        many as a client reads, the nearest proportion first."""
         found: list[Size] = []
         for size in sorted(self.native, key=math.prod, reverse=True):
-            if len(found) < MOST_IN_WORDS and not any(_covers(it, size) for it in found):
+            if all(map(is_side, size)) and not any(_covers(it, size) for it in found):
                 found.append(size)
-        return [size for size in self.native if size in found]
+        return sorted(found, key=lambda it: difference(Fraction(*it), proportion))[:MOST_IN_WORDS]
 
     def _source_of(self, size: Size) -> Size | None:
         """Return what to ask for so that exactly that size comes of it; None if nothing would do."""

@@ -11,6 +11,7 @@ from render_worker.contract import (
     MAX_SEED,
     MAX_SIDE,
     MIN_SIDE,
+    OPEN,
     SIDE_STEP,
     GenerateResult,
     InvalidField,
@@ -27,12 +28,26 @@ RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide ho
 ONE_PICTURE = "n must be 1, or left out, where the answer is one picture; /sheet.png shows several as one."
 SIZE_NAMES = {"size", "width", "height"}
 
+COUNT_NAMES = ("count", "num", "num_images", "num_outputs", "samples")
+OTHER_NAMES = {
+    **dict.fromkeys(COUNT_NAMES, "n is how many pictures are made"),
+    **dict.fromkeys(("w", "h", "resolution"), "width and height, or size, are the pixels"),
+    **dict.fromkeys(("ar", "aspect", "aspectratio", "ratio"), "aspect_ratio is its name"),
+    **dict.fromkeys(("cfg", "cfg_scale", "guidance", "guidancescale"), "guidance_scale is its name"),
+    **dict.fromkeys(("negative", "negativeprompt"), "negative_prompt is its name"),
+    "quality": "output_compression is the quality of a jpeg or webp",
+    "background": "no engine makes transparent pictures",
+    "style": "POST /v1/images/generate makes a picture in a named style",
+    "stream": "the header Accept: text/event-stream asks for events",
+    "seeds": "GET /sheet.png makes a contact sheet of several",
+}
+
 ResponseFormat = Literal["url", "b64_json"]
 
 
 def _size(text: str) -> str | None:
     """Return a size, None for `auto`. Raises ValueError if a side is out of bounds."""
-    if text.lower() == "auto":
+    if text.lower() == OPEN:
         return None
     if not all(map(is_side, size_of(text))):
         raise ValueError("a side out of bounds")
@@ -42,16 +57,19 @@ def _size(text: str) -> str | None:
 class GenerationOptions(Recipe):
     """A recipe, and how its result is cached and returned."""
 
+    other_names = OTHER_NAMES
     internal_fields = frozenset({"negative_prompt_optional", "size_optional", "cache_without_seed"})
 
-    format: Literal["json", "redirect", "image"] | None = Field(None, description="one of json, redirect, image")
+    format: Literal["json", "redirect", "image"] | None = Field(
+        None, description="one of json, redirect, image; output_format is that of the file"
+    )
     response_format: ResponseFormat = Field(
         "url", description="url or b64_json, which adds the picture itself to the JSON"
     )
     size: Annotated[str, AfterValidator(_size)] | None = Field(
         None,
-        description=f"a width and a height, multiples of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,}, like 1024x1024,"
-        " or left out",
+        description=f"{OPEN}, a width and a height, multiples of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,},"
+        " like 1024x1024, or left out",
     )
     """The same as width and height. They are set from it."""
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}, or left out")

@@ -1,5 +1,6 @@
 """The bytes of a picture as the response, under a file name that says what it shows: the stored file, or a variant."""
 
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from flask import Response, g, request
@@ -47,8 +48,15 @@ def _describe(http_response: Response, result: GenerateResult, base: str) -> Non
     http_response.headers["X-Engine"] = result.engine
     if result.seed is not None:
         http_response.headers["X-Seed"] = str(result.seed)
+    tell_ignored(http_response, result.ignored or ())
     ending = ENDINGS.get(http_response.mimetype or "", "")
     http_response.headers.set("Content-Disposition", "inline", **disposition(result.prompt, result.seed, ending))
+
+
+def tell_ignored(http_response: Response, names: Iterable[str]) -> None:
+    """Set the header that says which of the requested parameters the picture lacks, as `ignored` does in JSON."""
+    if given := sorted(set(names)):
+        http_response.headers["X-Ignored"] = ", ".join(given)
 
 
 def disposition(prompt: str, seed: int | None, ending: str) -> dict[str, str]:

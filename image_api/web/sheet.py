@@ -16,7 +16,7 @@ from image_api.web.batch import Batch, Outcome, Pictures
 from image_api.web.client_connection import waiter
 from image_api.web.content_negotiation import VARY, refuse_fields, wants_redirect
 from image_api.web.disclosure import visible_error
-from image_api.web.file_response import disposition
+from image_api.web.file_response import disposition, tell_ignored
 from image_api.web.link_previews import preview_page
 from image_api.web.pictures_response import cache_status, indexed_results, result_of
 from image_api.web.responses import base_url, json_response, json_text
@@ -67,6 +67,7 @@ def sheet_response(options: SheetOptions, ending: str, mimetype: str) -> Respons
         response.headers["Content-Location"] = sheet_url(options, ending, base)
         if any(it.result.seed is not None for it in pictures.made.values()):
             response.headers["X-Seed"] = str(seed)
+    tell_ignored(response, (name for it in pictures.made.values() for name in it.result.ignored or ()))
     response.headers.set("Content-Disposition", "inline", **disposition(options.prompt, seed, f"-sheet.{ending}"))
     return response
 

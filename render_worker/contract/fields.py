@@ -1,7 +1,7 @@
 """Reading a client's fields: unknown, repeated and invalid ones are refused by name."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from types import NoneType
 from typing import Annotated, ClassVar, Self
@@ -37,6 +37,10 @@ class Fields(BaseModel):
     internal_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that only the other tier may set; clients of this model cannot."""
 
+    other_names: ClassVar[Mapping[str, str]] = {}
+    """What other services and routes call what these fields are, in lower case, each with what to send in its place.
+    Each ends the sentence "<name> is not a parameter here; …"."""
+
     @classmethod
     def public_fields(cls) -> dict[str, FieldInfo]:
         """Return the fields that clients can set, by name."""
@@ -54,7 +58,7 @@ class Fields(BaseModel):
             if name in readers:
                 given.setdefault(name, []).append(value)
             elif not is_tracker(name):
-                raise InvalidField(f"{_quoted(name)} is not a parameter here; known are {', '.join(cls._accepted())}.")
+                raise cls._unknown(name)
         for name, values in given.items():
             if len(values) > 1:
                 raise InvalidField(f"{_quoted(name)} was given {len(values)} times; give it once.")
@@ -68,6 +72,11 @@ class Fields(BaseModel):
             return cls.parse(json_object(body))
         except RecursionError:
             raise InvalidField("The body is nested too deeply.") from None
+
+    @classmethod
+    def _unknown(cls, name: str) -> InvalidField:
+        instead = cls.other_names.get(name.lower()) or f"known are {', '.join(cls._accepted())}"
+        return InvalidField(f"{_quoted(name)} is not a parameter here; {instead}.")
 
     @classmethod
     def _accepted(cls) -> Iterable[str]:

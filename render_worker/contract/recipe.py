@@ -24,6 +24,7 @@ MAX_BODY_BYTES = 64 * 1024  # two texts of 2,000 characters, each character esca
 CLIENT_HEADER = "X-Client-Id"  # the client, as a keyed hash of the API tier's; older workers ignore it
 MAX_SEED = 2**31 - 1
 NO_REQUEST_ID = "-"
+OPEN = "auto"  # of a size or an aspect ratio: as left out
 LOSSLESS = 100  # of `output_compression`
 
 SIDE = f"a multiple of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,}, or left out"
@@ -49,9 +50,15 @@ def _auto_in_lower_case(model: str) -> str:
     return model.lower() if model.lower() == "auto" else model
 
 
-def _aspect_ratio(text: str) -> str:
+def _aspect_ratio(text: str) -> str | None:
+    """Return an aspect ratio, None for `auto`. Raises ValueError if it is none."""
+    if text.lower() == OPEN:
+        return None
     proportion_of(text)
     return text
+
+
+AspectRatio = Annotated[str, AfterValidator(_aspect_ratio)]
 
 
 class Recipe(Fields):
@@ -72,8 +79,10 @@ class Recipe(Fields):
     height: int | None = Field(
         None, ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP, description=SIDE, exclude_if=lambda value: value is None
     )
-    aspect_ratio: Annotated[str, AfterValidator(_aspect_ratio)] | None = Field(
-        None, description="a ratio from 1:4 to 4:1, like 16:9, or left out", exclude_if=lambda value: value is None
+    aspect_ratio: AspectRatio | None = Field(
+        None,
+        description=f"{OPEN}, a ratio from 1:4 to 4:1, like 16:9, or left out",
+        exclude_if=lambda value: value is None,
     )
     size_optional: Literal[True] | None = Field(
         None, description="true or left out", exclude_if=lambda value: value is None

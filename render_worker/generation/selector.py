@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import EngineHealth, GenerateRequest, Model
 from render_worker.engines.base import Engine
-from render_worker.engines.capabilities import SIZE_PARAMETERS
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow, WorkerError
 from render_worker.generation.admission import Admission
 from render_worker.generation.latency import Latencies, seconds_to_turn
@@ -62,7 +61,7 @@ class EngineSelector:
         engine.check()
         candidate = self._candidate(engine, request)
         if candidate.missed:
-            raise InvalidParameter(_refusal(candidate, request.model))
+            raise InvalidParameter(_refusal(candidate, request))
         self.breakers[engine.name].raise_if_open()
         return Selection(request, [candidate])
 
@@ -143,13 +142,21 @@ class EngineSelector:
         )
 
 
-def _refusal(candidate: Candidate, model: str) -> str:
-    """Return the sentence about a named model that cannot honour what the client asked for."""
-    named = " and ".join(candidate.missed)
-    refusal = f"{named} cannot be honoured by {model}; leave that out, or ask with model=auto."
-    if not {"size", *SIZE_PARAMETERS}.intersection(candidate.missed):
-        return refusal
-    return f"{refusal} It makes {candidate.engine.capabilities_of(model).sizes.in_words()}."
+def _refusal(candidate: Candidate, request: GenerateRequest) -> str:
+    """Return the sentence about a named model that cannot honour what the client asked for.
+
+    About a size it advises nothing by which a smaller picture would come than the model makes.
+    """
+    refusal = f"{' and '.join(candidate.missed)} cannot be honoured by {request.model}"
+    others = [name for name in candidate.missed if name not in request.size_names]
+    size = request.exact_size
+    if size is None or others == candidate.missed:
+        return f"{refusal}; leave that out, or ask with model=auto."
+    advice = f"; leave {' and '.join(others)} out" if others else ""
+    width, height = size
+    given = "" if request.width and request.height else f" With aspect_ratio it is {width}x{height}."
+    makes = candidate.engine.capabilities_of(request.model).sizes.in_words(size)
+    return f"{refusal}{advice}.{given} It makes {makes}."
 
 
 def _split_by_time(

@@ -94,6 +94,19 @@ def test_a_caption_is_below_its_picture(caption):
     assert (below.convert("L").getextrema()[0] < 120) == bool(caption)
 
 
+@pytest.mark.parametrize("size", [(64, 64), (64, 16), (256, 64), (64, 256), (128, 128), (400, 300)])
+def test_a_caption_is_right_below_its_picture_however_small_that_is(size):
+    sheet = ContactSheet(2)
+    for number in range(4):
+        sheet.add(file_of(*size, RED if number else BLUE), f"seed {number}")
+    image = opened(sheet)
+    bottom = box_of(image, BLUE)[3]
+    below = image.convert("L").crop((0, bottom, image.width // 2, image.height)).point(lambda it: 255 * (it < 120))
+    top = below.getbbox()[1]  # of the letters, or of the next row's picture
+    assert 0 < top <= 24
+    assert below.crop((0, top, below.width, top + 24)).getbbox()[3] < 24  # the next row's picture is farther away
+
+
 @pytest.mark.parametrize("size", [(64, 256), (256, 1024), (128, 128), (1024, 256)])
 def test_the_longest_caption_is_no_wider_than_its_cell(size):
     sheet = ContactSheet(2)

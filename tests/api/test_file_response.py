@@ -3,6 +3,9 @@
 import pytest
 
 from tests.api.conftest import NAME, PICTURE, RESULT
+from tests.api.test_contact_sheet import file_of
+
+REAL = file_of(64, 64)
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +34,40 @@ def test_the_response_is_the_picture(client, worker, path, output_format):
     assert (answer.headers["X-Seed"], answer.headers["Cache-Control"]) == ("7", "no-store")
     assert answer.headers["X-Engine"] == "perchance"
     assert worker.asked_to_make()[-1]["output_format"] == output_format
+
+
+AVIF = {"Accept": "image/avif"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/generate.png?prompt=a", {}),
+        ("/generate.jpg?prompt=a", {}),
+        ("/generate?prompt=a&format=image", {}),
+        ("/generate?prompt=a&format=image&output_format=auto", {}),
+        ("/generate?prompt=a&format=image&output_format=auto", AVIF),
+        ("/generate?prompt=a&output_format=auto", {"Accept": "image/webp"}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("asked", "ignored", "told"),
+    [
+        ("size=1024x1024", ["size"], "size"),
+        ("width=1024&height=1024", ["height", "width"], "height, width"),
+        ("size=1024x1024&negative_prompt=b", ["negative_prompt", "size"], "negative_prompt, size"),
+        ("shape=square", None, None),
+    ],
+)
+def test_what_the_engine_ignored_is_told(client, worker, path, headers, asked, ignored, told):
+    worker.say(200, {**RESULT, "ignored": ignored})
+    worker.say_to("/images/", 200, REAL)
+    for _ in range(2):  # the second time from the cache
+        answer = client.get(f"{path}&{asked}&seed=7", headers=headers)
+        assert (answer.status_code, answer.mimetype.partition("/")[0]) == (200, "image")
+        assert answer.headers.get("X-Ignored") == told
+    head = client.head(f"{path}&{asked}&seed=7", headers=headers)
+    assert head.headers.get("X-Ignored", told) == told
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from image_api.generation.options import GenerationOptions
+from image_api.web.schemas.sheet import SheetOptions
 from tests.api.conftest import NAME, RESULT
 
 
@@ -87,6 +89,34 @@ def test_a_bad_parameter_is_refused_by_name(client, worker, query, name, accepts
     assert accepts in answer.json["error"]
     assert answer.json["request_id"] == answer.headers["X-Request-ID"]
     assert worker.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("seeds", "GET /sheet.png makes a contact sheet of several"),
+        ("quality", "output_compression is the quality of a jpeg or webp"),
+        ("background", "no engine makes transparent pictures"),
+        ("count", "n is how many pictures are made"),
+        ("num", "n is how many pictures are made"),
+        ("style", "POST /v1/images/generate makes a picture in a named style"),
+        ("w", "width and height, or size, are the pixels"),
+        ("aspectRatio", "aspect_ratio is its name"),
+        ("cfg_scale", "guidance_scale is its name"),
+        ("stream", "the header Accept: text/event-stream asks for events"),
+    ],
+)
+def test_what_others_call_a_parameter_is_refused_with_a_pointer(client, worker, name, instead):
+    for answer in (client.get(f"/generate?prompt=a&{name}=4"), client.post("/generate", json={"prompt": "a", name: 4})):
+        assert (answer.status_code, answer.json["code"]) == (400, "invalid_parameter")
+        assert answer.json["error"] == f'"{name}" is not a parameter here; {instead}.'
+    assert worker.requests == []
+
+
+def test_no_pointer_is_to_a_parameter_of_the_same_name():
+    for options in (GenerationOptions, SheetOptions):
+        assert {*options.other_names} == {name.lower() for name in options.other_names}
+        assert not options.public_fields().keys() & options.other_names.keys() - {"seeds"}
 
 
 def test_two_thousand_characters_are_counted_as_characters_not_bytes(client):

@@ -1,6 +1,11 @@
 """/health, /ready, the front page, and URLs that have no view."""
 
+import re
+
+from image_api.generation.options import GenerationOptions
+from image_api.web.schemas.sheet import SheetOptions
 from tests.api.conftest import RESULT
+from tests.api.test_contact_sheet import file_of
 
 WORKER_HEALTH = {
     "status": "ready",
@@ -77,6 +82,23 @@ def test_the_front_page_documents_every_parameter(client):
         "required": False,
     }
     assert page["examples"]["picture"].startswith("curl -s 'http://pictures.example/generate?")
+
+
+def test_the_documentation_has_an_example_of_each_parameter(client):
+    examples = client.get("/").json["examples"]
+    shown = set(re.findall(r"[?&](\w+)=", examples["all parameters"]))
+    assert shown == GenerationOptions.public_fields().keys() - {"size"}
+    others = {name for text in examples.values() for name in re.findall(r"[?&](\w+)=", text)}
+    assert others == SheetOptions.public_fields().keys() | GenerationOptions.public_fields().keys()
+
+
+def test_the_documentation_s_examples_are_valid(client, worker):
+    worker.say(200, RESULT)
+    worker.say_to("/images/", 200, file_of(64, 64))
+    addresses = re.findall(r"http://[^'\"]+[?][^'\"]+", "\n".join(client.get("/").json["examples"].values()))
+    assert len(addresses) == 10
+    for address in addresses:
+        assert client.get(address).status_code in (200, 302), address
 
 
 def test_simulation_marks_every_response(client_with, worker):

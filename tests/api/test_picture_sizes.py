@@ -139,7 +139,7 @@ def test_what_cannot_be_is_refused_by_name(ask, worker, fields, sentence):
 
 
 def test_what_a_named_model_cannot_make_is_refused_by_name(ask, worker):
-    refusal = "width and height cannot be honoured by perchance; leave that out, or ask with model=auto."
+    refusal = "width and height cannot be honoured by perchance. It makes 768x768."
     worker.say(400, {"success": False, "error": refusal, "code": "invalid_parameter"})
     assert sentence_of(ask(width=1024, height=1024, model="perchance")) == refusal
 

@@ -51,6 +51,7 @@ def test_it_works(pictures, query, count):
     assert answer.headers["Content-Disposition"] == "inline; filename=a-tree-40-sheet.png"
     assert (answer.headers["X-Seed"], answer.headers["X-Cache"]) == ("40", "MISS")
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert "X-Ignored" not in answer.headers
     assert client.get(f"/sheet.png?prompt=A+tree&seed=40{query}").headers["X-Cache"] == "HIT"
 
 
@@ -91,6 +92,13 @@ def test_as_json_it_has_the_single_ones(pictures, path):
     assert (sheet.headers["X-Cache"], image_of(sheet).size, len(worker.asked)) == ("HIT", SIZES[9], 9)
 
 
+def test_pictures_that_were_watched_as_events_are_in_the_sheet(pictures):
+    client, worker = pictures
+    client.get("/generate?prompt=a&n=9&seed=40", headers={"Accept": "text/event-stream"}).get_data()
+    answer = client.get("/sheet.png?prompt=a&seeds=9&seed=40")
+    assert (answer.headers["X-Cache"], image_of(answer).size, len(worker.asked)) == ("HIT", SIZES[9], 9)
+
+
 def test_as_json_with_base64(pictures):
     client, _ = pictures
     answer = client.get("/sheet?prompt=a&response_format=b64_json")
@@ -121,6 +129,13 @@ def test_what_is_invalid_is_refused_by_name(pictures, query, field):
     assert worker.asked == []
 
 
+@pytest.mark.parametrize("name", ["n", "count", "num_images"])
+def test_what_else_says_how_many_is_refused_with_a_pointer(pictures, name):
+    client, _ = pictures
+    told = client.get(f"/sheet.png?prompt=a&{name}=4").json["error"]
+    assert told == f'"{name}" is not a parameter here; seeds is how many pictures are made.'
+
+
 def test_a_failed_one_is_a_blank_cell(pictures):
     client, worker = pictures
     failing(worker, 41)
@@ -139,6 +154,21 @@ def test_if_all_fail_it_is_the_error(pictures):
     for path in ("/sheet.png", "/sheet"):
         answer = client.get(f"{path}?prompt=a&seed=40")
         assert (answer.status_code, answer.json["code"]) == (422, "content_refused")
+
+
+def test_what_is_not_made_in_time_is_a_blank_cell_and_the_others_are_kept(client_with, busy):
+    worker = busy(10, file_of(SIDE, SIDE))
+    worker.seconds = lambda asked: 8 if asked["seed"] == 41 else 0.01
+    client = client_with(perchance_worker_url=worker.url, worker_wake_seconds=0, request_timeout_seconds=1)
+    answer = client.get("/sheet.png?prompt=a&seed=40")
+    assert (answer.status_code, image_of(answer).size) == (200, SIZES[4])
+    assert image_of(answer).crop((144, 8, 272, 136)).getpixel((3, 3)) == (233, 230, 223)
+    worker.seconds = lambda _: 0.01
+    again = client.get("/sheet.png?prompt=a&seed=40")
+    assert (again.headers["X-Cache"], [seeds_of(worker).count(seed) for seed in range(40, 44)]) == (
+        "MISS",
+        [1, 2, 1, 1],
+    )
 
 
 @pytest.mark.parametrize("data", [b"no picture", file_of(SIDE, SIDE)[:40]])
@@ -182,6 +212,7 @@ def test_a_drawn_seed_that_an_engine_ignores_is_not_told(pictures):
     told = client.get("/sheet?prompt=a&size=64x64").json
     assert (told["ignored"], {"sheet_url", "seed"} & {*told}) == (["size"], set())
     own = client.get("/sheet.png?prompt=a&seed=5")
+    assert (sheet.headers["X-Ignored"], own.headers["X-Ignored"]) == ("size", "seed, size")
     assert ("X-Seed" in own.headers, client.get("/sheet?prompt=a&seed=5").json["ignored"]) == (False, ["seed"])
 
 

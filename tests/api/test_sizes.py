@@ -37,17 +37,22 @@ READ = [
     ({"aspect_ratio": " 4:1 "}, {"aspect_ratio": "4:1", "shape": "landscape"}),
     ({"aspect_ratio": "1080:1920"}, {"aspect_ratio": "1080:1920", "shape": "portrait"}),
     ({"aspect_ratio": ""}, SQUARE),
+    ({"aspect_ratio": "auto"}, SQUARE),
+    ({"aspect_ratio": " Auto ", "size": "AUTO"}, SQUARE),
+    ({"aspect_ratio": "auto", "shape": "portrait"}, {"shape": "portrait"}),
+    ({"aspect_ratio": "auto", "width": "1024", "height": "1024"}, SIDES),
 ]
 
 REFUSED = [
-    *[({"size": size}, f"size must be a width and a height, multiples of 8 from 64 to 4,096, {LIKE}")
+    *[({"size": size}, f"size must be auto, a width and a height, multiples of 8 from 64 to 4,096, {LIKE}")
       for size in ("63x64", "65x64", "4097x64", "4100x4100", "0x0", "-8x64", "1024", "1024x", "1024 x 1024",
                    "1024×1024", "١٠٢٤x١٠٢٤", "99999x64", "1024x1024x1024", "1024:1024", "large")],
     *[({"width": width, "height": "64"}, "width must be a multiple of 8 from 64 to 4,096, or left out.")
       for width in ("63", "65", "4097", "4104", "0", "-64", "1024.5", "9" * 5000, "1e999", "nan", "١٠٢٤", "wide")],
-    *[({"aspect_ratio": ratio}, "aspect_ratio must be a ratio from 1:4 to 4:1, like 16:9, or left out.")
+    *[({"aspect_ratio": ratio}, "aspect_ratio must be auto, a ratio from 1:4 to 4:1, like 16:9, or left out.")
       for ratio in ("0:1", "1:0", "0:0", "5:1", "1:5", "4.001:1", "16:9:1", "16x9", "16/9", "1.7778", "16 : 9", "-1:-1",
-                    "1e1:9", "١٦:٩", "9" * 99 + ":1", "auto")],
+                    "1e1:9", "١٦:٩", "9" * 99 + ":1", "automatic")],
+    ({"width": "1024", "aspect_ratio": "auto"}, "height is required with width, or aspect_ratio in its place."),
     ({"width": "1024"}, "height is required with width, or aspect_ratio in its place."),
     ({"height": "1024", "shape": "square"}, "width is required with height, or aspect_ratio in its place."),
     ({"size": "1024x1024", "width": "1024"}, "width must be left out with size, which gives it."),

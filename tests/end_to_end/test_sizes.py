@@ -87,10 +87,13 @@ def test_it_works(sized, way, fields, engine, size, ignored):
     [
         (
             {"size": "1024x1024"},
-            "size cannot be honoured by perchance; leave that out, or ask with model=auto. It makes",
+            "size cannot be honoured by perchance. It makes 768x768, 768x512, 512x768 and smaller ones",
         ),
-        ({"width": 1024, "height": 1024}, "width and height cannot be honoured by perchance;"),
-        ({"height": 1024, "aspect_ratio": "1:1"}, "height cannot be honoured by perchance;"),
+        ({"width": 1024, "height": 1024}, "width and height cannot be honoured by perchance. It makes 768x768"),
+        (
+            {"height": 1024, "aspect_ratio": "1:1"},
+            "height cannot be honoured by perchance. With aspect_ratio it is 1024x1024. It makes",
+        ),
     ],
 )
 def test_what_a_named_model_cannot_make_is_refused_by_the_client_s_name_for_it(sized, way, fields, sentence):

@@ -78,9 +78,14 @@ class Documentation(BaseModel):
 def _examples(base: str) -> dict[str, str]:
     return {
         "picture": f"curl -s '{base}/generate?prompt=sunset%20over%20mountains&shape=landscape'",
-        "all parameters": (
-            f"curl -s '{base}/generate?prompt=fantasy%20castle%20in%20clouds&seed=42&guidance_scale=8"
-            "&shape=portrait&negative_prompt=blurry&model=auto&within=120&format=json'"
+        "a size": f"curl -s '{base}/generate?prompt=a%20red%20boat&size=1024x1024'",
+        "a ratio": f"curl -s '{base}/generate?prompt=a%20red%20boat&aspect_ratio=16:9'",
+        "several pictures": f"curl -s '{base}/generate?prompt=a%20red%20boat&seed=40&n=3'",
+        "a contact sheet": f"curl -s -o sheet.png '{base}/sheet.png?prompt=a%20red%20boat&seed=40&seeds=4'",
+        "all parameters": (  # `size` is another way to give width and height
+            f"curl -s '{base}/generate?prompt=fantasy%20castle%20in%20clouds&negative_prompt=blurry&seed=42"
+            "&guidance_scale=8&shape=portrait&width=512&height=768&aspect_ratio=2:3&model=auto&within=120"
+            "&output_format=webp&output_compression=90&format=json&response_format=url&n=2&cache=true'"
         ),
         "without AI": f"curl -s '{base}/generate?prompt=a%20lighthouse%20at%20night&model=sketch&seed=7'",
         "JSON body": (
@@ -88,5 +93,11 @@ def _examples(base: str) -> dict[str, str]:
             """-d '{"prompt": "sunset over mountains", "shape": "landscape"}'"""
         ),
         "save the picture": f"curl -sL -o picture.png '{base}/generate?prompt=a%20quiet%20forest&format=redirect'",
-        "in a page": f'<img src="{base}/generate?prompt=a%20quiet%20forest&seed=7" alt="a quiet forest">',
+        "in the smallest format that the client shows": (
+            f"curl -s -H 'Accept: image/avif,image/webp' -o picture.avif "
+            f"'{base}/generate?prompt=a%20quiet%20forest&seed=7&format=image&output_format=auto'"
+        ),
+        "in a page": (
+            f'<img src="{base}/generate?prompt=a%20quiet%20forest&seed=7&output_format=auto" alt="a quiet forest">'
+        ),
     }

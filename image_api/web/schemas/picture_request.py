@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from image_api.generation.options import GenerationOptions
 from image_api.styles import ACCEPTED, STYLES, StyleName
 from render_worker.contract import (
+    OPEN,
+    AspectRatio,
     Fields,
     GenerateResult,
     Recipe,
@@ -22,20 +23,10 @@ from render_worker.contract import (
     to_side,
 )
 
-OPEN = "auto"  # of a size or an aspect ratio: as left out
-
 
 def like(name: str) -> str:
     """Return what /generate accepts as the parameter of that name."""
     return Recipe.model_fields[name].description or ""
-
-
-def _aspect_ratio(text: str) -> str | None:
-    """Return an aspect ratio, None for `auto`. Raises ValueError if it is none."""
-    if text.lower() == OPEN:
-        return None
-    proportion_of(text)
-    return text
 
 
 class PictureRequest(Fields):
@@ -43,9 +34,7 @@ class PictureRequest(Fields):
 
     prompt: Text = Field(description=like("prompt"))
     style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")
-    aspect_ratio: Annotated[str, AfterValidator(_aspect_ratio)] | None = Field(
-        None, description=f"{OPEN}, {like('aspect_ratio')}"
-    )
+    aspect_ratio: AspectRatio | None = Field(None, description=like("aspect_ratio"))
     size: str | None = Field(
         None,
         pattern=r"(?i)^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$",

@@ -7,15 +7,21 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from image_api.generation.options import GenerationOptions
+from image_api.generation.options import COUNT_NAMES, GenerationOptions
 from image_api.web.schemas.pictures import PicturesResult
 
+OTHER_NAMES = {
+    **GenerationOptions.other_names,
+    **dict.fromkeys(("n", *COUNT_NAMES), "seeds is how many pictures are made"),
+    "format": "the address ends with it, as /sheet.png does",
+}
 DRAWN_BELOW = 1_000_000  # a caption of ten digits is hard to read, and to type
 
 
 class SheetOptions(GenerationOptions):
     """The options of the pictures of a sheet, which have one seed after the other."""
 
+    other_names = OTHER_NAMES
     internal_fields = GenerationOptions.internal_fields | {"n", "format", "seed_drawn"}
 
     seeds: Literal[4, 9] = Field(4, description="4 or 9")

@@ -13,7 +13,7 @@ from render_worker.engines.replicate.inputs import Inputs
 from render_worker.engines.replicate.predictions import fetch_schema, run_prediction
 from render_worker.engines.replicate.results import error_of_prediction, picture_of_output
 from render_worker.engines.replicate.settings import ReplicateSettings
-from render_worker.engines.replicate.sizes import COG_FLUX, sides_of
+from render_worker.engines.replicate.sizes import COG_FLUX_SIZES, sides_of
 from render_worker.engines.replicate.transport import Transport
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, EngineNotConfigured, RequestInvalid
@@ -22,7 +22,7 @@ from render_worker.sizes import SizeRange, Sizes
 if TYPE_CHECKING:
     from replicate.client import Client
 
-FLUX = Sizes(tuple(COG_FLUX.values()))
+FLUX = Sizes(COG_FLUX_SIZES)
 SDXL = sides_of((1024, 1024), SizeRange(1, 2048, 32, 2 * 1024 * 1024, 512 * 1024))  # its schema bounds no side
 
 # Until Replicate has described them: as the models' pages said in autumn 2026.

@@ -36,6 +36,7 @@ COG_FLUX: dict[str, Size] = {
 }
 """Pixels of each aspect ratio, as github.com/replicate/cog-flux has them."""
 QUARTER = "0.25"  # of its input `megapixels`: both sides are halved
+COG_FLUX_SIZES = (*COG_FLUX.values(), *((width // 2, height // 2) for width, height in COG_FLUX.values()))
 COG_FLUX_MODELS = ("black-forest-labs/flux-schnell", "black-forest-labs/flux-dev")  # and those with a LoRA
 
 STEP = 32  # pixels, if a schema says none: FLUX's pro models take multiples of 32, Stable Diffusion's and others of 8

@@ -56,24 +56,45 @@ def test_a_wish_changes_no_order_and_is_honoured_by_those_that_can(pipeline_of):
     assert told(ask(pipeline_of(Played("large", sizes=LARGE)), **WISH)[0]) == ("large", TRUE, None)
 
 
+MAKES = "768x768, 768x512, 512x768 and smaller ones of such proportions."
+MAKES_WIDE = "768x512, 768x768, 512x768 and smaller ones of such proportions."
+
+
 @pytest.mark.parametrize(
-    ("fields", "begins"),
+    ("fields", "sentence"),
     [
+        (SIZE, f"width and height cannot be honoured by small. It makes {MAKES_WIDE}"),
+        (AS_SIZE, f"size cannot be honoured by small. It makes {MAKES_WIDE}"),
+        ({**AS_SIZE, "seed": 5}, f"size and seed cannot be honoured by small; leave seed out. It makes {MAKES_WIDE}"),
         (
-            SIZE,
-            "width and height cannot be honoured by small; leave that out, or ask with model=auto. It makes 768x768,",
+            {"width": 1024, "aspect_ratio": "16:9"},
+            f"width cannot be honoured by small. With aspect_ratio it is 1024x576. It makes {MAKES_WIDE}",
         ),
-        (AS_SIZE, "size cannot be honoured by small;"),
-        ({**AS_SIZE, "seed": 5}, "size and seed cannot be honoured by small;"),
-        ({"width": 1024, "aspect_ratio": "16:9"}, "width cannot be honoured by small;"),
+        (
+            {"height": 1024, "aspect_ratio": "1:1"},
+            f"height cannot be honoured by small. With aspect_ratio it is 1024x1024. It makes {MAKES}",
+        ),
+        (
+            {"width": 1024, "height": 1024, "aspect_ratio": "1:1"},
+            f"width and height cannot be honoured by small. It makes {MAKES}",
+        ),
     ],
 )
-def test_a_named_one_that_cannot_make_it_is_refused_by_the_name_that_the_client_used(pipeline_of, fields, begins):
+def test_a_named_one_that_cannot_make_it_is_refused_by_the_name_that_the_client_used(pipeline_of, fields, sentence):
     first = Played("small", honoured=())
-    error = refused(pipeline_of(first), InvalidParameter, model="small", **fields)
-    assert str(error).startswith(begins)
-    assert "768x512" in str(error)
+    assert str(refused(pipeline_of(first), InvalidParameter, model="small", **fields)) == sentence
     assert first.recipes == []
+
+
+@pytest.mark.parametrize(
+    "fields", [SIZE, AS_SIZE, {"width": 4096, "height": 4096}, {"width": 1000, "aspect_ratio": "1:4"}]
+)
+def test_nothing_is_advised_by_which_a_smaller_picture_comes(pipeline_of, fields):
+    """Asked with model=auto, or without a size, another engine's small picture would come."""
+    for sizes in (Sizes(((768, 512),)), Sizes(((512, 512),), SizeRange(256, 1000)), Sizes()):
+        sentence = str(refused(pipeline_of(Played("one", sizes=sizes)), InvalidParameter, model="one", **fields))
+        assert "model=auto" not in sentence
+        assert "leave" not in sentence
 
 
 def test_a_wish_is_no_part_of_a_refusal(pipeline_of):
@@ -81,12 +102,44 @@ def test_a_wish_is_no_part_of_a_refusal(pipeline_of):
     assert str(error) == "seed cannot be honoured by small; leave that out, or ask with model=auto."
 
 
-def test_the_bounds_of_a_range_are_told(pipeline_of):
-    pipeline = pipeline_of(Played("large", sizes=LARGE), Played("any", sizes=Sizes()))
-    error = refused(pipeline, InvalidParameter, model="large", width=4096, height=64)
-    assert str(error).endswith("It makes width and height up to 2,048.")
-    error = refused(pipeline, InvalidParameter, model="any", width=64, height=64)
-    assert str(error).endswith("It makes a size for each shape.")
+@pytest.mark.parametrize(
+    ("sizes", "size", "makes"),
+    [
+        (LARGE, (4096, 64), "width and height up to 2,048"),
+        (LARGE, (2048, 64), "width and height up to 2,048, one of them at most 4 times the other"),
+        (
+            Sizes(within=SizeRange(64, 2048, 8, 10**6)),
+            (1024, 1024),
+            "width and height up to 2,048 and 1,000,000 pixels in all",
+        ),
+        (
+            Sizes(within=SizeRange(1, 2048, 8, None, 2048 * 256)),
+            (1024, 64),
+            "width and height up to 2,048, one of them at most 8 times the other",
+        ),
+        (
+            Sizes(within=SizeRange(64, 2048, 64, 10**6)),
+            (1000, 1000),
+            "width and height up to 2,048 and 1,000,000 pixels in all, both multiples of 64",
+        ),
+        (Sizes(((8192, 2048), (1000, 504), (1001, 505))), (1024, 512), "1000x504 and smaller ones of such proportions"),
+        (Sizes(), (64, 64), "a size for each shape"),
+    ],
+    ids=str,
+)
+def test_the_bounds_that_refuse_it_are_told(pipeline_of, sizes, size, makes):
+    pipeline = pipeline_of(Played("one", sizes=sizes))
+    error = refused(pipeline, InvalidParameter, model="one", width=size[0], height=size[1])
+    assert str(error) == f"width and height cannot be honoured by one. It makes {makes}."
+
+
+def test_the_side_that_follows_from_the_ratio_is_told(pipeline_of):
+    error = refused(
+        pipeline_of(Played("one", sizes=LARGE)), InvalidParameter, model="one", width=1000, aspect_ratio="1:4"
+    )
+    assert str(error) == (
+        "width cannot be honoured by one. With aspect_ratio it is 1000x4000. It makes width and height up to 2,048."
+    )
 
 
 def test_one_that_cannot_answers_while_the_one_that_can_is_down_and_it_is_passed_over(pipeline_of):

@@ -95,10 +95,20 @@ def test_a_size_that_no_larger_one_gives_is_named(at, model, fields, refused):
     assert at(model).cannot_honour(recipe_of(**fields)) == refused
 
 
-def test_a_refusal_names_the_largest_sizes_alone():
-    assert sizes_of(IMAGEN_4).in_words() == (
-        "2048x2048, 1792x2560, 2560x1792, 1536x2816, 2816x1536 and smaller ones of such proportions"
+def test_a_refusal_names_a_few_of_the_largest_sizes_the_nearest_first():
+    assert sizes_of(IMAGEN_4).in_words((3000, 1000)) == (
+        "2816x1536, 2560x1792, 2048x2048 and smaller ones of such proportions"
     )
+
+
+@pytest.mark.parametrize("model", [*GEMINI, *IMAGEN])
+@pytest.mark.parametrize("asked", [(3000, 1000), (4096, 4096), (1000, 4000), (8192, 2048)])
+def test_a_refusal_names_sizes_that_can_be_asked_for(at, model, asked):
+    words = sizes_of(model).in_words(asked)
+    named = [tuple(map(int, size.split("x"))) for size in words.partition(" and")[0].split(", ")]
+    assert 1 <= len(named) <= 3
+    for width, height in named:
+        assert at(model).cannot_honour(recipe_of(width=width, height=height)) == []
 
 
 @pytest.mark.parametrize("model", [*GEMINI, *IMAGEN])
