@@ -172,7 +172,7 @@ class Pipeline:
             "seed": None if image.seed is None else str(image.seed),
             "guidance_scale": None if image.guidance_scale is None else f"{image.guidance_scale:g}",
             "shape": recipe.shape,
-            **{name: str(value) for name in SIZE_FIELDS if (value := getattr(recipe, name))},
+            **{name: str(value) if (value := getattr(recipe, name)) else None for name in SIZE_FIELDS},
             "engine": engine.name,
             "model": image.model,
             "note": image.note,

@@ -124,5 +124,5 @@ def test_with_auto_a_storage_has_to_take_what_may_come(formats, output_format, r
 @pytest.mark.parametrize("output_format", ["png", "jpeg", "webp"])
 def test_the_recipe_inside_makes_the_same_size_again(made, asked, told, output_format):
     _, file = made(PNG, output_format=output_format, **asked)
-    recipe = recipe_in(file)
+    recipe = opened(file).text if output_format == "png" else recipe_in(file)
     assert {name: recipe[name] for name in ("width", "height", "aspect_ratio") if name in recipe} == told
