@@ -11,6 +11,7 @@ from render_worker.contract import Size
 from render_worker.errors import BadPicture
 from render_worker.imaging.alpha import without_needless_alpha
 from render_worker.imaging.color import to_srgb
+from render_worker.imaging.limits import TooManyParts
 from render_worker.imaging.orientation import TURNS
 from render_worker.imaging.source import Source, open_source
 from render_worker.sizes import SizePlan
@@ -107,9 +108,11 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 @contextmanager
 def _bad_picture() -> Iterator[None]:
-    """Translate Pillow's errors."""
+    """Translate Pillow's errors, and ours."""
     try:
         yield
+    except TooManyParts:
+        raise BadPicture("too_large", "The picture's file has far more parts than any that is made here.") from None
     except Image.DecompressionBombError:
         raise BadPicture("too_large", "The picture claims far more pixels than any that is made here.") from None
     except UnidentifiedImageError:

@@ -6,7 +6,7 @@ from PIL import Image
 
 TAG = 0x0112
 SHORT = 3  # the type of its value; browsers ignore an orientation of any other
-PREFIX = b"Exif\0\0"  # of the block in a JPEG, and by mistake in a WebP
+PREFIX = b"Exif\0\0"  # of the block in a WebP, by mistake
 BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 TURNS = {

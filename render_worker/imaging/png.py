@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from PIL import UnidentifiedImageError
 
+from render_worker.imaging.limits import bounded
+
 MAGIC = b"\x89PNG\r\n\x1a\n"
 GREY, COLOR, PALETTE, GREY_ALPHA = 0, 2, 3, 4  # colour types
 DEPTHS = (1, 2, 4, 8, 16)
@@ -71,10 +73,13 @@ class Png:
 
 
 def read_png(data: bytes) -> Png:
-    """Return the picture, without what its pixels do not need. Raises UnidentifiedImageError if it has no header."""
+    """Return the picture, without what its pixels do not need.
+
+    Raises UnidentifiedImageError if it has no header, and TooManyParts if it has far more chunks than pictures need.
+    """
     said: dict[bytes, bytes] = {}
     pixels: list[tuple[int, int]] = []
-    for kind, start, end in _chunks(data):
+    for kind, start, end in bounded(_chunks(data)):
         if kind in PIXELS:
             begun = pixels.pop()[0] if pixels and pixels[-1][1] == start else start
             pixels.append((begun, end))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from render_worker.contract import Size
+from render_worker.imaging import jpeg, png, webp
 from render_worker.imaging.orientation import PREFIX, SIDEWAYS, orientation_of
-from render_worker.imaging.png import MAGIC, Png, read_png
 from render_worker.imaging.profiles import profiles_of
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
@@ -40,30 +40,44 @@ class Source:
 
 
 def open_source(data: bytes) -> tuple[Image.Image, Source]:
-    """Return the picture, not decoded yet, and what its file says. Raises Pillow's errors if it is none."""
-    if data.startswith(MAGIC):
-        png = read_png(data)
-        return _opened(png.file), _of_png(png)
+    """Return the picture, not decoded yet, and what its file says.
+
+    Raises Pillow's errors if it is none, and TooManyParts if it costs far more to read than pictures do.
+    """
+    if data.startswith(png.MAGIC):
+        read = png.read_png(data)
+        return _opened(read.file), _of_png(read)
+    if data.startswith(jpeg.MAGIC):
+        said = jpeg.read_jpeg(data)
+        image = _opened(data)
+        return image, _of_jpeg(image, said)
+    if data.startswith(webp.MAGIC):
+        webp.check_webp(data)
     image = _opened(data)
-    return image, _of_other(image)
+    return image, _of_webp(image)
 
 
-def _of_png(png: Png) -> Source:
-    orientation = orientation_of(png.said.get(b"eXIf", b""))
-    size = _turned(png.canvas, orientation)
-    return Source("PNG", size, orientation, tuple(profiles_of(png)), png.grey, png.plain, png.place)
+def _of_png(read: png.Png) -> Source:
+    orientation = orientation_of(read.said.get(b"eXIf", b""))
+    size = _turned(read.canvas, orientation)
+    return Source("PNG", size, orientation, tuple(profiles_of(read)), read.grey, read.plain, read.place)
 
 
-def _of_other(image: Image.Image) -> Source:
-    multiple = image.format == "MPO"  # a JPEG with more pictures behind it
+def _of_jpeg(image: Image.Image, said: jpeg.Jpeg) -> Source:
+    """Return what the first picture's file says; there may be more behind it (MPO)."""
+    orientation = orientation_of(said.exif)
+    size = _turned(image.size, orientation)
+    return Source("JPEG", size, orientation, (said.icc,), image.mode == "L", plain=image.mode != "CMYK")
+
+
+def _of_webp(image: Image.Image) -> Source:
     orientation = orientation_of((image.info.get("exif") or b"").removeprefix(PREFIX))
     return Source(
-        "JPEG" if multiple else image.format or "",
+        "WEBP",
         _turned(image.size, orientation),
         orientation,
         (image.info.get("icc_profile") or b"",),
-        grey=image.mode == "L",
-        plain=image.mode != "CMYK" and (multiple or getattr(image, "n_frames", 1) == 1),
+        plain=getattr(image, "n_frames", 1) == 1,
     )
 
 
