@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from render_worker.contract import Size
 from render_worker.errors import BadPicture
-from render_worker.imaging.alpha import without_needless_alpha
+from render_worker.imaging.alpha import with_color_key, without_needless_alpha
 from render_worker.imaging.color import to_srgb
 from render_worker.imaging.limits import TooManyParts
 from render_worker.imaging.orientation import TURNS
@@ -76,6 +76,10 @@ def _loaded(image: Image.Image, source: Source, size: Size) -> Image.Image:
         image.load()  # of an animation the first frame
     if image.mode == SIXTEEN_BITS:
         return _eight_bits(image)
+    if source.color_key is not None:
+        color, low_bytes = source.color_key
+        with low_bytes:
+            image = with_color_key(image, low_bytes, color)
     if source.place is not None:
         canvas = Image.new("RGBA", source.as_stored(source.size))
         canvas.paste(image.convert("RGBA"), source.place)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from render_worker.imaging.limits import MAX_SCANS, TooManyParts, bounded
+from render_worker.imaging.limits import MAX_PARTS, MAX_SCANS, TooManyParts, bounded
 
 MAGIC = b"\xff\xd8\xff"
 MARKER = re.compile(rb"\xff[^\x00\xff]")  # behind whatever is no marker
@@ -41,10 +41,18 @@ def read_jpeg(data: bytes) -> Jpeg:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield each marker before the first scan, with the start and the end of its segment's data."""
-    end = len(MAGIC) - 1
-    while (found := MARKER.search(data, end)) and (marker := data[found.end() - 1]) != SOS:
-        start = end = found.end()
+    """Yield each marker as far as the first scan, with the start and the end of its segment's data.
+
+    Raises TooManyParts if far too much stands between them, which Pillow reads byte by byte.
+    """
+    marker, end = 0, len(MAGIC) - 1
+    while marker != SOS:
+        found = MARKER.search(data, end)
+        if (found.start() if found else len(data)) - end > MAX_PARTS:
+            raise TooManyParts
+        if not found:
+            return
+        marker, start, end = data[found.end() - 1], found.end(), found.end()
         if marker not in STANDALONE:
             start, end = start + 2, start + max(int.from_bytes(data[start : start + 2]), 2)
         yield marker, start, end

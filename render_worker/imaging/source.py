@@ -5,13 +5,14 @@ import threading
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from render_worker.contract import Size
 from render_worker.imaging import jpeg, png, webp
 from render_worker.imaging.orientation import PREFIX, SIDEWAYS, orientation_of
 from render_worker.imaging.profiles import profiles_of
 
+LOW_BYTES = "RGB;16L"  # a PNG has the high byte of a sample first; so Pillow takes the second as the high one
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP")
 
 _warnings = threading.Lock()  # catch_warnings changes what all threads share
@@ -33,6 +34,9 @@ class Source:
     """Whether all readers show the file's pixels alike: of one picture, of eight bits or fewer, in RGB or grey."""
     place: tuple[int, int] | None = None
     """Where the pixels stand if they are but a part of the picture: the first frame of an animation."""
+
+    color_key: tuple[bytes, Image.Image] | None = None
+    """The transparent colour of three samples of 16 bits, and the picture of their low bytes, not decoded yet."""
 
     def as_stored(self, size: Size) -> Size:
         """Return what a size is before the picture is turned."""
@@ -60,7 +64,15 @@ def open_source(data: bytes) -> tuple[Image.Image, Source]:
 def _of_png(read: png.Png) -> Source:
     orientation = orientation_of(read.said.get(b"eXIf", b""))
     size = _turned(read.canvas, orientation)
-    return Source("PNG", size, orientation, tuple(profiles_of(read)), read.grey, read.plain, read.place)
+    profiles, color = tuple(profiles_of(read)), read.transparent_color
+    color_key = (color, _low_bytes(read.file)) if color else None
+    return Source("PNG", size, orientation, profiles, read.grey, read.plain, read.place, color_key)
+
+
+def _low_bytes(file: bytes) -> Image.Image:
+    image = _opened(file)
+    image.tile = [tile._replace(args=LOW_BYTES) for tile in image.tile]
+    return image
 
 
 def _of_jpeg(image: Image.Image, said: jpeg.Jpeg) -> Source:
@@ -85,6 +97,6 @@ def _turned(size: Size, orientation: int) -> Size:
     return (size[1], size[0]) if orientation in SIDEWAYS else size
 
 
-def _opened(data: bytes) -> Image.Image:
+def _opened(data: bytes) -> ImageFile.ImageFile:
     with _warnings, warnings.catch_warnings(action="ignore"):  # of broken EXIF, and of a size that is checked here
         return Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS)

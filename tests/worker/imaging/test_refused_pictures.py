@@ -184,6 +184,17 @@ def test_a_file_of_many_parts_costs_little(kind, tmp_path):
     assert peak < 16
 
 
+@pytest.mark.parametrize("junk", [b"\xff", b"\0", b"\xff\0"])
+def test_a_jpeg_with_much_between_its_segments_is_refused_at_once(junk):
+    """Pillow reads it byte by byte, 19 MB in a dozen seconds."""
+    file = saved("JPEG")
+    assert to_picture(with_segments(file, junk * 5000), PLAN, {}, "jpeg").width == 96
+    for data in (with_segments(file, junk * 2**19), b"\xff\xd8\xff" + junk * 2**19):
+        with pytest.raises(BadPicture) as caught:
+            to_picture(data, PLAN, {}, "jpeg")
+        assert caught.value.code == "picture_too_large"
+
+
 def of_scans(count: int) -> bytes:
     """Return a grey progressive JPEG with so many scans of its coefficients behind the first."""
     file = saved("JPEG", "L", progressive=True)
