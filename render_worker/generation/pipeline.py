@@ -26,7 +26,7 @@ from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.progress import OnProgress, ProgressReporter, ignore_progress
 from render_worker.generation.result import to_result
 from render_worker.generation.selector import AUTO, EngineSelector
-from render_worker.imaging import Picture, to_picture
+from render_worker.imaging import Picture, make_picture
 from render_worker.metrics import Metrics
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.chain import SaveOutcome, StorageChain
@@ -159,12 +159,12 @@ class Pipeline:
             image = await _without_fault(engine, recipe, reporter)
             release_engine()  # encoding and saving need no engine, but one of the slots of all
             reporter("saving")
-            picture = await asyncio.to_thread(self._encode, engine, image, recipe)
+            picture = await self._encode(engine, image, recipe)
             # Of the request, and not of what this engine honours: another one may make the picture the next time.
             again = attempt.request.with_seed_used(image.seed)
             return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again)
 
-    def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
+    async def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
         texts = {  # None: not even the engine's own text of that name is kept
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt,
@@ -176,7 +176,7 @@ class Pipeline:
             "note": image.note,
             "simulated": "true" if self.simulated else None,
         }
-        return to_picture(
+        return await make_picture(
             image.data,
             engine.plan(recipe),
             texts,
