@@ -165,12 +165,15 @@ class Pipeline:
             return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again)
 
     async def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
-        texts = {  # None: not even the engine's own text of that name is kept
+        texts: dict[str, str | None] = {  # None: not even the engine's own text of that name is kept
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt,
             "seed": None if image.seed is None else str(image.seed),
             "guidance_scale": None if image.guidance_scale is None else f"{image.guidance_scale:g}",
             "shape": recipe.shape,
+            "width": None if recipe.width is None else str(recipe.width),
+            "height": None if recipe.height is None else str(recipe.height),
+            "aspect_ratio": recipe.aspect_ratio,
             "engine": engine.name,
             "model": image.model,
             "note": image.note,
