@@ -90,9 +90,9 @@ def _kept(file: bytes, kind: StoredFormat) -> bytes:
 
 def _encoded_again(file: bytes, kind: StoredFormat) -> bytes:
     """Return what is stored if the file is not kept."""
-    with decode(file, PLAN, size_required=True) as decoded:
-        placeholder_of(decoded.image)
-        return encode(decoded.image, TEXTS, kind, None)
+    decoded = decode(file, PLAN, size_required=True)
+    placeholder_of(decoded.image)
+    return encode(decoded.image, TEXTS, kind, None)
 
 
 def _ms(make: Callable[[bytes, StoredFormat], bytes], file: bytes, kind: StoredFormat) -> float:

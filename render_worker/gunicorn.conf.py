@@ -9,9 +9,11 @@ from pathlib import Path
 ROOT = str(Path(__file__).resolve().parent.parent)
 sys.path.insert(0, ROOT)  # wherever gunicorn is started
 
+from render_worker.serving.heap import return_large_blocks  # noqa: E402
 from render_worker.serving.process_hardening import become_undumpable  # noqa: E402
 
 become_undumpable()  # before all else; master and worker: what runs in the browser is of the same user
+return_large_blocks()
 
 import logging  # noqa: E402
 import signal  # noqa: E402

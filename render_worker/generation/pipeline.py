@@ -26,12 +26,11 @@ from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.progress import OnProgress, ProgressReporter, ignore_progress
 from render_worker.generation.result import to_result
 from render_worker.generation.selector import AUTO, EngineSelector
-from render_worker.imaging import Picture, to_picture
+from render_worker.imaging import Picture, make_picture
 from render_worker.metrics import Metrics
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.chain import SaveOutcome, StorageChain
 
-SIZE_FIELDS = ("width", "height", "aspect_ratio")  # in the file as far as they are given: so its recipe makes it again
 MOMENT_SECONDS = 0.5  # before the deadline: a cancellation so late is taken for the deadline's
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
 
@@ -160,25 +159,27 @@ class Pipeline:
             image = await _without_fault(engine, recipe, reporter)
             release_engine()  # encoding and saving need no engine, but one of the slots of all
             reporter("saving")
-            picture = await asyncio.to_thread(self._encode, engine, image, recipe)
+            picture = await self._encode(engine, image, recipe)
             # Of the request, and not of what this engine honours: another one may make the picture the next time.
             again = attempt.request.with_seed_used(image.seed)
             return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again)
 
-    def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
-        texts = {  # None: not even the engine's own text of that name is kept
+    async def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
+        texts: dict[str, str | None] = {  # None: not even the engine's own text of that name is kept
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt,
             "seed": None if image.seed is None else str(image.seed),
             "guidance_scale": None if image.guidance_scale is None else f"{image.guidance_scale:g}",
             "shape": recipe.shape,
-            **{name: str(value) if (value := getattr(recipe, name)) else None for name in SIZE_FIELDS},
+            "width": None if recipe.width is None else str(recipe.width),
+            "height": None if recipe.height is None else str(recipe.height),
+            "aspect_ratio": recipe.aspect_ratio,
             "engine": engine.name,
             "model": image.model,
             "note": image.note,
             "simulated": "true" if self.simulated else None,
         }
-        return to_picture(
+        return await make_picture(
             image.data,
             engine.plan(recipe),
             texts,

@@ -4,18 +4,43 @@ A file that is already as it should be is kept: only its metadata is changed. Im
 its modules.
 """
 
+import asyncio
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from render_worker.contract import OutputFormat, StoredFormat
 from render_worker.imaging.containers import with_texts
-from render_worker.imaging.decoding import Decoded, decode
+from render_worker.imaging.decoding import Decoded, LargePicture, decode
 from render_worker.imaging.encoding import encode
 from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
 from render_worker.imaging.placeholder import placeholder_of
 from render_worker.imaging.texts import Texts
 from render_worker.sizes import SizePlan
 
-__all__ = ["AUTO_FORMATS", "ENDINGS", "Picture", "to_picture"]
+__all__ = ["AUTO_FORMATS", "ENDINGS", "Picture", "make_picture", "to_picture"]
+
+_one_at_a_time = ThreadPoolExecutor(1, "large-picture")
+
+
+async def make_picture(
+    data: bytes,
+    plan: SizePlan,
+    texts: Texts,
+    output_format: OutputFormat,
+    quality: int | None,
+    *,
+    size_required: bool,
+) -> Picture:
+    """Return what `to_picture` does, made in a thread. Large ones are made one at a time, and hold up no small ones.
+
+    One that waits takes no thread, and is not made if it is cancelled meanwhile.
+    """
+    make = partial(to_picture, data, plan, texts, output_format, quality, size_required=size_required)
+    try:
+        return await asyncio.to_thread(partial(make, large=False))
+    except LargePicture:
+        return await asyncio.get_running_loop().run_in_executor(_one_at_a_time, make)
 
 
 def to_picture(
@@ -26,18 +51,19 @@ def to_picture(
     quality: int | None = None,
     *,
     size_required: bool = False,
+    large: bool = True,
 ) -> Picture:
     """Return a JPEG, PNG or WebP, checked, sized by the plan and stored as `output_format` with `texts` inside.
 
     `quality`: from 0 to 100, of a JPEG or WebP; None if the file may be kept as it came, else the format's usual one. A
     PNG has the texts as UTF-8 chunks, the others as a JSON object in EXIF's ImageDescription. A picture of which the
     plan's exact size cannot be made is returned as it is, unless `size_required`. Raises BadPicture then, and if the
-    data is no such picture.
+    data is no such picture; LargePicture if it is large, unless `large`.
     """
-    with decode(data, plan, size_required) as decoded:
-        image, stored_format = decoded.image, _stored_format(output_format, decoded)
-        file = _kept(data, decoded, texts, stored_format, quality) or encode(image, texts, stored_format, quality)
-        placeholder = placeholder_of(image)
+    decoded = decode(data, plan, size_required, large=large)
+    image, stored_format = decoded.image, _stored_format(output_format, decoded)
+    file = _kept(data, decoded, texts, stored_format, quality) or encode(image, texts, stored_format, quality)
+    placeholder = placeholder_of(image)
     return Picture(
         file, image.width, image.height, hashlib.sha256(file).hexdigest(), stored_format, placeholder=placeholder
     )

@@ -1,6 +1,8 @@
 """Transparency: kept by PNG and WebP, composited over white for JPEG."""
 
-from PIL import Image
+from functools import reduce
+
+from PIL import Image, ImageChops
 
 
 def without_needless_alpha(image: Image.Image) -> Image.Image:
@@ -21,3 +23,17 @@ def over_white(image: Image.Image) -> Image.Image:
     page = Image.new("RGB", image.size, "white")
     page.paste(image, mask=image)
     return page
+
+
+def with_color_key(image: Image.Image, low_bytes: Image.Image, color: bytes) -> Image.Image:
+    """Return the picture transparent where it has the colour: three samples of 16 bits, of which it has the high bytes.
+
+    `low_bytes`: the picture of the others. Near colours stay opaque.
+    """
+    differing = (
+        part.getchannel(channel).point([0 if value == color[2 * channel + place] else 255 for value in range(256)])
+        for place, part in enumerate((image, low_bytes))
+        for channel in range(3)
+    )
+    image.putalpha(reduce(ImageChops.lighter, differing))
+    return image

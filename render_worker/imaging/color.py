@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops
@@ -12,6 +12,7 @@ from render_worker.imaging.profiles import SRGB, rgb_profile, srgb_curve
 if TYPE_CHECKING:
     from PIL import ImageCms
 
+KNOWN_BYTES = 1 << 16  # and less: such profiles are remembered
 ROUNDING = 1  # of 255: a profile that changes no colour by more is sRGB's own
 GREYS = bytes(range(256))
 STEPS = bytes(range(0, 256, 15))  # of each channel, by whose combinations a profile is compared with sRGB
@@ -22,7 +23,7 @@ def to_srgb(image: Image.Image, profiles: Sequence[bytes], *, grey: bool) -> tup
 
     `profiles`: the first that can be read counts. One of another kind than the picture is ignored, as browsers do.
     """
-    profile = next((read for data in profiles if (read := _read(data))), None)
+    data, profile = next(((data, read) for data in profiles if (read := _read(data))), (b"", None))
     space = profile.profile.xcolor_space.strip() if profile else ""
     if image.mode == "CMYK":
         converted = _applied(image, profile) if profile and space == "CMYK" else None
@@ -31,7 +32,7 @@ def to_srgb(image: Image.Image, profiles: Sequence[bytes], *, grey: bool) -> tup
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     if profile and space == "GRAY" and grey:
         return _by_shade(image, profile)
-    if profile and space == "RGB" and not _is_srgb(profile):
+    if profile and space == "RGB" and not (_is_known_srgb(data) if len(data) <= KNOWN_BYTES else _is_srgb(profile)):
         return image, _applied(image, profile, in_place=True) is not None
     return image, False
 
@@ -81,6 +82,13 @@ def _is_srgb(profile: "ImageCms.ImageCmsProfile") -> bool:
     """Return whether the profile changes no colour, but for rounding."""
     after = _applied(_samples(), profile)
     return after is None or _most_different(_samples(), after) <= ROUNDING
+
+
+@lru_cache(maxsize=16)
+def _is_known_srgb(data: bytes) -> bool:
+    """Return what `_is_srgb` does, which takes 14 ms, and engines have one profile for all their pictures."""
+    profile = _read(data)
+    return profile is None or _is_srgb(profile)
 
 
 def _by_shade(image: Image.Image, profile: "ImageCms.ImageCmsProfile") -> tuple[Image.Image, bool]:

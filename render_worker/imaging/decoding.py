@@ -1,26 +1,28 @@
 """Decoding an engine's picture: checked, as its file means it, and in the size of its plan."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from render_worker.contract import Size
 from render_worker.errors import BadPicture
-from render_worker.imaging.alpha import without_needless_alpha
+from render_worker.imaging.alpha import with_color_key, without_needless_alpha
 from render_worker.imaging.color import to_srgb
+from render_worker.imaging.limits import TooManyParts
 from render_worker.imaging.orientation import TURNS
 from render_worker.imaging.source import Source, open_source
 from render_worker.sizes import SizePlan
 
 MAX_PIXELS = 4800 * 3584  # the most of Gemini's 4K sizes; a larger claim is a decompression bomb
 MAX_SIDE = 16383  # of a WebP
-LARGE_PIXELS = 2048 * 2048  # one of 4096x4096 takes 64 MiB, and as much again while it is converted
+LARGE_PIXELS = 2048 * 2048  # and more: one of 4096x4096 takes 64 MiB, and as much again while it is converted
 SIXTEEN_BITS = "I;16"
 
-_large = threading.Lock()
+
+class LargePicture(Exception):
+    """Raised before a large picture is decoded that is to be made beside others."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,8 @@ class Decoded:
     cut, and it is no animation."""
 
 
-@contextmanager
-def decode(data: bytes, plan: SizePlan, size_required: bool) -> Iterator[Decoded]:
-    """Yield the picture in the size of the plan; of large ones one at a time, until it is encoded."""
+def decode(data: bytes, plan: SizePlan, size_required: bool, *, large: bool = True) -> Decoded:
+    """Return the picture in the size of the plan. Raises LargePicture if it is large, and may not be."""
     if not data:
         raise BadPicture("empty", "The picture is empty.")
     with _bad_picture():
@@ -48,14 +49,15 @@ def decode(data: bytes, plan: SizePlan, size_required: bool) -> Iterator[Decoded
     if pixels > MAX_PIXELS or max(source.size) > MAX_SIDE:
         raise BadPicture("too_large", f"The picture claims {source.size[0]} by {source.size[1]} pixels.")
     size = _final_size(source, plan, size_required)
-    with _large if pixels > LARGE_PIXELS else nullcontext():
-        with _bad_picture():  # each step lets go of the image before it, which may have 64 MiB
-            image = _loaded(image, source, size)
-            image = _fitted(image, source.as_stored(size))
-            image, converted = to_srgb(image, source.profiles, grey=source.grey)
-            image = _upright(image, source.orientation)
-        unchanged = source.plain and size == source.size and source.orientation not in TURNS and not converted
-        yield Decoded(image, source.file_format, unchanged)
+    if pixels >= LARGE_PIXELS and not large:
+        raise LargePicture
+    with _bad_picture():  # each step lets go of the image before it, which may have 64 MiB
+        image = _loaded(image, source, size)
+        image = _fitted(image, source.as_stored(size))
+        image, converted = to_srgb(image, source.profiles, grey=source.grey)
+        image = _upright(image, source.orientation)
+    unchanged = source.plain and size == source.size and source.orientation not in TURNS and not converted
+    return Decoded(image, source.file_format, unchanged)
 
 
 def _final_size(source: Source, plan: SizePlan, size_required: bool) -> Size:
@@ -75,6 +77,10 @@ def _loaded(image: Image.Image, source: Source, size: Size) -> Image.Image:
         image.load()  # of an animation the first frame
     if image.mode == SIXTEEN_BITS:
         return _eight_bits(image)
+    if source.color_key is not None:
+        color, low_bytes = source.color_key
+        with low_bytes:
+            image = with_color_key(image, low_bytes, color)
     if source.place is not None:
         canvas = Image.new("RGBA", source.as_stored(source.size))
         canvas.paste(image.convert("RGBA"), source.place)
@@ -107,9 +113,11 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 @contextmanager
 def _bad_picture() -> Iterator[None]:
-    """Translate Pillow's errors."""
+    """Translate Pillow's errors, and ours."""
     try:
         yield
+    except TooManyParts:
+        raise BadPicture("too_large", "The picture's file has far more parts than any that is made here.") from None
     except Image.DecompressionBombError:
         raise BadPicture("too_large", "The picture claims far more pixels than any that is made here.") from None
     except UnidentifiedImageError:

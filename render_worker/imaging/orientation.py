@@ -6,7 +6,7 @@ from PIL import Image
 
 TAG = 0x0112
 SHORT = 3  # the type of its value; browsers ignore an orientation of any other
-PREFIX = b"Exif\0\0"  # of the block in a JPEG, and by mistake in a WebP
+PREFIX = b"Exif\0\0"  # of the block in a WebP, by mistake
 BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 TURNS = {
@@ -22,7 +22,7 @@ SIDEWAYS = frozenset({5, 6, 7, 8})  # that swap width and height
 
 
 def orientation_of(tiff: bytes) -> int:
-    """Return the orientation, from 1 to 8, of EXIF's block; 1 if there is none, or if the block is broken.
+    """Return the orientation, from 1 to 8, of EXIF's block, the first valid one; 1 if there is none.
 
     Pillow's own reader warns of broken data, and takes an orientation from XMP, which browsers do not.
     """
@@ -34,8 +34,8 @@ def orientation_of(tiff: bytes) -> int:
         (fields,) = struct.unpack_from(f"{order}H", tiff, start)
         for place in range(fields):
             tag, kind, count, value = struct.unpack_from(f"{order}HHIH", tiff, start + 2 + 12 * place)
-            if tag == TAG:
-                return value if (kind, count) == (SHORT, 1) and value in TURNS else 1
+            if (tag, kind, count) == (TAG, SHORT, 1) and 1 <= value <= 8:
+                return int(value)
     except struct.error:
         pass  # the data end too early
     return 1

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 from PIL import UnidentifiedImageError
 
+from render_worker.imaging.limits import bounded
+
 MAGIC = b"\x89PNG\r\n\x1a\n"
 GREY, COLOR, PALETTE, GREY_ALPHA = 0, 2, 3, 4  # colour types
+COLOR_OF_16_BITS = bytes((16, COLOR))
 DEPTHS = (1, 2, 4, 8, 16)
 PIXELS = frozenset({b"IDAT", b"IEND"})
 OF_PIXELS = frozenset(
@@ -45,16 +48,24 @@ class Png:
         return self.said[b"IHDR"][9] in (GREY, GREY_ALPHA)
 
     @property
+    def transparent_color(self) -> bytes:
+        """Return the three samples of 16 bits that are transparent, of which Pillow reads eight; empty if none are."""
+        color = self.said.get(b"tRNS", b"")
+        return color if self.said[b"IHDR"][8:10] == COLOR_OF_16_BITS and len(color) == 6 else b""
+
+    @property
     def plain(self) -> bool:
         """Return whether all readers show its pixels alike.
 
-        They differ with 16 bits, a transparent shade of few bits, an index beyond the palette, frames, and light above
-        white.
+        They differ with 16 bits, a transparent shade of few bits, an index beyond the palette, alphas before the
+        palette, frames, and light above white.
         """
         depth, color_type = self.said[b"IHDR"][8:10]
         colors = len(self.said.get(b"PLTE", b"")) // 3
         usual = (
-            colors >= 1 << depth if color_type == PALETTE else depth == 8 or (depth < 8 and b"tRNS" not in self.said)
+            colors >= 1 << depth and not _are_early(self.said)
+            if color_type == PALETTE
+            else depth == 8 or (depth < 8 and b"tRNS" not in self.said)
         )
         return usual and b"acTL" not in self.said and self.said.get(b"cICP", b"")[1:2] not in HIGH_DYNAMIC_RANGE
 
@@ -71,10 +82,13 @@ class Png:
 
 
 def read_png(data: bytes) -> Png:
-    """Return the picture, without what its pixels do not need. Raises UnidentifiedImageError if it has no header."""
+    """Return the picture, without what its pixels do not need.
+
+    Raises UnidentifiedImageError if it has no header, and TooManyParts if it has far more chunks than pictures need.
+    """
     said: dict[bytes, bytes] = {}
     pixels: list[tuple[int, int]] = []
-    for kind, start, end in _chunks(data):
+    for kind, start, end in bounded(_chunks(data)):
         if kind in PIXELS:
             begun = pixels.pop()[0] if pixels and pixels[-1][1] == start else start
             pixels.append((begun, end))
@@ -132,14 +146,23 @@ def _head(said: dict[bytes, bytes]) -> bytes:
         if not colors or len(colors) % 3:
             raise ValueError("the palette is missing or broken")
         chunks.append(_chunk(b"PLTE", colors + colors[-3:] * (256 - len(colors) // 3)))  # for indexes beyond its end
-    if transparent := _transparency(header, said.get(b"tRNS", b"")):
+    if not _are_early(said) and (transparent := _transparency(header, said.get(b"tRNS", b""))):
         chunks.append(_chunk(b"tRNS", transparent))
     return MAGIC + b"".join(chunks)
 
 
+def _are_early(said: dict[bytes, bytes]) -> bool:
+    """Return whether alphas stand before the palette that they are of; browsers ignore those."""
+    kinds = list(said)
+    palette = said[b"IHDR"][9] == PALETTE and b"PLTE" in kinds and b"tRNS" in kinds
+    return palette and kinds.index(b"tRNS") < kinds.index(b"PLTE")
+
+
 def _transparency(header: bytes, said: bytes) -> bytes:
-    """Return what is transparent, with samples of eight bits as Pillow has them; empty if it is broken."""
+    """Return what is transparent, with samples of eight bits as Pillow has them; empty if it is broken or has more."""
     depth, color_type = header[8], header[9]
+    if header[8:10] == COLOR_OF_16_BITS:
+        return b""
     if color_type == PALETTE:
         return said[:256]
     if len(said) != {GREY: 2, COLOR: 6}.get(color_type) or (depth, color_type) == (16, GREY):  # which Pillow keeps

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from render_worker.imaging.png import Png
@@ -67,12 +68,14 @@ def profiles_of(png: Png) -> list[bytes]:
     return [png.icc] if named_srgb else [png.icc, _of_gamma(png.said.get(b"gAMA", b""), png.said.get(b"cHRM"))]
 
 
+@lru_cache(maxsize=16)
 def _of_code_points(said: bytes) -> bytes:
     if len(said) != 4 or said[2:] != b"\0\1" or said[0] not in PRIMARIES or said[1] not in CURVES:
         return b""
     return rgb_profile(PRIMARIES[said[0]], CURVES[said[1]])
 
 
+@lru_cache(maxsize=16)
 def _of_gamma(gamma: bytes, chromaticities: bytes | None) -> bytes:
     """Return the profile of gAMA and cHRM; empty if they are missing, broken, or mean sRGB."""
     value = int.from_bytes(gamma) / 100_000 if len(gamma) == 4 else 0

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from render_worker.contract import StoredFormat
 from render_worker.imaging.containers import jpeg, png, webp
 from render_worker.imaging.containers.errors import UnusualFile
+from render_worker.imaging.limits import TooManyParts
 from render_worker.imaging.texts import Texts
 
 __all__ = ["with_texts"]
@@ -24,9 +25,10 @@ WAYS: dict[StoredFormat, Callable[[bytes, Texts], bytes]] = {
 def with_texts(file: bytes, kind: StoredFormat, texts: Texts) -> bytes | None:
     """Return the file with the texts in its metadata, and without anything behind its end.
 
-    Returns None if it is no single picture, or if its structure is not what its specification says.
+    Returns None if it is no single picture, if its structure is not what its specification says, or if its metadata
+    outweigh the picture.
     """
     try:
         return WAYS[kind](file, texts)
-    except (UnusualFile, struct.error, IndexError):  # the last two: it ends too early
+    except (UnusualFile, TooManyParts, struct.error, IndexError):  # the last two: it ends too early
         return None

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 from render_worker.imaging.containers import exif
 from render_worker.imaging.containers.errors import UnusualFile
+from render_worker.imaging.limits import bounded, is_heavy
 from render_worker.imaging.texts import Texts
 
 HEADER_BYTES = 12  # RIFF, the size of what follows, WEBP
 EXTENSION_BYTES = 10
 ALPHA, EXIF, ANIMATION = 0x10, 0x08, 0x02  # flags of an extended file
+PICTURE = (b"VP8X", b"ALPH", b"VP8 ", b"VP8L")
 LOSSY_START = b"\x9d\x01\x2a"  # of a key frame, before its width and height of 14 bits each (RFC 6386, 9.1)
 LOSSLESS_START = b"\x2f"  # before width and height less one of 14 bits each, and whether alpha is used (RFC 9649, 3.4)
 SIDE_MASK = 0x3FFF
@@ -22,9 +24,9 @@ Chunk = tuple[bytes, bytes]
 def with_texts(file: bytes, texts: Texts) -> bytes:
     """Return the file, extended if it is a simple one, with the texts in EXIF.
 
-    Raises UnusualFile, struct.error or IndexError if it cannot have them.
+    Raises UnusualFile, TooManyParts, struct.error or IndexError if it cannot have them.
     """
-    chunks = list(_chunks(file))
+    chunks = list(bounded(_chunks(file)))
     if not chunks or chunks[0][0] not in (b"VP8X", b"VP8 ", b"VP8L"):
         raise UnusualFile("no picture")
     if chunks[0][0] != b"VP8X":
@@ -32,6 +34,9 @@ def with_texts(file: bytes, texts: Texts) -> bytes:
     flags = chunks[0][1][0]
     if flags & ANIMATION or len(chunks[0][1]) != EXTENSION_BYTES:
         raise UnusualFile("more than a picture")
+    pixels = sum(len(data) for kind, data in chunks if kind in PICTURE)
+    if is_heavy(sum(len(data) for _, data in chunks) - pixels, pixels):
+        raise UnusualFile("metadata that outweigh the picture")
     extension = b"VP8X", bytes([flags | EXIF]) + chunks[0][1][1:]
     others = [chunk for chunk in chunks[1:] if chunk[0] != b"EXIF"]
     position = next((at for at, (kind, _) in enumerate(others) if kind == b"XMP "), len(others))

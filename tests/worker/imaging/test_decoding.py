@@ -1,17 +1,23 @@
 """What an engine's file says about itself is applied before its size is planned, and is not said again."""
 
+import asyncio
 import io
+import itertools
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from render_worker.errors import BadPicture
-from render_worker.imaging import to_picture
+from render_worker.imaging import make_picture, to_picture
 from render_worker.imaging.alpha import over_white
+from render_worker.imaging.color import _is_known_srgb
 from render_worker.imaging.decoding import LARGE_PIXELS, decode
 from render_worker.sizes import SizePlan
 
@@ -124,9 +130,25 @@ def test_nothing_is_said_again_of_what_was_applied_or_ignored(kind):
 
 def test_a_profile_of_srgb_changes_no_pixel():
     data = png(rows(scene()), RGB, before=[icc(profiles.srgb_profile())])
-    with decode(data, AS_IT_COMES, False) as decoded:
-        assert decoded.image.tobytes() == scene().tobytes()
-        assert decoded.unchanged
+    decoded = decode(data, AS_IT_COMES, False)
+    assert decoded.image.tobytes() == scene().tobytes()
+    assert decoded.unchanged
+
+
+def seconds_to_decode(data: bytes, forget: Callable[[], object]) -> float:
+    """Return the least of five times, each after `forget`."""
+    times = []
+    for _ in range(5):
+        forget()
+        begun = time.thread_time()
+        decode(data, AS_IT_COMES, False)
+        times.append(time.thread_time() - begun)
+    return min(times)
+
+
+def test_the_profile_that_an_engine_has_in_each_picture_is_compared_with_srgb_once():
+    data = ODD_FILES["JPEG: ICC of sRGB"]()
+    assert seconds_to_decode(data, lambda: None) < seconds_to_decode(data, _is_known_srgb.cache_clear) / 3
 
 
 UNCHANGED = {
@@ -147,28 +169,53 @@ MADE_ANEW = {
     ("name", "unchanged"), [*((it, True) for it in sorted(UNCHANGED)), *((it, False) for it in sorted(MADE_ANEW))]
 )
 def test_it_is_known_whether_the_file_shows_the_same_without_its_metadata(name, unchanged):
-    with decode(ODD_FILES[name](), AS_IT_COMES, False) as decoded:
-        assert decoded.unchanged == unchanged
-        assert decoded.source_format == name.split(":")[0].upper()
-        assert decoded.image.mode in ("RGB", "RGBA")
+    decoded = decode(ODD_FILES[name](), AS_IT_COMES, False)
+    assert decoded.unchanged == unchanged
+    assert decoded.source_format == name.split(":")[0].upper()
+    assert decoded.image.mode in ("RGB", "RGBA")
+
+
+async def made(data: bytes, side: int) -> float:
+    """Return when the picture is there."""
+    await make_picture(data, SizePlan(made=(side, side)), {}, "webp", None, size_required=False)
+    return time.monotonic()
 
 
 def test_large_pictures_are_made_one_at_a_time_and_hold_up_no_small_ones():
-    side = int(LARGE_PIXELS**0.5) + 8
-    large = saved(Image.new("L", (side, side)))
-    entered = threading.Event()
+    """Also when there are more of them than threads."""
+    side = int(LARGE_PIXELS**0.5)
+    large, small = saved(scene().resize((side, side))), saved(scene().resize((64, 64)))
 
-    def make() -> None:
-        with decode(large, SizePlan(made=(side, side)), False):
-            entered.set()
+    async def make() -> tuple[list[float], float]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        others = [asyncio.create_task(made(large, side)) for _ in range(4)]
+        await asyncio.sleep(0.1)
+        first = await made(small, 64)
+        return await asyncio.gather(*others), first
 
-    with decode(large, SizePlan(made=(side, side)), False):
-        second = threading.Thread(target=make)
-        second.start()
-        assert to_picture(saved(scene()), AS_IT_COMES, {}).width == 96
-        assert not entered.wait(0.5)
-    assert entered.wait(10)
-    second.join()
+    ends, first = asyncio.run(make())
+    assert first < min(ends)
+    assert sum(thread.name.startswith("large-picture") for thread in threading.enumerate()) == 1
+    steps = [later - sooner for sooner, later in itertools.pairwise(sorted(ends))]
+    assert min(steps) > 0.02
+
+
+def test_a_large_picture_that_is_cancelled_while_it_waits_is_not_made():
+    side = int(LARGE_PIXELS**0.5)
+    large = saved(scene().resize((side, side)))
+
+    async def make() -> tuple[float, float]:
+        begun = time.monotonic()
+        alone = await made(large, side) - begun
+        tasks = [asyncio.create_task(made(large, side)) for _ in range(6)]
+        await asyncio.sleep(alone / 4)
+        for task in tasks[1:]:
+            task.cancel()
+        begun = time.monotonic()
+        return alone, await made(large, side) - begun
+
+    alone, behind_one = asyncio.run(make())
+    assert behind_one < alone * 4
 
 
 def test_a_picture_without_profile_loads_no_colour_management():

@@ -16,6 +16,7 @@ from render_worker.errors import BadPicture
 from render_worker.imaging import to_picture
 from render_worker.sizes import SizePlan
 
+from .kept_files import saved, scans, segment, stored, with_chunks, with_segments
 from .odd_files import ODD_FILES
 from .odd_files.png import GREY, PALETTE, RGB, chunk, frame_control, png
 from .odd_files.scene import rows, scene
@@ -153,3 +154,90 @@ def test_shades_of_sixteen_bits_need_no_copy_of_thirty_two(tmp_path):
     code, peak = cost(tmp_path, png([[(1000,)] * 1024] * 1024, GREY, 16), 1024)
     assert code == "made"
     assert peak < 12
+
+
+def of_many_parts(kind: str, count: int) -> bytes:
+    """Return a picture with so many empty chunks or segments of a kind."""
+    container, _, part = kind.partition(" ")
+    if container == "jpeg":
+        return with_segments(saved("JPEG"), segment(int(part, 16), b"Exif\0\0" * (part == "e1")) * count)
+    if container == "png":
+        return with_chunks(saved("PNG"), chunk(part.encode(), b"") * count)
+    file = saved("WEBP", exif=b"Exif\0\0II*\0") + (part.encode() + bytes(4)) * count
+    return file[:4] + struct.pack("<I", len(file) - 8) + file[8:]
+
+
+PARTS = ["jpeg fe", "jpeg e1", "jpeg d9", "png IDAT", "png teXt", "png eXIf", "webp ABCD", "webp EXIF"]
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_file_of_far_too_many_parts_is_refused_before_they_take_memory(kind, tmp_path):
+    code, peak = cost(tmp_path, of_many_parts(kind, 400_000), 96, kind.split()[0])
+    assert code == "picture_too_large"
+    assert peak < 12
+
+
+@pytest.mark.parametrize("kind", [it for it in PARTS if it != "jpeg d9"])
+def test_a_file_of_many_parts_costs_little(kind, tmp_path):
+    code, peak = cost(tmp_path, of_many_parts(kind, 15_000), 96, kind.split()[0])
+    assert code == "made"
+    assert peak < 16
+
+
+@pytest.mark.parametrize("junk", [b"\xff", b"\0", b"\xff\0"])
+def test_a_jpeg_with_much_between_its_segments_is_refused_at_once(junk):
+    """Pillow reads it byte by byte, 19 MB in a dozen seconds."""
+    file = saved("JPEG")
+    assert to_picture(with_segments(file, junk * 5000), PLAN, {}, "jpeg").width == 96
+    for data in (with_segments(file, junk * 2**19), b"\xff\xd8\xff" + junk * 2**19):
+        with pytest.raises(BadPicture) as caught:
+            to_picture(data, PLAN, {}, "jpeg")
+        assert caught.value.code == "picture_too_large"
+
+
+def of_scans(count: int) -> bytes:
+    """Return a grey progressive JPEG with so many scans of its coefficients behind the first."""
+    file = saved("JPEG", "L", progressive=True)
+    first, *others = re.split(rb"(?=\xff\xda|\xff\xc4)", scans(file)[:-2])[1:]
+    return file[: file.index(first)] + first + b"".join(others) + others[-1] * count + b"\xff\xd9"
+
+
+def test_a_progressive_picture_of_far_too_many_scans_is_refused():
+    """Each costs as much as the whole picture, of 16 million pixels some milliseconds, however few its bytes."""
+    assert to_picture(of_scans(50), PLAN, {}, "jpeg").width == 96
+    with pytest.raises(BadPicture) as caught:
+        to_picture(of_scans(500), PLAN, {}, "jpeg")
+    assert caught.value.code == "picture_too_large"
+
+
+def heavy(kind: str, count: int) -> bytes:
+    """Return a picture of a few kilobytes, and as many times 32 KiB of metadata."""
+    text = b"x" * 2**15
+    if kind == "jpeg":
+        return with_segments(saved("JPEG"), segment(0xFE, text) * count)
+    if kind == "png":
+        return with_chunks(saved("PNG"), chunk(b"prVt", text) * count)
+    file = saved("WEBP", exif=b"Exif\0\0II*\0") + (b"ABCD" + struct.pack("<I", len(text)) + text) * count
+    return file[:4] + struct.pack("<I", len(file) - 8) + file[8:]
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
+def test_a_file_is_not_kept_for_metadata_that_outweigh_its_picture(kind):
+    assert len(stored(heavy(kind, 7), kind)) > 7 * 2**15
+    assert len(stored(heavy(kind, 9), kind)) < 2**15
+
+
+def test_a_file_is_not_kept_with_metadata_among_its_scans():
+    file = saved("JPEG", progressive=True)
+    at = file.rindex(b"\xff\xda")
+    assert len(stored(file[:at] + segment(0xFE, b"x" * 2**15) * 20 + file[at:], "jpeg")) < 2**15
+
+
+@pytest.mark.parametrize("place", [10, 11, 12])
+def test_a_png_of_a_method_that_there_is_not_is_not_kept(place):
+    """Browsers show nothing of it; Pillow may."""
+    file = bytearray(saved("PNG"))
+    file[16 + place] = 7
+    file[29:33] = struct.pack(">I", zlib.crc32(file[12:29]))
+    with contextlib.suppress(BadPicture):
+        assert to_picture(bytes(file), PLAN, {}, "png").data[26:29] in (b"\0\0\0", b"\0\0\1")

@@ -42,6 +42,23 @@ def _with_segment(file: bytes, added: bytes) -> bytes:
     return file[:2] + added + file[2:]
 
 
+def _before_the_scan(file: bytes, added: bytes) -> bytes:
+    at = file.index(b"\xff\xda")
+    return file[:at] + added + file[at:]
+
+
+def _profile(number: int = 1, count: int = 1, part: slice = slice(None)) -> bytes:
+    """Return a segment with a profile, or with a part of one."""
+    profile = profiles.rgb_profile(profiles.ADOBE_RGB, 1.6)
+    return _segment(0xE2, b"ICC_PROFILE\0" + bytes((number, count)) + profile[part])
+
+
+def _fields(*fields: tuple[int, int, int]) -> bytes:
+    """Return an EXIF segment of orientations: of each the type, how many there are, and the value."""
+    rows = b"".join(struct.pack(">HHIHH", ORIENTATION, kind, count, value, 0) for kind, count, value in fields)
+    return _segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", len(fields)) + rows + bytes(4))
+
+
 def _without_adobe(file: bytes) -> bytes:
     at = file.index(b"\xff\xeeAdobe"[:2])
     return file[:at] + file[at + 16 :]
@@ -79,6 +96,15 @@ JPEGS: dict[str, Callable[[], bytes]] = {
     "orientation 6, behind XMP": lambda: _with_segment(_oriented(6), _segment(0xE1, XMP)),
     "orientations 1 and 6": lambda: _with_segment(_oriented(6), _exif_segment(1)),
     "orientations 6 and 1": lambda: _with_segment(_oriented(1), _exif_segment(6)),
+    "orientation 6, EXIF with another fill byte": lambda: _with_segment(
+        _jpeg(), _exif_segment(6).replace(b"Exif\0\0", b"Exif\0\xff")
+    ),
+    "orientation 6 behind the frame's header": lambda: _before_the_scan(_jpeg(), _exif_segment(6)),
+    "orientations 99 and 6 in one block": lambda: _with_segment(_jpeg(), _fields((3, 1, 99), (3, 1, 6))),
+    "orientations 3 and 6 in one block": lambda: _with_segment(_jpeg(), _fields((3, 1, 3), (3, 1, 6))),
+    "orientations 1 and 6 in one block": lambda: _with_segment(_jpeg(), _fields((3, 1, 1), (3, 1, 6))),
+    "orientations 6, of a wrong type and right": lambda: _with_segment(_jpeg(), _fields((4, 1, 3), (3, 1, 6))),
+    "orientations of two values and 6": lambda: _with_segment(_jpeg(), _fields((3, 2, 3), (3, 1, 6))),
     "EXIF broken": lambda: _jpeg(exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"),
     "EXIF cut off": lambda: _jpeg(exif=b"Exif\0\0II*\0\x08\0\0\0\x09\0\x12\x01"),
     "orientation 6 in XMP alone": lambda: _with_segment(_jpeg(), _segment(0xE1, XMP)),
@@ -108,6 +134,18 @@ JPEGS: dict[str, Callable[[], bytes]] = {
     "ICC of Display P3, its last segment missing": lambda: _jpeg(
         icc_profile=profiles.rgb_profile(profiles.DISPLAY_P3, 2.2, padding=70_000)
     ).replace(b"ICC_PROFILE\0\2\2", b"ICC_NOTHING\0\2\2"),
+    "ICC of Adobe RGB behind the frame's header": lambda: _before_the_scan(_jpeg(), _profile()),
+    "ICC of Adobe RGB twice": lambda: _with_segment(_jpeg(), _profile() * 2),
+    "ICC of Adobe RGB in two segments, the second first": lambda: _with_segment(
+        _jpeg(), _profile(2, 2, slice(300, None)) + _profile(1, 2, slice(300))
+    ),
+    "ICC of Adobe RGB, its first half twice": lambda: _with_segment(
+        _jpeg(), _profile(1, 2, slice(300)) * 2 + _profile(2, 2, slice(300, None))
+    ),
+    "ICC of Adobe RGB, two counts": lambda: _with_segment(
+        _jpeg(), _profile(1, 2, slice(300)) + _profile(2, 3, slice(300, None))
+    ),
+    "ICC of Adobe RGB behind one of no number": lambda: _with_segment(_jpeg(), _profile(0, 1) + _profile()),
     "ICC broken": lambda: _jpeg(icc_profile=profiles.rgb_profile(profiles.DISPLAY_P3, 2.2)[:200]),
     "ICC of other bytes": lambda: _jpeg(icc_profile=b"no profile " * 20),
     "two pictures (MPO)": _of_two,

@@ -34,16 +34,24 @@ colors = rows(scene())
 transparent = rows(veiled())
 
 
-def _palette(depth: int, alphas: bytes = b"") -> bytes:
+def _palette(depth: int, alphas: bytes = b"", *, early: bool = False) -> bytes:
     image = scene().quantize(1 << depth)
-    before = [(b"PLTE", bytes(image.getpalette() or ()))]
-    return png(rows(image), PALETTE, depth, before=[*before, (b"tRNS", alphas)] if alphas else before)
+    chunks = [(b"PLTE", bytes(image.getpalette() or ())), *([(b"tRNS", alphas)] if alphas else [])]
+    return png(rows(image), PALETTE, depth, before=reversed(chunks) if early else chunks)
 
 
 def _masked(color_type: int, depth: int) -> bytes:
     """Return a picture of which one colour is transparent: that of the dark block."""
     samples = scaled(grey if color_type == GREY else colors, depth)
     return png(samples, color_type, depth, before=[(b"tRNS", struct.pack(f">{len(samples[60][5])}H", *samples[60][5]))])
+
+
+def _keyed(color: tuple[int, int, int], *, interlaced: bool = False) -> bytes:
+    """Return a picture of 16 bits with a transparent block of a colour, beside one that is opaque for its last bits."""
+    samples = [[*row] for row in scaled(colors, 16)]
+    for row in samples[16:32]:
+        row[16:48], row[48:80] = [color] * 32, [(color[0] ^ 0x81, color[1], color[2] ^ 0x18)] * 32
+    return png(samples, RGB, 16, before=[(b"tRNS", struct.pack(">3H", *color))], interlaced=interlaced)
 
 
 def _colored(*chunks: tuple[bytes, bytes]) -> Callable[[], bytes]:
@@ -105,6 +113,22 @@ PNGS: dict[str, Callable[[], bytes]] = {
     "alpha and a transparent colour": lambda: png(transparent, RGBA, before=[(b"tRNS", bytes(6))]),
     "one colour transparent": lambda: _masked(RGB, 8),
     "16 bits, one colour transparent": lambda: _masked(RGB, 16),
+    **{
+        f"16 bits, {name} transparent": lambda color=color: _keyed(color)
+        for name, color in {
+            "#800040007f80": (0x8000, 0x4000, 0x7F80),
+            "#01007f002000": (0x0100, 0x7F00, 0x2000),
+            "#ff0000ff00fe": (0xFF00, 0x00FF, 0x00FE),
+        }.items()
+    },
+    "16 bits, interlaced, one colour transparent": lambda: _keyed((0x1234, 0x8001, 0xFEDC), interlaced=True),
+    "one colour transparent, before a palette of no use": lambda: png(
+        colors, RGB, before=[(b"tRNS", struct.pack(">3H", *colors[60][5])), (b"PLTE", bytes(48))]
+    ),
+    "one colour transparent, behind a palette of no use": lambda: png(
+        colors, RGB, before=[(b"PLTE", bytes(48)), (b"tRNS", struct.pack(">3H", *colors[60][5]))]
+    ),
+    "palette, alphas before it": lambda: _palette(8, bytes(range(256)), early=True),
     "grey and alpha": lambda: png(rows(veiled().convert("LA")), GREY_ALPHA),
     "grey and alpha, 16 bits": lambda: png(scaled(rows(veiled().convert("LA")), 16), GREY_ALPHA, 16),
     "alpha": lambda: png(transparent, RGBA),
