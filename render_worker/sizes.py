@@ -4,10 +4,10 @@ Three sizes may differ: the one that the client asked for, the one that the engi
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from render_worker.contract import PROPORTIONS, ModelSizes, Recipe, Size, SizeBounds, difference, is_side
+from render_worker.contract import PROPORTIONS, ModelSizes, Recipe, Shape, Size, SizeBounds, difference, is_side
 
 # Proportions that differ by less are one shape: FLUX's landscape is 1216 by 832 pixels. Imagen's 896 by 1280, its 3:4,
 # differ from 2:3 by 5 % exactly, and are cut.
@@ -90,16 +90,20 @@ class SizePlan:
     """What comes of it, scaled down and cut evenly; None if only the proportion is given."""
     proportion: Fraction | None = None
     """To which the file is cut evenly if it differs by more than `tolerance`; of an exact size only if that cannot be
-    made of the file. None if that is then kept whole."""
+    made of the file."""
     tolerance: float = 0.0
     """Of the proportion, as `difference` returns it."""
     promised: bool = False
     """Whether a file of another size than `made` is a failure of the engine."""
 
     def final_size(self, file: Size) -> Size:
-        """Return what a file of that size is made to; its own size if the exact one cannot be made of it."""
+        """Return what a file of that size is made to: the shape or ratio if the exact size cannot be made of it, unless
+        it is merely too small for that.
+        """
         if self.exact and (file == self.made or _covers(file, self.exact)):
             return self.exact
+        if self.exact and self.tolerance and alike(Fraction(*file), Fraction(*self.exact)):  # no ratio was given
+            return file
         if self.proportion is None or difference(Fraction(*file), self.proportion) <= self.tolerance:
             return file
         return largest_within(file, self.proportion)
@@ -123,11 +127,9 @@ class Sizes:
 
     def plan(self, recipe: Recipe) -> SizePlan:
         """Return the plan for a recipe. Its exact size, if it has one, is one that `can_make`."""
-        if exact := recipe.exact_size:
-            return SizePlan(self._source_of(exact) or exact, exact, recipe.proportion, promised=self.promised)
-        if proportion := recipe.proportion:
-            return self._cut_to(proportion)
-        return self._cut_to(PROPORTIONS[recipe.shape], SAME_SHAPE)
+        proportion, exact = recipe.proportion, recipe.exact_size
+        plan = self._cut_to(proportion) if proportion else self._shaped(recipe.shape)
+        return replace(plan, made=self._source_of(exact) or exact, exact=exact) if exact else plan
 
     def can_make(self, size: Size) -> bool:
         """Return whether it makes exactly that size, or a larger one of nearly that proportion, to be scaled down."""
@@ -144,12 +146,16 @@ class Sizes:
         """Return the sizes as /models shows them; None if they are not known."""
         if not self.native and not self.within:
             return None
-        plans = {shape: self._cut_to(proportion, SAME_SHAPE) for shape, proportion in PROPORTIONS.items()}
+        plans = {shape: self._shaped(shape) for shape in PROPORTIONS}
         return ModelSizes(
             shapes={shape: plan.final_size(plan.made) for shape, plan in plans.items()},
             native=list(self.native),
             bounds=self.within and self.within.for_clients(),
         )
+
+    def _shaped(self, shape: Shape) -> SizePlan:
+        """Return the plan for a shape."""
+        return self._cut_to(PROPORTIONS[shape], SAME_SHAPE)
 
     def _cut_to(self, proportion: Fraction, tolerance: float = 0.0) -> SizePlan:
         """Return the plan for a proportion."""
@@ -170,7 +176,9 @@ class Sizes:
             return size
         if self.within and (covering := self.within.covering(size)):
             return covering
-        return min((it for it in self.native if _covers(it, size)), key=math.prod, default=None)
+        whole = [it for it in self.native if _covers(it, size)]
+        cut = [plan.made for shape in PROPORTIONS if _covers((plan := self._shaped(shape)).final_size(plan.made), size)]
+        return min(whole or (cut if self.native else ()), key=math.prod, default=None)
 
     def _made_for(self, proportion: Fraction) -> Size:
         """Return the native size of the nearest proportion, or what covers it when it is cut to that."""

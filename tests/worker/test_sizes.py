@@ -177,17 +177,19 @@ def test_a_shape_differs_by_less_than_a_twentieth_whatever_file_comes(sizes, sha
         ((1024, 1024), (1024, 1024)),
         ((2048, 2048), (1024, 1024)),
         ((2048, 2000), (1024, 1024)),
-        ((1536, 1024), (1536, 1024)),  # of another proportion: kept, and told
+        ((1536, 1024), (1024, 1024)),  # of another proportion: cut to the shape
         ((1000, 1000), (1000, 1000)),  # too small: kept, and told
     ],
 )
-def test_a_file_of_another_size_than_was_asked_for_is_scaled_down_or_kept(file, final):
+def test_a_file_of_another_size_than_was_asked_for_is_scaled_down_cut_or_kept(file, final):
     assert planned(FLUX, width=1024, height=1024).final_size(file) == final
 
 
 def test_a_file_of_which_the_size_cannot_be_made_is_still_cut_to_the_ratio_that_was_given():
     plan = planned(FLUX, width=1024, aspect_ratio="16:9")
     assert (plan.exact, plan.final_size((1000, 1000))) == ((1024, 576), (1000, 562))
+    assert plan.final_size((900, 520)) == (900, 506)
+    assert planned(FLUX, width=1024, height=576).final_size((900, 520)) == (900, 520)
 
 
 def test_a_range_is_told_with_the_native_sizes():

@@ -155,7 +155,7 @@ def test_one_that_cannot_answers_while_the_one_that_can_is_down_and_it_is_passed
 
 @pytest.mark.parametrize(
     ("file", "size", "ignored"),
-    [((2048, 1152), TRUE, None), ((1152, 2048), (1152, 2048), ["size"]), ((512, 288), (512, 288), ["size"])],
+    [((2048, 1152), TRUE, None), ((1152, 2048), (1152, 768), ["size"]), ((512, 288), (512, 288), ["size"])],
 )
 def test_a_file_of_another_size_is_scaled_down_or_told(pipeline_of, file, size, ignored):
     result, _ = ask(pipeline_of(Played("large", sizes=LARGE, file=file)), **AS_SIZE)
