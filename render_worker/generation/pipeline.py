@@ -134,12 +134,13 @@ class Pipeline:
         try:
             return await _by(attempt.deadline, self._generate(attempt, reporter, release_engine), timeout)
         except PhaseTimeout as error:
-            if error is timeout:
+            if error is timeout and not reporter.is_saving:
                 self._record_timeout(attempt, error, begun)
             raise
         except asyncio.CancelledError:
             # An earlier cancellation comes from a client that left, or from a shutdown.
-            if attempt.request_deadline.remaining < MOMENT_SECONDS and self._record_timeout(attempt, timeout, begun):
+            late = attempt.request_deadline.remaining < MOMENT_SECONDS and not reporter.is_saving
+            if late and self._record_timeout(attempt, timeout, begun):
                 self._metrics.count_engine_failure(attempt.engine.name, timeout.code)
             raise
 

@@ -69,6 +69,11 @@ class ProgressReporter:
         self._expected_end = 0.0
 
     @property
+    def is_saving(self) -> bool:
+        """Return whether the engine has done its part."""
+        return self._last is not None and self._last.phase == "saving"
+
+    @property
     def seconds(self) -> float:
         """Return the seconds since `begin`, 0 before."""
         return 0.0 if self._begun is None else time.monotonic() - self._begun

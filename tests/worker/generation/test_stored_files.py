@@ -4,11 +4,14 @@ import asyncio
 import io
 import json
 import re
+import threading
 
 import pytest
 from PIL import Image
 
+from render_worker.contract import GenerateRequest
 from render_worker.engines.base import GeneratedImage
+from render_worker.imaging import _one_at_a_time
 from render_worker.storages.chain import StorageChain
 from render_worker.storages.errors import StorageFailed
 from tests.fakes.played import Played, ask, pipelines
@@ -22,8 +25,8 @@ JPEG, PNG, WEBP = (saved(kind, size=SIZE) for kind in ("JPEG", "PNG", "WEBP"))
 class Sender(Played):
     """An engine that returns a file of the test's choice."""
 
-    def __init__(self, data: bytes) -> None:
-        super().__init__("sender")
+    def __init__(self, data: bytes, usual: float = 10) -> None:
+        super().__init__("sender", usual=usual)
         self._data = data
 
     async def generate(self, recipe, report):
@@ -78,6 +81,30 @@ def test_the_file_says_what_size_was_asked_for(made, asked, texts, output_format
     with Image.open(io.BytesIO(file)) as image:
         said = image.text if output_format == "png" else json.loads(image.getexif()[0x010E])
     assert {name: said[name] for name in ("width", "height", "aspect_ratio") if name in said} == texts
+
+
+@pytest.fixture
+def busy():
+    """Keep the thread of large pictures busy."""
+    done = threading.Event()
+    _one_at_a_time.submit(done.wait)
+    yield
+    done.set()
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_large_picture_that_waits_too_long_is_no_failure_of_its_engine(tmp_path):
+    engine = Sender(saved("PNG", size=(2048, 2048)), usual=0.2)
+    pipeline = pipelines(tmp_path)(engine, failures=1)
+
+    async def generate() -> None:
+        async with asyncio.timeout(1):
+            await pipeline.generate(GenerateRequest(prompt="a tree", timeout_seconds=1))
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(generate())
+    assert len(engine.recipes) == 1
+    assert pipeline.selector.health("sender").breaker == "closed"
 
 
 @pytest.mark.parametrize("output_format", ["jpeg", "auto"])
