@@ -98,11 +98,13 @@ class GenerationOptions(Recipe):
         """Return the result of an equal request in the words of this one, which may have asked for the same size by
         other parameters.
         """
-        ignored = set(result.ignored or ())
-        if ignored & SIZE_NAMES:
-            ignored = ignored - SIZE_NAMES | self._size_names
+        ignored = result.ignored or []
+        if not SIZE_NAMES.isdisjoint(ignored):
+            ignored = sorted({*ignored} - SIZE_NAMES | self._size_names)
         aspect_ratio = None if "aspect_ratio" in ignored else self.aspect_ratio
-        return result.model_copy(update={"aspect_ratio": aspect_ratio, "ignored": sorted(ignored) or None})
+        if (aspect_ratio, ignored or None) == (result.aspect_ratio, result.ignored):
+            return result
+        return result.model_copy(update={"aspect_ratio": aspect_ratio, "ignored": ignored or None})
 
     @property
     def _size_names(self) -> set[str]:

@@ -132,7 +132,7 @@ class Generation:
             log.info("%s: making a cached picture anew, its host has lost it", request_id)
             self._results.drop(key)
         elif cached:
-            result = _as_own(options, request_id, cached).model_copy(update={"cached": True})
+            result = options.as_asked(cached).model_copy(update={"cached": True, "request_id": request_id})
             yield response_event(request_id, result, "HIT")
             return
         yield from self._stream_flight(options, key, request_id, waiter, deadline, recorded)
