@@ -120,10 +120,9 @@ def test_a_stream_can_be_resumed_before_its_first_progress(scripted):
             lines = response.iter_lines(chunk_size=1, decode_unicode=True)
             mark = next(line for line in lines if line.startswith("id: ")).removeprefix("id: ")
         back = {**EVENTS, "Last-Event-ID": mark}
-        again = requests.post(f"{front.url}/generate", json=body, headers=back, stream=True, timeout=30)
-        assert [name for name, *_ in events(again)] == ["result"]
-        late = requests.post(f"{front.url}/generate", json=body, headers=back, stream=True, timeout=30)
-        assert [name for name, *_ in events(late)] == ["result"]
+        for _ in ("again", "late"):
+            with requests.post(f"{front.url}/generate", json=body, headers=back, stream=True, timeout=30) as response:
+                assert [name for name, *_ in events(response)] == ["result"]
     assert len(scripted.asked_to_make()) == 1
 
 
