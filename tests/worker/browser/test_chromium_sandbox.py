@@ -84,7 +84,9 @@ def test_if_it_does_not_work_one_try_is_made_and_said(tmp_path):
 def test_if_pages_crash_in_it_two_tries_are_made(tmp_path):
     (_, after, launches), ways, said = Launches(tmp_path, CRASHING).played("auto", unprivileged)
     granted = user_namespaces_are_granted()  # else it does not come as far as a page
-    reason = "pages crash in it" if granted else NO_NAMESPACES
+    reason = after["browser_sandbox_missing"]
+    # Of a page that crashes before Playwright is attached to it, no crash is reported.
+    assert reason in (("pages crash in it", "pages hang in it") if granted else (NO_NAMESPACES,))
     assert after == {"browser_sandbox": False, "browser_sandbox_missing": reason}
     assert (launches, ways) == (2, ["sandboxed"] * (1 + granted) + ["bare", "bare"])
     assert said.splitlines() == [f"the browser runs without Chromium's sandbox: {reason}"]
