@@ -3,10 +3,11 @@
 import io
 from typing import TYPE_CHECKING
 
+from image_api.picture_formats import BROKEN, SOURCES, over_white
+
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
 
-SOURCES = ("PNG", "JPEG", "WEBP")
 MAX_PIXELS = 4096 * 4096
 LONG_SIDE = 768  # of a cell, in pixels, at most
 SHORT_SIDE = 128  # of a cell, at least: there is room for a caption below the smallest picture
@@ -108,14 +109,9 @@ def _small(data: bytes) -> "Image.Image":
             if image.width * image.height > MAX_PIXELS:  # before anything is decoded
                 raise UnreadablePicture(f"The picture has {image.width}x{image.height} pixels.")
             image.thumbnail((LONG_SIDE, LONG_SIDE), reducing_gap=2.0)
-            if not image.has_transparency_data:
-                return image.convert("RGB")
-            small = image.convert("RGBA")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            return over_white(image.convert("RGBA") if image.has_transparency_data else image)
+    except (*BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadablePicture("The picture cannot be decoded.") from error
-    paper = Image.new("RGB", small.size, "white")
-    paper.paste(small, mask=small.getchannel("A"))
-    return paper
 
 
 def _wrapped(text: str, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", width: int, lines: int) -> str:

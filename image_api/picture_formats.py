@@ -92,7 +92,7 @@ def _file(image: "Image.Image", variant: Variant) -> bytes:
     profile = image.info.get("icc_profile")
     picture = image.convert("RGBA") if image.has_transparency_data and image.mode != "RGBA" else image
     if variant.media_type == JPEG:
-        picture = _over_white(picture)
+        picture = over_white(picture)
     out = io.BytesIO()
     kind = variant.media_type.removeprefix("image/").upper()
     picture.save(out, kind, icc_profile=profile, **metadata, **variant.parameters)
@@ -124,7 +124,8 @@ def _texts(image: "Image.Image") -> dict[str, Any]:
     return {"pnginfo": info}
 
 
-def _over_white(image: "Image.Image") -> "Image.Image":
+def over_white(image: "Image.Image") -> "Image.Image":
+    """Return an image as RGB, what is transparent being white."""
     from PIL import Image
 
     if image.mode != "RGBA":

@@ -38,7 +38,7 @@ EXAMPLES = {
     "replicate": (
         _replicate("FLUX schnell, FLUX dev", "black-forest-labs/flux-schnell"),
         _replicate("SDXL", "stability-ai/sdxl"),
-        _replicate("a model that tells no pixels", "somebody/model"),
+        _replicate("a model that tells no pixels", "acme/model"),
     ),
     "vertex": tuple(map(_vertex, ("gemini-3.1-flash-image", "gemini-2.5-flash-image", "imagen-4.0-generate-001"))),
     "huggingface": (

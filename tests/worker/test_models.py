@@ -2,7 +2,7 @@
 
 import pytest
 
-SCHNELL, SDXL, UNKNOWN = "black-forest-labs/flux-schnell", "stability-ai/sdxl:7762fd07", "somebody/model"
+SCHNELL, SDXL, UNKNOWN = "black-forest-labs/flux-schnell", "stability-ai/sdxl:7762fd07", "acme/model"
 ENGINES = {"engines": ("perchance", "replicate"), "replicate_models": (SCHNELL, SDXL, UNKNOWN)}
 SHAPES = {"square": [1024, 1024], "landscape": [1248, 832], "portrait": [832, 1248]}
 BOUNDS = {"min_side": 32, "max_side": 2048, "step": 32, "min_pixels": 524_288, "max_pixels": 2_097_152}

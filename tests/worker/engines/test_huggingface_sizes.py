@@ -16,7 +16,7 @@ from tests.fakes.processes import sandbox
 
 SCHNELL, DEV = "black-forest-labs/FLUX.1-schnell", "black-forest-labs/FLUX.1-dev"
 SDXL, SD = "stabilityai/stable-diffusion-xl-base-1.0", "stable-diffusion-v1-5/stable-diffusion-v1-5"
-QWEN, OTHER = "Qwen/Qwen-Image", "somebody/pictures"
+QWEN, OTHER = "Qwen/Qwen-Image", "acme/pictures"
 PROVIDERS = ("nscale", "fal-ai", "together", "hf-inference")
 
 
@@ -127,7 +127,7 @@ def test_an_exact_size_is_promised_only_by_a_provider_that_is_known_to_make_it(s
 
 @pytest.mark.parametrize("words", [words for words, _ in FAMILIES])
 def test_each_family_has_a_native_size_of_each_shape_within_its_bounds(words):
-    sizes = sizes_at("fal-ai", f"somebody/{words}")
+    sizes = sizes_at("fal-ai", f"acme/{words}")
     for shape in PROPORTIONS:
         plan = sizes.plan(Recipe(prompt=PROMPT, shape=shape))
         assert plan.final_size(plan.made) == plan.made

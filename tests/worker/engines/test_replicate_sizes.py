@@ -132,7 +132,7 @@ def test_a_file_of_another_size_is_cut_to_the_shape_and_refused_for_an_exact_siz
 
 @pytest.mark.parametrize("name", sorted(ODD_SCHEMAS))
 def test_absurd_schemas_bound_nothing(name):
-    inputs = Inputs({"components": {"schemas": ODD_SCHEMAS[name]}}, "somebody/model")
+    inputs = Inputs({"components": {"schemas": ODD_SCHEMAS[name]}}, "acme/model")
     for options in ({}, {"shape": "portrait"}, {"aspect_ratio": "16:9"}, {"width": 512, "height": 4096}):
         sent = inputs.for_recipe(recipe(**options)).sent
         assert all(64 <= sent.get(name, 64) <= 4096 for name in ("width", "height"))
@@ -152,7 +152,7 @@ def test_absurd_schemas_bound_nothing(name):
 )
 def test_odd_bounds_leave_a_square(width, height, square):
     properties = {"prompt": {}, "width": width, "height": height}
-    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "somebody/model")
+    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "acme/model")
     sent = inputs.for_recipe(recipe()).sent
     assert (sent["width"], sent["height"]) == square
 
@@ -160,7 +160,7 @@ def test_odd_bounds_leave_a_square(width, height, square):
 def test_sides_with_gaps_between_them_are_combined():
     side = {"enum": [256, 512, 768, 1024, 1536], "default": 512}
     schemas = {"Input": {"properties": {"prompt": {}, "width": side, "height": side}}}
-    inputs = Inputs({"components": {"schemas": schemas}}, "somebody/model")
+    inputs = Inputs({"components": {"schemas": schemas}}, "acme/model")
     assert inputs.for_recipe(recipe()).sent["width"] == 512
     landscape = inputs.for_recipe(recipe(shape="landscape")).sent
     assert (landscape["width"], landscape["height"]) == (768, 512)
@@ -172,7 +172,7 @@ def test_sides_with_gaps_between_them_are_combined():
 def test_many_sides_with_gaps_leave_a_sentence_that_can_be_read():
     side = {"enum": [side for side in range(64, 4000) if side % 7 in (1, 3)], "default": 512}
     schemas = {"Input": {"properties": {"prompt": {}, "width": side, "height": side}}}
-    sizes = Inputs({"components": {"schemas": schemas}}, "somebody/model").capabilities.sizes
+    sizes = Inputs({"components": {"schemas": schemas}}, "acme/model").capabilities.sizes
     assert len(sizes.native) <= 256
     assert sizes.in_words((4096, 4096)).count("x") <= 3
 
@@ -187,7 +187,7 @@ def test_the_sentence_about_flux_names_no_size_that_is_a_smaller_one_of_another(
 
 def test_sides_by_their_other_names_count_too():
     properties = {"image_width": {"default": 1024}, "image_height": {"default": 1024}}
-    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "somebody/model")
+    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "acme/model")
     sent = inputs.for_recipe(recipe(shape="portrait")).sent
     assert sent == {"prompt": PROMPT, "image_width": 832, "image_height": 1248}
 
@@ -195,14 +195,14 @@ def test_sides_by_their_other_names_count_too():
 @pytest.mark.parametrize("ratios", [["1:1", "3:2"], ["match_input_image", "16:9"]])
 def test_sides_beside_ratios_count_only_if_a_value_says_so(ratios):
     properties = {"aspect_ratio": {"enum": ratios}, "width": {}, "height": {}}
-    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "somebody/model")
+    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "acme/model")
     assert inputs.for_recipe(recipe(shape="landscape")).sent == {"prompt": PROMPT, "aspect_ratio": ratios[1]}
     assert not inputs.capabilities.sizes.can_make((512, 512))
 
 
 def test_a_size_that_is_custom_gives_sides():
     properties = {"size": {"enum": ["1K", "2K", "custom"]}, "width": {"minimum": 1024, "maximum": 4096}, "height": {}}
-    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "somebody/model")
+    inputs = Inputs({"components": {"schemas": {"Input": {"properties": properties}}}}, "acme/model")
     sent = inputs.for_recipe(recipe(width=2048, height=1024)).sent
     assert sent == {"prompt": PROMPT, "size": "custom", "width": 2048, "height": 1024}
 
