@@ -4,12 +4,12 @@ from flask import Response, g
 
 from image_api.services import services
 from image_api.styles import STYLES
-from image_api.web.base64_json import embedding_response
+from image_api.web.base64_json import pictures_json
 from image_api.web.bodies import json_body
 from image_api.web.client_connection import waiter
 from image_api.web.error_responses import FormattedBlueprint
 from image_api.web.picture_json import with_picture
-from image_api.web.responses import base_url, json_response, json_text
+from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.health import StyledHealth
 from image_api.web.schemas.styled import StyledError, StyledRequest, StyledResponse, StyleList
 
@@ -28,7 +28,7 @@ def generate() -> Response:
     response = services().generation.generate(body.options(), g.request_id, waiter())
     if body.response_format == "b64_json":
         result, picture = with_picture(response)
-        http_response = embedding_response(json_text(StyledResponse.of(body, result, base, g.request_id)), [picture])
+        http_response = pictures_json(StyledResponse.of(body, result, base, g.request_id), [picture])
     else:
         http_response = json_response(StyledResponse.of(body, response.result, base, g.request_id))
     http_response.headers["X-Cache"] = response.cache_status

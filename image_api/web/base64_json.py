@@ -2,14 +2,16 @@
 
 import base64
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from flask import Response, g
+from pydantic import BaseModel
 
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.services import services
 from image_api.web.bodies import reset_on_error
 from image_api.web.file_response import open_or_regenerate
+from image_api.web.responses import json_response, json_text
 from render_worker.serving.deadline import Deadline
 
 FRESH_SECONDS = 5.0  # in which a host still sends what is not read at once
@@ -40,6 +42,11 @@ class EmbeddedPicture:
     def close(self) -> None:
         """Close the connection to its host."""
         self._content.close()
+
+
+def pictures_json(body: BaseModel, pictures: Collection[EmbeddedPicture]) -> Response:
+    """Return a model as a JSON response that embeds the pictures, if there are any."""
+    return embedding_response(json_text(body), list(pictures)) if pictures else json_response(body)
 
 
 def embedding_response(text: str, pictures: list[EmbeddedPicture]) -> Response:

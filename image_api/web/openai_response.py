@@ -8,10 +8,9 @@ from flask import Response
 
 from image_api.errors import ModelNotFound, Relayed
 from image_api.generation.options import GenerationOptions
-from image_api.web.base64_json import embedding_response
+from image_api.web.base64_json import pictures_json
 from image_api.web.batch import Batch, Pictures
 from image_api.web.disclosure import visible_error
-from image_api.web.responses import json_response, json_text
 from image_api.web.schemas.openai import ImagesRequest, parameter_named
 from image_api.web.schemas.openai_pictures import Image, ImagesResponse, failure
 
@@ -28,7 +27,7 @@ def pictures_response(body: ImagesRequest, options: list[GenerationOptions], bas
         results = [it.result for _, it in sorted(pictures.made.items())]
         images = [Image.of(body, it, base) for it in results]
     response = ImagesResponse.of(body, options[0].model, results, images, failures(pictures))
-    return embedding_response(json_text(response), opened) if opened else json_response(response)
+    return pictures_json(response, opened)
 
 
 def failures(pictures: Pictures) -> list[dict[str, Any]]:

@@ -4,10 +4,10 @@ from flask import Response, g
 
 from image_api.generation.options import GenerationOptions
 from image_api.generation.progress_stream import CacheStatus
-from image_api.web.base64_json import EmbeddedPicture, embedding_response
+from image_api.web.base64_json import EmbeddedPicture, pictures_json
 from image_api.web.batch import Batch, Pictures
 from image_api.web.disclosure import visible_error
-from image_api.web.responses import absolute_url, base_url, json_response, json_text
+from image_api.web.responses import absolute_url, base_url
 from image_api.web.schemas.pictures import IndexedError, IndexedResult, PicturesResult
 from render_worker.contract import GenerateResult
 
@@ -18,7 +18,7 @@ def pictures_response(options: GenerationOptions) -> Response:
     pictures = Pictures(Batch(options.series()).outcomes())
     opened = pictures.opened() if options.embeds_picture else {}
     result = result_of(pictures, indexed_results(pictures, base, opened))
-    response = embedding_response(json_text(result), list(opened.values())) if opened else json_response(result)
+    response = pictures_json(result, opened.values())
     response.headers["X-Cache"] = cache_status(pictures)
     return response
 

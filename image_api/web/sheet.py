@@ -11,7 +11,7 @@ from image_api.errors import ApiError, PictureUnavailable
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.picture_formats import release_memory
 from image_api.services import services
-from image_api.web.base64_json import embedding_response
+from image_api.web.base64_json import pictures_json
 from image_api.web.batch import Batch, Outcome, Pictures
 from image_api.web.client_connection import waiter
 from image_api.web.content_negotiation import VARY, refuse_fields, wants_redirect
@@ -19,7 +19,7 @@ from image_api.web.disclosure import visible_error
 from image_api.web.file_response import disposition, tell_ignored
 from image_api.web.link_previews import preview_page
 from image_api.web.pictures_response import cache_status, indexed_results, result_of
-from image_api.web.responses import base_url, json_response, json_text
+from image_api.web.responses import base_url
 from image_api.web.schemas.openai import parameter_named
 from image_api.web.schemas.sheet import SheetOptions, SheetResult
 from image_api.web.speculative_requests import is_for_preview
@@ -48,7 +48,7 @@ def sheet_json(options: SheetOptions) -> Response:
     result = result_of(pictures, indexed_results(pictures, base, opened))
     url = sheet_url(options, ENDING, base) if options.seed >= 0 else None
     sheet = SheetResult(**result.model_dump(), sheet_url=url, columns=options.columns, rows=options.columns)
-    response = embedding_response(json_text(sheet), list(opened.values())) if opened else json_response(sheet)
+    response = pictures_json(sheet, opened.values())
     response.headers.update({"X-Cache": cache_status(pictures), "Vary": VARY})
     return response
 
