@@ -4,14 +4,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines
+from render_worker.engines import AUTO_ENGINES, SettingsOfEngines, registration_of
 from render_worker.serving.environment import Host, LogLevel, Port, read
 from render_worker.setting_types import Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
 
 
 def _enabled(name: str) -> str:
-    if name not in AUTO_ENGINES:
+    try:
+        known = not registration_of(name).only_named
+    except KeyError:
+        known = False
+    if not known:
         raise ValueError(f"it may name {', '.join(AUTO_ENGINES)}")
     return name
 
@@ -71,7 +75,9 @@ class Settings(CoreSettings, SettingsOfEngines, SettingsOfStorages):  # type: ig
     @property
     def slots(self) -> int:
         """Return the number of generations at a time: more than the engines make, for those that are being saved."""
-        of_engines: int = sum(getattr(self, ENGINES[name].settings.concurrency_setting) for name in self.engines)
+        of_engines: int = sum(
+            getattr(self, registration_of(name).settings.concurrency_setting) for name in self.engines
+        )
         return self.max_concurrency or of_engines + 3
 
 

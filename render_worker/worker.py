@@ -19,17 +19,20 @@ from render_worker import KEY
 from render_worker.contract import (
     CLIENT_HEADER,
     IMAGE_NAME,
+    IMAGE_PART,
     IMAGE_TYPES,
     MAX_BODY_BYTES,
+    MAX_IMAGE_BYTES,
     NDJSON,
     PUBLIC_HEALTH,
+    REQUEST_PART,
     SERVICE,
     SERVICE_HEADER,
     ErrorLine,
     GenerateRequest,
     ModelList,
 )
-from render_worker.errors import PictureDeleted, Unauthorized, WorkerError
+from render_worker.errors import InvalidParameter, PictureDeleted, Unauthorized, WorkerError
 from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.responses import error_response, failure_response, json_response, register_error_handlers
 from render_worker.services import Services, build_services
@@ -41,6 +44,7 @@ from render_worker.storages.local.tombstones import was_deleted
 from render_worker.stream import GenerationStream
 
 IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
+FORM = "multipart/form-data"
 CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 CONFIGURATION = OwnConfiguration(
@@ -97,7 +101,7 @@ def name_service(response: Response) -> Response:
 def generate() -> Response:
     """Make one picture: a GenerateRequest returns a GenerateResult or, if NDJSON is preferred, a stream of lines."""
     services = _services()
-    generate_request = GenerateRequest.parse_json(_body())
+    generate_request = _generate_request()
     # The generation's task inherits it; a thread still has the one of the request before.
     CURRENT_CLIENT.set(_client_id())
     if request.accept_mimetypes.best_match(("application/json", NDJSON)) == NDJSON:
@@ -171,6 +175,26 @@ def _body() -> bytes:
     if len(body) > MAX_BODY_BYTES:
         abort(413)
     return body
+
+
+def _generate_request() -> GenerateRequest:
+    """Return the request in the body: a JSON object, or beside an image the part of a form.
+
+    Raises InvalidField if it is none, and InvalidParameter if its image is not the one that came with it.
+    """
+    if request.mimetype != FORM:
+        body, image = GenerateRequest.parse_json(_body()), b""
+    else:
+        request.max_content_length = MAX_BODY_BYTES + MAX_IMAGE_BYTES
+        body = GenerateRequest.parse_json(request.form.get(REQUEST_PART, "").encode())
+        file = request.files.get(IMAGE_PART)
+        image = file.read() if file else b""
+    if not body.image:
+        return body
+    with_image = body.with_image(image)
+    if with_image.image != body.image:
+        raise InvalidParameter(f"image must come with its bytes, as the part {IMAGE_PART!r} of a {FORM} body.")
+    return with_image
 
 
 def _client_id() -> str | None:

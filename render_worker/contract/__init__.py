@@ -33,13 +33,17 @@ from render_worker.contract.health import (
 )
 from render_worker.contract.recipe import (
     CLIENT_HEADER,
+    IMAGE_PART,
     MAX_BODY_BYTES,
+    MAX_IMAGE_BYTES,
     MAX_SEED,
     NO_REQUEST_ID,
     OPEN,
+    REQUEST_PART,
     AspectRatio,
     GenerateRequest,
     OutputFormat,
+    Preference,
     Recipe,
     StoredFormat,
     Within,
@@ -67,6 +71,7 @@ from render_worker.contract.sizes import (
     to_side,
 )
 from render_worker.contract.stream import (
+    MAX_PREVIEW_BYTES,
     NDJSON,
     ErrorLine,
     Heartbeat,
@@ -80,8 +85,11 @@ from render_worker.contract.trackers import is_tracker
 __all__ = [
     "CLIENT_HEADER",
     "IMAGE_NAME",
+    "IMAGE_PART",
     "IMAGE_TYPES",
     "MAX_BODY_BYTES",
+    "MAX_IMAGE_BYTES",
+    "MAX_PREVIEW_BYTES",
     "MAX_SEED",
     "MAX_SIDE",
     "MAX_TEXT",
@@ -91,6 +99,7 @@ __all__ = [
     "OPEN",
     "PROPORTIONS",
     "PUBLIC_HEALTH",
+    "REQUEST_PART",
     "SERVICE",
     "SERVICE_HEADER",
     "SIDE_STEP",
@@ -112,6 +121,7 @@ __all__ = [
     "PassedOver",
     "PastError",
     "Phase",
+    "Preference",
     "Progress",
     "QueueHealth",
     "Recipe",

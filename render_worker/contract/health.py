@@ -123,6 +123,15 @@ class Model(BaseModel):
     """The parameters that it honours beside prompt and shape."""
     sizes: ModelSizes | None = None
     """None if they are not known, and from older workers."""
+    price: float | None = None
+    """US dollars for a picture of the default parameters; 0 if it is free, None if it is not known."""
+    quality: int | None = None
+    """From 0, a sketch, to 4, the best models: how good its pictures are, as a judgement."""
+    p50_seconds: float | None = None
+    """Latency of the last hour's pictures of its engine, p50 and p90; None if there were none."""
+    p90_seconds: float | None = None
+    success_rate: float | None = None
+    """Share of the last hour's attempts of its engine that brought a picture; None if there were none."""
 
 
 class ModelList(BaseModel):

@@ -1,10 +1,11 @@
 """The request: all that decides how a picture looks, and how long making it may take."""
 
+import hashlib
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
 from render_worker.contract.errors import InvalidField
 from render_worker.contract.fields import MAX_TEXT, Fields, Text
@@ -24,6 +25,8 @@ MAX_BODY_BYTES = 64 * 1024  # two texts of 2,000 characters, each character esca
 CLIENT_HEADER = "X-Client-Id"  # the client, as a keyed hash of the API tier's; older workers ignore it
 MAX_SEED = 2**31 - 1
 NO_REQUEST_ID = "-"
+REQUEST_PART, IMAGE_PART = "request", "image"  # of the form that a request with an image travels as
+MAX_IMAGE_BYTES = 50 * 1024 * 1024
 OPEN = "auto"  # of a size or an aspect ratio: as left out
 LOSSLESS = 100  # of `output_compression`
 
@@ -32,6 +35,10 @@ SIDE = f"a multiple of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,}, or left out"
 StoredFormat = Literal["png", "jpeg", "webp"]
 OutputFormat = Literal[StoredFormat, "auto"]
 """`auto`: JPEG if the engine's file is one, else PNG."""
+
+Preference = Literal["fast", "free", "quality"]
+"""Which engines are asked first with model=auto: those with the lowest expected latency, those whose pictures cost
+nothing, or those with the best models."""
 
 Within = Annotated[
     float | None,
@@ -99,10 +106,28 @@ class Recipe(Fields):
         description="an integer from 0 to 100 (the quality of jpeg and webp), 100 with png, or left out",
         exclude_if=lambda value: value is None,
     )
+    image: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="the SHA-256 of a picture, in lower-case hexadecimal digits, or left out",
+        exclude_if=lambda value: value is None,
+    )
+    """The picture to begin with, by its digest. Its bytes are `image_data`."""
+    strength: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="a number above 0, 1 at most, and goes with image only",
+        exclude_if=lambda value: value is None,
+    )
+    """How far the picture may depart from `image`; None leaves it to the engine."""
     negative_prompt_optional: Literal[True] | None = Field(
         None, description="true or left out", exclude_if=lambda value: value is None
     )
     """Set if the negative prompt belongs to a style: an engine without negative prompts drops it without a note."""
+
+    _image_data: bytes = PrivateAttr(b"")
 
     @classmethod
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
@@ -110,7 +135,7 @@ class Recipe(Fields):
 
         Raises InvalidField as Fields does, or if two contradict each other.
         """
-        return super().parse(pairs)._with_its_shape()
+        return super().parse(pairs)._checked()
 
     @field_validator("output_compression")
     @classmethod
@@ -121,6 +146,17 @@ class Recipe(Fields):
         if value not in (None, LOSSLESS):
             raise ValueError("a PNG has no quality")
         return None
+
+    def with_image(self, data: bytes) -> Self:
+        """Return the recipe with a picture to begin with."""
+        copy = self.model_copy(update={"image": hashlib.sha256(data).hexdigest()})
+        copy._image_data = data
+        return copy
+
+    @property
+    def image_data(self) -> bytes:
+        """Return the bytes of the picture to begin with; b"" if there is none, or if only its digest is known."""
+        return self._image_data
 
     def with_seed_used(self, seed: int | None) -> "Recipe":
         """Return the recipe by which the same picture is made again, given the seed that its engine used.
@@ -148,6 +184,12 @@ class Recipe(Fields):
             return []
         by_width = [(self.width, to_side(self.width / proportion))] if self.width else []
         return by_width + ([(to_side(self.height * proportion), self.height)] if self.height else [])
+
+    def _checked(self) -> Self:
+        """Return the recipe with its shape. Raises InvalidField if two of its parameters contradict each other."""
+        if self.strength is not None and self.image is None:
+            raise InvalidField("strength goes with image only; leave it out, or send the image.")
+        return self._with_its_shape()
 
     def _with_its_shape(self) -> Self:
         """Return the recipe with the shape nearest to its size. Raises InvalidField if two contradict each other."""
@@ -192,6 +234,12 @@ class GenerateRequest(Recipe):
         300.0, gt=0, le=3600, allow_inf_nan=False, description="a number of seconds above 0, 3,600 at most"
     )
     within: Within = None
+    prefer: Preference | None = Field(
+        None, description="one of fast, free, quality, or left out", exclude_if=lambda value: value is None
+    )
+    """It only goes with model=auto."""
+    previews: Literal[True] | None = Field(None, description="true or left out", exclude_if=lambda value: value is None)
+    """Set if the client wants previews, which cost some services' time or money."""
     as_size: Literal[True] | None = Field(None, description="true or left out", exclude_if=lambda value: value is None)
     """Set if the client gave width and height as `size`, by which the response then calls them."""
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from render_worker.contract.result import ErrorBody, GenerateResult
 
+MAX_PREVIEW_BYTES = 64 * 1024
 NDJSON = "application/x-ndjson"  # in the Accept of `POST /generate` it asks for a stream of lines
 
 Phase = Literal["waking", "queued", "starting", "verifying", "generating", "downloading", "saving"]
@@ -24,6 +25,8 @@ class Progress(BaseModel):
     total: int | None = None
     expected_seconds: int | None = None
     """Seconds until the picture is there, by the engine's recent latency."""
+    preview: str | None = None
+    """The unfinished picture as a small JPEG in a data URL; at most some MAX_PREVIEW_BYTES of base64."""
 
 
 class Heartbeat(BaseModel):

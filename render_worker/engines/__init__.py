@@ -9,9 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from render_worker.engines.automatic1111.settings import Automatic1111Settings
+from render_worker.engines.cloudflare.settings import CloudflareSettings
+from render_worker.engines.comfyui.settings import ComfyUISettings
 from render_worker.engines.horde.settings import HordeSettings
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
+from render_worker.engines.openai.settings import OpenAISettings
 from render_worker.engines.perchance.settings import PerchanceSettings
+from render_worker.engines.pollinations.settings import PollinationsSettings
 from render_worker.engines.replicate.settings import ReplicateSettings
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.vertex.settings import VertexSettings
@@ -29,6 +34,8 @@ class EngineRegistration:
     """Module and class within this package."""
     only_named: bool = False
     """Whether it is always there for clients that name it, and never answers model=auto."""
+    several: bool = False
+    """Whether its settings may name further ones, each an engine of its own: `openai:local` beside `openai`."""
 
     def load(self) -> "type[Engine]":
         """Import and return the engine's class."""
@@ -42,17 +49,42 @@ ENGINES = {
     "replicate": EngineRegistration(ReplicateSettings, "replicate.engine:ReplicateEngine"),
     "vertex": EngineRegistration(VertexSettings, "vertex.engine:VertexEngine"),
     "huggingface": EngineRegistration(HuggingFaceSettings, "huggingface.engine:HuggingFaceEngine"),
+    "automatic1111": EngineRegistration(Automatic1111Settings, "automatic1111.engine:Automatic1111Engine"),
+    "comfyui": EngineRegistration(ComfyUISettings, "comfyui.engine:ComfyUIEngine"),
+    "cloudflare": EngineRegistration(CloudflareSettings, "cloudflare.engine:CloudflareEngine"),
+    "openai": EngineRegistration(OpenAISettings, "openai.engine:OpenAIEngine", several=True),
+    "pollinations": EngineRegistration(PollinationsSettings, "pollinations.engine:PollinationsEngine"),
     "sketch": EngineRegistration(EngineSettings, "sketch.engine:SketchEngine", only_named=True),
 }
 AUTO_ENGINES = tuple(name for name, row in ENGINES.items() if not row.only_named)
 """The names that ENGINES accepts."""
 
 
-class SettingsOfEngines(PerchanceSettings, HordeSettings, ReplicateSettings, VertexSettings, HuggingFaceSettings):
+class SettingsOfEngines(
+    PerchanceSettings,
+    HordeSettings,
+    ReplicateSettings,
+    VertexSettings,
+    HuggingFaceSettings,
+    Automatic1111Settings,
+    ComfyUISettings,
+    CloudflareSettings,
+    OpenAISettings,
+    PollinationsSettings,
+):
     """The settings of all engines."""
 
 
 def build_engines(names: Iterable[str], settings: SettingsOfEngines) -> "dict[str, Engine]":
     """Return the named engines in that order, and those that are always there, by their names."""
     always = (name for name, row in ENGINES.items() if row.only_named)
-    return {name: ENGINES[name].load()(settings) for name in (*names, *always)}
+    return {name: registration_of(name).load().of(name, settings) for name in (*names, *always)}
+
+
+def registration_of(name: str) -> EngineRegistration:
+    """Return the row of an engine, by its whole name. Raises KeyError if there is none."""
+    kind, colon, _ = name.partition(":")
+    row = ENGINES[kind]
+    if colon and not row.several:
+        raise KeyError(name)
+    return row

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 from render_worker.contract import EngineHealth, Phase, Recipe
 from render_worker.engines.capabilities import SIZE_PARAMETERS, Capabilities, requested
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineNotConfigured
+from render_worker.imaging import SourcePicture
 from render_worker.optional_packages import missing_package
 from render_worker.sizes import SizePlan
 
@@ -33,6 +34,16 @@ class Reporter(Protocol):
         `expected_seconds` is the time until the picture is there.
         """
 
+    async def preview(self, data: bytes) -> None:
+        """Report the unfinished picture, an image file of any size; does nothing unless `wants_previews`.
+
+        One that cannot be read is left out: a picture may come of it yet.
+        """
+
+    @property
+    def wants_previews(self) -> bool:
+        """Return whether the client wants previews: an engine asks for none that cost time or money otherwise."""
+
     def setback(self, sentence: str) -> None:
         """Log what went wrong and what is done about it; the log's line about the picture counts it too."""
 
@@ -55,14 +66,15 @@ class GeneratedImage:
 
 
 class Engine(ABC):
-    """Makes pictures. Override `generate`; `check` if it needs settings, `capabilities_of` if its models differ;
-    `start`, `stop` and `health` if it keeps something.
+    """Makes pictures. Override `generate`, and `edit` if it honours `image`; `check` if it needs settings,
+    `capabilities_of` if its models differ; `start`, `stop` and `health` if it keeps something.
 
     All of it runs on the runtime's loop. Failures are raised as an EngineError with its code, or as ServiceBlocked if
     the service refuses further requests. Cancelling `generate` must cancel the work at the service too.
     """
 
-    name: ClassVar[str]
+    name: str
+    """The registry's key; of an engine that the settings name, the key and its name, as openai:local."""
     description: ClassVar[str]
     needs: ClassVar[str]
     """The account, keys or machine that it needs, as docs/engines.md says it."""
@@ -72,6 +84,11 @@ class Engine(ABC):
     """A rough idea of a picture's latency, as long as none was made here lately."""
     cheap: ClassVar[bool] = False
     """Whether its pictures cost a moment of this machine and nothing else: they yield to those of other engines."""
+    dollars: ClassVar[float | None] = None
+    """US dollars that each picture costs; 0 if it is free, None if `price` knows better, or if it is not known."""
+    quality: ClassVar[int] = 2
+    """How good its pictures are, as a judgement: 0 a sketch, 1 small models, 2 Stable Diffusion, 3 FLUX and the like, 4
+    the best of the day. `quality_of` says it of a model."""
     models: tuple[str, ...] = ()
     """Names that `model` accepts for this engine, beside its own."""
 
@@ -81,6 +98,11 @@ class Engine(ABC):
     @abstractmethod
     def __init__(self, settings: EngineSettings) -> None:
         """Set `slots`; start nothing yet."""
+
+    @classmethod
+    def of(cls, name: str, settings: EngineSettings) -> Self:
+        """Return the engine of that name; an engine of which there may be several overrides this."""
+        return cls(settings)
 
     async def start(self) -> None:
         """Prepare what the first request should not wait for."""
@@ -94,6 +116,14 @@ class Engine(ABC):
     def capabilities_of(self, model: str) -> Capabilities:
         """Return what it honours with that model; `auto` and its own name mean the model that it would use then."""
         return self.capabilities
+
+    def price(self, recipe: Recipe) -> float | None:
+        """Return what the recipe's picture costs at most, in US dollars; 0 if it is free, None if it is not known."""
+        return self.dollars
+
+    def quality_of(self, model: str) -> int:
+        """Return how good that model's pictures are, as `quality`."""
+        return self.quality
 
     def cannot_honour(self, recipe: Recipe) -> list[str]:
         """Return the parameters that the recipe asks for and that the engine does not honour."""
@@ -113,6 +143,10 @@ class Engine(ABC):
 
         The recipe asks for nothing that `capabilities_of` leaves out.
         """
+
+    async def edit(self, recipe: Recipe, image: SourcePicture, report: Reporter) -> GeneratedImage:
+        """Make one picture that begins with an image, as `generate` does; only asked if it honours `image`."""
+        raise NotImplementedError
 
     def health(self) -> EngineHealth:
         """Return the engine's state, which is known without a request to its service."""

@@ -19,6 +19,8 @@ class Capabilities:
     steps: bool = False
     image: bool = False
     """An image to begin with."""
+    strength: bool = False
+    """How far the picture may depart from that."""
     previews: bool = False
     """Pictures that show the progress."""
 
@@ -37,6 +39,10 @@ PARAMETERS = frozenset(field.name for field in fields(Capabilities)) & Recipe.mo
 """The parameters beside prompt and size that a recipe may hold; with its default it asks for nothing."""
 
 SIZE_PARAMETERS = ("width", "height")
+
+IMAGE_PARAMETERS = frozenset({"image", "strength"})
+TEXT_PARAMETERS = PARAMETERS - IMAGE_PARAMETERS
+"""Those of them that a picture made of texts alone has."""
 
 
 def requested(recipe: Recipe) -> list[str]:

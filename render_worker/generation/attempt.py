@@ -8,6 +8,7 @@ from render_worker.engines.base import Engine
 from render_worker.errors import PhaseTimeout, WorkerError
 from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.selection import Candidate, Selection
+from render_worker.imaging import SourcePicture
 from render_worker.runtime import CLEAN_UP_SECONDS
 from render_worker.serving.deadline import Deadline
 
@@ -26,6 +27,8 @@ class Attempt:
     request_deadline: MovableDeadline
     deadline: Deadline | None
     """By when it must end; None if there is no other candidate (the request's deadline applies)."""
+    image: SourcePicture | None = None
+    """What the picture begins with, if anything."""
 
     @property
     def request(self) -> GenerateRequest:
@@ -61,10 +64,11 @@ class Attempt:
         self.selection.record_failure(self.candidate, error)
 
 
-def attempts(selection: Selection, deadline: MovableDeadline) -> Iterator[Attempt]:
+def attempts(selection: Selection, deadline: MovableDeadline, image: SourcePicture | None = None) -> Iterator[Attempt]:
     """Yield an attempt for each candidate until the selection is over; each must have `failed` before the next."""
     while candidate := selection.next_candidate():
-        yield Attempt(selection, candidate, selection.remaining, deadline, _deadline(selection, deadline.remaining))
+        own = _deadline(selection, deadline.remaining)
+        yield Attempt(selection, candidate, selection.remaining, deadline, own, image)
 
 
 def _deadline(selection: Selection, remaining: float) -> Deadline | None:

@@ -26,7 +26,7 @@ from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.progress import OnProgress, ProgressReporter, ignore_progress
 from render_worker.generation.result import to_result
 from render_worker.generation.selector import AUTO, EngineSelector
-from render_worker.imaging import Picture, make_picture
+from render_worker.imaging import Picture, SourcePicture, make_picture, source_picture
 from render_worker.metrics import Metrics
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.chain import SaveOutcome, StorageChain
@@ -72,7 +72,8 @@ class Pipeline:
         selection = self.selector.select(request)
         await self.storages.preflight(request.output_format)
         deadline = deadline or MovableDeadline(Deadline(selection.started + request.timeout_seconds))
-        for attempt in attempts(selection, deadline):
+        image = await source_picture(request.image_data) if request.image else None
+        for attempt in attempts(selection, deadline, image):
             try:
                 return await self._run_attempt(attempt, on_progress)
             except (EngineError, InvalidParameter, WorkerBusy) as error:
@@ -90,6 +91,7 @@ class Pipeline:
             on_progress,
             usual=engine.typical_seconds,
             slots=lambda: self.admission.seconds_to_slots(engine.slots),
+            wants_previews=bool(request.previews),
         )
         async with self._slot(attempt, reporter) as release_engine:
             reporter.begin()
@@ -157,7 +159,7 @@ class Pipeline:
         """Return the engine's image and the picture encoded of it; what is no image is the engine's failure too."""
         engine, recipe = attempt.engine, attempt.candidate.recipe(attempt.request)
         with self.selector.breakers[engine.name].call():
-            image = await _without_fault(engine, recipe, reporter)
+            image = await _without_fault(engine, recipe, attempt.image, reporter)
             release_engine()  # encoding and saving need no engine, but one of the slots of all
             reporter("saving")
             picture = await self._encode(engine, image, recipe)
@@ -210,10 +212,12 @@ class Pipeline:
             )
 
 
-async def _without_fault(engine: Engine, recipe: Recipe, reporter: ProgressReporter) -> GeneratedImage:
+async def _without_fault(
+    engine: Engine, recipe: Recipe, image: SourcePicture | None, reporter: ProgressReporter
+) -> GeneratedImage:
     """Return the engine's image; raises EngineFault if the engine has a bug."""
     try:
-        return await engine.generate(recipe, reporter)
+        return await (engine.edit(recipe, image, reporter) if image else engine.generate(recipe, reporter))
     except WorkerError:
         raise
     except Exception as error:  # so that one engine's bug keeps no other one from answering; the log has it whole

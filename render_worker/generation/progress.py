@@ -1,16 +1,19 @@
 """Progress of one request's generation, as it is reported to its client."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
 
 from render_worker.contract import Phase, Progress
 from render_worker.generation.latency import Latencies, seconds_overdue
+from render_worker.imaging import preview_url
 
 OnProgress = Callable[[Progress], None]
 """Called on the loop's thread with each change of progress; it must not block."""
 
 NEWS_SECONDS = 1.0
+PREVIEW_PAUSE_SECONDS = 0.5  # between two previews; a service may send one for each step
 NEWS_SHARE = 0.25  # of the time that is expected
 
 MESSAGES: dict[Phase, str] = {
@@ -41,6 +44,7 @@ class ProgressReporter:
         *,
         usual: float = 0.0,
         slots: Callable[[], Sequence[float]] = lambda: (0.0,),
+        wants_previews: bool = False,
     ) -> None:
         """Report of an engine whose pictures take about `usual` seconds if none was made lately.
 
@@ -56,6 +60,8 @@ class ProgressReporter:
         self._expected_end = 0.0  # of the monotonic clock, as the client was last told
         self._last: Progress | None = None
         self.setbacks = 0
+        self.wants_previews = wants_previews
+        self._next_preview = 0.0
 
     def queued(self, position: int) -> None:
         """Report the request's position in the queue, 1 for the next; again if it takes longer than was expected."""
@@ -108,6 +114,16 @@ class ProgressReporter:
         progress = Progress(phase=phase, message=message, percent=percent, step=step, total=total, position=position)
         recorded = self._latencies.seconds_remaining(self._engine, self.seconds)
         self._emit(progress, recorded if expected_seconds is None else expected_seconds)
+
+    async def preview(self, data: bytes) -> None:
+        """Report the unfinished picture, as `engines.base.Reporter` says; one that comes too soon is left out."""
+        if not self.wants_previews or self._last is None or time.monotonic() < self._next_preview:
+            return
+        self._next_preview = time.monotonic() + PREVIEW_PAUSE_SECONDS
+        shown = await asyncio.to_thread(preview_url, data)
+        if shown and not self.is_saving:
+            progress = self._last.model_copy(update={"preview": shown})
+            self._emit(progress, self._latencies.seconds_remaining(self._engine, self.seconds))
 
     def setback(self, sentence: str) -> None:
         """Log a setback, as `engines.base.Reporter` says."""

@@ -50,8 +50,9 @@ class EngineSelector:
         """
         if request.model == AUTO:
             return self._select_auto(request)
-        if request.within is not None:
-            raise InvalidParameter("within only goes with model=auto.")
+        for name in ("within", "prefer"):
+            if getattr(request, name) is not None:
+                raise InvalidParameter(f"{name} only goes with model=auto.")
         if request.model not in self._named:
             raise InvalidParameter(f"model must be one of auto, {', '.join(self._named)}.")
         return self._select_named(request, self._named[request.model])
@@ -71,12 +72,16 @@ class EngineSelector:
         unavailable: list[CandidateFailure] = []
         for preference, engine in enumerate(self.auto_engines):
             candidate = self._candidate(engine, request, preference)
+            if "image" in candidate.left_out:  # without it the picture would be of something else
+                continue
             try:
                 engine.check()
                 self.breakers[engine.name].raise_if_open()
                 available.append(candidate)
             except EngineError as error:
                 unavailable.append(CandidateFailure(candidate, error))
+        if not available and not unavailable:
+            raise InvalidParameter("image cannot be honoured by any engine that is enabled here; leave it out.")
         if not available:
             raise _soonest(unavailable)
         available.sort(key=lambda candidate: candidate.rank)

@@ -13,12 +13,24 @@ from render_worker.contract import OutputFormat, StoredFormat
 from render_worker.imaging.containers import with_texts
 from render_worker.imaging.decoding import Decoded, LargePicture, decode
 from render_worker.imaging.encoding import encode
+from render_worker.imaging.image_input import MAX_SOURCE_PIXELS, SourcePicture, source_picture
 from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
 from render_worker.imaging.placeholder import placeholder_of
+from render_worker.imaging.preview import preview_url
 from render_worker.imaging.texts import Texts
 from render_worker.sizes import SizePlan
 
-__all__ = ["AUTO_FORMATS", "ENDINGS", "Picture", "make_picture", "to_picture"]
+__all__ = [
+    "AUTO_FORMATS",
+    "ENDINGS",
+    "MAX_SOURCE_PIXELS",
+    "Picture",
+    "SourcePicture",
+    "make_picture",
+    "preview_url",
+    "source_picture",
+    "to_picture",
+]
 
 _one_at_a_time = ThreadPoolExecutor(1, "large-picture")
 

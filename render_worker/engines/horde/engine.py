@@ -8,7 +8,7 @@ import re
 from render_worker.cancellation import run_shielded
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
-from render_worker.engines.capabilities import PARAMETERS, Capabilities
+from render_worker.engines.capabilities import TEXT_PARAMETERS, Capabilities
 from render_worker.engines.horde.client import HordeClient
 from render_worker.engines.horde.replies import Reply, count
 from render_worker.engines.horde.settings import HordeSettings
@@ -32,8 +32,9 @@ class HordeEngine(Engine):
     name = "horde"
     description = "AI Horde: Stable Diffusion and others on volunteers' machines, free."
     needs = "nothing; with a free account's `HORDE_API_KEY` it waits less"
-    capabilities = Capabilities.of(PARAMETERS, SIZES)
+    capabilities = Capabilities.of(TEXT_PARAMETERS, SIZES)
     typical_seconds = 45
+    dollars = 0.0
 
     def __init__(self, settings: HordeSettings) -> None:
         self._settings = settings

@@ -6,7 +6,7 @@ from typing import Literal
 from render_worker.browser.browser import BrowserGone
 from render_worker.contract import EngineHealth, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
-from render_worker.engines.capabilities import PARAMETERS, Capabilities
+from render_worker.engines.capabilities import TEXT_PARAMETERS, Capabilities
 from render_worker.engines.perchance.pool import SessionPool
 from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.sizes import SIZES
@@ -23,7 +23,8 @@ class PerchanceEngine(Engine):
     name = "perchance"
     description = "Perchance's free AI image generator, through a browser."
     needs = "nothing; the site may refuse the server's address"
-    capabilities = Capabilities.of(PARAMETERS, SIZES)
+    capabilities = Capabilities.of(TEXT_PARAMETERS, SIZES)
+    dollars = 0.0
     typical_seconds = 20  # "10-30 s" by the site's own account
 
     def __init__(self, settings: PerchanceSettings) -> None:

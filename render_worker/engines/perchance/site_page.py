@@ -162,6 +162,12 @@ class _NoReporter:
 
     def __call__(self, *_: object, **__: object) -> None: ...
 
+    async def preview(self, data: bytes) -> None: ...
+
+    @property
+    def wants_previews(self) -> bool:
+        return False
+
     def setback(self, sentence: str) -> None: ...
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from render_worker.contract import MAX_SEED, Recipe, Size
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
-from render_worker.engines.capabilities import PARAMETERS, Capabilities
+from render_worker.engines.capabilities import TEXT_PARAMETERS, Capabilities
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
 from render_worker.sizes import SizeRange, Sizes
@@ -28,9 +28,11 @@ class SketchEngine(Engine):
     name = "sketch"
     description = "Procedural painter, no network; deterministic from prompt and seed. It is no AI."
     typical_seconds = 1
+    dollars = 0.0
+    quality = 0
     cheap = True
     needs = "nothing: no network and no account"
-    capabilities = Capabilities.of(PARAMETERS, SIZES)
+    capabilities = Capabilities.of(TEXT_PARAMETERS, SIZES)
 
     def __init__(self, settings: EngineSettings) -> None:
         self.slots = Slots(sys.maxsize, cheap=self.cheap)  # the limit of all engines together is lower

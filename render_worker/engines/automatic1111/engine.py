@@ -1,0 +1,29 @@
+"""AUTOMATIC1111 as an engine."""
+
+from render_worker.contract import Recipe
+from render_worker.engines.automatic1111.settings import Automatic1111Settings
+from render_worker.engines.base import Engine, GeneratedImage, Reporter
+from render_worker.engines.capabilities import Capabilities
+from render_worker.engines.slots import Slots
+from render_worker.errors import EngineNotConfigured
+from render_worker.sizes import Sizes
+
+
+class Automatic1111Engine(Engine):
+    """Pictures by AUTOMATIC1111."""
+
+    name = "automatic1111"
+    description = "AUTOMATIC1111."
+    needs = "TO BE WRITTEN"
+    typical_seconds = 10
+    capabilities = Capabilities(Sizes(((1024, 1024),)))
+
+    def __init__(self, settings: Automatic1111Settings) -> None:
+        self._settings = settings
+        self.slots = Slots(settings.engine_concurrency)
+
+    def check(self) -> None:
+        raise EngineNotConfigured("AUTOMATIC1111 is not built yet.")
+
+    async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
+        raise NotImplementedError

@@ -1,0 +1,29 @@
+"""Pollinations as an engine."""
+
+from render_worker.contract import Recipe
+from render_worker.engines.base import Engine, GeneratedImage, Reporter
+from render_worker.engines.capabilities import Capabilities
+from render_worker.engines.pollinations.settings import PollinationsSettings
+from render_worker.engines.slots import Slots
+from render_worker.errors import EngineNotConfigured
+from render_worker.sizes import Sizes
+
+
+class PollinationsEngine(Engine):
+    """Pictures by Pollinations."""
+
+    name = "pollinations"
+    description = "Pollinations."
+    needs = "TO BE WRITTEN"
+    typical_seconds = 10
+    capabilities = Capabilities(Sizes(((1024, 1024),)))
+
+    def __init__(self, settings: PollinationsSettings) -> None:
+        self._settings = settings
+        self.slots = Slots(settings.engine_concurrency)
+
+    def check(self) -> None:
+        raise EngineNotConfigured("Pollinations is not built yet.")
+
+    async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
+        raise NotImplementedError

@@ -1,0 +1,53 @@
+"""Pictures that clients send: what an engine begins with, and nothing else that the file holds."""
+
+import asyncio
+import math
+from dataclasses import dataclass
+
+from PIL import Image
+
+from render_worker.contract import Size
+from render_worker.errors import BadPicture, InvalidParameter
+from render_worker.imaging.alpha import over_white
+from render_worker.imaging.decoding import decode
+from render_worker.imaging.encoding import encode
+from render_worker.sizes import SizePlan
+
+MAX_SOURCE_PIXELS = 2048 * 2048  # no model here reads more of it; the services' own limits are of this order
+AS_IT_IS = SizePlan((1, 1))  # of a file of any size is made the same
+
+
+@dataclass(frozen=True)
+class SourcePicture:
+    """A picture to begin with: a PNG, upright, opaque, in sRGB and without metadata, of MAX_SOURCE_PIXELS at most."""
+
+    data: bytes
+    width: int
+    height: int
+
+
+async def source_picture(data: bytes) -> SourcePicture:
+    """Return the picture of a client's file. Raises InvalidParameter if it is no JPEG, PNG or WebP."""
+    try:
+        return await asyncio.to_thread(to_source_picture, data)
+    except BadPicture as error:
+        raise InvalidParameter(f"image must be a whole PNG, JPEG or WebP picture: {error}") from error
+
+
+def to_source_picture(data: bytes) -> SourcePicture:
+    """Return the picture of a file. Raises BadPicture if it is no JPEG, PNG or WebP."""
+    image = opaque(data)
+    size = _within(image.size)
+    image = image if size == image.size else image.resize(size, reducing_gap=2.0)
+    return SourcePicture(encode(image, {}, "png", None), *size)
+
+
+def opaque(data: bytes) -> Image.Image:
+    """Return the picture of a file in RGB. Raises BadPicture if it is no JPEG, PNG or WebP."""
+    return over_white(decode(data, AS_IT_IS, size_required=False).image).convert("RGB")
+
+
+def _within(size: Size) -> Size:
+    """Return the size, scaled down if it has too many pixels."""
+    share = min(1.0, math.sqrt(MAX_SOURCE_PIXELS / math.prod(size)))
+    return max(1, math.floor(size[0] * share)), max(1, math.floor(size[1] * share))

@@ -1,0 +1,107 @@
+"""One exchange with a service over HTTP: its reply whole and bounded, or an EngineError about it."""
+
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from render_worker.errors import BadPicture, EngineUnreachable, PhaseTimeout, UnexpectedReply
+from render_worker.outbound.client import AS_IT_IS, http_client
+from render_worker.outbound.download import MAX_PICTURE_BYTES
+from render_worker.outbound.replies import is_compressed, json_object, read_body
+
+CONNECT_SECONDS = 10.0
+MAX_REPLY_BYTES = 2 * MAX_PICTURE_BYTES  # a picture may come within the reply, in base64
+DATA_URL = re.compile(r"data:[\w.+/-]*(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A service's reply, whatever its status."""
+
+    service: str
+    """The service's name for people."""
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Return whether the status is one of 200 to 299."""
+        return httpx.codes.is_success(self.status)
+
+    @property
+    def document(self) -> dict[str, object]:
+        """Return the JSON object that the body is; an empty one if it is none, as of a refusal by a gateway."""
+        return json_object(self.body) or {}
+
+    def required_document(self) -> dict[str, object]:
+        """Return the JSON object that the body is. Raises UnexpectedReply if it is none."""
+        found = json_object(self.body)
+        if found is None:
+            raise UnexpectedReply(f"{self.service} answered something else than a JSON object.")
+        return found
+
+
+@dataclass(frozen=True)
+class HttpService:
+    """A service over HTTP: its name for people, and the limits of an exchange with it."""
+
+    name: str
+    seconds: float
+    """Until the service has replied; a step of the connection before has CONNECT_SECONDS at most."""
+    max_reply_bytes: int = MAX_REPLY_BYTES
+
+    def client(self) -> httpx.AsyncClient:
+        """Return a client with these limits, for several exchanges."""
+        client = http_client(self.seconds)
+        client.timeout = httpx.Timeout(self.seconds, connect=min(self.seconds, CONNECT_SECONDS))
+        return client
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        client: httpx.AsyncClient | None = None,
+        **body: Any,
+    ) -> Reply:
+        """Send a request and return the reply; no redirect is followed.
+
+        `body` is httpx's `json`, `data`, `files`, `content` or `params`. With no `client` it gets one of its own.
+        Raises PhaseTimeout or EngineUnreachable if there is no reply, UnexpectedReply if it is compressed unasked or
+        larger than MAX_REPLY_BYTES. Being cancelled closes the connection.
+        """
+        if client is None:
+            async with self.client() as own:
+                return await self.exchange(method, url, headers=headers, client=own, **body)
+        try:
+            async with client.stream(
+                method, url, headers={**AS_IT_IS, **(headers or {})}, follow_redirects=False, **body
+            ) as reply:
+                if is_compressed(reply):
+                    raise UnexpectedReply(f"{self.name}'s reply came compressed, which nobody asked for.")
+                content = await read_body(reply, self.max_reply_bytes, self._too_large)
+                return Reply(self.name, reply.status_code, reply.headers, content)
+        except httpx.TimeoutException:
+            raise PhaseTimeout(f"{self.name} did not answer within {self.seconds:g} seconds.") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise EngineUnreachable(f"{self.name} cannot be reached.") from error
+
+    def _too_large(self) -> UnexpectedReply:
+        return UnexpectedReply(f"{self.name}'s reply is larger than any that is expected.")
+
+
+def picture_in_base64(text: object, service: str) -> bytes:
+    """Return the picture of base64 or of a data URL. Raises BadPicture if there is no text, or one of neither."""
+    if not isinstance(text, str) or not text:
+        raise BadPicture("missing", f"{service}'s reply holds no picture.")
+    prefix = DATA_URL.match(text[:200])
+    try:
+        return binascii.a2b_base64(text[prefix.end() if prefix else 0 :].encode("ascii"), strict_mode=True)
+    except ValueError:  # binascii.Error is one; text that is not ASCII is another
+        raise BadPicture("broken", f"{service}'s picture is no base64.") from None
