@@ -5,12 +5,13 @@
     GET  /comfyui/queue, /comfyui/history/<id>   what waits, runs, and has ended
     POST /comfyui/queue, /interrupt, /history    delete and interrupt
     GET  /comfyui/view, POST /comfyui/upload/image
-    GET  /comfyui/object_info/<node>, /comfyui/models/checkpoints
+    GET  /comfyui/object_info/<node>
 
 Unverified: what `outputs` holds when all nodes are cached, since when /interrupt reads its body, what proxies answer.
 """
 
 import json
+import time
 import uuid
 
 from flask import Blueprint, Flask, Response, current_app, request
@@ -18,7 +19,7 @@ from pydantic import Field
 from simple_websocket import ConnectionClosed
 
 from sandbox.comfyui_machine import Line, Machine, Workflow
-from sandbox.comfyui_nodes import CHECKPOINTS, INPUTS, definition, problem
+from sandbox.comfyui_nodes import INPUTS, definition, problem
 from sandbox.pictures import SPOILED, handed_out
 from sandbox.replies import hang, html_reply, json_reply, reset
 from sandbox.scenario import Scenario
@@ -37,7 +38,8 @@ REFUSALS: dict[str, tuple[int, object]] = {
     "bad_id": (200, {"prompt_id": "../queue", "number": 1, "node_errors": {}}),
 }
 OF_RUNS = ("oom", "crash", "interrupted", "stuck", "forgotten", "cached", "old_server")
-COMMON = ("html", "html_502", "reset", "hang")
+COMMON = ("html", "html_502", "reset", "hang", "slow")
+SLOW_SECONDS = 0.5
 CHECKS = ("error_500", *COMMON)
 
 comfyui = Blueprint("comfyui", __name__, url_prefix="/comfyui")
@@ -228,12 +230,6 @@ def object_info(node: str) -> Response:
         return json_reply({node: found})
 
 
-@comfyui.get("/models/checkpoints")
-def checkpoints() -> Response:
-    """Return the checkpoints' names."""
-    return json_reply(CHECKPOINTS)
-
-
 @comfyui.get("/sandbox/files")
 def files() -> Response:
     """Return the sizes of the files that are left on the machine, by folder and name; the real server has no such."""
@@ -291,6 +287,8 @@ def _common_fault(entry: LoggedRequest) -> Response | None:
         return Response("500 Internal Server Error", 500, mimetype="text/plain")
     if entry.played in ("html", "html_502"):
         return html_reply("Bad gateway", 502 if entry.played == "html_502" else 200)
+    if entry.played == "slow":
+        time.sleep(SLOW_SECONDS)
     if entry.played == "reset":
         return reset()
     return hang(entry) if entry.played == "hang" else None

@@ -13,12 +13,13 @@ from typing import Any
 from flask import Flask
 from PIL import Image
 
-from sandbox.comfyui_nodes import OUTPUTS, Graph
+from sandbox.comfyui_nodes import OUTPUTS, Graph, failure
 from sandbox.pictures import painted
 from sandbox.websocket import WebSocket
 
 STEPS = 4  # that it reports, however many there are
 OTHERS_SECONDS = 0.4
+HISTORY_SECONDS = 0.05  # between a workflow's last event and its entry in the history, which is too soon to be deleted
 INTERRUPT_SECONDS = 0.02
 SIDE = 512
 STOPS = ("oom", "crash")
@@ -135,6 +136,7 @@ class Machine:
                 self.interrupt.clear()
             with app.app_context():
                 entry = Run(self, workflow).entry()
+            time.sleep(HISTORY_SECONDS)
             with self.changed:
                 if self.running is workflow:  # else all was forgotten meanwhile
                     self.running = None
@@ -195,7 +197,7 @@ class Run:
         for step in range(1, STEPS + 1):
             self._pause(self.workflow.delay / STEPS)
             if self.workflow.played in STOPS:
-                raise Failed(_failure(node, self.workflow.played))
+                raise Failed(failure(node, self.workflow.played))
             self._tell("progress", value=step, max=STEPS, node=node)
             if step == 2 and self.workflow.played == "interrupted":
                 raise Interrupted
@@ -206,13 +208,15 @@ class Run:
         while self.workflow.played == "stuck":
             self._pause(1)
 
-    def _lose(self, played: str) -> None:
-        """Lose the client's socket, if that is what is played."""
+    def _lose(self, played: str) -> bool:
+        """Lose the client's socket, if that is what is played; return whether it was."""
         client_id = str(self.workflow.extra.get("client_id"))
         line = self.machine.lines.get(client_id)
-        if line and line.played == played:
-            self.machine.lines.pop(client_id)
-            line.socket.sock.shutdown(socket.SHUT_RDWR)
+        if line is None or line.played != played:
+            return False
+        self.machine.lines.pop(client_id)
+        line.socket.sock.shutdown(socket.SHUT_RDWR)
+        return True
 
     def _picture(self) -> Image.Image:
         sampler = self.workflow.inputs("KSampler")
@@ -235,9 +239,9 @@ class Run:
         """Send the picture by the socket, or keep a file of it; return the outputs."""
         node, kind = self._output, self.workflow.graph[self._output]["class_type"]
         if kind == "SaveImageWebsocket":
-            self._lose("lost_late")
             self._tell("progress", value=0, max=1, node=node)
-            self._send_picture(picture, "PNG", node)
+            if not self._lose("lost_late"):
+                self._send_picture(picture, "PNG", node)
             return {}
         folder = "output" if kind == "SaveImage" else "temp"
         name = f"ComfyUI_{uuid.uuid4().hex[:5]}_00001_.png"
@@ -281,19 +285,6 @@ def file_of(path: str) -> tuple[str, str, str]:
     name, _, annotation = path.partition(" [")
     subfolder, _, name = name.rpartition("/")
     return subfolder, annotation.rstrip("]") or "input", name
-
-
-def _failure(node: str, played: str) -> dict[str, object]:
-    kind, message = ("RuntimeError", "Expected all tensors to be on the same device")
-    if played == "oom":
-        kind, message = ("torch.OutOfMemoryError", "Allocation on device 0 would exceed allowed memory.")
-    return {
-        "node_id": node,
-        "node_type": "KSampler",
-        "exception_type": kind,
-        "exception_message": message,
-        "traceback": ["File /home/ann/ComfyUI/execution.py, line 1"],
-    }
 
 
 def _encoded(picture: Image.Image, kind: str) -> bytes:

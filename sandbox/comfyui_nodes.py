@@ -72,6 +72,20 @@ def problem(graph: object, known: set[str], files: set[str]) -> dict[str, object
     return refusal
 
 
+def failure(node: str, played: str) -> dict[str, object]:
+    """Return what the event of a node's failure says."""
+    kind, message = ("RuntimeError", "Expected all tensors to be on the same device")
+    if played == "oom":
+        kind, message = ("torch.OutOfMemoryError", "Allocation on device 0 would exceed allowed memory.")
+    return {
+        "node_id": node,
+        "node_type": "KSampler",
+        "exception_type": kind,
+        "exception_message": message,
+        "traceback": ["File /home/ann/ComfyUI/execution.py, line 1"],
+    }
+
+
 def _errors(graph: Graph, node: dict[str, Any], files: set[str]) -> list[dict[str, object]]:
     errors = []
     for name, (kind, options) in INPUTS[node["class_type"]].items():

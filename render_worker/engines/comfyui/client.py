@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from render_worker.engines.comfyui.graphs import Graph
 from render_worker.engines.comfyui.replies import error_of_reply
 from render_worker.engines.comfyui.settings import ComfyUISettings
@@ -123,7 +125,7 @@ class ComfyUIClient:
         """Return a picture's bytes. Raises BadPicture if it is gone."""
         words = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
         reply = await self._pictures.exchange("GET", f"{self.url}/view", headers=self.headers, params=words)
-        if reply.status == 404:
+        if reply.status == httpx.codes.NOT_FOUND:
             raise BadPicture("missing", "ComfyUI's picture was announced, but not to be had.")
         return _accepted(reply).body
 
@@ -209,4 +211,4 @@ def _client_of(item: list[Any]) -> object:
 
 
 def _number(item: list[Any]) -> float:
-    return float(item[0]) if isinstance(item[0], int | float) else 0.0
+    return item[0] if isinstance(item[0], int | float) else 0

@@ -10,16 +10,16 @@ from render_worker.cancellation import run_shielded
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter, require_package
 from render_worker.engines.capabilities import Capabilities
-from render_worker.engines.comfyui.client import ComfyUIClient, StoredFile, require_checkpoint
+from render_worker.engines.comfyui.client import ComfyUIClient, require_checkpoint
 from render_worker.engines.comfyui.graphs import OF_IMAGE, OF_TEXT
-from render_worker.engines.comfyui.job import Job
+from render_worker.engines.comfyui.run import Run
 from render_worker.engines.comfyui.settings import ComfyUISettings
-from render_worker.engines.comfyui.socket import Socket
 from render_worker.engines.comfyui.visit import Visit
-from render_worker.engines.comfyui.workflow import BY_FILE, BY_SOCKET, Workflow
+from render_worker.engines.comfyui.workflow import Workflow
 from render_worker.engines.slots import Slots
-from render_worker.errors import BadPicture, EngineNotConfigured, InvalidParameter
+from render_worker.errors import EngineNotConfigured, InvalidParameter
 from render_worker.imaging import SourcePicture
+from render_worker.outbound.replies import printable
 
 LEAVING_SECONDS = 1.8  # less than a cancelled generation may take to clean up; the rest goes on without it
 USUAL_STRENGTH = 0.75
@@ -90,18 +90,19 @@ class ComfyUIEngine(Engine):
         self, workflow: Workflow, recipe: Recipe, image: SourcePicture | None, report: Reporter
     ) -> GeneratedImage:
         values = self._values(recipe, USUAL_STRENGTH if image else 1.0)
-        values["model"] = model = await self._model(workflow, recipe)
+        values["model"] = model = await self._model(workflow)
         visit = Visit(self._client)
         try:
             if image:
                 report("starting", "Handing the image to ComfyUI.")
                 values["image"] = (await visit.upload(image.data)).as_input
-            data = await self._picture(workflow, values, visit, report)
+            run = Run(self._client, visit, workflow, values, report, self._settings.comfyui_poll_seconds)
+            data = await run.picture()
         finally:
             await self._leave(visit)
         seed = values["seed"] if "seed" in workflow.places else None
         guidance_scale = recipe.guidance_scale if "cfg" in workflow.places else None
-        return GeneratedImage(data, seed, guidance_scale, model=model)
+        return GeneratedImage(data, seed, guidance_scale, model=printable(model) or None)
 
     def _values(self, recipe: Recipe, strength: float) -> dict[str, Any]:
         """Return what stands in for the placeholders. Raises InvalidParameter if a text is code without an escape."""
@@ -119,55 +120,12 @@ class ComfyUIEngine(Engine):
             "denoise": max(LEAST_STRENGTH, round(recipe.strength or strength, 2)),
         }
 
-    async def _model(self, workflow: Workflow, recipe: Recipe) -> str | None:
+    async def _model(self, workflow: Workflow) -> str | None:
         """Return the model's name there; None if the workflow names none."""
         if "model" not in workflow.places:
             return workflow.model
         configured = self._settings.comfyui_checkpoint
         return configured or require_checkpoint(await self._client.choices("CheckpointLoaderSimple", "ckpt_name"))
-
-    async def _picture(self, workflow: Workflow, values: dict[str, Any], visit: Visit, report: Reporter) -> bytes:
-        """Return the finished picture, by the socket if the server can do so: it keeps no file then."""
-        socket = Socket(self._client, visit.client_id, report)
-        try:
-            await socket.open()
-            if workflow.output_may_change and socket.is_open and await self._client.knows(BY_SOCKET):
-                if found := await self._run(workflow, values, BY_SOCKET, visit, socket, report):
-                    return found
-                report.setback("ComfyUI's picture was lost with its WebSocket; asking for a file of it.")
-            found = await self._run(workflow, values, BY_FILE, visit, socket, report)
-        finally:
-            socket.close()
-        if found is None:
-            raise BadPicture(
-                "missing", "ComfyUI was done without a picture; a workflow without {{seed}} makes no second one."
-            )
-        return found
-
-    async def _run(
-        self, workflow: Workflow, values: dict[str, Any], output: str, visit: Visit, socket: Socket, report: Reporter
-    ) -> bytes | None:
-        """Run the workflow once and return its picture; None if there is none of it."""
-        visit.has_ended = False
-        report("starting", "Handing the workflow to ComfyUI.")
-        prompt_id = await visit.submit(workflow.filled(values, output), workflow.output, previews=report.wants_previews)
-        job = Job(
-            self._client,
-            socket,
-            report,
-            prompt_id,
-            workflow.output,
-            output == BY_SOCKET,
-            self._settings.comfyui_poll_seconds,
-        )
-        found = await job.result()
-        visit.has_ended = True
-        if not isinstance(found, StoredFile):
-            return found
-        report("downloading")
-        if workflow.output_may_change:
-            visit.has_file(found)
-        return await job.patiently(lambda: self._client.view(found))
 
     async def _leave(self, visit: Visit) -> None:
         """Leave no trace of the visit there; what takes longer than a moment goes on beside the next pictures."""

@@ -10,11 +10,12 @@ from render_worker.engines.base import Reporter
 from render_worker.engines.comfyui.client import ComfyUIClient, StoredFile
 from render_worker.engines.comfyui.replies import error_of_execution, error_of_interruption
 from render_worker.engines.comfyui.socket import Event, Socket
-from render_worker.errors import EngineBusy, EngineError, EngineUnreachable, PhaseTimeout
+from render_worker.errors import EngineBusy, EngineError, EngineUnreachable, PhaseTimeout, UnexpectedReply
 
 LOOK_RETRIES = 3  # in a row; the picture is made meanwhile
 MAX_MISSES = 2  # in a row: it may go from the queue to the history between two looks
 MAX_STEPS = 10_000
+GRACE_SECONDS = 2.0  # for a picture on its way, of some megabytes
 TRANSIENT = (EngineUnreachable, PhaseTimeout, EngineBusy)
 
 T = TypeVar("T")
@@ -52,8 +53,18 @@ class Job:
             if event is not None:
                 await self._take(event)
             elif entry := await self._look():
+                await self._drain()
                 return self._picture or self._file(entry)
         return self._picture
+
+    async def _drain(self) -> None:
+        """Read the events of a workflow that has ended: the picture may be among them."""
+        end = time.monotonic() + GRACE_SECONDS
+        while self.by_socket and not self._picture and not self._ended and self.socket.is_open:
+            event = await self.socket.receive(max(0.0, end - time.monotonic()))
+            if event is None:
+                return
+            await self._take(event)
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what a call that changes nothing returns, retried if it fails for the moment."""
@@ -75,8 +86,6 @@ class Job:
             self._begin(event.data.get("node"))
         elif event.type == "progress":
             self._report_step(event.data)
-        elif event.type == "execution_success":
-            self._end()
         _raise_failure(event.type, event.data)
 
     async def _take_picture(self, data: bytes, metadata: dict[str, Any]) -> None:
@@ -88,17 +97,14 @@ class Job:
             self._picture = data
 
     def _begin(self, node: object) -> None:
-        """Note which node is running; none is if all have ended."""
+        """Note which node is running; none is if all have ended, and the history has its entry."""
         self._node = node
         if node is None:
-            self._end()
+            self._ended = True
+            self._next_look = time.monotonic()
         else:
             self._put_off_look()
             self.report("generating")
-
-    def _end(self) -> None:
-        self._ended = True
-        self._next_look = time.monotonic()
 
     def _report_step(self, data: dict[str, Any]) -> None:
         step, total = data.get("value"), data.get("max")
@@ -124,7 +130,10 @@ class Job:
         return None
 
     async def _look_at_queue(self) -> None:
-        queue = await self.patiently(self.client.queue)
+        try:
+            queue = await self.patiently(self.client.queue)
+        except UnexpectedReply:  # it has the graph of each workflow that waits, and can be larger than is read here
+            return
         if position := queue.position(self.prompt_id):
             self.report("queued", f"Waiting at ComfyUI, as number {position} in its queue.", position=position)
         self._misses = 0 if position or queue.runs(self.prompt_id) else self._misses + 1

@@ -8,10 +8,12 @@ from collections.abc import Awaitable
 from render_worker.engines.comfyui.client import ComfyUIClient, StoredFile
 from render_worker.engines.comfyui.graphs import Graph
 from render_worker.engines.comfyui.replies import error_of_nodes
-from render_worker.errors import EngineError
+from render_worker.errors import EngineError, EngineNotConfigured, EngineUnauthorized, RequestInvalid
 
 LEAVE_SECONDS = 60.0  # an interrupted workflow ends with its sampling step, which takes seconds on a slow machine
 PAUSE_SECONDS = 0.2
+REFUSALS = (RequestInvalid, EngineNotConfigured, EngineUnauthorized)
+"""Errors after which the server surely has nothing of it."""
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ class Visit:
     @property
     def has_traces(self) -> bool:
         """Return whether there is anything to take away."""
-        return bool(self._request)
+        return bool(self._prompt_ids or self._files or (self._request and not self._request.done()))
 
     async def upload(self, data: bytes) -> StoredFile:
         """Upload a picture under a random name."""
@@ -47,6 +49,7 @@ class Visit:
         """Submit a workflow and return its id. Raises EngineError if its output would not be made."""
         own = str(uuid.uuid4())  # newer servers demand it in small letters
         self._prompt_ids.add(own)
+        self.has_ended = False
         self._request = request = asyncio.create_task(self._submit(graph, own, previews))
         prompt_id, node_errors = await asyncio.shield(request)
         if error := error_of_nodes(node_errors, output):
@@ -54,7 +57,11 @@ class Visit:
         return prompt_id
 
     async def _submit(self, graph: Graph, own: str, previews: bool) -> tuple[str, object]:
-        accepted = await self._client.submit(graph, self.client_id, own, previews=previews)
+        try:
+            accepted = await self._client.submit(graph, self.client_id, own, previews=previews)
+        except REFUSALS:
+            self._prompt_ids.discard(own)
+            raise
         self._prompt_ids.add(accepted[0])
         return accepted
 
