@@ -31,7 +31,7 @@ def item_of(document: Mapping[str, object], connection: Connection) -> Item:
     if found is not None:
         return found
     if document.get("error") or document.get("detail"):
-        refusal = refusal_in(document, status=200 if document.get("error") is None else None)
+        refusal = refusal_in(document)
         raise error_of(refusal, connection.service, connection.model or "such model", connection.secrets)
     raise BadPicture("missing", f"{connection.service}'s answer holds no picture.")
 
@@ -48,7 +48,10 @@ async def picture_of(item: Item, connection: Connection, report: Reporter) -> by
     if DATA_URL.match(url[:200]):
         return await asyncio.to_thread(picture_in_base64, url, connection.service)
     report("downloading")
-    address = urljoin(f"{connection.base}/", url)
+    try:
+        address = urljoin(f"{connection.base}/", url)
+    except ValueError:  # brackets that hold no IPv6 address
+        raise UnexpectedReply(f"{connection.service}'s address of the picture is none.") from None
     own = address.lower().startswith(f"{connection.origin}/")
     headers = connection.headers if own else {}  # no other host gets the key
     return await download(address, connection.pictures, DOWNLOAD_SECONDS, headers=headers)

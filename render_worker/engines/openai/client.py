@@ -86,7 +86,7 @@ class ImagesClient:
         if status in ("PENDING", "PROCESSING", "RUNNING", "QUEUED"):
             return None
         if status in ("FAILED", "FAILURE", "CANCELED"):
-            found = refusal_in({**state, "error": state.get("errors") or state.get("error")}, status=200)
+            found = refusal_in({**state, "error": state.get("errors") or state.get("error")})
             raise error_of(found, service, self._model, self._secrets)
         raise UnexpectedReply(f"{service} told of a task's state that is not known: {printable(status)}.")
 
