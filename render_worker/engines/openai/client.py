@@ -14,10 +14,11 @@ from render_worker.engines.openai.refusals import error_of, refusal_in, refusal_
 from render_worker.engines.openai.requests import Fields
 from render_worker.errors import EngineError, EngineNotConfigured, UnexpectedReply
 from render_worker.imaging import SourcePicture
-from render_worker.outbound.event_stream import EVENT_STREAM
+
 from render_worker.outbound.exchange import HttpService, Reply
 from render_worker.outbound.replies import printable
 
+EVENT_STREAM = "text/event-stream"
 GENERATIONS, EDITS = "images/generations", "images/edits"
 ASYNCHRONOUS = {"X-ModelScope-Async-Mode": "true"}
 TASK_TYPE = {"X-ModelScope-Task-Type": "image_generation"}
