@@ -1,8 +1,8 @@
 """The package route's ways to a picture, and its wait for the picture before it."""
 
 import pytest
-import requests
 
+from tests.end_to_end.test_deadline import with_deadline
 from tests.end_to_end.test_perchance_responses import error_of
 from tests.fakes.processes import wait_until
 
@@ -148,14 +148,11 @@ def test_a_site_that_is_never_done_is_busy_after_a_bounded_wait(stack, await_pre
     assert len(stack.requests_to("generate")) <= 20
 
 
-def test_a_client_that_leaves_ends_the_wait_at_the_site(stack):
+def test_the_deadline_ends_the_wait_at_the_site(stack):
     stack.play(generate=BUSY, await_previous="hang")
-    with pytest.raises(requests.Timeout):
-        requests.get(f"{stack.api.url}/generate?prompt=a+tree", timeout=1)
-    wait_until(
-        lambda: [entry["outcome"] for entry in stack.requests_to("await_previous")] == ["aborted"], "the wait's end"
-    )
-    made_before = len(stack.requests_to("generate"))
+    with with_deadline(stack, 1) as short:
+        assert short.get(prompt="a tree").json()["code"] == "timeout"
+    wait_until(lambda: stack.requests_to("await_previous")[0]["outcome"] == "aborted", "the wait's end")
     stack.play()
     made(stack)
-    assert (made_before, len(stack.requests_to("generate"))) == (1, 2)
+    assert endpoints(stack, "generate", "await_previous") == ["generate", "await_previous", "generate"]
