@@ -2,21 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
-from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, registration_of
+from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, names_of_further, registration_of
 from render_worker.serving.environment import Host, LogLevel, Port, read
 from render_worker.setting_types import Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
 
 
-def _enabled(name: str) -> str:
-    try:
-        known = not registration_of(name).only_named
-    except KeyError:
-        known = False
-    if not known:
-        raise ValueError(f"it may name {', '.join(AUTO_ENGINES)}")
+def _enabled(name: str, info: ValidationInfo) -> str:
+    known = (*AUTO_ENGINES, *names_of_further(info.data))  # settings of engines are read before ENGINES
+    if name not in known:
+        raise ValueError(f"it may name {', '.join(known)}")
     return name
 
 
