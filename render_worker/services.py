@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from render_worker.browser.orphans import become_subreaper, reap_for_ever
 from render_worker.circuit_breaker import CircuitBreaker
-from render_worker.contract import GenerateRequest
+from render_worker.contract import GenerateRequest, ModelList
 from render_worker.engines import build_engines
 from render_worker.engines.base import Engine
 from render_worker.errors import EngineError, InvalidParameter, WorkerError
@@ -63,6 +63,12 @@ class Services:
         """Stop the engines and the thread."""
         self.runtime.stop(_stop_engines(self.selector.engines.values()))
 
+    def models(self) -> ModelList:
+        """Return the names that `model` accepts."""
+        simulated = self.settings.simulated_names
+        models = [it.model_copy(update={"simulated": it.engine in simulated or None}) for it in self.selector.models()]
+        return ModelList(models=models, simulated=self.settings.all_simulated or None)
+
     def trusts(self, authorization: str | None) -> bool:
         """Return whether a client has the token, or none is set and only this machine reaches the worker."""
         token = self.settings.worker_token
@@ -82,9 +88,9 @@ def build_services(settings: Settings) -> Services:
     admission = Admission(settings.slots, settings.queue_size, (engine.slots for engine in engines.values()))
     breakers = {name: _breaker(name, settings) for name in engines}
     selector = EngineSelector(engines, settings.engines, breakers, latencies, admission)
-    pipeline = Pipeline(selector, storages, admission, latencies, metrics, settings.simulated)
+    pipeline = Pipeline(selector, storages, admission, latencies, metrics, settings.simulated_names)
     health = Health(
-        selector, storages, admission, memory_limit_mb=settings.memory_limit_mb, simulated=settings.simulated
+        selector, storages, admission, memory_limit_mb=settings.memory_limit_mb, simulated=settings.simulated_names
     )
     metrics.registry.register(HealthCollector(health))
     requests = IdempotentRequests(pipeline.generate)

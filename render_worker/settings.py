@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from render_worker.engines import AUTO_ENGINES, SettingsOfEngines, names_of_further, registration_of
+from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, names_of_further, registration_of
 from render_worker.serving.environment import Host, LogLevel, Port, read
 from render_worker.setting_types import Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
@@ -32,6 +32,9 @@ class CoreSettings(SettingsPart):
         "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case."
     )
     simulated: bool = Field(False, description="Marks every response: the sandbox stands in for the outside world.")
+    simulated_engines: Listed[EngineName] = Field(
+        (), description="Marks the pictures of these engines alone: the sandbox stands in for their services."
+    )
 
     max_concurrency: int | None = Field(
         None,
@@ -76,6 +79,16 @@ class Settings(CoreSettings, SettingsOfEngines, SettingsOfStorages):  # type: ig
             getattr(self, registration_of(name).settings.concurrency_setting) for name in self.engines
         )
         return self.max_concurrency or of_engines + 3
+
+    @property
+    def simulated_names(self) -> frozenset[str]:
+        """Return the names of the engines whose pictures are marked."""
+        return frozenset((*self.engines, *ENGINES)) if self.simulated else frozenset(self.simulated_engines)
+
+    @property
+    def all_simulated(self) -> bool:
+        """Return whether every enabled engine's pictures are marked."""
+        return self.simulated_names.issuperset(self.engines)
 
 
 VARIABLES = frozenset(name.upper() for name in Settings.model_fields)
