@@ -4,7 +4,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from render_worker.contract import Size
 from render_worker.errors import BadPicture, InvalidParameter
@@ -51,3 +51,10 @@ def _within(size: Size) -> Size:
     """Return the size, scaled down if it has too many pixels."""
     share = min(1.0, math.sqrt(MAX_SOURCE_PIXELS / math.prod(size)))
     return max(1, math.floor(size[0] * share)), max(1, math.floor(size[1] * share))
+
+
+def fitted(picture: SourcePicture, size: Size) -> SourcePicture:
+    """Return the picture in another size: scaled, and cut evenly to its proportion. It takes a while: use a thread."""
+    if (picture.width, picture.height) == size:
+        return picture
+    return SourcePicture(encode(ImageOps.fit(opaque(picture.data), size), {}, "png", None), *size)
