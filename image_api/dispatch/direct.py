@@ -30,6 +30,7 @@ EARLY_SECONDS = 2.5  # by which the worker may be early: the last of several eng
 
 NO_SIZES = re.compile(r'"(width|height|aspect_ratio)" is not a parameter here')  # says a worker that is older than they
 NO_AUTO = re.compile(r"output_format must be one of png, jpeg, webp\.")  # and one that is older than `auto`
+NO_PREFER = re.compile(r'"prefer" is not a parameter here')  # and one that chooses by the order of ENGINES alone
 AS_PNG = {"output_format": "png", "output_compression": None}
 
 STREAM_LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
@@ -70,12 +71,15 @@ class DirectDispatch:
     def _send(
         self, request: GenerateRequest, deadline: Deadline, report: ReportProgress, client: str | None
     ) -> GenerateResult:
-        """Return the picture; a PNG if the worker is of an older version, which does not know output_format=auto."""
+        """Return the picture; from a worker of an older version a PNG in place of `auto`, or without `prefer`."""
         try:
             return self._send_once(request, deadline, report, client)
         except Relayed as error:
             if request.output_format == "auto" and NO_AUTO.match(str(error)):
                 return self._send_once(request.model_copy(update=AS_PNG), deadline, report, client)
+            if request.prefer and NO_PREFER.match(str(error)):
+                result = self._send(request.model_copy(update={"prefer": None}), deadline, report, client)
+                return result.model_copy(update={"ignored": sorted({*(result.ignored or ()), "prefer"})})
             raise
 
     def _send_once(

@@ -14,7 +14,6 @@ from render_worker.engines.openai.refusals import error_of, refusal_in, refusal_
 from render_worker.engines.openai.requests import Fields
 from render_worker.errors import EngineError, EngineNotConfigured, UnexpectedReply
 from render_worker.imaging import SourcePicture
-
 from render_worker.outbound.exchange import HttpService, Reply
 from render_worker.outbound.replies import printable
 
