@@ -42,7 +42,7 @@ EARLY_SECONDS = 2.5  # by which the worker may be early: the last of several eng
 
 NO_SIZES = re.compile(r'"(width|height|aspect_ratio)" is not a parameter here')  # says a worker that is older than they
 NO_AUTO = re.compile(r"output_format must be one of png, jpeg, webp\.")  # and one that is older than `auto`
-NO_PREVIEWS = re.compile(r'"previews" is not a parameter here')
+NO_WISH = re.compile(r'"(previews|prefer)" is not a parameter here')  # and one that has none, or asks engines in order
 NO_IMAGES = "image cannot be honoured by the render worker, which is of an older version; leave it out for now."
 AS_PNG = {"output_format": "png", "output_compression": None}
 
@@ -89,14 +89,17 @@ class DirectDispatch:
         self._worker.stop()
 
     def _send(self, job: "_Job") -> GenerateResult:
-        """Return the picture; a PNG, and one without previews, if the worker is of a version that knows no others."""
+        """Return the picture; a PNG, or without `previews` or `prefer`, if the worker is of an older version."""
         try:
             return self._send_once(job)
         except Relayed as error:
-            older = _as_older_workers_know_it(job.request, str(error))
+            older = _without_unknown(job.request, str(error))
             if older is None:
                 raise
-        return self._send(replace(job, request=older))
+        result = self._send(replace(job, request=older))
+        if job.request.prefer == older.prefer:
+            return result
+        return result.model_copy(update={"ignored": sorted({*(result.ignored or ()), "prefer"})})
 
     def _send_once(self, job: "_Job") -> GenerateResult:
         remaining = job.deadline.remaining
@@ -132,12 +135,13 @@ class _Job:
         return form, {**headers, "Content-Type": form.content_type}
 
 
-def _as_older_workers_know_it(request: GenerateRequest, refusal: str) -> GenerateRequest | None:
-    """Return the request without what a worker's refusal shows that it does not know; None if it shows nothing."""
+def _without_unknown(request: GenerateRequest, refusal: str) -> GenerateRequest | None:
+    """Return the request without what a refusal shows that an older worker does not know; None if it shows nothing."""
     if request.output_format == "auto" and NO_AUTO.match(refusal):
         return request.model_copy(update=AS_PNG)
-    if request.previews and NO_PREVIEWS.match(refusal):
-        return request.model_copy(update={"previews": None})
+    unknown = NO_WISH.match(refusal)
+    if unknown and getattr(request, unknown[1]) is not None:
+        return request.model_copy(update={unknown[1]: None})
     return None
 
 

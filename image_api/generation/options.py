@@ -16,6 +16,7 @@ from render_worker.contract import (
     SIDE_STEP,
     GenerateResult,
     InvalidField,
+    Preference,
     Recipe,
     Within,
     is_side,
@@ -91,6 +92,9 @@ class GenerationOptions(Recipe):
     """Whether progress shows the unfinished picture, as far as the engine has that."""
     cache: bool = Field(True, description="true or false")
     within: Within = None
+    prefer: Preference | None = Field(
+        None, description="one of fast, free, quality, or left out; it only goes with model=auto"
+    )
     cache_without_seed: bool = False
     """Whether identical requests share a result even if they have no seed. Routes set it, not clients."""
 
@@ -98,6 +102,11 @@ class GenerationOptions(Recipe):
     def opens_picture(self) -> bool:
         """Return whether the stored picture is opened in any case, so that a lost one is noticed then."""
         return self.embeds_picture or (self.format == "image" and self.output_format != "auto")
+
+    @property
+    def chooses_engine(self) -> bool:
+        """Return whether the client says how the engine is chosen: such a request joins no other one's flight."""
+        return self.within is not None or self.prefer is not None
 
     @property
     def embeds_picture(self) -> bool:

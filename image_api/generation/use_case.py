@@ -80,8 +80,8 @@ class Generation:
         without it no previews are asked for.
 
         Identical requests with a seed, or with `cache_without_seed`, share a result from the cache, or join the flight
-        that generates it. Without `cache` the picture is generated anew. With `within` only engines are candidates that
-        are expected to be done in so many seconds, so no other request's flight is joined.
+        that generates it. Without `cache` the picture is generated anew. With `within` or `prefer` other engines may be
+        candidates, or in another order, so no other request's flight is joined.
         """
         content: Progress | GenerationResponse | None = None
         options = options if report else options.model_copy(update={"previews": False})
@@ -118,12 +118,13 @@ class Generation:
 
     def is_repeatable(self, options: GenerationOptions) -> bool:
         """Return whether an identical request gets the same picture: from the cache, or of a flight that it joins."""
-        return self.is_cacheable(options) and options.cache and options.within is None
+        return self.is_cacheable(options) and options.cache and not options.chooses_engine
 
     def _cached(self, options: GenerationOptions, key: str | None) -> GenerateResult | None:
         """Return the result of the key. Raises InvalidParameter if the options contradict each other."""
-        if options.within is not None and options.model != "auto":
-            raise InvalidParameter("within only goes with model=auto.")
+        if options.chooses_engine and options.model != "auto":
+            name = "prefer" if options.within is None else "within"
+            raise InvalidParameter(f"{name} only goes with model=auto.")
         return self._results.get(key) if key and options.cache else None
 
     def _stream(
@@ -155,7 +156,7 @@ class Generation:
         recorded: bool,
     ) -> GenerationStream:
         make = self._maker(options, key, request_id, waiter.client)
-        shared_key = key if options.cache and options.within is None else None
+        shared_key = key if options.cache and not options.chooses_engine else None
         while True:
             flight, joined = self._flights.join_or_start(shared_key, request_id, make, deadline, waiter)
             if options.image and not joined:
@@ -182,6 +183,7 @@ class Generation:
                 request_id=request_id,
                 timeout_seconds=max(flight.deadline.remaining, MIN_TIMEOUT_SECONDS),
                 within=options.within,
+                prefer=options.prefer,
                 previews=True if options.previews else None,
                 as_size=True if options.size else None,
             )

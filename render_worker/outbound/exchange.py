@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from render_worker.errors import BadPicture, EngineUnreachable, PhaseTimeout, UnexpectedReply
+from render_worker.errors import BadPicture, EngineUnreachable, NotConnected, PhaseTimeout, UnexpectedReply
 from render_worker.outbound.client import AS_IT_IS, http_client
 from render_worker.outbound.download import MAX_PICTURE_BYTES
 from render_worker.outbound.replies import is_compressed, json_object, read_body
@@ -89,6 +89,8 @@ class HttpService:
                 return Reply(self.name, reply.status_code, reply.headers, content)
         except httpx.TimeoutException:
             raise PhaseTimeout(f"{self.name} did not answer within {self.seconds:g} seconds.") from None
+        except httpx.ConnectError as error:
+            raise NotConnected(f"{self.name} cannot be reached.") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise EngineUnreachable(f"{self.name} cannot be reached.") from error
 
