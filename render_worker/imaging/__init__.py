@@ -15,7 +15,7 @@ from render_worker.errors import BadPicture, ImageInvalid
 from render_worker.imaging.containers import with_texts
 from render_worker.imaging.decoding import Decoded, LargePicture, decode
 from render_worker.imaging.encoding import encode
-from render_worker.imaging.image_input import MAX_SOURCE_PIXELS, SourcePicture, to_source_picture
+from render_worker.imaging.image_input import MAX_SOURCE_PIXELS, SourcePicture, fitted, to_source_picture
 from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
 from render_worker.imaging.placeholder import placeholder_of
 from render_worker.imaging.preview import preview_url
@@ -29,6 +29,7 @@ __all__ = [
     "Picture",
     "SentImage",
     "SourcePicture",
+    "fitted",
     "make_picture",
     "preview_url",
     "to_picture",

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from render_worker.contract import Size
 from render_worker.imaging.alpha import over_white
@@ -35,7 +35,7 @@ def to_source_picture(data: bytes, *, large: bool = True) -> SourcePicture:
     return SourcePicture(encode(image, {}, "png", None), *size)
 
 
-def opaque(data: bytes, *, large: bool) -> Image.Image:
+def opaque(data: bytes, *, large: bool = True) -> Image.Image:
     """Return the picture of a file in RGB. Raises as `decode`."""
     return over_white(decode(data, AS_IT_IS, size_required=False, large=large).image).convert("RGB")
 
@@ -44,3 +44,10 @@ def _within(size: Size) -> Size:
     """Return the size, scaled down if it has too many pixels."""
     share = min(1.0, math.sqrt(MAX_SOURCE_PIXELS / math.prod(size)))
     return max(1, math.floor(size[0] * share)), max(1, math.floor(size[1] * share))
+
+
+def fitted(picture: SourcePicture, size: Size) -> SourcePicture:
+    """Return the picture in another size: scaled, and cut evenly to its proportion. It takes a while: use a thread."""
+    if (picture.width, picture.height) == size:
+        return picture
+    return SourcePicture(encode(ImageOps.fit(opaque(picture.data), size), {}, "png", None), *size)
