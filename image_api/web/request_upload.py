@@ -59,10 +59,11 @@ def upload_slot(here: Waiter) -> Iterator[None]:
         services().upload_slots.release(here)
 
 
-def read_message(message: bytes, parse: Callable[[Pairs], T], here: Waiter) -> T:
-    """Return what `parse` makes of a JSON object that was received as a whole. Raises as `uploaded`."""
+@contextmanager
+def received(message: bytes, here: Waiter) -> Iterator[Pairs]:
+    """Return the fields of a JSON object that was received as a whole. Raises as `uploaded`."""
     with closing(TemporaryFiles()) as files, upload_slot(here):
-        return _aside(lambda: parse(json_pairs(io.BytesIO(message), files)))
+        yield _aside(lambda: json_pairs(io.BytesIO(message), files))
 
 
 def sent_image(upload: Upload) -> SentImage:

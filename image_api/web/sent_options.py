@@ -14,7 +14,7 @@ from image_api.web.multipart import Pairs
 from image_api.web.request_upload import (
     FORM,
     check_encoding,
-    read_message,
+    received,
     sent_image,
     upload_stream,
     uploaded,
@@ -51,8 +51,11 @@ def response_with(image: SentImage | None, respond: Callable[[], Response]) -> R
 @contextmanager
 def message_options(message: bytes, here: Waiter) -> Iterator[GenerationOptions]:
     """Return the options in a message, whose image is in memory until the end of the context. Raises InvalidField."""
-    plain = IMAGE not in message  # and so no longer than MAX_BODY_BYTES
-    options = GenerationOptions.parse_json(message) if plain else _options(read_message(message, list, here))
+    if IMAGE in message:
+        with received(message, here) as pairs:
+            options = _options(pairs)
+    else:  # and so it is no longer than MAX_BODY_BYTES
+        options = GenerationOptions.parse_json(message)
     try:
         yield options
     finally:
