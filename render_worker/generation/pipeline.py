@@ -29,7 +29,7 @@ from render_worker.generation.progress import OnProgress, ProgressReporter, igno
 from render_worker.generation.result import to_result
 from render_worker.generation.selection import AUTO
 from render_worker.generation.selector import EngineSelector
-from render_worker.imaging import Picture, SourcePicture, make_picture, source_picture
+from render_worker.imaging import Picture, SentImage, SourcePicture, make_picture
 from render_worker.metrics import Metrics
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.chain import SaveOutcome, StorageChain
@@ -81,7 +81,7 @@ class Pipeline:
         selection = self.selector.select(request)
         await self.storages.preflight(request.output_format)
         deadline = deadline or MovableDeadline(Deadline(selection.started + request.timeout_seconds))
-        image = await source_picture(request.image_data) if request.image else None
+        image = SentImage(request.image_data) if request.image else None
         for attempt in attempts(selection, deadline, image):
             if result := await self._hedging.run(attempt, self._try_attempt, on_progress):
                 return result
@@ -177,9 +177,10 @@ class Pipeline:
     ) -> tuple[GeneratedImage, Picture]:
         """Return the engine's image and the picture encoded of it; what is no image is the engine's failure too."""
         engine, recipe = attempt.engine, attempt.candidate.recipe(attempt.request)
+        source = await attempt.image.picture() if attempt.image else None  # only now: those that wait keep small files
         async with self.selector.budgets.charged(engine.name, attempt.candidate.price):
             with self.selector.breakers[engine.name].call(), self._outcome(engine.name):
-                image = await _without_fault(engine, recipe, attempt.image, reporter)
+                image = await _without_fault(engine, recipe, source, reporter)
                 release_engine()  # encoding and saving need no engine, but one of the slots of all
                 reporter("saving")
                 picture = await self._encode(engine, image, recipe)
