@@ -35,10 +35,11 @@ def comfyui(running_site):
 
 
 def submitted(comfyui, **words):
-    graph = Workflow.of("it", OF_TEXT).filled(VALUES, "SaveImage")
+    graph = Workflow.of("it", OF_TEXT).filled(VALUES, "PreviewImage")
     body = {"prompt": graph, "client_id": "us", "prompt_id": str(uuid.uuid4()), **words}
     reply = requests.post(f"{comfyui}/prompt", json=body, timeout=5)
-    return reply.json()["prompt_id"] if reply.ok else reply
+    reply.raise_for_status()
+    return reply.json()["prompt_id"]
 
 
 def queue(comfyui):
@@ -84,8 +85,8 @@ def test_another_page_is_refused(comfyui):
 
 
 def test_a_refusal_names_the_node_and_what_exists(comfyui):
-    graph = Workflow.of("it", OF_TEXT).filled({**VALUES, "model": "gone", "width": 8}, "SaveImage")
-    refused = submitted(comfyui, prompt=graph)
+    graph = Workflow.of("it", OF_TEXT).filled({**VALUES, "model": "gone", "width": 8}, "PreviewImage")
+    refused = requests.post(f"{comfyui}/prompt", json={"prompt": graph}, timeout=5)
     assert (refused.status_code, refused.json()["error"]["type"]) == (400, "prompt_outputs_failed_validation")
     errors = {node: found["errors"][0]["type"] for node, found in refused.json()["node_errors"].items()}
     assert errors == {"checkpoint": "value_not_in_list", "latent": "value_smaller_than_min"}
