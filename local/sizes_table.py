@@ -40,7 +40,7 @@ EXAMPLES = {
         _replicate("SDXL", "stability-ai/sdxl"),
         _replicate("a model that tells no pixels", "acme/model"),
     ),
-    "vertex": tuple(map(_vertex, ("gemini-3.1-flash-image", "gemini-2.5-flash-image", "imagen-4.0-generate-001"))),
+    "vertex": tuple(map(_vertex, ("gemini-3.1-flash-image", "gemini-3-pro-image", "gemini-2.5-flash-image"))),
     "huggingface": (
         _huggingface("FLUX.1-schnell, `auto`", "auto", "black-forest-labs/FLUX.1-schnell"),
         _huggingface("FLUX.1-dev, `fal-ai` or `together`", "fal-ai", "black-forest-labs/FLUX.1-dev"),

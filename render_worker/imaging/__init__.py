@@ -13,7 +13,7 @@ from render_worker.contract import OutputFormat, StoredFormat
 from render_worker.imaging.containers import with_texts
 from render_worker.imaging.decoding import Decoded, LargePicture, decode
 from render_worker.imaging.encoding import encode
-from render_worker.imaging.image_input import MAX_SOURCE_PIXELS, SourcePicture, source_picture
+from render_worker.imaging.image_input import MAX_SOURCE_PIXELS, SourcePicture, file_within, source_picture
 from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
 from render_worker.imaging.placeholder import placeholder_of
 from render_worker.imaging.preview import preview_url
@@ -27,6 +27,7 @@ __all__ = [
     "MAX_SOURCE_PIXELS",
     "Picture",
     "SourcePicture",
+    "file_within",
     "is_picture",
     "make_picture",
     "preview_url",
