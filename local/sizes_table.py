@@ -34,6 +34,10 @@ def _vertex(model: str) -> Example:
     return Example(f"`{model}`", settings={"vertex_model": model})
 
 
+def _cloudflare(title: str, model: str) -> Example:
+    return Example(title, settings={"cloudflare_model": (model,)})
+
+
 EXAMPLES = {
     "replicate": (
         _replicate("FLUX schnell, FLUX dev", "black-forest-labs/flux-schnell"),
@@ -41,12 +45,19 @@ EXAMPLES = {
         _replicate("a model that tells no pixels", "acme/model"),
     ),
     "vertex": tuple(map(_vertex, ("gemini-3.1-flash-image", "gemini-3-pro-image", "gemini-2.5-flash-image"))),
+    "cloudflare": (
+        _cloudflare("FLUX.1 schnell", "@cf/black-forest-labs/flux-1-schnell"),
+        _cloudflare("FLUX.2", "@cf/black-forest-labs/flux-2-klein-4b"),
+        _cloudflare("SDXL", "@cf/stabilityai/stable-diffusion-xl-base-1.0"),
+        _cloudflare("DreamShaper", "@cf/lykon/dreamshaper-8-lcm"),
+    ),
     "huggingface": (
         _huggingface("FLUX.1-schnell, `auto`", "auto", "black-forest-labs/FLUX.1-schnell"),
         _huggingface("FLUX.1-dev, `fal-ai` or `together`", "fal-ai", "black-forest-labs/FLUX.1-dev"),
         _huggingface("SDXL, `hf-inference`", "hf-inference", "stabilityai/stable-diffusion-xl-base-1.0"),
         _huggingface("Stable Diffusion 1.5", "hf-inference", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
         _huggingface("Qwen-Image, `fal-ai`", "fal-ai", "Qwen/Qwen-Image"),
+        Example("Z-Image-Turbo's Space", settings={"huggingface_ways": ("space",)}),
     ),
 }
 """The well-known models of engines whose sizes depend on the model; of each other engine there is one column."""
