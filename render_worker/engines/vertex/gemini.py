@@ -5,6 +5,7 @@ ratios and image sizes, and no seed, negative prompt or guidance scale. How they
 https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabilities/gemini-image-responsible-ai.
 """
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from render_worker.contract import Recipe
@@ -71,7 +72,7 @@ async def make(client: "Client", model: str, recipe: Recipe, image: SourcePictur
 async def _part(image: SourcePicture) -> "Part":
     from google.genai.types import Part
 
-    mime_type, data = await file_within(image, MAX_INLINE_BYTES)
+    mime_type, data = await asyncio.to_thread(file_within, image, MAX_INLINE_BYTES)
     return Part.from_bytes(data=data, mime_type=mime_type)
 
 
