@@ -9,8 +9,8 @@ The sources: modules/api/api.py of https://github.com/AUTOMATIC1111/stable-diffu
 https://github.com/lllyasviel/stable-diffusion-webui-forge, modules/api/ of https://github.com/vladmandic/sdnext, and
 examples/server/routes_sdapi.cpp of https://github.com/leejet/stable-diffusion.cpp. A client that hangs up ends nothing.
 
-Unverified: what SD.Next answers when a picture is interrupted (here half of it, and no mark of that afterwards), and
-what older versions of each did.
+Unverified: what SD.Next answers when a picture is interrupted (here half of it, as the others), and what older versions
+of each did.
 """
 
 import base64
@@ -92,8 +92,6 @@ def picture(kind: str) -> Response:
                 machine.run(OTHER, scenario.automatic1111_others, steps)
             machine.run(body.get("force_task_id"), scenario.delay, steps, ended_by=entry.played)
             half = machine.ended_by is not None
-            if _flavour() == "sdnext":
-                machine.ended_by = None
         return _made(body, entry.played, half=half)
 
 

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from render_worker.contract import Recipe
-from render_worker.errors import PhaseTimeout
+from render_worker.errors import EngineError, PhaseTimeout
 from tests.fakes.at_automatic1111 import Reported, asked, engine, make, play
 from tests.fakes.processes import wait_until
 
@@ -128,8 +128,20 @@ def test_half_a_picture_is_not_kept_if_a_person_interrupts_it(site, flavour):
         making = asyncio.create_task(engine(site).generate(Recipe(prompt="a tree"), Reported()))
         await asyncio.sleep(0.5)
         await asyncio.to_thread(requests.post, f"{site.url}/automatic1111/sdapi/v1/interrupt", timeout=5)
-        return (await asyncio.gather(making, return_exceptions=True))[0]
+        return await making
 
-    result = asyncio.run(interrupted())
-    if flavour == "a1111":
-        assert "interrupted" in str(result)
+    with pytest.raises(EngineError, match="interrupted at the picture"):
+        asyncio.run(interrupted())
+
+
+@pytest.mark.parametrize("flavour", ["a1111", "sdnext"])
+def test_another_client_s_interrupted_picture_before_it_costs_ours_nothing(site, flavour):
+    play(site, delay=0.6, automatic1111_others=5, automatic1111_flavour=flavour)
+
+    async def after_another():
+        making = asyncio.create_task(engine(site).generate(Recipe(prompt="a tree"), Reported()))
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(requests.post, f"{site.url}/automatic1111/sdapi/v1/interrupt", timeout=5)
+        return await making
+
+    assert asyncio.run(after_another()).data

@@ -101,13 +101,13 @@ def test_a_server_that_is_down_or_hangs_has_its_own_error(site):
         make(site, automatic1111_seconds=0.3)
 
 
-@pytest.mark.parametrize("flavour", ["a1111", "forge", "sdcpp"])
-def test_what_another_client_interrupted_is_no_picture(site, flavour):
-    for ended in ("interrupted", "skipped") if flavour != "sdcpp" else ():
-        play(site, automatic1111=ended, automatic1111_flavour=flavour, delay=0.1)
-        with pytest.raises(EngineError, match="interrupted at the picture") as caught:
-            make(site)
-        assert type(caught.value) is EngineError
+@pytest.mark.parametrize("ended", ["interrupted", "skipped"])
+@pytest.mark.parametrize("flavour", ["a1111", "forge", "sdnext"])
+def test_what_another_client_interrupted_is_no_picture(site, flavour, ended):
+    play(site, automatic1111=ended, automatic1111_flavour=flavour, delay=0.1)
+    with pytest.raises(EngineError, match="interrupted at the picture") as caught:
+        make(site)
+    assert type(caught.value) is EngineError
     play(site, automatic1111_flavour=flavour)
     assert make(site).data  # what was interrupted before is no longer said of this one
 
