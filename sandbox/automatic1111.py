@@ -23,7 +23,7 @@ from flask import Blueprint, Response, request
 from PIL import Image, UnidentifiedImageError
 from pydantic import Field
 
-from sandbox.automatic1111_checkpoints import CHECKPOINTS, LOADED, ONLY
+from sandbox.automatic1111_checkpoints import CHECKPOINTS, LOADED, ONLY, OPTIONS
 from sandbox.automatic1111_machine import OTHER, Machine
 from sandbox.automatic1111_replies import CRASHES, INFO, REPLIES
 from sandbox.pictures import SPOILED, as_format, chosen_seed, handed_out, painted
@@ -57,6 +57,7 @@ class Automatic1111Scenario(Scenario):
     automatic1111_user: str = Field("", description="user:password that it asks for.")
     automatic1111_format: Literal["png", "jpeg", "webp"] = Field("png", description="Its option samples_format.")
     automatic1111_others: float = Field(0, ge=0, le=60, description="Seconds of another client's job before each one.")
+    automatic1111_comments: bool | None = Field(None, description="Its option enable_prompt_comments, if it lists it.")
     automatic1111_stays: bool = Field(False, description="Whether it goes on with the checkpoint that it has loaded.")
 
 
@@ -150,8 +151,10 @@ def options() -> Response:
     """Return the options, of which the real ones are many more."""
     with state().logged("automatic1111_options"):
         found: dict[str, object] = {"samples_format": "png", "sd_model_checkpoint": CHECKPOINTS[0]["title"]}
-        if _flavour() in ("a1111", "forge"):
-            found["enable_prompt_comments"] = True
+        if _flavour() != "sdcpp":
+            found |= OPTIONS
+        if _scenario().automatic1111_comments is not None:
+            found["enable_prompt_comments"] = _scenario().automatic1111_comments
         return _unauthorized() or json_reply(found)
 
 

@@ -53,6 +53,8 @@ def test_a_server_that_does_not_say_whose_picture_it_is_has_no_progress_unless_i
         make(site, reported, automatic1111_exclusive=exclusive)
         assert bool(reported.numbers()) is exclusive
         assert bool(reported.previews) is exclusive
+        shown = {entry["body"]["skip_current_image"] for entry in asked(site, "automatic1111_progress")}
+        assert ("false" in shown) is exclusive  # the other's picture is not even fetched
     several = Reported()
     make(site, several, automatic1111_exclusive=True, automatic1111_concurrency=2)
     assert several.numbers() == []
@@ -117,7 +119,13 @@ def test_another_client_s_picture_is_not_interrupted_in_place_of_ours(site):
 
 def test_a_server_that_cannot_be_interrupted_is_left_in_time(site):
     play(site, delay=4, automatic1111_flavour="sdcpp")
-    assert asyncio.run(cancelled(engine(site, automatic1111_exclusive=True), site, 0.1)) < 3
+    assert asyncio.run(cancelled(engine(site, automatic1111_exclusive=True), site, 0.1)) < 1.5
+
+
+def test_a_server_without_progress_is_not_asked_again_and_again(site):
+    play(site, delay=0.6, automatic1111_flavour="sdcpp")
+    assert make(site).data
+    assert len(asked(site, "automatic1111_progress")) <= 2
 
 
 @pytest.mark.parametrize("flavour", ["a1111", "sdnext"])
