@@ -42,7 +42,7 @@ FAULTS = Faults(
     by_chance=("crash", "nothing", "html_502"),
 )
 LIST_FAULTS = Faults(("missing", "no_api", "html_502", "not_a_list", "odd_entries", "empty", "deep"))
-PROGRESS_FAULTS = Faults(("missing", "html_502", "odd", "wrong_types", "hang"))
+PROGRESS_FAULTS = Faults(("missing", "html_502", "odd", "wrong_types", "hang", "drip"))
 
 automatic1111 = Blueprint("automatic1111", __name__, url_prefix="/automatic1111/sdapi/v1")
 
@@ -107,6 +107,8 @@ def progress() -> Response:
             return html_reply("Bad gateway", 502)
         if entry.played == "hang":
             return hang(entry)
+        if entry.played == "drip":
+            return handed_out(bytes(100_000), "drip")
         if _flavour() != "forge" and (refusal := _unauthorized()):
             return refusal
         found = memory(Machine).progress(with_image=request.args.get("skip_current_image") == "false")

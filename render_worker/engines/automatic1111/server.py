@@ -150,10 +150,15 @@ class Server:
         content: bytes | None = None,
         params: dict[str, str] | None = None,
     ) -> Reply:
-        base = (self._settings.automatic1111_url or "").removesuffix(API)
-        return await service.exchange(
-            method, f"{base}{API}{path}", headers={**self._auth, **(headers or {})}, content=content, params=params
-        )
+        """Return a reply. Raises PhaseTimeout if it is not there, to its last byte, within the service's seconds."""
+        url = (self._settings.automatic1111_url or "").removesuffix(API) + API + path
+        try:
+            async with asyncio.timeout(service.seconds):
+                return await service.exchange(
+                    method, url, headers={**self._auth, **(headers or {})}, content=content, params=params
+                )
+        except TimeoutError:
+            raise PhaseTimeout(f"{NAME} did not answer within {service.seconds:g} seconds.") from None
 
     @property
     def _auth(self) -> dict[str, str]:

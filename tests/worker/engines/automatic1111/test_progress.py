@@ -60,12 +60,12 @@ def test_a_server_that_does_not_say_whose_picture_it_is_has_no_progress_unless_i
     assert several.numbers() == []
 
 
-@pytest.mark.parametrize("word", ["missing", "html_502", "odd", "wrong_types", "hang"])
+@pytest.mark.parametrize("word", ["missing", "html_502", "odd", "wrong_types", "hang", "drip"])
 def test_odd_progress_costs_no_picture(site, word, monkeypatch):
     monkeypatch.setattr("render_worker.engines.automatic1111.server.LOOK_SECONDS", 0.3)
     play(site, delay=0.3, automatic1111_progress=word)
     reported = Reported(wants_previews=True)
-    assert make(site, reported).data
+    assert make(site, reported, seconds=5).data
     assert reported.previews == []
     for numbers in reported.numbers():
         assert numbers["percent"] is None
