@@ -1,6 +1,8 @@
 """ComfyUI: what it is asked for, its progress, and the errors that its replies and events mean."""
 
 import asyncio
+import subprocess
+import sys
 import time
 
 import pytest
@@ -158,6 +160,18 @@ def test_the_token_of_a_proxy_is_sent_everywhere(site):
     assert reported.setbacks == []
     with pytest.raises(EngineUnauthorized, match="COMFYUI_TOKEN"):
         make(site, comfyui_token=SecretStr("not-the-token"))
+
+
+def test_the_token_is_in_no_log(site, caplog):
+    play(site, comfyui_token=TOKEN, comfyui="crash")
+    with caplog.at_level("DEBUG"), pytest.raises(EngineError) as caught:
+        make(site, comfyui_token=SecretStr(TOKEN))
+    assert TOKEN not in caplog.text + str(caught.value)
+
+
+def test_it_imports_its_library_on_use_alone():
+    code = "import sys, render_worker.engines.comfyui.engine; sys.exit('websockets' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(
