@@ -1,8 +1,10 @@
 """ComfyUI's frames and replies from a server that is broken or hostile."""
 
+import asyncio
 import json
 import struct
 
+import httpx
 import pytest
 
 from render_worker.engines.comfyui.client import ComfyUIClient, Queue, StoredFile, _choices, _items, _number
@@ -10,7 +12,7 @@ from render_worker.engines.comfyui.job import Job
 from render_worker.engines.comfyui.replies import error_of_execution, error_of_nodes, error_of_reply
 from render_worker.engines.comfyui.settings import ComfyUISettings
 from render_worker.engines.comfyui.socket import MAX_EVENT_BYTES, Event, parsed
-from render_worker.errors import EngineBusy, EngineError, EngineNotConfigured, RequestInvalid
+from render_worker.errors import EngineBusy, EngineError, EngineNotConfigured, RequestInvalid, UnexpectedReply
 from render_worker.outbound.exchange import Reply
 from tests.fakes.at_comfyui import Reported
 
@@ -76,8 +78,6 @@ class Ended:
 
 def result_of(*frames, entry=None, by_socket=True):
     """Return what comes of a job, and its previews, if it is told of these frames."""
-    import asyncio
-
     reported = Reported(wants_previews=True)
     job = Job(Ended(entry or {}), Scripted(*frames), reported, "an-id", "9", by_socket, 0.05)
     job._next_look += 0.05
@@ -124,6 +124,22 @@ def test_events_of_another_workflow_mean_nothing():
         DONE,
     )
     assert (found, len(reported.news)) == (b"the picture", 1)
+
+
+def test_a_queue_that_is_too_large_to_be_read_ends_nothing():
+    class Busy(Ended):
+        looks = 0
+
+        async def history(self, prompt_id):
+            self.looks += 1
+            return self.entry if self.looks > 3 else None
+
+        async def queue(self):
+            raise UnexpectedReply("ComfyUI's reply is larger than any that is expected.")
+
+    entry = {"outputs": {"9": {"images": [{"filename": "x.png", "subfolder": "", "type": "temp"}]}}}
+    job = Job(Busy(entry), Scripted(), Reported(), "an-id", "9", by_socket=False, poll_seconds=0.01)
+    assert asyncio.run(job.result()) == StoredFile("x.png", "", "temp")
 
 
 @pytest.mark.parametrize(
@@ -226,8 +242,6 @@ def test_both_forms_of_choices_are_read(definition, choices):
     ids=str,
 )
 def test_a_refused_workflow_is_the_settings_or_the_requests(body, kind):
-    import httpx
-
     assert type(error_of_reply(Reply("ComfyUI", 400, httpx.Headers(), json.dumps(body).encode()))) is kind
 
 
