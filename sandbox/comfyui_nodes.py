@@ -4,7 +4,7 @@ from typing import Any
 
 Graph = dict[str, dict[str, Any]]
 CHECKPOINTS = ["sd_xl_base_1.0.safetensors", "v1-5-pruned-emaonly.ckpt"]
-SAMPLERS = ["euler", "euler_ancestral", "dpmpp_2m"]
+SAMPLERS = ["euler", "euler_ancestral", "dpmpp_2m", *(f"sampler_{number}" for number in range(20))]  # too many to list
 SCHEDULERS = ["normal", "karras", "simple"]
 MOST = 16384  # of a side in pixels
 SIDE: list[Any] = ["INT", {"default": 512, "min": 16, "max": MOST, "step": 8}]

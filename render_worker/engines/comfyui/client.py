@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 
 from render_worker.engines.comfyui.graphs import Graph
-from render_worker.engines.comfyui.replies import error_of_reply
+from render_worker.engines.comfyui.replies import MAX_WORDS, error_of_reply, unlisted_input
 from render_worker.engines.comfyui.settings import ComfyUISettings
-from render_worker.errors import BadPicture, EngineNotConfigured, UnexpectedReply
+from render_worker.errors import BadPicture, EngineError, EngineNotConfigured, UnexpectedReply
 from render_worker.outbound.download import MAX_PICTURE_BYTES
 from render_worker.outbound.exchange import HttpService, Reply
+from render_worker.outbound.replies import printable
 
 NAME = "ComfyUI"
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024  # read in the loop; a history entry has the graph and its outputs
@@ -104,11 +105,25 @@ class ComfyUIClient:
             "prompt_id": prompt_id,
             "extra_data": {"preview_method": "auto" if previews else "none"},  # older servers have it as an option
         }
-        reply = await self._document("POST", "/prompt", json=words)
-        found = reply.get("prompt_id")
+        reply = await self._documents.exchange("POST", f"{self.url}/prompt", headers=self.headers, json=words)
+        if not reply.is_success:
+            raise await self._refusal(reply)
+        document = reply.required_document()
+        found = document.get("prompt_id")
         if not isinstance(found, str) or not PROMPT_ID.fullmatch(found):
             raise UnexpectedReply("ComfyUI accepted the workflow, but its answer names no id.")
-        return found, reply.get("node_errors")
+        return found, document.get("node_errors")
+
+    async def _refusal(self, reply: Reply) -> EngineError:
+        """Return the error of a refused workflow, with the values that there are if one is not among them."""
+        error, unlisted = error_of_reply(reply), unlisted_input(reply.document)
+        if not isinstance(error, EngineNotConfigured) or not unlisted:
+            return error
+        try:
+            listed = ", ".join(await self.choices(*unlisted))
+        except EngineError:
+            return error
+        return EngineNotConfigured(f"{error} It has {printable(listed, MAX_WORDS)}.")
 
     async def history(self, prompt_id: str) -> dict[str, Any] | None:
         """Return what came of a workflow; None if it has not ended."""

@@ -1,6 +1,7 @@
 """The errors that ComfyUI's replies and events mean. Its own source has them: https://github.com/comfyanonymous/ComfyUI
 (server.py, execution.py)."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -18,6 +19,8 @@ from render_worker.outbound.exchange import Reply
 from render_worker.outbound.replies import printable, retry_after
 
 MAX_RETRY_AFTER_SECONDS = 3600
+IDENTIFIER = re.compile(r"\w{1,100}", re.ASCII)
+UNLISTED = re.compile(r"(\w{1,100}): .* not in \(list of length", re.ASCII | re.DOTALL)  # if there are more than 20
 MAX_WORDS = 600  # it lists the models that exist
 OF_THE_REQUEST = ("value_smaller_than_min", "value_bigger_than_max", "invalid_input_type")
 """Errors of a node's input that another request may not meet; all others are the workflow's, or of a setting."""
@@ -37,6 +40,17 @@ def error_of_reply(reply: Reply) -> EngineError:
     if reply.status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return EngineBusy(f"ComfyUI's server answered HTTP {reply.status}.")
     return UnexpectedReply(f"ComfyUI's server answered HTTP {reply.status}: look at COMFYUI_URL.")
+
+
+def unlisted_input(document: dict[str, object]) -> tuple[str, str] | None:
+    """Return class and input of a node of which a refusal only counts the values that there are; None if of none."""
+    for _, node in _node_errors(document.get("node_errors")):
+        for error in _errors_of(node):
+            kind, details = node.get("class_type"), error.get("details")
+            found = UNLISTED.match(details) if isinstance(details, str) else None
+            if found and isinstance(kind, str) and IDENTIFIER.fullmatch(kind):
+                return kind, found[1]
+    return None
 
 
 def error_of_nodes(node_errors: object, output: str) -> EngineError | None:
