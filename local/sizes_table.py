@@ -34,6 +34,10 @@ def _vertex(model: str) -> Example:
     return Example(f"`{model}`", settings={"vertex_model": model})
 
 
+def _openai(title: str, kind: str, model: str | None = None) -> Example:
+    return Example(title, settings={"openai_kind": kind, "openai_image_model": model})
+
+
 def _cloudflare(title: str, model: str) -> Example:
     return Example(title, settings={"cloudflare_model": (model,)})
 
@@ -42,6 +46,13 @@ EXAMPLES = {
     "automatic1111": (
         Example("SDXL and larger"),
         Example("Stable Diffusion 1.5", settings={"automatic1111_native": "512"}),
+    ),
+    "openai": (
+        _openai("gpt-image-2 and later", "openai"),
+        _openai("a server that is not known", "compatible"),
+        _openai("xAI", "xai"),
+        _openai("Together, Nebius, DeepInfra, ModelScope, Pollinations", "together"),
+        _openai("vLLM-Omni, SGLang, LocalAI, stable-diffusion.cpp", "sd.cpp"),
     ),
     "replicate": (
         _replicate("FLUX schnell, FLUX dev", "black-forest-labs/flux-schnell"),
