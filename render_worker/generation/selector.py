@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from render_worker.circuit_breaker import CircuitBreaker
-from render_worker.contract import EngineHealth, GenerateRequest, Model
+from render_worker.contract import AUTO, EngineHealth, GenerateRequest, Model
 from render_worker.engines.base import Engine
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow, WorkerError
 from render_worker.generation.admission import Admission
@@ -16,8 +16,6 @@ from render_worker.generation.selection import (
     failures_but,
     missed_names,
 )
-
-AUTO = "auto"
 
 
 class EngineSelector:

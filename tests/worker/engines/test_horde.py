@@ -158,11 +158,9 @@ def test_a_parameter_that_it_does_not_take_is_caused_by_the_request(site):
 
 
 async def _submit_raw(site):
-    asking = engine(site)
-    async with HordeClient.open(asking._settings, Reported()) as client:
-        body = asking._request_body(Recipe(prompt="a tree"), 1)
-        body["params"]["cfg_scale"] = 7.126
-        await client.exchange("POST", "/generate/async", body)
+    async with HordeClient.open(engine(site)._settings, Reported()) as client:
+        params = {"width": 512, "height": 512, "steps": 20, "cfg_scale": 7.126}
+        await client.submit({"prompt": "a tree", "params": params})
 
 
 def test_many_at_a_time_get_a_picture_each(site):
