@@ -1,6 +1,6 @@
 """The stand-ins, one row each. A new one is a file that declares STAND_IN, and a row here."""
 
-from sandbox import cloudinary, horde, huggingface, imgur, perchance, replicate, upload_host, vertex
+from sandbox import cloudinary, horde, huggingface, imgur, perchance, pollinations, replicate, upload_host, vertex
 from sandbox.stand_in import Addresses, StandIn
 
 STAND_INS: dict[str, StandIn] = {
@@ -10,6 +10,7 @@ STAND_INS: dict[str, StandIn] = {
     "huggingface": huggingface.STAND_IN,
     "replicate": replicate.STAND_IN,
     "vertex": vertex.STAND_IN,
+    "pollinations": pollinations.STAND_IN,
     "cloudinary": cloudinary.STAND_IN,
     "upload_host": upload_host.STAND_IN,
 }

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from render_worker.contract import OutputFormat, StoredFormat
-from render_worker.imaging.containers import with_texts
-from render_worker.imaging.decoding import Decoded, LargePicture, decode
+from render_worker.imaging.containers import with_texts, without_exif
+from render_worker.imaging.decoding import Decoded, LargePicture, decode, size_of
 from render_worker.imaging.encoding import encode
 from render_worker.imaging.image_input import MAX_SOURCE_PIXELS, SourcePicture, source_picture
 from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
@@ -28,8 +28,10 @@ __all__ = [
     "SourcePicture",
     "make_picture",
     "preview_url",
+    "size_of",
     "source_picture",
     "to_picture",
+    "without_exif",
 ]
 
 _one_at_a_time = ThreadPoolExecutor(1, "large-picture")
