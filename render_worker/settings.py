@@ -1,22 +1,20 @@
 """The only reader of the environment in this tier. Every setting is an upper-case variable of the same name."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from render_worker.engines import AUTO_ENGINES, SettingsOfEngines, registration_of
+from render_worker.budgets.settings import BudgetSettings
+from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, names_of_further, registration_of
 from render_worker.serving.environment import Host, LogLevel, Port, read
 from render_worker.setting_types import Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
 
 
-def _enabled(name: str) -> str:
-    try:
-        known = not registration_of(name).only_named
-    except KeyError:
-        known = False
-    if not known:
-        raise ValueError(f"it may name {', '.join(AUTO_ENGINES)}")
+def _enabled(name: str, info: ValidationInfo) -> str:
+    known = (*AUTO_ENGINES, *names_of_further(info.data))  # settings of engines are read before ENGINES
+    if name not in known:
+        raise ValueError(f"it may name {', '.join(known)}")
     return name
 
 
@@ -35,6 +33,9 @@ class CoreSettings(SettingsPart):
         "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case."
     )
     simulated: bool = Field(False, description="Marks every response: the sandbox stands in for the outside world.")
+    simulated_engines: Listed[EngineName] = Field(
+        (), description="Marks the pictures of these engines alone: the sandbox stands in for their services."
+    )
 
     max_concurrency: int | None = Field(
         None,
@@ -66,11 +67,25 @@ class CoreSettings(SettingsPart):
         description="Failures in a row after which an engine's circuit breaker opens; 0: only if its service blocks.",
     )
     engine_rest_seconds: int = Field(60, ge=1, le=86_400, description="Seconds for which it stays open.")
+    hedge: Literal["off", "free"] = Field(
+        "off",
+        description="Hedging with model=auto: free starts the next engine beside one that takes longer than its p95, "
+        "if its picture costs nothing, and takes the first picture.",
+    )
 
 
 # mypy's plugin for pydantic redefines model_construct once for each level of bases, and compares what it made so.
-class Settings(CoreSettings, SettingsOfEngines, SettingsOfStorages):  # type: ignore[misc]
-    """Everything that can be set from outside."""
+class Settings(BudgetSettings, CoreSettings, SettingsOfEngines, SettingsOfStorages):  # type: ignore[misc]
+    """Everything that can be set from outside. Fields of the first base are read last, when `engines` is known."""
+
+    @field_validator("engine_prices", "engine_daily_budget")
+    @classmethod
+    def _of_enabled(cls, value: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        """Return the amounts. Raises ValueError if one is for an engine that is not enabled: it would limit nothing."""
+        enabled = info.data.get("engines", value)
+        if unknown := [name for name in value if name not in enabled]:
+            raise ValueError(f"{unknown[0]} is not in ENGINES, which enables {', '.join(enabled)}")
+        return value
 
     @property
     def slots(self) -> int:
@@ -79,6 +94,16 @@ class Settings(CoreSettings, SettingsOfEngines, SettingsOfStorages):  # type: ig
             getattr(self, registration_of(name).settings.concurrency_setting) for name in self.engines
         )
         return self.max_concurrency or of_engines + 3
+
+    @property
+    def simulated_names(self) -> frozenset[str]:
+        """Return the names of the engines whose pictures are marked."""
+        return frozenset((*self.engines, *ENGINES)) if self.simulated else frozenset(self.simulated_engines)
+
+    @property
+    def all_simulated(self) -> bool:
+        """Return whether every enabled engine's pictures are marked."""
+        return self.simulated_names.issuperset(self.engines)
 
 
 VARIABLES = frozenset(name.upper() for name in Settings.model_fields)

@@ -15,6 +15,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
+from render_worker.imaging import is_picture
 from render_worker.outbound.exchange import Reply
 from render_worker.outbound.replies import printable, retry_after
 
@@ -27,14 +28,13 @@ HEADERS = {"Accept": "image/*", "User-Agent": f"image-generation-api/{VERSION}"}
 PAYMENT_HEADER, PAYMENT_FIELD = "payment-required", "x402Version"  # of versions 2 and 1 of https://www.x402.org
 CONTENT = re.compile(r"nsfw|content[ _-]polic|moderat|prohibit|inappropriat|disallowed|safety|unsafe|safe mode", re.I)
 SHUT_OUT = re.compile(r"\b(ip|address)\b.*\b(block|ban)|\b(block|ban)(ed|ned)\b.*\b(ip|address)\b", re.IGNORECASE)
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF")
 TOO_LONG = (httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.REQUEST_URI_TOO_LONG, 431)
 
 
 def picture_of(reply: Reply) -> bytes:
     """Return the picture's bytes, unchecked. Raises an EngineError if the reply says that it is none."""
     named = reply.headers.get("content-type", "").lower().startswith("image/")
-    if reply.status == httpx.codes.OK and (named or reply.body.startswith(MAGIC)):
+    if reply.status == httpx.codes.OK and (named or is_picture(reply.body)):
         return reply.body
     raise error_of(reply)
 
