@@ -14,6 +14,7 @@ from render_worker.engines.horde.smaller import next_smaller
 from render_worker.errors import BadPicture, EngineError, QuotaExhausted
 
 MODELS_CACHE_SECONDS = 60.0
+NO_MODELS_CACHE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ class Negotiation:
                 except (EngineError, TimeoutError) as error:
                     report.setback(f"its list of models is not to be had: {error}")
                     self._names = ()
-                self._fresh_until = time.monotonic() + MODELS_CACHE_SECONDS
+                self._fresh_until = time.monotonic() + (
+                    MODELS_CACHE_SECONDS if self._names else NO_MODELS_CACHE_SECONDS
+                )
             return self._names
 
 
