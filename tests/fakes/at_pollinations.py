@@ -5,7 +5,7 @@ import asyncio
 from render_worker.contract import Recipe
 from render_worker.engines.pollinations.engine import PollinationsEngine
 from render_worker.settings import Settings
-from tests.fakes.at_horde import Reported
+from tests.fakes.at_horde import Reported, asked
 
 
 def engine(site, **changes):
@@ -18,3 +18,7 @@ def make(one, reported=None, seconds=20, **recipe):
             return await one.generate(Recipe(**{"prompt": "a tree", **recipe}), reported or Reported())
 
     return asyncio.run(within())
+
+
+def sent(site):
+    return [entry["body"] for entry in asked(site, "pollinations")]
