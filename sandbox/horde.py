@@ -42,6 +42,7 @@ from sandbox.upload_host import NOWHERE, upload_origin, uploads
 
 ANONYMOUS = "0000000000"
 KNOWN_KEYS = (ANONYMOUS, "a-key-of-the-horde")
+BANNED_AGENT = "My-Project:v0.0.1:My-Contact"  # its documentation's example
 SHAKY_CHECKS = 2
 SLOW_SECONDS = 0.7
 UNFINISHED = ("no_workers", "faulted", "stuck")
@@ -124,10 +125,13 @@ def models() -> Response:
 def submit() -> Response:
     """Accept a request, or refuse it."""
     board, body = state(), request.get_json(force=True)
-    with board.logged("horde", body) as entry:
+    agent = request.headers.get("Client-Agent", "unknown:0:unknown")
+    with board.logged("horde", {**body, "client_agent": agent}) as entry:
         entry.played = board.draw("horde")
         if request.headers.get("apikey") not in KNOWN_KEYS:
             entry.played = "invalid_key"
+        if agent == BANNED_AGENT:
+            return refusal(403, "BannedClientAgent", "This Client-Agent appears badly designed.")
         if fault := submission_fault(entry):
             return fault
         if problem := problem_of(body):

@@ -92,7 +92,9 @@ def _in_words(size: Size) -> str:
 
 
 def _too_large(size: Size) -> BadPicture:
-    return BadPicture(
+    error = BadPicture(
         "wrong_size",
         f"AI Horde makes {_in_words(size)} only for kudos at the moment; ask for a smaller size, or with model=auto.",
     )
+    error.caused_by_request = True  # others are made
+    return error

@@ -9,7 +9,7 @@ import requests
 from PIL import Image
 from pydantic import SecretStr
 
-from render_worker.contract import Recipe
+from render_worker.contract import VERSION, Recipe
 from render_worker.engines.horde.client import HordeClient
 from render_worker.errors import (
     BadPicture,
@@ -65,6 +65,25 @@ def test_the_parameters_are_the_services_own(site):
     params = wish["params"]
     assert (params["width"], params["height"], params["steps"], params["n"]) == (768, 512, 30, 1)
     assert (params["cfg_scale"], params["seed"]) == (7.13, "5")
+
+
+@pytest.mark.parametrize(
+    ("changes", "contact"),
+    [
+        ({}, "The Image Generation API authors"),
+        ({"horde_contact": "https://pictures.example"}, "https://pictures.example"),
+    ],
+)
+def test_the_client_agent_names_the_program_and_a_contact(site, changes, contact):
+    play(site)
+    make(site, **changes)
+    assert asked(site, "horde")[0]["body"]["client_agent"] == f"image-generation-api:{VERSION}:{contact}"
+
+
+@pytest.mark.parametrize("contact", ["", "a\nb", "é", "x" * 101])
+def test_a_contact_that_fits_no_header_is_refused(site, contact):
+    with pytest.raises(ValueError, match="horde_contact"):
+        engine(site, horde_contact=contact)
 
 
 def test_a_random_seed_is_reported(site):

@@ -185,7 +185,7 @@ def test_a_required_size_is_refused_and_not_made_smaller(site):
     play(site, horde_limit=692, horde_workers={})
     with pytest.raises(BadPicture, match="1024x1024") as caught:
         make(site, recipe=recipe_of(width=1024, height=1024, model="horde"))
-    assert caught.value.code == "picture_wrong_size"
+    assert (caught.value.code, caught.value.caused_by_request) == ("picture_wrong_size", True)
     assert len(submissions(site)) == 1
 
 
