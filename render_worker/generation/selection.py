@@ -6,12 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from render_worker.contract import GenerateRequest, PassedOver, Preference, Recipe
+from render_worker.contract import AUTO, GenerateRequest, PassedOver, Preference, Recipe
 from render_worker.engines.base import Engine
 from render_worker.engines.capabilities import SIZE_PARAMETERS
 from render_worker.errors import InvalidParameter, QueueFull, WorkerError
-
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
