@@ -79,7 +79,7 @@ def rows(fields: dict[str, FieldInfo]) -> list[str]:
 
 def shown(default: object) -> str:
     """Return a setting's default as an environment variable would have it."""
-    if default is None or default in ((), ""):
+    if default is None or default in ((), "", {}):
         return "unset"
     if isinstance(default, tuple):
         return f"`{','.join(default)}`"

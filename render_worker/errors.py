@@ -2,6 +2,7 @@
 
 WorkerError
 ├── InvalidParameter            400 invalid_parameter
+│   └── ImageInvalid            400 invalid_parameter
 ├── Unauthorized                401 unauthorized
 ├── WorkerBusy                  503 worker_busy
 │   └── QueueFull               503 worker_busy
@@ -16,6 +17,7 @@ WorkerError
         ├── EngineNotConfigured 500 engine_not_configured
         ├── EngineCircuitOpen   503 engine_resting
         ├── EngineUnreachable   502 engine_unreachable
+        │   └── NotConnected    502 engine_unreachable
         ├── EngineUnauthorized  502 engine_unauthorized
         ├── EngineBusy          503 engine_busy
         ├── UnexpectedReply     502 engine_unexpected_reply
@@ -27,7 +29,8 @@ WorkerError
             ├── EngineRateLimited 503 engine_rate_limited
             └── QuotaExhausted  503 engine_quota_exhausted
 
-Errors of Perchance alone are in engines/perchance/errors.py, those of storages in storages/errors.py.
+Errors of Perchance alone are in engines/perchance/errors.py, those of storages in storages/errors.py, those of budgets
+in budgets/errors.py.
 """
 
 from typing import ClassVar, Literal
@@ -47,6 +50,10 @@ class WorkerError(Exception):
     """Seconds after which a retry can help; None if it cannot, or if that is unknown."""
     fallback_from: list[PassedOver] | None = None
     """The candidates before the one that raised this, and why each was passed over."""
+    forbids_fallback: ClassVar[bool] = False
+    """Whether there is no fallback to another engine."""
+    unbilled: bool = False
+    """Whether it is certain that no service bills the attempt: it refused it at once, or never got it."""
 
     def body(self, request_id: str | None = None) -> ErrorBody:
         """Return the error as the response's body."""
@@ -65,6 +72,13 @@ class InvalidParameter(WorkerError):
 
     code = "invalid_parameter"
     status = 400
+    unbilled = True
+
+
+class ImageInvalid(InvalidParameter):
+    """Raised if the image to begin with cannot be read, whichever engine is asked."""
+
+    forbids_fallback = True
 
 
 class Unauthorized(WorkerError):
@@ -159,8 +173,6 @@ class EngineError(UpstreamError):
     status = 502
     try_next_route: ClassVar[bool] = False
     """Whether the engine's next route may succeed, because this one is out of date or unavailable."""
-    forbids_fallback: ClassVar[bool] = False
-    """Whether there is no fallback to another engine."""
 
 
 class EngineFault(EngineError):
@@ -175,6 +187,7 @@ class EngineNotConfigured(EngineError):
 
     code = "engine_not_configured"
     status = 500
+    unbilled = True
     hint = "Set it up in the render worker's environment, or take the engine out of ENGINES."
 
 
@@ -183,6 +196,7 @@ class EngineCircuitOpen(EngineError):
 
     code = "engine_resting"
     status = 503
+    unbilled = True
 
 
 class EngineUnreachable(EngineError):
@@ -193,10 +207,17 @@ class EngineUnreachable(EngineError):
     try_next_route = True
 
 
+class NotConnected(EngineUnreachable):
+    """Raised if there was no connection, so that the service cannot have got the request."""
+
+    unbilled = True
+
+
 class EngineUnauthorized(EngineError):
     """Raised if the engine's service does not accept this worker's key."""
 
     code = "engine_unauthorized"
+    unbilled = True
     hint = "The operator looks at the engine's key in the render worker's environment."
 
 
@@ -222,7 +243,7 @@ class RequestInvalid(EngineError):
 
     code = "engine_request_refused"
     hint = "Change the prompt or the other parameters."
-    caused_by_request = True
+    caused_by_request = unbilled = True
 
 
 class ContentRefused(EngineError):
@@ -260,7 +281,7 @@ class ServiceBlocked(EngineError):
     """Raised if the service turns this worker away for a while: an earlier retry is in vain, or makes it worse."""
 
     status = 503
-    trips_breaker = service_blocked = True
+    trips_breaker = service_blocked = unbilled = True
 
 
 class EngineRateLimited(ServiceBlocked):

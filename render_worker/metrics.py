@@ -28,6 +28,7 @@ class Metrics:
             ["engine", "code"],
             **labels,  # type: ignore[arg-type]
         )
+        self._hedges = Counter("hedges", "Times that an engine was asked beside a slow one.", ["engine"], **labels)  # type: ignore[arg-type]
         self._storage_failures = Counter(
             "storage_failures",
             "Times that the storage that was meant kept no picture.",
@@ -55,6 +56,10 @@ class Metrics:
         """Count each engine that was passed over for the one that answered."""
         for engine in passed_over:
             self._fallbacks.labels(engine.engine, engine.code).inc()
+
+    def count_hedge(self, engine: str) -> None:
+        """Count an attempt that was started beside another one."""
+        self._hedges.labels(engine).inc()
 
     def count_storage_failure(self, problem: StorageProblem) -> None:
         """Count a picture that the preferred storage did not keep."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from render_worker.browser.orphans import become_subreaper, reap_for_ever
+from render_worker.budgets.amounts import dollars_of
+from render_worker.budgets.budgets import build_budgets
 from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import GenerateRequest, ModelList
 from render_worker.engines import build_engines
@@ -57,11 +59,16 @@ class Services:
         become_subreaper()
         self.runtime.start()
         self.runtime.submit(reap_for_ever())
+        self.runtime.submit(self.selector.budgets.start())
         self.runtime.submit(start_engines(self.selector.auto_engines))
 
     def stop(self) -> None:
-        """Stop the engines and the thread."""
-        self.runtime.stop(_stop_engines(self.selector.engines.values()))
+        """Stop the engines, close the budgets and end the thread."""
+        self.runtime.stop(self._stop_all())
+
+    async def _stop_all(self) -> None:
+        await _stop_engines(self.selector.engines.values())
+        await self.selector.budgets.close()
 
     def models(self) -> ModelList:
         """Return the names that `model` accepts."""
@@ -87,8 +94,11 @@ def build_services(settings: Settings) -> Services:
     engines = build_engines(settings.engines, settings)
     admission = Admission(settings.slots, settings.queue_size, (engine.slots for engine in engines.values()))
     breakers = {name: _breaker(name, settings) for name in engines}
-    selector = EngineSelector(engines, settings.engines, breakers, latencies, admission)
-    pipeline = Pipeline(selector, storages, admission, latencies, metrics, settings.simulated_names)
+    prices = {name: dollars_of(micros) for name, micros in settings.engine_prices.items()}
+    budgets = build_budgets(settings)
+    selector = EngineSelector(engines, settings.engines, breakers, latencies, admission, budgets, prices)
+    hedged = settings.hedge == "free"
+    pipeline = Pipeline(selector, storages, admission, latencies, metrics, settings.simulated_names, hedged=hedged)
     health = Health(
         selector, storages, admission, memory_limit_mb=settings.memory_limit_mb, simulated=settings.simulated_names
     )

@@ -1,9 +1,10 @@
 """The only reader of the environment in this tier. Every setting is an upper-case variable of the same name."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from render_worker.budgets.settings import BudgetSettings
 from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, names_of_further, registration_of
 from render_worker.serving.environment import Host, LogLevel, Port, read
 from render_worker.setting_types import Listed, Secret, SettingsPart
@@ -66,11 +67,25 @@ class CoreSettings(SettingsPart):
         description="Failures in a row after which an engine's circuit breaker opens; 0: only if its service blocks.",
     )
     engine_rest_seconds: int = Field(60, ge=1, le=86_400, description="Seconds for which it stays open.")
+    hedge: Literal["off", "free"] = Field(
+        "off",
+        description="Hedging with model=auto: free starts the next engine beside one that takes longer than its p95, "
+        "if its picture costs nothing, and takes the first picture.",
+    )
 
 
 # mypy's plugin for pydantic redefines model_construct once for each level of bases, and compares what it made so.
-class Settings(CoreSettings, SettingsOfEngines, SettingsOfStorages):  # type: ignore[misc]
-    """Everything that can be set from outside."""
+class Settings(BudgetSettings, CoreSettings, SettingsOfEngines, SettingsOfStorages):  # type: ignore[misc]
+    """Everything that can be set from outside. Fields of the first base are read last, when `engines` is known."""
+
+    @field_validator("engine_prices", "engine_daily_budget")
+    @classmethod
+    def _of_enabled(cls, value: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        """Return the amounts. Raises ValueError if one is for an engine that is not enabled: it would limit nothing."""
+        enabled = info.data.get("engines", value)
+        if unknown := [name for name in value if name not in enabled]:
+            raise ValueError(f"{unknown[0]} is not in ENGINES, which enables {', '.join(enabled)}")
+        return value
 
     @property
     def slots(self) -> int:

@@ -231,7 +231,7 @@ def _painted(kind: Kind, fields: Fields, played: str) -> bytes:
     size = OTHER_SIZE if played == "other_size" else size
     negative = str(fields.get("negative_prompt") or "")
     picture = painted(str(fields["prompt"]), negative, chosen_seed(seed), guidance, size)
-    return as_format(picture, str(fields.get("output_format", "png")))
+    return as_format(picture, str(fields.get("output_format", "jpeg")))
 
 
 def _refused(word: str) -> Response:

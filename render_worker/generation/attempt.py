@@ -1,14 +1,15 @@
 """One candidate's attempt at a request: its share of the time, and what it reports of the attempt before."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from render_worker.contract import GenerateRequest
 from render_worker.engines.base import Engine
 from render_worker.errors import PhaseTimeout, WorkerError
+from render_worker.generation.lane import Lane
 from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.selection import Candidate, Selection
-from render_worker.imaging import SourcePicture
+from render_worker.imaging import SentImage
 from render_worker.runtime import CLEAN_UP_SECONDS
 from render_worker.serving.deadline import Deadline
 
@@ -27,8 +28,10 @@ class Attempt:
     request_deadline: MovableDeadline
     deadline: Deadline | None
     """By when it must end; None if there is no other candidate (the request's deadline applies)."""
-    image: SourcePicture | None = None
+    image: SentImage | None = None
     """What the picture begins with, if anything."""
+    lane: Lane = field(default_factory=Lane)
+    """How it stands to an attempt beside it, if there is one."""
 
     @property
     def request(self) -> GenerateRequest:
@@ -63,12 +66,23 @@ class Attempt:
         """Record that the attempt failed, so that the selection moves on."""
         self.selection.record_failure(self.candidate, error)
 
+    def next(self) -> "Attempt | None":
+        """Return the attempt of the candidate after this one; None if the selection is over."""
+        return _next_attempt(self.selection, self.request_deadline, self.image)
 
-def attempts(selection: Selection, deadline: MovableDeadline, image: SourcePicture | None = None) -> Iterator[Attempt]:
+
+def attempts(selection: Selection, deadline: MovableDeadline, image: SentImage | None = None) -> Iterator[Attempt]:
     """Yield an attempt for each candidate until the selection is over; each must have `failed` before the next."""
-    while candidate := selection.next_candidate():
-        own = _deadline(selection, deadline.remaining)
-        yield Attempt(selection, candidate, selection.remaining, deadline, own, image)
+    while attempt := _next_attempt(selection, deadline, image):
+        yield attempt
+
+
+def _next_attempt(selection: Selection, deadline: MovableDeadline, image: SentImage | None) -> Attempt | None:
+    candidate = selection.next_candidate()
+    if candidate is None:
+        return None
+    own = _deadline(selection, deadline.remaining)
+    return Attempt(selection, candidate, selection.remaining, deadline, own, image)
 
 
 def _deadline(selection: Selection, remaining: float) -> Deadline | None:

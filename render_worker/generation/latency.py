@@ -1,32 +1,69 @@
-"""Latency of each engine (p50, p90): the recent pictures', and what it lets expect of the next."""
+"""Latency (p50, p90, p95) and success rate of each engine in the last hour, and what it lets expect of a picture."""
 
 import heapq
 import math
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-MAX_LATENCIES = 50  # old pictures tell little: an engine has its hours
-RECENT_SECONDS = 3600.0
-HIGH_SHARE = 0.9
+MAX_LATENCIES = MAX_OUTCOMES = 500  # of an engine: eight a minute for an hour, and a bound of memory
+RECENT_SECONDS = 3600.0  # old pictures tell little: an engine has its hours
 MAX_SIMULATED = 100
 OVERDUE_SHARE = 0.25  # nothing recorded tells how long it goes on; so the estimate never ends before the picture does
 
 
+_Taken = tuple[tuple[float, float], ...]
+"""When each picture was made, by the monotonic clock, and the seconds that it took."""
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """The recent latencies of `taken` in order, as long as `oldest` is recent: progress asks for them all the time."""
+
+    taken: _Taken
+    oldest: float
+    seconds: tuple[float, ...]
+
+
 class Latencies:
-    """The seconds that recent pictures took, without waiting in the queue. Safe to read from any thread."""
+    """The seconds that recent pictures took, without waiting in the queue, and the share of attempts that succeeded.
+
+    It is written by the loop's thread, and safe to read from any.
+    """
 
     def __init__(self) -> None:
-        self._taken: dict[str, tuple[tuple[float, float], ...]] = {}
+        self._taken: dict[str, _Taken] = {}
+        self._sorted: dict[str, _Sorted] = {}
+        self._outcomes: dict[str, tuple[tuple[float, bool], ...]] = {}
 
     def add(self, engine: str, seconds: float) -> None:
         """Record the latency of a picture that was made and saved."""
         self._taken[engine] = (*self._taken.get(engine, ()), (time.monotonic(), seconds))[-MAX_LATENCIES:]
 
-    def _recent(self, engine: str) -> list[float]:
-        """Return the latencies of the last hour, sorted: older ones might keep all clients away from the engine."""
+    def add_outcome(self, engine: str, *, success: bool) -> None:
+        """Record whether an attempt brought a picture; one that failed by the request's own fault does not count."""
+        self._outcomes[engine] = (*self._outcomes.get(engine, ()), (time.monotonic(), success))[-MAX_OUTCOMES:]
+
+    def success_rate(self, engine: str) -> float | None:
+        """Return the share of recent attempts that brought a picture; None if nothing is recent."""
         begin = time.monotonic() - RECENT_SECONDS
-        return sorted(seconds for made, seconds in self._taken.get(engine, ()) if made > begin)
+        recent = [success for ended, success in self._outcomes.get(engine, ()) if ended > begin]
+        return sum(recent) / len(recent) if recent else None
+
+    def count(self, engine: str) -> int:
+        """Return how many pictures are recent, some hundreds at most."""
+        return len(self._recent(engine))
+
+    def _recent(self, engine: str) -> tuple[float, ...]:
+        """Return the latencies of the last hour, sorted: older ones might keep all clients away from the engine."""
+        taken, known = self._taken.get(engine, ()), self._sorted.get(engine)
+        begin = time.monotonic() - RECENT_SECONDS
+        if known is None or known.taken is not taken or known.oldest <= begin:
+            recent = [it for it in taken if it[0] > begin]
+            known = _Sorted(taken, recent[0][0] if recent else math.inf, tuple(sorted(it[1] for it in recent)))
+            self._sorted[engine] = known
+        return known.seconds
 
     def p50(self, engine: str) -> float | None:
         """Return the median in seconds; None if nothing is recent."""
@@ -35,8 +72,15 @@ class Latencies:
 
     def p90(self, engine: str) -> float | None:
         """Return what nine tenths of the pictures did not exceed, in seconds; None if nothing is recent."""
+        return self._exceeded_by_few(engine, 90)
+
+    def p95(self, engine: str) -> float | None:
+        """Return what 95 of 100 pictures did not exceed, in seconds; None if nothing is recent."""
+        return self._exceeded_by_few(engine, 95)
+
+    def _exceeded_by_few(self, engine: str, percent: int) -> float | None:
         recent = self._recent(engine)
-        return recent[math.ceil(len(recent) * HIGH_SHARE) - 1] if recent else None
+        return recent[math.ceil(len(recent) * percent / 100) - 1] if recent else None
 
     def seconds_to_picture(self, engine: str, position: int, slots: Sequence[float]) -> int | None:
         """Return the seconds until a request at that position of the queue has its picture; None if unknown.

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Container
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator
 from typing import TypeVar
 
 from render_worker.contract import GenerateRequest, GenerateResult, Recipe
@@ -16,17 +16,20 @@ from render_worker.errors import (
     EngineFault,
     InvalidParameter,
     PhaseTimeout,
+    UpstreamError,
     WorkerBusy,
     WorkerError,
 )
 from render_worker.generation.admission import Admission
 from render_worker.generation.attempt import Attempt, attempts
+from render_worker.generation.hedging import Hedging
 from render_worker.generation.latency import Latencies
 from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.progress import OnProgress, ProgressReporter, ignore_progress
 from render_worker.generation.result import to_result
-from render_worker.generation.selector import AUTO, EngineSelector
-from render_worker.imaging import Picture, SourcePicture, make_picture, source_picture
+from render_worker.generation.selection import AUTO
+from render_worker.generation.selector import EngineSelector
+from render_worker.imaging import Picture, SentImage, SourcePicture, make_picture
 from render_worker.metrics import Metrics
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.chain import SaveOutcome, StorageChain
@@ -50,14 +53,19 @@ class Pipeline:
         latencies: Latencies,
         metrics: Metrics,
         simulated: Container[str],
+        *,
+        hedged: bool = False,
     ) -> None:
-        """`simulated` names the engines whose pictures are marked so."""
+        """`simulated` names the engines whose pictures are marked so. `hedged`: whether an engine that costs nothing is
+        asked beside one that takes longer than usual.
+        """
         self.selector = selector
         self.storages = storages
         self.admission = admission
         self._latencies = latencies
         self._metrics = metrics
         self.simulated = simulated
+        self._hedging = Hedging(hedged, selector, admission, latencies, metrics)
 
     async def generate(
         self,
@@ -73,33 +81,42 @@ class Pipeline:
         selection = self.selector.select(request)
         await self.storages.preflight(request.output_format)
         deadline = deadline or MovableDeadline(Deadline(selection.started + request.timeout_seconds))
-        image = await source_picture(request.image_data) if request.image else None
+        image = SentImage(request.image_data) if request.image else None
         for attempt in attempts(selection, deadline, image):
-            try:
-                return await self._run_attempt(attempt, on_progress)
-            except (EngineError, InvalidParameter, WorkerBusy) as error:
-                attempt.failed(error)
-                self._record_failure(attempt, error)
+            if result := await self._hedging.run(attempt, self._try_attempt, on_progress):
+                return result
         raise selection.error()
 
-    async def _run_attempt(self, attempt: Attempt, on_progress: OnProgress) -> GenerateResult:
+    async def _try_attempt(self, attempt: Attempt) -> GenerateResult | None:
+        """Return the attempt's result; None if it failed, which is recorded then."""
+        try:
+            return await self._run_attempt(attempt)
+        except (EngineError, InvalidParameter, WorkerBusy) as error:
+            if not attempt.lane.overtaken:
+                attempt.failed(error)
+                self._record_failure(attempt, error)
+            return None
+
+    async def _run_attempt(self, attempt: Attempt) -> GenerateResult:
         """Acquire a slot, generate, encode and save."""
         request, engine = attempt.request, attempt.engine
         reporter = ProgressReporter(
             request.request_id,
             engine.name,
             self._latencies,
-            on_progress,
+            attempt.lane.report,
             usual=engine.typical_seconds,
             slots=lambda: self.admission.seconds_to_slots(engine.slots),
             wants_previews=bool(request.previews),
         )
         async with self._slot(attempt, reporter) as release_engine:
             reporter.begin()
+            attempt.lane.begin()
             if message := attempt.fallback_message():
                 reporter("starting", message)
             async with self.storages.attempt(request.output_format):
                 image, picture = await self._generate_in_time(attempt, reporter, release_engine)
+                attempt.lane.win()
                 remaining = attempt.request_deadline.remaining
                 saved = await self.storages.save(picture, seconds=remaining - LOCAL_SAVE_SECONDS)
         self._record_success(attempt, saved, reporter.seconds)
@@ -143,7 +160,7 @@ class Pipeline:
         except asyncio.CancelledError:
             # An earlier cancellation comes from a client that left, or from a shutdown.
             late = attempt.request_deadline.remaining < MOMENT_SECONDS and not reporter.is_saving
-            if late and self._record_timeout(attempt, timeout, begun):
+            if late and not attempt.lane.overtaken and self._record_timeout(attempt, timeout, begun):
                 self._metrics.count_engine_failure(attempt.engine.name, timeout.code)
             raise
 
@@ -152,6 +169,7 @@ class Pipeline:
         had_enough = time.monotonic() - begun >= attempt.candidate.making_seconds
         if had_enough:
             self.selector.breakers[attempt.engine.name].record_failure(timeout)
+            self._latencies.add_outcome(attempt.engine.name, success=False)
         return had_enough
 
     async def _generate(
@@ -159,14 +177,27 @@ class Pipeline:
     ) -> tuple[GeneratedImage, Picture]:
         """Return the engine's image and the picture encoded of it; what is no image is the engine's failure too."""
         engine, recipe = attempt.engine, attempt.candidate.recipe(attempt.request)
-        with self.selector.breakers[engine.name].call():
-            image = await _without_fault(engine, recipe, attempt.image, reporter)
-            release_engine()  # encoding and saving need no engine, but one of the slots of all
-            reporter("saving")
-            picture = await self._encode(engine, image, recipe)
-            # Of the request, and not of what this engine honours: another one may make the picture the next time.
-            again = attempt.request.with_seed_used(image.seed)
-            return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again)
+        source = await attempt.image.picture() if attempt.image else None  # only now: those that wait keep small files
+        async with self.selector.budgets.charged(engine.name, attempt.candidate.price):
+            with self.selector.breakers[engine.name].call(), self._outcome(engine.name):
+                image = await _without_fault(engine, recipe, source, reporter)
+                release_engine()  # encoding and saving need no engine, but one of the slots of all
+                reporter("saving")
+                picture = await self._encode(engine, image, recipe)
+                # Of the request, and not of what this engine honours: another one may make the picture the next time.
+                again = attempt.request.with_seed_used(image.seed)
+                return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again)
+
+    @contextlib.contextmanager
+    def _outcome(self, engine: str) -> Iterator[None]:
+        """Record whether the engine brings a picture within this; neither a cancellation nor a bad request counts."""
+        try:
+            yield
+        except UpstreamError as error:
+            if not error.caused_by_request:
+                self._latencies.add_outcome(engine, success=False)
+            raise
+        self._latencies.add_outcome(engine, success=True)
 
     async def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
         texts: dict[str, str | None] = {  # None: not even the engine's own text of that name is kept
@@ -219,7 +250,8 @@ async def _without_fault(
     """Return the engine's image; raises EngineFault if the engine has a bug."""
     try:
         return await (engine.edit(recipe, image, reporter) if image else engine.generate(recipe, reporter))
-    except WorkerError:
+    except WorkerError as error:
+        error.unbilled = error.unbilled and not reporter.is_downloading  # then the picture was made
         raise
     except Exception as error:  # so that one engine's bug keeps no other one from answering; the log has it whole
         log.exception("engine %s: unexpected error", engine.name)

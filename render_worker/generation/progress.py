@@ -80,6 +80,11 @@ class ProgressReporter:
         return self._last is not None and self._last.phase == "saving"
 
     @property
+    def is_downloading(self) -> bool:
+        """Return whether the engine said last that its service has made the picture."""
+        return self._last is not None and self._last.phase == "downloading"
+
+    @property
     def seconds(self) -> float:
         """Return the seconds since `begin`, 0 before."""
         return 0.0 if self._begun is None else time.monotonic() - self._begun

@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from render_worker.contract import GenerateRequest, PassedOver, Recipe
+from render_worker.contract import GenerateRequest, PassedOver, Preference, Recipe
 from render_worker.engines.base import Engine
 from render_worker.engines.capabilities import SIZE_PARAMETERS
-from render_worker.errors import EngineError, InvalidParameter, QueueFull, WorkerError
+from render_worker.errors import InvalidParameter, QueueFull, WorkerError
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,24 @@ class Candidate:
     """The engine's p90, or a rough idea of it before the first picture."""
     waiting_seconds: float
     """Until it is likely to have a free slot."""
+    price: float | None = None
+    """US dollars that the picture costs at most; None if that is not known."""
+    prefer: Preference | None = None
+    """What the request wants most of an engine."""
 
     @property
-    def rank(self) -> tuple[bool, int]:
-        """Return the sort key: those that are not degraded first, then in the order of preference."""
-        return bool(self.missed), self.preference
+    def rank(self) -> tuple[bool, float, int]:
+        """Return the sort key: those not degraded first, then as the request prefers, then in the order of ENGINES."""
+        return bool(self.missed), self._disfavour, self.preference
+
+    @property
+    def _disfavour(self) -> float:
+        """Return how little it is what the request prefers; among the free and the unpriced the latter come last."""
+        if self.prefer == "fast":
+            return self.expected_seconds
+        if self.prefer == "free":
+            return math.inf if self.price is None else self.price
+        return -self.engine.quality_of(AUTO) if self.prefer == "quality" else 0
 
     @property
     def expected_seconds(self) -> int:
@@ -40,8 +55,12 @@ class Candidate:
 
     def recipe(self, request: Recipe) -> Recipe:
         """Return the request without what is left out."""
-        defaults = {name: Recipe.model_fields[name].default for name in self.left_out}
-        return request.model_copy(update=defaults)
+        return without(request, self.left_out)
+
+
+def without(request: Recipe, left_out: Iterable[str]) -> Recipe:
+    """Return the request with the defaults of the parameters that are left out."""
+    return request.model_copy(update={name: Recipe.model_fields[name].default for name in left_out})
 
 
 def ignored_names(request: GenerateRequest, left_out: Iterable[str]) -> list[str]:
@@ -85,7 +104,7 @@ class Selection:
 
     def next_candidate(self) -> Candidate | None:
         """Return the candidate to attempt next; None if the selection is over."""
-        if not self._remaining or (self._failed and _is_final(self._failed[-1].error)):
+        if not self._remaining or any(_is_final(failure.error) for failure in self._failed):
             return None
         return self._remaining.popleft()
 
@@ -115,10 +134,12 @@ class Selection:
     def error(self) -> WorkerError:
         """Return the last failure that is no InvalidParameter, else the last, with the others in `fallback_from`.
 
-        That a single engine cannot read the request must not hide that another one is down.
+        That a single engine cannot read the request must not hide that another one is down. A final one, after which
+        only an attempt beside it can have failed, comes first.
         """
+        final = [failure for failure in self._failed if _is_final(failure.error)]
         lasting = [failure for failure in self._failed if not isinstance(failure.error, InvalidParameter)]
-        last = (lasting or self._failed)[-1]
+        last = (final or lasting or self._failed)[-1]
         candidate, error = last.candidate, last.error
         error.fallback_from = (
             self.passed_over(candidate) if _is_final(error) else failures_but(self._failures, candidate)
@@ -131,7 +152,7 @@ class Selection:
 
 
 def _is_final(error: WorkerError) -> bool:
-    return isinstance(error, EngineError) and error.forbids_fallback
+    return error.forbids_fallback
 
 
 def _passed_over(failures: Iterable[CandidateFailure]) -> list[PassedOver] | None:

@@ -3,21 +3,22 @@
 import math
 from collections.abc import Iterator, Mapping
 
+from render_worker.budgets.budgets import Budgets
 from render_worker.circuit_breaker import CircuitBreaker
-from render_worker.contract import EngineHealth, GenerateRequest, Model
+from render_worker.contract import EngineHealth, GenerateRequest, Model, Recipe
 from render_worker.engines.base import Engine
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow, WorkerError
 from render_worker.generation.admission import Admission
 from render_worker.generation.latency import Latencies, seconds_to_turn
 from render_worker.generation.selection import (
+    AUTO,
     Candidate,
     CandidateFailure,
     Selection,
     failures_but,
     missed_names,
+    without,
 )
-
-AUTO = "auto"
 
 
 class EngineSelector:
@@ -33,13 +34,20 @@ class EngineSelector:
         breakers: Mapping[str, CircuitBreaker],
         latencies: Latencies,
         admission: Admission,
+        budgets: Budgets | None = None,
+        prices: Mapping[str, float] | None = None,
     ) -> None:
-        """Select among `engines`; `auto` names those that answer model=auto, in the order of preference."""
+        """Select among `engines`; `auto` names those that answer model=auto, in the order of preference.
+
+        `prices` are those that the operator names, in US dollars for a picture of an engine.
+        """
         self.engines = engines
         self.breakers = breakers
         self._auto = auto
         self._latencies = latencies
         self._admission = admission
+        self.budgets = budgets or Budgets()
+        self._prices = prices or {}
         self._named = {name: engine for engine in engines.values() for name in (engine.name, *engine.models)}
 
     def select(self, request: GenerateRequest) -> Selection:
@@ -63,11 +71,18 @@ class EngineSelector:
         candidate = self._candidate(engine, request)
         if candidate.missed:
             raise InvalidParameter(_refusal(candidate, request))
-        self.breakers[engine.name].raise_if_open()
+        self.check(candidate)
         return Selection(request, [candidate])
 
+    def check(self, candidate: Candidate) -> None:
+        """Raise an EngineError if the candidate cannot be attempted now."""
+        name = candidate.engine.name
+        candidate.engine.check()
+        self.breakers[name].raise_if_open()
+        self.budgets.check(name, candidate.price)
+
     def _select_auto(self, request: GenerateRequest) -> Selection:
-        """Return the available candidates, full matches first, without those expected to exceed `within`."""
+        """Return the available candidates by rank, without those expected to exceed `within`."""
         available: list[Candidate] = []
         unavailable: list[CandidateFailure] = []
         for preference, engine in enumerate(self.auto_engines):
@@ -75,8 +90,7 @@ class EngineSelector:
             if "image" in candidate.left_out:  # without it the picture would be of something else
                 continue
             try:
-                engine.check()
-                self.breakers[engine.name].raise_if_open()
+                self.check(candidate)
                 available.append(candidate)
             except EngineError as error:
                 unavailable.append(CandidateFailure(candidate, error))
@@ -98,7 +112,13 @@ class EngineSelector:
             each = self._latencies.p50(engine.name) or engine.typical_seconds
             waiting = seconds_to_turn(position, self._admission.seconds_to_slots(engine.slots), each)
         left_out = engine.cannot_honour(request)
-        return Candidate(engine, left_out, missed_names(request, left_out), preference, making, waiting)
+        missed = missed_names(request, left_out)
+        price = self._price(engine, without(request, left_out))
+        return Candidate(engine, left_out, missed, preference, making, waiting, price, request.prefer)
+
+    def _price(self, engine: Engine, recipe: Recipe) -> float | None:
+        """Return what the recipe's picture costs at most, in US dollars; None if that is not known."""
+        return self._prices[engine.name] if engine.name in self._prices else engine.price(recipe)
 
     @property
     def auto_engines(self) -> Iterator[Engine]:
@@ -127,7 +147,17 @@ class EngineSelector:
             found |= {"state": "down", "reason": str(error)}
         if breaker.state == "open" and health.state == "ready":
             found |= {"state": "resting", "reason": breaker.reason}
-        return health.model_copy(update={**found, "breaker": breaker.state})
+        return self._with_budget(engine, health.model_copy(update={**found, "breaker": breaker.state}))
+
+    def _with_budget(self, engine: Engine, health: EngineHealth) -> EngineHealth:
+        """Return an engine's health with its budget: `down` if it cannot be kept, `resting` if it is used up."""
+        price = self._price(engine, Recipe(prompt="a", model=engine.name))
+        details, problem = self.budgets.state(engine.name, price)
+        found: dict[str, object] = {"details": {**health.details, **details}} if details else {}
+        if problem and health.state == "ready":
+            state = "down" if isinstance(problem, EngineNotConfigured) else "resting"
+            found |= {"state": state, "reason": str(problem)}
+        return health.model_copy(update=found)
 
     def models(self) -> list[Model]:
         """Return every name that `select` knows, besides auto."""
@@ -144,7 +174,19 @@ class EngineSelector:
             reason=health.reason,
             honours=sorted(capabilities.parameters),
             sizes=capabilities.sizes.for_clients(),
+            price=self._price(engine, Recipe(prompt="a", model=name)),
+            quality=engine.quality_of(name),
+            **self._statistics(engine.name),
         )
+
+    def _statistics(self, engine: str) -> dict[str, float | None]:
+        """Return p50, p90 and success rate of an engine's last hour, as a model shows them."""
+        p50, p90, rate = (it(engine) for it in (self._latencies.p50, self._latencies.p90, self._latencies.success_rate))
+        return {
+            "p50_seconds": p50 and round(p50, 2),
+            "p90_seconds": p90 and round(p90, 2),
+            "success_rate": rate and round(rate, 3),
+        }
 
 
 def _refusal(candidate: Candidate, request: GenerateRequest) -> str:

@@ -43,7 +43,7 @@ class Source:
         return _turned(size, self.orientation)
 
 
-def looks_like_picture(data: bytes) -> bool:
+def is_picture(data: bytes) -> bool:
     """Return whether a file begins as a JPEG, PNG or WebP does."""
     return data.startswith((png.MAGIC, jpeg.MAGIC, webp.MAGIC))
 

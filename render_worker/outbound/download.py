@@ -49,8 +49,8 @@ async def download(
     """Return the bytes at a URL of `source`, within a timeout of `seconds`.
 
     With `poll_seconds` a 404 is retried at that interval until the timeout. Transient errors are retried after a pause:
-    that costs nothing, and the picture may be paid already. `headers` go to that URL alone. Raises EngineUnreachable,
-    PhaseTimeout, BadPicture, or UnexpectedReply, also if the origin is not allowed.
+    that costs nothing, and the picture may be paid already. Raises EngineUnreachable, PhaseTimeout, BadPicture, or
+    UnexpectedReply, also if the origin is not allowed.
     """
     if not source.allows(url):
         raise UnexpectedReply("The picture's address is on a host from which none is fetched.")
@@ -60,7 +60,7 @@ async def download(
         async with asyncio.timeout(seconds), http_client(seconds) as client:
             while True:
                 try:
-                    return await _fetch(client, url, headers or {})
+                    return await _fetch(client, url, {**AS_IT_IS, **(headers or {})})
                 except _NotFound:
                     problem, pause = picture_missing(seconds if poll_seconds else 0), poll_seconds
                 except _Transient as transient:
@@ -89,7 +89,7 @@ class _Transient(Exception):
 async def _fetch(client: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> bytes:
     """Return the picture. Raises _NotFound or _Transient if it can be retried; timeouts pass through."""
     try:
-        async with client.stream("GET", url, headers={**AS_IT_IS, **headers}, follow_redirects=False) as reply:
+        async with client.stream("GET", url, headers=headers, follow_redirects=False) as reply:
             return await _read_picture(reply)
     except httpx.TimeoutException:
         raise

@@ -1,52 +1,39 @@
-"""Server-sent events in a reply, as https://html.spec.whatwg.org/multipage/server-sent-events.html has them."""
+"""Server-sent events of another service, as https://html.spec.whatwg.org/multipage/server-sent-events.html has them."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable
-from dataclasses import dataclass
+import re
+from collections.abc import AsyncIterable, AsyncIterator
 
-from render_worker.outbound.replies import bounded
-
-EVENT_STREAM = "text/event-stream"
+LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-@dataclass(frozen=True)
-class Event:
-    """An event: its name, empty if it has none, and its data."""
+async def events(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[str, str]]:
+    """Yield the name and the data of each whole event; bound the chunks, for a line may have no end.
 
-    name: str
-    data: bytes
-
-
-async def events(
-    chunks: AsyncIterable[bytes], max_bytes: int, too_large: Callable[[], Exception]
-) -> AsyncIterator[Event]:
-    """Yield the events of a body, also a last one that no empty line ends. Raises `too_large()` beyond `max_bytes`."""
-    name, data = "", list[bytes]()
-    async for line in _lines(bounded(chunks, max_bytes, too_large)):
-        field, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if not line:
-            if data:
-                yield Event(name, b"\n".join(data))
-            name, data = "", []
-        elif field == b"data":
+    An event without a name is a `message`; one without data, such as a comment, is none.
+    """
+    name, data = "", []
+    async for line in _lines(chunks):
+        field, _, value = line.decode("utf-8", "replace").partition(":")
+        value = value.removeprefix(" ")
+        if field == "event":
+            name = value
+        elif field == "data":
             data.append(value)
-        elif field == b"event":
-            name = value.decode(errors="replace")
-    if data:
-        yield Event(name, b"\n".join(data))
+        elif not line:
+            if data:
+                yield name or "message", "\n".join(data)
+            name, data = "", []
 
 
 async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield the lines of a body, whatever of LF, CRLF and CR ends them."""
-    pieces: list[bytes] = []  # of a line that has not ended: one with a picture comes in hundreds of chunks
-    after_cr = False
+    """Yield the lines without their ends. What comes without one at last is no whole line."""
+    rest = bytearray()  # a long line may come in small pieces: each is looked at once
     async for chunk in chunks:
-        text = chunk.removeprefix(b"\n") if after_cr else chunk
-        after_cr = chunk.endswith(b"\r")
-        first, *others = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        pieces.append(first)
-        for piece in others:
-            yield b"".join(pieces)
-            pieces = [piece]
-    if last := b"".join(pieces):
-        yield last
+        rest += chunk
+        if not LINE_END.search(chunk):
+            continue
+        held = rest.endswith(b"\r")  # its \n may follow
+        *lines, last = LINE_END.split(bytes(rest[:-1] if held else rest))
+        rest = bytearray(last + b"\r" if held else last)
+        for line in lines:
+            yield line

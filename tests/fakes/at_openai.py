@@ -46,7 +46,7 @@ def engine(site, of="openai", **changes):
         "openai_base_url": f"{site.url}/openai/{of}/v1",
         "openai_kind": of,
         "openai_api_key": KEY,
-        "openai_image_origins": (site.upload_origin,),
+        "openai_image_origins": (getattr(site, "upload_origin", "http://pictures.example"),),
         "openai_poll_seconds": 0.05,
         "openai_seconds": 20,
     }

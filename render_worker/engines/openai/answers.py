@@ -1,7 +1,7 @@
 """Answers: where the picture is in one, and how it is had."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from urllib.parse import urljoin
 
 import httpx
@@ -12,13 +12,13 @@ from render_worker.engines.openai.connection import Connection
 from render_worker.engines.openai.refusals import error_of, refusal_in
 from render_worker.errors import BadPicture, ContentRefused, EngineError, UnexpectedReply
 from render_worker.outbound.download import download
-from render_worker.outbound.event_stream import Event, events
+from render_worker.outbound.event_stream import events
 from render_worker.outbound.exchange import DATA_URL, MAX_REPLY_BYTES, picture_in_base64
-from render_worker.outbound.replies import json_object
+from render_worker.outbound.replies import bounded, json_object
 
 MAX_STREAM_BYTES = 4 * MAX_REPLY_BYTES  # three partial images may come before the picture
 DOWNLOAD_SECONDS = 60.0
-END = b"[DONE]"
+END = "[DONE]"
 
 Item = Mapping[str, object]
 
@@ -31,7 +31,7 @@ def item_of(document: Mapping[str, object], connection: Connection) -> Item:
     if found is not None:
         return found
     if document.get("error") or document.get("detail"):
-        refusal = refusal_in(document, status=200 if document.get("error") is None else None)
+        refusal = refusal_in(document)
         raise error_of(refusal, connection.service, connection.model or "such model", connection.secrets)
     raise BadPicture("missing", f"{connection.service}'s answer holds no picture.")
 
@@ -48,7 +48,10 @@ async def picture_of(item: Item, connection: Connection, report: Reporter) -> by
     if DATA_URL.match(url[:200]):
         return await asyncio.to_thread(picture_in_base64, url, connection.service)
     report("downloading")
-    address = urljoin(f"{connection.base}/", url)
+    try:
+        address = urljoin(f"{connection.base}/", url)
+    except ValueError:  # brackets that hold no IPv6 address
+        raise UnexpectedReply(f"{connection.service}'s address of the picture is none.") from None
     own = address.lower().startswith(f"{connection.origin}/")
     headers = connection.headers if own else {}  # no other host gets the key
     return await download(address, connection.pictures, DOWNLOAD_SECONDS, headers=headers)
@@ -87,16 +90,19 @@ async def streamed_item(reply: httpx.Response, connection: Connection, report: R
 
 async def _documents(reply: httpx.Response) -> AsyncIterator[dict[str, object]]:
     """Yield the events' JSON objects, each with its type, until the stream's end."""
-    async for event in events(reply.aiter_raw(), MAX_STREAM_BYTES, _too_large):
-        if event.data.strip() == END:
+    async for name, data in events(_ended(bounded(reply.aiter_raw(), MAX_STREAM_BYTES, _too_large))):
+        if data.strip() == END:
             return
-        document = await asyncio.to_thread(json_object, event.data)
+        document = await asyncio.to_thread(json_object, data)
         if document is not None:
-            yield {**_typed(event), **document}
+            yield {"type": name, **document}
 
 
-def _typed(event: Event) -> dict[str, object]:
-    return {"type": event.name} if event.name else {}
+async def _ended(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield a body with an empty line at its end: the picture of a last event without one is paid like any other."""
+    async for chunk in chunks:
+        yield chunk
+    yield b"\n\n"
 
 
 def _too_large() -> EngineError:

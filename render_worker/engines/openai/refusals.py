@@ -32,12 +32,23 @@ MONEY = re.compile(
     r"|engine_quota_exhausted|credit_limit|exceeded your current quota|billing hard limit",
     re.IGNORECASE,
 )
-UNKNOWN_MODEL = re.compile(r"model_not_found|model mismatch|deploymentnotfound|engine_not_configured", re.IGNORECASE)
+UNKNOWN_MODEL = re.compile(
+    r"model_not_found|model mismatch|invalid model name|deploymentnotfound|engine_not_configured", re.IGNORECASE
+)
 RATE = re.compile(r"rate_limit(?:_exceeded|_error)?|too_many_requests", re.IGNORECASE)
 POLLINATIONS_INVALID = "UNPROCESSABLE_ENTITY"
 DURATION = re.compile(r"(?=\d)(?:(\d{1,4})h)?(?:(\d{1,5})m(?!s))?(?:(\d{1,6})(?:\.\d+)?s)?(?:\d{1,9}(?:\.\d+)?ms)?")
 RESET = "x-ratelimit-reset-"
-STATUS_OF_TYPE = {"invalid_request_error": 400, "authentication_error": 401, "rate_limit_error": 429}
+STATUS_OF_TYPE = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "rate_limit_error": 429,
+    "server_error": 500,
+}
+
+
+class ResponseFormatRefused(RequestInvalid):
+    """Raised if a server does not take `response_format`, as GPT image models do not: nothing was made."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,8 @@ class Refusal:
     message: str = ""
     seconds: int | None = None
     """After which asking again can help."""
+    is_reply: bool = True
+    """Whether the status is that of a reply, and not what a type of error means."""
 
     def tells(self, pattern: re.Pattern[str]) -> bool:
         """Return whether its codes or its message have such a word."""
@@ -69,19 +82,23 @@ def refusal_of(reply: Reply) -> Refusal:
 
 
 def refusal_in(document: Mapping[str, object], status: int | None = None) -> Refusal:
-    """Return what a JSON object says: `error` as an object or a text, then `detail`, then `message`."""
+    """Return what a JSON object says: `error` as an object or a text, then `detail`, then `message`.
+
+    `status` is the reply's; None if that is a success, or if the object is one of several.
+    """
     error = document.get("error")
     fields = error if isinstance(error, dict) else document
     inner = fields.get("inner_error") or fields.get("innererror")
     words = (fields.get("code"), fields.get("type"), inner.get("code") if isinstance(inner, dict) else None)
     codes = tuple(printable(word) for word in words if isinstance(word, str))
-    kind = next((STATUS_OF_TYPE[code] for code in codes if code in STATUS_OF_TYPE), 500)
+    meant = next((STATUS_OF_TYPE[code] for code in codes if code in STATUS_OF_TYPE), 200)
     return Refusal(
-        kind if status is None else status,
+        meant if status is None else status,
         (*codes, error) if isinstance(error, str) and "message" in document else codes,
         printable(fields.get("param")),
         _message(document, fields),
         _seconds(fields.get("retry_after")),
+        is_reply=status is not None,
     )
 
 
@@ -103,12 +120,13 @@ def error_of(refusal: Refusal, service: str, model: str, secrets: Iterable[str])
 
 
 def _error_of_status(refusal: Refusal, service: str, said: str) -> EngineError:
-    sentence = f"{service} answered HTTP {refusal.status}{said}."
+    sentence = f"{service} answered {f'HTTP {refusal.status}' if refusal.is_reply else 'with an error'}{said}."
     if refusal.status in (408, 409, 425) or refusal.status >= 500:
         return EngineBusy(sentence, refusal.seconds)
     if refusal.status >= 400:
         about = f" It is about {refusal.param}." if refusal.param else ""
-        return RequestInvalid(sentence + about)
+        is_of_format = "response_format" in (refusal.param, *re.findall(r"\w+", refusal.message))
+        return (ResponseFormatRefused if is_of_format else RequestInvalid)(sentence + about)
     if refusal.status >= 300 or not said:
         return UnexpectedReply(f"{service} answered HTTP {refusal.status} without a picture.")
     return EngineError(f"{service} made no picture{said}.")

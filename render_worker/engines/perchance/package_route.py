@@ -31,7 +31,7 @@ from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, guidance_of, text_of
 from render_worker.engines.perchance.sizes import SHAPES, SIZES
 from render_worker.errors import BadPicture, EngineError, EngineUnreachable, PhaseTimeout, ServiceBlocked
-from render_worker.imaging import looks_like_picture
+from render_worker.imaging import is_picture
 from render_worker.outbound.download import picture_missing, picture_too_large
 from render_worker.outbound.exchange import picture_in_base64
 from render_worker.serving.deadline import Deadline
@@ -132,7 +132,7 @@ class PackageRoute(SitePage):
     async def _fetch_picture(self, result: perchance.ImageResult, announced: Announced) -> bytes:
         """Return the picture: from the reply itself, or by its link, or by its id; each of them once."""
         data = await asyncio.to_thread(_picture_in, announced.data_urls)
-        if looks_like_picture(data) or not (announced.link or announced.image_id):
+        if is_picture(data) or not (announced.link or announced.image_id):
             return data
         deadline = Deadline.after(self.settings.perchance_download_seconds)
         if announced.link:
@@ -151,7 +151,7 @@ class PackageRoute(SitePage):
         if reply.status in GONE and not isinstance(refusal := reply.refusal(), ServiceBlocked):
             raise BadPicture("missing", "The picture's link was used before, or has expired.") from refusal
         data = await asyncio.to_thread(reply.picture)
-        if not last and not looks_like_picture(data):
+        if not last and not is_picture(data):
             raise BadPicture("unreadable", "The picture's link led to no picture.")
         return data
 
@@ -250,7 +250,7 @@ def _picture_in(data_urls: tuple[str, ...]) -> bytes:
     for url in data_urls:
         with contextlib.suppress(BadPicture):
             data = picture_in_base64(url, "Perchance")
-        if looks_like_picture(data):
+        if is_picture(data):
             break
     return data
 

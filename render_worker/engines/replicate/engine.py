@@ -32,6 +32,16 @@ WELL_KNOWN = {
     "stability-ai/sdxl": Capabilities(SDXL, seed=True, guidance_scale=True, negative_prompt=True),
 }
 
+# US dollars for a picture, as replicate.com/pricing and the models' pages said in May 2026. Other models are billed by
+# the second, or by the size of the picture.
+PRICES = {
+    "black-forest-labs/flux-schnell": 0.003,
+    "black-forest-labs/flux-dev": 0.025,
+    "black-forest-labs/flux-1.1-pro": 0.04,
+    "black-forest-labs/flux-pro": 0.055,
+}
+QUALITY = {"stability-ai/sdxl": 2, "black-forest-labs/flux-2-pro": 4, "black-forest-labs/flux-2-max": 4}
+
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5.0, 600.0  # before a model's description is requested once more
 
 log = logging.getLogger(__name__)
@@ -76,6 +86,13 @@ class ReplicateEngine(Engine):
         name = self._named(model)
         known = self._inputs.get(name)
         return known.capabilities if known else WELL_KNOWN.get(name.partition(":")[0], Capabilities(Sizes()))
+
+    def price(self, recipe: Recipe) -> float | None:
+        return PRICES.get(self._named(recipe.model))
+
+    def quality_of(self, model: str) -> int:
+        name, _, _ = self._named(model).partition(":")
+        return QUALITY.get(name, 3 if "/flux-" in name else self.quality)
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         self.check()

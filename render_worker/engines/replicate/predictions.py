@@ -13,8 +13,15 @@ import httpx
 
 from render_worker.cancellation import run_shielded
 from render_worker.engines.base import Reporter
-from render_worker.engines.replicate.transport import NotConnected, Transport
-from render_worker.errors import EngineBusy, EngineError, EngineRateLimited, EngineUnreachable, UnexpectedReply
+from render_worker.engines.replicate.transport import Transport
+from render_worker.errors import (
+    EngineBusy,
+    EngineError,
+    EngineRateLimited,
+    EngineUnreachable,
+    NotConnected,
+    UnexpectedReply,
+)
 
 if TYPE_CHECKING:
     from replicate.client import Client
@@ -48,6 +55,9 @@ async def run_prediction(
             prediction = await _retried(ask, TRANSIENT, report.setback)
         ended = True
         return prediction
+    except EngineError as error:
+        error.unbilled = error.unbilled and not transport.created  # a refused poll or cancellation says nothing of it
+        raise
     finally:
         if transport.created and not ended:
             await run_shielded(_cancel(client, transport.created))

@@ -21,6 +21,7 @@ from render_worker.errors import (
     EngineRateLimited,
     EngineUnauthorized,
     EngineUnreachable,
+    NotConnected,
     PhaseTimeout,
     QuotaExhausted,
     RequestInvalid,
@@ -38,10 +39,6 @@ CANCEL_AFTER = "5m"  # replicate.com/changelog/2025-10-16-prediction-deadlines; 
 MIN_HIDDEN_CHARACTERS = 4  # characters; a shorter text is in every sentence by chance
 RESETS = re.compile(r"resets in ~?(\d{1,9})\s?s")
 PREDICTION_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
-
-
-class NotConnected(EngineUnreachable):
-    """Raised if there was no connection, so that Replicate cannot have got the request."""
 
 
 class Transport(httpx.AsyncBaseTransport):

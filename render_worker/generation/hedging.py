@@ -1,0 +1,139 @@
+"""Hedging: beside an attempt that takes long the next candidate is attempted, and the first picture taken.
+
+Only a candidate that costs nothing is started so, one at a time. The loser is cancelled, at its service too.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine
+from functools import partial
+from typing import Any, TypeVar
+
+from render_worker.cancellation import run_shielded
+from render_worker.errors import EngineError, TooSlow
+from render_worker.generation.admission import Admission
+from render_worker.generation.attempt import Attempt
+from render_worker.generation.latency import Latencies
+from render_worker.generation.progress import OnProgress
+from render_worker.generation.selection import Candidate
+from render_worker.generation.selector import EngineSelector
+from render_worker.metrics import Metrics
+
+ENOUGH_PICTURES = 5  # of the last hour, for a p95 that means anything
+UNKNOWN_SHARE = 2.0  # times its typical seconds, is what an engine has before: these are a rough idea
+CHECK_SECONDS = 0.25  # between two looks whether the next candidate can begin at once
+
+T = TypeVar("T")
+Run = Callable[[Attempt], Coroutine[Any, Any, T | None]]
+"""Runs an attempt; returns None if it failed, which is recorded then."""
+
+
+class Hedging:
+    """Runs attempts, each with a hedge beside it if that is enabled and it takes long."""
+
+    def __init__(
+        self, enabled: bool, selector: EngineSelector, admission: Admission, latencies: Latencies, metrics: Metrics
+    ) -> None:
+        self._enabled = enabled
+        self._selector = selector
+        self._admission = admission
+        self._latencies = latencies
+        self._metrics = metrics
+
+    async def run(self, attempt: Attempt, run: Run[T], on_progress: OnProgress) -> T | None:
+        """Return the result of the attempt, or of its hedge if that is first; None if what was started failed."""
+        attempt.lane.on_progress = on_progress
+        if not self._enabled or not _is_free(attempt):
+            return await run(attempt)
+        running = {_start(attempt, run): attempt}
+        try:
+            if await self._is_due(attempt) and (hedge := attempt.next()):
+                _join(attempt, hedge, on_progress)
+                self._metrics.count_hedge(hedge.engine.name)
+                running[_start(hedge, run)] = hedge
+            return await _first_result(running)
+        finally:
+            await run_shielded(_end(running))
+
+    async def _is_due(self, attempt: Attempt) -> bool:
+        """Wait until the attempt has taken longer than usual, and the next candidate can begin; False if it ends."""
+        lane = attempt.lane
+        assert lane.task  # noqa: S101 - it was started
+        while not lane.task.done():
+            seconds = self._seconds_until_due(attempt)
+            if seconds <= 0 and not lane.has_picture and self._can_begin(attempt.selection.remaining[0]):
+                return True
+            await asyncio.wait({lane.task}, timeout=max(seconds, CHECK_SECONDS))
+        return False
+
+    def _seconds_until_due(self, attempt: Attempt) -> float:
+        taken = attempt.lane.seconds
+        if taken is None:  # it waits for its slot
+            return CHECK_SECONDS
+        name = attempt.engine.name
+        usual = self._latencies.p95(name) if self._latencies.count(name) >= ENOUGH_PICTURES else None
+        return (usual or attempt.engine.typical_seconds * UNKNOWN_SHARE) - taken
+
+    def _can_begin(self, candidate: Candidate) -> bool:
+        """Return whether a candidate can be attempted at once: a hedge takes no room in a queue."""
+        try:
+            self._selector.check(candidate)
+        except EngineError:
+            return False
+        return not self._admission.must_wait(candidate.engine.slots)
+
+
+def _is_free(attempt: Attempt) -> bool:
+    """Return whether the next candidate costs nothing."""
+    return bool(attempt.fallbacks) and attempt.fallbacks[0].price == 0
+
+
+def _start(attempt: Attempt, run: Run[T]) -> "asyncio.Task[T | None]":
+    attempt.lane.task = task = asyncio.create_task(run(attempt))
+    return task
+
+
+def _join(attempt: Attempt, hedge: Attempt, on_progress: OnProgress) -> None:
+    """Let a hedge run beside the attempt, which still leads."""
+    attempt.lane.announce(f"{attempt.engine.name} takes longer than usual; asking {hedge.engine.name} beside it.")
+    hedge.lane.on_progress, hedge.lane.leads = on_progress, False
+    attempt.lane.rival, hedge.lane.rival = hedge.lane, attempt.lane
+    for one, other in ((attempt, hedge), (hedge, attempt)):
+        one.lane.on_overtaken = partial(_record_overtaken, one, other)
+
+
+def _record_overtaken(loser: Attempt, winner: Attempt) -> None:
+    sentence = f"{loser.engine.name} took longer than usual, and {winner.engine.name} was first."
+    loser.failed(TooSlow(sentence, loser.candidate.expected_seconds))
+
+
+async def _first_result(running: "dict[asyncio.Task[T | None], Attempt]") -> T | None:
+    """Return the first result; None if each attempt failed. When the one that leads has failed, the other one leads.
+
+    Raises the error of one that neither failed nor was cancelled: its picture could not be kept.
+    """
+    pending, problem = set(running), None
+    while pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if task.cancelled():
+                continue
+            if error := task.exception():
+                problem = error
+            elif (result := task.result()) is not None:
+                return result
+            for other in pending:
+                name = running[other].engine.name
+                running[other].lane.lead(f"{running[task].engine.name} cannot make it now; waiting for {name}.")
+    if problem:
+        raise problem
+    return None
+
+
+async def _end(tasks: "Collection[asyncio.Task[T | None]]") -> None:
+    """Cancel what still runs, and wait for the end of all of it."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # retrieved, lest asyncio log it
