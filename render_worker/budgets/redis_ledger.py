@@ -1,7 +1,6 @@
 """A ledger in Redis, for workers on several machines."""
 
 import logging
-import sys
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,11 +37,12 @@ class RedisLedger(Ledger):
     """Counts by scripts that Redis runs atomically. Without Redis nothing can be counted, and so nothing bought."""
 
     def __init__(self, url: str) -> None:
-        """Connect to nothing yet. Exits with a sentence if the package is missing."""
-        if problem := missing_package("redis", "daily budget in Redis", "redis"):
-            sys.exit(problem)
+        """Connect to nothing yet."""
         self._url = url
         self._client: Redis | None = None
+
+    def problem(self) -> str | None:
+        return missing_package("redis", "daily budget in Redis", "redis")
 
     async def reserve(self, reservation: Reservation, limit: int, least: int) -> tuple[bool, int]:
         script = self._connected().register_script(RESERVE)

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from render_worker.budgets.budgets import Budgets
+from render_worker.budgets.budgets import Budgets, require_ledger
 from render_worker.budgets.errors import BudgetExhausted, BudgetUnavailable
 from render_worker.budgets.file_ledger import FileLedger
 from render_worker.budgets.ledger import Ledger
@@ -25,6 +26,7 @@ from render_worker.errors import (
     PhaseTimeout,
     RequestInvalid,
 )
+from render_worker.settings import Settings
 from tests.fakes.redis_server import RedisServer
 
 Open = Callable[[], Ledger]
@@ -42,7 +44,7 @@ def redis() -> Iterator[RedisServer]:
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Return a function that opens the ledger, as another worker or after a restart does."""
     if request.param == "file":
-        return lambda: FileLedger(tmp_path / "folder" / "budgets.sqlite3")
+        return lambda: FileLedger(tmp_path / "budgets.sqlite3")
     server = request.getfixturevalue("redis")
     server.client.flushall()
     return lambda: RedisLedger(server.url)
@@ -276,8 +278,32 @@ def test_a_harmed_file_never_lets_more_be_bought(tmp_path, harm):
 
 @pytest.mark.parametrize("path", ["/proc/no/such/budgets.sqlite3", "/dev/null/budgets", "."])
 def test_a_file_that_cannot_be_written_ends_the_start(path):
+    settings = Settings(engines=("openai",), engine_daily_budget="openai=1", budget_file=path)
     with pytest.raises(SystemExit, match="BUDGET_FILE cannot be used"):
-        FileLedger(Path(path))
+        require_ledger(settings)
+    require_ledger(settings.model_copy(update={"engine_daily_budget": {}}))
+
+
+def test_a_redis_whose_package_is_missing_ends_the_start(monkeypatch):
+    settings = Settings(engines=("openai",), engine_daily_budget="openai=1", redis_url="redis://127.0.0.1")
+    require_ledger(settings)
+    monkeypatch.setattr("render_worker.budgets.redis_ledger.missing_package", lambda *_: "The package is missing.")
+    with pytest.raises(SystemExit, match="missing"):
+        require_ledger(settings)
+
+
+def test_amounts_are_read_as_dollars():
+    prices = Settings(engines=("openai", "openai:local"), engine_prices=" openai = 0.04, openai:local=0 ").engine_prices
+    assert prices == {"openai": 40_000, "openai:local": 0}
+
+
+@pytest.mark.parametrize(
+    "value", ["openai", "openai=", "=1", "openai=-1", "openai=1e3", "openai=nan", "openai=1,openai=2", "horde=1", "x=1"]
+)
+@pytest.mark.parametrize("name", ["engine_prices", "engine_daily_budget"])
+def test_what_is_no_amount_is_refused(name, value):
+    with pytest.raises(ValidationError):
+        Settings(engines=("openai",), **{name: value})
 
 
 def test_without_budgets_nothing_is_opened():
