@@ -27,6 +27,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     PNG: {"compress_level": 1},
 }
 ORIENTATION = 0x0112
+TURNED = range(5, 9)  # of its values those whose picture is shown with its sides swapped (EXIF 2.32, 4.6.4)
 IMAGE_DESCRIPTION = 0x010E  # the field of EXIF that has the recipe
 # What Pillow raises of a broken file, its EXIF included.
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError, struct.error)
@@ -52,6 +53,10 @@ class CannotEncode(Exception):
     """Raised if a picture cannot be decoded, or is too large to be encoded here."""
 
 
+class Unreadable(Exception):
+    """Raised if the head of a picture cannot be read."""
+
+
 def can_encode(media_type: str, pixels: int) -> bool:
     """Return whether a picture of so many pixels can be encoded as that type."""
     return pixels <= MAX_PIXELS.get(media_type, 0) and (media_type != AVIF or _has_avif())
@@ -72,6 +77,20 @@ def encoded(data: bytes, variant: Variant) -> bytes:
             return _file(image, variant)
     except (*BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise CannotEncode(f"{type(error).__name__}: {error}") from error
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Return the width and height of a PNG, JPEG or WebP file as it is shown, by its head. Raises Unreadable."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=SOURCES) as image:
+            exif = Image.Exif()
+            exif.load(image.info.get("exif", b""))
+            width, height = image.size
+    except (*BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+    return (height, width) if exif.get(ORIENTATION) in TURNED else (width, height)
 
 
 def release_memory() -> None:

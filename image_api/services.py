@@ -14,6 +14,7 @@ from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
 from image_api.picture_variants import PictureVariants
 from image_api.remote_pictures import RemotePictures
+from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
 UPLOAD_SLOTS = 4  # each of twice MAX_UPLOAD_MB on the disk, which may be one in memory
@@ -36,6 +37,7 @@ class Services:
     checks: PictureChecks
     variants: PictureVariants
     upload_slots: Admission
+    image_memory: ImageMemory
     sheet_slots: Admission
     picture_thread: NativeThread
     """Where pictures are decoded and encoded, of all clients one at a time: a large one takes 300 MB of memory."""
@@ -58,6 +60,7 @@ class Services:
             checks=checks,
             variants=PictureVariants(picture_thread),
             upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
+            image_memory=ImageMemory(),
             sheet_slots=Admission(SHEET_SLOTS, full=SHEETS_FULL),
             picture_thread=picture_thread,
         )

@@ -2,6 +2,7 @@
 
 WorkerError
 ├── InvalidParameter            400 invalid_parameter
+│   └── ImageInvalid            400 invalid_parameter
 ├── Unauthorized                401 unauthorized
 ├── WorkerBusy                  503 worker_busy
 │   └── QueueFull               503 worker_busy
@@ -49,6 +50,8 @@ class WorkerError(Exception):
     """Seconds after which a retry can help; None if it cannot, or if that is unknown."""
     fallback_from: list[PassedOver] | None = None
     """The candidates before the one that raised this, and why each was passed over."""
+    forbids_fallback: ClassVar[bool] = False
+    """Whether there is no fallback to another engine."""
     unbilled: bool = False
     """Whether it is certain that no service bills the attempt: it refused it at once, or never got it."""
 
@@ -70,6 +73,12 @@ class InvalidParameter(WorkerError):
     code = "invalid_parameter"
     status = 400
     unbilled = True
+
+
+class ImageInvalid(InvalidParameter):
+    """Raised if the image to begin with cannot be read, whichever engine is asked."""
+
+    forbids_fallback = True
 
 
 class Unauthorized(WorkerError):
@@ -164,8 +173,6 @@ class EngineError(UpstreamError):
     status = 502
     try_next_route: ClassVar[bool] = False
     """Whether the engine's next route may succeed, because this one is out of date or unavailable."""
-    forbids_fallback: ClassVar[bool] = False
-    """Whether there is no fallback to another engine."""
 
 
 class EngineFault(EngineError):

@@ -30,7 +30,6 @@ from render_worker.contract import (
     SERVICE_HEADER,
     ErrorLine,
     GenerateRequest,
-    ModelList,
 )
 from render_worker.errors import InvalidParameter, PictureDeleted, Unauthorized, WorkerError
 from render_worker.generation.admission import CURRENT_CLIENT
@@ -124,8 +123,7 @@ def health() -> Response:
 @views.get("/models")
 def models() -> Response:
     """Return the names that `model` accepts, as ModelList."""
-    services = _services()
-    known = ModelList(models=services.selector.models(), simulated=services.settings.simulated or None)
+    known = _services().models()
     return json_response(known, exclude=None if _is_trusted() else {"models": {"__all__": {"reason"}}})
 
 
@@ -182,19 +180,26 @@ def _generate_request() -> GenerateRequest:
 
     Raises InvalidField if it is none, and InvalidParameter if its image is not the one that came with it.
     """
-    if request.mimetype != FORM:
-        body, image = GenerateRequest.parse_json(_body()), b""
-    else:
-        request.max_content_length = MAX_BODY_BYTES + MAX_IMAGE_BYTES
-        body = GenerateRequest.parse_json(request.form.get(REQUEST_PART, "").encode())
-        file = request.files.get(IMAGE_PART)
-        image = file.read() if file else b""
-    if not body.image:
+    text, image = _form() if request.mimetype == FORM else (_body(), b"")
+    body = GenerateRequest.parse_json(text)
+    if not (body.image or image):
         return body
     with_image = body.with_image(image)
     if with_image.image != body.image:
         raise InvalidParameter(f"image must come with its bytes, as the part {IMAGE_PART!r} of a {FORM} body.")
     return with_image
+
+
+def _form() -> tuple[bytes, bytes]:
+    """Return the JSON object and the image of a form. Raises InvalidParameter if it has not just these two parts."""
+    request.max_content_length = 2 * MAX_BODY_BYTES + MAX_IMAGE_BYTES  # with the parts' heads, which are short
+    texts, files = request.form.to_dict(flat=False), request.files.to_dict(flat=False)
+    if (list(texts), list(files)) != ([REQUEST_PART], [IMAGE_PART]) or len(texts[REQUEST_PART] + files[IMAGE_PART]) > 2:
+        raise InvalidParameter(f"A {FORM} body must have the parts {REQUEST_PART!r} and {IMAGE_PART!r}, once each.")
+    text, image = texts[REQUEST_PART][0].encode(), files[IMAGE_PART][0].read(MAX_IMAGE_BYTES + 1)
+    if len(text) > MAX_BODY_BYTES or len(image) > MAX_IMAGE_BYTES:
+        abort(413)
+    return text, image
 
 
 def _client_id() -> str | None:

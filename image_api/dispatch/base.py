@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from image_api.outbound.abort import Abort
+from image_api.sent_images import SentImage
 from render_worker.contract import GenerateRequest, GenerateResult, Progress
 
 ReportProgress = Callable[[Progress], None]
@@ -14,12 +15,18 @@ class Dispatch(Protocol):
     """The way of a generation to a render worker. Thread-safe."""
 
     def generate(
-        self, request: GenerateRequest, report: ReportProgress, client: str | None = None, abort: Abort | None = None
+        self,
+        request: GenerateRequest,
+        report: ReportProgress,
+        client: str | None = None,
+        abort: Abort | None = None,
+        image: SentImage | None = None,
     ) -> GenerateResult:
         """Return the picture that a render worker made, within the request's `timeout_seconds`.
 
-        `client` is the id of the client whose share of the worker the request counts against, if any. Raises an
-        ApiError if there is no picture, which is ServiceBusy if `abort` is set meanwhile.
+        `client` is the id of the client whose share of the worker the request counts against, if any; `image` is the
+        one whose digest the request has. Raises an ApiError if there is no picture, which is ServiceBusy if `abort` is
+        set meanwhile.
         """
 
     def stop(self) -> None:

@@ -1,17 +1,29 @@
 """The direct dispatch: one HTTP request to one render worker for each generation."""
 
 import re
+from dataclasses import dataclass, replace
 
 import requests
 from pydantic import TypeAdapter
 
 from image_api.dispatch.base import ReportProgress
 from image_api.dispatch.cold_start import WorkerStarting
-from image_api.dispatch.replies import BROKEN_OFF, NOT_A_WORKER, error_of, parse_reply, read_body, read_lines
+from image_api.dispatch.image_form import ImageForm, refuses_images
+from image_api.dispatch.replies import (
+    BROKEN_OFF,
+    MAX_REPLY_BYTES,
+    NOT_A_WORKER,
+    REPLY_TOO_LARGE,
+    error_of,
+    parse_reply,
+    read_body,
+    read_lines,
+)
 from image_api.dispatch.validation import checked_progress, checked_result
-from image_api.dispatch.worker_client import WorkerClient
-from image_api.errors import DeadlinePassed, Relayed, UnknownToWorker, WorkerUnavailable
+from image_api.dispatch.worker_client import Body, WorkerClient
+from image_api.errors import DeadlinePassed, InvalidParameter, Relayed, UnknownToWorker, WorkerUnavailable
 from image_api.outbound.abort import Abort
+from image_api.sent_images import SentImage
 from render_worker.contract import (
     CLIENT_HEADER,
     NDJSON,
@@ -30,7 +42,8 @@ EARLY_SECONDS = 2.5  # by which the worker may be early: the last of several eng
 
 NO_SIZES = re.compile(r'"(width|height|aspect_ratio)" is not a parameter here')  # says a worker that is older than they
 NO_AUTO = re.compile(r"output_format must be one of png, jpeg, webp\.")  # and one that is older than `auto`
-NO_PREFER = re.compile(r'"prefer" is not a parameter here')  # and one that chooses by the order of ENGINES alone
+NO_WISH = re.compile(r'"(previews|prefer)" is not a parameter here')  # and one that has none, or asks engines in order
+NO_IMAGES = "image cannot be honoured by the render worker, which is of an older version; leave it out for now."
 AS_PNG = {"output_format": "png", "output_compression": None}
 
 STREAM_LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
@@ -43,60 +56,93 @@ class DirectDispatch:
         self._worker = worker
 
     def generate(
-        self, request: GenerateRequest, report: ReportProgress, client: str | None = None, abort: Abort | None = None
+        self,
+        request: GenerateRequest,
+        report: ReportProgress,
+        client: str | None = None,
+        abort: Abort | None = None,
+        image: SentImage | None = None,
     ) -> GenerateResult:
         """Return the picture that the worker made, as `Dispatch.generate`.
 
         A request that is sent again costs no second picture: the worker knows it by its id (an idempotent retry).
         """
-        deadline = Deadline.after(request.timeout_seconds)
+        job = _Job(request, Deadline.after(request.timeout_seconds), report, client, image)
 
         def attempt() -> GenerateResult:
             try:
-                return self._send(request, deadline, report, client)
+                return self._send(job)
             except Relayed as error:
-                if error.body().code == DeadlinePassed.code and deadline.later_by(-EARLY_SECONDS).expired:
+                if error.body().code == DeadlinePassed.code and job.deadline.later_by(-EARLY_SECONDS).expired:
                     # The request's own deadline, not that of one of its phases.
                     raise DeadlinePassed(str(error), error.body().fallback_from) from error
+                if image and refuses_images(error):
+                    raise InvalidParameter(NO_IMAGES) from error
                 if NO_SIZES.match(str(error)):
                     raise UnknownToWorker(_size_parameters(request)) from error
                 raise
 
-        return self._worker.cold_start.retry(attempt, deadline, report, abort)
+        return self._worker.cold_start.retry(attempt, job.deadline, report, abort)
 
     def stop(self) -> None:
         """End every wait for a worker that starts, and close the connections that are idle."""
         self._worker.stop()
 
-    def _send(
-        self, request: GenerateRequest, deadline: Deadline, report: ReportProgress, client: str | None
-    ) -> GenerateResult:
-        """Return the picture; from a worker of an older version a PNG in place of `auto`, or without `prefer`."""
+    def _send(self, job: "_Job") -> GenerateResult:
+        """Return the picture; a PNG, or without `previews` or `prefer`, if the worker is of an older version."""
         try:
-            return self._send_once(request, deadline, report, client)
+            return self._send_once(job)
         except Relayed as error:
-            if request.output_format == "auto" and NO_AUTO.match(str(error)):
-                return self._send_once(request.model_copy(update=AS_PNG), deadline, report, client)
-            if request.prefer and NO_PREFER.match(str(error)):
-                result = self._send(request.model_copy(update={"prefer": None}), deadline, report, client)
-                return result.model_copy(update={"ignored": sorted({*(result.ignored or ()), "prefer"})})
-            raise
+            older = _without_unknown(job.request, str(error))
+            if older is None:
+                raise
+        result = self._send(replace(job, request=older))
+        if job.request.prefer == older.prefer:
+            return result
+        return result.model_copy(update={"ignored": sorted({*(result.ignored or ()), "prefer"})})
 
-    def _send_once(
-        self, request: GenerateRequest, deadline: Deadline, report: ReportProgress, client: str | None
-    ) -> GenerateResult:
-        remaining = deadline.remaining
+    def _send_once(self, job: "_Job") -> GenerateResult:
+        remaining = job.deadline.remaining
         if not remaining:
-            raise DeadlinePassed(f"The render worker did not answer within {request.timeout_seconds:g} seconds.")
-        body = request.model_copy(update={"timeout_seconds": remaining}).model_dump_json(exclude_none=True).encode()
-        headers = {"Accept": NDJSON}
-        if client and self._worker.has_token:  # without a token a worker does not trust the header
-            headers[CLIENT_HEADER] = client
+            raise DeadlinePassed(f"The render worker did not answer within {job.request.timeout_seconds:g} seconds.")
+        body, headers = job.body(remaining)
+        if job.client and self._worker.has_token:  # without a token a worker does not trust the header
+            headers[CLIENT_HEADER] = job.client
         with self._worker.send("POST", "/generate", remaining + REPLY_GRACE_SECONDS, body, headers) as reply:
             try:
-                return checked_result(_result_of(reply, deadline.later_by(REPLY_GRACE_SECONDS), report))
+                return checked_result(_result_of(reply, job.deadline.later_by(REPLY_GRACE_SECONDS), job.report))
             except ValueError:  # a ValidationError is one
                 raise WorkerUnavailable(NOT_A_WORKER.format(reply.status_code)) from None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One generation, as it is sent once or more."""
+
+    request: GenerateRequest
+    deadline: Deadline
+    report: ReportProgress
+    client: str | None
+    image: SentImage | None
+
+    def body(self, seconds: float) -> tuple[Body, dict[str, str]]:
+        """Return the body with so many seconds left, and its headers."""
+        timed = self.request.model_copy(update={"timeout_seconds": seconds})
+        text, headers = timed.model_dump_json(exclude_none=True).encode(), {"Accept": NDJSON}
+        if not self.image:
+            return text, headers
+        form = ImageForm(text, self.image)
+        return form, {**headers, "Content-Type": form.content_type}
+
+
+def _without_unknown(request: GenerateRequest, refusal: str) -> GenerateRequest | None:
+    """Return the request without what a refusal shows that an older worker does not know; None if it shows nothing."""
+    if request.output_format == "auto" and NO_AUTO.match(refusal):
+        return request.model_copy(update=AS_PNG)
+    unknown = NO_WISH.match(refusal)
+    if unknown and getattr(request, unknown[1]) is not None:
+        return request.model_copy(update={unknown[1]: None})
+    return None
 
 
 def _size_parameters(request: GenerateRequest) -> list[str]:
@@ -110,6 +156,7 @@ def _result_of(reply: requests.Response, deadline: Deadline, report: ReportProgr
     """
     if not reply.headers.get("Content-Type", "").startswith(NDJSON):
         return parse_reply(reply, read_body(reply, deadline), "/generate", GenerateResult)
+    size = 0
     for text in read_lines(reply, deadline):
         line: Progress | Heartbeat | ResultLine | ErrorLine = STREAM_LINE.validate_json(text)
         if isinstance(line, Progress):
@@ -118,4 +165,7 @@ def _result_of(reply: requests.Response, deadline: Deadline, report: ReportProgr
             return line.result
         elif isinstance(line, ErrorLine):
             raise error_of(line.error, line.status)
+        size += len(text) - len(line.preview or "" if isinstance(line, Progress) else "")  # of them one is kept
+        if size > MAX_REPLY_BYTES:
+            raise WorkerUnavailable(REPLY_TOO_LARGE)
     raise WorkerStarting(BROKEN_OFF)

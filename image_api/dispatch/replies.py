@@ -15,6 +15,8 @@ from render_worker.contract import ErrorBody
 from render_worker.serving.deadline import Deadline
 
 MAX_REPLY_BYTES = 1024 * 1024
+MAX_LINE_BYTES = 1024 * 1024
+MAX_STREAM_BYTES = 512 * 1024 * 1024  # an hour, two previews a second; its deadline bounds it, and each line the memory
 MAX_RETRY_AFTER_SECONDS = 60
 # Of a platform, the first for a service that has too many requests, and of Cloudflare, whose server does not answer.
 EDGE_STATUSES = {429, 502, 503, 504, *range(520, 528)}
@@ -76,17 +78,21 @@ def read_body(reply: requests.Response, deadline: Deadline) -> bytes:
 def read_lines(reply: requests.Response, deadline: Deadline) -> Iterator[bytes]:
     """Yield the lines of a stream, each as soon as it is whole. Raises as `read_body`."""
     begun: list[bytes] = []
-    for chunk in _chunks(reply, deadline):
+    size = 0
+    for chunk in _chunks(reply, deadline, MAX_STREAM_BYTES):
         first, *others = chunk.split(b"\n")
         begun.append(first)
+        size += len(first)
         for line in others:
             yield b"".join(begun)
-            begun = [line]
+            begun, size = [line], len(line)
+        if size > MAX_LINE_BYTES:
+            raise WorkerUnavailable(REPLY_TOO_LARGE)
 
 
-def _chunks(reply: requests.Response, deadline: Deadline) -> Iterator[bytes]:
+def _chunks(reply: requests.Response, deadline: Deadline, max_bytes: int = MAX_REPLY_BYTES) -> Iterator[bytes]:
     try:
-        yield from chunks(reply, MAX_REPLY_BYTES, deadline, lenient=True)  # it may end with the result
+        yield from chunks(reply, max_bytes, deadline, lenient=True)  # it may end with the result
     except BodyTooLarge:
         raise WorkerUnavailable(REPLY_TOO_LARGE) from None
     except (BodyTooLate, urllib3.exceptions.ReadTimeoutError):

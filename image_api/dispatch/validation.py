@@ -9,6 +9,7 @@ from image_api.outbound.bounds import printable
 from render_worker.contract import (
     IMAGE_NAME,
     IMAGE_TYPES,
+    MAX_PREVIEW_BYTES,
     ErrorBody,
     GenerateResult,
     PassedOver,
@@ -20,6 +21,9 @@ WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")  # a name of an engine, 
 WORKER_PATH = re.compile(rf"/images/({IMAGE_NAME})")
 URL = re.compile(r"https?://[!-~]{1,4000}")
 BLURHASH = re.compile(r"[0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]{6,200}")  # its digits, of base 83
+# A JPEG's first three bytes (ITU-T T.81, B.1.1.3) are /9j/ in base64, which has four letters for three bytes.
+PREVIEW = re.compile(r"data:image/jpeg;base64,/9j/(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+MAX_PREVIEW_URL = MAX_PREVIEW_BYTES + 100
 COLOR = re.compile(r"#[0-9a-f]{6}")
 UNESCAPED = re.compile(r"[\"<>\\^`{|}]")  # characters that no URL has unescaped
 MAX_SENTENCE = 1000
@@ -78,9 +82,11 @@ def checked_error(error: ErrorBody, status: int) -> ErrorBody:
 
 
 def checked_progress(progress: Progress) -> Progress:
-    """Return the progress with its message bounded, and without the numbers that are out of range."""
-    numbers = {field: _within(MAX_SECONDS, getattr(progress, field)) for field in NUMBERS}
-    return progress.model_copy(update={"message": printable(progress.message, MAX_SENTENCE), **numbers})
+    """Return the progress with its message bounded, and without the numbers and the preview that are out of range."""
+    checked: dict[str, object] = {field: _within(MAX_SECONDS, getattr(progress, field)) for field in NUMBERS}
+    if progress.preview:
+        checked["preview"] = _preview(progress.preview)
+    return progress.model_copy(update={"message": printable(progress.message, MAX_SENTENCE), **checked})
 
 
 def parsed_recipe(text: bytes) -> Recipe | None:
@@ -89,6 +95,11 @@ def parsed_recipe(text: bytes) -> Recipe | None:
         return Recipe.model_validate_json(text)
     except ValidationError:
         return None
+
+
+def _preview(url: str) -> str | None:
+    """Return a preview if it is a small JPEG in a data URL, so that a page may show it; else None."""
+    return url if len(url) <= MAX_PREVIEW_URL and PREVIEW.fullmatch(url) else None
 
 
 def _matching(pattern: re.Pattern[str], text: str | None) -> str | None:

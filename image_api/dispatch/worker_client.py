@@ -1,7 +1,7 @@
 """A client of one render worker: its health, models and stored pictures, and the requests of the direct dispatch."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -29,6 +29,9 @@ MAX_READS = 500
 NAMES_SECONDS = 2.0  # for a read that only improves a generation
 READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
 NOT_CONFIGURED = "Worker service not configured."
+
+Body = bytes | Iterable[bytes]
+"""Of a request; an iterable has a length, and can be sent again."""
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -134,7 +137,7 @@ class WorkerClient:
         method: str,
         path: str,
         seconds: float,
-        body: bytes | None = None,
+        body: Body | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Send one request and return the worker's response, its body unread; the caller closes it.

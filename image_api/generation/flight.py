@@ -36,6 +36,8 @@ class Flight:
         self._cancelled = False
         self._recorded = False
         self._progress: list[Progress] = []
+        self._previewed: int | None = None
+        """Which progress has the newest preview, the only one that is kept."""
         self._changed = threading.Condition()
 
     def claim_record(self) -> bool:
@@ -55,8 +57,17 @@ class Flight:
         """Add a progress and wake the waiters."""
         with self._changed:
             self.begun |= not self._cancelled and progress.phase not in NOT_BEGUN
+            if progress.preview:
+                self._keep_newest_preview()
             self._progress.append(progress)
             self._changed.notify_all()
+
+    def _keep_newest_preview(self) -> None:
+        """Drop the preview before the one that comes now: a waiter that is slow misses it."""
+        if self._previewed is not None:
+            before = self._progress[self._previewed]
+            self._progress[self._previewed] = before.model_copy(update={"preview": None})
+        self._previewed = len(self._progress)
 
     def progress_after(self, index: int, seconds: float, waiter: Waiter) -> list[Progress]:
         """Return the progress after the first `index`, waiting up to `seconds`; empty on timeout or completion.

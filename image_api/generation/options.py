@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qsl
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, InstanceOf, PlainSerializer
 
+from image_api.sent_images import SentImage
 from image_api.styles import Style
 from render_worker.contract import (
     MAX_SEED,
@@ -41,9 +42,15 @@ OTHER_NAMES = {
     "style": "POST /v1/images/generate makes a picture in a named style",
     "stream": "the header Accept: text/event-stream asks for events",
     "seeds": "GET /sheet.png makes a contact sheet of several",
+    **dict.fromkeys(("init_image", "input_image", "image_url", "images"), "image is the one picture to begin with"),
+    **dict.fromkeys(("denoising_strength", "image_strength", "prompt_strength"), "strength is its name, from 0 to 1"),
+    "mask": "no engine here edits a part of a picture",
+    "partial_images": "previews=true asks an event stream for unfinished pictures",
 }
 
 ResponseFormat = Literal["url", "b64_json"]
+Sent = Annotated[InstanceOf[SentImage], PlainSerializer(lambda image: image.digest)]
+"""An image that a client sent, which a recipe knows by its digest."""
 
 
 def _size(text: str) -> str | None:
@@ -75,6 +82,14 @@ class GenerationOptions(Recipe):
     """The same as width and height. They are set from it."""
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}, or left out")
     """How many pictures. If it is given, the response lists them, also a single one."""
+    image: Sent | None = Field(  # type: ignore[assignment]  # a client cannot send a digest in place of a picture
+        None,
+        description="one PNG, JPEG or WebP picture that comes by POST: as a file of multipart/form-data, or in JSON as"
+        " base64 or a data URL; no address is fetched",
+        exclude_if=lambda value: value is None,
+    )
+    previews: bool = Field(False, description="true or false; previews come in event streams")
+    """Whether progress shows the unfinished picture, as far as the engine has that."""
     cache: bool = Field(True, description="true or false")
     within: Within = None
     prefer: Preference | None = Field(
@@ -157,7 +172,13 @@ class GenerationOptions(Recipe):
     @classmethod
     def _validated(cls, values: dict[str, object]) -> Self:
         options = super()._validated(values)
-        return options._with_sides() if options.size else options
+        return options._with_sides() if options.size else options._with_proportion_of_image()
+
+    def _with_proportion_of_image(self) -> Self:
+        """Return the options, with the image's proportion if they name no other."""
+        if not self.image or "shape" in self.model_fields_set or self.width or self.height or self.aspect_ratio:
+            return self
+        return self.model_copy(update={"aspect_ratio": self.image.aspect_ratio})
 
     def _with_sides(self) -> Self:
         """Return the options with the width and height of `size`. Raises InvalidField if they are given as well."""

@@ -50,6 +50,8 @@ class FlightStream:
     joined: bool
     own: Callable[[GenerateResult], GenerateResult]
     """Returns the result of another request's flight as this request's."""
+    previews: bool = False
+    """Whether the waiter wants them, in case another request of the flight does."""
 
     def events(self, deadline: Deadline, after: int = 0) -> GenerationStream:
         """Yield the events after the first `after`. Raises DeadlinePassed at the deadline."""
@@ -69,7 +71,8 @@ class FlightStream:
             reported = self.flight.progress_after(after, deadline.at_most(timeout), self.waiter)
             for progress in reported:
                 after += 1
-                yield StreamEvent(_event_id(self.flight.name, after), progress)
+                shown = progress if self.previews else progress.model_copy(update={"preview": None})
+                yield StreamEvent(_event_id(self.flight.name, after), shown)
             if not reported and not completed.done():
                 yield StreamEvent(_event_id(self.flight.name, after))
             timeout = HEARTBEAT_SECONDS

@@ -59,7 +59,7 @@ class Regenerations:
     def regenerate(self, address: str, request_id: str, waiter: Waiter, generate: Generate) -> GenerateResult | None:
         """Return a picture in place of the one at an address, whose file is lost.
 
-        Returns None if its recipe is not known, or if no engine takes it any more.
+        Returns None if its recipe is not known, or begins with an image, or if no engine takes it any more.
         `generate` is called if no process has done so within the last minute. Raises the ApiError that it raised.
         """
         if replacement := self._recipes.replacement_of(address):
@@ -70,6 +70,9 @@ class Regenerations:
         lost = _LostPicture(address, recipe, self._recipes.shared_recipe_of(address))
         if cached := self._cached_elsewhere(lost):
             return cached
+        if recipe.image:  # which is not kept: only a client that sends it again can have the picture made again
+            self._recipes.forget(address)
+            return None
         try:
             result = self._once(recipe_key(recipe), waiter, lambda: self._make(lost, request_id, generate))
         except ApiError as error:

@@ -26,6 +26,7 @@ from image_api.generation.recipes import KeptRecipe, RecipeStore
 from image_api.generation.regeneration import Regenerations
 from image_api.generation.replay import ReplayStore
 from image_api.generation.single_flight import SingleFlight
+from image_api.sent_images import SentImage
 from image_api.settings import Settings
 from render_worker.contract import GenerateRequest, GenerateResult, Progress
 from render_worker.serving.deadline import Deadline
@@ -71,21 +72,23 @@ class Generation:
         request_id: str,
         waiter: Waiter,
         deadline: Deadline | None = None,
-        report: Callable[[Progress], object] = lambda _: None,
+        report: Callable[[Progress], object] | None = None,
     ) -> GenerationResponse:
         """Return one picture. Raises an ApiError if there is none. The waiter's slot is released at the end.
 
-        `deadline`: that of a request for several pictures; `self.deadline()` if None. `report` is called with progress.
+        `deadline`: that of a request for several pictures; `self.deadline()` if None. `report` is called with progress;
+        without it no previews are asked for.
 
         Identical requests with a seed, or with `cache_without_seed`, share a result from the cache, or join the flight
         that generates it. Without `cache` the picture is generated anew. With `within` or `prefer` other engines may be
         candidates, or in another order, so no other request's flight is joined.
         """
         content: Progress | GenerationResponse | None = None
+        options = options if report else options.model_copy(update={"previews": False})
         try:
             for event in self._stream(options, request_id, waiter, deadline or self.deadline(), recorded=False):
                 content = event.content
-                if isinstance(content, Progress):
+                if report and isinstance(content, Progress):
                     report(content)
         finally:
             self.admission.release(waiter)
@@ -156,10 +159,13 @@ class Generation:
         shared_key = key if options.cache and not options.chooses_engine else None
         while True:
             flight, joined = self._flights.join_or_start(shared_key, request_id, make, deadline, waiter)
+            if options.image and not joined:
+                options.image.hold_until(flight.completed)
             if recorded:
                 self._replays.record(flight)
             try:
-                stream = FlightStream(self._flights, flight, waiter, joined, partial(_as_own, options, request_id))
+                own = partial(_as_own, options, request_id)
+                stream = FlightStream(self._flights, flight, waiter, joined, own, previews=options.previews)
                 yield from stream.events(deadline.later_by(DISPATCH_GRACE_SECONDS))
                 return
             except DeadlinePassed:
@@ -178,9 +184,10 @@ class Generation:
                 timeout_seconds=max(flight.deadline.remaining, MIN_TIMEOUT_SECONDS),
                 within=options.within,
                 prefer=options.prefer,
+                previews=True if options.previews else None,
                 as_size=True if options.size else None,
             )
-            result, seconds = self._dispatched(request, flight, client)
+            result, seconds = self._dispatched(request, flight, client, options.image)
             if key:
                 self._results.save(key, recipe, result, seconds)
             self._recipes.save(recipe, result, cached=key is not None)
@@ -188,17 +195,19 @@ class Generation:
 
         return make
 
-    def _dispatched(self, request: GenerateRequest, flight: Flight, client: str | None) -> tuple[GenerateResult, float]:
+    def _dispatched(
+        self, request: GenerateRequest, flight: Flight, client: str | None, image: SentImage | None
+    ) -> tuple[GenerateResult, float]:
         """Return the result, and for how many seconds it may be cached.
 
         A worker that does not know sizes makes the shape, unless the size is exact and the model named.
         """
         try:
-            return self._dispatch.generate(request, flight.report, client, flight.abort), math.inf
+            return self._dispatch.generate(request, flight.report, client, flight.abort, image), math.inf
         except UnknownToWorker as error:
             if request.exact_size and request.model != "auto" and not request.size_optional:
                 raise
-            result = self._dispatch.generate(request.without_size(), flight.report, client, flight.abort)
+            result = self._dispatch.generate(request.without_size(), flight.report, client, flight.abort, image)
             missed = {name for name in error.names if not _has(result, name, request)}
             changes = {
                 "ignored": sorted(missed.union(result.ignored or ())) or None,
@@ -214,7 +223,12 @@ class Generation:
         if flight := self._flights.find(name):
             self._flights.join(flight, waiter)
             stream = FlightStream(
-                self._flights, flight, waiter, True, lambda it: it.model_copy(update={"request_id": name})
+                self._flights,
+                flight,
+                waiter,
+                True,
+                lambda it: it.model_copy(update={"request_id": name}),
+                previews=True,
             )
             return stream.events(Deadline.after(math.inf), after)
         return self._replay(name, waiter)
@@ -233,7 +247,8 @@ class Generation:
 
     def can_regenerate(self, address: str, client: str | None) -> bool:
         """Return whether `regenerate` has a recipe for the picture at an address."""
-        return self._recipes.recipe_of(address, client) is not None
+        recipe = self._recipes.recipe_of(address, client)
+        return recipe is not None and not recipe.image
 
     def replacement_of(self, address: str) -> GenerateResult | None:
         """Return the picture that was made in place of the one at an address; None if there is none."""

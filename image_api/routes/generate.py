@@ -2,13 +2,12 @@
 
 from flask import Blueprint, Response, g
 
-from image_api.generation.options import GenerationOptions
 from image_api.services import services
-from image_api.web.bodies import json_body
 from image_api.web.content_negotiation import file_options, negotiated_response, query_options
 from image_api.web.disclosure import visible_models
 from image_api.web.event_stream import resumed_stream
 from image_api.web.responses import json_response
+from image_api.web.sent_options import response_to_body
 from image_api.web.speculative_requests import refuse_prefetch
 from render_worker.contract import IMAGE_TYPES
 
@@ -32,8 +31,8 @@ def by_file_name(ending: str) -> Response:
 
 @routes.post("/generate")
 def by_body() -> Response:
-    """Generate a picture from the same parameters in a JSON object."""
-    return resumed_stream() or negotiated_response(GenerationOptions.parse_json(json_body()))
+    """Generate a picture from the same parameters in a JSON object or a form, which may have an image to begin with."""
+    return resumed_stream() or response_to_body(negotiated_response)
 
 
 @routes.get("/models")

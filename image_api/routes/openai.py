@@ -9,8 +9,7 @@ from image_api.services import services
 from image_api.web.bodies import json_body
 from image_api.web.error_responses import FormattedBlueprint
 from image_api.web.openai_paths import with_deployment
-from image_api.web.openai_response import pictures_response
-from image_api.web.openai_stream import pictures_stream
+from image_api.web.openai_stream import pictures_of
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.openai import ImagesRequest, OpenAIError
 from image_api.web.schemas.openai_models import OpenAIModelList, served_model
@@ -29,7 +28,7 @@ def generations() -> Response:
     known = partial(services().worker.model_names, g.client)
     body = with_deployment(ImagesRequest.parse_json(json_body()), known)
     pictures = body.pictures(served_model(body.model_name, known))
-    return (pictures_stream if body.stream else pictures_response)(body, pictures, base)
+    return pictures_of(body, pictures, base)
 
 
 @routes.get("/v1/models")
@@ -46,4 +45,4 @@ def model(name: str) -> Response:
     found = models_by_id.get(served_model(name, lambda: models_by_id))
     if not found:
         raise ModelNotFound(f"model must be one of {', '.join(models_by_id)}.")
-    return json_response(found, simulated=page.simulated)
+    return json_response(found, simulated=page.simulated or found.simulated)

@@ -1,12 +1,11 @@
 """/stream/generate/txt2img: a WebSocket whose messages are requests, answered one after the other."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from image_api.errors import UpgradeRequired
 from image_api.services import services
 from image_api.web.client_connection import waiter
 from image_api.web.responses import base_url
-from image_api.web.websocket import WebSocket
 from image_api.web.websocket_session import ConnectionOver, serve_session
 
 WEBSOCKET_PATH = "/stream/generate/txt2img"
@@ -21,7 +20,7 @@ def txt2img() -> Response:
     here = waiter(stream=True)
     services().generation.admission.admit(here)  # before the handshake, for the same reason
     try:
-        serve_session(WebSocket(request.environ), here)
+        serve_session(here)
     finally:
         services().generation.admission.release(here)
     return ConnectionOver()

@@ -6,7 +6,8 @@ import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from flask import g
 
@@ -70,6 +71,8 @@ class Batch:
         self._deadline = self._generation.deadline()
         self._over = threading.Event()
         self._first = self._waiter()
+        self._previews: dict[int, Progress] = {}
+        self._lock = threading.Lock()
         self._arrived: queue.Queue[Future[GenerationResponse] | Outcome] = queue.Queue()
         self._in_flight: dict[Future[GenerationResponse], _Attempt] = {}
         self._refused: list[tuple[_Attempt, ApiError]] = []
@@ -112,13 +115,25 @@ class Batch:
         # The render worker answers a request with the same id with the same picture (idempotency).
         name = self._name if len(self._pictures) == 1 else f"{self._name}-{self._begun}"
 
-        def report(progress: Progress) -> None:
-            if self._progress:
-                self._arrived.put(Outcome(index, progress))
-
+        report = partial(self._report, index) if self._progress else None
         future = pool.submit(self._generation.generate, self._pictures[index], name, here, self._deadline, report)
         self._in_flight[future] = _Attempt(index, here, self._ended, self._made)
         future.add_done_callback(self._arrived.put)
+
+    def _report(self, index: int, progress: Progress) -> None:
+        """Have a picture's progress yielded: of previews that wait for a slow client the newest alone."""
+        with self._lock:
+            waits = progress.preview and index in self._previews
+            if progress.preview:
+                self._previews[index] = progress
+        if not waits:
+            self._arrived.put(Outcome(index, progress))
+
+    def _newest(self, outcome: Outcome) -> Outcome:
+        """Return a progress that has arrived, with the newest preview if it has one."""
+        with self._lock:
+            shown = isinstance(outcome.content, Progress) and outcome.content.preview
+            return replace(outcome, content=self._previews.pop(outcome.index)) if shown else outcome
 
     def _next(self, timeout: float) -> Iterator[Outcome | None]:
         """Yield what arrives next, but for an attempt that was refused; None on timeout."""
@@ -128,7 +143,7 @@ class Batch:
             yield None
             return
         if isinstance(arrived, Outcome):
-            yield arrived
+            yield self._newest(arrived)
             return
         attempt, content = self._in_flight.pop(arrived), _content_of(arrived)
         if isinstance(content, ApiError) and _is_refusal(content, attempt.waiter):

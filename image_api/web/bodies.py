@@ -19,12 +19,17 @@ def json_body() -> bytes:
     Raises InvalidField if the URL has a query of other than trackers, and 413 if the body is too large: a chunked one
     does not announce its length, so the length is checked once it is read.
     """
-    if request.query_string and not all(map(is_tracker, request.args)):
-        raise InvalidField("POST takes its parameters in the JSON body, not in the address.")
+    refuse_query()
     body = request.get_data()
     if len(body) > MAX_BODY_BYTES:
         abort(413)
     return body
+
+
+def refuse_query() -> None:
+    """Raise InvalidField if the URL of a POST has a query of other than trackers."""
+    if request.query_string and not all(map(is_tracker, request.args)):
+        raise InvalidField("POST takes its parameters in the body, not in the address.")
 
 
 def content_response(content: PictureContent, status: int, mimetype: str) -> Response:

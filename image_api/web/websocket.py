@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import simple_websocket
@@ -13,13 +13,18 @@ from wsproto.events import TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import ProtocolError
 
-from image_api.errors import BadHandshake, UnsupportedWebSocketVersion
+from image_api.errors import ApiError, BadHandshake, UnsupportedWebSocketVersion
 from render_worker.contract import MAX_BODY_BYTES
 
 PING_SECONDS = 25  # many proxies close what is silent for 60
 WEBSOCKET_VERSION = "13"  # https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 KEY_BYTES = 16
 MAX_FIELD = 2_000
+ONE_AT_A_TIME = "One message at a time: wait for its result."
+SOON_SECONDS = 2.0  # in which a message's last piece is on its way, and the next may come already
+MAX_REASON = 100  # of 123 bytes that a close frame has for it
+# A key of each message with an image: what may stand before it is no longer than a message without one may be.
+IMAGE = b'"image"'
 FIELD = re.compile(r"[ -~]*")
 HEADERS = ("Connection", "Upgrade", "Sec-WebSocket-Version", "Sec-WebSocket-Key", "Sec-WebSocket-Extensions")
 
@@ -45,14 +50,19 @@ class WebSocket(Server):
 
     sock: Any
 
-    def __init__(self, environ: dict[str, Any]) -> None:
+    def __init__(self, environ: dict[str, Any], max_bytes: int, admit_image: Callable[[], object]) -> None:
         """Take over the connection of a request.
 
-        Raises UnsupportedWebSocketVersion if its handshake names another version, BadHandshake if it is malformed.
+        A message of more than MAX_BODY_BYTES, and `max_bytes` at most, must have an image. `admit_image` is called
+        before the rest of it is read, and raises an ApiError if it may not be. Raises UnsupportedWebSocketVersion if
+        the handshake names another version, BadHandshake if it is malformed.
         """
         self._fields = _checked_fields(environ)
+        self._admit_image = admit_image
+        self._admitted = False
+        self._awaited = threading.Event()
         try:
-            super().__init__(environ, ping_interval=PING_SECONDS, max_message_size=MAX_BODY_BYTES)
+            super().__init__(environ, ping_interval=PING_SECONDS, max_message_size=max_bytes)
         except (ProtocolError, ValueError, simple_websocket.ConnectionError) as error:
             raise BadHandshake("The WebSocket handshake cannot be understood.") from error
 
@@ -92,9 +102,38 @@ class WebSocket(Server):
         """Return whether the connection goes on; close it if a second message waits (backpressure)."""
         going_on: bool = super()._handle_events()  # type: ignore[misc]  # the stubs have only what is public
         if going_on and len(self.input_buffer) > 1:
-            self.close(CloseReason.POLICY_VIOLATION, "One message at a time: wait for its result.")
+            self.close(CloseReason.POLICY_VIOLATION, ONE_AT_A_TIME)
             return False
-        return going_on
+        return going_on and self._takes_message()
+
+    def next_message(self, seconds: float) -> str | bytes | None:
+        """Return the next message; None if none comes within so many seconds."""
+        self._awaited.set()
+        message: str | bytes | None = self.receive(seconds)
+        if message is not None:
+            self._awaited.clear()
+            self._admitted = False
+        return message
+
+    def _takes_message(self) -> bool:
+        """Return whether the message that is being received may be so long; close the connection if it may not."""
+        message = self.incoming_message or (self.input_buffer[-1] if self.input_buffer else "")
+        if len(message) <= MAX_BODY_BYTES or self._admitted:
+            return True
+        if IMAGE not in (message.encode() if isinstance(message, str) else message):
+            self.close(CloseReason.MESSAGE_TOO_BIG, "Message is too big")
+        elif not self._awaited.wait(SOON_SECONDS):  # in memory it would wait for the message before
+            self.close(CloseReason.POLICY_VIOLATION, ONE_AT_A_TIME)
+        else:
+            self._admit_message()
+        return self.connected
+
+    def _admit_message(self) -> None:
+        try:
+            self._admit_image()
+            self._admitted = True
+        except ApiError as error:
+            self.close(CloseReason.TRY_AGAIN_LATER, str(error)[:MAX_REASON])
 
 
 def _checked_fields(environ: dict[str, Any]) -> dict[str, str]:

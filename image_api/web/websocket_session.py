@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import Generator, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from flask import Response, g, request
@@ -14,18 +15,20 @@ from image_api.errors import ApiError, InvalidParameter
 from image_api.generation.options import GenerationOptions
 from image_api.generation.progress_stream import GenerationResponse, StreamEvent
 from image_api.services import services
+from image_api.web.client_connection import waiter
 from image_api.web.cors import is_allowed_origin
 from image_api.web.error_responses import log_failure
 from image_api.web.picture_json import LineWithPicture, streamed, with_picture
 from image_api.web.pictures_stream import pictures_messages
+from image_api.web.request_upload import max_upload_bytes
 from image_api.web.responses import json_text, with_absolute_url
-from image_api.web.websocket import WebSocket
+from image_api.web.sent_options import message_options
+from image_api.web.websocket import MAX_REASON, WebSocket
 from render_worker.contract import ErrorLine, InvalidField, Progress, ResultLine
 from render_worker.serving.deadline import Deadline
 
 IDLE_SECONDS = 30.0
 POLL_SECONDS = 1.0
-MAX_REASON = 100  # of 123 bytes that a close frame has for it
 
 
 class ConnectionOver(Response):
@@ -35,16 +38,28 @@ class ConnectionOver(Response):
         raise StopIteration  # gunicorn's sign that the connection ends here
 
 
-def serve_session(socket: WebSocket, here: Waiter) -> None:
-    """Answer messages one after the other until the session ends, and close the WebSocket with the reason."""
+def serve_session(here: Waiter) -> None:
+    """Answer messages one after the other until the session ends, and close the WebSocket with the reason.
+
+    Raises UnsupportedWebSocketVersion or BadHandshake, as WebSocket does.
+    """
+    upload, slots = waiter(), services().upload_slots
+    try:
+        socket = WebSocket(request.environ, max_upload_bytes(), partial(slots.admit, upload))
+        _serve(socket, here, upload)
+    finally:
+        slots.release(upload)
+
+
+def _serve(socket: WebSocket, here: Waiter, upload: Waiter) -> None:
     with contextlib.suppress(ConnectionClosed, OSError):  # OSError: it broke off, or reads nothing for long
         if is_allowed_origin(request.headers.get("Origin")):
-            socket.close(*_answer_messages(socket, here))
+            socket.close(*_answer_messages(socket, here, upload))
         else:
             socket.close(CloseReason.POLICY_VIOLATION, "CORS_ORIGINS does not name this page's origin.")
 
 
-def _answer_messages(socket: WebSocket, here: Waiter) -> tuple[CloseReason, str | None]:
+def _answer_messages(socket: WebSocket, here: Waiter, upload: Waiter) -> tuple[CloseReason, str | None]:
     """Answer messages until none comes, and return why the session ends."""
     connection = g.request_id
     here.gone = lambda: not socket.connected
@@ -53,7 +68,7 @@ def _answer_messages(socket: WebSocket, here: Waiter) -> tuple[CloseReason, str 
         if message is None:
             break
         g.request_id = f"{connection}-{number}"
-        with contextlib.closing(_replies(message, here)) as replies:
+        with contextlib.closing(_replies(message, here, upload)) as replies:
             for reply in replies:
                 socket.send_pieces(reply)
     return _close_reason(here)
@@ -71,27 +86,33 @@ def _next_message(socket: WebSocket, here: Waiter) -> str | bytes | None:
     """Return the next message; None after IDLE_SECONDS, on a graceful shutdown, or if the slot is needed."""
     deadline = Deadline.after(IDLE_SECONDS)
     while not deadline.expired and not services().generation.ending and not here.evicted:
-        if (message := socket.receive(POLL_SECONDS)) is not None:
+        if (message := socket.next_message(POLL_SECONDS)) is not None:
             return message
     return None
 
 
-def _replies(message: str | bytes, here: Waiter) -> Generator[Iterable[bytes]]:
+def _replies(message: str | bytes, here: Waiter, upload: Waiter) -> Generator[Iterable[bytes]]:
     """Yield the messages that answer one, each in pieces."""
     try:
-        options = _parse_message(message.encode() if isinstance(message, str) else message)
-        if options.n:
-            with _slot_lent(here):
-                yield from pictures_messages(options)
-            return
-        stream = services().generation.follow(options, g.request_id, here)
-        with contextlib.closing(stream) as events:
-            for event in events:
-                yield from _event_json(event, options.embeds_picture)
+        with message_options(message.encode() if isinstance(message, str) else message, upload) as options:
+            yield from _events(options, here)
     except InvalidField as error:
         yield [_error_json(InvalidParameter(str(error)))]
     except ApiError as error:
         yield [_error_json(error)]
+
+
+def _events(options: GenerationOptions, here: Waiter) -> Generator[Iterable[bytes]]:
+    """Yield the messages about a generation. Raises InvalidField if its options name a format."""
+    if options.format:
+        raise InvalidField("format cannot be given here; every answer is a message.")
+    if options.n:
+        with _slot_lent(here):
+            yield from pictures_messages(options)
+        return
+    with contextlib.closing(services().generation.follow(options, g.request_id, here)) as events:
+        for event in events:
+            yield from _event_json(event, options.embeds_picture)
 
 
 @contextlib.contextmanager
@@ -106,14 +127,6 @@ def _slot_lent(here: Waiter) -> Iterator[None]:
             admission.admit(here)
         except ApiError:
             here.evict()
-
-
-def _parse_message(message: bytes) -> GenerationOptions:
-    """Return the options in a message. Raises InvalidField if they are invalid, or name a format."""
-    options = GenerationOptions.parse_json(message)
-    if options.format:
-        raise InvalidField("format cannot be given here; every answer is a message.")
-    return options
 
 
 def _event_json(event: StreamEvent, embeds: bool) -> Generator[Iterable[bytes]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from render_worker.contract import GenerateRequest, PassedOver, Preference, Recipe
 from render_worker.engines.base import Engine
 from render_worker.engines.capabilities import SIZE_PARAMETERS
-from render_worker.errors import EngineError, InvalidParameter, QueueFull, WorkerError
+from render_worker.errors import InvalidParameter, QueueFull, WorkerError
 
 AUTO = "auto"
 
@@ -155,7 +155,7 @@ class Selection:
 
 
 def _is_final(error: WorkerError) -> bool:
-    return isinstance(error, EngineError) and error.forbids_fallback
+    return error.forbids_fallback
 
 
 def _passed_over(failures: Iterable[CandidateFailure]) -> list[PassedOver] | None:

@@ -8,15 +8,18 @@ import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Protocol, TypeVar
 
 from render_worker.contract import OutputFormat, StoredFormat
+from render_worker.errors import BadPicture, ImageInvalid
 from render_worker.imaging.containers import with_texts
 from render_worker.imaging.decoding import Decoded, LargePicture, decode
 from render_worker.imaging.encoding import encode
-from render_worker.imaging.image_input import MAX_SOURCE_PIXELS, SourcePicture, source_picture
+from render_worker.imaging.image_input import MAX_SOURCE_PIXELS, SourcePicture, fitted, to_source_picture
 from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
 from render_worker.imaging.placeholder import placeholder_of
 from render_worker.imaging.preview import preview_url
+from render_worker.imaging.source import is_picture
 from render_worker.imaging.texts import Texts
 from render_worker.sizes import SizePlan
 
@@ -25,14 +28,43 @@ __all__ = [
     "ENDINGS",
     "MAX_SOURCE_PIXELS",
     "Picture",
+    "SentImage",
     "SourcePicture",
+    "fitted",
+    "is_picture",
     "make_picture",
     "preview_url",
-    "source_picture",
     "to_picture",
 ]
 
 _one_at_a_time = ThreadPoolExecutor(1, "large-picture")
+
+T = TypeVar("T", covariant=True)
+
+
+class Make(Protocol[T]):
+    """Makes something of a picture, which takes memory. Raises LargePicture if it is large, unless `large`."""
+
+    def __call__(self, *, large: bool = True) -> T: ...
+
+
+class SentImage:
+    """A client's image. It is decoded once, when an engine is about to begin with it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._picture: SourcePicture | None = None
+        self._lock = asyncio.Lock()
+
+    async def picture(self) -> SourcePicture:
+        """Return the picture. Raises ImageInvalid if it is no JPEG, PNG or WebP that can be read."""
+        async with self._lock:
+            if self._picture is None:
+                try:
+                    self._picture = await _in_thread(partial(to_source_picture, self._data))
+                except BadPicture as error:
+                    raise ImageInvalid(f"image must be a whole PNG, JPEG or WebP picture: {error}") from error
+            return self._picture
 
 
 async def make_picture(
@@ -44,11 +76,15 @@ async def make_picture(
     *,
     size_required: bool,
 ) -> Picture:
-    """Return what `to_picture` does, made in a thread. Large ones are made one at a time, and hold up no small ones.
+    """Return what `to_picture` does, made in a thread."""
+    return await _in_thread(partial(to_picture, data, plan, texts, output_format, quality, size_required=size_required))
+
+
+async def _in_thread(make: Make[T]) -> T:
+    """Return what is made in a thread. Large pictures are made one at a time, and hold up no small ones.
 
     One that waits takes no thread, and is not made if it is cancelled meanwhile.
     """
-    make = partial(to_picture, data, plan, texts, output_format, quality, size_required=size_required)
     try:
         return await asyncio.to_thread(partial(make, large=False))
     except LargePicture:

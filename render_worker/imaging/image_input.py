@@ -1,13 +1,11 @@
 """Pictures that clients send: what an engine begins with, and nothing else that the file holds."""
 
-import asyncio
 import math
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from render_worker.contract import Size
-from render_worker.errors import BadPicture, InvalidParameter
 from render_worker.imaging.alpha import over_white
 from render_worker.imaging.decoding import decode
 from render_worker.imaging.encoding import encode
@@ -26,28 +24,30 @@ class SourcePicture:
     height: int
 
 
-async def source_picture(data: bytes) -> SourcePicture:
-    """Return the picture of a client's file. Raises InvalidParameter if it is no JPEG, PNG or WebP."""
-    try:
-        return await asyncio.to_thread(to_source_picture, data)
-    except BadPicture as error:
-        raise InvalidParameter(f"image must be a whole PNG, JPEG or WebP picture: {error}") from error
+def to_source_picture(data: bytes, *, large: bool = True) -> SourcePicture:
+    """Return the picture of a file.
 
-
-def to_source_picture(data: bytes) -> SourcePicture:
-    """Return the picture of a file. Raises BadPicture if it is no JPEG, PNG or WebP."""
-    image = opaque(data)
+    Raises BadPicture if it is no JPEG, PNG or WebP, and LargePicture if it is large, unless `large`.
+    """
+    image = opaque(data, large=large)
     size = _within(image.size)
     image = image if size == image.size else image.resize(size, reducing_gap=2.0)
     return SourcePicture(encode(image, {}, "png", None), *size)
 
 
-def opaque(data: bytes) -> Image.Image:
-    """Return the picture of a file in RGB. Raises BadPicture if it is no JPEG, PNG or WebP."""
-    return over_white(decode(data, AS_IT_IS, size_required=False).image).convert("RGB")
+def opaque(data: bytes, *, large: bool = True) -> Image.Image:
+    """Return the picture of a file in RGB. Raises as `decode`."""
+    return over_white(decode(data, AS_IT_IS, size_required=False, large=large).image).convert("RGB")
 
 
 def _within(size: Size) -> Size:
     """Return the size, scaled down if it has too many pixels."""
     share = min(1.0, math.sqrt(MAX_SOURCE_PIXELS / math.prod(size)))
     return max(1, math.floor(size[0] * share)), max(1, math.floor(size[1] * share))
+
+
+def fitted(picture: SourcePicture, size: Size) -> SourcePicture:
+    """Return the picture in another size: scaled, and cut evenly to its proportion. It takes a while: use a thread."""
+    if (picture.width, picture.height) == size:
+        return picture
+    return SourcePicture(encode(ImageOps.fit(opaque(picture.data), size), {}, "png", None), *size)

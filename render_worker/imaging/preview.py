@@ -5,6 +5,7 @@ import io
 
 from render_worker.contract import MAX_PREVIEW_BYTES
 from render_worker.errors import BadPicture
+from render_worker.imaging.decoding import LargePicture
 from render_worker.imaging.image_input import opaque
 
 PREVIEW_SIDE = 384  # pixels; a JPEG of it has some 15 KB
@@ -12,10 +13,10 @@ PREVIEW_QUALITY = 75
 
 
 def preview_url(data: bytes) -> str | None:
-    """Return a small JPEG of an image file as a data URL; None if it is none, or if the JPEG exceeds the limit."""
+    """Return a small JPEG of an image file as a data URL; None if it is none, or large, or if the JPEG is."""
     try:
-        image = opaque(data)
-    except BadPicture:
+        image = opaque(data, large=False)
+    except (BadPicture, LargePicture):
         return None
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), reducing_gap=2.0)
     out = io.BytesIO()

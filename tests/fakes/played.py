@@ -95,7 +95,7 @@ def pipelines(folder):
         named = {engine.name: engine for engine in engines}
         breakers = {name: CircuitBreaker(name, failures, 60) for name in named}
         selector = EngineSelector(named, tuple(named), breakers, latencies, admission, budgets, prices)
-        return Pipeline(selector, build_storages(settings), admission, latencies, Metrics(), False, hedged=hedged)
+        return Pipeline(selector, build_storages(settings), admission, latencies, Metrics(), (), hedged=hedged)
 
     return make
 

@@ -4,16 +4,19 @@ A parameter that no engine can honour is refused by name; one that changes nothi
 """
 
 import re
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field
 
 from image_api.generation.options import MAX_PICTURES, GenerationOptions
+from image_api.sent_images import SentImage
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
 from image_api.web.schemas.picture_request import PictureRequest, like
 from render_worker.contract import ErrorBody, OutputFormat
 
 MAX_PARTIAL_IMAGES = 3
+EventFamily = Literal["image_generation", "image_edit"]
+"""How the types of a stream's events begin."""
 EXTRA_FIELDS = {"hint", "retry_after", "expected_seconds", "fallback_from", "request_id"}
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
 ONE_FRAME = "left out; no engine makes moving pictures"
@@ -47,10 +50,11 @@ class ImagesRequest(PictureRequest):
     frame_duration_ms: None = Field(None, description=ONE_FRAME)
     svg: None = Field(None, description="left out; output_format takes png, jpeg and webp")
     markup: None = Field(None, description="left out; say what the picture shall show in the prompt")
-    # Ignored:
     partial_images: int | None = Field(
         None, ge=0, le=MAX_PARTIAL_IMAGES, description=f"an integer from 0 to {MAX_PARTIAL_IMAGES}"
     )
+    """How many previews of each picture a stream has at most."""
+    # Ignored:
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = Field(
         None, description="one of auto, low, medium, high, xhigh, max, standard, hd"
     )
@@ -58,6 +62,8 @@ class ImagesRequest(PictureRequest):
     moderation: Literal["auto", "low"] | None = Field(None, description="auto or low")
     user: str | None = Field(None, max_length=1000, description=ANY_TEXT)
     safety_identifier: str | None = Field(None, max_length=1000, description=ANY_TEXT)
+
+    event_family: ClassVar[EventFamily] = "image_generation"
 
     @property
     def model_name(self) -> str:
@@ -80,17 +86,24 @@ class ImagesRequest(PictureRequest):
         """Return whether the pictures come with their URLs: also where only the default is base64."""
         return self.response_format != "b64_json"
 
-    def pictures(self, model: str) -> list[GenerationOptions]:
-        """Return the options of each picture, made by `model`.
+    def pictures(self, model: str, image: SentImage | None = None) -> list[GenerationOptions]:
+        """Return the options of each picture, made by `model`, that may begin with an image.
 
         With a seed, each picture after the first has the next one. Raises InvalidField if that would be too large, or
         if the style leaves no room for the prompt.
         """
-        return self._options(model).series()
+        fields = {"image": image, **self._fields_of_image()} if image else {}
+        return self._options(model, fields).series()
 
-    def _options(self, model: str) -> GenerationOptions:
+    def _fields_of_image(self) -> dict[str, object]:
+        """Return the fields that go with an image."""
+        return {}
+
+    def _options(self, model: str, fields: dict[str, object]) -> GenerationOptions:
         return self.options_with(
             {
+                **fields,
+                "previews": True if self.stream and self.partial_images else None,
                 "negative_prompt": self.negative_prompt,
                 "seed": self.seed,
                 "n": self.n,

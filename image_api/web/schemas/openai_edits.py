@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, InstanceOf
 
+from image_api.errors import Unsupported
 from image_api.uploads import Upload
-from image_api.web.schemas.openai import ImagesRequest
+from image_api.web.schemas.openai import EventFamily, ImagesRequest
+from image_api.web.schemas.picture_request import like
 from render_worker.contract import Fields
 
 MAX_IMAGES = 16
@@ -57,6 +59,23 @@ class EditRequest(PictureFields, ImagesRequest):
     )
     mask: Mask | None = Field(None, description="one PNG picture, or left out")
     input_fidelity: Literal["high", "low"] | None = Field(None, description="high or low")
+    """Ignored."""
+    strength: float | None = Field(None, description=like("strength"))
+    """As /generate has it, which checks it."""
+    event_family: ClassVar[EventFamily] = "image_edit"
+
+    def only_image(self) -> Upload:
+        """Return the image to edit. Raises Unsupported if there are several, or if there is a mask."""
+        if len(self.image) > 1:
+            raise Unsupported("No engine here makes one picture of several; send one image.")
+        if self.mask:
+            raise Unsupported(
+                "No engine here edits a part of a picture by a mask; leave it out, and say in the prompt what changes."
+            )
+        return self.image[0]
+
+    def _fields_of_image(self) -> dict[str, object]:
+        return {"strength": self.strength}
 
 
 class VariationRequest(PictureFields):

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel
 
 from image_api.web.responses import absolute_url
-from image_api.web.schemas.openai import ImagesRequest, OpenAIError
+from image_api.web.schemas.openai import EventFamily, ImagesRequest, OpenAIError
 from render_worker.contract import ErrorBody, GenerateResult, PassedOver
 
 
@@ -107,7 +107,7 @@ class ImagesResponse(BaseModel):
 class CompletedEvent(Image):
     """The event of a picture that is made."""
 
-    type: Literal["image_generation.completed"] = "image_generation.completed"
+    type: Literal["image_generation.completed", "image_edit.completed"]
     created_at: int
     size: str
     quality: Literal["auto"] = "auto"
@@ -119,10 +119,11 @@ class CompletedEvent(Image):
     simulated: bool | None = None
 
     @classmethod
-    def completed(cls, model: str, result: GenerateResult, image: Image) -> Self:
+    def completed(cls, family: EventFamily, model: str, result: GenerateResult, image: Image) -> Self:
         """Return the event of a result that `model` made, and of its image."""
         return cls(
             **image.model_dump(),
+            type=f"{family}.completed",
             created_at=int(time.time()),
             size=_size(result),
             output_format=_format(result),
@@ -131,10 +132,34 @@ class CompletedEvent(Image):
         )
 
 
+class PartialEvent(BaseModel):
+    """The event of a preview."""
+
+    type: Literal["image_generation.partial_image", "image_edit.partial_image"]
+    b64_json: str
+    created_at: int
+    partial_image_index: int
+    size: Literal["auto"] = "auto"
+    """Clients require one that OpenAI's models make; that of the preview is none of the picture."""
+    quality: Literal["auto"] = "auto"
+    background: Literal["opaque"] = "opaque"
+    output_format: Literal["jpeg"] = "jpeg"
+
+    @classmethod
+    def of(cls, family: EventFamily, index: int, preview: str) -> Self:
+        """Return the event of a preview, which is a JPEG in a data URL."""
+        return cls(
+            type=f"{family}.partial_image",
+            b64_json=preview.partition(",")[2],
+            created_at=int(time.time()),
+            partial_image_index=index,
+        )
+
+
 class FailedEvent(BaseModel):
     """The event of a picture that was not made, while others of the request were: an extension of OpenAI's events."""
 
-    type: Literal["image_generation.failed"] = "image_generation.failed"
+    type: Literal["image_generation.failed", "image_edit.failed"]
     failure: dict[str, Any]
     """As the function of that name has it; clients take an event with a field of that name for the stream's end."""
 

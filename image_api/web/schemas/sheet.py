@@ -14,6 +14,8 @@ OTHER_NAMES = {
     **GenerationOptions.other_names,
     **dict.fromkeys(("n", *COUNT_NAMES), "seeds is how many pictures are made"),
     "format": "the address ends with it, as /sheet.png does",
+    **dict.fromkeys(("image", "strength"), "POST /generate takes an image to begin with, and n"),
+    "previews": "an event stream of /generate has them",
 }
 DRAWN_BELOW = 1_000_000  # a caption of ten digits is hard to read, and to type
 
@@ -22,7 +24,7 @@ class SheetOptions(GenerationOptions):
     """The options of the pictures of a sheet, which have one seed after the other."""
 
     other_names = OTHER_NAMES
-    internal_fields = GenerationOptions.internal_fields | {"n", "format", "seed_drawn"}
+    internal_fields = GenerationOptions.internal_fields | {"n", "format", "seed_drawn", "image", "strength", "previews"}
 
     seeds: Literal[4, 9] = Field(4, description="4 or 9")
     seed_drawn: bool = False

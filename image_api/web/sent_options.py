@@ -1,0 +1,106 @@
+"""The options in the body of POST /generate: a JSON object, or, also with an image to begin with, a form."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from flask import Response, abort, request
+
+from image_api.admission import Waiter
+from image_api.generation.options import GenerationOptions
+from image_api.sent_images import SentImage
+from image_api.uploads import Upload
+from image_api.web.bodies import refuse_query
+from image_api.web.multipart import Pairs
+from image_api.web.request_upload import (
+    FORM,
+    check_encoding,
+    received,
+    sent_image,
+    upload_stream,
+    uploaded,
+)
+from render_worker.contract import MAX_BODY_BYTES
+
+# A key of each body with an image: what may stand before it is no longer than a body without one may be.
+IMAGE = b'"image"'
+
+
+def response_to_body(respond: Callable[[GenerationOptions], Response]) -> Response:
+    """Return the response to the options in the request's body, whose image is in memory until the response's end.
+
+    Raises InvalidField if they are invalid, and as `uploaded` if they are a form or have an image.
+    """
+    refuse_query()
+    options = _body_options()
+    return response_with(options.image, lambda: respond(options))
+
+
+def response_with(image: SentImage | None, respond: Callable[[], Response]) -> Response:
+    """Return a response, at whose end the image is released."""
+    try:
+        response = respond()
+    except BaseException:
+        if image:
+            image.release()
+        raise
+    if image:
+        response.call_on_close(image.release)
+    return response
+
+
+@contextmanager
+def message_options(message: bytes, here: Waiter) -> Iterator[GenerationOptions]:
+    """Return the options in a message, whose image is in memory until the end of the context. Raises InvalidField."""
+    if IMAGE in message:
+        with received(message, here) as pairs:
+            options = _options(pairs)
+    else:  # and so it is no longer than MAX_BODY_BYTES
+        options = GenerationOptions.parse_json(message)
+    try:
+        yield options
+    finally:
+        if options.image:
+            options.image.release()
+
+
+def _body_options() -> GenerationOptions:
+    if request.mimetype == FORM:
+        check_encoding()
+        with uploaded(list) as pairs:
+            return _options(pairs)
+    begun = _begin()
+    if IMAGE not in begun:
+        if len(begun) > MAX_BODY_BYTES:
+            abort(413)
+        return GenerationOptions.parse_json(begun)
+    with uploaded(list, begun) as pairs:
+        return _options(pairs)
+
+
+def _begin() -> bytes:
+    """Return the first MAX_BODY_BYTES of the body, and perhaps one more."""
+    source, body = upload_stream(), bytearray()
+    while len(body) <= MAX_BODY_BYTES and (piece := source.read(MAX_BODY_BYTES + 1 - len(body))):
+        body += piece
+    return bytes(body)
+
+
+def _options(pairs: Pairs) -> GenerationOptions:
+    """Return the options of a body's fields, the image in memory. Raises InvalidField, and as `sent_image`."""
+    images: list[SentImage] = []
+    try:
+        return GenerationOptions.parse([(name, _in_memory(name, value, images)) for name, value in pairs])
+    except BaseException:
+        for image in images:
+            image.release()
+        raise
+
+
+def _in_memory(name: str, value: object, images: list[SentImage]) -> object:
+    """Return the image in memory, and add it to `images`, if a value is one; else the value."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Upload):
+        value = value[0]
+    if name != "image" or not isinstance(value, Upload):
+        return value
+    images.append(sent_image(value))
+    return images[-1]

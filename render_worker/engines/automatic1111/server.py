@@ -1,0 +1,175 @@
+"""The server over HTTP: one picture, with its progress while it is made, and its end if it is cancelled."""
+
+import asyncio
+import base64
+import contextlib
+import logging
+import time
+
+import httpx
+
+from render_worker.cancellation import run_shielded
+from render_worker.engines.automatic1111.checkpoints import Checkpoint, find
+from render_worker.engines.automatic1111.progress import Job, Look
+from render_worker.engines.automatic1111.replies import error_of
+from render_worker.engines.automatic1111.settings import Automatic1111Settings
+from render_worker.engines.base import Reporter
+from render_worker.errors import EngineError, PhaseTimeout
+from render_worker.outbound.exchange import HttpService, Reply, picture_in_base64
+
+NAME = "AUTOMATIC1111's server"
+LOOK_SECONDS = 5.0  # it is busy, but answers between two steps
+LIST_SECONDS = 15.0
+LIST_CACHE_SECONDS = 300.0
+END_SECONDS = 1.8  # less than a cancelled generation may take to clean up
+INTERRUPT_PAUSE_SECONDS = 0.2  # one that comes before the job has begun there is lost
+API = "/sdapi/v1"
+WITHOUT_API = "Not Found"  # FastAPI's `detail` of an unknown path; stable-diffusion.cpp's has no JSON
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """The server that the settings name."""
+
+    def __init__(self, settings: Automatic1111Settings) -> None:
+        self._settings = settings
+        self._pictures = HttpService(NAME, settings.automatic1111_seconds)
+        self._looks = HttpService(NAME, LOOK_SECONDS)
+        self._lists = HttpService(NAME, LIST_SECONDS)
+        self._checkpoint: Checkpoint | None = None
+        self._looked_up = -LIST_CACHE_SECONDS
+
+    @property
+    def is_alone_there(self) -> bool:
+        """Return whether the server never has a job but the one that this worker waits for."""
+        return self._settings.automatic1111_exclusive and self._settings.automatic1111_concurrency == 1
+
+    async def checkpoint(self) -> Checkpoint | None:
+        """Return the configured checkpoint; None if none is, or if the server has no list, as it has but one then.
+
+        Raises EngineNotConfigured if the server does not have it. What was found is kept for LIST_CACHE_SECONDS.
+        """
+        wanted = self._settings.automatic1111_model
+        if wanted is None or time.monotonic() - self._looked_up < LIST_CACHE_SECONDS:
+            return self._checkpoint
+        reply = await self._ask(self._lists, "GET", "/sd-models")
+        has_none = reply.status == httpx.codes.NOT_FOUND and reply.document.get("detail") != WITHOUT_API
+        if not reply.is_success and not has_none:
+            raise error_of(reply)
+        self._checkpoint = None if has_none else await asyncio.to_thread(find, wanted, reply)
+        self._looked_up = time.monotonic()
+        return self._checkpoint
+
+    async def reads_comments(self) -> bool:
+        """Return whether the server leaves out what follows # in a prompt; an option that not all of them have."""
+        reply = await self._ask(self._lists, "GET", "/options")
+        if not reply.is_success and reply.status != httpx.codes.NOT_FOUND:
+            raise error_of(reply)
+        return bool((await asyncio.to_thread(lambda: reply.document)).get("enable_prompt_comments"))
+
+    def forget_checkpoint(self) -> None:
+        """Look the checkpoint up anew for the next picture."""
+        self._looked_up = -LIST_CACHE_SECONDS
+
+    async def make(self, path: str, body: bytes, job: Job, report: Reporter) -> Reply:
+        """Have a picture made and return the reply, whatever it is.
+
+        Being cancelled ends the job there, and so does its limit, if nothing else uses the server. Raises EngineError
+        if the picture was interrupted there: what comes of that is half a picture.
+        """
+        making = asyncio.create_task(
+            self._ask(self._pictures, "POST", path, content=body, headers={"Content-Type": "application/json"})
+        )
+        watching = asyncio.create_task(self._watch(job, report))
+        try:
+            reply = await asyncio.shield(making)
+        except (asyncio.CancelledError, PhaseTimeout):
+            watching.cancel()
+            await run_shielded(self._abandon(making, job))
+            raise
+        finally:
+            watching.cancel()
+        if reply.is_success and (look := await self._look(previews=False)):
+            job.note(look, is_done=True)
+        if reply.is_success and job.was_interrupted:
+            raise EngineError(f"{NAME} was interrupted at the picture, by another of its clients or at its page.")
+        return reply
+
+    async def _watch(self, job: Job, report: Reporter) -> None:
+        """Report the progress until cancelled, or until the server turns out to have none."""
+        while True:
+            await asyncio.sleep(self._settings.automatic1111_poll_seconds)
+            look = await self._look(previews=report.wants_previews)
+            if look is not None:
+                job.note(look)
+                await _report(job, look, report)
+
+    async def _abandon(self, making: asyncio.Task[Reply], job: Job) -> None:
+        """Interrupt the job if nothing else uses the server, until its reply is there, and close the connection."""
+        if self._settings.automatic1111_exclusive:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END_SECONDS):
+                    await self._interrupt(making, job)
+        making.cancel()
+        with contextlib.suppress(EngineError, asyncio.CancelledError):
+            await making
+
+    async def _interrupt(self, making: asyncio.Task[Reply], job: Job) -> None:
+        is_over = False
+        while not is_over:
+            look = await self._look(previews=False)
+            if look is not None and job.is_ours(look):
+                with contextlib.suppress(EngineError):
+                    await self._ask(self._looks, "POST", "/interrupt")
+            is_over = bool((await asyncio.wait({making}, timeout=INTERRUPT_PAUSE_SECONDS))[0])
+
+    async def _look(self, *, previews: bool) -> Look | None:
+        """Return what the server says of its job; None if it says nothing, which stable-diffusion.cpp never does."""
+        try:
+            shown = {"skip_current_image": "false" if previews else "true"}
+            reply = await self._ask(self._looks, "GET", "/progress", params=shown)
+        except EngineError as error:
+            log.debug("No look at the progress: %s", error)
+            return None
+        return Look.of(await asyncio.to_thread(lambda: reply.document)) if reply.is_success else None
+
+    async def _ask(
+        self,
+        service: HttpService,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str] | None = None,
+        content: bytes | None = None,
+        params: dict[str, str] | None = None,
+    ) -> Reply:
+        base = (self._settings.automatic1111_url or "").removesuffix(API)
+        return await service.exchange(
+            method, f"{base}{API}{path}", headers={**self._auth, **(headers or {})}, content=content, params=params
+        )
+
+    @property
+    def _auth(self) -> dict[str, str]:
+        auth = self._settings.automatic1111_auth
+        if auth is None:
+            return {}
+        return {"Authorization": f"Basic {base64.b64encode(auth.get_secret_value().encode()).decode()}"}
+
+
+async def _report(job: Job, look: Look, report: Reporter) -> None:
+    """Report the progress as far as it is ours."""
+    ours = job.is_ours(look)
+    if ours:
+        report(
+            "generating",
+            percent=look.percent,
+            step=look.step,
+            total=look.total,
+            expected_seconds=look.expected_seconds,
+        )
+        if look.preview and report.wants_previews:
+            with contextlib.suppress(EngineError):
+                await report.preview(picture_in_base64(look.preview, NAME))
+    elif look.is_active and ours is False:
+        report("queued", f"Waiting at {NAME}, which makes another picture first.")
