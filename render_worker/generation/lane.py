@@ -33,7 +33,7 @@ class Lane:
     def announce(self, message: str) -> None:
         """Report what becomes of the attempts, in the phase that the client knows."""
         latest = self.latest or Progress(phase="starting", message=message)
-        self.report(latest.model_copy(update={"message": message, "preview": None}))
+        self.report(latest.model_copy(update={"message": message, "preview": None, "expected_seconds": None}))
 
     def begin(self) -> None:
         """Start the clock: the attempt has its slot."""
