@@ -7,66 +7,17 @@ import time
 import pytest
 
 from render_worker.contract import GenerateRequest
-from render_worker.engines.base import GeneratedImage
-from render_worker.errors import ContentRefused, EngineError, EngineRateLimited, PhaseTimeout, WorkerError
+from render_worker.errors import EngineError
 from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.serving.deadline import Deadline
-from render_worker.storages.errors import StorageFailed
-from tests.fakes.played import Played, drawn, over, pipelines
-
-USUAL = 0.05  # twice that is what an engine has before a hedge, as long as it made no pictures
-
-
-class Timed(Played):
-    """An engine whose picture, or error, comes after some seconds."""
-
-    def __init__(self, name, seconds, does=None, **options):
-        super().__init__(name, **{"usual": USUAL, "price": 0.0, **options})
-        self.seconds, self.ends_with, self.running = seconds, does, 0
-
-    async def generate(self, recipe, report):
-        self.recipes.append(recipe)
-        self.running += 1
-        report("generating", f"{self.name} at it.")
-        try:
-            await asyncio.sleep(self.seconds)
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        finally:
-            self.running -= 1
-        if self.ends_with:
-            raise self.ends_with
-        return GeneratedImage(drawn((768, 768)), 5, 7.0)
+from tests.fakes.played import over, pipelines
+from tests.fakes.timed import Timed, count, hedged
 
 
 @pytest.fixture
 def pipeline_of(tmp_path):
     make = pipelines(tmp_path)
     return lambda *engines, **options: make(*engines, **{"hedged": True, "failures": 1, **options})
-
-
-def hedged(pipeline, **fields):
-    """Return the result or the error of a request, and its progress; nothing is left running."""
-    told = []
-
-    async def asked():
-        request = GenerateRequest(**{"prompt": "a", "timeout_seconds": 20, **fields})
-        try:
-            return await pipeline.generate(request, told.append)
-        finally:
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    try:
-        return asyncio.run(asked()), told
-    except WorkerError as error:
-        return error, told
-    finally:
-        assert pipeline.admission.health().running == pipeline.admission.health().waiting == 0
-
-
-def count(pipeline, name, **labels):
-    return pipeline._metrics.registry.get_sample_value(f"render_worker_{name}_total", labels) or 0
 
 
 def test_the_hedge_answers_if_it_is_first(pipeline_of):
@@ -162,55 +113,6 @@ def test_only_one_is_started_beside(pipeline_of):
     assert (result.engine, [len(it.recipes) for it in engines]) == ("one", [1, 1, 0])
 
 
-def test_if_the_slow_one_fails_the_hedge_goes_on(pipeline_of):
-    pipeline = pipeline_of(Timed("one", 0.3, EngineError("No.")), Timed("two", 0.5))
-    result, told = hedged(pipeline)
-    assert (result.engine, over(result)) == ("two", [("one", "engine_failed")])
-    assert "one cannot make it now; waiting for two." in [it.message for it in told]
-    assert pipeline.selector.health("one").breaker == "open"
-
-
-def test_if_the_hedge_fails_the_slow_one_goes_on(pipeline_of):
-    pipeline = pipeline_of(Timed("one", 0.6), Timed("two", 0.1, EngineError("No.")))
-    result, told = hedged(pipeline)
-    assert (result.engine, over(result)) == ("one", [])
-    assert not any("waiting for" in it.message for it in told)
-    assert pipeline.selector.health("two").breaker == "open"
-
-
-def test_if_both_fail_the_next_is_asked(pipeline_of):
-    engines = (
-        Timed("one", 0.4, EngineError("No.")),
-        Timed("two", 0.1, EngineRateLimited("Full.", 9)),
-        Timed("three", 0),
-    )
-    result, _ = hedged(pipeline_of(*engines))
-    assert (result.engine, over(result)) == ("three", [("one", "engine_failed"), ("two", "engine_rate_limited")])
-
-
-def test_if_all_fail_the_error_names_both(pipeline_of):
-    error, _ = hedged(pipeline_of(Timed("one", 0.4, PhaseTimeout("Slow.")), Timed("two", 0.1, EngineError("No."))))
-    assert (error.code, over(error)) == ("timeout", [("two", "engine_failed")])
-
-
-def test_content_that_the_slow_one_refuses_is_refused(pipeline_of):
-    second, third = Timed("two", 30), Timed("three", 0)
-    error, _ = hedged(pipeline_of(Timed("one", 0.3, ContentRefused("No.")), second, third))
-    assert (type(error), second.cancelled, third.recipes) == (ContentRefused, 1, [])
-
-
-def test_content_that_the_hedge_refuses_goes_nowhere_further(pipeline_of):
-    third = Timed("three", 0)
-    engines = (Timed("one", 0.5, EngineError("No.")), Timed("two", 0.1, ContentRefused("No.")), third)
-    error, _ = hedged(pipeline_of(*engines))
-    assert (type(error), over(error), third.recipes) == (ContentRefused, [("one", "engine_failed")], [])
-
-
-def test_what_the_hedge_refuses_the_slow_one_may_still_make(pipeline_of):
-    result, _ = hedged(pipeline_of(Timed("one", 0.5), Timed("two", 0.1, ContentRefused("No."))))
-    assert result.engine == "one"
-
-
 @pytest.mark.parametrize("moment", [0.05, 0.3, 0.6])
 def test_who_leaves_ends_both(pipeline_of, moment):
     engines = [Timed("one", 30), Timed("two", 30)]
@@ -280,18 +182,6 @@ def test_the_wait_for_a_slot_is_not_the_engine_s_time(pipeline_of):
         return [result.engine for result in await asyncio.gather(*asking)]
 
     assert (asyncio.run(both()), second.recipes) == (["one", "one"], [])
-
-
-def test_a_storage_that_fails_is_an_error_and_no_second_picture(pipeline_of, monkeypatch):
-    first, second, third = Timed("one", 30), Timed("two", 0.05), Timed("three", 0)
-    pipeline = pipeline_of(first, second, third)
-
-    async def failing(*_, **__):
-        raise StorageFailed("Full.")
-
-    monkeypatch.setattr(pipeline.storages, "save", failing)
-    error, _ = hedged(pipeline)
-    assert (type(error), third.recipes, first.cancelled) == (StorageFailed, [], 1)
 
 
 def test_the_loser_has_the_time_to_withdraw_its_request(pipeline_of):
