@@ -76,7 +76,7 @@ class FileLedger(Ledger):
             connection.execute("BEGIN IMMEDIATE")
             result = work(connection)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:  # ValueError: a sum that is no number
             self._disconnect()
             log.warning("budgets: %s: %s", self._path, error)
             raise BudgetUnavailable("What this engine has cost today cannot be counted in BUDGET_FILE.") from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 
 import pytest
@@ -111,3 +112,24 @@ def test_without_budgets_nothing_is_opened():
         return paid
 
     assert asyncio.run(bought())
+
+
+def test_a_sum_that_is_no_number_buys_nothing(opened, redis, tmp_path):
+    run(opened, lambda budgets: buy(budgets, 0.1))
+    for key in redis.client.keys("*"):
+        redis.client.set(key, "x")
+    if (tmp_path / "budgets.sqlite3").exists():
+        with contextlib.closing(sqlite3.connect(tmp_path / "budgets.sqlite3")) as connection, connection:
+            connection.execute("UPDATE spent SET micros = 'x'")
+
+    async def harmed(budgets):
+        with pytest.raises(BudgetUnavailable):
+            await buy(budgets, 0.1)
+
+    run(opened, harmed)
+
+
+@pytest.mark.parametrize("url", ["redis://host:port/0", "redis://[::1"])
+def test_an_address_that_is_none_ends_the_start(url):
+    with pytest.raises(SystemExit, match="REDIS_URL cannot be used"):
+        require_ledger(Settings(engines=("openai",), engine_daily_budget="openai=1", redis_url=url))
