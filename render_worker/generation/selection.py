@@ -102,9 +102,12 @@ class Selection:
 
     def next_candidate(self) -> Candidate | None:
         """Return the candidate to attempt next; None if the selection is over."""
-        if not self._remaining or any(_is_final(failure.error) for failure in self._failed):
-            return None
-        return self._remaining.popleft()
+        return None if self.is_final or not self._remaining else self._remaining.popleft()
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether an error was met for which no other engine may be asked."""
+        return any(_is_final(failure.error) for failure in self._failed)
 
     def record_failure(self, candidate: Candidate, error: WorkerError) -> None:
         """Record that the attempt of a candidate failed."""
