@@ -26,20 +26,21 @@ class ImageMemory:
     """The memory for the images of all requests and flights of this process. Thread-safe."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._left = max_bytes
+        self.left = max_bytes
+        """How many bytes may still be taken."""
         self._lock = threading.Lock()
 
     def take(self, size: int) -> None:
         """Take so many bytes. Raises ServiceBusy if there are not so many left."""
         with self._lock:
-            if size > self._left:
+            if size > self.left:
                 raise ServiceBusy(NO_ROOM)
-            self._left -= size
+            self.left -= size
 
     def give_back(self, size: int) -> None:
         """Give so many bytes back."""
         with self._lock:
-            self._left += size
+            self.left += size
 
 
 class SentImage:

@@ -20,6 +20,10 @@ def document(base: str, **fields: object) -> requests.Response:
     return requests.post(base + "/v1/images/edits", json={"prompt": "a hat", **fields}, timeout=9)
 
 
-def refusal(answer: requests.Response) -> tuple[int, str, str | None]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["param"]
+MADE = (200, None, None)
+"""In place of a refusal, of a request that was valid."""
+
+
+def refusal(answer: requests.Response) -> tuple[int, str | None, str | None]:
+    error = answer.json().get("error", {})
+    return answer.status_code, error.get("code"), error.get("param")
