@@ -35,6 +35,10 @@ def _vertex(model: str) -> Example:
 
 
 EXAMPLES = {
+    "automatic1111": (
+        Example("SDXL and larger"),
+        Example("Stable Diffusion 1.5", settings={"automatic1111_native": "512"}),
+    ),
     "replicate": (
         _replicate("FLUX schnell, FLUX dev", "black-forest-labs/flux-schnell"),
         _replicate("SDXL", "stability-ai/sdxl"),

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -30,13 +30,14 @@ class Health:
         admission: Admission,
         *,
         memory_limit_mb: int | None,
-        simulated: bool,
+        simulated: Set[str],
     ) -> None:
+        """`simulated` names the engines for whose services the sandbox stands in."""
         self._selector = selector
         self._storages = storages
         self._admission = admission
         self._memory_limit_mb = memory_limit_mb
-        self._simulated = simulated or None  # left out of responses if it is not so
+        self._simulated = simulated
         self._started = time.monotonic()
         self._errors: deque[PastError] = deque(maxlen=MAX_PAST_ERRORS)
         self.warnings: list[str] = []
@@ -48,7 +49,7 @@ class Health:
 
     def report(self) -> WorkerHealth:
         """Return the whole state, which is known without a request to any service."""
-        engines = {name: self._selector.health(name) for name in self._selector.engines}
+        engines = {name: self._engine(name) for name in self._selector.engines}
         status, reasons = self._status(engines)
         memory = measure(self._memory_limit_mb)
         return WorkerHealth(
@@ -62,8 +63,12 @@ class Health:
             storage=self._storages.name,
             last_errors=list(self._errors)[::-1],
             warnings=self.warnings,
-            simulated=self._simulated,
+            simulated=all(engine.name in self._simulated for engine in self._selector.auto_engines) or None,
         )
+
+    def _engine(self, name: str) -> EngineHealth:
+        """Return an engine's state, marked if it is simulated; left out if it is not."""
+        return self._selector.health(name).model_copy(update={"simulated": name in self._simulated or None})
 
     def _status(
         self, engines: dict[str, EngineHealth]

@@ -12,7 +12,7 @@ from render_worker.browser.orphans import become_subreaper, reap_for_ever
 from render_worker.budgets.amounts import dollars_of
 from render_worker.budgets.budgets import build_budgets
 from render_worker.circuit_breaker import CircuitBreaker
-from render_worker.contract import GenerateRequest
+from render_worker.contract import GenerateRequest, ModelList
 from render_worker.engines import build_engines
 from render_worker.engines.base import Engine
 from render_worker.errors import EngineError, InvalidParameter, WorkerError
@@ -70,6 +70,12 @@ class Services:
         await _stop_engines(self.selector.engines.values())
         await self.selector.budgets.close()
 
+    def models(self) -> ModelList:
+        """Return the names that `model` accepts."""
+        simulated = self.settings.simulated_names
+        models = [it.model_copy(update={"simulated": it.engine in simulated or None}) for it in self.selector.models()]
+        return ModelList(models=models, simulated=self.settings.all_simulated or None)
+
     def trusts(self, authorization: str | None) -> bool:
         """Return whether a client has the token, or none is set and only this machine reaches the worker."""
         token = self.settings.worker_token
@@ -92,9 +98,9 @@ def build_services(settings: Settings) -> Services:
     budgets = build_budgets(settings)
     selector = EngineSelector(engines, settings.engines, breakers, latencies, admission, budgets, prices)
     hedged = settings.hedge == "free"
-    pipeline = Pipeline(selector, storages, admission, latencies, metrics, settings.simulated, hedged=hedged)
+    pipeline = Pipeline(selector, storages, admission, latencies, metrics, settings.simulated_names, hedged=hedged)
     health = Health(
-        selector, storages, admission, memory_limit_mb=settings.memory_limit_mb, simulated=settings.simulated
+        selector, storages, admission, memory_limit_mb=settings.memory_limit_mb, simulated=settings.simulated_names
     )
     metrics.registry.register(HealthCollector(health))
     requests = IdempotentRequests(pipeline.generate)

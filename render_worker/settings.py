@@ -5,19 +5,16 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from render_worker.budgets.settings import BudgetSettings
-from render_worker.engines import AUTO_ENGINES, SettingsOfEngines, registration_of
+from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, names_of_further, registration_of
 from render_worker.serving.environment import Host, LogLevel, Port, read
 from render_worker.setting_types import Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
 
 
-def _enabled(name: str) -> str:
-    try:
-        known = not registration_of(name).only_named
-    except KeyError:
-        known = False
-    if not known:
-        raise ValueError(f"it may name {', '.join(AUTO_ENGINES)}")
+def _enabled(name: str, info: ValidationInfo) -> str:
+    known = (*AUTO_ENGINES, *names_of_further(info.data))  # settings of engines are read before ENGINES
+    if name not in known:
+        raise ValueError(f"it may name {', '.join(known)}")
     return name
 
 
@@ -36,6 +33,9 @@ class CoreSettings(SettingsPart):
         "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case."
     )
     simulated: bool = Field(False, description="Marks every response: the sandbox stands in for the outside world.")
+    simulated_engines: Listed[EngineName] = Field(
+        (), description="Marks the pictures of these engines alone: the sandbox stands in for their services."
+    )
 
     max_concurrency: int | None = Field(
         None,
@@ -94,6 +94,16 @@ class Settings(BudgetSettings, CoreSettings, SettingsOfEngines, SettingsOfStorag
             getattr(self, registration_of(name).settings.concurrency_setting) for name in self.engines
         )
         return self.max_concurrency or of_engines + 3
+
+    @property
+    def simulated_names(self) -> frozenset[str]:
+        """Return the names of the engines whose pictures are marked."""
+        return frozenset((*self.engines, *ENGINES)) if self.simulated else frozenset(self.simulated_engines)
+
+    @property
+    def all_simulated(self) -> bool:
+        """Return whether every enabled engine's pictures are marked."""
+        return self.simulated_names.issuperset(self.engines)
 
 
 VARIABLES = frozenset(name.upper() for name in Settings.model_fields)

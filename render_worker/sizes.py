@@ -30,6 +30,8 @@ class SizeRange:
     """Width times height at most; None if only the sides are bounded."""
     least_pixels: int = 1
     """Width times height at least."""
+    most_ratio: int | None = None
+    """How many times the shorter side the longer one is at most; None if only the sides are bounded."""
 
     def covering(self, size: Size) -> Size | None:
         """Return a size, as small as may be, that covers another one and is nearly of its proportion if there is such.
@@ -69,14 +71,19 @@ class SizeRange:
         """Return the bounds, as the end of a sentence for clients that asked for a size that is out of them."""
         pixels = f" and {self.most_pixels:,} pixels in all" if self.most_pixels else ""
         words = f"width and height up to {self.most:,}{pixels}"
-        if not self._allows(*asked):
+        if not self._has_room_for(*asked):
             return words
         shortest = max(self.least, math.ceil(self.least_pixels / self.most))
-        if max(asked) * shortest > min(asked) * self.most:
-            return f"{words}, one of them at most {self.most // shortest} times the other"
+        most_ratio = Fraction(self.most_ratio) if self.most_ratio else Fraction(self.most, shortest)
+        if Fraction(max(asked), min(asked)) > most_ratio:
+            return f"{words}, one of them at most {math.floor(most_ratio)} times the other"
         return f"{words}, both multiples of {self.step}"  # what covers it is out of bounds
 
     def _allows(self, width: int, height: int) -> bool:
+        is_too_long = self.most_ratio is not None and max(width, height) > self.most_ratio * min(width, height)
+        return self._has_room_for(width, height) and not is_too_long
+
+    def _has_room_for(self, width: int, height: int) -> bool:
         return max(width, height) <= self.most and (self.most_pixels is None or width * height <= self.most_pixels)
 
 

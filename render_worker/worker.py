@@ -30,7 +30,6 @@ from render_worker.contract import (
     SERVICE_HEADER,
     ErrorLine,
     GenerateRequest,
-    ModelList,
 )
 from render_worker.errors import InvalidParameter, PictureDeleted, Unauthorized, WorkerError
 from render_worker.generation.admission import CURRENT_CLIENT
@@ -124,8 +123,7 @@ def health() -> Response:
 @views.get("/models")
 def models() -> Response:
     """Return the names that `model` accepts, as ModelList."""
-    services = _services()
-    known = ModelList(models=services.selector.models(), simulated=services.settings.simulated or None)
+    known = _services().models()
     return json_response(known, exclude=None if _is_trusted() else {"models": {"__all__": {"reason"}}})
 
 

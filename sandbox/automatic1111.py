@@ -257,7 +257,9 @@ def _made(body: dict[str, object], played: str, *, half: bool) -> Response:
         "sampler_name": body.get("sampler_name"),
         "cfg_scale": scale,
         "steps": body.get("steps"),
-        "sd_model_name": _checkpoint(body) or LOADED,  # an unknown one is silently ignored
+        "sd_model_name": ONLY["filename"]
+        if _flavour() == "sdcpp"
+        else _checkpoint(body) or LOADED,  # an unknown one is silently ignored
     }
     echoed = body if _flavour() == "sdcpp" else {**body, "init_images": None}
     images = [prefix + base64.b64encode(file).decode()]

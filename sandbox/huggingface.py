@@ -6,6 +6,8 @@
     POST /huggingface/router/fal-ai/<id>                                      JSON with the picture's address
     POST /huggingface/endpoint                                                as hf-inference
 
+Spaces are in `sandbox/huggingface_space.py`.
+
 Unverified: what nscale and Together say when they refuse, whether the router still answers `loading`, and that the
 order of the mapping is the account's.
 """
@@ -17,9 +19,9 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import Field
 
 from sandbox.clients import wait_connected
+from sandbox.huggingface_space import SPACE_FAULTS, SpaceScenario, space, space_address
 from sandbox.pictures import SPOILED, as_format, chosen_seed, handed_out, painted, pictures
 from sandbox.replies import client_gone, hang, json_reply, reset
-from sandbox.scenario import Scenario
 from sandbox.stand_in import Addresses, Faults, StandIn
 from sandbox.state import LoggedRequest, state
 from sandbox.upload_host import NOWHERE, upload_origin
@@ -42,7 +44,7 @@ REFUSALS: dict[str, tuple[int, object, dict[str, str]]] = {
     "too_many_as_limit": (429, {"error": "Too Many Requests"}, {"RateLimit": '"api";r=0;t=55'}),
     "too_many_absurd": (429, {"error": "Too Many Requests"}, {"Retry-After": "999999999"}),
     "too_many_silent": (429, {}, {}),
-    "deprecated": (410, {"error": DEPRECATED}, {}),
+    "deprecated": (410, {"error": DEPRECATED}, {}),  # `times` says how many providers have dropped the model
     "unknown_model": (404, {"error": "Model not found"}, {}),
     "invalid": (400, {"error": {"message": "size is not supported", "type": "invalid_request_error"}}, {}),
     "invalid_list": (422, {"detail": [{"loc": ["body"], "msg": "field required", "type": "missing"}]}, {}),
@@ -79,7 +81,7 @@ FAULTS = Faults(
 huggingface = Blueprint("huggingface", __name__, url_prefix="/huggingface")
 
 
-class HuggingFaceScenario(Scenario):
+class HuggingFaceScenario(SpaceScenario):
     """What the stand-in plays."""
 
     huggingface: str = Field("ok", description='"ok" or a fault')
@@ -90,14 +92,15 @@ def _environment(addresses: Addresses) -> dict[str, str]:
         "HUGGINGFACE_ROUTER_URL": f"{addresses.site}/huggingface/router",
         "HUGGINGFACE_HUB_URL": f"{addresses.site}/huggingface/hub",
         "HUGGINGFACE_IMAGE_ORIGINS": addresses.uploads,
+        "HUGGINGFACE_SPACE_URL": space_address(addresses),
     }
 
 
 STAND_IN = StandIn(
     name="huggingface",
     scenario=HuggingFaceScenario,
-    faults={"huggingface": FAULTS},
-    blueprints=(huggingface,),
+    faults={"huggingface": FAULTS, "huggingface_space": SPACE_FAULTS},
+    blueprints=(huggingface, space),
     environment=_environment,
     keys={"HF_TOKEN": "hf_any"},
 )

@@ -1,12 +1,14 @@
 """Perchance's internal image API as it was seen from outside in 2024 to 2026.
 
-    GET  /api/verifyUser                 a key for the client's address
-    POST /api/generate?userKey=…         one picture at a time for a key; the response announces it
-    GET  /api/downloadTemporaryImage     the picture
+    GET  /api/verifyUser                      a key for the client's address
+    POST /api/generate?userKey=…              one picture at a time for a key; the response announces it
+    GET  /api/awaitExistingGenerationRequest  whether the key's other picture is being made
 
 The responses are compact JSON: clients find the key by searching for the text `"userKey":"`. The HTTP status of the
 refusals is unknown; 200 is played unless the scenario says otherwise. Any word that is no fault is played as `status`.
-The stand-in has a second part, the site's own page (`sandbox/perchance_page.py`).
+Unverified: whether awaitExistingGenerationRequest answers at once, as here, or when the other picture is made.
+The stand-in has two more parts, the pictures (`sandbox/perchance_pictures.py`) and the site's own page
+(`sandbox/perchance_page.py`).
 """
 
 import json
@@ -16,7 +18,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 from flask import Blueprint, Response, jsonify, request
 from pydantic import Field
@@ -24,7 +25,14 @@ from pydantic import Field
 from sandbox.clients import client_address, wait_connected
 from sandbox.control import control
 from sandbox.perchance_page import PAGE_FAULTS, RESOLUTIONS, PageScenario, page
-from sandbox.pictures import SPOILED, SPOILED_BY_CHANCE, Spoiled, chosen_seed, handed_out, painted, pictures
+from sandbox.perchance_pictures import (
+    DOWNLOAD_FAULTS,
+    LINK_FAULTS,
+    TemporaryPictureScenario,
+    announcement,
+    temporary_pictures,
+)
+from sandbox.pictures import chosen_seed, painted
 from sandbox.replies import challenge, client_gone, hang, html_reply, reset
 from sandbox.stand_in import Addresses, Faults, StandIn
 from sandbox.state import LoggedRequest, memory, state
@@ -42,17 +50,20 @@ GENERATE_FAULTS = Faults(
     ),
     by_chance=("html", "half_json", "reset", "gen_failure", "stale_request", "network_busy", "invalid_key"),
 )
-DOWNLOAD_FAULTS = Faults(("challenge", "hang", *SPOILED), by_chance=SPOILED_BY_CHANCE)
+AWAIT_FAULTS = Faults(
+    ("pending", "404", "html", "hang", "challenge", "invalid_key", "something_new"),
+    by_chance=("404", "html", "pending"),
+)
 
 site = Blueprint("perchance", __name__, url_prefix="/api")
 
 
-class PerchanceScenario(PageScenario):
-    """What both parts play."""
+class PerchanceScenario(PageScenario, TemporaryPictureScenario):
+    """What all parts play."""
 
     verify: str = Field("ok", description='"ok", a fault or a status word')
     generate: str = Field("ok", description='"ok", a fault or a status word')
-    download: Literal["ok", "challenge", "hang"] | Spoiled = "ok"
+    await_previous: str = Field("ok", description='"ok", a fault or a status word')
     http_status: int = Field(200, ge=200, le=599, description="HTTP status of JSON refusals.")
     key_seconds: float = Field(3600.0, gt=0, description="Life of a key.")
     wall_after: int = Field(0, ge=0, description="Generations in a minute after which the site blocks; 0 is never.")
@@ -70,8 +81,15 @@ def _environment(addresses: Addresses) -> dict[str, str]:
 STAND_IN = StandIn(
     name="perchance",
     scenario=PerchanceScenario,
-    faults={"verify": VERIFY_FAULTS, "generate": GENERATE_FAULTS, "download": DOWNLOAD_FAULTS, "page": PAGE_FAULTS},
-    blueprints=(site, page),
+    faults={
+        "verify": VERIFY_FAULTS,
+        "generate": GENERATE_FAULTS,
+        "await_previous": AWAIT_FAULTS,
+        "download": DOWNLOAD_FAULTS,
+        "link": LINK_FAULTS,
+        "page": PAGE_FAULTS,
+    },
+    blueprints=(site, temporary_pictures, page),
     environment=_environment,
     reset=lambda: memory(Visitors).forget_visits(),
 )
@@ -130,6 +148,14 @@ class Visitors:
             visitor.making += 1
             return "ok"
 
+    def progress(self, address: str, key: str) -> str:
+        """Return the word for whether a picture is being made for the key."""
+        with self._lock:
+            visitor = self._visitors.get(address)
+            if visitor is None or key != visitor.key or time.monotonic() >= visitor.key_ends:
+                return "invalid_key"
+            return "pending" if visitor.making else "success"
+
     def leave(self, address: str) -> None:
         """End a picture, made or not."""
         with self._lock:
@@ -177,16 +203,19 @@ def generate() -> Response:
             memory(Visitors).leave(client_address())
 
 
-@site.get("/downloadTemporaryImage")
-def download() -> Response:
-    """Return a picture that was made before."""
+@site.get("/awaitExistingGenerationRequest")
+def await_existing() -> Response:
+    """Return whether a picture is being made for the key."""
     board = state()
-    with board.logged("download") as entry:
+    with board.logged("await_previous") as entry:
         time.sleep(board.scenario.pause)
-        entry.played = board.draw("download")
-        if entry.played in ("challenge", "hang"):
+        entry.played = board.draw("await_previous")
+        if entry.played == "404":
+            return Response("Cannot GET /api/awaitExistingGenerationRequest", 404, mimetype="text/plain")
+        if entry.played != "ok":
             return _refusal(entry)
-        return handed_out(pictures().find(request.args.get("imageId", "")), entry.played)
+        status = memory(Visitors).progress(client_address(), request.args.get("userKey", ""))
+        return _compact({"status": status})
 
 
 def _enter() -> str:
@@ -205,8 +234,7 @@ def _made(entry: LoggedRequest, body: dict[str, object]) -> Response:
     return _compact(
         {
             "status": "success",
-            "imageId": pictures().keep(picture),
-            "fileExtension": "jpeg",
+            **announcement(picture),
             "seed": seed,
             "prompt": prompt,
             "width": width,

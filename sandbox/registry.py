@@ -1,16 +1,32 @@
 """The stand-ins, one row each. A new one is a file that declares STAND_IN, and a row here."""
 
-from sandbox import automatic1111, cloudinary, horde, huggingface, imgur, perchance, replicate, upload_host, vertex
+from sandbox import (
+    automatic1111,
+    cloudflare,
+    cloudinary,
+    comfyui,
+    horde,
+    huggingface,
+    imgur,
+    openai,
+    perchance,
+    replicate,
+    upload_host,
+    vertex,
+)
 from sandbox.stand_in import Addresses, StandIn
 
 STAND_INS: dict[str, StandIn] = {
     "perchance": perchance.STAND_IN,
     "horde": horde.STAND_IN,
     "automatic1111": automatic1111.STAND_IN,
+    "comfyui": comfyui.STAND_IN,
     "imgur": imgur.STAND_IN,
+    "cloudflare": cloudflare.STAND_IN,
     "huggingface": huggingface.STAND_IN,
     "replicate": replicate.STAND_IN,
     "vertex": vertex.STAND_IN,
+    "openai": openai.STAND_IN,
     "cloudinary": cloudinary.STAND_IN,
     "upload_host": upload_host.STAND_IN,
 }

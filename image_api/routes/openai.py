@@ -45,4 +45,4 @@ def model(name: str) -> Response:
     found = models_by_id.get(served_model(name, lambda: models_by_id))
     if not found:
         raise ModelNotFound(f"model must be one of {', '.join(models_by_id)}.")
-    return json_response(found, simulated=page.simulated)
+    return json_response(found, simulated=page.simulated or found.simulated)

@@ -35,6 +35,8 @@ class EngineHealth(BaseModel):
     breaker: Literal["closed", "open", "half-open"] = "closed"
     """The circuit breaker: `open` after failures; `half-open` when the next request may be tried."""
     details: dict[str, int | str | bool] = {}
+    simulated: bool | None = None
+    """Whether the sandbox stands in for its service."""
     median_seconds: float | None = None
     """Latency of recent pictures, p50 and p90; left out before the first."""
     p90_seconds: float | None = None
@@ -62,7 +64,7 @@ class PastError(BaseModel):
 # that a new field is hidden until it is listed.
 PUBLIC_HEALTH: dict[str, Any] = {
     **dict.fromkeys(("status", "ready", "service", "version", "uptime_seconds", "queue", "storage", "simulated"), True),
-    "engines": {"__all__": {"state", "breaker", "median_seconds", "p90_seconds"}},
+    "engines": {"__all__": {"state", "breaker", "median_seconds", "p90_seconds", "simulated"}},
 }
 
 
@@ -83,6 +85,7 @@ class WorkerHealth(BaseModel):
     last_errors: list[PastError] = []
     warnings: list[str] = []
     simulated: bool | None = None
+    """Whether the sandbox stands in for the services of all enabled engines; else each engine says it."""
 
 
 class SizeBounds(BaseModel):
@@ -132,6 +135,8 @@ class Model(BaseModel):
     p90_seconds: float | None = None
     success_rate: float | None = None
     """Share of the last hour's attempts of its engine that brought a picture; None if there were none."""
+    simulated: bool | None = None
+    """Whether the sandbox stands in for its engine's service."""
 
 
 class ModelList(BaseModel):
@@ -139,3 +144,4 @@ class ModelList(BaseModel):
 
     models: list[Model]
     simulated: bool | None = None
+    """Whether all of them are simulated that answer model=auto."""

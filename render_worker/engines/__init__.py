@@ -5,9 +5,9 @@ memory, and reading the settings imports none.
 """
 
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from render_worker.engines.automatic1111.settings import Automatic1111Settings
 from render_worker.engines.cloudflare.settings import CloudflareSettings
@@ -34,8 +34,8 @@ class EngineRegistration:
     """Module and class within this package."""
     only_named: bool = False
     """Whether it is always there for clients that name it, and never answers model=auto."""
-    several: bool = False
-    """Whether its settings may name further ones, each an engine of its own: `openai:local` beside `openai`."""
+    several: str | None = None
+    """The setting that names further ones, each an engine of its own: `openai:local` beside `openai`."""
 
     def load(self) -> "type[Engine]":
         """Import and return the engine's class."""
@@ -52,7 +52,7 @@ ENGINES = {
     "automatic1111": EngineRegistration(Automatic1111Settings, "automatic1111.engine:Automatic1111Engine"),
     "comfyui": EngineRegistration(ComfyUISettings, "comfyui.engine:ComfyUIEngine"),
     "cloudflare": EngineRegistration(CloudflareSettings, "cloudflare.engine:CloudflareEngine"),
-    "openai": EngineRegistration(OpenAISettings, "openai.engine:OpenAIEngine", several=True),
+    "openai": EngineRegistration(OpenAISettings, "openai.engine:OpenAIEngine", several="openai_endpoints"),
     "pollinations": EngineRegistration(PollinationsSettings, "pollinations.engine:PollinationsEngine"),
     "sketch": EngineRegistration(EngineSettings, "sketch.engine:SketchEngine", only_named=True),
 }
@@ -79,6 +79,16 @@ def build_engines(names: Iterable[str], settings: SettingsOfEngines) -> "dict[st
     """Return the named engines in that order, and those that are always there, by their names."""
     always = (name for name, row in ENGINES.items() if row.only_named)
     return {name: registration_of(name).load().of(name, settings) for name in (*names, *always)}
+
+
+def names_of_further(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the whole names of the engines that settings name beside the registry's, such as openai:local."""
+    return tuple(
+        f"{kind}:{further.name}"
+        for kind, row in ENGINES.items()
+        if row.several
+        for further in settings.get(row.several, ())
+    )
 
 
 def registration_of(name: str) -> EngineRegistration:

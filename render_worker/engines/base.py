@@ -125,9 +125,13 @@ class Engine(ABC):
         """Return how good that model's pictures are, as `quality`."""
         return self.quality
 
+    def capabilities_for(self, recipe: Recipe) -> Capabilities:
+        """Return what it honours of that recipe; an engine overrides this if an image changes more than its model."""
+        return self.capabilities_of(recipe.model)
+
     def cannot_honour(self, recipe: Recipe) -> list[str]:
         """Return the parameters that the recipe asks for and that the engine does not honour."""
-        capabilities = self.capabilities_of(recipe.model)
+        capabilities = self.capabilities_for(recipe)
         exact = recipe.exact_size
         sizes = () if exact is None or capabilities.sizes.can_make(exact) else SIZE_PARAMETERS
         given = [name for name in sizes if getattr(recipe, name)]
@@ -135,7 +139,7 @@ class Engine(ABC):
 
     def plan(self, recipe: Recipe) -> SizePlan:
         """Return which size the service is asked for, and what becomes of its file."""
-        return self.capabilities_of(recipe.model).sizes.plan(recipe)
+        return self.capabilities_for(recipe).sizes.plan(recipe)
 
     @abstractmethod
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:

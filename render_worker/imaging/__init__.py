@@ -19,6 +19,7 @@ from render_worker.imaging.image_input import MAX_SOURCE_PIXELS, SourcePicture, 
 from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
 from render_worker.imaging.placeholder import placeholder_of
 from render_worker.imaging.preview import preview_url
+from render_worker.imaging.source import is_picture
 from render_worker.imaging.texts import Texts
 from render_worker.sizes import SizePlan
 
@@ -30,6 +31,7 @@ __all__ = [
     "SentImage",
     "SourcePicture",
     "fitted",
+    "is_picture",
     "make_picture",
     "preview_url",
     "to_picture",

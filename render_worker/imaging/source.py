@@ -43,6 +43,11 @@ class Source:
         return _turned(size, self.orientation)
 
 
+def is_picture(data: bytes) -> bool:
+    """Return whether a file begins as a JPEG, PNG or WebP does."""
+    return data.startswith((png.MAGIC, jpeg.MAGIC, webp.MAGIC))
+
+
 def open_source(data: bytes) -> tuple[Image.Image, Source]:
     """Return the picture, not decoded yet, and what its file says.
 

@@ -5,6 +5,7 @@ Only listed origins are fetched from, no redirect is followed, and size and time
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -38,7 +39,13 @@ class PictureService:
         return bool(below) or f"{parts.scheme}://{host}" in self.origins
 
 
-async def download(url: str, source: PictureService, seconds: float, poll_seconds: float | None = None) -> bytes:
+async def download(
+    url: str,
+    source: PictureService,
+    seconds: float,
+    poll_seconds: float | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
     """Return the bytes at a URL of `source`, within a timeout of `seconds`.
 
     With `poll_seconds` a 404 is retried at that interval until the timeout. Transient errors are retried after a pause:
@@ -53,7 +60,7 @@ async def download(url: str, source: PictureService, seconds: float, poll_second
         async with asyncio.timeout(seconds), http_client(seconds) as client:
             while True:
                 try:
-                    return await _fetch(client, url)
+                    return await _fetch(client, url, {**AS_IT_IS, **(headers or {})})
                 except _NotFound:
                     problem, pause = picture_missing(seconds if poll_seconds else 0), poll_seconds
                 except _Transient as transient:
@@ -79,10 +86,10 @@ class _Transient(Exception):
         self.error = error
 
 
-async def _fetch(client: httpx.AsyncClient, url: str) -> bytes:
+async def _fetch(client: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> bytes:
     """Return the picture. Raises _NotFound or _Transient if it can be retried; timeouts pass through."""
     try:
-        async with client.stream("GET", url, headers=AS_IT_IS, follow_redirects=False) as reply:
+        async with client.stream("GET", url, headers=headers, follow_redirects=False) as reply:
             return await _read_picture(reply)
     except httpx.TimeoutException:
         raise

@@ -1,8 +1,9 @@
 """One exchange with a service over HTTP: its reply whole and bounded, or an EngineError about it."""
 
 import binascii
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,14 +80,26 @@ class HttpService:
         if client is None:
             async with self.client() as own:
                 return await self.exchange(method, url, headers=headers, client=own, **body)
+        async with self.opened(method, url, headers=headers, client=client, **body) as reply:
+            return await self.whole(reply)
+
+    async def whole(self, reply: httpx.Response) -> Reply:
+        """Return a reply with its body. Raises UnexpectedReply if that is larger than MAX_REPLY_BYTES."""
+        content = await read_body(reply, self.max_reply_bytes, self.too_large)
+        return Reply(self.name, reply.status_code, reply.headers, content)
+
+    @contextlib.asynccontextmanager
+    async def opened(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None, client: httpx.AsyncClient, **body: Any
+    ) -> AsyncIterator[httpx.Response]:
+        """Send a request and yield the reply, its body unread; errors are those of `exchange`, while reading too."""
         try:
             async with client.stream(
                 method, url, headers={**AS_IT_IS, **(headers or {})}, follow_redirects=False, **body
             ) as reply:
                 if is_compressed(reply):
                     raise UnexpectedReply(f"{self.name}'s reply came compressed, which nobody asked for.")
-                content = await read_body(reply, self.max_reply_bytes, self._too_large)
-                return Reply(self.name, reply.status_code, reply.headers, content)
+                yield reply
         except httpx.TimeoutException:
             raise PhaseTimeout(f"{self.name} did not answer within {self.seconds:g} seconds.") from None
         except httpx.ConnectError as error:
@@ -94,7 +107,8 @@ class HttpService:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise EngineUnreachable(f"{self.name} cannot be reached.") from error
 
-    def _too_large(self) -> UnexpectedReply:
+    def too_large(self) -> UnexpectedReply:
+        """Return the error of a reply that exceeds its bound."""
         return UnexpectedReply(f"{self.name}'s reply is larger than any that is expected.")
 
 

@@ -76,6 +76,7 @@ def worker_settings(site: Sandbox, folder: Path, **settings: object) -> dict[str
         "PERCHANCE_POLL_SECONDS": 0.2,
         "PERCHANCE_RECYCLE_IMAGES": 1000,
         "PERCHANCE_REST_SECONDS": 0,
+        "PERCHANCE_CLOSED_SECONDS": 0,
         "ENGINE_FAILURES": 0,
         "HORDE_POLL_SECONDS": 0.2,
         "QUEUE_SIZE": 2,

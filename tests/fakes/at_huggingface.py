@@ -54,6 +54,7 @@ def engine(site, **changes) -> HuggingFaceEngine:
                 "huggingface_router_url": f"{site.url}/huggingface/router",
                 "huggingface_hub_url": f"{site.url}/huggingface/hub",
                 "huggingface_image_origins": site.upload_origin,
+                "huggingface_space_url": f"{site.url}/huggingface/space",
                 "huggingface_seconds": 5,
                 **changes,
             }

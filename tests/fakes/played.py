@@ -83,7 +83,7 @@ def pipelines(folder):
         named = {engine.name: engine for engine in engines}
         breakers = {name: CircuitBreaker(name, failures, 60) for name in named}
         selector = EngineSelector(named, tuple(named), breakers, latencies, admission)
-        return Pipeline(selector, build_storages(settings), admission, latencies, Metrics(), False)
+        return Pipeline(selector, build_storages(settings), admission, latencies, Metrics(), ())
 
     return make
 

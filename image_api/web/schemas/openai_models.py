@@ -61,7 +61,9 @@ class OpenAIModel(BaseModel):
         states = [it.state for it in engines]
         state = "ready" if "ready" in states else next(iter(states), "down")
         names = ", ".join(it.name for it in engines) or "none at the moment"
-        return cls(id=AUTO, state=state, description=f"Whichever can answer of: {names}.")
+        simulated = all(it.simulated for it in engines) if engines else None
+        description = f"Whichever can answer of: {names}."
+        return cls(id=AUTO, state=state, description=description, simulated=simulated or None)
 
 
 class OpenAIModelList(BaseModel):
@@ -75,7 +77,14 @@ class OpenAIModelList(BaseModel):
     def of(cls, known: ModelList) -> Self:
         """Return the render worker's models, `auto` first."""
         named = [
-            OpenAIModel(id=it.name, engine=it.engine, state=it.state, description=it.description, sizes=it.sizes)
+            OpenAIModel(
+                id=it.name,
+                engine=it.engine,
+                state=it.state,
+                description=it.description,
+                sizes=it.sizes,
+                simulated=it.simulated,
+            )
             for it in known.models
         ]
         auto = OpenAIModel.auto([it for it in known.models if it.answers_auto])

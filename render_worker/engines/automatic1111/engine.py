@@ -26,8 +26,11 @@ from render_worker.sizes import SizeRange, Sizes
 
 USUAL_STRENGTH = 0.75  # the web UI's own
 LOADING = "Making the picture; if its model has to be loaded first, that may take minutes."
-# Which model it runs is not known before: these are SDXL's sizes, and nothing more is asked of any than of that.
-SIZES = Sizes(((1024, 1024), (1216, 832), (832, 1216)), SizeRange(least=512, most=2048, step=8))
+# Which model it runs is not known before; `promised` is left out, for scripts of the server may enlarge its pictures.
+SIZES = {
+    "1024": Sizes(((1024, 1024), (1216, 832), (832, 1216)), SizeRange(least=512, most=2048, step=8)),
+    "512": Sizes(((512, 512), (768, 512), (512, 768)), SizeRange(least=512, most=2048, step=8)),
+}
 
 
 class Automatic1111Engine(Engine):
@@ -37,7 +40,7 @@ class Automatic1111Engine(Engine):
     description = "Stable Diffusion on a server of one's own: AUTOMATIC1111, Forge, SD.Next or stable-diffusion.cpp."
     needs = "such a server, started with `--api`: `AUTOMATIC1111_URL`"
     typical_seconds = 30
-    capabilities = Capabilities.of(PARAMETERS, SIZES)
+    capabilities = Capabilities.of(PARAMETERS, SIZES["1024"])
     dollars = 0.0
 
     def __init__(self, settings: Automatic1111Settings) -> None:
@@ -52,9 +55,8 @@ class Automatic1111Engine(Engine):
             raise EngineNotConfigured("AUTOMATIC1111_URL not configured.")
 
     def capabilities_of(self, model: str) -> Capabilities:
-        if self._settings.automatic1111_cfg_scale is None:
-            return self.capabilities
-        return Capabilities.of(PARAMETERS - {"guidance_scale"}, SIZES)
+        fixed = {"guidance_scale"} if self._settings.automatic1111_cfg_scale is not None else set()
+        return Capabilities.of(PARAMETERS - fixed, SIZES[self._settings.automatic1111_native])
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         return await self._make("/txt2img", recipe, report, {})

@@ -31,11 +31,11 @@ class Look:
         """Return what a reply says, as far as it can be understood."""
         state = document.get("state")
         state = state if isinstance(state, dict) else {}
-        progress, task, image = document.get("progress"), document.get("current_task"), document.get("current_image")
+        task, image = document.get("current_task"), document.get("current_image")
         total = _number(state.get("sampling_steps"), 1, MAX_STEPS)
         step = None if total is None else _number(state.get("sampling_step"), 0, total)
         seconds = _number(document.get("eta_relative"), 0, MAX_SECONDS)
-        share = progress if isinstance(progress, int | float) and 0 <= progress <= 1 else None
+        share = _number(document.get("progress"), 0, 1)
         return cls(
             is_active=bool(_number(state.get("job_count"), -MAX_STEPS, MAX_STEPS)),  # -1 until the job is divided
             task=task if isinstance(task, str) else None,

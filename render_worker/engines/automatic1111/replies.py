@@ -49,9 +49,13 @@ def made(reply: Reply, seed: int) -> Made:
     document = reply.required_document()
     images = document.get("images")
     data = picture_in_base64(images[0] if isinstance(images, list) and images else None, reply.service)
-    info = document.get("info")
-    details = (json_object(info) if isinstance(info, str) else None) or {}
+    details = _details(document.get("info"))
     return Made(data, _seed(details, seed), printable(details.get("sd_model_name")) or None)
+
+
+def _details(info: object) -> dict[str, object]:
+    """Return what the server says of the picture, which is JSON within a string; an empty object if that is none."""
+    return (json_object(info) if isinstance(info, str) else info if isinstance(info, dict) else None) or {}
 
 
 def _seed(details: dict[str, object], given: int) -> int:

@@ -14,7 +14,7 @@ from render_worker.engines.automatic1111.progress import Job, Look
 from render_worker.engines.automatic1111.replies import error_of
 from render_worker.engines.automatic1111.settings import Automatic1111Settings
 from render_worker.engines.base import Reporter
-from render_worker.errors import EngineError
+from render_worker.errors import EngineError, PhaseTimeout
 from render_worker.outbound.exchange import HttpService, Reply, picture_in_base64
 
 NAME = "AUTOMATIC1111's server"
@@ -73,9 +73,10 @@ class Server:
         self._looked_up = -LIST_CACHE_SECONDS
 
     async def make(self, path: str, body: bytes, job: Job, report: Reporter) -> Reply:
-        """Have a picture made and return the reply, whatever it is. Being cancelled ends the job, if that is allowed.
+        """Have a picture made and return the reply, whatever it is.
 
-        Raises EngineError if the picture was interrupted there: what comes of that is half a picture.
+        Being cancelled ends the job there, and so does its limit, if nothing else uses the server. Raises EngineError
+        if the picture was interrupted there: what comes of that is half a picture.
         """
         making = asyncio.create_task(
             self._ask(self._pictures, "POST", path, content=body, headers={"Content-Type": "application/json"})
@@ -83,7 +84,7 @@ class Server:
         watching = asyncio.create_task(self._watch(job, report))
         try:
             reply = await asyncio.shield(making)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, PhaseTimeout):
             watching.cancel()
             await run_shielded(self._abandon(making, job))
             raise
@@ -115,12 +116,13 @@ class Server:
             await making
 
     async def _interrupt(self, making: asyncio.Task[Reply], job: Job) -> None:
-        while not making.done():
+        is_over = False
+        while not is_over:
             look = await self._look(previews=False)
             if look is not None and job.is_ours(look):
                 with contextlib.suppress(EngineError):
                     await self._ask(self._looks, "POST", "/interrupt")
-            await asyncio.wait({making}, timeout=INTERRUPT_PAUSE_SECONDS)
+            is_over = bool((await asyncio.wait({making}, timeout=INTERRUPT_PAUSE_SECONDS))[0])
 
     async def _look(self, *, previews: bool) -> Look | None:
         """Return what the server says of its job; None if it says nothing, which stable-diffusion.cpp never does."""

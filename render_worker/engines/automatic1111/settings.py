@@ -1,6 +1,6 @@
 """Settings of the engine `automatic1111`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -49,6 +49,9 @@ class Automatic1111Settings(EngineSettings):
         allow_inf_nan=False,
         description="`cfg_scale` of every picture, for models that need a certain one, as FLUX needs 1; unset means the"
         " request's `guidance_scale`.",
+    )
+    automatic1111_native: Literal["512", "1024"] = Field(
+        "1024", description="Pixels a side of the model's own squares: 512 is right for Stable Diffusion 1.5."
     )
     automatic1111_concurrency: int = Field(
         1, ge=1, le=64, description="Pictures at a time; one server makes them one after another."

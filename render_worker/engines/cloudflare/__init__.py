@@ -1,1 +1,1 @@
-"""Cloudflare."""
+"""Cloudflare Workers AI: pictures by a free account's daily allowance."""

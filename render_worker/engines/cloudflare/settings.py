@@ -1,13 +1,19 @@
 """Settings of the engine `cloudflare`."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from render_worker.engines.settings import EngineSettings
-from render_worker.setting_types import Secret, Url
+from render_worker.setting_types import Listed, Secret, Url
+
+DEFAULT_MODEL = "@cf/black-forest-labs/flux-1-schnell"
+
+ModelName = Annotated[str, StringConstraints(pattern=r"^@?cf/[a-z0-9._-]{1,40}/[a-z0-9._-]{1,50}$")]
 
 
 class CloudflareSettings(EngineSettings):
-    """Settings of Cloudflare."""
+    """Settings of the account at Cloudflare, and of its models."""
 
     title = "Engine `cloudflare`"
 
@@ -16,6 +22,11 @@ class CloudflareSettings(EngineSettings):
     )
     cloudflare_api_token: Secret | None = Field(
         None, description="Token of that account, with the permission Workers AI."
+    )
+    cloudflare_model: Listed[ModelName] = Field(
+        (DEFAULT_MODEL,),
+        min_length=1,
+        description="Models of Workers AI for pictures, the default one first. Clients name them without the @.",
     )
     cloudflare_url: Url = Field("https://api.cloudflare.com/client/v4", description="Cloudflare's API.")
     cloudflare_seconds: float = Field(60, gt=0, description="Limit of one request to it.")

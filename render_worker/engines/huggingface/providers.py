@@ -38,6 +38,8 @@ _HONOURED_BY_MODEL: tuple[tuple[str, frozenset[str]], ...] = (
 _HONOURED_BY_ANY_MODEL = frozenset({"seed"})
 
 
+_BETTER = ("flux", "qwen-image", "stable-diffusion-3", "z-image", "hidream")
+
 TAKES_A_FORMAT = ("fal-ai", "together")
 """Providers whose input `output_format` is `png` or `jpeg`, their default; Hugging Face's own is asked for a PNG by the
 client."""
@@ -50,6 +52,11 @@ def capabilities_at(provider: str, model: str) -> Capabilities:
     if provider == AUTO:
         return Capabilities.of(family.intersection(*_HONOURED_BY.values()), sizes)
     return Capabilities.of(family & _HONOURED_BY.get(provider, frozenset()), sizes)
+
+
+def quality_at(model: str) -> int:
+    """Return how good the pictures of a model are: 3 if its name is one of today's, else as Stable Diffusion's."""
+    return 3 if any(words in model.lower() for words in _BETTER) else 2
 
 
 def extra_at(provider: str, model: str, recipe: Recipe, plan: SizePlan) -> dict[str, str] | None:

@@ -35,9 +35,13 @@ RATE_LIMIT = re.compile(r";\s*r=0\s*;\s*t=([0-9]{1,9})")  # like "api";r=0;t=55
 log = logging.getLogger(__name__)
 
 
+class ModelGone(EngineNotConfigured):
+    """Raised if a provider has dropped the model, HTTP 410: another one may serve it."""
+
+
 def error_of_reply(status: int, headers: Mapping[str, str], body: bytes, model: str) -> EngineError:
     """Return the error that a reply without a picture means."""
-    message = _service_words(body)
+    message = service_words(body)
     log.warning("Hugging Face responded with HTTP %d: %s", status, message or "no readable message")
     if status in (400, 422):
         if REFUSED.search(message):
@@ -60,7 +64,8 @@ def _error_of_status(status: int, model: str) -> EngineError | None:
             "Hugging Face refuses the token, which needs its permission to call Inference Providers."
         )
     if status in (404, 410):
-        return EngineNotConfigured(f"The model {model} is not served, or no longer, by that provider at Hugging Face.")
+        kind = ModelGone if status == 410 else EngineNotConfigured
+        return kind(f"The model {model} is not served, or no longer, by that provider at Hugging Face.")
     return EngineError(f"Hugging Face's provider failed with HTTP {status}.") if status >= 500 else None
 
 
@@ -80,7 +85,7 @@ def refuses_content(body: bytes) -> bool:
     return isinstance(flags, list) and True in flags
 
 
-def _service_words(body: bytes) -> str:
+def service_words(body: bytes) -> str:
     """Return the service's own words in one line; "" if there are none."""
     reply = json_object(body) or {}
     words = reply.get("error") or reply.get("detail") or reply.get("message")

@@ -42,8 +42,8 @@ def _http_client() -> httpx2.Client:
 set_client_factory(_http_client)
 
 
-def provider_of(model: str, choice: Sequence[str]) -> str:
-    """Return the first provider of the choice that serves the model, in the account's order by the Hub.
+def providers_of(model: str, choice: Sequence[str]) -> tuple[str, ...]:
+    """Return the providers of the choice that serve the model, in the account's order by the Hub.
 
     Raises EngineNotConfigured if there is none.
     """
@@ -54,9 +54,8 @@ def provider_of(model: str, choice: Sequence[str]) -> str:
         providers = [entry.provider for entry in served if entry.status == "live" or len(choice) == 1]
     except SDK_ERRORS as error:
         raise UnexpectedReply("Hugging Face's list of the model's providers cannot be read.") from error
-    for provider in providers:
-        if provider in choice:
-            return provider
+    if chosen := tuple(dict.fromkeys(provider for provider in providers if provider in choice)):
+        return chosen
     raise EngineNotConfigured(f"None of {', '.join(choice)} serves the model {model} at Hugging Face.")
 
 

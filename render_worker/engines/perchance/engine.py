@@ -72,6 +72,7 @@ class PerchanceEngine(Engine):
             "browser_running": browser.running,
             "browser_launches": browser.launches,
             **browser.sandbox.health(),
+            **self._pool.routes.health(),
         }
         state: Literal["starting", "ready"] = "ready" if browser.launches else "starting"
         return EngineHealth(state=state, details=details, sessions=self._pool.health())

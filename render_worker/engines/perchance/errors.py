@@ -7,10 +7,13 @@ EngineError
 ├── StaleRequest             502 perchance_stale_request
 ├── RequestRefused           502 perchance_request_refused
 ├── SiteBusy                 503 perchance_busy
-├── ClientOutdated           502 perchance_client_outdated
-├── AccessCodeRequired       502 perchance_access_code_required
+├── RouteClosed              502 (a ServiceBlocked)
+│   ├── ClientOutdated       502 perchance_client_outdated
+│   └── AccessCodeRequired   502 perchance_access_code_required
 └── PerchanceChanged         502 perchance_unexpected_reply (an UnexpectedReply)
 """
+
+from typing import ClassVar
 
 from render_worker.errors import EngineError, ServiceBlocked, UnexpectedReply
 
@@ -67,20 +70,30 @@ class SiteBusy(EngineError):
     hint = "Ask again a little later."
 
 
-class ClientOutdated(EngineError):
+class RouteClosed(ServiceBlocked):
+    """Raised if a route is of no use until this service is newer; every try there would end the same way."""
+
+    status = 502
+    hint = "Look for a newer version of this service, or use another engine."
+    try_next_route = True
+    sentence: ClassVar[str]
+
+    def __init__(self, retry_after: int | None = None) -> None:
+        super().__init__(self.sentence, retry_after)
+
+
+class ClientOutdated(RouteClosed):
     """Raised if Perchance wants a newer client than this protocol's."""
 
     code = "perchance_client_outdated"
-    hint = "Look for a newer version of this service."
-    try_next_route = True
+    sentence = "Perchance wants a newer client than the one that is used here."
 
 
-class AccessCodeRequired(EngineError):
+class AccessCodeRequired(RouteClosed):
     """Raised if Perchance wants the code that its own page gets by showing advertisements."""
 
     code = "perchance_access_code_required"
-    hint = "Look for a newer version of this service."
-    try_next_route = True
+    sentence = "Perchance wants a code that only its own page gets, by showing advertisements."
 
 
 class PerchanceChanged(UnexpectedReply):

@@ -2,10 +2,15 @@
 
 The package opens a page, navigates it to verifyUser, reads the key out of it and calls `fetch` there; then it does
 the same again for the download. Here page and key are reused, so that only the two fetches remain, and each reply is
-checked before the package sees it: the package looks only for the keys it needs and loses the reply's status.
+read and checked before the package sees it: the package 0.1.0 looks only for the keys that it needs, loses the reply's
+status, and knows neither single-use links nor pictures within the reply.
 """
 
 import asyncio
+import contextlib
+import json
+import math
+import random
 from typing import Any, Self
 
 import perchance
@@ -13,29 +18,33 @@ import perchance
 from render_worker.browser.browser import Page, Response
 from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage
-from render_worker.engines.perchance.errors import GenerationFailed, PerchanceChanged, StaleRequest
-from render_worker.engines.perchance.replies import KeyRefused, PreviousUnfinished, check_generated, read_user_key
+from render_worker.engines.perchance.errors import GenerationFailed, PerchanceChanged, SiteBusy, StaleRequest
+from render_worker.engines.perchance.fetches import HTTP_OK, fetch_bytes, fetch_text
+from render_worker.engines.perchance.replies import (
+    Announced,
+    KeyRefused,
+    PreviousUnfinished,
+    is_previous_running,
+    read_generated,
+    read_user_key,
+)
 from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, guidance_of, text_of
 from render_worker.engines.perchance.sizes import SHAPES, SIZES
-from render_worker.outbound.download import MAX_PICTURE_BYTES, picture_missing, picture_too_large
+from render_worker.errors import BadPicture, EngineError, EngineUnreachable, PhaseTimeout, ServiceBlocked
+from render_worker.imaging import is_picture
+from render_worker.outbound.download import picture_missing, picture_too_large
+from render_worker.outbound.exchange import picture_in_base64
 from render_worker.serving.deadline import Deadline
 
-HTTP_OK, NOT_FOUND = 200, 404
-# The package's own download script with a limit: it cancels a picture that gets too large before it fills the memory.
-DOWNLOAD = """async ([url, limit]) => {
-  const response = await fetch(url);
-  if (!response.ok) return { ok: false, status: response.status };
-  const reader = response.body.getReader(), chunks = [];
-  for (let size = 0, part; !(part = await reader.read()).done; chunks.push(part.value)) {
-    size += part.value.length;
-    if (size > limit) { await reader.cancel(); return { ok: false, status: response.status }; }
-  }
-  const file = new FileReader();
-  file.readAsDataURL(new Blob(chunks));
-  await new Promise(resolve => { file.onloadend = resolve; });
-  return { ok: true, data: file.result.split(",")[1] || "" };
-}"""
+NOT_FOUND = 404
+GONE = (403, 404, 410)
+PACKAGE_KEYS = (  # it takes them out of the reply, and this route needs none but the id there
+    *("imageId", "fileExtension", "seed", "prompt", "width", "height"),
+    *("guidanceScale", "negativePrompt", "maybeNsfw"),
+)
+AWAIT_SECONDS = 20.0  # about a picture's time
+MAX_POSTS = 20  # of one picture, while the site says that it still makes another
 
 
 class PackageRoute(SitePage):
@@ -44,44 +53,117 @@ class PackageRoute(SitePage):
     def __init__(self, page: Page, settings: PerchanceSettings) -> None:
         super().__init__(page, settings)
         self._key: str | None = None
+        self._announced: Announced | None = None
+        self._tells_of_previous = True
+        self._download_deadline = Deadline.after(math.inf)
+        self._base_url = settings.perchance_base_url
         self._package = _Package(settings.perchance_base_url, self)
 
     async def make(self, recipe: Recipe) -> GeneratedImage:
         """Make one picture."""
-        result = await self._request_picture(recipe)
-        data = await self._download(result)
-        return GeneratedImage(data, int(result.seed), float(result.guidance_scale), bool(result.maybe_nsfw))
+        result, announced = await self._request_picture(recipe)
+        data = await self._fetch_picture(result, announced)
+        seed = announced.seed if announced.seed is not None else recipe.seed
+        guidance = announced.guidance_scale if announced.guidance_scale is not None else guidance_of(recipe)
+        return GeneratedImage(data, seed if seed >= 0 else None, guidance, announced.nsfw)
 
-    async def _request_picture(self, recipe: Recipe) -> perchance.ImageResult:
+    async def _request_picture(self, recipe: Recipe) -> tuple[perchance.ImageResult, Announced]:
         retried: set[type[Exception]] = set()
+        refusals, deadline = 0, Deadline.after(math.inf)
+        self._tells_of_previous = True
         while True:
             try:
-                return await self._package.image(
-                    recipe.prompt,
-                    negative_prompt=recipe.negative_prompt,
-                    seed=recipe.seed,
-                    shape=SHAPES[SIZES.plan(recipe).made],
-                    guidance_scale=guidance_of(recipe),
-                )
-            except PreviousUnfinished:
-                self.report("generating", "Waiting for the site, which still makes another picture.")
-                await asyncio.sleep(self.settings.perchance_poll_seconds)
+                if refusals:
+                    await self._await_previous(deadline, again=refusals > 1)
+                return await self._post(recipe)
+            except PreviousUnfinished as error:
+                refusals += 1
+                if refusals == 1:
+                    deadline = Deadline.after(self.settings.perchance_generate_seconds)
+                if refusals == MAX_POSTS or deadline.expired:
+                    raise SiteBusy(f"{error} This one was not begun.") from None
             except (KeyRefused, StaleRequest, GenerationFailed) as error:
                 if type(error) in retried:
                     raise _after_retry(error) from None
                 retried.add(type(error))
+                refusals = 0
                 if isinstance(error, KeyRefused):
                     self._key = None
 
-    async def _download(self, result: perchance.ImageResult) -> bytes:
-        seconds = self.settings.perchance_download_seconds
-        deadline = Deadline.after(seconds)
+    async def _post(self, recipe: Recipe) -> tuple[perchance.ImageResult, Announced]:
+        self._announced = None
+        result = await self._package.image(
+            recipe.prompt,
+            negative_prompt=recipe.negative_prompt,
+            seed=recipe.seed,
+            shape=SHAPES[SIZES.plan(recipe).made],
+            guidance_scale=guidance_of(recipe),
+        )
+        if self._announced is None:
+            raise PerchanceChanged("The perchance package made a picture without asking for one.")
+        return result, self._announced
+
+    async def _await_previous(self, deadline: Deadline, *, again: bool) -> None:
+        """Wait until the site has made the key's other picture; a site that does not tell is asked for the next one."""
+        self.report("generating", "Waiting for the site, which still makes another picture.")
+        seconds = self.settings.perchance_poll_seconds
+        if again:  # it said that the other one had ended, or it does not tell
+            await asyncio.sleep(seconds)
+        while running := await self._is_previous_running(deadline):
+            if deadline.expired:
+                return
+            await asyncio.sleep(seconds)
+        if running is None and not again:
+            await asyncio.sleep(seconds)
+
+    async def _is_previous_running(self, deadline: Deadline) -> bool | None:
+        """Return whether the site says so; None if it has no word for it, or hangs: then it is not asked again."""
+        if not self._tells_of_previous:
+            return None
+        cache_bust = random.random()
+        url = f"{self._base_url}/awaitExistingGenerationRequest?userKey={self._key}&__cacheBust={cache_bust}"
+        try:
+            reply = await fetch_text(self, "waiting", min(AWAIT_SECONDS, deadline.share(2)), url)
+            found = is_previous_running(reply.status, reply.headers, reply.text)
+        except (PhaseTimeout, PerchanceChanged, EngineUnreachable):
+            found = None
+        self._tells_of_previous = found is not None
+        return found
+
+    async def _fetch_picture(self, result: perchance.ImageResult, announced: Announced) -> bytes:
+        """Return the picture: from the reply itself, or by its link, or by its id; each of them once."""
+        data = await asyncio.to_thread(_picture_in, announced.data_urls)
+        if is_picture(data) or not (announced.link or announced.image_id):
+            return data
+        deadline = Deadline.after(self.settings.perchance_download_seconds)
+        if announced.link:
+            try:
+                return await self._by_link(announced.link, deadline, last=not announced.image_id)
+            except EngineError as error:
+                if isinstance(error, ServiceBlocked) or not announced.image_id:
+                    raise
+                self.report.setback(f"the picture's link failed, its id is tried: {error}")
+        return await self._by_id(result, deadline)
+
+    async def _by_link(self, link: str, deadline: Deadline, *, last: bool) -> bytes:
+        """Return what the link leads to. It is asked but once: a second time it would be refused."""
+        self.report("downloading")
+        reply = await fetch_bytes(self, "downloading", round(deadline.share(1 if last else 2), 1), link)
+        if reply.status in GONE and not isinstance(refusal := reply.refusal(), ServiceBlocked):
+            raise BadPicture("missing", "The picture's link was used before, or has expired.") from refusal
+        data = await asyncio.to_thread(reply.picture)
+        if not last and not is_picture(data):
+            raise BadPicture("unreadable", "The picture's link led to no picture.")
+        return data
+
+    async def _by_id(self, result: perchance.ImageResult, deadline: Deadline) -> bytes:
+        self._download_deadline = deadline
         while True:
             try:
                 data: bytes = (await result.download()).getvalue()
             except _NotThereYet:
                 if deadline.remaining < self.settings.perchance_poll_seconds:
-                    raise picture_missing(seconds) from None
+                    raise picture_missing(self.settings.perchance_download_seconds) from None
                 await asyncio.sleep(self.settings.perchance_poll_seconds)
                 continue
             return data
@@ -122,22 +204,24 @@ class PackageRoute(SitePage):
         Raises the error that the reply means.
         """
         if isinstance(argument, dict):
-            self.report("generating")
-            fetch = self.page.evaluate(script, argument)
-            reply = await self.within("generating", self.settings.perchance_generate_seconds, fetch)
-            check_generated(reply, self.last_status)
-        else:
-            self.report("downloading")
-            fetch = self.page.evaluate(DOWNLOAD, [argument, MAX_PICTURE_BYTES])
-            reply = await self.within("downloading", self.settings.perchance_download_seconds, fetch)
-            if not reply["ok"]:
-                raise await self._download_error(reply["status"])
-        return reply
+            return await self._generated(argument["url"], argument["body"])
+        self.report("downloading")
+        reply = await fetch_bytes(self, "downloading", round(self._download_deadline.remaining, 1), str(argument))
+        if reply.status == NOT_FOUND:
+            raise _NotThereYet
+        if reply.status != HTTP_OK or reply.data is None:
+            raise reply.refusal() if reply.status != HTTP_OK else picture_too_large()
+        return {"ok": True, "data": reply.data}
 
-    async def _download_error(self, status: int) -> Exception:
-        if status == NOT_FOUND:
-            return _NotThereYet()
-        return picture_too_large() if status == HTTP_OK else await self.unreadable()
+    async def _generated(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the reply to `generate` as the package needs it."""
+        self.report("generating")
+        request = {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
+        reply = await fetch_text(self, "generating", self.settings.perchance_generate_seconds, url, **request)
+        self._announced = found = await asyncio.to_thread(
+            read_generated, reply.status, reply.headers, reply.text, self._base_url
+        )
+        return dict.fromkeys(PACKAGE_KEYS) | {"imageId": found.image_id}
 
 
 class _Package(perchance.ImageGenerator):  # type: ignore[misc]  # the package ships no types
@@ -159,6 +243,17 @@ class _Package(perchance.ImageGenerator):  # type: ignore[misc]  # the package s
 
 class _NotThereYet(Exception):
     """Raised if the picture was announced but cannot be downloaded yet."""
+
+
+def _picture_in(data_urls: tuple[str, ...]) -> bytes:
+    """Return the first picture of some data URLs; if there is none, what the last one holds."""
+    data = b""
+    for url in data_urls:
+        with contextlib.suppress(BadPicture):
+            data = picture_in_base64(url, "Perchance")
+        if is_picture(data):
+            break
+    return data
 
 
 def _after_retry(error: KeyRefused | StaleRequest | GenerationFailed) -> Exception:

@@ -11,6 +11,7 @@ from render_worker.browser.browser import Browser
 from render_worker.browser.memory import Memory, measure
 from render_worker.contract import SessionHealth
 from render_worker.engines.perchance.parent import ParentServer
+from render_worker.engines.perchance.routes import Routes
 from render_worker.engines.perchance.session import Session
 from render_worker.engines.perchance.settings import PerchanceSettings
 
@@ -33,7 +34,10 @@ class SessionPool:
         self._settings = settings
         self.browser = Browser(settings.chromium_path, settings.browser_sandbox)
         self._parent = ParentServer()
-        self._sessions = [Session(self.browser, self._parent, settings) for _ in range(settings.perchance_sessions)]
+        self.routes = Routes(settings)
+        self._sessions = [
+            Session(self.browser, self._parent, settings, self.routes) for _ in range(settings.perchance_sessions)
+        ]
         self._free: asyncio.LifoQueue[Session] = asyncio.LifoQueue()  # the last one used is the warmest
         for session in self._sessions:
             self._free.put_nowait(session)

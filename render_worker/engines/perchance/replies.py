@@ -7,7 +7,9 @@ one meaning here, and an unknown one is said to be unknown.
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeGuard
+from dataclasses import dataclass
+from typing import TypeGuard, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 from render_worker.engines.perchance.errors import (
     AccessCodeRequired,
@@ -20,23 +22,31 @@ from render_worker.engines.perchance.errors import (
     StaleRequest,
     VerificationRequired,
 )
-from render_worker.errors import EngineError
+from render_worker.errors import EngineError, ServiceBlocked
 from render_worker.outbound.replies import json_object, printable
 
 TOO_MANY_REQUESTS = 429
 MAX_RETRY_AFTER_SECONDS = 86_400
+T = TypeVar("T", int, float)
 USER_KEY = re.compile(r"[0-9A-Za-z_-]{8,256}")  # 64 hexadecimal digits in every capture
-GENERATED_KEYS = (
-    "imageId",
-    "fileExtension",
-    "seed",
-    "prompt",
-    "width",
-    "height",
-    "guidanceScale",
-    "negativePrompt",
-    "maybeNsfw",
-)
+MAX_NUMBER = 2**63  # JSON has larger ones, which are no float
+PREVIOUS_ENDED, PREVIOUS_RUNNING = "success", "pending"
+LINK = re.compile(r"[!-\[\]-~]{1,4096}")  # an address in printable ASCII; a browser reads \ as a slash
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A picture that the site has made, and the ways to it."""
+
+    seed: int | None
+    guidance_scale: float | None
+    nsfw: bool | None
+    image_id: str
+    """Empty if there is none; else the picture can be fetched by it for a while."""
+    link: str | None
+    """A single-use address on the site itself, valid for minutes and for this machine's address."""
+    data_urls: tuple[str, ...]
+    """The picture itself, if the reply holds it."""
 
 
 class PreviousUnfinished(EngineError):
@@ -59,9 +69,9 @@ ERRORS_BY_STATUS_WORD: dict[str, Callable[[], EngineError]] = {
     "invalid_data": lambda: RequestRefused("Perchance did not accept the request's data."),
     "network_busy": lambda: SiteBusy("Perchance's network is busy."),
     "fetch_failure": lambda: SiteBusy("Perchance could not reach its own machines."),
-    "client_update_required": lambda: ClientOutdated("Perchance wants a newer client than the one that is used here."),
-    "invalid_ad_access_code": lambda: AccessCodeRequired("Perchance wants a code that only its own page gets."),
-    "invalid_access_code": lambda: AccessCodeRequired("Perchance wants a code that only its own page gets."),
+    "client_update_required": ClientOutdated,
+    "invalid_ad_access_code": AccessCodeRequired,
+    "invalid_access_code": AccessCodeRequired,
 }
 
 
@@ -86,14 +96,41 @@ def read_user_key(status: int, headers: Mapping[str, str], body: str) -> str:
     raise error_of_refusal(reply, "verifyUser", status)
 
 
-def check_generated(reply: object, status: int) -> None:
-    """Return if the reply to `generate` announces a picture. Raises the error that any other reply means."""
-    if not isinstance(reply, dict):
-        raise PerchanceChanged("Perchance's reply to generate was no JSON object.")
-    if any(key not in reply for key in GENERATED_KEYS):
+def read_generated(status: int, headers: Mapping[str, str], body: str, base_url: str) -> Announced:
+    """Return the picture that a reply of `generate` announces. Raises the error that any other reply means."""
+    reply = json_object(body)
+    if reply is None:
+        raise error_of_page(status, headers, body)
+    link, data_urls = _link(reply.get("imageDownloadUrl"), base_url), reply.get("imageDataUrls")
+    found = Announced(
+        seed=_number_in(reply, "seed", int),
+        guidance_scale=_number_in(reply, "guidanceScale", float),
+        nsfw=nsfw if isinstance(nsfw := reply.get("maybeNsfw"), bool) else None,
+        image_id=image_id if isinstance(image_id := reply.get("imageId"), str) else "",
+        link=link,
+        data_urls=tuple(url for url in data_urls if isinstance(url, str)) if isinstance(data_urls, list) else (),
+    )
+    refused = reply.get("status") in ERRORS_BY_STATUS_WORD
+    if refused or not (found.image_id or found.link or found.data_urls):
         raise error_of_refusal(reply, "generate", status)
-    if not isinstance(reply["seed"], int) or not is_number(reply["guidanceScale"]):
-        raise PerchanceChanged("Perchance announced a picture whose seed or guidance is no number.")
+    return found
+
+
+def is_previous_running(status: int, headers: Mapping[str, str], body: str) -> bool | None:
+    """Return whether a reply of `awaitExistingGenerationRequest` says so; None if it says something else.
+
+    Raises the error of a human check, a rate limit or a refused key.
+    """
+    reply = json_object(body)
+    if reply is None:
+        error = error_of_page(status, headers, body)
+    elif reply.get("status") in (PREVIOUS_ENDED, PREVIOUS_RUNNING):
+        return reply["status"] == PREVIOUS_RUNNING
+    else:
+        error = error_of_refusal(reply, "awaitExistingGenerationRequest", status)
+    if isinstance(error, ServiceBlocked | KeyRefused):
+        raise error
+    return None
 
 
 def read_posted(result: object) -> dict[str, object]:
@@ -121,13 +158,38 @@ def error_of_page(status: int, headers: Mapping[str, str], body: str) -> EngineE
         return VerificationRequired()
     if status == TOO_MANY_REQUESTS:
         return RateLimited()
+    if not status:
+        return PerchanceChanged("Perchance redirected a request to another address, which is not followed.")
     kind = re.sub(r"[^0-9A-Za-z/+.-]", "?", headers.get("content-type", "").split(";")[0])[:60] or "no content type"
     return PerchanceChanged(f"Perchance answered HTTP {status} with {kind}, which was not expected there.")
 
 
 def is_number(found: object) -> TypeGuard[int | float]:
     """Return whether it is a number, and neither NaN nor infinite."""
-    return isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return False
+    return abs(found) < MAX_NUMBER if isinstance(found, int) else math.isfinite(found)
+
+
+def _number_in(reply: Mapping[str, object], name: str, kind: type[T]) -> T | None:
+    """Return a number of a reply; None if it is left out. Raises PerchanceChanged if it is no such number."""
+    found = reply.get(name)
+    if found is None:
+        return None
+    if not is_number(found) or kind(found) != found:
+        raise PerchanceChanged("Perchance announced a picture whose seed or guidance is no number.")
+    return kind(found)
+
+
+def _link(found: object, base_url: str) -> str | None:
+    """Return the address that a link leads to; None if it is none, or leads to another host than the API's."""
+    if not isinstance(found, str) or not LINK.fullmatch(found):
+        return None
+    try:
+        url, base = urlsplit(urljoin(base_url, found)), urlsplit(base_url)
+    except ValueError:
+        return None
+    return url.geturl() if (url.scheme, url.netloc) == (base.scheme, base.netloc) else None
 
 
 def _identifier(word: object) -> str:

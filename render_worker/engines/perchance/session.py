@@ -7,9 +7,11 @@ from typing import Literal
 from render_worker.browser.browser import PAGE_OPEN_SECONDS, Browser, BrowserContext, BrowserError, BrowserGone, Page
 from render_worker.contract import Recipe, SessionHealth
 from render_worker.engines.base import GeneratedImage, Reporter
+from render_worker.engines.perchance.errors import RouteClosed
 from render_worker.engines.perchance.package_route import PackageRoute
 from render_worker.engines.perchance.page_route import PageRoute
 from render_worker.engines.perchance.parent import ParentServer
+from render_worker.engines.perchance.routes import Routes
 from render_worker.engines.perchance.settings import PerchanceSettings, Route
 from render_worker.errors import EngineError
 
@@ -21,10 +23,11 @@ log = logging.getLogger(__name__)
 class Session:
     """Pages that open on first use and are replaced after some pictures, because a page that stays grows."""
 
-    def __init__(self, browser: Browser, parent: ParentServer, settings: PerchanceSettings) -> None:
+    def __init__(self, browser: Browser, parent: ParentServer, settings: PerchanceSettings, routes: Routes) -> None:
         self._browser = browser
         self._parent = parent
         self._settings = settings
+        self._routes = routes
         self._context: BrowserContext | None = None
         self._pages: dict[Route, PageRoute | PackageRoute] = {}
         self._images = 0
@@ -44,16 +47,21 @@ class Session:
             self._working = False
 
     async def _by_first_route(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
-        *others, last = self._settings.perchance_routes
-        for route in others:
+        failures: list[EngineError] = []
+        for route in self._routes.open():
+            if failures:
+                report.setback(f"route {route} comes next: {failures[-1]}")
+                report("starting", "That way to the site is closed; trying the next one.")
             try:
                 return await self._make(route, recipe, report)
+            except RouteClosed as error:
+                self._routes.close(route, error)
+                failures.append(error)
             except EngineError as error:
                 if not error.try_next_route:
                     raise
-                report.setback(f"route {route} gives way to the next: {error}")
-                report("starting", "That way to the site is closed; trying the next one.")
-        return await self._make(last, recipe, report)
+                failures.append(error)
+        raise self._routes.error_of(failures)
 
     async def _make(self, route: Route, recipe: Recipe, report: Reporter) -> GeneratedImage:
         page: PageRoute | PackageRoute | None = None

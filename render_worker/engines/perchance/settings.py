@@ -39,6 +39,13 @@ class PerchanceSettings(EngineSettings, BrowserSettings):
         description="How long the circuit breaker stays open after a human check or rate limit; asking again makes "
         "those worse.",
     )
+    perchance_closed_seconds: int = Field(
+        86_400,
+        ge=0,
+        le=604_800,
+        description="How long a route is left out after it asked for a newer client or an advertisement's code; 0 "
+        "tries it each time.",
+    )
     perchance_page_seconds: float = Field(30, gt=0, description="Limit of the phase that opens the site's page.")
     perchance_verify_seconds: float = Field(30, gt=0, description="Limit of the phase that gets a key.")
     perchance_generate_seconds: float = Field(180, gt=0, description="Limit of one wait for a picture's making.")

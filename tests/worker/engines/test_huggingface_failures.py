@@ -1,9 +1,12 @@
 """Each failure of Hugging Face, its Hub and its providers, by its own client at the stand-in."""
 
+import asyncio
+
 import pytest
 import requests
 
-from tests.fakes.at_huggingface import Reported, asked, engine, failure, new_model, play
+from render_worker.contract import Recipe
+from tests.fakes.at_huggingface import PROMPT, Reported, asked, engine, failure, new_model, play
 from tests.fakes.processes import free_port, sandbox
 
 
@@ -25,7 +28,6 @@ def site(running_site):
         ("no_permission", "engine_unauthorized", "needs its permission"),
         ("no_credit", "engine_quota_exhausted", "no credits left"),
         ("not_enabled", "engine_quota_exhausted", "no credits left"),
-        ("deprecated", "engine_not_configured", "FLUX.1-schnell is not served"),
         ("unknown_model", "engine_not_configured", "is not served"),
         ("invalid", "engine_request_refused", "refused the request's parameters"),
         ("invalid_list", "engine_request_refused", "refused the request's parameters"),
@@ -50,7 +52,7 @@ def site(running_site):
 )
 def test_each_failure_has_its_code_and_a_sentence(site, behaviour, code, words):
     play(site, behaviour)
-    error = failure(engine(site))
+    error = failure(engine(site, huggingface_ways=("providers",)))
     assert error.code == code
     assert words in str(error)
     assert len(asked(site)) == 1  # no creation is sent twice
@@ -94,8 +96,37 @@ def test_a_bad_address_or_picture_has_its_code(site, scenario, code):
 )
 def test_a_rate_limit_tells_when_it_ends(site, behaviour, seconds):
     play(site, behaviour)
-    error = failure(engine(site))
+    error = failure(engine(site, huggingface_ways=("providers",)))
     assert (error.code, error.retry_after) == ("engine_rate_limited", seconds)
+
+
+def test_a_provider_that_dropped_the_model_is_passed_over_and_not_asked_again(site):
+    play(site, "deprecated", times=2)
+    maker, reported = engine(site, huggingface_model=new_model()), Reported()
+
+    async def twice():
+        images = [await maker.generate(Recipe(prompt=PROMPT), reported) for _ in range(2)]
+        await maker.stop()
+        return images
+
+    assert all(image.data for image in asyncio.run(twice()))
+    providers = [entry["body"]["provider"] for entry in asked(site)]
+    assert providers == ["nscale", "fal-ai", "together", "together"]
+    assert [words.partition(":")[0] for words in reported.setbacks] == ["nscale", "fal-ai"]
+
+
+def test_a_model_that_every_provider_dropped_is_named(site):
+    play(site, "deprecated")
+    error = failure(engine(site))
+    assert (error.code, len(asked(site))) == ("engine_not_configured", 4)
+    assert "FLUX.1-schnell is not served" in str(error)
+
+
+def test_a_provider_that_is_configured_is_the_only_one(site):
+    play(site, "deprecated")
+    for provider in ("fal-ai", "hf-inference"):
+        assert failure(engine(site, huggingface_provider=provider)).code == "engine_not_configured"
+    assert [entry["body"]["provider"] for entry in asked(site)] == ["fal-ai", "hf-inference"]
 
 
 @pytest.mark.parametrize("key", ["hf_wrong", "hf_also-wrong"])

@@ -55,6 +55,12 @@ def test_without_one_the_loaded_one_is_taken_without_a_look(site):
     assert asked(site, "automatic1111_list") == []
 
 
+def test_a_server_of_one_model_says_it_by_its_file(site):
+    play(site, automatic1111_flavour="sdcpp")
+    image = make(site, automatic1111_model="sd_xl_base_1.0")
+    assert (image.model, image.note) == ("sd_xl_base_1.0.safetensors", None)
+
+
 def test_a_server_without_a_list_is_done_without(site):
     play(site, automatic1111_flavour="sdcpp", automatic1111_list="missing")
     assert make(site, automatic1111_model="whatever").data

@@ -28,7 +28,13 @@ def test_it_works(site, flavour, shape, size):
     play(site, automatic1111_flavour=flavour)
     image = make(site, recipe=Recipe(prompt="a tree", shape=shape, seed=7, guidance_scale=5.25))
     assert opened(image).size == size
-    assert (image.seed, image.guidance_scale, image.model, image.note) == (7, 5.25, "sd_xl_base_1.0", None)
+    assert (image.seed, image.guidance_scale, image.note) == (7, 5.25, None)
+    assert image.model.removesuffix(".safetensors") == "sd_xl_base_1.0"
+
+
+@pytest.mark.parametrize(("shape", "size"), [("portrait", (512, 768)), ("square", (512, 512))])
+def test_a_small_model_has_sizes_of_its_own(site, shape, size):
+    assert opened(make(site, recipe=Recipe(prompt="a tree", shape=shape), automatic1111_native="512")).size == size
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])

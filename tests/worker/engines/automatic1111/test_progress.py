@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from render_worker.contract import Recipe
+from render_worker.errors import PhaseTimeout
 from tests.fakes.at_automatic1111 import Reported, asked, engine, make, play
 from tests.fakes.processes import wait_until
 
@@ -89,6 +90,14 @@ def test_a_cancelled_picture_is_interrupted_if_nothing_else_uses_the_server(site
     assert asked(site, "automatic1111_interrupt")
     (ended,) = asked(site)
     assert ended["seconds"] < 4
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_picture_that_takes_longer_than_its_limit_is_interrupted_likewise(site, exclusive):
+    play(site, delay=2)
+    with pytest.raises(PhaseTimeout):
+        make(site, automatic1111_seconds=0.4, automatic1111_exclusive=exclusive)
+    assert bool(asked(site, "automatic1111_interrupt")) is exclusive
 
 
 @pytest.mark.parametrize("flavour", ["a1111", "sdnext", "sdcpp"])

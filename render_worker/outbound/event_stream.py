@@ -1,0 +1,39 @@
+"""Server-sent events of another service, as https://html.spec.whatwg.org/multipage/server-sent-events.html has them."""
+
+import re
+from collections.abc import AsyncIterable, AsyncIterator
+
+LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+async def events(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[str, str]]:
+    """Yield the name and the data of each whole event; bound the chunks, for a line may have no end.
+
+    An event without a name is a `message`; one without data, such as a comment, is none.
+    """
+    name, data = "", []
+    async for line in _lines(chunks):
+        field, _, value = line.decode("utf-8", "replace").partition(":")
+        value = value.removeprefix(" ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            data.append(value)
+        elif not line:
+            if data:
+                yield name or "message", "\n".join(data)
+            name, data = "", []
+
+
+async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield the lines without their ends. What comes without one at last is no whole line."""
+    rest = bytearray()  # a long line may come in small pieces: each is looked at once
+    async for chunk in chunks:
+        rest += chunk
+        if not LINE_END.search(chunk):
+            continue
+        held = rest.endswith(b"\r")  # its \n may follow
+        *lines, last = LINE_END.split(bytes(rest[:-1] if held else rest))
+        rest = bytearray(last + b"\r" if held else last)
+        for line in lines:
+            yield line
