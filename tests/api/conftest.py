@@ -15,11 +15,12 @@ from werkzeug.serving import make_server
 
 from bench.stub_worker import result
 from image_api import create_app
+from image_api.sent_images import MAX_BYTES
 from image_api.services import services_of
 from image_api.settings import Settings
 from tests.api.pictures import stored
 from tests.fakes.busy_worker import BusyWorker
-from tests.fakes.processes import api
+from tests.fakes.processes import api, wait_until
 from tests.fakes.scripted_server import PatientServer
 from tests.fakes.ways import Front
 
@@ -166,6 +167,14 @@ def client(client_with: Callable[..., FlaskClient]) -> FlaskClient:
 def application(client_with) -> Flask:
     """The application of `base`."""
     return client_with(worker_wake_seconds=0).application
+
+
+@pytest.fixture
+def memory(application):
+    """The memory for images, which is whole again at the test's end."""
+    found = services_of(application).image_memory
+    yield found
+    wait_until(lambda: found.left == MAX_BYTES, "the images are released", 5)
 
 
 @pytest.fixture

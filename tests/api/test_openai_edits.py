@@ -46,8 +46,8 @@ def test_the_picture_has_the_proportion_of_the_image(ai, worker):
     Image.new("RGB", (30, 40)).save(tall, "PNG")
     for fields in ({}, {"size": "auto"}, {"size": "1024x1024"}):
         ai.images.edit(image=("a", tall.getvalue()), prompt="a hat", **fields)
-    sizes = [(it.get("aspect_ratio"), it.get("width")) for it in worker.asked_to_make()]
-    assert sizes == [("3:4", None), ("3:4", None), (None, 1024)]
+    asked = [(it.get("aspect_ratio"), it.get("width")) for it in worker.asked_to_make()]
+    assert asked == [("3:4", None), ("3:4", None), (None, 1024)]
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,7 @@ def test_that_no_engine_takes_images_is_told_in_openai_s_words(ai, worker):
     worker.say(400, {"success": False, "error": sentence, "code": "invalid_parameter"})
     with pytest.raises(openai.BadRequestError) as refused:
         ai.images.edit(image=("a.png", PNG), prompt="a hat")
-    assert (refused.value.code, refused.value.param, refused.value.body["message"]) == (
-        "invalid_parameter",
-        "image",
-        sentence,
-    )
+    assert (refused.value.param, refused.value.body["message"]) == ("image", sentence)
 
 
 @pytest.mark.parametrize(
@@ -90,11 +86,10 @@ def test_that_no_engine_takes_images_is_told_in_openai_s_words(ai, worker):
     ],
     ids=str,
 )
-def test_other_fields_are_checked_as_of_generations(ai, worker, fields, param):
+def test_other_fields_are_checked_as_of_generations(ai, fields, param):
     with pytest.raises(openai.BadRequestError) as refused:
         ai.images.edit(image=("a.png", PNG), prompt="a hat", extra_body=fields)
     assert (refused.value.code, refused.value.param) == ("invalid_parameter", param)
-    assert worker.asked_to_make() == []
 
 
 def test_variations_say_it_too(ai):

@@ -1,27 +1,19 @@
-"""POST /generate with an image to begin with: how it is sent, checked, kept in memory, shared and made again."""
+"""POST /generate with an image to begin with: how it is sent, and checked."""
 
 import base64
 import hashlib
 import io
 import json
-import threading
-import time
 
 import pytest
 import requests
 from PIL import Image
 
-from image_api.sent_images import MAX_BYTES
-from image_api.services import services_of
-from render_worker.contract import NDJSON
-from tests.api.conftest import NAME, RESULT
+from tests.api.edits import post, refused
 from tests.api.pictures import JPEG, PNG, WEBP
-from tests.api.test_dispatch import HEALTH
-from tests.fakes.processes import wait_until
 
 DIGEST = hashlib.sha256(PNG).hexdigest()
 TEXT = base64.b64encode(PNG).decode()
-LOST, NEW = f"/images/{NAME}", "/images/" + "b" * 64 + ".png"
 
 
 def drawn(size: tuple[int, int], kind: str = "PNG", orientation: int = 1) -> bytes:
@@ -29,24 +21,6 @@ def drawn(size: tuple[int, int], kind: str = "PNG", orientation: int = 1) -> byt
     exif[0x0112] = orientation
     Image.new("RGB", size, "red").save(file, kind, exif=exif)
     return file.getvalue()
-
-
-def post(base: str, image: bytes | None = PNG, path: str = "/generate", **texts: object) -> requests.Response:
-    """Send a form."""
-    files = {"image": ("a", image)} if image is not None else {"other": ("", b"")}
-    return requests.post(base + path, files=files, data={"prompt": "a tree", **texts}, timeout=9)
-
-
-def refusal(answer: requests.Response) -> tuple[int, str, str]:
-    return answer.status_code, answer.json()["code"], answer.json()["error"]
-
-
-@pytest.fixture
-def memory(application):
-    """The memory for images, which is whole again at the test's end."""
-    found = services_of(application).image_memory
-    yield found
-    wait_until(lambda: found.left == MAX_BYTES, "the images are released", 5)
 
 
 @pytest.mark.parametrize("image", [PNG, JPEG, WEBP], ids=["png", "jpeg", "webp"])
@@ -139,7 +113,7 @@ BOMB = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (30_000).to_bytes(4, "big") * 2 + b"\x
     ids=lambda value: repr(value)[:30],
 )
 def test_what_is_no_picture_that_can_be_read_is_refused_by_name(base, worker, memory, image, said):
-    status, code, sentence = refusal(post(base, image))
+    status, code, sentence = refused(post(base, image))
     assert (status, code) == (400, "invalid_parameter")
     assert sentence.startswith(said)
     assert worker.requests == []
@@ -167,7 +141,7 @@ def test_nothing_but_a_picture_is_one(base, worker, memory, value):
         requests.post(base + "/generate", json={"prompt": "a tree", "image": value}, timeout=9),
         requests.get(base + "/generate", params={"prompt": "a tree", "image": str(value)}, timeout=9),
     ):
-        status, code, sentence = refusal(answer)
+        status, code, sentence = refused(answer)
         assert (status, code, sentence[:10]) == (400, "invalid_parameter", "image must")
     assert worker.requests == []
 
@@ -195,33 +169,33 @@ def test_a_get_is_told_to_post(base):
     ids=str,
 )
 def test_other_fields_are_checked_and_the_image_released(base, worker, memory, fields, named):
-    status, code, sentence = refusal(post(base, **fields))
+    status, code, sentence = refused(post(base, **fields))
     assert (status, code) == (400, "invalid_parameter")
     assert named in sentence
     assert worker.requests == []
 
 
 def test_strength_goes_with_an_image_only(base):
-    said = refusal(requests.get(f"{base}/generate?prompt=a&strength=0.5", timeout=9))
+    said = refused(requests.get(f"{base}/generate?prompt=a&strength=0.5", timeout=9))
     assert said == (400, "invalid_parameter", "strength goes with image only; leave it out, or send the image.")
 
 
 def test_two_images_are_refused(base, memory):
     files = [("image", ("a", PNG)), ("image", ("b", JPEG))]
     answer = requests.post(base + "/generate", files=files, data={"prompt": "a"}, timeout=9)
-    assert refusal(answer) == (400, "invalid_parameter", '"image" was given 2 times; give it once.')
+    assert refused(answer) == (400, "invalid_parameter", '"image" was given 2 times; give it once.')
 
 
 def test_parameters_in_the_address_are_refused_with_a_form_too(base):
     assert (
-        refusal(post(base, path="/generate?seed=7"))[2] == "POST takes its parameters in the body, not in the address."
+        refused(post(base, path="/generate?seed=7"))[2] == "POST takes its parameters in the body, not in the address."
     )
 
 
 def test_a_large_body_without_an_image_is_refused_as_ever(base):
     for body in (b" " * 70_000, b'{"prompt": "' + b"a" * 70_000, iter([b" " * 70_000])):
         answer = requests.post(base + "/generate", data=body, timeout=9)
-        assert refusal(answer)[:2] == (413, "too_large")
+        assert refused(answer)[:2] == (413, "too_large")
 
 
 def test_more_than_max_upload_mb_is_refused(client_with):
@@ -235,131 +209,4 @@ def test_more_than_max_upload_mb_is_refused(client_with):
 def test_a_compressed_form_is_refused(base):
     headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Encoding": "gzip"}
     answer = requests.post(base + "/generate", data=b"\x1f\x8b", headers=headers, timeout=9)
-    assert "Content-Encoding" in refusal(answer)[2]
-
-
-def test_identical_images_share_a_result_and_others_do_not(base, worker, memory):
-    first, again = post(base, seed="7"), post(base, seed="7")
-    other, stronger = post(base, JPEG, seed="7"), post(base, seed="7", strength="0.9")
-    found = [it.headers["X-Cache"] for it in (first, again, other, stronger)]
-    assert found == ["MISS", "HIT", "MISS", "MISS"]
-    assert len(worker.sent_images()) == 3
-
-
-def test_identical_requests_in_flight_are_one(base, worker, memory):
-    worker.say(200, RESULT, before=lambda: time.sleep(0.5))
-    answers: list[requests.Response] = []
-    threads = [threading.Thread(target=lambda: answers.append(post(base, seed="7"))) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(it.headers["X-Cache"] for it in answers) == ["JOINED"] * 4 + ["MISS"]
-    assert worker.sent_images() == [PNG]
-
-
-def test_n_pictures_begin_with_one_image(base, worker, memory):
-    answer = post(base, n="3", seed="7")
-    assert len(answer.json()["images"]) == 3
-    assert worker.sent_images() == [PNG] * 3
-    assert sorted(it["seed"] for it in worker.asked_to_make()) == [7, 8, 9]
-
-
-@pytest.mark.parametrize("fields", [{}, {"n": "2"}], ids=str)
-def test_an_event_stream_begins_with_one(base, worker, memory, fields):
-    answer = requests.post(
-        base + "/generate",
-        files={"image": ("a", PNG)},
-        data={"prompt": "a", **fields},
-        headers={"Accept": "text/event-stream"},
-        timeout=9,
-    )
-    assert "event: result" in answer.text
-    assert set(worker.sent_images()) == {PNG}
-
-
-def test_beyond_the_memory_for_images_the_service_is_busy(base, worker, application, memory):
-    memory.take(MAX_BYTES - len(PNG))
-    assert post(base).status_code == 200
-    wait_until(lambda: memory.left == len(PNG), "the image is released", 5)
-    status, code, _ = refusal(post(base, JPEG + bytes(1000)))
-    assert (status, code) == (503, "service_busy")
-    memory.give_back(MAX_BYTES - len(PNG))
-
-
-def test_what_fails_releases_its_image(base, worker, memory):
-    worker.say(502, {"success": False, "error": "It failed.", "code": "engine_failed"})
-    assert post(base).status_code == 502
-    assert post(base, n="2").status_code == 502
-    assert post(base, path="/v1/images/edits").status_code == 502
-
-
-def test_a_client_that_hangs_up_leaves_the_flight_its_image(base, worker, memory):
-    late = threading.Event()
-    worker.say(200, RESULT, before=lambda: late.wait(5))
-    with pytest.raises(requests.ReadTimeout):
-        requests.post(base + "/generate", files={"image": ("a", PNG)}, data={"prompt": "a"}, timeout=0.3)
-    assert memory.left == MAX_BYTES - len(PNG)
-    late.set()
-
-
-def test_a_retry_sends_the_image_again(client_with, worker):
-    line = b'{"event":"progress","phase":"generating","message":"At it."}\n'
-
-    def recover() -> None:
-        worker.say(200, {**RESULT, **HEALTH, "models": []})  # of every path, the probe too
-
-    worker.say(200, (line,), recover, Content_Type=NDJSON)  # breaks off
-    client = client_with(worker_wake_seconds=20)
-    answer = client.post("/generate", data={"prompt": "a", "image": (io.BytesIO(PNG), "a")})
-    assert answer.status_code == 200
-    assert worker.sent_images() == [PNG, PNG]
-    first, second = worker.asked_to_make()
-    assert first["request_id"] == second["request_id"]
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "sentence"),
-    [
-        (400, "invalid_parameter", "The body is a multipart form. It must be a JSON object in UTF-8, like {}."),
-        (413, "too_large", "The body is larger than 64 KiB."),
-    ],
-)
-def test_an_older_worker_is_told_apart(base, worker, memory, status, code, sentence):
-    worker.say(status, {"success": False, "error": sentence, "code": code})
-    said = refusal(post(base))
-    assert said[:2] == (400, "invalid_parameter")
-    assert "image cannot be honoured by the render worker, which is of an older version" in said[2]
-    assert len(worker.requests) == 1
-
-
-def test_a_lost_picture_of_an_image_is_not_made_again_but_by_its_request(base, worker, memory):
-    post(base, seed="7")
-    worker.say_to(LOST, 404, b"{}")
-    worker.say_to("/recipes", 404, b"{}")
-    assert requests.head(base + LOST, timeout=9).status_code == 404
-    gone = requests.get(base + LOST, timeout=9)
-    assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
-    assert len(worker.asked_to_make()) == 1
-    worker.say_to("/generate", 200, {**RESULT, "image_url": NEW})
-    again = post(base, seed="7")
-    assert (again.headers["X-Cache"], again.json()["image_url"][-len(NEW) :]) == ("MISS", NEW)
-
-
-def test_a_worker_s_recipe_with_an_image_is_not_followed(base, worker):
-    recipe = {"prompt": "a tree", "seed": 7, "image": DIGEST, "strength": 0.5}
-    worker.say_to(LOST, 404, b"{}")
-    worker.say_to("/recipes", 200, recipe)
-    assert requests.head(base + LOST, timeout=9).status_code == 404
-    assert requests.get(base + LOST, timeout=9).status_code == 404
-    assert worker.asked_to_make() == []
-
-
-def test_a_cached_picture_whose_file_is_lost_costs_one_failure_and_is_made_by_the_next(base, worker, memory):
-    fields = {"seed": "7", "response_format": "b64_json"}
-    worker.say_to("/images", 200, b"the bytes")
-    assert post(base, **fields).status_code == 200
-    worker.say_to(LOST, 404, b"{}")
-    assert refusal(post(base, **fields))[:2] == (502, "picture_unavailable")
-    worker.say_to("/generate", 200, {**RESULT, "image_url": NEW})
-    assert post(base, **fields).status_code == 200
+    assert "Content-Encoding" in refused(answer)[2]
