@@ -34,23 +34,45 @@ def _vertex(model: str) -> Example:
     return Example(f"`{model}`", settings={"vertex_model": model})
 
 
+def _openai(title: str, kind: str, model: str | None = None) -> Example:
+    return Example(title, settings={"openai_kind": kind, "openai_image_model": model})
+
+
+def _cloudflare(title: str, model: str) -> Example:
+    return Example(title, settings={"cloudflare_model": (model,)})
+
+
 EXAMPLES = {
     "automatic1111": (
         Example("SDXL and larger"),
         Example("Stable Diffusion 1.5", settings={"automatic1111_native": "512"}),
+    ),
+    "openai": (
+        _openai("gpt-image-2 and later", "openai"),
+        _openai("a server that is not known", "compatible"),
+        _openai("xAI", "xai"),
+        _openai("Together, Nebius, DeepInfra, ModelScope, Pollinations", "together"),
+        _openai("vLLM-Omni, SGLang, LocalAI, stable-diffusion.cpp", "sd.cpp"),
     ),
     "replicate": (
         _replicate("FLUX schnell, FLUX dev", "black-forest-labs/flux-schnell"),
         _replicate("SDXL", "stability-ai/sdxl"),
         _replicate("a model that tells no pixels", "acme/model"),
     ),
-    "vertex": tuple(map(_vertex, ("gemini-3.1-flash-image", "gemini-2.5-flash-image", "imagen-4.0-generate-001"))),
+    "vertex": tuple(map(_vertex, ("gemini-3.1-flash-image", "gemini-3-pro-image", "gemini-2.5-flash-image"))),
+    "cloudflare": (
+        _cloudflare("FLUX.1 schnell", "@cf/black-forest-labs/flux-1-schnell"),
+        _cloudflare("FLUX.2", "@cf/black-forest-labs/flux-2-klein-4b"),
+        _cloudflare("SDXL", "@cf/stabilityai/stable-diffusion-xl-base-1.0"),
+        _cloudflare("DreamShaper", "@cf/lykon/dreamshaper-8-lcm"),
+    ),
     "huggingface": (
         _huggingface("FLUX.1-schnell, `auto`", "auto", "black-forest-labs/FLUX.1-schnell"),
         _huggingface("FLUX.1-dev, `fal-ai` or `together`", "fal-ai", "black-forest-labs/FLUX.1-dev"),
         _huggingface("SDXL, `hf-inference`", "hf-inference", "stabilityai/stable-diffusion-xl-base-1.0"),
         _huggingface("Stable Diffusion 1.5", "hf-inference", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
         _huggingface("Qwen-Image, `fal-ai`", "fal-ai", "Qwen/Qwen-Image"),
+        Example("Z-Image-Turbo's Space", settings={"huggingface_ways": ("space",)}),
     ),
 }
 """The well-known models of engines whose sizes depend on the model; of each other engine there is one column."""

@@ -9,8 +9,8 @@ The sources: modules/api/api.py of https://github.com/AUTOMATIC1111/stable-diffu
 https://github.com/lllyasviel/stable-diffusion-webui-forge, modules/api/ of https://github.com/vladmandic/sdnext, and
 examples/server/routes_sdapi.cpp of https://github.com/leejet/stable-diffusion.cpp. A client that hangs up ends nothing.
 
-Unverified: what SD.Next answers when a picture is interrupted (here half of it, and no mark of that afterwards), and
-what older versions of each did.
+Unverified: what SD.Next answers when a picture is interrupted (here half of it, as the others), and what older versions
+of each did.
 """
 
 import base64
@@ -23,7 +23,7 @@ from flask import Blueprint, Response, request
 from PIL import Image, UnidentifiedImageError
 from pydantic import Field
 
-from sandbox.automatic1111_checkpoints import CHECKPOINTS, LOADED, ONLY
+from sandbox.automatic1111_checkpoints import CHECKPOINTS, LOADED, ONLY, OPTIONS
 from sandbox.automatic1111_machine import OTHER, Machine
 from sandbox.automatic1111_replies import CRASHES, INFO, REPLIES
 from sandbox.pictures import SPOILED, as_format, chosen_seed, handed_out, painted
@@ -42,7 +42,7 @@ FAULTS = Faults(
     by_chance=("crash", "nothing", "html_502"),
 )
 LIST_FAULTS = Faults(("missing", "no_api", "html_502", "not_a_list", "odd_entries", "empty", "deep"))
-PROGRESS_FAULTS = Faults(("missing", "html_502", "odd", "wrong_types", "hang"))
+PROGRESS_FAULTS = Faults(("missing", "html_502", "odd", "wrong_types", "hang", "drip"))
 
 automatic1111 = Blueprint("automatic1111", __name__, url_prefix="/automatic1111/sdapi/v1")
 
@@ -57,6 +57,7 @@ class Automatic1111Scenario(Scenario):
     automatic1111_user: str = Field("", description="user:password that it asks for.")
     automatic1111_format: Literal["png", "jpeg", "webp"] = Field("png", description="Its option samples_format.")
     automatic1111_others: float = Field(0, ge=0, le=60, description="Seconds of another client's job before each one.")
+    automatic1111_comments: bool | None = Field(None, description="Its option enable_prompt_comments, if it lists it.")
     automatic1111_stays: bool = Field(False, description="Whether it goes on with the checkpoint that it has loaded.")
 
 
@@ -92,8 +93,6 @@ def picture(kind: str) -> Response:
                 machine.run(OTHER, scenario.automatic1111_others, steps)
             machine.run(body.get("force_task_id"), scenario.delay, steps, ended_by=entry.played)
             half = machine.ended_by is not None
-            if _flavour() == "sdnext":
-                machine.ended_by = None
         return _made(body, entry.played, half=half)
 
 
@@ -108,6 +107,8 @@ def progress() -> Response:
             return html_reply("Bad gateway", 502)
         if entry.played == "hang":
             return hang(entry)
+        if entry.played == "drip":
+            return handed_out(bytes(100_000), "drip")
         if _flavour() != "forge" and (refusal := _unauthorized()):
             return refusal
         found = memory(Machine).progress(with_image=request.args.get("skip_current_image") == "false")
@@ -152,8 +153,10 @@ def options() -> Response:
     """Return the options, of which the real ones are many more."""
     with state().logged("automatic1111_options"):
         found: dict[str, object] = {"samples_format": "png", "sd_model_checkpoint": CHECKPOINTS[0]["title"]}
-        if _flavour() in ("a1111", "forge"):
-            found["enable_prompt_comments"] = True
+        if _flavour() != "sdcpp":
+            found |= OPTIONS
+        if _scenario().automatic1111_comments is not None:
+            found["enable_prompt_comments"] = _scenario().automatic1111_comments
         return _unauthorized() or json_reply(found)
 
 

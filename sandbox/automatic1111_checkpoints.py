@@ -24,3 +24,9 @@ ONLY = {  # of stable-diffusion.cpp, which runs one model
     "sha256": "8" * 64,
     "config": None,
 }
+OPTIONS: dict[str, object] = {  # some of hundreds
+    **{f"samples_{name}": True for name in ("save", "filename_pattern")},
+    **{f"grid_{name}": True for name in ("save", "format", "extended_filename", "only_if_multiple")},
+    **{f"live_preview{name}": True for name in ("s_enable", "s_image_format", "_content", "_refresh_period")},
+    "CLIP_stop_at_last_layers": 1,
+}

@@ -4,19 +4,22 @@
     POST /vertex/v1/publishers/google/models/<model>:<verb>     with an API key, in the header x-goog-api-key
     POST /vertex/v1/projects/<p>/locations/<l>/publishers/google/models/<model>:<verb>          with a token
 
-The verb is `generateContent` for Gemini's models and `predict` for Imagen's. Shapes are google-genai's own types and
-Google's reference of both methods; messages are quoted from public issue threads. Unverified: the exact messages, what
-Imagen answers since its end was announced, and how it refuses a seed beside a watermark or a negative prompt that the
-model does not take. The sizes are in `sandbox/vertex_models.py`. The statement's claims are checked, its signature is
-not. Every API key is accepted, and of the Gemini models only the oldest is at other locations than `global`.
+The verb is `generateContent`. Shapes are google-genai's own types and Google's reference of the method; messages are
+quoted from public issue threads. Unverified: the exact messages, and what is answered for a model that has ended, as
+Imagen's have: here it is 404. The sizes are in `sandbox/vertex_models.py`. The statement's claims are checked, its
+signature is not. Every API key is accepted, and of the models only the oldest is at other locations than `global`. Of a
+picture that is sent along the log has the SHA-256.
 """
 
 import base64
+import hashlib
+import io
 import json
 import time
 from typing import Any
 
 from flask import Blueprint, Response, request
+from PIL import Image
 from pydantic import Field
 
 from sandbox.clients import wait_connected
@@ -25,16 +28,12 @@ from sandbox.replies import client_gone, hang, html_reply, json_reply, reset
 from sandbox.scenario import Scenario
 from sandbox.stand_in import Addresses, Faults, StandIn
 from sandbox.state import LoggedRequest, state
-from sandbox.vertex_models import GEMINI, IMAGEN, LEGACY_IMAGEN, OLDEST_GEMINI, Size, file_of, size_of
+from sandbox.vertex_models import GEMINI, OLDEST_GEMINI, Size, file_of, size_of
 
 TOKEN = "ya29.of-the-sandbox"  # noqa: S105 - it opens nothing
 RESPONSIBLE = (
     "Image generation failed with the following error: The prompt could not be submitted. This prompt contains "
     "sensitive words that violate Google's Responsible AI practices. Try rephrasing the prompt."
-)
-FILTERED = (
-    "Unable to show generated images. All images were filtered out because they violated Vertex AI's usage guidelines. "
-    "You will not be charged for blocked images. Try rephrasing the prompt. Support codes: 63429089"
 )
 LIFETIMES: dict[str, object] = {
     "token_short": 0,
@@ -79,7 +78,7 @@ FINISH_REASONS = {"no_image": "NO_IMAGE", "safety": "IMAGE_SAFETY", "unknown_rea
 ODD_DOCUMENTS: dict[str, object] = {
     "list": [[]],
     "nothing": {},
-    "wrong_types": {"candidates": [7], "predictions": [7]},
+    "wrong_types": {"candidates": [7]},
 }
 FAULTS = Faults(
     (
@@ -87,7 +86,6 @@ FAULTS = Faults(
         *("hang", "reset", "redirect", "html", "html_502", "not_base64", "compressed"),  # html has status 200
         *(*FINISH_REASONS, "blocked", "text", "thought"),  # of Gemini; a thought comes before the picture
         "size_ignored",  # by Gemini, as https://github.com/googleapis/js-genai/issues/1461 reports
-        *("filtered", "filtered_silently"),  # by Imagen, the first with its reason
     ),
     by_chance=("unavailable", "html", "reset", "no_image"),
 )
@@ -136,18 +134,18 @@ def token() -> Response:
 def make(model: str, verb: str, location: str, project: str | None = None) -> Response:
     """Make a picture; responds when it is made."""
     board, body = state(), json.loads(request.get_data())
-    logged = {"model": model, "verb": verb, "location": location, "project": project, **body}
+    logged = {"model": model, "verb": verb, "location": location, "project": project, **_without_pictures(body)}
     with board.logged("vertex", logged) as entry:
         if not _played_at_token():
             entry.played = board.draw("vertex")
         if not _authorized(project):
             entry.played = "unauthenticated"
-        elif not _exists(model, verb, location, project):
+        elif not _exists(model, verb, location):
             entry.played = "not_found"
         if fault := _fault(entry):
             return fault
         with board.in_flight():
-            return (_by_imagen if verb == "predict" else _by_gemini)(entry, model, body)
+            return _by_gemini(entry, model, body)
 
 
 def _played_at_token() -> bool:
@@ -182,9 +180,7 @@ def _authorized(project: str | None) -> bool:
     return request.headers.get("Authorization") == f"Bearer {TOKEN}"
 
 
-def _exists(model: str, verb: str, location: str, project: str | None) -> bool:
-    if verb == "predict":
-        return model in IMAGEN and location != "global" and project is not None
+def _exists(model: str, verb: str, location: str) -> bool:
     return verb == "generateContent" and model in GEMINI and (location == "global" or model == OLDEST_GEMINI)
 
 
@@ -220,12 +216,44 @@ def _by_gemini(entry: LoggedRequest, model: str, body: Any) -> Response:
     text = {"text": "I cannot make such a picture."}
     if entry.played == "text":
         return _candidate_response([{**text}])
-    prompt, output = str(body["contents"][0]["parts"][0]["text"]), image.get("imageOutputOptions", {})
-    made = _made(entry, prompt, "", chosen_seed(-1), _unless_ignored(entry, model, image, size), output)
+    parts, output = body["contents"][0]["parts"], image.get("imageOutputOptions", {})
+    prompt = " ".join(str(part["text"]) for part in parts if "text" in part)
+    sources = [_source_of(part["inlineData"]) for part in parts if "inlineData" in part]
+    if None in sources:
+        return _error_response("invalid_argument")
+    made = _made(entry, prompt, " ".join(map(str, sources)), _unless_ignored(entry, model, image, size), output)
     if isinstance(made, Response):
         return made
     thoughts = [{**text, "thought": True}, {**_inline(made[0], "AAAA"), "thought": True}]
     return _candidate_response([*(thoughts if entry.played == "thought" else []), _inline(*made)])
+
+
+def _source_of(inline: Any) -> str | None:
+    """Return the SHA-256 of a picture that was sent along; returns None if it is none of its media type."""
+    data = base64.urlsafe_b64decode(inline["data"])
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            return hashlib.sha256(data).hexdigest() if image.get_format_mimetype() == _kind_of(inline) else None
+    except (OSError, SyntaxError):
+        return None
+
+
+def _kind_of(inline: Any) -> str | None:
+    """Return the media type; Google takes a field's name in either form, and its client sends both."""
+    kind: str | None = inline.get("mimeType", inline.get("mime_type"))
+    return kind
+
+
+def _without_pictures(body: Any) -> Any:
+    """Return the body with the SHA-256 of each picture in its place."""
+    if isinstance(body, list):
+        return [_without_pictures(each) for each in body]
+    if not isinstance(body, dict):
+        return body
+    if _kind_of(body) and "data" in body:
+        return {"mimeType": _kind_of(body), "data": hashlib.sha256(base64.urlsafe_b64decode(body["data"])).hexdigest()}
+    return {name: _without_pictures(each) for name, each in body.items()}
 
 
 def _unless_ignored(entry: LoggedRequest, model: str, image: Any, size: Size) -> Size:
@@ -235,31 +263,10 @@ def _unless_ignored(entry: LoggedRequest, model: str, image: Any, size: Size) ->
     return size_of(model, image.get("aspectRatio", "1:1"), "1K") or size
 
 
-def _by_imagen(entry: LoggedRequest, model: str, body: Any) -> Response:
-    options = body.get("parameters", {})
-    size = size_of(model, options.get("aspectRatio", "1:1"), options.get("sampleImageSize", "1K"))
-    seeded_in_vain = "seed" in options and options.get("addWatermark", True)
-    negative_in_vain = "negativePrompt" in options and model not in LEGACY_IMAGEN
-    if size is None or seeded_in_vain or negative_in_vain:
-        return _error_response("invalid_argument")
-    if entry.played == "filtered_silently":
-        return json_reply({})
-    if entry.played == "filtered":
-        return json_reply({"predictions": [{"raiFilteredReason": FILTERED}]})
-    prompt, negative = str(body["instances"][0]["prompt"]), options.get("negativePrompt", "")
-    seed, output = chosen_seed(int(options.get("seed", -1))), options.get("outputOptions", {})
-    made = _made(entry, prompt, negative, seed, size, output)
-    if isinstance(made, Response):
-        return made
-    return json_reply({"predictions": [{"mimeType": made[0], "bytesBase64Encoded": made[1]}]})
-
-
-def _made(
-    entry: LoggedRequest, prompt: str, negative: str, seed: int, size: Size, output: Any
-) -> tuple[str, str] | Response:
+def _made(entry: LoggedRequest, prompt: str, source: str, size: Size, output: Any) -> tuple[str, str] | Response:
     """Return the media type and the file in base64, or the response of a request that gets none."""
     try:
-        kind, file = file_of(prompt, negative, seed, size, output)
+        kind, file = file_of(prompt, source, chosen_seed(-1), size, output)
     except LookupError:
         return _error_response("invalid_argument")
     if not wait_connected(entry, state().scenario.delay):

@@ -1,7 +1,7 @@
-"""The models of the stand-in in `sandbox/vertex.py`, and their sizes in pixels as Google's pages list them.
+"""The models of the stand-in in `sandbox/vertex.py`, and their sizes in pixels as Google's page lists them.
 
-https://ai.google.dev/gemini-api/docs/image-generation for Gemini, and Imagen's own pages. A size that a model lacks is
-refused, which is unverified: it is also said that a model ignored the image size.
+It is https://ai.google.dev/gemini-api/docs/image-generation. Imagen's models are gone, as Google announced. A size
+that a model lacks is refused, which is unverified: it is also said that a model ignored the image size.
 """
 
 import io
@@ -19,10 +19,6 @@ GEMINI = (
     "gemini-nano-banana-2.1",
 )
 OLDEST_GEMINI = GEMINI[0]
-LEGACY_IMAGEN = ("imagen-3.0-generate-001", "imagen-3.0-fast-generate-001")
-LARGE_IMAGEN = ("imagen-4.0-generate-001", "imagen-4.0-ultra-generate-001")
-IMAGEN = (*LEGACY_IMAGEN, *LARGE_IMAGEN, "imagen-3.0-generate-002", "imagen-4.0-fast-generate-001")
-
 ONE_K = 1024
 GEMINI_2_5 = """
 1:1 1024x1024
@@ -51,13 +47,6 @@ GEMINI_3 = """
 GEMINI_3_1 = f"""{GEMINI_3.rstrip()}
 1:4 512x2048 1024x4096 2048x8192
 4:1 2048x512 4096x1024 8192x2048
-"""
-IMAGEN_SIZES = """
-1:1 1024x1024 2048x2048
-3:4 896x1280 1792x2560
-4:3 1280x896 2560x1792
-9:16 768x1408 1536x2816
-16:9 1408x768 2816x1536
 """
 IMAGE_SIZES = ("1K", "2K", "4K")
 KINDS = {"image/png": "PNG", "image/jpeg": "JPEG"}
@@ -94,8 +83,6 @@ def file_of(prompt: str, negative_prompt: str, seed: int, size: Size, output: di
 
 
 def _table(model: str) -> str:
-    if model in IMAGEN:
-        return IMAGEN_SIZES
     if model == OLDEST_GEMINI:
         return GEMINI_2_5
     return GEMINI_3_1 if model == "gemini-3.1-flash-image" else GEMINI_3
@@ -103,6 +90,4 @@ def _table(model: str) -> str:
 
 def _image_sizes(model: str) -> int:
     """Return how many of the image sizes the model has."""
-    if model in IMAGEN:
-        return 2 if model in LARGE_IMAGEN else 1
     return 1 if model in (OLDEST_GEMINI, "gemini-3.1-flash-lite-image") else 3

@@ -15,7 +15,13 @@ from render_worker.errors import BadPicture, ImageInvalid
 from render_worker.imaging.containers import with_texts
 from render_worker.imaging.decoding import Decoded, LargePicture, decode
 from render_worker.imaging.encoding import encode
-from render_worker.imaging.image_input import MAX_SOURCE_PIXELS, SourcePicture, fitted, to_source_picture
+from render_worker.imaging.image_input import (
+    MAX_SOURCE_PIXELS,
+    SourcePicture,
+    file_within,
+    fitted,
+    to_source_picture,
+)
 from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
 from render_worker.imaging.placeholder import placeholder_of
 from render_worker.imaging.preview import preview_url
@@ -30,6 +36,7 @@ __all__ = [
     "Picture",
     "SentImage",
     "SourcePicture",
+    "file_within",
     "fitted",
     "is_picture",
     "make_picture",

@@ -12,6 +12,7 @@ from render_worker.imaging.encoding import encode
 from render_worker.sizes import SizePlan
 
 MAX_SOURCE_PIXELS = 2048 * 2048  # no model here reads more of it; the services' own limits are of this order
+SENT_QUALITY = 95
 AS_IT_IS = SizePlan((1, 1))  # of a file of any size is made the same
 
 
@@ -44,6 +45,16 @@ def _within(size: Size) -> Size:
     """Return the size, scaled down if it has too many pixels."""
     share = min(1.0, math.sqrt(MAX_SOURCE_PIXELS / math.prod(size)))
     return max(1, math.floor(size[0] * share)), max(1, math.floor(size[1] * share))
+
+
+def file_within(image: SourcePicture, max_bytes: int) -> tuple[str, bytes]:
+    """Return the media type and the file for a service that takes so many bytes: a JPEG if the PNG has more.
+
+    It takes a while: use a thread.
+    """
+    if len(image.data) <= max_bytes:
+        return "image/png", image.data
+    return "image/jpeg", encode(opaque(image.data), {}, "jpeg", SENT_QUALITY)
 
 
 def fitted(picture: SourcePicture, size: Size) -> SourcePicture:

@@ -1,5 +1,6 @@
 """One exchange with a service over HTTP: its reply whole and bounded, or an EngineError about it."""
 
+import asyncio
 import binascii
 import contextlib
 import re
@@ -53,7 +54,7 @@ class HttpService:
 
     name: str
     seconds: float
-    """Until the service has replied; a step of the connection before has CONNECT_SECONDS at most."""
+    """Of the whole exchange; the connection has CONNECT_SECONDS of it at most."""
     max_reply_bytes: int = MAX_REPLY_BYTES
 
     def client(self) -> httpx.AsyncClient:
@@ -94,13 +95,16 @@ class HttpService:
     ) -> AsyncIterator[httpx.Response]:
         """Send a request and yield the reply, its body unread; errors are those of `exchange`, while reading too."""
         try:
-            async with client.stream(
-                method, url, headers={**AS_IT_IS, **(headers or {})}, follow_redirects=False, **body
-            ) as reply:
+            async with (
+                asyncio.timeout(self.seconds),  # the client's own limits each step: a reply may come in drips
+                client.stream(
+                    method, url, headers={**AS_IT_IS, **(headers or {})}, follow_redirects=False, **body
+                ) as reply,
+            ):
                 if is_compressed(reply):
                     raise UnexpectedReply(f"{self.name}'s reply came compressed, which nobody asked for.")
                 yield reply
-        except httpx.TimeoutException:
+        except (TimeoutError, httpx.TimeoutException):
             raise PhaseTimeout(f"{self.name} did not answer within {self.seconds:g} seconds.") from None
         except httpx.ConnectError as error:
             raise NotConnected(f"{self.name} cannot be reached.") from error

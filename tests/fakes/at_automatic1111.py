@@ -34,7 +34,8 @@ class Reported:
 
 
 def play(site, **scenario):
-    requests.post(f"{site.url}/sandbox", json={"painted": "beforehand", **scenario}, timeout=5).raise_for_status()
+    quick = {"painted": "beforehand", "automatic1111_format": "jpeg"}
+    requests.post(f"{site.url}/sandbox", json={**quick, **scenario}, timeout=5).raise_for_status()
 
 
 def asked(site, endpoint="automatic1111"):

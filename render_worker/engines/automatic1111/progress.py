@@ -63,6 +63,8 @@ class Job:
         self.task = task
         self._alone = alone
         self.was_interrupted = False
+        self.can_be_watched = True
+        """Whether the server has progress to look at, as far as is known."""
 
     def is_ours(self, look: Look) -> bool | None:
         """Return whether what the server does is our picture; None if it does not say so."""

@@ -24,6 +24,8 @@ LIST_CACHE_SECONDS = 300.0
 END_SECONDS = 1.8  # less than a cancelled generation may take to clean up
 INTERRUPT_PAUSE_SECONDS = 0.2  # one that comes before the job has begun there is lost
 API = "/sdapi/v1"
+COMMENTS = "enable_prompt_comments"  # on, if it is left out: the web UI lists it only after settings were saved there
+MANY_OPTIONS = 10  # the web UI and its descendants have hundreds, stable-diffusion.cpp two
 WITHOUT_API = "Not Found"  # FastAPI's `detail` of an unknown path; stable-diffusion.cpp's has no JSON
 
 log = logging.getLogger(__name__)
@@ -62,11 +64,12 @@ class Server:
         return self._checkpoint
 
     async def reads_comments(self) -> bool:
-        """Return whether the server leaves out what follows # in a prompt; an option that not all of them have."""
+        """Return whether the server may leave out what follows # in a prompt, which is an option of the web UI."""
         reply = await self._ask(self._lists, "GET", "/options")
         if not reply.is_success and reply.status != httpx.codes.NOT_FOUND:
             raise error_of(reply)
-        return bool((await asyncio.to_thread(lambda: reply.document)).get("enable_prompt_comments"))
+        options = await asyncio.to_thread(lambda: reply.document)
+        return bool(options.get(COMMENTS, len(options) >= MANY_OPTIONS))
 
     def forget_checkpoint(self) -> None:
         """Look the checkpoint up anew for the next picture."""
@@ -90,7 +93,7 @@ class Server:
             raise
         finally:
             watching.cancel()
-        if reply.is_success and (look := await self._look(previews=False)):
+        if reply.is_success and (look := await self._look(job)):
             job.note(look, is_done=True)
         if reply.is_success and job.was_interrupted:
             raise EngineError(f"{NAME} was interrupted at the picture, by another of its clients or at its page.")
@@ -98,12 +101,14 @@ class Server:
 
     async def _watch(self, job: Job, report: Reporter) -> None:
         """Report the progress until cancelled, or until the server turns out to have none."""
-        while True:
+        ours: bool | None = None
+        while job.can_be_watched:
             await asyncio.sleep(self._settings.automatic1111_poll_seconds)
-            look = await self._look(previews=report.wants_previews)
+            look = await self._look(job, previews=bool(ours) and report.wants_previews)
             if look is not None:
+                ours = job.is_ours(look)
                 job.note(look)
-                await _report(job, look, report)
+                await _report(ours, look, report)
 
     async def _abandon(self, making: asyncio.Task[Reply], job: Job) -> None:
         """Interrupt the job if nothing else uses the server, until its reply is there, and close the connection."""
@@ -117,21 +122,22 @@ class Server:
 
     async def _interrupt(self, making: asyncio.Task[Reply], job: Job) -> None:
         is_over = False
-        while not is_over:
-            look = await self._look(previews=False)
+        while job.can_be_watched and not is_over:
+            look = await self._look(job)
             if look is not None and job.is_ours(look):
                 with contextlib.suppress(EngineError):
                     await self._ask(self._looks, "POST", "/interrupt")
             is_over = bool((await asyncio.wait({making}, timeout=INTERRUPT_PAUSE_SECONDS))[0])
 
-    async def _look(self, *, previews: bool) -> Look | None:
-        """Return what the server says of its job; None if it says nothing, which stable-diffusion.cpp never does."""
+    async def _look(self, job: Job, *, previews: bool = False) -> Look | None:
+        """Return what the server says of what it does; None if it says nothing, or has no such path."""
         try:
             shown = {"skip_current_image": "false" if previews else "true"}
             reply = await self._ask(self._looks, "GET", "/progress", params=shown)
         except EngineError as error:
             log.debug("No look at the progress: %s", error)
             return None
+        job.can_be_watched = reply.status != httpx.codes.NOT_FOUND  # stable-diffusion.cpp has no such path
         return Look.of(await asyncio.to_thread(lambda: reply.document)) if reply.is_success else None
 
     async def _ask(
@@ -144,10 +150,15 @@ class Server:
         content: bytes | None = None,
         params: dict[str, str] | None = None,
     ) -> Reply:
-        base = (self._settings.automatic1111_url or "").removesuffix(API)
-        return await service.exchange(
-            method, f"{base}{API}{path}", headers={**self._auth, **(headers or {})}, content=content, params=params
-        )
+        """Return a reply. Raises PhaseTimeout if it is not there, to its last byte, within the service's seconds."""
+        url = (self._settings.automatic1111_url or "").removesuffix(API) + API + path
+        try:
+            async with asyncio.timeout(service.seconds):
+                return await service.exchange(
+                    method, url, headers={**self._auth, **(headers or {})}, content=content, params=params
+                )
+        except TimeoutError:
+            raise PhaseTimeout(f"{NAME} did not answer within {service.seconds:g} seconds.") from None
 
     @property
     def _auth(self) -> dict[str, str]:
@@ -157,9 +168,8 @@ class Server:
         return {"Authorization": f"Basic {base64.b64encode(auth.get_secret_value().encode()).decode()}"}
 
 
-async def _report(job: Job, look: Look, report: Reporter) -> None:
+async def _report(ours: bool | None, look: Look, report: Reporter) -> None:
     """Report the progress as far as it is ours."""
-    ours = job.is_ours(look)
     if ours:
         report(
             "generating",

@@ -22,6 +22,7 @@ GENERATIONS, EDITS = "images/generations", "images/edits"
 ASYNCHRONOUS = {"X-ModelScope-Async-Mode": "true"}
 TASK_TYPE = {"X-ModelScope-Task-Type": "image_generation"}
 TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+MIN_QUOTED = 8  # characters: a shorter text is in many a sentence by chance
 MAX_FAILED_LOOKS = 3  # in a row: the task goes on, and may be paid
 
 
@@ -35,7 +36,7 @@ class ImagesClient:
         self._connection = connection
         self._service = service
         self._client = client
-        self._secrets = (*connection.secrets, *texts)
+        self._secrets = (*connection.secrets, *(text for text in texts if len(text) >= MIN_QUOTED))
 
     async def item(self, fields: Fields, image: SourcePicture | None, report: Reporter) -> Item:
         """Return the picture's part of the answer. Raises the error that the answer means."""

@@ -17,6 +17,7 @@ from render_worker.engines.openai.models import (
     TEXT_BYTE_DOLLARS,
     quality_of,
 )
+from render_worker.engines.openai.refusals import ResponseFormatRefused
 from render_worker.engines.openai.requests import (
     PARTIAL_IMAGES,
     request_fields,
@@ -48,6 +49,8 @@ class OpenAIEngine(Engine):
         self._connection = connection(name, settings)
         self._service = HttpService(self._connection.service, settings.openai_seconds)
         self._capabilities = self._honoured()
+        self._takes_response_format = True
+        """Whether the server has not refused it yet."""
 
     @classmethod
     def of(cls, name: str, settings: OpenAISettings) -> Self:  # type: ignore[override]
@@ -108,12 +111,20 @@ class OpenAIEngine(Engine):
     async def _item(self, recipe: Recipe, image: SourcePicture | None, seed: int, report: Reporter) -> Item:
         to, previews = self._connection, report.wants_previews and self._connection.preset.streams
         fields = request_fields(to, recipe, self.plan(recipe), seed, previews=previews)
+        if not self._takes_response_format:
+            fields.pop("response_format", None)
         texts = tuple(text for text in (recipe.prompt, recipe.negative_prompt) if text)
         async with self._service.client() as client:
             asking = ImagesClient(to, self._service, client, texts)
             if to.preset.is_asynchronous:
                 return await asking.task_item(fields, self._settings.openai_poll_seconds, report)
-            return await asking.item(fields, image, report)
+            try:
+                return await asking.item(fields, image, report)
+            except ResponseFormatRefused:
+                if not fields.pop("response_format", None):
+                    raise
+                self._takes_response_format = False
+                return await asking.item(fields, image, report)
 
     def _streams(self, recipe: Recipe) -> bool:
         return self._connection.preset.streams and wants_previews(recipe)

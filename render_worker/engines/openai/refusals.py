@@ -32,7 +32,9 @@ MONEY = re.compile(
     r"|engine_quota_exhausted|credit_limit|exceeded your current quota|billing hard limit",
     re.IGNORECASE,
 )
-UNKNOWN_MODEL = re.compile(r"model_not_found|model mismatch|deploymentnotfound|engine_not_configured", re.IGNORECASE)
+UNKNOWN_MODEL = re.compile(
+    r"model_not_found|model mismatch|invalid model name|deploymentnotfound|engine_not_configured", re.IGNORECASE
+)
 RATE = re.compile(r"rate_limit(?:_exceeded|_error)?|too_many_requests", re.IGNORECASE)
 POLLINATIONS_INVALID = "UNPROCESSABLE_ENTITY"
 DURATION = re.compile(r"(?=\d)(?:(\d{1,4})h)?(?:(\d{1,5})m(?!s))?(?:(\d{1,6})(?:\.\d+)?s)?(?:\d{1,9}(?:\.\d+)?ms)?")
@@ -43,6 +45,10 @@ STATUS_OF_TYPE = {
     "rate_limit_error": 429,
     "server_error": 500,
 }
+
+
+class ResponseFormatRefused(RequestInvalid):
+    """Raised if a server does not take `response_format`, as GPT image models do not: nothing was made."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,8 @@ def _error_of_status(refusal: Refusal, service: str, said: str) -> EngineError:
         return EngineBusy(sentence, refusal.seconds)
     if refusal.status >= 400:
         about = f" It is about {refusal.param}." if refusal.param else ""
-        return RequestInvalid(sentence + about)
+        is_of_format = "response_format" in (refusal.param, *re.findall(r"\w+", refusal.message))
+        return (ResponseFormatRefused if is_of_format else RequestInvalid)(sentence + about)
     if refusal.status >= 300 or not said:
         return UnexpectedReply(f"{service} answered HTTP {refusal.status} without a picture.")
     return EngineError(f"{service} made no picture{said}.")

@@ -1,1 +1,1 @@
-"""Google's Vertex AI: Imagen and Gemini."""
+"""Google's Vertex AI: Gemini's image models."""

@@ -1,19 +1,22 @@
-"""Google's Vertex AI: Gemini's image models by `generate_content`, Imagen's by `generate_images`."""
+"""Google's Vertex AI: Gemini's image models, by `generate_content`."""
 
 import asyncio
 import contextlib
 import importlib
 import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 import httpx
 
-from render_worker.contract import Recipe
+from render_worker.contract import EngineHealth, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter, require_package
 from render_worker.engines.capabilities import Capabilities
 from render_worker.engines.slots import Slots
-from render_worker.engines.vertex import gemini, imagen
-from render_worker.engines.vertex.models import sizes_of
+from render_worker.engines.vertex import gemini
+from render_worker.engines.vertex.models import known
+from render_worker.engines.vertex.outputs import output_of
 from render_worker.engines.vertex.replies import error_of_reply
 from render_worker.engines.vertex.service_account import ServiceAccount
 from render_worker.engines.vertex.settings import DEFAULT_MODEL, VertexSettings
@@ -27,6 +30,7 @@ from render_worker.errors import (
     PhaseTimeout,
     UnexpectedReply,
 )
+from render_worker.imaging import SourcePicture
 from render_worker.outbound.client import AS_IT_IS, http_client, tls
 from render_worker.outbound.download import MAX_PICTURE_BYTES
 from render_worker.outbound.replies import UNREADABLE, limit_replies
@@ -44,18 +48,18 @@ class VertexEngine(Engine):
     """Sends one request for a picture; closing its connection ends the work at Google as well."""
 
     name = "vertex"
-    description = "Google's Vertex AI, with Gemini's image models or Imagen; paid for each picture."
+    description = "Google's Vertex AI, with Gemini's image models; paid for each picture."
     typical_seconds = 30
     needs = "a paid project: `GOOGLE_API_KEY`, or `GOOGLE_CLOUD_PROJECT` and `GOOGLE_APPLICATION_CREDENTIALS`"
-    capabilities = Capabilities(sizes_of(DEFAULT_MODEL), seed=True, negative_prompt=True)
+    capabilities = gemini.capabilities_of(DEFAULT_MODEL)
     retry_pauses: ClassVar[tuple[float, ...]] = (1.0, 2.0)  # Google asks for at most two retries, a second apart
 
     def __init__(self, settings: VertexSettings) -> None:
         self.slots = Slots(settings.engine_concurrency)
         self._model = settings.vertex_model
-        self._imagen = self._model.startswith("imagen-")
-        # An API key reaches no `predict`, which Imagen needs.
-        self._api_key = None if self._imagen else settings.google_api_key
+        self._known = known(self._model)
+        self.today: Callable[[], date] = lambda: datetime.now(UTC).date()
+        self._api_key = settings.google_api_key
         self._key_file = settings.google_application_credentials
         self._seconds = settings.vertex_seconds
         self._account = ServiceAccount(self._key_file, self._seconds) if self._key_file and not self._api_key else None
@@ -65,34 +69,51 @@ class VertexEngine(Engine):
 
     def check(self) -> None:
         require_package("google.genai", self.name)
+        if self._known.gone:
+            raise self._ended()
         if self._api_key:
             return
         if self._key_file is None:
-            names = "GOOGLE_APPLICATION_CREDENTIALS" + ("" if self._imagen else " or GOOGLE_API_KEY")
-            raise EngineNotConfigured(f"{names} not configured.")
+            raise EngineNotConfigured("GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_API_KEY not configured.")
         if not self._project:
             raise EngineNotConfigured("GOOGLE_CLOUD_PROJECT not configured.")
         if self._account:
             self._account.check()
 
     def capabilities_of(self, model: str) -> Capabilities:
-        return imagen.capabilities_of(self._model) if self._imagen else gemini.capabilities_of(self._model)
+        return gemini.capabilities_of(self._model)
+
+    def price(self, recipe: Recipe) -> float | None:
+        return self._known.dollars.get(output_of(recipe, self._model).image_size)
+
+    def quality_of(self, model: str) -> int:
+        return self._known.quality
+
+    def health(self) -> EngineHealth:
+        ends = self._known.ends
+        return EngineHealth(state="ready", details={"model_ends": ends.isoformat()} if ends else {})
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
+        return await self._generate(recipe, None, report)
+
+    async def edit(self, recipe: Recipe, image: SourcePicture, report: Reporter) -> GeneratedImage:
+        return await self._generate(recipe, image, report)
+
+    async def _generate(self, recipe: Recipe, image: SourcePicture | None, report: Reporter) -> GeneratedImage:
         """Make a picture, with retries of requests that Google turned away: only replies with a picture cost money."""
         self.check()
         await asyncio.to_thread(importlib.import_module, "google.genai.types")  # half a second the first time
         for pause in self.retry_pauses:
             try:
-                return await self._generate_once(recipe, report)
+                return await self._generate_once(recipe, image, report)
             except (EngineBusy, EngineRateLimited, EngineUnreachable) as problem:
                 if isinstance(problem, EngineRateLimited) and problem.retry_after is not None:
                     raise  # Google named a time; an earlier retry is in vain
                 report.setback(f"{problem} Trying again.")
                 await asyncio.sleep(pause * random.uniform(1, 1.5))  # so that clients do not come at once
-        return await self._generate_once(recipe, report)
+        return await self._generate_once(recipe, image, report)
 
-    async def _generate_once(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
+    async def _generate_once(self, recipe: Recipe, image: SourcePicture | None, report: Reporter) -> GeneratedImage:
         from google.genai.errors import APIError
 
         try:
@@ -101,8 +122,7 @@ class VertexEngine(Engine):
                 client = await self._authenticated_client(http, report)
                 with contextlib.closing(client):
                     report("generating", "Vertex AI is making the picture.")
-                    make = imagen.make if self._imagen else gemini.make
-                    return await make(client, self._model, recipe)
+                    return await gemini.make(client, self._model, recipe, image)
         except APIError as error:
             raise self._error_of(error) from None
         except (httpx.ConnectError, httpx.ConnectTimeout):
@@ -158,9 +178,18 @@ class VertexEngine(Engine):
 
     def _error_of(self, error: "APIError") -> EngineError:
         problem = error_of_reply(error, self._model, self._location)
+        if isinstance(problem, EngineNotConfigured) and self._known.has_ended(self.today()):
+            return self._ended()
         if isinstance(problem, EngineUnauthorized) and self._account:
             self._account.forget()
         return problem
+
+    def _ended(self) -> EngineNotConfigured:
+        """Return the error of a model that Google has ended."""
+        known = self._known
+        return EngineNotConfigured(
+            f"Google ended the model {self._model} on {known.ends}; set VERTEX_MODEL={known.successor}."
+        )
 
 
 def _google(location: str) -> str:

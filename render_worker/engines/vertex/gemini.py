@@ -5,6 +5,7 @@ ratios and image sizes, and no seed, negative prompt or guidance scale. How they
 https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabilities/gemini-image-responsible-ai.
 """
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from render_worker.contract import Recipe
@@ -14,10 +15,16 @@ from render_worker.engines.vertex.models import sizes_of
 from render_worker.engines.vertex.outputs import output_of
 from render_worker.engines.vertex.replies import content_refused
 from render_worker.errors import BadPicture, UnexpectedReply
+from render_worker.imaging import SourcePicture, file_within
 
 if TYPE_CHECKING:
+    import PIL.Image
     from google.genai import Client
-    from google.genai.types import GenerateContentResponse
+    from google.genai.types import File, GenerateContentResponse, Part
+
+MAX_INLINE_BYTES = (
+    4 * 1024 * 1024
+)  # Google takes 7 MB of a picture within a request; base64 and JSON cost the loop time
 
 REFUSAL_REASONS = frozenset(
     {
@@ -36,12 +43,12 @@ REFUSAL_REASONS = frozenset(
 
 
 def capabilities_of(model: str) -> Capabilities:
-    """Return what that model of Gemini's honours."""
-    return Capabilities(sizes_of(model))
+    """Return what that model honours; how far it departs from an image is a matter of the prompt's words."""
+    return Capabilities(sizes_of(model), image=True)
 
 
-async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
-    """Make one picture; Gemini does not say its seed."""
+async def make(client: "Client", model: str, recipe: Recipe, image: SourcePicture | None) -> GeneratedImage:
+    """Make one picture, that begins with the image if there is one; Gemini does not say its seed."""
     from google.genai.types import AutomaticFunctionCallingConfig, GenerateContentConfig, ImageConfig
 
     output = output_of(recipe, model)
@@ -56,8 +63,17 @@ async def make(client: "Client", model: str, recipe: Recipe) -> GeneratedImage:
         automatic_continuation=False,  # else it sends, and pays for, as many requests as the service says
         automatic_function_calling=AutomaticFunctionCallingConfig(disable=True),
     )
-    reply = await client.aio.models.generate_content(model=model, contents=recipe.prompt, config=config)
+    contents: list[str | PIL.Image.Image | File | Part] = [await _part(image)] if image else []
+    contents.append(recipe.prompt)
+    reply = await client.aio.models.generate_content(model=model, contents=contents, config=config)
     return GeneratedImage(_picture(reply), None, None, model=model)
+
+
+async def _part(image: SourcePicture) -> "Part":
+    from google.genai.types import Part
+
+    mime_type, data = await asyncio.to_thread(file_within, image, MAX_INLINE_BYTES)
+    return Part.from_bytes(data=data, mime_type=mime_type)
 
 
 def _picture(reply: "GenerateContentResponse") -> bytes:

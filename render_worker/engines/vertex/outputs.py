@@ -1,7 +1,6 @@
 """What Vertex AI is asked for beside the prompt: a size that it knows, and a file of the wanted kind.
 
-Its files are PNG or JPEG: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api for
-Imagen, `ImageConfig.ImageOutputOptions` for Gemini.
+Its files are PNG or JPEG, by `ImageConfig.ImageOutputOptions`.
 """
 
 from dataclasses import dataclass

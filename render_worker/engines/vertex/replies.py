@@ -66,7 +66,7 @@ def _error_of_status(code: int, status: str, message: str) -> EngineError:
 
 
 def _bad_request(status: str, message: str) -> EngineError:
-    if "Responsible AI" in message or "usage guidelines" in message:  # Imagen's words for a declined prompt
+    if "Responsible AI" in message or "usage guidelines" in message:  # Google's words for a declined prompt
         return content_refused("its filter held the prompt back")
     if status == "INVALID_ARGUMENT":
         return RequestInvalid("Vertex AI does not accept this request's parameters.")

@@ -19,7 +19,7 @@ class VertexSettings(EngineSettings, GoogleCredentials):
     vertex_ai_location: str = Field("global", pattern=r"^[a-z0-9-]+$", description="Location of Vertex AI's models.")
     google_api_key: Secret | None = Field(None, description="API key for Vertex AI, in place of a service account.")
     vertex_model: str = Field(
-        DEFAULT_MODEL, pattern=r"^[a-z0-9@.-]+$", description="Model at Vertex AI, Imagen's or Gemini's."
+        DEFAULT_MODEL, pattern=r"^[a-z0-9@.-]+$", description="Model at Vertex AI, of Gemini's for pictures."
     )
     vertex_seconds: float = Field(180, gt=0, description="Limit of one request to Vertex AI.")
     vertex_url: Url | None = Field(None, description="Vertex AI's API, if it is not Google's own.")

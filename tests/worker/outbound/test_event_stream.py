@@ -7,7 +7,8 @@ import pytest
 
 from render_worker.outbound.event_stream import events
 
-STREAM = b": hello\n\nevent: heartbeat\ndata: null\n\ndata:one\r\ndata: two\r\nid: 7\r\n\r\nevent: complete\rdata: \xc3\xa9\r\r"
+LINES_BY_LF = b": hello\n\nevent: heartbeat\ndata: null\n\n"
+STREAM = LINES_BY_LF + b"data:one\r\ndata: two\r\nid: 7\r\n\r\nevent: complete\rdata: \xc3\xa9\r\r"
 EVENTS = [("heartbeat", "null"), ("message", "one\ntwo"), ("complete", "é")]
 
 

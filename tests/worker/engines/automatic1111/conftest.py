@@ -3,6 +3,7 @@
 import pytest
 import requests
 
+from tests.fakes.at_automatic1111 import play
 from tests.fakes.processes import sandbox
 
 
@@ -15,4 +16,5 @@ def running_site():
 @pytest.fixture
 def site(running_site):
     requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
+    play(running_site)
     return running_site

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from render_worker.contract import Recipe
-from render_worker.errors import PhaseTimeout
+from render_worker.errors import EngineError, PhaseTimeout
 from tests.fakes.at_automatic1111 import Reported, asked, engine, make, play
 from tests.fakes.processes import wait_until
 
@@ -53,17 +53,19 @@ def test_a_server_that_does_not_say_whose_picture_it_is_has_no_progress_unless_i
         make(site, reported, automatic1111_exclusive=exclusive)
         assert bool(reported.numbers()) is exclusive
         assert bool(reported.previews) is exclusive
+        shown = {entry["body"]["skip_current_image"] for entry in asked(site, "automatic1111_progress")}
+        assert ("false" in shown) is exclusive  # the other's picture is not even fetched
     several = Reported()
     make(site, several, automatic1111_exclusive=True, automatic1111_concurrency=2)
     assert several.numbers() == []
 
 
-@pytest.mark.parametrize("word", ["missing", "html_502", "odd", "wrong_types", "hang"])
+@pytest.mark.parametrize("word", ["missing", "html_502", "odd", "wrong_types", "hang", "drip"])
 def test_odd_progress_costs_no_picture(site, word, monkeypatch):
     monkeypatch.setattr("render_worker.engines.automatic1111.server.LOOK_SECONDS", 0.3)
     play(site, delay=0.3, automatic1111_progress=word)
     reported = Reported(wants_previews=True)
-    assert make(site, reported).data
+    assert make(site, reported, seconds=5).data
     assert reported.previews == []
     for numbers in reported.numbers():
         assert numbers["percent"] is None
@@ -117,7 +119,13 @@ def test_another_client_s_picture_is_not_interrupted_in_place_of_ours(site):
 
 def test_a_server_that_cannot_be_interrupted_is_left_in_time(site):
     play(site, delay=4, automatic1111_flavour="sdcpp")
-    assert asyncio.run(cancelled(engine(site, automatic1111_exclusive=True), site, 0.1)) < 3
+    assert asyncio.run(cancelled(engine(site, automatic1111_exclusive=True), site, 0.1)) < 1.5
+
+
+def test_a_server_without_progress_is_not_asked_again_and_again(site):
+    play(site, delay=0.6, automatic1111_flavour="sdcpp")
+    assert make(site).data
+    assert len(asked(site, "automatic1111_progress")) <= 2
 
 
 @pytest.mark.parametrize("flavour", ["a1111", "sdnext"])
@@ -128,8 +136,20 @@ def test_half_a_picture_is_not_kept_if_a_person_interrupts_it(site, flavour):
         making = asyncio.create_task(engine(site).generate(Recipe(prompt="a tree"), Reported()))
         await asyncio.sleep(0.5)
         await asyncio.to_thread(requests.post, f"{site.url}/automatic1111/sdapi/v1/interrupt", timeout=5)
-        return (await asyncio.gather(making, return_exceptions=True))[0]
+        return await making
 
-    result = asyncio.run(interrupted())
-    if flavour == "a1111":
-        assert "interrupted" in str(result)
+    with pytest.raises(EngineError, match="interrupted at the picture"):
+        asyncio.run(interrupted())
+
+
+@pytest.mark.parametrize("flavour", ["a1111", "sdnext"])
+def test_another_client_s_interrupted_picture_before_it_costs_ours_nothing(site, flavour):
+    play(site, delay=0.6, automatic1111_others=5, automatic1111_flavour=flavour)
+
+    async def after_another():
+        making = asyncio.create_task(engine(site).generate(Recipe(prompt="a tree"), Reported()))
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(requests.post, f"{site.url}/automatic1111/sdapi/v1/interrupt", timeout=5)
+        return await making
+
+    assert asyncio.run(after_another()).data

@@ -70,10 +70,17 @@ def test_what_has_no_escape_is_refused_by_name(site, field, code, named):
 
 
 @pytest.mark.parametrize(
-    ("flavour", "refused"), [("a1111", True), ("forge", True), ("sdnext", False), ("sdcpp", False)]
+    ("flavour", "comments", "refused"),
+    [
+        ("a1111", None, True),
+        ("forge", True, True),
+        ("sdnext", None, True),
+        ("a1111", False, False),
+        ("sdcpp", None, False),
+    ],
 )
-def test_a_comment_is_refused_where_the_server_reads_comments(site, flavour, refused):
-    play(site, automatic1111_flavour=flavour)
+def test_a_comment_is_refused_unless_the_server_reads_none(site, flavour, comments, refused):
+    play(site, automatic1111_flavour=flavour, automatic1111_comments=comments)
     recipe = Recipe(prompt="a tree", negative_prompt="the #1 dog")
     if refused:
         with pytest.raises(InvalidParameter, match=r"^negative_prompt must not hold #"):

@@ -20,7 +20,7 @@ from tests.fakes.processes import sandbox
 
 API_KEY = "AIza-the-secret-key"
 PROMPT = "a lighthouse at night"
-IMAGEN, LEGACY_IMAGEN = "imagen-4.0-generate-001", "imagen-3.0-generate-001"
+IMAGEN, OLDEST = "imagen-4.0-generate-001", "gemini-2.5-flash-image"
 
 
 class Notes:
@@ -83,8 +83,7 @@ def by_key(site) -> VertexEngine:
 
 @pytest.fixture
 def by_account(site, key_file):
-    def make(model: str = IMAGEN, **settings: object) -> VertexEngine:
-        location = "us-central1" if model.startswith("imagen") else "global"
+    def make(model: str = OLDEST, location: str = "us-central1", **settings: object) -> VertexEngine:
         return configured(
             vertex_url=f"{site.url}/vertex",
             vertex_model=model,

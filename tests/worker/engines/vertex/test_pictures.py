@@ -7,8 +7,7 @@ import pytest
 from render_worker.contract import Recipe
 from tests.fakes.processes import wait_until
 from tests.worker.engines.vertex.conftest import (
-    IMAGEN,
-    LEGACY_IMAGEN,
+    OLDEST,
     PROMPT,
     Notes,
     asked,
@@ -33,44 +32,17 @@ def test_it_works(by_key, site, shape, ratio):
     assert (body["project"], asked(site, "vertex_token")) == (None, [])
 
 
-@pytest.mark.parametrize(("shape", "ratio"), [("square", "1:1"), ("portrait", "3:4"), ("landscape", "4:3")])
-def test_imagen_works_with_a_service_account(by_account, site, shape, ratio):
+def test_it_works_with_a_service_account(by_account, site):
     notes = Notes()
-    image = made(by_account(), notes, shape=shape)
-    assert of_shape(image.data, shape)
-    assert (image.seed, image.guidance_scale, image.model) == (None, None, IMAGEN)
+    assert made(by_account(), notes).model == OLDEST
     assert notes.phases == ["verifying", "generating"]
     body = asked(site)[0]["body"]
-    assert (body["project"], body["location"], body["verb"]) == ("the-project", "us-central1", "predict")
-    assert body["instances"] == [{"prompt": PROMPT}]
-    options = {"mimeType": "image/png"}
-    expected = {"sampleCount": 1, "aspectRatio": ratio, "includeRaiReason": True, "outputOptions": options}
-    assert body["parameters"] == expected
+    assert (body["project"], body["location"], body["verb"]) == ("the-project", "us-central1", "generateContent")
 
 
-def test_gemini_works_with_a_service_account(by_account, site):
-    assert made(by_account("gemini-2.5-flash-image")).model == "gemini-2.5-flash-image"
-    assert asked(site)[0]["body"]["project"] == "the-project"
-
-
-def test_a_seed_that_was_asked_for_takes_imagen_s_watermark_away(by_account, site):
-    first, second = (made(by_account(), seed=7) for _ in range(2))
-    assert (first.seed, first.data) == (7, second.data)
-    wanted = asked(site)[0]["body"]["parameters"]
-    assert (wanted["seed"], wanted["addWatermark"], wanted["enhancePrompt"]) == (7, False, False)
-
-
-def test_a_negative_prompt_is_sent_to_the_models_that_take_one(by_account, site):
-    engine = by_account(LEGACY_IMAGEN)
-    made(engine, negative_prompt="boats")
-    assert asked(site)[0]["body"]["parameters"]["negativePrompt"] == "boats"
-    assert engine.capabilities_of("vertex").parameters == {"seed", "negative_prompt"}
-    assert by_account(IMAGEN).capabilities_of("auto").parameters == {"seed"}
-
-
-def test_gemini_honours_nothing_beside_prompt_and_shape(by_key):
-    recipe = Recipe(prompt=PROMPT, seed=1, negative_prompt="boats", guidance_scale=3)
-    assert by_key.cannot_honour(recipe) == ["guidance_scale", "negative_prompt", "seed"]
+def test_it_honours_nothing_beside_prompt_shape_and_image(by_key):
+    recipe = Recipe(prompt=PROMPT, seed=1, negative_prompt="boats", guidance_scale=3, image="0" * 64, strength=0.5)
+    assert by_key.cannot_honour(recipe) == ["guidance_scale", "negative_prompt", "seed", "strength"]
 
 
 def test_gemini_s_thoughts_are_not_the_picture(by_key, site):

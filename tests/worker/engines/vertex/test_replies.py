@@ -47,23 +47,6 @@ def test_each_reply_has_its_code(by_key, site, behaviour, code, words):
     assert (failure.code, words in str(failure)) == (code, True), str(failure)
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "code"),
-    [
-        ("filtered", "content_refused"),
-        ("filtered_silently", "content_refused"),
-        ("sensitive_words", "content_refused"),
-        ("html", "engine_unexpected_reply"),
-        ("wrong_types", "engine_unexpected_reply"),
-        ("not_base64", "engine_unexpected_reply"),
-        ("not_found", "engine_not_configured"),
-    ],
-)
-def test_each_reply_of_imagen_has_its_code(by_account, site, behaviour, code):
-    play(site, behaviour)
-    assert refused(by_account()).code == code
-
-
 @pytest.mark.filterwarnings("ignore:SOMETHING_NEW is not a valid FinishReason")
 def test_an_unknown_reason_is_quoted(by_key, site):
     play(site, "unknown_reason")
