@@ -16,6 +16,7 @@ MAX_BYTES = 64 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
 MAX_DENOMINATOR = 1000  # of a proportion: what is finer is less than a pixel of most pictures
 NO_ROOM = "As many images are being worked on as this service can hold."
+DROPPED = "The image of this request is no longer held: its client has gone."
 NO_PICTURE = "image must be a whole PNG, JPEG or WebP picture."
 TOO_LARGE = (
     f"image must have at most {LARGEST / 1e6:.1f} million pixels, and this one has {{:.1f}}; send a smaller one."
@@ -64,14 +65,18 @@ class SentImage:
         return cls(upload.file.read(), memory)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes in pieces; none if it was released."""
+        """Yield the bytes in pieces. Raises ServiceBusy if they are dropped, as at this service's stop."""
         data = memoryview(self._data)
+        if not data:
+            raise ServiceBusy(DROPPED)
         for start in range(0, len(data), PIECE_BYTES):
             yield bytes(data[start : start + PIECE_BYTES])
 
     def hold_until(self, done: "Future[Any]") -> None:
-        """Have the bytes held until something is done; they must not have been released before."""
+        """Have the bytes held until something is done, unless they are dropped already."""
         with self._lock:
+            if not self._holders:
+                return
             self._holders += 1
         done.add_done_callback(lambda _: self.release())
 

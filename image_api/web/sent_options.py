@@ -1,7 +1,7 @@
 """The options in the body of POST /generate: a JSON object, or, also with an image to begin with, a form."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from flask import Response, abort, request
 
@@ -37,14 +37,12 @@ def response_to_body(respond: Callable[[GenerationOptions], Response]) -> Respon
 
 def response_with(image: SentImage | None, respond: Callable[[], Response]) -> Response:
     """Return a response, at whose end the image is released."""
-    try:
+    if image is None:
+        return respond()
+    with ExitStack() as held:
+        held.callback(image.release)
         response = respond()
-    except BaseException:
-        if image:
-            image.release()
-        raise
-    if image:
-        response.call_on_close(image.release)
+        response.call_on_close(held.pop_all().close)  # which may be called twice
     return response
 
 

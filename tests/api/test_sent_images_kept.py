@@ -4,11 +4,16 @@ import hashlib
 import io
 import threading
 import time
+from concurrent.futures import Future
 
 import pytest
 import requests
+from flask import Response
 
-from image_api.sent_images import MAX_BYTES
+from image_api.errors import ServiceBusy
+from image_api.sent_images import MAX_BYTES, ImageMemory, SentImage
+from image_api.services import services_of
+from image_api.web.sent_options import response_with
 from render_worker.contract import NDJSON
 from tests.api.conftest import NAME, RESULT
 from tests.api.edits import post, refused
@@ -145,3 +150,32 @@ def test_a_cached_picture_whose_file_is_lost_costs_one_failure_and_is_made_by_th
     assert refused(post(base, **fields))[:2] == (502, "picture_unavailable")
     worker.say_to("/generate", 200, {**RESULT, "image_url": NEW})
     assert post(base, **fields).status_code == 200
+
+
+def test_an_image_that_is_released_is_sent_by_none_and_counted_once():
+    memory, done = ImageMemory(1000), Future()
+    memory.take(len(PNG))
+    image = SentImage(PNG, memory)
+    image.hold_until(done)
+    image.release()
+    assert (b"".join(image.pieces()), memory.left) == (PNG, 1000 - len(PNG))
+    done.set_result(None)
+    assert memory.left == 1000
+    image.hold_until(done)  # a picture of a batch whose client has gone
+    with pytest.raises(ServiceBusy):
+        list(image.pieces())
+    assert memory.left == 1000
+
+
+def test_a_response_that_is_closed_twice_releases_its_image_once(application):
+    memory = services_of(application).image_memory
+    memory.take(len(PNG))
+    response = response_with(SentImage(PNG, memory), Response)
+    response.close()
+    response.close()
+    assert memory.left == MAX_BYTES
+
+
+def test_an_image_larger_than_workers_take_is_refused(base, memory, monkeypatch):
+    monkeypatch.setattr("image_api.web.request_upload.MAX_IMAGE_BYTES", 100)
+    assert refused(post(base, PNG + bytes(100)))[:2] == (413, "too_large")
