@@ -14,6 +14,8 @@ from render_worker.contract import WIDEST
 
 MAX_BYTES = 64 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
+IMAGE_KEY = b'"image"'
+"""A key of each JSON body with an image: what may stand before it is no longer than a body without one may be."""
 MAX_DENOMINATOR = 1000  # of a proportion: what is finer is less than a pixel of most pictures
 NO_ROOM = "As many images are being worked on as this service can hold."
 DROPPED = "The image of this request is no longer held: its client has gone."
