@@ -34,7 +34,7 @@ FAILURES = {
         "horde": {"horde": "timeout_ip"},
         "pollinations": {"pollinations": "tunnel_down"},
         "cloudflare": {"cloudflare": "account_blocked"},
-        "huggingface": {"huggingface": "no_permission"},
+        "huggingface": {"huggingface": "no_permission", "huggingface_space": "no_access"},
         "automatic1111": {"automatic1111": "html_502"},
         "comfyui": {"comfyui": "unauthorized"},
         "openai": {"openai": "wrong_key"},
@@ -54,9 +54,9 @@ FAILURES = {
     "out of quota": {
         "perchance": {"generate": "too_many_requests"},
         "horde": {"horde": "too_many_prompts"},
-        "pollinations": {"pollinations": "queue_full"},
+        "pollinations": {"pollinations": "too_many"},
         "cloudflare": {"cloudflare": "neurons_4006"},
-        "huggingface": {"huggingface": "too_many"},
+        "huggingface": {"huggingface": "too_many", "huggingface_space": "quota_soon"},
         "automatic1111": {"automatic1111": "crash"},
         "comfyui": {"comfyui": "queue_full"},
         "openai": {"openai": "no_quota"},
@@ -67,7 +67,7 @@ FAILURES = {
         "horde": {"horde": "stuck"},
         "pollinations": {"pollinations": "hang"},
         "cloudflare": {"cloudflare": "hang"},
-        "huggingface": {"huggingface": "hang"},
+        "huggingface": {"huggingface": "hang", "huggingface_space": "hang"},
         "automatic1111": {"automatic1111": "hang"},
         "comfyui": {"comfyui": "stuck"},
         "openai": {"openai": "hang"},
@@ -76,9 +76,9 @@ FAILURES = {
     "answering garbage": {
         "perchance": {"generate": "html"},
         "horde": {"horde": "nothing"},
-        "pollinations": {"pollinations": "html"},
+        "pollinations": {"pollinations": "page"},
         "cloudflare": {"cloudflare": "deep"},
-        "huggingface": {"huggingface": "deep"},
+        "huggingface": {"huggingface": "deep", "huggingface_space": "no_picture"},
         "automatic1111": {"automatic1111": "deep"},
         "comfyui": {"comfyui": "html"},
         "openai": {"openai": "deep"},
@@ -157,7 +157,7 @@ def test_the_first_engine_that_is_well_makes_one_true_picture(site, tmp_path, us
         requests.post(f"{site.url}/sandbox/reset", timeout=5).raise_for_status()
         requests.post(f"{site.url}/sandbox", json=scenario, timeout=5).raise_for_status()
         answer = picture_by(renderer)
-        assert answer["engine"] == chain[len(broken)]
+        assert answer["engine"] == chain[len(broken)], answer["fallback_from"]
         assert [it["engine"] for it in answer["fallback_from"]] == list(broken)
         require_true_picture(renderer, answer)
         log = requests.get(f"{site.url}/sandbox/log", timeout=5).json()
