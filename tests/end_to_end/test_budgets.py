@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -116,8 +117,7 @@ def test_it_lasts_over_a_restart_in_the_middle_of_a_crowd(site, tmp_path, kept, 
                 pool.submit(_ignored, renderer)
             wait_until(lambda: bought(site) == 7, "three that are stuck")
             if how == signal.SIGKILL:
-                for process in renderer.tree()[1:]:
-                    process.kill()
+                os.killpg(renderer.process.pid, how)  # gunicorn alone would leave its child to end in peace
             renderer.stop(how)
         requests.post(f"{site.url}/sandbox", json={"replicate": "ok"}, timeout=30)
         renderer.start_again()
