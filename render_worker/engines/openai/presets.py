@@ -74,6 +74,8 @@ class Preset:
     """Of a picture, if its model does not say it."""
 
 
+# Azure has ends of its own, and behind a proxy a name may mean any model.
+WITHOUT_ENDS = tuple(ImageModel(it.start, it.sizes, it.dollars) for it in GPT_IMAGE)
 ALL_FORMATS = ("png", "jpeg", "webp")
 SDK_LIKE = {name: name for name in ("seed", "negative_prompt", "guidance_scale")}
 
@@ -93,7 +95,7 @@ PRESETS: dict[str, Preset] = {
         ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"),
         path="/openai/v1",
         key_header="api-key",
-        models=tuple(ImageModel(it.start, it.sizes, it.dollars) for it in GPT_IMAGE),  # Azure has ends of its own
+        models=WITHOUT_ENDS,
         response_format=None,
         formats=ALL_FORMATS[:2],
         edits=True,
@@ -147,7 +149,7 @@ PRESETS: dict[str, Preset] = {
         extensions={name: name for name in ("seed", "guidance_scale")},
         origins=("https://gen.pollinations.ai", "https://image.pollinations.ai", "https://media.pollinations.ai"),
     ),
-    "litellm": Preset("litellm's proxy", needs_key=False, models=GPT_IMAGE, edits=True, reserved=(CODE,)),
+    "litellm": Preset("litellm's proxy", needs_key=False, models=WITHOUT_ENDS, edits=True, reserved=(CODE,)),
     "vllm-omni": Preset(
         "vLLM-Omni",
         needs_key=False,

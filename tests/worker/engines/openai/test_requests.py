@@ -175,6 +175,11 @@ def test_a_model_that_has_ended_says_so(site, model):
     assert asked(site) == []
 
 
+@pytest.mark.parametrize("of", ["azure", "litellm"])
+def test_no_end_is_known_of_a_name_that_may_mean_any_model(site, of):
+    engine(site, of, openai_image_model="gpt-image-1").check()
+
+
 def test_a_model_whose_end_is_only_announced_is_asked_for_all_the_same(site):
     assert make(site, openai_image_model="gpt-image-1.5").data
     play(site, openai="no_model")
