@@ -14,8 +14,11 @@ from render_worker.contract import WIDEST
 
 MAX_BYTES = 64 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
+IMAGE_KEY = b'"image"'
+"""A key of each JSON body with an image: what may stand before it is no longer than a body without one may be."""
 MAX_DENOMINATOR = 1000  # of a proportion: what is finer is less than a pixel of most pictures
 NO_ROOM = "As many images are being worked on as this service can hold."
+DROPPED = "The image of this request is no longer held: its client has gone."
 NO_PICTURE = "image must be a whole PNG, JPEG or WebP picture."
 TOO_LARGE = (
     f"image must have at most {LARGEST / 1e6:.1f} million pixels, and this one has {{:.1f}}; send a smaller one."
@@ -26,20 +29,21 @@ class ImageMemory:
     """The memory for the images of all requests and flights of this process. Thread-safe."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._left = max_bytes
+        self.left = max_bytes
+        """How many bytes may still be taken."""
         self._lock = threading.Lock()
 
     def take(self, size: int) -> None:
         """Take so many bytes. Raises ServiceBusy if there are not so many left."""
         with self._lock:
-            if size > self._left:
+            if size > self.left:
                 raise ServiceBusy(NO_ROOM)
-            self._left -= size
+            self.left -= size
 
     def give_back(self, size: int) -> None:
         """Give so many bytes back."""
         with self._lock:
-            self._left += size
+            self.left += size
 
 
 class SentImage:
@@ -63,14 +67,18 @@ class SentImage:
         return cls(upload.file.read(), memory)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes in pieces; none if it was released."""
+        """Yield the bytes in pieces. Raises ServiceBusy if they are dropped, as at this service's stop."""
         data = memoryview(self._data)
+        if not data:
+            raise ServiceBusy(DROPPED)
         for start in range(0, len(data), PIECE_BYTES):
             yield bytes(data[start : start + PIECE_BYTES])
 
     def hold_until(self, done: "Future[Any]") -> None:
-        """Have the bytes held until something is done; they must not have been released before."""
+        """Have the bytes held until something is done, unless they are dropped already."""
         with self._lock:
+            if not self._holders:
+                return
             self._holders += 1
         done.add_done_callback(lambda _: self.release())
 

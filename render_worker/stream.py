@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import threading
 from collections.abc import Callable, Iterator
 
 from render_worker.contract import ErrorLine, GenerateResult, Heartbeat, Progress, ResultLine
@@ -28,11 +29,17 @@ class GenerationStream:
         """Make an empty stream; `on_failure` is called with an error, also if the reader is gone."""
         self._request_id = request_id
         self._on_failure = on_failure
+        self._preview: str | None = None
+        self._lock = threading.Lock()
         self._lines: queue.SimpleQueue[Line] = queue.SimpleQueue()
 
     def send(self, progress: Progress) -> None:
-        """Send a line of progress."""
-        self._lines.put(progress)
+        """Send a line of progress; of previews that wait for a slow reader, or one that is gone, the newest is kept."""
+        with self._lock:
+            waits = progress.preview and self._preview
+            self._preview = progress.preview or self._preview
+        if not waits:
+            self._lines.put(progress)
 
     def lines(self, work: LoopWork[GenerateResult]) -> Iterator[Line]:
         """Yield every line as it comes; the last, and only the last, is a ResultLine or ErrorLine."""
@@ -46,9 +53,16 @@ class GenerationStream:
                 else:
                     work.expire()  # which brings the last line
                 continue
-            yield line
+            yield self._with_newest_preview(line)
             if isinstance(line, ResultLine | ErrorLine):
                 return
+
+    def _with_newest_preview(self, line: Line) -> Line:
+        if not (isinstance(line, Progress) and line.preview):
+            return line
+        with self._lock:
+            newest, self._preview = self._preview, None
+        return line.model_copy(update={"preview": newest})
 
     def _send_last(self, work: LoopWork[GenerateResult]) -> None:
         try:

@@ -71,7 +71,7 @@ class Batch:
         self._deadline = self._generation.deadline()
         self._over = threading.Event()
         self._first = self._waiter()
-        self._previews: dict[int, Progress] = {}
+        self._previews: dict[int, str] = {}
         self._lock = threading.Lock()
         self._arrived: queue.Queue[Future[GenerationResponse] | Outcome] = queue.Queue()
         self._in_flight: dict[Future[GenerationResponse], _Attempt] = {}
@@ -125,15 +125,17 @@ class Batch:
         with self._lock:
             waits = progress.preview and index in self._previews
             if progress.preview:
-                self._previews[index] = progress
+                self._previews[index] = progress.preview
         if not waits:
             self._arrived.put(Outcome(index, progress))
 
     def _newest(self, outcome: Outcome) -> Outcome:
         """Return a progress that has arrived, with the newest preview if it has one."""
+        if not (isinstance(outcome.content, Progress) and outcome.content.preview):
+            return outcome
         with self._lock:
-            shown = isinstance(outcome.content, Progress) and outcome.content.preview
-            return replace(outcome, content=self._previews.pop(outcome.index)) if shown else outcome
+            newest = self._previews.pop(outcome.index)
+        return replace(outcome, content=outcome.content.model_copy(update={"preview": newest}))
 
     def _next(self, timeout: float) -> Iterator[Outcome | None]:
         """Yield what arrives next, but for an attempt that was refused; None on timeout."""

@@ -22,7 +22,7 @@ from image_api.uploads import MAX_FILES, TemporaryFiles, TooManyFiles, Upload
 from image_api.web.client_connection import waiter
 from image_api.web.json_pictures import json_pairs
 from image_api.web.multipart import Pairs, multipart_pairs
-from render_worker.contract import InvalidField
+from render_worker.contract import MAX_IMAGE_BYTES, InvalidField
 
 FORM, JSON = "multipart/form-data", "application/json"
 PATIENCE_SECONDS = 5.0
@@ -69,8 +69,10 @@ def received(message: bytes, here: Waiter) -> Iterator[Pairs]:
 def sent_image(upload: Upload) -> SentImage:
     """Return an uploaded image in memory; its holder releases it.
 
-    Raises InvalidParameter if it is no picture, and ServiceBusy if there is no room for it.
+    Raises InvalidParameter if it is no picture, UploadTooLarge, and ServiceBusy if there is no room for it.
     """
+    if upload.size > MAX_IMAGE_BYTES:
+        raise UploadTooLarge(f"image must have {MAX_IMAGE_BYTES // 2**20} MB at most.")
     memory = services().image_memory
     memory.take(upload.size)
     try:

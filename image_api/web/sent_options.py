@@ -1,13 +1,13 @@
 """The options in the body of POST /generate: a JSON object, or, also with an image to begin with, a form."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 
 from flask import Response, abort, request
 
 from image_api.admission import Waiter
 from image_api.generation.options import GenerationOptions
-from image_api.sent_images import SentImage
+from image_api.sent_images import IMAGE_KEY, SentImage
 from image_api.uploads import Upload
 from image_api.web.bodies import refuse_query
 from image_api.web.multipart import Pairs
@@ -20,9 +20,6 @@ from image_api.web.request_upload import (
     uploaded,
 )
 from render_worker.contract import MAX_BODY_BYTES
-
-# A key of each body with an image: what may stand before it is no longer than a body without one may be.
-IMAGE = b'"image"'
 
 
 def response_to_body(respond: Callable[[GenerationOptions], Response]) -> Response:
@@ -37,30 +34,21 @@ def response_to_body(respond: Callable[[GenerationOptions], Response]) -> Respon
 
 def response_with(image: SentImage | None, respond: Callable[[], Response]) -> Response:
     """Return a response, at whose end the image is released."""
-    try:
+    if image is None:
+        return respond()
+    with ExitStack() as held:
+        held.callback(image.release)
         response = respond()
-    except BaseException:
-        if image:
-            image.release()
-        raise
-    if image:
-        response.call_on_close(image.release)
+        response.call_on_close(held.pop_all().close)  # which may be called twice
     return response
 
 
-@contextmanager
-def message_options(message: bytes, here: Waiter) -> Iterator[GenerationOptions]:
-    """Return the options in a message, whose image is in memory until the end of the context. Raises InvalidField."""
-    if IMAGE in message:
-        with received(message, here) as pairs:
-            options = _options(pairs)
-    else:  # and so it is no longer than MAX_BODY_BYTES
-        options = GenerationOptions.parse_json(message)
-    try:
-        yield options
-    finally:
-        if options.image:
-            options.image.release()
+def message_options(message: bytes, here: Waiter) -> GenerationOptions:
+    """Return the options in a message, whose image is in memory until it is released. Raises as `response_to_body`."""
+    if IMAGE_KEY not in message:  # and so it is no longer than MAX_BODY_BYTES
+        return GenerationOptions.parse_json(message)
+    with received(message, here) as pairs:
+        return _options(pairs)
 
 
 def _body_options() -> GenerationOptions:
@@ -69,7 +57,7 @@ def _body_options() -> GenerationOptions:
         with uploaded(list) as pairs:
             return _options(pairs)
     begun = _begin()
-    if IMAGE not in begun:
+    if IMAGE_KEY not in begun:
         if len(begun) > MAX_BODY_BYTES:
             abort(413)
         return GenerationOptions.parse_json(begun)

@@ -14,6 +14,7 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import ProtocolError
 
 from image_api.errors import ApiError, BadHandshake, UnsupportedWebSocketVersion
+from image_api.sent_images import IMAGE_KEY
 from render_worker.contract import MAX_BODY_BYTES
 
 PING_SECONDS = 25  # many proxies close what is silent for 60
@@ -23,8 +24,6 @@ MAX_FIELD = 2_000
 ONE_AT_A_TIME = "One message at a time: wait for its result."
 SOON_SECONDS = 2.0  # in which a message's last piece is on its way, and the next may come already
 MAX_REASON = 100  # of 123 bytes that a close frame has for it
-# A key of each message with an image: what may stand before it is no longer than a message without one may be.
-IMAGE = b'"image"'
 FIELD = re.compile(r"[ -~]*")
 HEADERS = ("Connection", "Upgrade", "Sec-WebSocket-Version", "Sec-WebSocket-Key", "Sec-WebSocket-Extensions")
 
@@ -50,15 +49,15 @@ class WebSocket(Server):
 
     sock: Any
 
-    def __init__(self, environ: dict[str, Any], max_bytes: int, admit_image: Callable[[], object]) -> None:
+    def __init__(self, environ: dict[str, Any], max_bytes: int) -> None:
         """Take over the connection of a request.
 
-        A message of more than MAX_BODY_BYTES, and `max_bytes` at most, must have an image. `admit_image` is called
-        before the rest of it is read, and raises an ApiError if it may not be. Raises UnsupportedWebSocketVersion if
-        the handshake names another version, BadHandshake if it is malformed.
+        A message of more than MAX_BODY_BYTES, and `max_bytes` at most, must have an image. Raises
+        UnsupportedWebSocketVersion if the handshake names another version, BadHandshake if it is malformed.
         """
         self._fields = _checked_fields(environ)
-        self._admit_image = admit_image
+        self.admit_image: Callable[[], object] = lambda: None
+        """Called before the rest of a message is read that has an image; raises an ApiError if it may not be."""
         self._admitted = False
         self._awaited = threading.Event()
         try:
@@ -120,7 +119,7 @@ class WebSocket(Server):
         message = self.incoming_message or (self.input_buffer[-1] if self.input_buffer else "")
         if len(message) <= MAX_BODY_BYTES or self._admitted:
             return True
-        if IMAGE not in (message.encode() if isinstance(message, str) else message):
+        if IMAGE_KEY not in (message.encode() if isinstance(message, str) else message):
             self.close(CloseReason.MESSAGE_TOO_BIG, "Message is too big")
         elif not self._awaited.wait(SOON_SECONDS):  # in memory it would wait for the message before
             self.close(CloseReason.POLICY_VIOLATION, ONE_AT_A_TIME)
@@ -130,7 +129,7 @@ class WebSocket(Server):
 
     def _admit_message(self) -> None:
         try:
-            self._admit_image()
+            self.admit_image()
             self._admitted = True
         except ApiError as error:
             self.close(CloseReason.TRY_AGAIN_LATER, str(error)[:MAX_REASON])

@@ -43,32 +43,24 @@ def serve_session(here: Waiter) -> None:
 
     Raises UnsupportedWebSocketVersion or BadHandshake, as WebSocket does.
     """
-    upload, slots = waiter(), services().upload_slots
-    try:
-        socket = WebSocket(request.environ, max_upload_bytes(), partial(slots.admit, upload))
-        _serve(socket, here, upload)
-    finally:
-        slots.release(upload)
-
-
-def _serve(socket: WebSocket, here: Waiter, upload: Waiter) -> None:
+    socket = WebSocket(request.environ, max_upload_bytes())
     with contextlib.suppress(ConnectionClosed, OSError):  # OSError: it broke off, or reads nothing for long
         if is_allowed_origin(request.headers.get("Origin")):
-            socket.close(*_answer_messages(socket, here, upload))
+            socket.close(*_answer_messages(socket, here))
         else:
             socket.close(CloseReason.POLICY_VIOLATION, "CORS_ORIGINS does not name this page's origin.")
 
 
-def _answer_messages(socket: WebSocket, here: Waiter, upload: Waiter) -> tuple[CloseReason, str | None]:
+def _answer_messages(socket: WebSocket, here: Waiter) -> tuple[CloseReason, str | None]:
     """Answer messages until none comes, and return why the session ends."""
     connection = g.request_id
     here.gone = lambda: not socket.connected
     for number in itertools.count(1):
-        message = _next_message(socket, here)
-        if message is None:
+        request_or_error = _next_request(socket, here)
+        if request_or_error is None:
             break
         g.request_id = f"{connection}-{number}"
-        with contextlib.closing(_replies(message, here, upload)) as replies:
+        with contextlib.closing(_replies(request_or_error, here)) as replies:
             for reply in replies:
                 socket.send_pieces(reply)
     return _close_reason(here)
@@ -82,6 +74,22 @@ def _close_reason(here: Waiter) -> tuple[CloseReason, str | None]:
     return CloseReason.NORMAL_CLOSURE, f"No message came for {IDLE_SECONDS:g} seconds."
 
 
+def _next_request(socket: WebSocket, here: Waiter) -> GenerationOptions | ApiError | None:
+    """Return the options in the next message, which is not kept, or their error; None as `_next_message`."""
+    upload, slots = waiter(), services().upload_slots
+    socket.admit_image = partial(slots.admit, upload)
+    try:
+        message = _next_message(socket, here)
+        text = message.encode() if isinstance(message, str) else message
+        return None if text is None else message_options(text, upload)
+    except InvalidField as error:
+        return InvalidParameter(str(error))
+    except ApiError as error:
+        return error.with_traceback(None)  # whose frames have the message
+    finally:
+        slots.release(upload)
+
+
 def _next_message(socket: WebSocket, here: Waiter) -> str | bytes | None:
     """Return the next message; None after IDLE_SECONDS, on a graceful shutdown, or if the slot is needed."""
     deadline = Deadline.after(IDLE_SECONDS)
@@ -91,15 +99,20 @@ def _next_message(socket: WebSocket, here: Waiter) -> str | bytes | None:
     return None
 
 
-def _replies(message: str | bytes, here: Waiter, upload: Waiter) -> Generator[Iterable[bytes]]:
-    """Yield the messages that answer one, each in pieces."""
+def _replies(request_or_error: GenerationOptions | ApiError, here: Waiter) -> Generator[Iterable[bytes]]:
+    """Yield the messages that answer one, each in pieces; then an image is released."""
+    if isinstance(request_or_error, ApiError):
+        yield [_error_json(request_or_error)]
+        return
     try:
-        with message_options(message.encode() if isinstance(message, str) else message, upload) as options:
-            yield from _events(options, here)
+        yield from _events(request_or_error, here)
     except InvalidField as error:
         yield [_error_json(InvalidParameter(str(error)))]
     except ApiError as error:
         yield [_error_json(error)]
+    finally:
+        if request_or_error.image:
+            request_or_error.image.release()
 
 
 def _events(options: GenerationOptions, here: Waiter) -> Generator[Iterable[bytes]]:

@@ -9,16 +9,18 @@ from typing import Any
 
 import openai
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from bench.stub_worker import result
 from image_api import create_app
+from image_api.sent_images import MAX_BYTES
 from image_api.services import services_of
 from image_api.settings import Settings
 from tests.api.pictures import stored
 from tests.fakes.busy_worker import BusyWorker
-from tests.fakes.processes import api
+from tests.fakes.processes import api, wait_until
 from tests.fakes.scripted_server import PatientServer
 from tests.fakes.ways import Front
 
@@ -41,6 +43,13 @@ def _answer(status: int, body: object, before: Callable[[], object], headers: di
     own = {"Content-Length": str(length), "X-Service": "render-worker"}
     given = {name.replace("_", "-"): text for name, text in headers.items()}
     return status, {**own, **given}, pieces, before
+
+
+def parts_of(content_type: str, body: bytes) -> list[bytes]:
+    """Return the contents of a form's parts; a body that is none is its own only part."""
+    _, is_form, boundary = content_type.partition("boundary=")
+    parts = body.split(f"--{boundary}".encode())[1:-1] if is_form else []
+    return [part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in parts] or [body]
 
 
 class ScriptedWorker:
@@ -70,7 +79,14 @@ class ScriptedWorker:
 
     def asked_to_make(self) -> list[dict]:
         """Every request for a picture."""
-        return [json.loads(body) for method, _, _, body in self.requests if method == "POST"]
+        return [json.loads(parts_of(*it)[0]) for it in self._posts()]
+
+    def sent_images(self) -> list[bytes]:
+        """Return the image of each request for a picture that has one."""
+        return [parts[1] for it in self._posts() if len(parts := parts_of(*it)) > 1]
+
+    def _posts(self) -> list[tuple[str, bytes]]:
+        return [(headers["Content-Type"], body) for method, _, headers, body in self.requests if method == "POST"]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -148,9 +164,23 @@ def client(client_with: Callable[..., FlaskClient]) -> FlaskClient:
 
 
 @pytest.fixture
-def base(client_with) -> Iterator[str]:
+def application(client_with) -> Flask:
+    """The application of `base`."""
+    return client_with(worker_wake_seconds=0).application
+
+
+@pytest.fixture
+def memory(application):
+    """The memory for images, which is whole again at the test's end."""
+    found = services_of(application).image_memory
+    yield found
+    wait_until(lambda: found.left == MAX_BYTES, "the images are released", 5)
+
+
+@pytest.fixture
+def base(application) -> Iterator[str]:
     """The address of an API tier that is served over HTTP."""
-    server = make_server("127.0.0.1", 0, client_with(worker_wake_seconds=0).application, threaded=True)
+    server = make_server("127.0.0.1", 0, application, threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

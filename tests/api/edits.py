@@ -20,6 +20,20 @@ def document(base: str, **fields: object) -> requests.Response:
     return requests.post(base + "/v1/images/edits", json={"prompt": "a hat", **fields}, timeout=9)
 
 
-def refusal(answer: requests.Response) -> tuple[int, str, str | None]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["param"]
+MADE = (200, None, None)
+"""In place of a refusal, of a request that was valid."""
+
+
+def refusal(answer: requests.Response) -> tuple[int, str | None, str | None]:
+    error = answer.json().get("error", {})
+    return answer.status_code, error.get("code"), error.get("param")
+
+
+def post(base: str, image: bytes | None = PNG, path: str = "/generate", **texts: object) -> requests.Response:
+    """Send a form to /generate, or another path, with an image to begin with."""
+    files = {"image": ("a", image)} if image is not None else {"other": ("", b"")}
+    return requests.post(base + path, files=files, data={"prompt": "a tree", **texts}, timeout=9)
+
+
+def refused(answer: requests.Response) -> tuple[int, str, str]:
+    return answer.status_code, answer.json()["code"], answer.json()["error"]

@@ -74,7 +74,7 @@ def test_a_quality_is_sent_to_the_worker_if_it_changes_something(client, worker,
         (
             "prompt=a&steps=5",
             "steps",
-            "guidance_scale, shape, width, height, aspect_ratio, model, output_format, output_compression, format",
+            "guidance_scale, shape, width, height, aspect_ratio, model, output_format, output_compression, image",
         ),
         ("prompt=a&%0Aevil%22=1", '?evil"', "not a parameter"),
         ("prompt=caf%E9", "prompt", "UTF-8"),

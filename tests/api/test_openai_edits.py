@@ -1,58 +1,95 @@
 """/v1/images/edits and /v1/images/variations, requested by OpenAI's own Python client and by others."""
 
+import hashlib
+import io
 import resource
 
 import openai
 import pytest
 import requests
+from PIL import Image
 
-from tests.api.edits import DATA_URL, LARGE_URL, document, form, refusal
+from tests.api.edits import DATA_URL, LARGE_URL, MADE, document, form, refusal
 from tests.api.pictures import JPEG, PNG, WEBP
 
-INSTEAD = "POST /v1/images/generations"
+INSTEAD = "POST /v1/images/edits"
 MIB = 1024 * 1024
 
 
-def test_it_says_what_can_be_done_instead(ai, worker):
-    with pytest.raises(openai.BadRequestError) as refused:
-        ai.images.edit(
-            image=[("a.png", PNG), ("b.jpg", JPEG), ("c.webp", WEBP)],
-            mask=("mask.png", PNG),
-            prompt="a hat",
-            model="gpt-image-2",
-            n=2,
-            size="1024x1024",
-            quality="high",
-            background="opaque",
-            input_fidelity="high",
-            output_format="jpeg",
-            output_compression=50,
-            partial_images=0,
-            response_format="b64_json",
-            stream=False,
-            user="me",
-        )
-    error = refused.value
-    assert (error.code, error.type, error.param) == ("unsupported", "invalid_request_error", None)
-    assert INSTEAD in error.body["message"]
-    assert worker.requests == []
+EVERYTHING = {
+    "prompt": "a hat",
+    "model": "gpt-image-2",
+    "n": 2,
+    "size": "1024x1024",
+    "quality": "high",
+    "background": "opaque",
+    "input_fidelity": "high",
+    "output_format": "jpeg",
+    "output_compression": 50,
+    "partial_images": 0,
+    "user": "me",
+}
+
+
+@pytest.mark.parametrize("image", [PNG, JPEG, WEBP], ids=["png", "jpeg", "webp"])
+def test_it_works(ai, worker, image):
+    page = ai.images.edit(image=("a", image), response_format="url", extra_body={"strength": 0.4}, **EVERYTHING)
+    assert [it.url is not None for it in page.data] == [True, True]
+    digest = hashlib.sha256(image).hexdigest()
+    asked = worker.asked_to_make()
+    assert [(it["image"], it["strength"], it["output_format"]) for it in asked] == [(digest, 0.4, "jpeg")] * 2
+    assert worker.sent_images() == [image, image]
+
+
+def test_the_picture_has_the_proportion_of_the_image(ai, worker):
+    tall = io.BytesIO()
+    Image.new("RGB", (30, 40)).save(tall, "PNG")
+    for fields in ({}, {"size": "auto"}, {"size": "1024x1024"}):
+        ai.images.edit(image=("a", tall.getvalue()), prompt="a hat", **fields)
+    asked = [(it.get("aspect_ratio"), it.get("width")) for it in worker.asked_to_make()]
+    assert asked == [("3:4", None), ("3:4", None), (None, 1024)]
 
 
 @pytest.mark.parametrize(
-    ("fields", "code", "param"),
+    ("fields", "said"),
     [
-        ({"aspect_ratio": "16:9"}, "unsupported", None),
-        ({"width": 1024, "height": 1024, "size": "1536x1024"}, "unsupported", None),
-        ({"width": 1024}, "invalid_parameter", "height"),
-        ({"width": 1001, "height": 1024}, "invalid_parameter", "width"),
-        ({"aspect_ratio": "5:1"}, "invalid_parameter", "aspect_ratio"),
+        ({"image": [("a.png", PNG), ("b.jpg", JPEG)]}, "send one image"),
+        ({"image": ("a.png", PNG), "mask": ("mask.png", PNG)}, "by a mask; leave it out"),
+    ],
+    ids=["several images", "mask"],
+)
+def test_what_no_engine_does_is_refused_with_what_to_do(ai, worker, fields, said):
+    with pytest.raises(openai.BadRequestError) as refused:
+        ai.images.edit(**fields, **EVERYTHING)
+    error = refused.value
+    assert (error.code, error.type, error.param) == ("unsupported", "invalid_request_error", None)
+    assert said in error.body["message"]
+    assert worker.requests == []
+
+
+def test_that_no_engine_takes_images_is_told_in_openai_s_words(ai, worker):
+    sentence = "image cannot be honoured by any engine that is enabled here; leave it out."
+    worker.say(400, {"success": False, "error": sentence, "code": "invalid_parameter"})
+    with pytest.raises(openai.BadRequestError) as refused:
+        ai.images.edit(image=("a.png", PNG), prompt="a hat")
+    assert (refused.value.param, refused.value.body["message"]) == ("image", sentence)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"width": 1024}, "height"),
+        ({"width": 1001, "height": 1024}, "width"),
+        ({"aspect_ratio": "5:1"}, "aspect_ratio"),
+        ({"strength": 0}, "strength"),
+        ({"strength": 1.1}, "strength"),
     ],
     ids=str,
 )
-def test_sizes_are_checked_as_of_generations(ai, fields, code, param):
+def test_other_fields_are_checked_as_of_generations(ai, fields, param):
     with pytest.raises(openai.BadRequestError) as refused:
         ai.images.edit(image=("a.png", PNG), prompt="a hat", extra_body=fields)
-    assert (refused.value.code, refused.value.param) == (code, param)
+    assert (refused.value.code, refused.value.param) == ("invalid_parameter", param)
 
 
 def test_variations_say_it_too(ai):
@@ -64,6 +101,7 @@ def test_variations_say_it_too(ai):
 
 @pytest.mark.parametrize("name", ["image", "images", "image[]", "images[]", "image[0]"])
 def test_clients_name_the_pictures_in_many_ways(base, name):
+    assert refusal(form(base, (name, ("a", PNG)))) == MADE
     assert refusal(form(base, (name, ("a", PNG)), (name, ("b", PNG)))) == (400, "unsupported", None)
 
 
@@ -129,7 +167,7 @@ def test_a_variation_is_of_one_picture(base):
 
 def test_empty_optional_fields_are_the_same_as_left_out(base):
     answer = form(base, ("image", ("a", PNG)), n="", size="", user="", model="", mask="")
-    assert refusal(answer) == (400, "unsupported", None)
+    assert refusal(answer) == MADE
 
 
 def test_a_browser_s_untouched_file_fields_are_the_same_as_left_out(base):
@@ -137,7 +175,7 @@ def test_a_browser_s_untouched_file_fields_are_the_same_as_left_out(base):
     image = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + PNG
     prompt = b'\r\n--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\na hat\r\n--b--\r\n'
     answer = raw(base, untouched % b"mask" + untouched % b"image" + image + prompt)
-    assert refusal(answer) == (400, "unsupported", None)
+    assert refusal(answer) == MADE
     answer = raw(base, untouched % b"image" + prompt.removeprefix(b"\r\n"))
     assert refusal(answer) == (400, "invalid_parameter", "image")
 
@@ -158,7 +196,7 @@ def test_a_file_may_have_any_name(base, name):
     head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="%s"\r\n\r\n' % name.encode()
     prompt = b'\r\n--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\na hat\r\n--b--\r\n'
     answer = raw(base, head + PNG + prompt)
-    assert refusal(answer) == (400, "unsupported", None)
+    assert refusal(answer) == MADE
 
 
 def raw(base: str, body: bytes, kind: str = "multipart/form-data; boundary=b", **headers: str) -> requests.Response:
@@ -234,7 +272,7 @@ def test_a_prompt_of_base64_is_no_picture(base):
 
 def test_quotes_in_a_text_end_no_picture(base):
     answer = document(base, prompt='say "' + "A" * 1000 + '"', image=LARGE_URL)
-    assert refusal(answer) == (400, "unsupported", None)
+    assert refusal(answer) == MADE
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
@@ -252,7 +290,7 @@ def test_on_a_full_disk_the_service_is_busy(base):
         answers = [form(base, ("image", ("a", PNG + bytes(size)))) for size in (MIB - 1000, MIB, 3 * MIB)]
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert [refusal(it)[1] for it in answers] == ["unsupported", "service_busy", "service_busy"]
+    assert [refusal(it)[1] for it in answers] == [None, "service_busy", "service_busy"]
 
 
 def test_without_room_for_files_the_service_is_busy(base, monkeypatch):

@@ -20,7 +20,7 @@ class Queue:
         self.requests = []
         self.stopped = False
 
-    def generate(self, request, report, client=None, abort=None):
+    def generate(self, request, report, client=None, abort=None, image=None):
         self.requests.append((request, client))
         report(Progress(phase="generating", message="At it."))
         if request.prompt == "refused":

@@ -55,8 +55,8 @@ def test_an_error_is_litellm_s_own(ai, wrong, type, status):
     assert (refused.value.type, refused.value.status) == (type, status)
 
 
-def test_an_edit_is_refused_until_an_engine_can_edit(ai, photo):
+def test_an_edit_that_no_enabled_engine_makes_is_refused(ai, photo):
     with pytest.raises(ClientError) as refused:
         ai("edit", image=[photo], prompt="a green boat", model="openai/gpt-image-1")
     assert refused.value.status == 400
-    assert "/v1/images/generations" in refused.value.message
+    assert "image cannot be honoured by any engine" in refused.value.message

@@ -127,12 +127,12 @@ def test_an_error_after_the_stream_has_begun_is_raised(ai, play):
     assert (failed.value.type, failed.value.fields["code"]) == ("APIError", "content_refused")
 
 
-@pytest.mark.parametrize("files", [1, 2])
-def test_an_edit_is_refused_until_an_engine_can_edit(ai, photo, files):
+@pytest.mark.parametrize(("files", "code"), [(1, "invalid_parameter"), (2, "unsupported")])
+def test_an_edit_that_no_enabled_engine_makes_is_refused(ai, photo, files, code):
     with pytest.raises(ClientError) as refused:
         ai("edit", image=[photo] * files, prompt="a green boat", model="gpt-image-1")
     assert (refused.value.type, refused.value.status) == ("BadRequestError", 400)
-    assert refused.value.fields["code"] == "unsupported"
+    assert refused.value.fields["code"] == code
 
 
 def test_a_variation_is_refused_likewise(ai, photo):

@@ -143,11 +143,11 @@ def test_those_that_were_made_come_if_one_fails(ai, play, stream):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_an_edit_is_refused_until_an_engine_can_edit(ai, photo, stream):
-    with open(photo, "rb") as image, open(photo, "rb") as mask, pytest.raises(openai.BadRequestError) as refused:
-        ai.images.edit(image=image, mask=mask, prompt="a green boat", model="gpt-image-1", stream=stream)
-    assert refused.value.code == "unsupported"
-    assert "/v1/images/generations" in refused.value.message
+def test_an_edit_that_no_enabled_engine_makes_is_refused(ai, photo, stream):
+    with open(photo, "rb") as image, pytest.raises(openai.BadRequestError) as refused:
+        ai.images.edit(image=image, prompt="a green boat", model="gpt-image-1", stream=stream)
+    assert (refused.value.code, refused.value.param) == ("invalid_parameter", "image")
+    assert "cannot be honoured by any engine" in refused.value.message
 
 
 def test_sixteen_pictures_are_read_and_a_seventeenth_refused(ai, photo):

@@ -71,8 +71,8 @@ def test_the_largest_request_is_read(server, way):
     announced = way == "Content-Length"
     head = b"Content-Length: %d\r\n" % len(body) if announced else b"Transfer-Encoding: chunked\r\n"
     said = answer_to(server, head, body if announced else chunked(body, 50_000))
-    assert said.startswith(b"HTTP/1.1 400 ")
-    assert b'"unsupported"' in said
+    assert said.startswith(b"HTTP/1.1 503 ")  # it is valid, and there is no worker
+    assert b'"worker_not_configured"' in said
     assert b"connection: keep-alive" in said.lower()
 
 
@@ -144,7 +144,7 @@ def test_one_client_cannot_take_every_slot_from_others():
             requests.post(server.url + PATH, files=files, data={"prompt": "a hat"}, headers=headers, timeout=9)
             for headers in ({"X-Forwarded-For": "203.0.113.1"}, {"X-Forwarded-For": "203.0.113.2"})
         ]
-        assert [it.json()["error"]["code"] for it in answers] == ["service_busy", "unsupported"]
+        assert [it.json()["error"]["code"] for it in answers] == ["service_busy", "worker_not_configured"]
         assert (answers[0].status_code, answers[0].headers["Retry-After"]) == (503, "15")
         for client in held:
             client.close()

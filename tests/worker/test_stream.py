@@ -1,15 +1,18 @@
 """POST /generate as a stream of lines: progress, heartbeats, and always a last line."""
 
 import asyncio
+import concurrent.futures
 import json
 import threading
 
 import pytest
 
 from render_worker import KEY
-from render_worker.contract import NDJSON
+from render_worker.contract import NDJSON, Progress
 from render_worker.engines.sketch.engine import SketchEngine
 from render_worker.errors import EngineError
+from render_worker.runtime import LoopWork
+from render_worker.stream import GenerationStream
 from tests.fakes.processes import wait_until
 
 SKETCH = {"prompt": "a lighthouse at night", "model": "sketch", "seed": 7, "request_id": "an-id"}
@@ -158,3 +161,16 @@ def test_health_shows_the_latency(client):
     client.post("/generate", json=SKETCH)
     sketch = client.get("/health").json["engines"]["sketch"]
     assert sketch["median_seconds"] == sketch["p90_seconds"] > 0
+
+
+def test_of_previews_that_nothing_reads_the_newest_is_kept():
+    stream = GenerationStream("id", lambda _: None)
+    for number in range(100):
+        stream.send(Progress(phase="generating", message=str(number), preview=f"data:{number}"))
+    stream.send(Progress(phase="saving", message="Keeping it."))
+    work = LoopWork(concurrent.futures.Future(), 5)
+    lines = stream.lines(work)
+    told = [next(lines), next(lines)]
+    assert [(it.phase, it.preview) for it in told] == [("generating", "data:99"), ("saving", None)]
+    stream.send(Progress(phase="generating", message="", preview="data:100"))
+    assert next(lines).preview == "data:100"

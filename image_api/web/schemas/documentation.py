@@ -9,7 +9,7 @@ from render_worker.contract import VERSION
 
 ENDPOINTS = {
     "GET /generate": "Make a picture; the parameters go into the query.",
-    "POST /generate": "The same with the parameters as a JSON object, for long prompts.",
+    "POST /generate": "The same with the parameters as a JSON object or a form, which may have an image to begin with.",
     "GET /generate.png": "The picture itself; .jpg and .webp as well.",
     "GET /sheet.png": "Pictures of seeds=4 or 9 as one; .jpg and .webp as well, and /sheet as JSON.",
     "GET /generate, Accept: text/event-stream": "The same as events that tell how far it is.",
@@ -17,7 +17,7 @@ ENDPOINTS = {
     "POST /v1/images/generate": "A picture in a named style and an aspect ratio: {prompt, style?, aspect_ratio?, …}.",
     "GET /v1/styles": "The styles.",
     "POST /v1/images/generations": "Up to ten pictures at once, for OpenAI's clients as they are.",
-    "POST /v1/images/edits": "Checks OpenAI's requests to edit pictures; no engine edits yet. /variations as well.",
+    "POST /v1/images/edits": "Pictures that begin with an image, for OpenAI's clients as they are.",
     "GET /v1/models": "The names that model accepts, in OpenAI's words; /v1/models/<name> is one of them.",
     "GET /images/<name>": "A picture that was made.",
     "GET /models": "The names that model accepts.",
@@ -91,6 +91,9 @@ def _examples(base: str) -> dict[str, str]:
         "JSON body": (
             f"curl -s -X POST '{base}/generate' -H 'Content-Type: application/json' "
             """-d '{"prompt": "sunset over mountains", "shape": "landscape"}'"""
+        ),
+        "an image to begin with": (
+            f"curl -s -F prompt='the same in winter' -F strength=0.6 -F image=@house.jpg '{base}/generate'"
         ),
         "save the picture": f"curl -sL -o picture.png '{base}/generate?prompt=a%20quiet%20forest&format=redirect'",
         "in the smallest format that the client shows": (

@@ -14,7 +14,7 @@ MOST = 40  # MAX_GENERATIONS
 SENT = 60
 KEPT = 2  # abandoned requests a client
 MOST_MIB = 200  # of the process that reads uploads
-PICTURE = b'{"prompt": "a hat", "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}'
+PICTURE = b'{"image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}'
 
 
 def _hang_up(server: Server, tally: Tally) -> None:
@@ -65,7 +65,7 @@ def hoarded_places(arena: Arena) -> Verdict:
 
 def _upload(said: bytes, length: int = 0) -> bytes:
     return request(
-        "POST", "/v1/images/edits", said, Content_Type="application/json", Content_Length=str(length or len(said))
+        "POST", "/v1/images/variations", said, Content_Type="application/json", Content_Length=str(length or len(said))
     )
 
 
