@@ -34,7 +34,7 @@ def test_the_single_use_link_is_used_once_and_first(stack, announces):
 
 
 @pytest.mark.parametrize(
-    "fault", ["refused", "404", "empty", "not_a_picture", "broken_off", "oversized", "redirect", "hang"]
+    "fault", ["refused", "404", "empty", "not_a_picture", "broken_off", "oversized", "redirect", "hang", "error_drip"]
 )
 def test_a_link_that_fails_gives_way_to_the_id(stack, fault):
     stack.play(announces="link", link=fault)

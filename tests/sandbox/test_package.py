@@ -97,6 +97,12 @@ def test_it_works(site):
     }
 
 
+def test_of_a_newer_reply_it_takes_the_id(site):
+    play(site, announces="link")
+    assert Image.open(with_package(f"{site.url}/api", picture)[1]).size == (768, 512)
+    assert "link" not in {entry["endpoint"] for entry in requests.get(f"{site.url}/sandbox/log", timeout=5).json()}
+
+
 @pytest.mark.parametrize(
     ("scenario", "error", "message"),
     [
@@ -112,6 +118,8 @@ def test_it_works(site):
         ({"generate": "invalid_key"}, KeyError, "imageId"),
         ({"generate": "too_many_requests"}, KeyError, "imageId"),
         ({"generate": "gen_failure"}, KeyError, "imageId"),
+        ({"announces": "data"}, KeyError, "imageId"),
+        ({"announces": "link_alone"}, KeyError, "imageId"),
         ({"generate": "challenge"}, PlaywrightError, "SyntaxError: Unexpected token '<'"),
         ({"generate": "html"}, PlaywrightError, "SyntaxError: Unexpected token '<'"),
         ({"download": "404"}, errors.ConnectionError, "Failed to download image: 404"),

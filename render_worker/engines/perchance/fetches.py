@@ -3,24 +3,21 @@
 Scripts follow no redirect: what the site answers must not lead the browser to another host.
 """
 
-import base64
 from dataclasses import dataclass
 from typing import Any
 
 from render_worker.engines.perchance.errors import PerchanceChanged
-from render_worker.engines.perchance.replies import error_of_page
-from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage
-from render_worker.errors import EngineError
+from render_worker.engines.perchance.site_page import SitePage
 from render_worker.outbound.download import MAX_PICTURE_BYTES, picture_too_large
 
 MAX_REPLY_BYTES = MAX_PICTURE_BYTES * 4 // 3 + 2**20  # a picture may come within the reply, in base64
-HTTP_OK = 200
-# A redirect is told as the status 0. `data` is base64, or text where that is asked for.
+# A redirect is told as the status 0. `data` is base64, or text where that is asked for; of a refused picture there is
+# none, because its page may come slowly.
 FETCH = """async ([url, options, limit, asText]) => {
   const body = options.body && JSON.stringify(options.body);
   const response = await fetch(url, { ...options, body, redirect: "manual" });
   const told = { status: response.status, headers: Object.fromEntries(response.headers) };
-  if (!response.body) return { ...told, data: "" };
+  if (!response.body || (!asText && !response.ok)) return { ...told, data: "" };
   const reader = response.body.getReader(), chunks = [];
   for (let size = 0, part; !(part = await reader.read()).done; chunks.push(part.value)) {
     size += part.value.length;
@@ -50,18 +47,12 @@ class Fetched:
             raise PerchanceChanged("Perchance's reply is far larger than any that is expected.")
         return self.data
 
-    def picture(self) -> bytes:
-        """Return the bytes of a picture. Raises the error that any other reply means."""
-        if self.status != HTTP_OK:
-            raise self.refusal()
+    @property
+    def encoded(self) -> str:
+        """Return a picture's base64. Raises BadPicture if there was more than the limit."""
         if self.data is None:
             raise picture_too_large()
-        return base64.b64decode(self.data)
-
-    def refusal(self) -> EngineError:
-        """Return the error that bytes in place of a picture mean."""
-        page = base64.b64decode((self.data or "")[:MAX_TEXT_BYTES]).decode(errors="replace")
-        return error_of_page(self.status, self.headers, page)
+        return self.data
 
 
 async def fetch_text(page: SitePage, phase: str, seconds: float, url: str, **options: Any) -> Fetched:

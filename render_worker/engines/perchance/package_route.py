@@ -7,6 +7,7 @@ status, and knows neither single-use links nor pictures within the reply.
 """
 
 import asyncio
+import base64
 import contextlib
 import math
 import random
@@ -18,7 +19,7 @@ from render_worker.browser.browser import Page, Response
 from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage
 from render_worker.engines.perchance.errors import GenerationFailed, PerchanceChanged, SiteBusy, StaleRequest
-from render_worker.engines.perchance.fetches import HTTP_OK, fetch_bytes, fetch_text
+from render_worker.engines.perchance.fetches import fetch_bytes, fetch_text
 from render_worker.engines.perchance.replies import (
     Announced,
     KeyRefused,
@@ -32,11 +33,11 @@ from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage, 
 from render_worker.engines.perchance.sizes import SHAPES, SIZES
 from render_worker.errors import BadPicture, EngineError, EngineUnreachable, PhaseTimeout, ServiceBlocked
 from render_worker.imaging import is_picture
-from render_worker.outbound.download import picture_missing, picture_too_large
+from render_worker.outbound.download import picture_missing
 from render_worker.outbound.exchange import picture_in_base64
 from render_worker.serving.deadline import Deadline
 
-NOT_FOUND = 404
+HTTP_OK, NOT_FOUND = 200, 404
 GONE = (403, 404, 410)
 PACKAGE_KEYS = (  # it takes them out of the reply, and this route needs none but the id there
     *("imageId", "fileExtension", "seed", "prompt", "width", "height"),
@@ -148,9 +149,12 @@ class PackageRoute(SitePage):
         """Return what the link leads to. It is asked but once: a second time it would be refused."""
         self.report("downloading")
         reply = await fetch_bytes(self, "downloading", round(deadline.share(1 if last else 2), 1), link)
-        if reply.status in GONE and not isinstance(refusal := reply.refusal(), ServiceBlocked):
-            raise BadPicture("missing", "The picture's link was used before, or has expired.") from refusal
-        data = await asyncio.to_thread(reply.picture)
+        if reply.status != HTTP_OK:
+            refusal = await self.unreadable()
+            if reply.status in GONE and not isinstance(refusal, ServiceBlocked):
+                raise BadPicture("missing", "The picture's link was used before, or has expired.") from refusal
+            raise refusal
+        data = await asyncio.to_thread(base64.b64decode, reply.encoded)
         if not last and not is_picture(data):
             raise BadPicture("unreadable", "The picture's link led to no picture.")
         return data
@@ -208,9 +212,9 @@ class PackageRoute(SitePage):
         reply = await fetch_bytes(self, "downloading", round(self._download_deadline.remaining, 1), str(argument))
         if reply.status == NOT_FOUND:
             raise _NotThereYet
-        if reply.status != HTTP_OK or reply.data is None:
-            raise reply.refusal() if reply.status != HTTP_OK else picture_too_large()
-        return {"ok": True, "data": reply.data}
+        if reply.status != HTTP_OK:
+            raise await self.unreadable()
+        return {"ok": True, "data": reply.encoded}
 
     async def _generated(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the reply to `generate` as the package needs it."""
