@@ -14,9 +14,10 @@ NODE_MODULES := tests/clients/node_modules
 TIERS := requirements.txt render_worker/requirements.txt
 EXTRAS := $(wildcard render_worker/requirements-*.txt)
 
-# What `ENGINES=replicate make run` needs beside.
+# What `ENGINES=replicate make run` needs beside, or `COMFYUI_URL=… make run`.
 COMMA := ,
-NAMED := $(subst s3,buckets,$(subst gcs,buckets,$(subst $(COMMA), ,$(ENGINES) $(STORAGE))))
+OWN := $(if $(ENGINES),,$(if $(or $(COMFYUI_URL),$(comfyui_url)),comfyui))
+NAMED := $(subst s3,buckets,$(subst gcs,buckets,$(subst $(COMMA), ,$(ENGINES) $(STORAGE) $(OWN))))
 WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%,$(wildcard $(patsubst %,render_worker/requirements-%.txt,$(NAMED)))))
 
 # `make test REPORTS=<folder>` leaves a report there of each line that runs pytest, named by the line's shell.

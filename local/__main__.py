@@ -11,13 +11,14 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import requests
 
 from local.hosts import host_to_ask, reachable_at
 from local.processes import Processes
-from local.settings import Environments, Settings, environments, load, variables
+from local.settings import Environments, Settings, environments, load, plan_of, variables
 from render_worker.serving.environment import gunicorn_address
 from render_worker.settings import load as load_worker_settings
 
@@ -36,16 +37,19 @@ def main() -> int:
     os.chdir(ROOT)
     _require_free(settings.port, "the API", settings.host)
     _require_free(settings.worker_port, "the render worker")
-    unreachable = _perchance_is_unreachable()
-    if unreachable:
+    reason = _reason_for_sandbox(settings.sandbox)
+    found = plan_of(settings, simulated=bool(reason))
+    if found.simulated:
         _require_free(settings.sandbox_port, "the sandbox")
         _require_free(settings.sandbox_upload_port, "the sandbox's upload host")
-        _say(f"Perchance cannot be reached ({unreachable}); the sandbox stands in for it and every other service.")
+    if reason:
+        _say(f"{reason}; the sandbox stands in for {', '.join(found.simulated) or 'nothing, as all of it is set up'}.")
+    _say(found.sentence)
     _say("Starting, a few seconds ...")
-    found = environments(variables(settings, simulated=bool(unreachable)))
     processes = Processes(settings.graceful_timeout_seconds)
     try:
-        return _run_tiers(processes, settings, found, simulated=bool(unreachable))
+        each = environments(variables(settings, simulated=bool(reason)))
+        return _run_tiers(processes, settings, each, simulated=bool(found.simulated))
     finally:
         processes.stop()
 
@@ -118,6 +122,14 @@ def _require_free(port: int, what: str, host: str = "127.0.0.1") -> None:
             probe.bind((host, port))
         except OSError:
             sys.exit(f"Port {port}, which {what} needs, is taken; choose others with: make run PORT=9000")
+
+
+def _reason_for_sandbox(when: Literal["auto", "always", "never"]) -> str | None:
+    """Return why the sandbox plays; None if it does not."""
+    if when == "auto":
+        unreachable = _perchance_is_unreachable()
+        return unreachable and f"Perchance cannot be reached ({unreachable})"
+    return "SANDBOX=always" if when == "always" else None
 
 
 def _perchance_is_unreachable() -> str | None:

@@ -2,16 +2,19 @@
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from pydantic import AliasChoices, Field
 
 from image_api.settings import Settings as ApiSettings
 from local.hosts import own_hosts
+from local.plan import FREE, Plan, is_own, plan
 from render_worker.browser.bare_environment import bare
 from render_worker.serving.environment import EnvironmentSettings, Host, Port, read
 from render_worker.serving.environment import variables as names_of
 from render_worker.settings import VARIABLES as OF_WORKER
+from render_worker.settings import load as load_worker
 
 OF_API = frozenset(it for name, field in ApiSettings.model_fields.items() for it in names_of(name, field))
 OF_SANDBOX = frozenset({"SANDBOX_PORT", "SANDBOX_UPLOAD_PORT", "PYTHONPATH", "PYTHONUNBUFFERED"})
@@ -33,8 +36,17 @@ class Settings(EnvironmentSettings):
     allowed_hosts: str | None = Field(
         None, description="Hosts by which the API may be asked; unset means this machine."
     )
-    engines: str = Field("perchance,horde", description="Engines that are enabled, in the order of preference.")
+    engines: str | None = Field(
+        None,
+        description="Engines that are enabled, in the order of preference; unset means servers of your own whose "
+        f"address is set, and {' and '.join(FREE)}.",
+    )
     storage: str = Field("local", description="Where the worker keeps pictures.")
+    sandbox: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="When the sandbox stands in for services of which no address and no key is set; auto means if "
+        "Perchance cannot be reached.",
+    )
     # A picture takes longer than a user waits after Ctrl-C, so running ones are given up soon.
     graceful_timeout_seconds: int = Field(2, ge=1, description="How long running pictures may take at a stop.")
 
@@ -59,29 +71,56 @@ def load() -> Settings:
     return read(Settings)
 
 
+def plan_of(settings: Settings, simulated: bool) -> Plan:
+    """Return the plan of a run; `simulated`: with the sandbox, for what the user has not set up."""
+    worker = load_worker()
+    found = plan(settings.engines, settings.storage, worker)
+    if not simulated:
+        return found
+    # Here, because the stand-ins and their painter cost 9 MiB, of no use if Perchance is reachable.
+    from sandbox.registry import STAND_INS
+
+    texts = _texts()
+    played = (name for name, stand_in in STAND_INS.items() if not is_own(name, texts, stand_in.keys, worker))
+    return replace(found, stand_ins=tuple(played))
+
+
 def variables(settings: Settings, simulated: bool) -> dict[str, str]:
     """Return the variables that a local run sets, by the names that the tiers and the sandbox read."""
+    found = plan_of(settings, simulated)
     changes = {
         "PORT": str(settings.port),
         "HOST": settings.host,
-        "ENGINES": settings.engines,
+        "ENGINES": ",".join(found.engines),
         "STORAGE": settings.storage,
         "GRACEFUL_TIMEOUT_SECONDS": str(settings.graceful_timeout_seconds),
         "PERCHANCE_WORKER_URL": f"http://127.0.0.1:{settings.worker_port}",
         "WORKER_TOKEN": settings.worker_token or secrets.token_hex(16),
         "ALLOWED_HOSTS": settings.allowed_hosts or ",".join(own_hosts(settings.host)),
     }
-    return changes | (_sandbox_variables(settings) if simulated else {})
+    return changes | (_sandbox_variables(settings, found) if found.simulated else {})
 
 
-def _sandbox_variables(settings: Settings) -> dict[str, str]:
-    # Here, because the stand-ins and their painter cost 9 MiB, of no use if Perchance is reachable.
-    from sandbox.registry import environment
+def _sandbox_variables(settings: Settings, found: Plan) -> dict[str, str]:
+    """Return what points the tiers to the sandbox for the services that it plays; what is set stays as it is."""
+    from sandbox.registry import pointers
     from sandbox.stand_in import Addresses
 
+    texts = _texts()
     ports = {"SANDBOX_PORT": settings.sandbox_port, "SANDBOX_UPLOAD_PORT": settings.sandbox_upload_port}
     addresses = Addresses.on_loopback(*ports.values())
-    return {name: str(port) for name, port in ports.items()} | environment(addresses)
+    origins = filter(None, (texts.get("PICTURE_ORIGINS"), addresses.site, addresses.uploads))
+    pointing = {name: it for name, it in pointers(addresses, *found.stand_ins).items() if name not in texts}
+    everything = set(found.engines) <= set(found.stand_ins)
+    marks = {"SIMULATED": str(everything).lower()}
+    if not everything:
+        marks["SIMULATED_ENGINES"] = ",".join(name for name in found.engines if name in found.stand_ins)
+    return {name: str(port) for name, port in ports.items()} | pointing | marks | {"PICTURE_ORIGINS": ",".join(origins)}
+
+
+def _texts() -> dict[str, str]:
+    """Return what the environment sets, by upper-case names; blank means unset."""
+    return {name.upper(): text for name, text in os.environ.items() if text.strip()}  # noqa: TID251 - the reader
 
 
 @dataclass(frozen=True)
@@ -95,7 +134,8 @@ class Environments:
 
 def environments(changes: dict[str, str]) -> Environments:
     """Return for each process the part of this one's environment, with some changes, that concerns it."""
-    outer = {**os.environ, **changes}  # noqa: TID251 - passed on, not read
+    others = {name: text for name, text in os.environ.items() if name.upper() not in changes}  # noqa: TID251 - passed on
+    outer = {**others, **changes}
     return Environments(
         worker={name: text for name, text in outer.items() if name.upper() not in OF_API - OF_WORKER},
         api={name: text for name, text in outer.items() if name.upper() not in OF_WORKER - OF_API},

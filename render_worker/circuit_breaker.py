@@ -146,7 +146,7 @@ class CircuitBreaker:
 
 
 def _copy_of(error: UpstreamError, retry_after: int | None) -> UpstreamError:
-    """Return the same failure without what belongs to the request that met it."""
+    """Return the same failure without what belongs to the request that met it, for one that asks for nothing."""
     copy = type(error).__new__(type(error), *error.args)  # each class's constructor takes other arguments
-    copy.__dict__.update(error.__dict__, retry_after=retry_after, fallback_from=None)
+    copy.__dict__.update(error.__dict__, retry_after=retry_after, fallback_from=None, unbilled=True)
     return copy

@@ -22,6 +22,7 @@ import threading  # noqa: E402
 from render_worker import KEY  # noqa: E402
 from render_worker.browser.orphans import reap_all  # noqa: E402
 from render_worker.browser.processes import kill_descendants  # noqa: E402
+from render_worker.budgets.budgets import require_ledger  # noqa: E402
 from render_worker.gunicorn_worker import PatientWorker  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
 from render_worker.serving.environment import gunicorn_address  # noqa: E402
@@ -31,6 +32,7 @@ from render_worker.settings import load  # noqa: E402
 SHUTDOWN_SECONDS = 8  # for cancelling generations, closing the browser and reaping, together
 
 settings = load()
+require_ledger(settings)
 chdir = ROOT
 wsgi_app = "render_worker.worker:create_app()"
 bind = gunicorn_address(settings.host, settings.port)

@@ -102,12 +102,18 @@ class SizePlan:
     """Of the proportion, as `difference` returns it."""
     promised: bool = False
     """Whether a file of another size than `made` is a failure of the engine."""
+    reduced: bool = False
+    """Whether `made` is smaller than planned, so that the exact size comes of it only if it covers that."""
+
+    def reduced_to(self, size: Size) -> "SizePlan":
+        """Return the plan if the service was asked for a smaller size after all."""
+        return replace(self, made=size, reduced=True)
 
     def final_size(self, file: Size) -> Size:
         """Return what a file of that size is made to: the shape or ratio if the exact size cannot be made of it, unless
         it is merely too small for that.
         """
-        if self.exact and (file == self.made or _covers(file, self.exact)):
+        if self.exact and ((file == self.made and not self.reduced) or _covers(file, self.exact)):
             return self.exact
         if self.exact and self.tolerance and alike(Fraction(*file), Fraction(*self.exact)):  # no ratio was given
             return file

@@ -60,6 +60,7 @@ REFUSALS: dict[str, tuple[int, int, str]] = {
     "no_account": (400, 7003, "Could not route to /accounts/x, perhaps your object identifier is invalid?"),
     "failed": (500, 3043, "AiError: AiError: Internal server error"),
     "new_code": (400, 98765, "AiError: something new"),
+    "flagged_without_code": (400, 99999, "Input prompt contains NSFW content"),
     "success_with_errors": (200, 3040, "AiError: AiError: No more data centers to forward the request to"),
     "success_used_up": (200, 4006, USED_UP),
 }
@@ -73,6 +74,7 @@ FAULTS = Faults(
     (
         *(*REFUSALS, *DOCUMENTS, *SPOILED, "hang", "redirect", "html", "html_502", "deep"),
         *("too_many", "too_many_for_9"),  # HTTP 429 of the gateway, without an envelope
+        "neurons_as_text",  # as Workers quote it, without an envelope
         *("raw_as_json", "json_as_picture"),  # a picture under the other media type
     ),
     by_chance=("no_capacity", "flagged", "failed", "html_502"),
@@ -155,6 +157,8 @@ def _fault(entry: LoggedRequest) -> Response | None:
     if entry.played.startswith("too_many"):
         headers = {"Retry-After": "9"} if entry.played == "too_many_for_9" else {}
         return Response("error code: 1015", 429, headers, mimetype="text/plain")
+    if entry.played == "neurons_as_text":
+        return Response(f"InferenceUpstreamError: 4006: {USED_UP}", 429, mimetype="text/plain")
     if entry.played == "deep":
         return Response("[" * 100_000, mimetype="application/json")
     if entry.played.startswith("html"):

@@ -289,5 +289,5 @@ def file_of(path: str) -> tuple[str, str, str]:
 
 def _encoded(picture: Image.Image, kind: str) -> bytes:
     out = io.BytesIO()
-    picture.save(out, kind)
+    picture.save(out, kind, compress_level=1)  # of a PNG, as the real server does
     return out.getvalue()

@@ -9,6 +9,7 @@ bind = [f"127.0.0.1:{port}" for port in (settings.sandbox_port, settings.sandbox
 workers = 1  # its memory is one process's
 worker_class = "gthread"
 threads = 64
+limit_request_line = 8190  # Pollinations' prompts are a part of an address
 timeout = 120
 graceful_timeout = 1  # a client that still waits for a picture here waits for a hang that a test plays
 keepalive = 60

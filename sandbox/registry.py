@@ -10,6 +10,7 @@ from sandbox import (
     imgur,
     openai,
     perchance,
+    pollinations,
     replicate,
     upload_host,
     vertex,
@@ -27,6 +28,7 @@ STAND_INS: dict[str, StandIn] = {
     "replicate": replicate.STAND_IN,
     "vertex": vertex.STAND_IN,
     "openai": openai.STAND_IN,
+    "pollinations": pollinations.STAND_IN,
     "cloudinary": cloudinary.STAND_IN,
     "upload_host": upload_host.STAND_IN,
 }

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -11,9 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from render_worker.budgets.amounts import in_words, micros_of
 from render_worker.budgets.errors import BudgetExhausted, BudgetUnavailable
-from render_worker.budgets.file_ledger import FileLedger
 from render_worker.budgets.ledger import Ledger, Reservation
-from render_worker.budgets.redis_ledger import RedisLedger
 from render_worker.budgets.settings import BudgetSettings
 from render_worker.cancellation import run_shielded
 from render_worker.errors import EngineError, EngineNotConfigured, WorkerError
@@ -185,8 +184,20 @@ def _known(engine: str, price: float | None) -> int:
 
 def build_budgets(settings: BudgetSettings) -> Budgets:
     """Return the budgets of the settings; without any nothing is opened or imported."""
-    if not settings.engine_daily_budget:
-        return Budgets()
-    url = settings.redis_url
-    ledger = RedisLedger(url.get_secret_value()) if url else FileLedger(settings.budget_file)
-    return Budgets(settings.engine_daily_budget, ledger)
+    return Budgets(settings.engine_daily_budget, _ledger(settings) if settings.engine_daily_budget else None)
+
+
+def require_ledger(settings: BudgetSettings) -> None:
+    """Exit with a sentence if budgets are set that cannot be counted."""
+    if settings.engine_daily_budget and (problem := _ledger(settings).problem()):
+        sys.exit(problem)
+
+
+def _ledger(settings: BudgetSettings) -> Ledger:
+    if settings.redis_url:
+        from render_worker.budgets.redis_ledger import RedisLedger
+
+        return RedisLedger(settings.redis_url.get_secret_value())
+    from render_worker.budgets.file_ledger import FileLedger  # SQLite takes memory, and few have a budget
+
+    return FileLedger(settings.budget_file)

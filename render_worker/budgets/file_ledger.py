@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import sqlite3
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,19 +24,21 @@ class FileLedger(Ledger):
     """Counts in a SQLite file. A sum is on the disk before its picture is asked for, so that no crash forgets it."""
 
     def __init__(self, path: Path) -> None:
-        """Make the file if it is not there. Exits with a sentence if it cannot be written."""
+        """Open nothing yet."""
         self._path = path
         self._thread = ThreadPoolExecutor(1, "budgets")
         self._connection: sqlite3.Connection | None = None
+
+    def problem(self) -> str | None:
+        """Return why the file, which is made if it is not there, cannot be written; None if it can."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = self._connected()
             connection.execute("DELETE FROM spent WHERE day < date('now', '-7 days')")
             connection.close()
         except (OSError, sqlite3.Error) as error:
-            sys.exit(
-                f"BUDGET_FILE cannot be used: {path} cannot be written ({error}). What it sets: what engines cost."
-            )
+            return f"BUDGET_FILE cannot be used: {self._path} cannot be written ({error})."
+        return None
 
     async def reserve(self, reservation: Reservation, limit: int, least: int) -> tuple[bool, int]:
         def count(connection: sqlite3.Connection) -> tuple[bool, int]:
@@ -75,7 +76,7 @@ class FileLedger(Ledger):
             connection.execute("BEGIN IMMEDIATE")
             result = work(connection)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:  # ValueError: a sum that is no number
             self._disconnect()
             log.warning("budgets: %s: %s", self._path, error)
             raise BudgetUnavailable("What this engine has cost today cannot be counted in BUDGET_FILE.") from error

@@ -20,6 +20,10 @@ class Ledger(ABC):
     """
 
     @abstractmethod
+    def problem(self) -> str | None:
+        """Return why nothing can be counted as it is set up, as a sentence; None if that is not known."""
+
+    @abstractmethod
     async def reserve(self, reservation: Reservation, limit: int, least: int) -> tuple[bool, int]:
         """Count an amount unless the day's sum would exceed `limit`; return whether it was, and the sum.
 

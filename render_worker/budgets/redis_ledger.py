@@ -1,7 +1,6 @@
 """A ledger in Redis, for workers on several machines."""
 
 import logging
-import sys
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 KEY = "render_worker:budget:{day}:{engine}"
 KEPT_SECONDS = 2 * 24 * 3600
 TIMEOUT_SECONDS = 2.0
+NOT_COUNTED = "What this engine has cost today cannot be counted in Redis."
 
 RESERVE = """
 local sum = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), tonumber(ARGV[3]))
@@ -38,11 +38,20 @@ class RedisLedger(Ledger):
     """Counts by scripts that Redis runs atomically. Without Redis nothing can be counted, and so nothing bought."""
 
     def __init__(self, url: str) -> None:
-        """Connect to nothing yet. Exits with a sentence if the package is missing."""
-        if problem := missing_package("redis", "daily budget in Redis", "redis"):
-            sys.exit(problem)
+        """Connect to nothing yet."""
         self._url = url
         self._client: Redis | None = None
+
+    def problem(self) -> str | None:
+        if problem := missing_package("redis", "daily budget in Redis", "redis"):
+            return problem
+        from redis.connection import parse_url
+
+        try:
+            parse_url(self._url)  # type: ignore[no-untyped-call]
+        except ValueError:  # its text may have the password
+            return "REDIS_URL cannot be used: it must be an address like redis://:password@host:6379/0."
+        return None
 
     async def reserve(self, reservation: Reservation, limit: int, least: int) -> tuple[bool, int]:
         script = self._connected().register_script(RESERVE)
@@ -56,7 +65,10 @@ class RedisLedger(Ledger):
         return int(await _answered(script(keys=[_key(reservation.engine, reservation.day)], args=arguments)))
 
     async def spent(self, engine: str, day: str) -> int:
-        return int(await _answered(self._connected().get(_key(engine, day))) or 0)
+        found = await _answered(self._connected().get(_key(engine, day))) or b"0"
+        if not found.isdigit():
+            raise BudgetUnavailable(NOT_COUNTED)
+        return int(found)
 
     async def close(self) -> None:
         if self._client:
@@ -89,4 +101,4 @@ async def _answered(reply: Awaitable[T]) -> T:
         return await reply
     except (RedisError, OSError, ValueError) as error:
         log.warning("budgets: Redis: %s", type(error).__name__)
-        raise BudgetUnavailable("What this engine has cost today cannot be counted in Redis.") from error
+        raise BudgetUnavailable(NOT_COUNTED) from error

@@ -32,6 +32,7 @@ from render_worker.contract.health import (
     WorkerHealth,
 )
 from render_worker.contract.recipe import (
+    AUTO,
     CLIENT_HEADER,
     IMAGE_PART,
     MAX_BODY_BYTES,
@@ -84,6 +85,7 @@ from render_worker.contract.stream import (
 from render_worker.contract.trackers import is_tracker
 
 __all__ = [
+    "AUTO",
     "CLIENT_HEADER",
     "IMAGE_NAME",
     "IMAGE_PART",

@@ -27,6 +27,7 @@ MAX_SEED = 2**31 - 1
 NO_REQUEST_ID = "-"
 REQUEST_PART, IMAGE_PART = "request", "image"  # of the form that a request with an image travels as
 MAX_IMAGE_BYTES = 50 * 1024 * 1024
+AUTO = "auto"  # the model that is whichever engine can answer
 OPEN = "auto"  # of a size or an aspect ratio: as left out
 LOSSLESS = 100  # of `output_compression`
 
@@ -54,7 +55,7 @@ Within = Annotated[
 
 def _auto_in_lower_case(model: str) -> str:
     """Return the name; a word of ours may come in any case, but an engine's models may differ by it."""
-    return model.lower() if model.lower() == "auto" else model
+    return model.lower() if model.lower() == AUTO else model
 
 
 def _aspect_ratio(text: str) -> str | None:
@@ -165,6 +166,11 @@ class Recipe(Fields):
         """
         used = seed if seed is not None and 0 <= seed <= MAX_SEED and self.seed < 0 else self.seed
         return Recipe(**{**self.model_dump(include=set(Recipe.model_fields)), "seed": used})
+
+    @property
+    def size_required(self) -> bool:
+        """Return whether a picture of another size than the exact one, if there is one, is a failure."""
+        return self.model != AUTO and not self.size_optional
 
     @property
     def exact_size(self) -> Size | None:

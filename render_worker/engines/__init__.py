@@ -5,7 +5,7 @@ memory, and reading the settings imports none.
 """
 
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +32,18 @@ class EngineRegistration:
     settings: type[EngineSettings]
     path: str
     """Module and class within this package."""
+    configured_by: tuple[tuple[str, ...], ...] = ()
+    """Groups of its settings: it has its account or its address once every setting of one group is set."""
+    own_server: bool = False
+    """Whether it asks a server of one's own: a local run enables it once its address is set."""
     only_named: bool = False
     """Whether it is always there for clients that name it, and never answers model=auto."""
     several: str | None = None
     """The setting that names further ones, each an engine of its own: `openai:local` beside `openai`."""
+
+    def is_configured(self, given: Set[str]) -> bool:
+        """Return whether the settings that are given are an account or an address of it."""
+        return any(given >= {*group} for group in self.configured_by)
 
     def load(self) -> "type[Engine]":
         """Import and return the engine's class."""
@@ -45,14 +53,31 @@ class EngineRegistration:
 
 ENGINES = {
     "perchance": EngineRegistration(PerchanceSettings, "perchance.engine:PerchanceEngine"),
-    "horde": EngineRegistration(HordeSettings, "horde.engine:HordeEngine"),
-    "replicate": EngineRegistration(ReplicateSettings, "replicate.engine:ReplicateEngine"),
-    "vertex": EngineRegistration(VertexSettings, "vertex.engine:VertexEngine"),
-    "huggingface": EngineRegistration(HuggingFaceSettings, "huggingface.engine:HuggingFaceEngine"),
-    "automatic1111": EngineRegistration(Automatic1111Settings, "automatic1111.engine:Automatic1111Engine"),
-    "comfyui": EngineRegistration(ComfyUISettings, "comfyui.engine:ComfyUIEngine"),
-    "cloudflare": EngineRegistration(CloudflareSettings, "cloudflare.engine:CloudflareEngine"),
-    "openai": EngineRegistration(OpenAISettings, "openai.engine:OpenAIEngine", several="openai_endpoints"),
+    "horde": EngineRegistration(HordeSettings, "horde.engine:HordeEngine", (("horde_api_key",),)),
+    "replicate": EngineRegistration(ReplicateSettings, "replicate.engine:ReplicateEngine", (("replicate_api_token",),)),
+    "vertex": EngineRegistration(
+        VertexSettings,
+        "vertex.engine:VertexEngine",
+        (("google_api_key",), ("google_application_credentials", "google_cloud_project")),
+    ),
+    "huggingface": EngineRegistration(
+        HuggingFaceSettings, "huggingface.engine:HuggingFaceEngine", (("hf_token",), ("huggingface_api_key",))
+    ),
+    "automatic1111": EngineRegistration(
+        Automatic1111Settings, "automatic1111.engine:Automatic1111Engine", (("automatic1111_url",),), own_server=True
+    ),
+    "comfyui": EngineRegistration(
+        ComfyUISettings, "comfyui.engine:ComfyUIEngine", (("comfyui_url",),), own_server=True
+    ),
+    "cloudflare": EngineRegistration(
+        CloudflareSettings, "cloudflare.engine:CloudflareEngine", (("cloudflare_account_id", "cloudflare_api_token"),)
+    ),
+    "openai": EngineRegistration(
+        OpenAISettings,
+        "openai.engine:OpenAIEngine",
+        (("openai_api_key",), ("openai_base_url",)),
+        several="openai_endpoints",
+    ),
     "pollinations": EngineRegistration(PollinationsSettings, "pollinations.engine:PollinationsEngine"),
     "sketch": EngineRegistration(EngineSettings, "sketch.engine:SketchEngine", only_named=True),
 }

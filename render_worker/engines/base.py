@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
-from render_worker.contract import EngineHealth, Phase, Recipe
+from render_worker.contract import EngineHealth, Phase, Recipe, Size
 from render_worker.engines.capabilities import SIZE_PARAMETERS, Capabilities, requested
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
@@ -44,6 +44,10 @@ class Reporter(Protocol):
     def wants_previews(self) -> bool:
         """Return whether the client wants previews: an engine asks for none that cost time or money otherwise."""
 
+    @property
+    def time_left(self) -> float:
+        """Return the seconds until the attempt's deadline: longer waits for the service are in vain."""
+
     def setback(self, sentence: str) -> None:
         """Log what went wrong and what is done about it; the log's line about the picture counts it too."""
 
@@ -63,6 +67,10 @@ class GeneratedImage:
     """A sentence about the picture, for the response and the file."""
     model: str | None = None
     """Which of its models the engine used, if it has several."""
+    made: Size | None = None
+    """What the service was asked for in place of the size that `plan` says, as it makes no larger one at the moment."""
+    ignored: tuple[str, ...] = ()
+    """Parameters that it honours otherwise, and did not this time; a size that cannot be made is told of by `made`."""
 
 
 class Engine(ABC):

@@ -44,6 +44,12 @@ class Attempt:
         return self.candidate.engine
 
     @property
+    def time_left(self) -> float:
+        """Return the seconds until it must end."""
+        remaining = self.request_deadline.remaining
+        return remaining if self.deadline is None else min(remaining, self.deadline.remaining)
+
+    @property
     def slot_deadline(self) -> Deadline | None:
         """Return the deadline for acquiring a slot: the attempt's minus 1.5 x p90, unless it is the last candidate."""
         if self.deadline is None or not self.fallbacks:

@@ -20,7 +20,7 @@ from render_worker.metrics import Metrics
 
 ENOUGH_PICTURES = 5  # of the last hour, for a p95 that means anything
 UNKNOWN_SHARE = 2.0  # times its typical seconds, is what an engine has before: these are a rough idea
-CHECK_SECONDS = 0.25  # between two looks whether the next candidate can begin at once
+CHECK_SECONDS = 0.1  # between two looks whether the next candidate can begin at once
 
 T = TypeVar("T")
 Run = Callable[[Attempt], Coroutine[Any, Any, T | None]]
@@ -122,17 +122,27 @@ async def _first_result(running: "dict[asyncio.Task[T | None], Attempt]") -> T |
             elif (result := task.result()) is not None:
                 return result
             for other in pending:
-                name = running[other].engine.name
-                running[other].lane.lead(f"{running[task].engine.name} cannot make it now; waiting for {name}.")
+                _go_on(running[other], running[task])
     if problem:
         raise problem
     return None
 
 
+def _go_on(attempt: Attempt, failed: Attempt) -> None:
+    """Let an attempt lead when the one beside it has failed; cancel it if that one led, and its error is final."""
+    if not failed.lane.leads:
+        return
+    if attempt.selection.is_final:
+        failed.lane.overtake()
+    else:
+        attempt.lane.lead(f"{failed.engine.name} cannot make it now; waiting for {attempt.engine.name}.")
+
+
 async def _end(tasks: "Collection[asyncio.Task[T | None]]") -> None:
     """Cancel what still runs, and wait for the end of all of it."""
     for task in tasks:
-        task.cancel()
+        if not task.cancelling():  # a second cancellation would cut short what the first began to clean up
+            task.cancel()
     await asyncio.wait(tasks)
     for task in tasks:
         if not task.cancelled():

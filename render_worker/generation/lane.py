@@ -33,7 +33,7 @@ class Lane:
     def announce(self, message: str) -> None:
         """Report what becomes of the attempts, in the phase that the client knows."""
         latest = self.latest or Progress(phase="starting", message=message)
-        self.report(latest.model_copy(update={"message": message, "preview": None}))
+        self.report(latest.model_copy(update={"message": message, "preview": None, "expected_seconds": None}))
 
     def begin(self) -> None:
         """Start the clock: the attempt has its slot."""
@@ -53,11 +53,15 @@ class Lane:
         """Become the one whose picture is kept: the rival is cancelled. Raises CancelledError if that was first."""
         if self.overtaken:
             raise asyncio.CancelledError
+        self.overtake()
+        self.lead()
+
+    def overtake(self) -> None:
+        """Cancel the rival, if it still runs."""
         if self.rival and self.rival.task and not self.rival.task.done():
             self.rival.overtaken = True
             self.rival.task.cancel()
             self.rival.on_overtaken()
-        self.lead()
 
     def lead(self, message: str | None = None) -> None:
         """Report to the client from now on, in the rival's place, and first a message, or else what was the latest."""

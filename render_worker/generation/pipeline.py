@@ -27,7 +27,6 @@ from render_worker.generation.latency import Latencies
 from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.progress import OnProgress, ProgressReporter, ignore_progress
 from render_worker.generation.result import to_result
-from render_worker.generation.selection import AUTO
 from render_worker.generation.selector import EngineSelector
 from render_worker.imaging import Picture, SentImage, SourcePicture, make_picture
 from render_worker.metrics import Metrics
@@ -108,6 +107,7 @@ class Pipeline:
             usual=engine.typical_seconds,
             slots=lambda: self.admission.seconds_to_slots(engine.slots),
             wants_previews=bool(request.previews),
+            time_left=lambda: attempt.time_left,
         )
         async with self._slot(attempt, reporter) as release_engine:
             reporter.begin()
@@ -214,13 +214,14 @@ class Pipeline:
             "note": image.note,
             "simulated": "true" if engine.name in self.simulated else None,
         }
+        plan = engine.plan(recipe)
         return await make_picture(
             image.data,
-            engine.plan(recipe),
+            plan.reduced_to(image.made) if image.made else plan,
             texts,
             recipe.output_format,
             recipe.output_compression,
-            size_required=recipe.model != AUTO and not recipe.size_optional,
+            size_required=recipe.size_required,
         )
 
     def _record_success(self, attempt: Attempt, saved: SaveOutcome, seconds: float) -> None:

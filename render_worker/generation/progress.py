@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -45,10 +46,12 @@ class ProgressReporter:
         usual: float = 0.0,
         slots: Callable[[], Sequence[float]] = lambda: (0.0,),
         wants_previews: bool = False,
+        time_left: Callable[[], float] = lambda: math.inf,
     ) -> None:
         """Report of an engine whose pictures take about `usual` seconds if none was made lately.
 
-        `slots` returns the seconds until each slot is free that the request waits for.
+        `slots` returns the seconds until each slot is free that the request waits for, `time_left` those until the
+        attempt's deadline.
         """
         self._request_id = request_id
         self._engine = engine
@@ -56,6 +59,7 @@ class ProgressReporter:
         self._on_progress = on_progress
         self._usual = usual
         self._slots = slots
+        self._time_left = time_left
         self._begun: float | None = None
         self._expected_end = 0.0  # of the monotonic clock, as the client was last told
         self._last: Progress | None = None
@@ -129,6 +133,11 @@ class ProgressReporter:
         if shown and not self.is_saving:
             progress = self._last.model_copy(update={"preview": shown})
             self._emit(progress, self._latencies.seconds_remaining(self._engine, self.seconds))
+
+    @property
+    def time_left(self) -> float:
+        """Return the seconds until the attempt's deadline, as `engines.base.Reporter` says."""
+        return self._time_left()
 
     def setback(self, sentence: str) -> None:
         """Log a setback, as `engines.base.Reporter` says."""

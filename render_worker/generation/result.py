@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from render_worker.contract import GenerateResult, alternative_text, nearest_shape
 from render_worker.engines.base import GeneratedImage
-from render_worker.engines.capabilities import SIZE_PARAMETERS
+from render_worker.engines.capabilities import SIZE_PARAMETERS, requested
 from render_worker.generation.attempt import Attempt
 from render_worker.generation.selection import ignored_names
 from render_worker.imaging import Picture
@@ -39,7 +39,7 @@ def to_result(
         engine_model=image.model,
         model=request.model,
         fallback_from=attempt.selection.passed_over(candidate),
-        ignored=_ignored(attempt, picture) or None,
+        ignored=_ignored(attempt, image, picture) or None,
         expected_seconds=None if request.within is None else candidate.expected_seconds,
         storage=saved.storage,
         storage_error=saved.problem,
@@ -52,9 +52,10 @@ def to_result(
     )
 
 
-def _ignored(attempt: Attempt, picture: Picture) -> list[str]:
+def _ignored(attempt: Attempt, image: GeneratedImage, picture: Picture) -> list[str]:
     """Return what was ignored: also a size that the engine said it could make, and that its file has not."""
     request, left_out = attempt.request, list(attempt.candidate.left_out)
+    left_out += [name for name in requested(request) if name in image.ignored]
     exact = request.exact_size
     if exact and exact != (picture.width, picture.height):
         left_out += [name for name in SIZE_PARAMETERS if getattr(request, name)]

@@ -6,12 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from render_worker.contract import GenerateRequest, PassedOver, Preference, Recipe
+from render_worker.contract import AUTO, GenerateRequest, PassedOver, Preference, Recipe
 from render_worker.engines.base import Engine
 from render_worker.engines.capabilities import SIZE_PARAMETERS
 from render_worker.errors import InvalidParameter, QueueFull, WorkerError
-
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,12 @@ class Selection:
 
     def next_candidate(self) -> Candidate | None:
         """Return the candidate to attempt next; None if the selection is over."""
-        if not self._remaining or any(_is_final(failure.error) for failure in self._failed):
-            return None
-        return self._remaining.popleft()
+        return None if self.is_final or not self._remaining else self._remaining.popleft()
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether an error was met for which no other engine may be asked."""
+        return any(_is_final(failure.error) for failure in self._failed)
 
     def record_failure(self, candidate: Candidate, error: WorkerError) -> None:
         """Record that the attempt of a candidate failed."""

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 
 from render_worker.budgets.budgets import Budgets
 from render_worker.circuit_breaker import CircuitBreaker
-from render_worker.contract import EngineHealth, GenerateRequest, Model, Recipe
+from render_worker.contract import AUTO, EngineHealth, GenerateRequest, Model, Recipe
 from render_worker.engines.base import Engine
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow, WorkerError
 from render_worker.generation.admission import Admission
 from render_worker.generation.latency import Latencies, seconds_to_turn
 from render_worker.generation.selection import (
-    AUTO,
     Candidate,
     CandidateFailure,
     Selection,

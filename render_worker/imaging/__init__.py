@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 
 from render_worker.contract import OutputFormat, StoredFormat
 from render_worker.errors import BadPicture, ImageInvalid
-from render_worker.imaging.containers import with_texts
-from render_worker.imaging.decoding import Decoded, LargePicture, decode
+from render_worker.imaging.containers import with_texts, without_exif
+from render_worker.imaging.decoding import Decoded, LargePicture, decode, size_of
 from render_worker.imaging.encoding import encode
 from render_worker.imaging.image_input import (
     MAX_SOURCE_PIXELS,
@@ -41,7 +41,9 @@ __all__ = [
     "is_picture",
     "make_picture",
     "preview_url",
+    "size_of",
     "to_picture",
+    "without_exif",
 ]
 
 _one_at_a_time = ThreadPoolExecutor(1, "large-picture")

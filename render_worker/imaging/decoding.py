@@ -60,6 +60,15 @@ def decode(data: bytes, plan: SizePlan, size_required: bool, *, large: bool = Tr
     return Decoded(image, source.file_format, unchanged)
 
 
+def size_of(data: bytes) -> Size | None:
+    """Return width and height of an image file, by its head alone; None if it cannot be read."""
+    try:
+        with _bad_picture():
+            return open_source(data)[1].size
+    except BadPicture:
+        return None
+
+
 def _final_size(source: Source, plan: SizePlan, size_required: bool) -> Size:
     """Return the size that the picture is made to. Raises BadPicture if it is not the one that was promised."""
     if plan.promised and source.size != plan.made:

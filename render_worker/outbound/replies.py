@@ -75,11 +75,21 @@ def _larger_than_expected() -> UnexpectedReply:
 
 def json_object(body: bytes | str) -> dict[str, object] | None:
     """Return the JSON object that a body is; None if it is anything else."""
+    found = _json(body)
+    return found if isinstance(found, dict) else None
+
+
+def json_list(body: bytes | str) -> list[object]:
+    """Return the JSON array that a body is; an empty list if it is anything else."""
+    found = _json(body)
+    return found if isinstance(found, list) else []
+
+
+def _json(body: bytes | str) -> object:
     try:
-        found = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
 
 
 def retry_after(value: object, max_seconds: int) -> int | None:

@@ -41,7 +41,11 @@ class LitellmProxy:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(self._is_up, "litellm's proxy")
+        try:
+            wait_until(self._is_up, "litellm's proxy")
+        except AssertionError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

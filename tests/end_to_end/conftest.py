@@ -68,7 +68,7 @@ def worker_settings(site: Sandbox, folder: Path, **settings: object) -> dict[str
     """Return a worker's settings for that sandbox: short timeouts, and the test's own settings over them."""
     return {
         "WORKER_TOKEN": TOKEN,
-        **site.pointers("perchance", "horde", "imgur", "cloudinary"),
+        **site.pointers("perchance", "horde", "pollinations", "imgur", "cloudinary"),
         "PERCHANCE_PAGE_SECONDS": 4,
         "PERCHANCE_VERIFY_SECONDS": 4,
         "PERCHANCE_GENERATE_SECONDS": 6,

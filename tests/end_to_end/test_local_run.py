@@ -23,13 +23,11 @@ from tests.fakes.processes import (
     clean_environment,
     command_of,
     four_free_ports,
-    free_port,
     left_of,
     wait_until,
 )
 
 README = (ROOT / "README.md").read_text()
-NOWHERE = f"http://127.0.0.1:{free_port()}/api"
 
 
 class LocalRun:
@@ -40,7 +38,7 @@ class LocalRun:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local"],
                 cwd=ROOT,
-                env=clean_environment(PERCHANCE_BASE_URL=NOWHERE, PERCHANCE_PAGE_URL=NOWHERE, **environment),
+                env=clean_environment(**{"SANDBOX": "always", **environment}),
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

@@ -12,7 +12,8 @@ from render_worker.settings import Settings
 class Reported:
     """A Reporter that keeps what an engine reports."""
 
-    def __init__(self):
+    def __init__(self, time_left=60.0):
+        self.time_left = time_left
         self.news = []
         self.setbacks = []
 

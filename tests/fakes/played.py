@@ -39,7 +39,18 @@ class Played(Engine):
     description = "Played."
 
     def __init__(
-        self, name, does=None, *, honoured=PARAMETERS, usual=10, slots=4, missing=None, sizes=THREE, file=None
+        self,
+        name,
+        does=None,
+        *,
+        honoured=PARAMETERS,
+        usual=10,
+        slots=4,
+        missing=None,
+        sizes=THREE,
+        file=None,
+        price=None,
+        quality=2,
     ):
         self.name = name
         self.does = does
@@ -47,6 +58,7 @@ class Played(Engine):
         self.slots = Slots(slots)
         self.recipes = []
         self.cancelled = 0
+        self.dollars, self.quality = price, quality
         self._missing = missing
         self._file = file
         self.capabilities = Capabilities.of(honoured, sizes)
@@ -76,14 +88,14 @@ class Played(Engine):
 def pipelines(folder):
     """Return a function that makes a pipeline of some engines, which answer model=auto in that order."""
 
-    def make(*engines, failures=0, queue_size=5, **settings):
+    def make(*engines, failures=0, queue_size=5, budgets=None, prices=None, hedged=False, **settings):
         settings = Settings(local_storage_dir=folder / "images", **settings)
         latencies = Latencies()
         admission = Admission(8, queue_size, [engine.slots for engine in engines])
         named = {engine.name: engine for engine in engines}
         breakers = {name: CircuitBreaker(name, failures, 60) for name in named}
-        selector = EngineSelector(named, tuple(named), breakers, latencies, admission)
-        return Pipeline(selector, build_storages(settings), admission, latencies, Metrics(), ())
+        selector = EngineSelector(named, tuple(named), breakers, latencies, admission, budgets, prices)
+        return Pipeline(selector, build_storages(settings), admission, latencies, Metrics(), (), hedged=hedged)
 
     return make
 

@@ -59,6 +59,7 @@ FIELDS: dict[str, list[str]] = {
     "seed": NUMBERS,
     "guidance_scale": NUMBERS,
     "within": NUMBERS,
+    "prefer": ["fast", "free", "quality", *WORDS],
     "shape": WORDS,
     "model": WORDS,
     "output_format": WORDS,

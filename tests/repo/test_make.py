@@ -1,5 +1,6 @@
 """The Makefile: its help, and the targets that choose a program by what works here."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -97,3 +98,19 @@ def test_help_lists_every_target():
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
     assert sorted(re.findall(r"^  make (\S+) +\S", listed, re.MULTILINE)) == sorted(phony)
+
+
+@pytest.mark.parametrize(
+    ("given", "extras"),
+    [
+        ({}, set()),
+        ({"ENGINES": "replicate,openai:box", "COMFYUI_URL": "http://own"}, {"replicate"}),
+        ({"COMFYUI_URL": "http://own"}, {"comfyui"}),
+        ({"comfyui_url": "http://own"}, {"comfyui"}),
+    ],
+)
+def test_a_local_run_has_the_packages_of_the_engines_that_it_enables(given, extras):
+    environment = {"PATH": os.environ["PATH"], **given}
+    command = ["make", "--dry-run", "--always-make", "run"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert set(re.findall(r"requirements-([a-z0-9]+)\.txt", done.stdout)) == extras

@@ -14,6 +14,7 @@ from render_worker.errors import EngineNotConfigured, QuotaExhausted
 from render_worker.outbound.exchange import HttpService, Reply
 
 USUAL: Size = (1024, 1024)
+FEW_PICTURES = 10
 
 
 class CloudflareEngine(Engine):
@@ -64,7 +65,11 @@ class CloudflareEngine(Engine):
         self.allowance.use(neurons)
         guidance = fields.get("guidance")
         return GeneratedImage(
-            data, seed, None if guidance is None else float(guidance), model=self._named(recipe.model)
+            data,
+            seed,
+            None if guidance is None else float(guidance),
+            note=self._warning(neurons),
+            model=self._named(recipe.model),
         )
 
     async def _picture(self, name: str, model: CloudflareModel, fields: dict[str, str | int | float]) -> bytes:
@@ -95,7 +100,14 @@ class CloudflareEngine(Engine):
     def _left_in_words(self, neurons: float) -> str:
         if not neurons:
             return ""
-        return f"; by this worker's count today's free allowance is good for {self.allowance.pictures_left(neurons)}"
+        left = self.allowance.pictures_left(neurons)
+        return f"; today's free allowance is good for {left} such pictures, by this worker's count"
+
+    def _warning(self, neurons: float) -> str | None:
+        """Return a sentence about the allowance if little of it is left; None if there is enough, or no count."""
+        if not neurons or (left := self.allowance.pictures_left(neurons)) >= FEW_PICTURES:
+            return None
+        return f"Of the day's free allowance at Cloudflare {left or 'no'} more such pictures were left after this one."
 
 
 def _picture_or_error(reply: Reply) -> bytes:

@@ -31,6 +31,8 @@ MAX_RETRY_AFTER_SECONDS = 3600
 MAX_CODE_DIGITS = 6
 MAX_ERRORS = 10
 USED_UP = re.compile(r"daily (free )?allocation|used up your", re.IGNORECASE)
+FLAGGED = re.compile(r"nsfw|has been flagged", re.IGNORECASE)
+MAX_SEARCHED_BYTES = 2000
 NOT_VALID = re.compile(r"input (is not|isn't) valid|invalid input", re.IGNORECASE)
 
 FILTER = 3030
@@ -80,9 +82,14 @@ def error_of(reply: Reply) -> EngineError:
     for code, words in errors.items():
         if error := _error_of_code(code, words):
             return error
-    if USED_UP.search(message):
+    return _error_of_words(reply.body[:MAX_SEARCHED_BYTES].decode("utf-8", "replace")) or _error_of_status(reply)
+
+
+def _error_of_words(words: str) -> EngineError | None:
+    """Return the error that the service's words mean where it gives no code that is known; None if they mean none."""
+    if USED_UP.search(words):
         return _no_neurons()
-    return _error_of_status(reply)
+    return _held_back() if FLAGGED.search(words) else None
 
 
 def _error_of_code(code: int, message: str) -> EngineError | None:
@@ -90,7 +97,7 @@ def _error_of_code(code: int, message: str) -> EngineError | None:
     if code == FILTER:
         if NOT_VALID.search(message):
             return RequestInvalid("Cloudflare's model does not accept the request's parameters.")
-        return ErraticRefusal("Cloudflare's filter held the picture back, which by chance it does to harmless ones.")
+        return _held_back()
     if code in NO_NEURONS:
         return _no_neurons()
     if code == NO_CAPACITY:
@@ -114,6 +121,10 @@ def _error_of_account(code: int) -> EngineError | None:
     if code in REFUSED_TOKEN:
         return EngineUnauthorized("Cloudflare does not accept CLOUDFLARE_API_TOKEN, which needs Workers AI.")
     return None
+
+
+def _held_back() -> ErraticRefusal:
+    return ErraticRefusal("Cloudflare's filter held the picture back, which by chance it does to harmless ones.")
 
 
 def _no_neurons() -> QuotaExhausted:

@@ -77,11 +77,10 @@ class Queue:
 class ComfyUIClient:
     """The server's API."""
 
-    def __init__(self, settings: ComfyUISettings, seconds: float | None = None) -> None:
-        """Set a limit of `seconds` for each exchange; None means that of the settings."""
-        limit = seconds or settings.comfyui_seconds
-        self._documents = HttpService(NAME, limit, MAX_DOCUMENT_BYTES)
-        self._pictures = HttpService(NAME, limit, MAX_PICTURE_BYTES)
+    def __init__(self, settings: ComfyUISettings) -> None:
+        self.seconds = settings.comfyui_seconds
+        self._documents = HttpService(NAME, self.seconds, MAX_DOCUMENT_BYTES)
+        self._pictures = HttpService(NAME, self.seconds, MAX_PICTURE_BYTES)
         self.url = settings.comfyui_url or ""
         token = settings.comfyui_token
         self.headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}

@@ -52,7 +52,7 @@ class Job:
             event = await self.socket.receive(seconds) if seconds > 0 else None
             if event is not None:
                 await self._take(event)
-            elif entry := await self._look():
+            elif (entry := await self._look()) is not None:
                 await self._drain()
                 return self._picture or self._file(entry)
         return self._picture

@@ -132,7 +132,7 @@ async def _connect(client: ComfyUIClient, client_id: str) -> Any:
         user_agent_header=None,
         proxy=None,
         ping_interval=None,  # the server answers late while it loads a model; what is lost is noticed by polling
-        open_timeout=CONNECT_SECONDS,
+        open_timeout=min(client.seconds, CONNECT_SECONDS),
         close_timeout=CLOSE_SECONDS,
         max_size=MAX_FRAME_BYTES,
         logger=silent,

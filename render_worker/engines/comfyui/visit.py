@@ -83,6 +83,9 @@ class Visit:
                     await self._attempt(self._client.overwrite(file))
         except TimeoutError:
             log.info("ComfyUI did not end a cancelled picture within %g seconds.", LEAVE_SECONDS)
+        finally:
+            if self._request:
+                self._request.cancel()
 
     async def _withdraw(self) -> None:
         """Withdraw what was submitted, and wait until none of it runs."""

@@ -1,20 +1,22 @@
 """AI Horde: pictures that volunteers' machines make, free."""
 
 import asyncio
-import base64
 import random
 import re
+from dataclasses import replace
 
 from render_worker.cancellation import run_shielded
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
 from render_worker.engines.capabilities import TEXT_PARAMETERS, Capabilities
 from render_worker.engines.horde.client import HordeClient
-from render_worker.engines.horde.replies import Reply, count
+from render_worker.engines.horde.replies import Document, KudosUpfront, count
 from render_worker.engines.horde.settings import HordeSettings
+from render_worker.engines.horde.terms import Negotiation, Terms
 from render_worker.engines.slots import Slots
-from render_worker.errors import BadPicture, ContentRefused, EngineBusy, EngineError, InvalidParameter, UnexpectedReply
+from render_worker.errors import ContentRefused, EngineBusy, EngineError, InvalidParameter, UnexpectedReply
 from render_worker.outbound.download import PictureService, download
+from render_worker.outbound.exchange import picture_in_base64
 from render_worker.outbound.replies import printable
 from render_worker.sizes import SizeRange, Sizes
 
@@ -40,12 +42,13 @@ class HordeEngine(Engine):
         self._settings = settings
         self.slots = Slots(settings.engine_concurrency)
         self._source = PictureService("AI Horde", settings.horde_image_origins)
+        self._negotiation = Negotiation(settings)
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)
         async with HordeClient.open(self._settings, report) as client:
             report("starting", "Handing the request to AI Horde.")
-            job = await client.submit(self._request_body(recipe, seed))
+            job, terms = await self._submit(client, recipe, seed, report)
             try:
                 await self._wait_until_done(client, job, report)
                 report("downloading")
@@ -53,35 +56,22 @@ class HordeEngine(Engine):
             except BaseException:  # whatever it is, there is no client for the picture any longer
                 await run_shielded(client.cancel(job))
                 raise
-        return await self._image(state, recipe, seed)
+        image = await self._image(state, seed)
+        return self._on_terms(image, terms, recipe)
 
-    def _request_body(self, recipe: Recipe, seed: int) -> Reply:
-        """Return the request in the service's terms. Raises InvalidParameter if a text holds its separator."""
+    async def _submit(self, client: HordeClient, recipe: Recipe, seed: int, report: Reporter) -> tuple[str, Terms]:
+        """Return the id of the accepted request and the terms on which it was accepted: the first without kudos.
+
+        Raises InvalidParameter if a text holds the service's separator.
+        """
         _require_no_separator(recipe)
-        negative = f" {NEGATIVE} {recipe.negative_prompt}" if recipe.negative_prompt else ""
-        return {
-            "prompt": recipe.prompt + negative,
-            "params": self._params(recipe, seed),
-            "models": list(self._settings.horde_models),
-            "nsfw": False,
-            "censor_nsfw": True,
-            "slow_workers": True,
-            "r2": True,
-            "shared": False,
-        }
-
-    def _params(self, recipe: Recipe, seed: int) -> Reply:
-        width, height = self.plan(recipe).made
-        return {
-            "width": width,
-            "height": height,
-            "steps": self._settings.horde_steps,
-            "cfg_scale": round(recipe.guidance_scale, 2),  # it refuses more decimals
-            "seed": str(seed),
-            "sampler_name": "k_euler_a",
-            "karras": True,
-            "n": 1,
-        }
+        planned = self.plan(recipe).made
+        terms = self._negotiation.planned(planned)
+        while True:
+            try:
+                return await client.submit(_request_body(recipe, seed, terms)), terms
+            except KudosUpfront as refusal:
+                terms = await self._negotiation.next_terms(terms, refusal, recipe, planned, client, report)
 
     async def _wait_until_done(self, client: HordeClient, job: str, report: Reporter) -> None:
         """Wait until the picture is there, and report the queue. Raises EngineError if no machine makes it."""
@@ -98,7 +88,7 @@ class HordeEngine(Engine):
                 raise EngineBusy("No machine of AI Horde's that is up can make such a picture.")
             _report_state(state, report)
 
-    async def _image(self, state: Reply, recipe: Recipe, seed: int) -> GeneratedImage:
+    async def _image(self, state: Document, seed: int) -> GeneratedImage:
         """Return the picture of a request that is done. Raises ContentRefused if the service censored it."""
         generations = state.get("generations")
         generation = generations[0] if isinstance(generations, list) and generations else None
@@ -107,18 +97,63 @@ class HordeEngine(Engine):
         if generation.get("censored"):
             raise ContentRefused("AI Horde censored the picture.")
         named = generation.get("seed")
-        used = int(named) if isinstance(named, str) and re.fullmatch(r"\d{1,10}", named) else seed
+        used = int(named) if isinstance(named, str) and re.fullmatch(r"[0-9]{1,10}", named) else seed
         model = printable(generation.get("model")) or None
         data = await self._data(generation["img"])
-        return GeneratedImage(data, used, round(recipe.guidance_scale, 2), nsfw=False, model=model)
+        return GeneratedImage(data, used, None, nsfw=False, model=model)
 
     async def _data(self, img: str) -> bytes:
         if img.startswith("http"):
             return await download(img, self._source, DOWNLOAD_SECONDS, self._settings.horde_poll_seconds)
-        try:
-            return base64.b64decode(img, validate=True)
-        except ValueError:  # binascii.Error is one; text that is not ASCII is another
-            raise BadPicture("broken", "AI Horde's picture is no base64.") from None
+        return picture_in_base64(img, "AI Horde")
+
+    def _on_terms(self, image: GeneratedImage, terms: Terms, recipe: Recipe) -> GeneratedImage:
+        """Return the image with what it was made by, as far as that is not as the recipe has it."""
+        guidance, planned = _guidance(recipe, terms), self.plan(recipe).made
+        ignored = () if guidance == round(recipe.guidance_scale, 2) else ("guidance_scale",)
+        image = replace(image, guidance_scale=guidance, ignored=ignored)
+        if terms.size == planned:
+            return image
+        note = f"AI Horde makes no larger picture without kudos at the moment; {planned[0]}x{planned[1]} was planned."
+        return replace(image, made=terms.size, note=note)
+
+
+def _request_body(recipe: Recipe, seed: int, terms: Terms) -> Document:
+    """Return the request in the service's words.
+
+    It has no `allow_downgrade`: with no models named the service fails at that, and else does not say what it did.
+    """
+    negative = f" {NEGATIVE} {recipe.negative_prompt}" if recipe.negative_prompt else ""
+    return {
+        "prompt": recipe.prompt + negative,
+        "params": _params(recipe, seed, terms),
+        "models": list(terms.choice.names),
+        "nsfw": False,
+        "censor_nsfw": True,
+        "slow_workers": True,
+        "r2": True,
+        "shared": False,
+    }
+
+
+def _params(recipe: Recipe, seed: int, terms: Terms) -> Document:
+    width, height = terms.size
+    return {
+        "width": width,
+        "height": height,
+        "steps": terms.choice.steps,
+        "cfg_scale": _guidance(recipe, terms),
+        "seed": str(seed),
+        "sampler_name": "k_euler_a",
+        "karras": True,
+        "n": 1,
+    }
+
+
+def _guidance(recipe: Recipe, terms: Terms) -> float:
+    """Return the guidance scale that the models are given: with two decimals, as the service refuses more."""
+    most = terms.choice.max_guidance
+    return round(recipe.guidance_scale if most is None else min(recipe.guidance_scale, most), 2)
 
 
 def _require_no_separator(recipe: Recipe) -> None:
@@ -127,7 +162,7 @@ def _require_no_separator(recipe: Recipe) -> None:
             raise InvalidParameter(f"{name} must not hold {NEGATIVE}, which divides them at AI Horde.")
 
 
-def _report_state(state: Reply, report: Reporter) -> None:
+def _report_state(state: Document, report: Reporter) -> None:
     wait, position = count(state.get("wait_time")), count(state.get("queue_position"))
     if count(state.get("processing")):
         report("generating", "A machine of AI Horde's is making the picture.", expected_seconds=wait)

@@ -18,6 +18,12 @@ class HordeSettings(EngineSettings):
     horde_models: Listed[str] = Field(
         (), description="Models at AI Horde, by its names, any of which may answer; unset means whichever is free."
     )
+    horde_contact: str = Field(
+        "The Image Generation API authors",
+        pattern=r"^[!-~]+( [!-~]+)*$",
+        max_length=100,
+        description="Contact that its operators are told with each request, such as your site's address.",
+    )
     horde_steps: int = Field(25, ge=1, le=40, description="Sampling steps there.")
     horde_poll_seconds: float = Field(2, ge=0.1, le=60, description="Pause between two looks at a request's progress.")
     horde_image_origins: Listed[Origin] = Field(

@@ -7,9 +7,9 @@ from render_worker.engines.huggingface.inference import Inference
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.engines.huggingface.sizes import FLUX
 from render_worker.engines.huggingface.space import Space
-from render_worker.engines.huggingface.way import Way
+from render_worker.engines.huggingface.way import UNUSABLE, Way
 from render_worker.engines.slots import Slots
-from render_worker.errors import EngineNotConfigured, ServiceBlocked
+from render_worker.errors import EngineError, EngineNotConfigured
 
 TOKEN_START = "hf_"  # noqa: S105 - with another key the client would bypass Hugging Face and ask the provider itself
 WAYS = {"providers": Inference, "space": Space}
@@ -60,26 +60,28 @@ class HuggingFaceEngine(Engine):
         first, *others = self._ways_of(recipe.model)
         try:
             return await first.generate(recipe, report)
-        except ServiceBlocked as refusal:
-            problem = refusal
+        except UNUSABLE as refusal:
+            problem: EngineError = refusal
         for way in others:
             if way.misses(recipe):  # what the first way honours must not be dropped now
                 continue
             report.setback(f"{problem} Taking another way.")
             try:
                 return await way.generate(recipe, report)
-            except ServiceBlocked as refusal:
+            except UNUSABLE as refusal:
                 problem = refusal
         raise self._as_a_whole(problem)
 
-    def _as_a_whole(self, problem: ServiceBlocked) -> ServiceBlocked:
+    def _as_a_whole(self, problem: EngineError) -> EngineError:
         """Return the error for the circuit breaker, which must not open while any way is left."""
-        blocked = [refusal for way in self._ways if (refusal := way.blocked)]
-        if len(blocked) < len(self._ways):
-            problem.trips_breaker = problem.service_blocked = False
-            problem.caused_by_request = True  # it names a model, or parameters, that the other way does not have
+        if len(self._ways) == 1:
             return problem
-        return min(blocked, key=lambda refusal: refusal.retry_after or 0)
+        blocked = [refusal for way in self._ways if (refusal := way.blocked)]
+        if len(blocked) == len(self._ways):
+            return min(blocked, key=lambda refusal: refusal.retry_after or 0)
+        problem.trips_breaker = problem.service_blocked = False
+        problem.caused_by_request = True  # it names a model, or parameters, that the other way does not have
+        return problem
 
     def _ways_of(self, model: str) -> list[Way]:
         """Return the ways that may make a picture of that model, those that are not blocked first."""

@@ -48,7 +48,8 @@ class HuggingFaceSettings(EngineSettings):
         ("providers", "space"),
         min_length=1,
         description="Ways to a picture, in order: `providers`, paid by credits, and `space`, in the account's free GPU "
-        "minutes. The next one is taken while one has no credit or quota; an endpoint of your own has no other way.",
+        "minutes. The next one is taken while one has no credit, quota or permission, or no provider for the model; an "
+        "endpoint of your own has no other way.",
     )
     huggingface_space: str = Field(
         "mcp-tools/Z-Image-Turbo", pattern=r"^[\w.-]+/[\w.-]+$", description="Space of ZeroGPU, by gradio."

@@ -7,13 +7,15 @@ from abc import ABC, abstractmethod
 from render_worker.contract import Recipe
 from render_worker.engines.base import GeneratedImage, Reporter
 from render_worker.engines.capabilities import SIZE_PARAMETERS, Capabilities, requested
-from render_worker.errors import ServiceBlocked
+from render_worker.errors import EngineError, EngineNotConfigured, EngineUnauthorized, ServiceBlocked
 
 DEFAULT_BLOCK_SECONDS = 60
+UNUSABLE = (ServiceBlocked, EngineNotConfigured, EngineUnauthorized)
+"""What a way raises if it makes this account no picture at the moment, whatever is asked for."""
 
 
 class Way(ABC):
-    """Makes pictures, but for as long as the service has said that it gives this account none."""
+    """Makes pictures, but not while the service gives this account none: as long as it says, else for a minute."""
 
     model: str | None
     """What clients name it by, if there is a name."""
@@ -22,7 +24,7 @@ class Way(ABC):
     dollars: float | None
 
     def __init__(self) -> None:
-        self._refusal: ServiceBlocked | None = None
+        self._refusal: EngineError | None = None
         self._blocked_until = 0.0
 
     def check(self) -> None:
@@ -32,8 +34,8 @@ class Way(ABC):
         """Release everything."""
 
     @property
-    def blocked(self) -> ServiceBlocked | None:
-        """Return the service's refusal with the seconds that it lasts yet; None if it is over, or there was none."""
+    def blocked(self) -> EngineError | None:
+        """Return why it is unusable, with the seconds that this lasts yet; None if it is over, or nothing was wrong."""
         remaining = self._blocked_until - time.monotonic()
         if self._refusal is None or remaining <= 0:
             return None
@@ -46,12 +48,12 @@ class Way(ABC):
         return [*sizes, *(name for name in requested(recipe) if name not in self.capabilities.parameters)]
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
-        """Make one picture. Raises ServiceBlocked without asking if the service's refusal lasts yet."""
+        """Make one picture. Raises what made it unusable, without asking, as long as that lasts."""
         if refusal := self.blocked:
             raise refusal
         try:
             return await self._make(recipe, report)
-        except ServiceBlocked as error:
+        except UNUSABLE as error:
             self._refusal = error
             self._blocked_until = time.monotonic() + (error.retry_after or DEFAULT_BLOCK_SECONDS)
             raise

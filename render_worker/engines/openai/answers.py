@@ -120,4 +120,6 @@ async def _report_partial(document: Item, connection: Connection, report: Report
 def _error_in_stream(document: Item, connection: Connection) -> EngineError:
     failure = document.get("failure")
     refusal = refusal_in({"error": failure} if isinstance(failure, dict) else document)
-    return error_of(refusal, connection.service, connection.model or "such model", connection.secrets)
+    error = error_of(refusal, connection.service, connection.model or "such model", connection.secrets)
+    error.unbilled = False  # the work had begun
+    return error

@@ -70,6 +70,7 @@ class ImagesClient:
                 state = await self._exchange("GET", f"tasks/{task}", TASK_TYPE)
             except EngineError as error:
                 failures += 1
+                error.unbilled = False  # it says nothing of the task
                 if failures >= MAX_FAILED_LOOKS or error.service_blocked or isinstance(error, EngineNotConfigured):
                     raise
                 report.setback(f"A look at the task failed: {error}")

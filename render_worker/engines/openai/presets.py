@@ -195,7 +195,7 @@ PRESETS: dict[str, Preset] = {
         default_model="auto",
         sizes=Sizes(within=SizeRange(64, 4096, 8)),
         size_form="own",
-        extensions=SDK_LIKE,
+        extensions=EXTENSIONS,
         formats=ALL_FORMATS,
         edits=True,
         streams=True,

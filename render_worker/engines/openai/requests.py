@@ -51,13 +51,22 @@ def wants_previews(recipe: Recipe) -> bool:
 def _extensions(connection: Connection, recipe: Recipe, seed: int) -> Fields:
     """Return what the recipe asks for beyond OpenAI's parameters, by the server's own names."""
     asked: Fields = {
-        "seed": seed,  # always: some servers have a fixed one of their own
+        "seed": _sent_seed(connection, recipe, seed),
         "negative_prompt": recipe.negative_prompt,
         "guidance_scale": sent_guidance(connection, recipe),
         "strength": recipe.strength,
     }
     names = connection.extensions
     return {names[name]: value for name, value in asked.items() if name in names and value is not None}
+
+
+def _sent_seed(connection: Connection, recipe: Recipe, seed: int) -> int | None:
+    """Return the seed that is sent: always one, because some servers have a fixed one of their own.
+
+    A server that says which it used chooses a random one itself; asked for a seed it would pass over its engines
+    without seeds.
+    """
+    return None if connection.preset.tells_seed and recipe.seed < 0 else seed
 
 
 def sent_guidance(connection: Connection, recipe: Recipe) -> float | None:

@@ -13,11 +13,12 @@ from render_worker.engines.perchance.site_page import MAX_TEXT_BYTES, SitePage
 from render_worker.errors import EngineError
 from render_worker.outbound.download import MAX_PICTURE_BYTES, picture_too_large
 
-MAX_REPLY_BYTES = 2 * MAX_PICTURE_BYTES  # a picture may come within the reply, in base64
+MAX_REPLY_BYTES = MAX_PICTURE_BYTES * 4 // 3 + 2**20  # a picture may come within the reply, in base64
 HTTP_OK = 200
 # A redirect is told as the status 0. `data` is base64, or text where that is asked for.
 FETCH = """async ([url, options, limit, asText]) => {
-  const response = await fetch(url, { ...options, redirect: "manual" });
+  const body = options.body && JSON.stringify(options.body);
+  const response = await fetch(url, { ...options, body, redirect: "manual" });
   const told = { status: response.status, headers: Object.fromEntries(response.headers) };
   if (!response.body) return { ...told, data: "" };
   const reader = response.body.getReader(), chunks = [];
@@ -25,10 +26,10 @@ FETCH = """async ([url, options, limit, asText]) => {
     size += part.value.length;
     if (size > limit) { await reader.cancel(); return { ...told, data: null }; }
   }
-  const body = new Blob(chunks);
-  if (asText) return { ...told, data: await body.text() };
+  const whole = new Blob(chunks);
+  if (asText) return { ...told, data: await whole.text() };
   const file = new FileReader();
-  file.readAsDataURL(body);
+  file.readAsDataURL(whole);
   await new Promise(resolve => { file.onloadend = resolve; });
   return { ...told, data: file.result.split(",")[1] || "" };
 }"""
@@ -64,7 +65,10 @@ class Fetched:
 
 
 async def fetch_text(page: SitePage, phase: str, seconds: float, url: str, **options: Any) -> Fetched:
-    """Return the reply to a request of the page's; `options` are those of the browser's `fetch`."""
+    """Return the reply to a request of the page's.
+
+    `options` are those of the browser's `fetch`; a `body` is sent as JSON.
+    """
     return await _fetch(page, phase, seconds, [url, options, MAX_REPLY_BYTES, True])
 
 

@@ -8,7 +8,6 @@ status, and knows neither single-use links nor pictures within the reply.
 
 import asyncio
 import contextlib
-import json
 import math
 import random
 from typing import Any, Self
@@ -216,7 +215,7 @@ class PackageRoute(SitePage):
     async def _generated(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the reply to `generate` as the package needs it."""
         self.report("generating")
-        request = {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
+        request = {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": body}
         reply = await fetch_text(self, "generating", self.settings.perchance_generate_seconds, url, **request)
         self._announced = found = await asyncio.to_thread(
             read_generated, reply.status, reply.headers, reply.text, self._base_url

@@ -101,16 +101,16 @@ def read_generated(status: int, headers: Mapping[str, str], body: str, base_url:
     reply = json_object(body)
     if reply is None:
         raise error_of_page(status, headers, body)
-    link, data_urls = _link(reply.get("imageDownloadUrl"), base_url), reply.get("imageDataUrls")
+    data_urls = reply.get("imageDataUrls")
     found = Announced(
         seed=_number_in(reply, "seed", int),
         guidance_scale=_number_in(reply, "guidanceScale", float),
         nsfw=nsfw if isinstance(nsfw := reply.get("maybeNsfw"), bool) else None,
         image_id=image_id if isinstance(image_id := reply.get("imageId"), str) else "",
-        link=link,
+        link=_link(reply.get("imageDownloadUrl"), base_url),
         data_urls=tuple(url for url in data_urls if isinstance(url, str)) if isinstance(data_urls, list) else (),
     )
-    refused = reply.get("status") in ERRORS_BY_STATUS_WORD
+    refused = _identifier(reply.get("status", "")) in ERRORS_BY_STATUS_WORD
     if refused or not (found.image_id or found.link or found.data_urls):
         raise error_of_refusal(reply, "generate", status)
     return found

@@ -168,6 +168,10 @@ class _NoReporter:
     def wants_previews(self) -> bool:
         return False
 
+    @property
+    def time_left(self) -> float:
+        return 0.0
+
     def setback(self, sentence: str) -> None: ...
 
 

@@ -1,1 +1,1 @@
-"""Pollinations."""
+"""Pollinations' door without an account: a picture for a GET, with its logo."""

@@ -13,7 +13,7 @@ from render_worker.imaging.containers.errors import UnusualFile
 from render_worker.imaging.limits import TooManyParts
 from render_worker.imaging.texts import Texts
 
-__all__ = ["with_texts"]
+__all__ = ["with_texts", "without_exif"]
 
 WAYS: dict[StoredFormat, Callable[[bytes, Texts], bytes]] = {
     "png": png.with_texts,
@@ -32,3 +32,14 @@ def with_texts(file: bytes, kind: StoredFormat, texts: Texts) -> bytes | None:
         return WAYS[kind](file, texts)
     except (UnusualFile, TooManyParts, struct.error, IndexError):  # the last two: it ends too early
         return None
+
+
+def without_exif(file: bytes) -> bytes:
+    """Return a JPEG without EXIF, of which a file that is kept would keep all but the texts.
+
+    Any other file is returned as it is, and so is a JPEG that cannot be kept.
+    """
+    try:
+        return jpeg.without_exif(file)
+    except (UnusualFile, TooManyParts, struct.error, IndexError):
+        return file

@@ -34,6 +34,12 @@ def with_texts(file: bytes, texts: Texts) -> bytes:
     return SOI + b"".join(kept) + scans
 
 
+def without_exif(file: bytes) -> bytes:
+    """Return the file without EXIF. Raises UnusualFile, struct.error or IndexError if it is an unusual one."""
+    head, scans = _parts(file)
+    return SOI + b"".join(segment for segment in head if not _is_exif(segment)) + scans
+
+
 def _is_exif(segment: bytes) -> bool:
     return segment[:2] == APP1 and segment[4:9] == EXIF
 

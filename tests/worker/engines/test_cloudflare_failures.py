@@ -30,6 +30,8 @@ def site(running_site):
         ("neurons_3036", "engine_quota_exhausted", "00:00 UTC"),
         ("neurons_4006", "engine_quota_exhausted", "00:00 UTC"),
         ("success_used_up", "engine_quota_exhausted", "00:00 UTC"),
+        ("neurons_as_text", "engine_quota_exhausted", "00:00 UTC"),
+        ("flagged_without_code", "content_refused", "by chance"),
         ("no_capacity", "engine_busy", "no capacity"),
         ("success_with_errors", "engine_busy", "no capacity"),
         ("nsfw", "content_refused", "by chance"),
@@ -123,7 +125,7 @@ def test_it_counts_the_day_s_neurons(site):
     reported = Reported()
     assert maker.health().details == {"pictures_left_today": 173}
     made(maker, reported)
-    assert reported.messages[0].endswith("good for 173.")
+    assert "good for 173 such pictures" in reported.messages[0]
     assert maker.health().details == {"pictures_left_today": 172}
     made(maker, model=SDXL)  # of unknown price
     assert maker.allowance.left == pytest.approx(10_000 - 57.6)
@@ -131,6 +133,15 @@ def test_it_counts_the_day_s_neurons(site):
     assert maker.allowance.left == pytest.approx(10_000 - 57.6 - 26.05)
     now[0] += 86_400
     assert maker.health().details == {"pictures_left_today": 173}
+
+
+@pytest.mark.parametrize(("left", "words"), [(11, None), (10, "9 more"), (1, "no more"), (0, "no more")])
+def test_the_last_pictures_of_a_day_say_so(site, left, words):
+    maker = engine(site.url)
+    maker.allowance = Allowance(lambda: NOON)
+    maker.allowance.use(10_000 - left * 57.6 - 1)
+    note = made(maker).note
+    assert note is None if words is None else f"{words} such pictures" in note
 
 
 def test_a_picture_that_failed_is_not_counted(site):

@@ -160,6 +160,13 @@ def test_the_token_of_a_proxy_is_sent_everywhere(site):
         make(site, comfyui_token=SecretStr("not-the-token"))
 
 
+def test_the_token_is_in_no_log(site, caplog):
+    play(site, comfyui_token=TOKEN, comfyui="crash")
+    with caplog.at_level("DEBUG"), pytest.raises(EngineError) as caught:
+        make(site, comfyui_token=SecretStr(TOKEN))
+    assert TOKEN not in caplog.text + str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("scenario", "error", "sentence"),
     [

@@ -9,7 +9,7 @@ import requests
 from PIL import Image
 from pydantic import SecretStr
 
-from render_worker.contract import Recipe
+from render_worker.contract import VERSION, Recipe
 from render_worker.engines.horde.client import HordeClient
 from render_worker.errors import (
     BadPicture,
@@ -65,6 +65,25 @@ def test_the_parameters_are_the_services_own(site):
     params = wish["params"]
     assert (params["width"], params["height"], params["steps"], params["n"]) == (768, 512, 30, 1)
     assert (params["cfg_scale"], params["seed"]) == (7.13, "5")
+
+
+@pytest.mark.parametrize(
+    ("changes", "contact"),
+    [
+        ({}, "The Image Generation API authors"),
+        ({"horde_contact": "https://pictures.example"}, "https://pictures.example"),
+    ],
+)
+def test_the_client_agent_names_the_program_and_a_contact(site, changes, contact):
+    play(site)
+    make(site, **changes)
+    assert asked(site, "horde")[0]["body"]["client_agent"] == f"image-generation-api:{VERSION}:{contact}"
+
+
+@pytest.mark.parametrize("contact", ["", "a\nb", "é", "x" * 101])
+def test_a_contact_that_fits_no_header_is_refused(site, contact):
+    with pytest.raises(ValueError, match="horde_contact"):
+        engine(site, horde_contact=contact)
 
 
 def test_a_random_seed_is_reported(site):
@@ -158,11 +177,9 @@ def test_a_parameter_that_it_does_not_take_is_caused_by_the_request(site):
 
 
 async def _submit_raw(site):
-    asking = engine(site)
-    async with HordeClient.open(asking._settings, Reported()) as client:
-        body = asking._request_body(Recipe(prompt="a tree"), 1)
-        body["params"]["cfg_scale"] = 7.126
-        await client.exchange("POST", "/generate/async", body)
+    async with HordeClient.open(engine(site)._settings, Reported()) as client:
+        params = {"width": 512, "height": 512, "steps": 20, "cfg_scale": 7.126}
+        await client.submit({"prompt": "a tree", "params": params})
 
 
 def test_many_at_a_time_get_a_picture_each(site):

@@ -2,11 +2,14 @@
 
 import time
 
+import httpx
 import pytest
 import requests
 
 from render_worker.contract import Recipe
+from render_worker.engines.horde.replies import error_of_reply
 from render_worker.errors import EngineBusy, EngineError, EngineRateLimited
+from render_worker.outbound.exchange import Reply
 from tests.fakes.at_horde import Reported, asked, engine, make, play
 from tests.fakes.leaving import left
 from tests.fakes.processes import sandbox, wait_until
@@ -35,16 +38,32 @@ def test_a_block_is_as_long_as_the_service_says(site):
 def test_a_long_rate_limit_is_not_waited_for(site):
     play(site, horde="too_fast_for_20")
     with pytest.raises(EngineRateLimited) as caught:
-        make(site)
+        make(site, Reported(time_left=19))
     assert (caught.value.retry_after, len(asked(site, "horde"))) == (20, 1)
 
 
-@pytest.mark.parametrize("word", ["too_fast", "too_fast_for_2"])
-def test_too_many_requests_in_a_second_are_retried(site, word, monkeypatch):
+def test_too_many_requests_in_a_second_are_retried(site, monkeypatch):
     monkeypatch.setattr("render_worker.engines.horde.client.SUBMIT_PAUSES", (0.1, 0.1))
-    play(site, horde=word, times=2)
+    play(site, horde="too_fast", times=2)
     assert make(site).data
     assert len(asked(site, "horde")) == 3
+
+
+@pytest.mark.parametrize(("word", "seconds"), [("too_fast_for_2", 2), ("too_fast_until", 1)])
+def test_a_rate_limit_is_waited_for_as_long_as_it_says(site, word, seconds, monkeypatch):
+    monkeypatch.setattr("render_worker.engines.horde.client.SUBMIT_PAUSES", (0.1, 0.1))
+    play(site, horde=word, times=1)
+    reported = Reported()
+    make(site, reported)
+    first, second = asked(site, "horde")
+    assert second["at"] - first["at"] >= seconds
+    assert [phase for phase, _ in reported.news][:2] == ["starting", "queued"]
+
+
+@pytest.mark.parametrize("reset", ["soon", "-5", "1e9", "9999999999", ""])
+def test_an_absurd_end_of_a_rate_limit_is_no_time_to_wait(reset):
+    reply = Reply("AI Horde", 429, httpx.Headers({"x-ratelimit-reset": reset}), b"{}")
+    assert error_of_reply(reply).retry_after in (30, 86_400)
 
 
 def test_a_lasting_rate_limit_is_an_error_after_the_retries(site, monkeypatch):

@@ -206,7 +206,7 @@ def test_nothing_is_taken_from_the_environment(site, monkeypatch):
 def test_the_token_is_in_no_log(site, caplog):
     play(site, "no_permission")
     with caplog.at_level(logging.DEBUG):
-        failure(engine(site))
+        failure(engine(site, huggingface_ways="providers"))
     assert "does not have sufficient permissions" in caplog.text
     assert TOKEN not in caplog.text
 

@@ -117,7 +117,7 @@ def test_a_provider_that_dropped_the_model_is_passed_over_and_not_asked_again(si
 
 def test_a_model_that_every_provider_dropped_is_named(site):
     play(site, "deprecated")
-    error = failure(engine(site))
+    error = failure(engine(site, huggingface_ways="providers"))
     assert (error.code, len(asked(site))) == ("engine_not_configured", 4)
     assert "FLUX.1-schnell is not served" in str(error)
 
@@ -125,7 +125,8 @@ def test_a_model_that_every_provider_dropped_is_named(site):
 def test_a_provider_that_is_configured_is_the_only_one(site):
     play(site, "deprecated")
     for provider in ("fal-ai", "hf-inference"):
-        assert failure(engine(site, huggingface_provider=provider)).code == "engine_not_configured"
+        maker = engine(site, huggingface_ways="providers", huggingface_provider=provider)
+        assert failure(maker).code == "engine_not_configured"
     assert [entry["body"]["provider"] for entry in asked(site)] == ["fal-ai", "hf-inference"]
 
 
@@ -133,7 +134,9 @@ def test_a_provider_that_is_configured_is_the_only_one(site):
 def test_a_wrong_token_is_an_error(site, key):
     play(site)
     for provider in ("auto", "hf-inference"):
-        error = failure(engine(site, huggingface_api_key=key, huggingface_provider=provider))
+        error = failure(
+            engine(site, huggingface_ways="providers", huggingface_api_key=key, huggingface_provider=provider)
+        )
         assert error.code == "engine_unauthorized"
         assert key not in str(error)
 
@@ -149,7 +152,7 @@ def test_a_wrong_token_is_an_error(site, key):
 )
 def test_the_hub_s_failures_come_before_anything_is_paid(site, behaviour, code):
     play(site, behaviour)
-    assert failure(engine(site, huggingface_model=new_model())).code == code
+    assert failure(engine(site, huggingface_ways="providers", huggingface_model=new_model())).code == code
     assert asked(site) == []
 
 

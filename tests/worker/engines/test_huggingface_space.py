@@ -11,7 +11,7 @@ from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import Recipe
 from render_worker.engines.huggingface.space import host_of
 from render_worker.errors import EngineError
-from tests.fakes.at_huggingface import PROMPT, Reported, asked, engine, failure, made, play
+from tests.fakes.at_huggingface import PROMPT, Reported, asked, engine, failure, made, new_model, play
 from tests.fakes.processes import sandbox, wait_until
 
 FLUX, Z_IMAGE = "black-forest-labs/FLUX.1-schnell", "mcp-tools/Z-Image-Turbo"
@@ -196,8 +196,8 @@ def test_a_cancelled_request_is_withdrawn_at_the_space(site, behaviour, seconds)
     wait_until(lambda: streams() == ["aborted"], "the end at the service")
 
 
-@pytest.mark.parametrize("behaviour", ["no_credit", "not_enabled", "too_many"])
-def test_without_credit_the_space_makes_the_picture(site, behaviour):
+@pytest.mark.parametrize("behaviour", ["no_credit", "not_enabled", "too_many", "no_permission", "unknown_model"])
+def test_without_credit_or_permission_the_space_makes_the_picture(site, behaviour):
     play(site, behaviour)
     maker, reported = engine(site), Reported()
     images = [made_and_kept(maker, reported) for _ in range(2)]
@@ -207,6 +207,19 @@ def test_without_credit_the_space_makes_the_picture(site, behaviour):
     assert maker.capabilities_of("auto").parameters == {"seed"}
     assert maker.price(Recipe(prompt=PROMPT)) == 0.0
     assert Image.open(io.BytesIO(images[0].data)).size == maker.plan(Recipe(prompt=PROMPT)).made
+
+
+@pytest.mark.parametrize("behaviour", ["deprecated", "hub_nobody"])
+def test_without_a_provider_the_space_makes_the_picture(site, behaviour):
+    play(site, behaviour)
+    assert made(engine(site, huggingface_model=new_model())).model == Z_IMAGE
+
+
+@pytest.mark.parametrize("behaviour", ["nsfw", "invalid", "error_500", "overloaded"])
+def test_another_failure_is_no_reason_for_another_way(site, behaviour):
+    play(site, behaviour)
+    assert failure(engine(site)).code != "engine_quota_exhausted"
+    assert calls(site) == []
 
 
 def made_and_kept(maker, reported=None, **recipe):

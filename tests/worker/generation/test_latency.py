@@ -1,5 +1,7 @@
 """Latencies of recent pictures, and what they let expect of the next."""
 
+import time
+
 import pytest
 
 from render_worker.generation.latency import MAX_LATENCIES, Latencies
@@ -66,3 +68,36 @@ def test_a_full_queue_has_room_when_a_slot_becomes_free(latencies, slots, second
 )
 def test_what_takes_longer_than_most_is_not_guessed_at(latencies, elapsed, remaining):
     assert latencies.seconds_remaining("perchance", elapsed) == remaining
+
+
+def test_the_p95_is_what_one_of_twenty_exceeds():
+    latencies = Latencies()
+    for seconds in range(1, 41):
+        latencies.add("horde", seconds)
+    assert (latencies.p90("horde"), latencies.p95("horde"), latencies.count("horde")) == (36, 38, 40)
+
+
+def test_the_success_rate_is_the_share_of_pictures():
+    latencies = Latencies()
+    assert latencies.success_rate("horde") is None
+    for success in (True, False, True, True):
+        latencies.add_outcome("horde", success=success)
+    assert (latencies.success_rate("horde"), latencies.success_rate("sketch")) == (0.75, None)
+
+
+def test_what_is_kept_is_bounded():
+    latencies = Latencies()
+    for number in range(3 * MAX_LATENCIES):
+        latencies.add("horde", number)
+        latencies.add_outcome("horde", success=False)
+    for _ in range(MAX_LATENCIES):
+        latencies.add_outcome("horde", success=True)
+    assert (latencies.count("horde"), latencies.success_rate("horde")) == (MAX_LATENCIES, 1)
+
+
+def test_an_hour_later_nothing_is_known(latencies, monkeypatch):
+    latencies.add_outcome("perchance", success=True)
+    assert latencies.p95("perchance") == 10
+    begun = time.monotonic()
+    monkeypatch.setattr("render_worker.generation.latency.time.monotonic", lambda: begun + 3601)
+    assert (latencies.p95("perchance"), latencies.success_rate("perchance")) == (None, None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from render_worker.engines.openai.refusals import refusal_in, wait_seconds
+from render_worker.engines.openai.refusals import ResponseFormatRefused, refusal_in, wait_seconds
 from render_worker.errors import (
     BadPicture,
     ContentRefused,
@@ -44,7 +44,7 @@ MEANT = {
     "too_many_absurd": (EngineRateLimited, "how often"),
     "too_many_silent": (EngineRateLimited, "how often"),
     "unknown_parameter": (RequestInvalid, "about seed"),
-    "detail_list": (RequestInvalid, "response_format: Input should be"),
+    "detail_list": (ResponseFormatRefused, "response_format: Input should be"),
     "text": (RequestInvalid, "prompt required"),
     "message": (RequestInvalid, "no such size"),
     "odd": (RequestInvalid, "HTTP 400"),

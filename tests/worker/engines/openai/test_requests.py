@@ -1,5 +1,6 @@
 """What each kind of server is asked for, in its own words, and the picture that comes of it."""
 
+import asyncio
 import json
 import re
 
@@ -185,6 +186,18 @@ def test_a_server_that_is_down_is_unreachable(site):
     with pytest.raises(EngineUnreachable) as caught:
         make(site, openai_base_url=f"http://127.0.0.1:{free_port()}/v1")
     assert "127.0.0.1" not in str(caught.value)
+
+
+def test_a_server_that_refuses_response_format_is_asked_without_it(site):
+    """Nothing was made, so nothing is paid twice; a proxy of OpenAI's GPT image models refuses it."""
+    recipe = Recipe(prompt="a tree")
+    one = engine(site, openai_kind="compatible")
+
+    async def twice():
+        return [await one.generate(recipe, Reported()) for _ in range(2)]
+
+    assert len(asyncio.run(twice())) == 2
+    assert ["response_format" in body for body in asked(site)] == [True, False, False]
 
 
 def test_a_field_that_is_not_known_is_the_request_s_fault(site):
