@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qsl
 
-from pydantic import AfterValidator, Field, InstanceOf, PlainSerializer
+from pydantic import AfterValidator, Field, InstanceOf, PlainSerializer, WithJsonSchema
 
 from image_api.sent_images import SentImage
 from image_api.styles import Style
@@ -49,7 +49,11 @@ OTHER_NAMES = {
 }
 
 ResponseFormat = Literal["url", "b64_json"]
-Sent = Annotated[InstanceOf[SentImage], PlainSerializer(lambda image: image.digest)]
+Sent = Annotated[
+    InstanceOf[SentImage],
+    PlainSerializer(lambda image: image.digest),
+    WithJsonSchema({"type": "string", "format": "binary"}),
+]
 """An image that a client sent, which a recipe knows by its digest."""
 
 

@@ -12,7 +12,7 @@ from typing import IO, Any, Self
 from image_api.errors import UploadTooLarge
 from image_api.uploads import TemporaryFiles, Upload
 from image_api.web.multipart import Pairs
-from image_api.web.picture_data import decoded, picture_of
+from image_api.web.picture_data import decoded, is_blank, picture_of
 from render_worker.contract import Fields
 
 LONG_TEXT = re.compile(rb'"([^"]{8192,}+)"')  # begins with a literal and never backtracks: 16 MB take some 10 ms
@@ -85,7 +85,7 @@ def json_pairs(body: IO[bytes], files: TemporaryFiles) -> Pairs:
     if len(rest) > MAX_REST_BYTES:
         raise UploadTooLarge(TOO_LARGE)
     pairs = _Pairs.parse_json(rest).pairs
-    return [(name, pictures.of(name, it) if name in PICTURE_NAMES and it else it) for name, it in pairs]
+    return [(name, pictures.of(name, it) if name in PICTURE_NAMES and not is_blank(it) else it) for name, it in pairs]
 
 
 def _is_object(value: object) -> bool:

@@ -9,7 +9,7 @@ from werkzeug.formparser import MultiPartParser
 
 from image_api.errors import UploadTooLarge
 from image_api.uploads import TemporaryFiles, Upload
-from image_api.web.picture_data import picture_of
+from image_api.web.picture_data import is_blank, picture_of
 from render_worker.contract import InvalidField
 
 MAX_PARTS = 40  # 16 pictures, a mask, and more texts than there are fields
@@ -58,7 +58,7 @@ def _as_in_json(name: str, value: object, files: TemporaryFiles) -> object:
 
     An empty text is the same as none at all.
     """
-    found = PICTURE_NAME.fullmatch(name) if value and isinstance(value, str) else None
+    found = PICTURE_NAME.fullmatch(name) if isinstance(value, str) and not is_blank(value) else None
     return picture_of(found[1] or found[2], value, files) if found else value
 
 

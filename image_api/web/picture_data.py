@@ -22,6 +22,11 @@ ONLY_DATA = (
 )
 
 
+def is_blank(value: object) -> bool:
+    """Return whether a value is as left out: none, or a text of spaces."""
+    return not (value.strip() if isinstance(value, str) else value)
+
+
 def picture_of(name: str, value: object, files: TemporaryFiles) -> Upload:
     """Return the picture of a field. Raises InvalidField if the value is no text, or one of something else."""
     try:

@@ -69,12 +69,16 @@ def test_the_front_page_documents_every_parameter(client):
         "model",
         "output_format",
         "output_compression",
+        "image",
+        "strength",
         "format",
         "response_format",
         "size",
         "n",
+        "previews",
         "cache",
         "within",
+        "prefer",
     ]
     assert page["parameters"]["shape"] == {
         "accepts": "one of portrait, landscape, square",
@@ -87,8 +91,8 @@ def test_the_front_page_documents_every_parameter(client):
 def test_the_documentation_has_an_example_of_each_parameter(client):
     examples = client.get("/").json["examples"]
     shown = set(re.findall(r"[?&](\w+)=", examples["all parameters"]))
-    assert shown == GenerationOptions.public_fields().keys() - {"size"}
-    others = {name for text in examples.values() for name in re.findall(r"[?&](\w+)=", text)}
+    assert shown == GenerationOptions.public_fields().keys() - {"size", "image", "strength"}
+    others = {name for text in examples.values() for name in re.findall(r"(?:[?&]|-F )(\w+)=", text)}
     assert others == SheetOptions.public_fields().keys() | GenerationOptions.public_fields().keys()
 
 

@@ -42,15 +42,14 @@ RED, BLUE, GREEN, GREY = map(preview, ("red", "blue", "green", "grey"))
 EVENTS = {"Accept": "text/event-stream"}
 
 
-def lines(*previews: str | None, percents: tuple[int, ...] = ()) -> tuple[bytes, ...]:
-    """Return the lines of a worker's stream with these previews."""
+def lines(*previews: str | None) -> tuple[bytes | float, ...]:
+    """Return the lines of a worker's stream with these previews, and before the result a pause in which to see them."""
     told = [
         {"event": "progress", "phase": "generating", "message": "At it.", "step": step, "preview": it}
         for step, it in enumerate(previews)
     ]
-    for line, percent in zip(told, percents, strict=False):
-        line["percent"] = percent
-    return tuple(json.dumps(line).encode() + b"\n" for line in [*told, {"event": "result", "result": RESULT}])
+    *shown, last = (json.dumps(it).encode() + b"\n" for it in [*told, {"event": "result", "result": RESULT}])
+    return *shown, 0.2, last
 
 
 def events(text: str, kind: str = "progress") -> list[dict]:
@@ -93,7 +92,7 @@ def test_they_are_no_part_of_what_is_cached(client, worker):
     keys = {recipe_key(GenerationOptions(prompt="a", seed=7, previews=it)) for it in (True, False)}
     assert len(keys) == 1
     worker.say(200, lines(RED), Content_Type=NDJSON)
-    client.get("/generate?prompt=a&previews=true&seed=7", headers=EVENTS)
+    assert "event: result" in client.get("/generate?prompt=a&previews=true&seed=7", headers=EVENTS).text
     assert client.get("/generate?prompt=a&seed=7").headers["X-Cache"] == "HIT"
 
 

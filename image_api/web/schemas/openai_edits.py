@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, InstanceOf
 
 from image_api.errors import Unsupported
 from image_api.uploads import Upload
+from image_api.web.picture_data import is_blank
 from image_api.web.schemas.openai import EventFamily, ImagesRequest
 from image_api.web.schemas.picture_request import like
 from render_worker.contract import Fields
@@ -40,7 +41,7 @@ class PictureFields(Fields):
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
         """Return the fields, with all pictures of any spelling of `image` together. Raises InvalidField."""
         pairs = list(pairs)
-        images = [value for name, value in pairs if IMAGE_NAME.fullmatch(name) and value not in (None, "")]
+        images = [value for name, value in pairs if IMAGE_NAME.fullmatch(name) and not is_blank(value)]
         others = [(name, _only(value)) for name, value in pairs if not IMAGE_NAME.fullmatch(name)]
         together = [it for value in images for it in (value if isinstance(value, list) else [value])]
         return super().parse([*others, ("image", tuple(together))] if together else others)
