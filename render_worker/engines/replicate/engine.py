@@ -32,12 +32,11 @@ WELL_KNOWN = {
     "stability-ai/sdxl": Capabilities(SDXL, seed=True, guidance_scale=True, negative_prompt=True),
 }
 
-# US dollars for a picture, as replicate.com/pricing and the models' pages said in May 2026. Other models are billed by
-# the second, or by the size of the picture.
+# US dollars for a picture: FLUX pro by its page at replicate.com, the others as public pages of May 2026 quoted
+# replicate.com/pricing. Other models are billed by the second, by the size of the picture, or at a price not seen.
 PRICES = {
     "black-forest-labs/flux-schnell": 0.003,
     "black-forest-labs/flux-dev": 0.025,
-    "black-forest-labs/flux-1.1-pro": 0.04,
     "black-forest-labs/flux-pro": 0.055,
 }
 QUALITY = {"stability-ai/sdxl": 2, "black-forest-labs/flux-2-pro": 4, "black-forest-labs/flux-2-max": 4}
