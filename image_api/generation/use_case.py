@@ -160,7 +160,7 @@ class Generation:
         while True:
             flight, joined = self._flights.join_or_start(shared_key, request_id, make, deadline, waiter)
             if options.image and not joined:
-                options.image.hold_until(flight.completed)
+                options.image.hold_until(flight.completed, partial(self._flights.give_up, flight, waiter.client))
             if recorded:
                 self._replays.record(flight)
             try:

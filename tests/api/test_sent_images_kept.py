@@ -66,12 +66,13 @@ def test_an_event_stream_begins_with_one(base, worker, memory, fields):
 
 
 def test_beyond_the_memory_for_images_the_service_is_busy(base, worker, application, memory):
-    memory.take(MAX_BYTES - len(PNG))
+    room = memory.take(MAX_BYTES - len(PNG))
     assert post(base).status_code == 200
     wait_until(lambda: memory.left == len(PNG), "the image is released", 5)
-    status, code, _ = refused(post(base, JPEG + bytes(1000)))
+    status, code, sentence = refused(post(base, JPEG + bytes(1000)))
     assert (status, code) == (503, "service_busy")
-    memory.give_back(MAX_BYTES - len(PNG))
+    assert "send this one again later, or a smaller one" in sentence
+    memory.give_back(room)
 
 
 def test_what_fails_releases_its_image(base, worker, memory):
@@ -154,14 +155,13 @@ def test_a_cached_picture_whose_file_is_lost_costs_one_failure_and_is_made_by_th
 
 def test_an_image_that_is_released_is_sent_by_none_and_counted_once():
     memory, done = ImageMemory(1000), Future()
-    memory.take(len(PNG))
-    image = SentImage(PNG, memory)
-    image.hold_until(done)
+    image = SentImage(PNG, memory.take(len(PNG)), memory)
+    image.hold_until(done, pytest.fail)
     image.release()
     assert (b"".join(image.pieces()), memory.left) == (PNG, 1000 - len(PNG))
     done.set_result(None)
     assert memory.left == 1000
-    image.hold_until(done)  # a picture of a batch whose client has gone
+    image.hold_until(done, pytest.fail)  # a picture of a batch whose client has gone
     with pytest.raises(ServiceBusy):
         list(image.pieces())
     assert memory.left == 1000
@@ -169,8 +169,7 @@ def test_an_image_that_is_released_is_sent_by_none_and_counted_once():
 
 def test_a_response_that_is_closed_twice_releases_its_image_once(application):
     memory = services_of(application).image_memory
-    memory.take(len(PNG))
-    response = response_with(SentImage(PNG, memory), Response)
+    response = response_with(SentImage(PNG, memory.take(len(PNG)), memory), Response)
     response.close()
     response.close()
     assert memory.left == MAX_BYTES
