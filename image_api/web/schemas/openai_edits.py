@@ -55,9 +55,7 @@ def _only(value: object) -> object:
 class EditRequest(PictureFields, ImagesRequest):
     """The body of POST /v1/images/edits: the fields of /v1/images/generations, and the pictures to edit."""
 
-    image: tuple[Picture, ...] = Field(
-        min_length=1, max_length=MAX_IMAGES, description=f"1 to {MAX_IMAGES} PNG, JPEG or WebP pictures"
-    )
+    image: tuple[Picture, ...] = Field(min_length=1, max_length=MAX_IMAGES, description="one PNG, JPEG or WebP picture")
     mask: Mask | None = Field(None, description="one PNG picture, or left out")
     input_fidelity: Literal["high", "low"] | None = Field(None, description="high or low")
     """Ignored."""
