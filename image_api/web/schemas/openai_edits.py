@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, InstanceOf
 
 from image_api.errors import Unsupported
+from image_api.generation.options import IMAGE_NAMES
 from image_api.uploads import Upload
 from image_api.web.picture_data import is_blank
 from image_api.web.schemas.openai import EventFamily, ImagesRequest
@@ -36,6 +37,8 @@ Mask = Annotated[InstanceOf[Upload], AfterValidator(_png)]
 
 class PictureFields(Fields):
     """Fields of a form or a JSON object that come with pictures."""
+
+    other_names = dict.fromkeys(IMAGE_NAMES, "image is the picture to begin with")
 
     @classmethod
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
