@@ -14,8 +14,6 @@ from render_worker.settings import Settings as WorkerSettings
 from render_worker.storages import STORAGES
 
 FREE = ("perchance", "horde")
-OWN_SERVERS = tuple(name for name, row in ENGINES.items() if row.own_server)
-"""Of no other engine an address says that it is free: an OpenAI-compatible one may be a paid service."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field
 
 from image_api.settings import Settings as ApiSettings
 from local.hosts import own_hosts
-from local.plan import FREE, OWN_SERVERS, Plan, is_own, plan
+from local.plan import FREE, Plan, is_own, plan
 from render_worker.browser.bare_environment import bare
 from render_worker.serving.environment import EnvironmentSettings, Host, Port, read
 from render_worker.serving.environment import variables as names_of
@@ -38,8 +38,8 @@ class Settings(EnvironmentSettings):
     )
     engines: str | None = Field(
         None,
-        description="Engines that are enabled, in the order of preference; unset means those of "
-        f"{' and '.join(OWN_SERVERS)} whose address is set, and {' and '.join(FREE)}.",
+        description="Engines that are enabled, in the order of preference; unset means servers of your own whose "
+        f"address is set, and {' and '.join(FREE)}.",
     )
     storage: str = Field("local", description="Where the worker keeps pictures.")
     sandbox: Literal["auto", "always", "never"] = Field(

@@ -2,10 +2,8 @@
 
 import pytest
 
-from local.plan import FREE
-from local.settings import Settings as LocalSettings
 from local.settings import environments, load, plan_of, variables
-from render_worker.engines import ENGINES, registration_of
+from render_worker.engines import ENGINES
 from render_worker.errors import EngineNotConfigured
 from render_worker.settings import VARIABLES, Settings
 from sandbox.registry import STAND_INS
@@ -153,9 +151,3 @@ def test_and_it_is_enough(monkeypatch, name):
     settings = Settings()
     assert ENGINES[name].is_configured(settings.model_fields_set)
     ENGINES[name].load().of(name, settings).check()
-
-
-def test_the_help_names_the_servers_that_join_by_their_address_alone():
-    described = LocalSettings.model_fields["engines"].description
-    joining = {name for name in ENGINES if registration_of(name).own_server}
-    assert {name for name in ENGINES if name in described} == joining | set(FREE)
