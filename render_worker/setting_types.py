@@ -11,6 +11,7 @@ from render_worker.serving.environment import EnvironmentSettings
 
 ORIGIN = r"^https?://(\*\.)?[a-z0-9._:\[\]-]+$"
 PRINTABLE = re.compile(r"[!-~]+")
+SHOWN_NAME = re.compile(r"[a-z0-9_:-]{1,30}")
 ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
 
 T = TypeVar("T")

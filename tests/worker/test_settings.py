@@ -35,5 +35,24 @@ def test_nonsense_is_refused_by_name(monkeypatch, name, value):
         load()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "like"),
+    [
+        ("CLOUDFLARE_ACCOUNT_ID", "any", "0123456789abcdef0123456789abcdef"),
+        ("CLOUDFLARE_MODEL", "flux", "@cf/black-forest-labs/flux-1-schnell"),
+        ("GOOGLE_CLOUD_PROJECT", "My Project", "my-project-123"),
+        ("OPENAI_IMAGE_MODEL", "a b", "gpt-image-2"),
+        ("OPENAI_IMAGE_ORIGINS", "pictures", "https://pictures.example"),
+        ("REPLICATE_MODELS", "flux", "black-forest-labs/flux-schnell"),
+        ("HUGGINGFACE_SPACE", "space", "mcp-tools/Z-Image-Turbo"),
+        ("BUCKET_PREFIX", "pictures", "pictures/"),
+    ],
+)
+def test_a_value_of_another_form_is_refused_by_an_example(monkeypatch, name, value, like):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=f"{name} cannot be used: it must be like {like}\\. "):
+        load()
+
+
 def test_secrets_are_not_shown():
     assert "hidden" not in repr(Settings(worker_token="hidden"))

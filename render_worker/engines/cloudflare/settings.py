@@ -18,7 +18,10 @@ class CloudflareSettings(EngineSettings):
     title = "Engine `cloudflare`"
 
     cloudflare_account_id: str | None = Field(
-        None, pattern=r"^[0-9a-f]{32}$", description="Id of an account at Cloudflare."
+        None,
+        pattern=r"^[0-9a-f]{32}$",
+        examples=["0123456789abcdef0123456789abcdef"],
+        description="Id of an account at Cloudflare.",
     )
     cloudflare_api_token: Secret | None = Field(
         None, description="Token of that account, with the permission Workers AI."
