@@ -103,14 +103,18 @@ def variables(settings: Settings, simulated: bool) -> dict[str, str]:
 
 def _sandbox_variables(settings: Settings, found: Plan) -> dict[str, str]:
     """Return what points the tiers to the sandbox for the services that it plays; what is set stays as it is."""
-    from sandbox.registry import pointers
+    from sandbox.registry import STAND_INS, pointers
     from sandbox.stand_in import Addresses
 
     texts = _texts()
     ports = {"SANDBOX_PORT": settings.sandbox_port, "SANDBOX_UPLOAD_PORT": settings.sandbox_upload_port}
     addresses = Addresses.on_loopback(*ports.values())
     origins = filter(None, (texts.get("PICTURE_ORIGINS"), addresses.site, addresses.uploads))
-    pointing = {name: it for name, it in pointers(addresses, *found.stand_ins).items() if name not in texts}
+    keys = {
+        name: it for service in found.simulated if service not in FREE for name, it in STAND_INS[service].keys.items()
+    }
+    given = {**keys, **pointers(addresses, *found.stand_ins)}
+    pointing = {name: it for name, it in given.items() if name not in texts}
     everything = set(found.engines) <= set(found.stand_ins)
     marks = {"SIMULATED": str(everything).lower()}
     if not everything:

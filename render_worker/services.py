@@ -56,6 +56,9 @@ class Services:
             self.open_to_all = True
             self.health.warnings.append(OPEN_TO_ALL)
             log.warning(OPEN_TO_ALL)
+        for problem in self.selector.problems():
+            self.health.warnings.append(problem)
+            log.warning(problem)
         become_subreaper()
         self.runtime.start()
         self.runtime.submit(reap_for_ever())

@@ -36,6 +36,8 @@ class EngineRegistration:
     """Groups of its settings: it has its account or its address once every setting of one group is set."""
     own_server: bool = False
     """Whether it asks a server of one's own: a local run enables it once its address is set."""
+    may_cost: bool = False
+    """Whether a picture may cost money, so that a local run offers it after the others."""
     only_named: bool = False
     """Whether it is always there for clients that name it, and never answers model=auto."""
     several: str | None = None
@@ -54,11 +56,14 @@ class EngineRegistration:
 ENGINES = {
     "perchance": EngineRegistration(PerchanceSettings, "perchance.engine:PerchanceEngine"),
     "horde": EngineRegistration(HordeSettings, "horde.engine:HordeEngine", (("horde_api_key",),)),
-    "replicate": EngineRegistration(ReplicateSettings, "replicate.engine:ReplicateEngine", (("replicate_api_token",),)),
+    "replicate": EngineRegistration(
+        ReplicateSettings, "replicate.engine:ReplicateEngine", (("replicate_api_token",),), may_cost=True
+    ),
     "vertex": EngineRegistration(
         VertexSettings,
         "vertex.engine:VertexEngine",
         (("google_api_key",), ("google_application_credentials", "google_cloud_project")),
+        may_cost=True,
     ),
     "huggingface": EngineRegistration(
         HuggingFaceSettings, "huggingface.engine:HuggingFaceEngine", (("hf_token",), ("huggingface_api_key",))
@@ -76,6 +81,7 @@ ENGINES = {
         OpenAISettings,
         "openai.engine:OpenAIEngine",
         (("openai_api_key",), ("openai_base_url",)),
+        may_cost=True,
         several="openai_endpoints",
     ),
     "pollinations": EngineRegistration(PollinationsSettings, "pollinations.engine:PollinationsEngine"),
