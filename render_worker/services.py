@@ -59,6 +59,8 @@ class Services:
         for problem in self.selector.problems():
             self.health.warnings.append(problem)
             log.warning(problem)
+        if (idle := self.settings.idle_engines) and not self.settings.simulated_names:  # the sandbox sets addresses
+            log.info("set up, but not enabled by ENGINES: %s", ", ".join(idle))
         become_subreaper()
         self.runtime.start()
         self.runtime.submit(reap_for_ever())

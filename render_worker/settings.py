@@ -98,6 +98,12 @@ class Settings(BudgetSettings, CoreSettings, SettingsOfEngines, SettingsOfStorag
         return value
 
     @property
+    def idle_engines(self) -> list[str]:
+        """Return the engines that have their account or their address, and that ENGINES does not enable."""
+        set_up = [name for name, row in ENGINES.items() if row.is_configured(self.model_fields_set)]
+        return [name for name in (*set_up, *names_of_further(dict(self))) if name not in self.engines]
+
+    @property
     def slots(self) -> int:
         """Return the number of generations at a time: more than the engines make, for those that are being saved."""
         of_engines: int = sum(

@@ -56,3 +56,16 @@ def test_a_value_of_another_form_is_refused_by_an_example(monkeypatch, name, val
 
 def test_secrets_are_not_shown():
     assert "hidden" not in repr(Settings(worker_token="hidden"))
+
+
+def test_what_is_set_up_and_not_enabled_is_known(monkeypatch):
+    assert Settings().idle_engines == []
+    for name, value in {
+        "AUTOMATIC1111_URL": "http://192.168.1.5:7860",
+        "HORDE_API_KEY": "mine",
+        "CLOUDFLARE_API_TOKEN": "half",
+        "OPENAI_ENDPOINTS": "box=http://192.168.1.5:8080/v1",
+        "ENGINES": "perchance,horde",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert load().idle_engines == ["automatic1111", "openai:box"]
