@@ -11,12 +11,14 @@ from image_api.settings import Settings as ApiSettings
 from local.hosts import own_hosts
 from local.plan import FREE, Plan, is_own, plan
 from render_worker.browser.bare_environment import bare
+from render_worker.engines import ENGINES
 from render_worker.serving.environment import EnvironmentSettings, Host, Port, read
 from render_worker.serving.environment import variables as names_of
 from render_worker.settings import VARIABLES as OF_WORKER
 from render_worker.settings import load as load_worker
 
 OF_API = frozenset(it for name, field in ApiSettings.model_fields.items() for it in names_of(name, field))
+OWN = tuple(name for name, row in ENGINES.items() if row.own_server)
 OF_SANDBOX = frozenset({"SANDBOX_PORT", "SANDBOX_UPLOAD_PORT", "PYTHONPATH", "PYTHONUNBUFFERED"})
 
 
@@ -38,8 +40,8 @@ class Settings(EnvironmentSettings):
     )
     engines: str | None = Field(
         None,
-        description="Engines that are enabled, in the order of preference; unset means servers of your own whose "
-        f"address is set, and {' and '.join(FREE)}.",
+        description="Engines that are enabled, in the order of preference; unset means those of "
+        f"{' and '.join(OWN)} whose address is set, and {' and '.join(FREE)}.",
     )
     storage: str = Field("local", description="Where the worker keeps pictures.")
     sandbox: Literal["auto", "always", "never"] = Field(

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from render_worker.engines.openai.presets import EXTENSIONS, PRESETS
+from render_worker.setting_types import ADDRESS
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
 MODEL = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}"
 KEY = re.compile(r"[!-~]+")
 FORM = "name=http://host:port/v1|model|key|kind, of which the last three may be left out"
@@ -55,7 +55,7 @@ def whole_address(value: str) -> str:
     except ValueError:  # brackets or a port that are none
         known = False
     if not known:
-        raise ValueError("the address must be like https://pictures.example/v1")
+        raise ValueError("the address must be like https://pictures.example/v1, without a user or a password")
     return value.rstrip("/")
 
 
