@@ -100,6 +100,8 @@ class Engine(ABC):
     models: tuple[str, ...] = ()
     """Names that `model` accepts for this engine, beside its own."""
 
+    secrets: tuple[str, ...] = ()
+    """Keys and passwords of the settings, which no words of a service may repeat."""
     slots: Slots
     """Its concurrency slots: as many as it can make pictures at a time."""
 

@@ -30,6 +30,7 @@ from render_worker.generation.result import to_result
 from render_worker.generation.selector import EngineSelector
 from render_worker.imaging import Picture, SentImage, SourcePicture, make_picture
 from render_worker.metrics import Metrics
+from render_worker.outbound.privacy import kept_private
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.chain import SaveOutcome, StorageChain
 
@@ -250,7 +251,8 @@ async def _without_fault(
 ) -> GeneratedImage:
     """Return the engine's image; raises EngineFault if the engine has a bug."""
     try:
-        return await (engine.edit(recipe, image, reporter) if image else engine.generate(recipe, reporter))
+        with kept_private(recipe.prompt, recipe.negative_prompt, *engine.secrets):
+            return await (engine.edit(recipe, image, reporter) if image else engine.generate(recipe, reporter))
     except WorkerError as error:
         error.unbilled = error.unbilled and not reporter.is_downloading  # then the picture was made
         raise

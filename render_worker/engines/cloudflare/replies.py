@@ -24,6 +24,7 @@ from render_worker.errors import (
 )
 from render_worker.imaging import is_picture
 from render_worker.outbound.exchange import Reply, picture_in_base64
+from render_worker.outbound.privacy import repeatable
 from render_worker.outbound.replies import printable, retry_after, whole_number
 
 NAME = "Cloudflare"
@@ -166,4 +167,4 @@ def _message(document: dict[str, object]) -> str:
     """Return the first message of an envelope, for the log; "" if there is none."""
     errors = document.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
-    return printable(first.get("message") if isinstance(first, dict) else first)
+    return repeatable(first.get("message") if isinstance(first, dict) else first)

@@ -17,6 +17,7 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.outbound.exchange import Reply
+from render_worker.outbound.privacy import repeatable
 from render_worker.outbound.replies import printable, retry_after, whole_number
 
 DEFAULT_RETRY_AFTER_SECONDS = 30  # if it does not say how long
@@ -64,7 +65,7 @@ def error_of_reply(reply: Reply) -> EngineError:
         return QuotaExhausted("AI Horde wants more kudos beforehand than this key has.", KUDOS_SECONDS)
     if code in UNAVAILABLE_CODES:
         return EngineBusy("AI Horde takes no requests at the moment.")
-    return _error_of_status(reply.status, message)
+    return _error_of_status(reply.status, repeatable(reply.document.get("message")))
 
 
 def _max_pixels(message: str) -> int | None:

@@ -29,6 +29,7 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.outbound.exchange import Reply
+from render_worker.outbound.privacy import MAX_READ, repeatable
 from render_worker.outbound.replies import printable, retry_after
 
 UNKNOWN_QUOTA_SECONDS = 3600
@@ -46,7 +47,12 @@ log = logging.getLogger(__name__)
 def error_of_reply(reply: Reply, space: str) -> EngineError:
     """Return the error that an HTTP status other than 200 means."""
     words = service_words(reply.body)
-    log.warning("The Space %s responded with HTTP %d: %s", space, reply.status, words or "no readable message")
+    log.warning(
+        "The Space %s responded with HTTP %d: %s",
+        space,
+        reply.status,
+        repeatable(words, MAX_LOGGED) or "no readable message",
+    )
     if reply.status == httpx.codes.TOO_MANY_REQUESTS:
         seconds = retry_after(reply.headers.get("retry-after"), MAX_RETRY_AFTER_SECONDS)
         return EngineRateLimited(
@@ -63,8 +69,8 @@ def error_of_event(data: str, space: str) -> EngineError:
         found = data
     if isinstance(found, dict):
         found = next((found[name] for name in ("error", "message", "detail", "title") if found.get(name)), None)
-    words = printable(found, MAX_LOGGED)
-    log.warning("The Space %s failed: %s", space, words or "without a word")
+    words = printable(found, MAX_READ)
+    log.warning("The Space %s failed: %s", space, repeatable(words, MAX_LOGGED) or "without a word")
     return _error_of_words(words, space) or EngineError(f"The Space {space} failed at the picture.")
 
 

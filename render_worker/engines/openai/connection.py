@@ -69,8 +69,8 @@ class Connection:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return what no error may repeat."""
-        host = urlsplit(self.base).netloc.rpartition("@")[2]
-        return tuple(it for it in (self.key, self.base, host) if it)
+        owner, _, host = urlsplit(self.base).netloc.rpartition("@")
+        return tuple(it for it in (self.key, self.base, host, owner, owner.partition(":")[2]) if it)
 
 
 def connection(name: str, settings: OpenAISettings) -> Connection:
