@@ -73,6 +73,9 @@ def test_without_neurons_it_is_not_asked_again_today(site, worker, code):
     client = worker("cloudflare", "horde")
     results = [made(client) for _ in range(2)]
     assert [result["fallback_from"][0]["code"] for result in results] == ["engine_quota_exhausted"] * 2
+    refusal = client.post("/generate", json={**PROMPT, "model": "cloudflare"}).json
+    assert refusal["hint"].startswith("It comes back by itself")
+    assert refusal["retry_after"] <= 86_400
     assert asked(site, "cloudflare") == 1
     health = client.get("/health").json["engines"]["cloudflare"]
     assert (health["state"], health["breaker"]) == ("resting", "open")

@@ -17,8 +17,8 @@ from render_worker.errors import (
     EngineNotConfigured,
     EngineRateLimited,
     EngineUnauthorized,
+    FreeQuotaExhausted,
     PhaseTimeout,
-    QuotaExhausted,
     RequestInvalid,
     UnexpectedReply,
 )
@@ -128,8 +128,8 @@ def _held_back() -> ErraticRefusal:
     return ErraticRefusal("Cloudflare's filter held the picture back, which by chance it does to harmless ones.")
 
 
-def _no_neurons() -> QuotaExhausted:
-    return QuotaExhausted("Today's free neurons at Cloudflare are used up; there are new ones at 00:00 UTC.")
+def _no_neurons() -> FreeQuotaExhausted:
+    return FreeQuotaExhausted("Today's free neurons at Cloudflare are used up; there are new ones at 00:00 UTC.")
 
 
 def _error_of_status(reply: Reply) -> EngineError:

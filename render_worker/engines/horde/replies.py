@@ -41,11 +41,23 @@ class TooFast(EngineRateLimited):
         """Seconds to wait, as it says; None if it does not."""
 
 
-class KudosUpfront(QuotaExhausted):
-    """Raised if it makes a picture of that size only for kudos that the key has."""
+class KudosWanted(QuotaExhausted):
+    """Raised if it makes the picture only for kudos at the moment, and there are not enough of them."""
+
+    hint = (
+        "Ask again later: it wants none while its queue is short. "
+        "The operator may set HORDE_API_KEY, of a free account, which waits less."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("AI Horde's queue is long: it wants more kudos beforehand than there are.", KUDOS_SECONDS)
+
+
+class KudosUpfront(KudosWanted):
+    """Raised if it makes a picture of that size only for kudos."""
 
     def __init__(self, max_pixels: int | None) -> None:
-        super().__init__("AI Horde wants more kudos beforehand than this key has.", KUDOS_SECONDS)
+        super().__init__()
         self.max_pixels = max_pixels
         """How many it makes without; None if it does not say."""
 

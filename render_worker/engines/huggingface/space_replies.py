@@ -24,6 +24,7 @@ from render_worker.errors import (
     EngineNotConfigured,
     EngineRateLimited,
     EngineUnauthorized,
+    FreeQuotaExhausted,
     QuotaExhausted,
     RequestInvalid,
     UnexpectedReply,
@@ -82,7 +83,8 @@ def _error_of_words(words: str, space: str) -> EngineError | None:
         )
         return QuotaExhausted(sentence, TOO_LONG_SECONDS)
     if QUOTA.search(words):
-        return QuotaExhausted("The account at Hugging Face has no GPU quota left for Spaces.", _seconds_until(words))
+        sentence = "The free GPU minutes of the account at Hugging Face are used up for now."
+        return FreeQuotaExhausted(sentence, _seconds_until(words))
     if BUSY.search(words):
         return EngineBusy(f"The Space {space} has no GPU at the moment, or its queue is full.")
     if REFUSED.search(words):

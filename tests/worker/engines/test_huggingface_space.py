@@ -111,8 +111,8 @@ def test_a_space_is_asked_at_its_own_host(name, host):
 @pytest.mark.parametrize(
     ("behaviour", "code", "words"),
     [
-        ("quota", "engine_quota_exhausted", "no GPU quota left"),
-        ("quota_old", "engine_quota_exhausted", "no GPU quota left"),
+        ("quota", "engine_quota_exhausted", "free GPU minutes"),
+        ("quota_old", "engine_quota_exhausted", "free GPU minutes"),
         ("too_long", "engine_quota_exhausted", "HUGGINGFACE_SPACE"),
         ("no_gpu", "engine_busy", "no GPU at the moment"),
         ("aborted", "engine_busy", "no GPU at the moment"),

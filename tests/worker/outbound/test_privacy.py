@@ -5,7 +5,14 @@ import asyncio
 import httpx
 import pytest
 
+from render_worker.engines._skeleton.engine import error_of as skeleton
+from render_worker.engines.automatic1111.replies import error_of as automatic1111
+from render_worker.engines.comfyui.replies import error_of_execution
+from render_worker.engines.comfyui.replies import error_of_reply as comfyui
+from render_worker.engines.horde.replies import error_of_reply as horde
 from render_worker.engines.openai.refusals import error_of, refusal_of
+from render_worker.engines.pollinations.replies import error_of as pollinations
+from render_worker.engines.replicate.transport import quoted
 from render_worker.outbound.exchange import Reply
 from render_worker.outbound.privacy import kept_private, repeatable
 
@@ -48,6 +55,32 @@ def test_what_a_task_works_for_is_kept_private():
         return await inner, repeatable(f"no {WISH}")
 
     assert asyncio.run(work()) == ("", f"no {WISH}")
+
+
+def refused(service: str, document: dict) -> Reply:
+    return Reply(service, 500, httpx.Headers(), httpx.Response(200, json=document).content)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda said: automatic1111(refused("A", {"errors": said})),
+        lambda said: automatic1111(Reply("A", 500, httpx.Headers(), said.encode())),
+        lambda said: automatic1111(refused("A", {"detail": [{"loc": ["body", "prompt"], "msg": said}]})),
+        lambda said: automatic1111(refused("A", {"errors": f"CUDA out of memory at {said}"})),
+        lambda said: error_of_execution({"node_id": "3", "exception_message": said}),
+        lambda said: comfyui(Reply("C", 400, httpx.Headers(), refused("", {"error": {"message": said}}).body)),
+        lambda said: horde(refused("H", {"message": said})),
+        lambda said: pollinations(refused("P", {"error": {"message": said}})),
+        lambda said: RuntimeError(quoted(said, ())),
+        lambda said: skeleton(refused("S", {"message": said})),
+    ],
+)
+def test_no_engine_s_error_repeats_what_is_kept_private(error):
+    said = "It failed at\n" + WISH.replace(" ", "\n")
+    assert "Ottilie" in str(error(said))
+    with kept_private(WISH):
+        assert "Ottilie" not in str(error(said))
 
 
 @pytest.mark.parametrize(
