@@ -63,6 +63,8 @@ class GeneratedImage:
     """None if the model has none."""
     nsfw: bool | None = None
     """The engine's own classification; None if it has none."""
+    simulated: bool = False
+    """Whether the service says that a stand-in made it."""
     note: str | None = None
     """A sentence about the picture, for the response and the file."""
     model: str | None = None

@@ -64,6 +64,8 @@ class Refusal:
     """As it came, for `repeatable`: it may hold the request's texts, or the key."""
     seconds: int | None = None
     """After which asking again can help."""
+    is_of_input: bool = False
+    """Whether the text was refused before anything was made, which costs nothing."""
     is_reply: bool = True
     """Whether the status is that of a reply, and not what a type of error means."""
 
@@ -91,6 +93,7 @@ def refusal_in(document: Mapping[str, object], status: int | None = None) -> Ref
     error = document.get("error")
     fields = error if isinstance(error, dict) else document
     inner = fields.get("inner_error") or fields.get("innererror")
+    details = fields.get("moderation_details")
     words = (fields.get("code"), fields.get("type"), inner.get("code") if isinstance(inner, dict) else None)
     codes = tuple(printable(word) for word in words if isinstance(word, str))
     meant = next((STATUS_OF_TYPE[code] for code in codes if code in STATUS_OF_TYPE), 200)
@@ -100,6 +103,7 @@ def refusal_in(document: Mapping[str, object], status: int | None = None) -> Ref
         printable(fields.get("param")),
         _message(document, fields),
         _seconds(fields.get("retry_after")),
+        is_of_input=isinstance(details, dict) and details.get("moderation_stage") == "input",
         is_reply=status is not None,
     )
 
@@ -111,7 +115,9 @@ def error_of(refusal: Refusal, service: str, model: str, secrets: Iterable[str])
     if refusal.tells(MONEY) or refusal.status == 402:
         return QuotaExhausted(f"{service} wants the account to be paid for{said}.", refusal.seconds or BILLING_SECONDS)
     if refusal.tells(CONTENT) or _is_refusal_by_pollinations(refusal):
-        return ContentRefused(f"{service} does not make such a picture{said}.")
+        refused = ContentRefused(f"{service} does not make such a picture{said}.")
+        refused.unbilled = refusal.is_of_input
+        return refused
     if refusal.status == 429 or any(RATE.fullmatch(code) for code in refusal.codes):
         return EngineRateLimited(f"{service} limits how often this server may ask.", refusal.seconds)
     if refusal.tells(UNKNOWN_MODEL) or refusal.status in (404, 410):
