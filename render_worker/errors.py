@@ -28,10 +28,9 @@ WorkerError
         └── ServiceBlocked      503
             ├── EngineRateLimited 503 engine_rate_limited
             └── QuotaExhausted  503 engine_quota_exhausted
-                └── FreeQuotaExhausted 503 engine_quota_exhausted
 
-Errors of Perchance alone are in engines/perchance/errors.py, those of storages in storages/errors.py, those of budgets
-in budgets/errors.py.
+Errors of Perchance alone are in engines/perchance/errors.py, those of free quotas in engines/free_quota.py, those of
+storages in storages/errors.py, those of budgets in budgets/errors.py.
 """
 
 from typing import ClassVar, Literal
@@ -297,9 +296,3 @@ class QuotaExhausted(ServiceBlocked):
 
     code = "engine_quota_exhausted"
     hint = "The operator looks at the account at the engine's service."
-
-
-class FreeQuotaExhausted(QuotaExhausted):
-    """Raised if what the service gives for nothing is used up: it comes back by itself after `retry_after`."""
-
-    hint = "It comes back by itself: ask again then. Nothing has to be paid or set."

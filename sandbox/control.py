@@ -29,6 +29,9 @@ def play() -> tuple[Response, int]:
         scenario = state().scenario_type.model_validate_json(request.get_data())
     except ValidationError as error:
         return jsonify(error=_sentence(error.errors(), ", ".join(state().scenario_type.model_fields))), 400
+    if unplayable := state().unplayable(scenario):
+        endpoint, words = unplayable
+        return jsonify(error=f"The scenario's {endpoint} cannot be played: it is one of {', '.join(words)}."), 400
     state().play(scenario)
     return jsonify(scenario.model_dump()), 200
 

@@ -40,6 +40,7 @@ class SandboxState:
         self.scenario_type = combined_scenario(stand_ins)
         self._stand_ins = stand_ins
         self._by_chance = {name: faults.by_chance for each in stand_ins for name, faults in each.faults.items()}
+        self._words = {name: ("ok", *faults.words) for each in stand_ins for name, faults in each.faults.items()}
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._in_flight = self._peak = 0
@@ -50,6 +51,11 @@ class SandboxState:
         self._clear()
         for stand_in in self._stand_ins:
             stand_in.reset()
+
+    def unplayable(self, scenario: Scenario) -> tuple[str, tuple[str, ...]] | None:
+        """Return the first endpoint whose word it cannot play, and the words that it can; None if there is none."""
+        unknown = (it for it in self._words.items() if getattr(scenario, it[0]) not in it[1])
+        return next(unknown, None)
 
     def play(self, scenario: Scenario) -> None:
         """Play another scenario from now on."""

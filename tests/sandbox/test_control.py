@@ -38,6 +38,7 @@ def test_an_unknown_field_is_refused_by_a_sentence_that_lists_the_known(client):
     [
         ("[1]", "The scenario must be a JSON object."),
         ("{", "The scenario must be a JSON object."),
+        ('{"horde": "bogus"}', "The scenario's horde cannot be played: it is one of ok, "),
         ('{"delay": -1}', "The scenario's delay cannot be played: Input should be greater than or equal to 0."),
         ('{"imgur": "x"}', "The scenario's imgur cannot be played: Input should be 'ok'; Input should be 'ok_jpeg', "),
     ],

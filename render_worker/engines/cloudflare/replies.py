@@ -10,6 +10,7 @@ import re
 
 import httpx
 
+from render_worker.engines.free_quota import FreeQuotaExhausted
 from render_worker.errors import (
     ContentRefused,
     EngineBusy,
@@ -17,7 +18,6 @@ from render_worker.errors import (
     EngineNotConfigured,
     EngineRateLimited,
     EngineUnauthorized,
-    FreeQuotaExhausted,
     PhaseTimeout,
     RequestInvalid,
     UnexpectedReply,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import httpx
 
+from render_worker.engines.free_quota import FreeQuotaExhausted
 from render_worker.engines.huggingface.replies import (
     DEFAULT_RETRY_AFTER_SECONDS,
     MAX_RETRY_AFTER_SECONDS,
@@ -24,7 +25,6 @@ from render_worker.errors import (
     EngineNotConfigured,
     EngineRateLimited,
     EngineUnauthorized,
-    FreeQuotaExhausted,
     QuotaExhausted,
     RequestInvalid,
     UnexpectedReply,
