@@ -5,9 +5,11 @@ memory, and reading the settings imports none.
 """
 
 import pkgutil
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from render_worker.engines.automatic1111.settings import Automatic1111Settings
 from render_worker.engines.cloudflare.settings import CloudflareSettings
@@ -109,7 +111,18 @@ class SettingsOfEngines(
 def build_engines(names: Iterable[str], settings: SettingsOfEngines) -> "dict[str, Engine]":
     """Return the named engines in that order, and those that are always there, by their names."""
     always = (name for name, row in ENGINES.items() if row.only_named)
-    return {name: registration_of(name).load().of(name, settings) for name in (*names, *always)}
+    engines = {name: registration_of(name).load().of(name, settings) for name in (*names, *always)}
+    for engine in engines.values():
+        engine.secrets = tuple(_secrets_of(settings))
+    return engines
+
+
+def _secrets_of(settings: SettingsOfEngines) -> Iterator[str]:
+    """Yield the secrets of the settings; of a user and a password the latter as well."""
+    for _, value in settings:
+        if isinstance(value, SecretStr):
+            whole = value.get_secret_value()
+            yield from {whole, whole.rpartition(":")[2]}
 
 
 def names_of_further(settings: Mapping[str, Any]) -> tuple[str, ...]:

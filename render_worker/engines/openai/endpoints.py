@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from render_worker.engines.openai.presets import EXTENSIONS, PRESETS
-from render_worker.setting_types import ADDRESS
 
+ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 MODEL = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}"
 KEY = re.compile(r"[!-~]+")
@@ -55,7 +55,7 @@ def whole_address(value: str) -> str:
     except ValueError:  # brackets or a port that are none
         known = False
     if not known:
-        raise ValueError("the address must be like https://pictures.example/v1, without a user or a password")
+        raise ValueError("the address must be like https://pictures.example/v1")
     return value.rstrip("/")
 
 

@@ -9,7 +9,7 @@ from render_worker.settings import Settings, load
 from tests.fakes.at_openai import KEY, asked, engine
 from tests.fakes.processes import worker
 
-SECRET = "http://10.0.0.9:8080/word/v1|a-model|sk-secret|litellm+seed"
+SECRET = "http://user:word@10.0.0.9:8080/v1|a-model|sk-secret|litellm+seed"
 
 
 @pytest.fixture
@@ -52,7 +52,6 @@ def test_nothing_of_it_is_in_a_repr(endpoint):
         ("a=ftp://secret-thing", "entry 1 .*address"),
         ("a=http://[secret-thing", "entry 1 .*address"),
         ("a=http://secret-thing:port", "entry 1 .*address"),
-        ("a=http://user:secret-thing@127.0.0.1/v1", "entry 1 .*without a user or a password"),
         ("a=http://x?key=secret-thing", "entry 1 .*address"),
         ("a=http://x|secret thing", "entry 1 .*model"),
         ("a=http://x|m|secret thing", "entry 1 .*key"),
