@@ -6,6 +6,7 @@ if __name__ == "__main__":
     become_undumpable()  # before the rest is imported, which takes a second: it has every tier's secrets
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -93,6 +94,7 @@ def _becomes_ready(processes: Processes, settings: Settings, of_api: dict[str, s
     else:
         if problem:
             _say(f"Not ready after {READY_SECONDS:g} seconds: {problem}")
+    _say_what_is_down(f"http://127.0.0.1:{settings.worker_port}/health", {"Authorization": headers["Authorization"]})
     _say_what_to_copy("Running" if problem else "Ready", f"http://{address}")
     return True
 
@@ -104,6 +106,14 @@ def _readiness_problem(url: str, headers: dict[str, str]) -> str | None:
         return None if reply.ok else str(reply.json()["error"])
     except requests.RequestException as error:
         return f"no answer ({type(error).__name__})"
+
+
+def _say_what_is_down(url: str, headers: dict[str, str]) -> None:
+    """Print which engines are not asked, as they are set up."""
+    with contextlib.suppress(requests.RequestException):  # then the worker's log says it
+        for name, engine in requests.get(url, headers=headers, timeout=REACH_SECONDS).json()["engines"].items():
+            if engine["state"] == "down":
+                _say(f"{name} is never asked: {engine['reason']}")
 
 
 def _say_what_to_copy(state: str, address: str) -> None:

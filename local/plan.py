@@ -38,11 +38,19 @@ class Plan:
         """Return the line about it; it names settings, and never tells what they are set to."""
         engines = f"Engines, in the order in which they are asked: {self._listed(self.engines)}."
         storages = f" Pictures go to {self._listed(self.storages)}." if {*self.storages} & {*self.simulated} else ""
-        enabling = f"ENGINES={','.join((*self.engines, *self.further))}"
-        further = (
-            f" Set up, but not enabled: {', '.join(self.further)}; {enabling} enables all." if self.further else ""
-        )
-        return engines + storages + further
+        return engines + storages + self._offer
+
+    @property
+    def _offer(self) -> str:
+        """Return what may be enabled besides: one's own servers before the others, and last what may cost money."""
+        if not self.further:
+            return ""
+        own = [name for name in self.further if registration_of(name).own_server]
+        paid = [name for name in self.further if registration_of(name).may_cost]
+        free = [name for name in self.further if name not in (*own, *paid)]
+        enabling = f"ENGINES={','.join((*own, *self.engines, *free, *paid))} enables all"
+        cost = f"; pictures of {', '.join(paid)} may cost money" if paid else ""
+        return f" Set up, but not enabled: {', '.join((*own, *free, *paid))}; {enabling}{cost}."
 
     def _listed(self, names: tuple[str, ...]) -> str:
         return ", ".join(f"{name} (simulated)" if name in self.simulated else name for name in names)

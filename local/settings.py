@@ -11,12 +11,14 @@ from image_api.settings import Settings as ApiSettings
 from local.hosts import own_hosts
 from local.plan import FREE, Plan, is_own, plan
 from render_worker.browser.bare_environment import bare
+from render_worker.engines import ENGINES
 from render_worker.serving.environment import EnvironmentSettings, Host, Port, read
 from render_worker.serving.environment import variables as names_of
 from render_worker.settings import VARIABLES as OF_WORKER
 from render_worker.settings import load as load_worker
 
 OF_API = frozenset(it for name, field in ApiSettings.model_fields.items() for it in names_of(name, field))
+OWN = tuple(name for name, row in ENGINES.items() if row.own_server)
 OF_SANDBOX = frozenset({"SANDBOX_PORT", "SANDBOX_UPLOAD_PORT", "PYTHONPATH", "PYTHONUNBUFFERED"})
 
 
@@ -38,8 +40,8 @@ class Settings(EnvironmentSettings):
     )
     engines: str | None = Field(
         None,
-        description="Engines that are enabled, in the order of preference; unset means servers of your own whose "
-        f"address is set, and {' and '.join(FREE)}.",
+        description="Engines that are enabled, in the order of preference; unset means those of "
+        f"{' and '.join(OWN)} whose address is set, and {' and '.join(FREE)}.",
     )
     storage: str = Field("local", description="Where the worker keeps pictures.")
     sandbox: Literal["auto", "always", "never"] = Field(
@@ -103,14 +105,18 @@ def variables(settings: Settings, simulated: bool) -> dict[str, str]:
 
 def _sandbox_variables(settings: Settings, found: Plan) -> dict[str, str]:
     """Return what points the tiers to the sandbox for the services that it plays; what is set stays as it is."""
-    from sandbox.registry import pointers
+    from sandbox.registry import STAND_INS, pointers
     from sandbox.stand_in import Addresses
 
     texts = _texts()
     ports = {"SANDBOX_PORT": settings.sandbox_port, "SANDBOX_UPLOAD_PORT": settings.sandbox_upload_port}
     addresses = Addresses.on_loopback(*ports.values())
     origins = filter(None, (texts.get("PICTURE_ORIGINS"), addresses.site, addresses.uploads))
-    pointing = {name: it for name, it in pointers(addresses, *found.stand_ins).items() if name not in texts}
+    keys = {
+        name: it for service in found.simulated if service not in FREE for name, it in STAND_INS[service].keys.items()
+    }
+    given = {**keys, **pointers(addresses, *found.stand_ins)}
+    pointing = {name: it for name, it in given.items() if name not in texts}
     everything = set(found.engines) <= set(found.stand_ins)
     marks = {"SIMULATED": str(everything).lower()}
     if not everything:

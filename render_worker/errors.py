@@ -29,8 +29,8 @@ WorkerError
             ├── EngineRateLimited 503 engine_rate_limited
             └── QuotaExhausted  503 engine_quota_exhausted
 
-Errors of Perchance alone are in engines/perchance/errors.py, those of storages in storages/errors.py, those of budgets
-in budgets/errors.py.
+Errors of Perchance alone are in engines/perchance/errors.py, those of free quotas in engines/free_quota.py, those of
+storages in storages/errors.py, those of budgets in budgets/errors.py.
 """
 
 from typing import ClassVar, Literal

@@ -56,6 +56,11 @@ class Services:
             self.open_to_all = True
             self.health.warnings.append(OPEN_TO_ALL)
             log.warning(OPEN_TO_ALL)
+        for problem in self.selector.problems():
+            self.health.warnings.append(problem)
+            log.warning(problem)
+        if (idle := self.settings.idle_engines) and not self.settings.simulated_names:  # the sandbox sets addresses
+            log.info("set up, but not enabled by ENGINES: %s", ", ".join(idle))
         become_subreaper()
         self.runtime.start()
         self.runtime.submit(reap_for_ever())

@@ -7,18 +7,25 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from render_worker.budgets.settings import BudgetSettings
 from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, names_of_further, registration_of
 from render_worker.serving.environment import Host, LogLevel, Port, read
-from render_worker.setting_types import Listed, Secret, SettingsPart
+from render_worker.setting_types import SHOWN_NAME, Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
 
 
 def _enabled(name: str, info: ValidationInfo) -> str:
-    known = (*AUTO_ENGINES, *names_of_further(info.data))  # settings of engines are read before ENGINES
-    if name not in known:
-        raise ValueError(f"it may name {', '.join(known)}")
-    return name
+    """Return a name of an engine. Raises ValueError, with what it may be, if there is none of that name."""
+    further = names_of_further(info.data)  # settings of engines are read before ENGINES
+    if name in (*AUTO_ENGINES, *further):
+        return name
+    row = ENGINES.get(name.partition(":")[0])
+    wrong = name if SHOWN_NAME.fullmatch(name) else "one of its entries"  # which may be a key in a wrong place
+    if ":" in name and row and row.several:
+        named = f"names {', '.join(further)}" if further else "is not set"
+        raise ValueError(f"{wrong} is no engine, as {row.several.upper()} {named}")
+    raise ValueError(f"{wrong} is no engine that it may name")
 
 
 EngineName = Annotated[str, AfterValidator(_enabled)]
+FURTHER = (f"{kind}:name for each of {row.several.upper()}" for kind, row in ENGINES.items() if row.several)
 
 
 class CoreSettings(SettingsPart):
@@ -34,7 +41,9 @@ class CoreSettings(SettingsPart):
     )
     simulated: bool = Field(False, description="Marks every response: the sandbox stands in for the outside world.")
     simulated_engines: Listed[EngineName] = Field(
-        (), description="Marks the pictures of these engines alone: the sandbox stands in for their services."
+        (),
+        description="Marks the pictures of these engines alone, named as in ENGINES: the sandbox stands in for their "
+        "services.",
     )
 
     max_concurrency: int | None = Field(
@@ -58,7 +67,8 @@ class CoreSettings(SettingsPart):
     engines: Listed[EngineName] = Field(
         ("perchance",),
         min_length=1,
-        description=f"Enabled engines, in the order in which model=auto tries them: {', '.join(AUTO_ENGINES)}. "
+        description="Enabled engines, in the order in which model=auto tries them: "
+        f"{', '.join((*AUTO_ENGINES, *FURTHER))}. "
         "sketch is always there for clients that name it.",
     )
     engine_failures: int = Field(
@@ -86,6 +96,12 @@ class Settings(BudgetSettings, CoreSettings, SettingsOfEngines, SettingsOfStorag
         if unknown := [name for name in value if name not in enabled]:
             raise ValueError(f"{unknown[0]} is not in ENGINES, which enables {', '.join(enabled)}")
         return value
+
+    @property
+    def idle_engines(self) -> list[str]:
+        """Return the engines that have their account or their address, and that ENGINES does not enable."""
+        set_up = [name for name, row in ENGINES.items() if row.is_configured(self.model_fields_set)]
+        return [name for name in (*set_up, *names_of_further(dict(self))) if name not in self.engines]
 
     @property
     def slots(self) -> int:

@@ -29,6 +29,9 @@ def play() -> tuple[Response, int]:
         scenario = state().scenario_type.model_validate_json(request.get_data())
     except ValidationError as error:
         return jsonify(error=_sentence(error.errors(), ", ".join(state().scenario_type.model_fields))), 400
+    if unknown := state().unknown_word(scenario):
+        name, words = unknown
+        return jsonify(error=f"The scenario's {name} cannot be played: it is ok, {', '.join(words)}."), 400
     state().play(scenario)
     return jsonify(scenario.model_dump()), 200
 

@@ -31,6 +31,12 @@ class Faults:
 
     words: tuple[str, ...]
     by_chance: tuple[str, ...] = ()
+    takes_any: bool = False
+    """Whether any other word is played too, as the service's own."""
+
+    def plays(self, word: str) -> bool:
+        """Return whether a word can be played."""
+        return self.takes_any or word in ("ok", *self.words)
 
 
 @dataclass(frozen=True)

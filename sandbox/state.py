@@ -51,6 +51,11 @@ class SandboxState:
         for stand_in in self._stand_ins:
             stand_in.reset()
 
+    def unknown_word(self, scenario: Scenario) -> tuple[str, tuple[str, ...]] | None:
+        """Return the first field whose fault its endpoint cannot play, and what it can; None if there is none."""
+        each = ((name, faults) for stand_in in self._stand_ins for name, faults in stand_in.faults.items())
+        return next(((name, it.words) for name, it in each if not it.plays(getattr(scenario, name))), None)
+
     def play(self, scenario: Scenario) -> None:
         """Play another scenario from now on."""
         with self._lock:

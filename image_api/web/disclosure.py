@@ -12,7 +12,7 @@ OUT_OF_USE = "The engine cannot be used at the moment; its operator has to see t
 # For these codes the worker's own sentences hold a service's words about the operator's account.
 PUBLIC_SENTENCES = {
     "engine_unauthorized": OUT_OF_USE,
-    "engine_quota_exhausted": OUT_OF_USE,
+    "engine_quota_exhausted": "The engine's quota or budget is used up at the moment.",
     "engine_resting": "The engine is left alone for a while after failures.",
 }
 

@@ -85,6 +85,10 @@ class Budgets:
         if micros > account.limit or (is_recent and account.spent + micros > account.limit):
             raise self._exhausted(engine)
 
+    def limits(self, engine: str) -> bool:
+        """Return whether an engine has a budget."""
+        return engine in self._accounts
+
     def state(self, engine: str, price: float | None) -> tuple[dict[str, str], EngineError | None]:
         """Return an engine's budget as details of its health, and what keeps it from buying a picture at a price."""
         if engine not in self._accounts:

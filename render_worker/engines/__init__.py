@@ -5,9 +5,11 @@ memory, and reading the settings imports none.
 """
 
 import pkgutil
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from render_worker.engines.automatic1111.settings import Automatic1111Settings
 from render_worker.engines.cloudflare.settings import CloudflareSettings
@@ -36,6 +38,8 @@ class EngineRegistration:
     """Groups of its settings: it has its account or its address once every setting of one group is set."""
     own_server: bool = False
     """Whether it asks a server of one's own: a local run enables it once its address is set."""
+    may_cost: bool = False
+    """Whether a picture may cost money, so that a local run offers it after the others."""
     only_named: bool = False
     """Whether it is always there for clients that name it, and never answers model=auto."""
     several: str | None = None
@@ -54,11 +58,14 @@ class EngineRegistration:
 ENGINES = {
     "perchance": EngineRegistration(PerchanceSettings, "perchance.engine:PerchanceEngine"),
     "horde": EngineRegistration(HordeSettings, "horde.engine:HordeEngine", (("horde_api_key",),)),
-    "replicate": EngineRegistration(ReplicateSettings, "replicate.engine:ReplicateEngine", (("replicate_api_token",),)),
+    "replicate": EngineRegistration(
+        ReplicateSettings, "replicate.engine:ReplicateEngine", (("replicate_api_token",),), may_cost=True
+    ),
     "vertex": EngineRegistration(
         VertexSettings,
         "vertex.engine:VertexEngine",
         (("google_api_key",), ("google_application_credentials", "google_cloud_project")),
+        may_cost=True,
     ),
     "huggingface": EngineRegistration(
         HuggingFaceSettings, "huggingface.engine:HuggingFaceEngine", (("hf_token",), ("huggingface_api_key",))
@@ -76,6 +83,7 @@ ENGINES = {
         OpenAISettings,
         "openai.engine:OpenAIEngine",
         (("openai_api_key",), ("openai_base_url",)),
+        may_cost=True,
         several="openai_endpoints",
     ),
     "pollinations": EngineRegistration(PollinationsSettings, "pollinations.engine:PollinationsEngine"),
@@ -103,7 +111,18 @@ class SettingsOfEngines(
 def build_engines(names: Iterable[str], settings: SettingsOfEngines) -> "dict[str, Engine]":
     """Return the named engines in that order, and those that are always there, by their names."""
     always = (name for name, row in ENGINES.items() if row.only_named)
-    return {name: registration_of(name).load().of(name, settings) for name in (*names, *always)}
+    engines = {name: registration_of(name).load().of(name, settings) for name in (*names, *always)}
+    for engine in engines.values():
+        engine.secrets = tuple(_secrets_of(settings))
+    return engines
+
+
+def _secrets_of(settings: SettingsOfEngines) -> Iterator[str]:
+    """Yield the secrets of the settings; of a user and a password the latter as well."""
+    for _, value in settings:
+        if isinstance(value, SecretStr):
+            whole = value.get_secret_value()
+            yield from {whole, whole.rpartition(":")[2]}
 
 
 def names_of_further(settings: Mapping[str, Any]) -> tuple[str, ...]:

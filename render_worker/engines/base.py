@@ -63,6 +63,8 @@ class GeneratedImage:
     """None if the model has none."""
     nsfw: bool | None = None
     """The engine's own classification; None if it has none."""
+    simulated: bool = False
+    """Whether the service says that a stand-in made it."""
     note: str | None = None
     """A sentence about the picture, for the response and the file."""
     model: str | None = None
@@ -100,6 +102,8 @@ class Engine(ABC):
     models: tuple[str, ...] = ()
     """Names that `model` accepts for this engine, beside its own."""
 
+    secrets: tuple[str, ...] = ()
+    """Keys and passwords of the settings, which no words of a service may repeat."""
     slots: Slots
     """Its concurrency slots: as many as it can make pictures at a time."""
 

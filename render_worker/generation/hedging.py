@@ -4,12 +4,13 @@ Only a candidate that costs nothing is started so, one at a time. The loser is c
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
 from render_worker.cancellation import run_shielded
-from render_worker.errors import EngineError, TooSlow
+from render_worker.errors import EngineError, PhaseTimeout, TooSlow
 from render_worker.generation.admission import Admission
 from render_worker.generation.attempt import Attempt
 from render_worker.generation.latency import Latencies
@@ -20,7 +21,10 @@ from render_worker.metrics import Metrics
 
 ENOUGH_PICTURES = 5  # of the last hour, for a p95 that means anything
 UNKNOWN_SHARE = 2.0  # times its typical seconds, is what an engine has before: these are a rough idea
+LEARNT_SHARE = 2.0  # times the p95 of what it made, at most: each overtaken attempt is longer than the one before
 CHECK_SECONDS = 0.1  # between two looks whether the next candidate can begin at once
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Run = Callable[[Attempt], Coroutine[Any, Any, T | None]]
@@ -47,7 +51,7 @@ class Hedging:
         running = {_start(attempt, run): attempt}
         try:
             if await self._is_due(attempt) and (hedge := attempt.next()):
-                _join(attempt, hedge, on_progress)
+                self._join(attempt, hedge, on_progress)
                 self._metrics.count_hedge(hedge.engine.name)
                 running[_start(hedge, run)] = hedge
             return await _first_result(running)
@@ -67,11 +71,36 @@ class Hedging:
 
     def _seconds_until_due(self, attempt: Attempt) -> float:
         taken = attempt.lane.seconds
-        if taken is None:  # it waits for its slot
-            return CHECK_SECONDS
+        return CHECK_SECONDS if taken is None else self._usual_seconds(attempt) - taken  # None: it waits for its slot
+
+    def _usual_seconds(self, attempt: Attempt) -> float:
+        """Return the p95 of an attempt's engine, or a rough idea of it before enough pictures."""
         name = attempt.engine.name
-        usual = self._latencies.p95(name) if self._latencies.count(name) >= ENOUGH_PICTURES else None
-        return (usual or attempt.engine.typical_seconds * UNKNOWN_SHARE) - taken
+        usual, of_made = self._latencies.p95(name), self._latencies.p95_of_made(name)
+        if usual is None or of_made is None or self._latencies.count(name) < ENOUGH_PICTURES:
+            return attempt.engine.typical_seconds * UNKNOWN_SHARE
+        return min(usual, of_made * LEARNT_SHARE)
+
+    def _join(self, attempt: Attempt, hedge: Attempt, on_progress: OnProgress) -> None:
+        """Let a hedge run beside the attempt, which still leads."""
+        name, beside = attempt.engine.name, hedge.engine.name
+        log.info("%s %s takes longer than usual, asking %s beside it", attempt.request.request_id, name, beside)
+        attempt.lane.announce(f"{name} takes longer than usual; asking {beside} beside it.")
+        hedge.lane.on_progress, hedge.lane.leads = on_progress, False
+        attempt.lane.rival, hedge.lane.rival = hedge.lane, attempt.lane
+        for one, other in ((attempt, hedge), (hedge, attempt)):
+            one.lane.on_overtaken = partial(self._record_overtaken, one, other)
+
+    def _record_overtaken(self, loser: Attempt, winner: Attempt) -> None:
+        """Record that an attempt was overtaken; its engine is held to it only if it had had its usual time."""
+        name, seconds = loser.engine.name, loser.lane.seconds or 0.0
+        sentence = f"{name} took longer than usual, and {winner.engine.name} was first."
+        loser.failed(TooSlow(sentence, loser.candidate.expected_seconds))
+        had_enough = seconds >= self._usual_seconds(loser) and not loser.lane.has_picture
+        log.info("%s %s was overtaken by %s after %.1f s", loser.request.request_id, name, winner.engine.name, seconds)
+        if had_enough:
+            self._latencies.add_overtaken(name, seconds)
+            self._selector.breakers[name].record_failure(PhaseTimeout(sentence))
 
     def _can_begin(self, candidate: Candidate) -> bool:
         """Return whether a candidate can be attempted at once: a hedge takes no room in a queue."""
@@ -90,20 +119,6 @@ def _is_free(attempt: Attempt) -> bool:
 def _start(attempt: Attempt, run: Run[T]) -> "asyncio.Task[T | None]":
     attempt.lane.task = task = asyncio.create_task(run(attempt))
     return task
-
-
-def _join(attempt: Attempt, hedge: Attempt, on_progress: OnProgress) -> None:
-    """Let a hedge run beside the attempt, which still leads."""
-    attempt.lane.announce(f"{attempt.engine.name} takes longer than usual; asking {hedge.engine.name} beside it.")
-    hedge.lane.on_progress, hedge.lane.leads = on_progress, False
-    attempt.lane.rival, hedge.lane.rival = hedge.lane, attempt.lane
-    for one, other in ((attempt, hedge), (hedge, attempt)):
-        one.lane.on_overtaken = partial(_record_overtaken, one, other)
-
-
-def _record_overtaken(loser: Attempt, winner: Attempt) -> None:
-    sentence = f"{loser.engine.name} took longer than usual, and {winner.engine.name} was first."
-    loser.failed(TooSlow(sentence, loser.candidate.expected_seconds))
 
 
 async def _first_result(running: "dict[asyncio.Task[T | None], Attempt]") -> T | None:

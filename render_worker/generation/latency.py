@@ -13,8 +13,16 @@ MAX_SIMULATED = 100
 OVERDUE_SHARE = 0.25  # nothing recorded tells how long it goes on; so the estimate never ends before the picture does
 
 
-_Taken = tuple[tuple[float, float], ...]
-"""When each picture was made, by the monotonic clock, and the seconds that it took."""
+@dataclass(frozen=True)
+class _Attempt:
+    """One attempt: when it ended, by the monotonic clock, its seconds, and whether it made its picture."""
+
+    ended: float
+    seconds: float
+    made: bool
+
+
+_Taken = tuple[_Attempt, ...]
 
 
 @dataclass(frozen=True)
@@ -24,10 +32,14 @@ class _Sorted:
     taken: _Taken
     oldest: float
     seconds: tuple[float, ...]
+    of_made: tuple[float, ...]
 
 
 class Latencies:
     """The seconds that recent pictures took, without waiting in the queue, and the share of attempts that succeeded.
+
+    An attempt that was overtaken would have taken longer still: left out, an engine that has become slow would look as
+    fast as it was, because only its quick pictures were ever kept.
 
     It is written by the loop's thread, and safe to read from any.
     """
@@ -39,7 +51,15 @@ class Latencies:
 
     def add(self, engine: str, seconds: float) -> None:
         """Record the latency of a picture that was made and saved."""
-        self._taken[engine] = (*self._taken.get(engine, ()), (time.monotonic(), seconds))[-MAX_LATENCIES:]
+        self._add(engine, _Attempt(time.monotonic(), seconds, made=True))
+
+    def add_overtaken(self, engine: str, seconds: float) -> None:
+        """Record an attempt that was overtaken: it brought no picture, and took at least so many seconds."""
+        self._add(engine, _Attempt(time.monotonic(), seconds, made=False))
+        self.add_outcome(engine, success=False)
+
+    def _add(self, engine: str, attempt: _Attempt) -> None:
+        self._taken[engine] = (*self._taken.get(engine, ()), attempt)[-MAX_LATENCIES:]
 
     def add_outcome(self, engine: str, *, success: bool) -> None:
         """Record whether an attempt brought a picture; one that failed by the request's own fault does not count."""
@@ -53,34 +73,35 @@ class Latencies:
 
     def count(self, engine: str) -> int:
         """Return how many pictures are recent, some hundreds at most."""
-        return len(self._recent(engine))
+        return len(self._recent(engine).of_made)
 
-    def _recent(self, engine: str) -> tuple[float, ...]:
+    def _recent(self, engine: str) -> _Sorted:
         """Return the latencies of the last hour, sorted: older ones might keep all clients away from the engine."""
         taken, known = self._taken.get(engine, ()), self._sorted.get(engine)
         begin = time.monotonic() - RECENT_SECONDS
         if known is None or known.taken is not taken or known.oldest <= begin:
-            recent = [it for it in taken if it[0] > begin]
-            known = _Sorted(taken, recent[0][0] if recent else math.inf, tuple(sorted(it[1] for it in recent)))
-            self._sorted[engine] = known
-        return known.seconds
+            recent = sorted((it for it in taken if it.ended > begin), key=lambda it: it.seconds)
+            oldest = min((it.ended for it in recent), default=math.inf)
+            of_made = tuple(it.seconds for it in recent if it.made)
+            known = self._sorted[engine] = _Sorted(taken, oldest, tuple(it.seconds for it in recent), of_made)
+        return known
 
     def p50(self, engine: str) -> float | None:
         """Return the median in seconds; None if nothing is recent."""
-        recent = self._recent(engine)
+        recent = self._recent(engine).seconds
         return statistics.median(recent) if recent else None
 
     def p90(self, engine: str) -> float | None:
-        """Return what nine tenths of the pictures did not exceed, in seconds; None if nothing is recent."""
-        return self._exceeded_by_few(engine, 90)
+        """Return what nine tenths of the attempts did not exceed, in seconds; None if nothing is recent."""
+        return _exceeded_by_few(self._recent(engine).seconds, 90)
 
     def p95(self, engine: str) -> float | None:
-        """Return what 95 of 100 pictures did not exceed, in seconds; None if nothing is recent."""
-        return self._exceeded_by_few(engine, 95)
+        """Return what 95 of 100 attempts did not exceed, in seconds; None if nothing is recent."""
+        return _exceeded_by_few(self._recent(engine).seconds, 95)
 
-    def _exceeded_by_few(self, engine: str, percent: int) -> float | None:
-        recent = self._recent(engine)
-        return recent[math.ceil(len(recent) * percent / 100) - 1] if recent else None
+    def p95_of_made(self, engine: str) -> float | None:
+        """Return the same of those attempts alone that were not overtaken."""
+        return _exceeded_by_few(self._recent(engine).of_made, 95)
 
     def seconds_to_picture(self, engine: str, position: int, slots: Sequence[float]) -> int | None:
         """Return the seconds until a request at that position of the queue has its picture; None if unknown.
@@ -100,6 +121,10 @@ class Latencies:
         """Return the seconds that a picture is likely to need after `elapsed`; None if that exceeds its p90."""
         usual = (self.p50(engine), self.p90(engine))
         return next((math.ceil(seconds - elapsed) for seconds in usual if seconds and seconds > elapsed), None)
+
+
+def _exceeded_by_few(recent: Sequence[float], percent: int) -> float | None:
+    return recent[math.ceil(len(recent) * percent / 100) - 1] if recent else None
 
 
 def seconds_to_turn(position: int, slots: Sequence[float], each: float) -> float:

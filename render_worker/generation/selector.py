@@ -158,6 +158,18 @@ class EngineSelector:
             found |= {"state": state, "reason": str(problem)}
         return health.model_copy(update=found)
 
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with how the engines of model=auto are set up, each as a sentence."""
+        for engine in self.auto_engines:
+            health = self.health(engine.name)
+            if health.state == "down":
+                yield f"{engine.name} is never asked: {health.reason}"
+            elif self._price(engine, Recipe(prompt="a", model=engine.name)) == 0 and self.budgets.limits(engine.name):
+                yield (
+                    f"ENGINE_DAILY_BUDGET limits nothing for {engine.name}, whose pictures are taken to be free; "
+                    f"if its account is billed for them, set ENGINE_PRICES={engine.name}=…, in US dollars."
+                )
+
     def models(self) -> list[Model]:
         """Return every name that `select` knows, besides auto."""
         return [self._model(name, engine) for name, engine in self._named.items()]

@@ -7,7 +7,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
@@ -33,10 +33,15 @@ class PictureService:
             parts = urlsplit(url)
         except ValueError:
             return False
-        host = parts.netloc.lower()
+        host = host_of(parts)
         first, _, rest = host.partition(".")
         below = f"{parts.scheme}://*.{rest}" in self.origins and re.fullmatch("[a-z0-9_-]+", first)
         return bool(below) or f"{parts.scheme}://{host}" in self.origins
+
+
+def host_of(address: SplitResult) -> str:
+    """Return an address's host, with its port if that is not the scheme's own."""
+    return address.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(address.scheme, "?"))
 
 
 async def download(

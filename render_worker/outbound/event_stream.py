@@ -3,15 +3,20 @@
 import re
 from collections.abc import AsyncIterable, AsyncIterator
 
+from render_worker.errors import UnexpectedReply
+from render_worker.outbound.exchange import MAX_REPLY_BYTES
+
+MAX_EVENT_BYTES = MAX_REPLY_BYTES  # a picture may be in one
 LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 async def events(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[str, str]]:
-    """Yield the name and the data of each whole event; bound the chunks, for a line may have no end.
+    """Yield the name and the data of each whole event; bound the chunks, for a stream may have no end.
 
-    An event without a name is a `message`; one without data, such as a comment, is none.
+    An event without a name is a `message`; one without data, such as a comment, is none. Raises UnexpectedReply if one
+    exceeds MAX_EVENT_BYTES.
     """
-    name, data = "", []
+    name, data, size = "", [], 0
     async for line in _lines(chunks):
         field, _, value = line.decode("utf-8", "replace").partition(":")
         value = value.removeprefix(" ")
@@ -19,10 +24,11 @@ async def events(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[str, str]]
             name = value
         elif field == "data":
             data.append(value)
+            _require_bounded(size := size + len(line))
         elif not line:
             if data:
                 yield name or "message", "\n".join(data)
-            name, data = "", []
+            name, data, size = "", [], 0
 
 
 async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
@@ -30,6 +36,7 @@ async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
     rest = bytearray()  # a long line may come in small pieces: each is looked at once
     async for chunk in chunks:
         rest += chunk
+        _require_bounded(len(rest))
         if not LINE_END.search(chunk):
             continue
         held = rest.endswith(b"\r")  # its \n may follow
@@ -37,3 +44,8 @@ async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         rest = bytearray(last + b"\r" if held else last)
         for line in lines:
             yield line
+
+
+def _require_bounded(size: int) -> None:
+    if size > MAX_EVENT_BYTES:
+        raise UnexpectedReply("The stream has an event that is larger than any that is expected.")

@@ -12,11 +12,12 @@ import httpx
 
 from render_worker.errors import BadPicture, EngineUnreachable, NotConnected, PhaseTimeout, UnexpectedReply
 from render_worker.outbound.client import AS_IT_IS, http_client
-from render_worker.outbound.download import MAX_PICTURE_BYTES
+from render_worker.outbound.download import MAX_PICTURE_BYTES, picture_too_large
 from render_worker.outbound.replies import is_compressed, json_object, read_body
 
 CONNECT_SECONDS = 10.0
-MAX_REPLY_BYTES = 2 * MAX_PICTURE_BYTES  # a picture may come within the reply, in base64
+MAX_BASE64 = MAX_PICTURE_BYTES * 4 // 3 + 1024  # characters; some services wrap a data URL around it
+MAX_REPLY_BYTES = MAX_BASE64 + 2**20  # a picture may come within the reply, and some JSON around it
 DATA_URL = re.compile(r"data:[\w.+/-]*(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
 
 
@@ -117,9 +118,11 @@ class HttpService:
 
 
 def picture_in_base64(text: object, service: str) -> bytes:
-    """Return the picture of base64 or of a data URL. Raises BadPicture if there is no text, or one of neither."""
+    """Return the picture of base64 or of a data URL. Raises BadPicture for anything else."""
     if not isinstance(text, str) or not text:
         raise BadPicture("missing", f"{service}'s reply holds no picture.")
+    if len(text) > MAX_BASE64:
+        raise picture_too_large()
     prefix = DATA_URL.match(text[:200])
     try:
         return binascii.a2b_base64(text[prefix.end() if prefix else 0 :].encode("ascii"), strict_mode=True)

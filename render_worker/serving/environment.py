@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, ValidationError, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -39,8 +40,16 @@ def read(kind: type[S]) -> S:
         first = error.errors()[0]
         name = str(first["loc"][0])
         field = kind.model_fields[name]
-        problem = first["msg"].removeprefix("Value error, ")
-        sys.exit(f"{' or '.join(variables(name, field))} cannot be used: {problem}. What it sets: {field.description}")
+        problem = f"{' or '.join(variables(name, field))} cannot be used: {_in_words(first, field)}"
+        sys.exit(f"{problem}. What it sets: {field.description}")
+
+
+def _in_words(error: ErrorDetails, field: FieldInfo) -> str:
+    """Return what is wrong with a value; an example, or else the default, for people who read no patterns."""
+    example = field.examples[0] if field.examples else field.default
+    if error["type"] != "string_pattern_mismatch" or not example:
+        return error["msg"].removeprefix("Value error, ")
+    return f"it must be like {example[0] if isinstance(example, tuple) else example}"
 
 
 def variables(name: str, field: FieldInfo) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 from pydantic_settings import NoDecode
 
-from render_worker.setting_types import Listed
+from render_worker.setting_types import SHOWN_NAME, Listed
 from render_worker.storages.cloudinary.settings import CloudinarySettings
 from render_worker.storages.gcs.settings import GcsSettings
 from render_worker.storages.imgur.settings import ImgurSettings
@@ -49,7 +49,8 @@ STORAGES = {
 
 def _known(name: str) -> str:
     if name not in STORAGES:
-        raise ValueError(f"it may name {', '.join(STORAGES)}")
+        wrong = name if SHOWN_NAME.fullmatch(name) else "one of its entries"  # which may be a key in a wrong place
+        raise ValueError(f"{wrong} is no storage that it may name")
     return name
 
 

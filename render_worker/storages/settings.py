@@ -26,6 +26,7 @@ class UploadSettings(StorageSettings):
     bucket_prefix: str = Field(
         "",
         pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*$",
+        examples=["pictures/"],
         description="Folder within the bucket or account, like pictures/ with a slash.",
     )
     bucket_seconds: float = Field(60, gt=0, description="Timeout of one upload.")

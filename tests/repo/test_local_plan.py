@@ -118,6 +118,33 @@ def test_one_s_own_servers_come_first_and_what_costs_money_joins_by_its_name_alo
     assert (found.engines, found.further) == (("horde", "replicate"), ("automatic1111", "comfyui", "openai"))
 
 
+def test_what_it_offers_has_one_s_own_servers_first_and_what_may_cost_last(monkeypatch):
+    for name in ("AUTOMATIC1111_URL", "REPLICATE_API_TOKEN", "GOOGLE_API_KEY", "HF_TOKEN"):
+        monkeypatch.setenv(name, OWN)
+    monkeypatch.setenv("ENGINES", "perchance,horde")
+    sentence = plan_of(load(), simulated=False).sentence
+    assert "ENGINES=automatic1111,perchance,horde,huggingface,replicate,vertex enables all" in sentence
+    assert sentence.endswith("; pictures of replicate, vertex may cost money.")
+    monkeypatch.setenv("ENGINES", "perchance,horde,replicate,vertex")
+    assert "may cost" not in plan_of(load(), simulated=False).sentence
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_ACCOUNT if STAND_INS.get(name)])
+def test_an_engine_that_is_simulated_has_a_made_up_key(monkeypatch, name):
+    monkeypatch.setenv("ENGINES", name)
+    for variable, text in environments(variables(load(), simulated=True)).worker.items():
+        monkeypatch.setenv(variable, text)
+    ENGINES[name].load().of(name, Settings()).check()
+
+
+def test_the_free_ones_have_none_and_what_is_set_stays(monkeypatch):
+    assert "HORDE_API_KEY" not in variables(load(), simulated=True)
+    monkeypatch.setenv("ENGINES", "horde,replicate")
+    assert "OPENAI_API_KEY" not in variables(load(), simulated=True)
+    monkeypatch.setenv("REPLICATE_API_TOKEN", "mine")
+    assert "REPLICATE_API_TOKEN" not in variables(load(), simulated=True)
+
+
 @pytest.mark.parametrize(
     ("given", "further"),
     [

@@ -57,12 +57,25 @@ def test_the_erratic_filter_lets_the_next_engine_be_asked(site, worker):
     assert asked(site, "cloudflare") == 5
 
 
+def test_a_way_that_costs_is_not_taken_beside_a_budget_that_does_not_count_it(site, worker, tmp_path):
+    play(site, huggingface_space="quota")
+    changes = {"engine_daily_budget": "huggingface=0.01", "budget_file": str(tmp_path / "b.sqlite3")}
+    client = worker("huggingface", huggingface_ways="space,providers", **changes)
+    reply = client.post("/generate", json={**PROMPT, "model": "huggingface"})
+    assert (reply.status_code, reply.json["code"]) == (500, "engine_not_configured")
+    assert "ENGINE_PRICES=huggingface" in reply.json["error"]
+    assert asked(site, "huggingface") == asked(site, "huggingface_space") == 0
+
+
 @pytest.mark.parametrize("code", ["neurons_3036", "neurons_4006"])
 def test_without_neurons_it_is_not_asked_again_today(site, worker, code):
     play(site, cloudflare=code)
     client = worker("cloudflare", "horde")
     results = [made(client) for _ in range(2)]
     assert [result["fallback_from"][0]["code"] for result in results] == ["engine_quota_exhausted"] * 2
+    refusal = client.post("/generate", json={**PROMPT, "model": "cloudflare"}).json
+    assert refusal["hint"].startswith("It comes back by itself")
+    assert refusal["retry_after"] <= 86_400
     assert asked(site, "cloudflare") == 1
     health = client.get("/health").json["engines"]["cloudflare"]
     assert (health["state"], health["breaker"]) == ("resting", "open")

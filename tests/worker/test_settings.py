@@ -35,5 +35,49 @@ def test_nonsense_is_refused_by_name(monkeypatch, name, value):
         load()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "like"),
+    [
+        ("CLOUDFLARE_MODEL", "flux", "@cf/black-forest-labs/flux-1-schnell"),
+        ("GOOGLE_CLOUD_PROJECT", "My Project", "my-project-123"),
+        ("OPENAI_IMAGE_MODEL", "a b", "gpt-image-2"),
+        ("OPENAI_IMAGE_ORIGINS", "pictures", "https://pictures.example"),
+        ("REPLICATE_MODELS", "flux", "black-forest-labs/flux-schnell"),
+        ("HUGGINGFACE_SPACE", "space", "mcp-tools/Z-Image-Turbo"),
+        ("BUCKET_PREFIX", "pictures", "pictures/"),
+    ],
+)
+def test_a_value_of_another_form_is_refused_by_an_example(monkeypatch, name, value, like):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=f"{name} cannot be used: it must be like {like}\\. "):
+        load()
+
+
 def test_secrets_are_not_shown():
     assert "hidden" not in repr(Settings(worker_token="hidden"))
+
+
+def test_what_is_set_up_and_not_enabled_is_known(monkeypatch):
+    assert Settings().idle_engines == []
+    for name, value in {
+        "AUTOMATIC1111_URL": "http://192.168.1.5:7860",
+        "HORDE_API_KEY": "mine",
+        "CLOUDFLARE_API_TOKEN": "half",
+        "OPENAI_ENDPOINTS": "box=http://192.168.1.5:8080/v1",
+        "ENGINES": "perchance,horde",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert load().idle_engines == ["automatic1111", "openai:box"]
+
+
+@pytest.mark.parametrize("name", ["COMFYUI_URL", "AUTOMATIC1111_URL", "HORDE_URL", "IMGUR_API_URL"])
+def test_no_address_has_a_password_which_would_be_shown_with_it(monkeypatch, name):
+    monkeypatch.setenv(name, "http://user:secret-thing@127.0.0.1:1/v1")
+    with pytest.raises(SystemExit, match=f"{name} cannot be used: .* without a user or a password") as caught:
+        load()
+    assert "secret-thing" not in str(caught.value)
+
+
+def test_that_of_an_api_which_takes_one_is_not_shown(monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://user:secret-thing@127.0.0.1:1/v1")
+    assert "secret-thing" not in repr(load())

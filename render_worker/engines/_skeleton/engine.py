@@ -20,7 +20,8 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.outbound.exchange import HttpService, Reply, picture_in_base64
-from render_worker.outbound.replies import printable, retry_after
+from render_worker.outbound.privacy import repeatable
+from render_worker.outbound.replies import retry_after
 from render_worker.sizes import Sizes
 
 MAX_RETRY_AFTER_SECONDS = 3600
@@ -75,7 +76,7 @@ def error_of(reply: Reply) -> EngineError:
     if reply.status == httpx.codes.TOO_MANY_REQUESTS:  # asking again sooner is in vain: the circuit breaker opens
         seconds = retry_after(reply.headers.get("retry-after"), MAX_RETRY_AFTER_SECONDS)
         return EngineRateLimited("Skeleton limits how often this worker may ask.", seconds)
-    words = f'Skeleton answered HTTP {reply.status}: "{printable(reply.document.get("message"))}".'
+    words = f'Skeleton answered HTTP {reply.status}: "{repeatable(reply.document.get("message"))}".'
     kinds: dict[int, type[EngineError]] = {400: RequestInvalid, 401: EngineUnauthorized, 403: EngineUnauthorized}
     kind = kinds.get(reply.status, EngineBusy if reply.status >= httpx.codes.INTERNAL_SERVER_ERROR else UnexpectedReply)
     return kind(words)

@@ -50,6 +50,9 @@ class Automatic1111Engine(Engine):
         name = model_name(settings.automatic1111_model)
         self.models = (name,) if name else ()
 
+    async def stop(self) -> None:
+        await self._server.stop()
+
     def check(self) -> None:
         if not self._settings.automatic1111_url:
             raise EngineNotConfigured("AUTOMATIC1111_URL not configured.")

@@ -18,6 +18,7 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.outbound.exchange import Reply, picture_in_base64
+from render_worker.outbound.privacy import MAX_READ, repeatable
 from render_worker.outbound.replies import json_object, printable
 
 OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemory|failed to allocate|alloc\w* failed", re.IGNORECASE)
@@ -70,13 +71,16 @@ def _seed(details: dict[str, object], given: int) -> int:
 def error_of(reply: Reply) -> EngineError:
     """Return the error that a refusal means: the server's own words come before the HTTP status."""
     words = _words(reply)
-    said = f"{reply.service} answered HTTP {reply.status}" + (f": {words}." if words else ".")
+    repeated = repeatable(words)
+    said = f"{reply.service} answered HTTP {reply.status}" + (f": {repeated}." if repeated else ".")
     if reply.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return EngineUnauthorized(
             f"{reply.service} asks for a user and password that it knows; look at AUTOMATIC1111_AUTH."
         )
     if OUT_OF_MEMORY.search(words):
-        return EngineBusy(f"{reply.service} is out of memory: {words}. A smaller picture may fit.")
+        return EngineBusy(
+            f"{reply.service} is out of memory{f': {repeated}' if repeated else ''}. A smaller picture may fit."
+        )
     for code, setting in NO_SUCH.items():
         if code.search(words):
             return EngineNotConfigured(f"{said} Look at {setting}.")
@@ -107,11 +111,12 @@ def _words(reply: Reply) -> str:
     """Return the reply's own words: of JSON the field that each server has for them, of plain text the beginning."""
     document = reply.document
     for name in ("errors", "detail", "message", "error"):
-        if words := printable(_first_message(document.get(name))):
-            return words
+        words = _first_message(document.get(name))
+        if isinstance(words, str) and printable(words):
+            return words[:MAX_READ]
     if document or b"<" in reply.body[:100]:  # a proxy's page
         return ""
-    return printable(reply.body[:500].decode("utf-8", "replace"))
+    return reply.body[:MAX_READ].decode("utf-8", "replace")
 
 
 def _first_message(value: object) -> object:

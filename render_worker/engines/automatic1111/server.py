@@ -22,6 +22,7 @@ LOOK_SECONDS = 5.0  # it is busy, but answers between two steps
 LIST_SECONDS = 15.0
 LIST_CACHE_SECONDS = 300.0
 END_SECONDS = 1.8  # less than a cancelled generation may take to clean up
+IDLE_LOOKS = 2  # in a row, because one may fall between two jobs
 INTERRUPT_PAUSE_SECONDS = 0.2  # one that comes before the job has begun there is lost
 API = "/sdapi/v1"
 COMMENTS = "enable_prompt_comments"  # on, if it is left out: the web UI lists it only after settings were saved there
@@ -41,6 +42,17 @@ class Server:
         self._lists = HttpService(NAME, LIST_SECONDS)
         self._checkpoint: Checkpoint | None = None
         self._looked_up = -LIST_CACHE_SECONDS
+        self._abandoned: set[asyncio.Task[Reply]] = set()
+        """Requests whose clients have gone, and with which the server goes on."""
+
+    async def stop(self) -> None:
+        """Close the connections that are left."""
+        self._hang_up()
+        await asyncio.gather(*self._abandoned, return_exceptions=True)
+
+    def _hang_up(self) -> None:
+        for making in self._abandoned:
+            making.cancel()
 
     @property
     def is_alone_there(self) -> bool:
@@ -76,11 +88,12 @@ class Server:
         self._looked_up = -LIST_CACHE_SECONDS
 
     async def make(self, path: str, body: bytes, job: Job, report: Reporter) -> Reply:
-        """Have a picture made and return the reply, whatever it is.
+        """Have a picture made and return the reply, whatever it is, after what was abandoned before.
 
         Being cancelled ends the job there, and so does its limit, if nothing else uses the server. Raises EngineError
         if the picture was interrupted there: what comes of that is half a picture.
         """
+        await self._wait_for_abandoned(job, report)
         making = asyncio.create_task(
             self._ask(self._pictures, "POST", path, content=body, headers={"Content-Type": "application/json"})
         )
@@ -110,15 +123,34 @@ class Server:
                 job.note(look)
                 await _report(ours, look, report)
 
+    async def _wait_for_abandoned(self, job: Job, report: Reporter) -> None:
+        """Wait until the server has a place again, lest jobs without a client pile up there.
+
+        It has one when what was abandoned is answered, or when it says that it does nothing.
+        """
+        idle = 0
+        while len(self._abandoned) >= self._settings.automatic1111_concurrency and idle < IDLE_LOOKS:
+            report("queued", f"Waiting at {NAME}, which goes on with a picture that was abandoned.")
+            pause = self._settings.automatic1111_poll_seconds
+            await asyncio.wait(self._abandoned, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            look = await self._look(job) if job.can_be_watched else None
+            idle = 0 if look is None or look.is_active else idle + 1
+        if idle >= IDLE_LOOKS:
+            self._hang_up()
+
     async def _abandon(self, making: asyncio.Task[Reply], job: Job) -> None:
-        """Interrupt the job if nothing else uses the server, until its reply is there, and close the connection."""
+        """Interrupt the job if nothing else uses the server; keep the connection until it has ended there."""
         if self._settings.automatic1111_exclusive:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(END_SECONDS):
                     await self._interrupt(making, job)
-        making.cancel()
-        with contextlib.suppress(EngineError, asyncio.CancelledError):
-            await making
+        self._abandoned.add(making)
+        making.add_done_callback(self._forget)
+
+    def _forget(self, making: asyncio.Task[Reply]) -> None:
+        self._abandoned.discard(making)
+        if not making.cancelled():
+            making.exception()  # retrieved, lest asyncio log it
 
     async def _interrupt(self, making: asyncio.Task[Reply], job: Job) -> None:
         is_over = False

@@ -10,6 +10,7 @@ import re
 
 import httpx
 
+from render_worker.engines.free_quota import FreeQuotaExhausted
 from render_worker.errors import (
     ContentRefused,
     EngineBusy,
@@ -18,12 +19,12 @@ from render_worker.errors import (
     EngineRateLimited,
     EngineUnauthorized,
     PhaseTimeout,
-    QuotaExhausted,
     RequestInvalid,
     UnexpectedReply,
 )
 from render_worker.imaging import is_picture
 from render_worker.outbound.exchange import Reply, picture_in_base64
+from render_worker.outbound.privacy import repeatable
 from render_worker.outbound.replies import printable, retry_after, whole_number
 
 NAME = "Cloudflare"
@@ -127,8 +128,8 @@ def _held_back() -> ErraticRefusal:
     return ErraticRefusal("Cloudflare's filter held the picture back, which by chance it does to harmless ones.")
 
 
-def _no_neurons() -> QuotaExhausted:
-    return QuotaExhausted("Today's free neurons at Cloudflare are used up; there are new ones at 00:00 UTC.")
+def _no_neurons() -> FreeQuotaExhausted:
+    return FreeQuotaExhausted("Today's free neurons at Cloudflare are used up; there are new ones at 00:00 UTC.")
 
 
 def _error_of_status(reply: Reply) -> EngineError:
@@ -166,4 +167,4 @@ def _message(document: dict[str, object]) -> str:
     """Return the first message of an envelope, for the log; "" if there is none."""
     errors = document.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
-    return printable(first.get("message") if isinstance(first, dict) else first)
+    return repeatable(first.get("message") if isinstance(first, dict) else first)

@@ -40,6 +40,7 @@ class Job:
         self._picture: bytes | None = None
         self._ended = False
         self._misses = 0
+        self._step = self._total = 0  # as last told: the nodes that come after the sampler have none
         self._next_look = time.monotonic()
 
     async def result(self) -> bytes | StoredFile | None:
@@ -104,13 +105,21 @@ class Job:
             self._next_look = time.monotonic()
         else:
             self._put_off_look()
-            self.report("generating")
+            self._report_generating()
 
     def _report_step(self, data: dict[str, Any]) -> None:
         step, total = data.get("value"), data.get("max")
         if _is_count(step) and _is_count(total) and 0 < step <= total and not self._is_of_output(data):
             self._put_off_look()
+            self._step, self._total = step, total
+            self._report_generating()
+
+    def _report_generating(self) -> None:
+        step, total = self._step, self._total
+        if total:
             self.report("generating", percent=100 * step // total, step=step, total=total)
+        else:
+            self.report("generating")
 
     def _is_of_output(self, data: dict[str, Any]) -> bool:
         """Return whether progress is that of the output, which counts its pictures."""

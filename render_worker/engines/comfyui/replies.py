@@ -16,7 +16,8 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.outbound.exchange import Reply
-from render_worker.outbound.replies import printable, retry_after
+from render_worker.outbound.privacy import repeatable
+from render_worker.outbound.replies import retry_after
 
 MAX_RETRY_AFTER_SECONDS = 3600
 IDENTIFIER = re.compile(r"\w{1,100}", re.ASCII)
@@ -63,8 +64,8 @@ def error_of_execution(data: dict[str, object]) -> EngineError:
     """Return the error that an execution_error means."""
     if str(data.get("exception_type")).endswith("OutOfMemoryError"):
         return EngineBusy("ComfyUI ran out of memory at the picture.")
-    node = f"{_node(data.get('node_id'))} ({printable(data.get('node_type'))})"
-    return EngineError(f'ComfyUI failed at {node}: "{printable(data.get("exception_message"))}".')
+    node = f"{_node(data.get('node_id'))} ({repeatable(data.get('node_type'))})"
+    return EngineError(f'ComfyUI failed at {node}: "{repeatable(data.get("exception_message"))}".')
 
 
 def error_of_interruption() -> EngineError:
@@ -77,7 +78,7 @@ def _error_of_validation(document: dict[str, object]) -> EngineError:
         return _error_of_nodes(document["node_errors"])
     error = document.get("error")
     details = error if isinstance(error, dict) else {"message": error}
-    words = f"{printable(details.get('message'))} {printable(details.get('details'))}".strip()
+    words = f"{repeatable(details.get('message'))} {repeatable(details.get('details'))}".strip()
     return EngineNotConfigured(f'ComfyUI does not accept the workflow: "{words}".')
 
 
@@ -85,8 +86,8 @@ def _error_of_nodes(node_errors: object) -> EngineError:
     """Return the error of the first node that is refused; one that only the operator can mend comes first."""
     found = [(node, it, error) for node, it in _node_errors(node_errors) for error in _errors_of(it)]
     node, it, error = min(found, key=lambda each: each[2].get("type") in OF_THE_REQUEST, default=("", {}, {}))
-    message, details = printable(error.get("message")), printable(error.get("details"), MAX_WORDS)
-    words = f'ComfyUI refuses {_node(node)} ({printable(it.get("class_type"))}): "{message}: {details}".'
+    message, details = repeatable(error.get("message")), repeatable(error.get("details"), MAX_WORDS)
+    words = f'ComfyUI refuses {_node(node)} ({repeatable(it.get("class_type"))}): "{message}: {details}".'
     return RequestInvalid(words) if error.get("type") in OF_THE_REQUEST else EngineNotConfigured(words)
 
 
@@ -106,4 +107,4 @@ def _outputs_of(node: dict[str, object]) -> list[object]:
 
 
 def _node(node: object) -> str:
-    return f"node {printable(str(node))}"
+    return f"node {repeatable(str(node))}"

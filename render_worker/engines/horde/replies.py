@@ -17,6 +17,7 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.outbound.exchange import Reply
+from render_worker.outbound.privacy import repeatable
 from render_worker.outbound.replies import printable, retry_after, whole_number
 
 DEFAULT_RETRY_AFTER_SECONDS = 30  # if it does not say how long
@@ -40,11 +41,23 @@ class TooFast(EngineRateLimited):
         """Seconds to wait, as it says; None if it does not."""
 
 
-class KudosUpfront(QuotaExhausted):
-    """Raised if it makes a picture of that size only for kudos that the key has."""
+class KudosWanted(QuotaExhausted):
+    """Raised if it makes the picture only for kudos at the moment, and there are not enough of them."""
+
+    hint = (
+        "Ask again later: it wants none while its queue is short. "
+        "The operator may set HORDE_API_KEY, of a free account, which waits less."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("AI Horde's queue is long: it wants more kudos beforehand than there are.", KUDOS_SECONDS)
+
+
+class KudosUpfront(KudosWanted):
+    """Raised if it makes a picture of that size only for kudos."""
 
     def __init__(self, max_pixels: int | None) -> None:
-        super().__init__("AI Horde wants more kudos beforehand than this key has.", KUDOS_SECONDS)
+        super().__init__()
         self.max_pixels = max_pixels
         """How many it makes without; None if it does not say."""
 
@@ -64,7 +77,7 @@ def error_of_reply(reply: Reply) -> EngineError:
         return QuotaExhausted("AI Horde wants more kudos beforehand than this key has.", KUDOS_SECONDS)
     if code in UNAVAILABLE_CODES:
         return EngineBusy("AI Horde takes no requests at the moment.")
-    return _error_of_status(reply.status, message)
+    return _error_of_status(reply.status, repeatable(reply.document.get("message")))
 
 
 def _max_pixels(message: str) -> int | None:

@@ -8,10 +8,10 @@ from render_worker.contract import Recipe, Size
 from render_worker.engines.base import Reporter
 from render_worker.engines.horde.client import HordeClient
 from render_worker.engines.horde.models import ModelChoice, names_with_workers, without_kudos
-from render_worker.engines.horde.replies import KudosUpfront
+from render_worker.engines.horde.replies import KudosUpfront, KudosWanted
 from render_worker.engines.horde.settings import HordeSettings
 from render_worker.engines.horde.smaller import next_smaller
-from render_worker.errors import BadPicture, EngineError, QuotaExhausted
+from render_worker.errors import BadPicture, EngineError
 
 MODELS_CACHE_SECONDS = 60.0
 NO_MODELS_CACHE_SECONDS = 5.0
@@ -51,7 +51,7 @@ class Negotiation:
     ) -> Terms:
         """Return the terms after those that were refused: other models for the same size, then the next size down.
 
-        Raises QuotaExhausted if there are none, BadPicture if the picture must have its exact size.
+        Raises KudosWanted if there are none, TooLargeWithoutKudos if the picture must have its exact size.
         """
         if not refused.chosen:
             choice = await self._choice(client, report, refused.size)
@@ -60,9 +60,9 @@ class Negotiation:
                 return refused
         size = next_smaller(refused.size, planned, refusal.max_pixels)
         if size is None:
-            raise QuotaExhausted(str(refusal), refusal.retry_after)
+            raise KudosWanted
         if recipe.exact_size and recipe.size_required:
-            raise _too_large(recipe.exact_size)
+            raise TooLargeWithoutKudos(recipe.exact_size)
         report.setback(f"it wants kudos for {_in_words(refused.size)}; asking for {_in_words(size)}.")
         return replace(refused, size=size)
 
@@ -91,10 +91,11 @@ def _in_words(size: Size) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _too_large(size: Size) -> BadPicture:
-    error = BadPicture(
-        "wrong_size",
-        f"AI Horde makes {_in_words(size)} only for kudos at the moment; ask for a smaller size, or with model=auto.",
-    )
-    error.caused_by_request = True  # others are made
-    return error
+class TooLargeWithoutKudos(BadPicture):
+    """Raised if a picture must have a size that it makes only for kudos at the moment."""
+
+    hint = "Ask for a smaller size, or with model=auto, or later."
+    caused_by_request = True  # others are made
+
+    def __init__(self, size: Size) -> None:
+        super().__init__("wrong_size", f"AI Horde makes {_in_words(size)} only for kudos at the moment.")

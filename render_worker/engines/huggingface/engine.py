@@ -47,7 +47,10 @@ class HuggingFaceEngine(Engine):
         return self._first(model).capabilities
 
     def price(self, recipe: Recipe) -> float | None:
-        return self._first(recipe.model).dollars
+        """Return the dearest way's price: the Space may have no quota left, and then the providers are asked."""
+        prices = [way.dollars for way in self._ways_of(recipe.model)]
+        known = [dollars for dollars in prices if dollars is not None]
+        return max(known) if len(known) == len(prices) else None
 
     def quality_of(self, model: str) -> int:
         return self._first(model).quality

@@ -21,6 +21,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
+from render_worker.outbound.privacy import MAX_READ, repeatable
 from render_worker.outbound.replies import json_object, printable, retry_after
 
 MAX_RETRY_AFTER_SECONDS = 86_400
@@ -42,7 +43,9 @@ class ModelGone(EngineNotConfigured):
 def error_of_reply(status: int, headers: Mapping[str, str], body: bytes, model: str) -> EngineError:
     """Return the error that a reply without a picture means."""
     message = service_words(body)
-    log.warning("Hugging Face responded with HTTP %d: %s", status, message or "no readable message")
+    log.warning(
+        "Hugging Face responded with HTTP %d: %s", status, repeatable(message, MAX_LOGGED) or "no readable message"
+    )
     if status in (400, 422):
         if REFUSED.search(message):
             return ContentRefused("The provider at Hugging Face does not make such a picture.")
@@ -93,7 +96,7 @@ def service_words(body: bytes) -> str:
         words = words[0]
     if isinstance(words, dict):
         words = " ".join(str(words[name]) for name in ("type", "code", "message", "msg") if words.get(name))
-    return printable(" ".join(words.split()), MAX_LOGGED) if isinstance(words, str) else ""
+    return printable(" ".join(words.split()), MAX_READ) if isinstance(words, str) else ""
 
 
 def _wait_seconds(headers: Mapping[str, str]) -> int:

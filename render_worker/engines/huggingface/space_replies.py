@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import httpx
 
+from render_worker.engines.free_quota import FreeQuotaExhausted
 from render_worker.engines.huggingface.replies import (
     DEFAULT_RETRY_AFTER_SECONDS,
     MAX_RETRY_AFTER_SECONDS,
@@ -29,6 +30,7 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.outbound.exchange import Reply
+from render_worker.outbound.privacy import MAX_READ, repeatable
 from render_worker.outbound.replies import printable, retry_after
 
 UNKNOWN_QUOTA_SECONDS = 3600
@@ -46,7 +48,12 @@ log = logging.getLogger(__name__)
 def error_of_reply(reply: Reply, space: str) -> EngineError:
     """Return the error that an HTTP status other than 200 means."""
     words = service_words(reply.body)
-    log.warning("The Space %s responded with HTTP %d: %s", space, reply.status, words or "no readable message")
+    log.warning(
+        "The Space %s responded with HTTP %d: %s",
+        space,
+        reply.status,
+        repeatable(words, MAX_LOGGED) or "no readable message",
+    )
     if reply.status == httpx.codes.TOO_MANY_REQUESTS:
         seconds = retry_after(reply.headers.get("retry-after"), MAX_RETRY_AFTER_SECONDS)
         return EngineRateLimited(
@@ -63,8 +70,8 @@ def error_of_event(data: str, space: str) -> EngineError:
         found = data
     if isinstance(found, dict):
         found = next((found[name] for name in ("error", "message", "detail", "title") if found.get(name)), None)
-    words = printable(found, MAX_LOGGED)
-    log.warning("The Space %s failed: %s", space, words or "without a word")
+    words = printable(found, MAX_READ)
+    log.warning("The Space %s failed: %s", space, repeatable(words, MAX_LOGGED) or "without a word")
     return _error_of_words(words, space) or EngineError(f"The Space {space} failed at the picture.")
 
 
@@ -76,7 +83,8 @@ def _error_of_words(words: str, space: str) -> EngineError | None:
         )
         return QuotaExhausted(sentence, TOO_LONG_SECONDS)
     if QUOTA.search(words):
-        return QuotaExhausted("The account at Hugging Face has no GPU quota left for Spaces.", _seconds_until(words))
+        sentence = "The free GPU minutes of the account at Hugging Face are used up for now."
+        return FreeQuotaExhausted(sentence, _seconds_until(words))
     if BUSY.search(words):
         return EngineBusy(f"The Space {space} has no GPU at the moment, or its queue is full.")
     if REFUSED.search(words):

@@ -19,6 +19,7 @@ from render_worker.outbound.replies import bounded, json_object
 MAX_STREAM_BYTES = 4 * MAX_REPLY_BYTES  # three partial images may come before the picture
 DOWNLOAD_SECONDS = 60.0
 END = "[DONE]"
+SIMULATED = "simulated"  # as this product says it, of all pictures of an answer
 
 Item = Mapping[str, object]
 
@@ -29,7 +30,7 @@ def item_of(document: Mapping[str, object], connection: Connection) -> Item:
     items = listed if isinstance(listed, list) else []
     found = next((it for it in items if isinstance(it, dict)), None)
     if found is not None:
-        return found
+        return {**found, SIMULATED: document.get(SIMULATED)}
     if document.get("error") or document.get("detail"):
         refusal = refusal_in(document)
         raise error_of(refusal, connection.service, connection.model or "such model", connection.secrets)
@@ -50,9 +51,9 @@ async def picture_of(item: Item, connection: Connection, report: Reporter) -> by
     report("downloading")
     try:
         address = urljoin(f"{connection.base}/", url)
+        own = connection.is_own(address)
     except ValueError:  # brackets that hold no IPv6 address
         raise UnexpectedReply(f"{connection.service}'s address of the picture is none.") from None
-    own = address.lower().startswith(f"{connection.origin}/")
     headers = connection.headers if own else {}  # no other host gets the key
     return await download(address, connection.pictures, DOWNLOAD_SECONDS, headers=headers)
 

@@ -15,14 +15,13 @@ from render_worker.engines.openai.requests import Fields
 from render_worker.errors import EngineError, EngineNotConfigured, UnexpectedReply
 from render_worker.imaging import SourcePicture
 from render_worker.outbound.exchange import HttpService, Reply
-from render_worker.outbound.replies import printable
+from render_worker.outbound.privacy import repeatable
 
 EVENT_STREAM = "text/event-stream"
 GENERATIONS, EDITS = "images/generations", "images/edits"
 ASYNCHRONOUS = {"X-ModelScope-Async-Mode": "true"}
 TASK_TYPE = {"X-ModelScope-Task-Type": "image_generation"}
 TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
-MIN_QUOTED = 8  # characters: a shorter text is in many a sentence by chance
 MAX_FAILED_LOOKS = 3  # in a row: the task goes on, and may be paid
 
 
@@ -36,7 +35,7 @@ class ImagesClient:
         self._connection = connection
         self._service = service
         self._client = client
-        self._secrets = (*connection.secrets, *(text for text in texts if len(text) >= MIN_QUOTED))
+        self._secrets = (*connection.secrets, *texts)
 
     async def item(self, fields: Fields, image: SourcePicture | None, report: Reporter) -> Item:
         """Return the picture's part of the answer. Raises the error that the answer means."""
@@ -90,7 +89,7 @@ class ImagesClient:
         if status in ("FAILED", "FAILURE", "CANCELED"):
             found = refusal_in({**state, "error": state.get("errors") or state.get("error")})
             raise error_of(found, service, self._model, self._secrets)
-        raise UnexpectedReply(f"{service} told of a task's state that is not known: {printable(status)}.")
+        raise UnexpectedReply(f"{service} told of a task's state that is not known: {repeatable(status)}.")
 
     @property
     def _model(self) -> str:

@@ -1,8 +1,9 @@
 """A connection: an endpoint's settings and its preset, put together."""
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
@@ -10,7 +11,7 @@ from render_worker.engines.openai.endpoints import Endpoint, Kind
 from render_worker.engines.openai.models import ImageModel, model_named
 from render_worker.engines.openai.presets import EXTENSIONS, PRESETS, Preset, preset_of_host
 from render_worker.engines.openai.settings import OpenAISettings
-from render_worker.outbound.download import PictureService
+from render_worker.outbound.download import PictureService, host_of
 
 OPERATION = "/images/generations"  # which some write at the end of an API's address
 DEPLOYMENT = "/deployments/"
@@ -32,6 +33,8 @@ class Connection:
     api_version: str | None
     """Of addresses that need one."""
     more_origins: tuple[str, ...] = ()
+    owner: str = field(default="", repr=False)
+    """user:password of the address."""
 
     @property
     def service(self) -> str:
@@ -47,7 +50,8 @@ class Connection:
     def headers(self) -> dict[str, str]:
         """Return the headers by which the server knows this client."""
         if not self.key:
-            return {}
+            basic = base64.b64encode(unquote(self.owner).encode()).decode()
+            return {"Authorization": f"Basic {basic}"} if self.owner else {}
         bearer = self.preset.key_header == "Authorization"
         return {self.preset.key_header: f"Bearer {self.key}" if bearer else self.key}
 
@@ -61,6 +65,10 @@ class Connection:
         """Return the origin of the API's own address."""
         return _origin(urlsplit(self.base))
 
+    def is_own(self, address: str) -> bool:
+        """Return whether an address is on the API's own origin. Raises ValueError if it is none."""
+        return _origin(urlsplit(address)) == self.origin
+
     @property
     def pictures(self) -> PictureService:
         """Return the hosts from which its pictures may be fetched."""
@@ -69,8 +77,8 @@ class Connection:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return what no error may repeat."""
-        host = urlsplit(self.base).netloc.rpartition("@")[2]
-        return tuple(it for it in (self.key, self.base, host) if it)
+        host, word = urlsplit(self.base).netloc, self.owner.partition(":")[2]
+        return tuple(it for it in (self.key, self.base, host, self.owner, word) if it)
 
 
 def connection(name: str, settings: OpenAISettings) -> Connection:
@@ -81,7 +89,8 @@ def connection(name: str, settings: OpenAISettings) -> Connection:
     address = urlsplit(found.url.get_secret_value())
     kind = found.kind or Kind(preset_of_host(address))
     preset = PRESETS[kind.preset]
-    base = _base(address, preset)
+    owner, _, host = address.netloc.rpartition("@")
+    base = _base(address._replace(netloc=host), preset)
     return Connection(
         name,
         base,
@@ -92,6 +101,7 @@ def connection(name: str, settings: OpenAISettings) -> Connection:
         settings.openai_image_quality,
         settings.openai_api_version if DEPLOYMENT in base else None,
         settings.openai_image_origins,
+        owner,
     )
 
 
@@ -112,4 +122,4 @@ def _base(address: SplitResult, preset: Preset) -> str:
 
 
 def _origin(address: SplitResult) -> str:
-    return f"{address.scheme}://{address.netloc.rpartition('@')[2].lower()}"
+    return f"{address.scheme}://{host_of(address)}"

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from render_worker.engines.openai.presets import EXTENSIONS, PRESETS
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 MODEL = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}"
 KEY = re.compile(r"[!-~]+")
 FORM = "name=http://host:port/v1|model|key|kind, of which the last three may be left out"

@@ -7,7 +7,7 @@ from typing import Self
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
 from render_worker.engines.capabilities import IMAGE_PARAMETERS, PARAMETERS, Capabilities
-from render_worker.engines.openai.answers import Item, picture_of, seed_of
+from render_worker.engines.openai.answers import SIMULATED, Item, picture_of, seed_of
 from render_worker.engines.openai.client import ImagesClient
 from render_worker.engines.openai.connection import connection
 from render_worker.engines.openai.models import (
@@ -65,6 +65,8 @@ class OpenAIEngine(Engine):
             raise EngineNotConfigured(
                 f"{'OPENAI_IMAGE_MODEL' if first else f'The model of {self.name}'} not configured."
             )
+        if to.key and to.owner:
+            raise EngineNotConfigured(f"{self.name}'s address has a user, and a key is set too: leave one of them out.")
         if model.has_ended() and not model.end_announced:
             where = "OPENAI_IMAGE_MODEL" if first else "OPENAI_ENDPOINTS"
             raise EngineNotConfigured(f"{to.service}'s {to.model} has ended on {model.end}; name another in {where}.")
@@ -106,6 +108,7 @@ class OpenAIEngine(Engine):
             sent_guidance(to, recipe),
             note=printable(item.get("note")) or None if to.preset.tells_seed else None,
             model=to.model,
+            simulated=to.preset.tells_seed and item.get(SIMULATED) is True,
         )
 
     async def _item(self, recipe: Recipe, image: SourcePicture | None, seed: int, report: Reporter) -> Item:

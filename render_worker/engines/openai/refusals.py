@@ -17,6 +17,7 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.outbound.exchange import Reply
+from render_worker.outbound.privacy import MAX_READ, repeatable
 from render_worker.outbound.replies import json_object, printable, retry_after, whole_number
 
 BILLING_SECONDS = 3600
@@ -60,8 +61,11 @@ class Refusal:
     """Its code, its type, and the code of an inner error."""
     param: str = ""
     message: str = ""
+    """As it came, for `repeatable`: it may hold the request's texts, or the key."""
     seconds: int | None = None
     """After which asking again can help."""
+    is_of_input: bool = False
+    """Whether the text was refused before anything was made, which costs nothing."""
     is_reply: bool = True
     """Whether the status is that of a reply, and not what a type of error means."""
 
@@ -75,7 +79,7 @@ def refusal_of(reply: Reply) -> Refusal:
     document = json_object(reply.body)
     if document is None:
         is_page = b"<" in reply.body[:200]
-        text = "" if is_page else printable(reply.body[:1000].decode(errors="replace"))
+        text = "" if is_page else reply.body[:MAX_READ].decode(errors="replace")
         return Refusal(reply.status, message=text, seconds=wait_seconds(reply.headers))
     found = refusal_in(document, reply.status)
     return found if found.seconds else Refusal(**{**vars(found), "seconds": wait_seconds(reply.headers)})
@@ -89,6 +93,7 @@ def refusal_in(document: Mapping[str, object], status: int | None = None) -> Ref
     error = document.get("error")
     fields = error if isinstance(error, dict) else document
     inner = fields.get("inner_error") or fields.get("innererror")
+    details = fields.get("moderation_details")
     words = (fields.get("code"), fields.get("type"), inner.get("code") if isinstance(inner, dict) else None)
     codes = tuple(printable(word) for word in words if isinstance(word, str))
     meant = next((STATUS_OF_TYPE[code] for code in codes if code in STATUS_OF_TYPE), 200)
@@ -98,18 +103,21 @@ def refusal_in(document: Mapping[str, object], status: int | None = None) -> Ref
         printable(fields.get("param")),
         _message(document, fields),
         _seconds(fields.get("retry_after")),
+        is_of_input=isinstance(details, dict) and details.get("moderation_stage") == "input",
         is_reply=status is not None,
     )
 
 
 def error_of(refusal: Refusal, service: str, model: str, secrets: Iterable[str]) -> EngineError:
     """Return the error that a refusal means; its codes come before its status. No secret is repeated."""
-    words = "" if any(secret in refusal.message for secret in secrets) else printable(refusal.message)
+    words = repeatable(refusal.message, secrets=secrets)
     said = f': "{words}"' if words else ""
     if refusal.tells(MONEY) or refusal.status == 402:
         return QuotaExhausted(f"{service} wants the account to be paid for{said}.", refusal.seconds or BILLING_SECONDS)
     if refusal.tells(CONTENT) or _is_refusal_by_pollinations(refusal):
-        return ContentRefused(f"{service} does not make such a picture{said}.")
+        refused = ContentRefused(f"{service} does not make such a picture{said}.")
+        refused.unbilled = refusal.is_of_input
+        return refused
     if refusal.status == 429 or any(RATE.fullmatch(code) for code in refusal.codes):
         return EngineRateLimited(f"{service} limits how often this server may ask.", refusal.seconds)
     if refusal.tells(UNKNOWN_MODEL) or refusal.status in (404, 410):
@@ -147,7 +155,7 @@ def _is_refusal_by_pollinations(refusal: Refusal) -> bool:
 def _message(document: Mapping[str, object], fields: Mapping[str, object]) -> str:
     error, detail = document.get("error"), document.get("detail")
     found = (fields.get("message"), document.get("message"), error, detail, _of_list(detail), document.get("errors"))
-    return next((text for text in map(printable, found) if text), "")
+    return next((text[:MAX_READ] for text in found if isinstance(text, str) and printable(text)), "")
 
 
 def _of_list(detail: object) -> str:
@@ -157,7 +165,8 @@ def _of_list(detail: object) -> str:
         return ""
     place = first.get("loc")
     where = ".".join(str(it) for it in place if it != "body") if isinstance(place, list) else ""
-    return f"{printable(where)}: {printable(first.get('msg'))}".removeprefix(": ")
+    said = first.get("msg")
+    return f"{where}: {said if isinstance(said, str) else ''}".removeprefix(": ")
 
 
 def wait_seconds(headers: Mapping[str, str]) -> int | None:

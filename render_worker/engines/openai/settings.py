@@ -17,11 +17,15 @@ class OpenAISettings(EngineSettings):
     title = "Engine `openai`"
 
     openai_base_url: Annotated[str, AfterValidator(whole_address)] = Field(
-        "https://api.openai.com/v1", description="An API of images that is compatible with OpenAI's."
+        "https://api.openai.com/v1",
+        repr=False,  # it may have a password
+        description="An API of images that is compatible with OpenAI's.",
     )
     openai_api_key: Secret | None = Field(None, description="Its key.")
     openai_image_model: Annotated[str, StringConstraints(pattern=f"^{MODEL}$")] | None = Field(
-        None, description="Its model, at Azure the deployment; unset means gpt-image-2 at OpenAI."
+        None,
+        examples=["gpt-image-2"],
+        description="Its model, at Azure the deployment; unset means gpt-image-2 at OpenAI.",
     )
     openai_image_quality: Literal["low", "medium", "high", "auto"] = Field(
         "medium", description="Quality of GPT image models, by which a picture's price differs tenfold."
@@ -40,7 +44,9 @@ class OpenAISettings(EngineSettings):
         "vertical bar before each. ENGINES enables each as openai:name. The whole setting is a secret.",
     )
     openai_image_origins: Listed[Origin] = Field(
-        (), description="Hosts from which pictures may be fetched, beside an endpoint's own and its kind's."
+        (),
+        examples=["https://pictures.example"],
+        description="Hosts from which pictures may be fetched, beside an endpoint's own and its kind's.",
     )
     openai_seconds: float = Field(180, gt=0, description="Limit of one picture's request.")
     openai_poll_seconds: float = Field(3, gt=0, description="Pause between looks at a task of ModelScope's.")

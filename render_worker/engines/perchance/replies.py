@@ -23,7 +23,8 @@ from render_worker.engines.perchance.errors import (
     VerificationRequired,
 )
 from render_worker.errors import EngineError, ServiceBlocked
-from render_worker.outbound.replies import json_object, printable
+from render_worker.outbound.privacy import repeatable
+from render_worker.outbound.replies import json_object
 
 TOO_MANY_REQUESTS = 429
 MAX_RETRY_AFTER_SECONDS = 86_400
@@ -198,5 +199,5 @@ def _identifier(word: object) -> str:
 
 def _quoted(sentence: object) -> str:
     """Return the site's own words so that they can be quoted in a sentence."""
-    text = printable(str(sentence or ""))
+    text = repeatable(str(sentence or ""))
     return f'"{text}"' if text else "it gave no reason"

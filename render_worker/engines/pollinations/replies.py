@@ -17,6 +17,7 @@ from render_worker.errors import (
 )
 from render_worker.imaging import is_picture
 from render_worker.outbound.exchange import Reply
+from render_worker.outbound.privacy import repeatable
 from render_worker.outbound.replies import printable, retry_after
 
 REST_SECONDS = 1800  # after a demand for payment; pauses of some seconds did not help others
@@ -57,7 +58,8 @@ def _error_of_status(reply: Reply, words: str) -> EngineError:
         return EngineRateLimited("Pollinations has shut this server's address out.", SHUT_OUT_SECONDS)
     if reply.status == TUNNEL_DOWN:
         return EngineUnreachable("Pollinations' server behind its network is down.")
-    sentence = f'Pollinations answered HTTP {reply.status}: "{words}".' if words else _sentence(reply)
+    repeated = repeatable(words)
+    sentence = f'Pollinations answered HTTP {reply.status}: "{repeated}".' if repeated else _sentence(reply)
     if reply.status == httpx.codes.UNAUTHORIZED:
         return EngineUnauthorized(sentence)
     if reply.status in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY, *TOO_LONG):
@@ -79,8 +81,8 @@ def _told_seconds(reply: Reply) -> int | None:
 
 
 def _message(document: dict[str, object]) -> str:
-    """Return what an error says, as each generation of its servers writes it; never the prompt that it repeats."""
+    """Return what an error says, as each generation of its servers writes it; unprintable characters and all."""
     error = document.get("error")
     fields = {**document, **error} if isinstance(error, dict) else document
     texts = [fields.get("code"), fields.get("message"), error]
-    return ", ".join(dict.fromkeys(words for words in map(printable, texts) if words))
+    return ", ".join(dict.fromkeys(it for it in texts if isinstance(it, str) and printable(it)))

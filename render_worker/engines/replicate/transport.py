@@ -28,7 +28,8 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from render_worker.outbound.client import AS_IT_IS, http_client
-from render_worker.outbound.replies import json_object, printable, read_body, retry_after
+from render_worker.outbound.privacy import repeatable
+from render_worker.outbound.replies import json_object, read_body, retry_after
 
 MAX_REPLY_BYTES = 16 * 1024 * 1024  # a reply may hold its picture as a data: URL
 CONNECT_SECONDS = 5.0
@@ -107,7 +108,7 @@ def quoted(text: object, secrets: tuple[str, ...]) -> str:
     for secret in secrets:
         if len(secret) >= MIN_HIDDEN_CHARACTERS:
             words = words.replace(" ".join(secret.split()), "…")
-    words = printable(words)
+    words = repeatable(words, secrets=secrets)
     return f': "{words}".' if words else "."
 
 

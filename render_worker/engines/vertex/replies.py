@@ -20,6 +20,7 @@ from render_worker.errors import (
     RequestInvalid,
     UnexpectedReply,
 )
+from render_worker.outbound.privacy import MAX_READ, repeatable
 from render_worker.outbound.replies import printable, retry_after
 
 if TYPE_CHECKING:
@@ -41,9 +42,10 @@ def content_refused(why: str) -> ContentRefused:
 
 def error_of_reply(error: "APIError", model: str, location: str) -> EngineError:
     """Return the error that an HTTP status other than 200 means."""
-    details, message = list(_details(error.details)), printable(error.message, MAX_LOGGED)
+    details, message = list(_details(error.details)), printable(error.message, MAX_READ)
     reasons = {detail["reason"] for detail in details if isinstance(detail.get("reason"), str)}
-    log.warning("Vertex AI responded with HTTP %s %s: %s", error.code, printable(error.status, MAX_LOGGED), message)
+    shown = repeatable(error.message, MAX_LOGGED)
+    log.warning("Vertex AI responded with HTTP %s %s: %s", error.code, printable(error.status, MAX_LOGGED), shown)
     if error.code == 402 or "BILLING_DISABLED" in reasons:
         return QuotaExhausted("Vertex AI wants billing to be set up for this server's project.", BILLING_SECONDS)
     if error.code in (401, 403) or "API_KEY_INVALID" in reasons:

@@ -14,7 +14,7 @@ class VertexSettings(EngineSettings, GoogleCredentials):
     title = "Engine `vertex`"
 
     google_cloud_project: str | None = Field(
-        None, pattern=r"^[a-z0-9.:-]+$", description="Project that pays for Vertex AI."
+        None, pattern=r"^[a-z0-9.:-]+$", examples=["my-project-123"], description="Project that pays for Vertex AI."
     )
     vertex_ai_location: str = Field("global", pattern=r"^[a-z0-9-]+$", description="Location of Vertex AI's models.")
     google_api_key: Secret | None = Field(None, description="API key for Vertex AI, in place of a service account.")

@@ -157,9 +157,11 @@ def test_configured_large_models_are_asked_for_once_in_each_size(site):
 
 def test_kudos_for_the_smallest_size_are_a_lack_of_quota(site, monkeypatch):
     play(site, horde="kudos_upfront")
-    with pytest.raises(QuotaExhausted, match="kudos") as caught:
+    with pytest.raises(QuotaExhausted, match="queue is long") as caught:
         make(site)
     assert caught.value.retry_after == 600
+    assert "HORDE_API_KEY" in caught.value.hint
+    assert "account at" not in caught.value.hint
     sizes = [size for _, size in submissions(site)]
     assert sizes == [(768, 768), (768, 768), (704, 704), (640, 640), (576, 576), (512, 512)]
 
@@ -186,6 +188,7 @@ def test_a_required_size_is_refused_and_not_made_smaller(site):
     with pytest.raises(BadPicture, match="1024x1024") as caught:
         make(site, recipe=recipe_of(width=1024, height=1024, model="horde"))
     assert (caught.value.code, caught.value.caused_by_request) == ("picture_wrong_size", True)
+    assert caught.value.hint.startswith("Ask for a smaller size")
     assert len(submissions(site)) == 1
 
 

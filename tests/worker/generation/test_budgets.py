@@ -104,3 +104,20 @@ def test_what_is_free_has_no_end(pipeline_of):
     pipeline = pipeline_of(Played("one", price=0.0), dollars=0)
     assert [ask(pipeline)[0].engine for _ in range(3)] == ["one"] * 3
     assert pipeline.selector.health("one").state == "ready"
+
+
+def test_an_engine_that_is_never_asked_or_limited_in_vain_is_told_at_the_start(pipeline_of):
+    unpriced, free, priced = (pipeline_of(Played("one", price=price)).selector for price in (None, 0.0, 0.1))
+    assert [list(selector.problems()) for selector in (unpriced, free, priced)] == [
+        [
+            "one is never asked: ENGINE_DAILY_BUDGET limits one, and what its picture costs is not known: set "
+            "ENGINE_PRICES=one=…, in US dollars."
+        ],
+        [
+            "ENGINE_DAILY_BUDGET limits nothing for one, whose pictures are taken to be free; "
+            "if its account is billed for them, set ENGINE_PRICES=one=…, in US dollars."
+        ],
+        [],
+    ]
+    missing = pipeline_of(Played("two", missing="No key.")).selector
+    assert list(missing.problems()) == ["two is never asked: No key."]

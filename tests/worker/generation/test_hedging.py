@@ -11,7 +11,7 @@ from render_worker.errors import EngineError
 from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.serving.deadline import Deadline
 from tests.fakes.played import over, pipelines
-from tests.fakes.timed import Timed, count, hedged
+from tests.fakes.timed import USUAL, Timed, count, hedged
 
 
 @pytest.fixture
@@ -41,19 +41,67 @@ def test_the_slow_one_answers_if_it_is_first(pipeline_of):
     assert not any("two at it." in it.message for it in told)
 
 
-def test_the_loser_is_no_failure(pipeline_of):
-    pipeline = pipeline_of(Timed("one", 30), Timed("two", 0.05))
+def test_one_that_had_its_time_and_was_overtaken_has_not_succeeded(pipeline_of):
+    pipeline = pipeline_of(Timed("one", 30), Timed("two", 0.05), failures=2)
     hedged(pipeline)
     assert pipeline.selector.health("one").breaker == "closed"
-    assert (pipeline._latencies.success_rate("one"), pipeline._latencies.success_rate("two")) == (None, 1)
-    assert pipeline._latencies.p50("one") is None
+    assert (pipeline._latencies.success_rate("one"), pipeline._latencies.success_rate("two")) == (0, 1)
+    assert pipeline._latencies.p50("one") >= 2 * USUAL
     assert count(pipeline, "engine_failures", engine="one", code="timeout") == 0
     assert count(pipeline, "pictures", engine="two", storage="local") == 1
     assert count(pipeline, "fallbacks", engine="one", code="too_slow") == 1
 
 
-def test_a_loser_near_the_deadline_is_no_failure_either(pipeline_of):
-    pipeline = pipeline_of(Timed("one", 30), Timed("two", 0.3))
+def test_a_hedge_that_had_less_than_its_time_is_not_held_to_it(pipeline_of):
+    pipeline = pipeline_of(Timed("one", 0.3), Timed("two", 30, usual=10))
+    hedged(pipeline)
+    assert pipeline.selector.health("two").breaker == "closed"
+    assert (pipeline._latencies.success_rate("two"), pipeline._latencies.p50("two")) == (None, None)
+
+
+def test_one_that_is_overtaken_again_and_again_is_left_alone_for_a_while(pipeline_of):
+    first = Timed("one", 30)
+    pipeline = pipeline_of(first, Timed("two", 0.05), failures=3)
+    for _ in range(9):  # once it was quick
+        pipeline._latencies.add("one", 0.05)
+    answers = [over(hedged(pipeline)[0]) for _ in range(5)]
+    assert answers == [[("one", "too_slow")]] * 3 + [[("one", "engine_resting")]] * 2
+    assert len(first.recipes) == 3
+    assert "one took longer than usual, and two was first." in pipeline.selector.health("one").reason
+
+
+def test_one_that_is_overtaken_is_no_longer_taken_for_the_fastest(pipeline_of):
+    first = Timed("one", 30)
+    pipeline = pipeline_of(first, Timed("two", 0.01, usual=0.1), failures=0)
+    for _ in range(5):
+        pipeline._latencies.add("one", 0.01)
+        pipeline._latencies.add("two", 1.2)
+    for _ in range(9):
+        pipeline._latencies.add_overtaken("one", 3)
+    assert over(hedged(pipeline, prefer="fast")[0]) == []
+    assert first.recipes == []
+
+
+def test_it_waits_longer_for_one_that_was_overtaken_but_not_ever_longer(pipeline_of):
+    first = Timed("one", 30)
+    pipeline = pipeline_of(first, Timed("two", 0.01), failures=0)
+    for _ in range(5):
+        pipeline._latencies.add("one", 0.1)
+    pipeline._latencies.add_overtaken("one", 9)
+    begun = time.monotonic()
+    hedged(pipeline)
+    assert 0.2 <= time.monotonic() - begun < 5
+
+
+def test_the_log_tells_of_it(pipeline_of, caplog):
+    caplog.set_level("INFO")
+    hedged(pipeline_of(Timed("one", 30), Timed("two", 0.05)), request_id="r1")
+    assert "r1 one takes longer than usual, asking two beside it" in caplog.text
+    assert "r1 one was overtaken by two after 0." in caplog.text
+
+
+def test_a_loser_near_the_deadline_is_counted_once(pipeline_of):
+    pipeline = pipeline_of(Timed("one", 30), Timed("two", 0.3), failures=2)
 
     async def asked():
         deadline = MovableDeadline(Deadline.after(20))
@@ -62,7 +110,8 @@ def test_a_loser_near_the_deadline_is_no_failure_either(pipeline_of):
 
     assert asyncio.run(asked()).engine == "two"
     assert pipeline.selector.health("one").breaker == "closed"
-    assert pipeline._latencies.success_rate("one") is None
+    assert pipeline._latencies.success_rate("one") == 0
+    assert len(pipeline._latencies._outcomes["one"]) == 1
 
 
 def test_the_picture_is_saved_once(pipeline_of, tmp_path):

@@ -77,6 +77,15 @@ def test_the_p95_is_what_one_of_twenty_exceeds():
     assert (latencies.p90("horde"), latencies.p95("horde"), latencies.count("horde")) == (36, 38, 40)
 
 
+def test_an_attempt_that_was_overtaken_counts_with_the_seconds_that_it_had(latencies):
+    """Else an engine that has become slow would look as fast as it was, by its quick pictures alone."""
+    for _ in range(11):
+        latencies.add_overtaken("perchance", 12)
+    found = [measure("perchance") for measure in (latencies.p50, latencies.p90, latencies.p95, latencies.p95_of_made)]
+    assert found == [12, 12, 12, 10]
+    assert (latencies.count("perchance"), latencies.success_rate("perchance")) == (10, 0)
+
+
 def test_the_success_rate_is_the_share_of_pictures():
     latencies = Latencies()
     assert latencies.success_rate("horde") is None

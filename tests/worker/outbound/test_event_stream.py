@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from render_worker.errors import UnexpectedReply
 from render_worker.outbound.event_stream import events
 
 LINES_BY_LF = b": hello\n\nevent: heartbeat\ndata: null\n\n"
@@ -35,6 +36,13 @@ def test_an_event_that_is_not_whole_is_none():
 
 def test_a_name_without_data_is_forgotten():
     assert read(b"event: complete\n\ndata: 7\n\n") == [("message", "7")]
+
+
+@pytest.mark.parametrize("chunk", [b"x" * 2**20, b"data: " + b"x" * 2**20 + b"\n"])
+def test_an_event_that_is_larger_than_any_picture_is_refused(chunk):
+    with pytest.raises(UnexpectedReply, match="larger than any"):
+        read(*[chunk] * 40)
+    assert read(*[b"data: " + b"x" * 2**20 + b"\n\n"] * 40) == [("message", "x" * 2**20)] * 40
 
 
 def test_what_is_no_utf_8_is_replaced():

@@ -111,6 +111,41 @@ def test_a_server_with_other_clients_is_never_interrupted(site, flavour):
     assert asked(site, "automatic1111_interrupt") == []
 
 
+@pytest.mark.parametrize("flavour", ["a1111", "sdnext", "sdcpp"])
+def test_abandoned_pictures_do_not_pile_up_there(site, flavour):
+    play(site, delay=1.5, automatic1111_flavour=flavour)
+
+    async def one_after_another():
+        ours = engine(site)
+        await cancelled(ours, site, 0.1)
+        for _ in range(3):  # each is overtaken while it waits, and was never sent
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await ours.generate(Recipe(prompt="a tree"), Reported())
+        assert len(await asyncio.to_thread(asked, site)) == 1
+        reported = Reported()
+        await ours.generate(Recipe(prompt="a tree"), reported)
+        assert any("abandoned" in (message or "") for _, message, _ in reported.news)
+
+    asyncio.run(one_after_another())
+    first, second = asked(site)
+    assert first["seconds"] < second["seconds"] + 0.5  # which did not wait there for the first
+
+
+def test_a_server_that_lost_what_was_abandoned_is_asked_again(site):
+    play(site, automatic1111="hang")
+
+    async def lost():
+        ours = engine(site)
+        await cancelled(ours, site, 0.1)
+        await asyncio.to_thread(play, site, automatic1111="ok", delay=0.0)
+        await ours.generate(Recipe(prompt="a tree"), Reported())
+        await ours.stop()
+
+    asyncio.run(lost())
+    assert len(asked(site)) == 2
+
+
 def test_another_client_s_picture_is_not_interrupted_in_place_of_ours(site):
     play(site, delay=0.1, automatic1111_others=3)
     asyncio.run(cancelled(engine(site, automatic1111_exclusive=True), site, 0.3))

@@ -66,10 +66,23 @@ def test_a_malformed_entry_is_refused_by_its_position_alone(endpoint, value, sen
     assert "secret" not in str(caught.value).replace("The whole setting is a secret", "").lower()
 
 
-@pytest.mark.parametrize("name", ["openai:other", "openai:", "perchance:local", "openai:local:x", ":local"])
+@pytest.mark.parametrize("name", ["openai:other", "openai:", "openai:local:x"])
 def test_a_name_that_no_entry_has_is_refused_with_the_known_names(endpoint, name):
-    with pytest.raises(SystemExit, match=r"ENGINES cannot be used: it may name .*openai.*, openai:local\."):
+    sentence = rf"ENGINES cannot be used: {name} is no engine, as OPENAI_ENDPOINTS names openai:local\."
+    with pytest.raises(SystemExit, match=sentence):
         endpoint("local=http://127.0.0.1:1", name)
+
+
+@pytest.mark.parametrize("name", ["perchance:local", ":local"])
+def test_so_is_one_of_an_engine_that_is_but_one(endpoint, name):
+    with pytest.raises(SystemExit, match=rf"ENGINES cannot be used: {name} is no engine that it may name\. .*openai:"):
+        endpoint("local=http://127.0.0.1:1", name)
+
+
+def test_without_any_entry_the_setting_is_named(endpoint):
+    sentence = r"ENGINES cannot be used: openai:local is no engine, as OPENAI_ENDPOINTS is not set\."
+    with pytest.raises(SystemExit, match=sentence):
+        endpoint("", "openai:local")
 
 
 def test_names_alone_are_shown_by_a_running_worker(site, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from render_worker.engines.openai.refusals import ResponseFormatRefused, refusal_in, wait_seconds
+from render_worker.engines.openai.refusals import ResponseFormatRefused, error_of, refusal_in, wait_seconds
 from render_worker.errors import (
     BadPicture,
     ContentRefused,
@@ -151,3 +151,9 @@ def test_no_error_repeats_the_key_the_address_or_the_prompt(body):
         with pytest.raises(RequestInvalid) as caught:
             make(server, "compatible", prompt="a secret wish")
     assert str(caught.value) == "the images API answered HTTP 400."
+
+
+@pytest.mark.parametrize(("stage", "unbilled"), [("input", True), ("output", False), (None, False)])
+def test_a_refused_text_is_not_billed(stage, unbilled):
+    error = {"code": "moderation_blocked", "message": "no", "moderation_details": {"moderation_stage": stage}}
+    assert error_of(refusal_in({"error": error}, 400), "OpenAI", "a model", ()).unbilled is unbilled

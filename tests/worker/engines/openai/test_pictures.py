@@ -1,10 +1,13 @@
 """Where the picture is in an answer, and from which hosts it is fetched with which headers."""
 
+import base64
 import json
 
 import pytest
 
-from render_worker.errors import BadPicture, UnexpectedReply
+from render_worker.engines import build_engines
+from render_worker.errors import BadPicture, EngineNotConfigured, UnexpectedReply
+from render_worker.settings import Settings
 from tests.fakes.at_openai import KEY, asked, make, play, size_of
 from tests.fakes.played import drawn
 from tests.fakes.scripted_server import ScriptedServer
@@ -131,3 +134,41 @@ def test_a_task_that_is_lost_or_has_no_id_is_an_error(site):
         with pytest.raises(Exception, match=r"answer|this address|not found"):
             make(site, "modelscope", openai_image_model="a/b")
     assert len(asked(site)) == 2
+
+
+def test_a_user_in_the_address_is_known_at_the_api_and_for_its_pictures():
+    with ScriptedServer() as server:
+        answers(server, url="data:image/jpeg;base64," + base64.b64encode(drawn((64, 64))).decode())
+        with_user = server.url.replace("http://", "http://ann:a%20word@")
+        make(server, "compatible", openai_base_url=with_user, openai_api_key=None)
+        said = base64.b64encode(b"ann:a word").decode()
+        assert f"Basic {said}" in str(server.heads)
+        with pytest.raises(EngineNotConfigured, match="leave one of them out") as caught:
+            make(server, "compatible", openai_base_url=with_user)
+        assert "word" not in str(caught.value)
+
+
+def test_the_schemes_own_port_makes_no_other_origin():
+    there = engine_at("https://pictures.example:443/v1")._connection
+    for address in ("https://pictures.example/a.png", "https://PICTURES.example:443/a.png"):
+        assert there.is_own(address)
+        assert there.pictures.allows(address)
+    assert not there.is_own("http://pictures.example:443/a.png")
+    user = engine_at("https://ann:word@pictures.example/v1", openai_api_key=None)._connection
+    assert user.is_own("https://pictures.example/a.png")
+    assert user.pictures.allows("https://pictures.example/a.png")
+    assert not user.pictures.allows("https://ann:word@pictures.example/a.png")
+
+
+def test_what_a_stand_in_made_there_is_marked():
+    with ScriptedServer() as server:
+        item = {"b64_json": base64.b64encode(drawn((64, 64))).decode()}
+        server.say(200, json.dumps({"data": [item], "simulated": True}).encode())
+        assert make(server, "image-generation-api").simulated
+        assert not make(server, "compatible").simulated
+        answers(server, **item)
+        assert not make(server, "image-generation-api").simulated
+
+
+def engine_at(base, **changes):
+    return build_engines(("openai",), Settings(openai_base_url=base, **{"openai_api_key": KEY, **changes}))["openai"]
