@@ -11,6 +11,7 @@ No event has an id: OpenAI's clients take the blank line of a comment after one 
 """
 
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Generator, Iterator
 
@@ -18,6 +19,7 @@ from flask import Response, g
 
 from image_api.errors import ApiError
 from image_api.generation.options import GenerationOptions
+from image_api.generation.progress_stream import FIRST_SECONDS, HEARTBEAT_SECONDS
 from image_api.web.base64_json import EmbeddedPicture
 from image_api.web.batch import Batch, Pictures
 from image_api.web.error_responses import log_failure
@@ -64,21 +66,35 @@ def pictures_stream(body: ImagesRequest, pictures: list[GenerationOptions], base
 
 
 def _chunks(body: ImagesRequest, batch: Batch, model: str, base: str) -> Generator[bytes]:
-    """Yield the events in pieces, with heartbeats between. Raises the first ApiError if there is no picture."""
+    """Yield the events in pieces, with heartbeats between: also while there is only progress that brings no event."""
+    due = time.monotonic() + FIRST_SECONDS
+    with contextlib.closing(_events(body, batch, model, base)) as events:
+        for chunk in events:
+            if chunk is None and time.monotonic() < due:
+                continue
+            yield chunk or HEARTBEAT
+            due = time.monotonic() + HEARTBEAT_SECONDS
+
+
+def _events(body: ImagesRequest, batch: Batch, model: str, base: str) -> Generator[bytes | None]:
+    """Yield the events in pieces, and None for progress without one. Raises the first ApiError without a picture."""
     pictures, partials = Pictures(), PartialImages(body.partial_images or 0)
     with openai_errors(), contextlib.closing(batch.outcomes()) as outcomes:
         for outcome in outcomes:
             if outcome is None:
                 yield HEARTBEAT
             elif isinstance(outcome.content, Progress):
-                if (index := partials.index_of(outcome.index, outcome.content)) is not None:
-                    event = PartialEvent.of(body.event_family, index, outcome.content.preview or "")
-                    yield _event_text(event).encode()
+                index = partials.index_of(outcome.index, outcome.content)
+                yield None if index is None else _partial_chunk(body, index, outcome.content)
             elif picture := pictures.add_opened(outcome):
                 yield from _completed_chunks(body, picture, model, base)
     pictures.require_any()
     for failure in failures(pictures):
         yield _event_text(FailedEvent(type=f"{body.event_family}.failed", failure=failure)).encode()
+
+
+def _partial_chunk(body: ImagesRequest, index: int, progress: Progress) -> bytes:
+    return _event_text(PartialEvent.of(body.event_family, index, progress.preview or "")).encode()
 
 
 def _completed_chunks(body: ImagesRequest, picture: EmbeddedPicture, model: str, base: str) -> Iterator[bytes]:

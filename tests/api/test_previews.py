@@ -6,6 +6,7 @@ import json
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import pytest
 import requests
@@ -291,3 +292,10 @@ def test_a_slow_client_of_several_pictures_gets_the_newest(application):
         except queue.Empty:
             break
     assert [it.content.preview for it in arrived] == [GREEN, None]
+
+    def test_progress_without_previews_is_no_silence(self, base, worker):
+        told = [(line, 0.4) for line in lines(None, None, None, None)[:-2]]
+        worker.say(200, (*chain.from_iterable(told), *lines()), Content_Type=NDJSON)
+        fields = {"prompt": "a", "stream": True, "partial_images": 1}
+        answer = requests.post(f"{base}/v1/images/generations", json=fields, timeout=20)
+        assert answer.text.startswith(": heartbeat\n\nevent: image_generation.completed")
