@@ -244,6 +244,13 @@ class TestPartialImages:
         assert {type(it) for it in partial} == {ImageEditPartialImageEvent}
         assert (type(last), last.type) == (ImageEditCompletedEvent, "image_edit.completed")
 
+    def test_progress_without_previews_is_no_silence(self, base, worker):
+        told = [(line, 0.4) for line in lines(None, None, None, None)[:-2]]
+        worker.say(200, (*chain.from_iterable(told), *lines()), Content_Type=NDJSON)
+        fields = {"prompt": "a", "stream": True, "partial_images": 1}
+        answer = requests.post(f"{base}/v1/images/generations", json=fields, timeout=20)
+        assert answer.text.startswith(": heartbeat\n\nevent: image_generation.completed")
+
     @pytest.mark.parametrize("fields", [{"partial_images": 0}, {}, {"stream": False, "partial_images": 3}], ids=str)
     def test_without_them_none_are_made(self, base, worker, fields):
         for path in ("generations", "edits"):
@@ -292,10 +299,3 @@ def test_a_slow_client_of_several_pictures_gets_the_newest(application):
         except queue.Empty:
             break
     assert [it.content.preview for it in arrived] == [GREEN, None]
-
-    def test_progress_without_previews_is_no_silence(self, base, worker):
-        told = [(line, 0.4) for line in lines(None, None, None, None)[:-2]]
-        worker.say(200, (*chain.from_iterable(told), *lines()), Content_Type=NDJSON)
-        fields = {"prompt": "a", "stream": True, "partial_images": 1}
-        answer = requests.post(f"{base}/v1/images/generations", json=fields, timeout=20)
-        assert answer.text.startswith(": heartbeat\n\nevent: image_generation.completed")
