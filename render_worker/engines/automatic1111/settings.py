@@ -22,7 +22,9 @@ class Automatic1111Settings(EngineSettings):
     concurrency_setting = "automatic1111_concurrency"
 
     automatic1111_url: Url | None = Field(
-        None, description="Address of the server, such as `http://127.0.0.1:7860`; it is started with `--api`."
+        None,
+        repr=False,
+        description="Address of the server, such as `http://127.0.0.1:7860`; it is started with `--api`.",
     )
     automatic1111_auth: Annotated[SecretStr, AfterValidator(_user_and_password)] | None = Field(
         None, description="`user:password`, as the server's `--api-auth` (SD.Next: `--auth`) has them."

@@ -14,7 +14,7 @@ class ComfyUISettings(EngineSettings):
     title = "Engine `comfyui`"
     concurrency_setting = "comfyui_concurrency"
 
-    comfyui_url: Url | None = Field(None, description="Address of the server, like http://127.0.0.1:8188.")
+    comfyui_url: Url | None = Field(None, repr=False, description="Address of the server, like http://127.0.0.1:8188.")
     comfyui_token: Secret | None = Field(
         None, description="Bearer token for a proxy before the server, which has no accounts of its own."
     )

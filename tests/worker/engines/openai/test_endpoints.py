@@ -167,3 +167,9 @@ def test_a_picture_with_an_image_and_previews_costs_more(site):
     asking, image = engine(site), Recipe(prompt="a").with_image(b"x")
     assert asking.price(image) > asking.price(Recipe(prompt="a"))
     assert asking.price(GenerateRequest(prompt="a", previews=True)) > asking.price(Recipe(prompt="a"))
+
+
+def test_an_address_with_a_password_is_not_in_the_settings_repr():
+    names = ("openai_base_url", "comfyui_url", "automatic1111_url")
+    shown = repr(Settings(**dict.fromkeys(names, "http://ann:the-word@127.0.0.1:1")))
+    assert "the-word" not in shown
