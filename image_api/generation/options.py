@@ -30,6 +30,11 @@ RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide ho
 ONE_PICTURE = "n must be 1, or left out, where the answer is one picture; /sheet.png shows several as one."
 SIZE_NAMES = {"size", "width", "height"}
 
+IMAGE_NAMES = (
+    *("init_image", "init_images", "input_image", "input_images", "source_image", "image_url", "image_urls"),
+    *("images", "image[]", "images[]", "image[0]", "images[0]", "image_base64", "base64_image", "img"),
+)
+"""What other services call the picture to begin with, and how PHP and others name the files of a form."""
 COUNT_NAMES = ("count", "num", "num_images", "num_outputs", "samples")
 OTHER_NAMES = {
     **dict.fromkeys(COUNT_NAMES, "n is how many pictures are made"),
@@ -42,7 +47,7 @@ OTHER_NAMES = {
     "style": "POST /v1/images/generate makes a picture in a named style",
     "stream": "the header Accept: text/event-stream asks for events",
     "seeds": "GET /sheet.png makes a contact sheet of several",
-    **dict.fromkeys(("init_image", "input_image", "image_url", "images"), "image is the one picture to begin with"),
+    **dict.fromkeys(IMAGE_NAMES, "image is the one picture to begin with"),
     **dict.fromkeys(("denoising_strength", "image_strength", "prompt_strength"), "strength is its name, from 0 to 1"),
     "mask": "no engine here edits a part of a picture",
     "partial_images": "previews=true asks an event stream for unfinished pictures",

@@ -8,6 +8,7 @@ from typing import Literal
 from image_api.admission import Waiter
 from image_api.generation.flight import Flight
 from image_api.generation.single_flight import SingleFlight
+from image_api.sent_images import SentImage
 from render_worker.contract import GenerateResult, Progress
 from render_worker.serving.deadline import Deadline
 
@@ -26,6 +27,8 @@ class GenerationResponse:
 
     result: GenerateResult
     cache_status: CacheStatus
+    image: SentImage | None = None
+    """What a cached picture begins with, as the request has it: to make the picture again if its file is lost."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,11 @@ class FlightStream:
             timeout = HEARTBEAT_SECONDS
 
 
-def response_event(name: str, result: GenerateResult, cache_status: CacheStatus) -> StreamEvent:
+def response_event(
+    name: str, result: GenerateResult, cache_status: CacheStatus, image: SentImage | None = None
+) -> StreamEvent:
     """Return the last event of the flight `name`."""
-    return StreamEvent(_event_id(name, END), GenerationResponse(result, cache_status))
+    return StreamEvent(_event_id(name, END), GenerationResponse(result, cache_status, image))
 
 
 def parse_event_id(event_id: str) -> tuple[str, int | None]:

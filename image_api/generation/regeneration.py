@@ -10,6 +10,7 @@ from image_api.errors import ApiError, ServiceBusy, Stopping
 from image_api.generation.options import GenerationOptions
 from image_api.generation.recipes import RecipeStore
 from image_api.generation.results import GenerationOutcome, ResultCache, Store, outcome_of, recipe_key, result_of
+from image_api.sent_images import SentImage
 from render_worker.contract import GenerateResult, Recipe
 
 REGENERATION_TTL_SECONDS = 60.0
@@ -31,6 +32,8 @@ class _LostPicture:
     """With the seed that was used."""
     shared: Recipe | None
     """By which requests share its result; None if none can."""
+    image: SentImage | None
+    """What it begins with."""
 
     @property
     def keys(self) -> set[str]:
@@ -56,10 +59,12 @@ class Regenerations:
         self._admission = admission
         self._seconds = seconds
 
-    def regenerate(self, address: str, request_id: str, waiter: Waiter, generate: Generate) -> GenerateResult | None:
+    def regenerate(
+        self, address: str, request_id: str, waiter: Waiter, generate: Generate, image: SentImage | None = None
+    ) -> GenerateResult | None:
         """Return a picture in place of the one at an address, whose file is lost.
 
-        Returns None if its recipe is not known, or begins with an image, or if no engine takes it any more.
+        Returns None if its recipe is not known, or begins with another image, or if no engine takes it any more.
         `generate` is called if no process has done so within the last minute. Raises the ApiError that it raised.
         """
         if replacement := self._recipes.replacement_of(address):
@@ -67,10 +72,10 @@ class Regenerations:
         recipe = self._recipes.recipe_of(address, waiter.client)
         if recipe is None:
             return None
-        lost = _LostPicture(address, recipe, self._recipes.shared_recipe_of(address))
+        lost = _LostPicture(address, recipe, self._recipes.shared_recipe_of(address), image)
         if cached := self._cached_elsewhere(lost):
             return cached
-        if recipe.image:  # which is not kept: only a client that sends it again can have the picture made again
+        if recipe.image != (image and image.digest):  # no image is kept: the client has to send it again
             self._recipes.forget(address)
             return None
         try:
@@ -93,7 +98,8 @@ class Regenerations:
         for key in lost.keys:
             self._results.drop(key)
         shared = lost.shared
-        result = generate(GenerationOptions(**lost.recipe.model_dump(), cache_without_seed=shared is not None))
+        fields = {**lost.recipe.model_dump(), "image": lost.image, "cache_without_seed": shared is not None}
+        result = generate(GenerationOptions(**fields))
         if shared and shared != lost.recipe:
             self._recipes.share(shared, result)
         return result

@@ -75,6 +75,12 @@ class SingleFlight:
                 flight.abandoned = AbandonedFlight(waiter.client, flight, self._cancel_abandoned)
                 self._admission.admit_over_limit(flight.abandoned)
 
+    def give_up(self, flight: Flight, client: str | None, error: ApiError) -> None:
+        """Cancel a flight and fail it with an error, unless it has begun, or also other clients wait for it."""
+        with self._lock:
+            if all(waiter.client == client for waiter in flight.waiters) and self._cancel(flight):
+                flight.fail(error)
+
     def stop(self, error: ApiError) -> None:
         """Fail all flights with an error, and start none any more."""
         with self._lock:
@@ -129,10 +135,13 @@ class SingleFlight:
             if flight.abandoned is abandoned:
                 self._cancel(flight)
 
-    def _cancel(self, flight: Flight) -> None:
+    def _cancel(self, flight: Flight) -> bool:
+        """Cancel a flight unless it has begun or is completed. Returns whether it is cancelled."""
         with self._lock:
-            if flight.cancel():
+            cancelled = flight.cancel()
+            if cancelled:
                 self._forget_key(flight)
+            return cancelled
 
     def _forget_key(self, flight: Flight) -> None:
         if flight.key is not None and self._by_key.get(flight.key) is flight:

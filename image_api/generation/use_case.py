@@ -137,7 +137,7 @@ class Generation:
             self._results.drop(key)
         elif cached:
             result = options.as_asked(cached).model_copy(update={"cached": True, "request_id": request_id})
-            yield response_event(request_id, result, "HIT")
+            yield response_event(request_id, result, "HIT", options.image)
             return
         yield from self._stream_flight(options, key, request_id, waiter, deadline, recorded)
 
@@ -160,7 +160,7 @@ class Generation:
         while True:
             flight, joined = self._flights.join_or_start(shared_key, request_id, make, deadline, waiter)
             if options.image and not joined:
-                options.image.hold_until(flight.completed)
+                options.image.hold_until(flight.completed, partial(self._flights.give_up, flight, waiter.client))
             if recorded:
                 self._replays.record(flight)
             try:
@@ -215,7 +215,7 @@ class Generation:
             }
             return result.model_copy(update=changes), results.DEGRADED_TTL_SECONDS
 
-    def resume(self, event_id: str, waiter: Waiter) -> GenerationStream | None:
+    def resume(self, event_id: str, waiter: Waiter, *, previews: bool = False) -> GenerationStream | None:
         """Return the rest of a stream after an event, None if it had ended. Raises StreamLost if it is not known."""
         name, after = parse_event_id(event_id)
         if after is None:
@@ -228,7 +228,7 @@ class Generation:
                 waiter,
                 True,
                 lambda it: it.model_copy(update={"request_id": name}),
-                previews=True,
+                previews=previews,
             )
             return stream.events(Deadline.after(math.inf), after)
         return self._replay(name, waiter)
@@ -239,10 +239,14 @@ class Generation:
                 self.admission.admit(waiter)
             yield response_event(name, result, "JOINED") if result else StreamEvent()
 
-    def regenerate(self, address: str, request_id: str, waiter: Waiter) -> GenerateResult | None:
-        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not known."""
+    def regenerate(
+        self, address: str, request_id: str, waiter: Waiter, image: SentImage | None = None
+    ) -> GenerateResult | None:
+        """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not known, or
+        begins with another image than the one given.
+        """
         return self._regenerations.regenerate(
-            address, request_id, waiter, lambda options: self.generate(options, request_id, waiter).result
+            address, request_id, waiter, lambda options: self.generate(options, request_id, waiter).result, image
         )
 
     def can_regenerate(self, address: str, client: str | None) -> bool:

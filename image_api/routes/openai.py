@@ -6,7 +6,7 @@ from flask import Response, g
 
 from image_api.errors import ModelNotFound
 from image_api.services import services
-from image_api.web.bodies import json_body
+from image_api.web.bodies import json_fields
 from image_api.web.error_responses import FormattedBlueprint
 from image_api.web.openai_paths import with_deployment
 from image_api.web.openai_stream import pictures_of
@@ -26,7 +26,7 @@ def generations() -> Response:
     """Generate up to ten pictures of a prompt."""
     base = base_url()  # first, so that a bad Host header costs no generation
     known = partial(services().worker.model_names, g.client)
-    body = with_deployment(ImagesRequest.parse_json(json_body()), known)
+    body = with_deployment(json_fields(ImagesRequest), known)
     pictures = body.pictures(served_model(body.model_name, known))
     return pictures_of(body, pictures, base)
 

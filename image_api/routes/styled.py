@@ -5,7 +5,7 @@ from flask import Response, g
 from image_api.services import services
 from image_api.styles import STYLES
 from image_api.web.base64_json import pictures_json
-from image_api.web.bodies import json_body
+from image_api.web.bodies import json_fields
 from image_api.web.client_connection import waiter
 from image_api.web.error_responses import FormattedBlueprint
 from image_api.web.picture_json import with_picture
@@ -24,7 +24,7 @@ routes = FormattedBlueprint(
 def generate() -> Response:
     """Generate a picture of a prompt in a style and an aspect ratio."""
     base = base_url()  # first, so that a bad Host header costs no generation
-    body = StyledRequest.parse_json(json_body())
+    body = json_fields(StyledRequest)
     response = services().generation.generate(body.options(), g.request_id, waiter())
     if body.response_format == "b64_json":
         result, picture = with_picture(response)

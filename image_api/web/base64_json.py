@@ -23,7 +23,7 @@ class EmbeddedPicture:
 
     def __init__(self, response: GenerationResponse) -> None:
         """Open the picture of a response; one that is lost is made again. Raises as open_picture does."""
-        self.result, self._content = open_or_regenerate(response.result)
+        self.result, self._content = open_or_regenerate(response)
         self.placeholder = secrets.token_hex(16)
         self._fresh = Deadline.after(FRESH_SECONDS)
         self._open = services().pictures.open  # there is no current application when the response is sent

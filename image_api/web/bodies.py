@@ -2,28 +2,54 @@
 
 import errno
 import logging
+import re
+import sys
 from collections.abc import Iterable, Iterator
+from typing import IO, TypeVar
 
-from flask import Response, abort, g, request
+from flask import Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from image_api.errors import ApiError
 from image_api.remote_pictures import PictureContent
-from render_worker.contract import MAX_BODY_BYTES, InvalidField, is_tracker
+from render_worker.contract import MAX_BODY_BYTES, Fields, InvalidField, is_tracker
+
+KEY = re.compile(rb'"([^"\\]{1,40})"\s*:')
 
 log = logging.getLogger(__name__)
+F = TypeVar("F", bound=Fields)
 
 
-def json_body() -> bytes:
-    """Return the body of a POST whose parameters are all in it.
+def json_fields(model: type[F]) -> F:
+    """Return the fields of a POST whose parameters are all in its body, a JSON object.
 
-    Raises InvalidField if the URL has a query of other than trackers, and 413 if the body is too large: a chunked one
-    does not announce its length, so the length is checked once it is read.
+    Raises InvalidField as they do, or if the URL has a query of other than trackers, and as `parsed`.
     """
     refuse_query()
-    body = request.get_data()
-    if len(body) > MAX_BODY_BYTES:
-        abort(413)
-    return body
+    request.max_content_length = sys.maxsize  # `parsed` refuses what is too large, by what it begins with
+    return parsed(begun_body(request.stream), model)
+
+
+def begun_body(source: IO[bytes]) -> bytes:
+    """Return the first MAX_BODY_BYTES of a body, and perhaps one more."""
+    body = bytearray()
+    while len(body) <= MAX_BODY_BYTES and (piece := source.read(MAX_BODY_BYTES + 1 - len(body))):
+        body += piece
+    return bytes(body)
+
+
+def parsed(begun: bytes, model: type[F]) -> F:
+    """Return the fields of a JSON object, of which only the beginning was read if it is too large.
+
+    That is refused with 413, or with InvalidField if it has a field whose name is another one here: most often that is
+    the picture that makes it so large.
+    """
+    if len(begun) <= MAX_BODY_BYTES:
+        return model.parse_json(begun)
+    for name in (key.decode(errors="replace") for key in KEY.findall(begun)):
+        if name.lower() in model.other_names:
+            raise model.unknown(name)
+    raise RequestEntityTooLarge
 
 
 def refuse_query() -> None:

@@ -31,6 +31,9 @@ JSON = "application/json"
 RETRY = b"retry: 3000\n\n"  # milliseconds
 EMBEDS = "b64_json:"
 """Before the event ids of a stream whose result has the picture itself: a client resumes it with the id alone."""
+PREVIEWS = "previews:"
+"""Next in those of a stream that has previews."""
+MARKED = re.compile(f"((?:{EMBEDS})?(?:{PREVIEWS})?)(.*)", re.DOTALL)
 AGAIN = "again:"
 """Before the event ids of a stream that is resumed by the same request: what was made comes from the cache."""
 # Where a polyfill cannot send the header: Yaffle's lastEventId, Mercure's lastEventID, amvtek's evs_last_event_id, and
@@ -56,9 +59,9 @@ def resumed_stream() -> Response | None:
     if event_id.startswith(AGAIN) and not event_id.endswith(f":{END}"):
         return None
     here = waiter(stream=True)
-    embeds = event_id.startswith(EMBEDS)
-    events = services().generation.resume(event_id.removeprefix(EMBEDS), here)
-    return Response(status=204) if events is None else _stream_response(events, here, embeds)
+    marks, own_id = MARKED.fullmatch(event_id).groups()  # type: ignore[union-attr]  # it matches any text
+    events = services().generation.resume(own_id, here, previews=PREVIEWS in marks)
+    return Response(status=204) if events is None else _stream_response(events, here, marks)
 
 
 def wants_events() -> bool:
@@ -92,17 +95,18 @@ def new_stream(options: GenerationOptions) -> Response:
     base_url()  # first, so that a bad Host header costs no generation
     here = waiter(stream=True)
     events = services().generation.follow(options, g.request_id, here)
-    return _stream_response(events, here, options.embeds_picture)
+    marks = (EMBEDS if options.embeds_picture else "") + (PREVIEWS if options.previews else "")
+    return _stream_response(events, here, marks)
 
 
-def _stream_response(events: GenerationStream, here: Waiter, embeds: bool) -> Response:
+def _stream_response(events: GenerationStream, here: Waiter, marks: str) -> Response:
     release = partial(services().generation.admission.release, here)
     try:
         first = next(events)
     except BaseException:  # also if the greenlet is killed: a slot that is not released is lost
         release()
         raise
-    return stream_response(chain([RETRY], _event_texts(first, events, embeds)), events.close, release)
+    return stream_response(chain([RETRY], _event_texts(first, events, marks)), events.close, release)
 
 
 def stream_response(texts: Iterator[bytes], *on_close: Callable[[], None]) -> Response:
@@ -115,10 +119,12 @@ def stream_response(texts: Iterator[bytes], *on_close: Callable[[], None]) -> Re
     return response
 
 
-def _event_texts(first: StreamEvent, rest: GenerationStream, embeds: bool) -> Iterator[bytes]:
+def _event_texts(first: StreamEvent, rest: GenerationStream, marks: str) -> Iterator[bytes]:
+    """Yield the texts of events, with the marks of the stream before their ids."""
     try:
         for event in chain((first,), rest):
-            yield from _embedding_event(event) if embeds else [_event_text(event).encode()]
+            marked = replace(event, event_id=event.event_id and marks + event.event_id)
+            yield from _embedding_event(marked) if EMBEDS in marks else [_event_text(marked).encode()]
     except ApiError as error:
         yield failure_text(error, g.request_id)
 
@@ -131,7 +137,6 @@ def failure_text(error: ApiError, name: str) -> bytes:
 
 def _embedding_event(event: StreamEvent) -> Iterator[bytes]:
     """Yield the text of an event, in pieces if it is the result's. Raises as open_picture does, or streamed."""
-    event = replace(event, event_id=event.event_id and f"{EMBEDS}{event.event_id}")
     if isinstance(event.content, GenerationResponse):
         result, picture = with_picture(event.content)
         yield from streamed(_event_text(replace(event, content=replace(event.content, result=result))), picture)

@@ -21,7 +21,7 @@ ENDINGS = {mimetype: f".{ending}" for ending, mimetype in {**IMAGE_TYPES, "avif"
 
 def file_response(response: GenerationResponse, base: str) -> Response:
     """Return the picture's bytes; Content-Location has the URL at which it is stored."""
-    result, content = open_or_regenerate(response.result)
+    result, content = open_or_regenerate(response)
     http_response = content_response(content, 200, result.content_type)
     http_response.headers["Cache-Control"] = "no-store"
     _describe(http_response, result, base)
@@ -77,17 +77,19 @@ def open_picture(result: GenerateResult, *, wake: bool = True) -> PictureContent
         raise
 
 
-def open_or_regenerate(result: GenerateResult) -> tuple[GenerateResult, PictureContent]:
-    """Open the picture; one from the cache whose file is gone is generated again. Raises as open_picture does.
+def open_or_regenerate(response: GenerationResponse) -> tuple[GenerateResult, PictureContent]:
+    """Open the picture of a response; one from the cache whose file is gone is generated again.
 
-    Raises SpeculativeRequest if a link-preview bot would cost a generation.
+    Raises as open_picture does, and SpeculativeRequest if a link-preview bot would cost a generation.
     """
+    result = response.result
     try:
         return result, open_picture(result, wake=not is_for_preview())
     except PictureUnavailable as error:
         refuse_preview()
-        known = result.cached and error.gone
-        again = services().generation.regenerate(result.image_url, g.request_id, waiter()) if known else None
+        if not (result.cached and error.gone):
+            raise
+        again = services().generation.regenerate(result.image_url, g.request_id, waiter(), response.image)
         if again is None:
             raise
         return again, open_picture(again)

@@ -73,12 +73,12 @@ def sent_image(upload: Upload) -> SentImage:
     """
     if upload.size > MAX_IMAGE_BYTES:
         raise UploadTooLarge(f"image must have {MAX_IMAGE_BYTES // 2**20} MB at most.")
-    memory = services().image_memory
-    memory.take(upload.size)
+    memory, here = services().image_memory, waiter()
+    room = memory.take(upload.size, here.client, here.gone)
     try:
-        return _aside(SentImage.of, upload, memory)
+        return _aside(SentImage.of, upload, room, memory)
     except BaseException:
-        memory.give_back(upload.size)
+        memory.give_back(room)
         raise
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from flask import Response, abort, request
+from flask import Response, request
 
 from image_api.admission import Waiter
 from image_api.generation.options import GenerationOptions
 from image_api.sent_images import IMAGE_KEY, SentImage
 from image_api.uploads import Upload
-from image_api.web.bodies import refuse_query
+from image_api.web.bodies import begun_body, parsed, refuse_query
 from image_api.web.multipart import Pairs
 from image_api.web.request_upload import (
     FORM,
@@ -19,7 +19,9 @@ from image_api.web.request_upload import (
     upload_stream,
     uploaded,
 )
-from render_worker.contract import MAX_BODY_BYTES
+from render_worker.contract import InvalidField
+
+URL_ENCODED = "application/x-www-form-urlencoded"
 
 
 def response_to_body(respond: Callable[[GenerationOptions], Response]) -> Response:
@@ -56,21 +58,13 @@ def _body_options() -> GenerationOptions:
         check_encoding()
         with uploaded(list) as pairs:
             return _options(pairs)
-    begun = _begin()
+    begun = begun_body(upload_stream())
+    if request.mimetype == URL_ENCODED and begun.strip() and not begun.lstrip().startswith(b"{"):
+        raise InvalidField(f"The body is a form in {URL_ENCODED}. It must be one in {FORM}, or a JSON object.")
     if IMAGE_KEY not in begun:
-        if len(begun) > MAX_BODY_BYTES:
-            abort(413)
-        return GenerationOptions.parse_json(begun)
+        return parsed(begun, GenerationOptions)
     with uploaded(list, begun) as pairs:
         return _options(pairs)
-
-
-def _begin() -> bytes:
-    """Return the first MAX_BODY_BYTES of the body, and perhaps one more."""
-    source, body = upload_stream(), bytearray()
-    while len(body) <= MAX_BODY_BYTES and (piece := source.read(MAX_BODY_BYTES + 1 - len(body))):
-        body += piece
-    return bytes(body)
 
 
 def _options(pairs: Pairs) -> GenerationOptions:

@@ -120,7 +120,7 @@ class WebSocket(Server):
         if len(message) <= MAX_BODY_BYTES or self._admitted:
             return True
         if IMAGE_KEY not in (message.encode() if isinstance(message, str) else message):
-            self.close(CloseReason.MESSAGE_TOO_BIG, "Message is too big")
+            self.close(CloseReason.MESSAGE_TOO_BIG, "The message is too big; only one with an image may be so large.")
         elif not self._awaited.wait(SOON_SECONDS):  # in memory it would wait for the message before
             self.close(CloseReason.POLICY_VIOLATION, ONE_AT_A_TIME)
         else:

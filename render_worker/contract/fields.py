@@ -58,7 +58,7 @@ class Fields(BaseModel):
             if name in readers:
                 given.setdefault(name, []).append(value)
             elif not is_tracker(name):
-                raise cls._unknown(name)
+                raise cls.unknown(name)
         for name, values in given.items():
             if len(values) > 1:
                 raise InvalidField(f"{_quoted(name)} was given {len(values)} times; give it once.")
@@ -74,7 +74,8 @@ class Fields(BaseModel):
             raise InvalidField("The body is nested too deeply.") from None
 
     @classmethod
-    def _unknown(cls, name: str) -> InvalidField:
+    def unknown(cls, name: str) -> InvalidField:
+        """Return the refusal of a field that is not known, which says what to send in its place."""
         instead = cls.other_names.get(name.lower()) or f"known are {', '.join(cls._accepted())}"
         return InvalidField(f"{_quoted(name)} is not a parameter here; {instead}.")
 

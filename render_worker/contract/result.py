@@ -38,6 +38,8 @@ class GenerateResult(BaseModel):
     aspect_ratio: str | None = None
     """As it was asked for."""
     guidance_scale: float | None = None
+    strength: float | None = None
+    """As it was asked for, of an image, if the engine honoured it."""
     negative_prompt: str | None = None
     width: int
     height: int

@@ -131,8 +131,9 @@ class ProgressReporter:
         self._next_preview = time.monotonic() + PREVIEW_PAUSE_SECONDS
         shown = await asyncio.to_thread(preview_url, data)
         if shown and not self.is_saving:
-            progress = self._last.model_copy(update={"preview": shown})
-            self._emit(progress, self._latencies.seconds_remaining(self._engine, self.seconds))
+            told = math.ceil(self._expected_end - time.monotonic())  # as the engine may know it better than its past
+            recorded = self._latencies.seconds_remaining(self._engine, self.seconds)
+            self._emit(self._last.model_copy(update={"preview": shown}), told if told > 0 else recorded)
 
     @property
     def time_left(self) -> float:

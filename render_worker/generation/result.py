@@ -18,6 +18,7 @@ def to_result(
 ) -> GenerateResult:
     """Return the result of an attempt that made `image`, of which `picture` was saved."""
     request, candidate = attempt.request, attempt.candidate
+    ignored = _ignored(attempt, image, picture)
     return GenerateResult(
         image_url=saved.stored.url,
         prompt=request.prompt,
@@ -25,6 +26,7 @@ def to_result(
         shape=nearest_shape(Fraction(picture.width, picture.height)),
         aspect_ratio=request.aspect_ratio,
         guidance_scale=image.guidance_scale,
+        strength=None if "strength" in ignored else request.strength,
         negative_prompt=candidate.recipe(request).negative_prompt,
         width=picture.width,
         height=picture.height,
@@ -39,7 +41,7 @@ def to_result(
         engine_model=image.model,
         model=request.model,
         fallback_from=attempt.selection.passed_over(candidate),
-        ignored=_ignored(attempt, image, picture) or None,
+        ignored=ignored or None,
         expected_seconds=None if request.within is None else candidate.expected_seconds,
         storage=saved.storage,
         storage_error=saved.problem,

@@ -38,7 +38,7 @@ from tests.api.conftest import RESULT
         (
             {"extra_body": {"size_of": "x"}},
             "size_of",
-            "known are prompt, style, aspect_ratio, size, width, height, model, n",
+            "known are prompt, style, aspect_ratio, size, width, height, within, prefer, model, n",
         ),
         ({"extra_body": {"seed": -2}}, "seed", "integer from -1"),
         ({"extra_body": {"seed": 2147483648}}, "seed", "to 2147483647"),

@@ -78,3 +78,34 @@ def test_models_tell_what_it_is_chosen_by(client, worker):
     worker.say_to("/models", 200, {"models": [model]})
     (told,) = client.get("/models").json["models"]
     assert {name: told[name] for name in known} == known
+
+
+@pytest.mark.parametrize("path", ["/v1/images/generations", "/v1/images/generate"])
+def test_it_and_within_reach_the_worker_from_the_routes_below_v1(client, worker, path):
+    worker.say(200, {**RESULT, "expected_seconds": 12})
+    answer = client.post(path, json={"prompt": "a", "prefer": "free", "within": 20})
+    assert answer.status_code == 200
+    (asked,) = worker.asked_to_make()
+    assert (asked["prefer"], asked["within"]) == ("free", 20)
+    assert answer.json.get("data", [answer.json])[0]["expected_seconds"] == 12
+
+
+@pytest.mark.parametrize("path", ["/v1/images/generations", "/v1/images/generate"])
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"prefer": "cheap"}, "prefer must be one of fast, free, quality"),
+        ({"within": 0}, "within must be a number of seconds above 0"),
+        ({"prefer": "free", "model": "sketch"}, "prefer only goes with model=auto."),
+        ({"within": 5, "model": "sketch"}, "within only goes with model=auto."),
+    ],
+    ids=str,
+)
+def test_there_they_are_checked_as_everywhere(client, worker, path, fields, sentence):
+    models = {"models": [{"name": "sketch", "description": "A.", "answers_auto": True, "state": "ready"}]}
+    worker.say_to("/models", 200, models)
+    answer = client.post(path, json={"prompt": "a", **fields})
+    assert answer.status_code == 400
+    error = answer.json.get("error") or answer.json
+    assert error["message"].startswith(sentence)
+    assert worker.asked_to_make() == []

@@ -5,6 +5,7 @@ import io
 import json
 import queue
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -30,6 +31,7 @@ from render_worker.contract import MAX_PREVIEW_BYTES, NDJSON, GenerateResult, Pr
 from render_worker.serving.deadline import Deadline
 from tests.api.conftest import PICTURE, RESULT
 from tests.api.pictures import PNG
+from tests.fakes.processes import wait_until
 
 
 def preview(color: str = "red") -> str:
@@ -134,6 +136,25 @@ def test_a_joiner_sees_the_newest_if_it_wants_and_none_else():
     assert first[-1].preview == BLUE
     for stream in streams:
         assert list(stream)
+
+
+def test_a_stream_that_is_resumed_has_previews_only_if_it_had_them_before(base, worker):
+    worker.say(200, (lines(RED)[0], 1.5, *lines()), Content_Type=NDJSON)
+    address = base + "/generate?prompt=a&seed=7"
+
+    def told_again(query: str) -> list[bool]:
+        with requests.get(address + query, headers=EVENTS, stream=True, timeout=9) as stream:
+            told = stream.iter_lines(decode_unicode=True)
+            event_id = next(line for line in told if line.startswith("id: ")).removeprefix("id: ")
+        headers = {**EVENTS, "Last-Event-ID": event_id.rpartition(":")[0] + ":0"}
+        text = requests.get(address + query, headers=headers, timeout=9).text
+        return ["preview" in it for it in events(text)]
+
+    with ThreadPoolExecutor(2) as pool:
+        wanted = pool.submit(told_again, "&previews=true")
+        wait_until(worker.asked_to_make, "the picture is begun", 5)
+        assert told_again("") == [False]
+        assert wanted.result() == [True]
 
 
 def test_a_flight_keeps_the_newest_alone():

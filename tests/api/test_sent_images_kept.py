@@ -1,5 +1,6 @@
 """What becomes of images that clients sent: shared, held as long as they are needed, sent again, and not made again."""
 
+import base64
 import hashlib
 import io
 import threading
@@ -66,12 +67,13 @@ def test_an_event_stream_begins_with_one(base, worker, memory, fields):
 
 
 def test_beyond_the_memory_for_images_the_service_is_busy(base, worker, application, memory):
-    memory.take(MAX_BYTES - len(PNG))
+    room = memory.take(MAX_BYTES - len(PNG))
     assert post(base).status_code == 200
     wait_until(lambda: memory.left == len(PNG), "the image is released", 5)
-    status, code, _ = refused(post(base, JPEG + bytes(1000)))
+    status, code, sentence = refused(post(base, JPEG + bytes(1000)))
     assert (status, code) == (503, "service_busy")
-    memory.give_back(MAX_BYTES - len(PNG))
+    assert "send this one again later, or a smaller one" in sentence
+    memory.give_back(room)
 
 
 def test_what_fails_releases_its_image(base, worker, memory):
@@ -142,26 +144,56 @@ def test_a_worker_s_recipe_with_an_image_is_not_followed(base, worker):
     assert worker.asked_to_make() == []
 
 
-def test_a_cached_picture_whose_file_is_lost_costs_one_failure_and_is_made_by_the_next(base, worker, memory):
-    fields = {"seed": "7", "response_format": "b64_json"}
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/generate", {"response_format": "b64_json"}),
+        ("/generate", {"response_format": "b64_json", "n": "1"}),
+        ("/generate", {"format": "image"}),
+        ("/v1/images/edits", {"response_format": "b64_json"}),
+    ],
+    ids=str,
+)
+def test_a_cached_picture_whose_file_is_lost_is_made_again_of_the_image_that_is_sent_again(
+    base, worker, memory, path, fields
+):
     worker.say_to("/images", 200, b"the bytes")
-    assert post(base, **fields).status_code == 200
+    assert post(base, path=path, seed="7", **fields).status_code == 200
     worker.say_to(LOST, 404, b"{}")
-    assert refused(post(base, **fields))[:2] == (502, "picture_unavailable")
     worker.say_to("/generate", 200, {**RESULT, "image_url": NEW})
-    assert post(base, **fields).status_code == 200
+    again = post(base, path=path, seed="7", **fields)
+    assert again.status_code == 200, again.text
+    assert b"the bytes" in again.content or base64.b64encode(b"the bytes") in again.content
+    assert worker.sent_images() == [PNG, PNG]
+    assert [it["seed"] for it in worker.asked_to_make()] == [7, 7]
+
+
+def test_in_an_event_stream_too(base, worker, memory):
+    worker.say_to("/images", 200, b"the bytes")
+    fields = {"prompt": "a", "seed": "7", "response_format": "b64_json"}
+    for expected in ("MISS", "made again"):
+        answer = requests.post(
+            base + "/generate",
+            files={"image": ("a", PNG)},
+            data=fields,
+            headers={"Accept": "text/event-stream"},
+            timeout=9,
+        )
+        assert "event: result" in answer.text, expected
+        worker.say_to(LOST, 404, b"{}")
+        worker.say_to("/generate", 200, {**RESULT, "image_url": NEW})
+    assert worker.sent_images() == [PNG, PNG]
 
 
 def test_an_image_that_is_released_is_sent_by_none_and_counted_once():
     memory, done = ImageMemory(1000), Future()
-    memory.take(len(PNG))
-    image = SentImage(PNG, memory)
-    image.hold_until(done)
+    image = SentImage(PNG, memory.take(len(PNG)), memory)
+    image.hold_until(done, pytest.fail)
     image.release()
     assert (b"".join(image.pieces()), memory.left) == (PNG, 1000 - len(PNG))
     done.set_result(None)
     assert memory.left == 1000
-    image.hold_until(done)  # a picture of a batch whose client has gone
+    image.hold_until(done, pytest.fail)  # a picture of a batch whose client has gone
     with pytest.raises(ServiceBusy):
         list(image.pieces())
     assert memory.left == 1000
@@ -169,8 +201,7 @@ def test_an_image_that_is_released_is_sent_by_none_and_counted_once():
 
 def test_a_response_that_is_closed_twice_releases_its_image_once(application):
     memory = services_of(application).image_memory
-    memory.take(len(PNG))
-    response = response_with(SentImage(PNG, memory), Response)
+    response = response_with(SentImage(PNG, memory.take(len(PNG)), memory), Response)
     response.close()
     response.close()
     assert memory.left == MAX_BYTES

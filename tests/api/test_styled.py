@@ -135,7 +135,7 @@ def test_an_older_worker_s_shape_has_the_ratio_or_another(client, worker, asked,
         ({"style": 5}, "style", "photorealistic, cinematic, anime"),
         ({"aspect_ratio": "16:3"}, "aspect_ratio", "from 1:4 to 4:1"),
         ({"model": "a b"}, "model", "auto"),
-        ({"seed": 5}, "seed", "known are prompt, style, aspect_ratio, size, width, height, model"),
+        ({"seed": 5}, "seed", "known are prompt, style, aspect_ratio, size, width, height, within, prefer, model"),
     ],
     ids=str,
 )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from image_api.generation.options import MAX_PICTURES, GenerationOptions
+from image_api.generation.options import IMAGE_NAMES, MAX_PICTURES, GenerationOptions
 from image_api.sent_images import SentImage
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
 from image_api.web.schemas.picture_request import PictureRequest, like
@@ -27,6 +27,10 @@ PARAMETER = re.compile(
 
 class ImagesRequest(PictureRequest):
     """The body of POST /v1/images/generations; as with OpenAI, null is the same as left out."""
+
+    other_names = dict.fromkeys(
+        ("image", "mask", "strength", *IMAGE_NAMES), "POST /v1/images/edits takes an image to begin with"
+    )
 
     model: str | None = Field(
         None,

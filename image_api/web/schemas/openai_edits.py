@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, InstanceOf
 
 from image_api.errors import Unsupported
+from image_api.generation.options import IMAGE_NAMES
 from image_api.uploads import Upload
 from image_api.web.picture_data import is_blank
 from image_api.web.schemas.openai import EventFamily, ImagesRequest
@@ -37,6 +38,8 @@ Mask = Annotated[InstanceOf[Upload], AfterValidator(_png)]
 class PictureFields(Fields):
     """Fields of a form or a JSON object that come with pictures."""
 
+    other_names = dict.fromkeys(IMAGE_NAMES, "image is the picture to begin with")
+
     @classmethod
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
         """Return the fields, with all pictures of any spelling of `image` together. Raises InvalidField."""
@@ -55,9 +58,7 @@ def _only(value: object) -> object:
 class EditRequest(PictureFields, ImagesRequest):
     """The body of POST /v1/images/edits: the fields of /v1/images/generations, and the pictures to edit."""
 
-    image: tuple[Picture, ...] = Field(
-        min_length=1, max_length=MAX_IMAGES, description=f"1 to {MAX_IMAGES} PNG, JPEG or WebP pictures"
-    )
+    image: tuple[Picture, ...] = Field(min_length=1, max_length=MAX_IMAGES, description="one PNG, JPEG or WebP picture")
     mask: Mask | None = Field(None, description="one PNG picture, or left out")
     input_fidelity: Literal["high", "low"] | None = Field(None, description="high or low")
     """Ignored."""

@@ -41,6 +41,7 @@ class Image(BaseModel):
     engine: str
     fallback_from: list[PassedOver] | None = None
     ignored: list[str] | None = None
+    expected_seconds: int | None = None
     expires_at: str | None = None
     note: str | None = None
 
@@ -60,6 +61,7 @@ class Image(BaseModel):
             engine=result.engine,
             fallback_from=result.fallback_from,
             ignored=body.ignored(result),
+            expected_seconds=result.expected_seconds,
             expires_at=result.expires_at if body.with_url else None,
             note=result.note,
         )

@@ -12,9 +12,11 @@ from render_worker.contract import (
     AspectRatio,
     Fields,
     GenerateResult,
+    Preference,
     Recipe,
     Size,
     Text,
+    Within,
     alternative_text,
     is_side,
     nearest_shape,
@@ -43,6 +45,8 @@ class PictureRequest(Fields):
     """A wish, because clients of such routes always send one."""
     width: int | None = Field(None, description=like("width"))
     height: int | None = Field(None, description=like("height"))
+    within: Within = None
+    prefer: Preference | None = Field(None, description=GenerationOptions.model_fields["prefer"].description)
 
     @property
     def wished_size(self) -> Size | None:
@@ -55,7 +59,8 @@ class PictureRequest(Fields):
         Raises InvalidField as `parse` does, or if the style leaves no room for the prompt.
         """
         wish = self._granted_wish()
-        given = {"prompt": self.prompt, **fields, **self._size_fields(wish)}
+        chosen = {"within": self.within, "prefer": self.prefer}
+        given = {"prompt": self.prompt, **fields, **chosen, **self._size_fields(wish)}
         options = GenerationOptions.parse((name, value) for name, value in given.items() if value is not None)
         options = options.model_copy(update={"size_optional": True if wish else None})
         return options.styled_by(STYLES[self.style]) if self.style else options

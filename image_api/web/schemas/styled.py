@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
-from image_api.generation.options import GenerationOptions, ResponseFormat
+from image_api.generation.options import IMAGE_NAMES, GenerationOptions, ResponseFormat
 from image_api.styles import Style
 from image_api.web.responses import absolute_url
 from image_api.web.schemas.picture_request import PictureRequest, like
@@ -14,6 +14,10 @@ from render_worker.contract import ErrorBody, GenerateResult, PassedOver, Storag
 
 class StyledRequest(PictureRequest):
     """The body of POST /v1/images/generate; null is the same as left out."""
+
+    other_names = dict.fromkeys(
+        ("image", "mask", "strength", *IMAGE_NAMES), "POST /generate takes an image to begin with"
+    )
 
     model: str | None = Field(None, description=like("model"))
     response_format: ResponseFormat = Field(
@@ -55,6 +59,7 @@ class StyledResponse(BaseModel):
     model: str
     fallback_from: list[PassedOver] | None = None
     ignored: list[str] | None = None
+    expected_seconds: int | None = None
     storage: str
     storage_error: StorageProblem | None = None
     expires_at: str | None = None

@@ -17,7 +17,9 @@ class OpenAISettings(EngineSettings):
     title = "Engine `openai`"
 
     openai_base_url: Annotated[str, AfterValidator(whole_address)] = Field(
-        "https://api.openai.com/v1", repr=False, description="An API of images that is compatible with OpenAI's."
+        "https://api.openai.com/v1",
+        repr=False,  # it may have a password
+        description="An API of images that is compatible with OpenAI's.",
     )
     openai_api_key: Secret | None = Field(None, description="Its key.")
     openai_image_model: Annotated[str, StringConstraints(pattern=f"^{MODEL}$")] | None = Field(

@@ -47,6 +47,7 @@ def ask(pipeline, image=None, **fields):
 def test_an_engine_that_takes_images_gets_it(pipeline_of):
     engine = Editing("one")
     result, _ = ask(pipeline_of(engine), strength=0.4)
+    assert result.strength == 0.4
     [image] = engine.images
     assert (image.width, image.height, engine.recipes[0].strength) == (30, 20, 0.4)
     assert (result.engine, result.ignored) == ("one", None)
@@ -64,7 +65,7 @@ def test_an_engine_without_strength_is_asked_after_one_with_it(pipeline_of):
     assert ask(pipeline_of(*engines), strength=0.4)[0].engine == "two"
     assert ask(pipeline_of(*engines))[0].engine == "one"
     result, _ = ask(pipeline_of(without), strength=0.4)
-    assert (result.engine, result.ignored) == ("one", ["strength"])
+    assert (result.engine, result.ignored, result.strength) == ("one", ["strength"], None)
 
 
 def test_the_next_one_gets_the_image_too(pipeline_of):

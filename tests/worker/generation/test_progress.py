@@ -1,6 +1,10 @@
 """Progress as it is reported to a request's client."""
 
+import asyncio
+import io
+
 import pytest
+from PIL import Image
 
 from render_worker.contract import Progress
 from render_worker.generation.latency import Latencies
@@ -12,11 +16,11 @@ def reported() -> list[Progress]:
     return []
 
 
-def reporter(reported: list[Progress], *seconds: float) -> ProgressReporter:
+def reporter(reported: list[Progress], *seconds: float, **options: bool) -> ProgressReporter:
     latencies = Latencies()
     for one in seconds:
         latencies.add("sketch", one)
-    return ProgressReporter("an-id", "sketch", latencies, reported.append, slots=lambda: [4.0, 10.0])
+    return ProgressReporter("an-id", "sketch", latencies, reported.append, slots=lambda: [4.0, 10.0], **options)
 
 
 def test_it_works(reported):
@@ -48,3 +52,13 @@ def test_repetitions_are_left_out(reported):
     for phase in ("generating", "generating", "downloading", "generating"):
         report(phase)
     assert [line.phase for line in reported] == ["generating", "downloading", "generating"]
+
+
+def test_a_preview_is_told_with_the_time_that_its_step_was(reported):
+    report = reporter(reported, 60, wants_previews=True)
+    report.begin()
+    report("generating", percent=50, expected_seconds=2)
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG")
+    asyncio.run(report.preview(file.getvalue()))
+    assert [(bool(line.preview), line.expected_seconds) for line in reported] == [(False, 2), (True, 2)]
