@@ -42,6 +42,7 @@ DRIP_PAUSE_SECONDS = 0.3
 VERIFY_FAULTS = Faults(
     ("challenge", "empty_500", "hang", "failed_verification", "something_new"),
     by_chance=("empty_500", "something_new"),
+    any_word=True,
 )
 GENERATE_FAULTS = Faults(
     (
@@ -49,10 +50,12 @@ GENERATE_FAULTS = Faults(
         *("gen_failure", "stale_request", "network_busy", "invalid_key", "waiting_for_prev_request_to_finish"),
     ),
     by_chance=("html", "half_json", "reset", "gen_failure", "stale_request", "network_busy", "invalid_key"),
+    any_word=True,
 )
 AWAIT_FAULTS = Faults(
     ("pending", "404", "html", "hang", "challenge", "invalid_key", "something_new"),
     by_chance=("404", "html", "pending"),
+    any_word=True,
 )
 
 site = Blueprint("perchance", __name__, url_prefix="/api")

@@ -31,6 +31,8 @@ class Faults:
 
     words: tuple[str, ...]
     by_chance: tuple[str, ...] = ()
+    any_word: bool = False
+    """Whether it plays every other word too, as the status of its reply."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,12 @@ class SandboxState:
         self.scenario_type = combined_scenario(stand_ins)
         self._stand_ins = stand_ins
         self._by_chance = {name: faults.by_chance for each in stand_ins for name, faults in each.faults.items()}
-        self._words = {name: ("ok", *faults.words) for each in stand_ins for name, faults in each.faults.items()}
+        self._words = {
+            name: ("ok", *faults.words)
+            for each in stand_ins
+            for name, faults in each.faults.items()
+            if not faults.any_word
+        }
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._in_flight = self._peak = 0
