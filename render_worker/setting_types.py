@@ -12,7 +12,7 @@ from render_worker.serving.environment import EnvironmentSettings
 ORIGIN = r"^https?://(\*\.)?[a-z0-9._:\[\]-]+$"
 PRINTABLE = re.compile(r"[!-~]+")
 SHOWN_NAME = re.compile(r"[a-z0-9_:-]{1,30}")
-ADDRESS = re.compile(r"https?://[^/?#\s@]+(/[^?#\s]*)?")  # without a user: an address is no secret, and may be shown
+ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ def _fit_for_a_header(value: SecretStr) -> SecretStr:
 
 def _address(value: str) -> str:
     if not ADDRESS.fullmatch(value):
-        raise ValueError("it must be an address like https://pictures.example, without a user or a password")
+        raise ValueError("it must be an address like https://pictures.example")
     return value.rstrip("/")
 
 

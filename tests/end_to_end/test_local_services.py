@@ -84,8 +84,9 @@ def test_engines_that_are_set_up_and_not_enabled_are_named_without_their_keys(ru
     run = run_with(REPLICATE_API_TOKEN=REAL_KEY, hf_token=REAL_KEY, OPENAI_ENDPOINTS=f"box={NOWHERE}/v1|m|{REAL_KEY}")
     line = next(line for line in run.printed().splitlines() if line.startswith("Engines, "))
     assert line.endswith(
-        "horde (simulated). Set up, but not enabled: replicate, huggingface, openai:box; "
-        "ENGINES=perchance,horde,replicate,huggingface,openai:box enables all."
+        "horde (simulated). Set up, but not enabled: huggingface, replicate, openai:box; "
+        "ENGINES=perchance,horde,huggingface,replicate,openai:box enables all; "
+        "pictures of replicate, openai:box may cost money."
     )
     assert REAL_KEY not in run.printed()
     made = ask(run, prompt="a tree")

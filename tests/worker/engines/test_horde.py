@@ -132,7 +132,8 @@ def test_each_refusal_has_its_own_error(site, word, error, sentence):
     play(site, horde=word)
     with pytest.raises(error, match=sentence) as caught:
         make(site)
-    assert type(caught.value) is error
+    assert isinstance(caught.value, error)
+    assert caught.value.code == error.code
     assert "horde" in str(caught.value).lower() or "picture" in str(caught.value)
 
 
