@@ -82,7 +82,7 @@ FAILURES = {
         "automatic1111": {"automatic1111": "deep"},
         "comfyui": {"comfyui": "html"},
         "openai": {"openai": "deep"},
-        "replicate": {"replicate": "creation_html"},
+        "replicate": {"replicate": "not_json"},
     },
 }
 LIMIT_SECONDS = 4  # of each engine that has a limit of its own
