@@ -6,7 +6,6 @@ import json
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
 import pytest
 import requests
@@ -245,12 +244,11 @@ class TestPartialImages:
         assert (type(last), last.type) == (ImageEditCompletedEvent, "image_edit.completed")
 
     def test_progress_without_previews_is_no_silence(self, base, worker):
-        told = chain.from_iterable((line, 0.4) for line in lines(None, None, None, None)[:-2])
+        told = [it for line in lines(None, None, None, None)[:-2] for it in (line, 0.4)]
         worker.say(200, (*told, *lines()), Content_Type=NDJSON)
         body = {"prompt": "a", "stream": True, "partial_images": 1}
-        assert requests.post(f"{base}/v1/images/generations", json=body, timeout=20).text.startswith(
-            ": heartbeat\n\nevent: image_generation.completed"
-        )
+        answer = requests.post(f"{base}/v1/images/generations", json=body, timeout=20)
+        assert answer.text.startswith(": heartbeat\n\nevent: image_generation.completed")
 
     @pytest.mark.parametrize("fields", [{"partial_images": 0}, {}, {"stream": False, "partial_images": 3}], ids=str)
     def test_without_them_none_are_made(self, base, worker, fields):
