@@ -72,7 +72,7 @@ def _chunks(body: ImagesRequest, batch: Batch, model: str, base: str) -> Generat
         for chunk in events:
             if chunk is None and time.monotonic() < due:
                 continue
-            yield chunk or HEARTBEAT
+            yield HEARTBEAT if chunk is None else chunk
             due = time.monotonic() + HEARTBEAT_SECONDS
 
 

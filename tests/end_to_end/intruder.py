@@ -127,8 +127,7 @@ def running_worker(folder: Path) -> Iterator[dict[str, object]]:
 
 def start_local(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     """Start `make run` without make, wait until it is ready, and return it with the API's port."""
-    nowhere = f"http://127.0.0.1:{free_port()}/api"
-    settings = {"PERCHANCE_BASE_URL": nowhere, "PERCHANCE_PAGE_URL": nowhere, "LOCAL_STORAGE_DIR": folder / "images"}
+    settings = {"SANDBOX": "always", "LOCAL_STORAGE_DIR": folder / "images"}
     log = folder / "log"
     for _ in range(3):  # another process may take a free port before it does
         port = four_free_ports()

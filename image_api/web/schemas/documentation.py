@@ -92,7 +92,7 @@ def _examples(base: str) -> dict[str, str]:
             f"curl -s -X POST '{base}/generate' -H 'Content-Type: application/json' "
             """-d '{"prompt": "sunset over mountains", "shape": "landscape"}'"""
         ),
-        "an image to begin with": (
+        "an image to begin with, if an engine takes one": (
             f"curl -s -F prompt='the same in winter' -F strength=0.6 -F image=@house.jpg '{base}/generate'"
         ),
         "save the picture": f"curl -sL -o picture.png '{base}/generate?prompt=a%20quiet%20forest&format=redirect'",
