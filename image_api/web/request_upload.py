@@ -77,7 +77,7 @@ def sent_image(upload: Upload) -> SentImage:
     room = memory.take(upload.size, here.client, here.gone)
     try:
         return _aside(SentImage.of, upload, room, memory)
-    except BaseException:
+    except BaseException:  # also if the greenlet is killed: room that is not given back is lost
         memory.give_back(room)
         raise
 

@@ -72,7 +72,7 @@ def _options(pairs: Pairs) -> GenerationOptions:
     images: list[SentImage] = []
     try:
         return GenerationOptions.parse([(name, _in_memory(name, value, images)) for name, value in pairs])
-    except BaseException:
+    except BaseException:  # also if the greenlet is killed: an image that is not released is kept for ever
         for image in images:
             image.release()
         raise

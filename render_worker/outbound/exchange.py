@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -39,14 +40,17 @@ class Reply:
     @property
     def document(self) -> dict[str, object]:
         """Return the JSON object that the body is; an empty one if it is none, as of a refusal by a gateway."""
-        return json_object(self.body) or {}
+        return self._object or {}
 
     def required_document(self) -> dict[str, object]:
         """Return the JSON object that the body is. Raises UnexpectedReply if it is none."""
-        found = json_object(self.body)
-        if found is None:
+        if self._object is None:
             raise UnexpectedReply(f"{self.service} answered something else than a JSON object.")
-        return found
+        return self._object
+
+    @cached_property
+    def _object(self) -> dict[str, object] | None:
+        return json_object(self.body)  # once: it may hold a picture
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class HttpService:
                 ) as reply,
             ):
                 if is_compressed(reply):
-                    raise UnexpectedReply(f"{self.name}'s reply came compressed, which nobody asked for.")
+                    raise UnexpectedReply(f"{self.name}'s reply came compressed unasked.")
                 yield reply
         except (TimeoutError, httpx.TimeoutException):
             raise PhaseTimeout(f"{self.name} did not answer within {self.seconds:g} seconds.") from None

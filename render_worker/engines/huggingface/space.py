@@ -23,12 +23,11 @@ from render_worker.engines.huggingface.providers import quality_at
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.engines.huggingface.space_replies import error_of_event, error_of_reply, files_of
 from render_worker.engines.huggingface.way import Way
-from render_worker.errors import BadPicture, EngineError, EngineUnreachable, PhaseTimeout, UnexpectedReply
-from render_worker.outbound.client import AS_IT_IS
+from render_worker.errors import BadPicture, EngineError, UnexpectedReply
 from render_worker.outbound.download import PictureService, download
 from render_worker.outbound.event_stream import events
-from render_worker.outbound.exchange import HttpService, Reply
-from render_worker.outbound.replies import bounded, is_compressed
+from render_worker.outbound.exchange import HttpService
+from render_worker.outbound.replies import bounded
 from render_worker.sizes import Sizes
 
 NAME = "The Space"
@@ -117,27 +116,18 @@ class Space(Way):
 
     @contextlib.asynccontextmanager
     async def _stream(self, event: str) -> AsyncIterator[httpx.Response]:
-        """Yield the reply that streams an event, within a timeout. Raises an EngineError if there is none."""
-        headers = {**self._headers, **AS_IT_IS}
-        try:
-            async with (
-                asyncio.timeout(self._seconds),
-                self._service.client() as client,
-                client.stream("GET", f"{self._call}/{event}", headers=headers, follow_redirects=False) as reply,
-            ):
-                if reply.status_code != httpx.codes.OK:
-                    raise error_of_reply(await self._whole(reply), self._space)
-                yield reply
-        except (TimeoutError, httpx.TimeoutException):
-            raise PhaseTimeout(f"{NAME} did not make the picture within {self._seconds:g} seconds.") from None
-        except httpx.HTTPError as error:
-            raise EngineUnreachable(f"The connection to the Space {self._space} broke off.") from error
+        """Yield the reply that streams an event. Raises an EngineError if there is none."""
+        async with (
+            self._service.client() as client,
+            self._service.opened("GET", f"{self._call}/{event}", headers=self._headers, client=client) as reply,
+        ):
+            if reply.status_code != httpx.codes.OK:
+                raise error_of_reply(await self._service.whole(reply), self._space)
+            yield reply
 
     async def _last(self, reply: httpx.Response, report: Reporter) -> str:
         """Return the outputs with which the stream ends. Raises an EngineError if it ends otherwise."""
-        if is_compressed(reply):
-            raise UnexpectedReply("The Space's stream came compressed, which nobody asked for.")
-        async for name, data in events(bounded(reply.aiter_raw(), MAX_STREAM_BYTES, _too_large)):
+        async for name, data in events(bounded(reply.aiter_raw(), MAX_STREAM_BYTES, self._service.too_large)):
             if name == "complete":
                 return data
             if name == "error":
@@ -145,10 +135,6 @@ class Space(Way):
             if name == "generating":
                 report("generating", f"The Space {self._space} is making the picture.")
         raise UnexpectedReply("The Space's stream ended without a result.")
-
-    async def _whole(self, reply: httpx.Response) -> Reply:
-        body = b"".join([chunk async for chunk in bounded(reply.aiter_raw(), MAX_REPLY_BYTES, _too_large)])
-        return Reply(NAME, reply.status_code, reply.headers, body)
 
     async def _picture(self, outputs: str) -> bytes:
         """Return the first file of the outputs, from the Space's own host alone, for that alone gets the token."""
@@ -166,7 +152,3 @@ class Space(Way):
 def host_of(space: str) -> str:
     """Return the address of a Space: its owner and name as a subdomain."""
     return f"https://{re.sub('[^a-z0-9]+', '-', space.lower()).strip('-')}.hf.space"
-
-
-def _too_large() -> UnexpectedReply:
-    return UnexpectedReply("The Space's reply is larger than any that is expected.")
