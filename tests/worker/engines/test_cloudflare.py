@@ -5,7 +5,6 @@ import io
 import logging
 
 import pytest
-import requests
 from PIL import Image
 
 from render_worker.contract import Recipe
@@ -24,20 +23,7 @@ from tests.fakes.at_cloudflare import (
     made,
     play,
 )
-from tests.fakes.processes import free_port, sandbox, wait_until
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    play(running_site)
-    return running_site
+from tests.fakes.processes import free_port, wait_until
 
 
 def test_it_works(site):

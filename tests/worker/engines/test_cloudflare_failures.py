@@ -1,27 +1,12 @@
 """Each refusal of Workers AI at a stand-in, and the count of the day's free neurons."""
 
 import pytest
-import requests
 
 from render_worker.engines.cloudflare.allowance import Allowance
 from tests.fakes.at_cloudflare import KLEIN, SCHNELL, SDXL, Reported, asked, engine, failure, made, play
-from tests.fakes.processes import sandbox
 
 MIDNIGHT = 20_000 * 86_400  # 00:00 UTC of some day
 NOON = MIDNIGHT + 43_200
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    play(running_site)
-    return running_site
 
 
 @pytest.mark.parametrize(

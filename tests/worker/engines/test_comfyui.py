@@ -4,7 +4,6 @@ import asyncio
 import time
 
 import pytest
-import requests
 from pydantic import SecretStr
 
 from render_worker.contract import Recipe
@@ -22,21 +21,9 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from tests.fakes.at_comfyui import Reported, asked, engine, left_at, make, play, size_of, source
-from tests.fakes.processes import free_port, sandbox
+from tests.fakes.processes import free_port
 
 TOKEN = "a-token-of-a-proxy"
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    return running_site
 
 
 def nodes(site, number=0):

@@ -5,15 +5,9 @@ import requests
 
 from tests.fakes.at_comfyui import PROMPT, Reported, asked, engine, left_at, make, play, size_of, source
 from tests.fakes.leaving import left
-from tests.fakes.processes import sandbox, wait_until
+from tests.fakes.processes import wait_until
 
 NOTHING = {"history": [], "queue": [], "files": {}}
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
 
 
 @pytest.fixture

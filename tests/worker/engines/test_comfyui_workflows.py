@@ -3,14 +3,12 @@
 import copy
 
 import pytest
-import requests
 
 from render_worker.contract import Recipe
 from render_worker.engines.comfyui.graphs import OF_IMAGE, OF_TEXT
 from render_worker.engines.comfyui.workflow import Workflow
 from render_worker.errors import EngineNotConfigured
 from tests.fakes.at_comfyui import asked, engine, left_at, make, play, size_of, source, written
-from tests.fakes.processes import sandbox
 
 # As Export (API) writes it, for a model without guidance and negative prompts.
 FLUX = {
@@ -42,18 +40,6 @@ FLUX = {
         },
     },
 }
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    return running_site
 
 
 def changed(path, value, graph=FLUX):

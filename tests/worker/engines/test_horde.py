@@ -5,7 +5,6 @@ import io
 import time
 
 import pytest
-import requests
 from PIL import Image
 from pydantic import SecretStr
 
@@ -26,21 +25,9 @@ from render_worker.errors import (
     UnexpectedReply,
 )
 from tests.fakes.at_horde import Reported, asked, engine, make, play
-from tests.fakes.processes import free_port, sandbox
+from tests.fakes.processes import free_port
 
 KEY = "a-key-of-the-horde"
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    return running_site
 
 
 @pytest.mark.parametrize(

@@ -14,21 +14,9 @@ from render_worker.errors import BadPicture, QuotaExhausted
 from render_worker.imaging import to_picture
 from tests.fakes.at_horde import Reported, asked, engine, make, play
 from tests.fakes.leaving import left
-from tests.fakes.processes import sandbox, wait_until
+from tests.fakes.processes import wait_until
 
 ALBEDO, FLUX, CASCADE = "AlbedoBase XL (SDXL)", "Flux.1-Schnell fp8 (Compact)", "Stable Cascade 1.0"
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    return running_site
 
 
 def recipe_of(**fields):

@@ -4,7 +4,6 @@ import time
 
 import httpx
 import pytest
-import requests
 
 from render_worker.contract import Recipe
 from render_worker.engines.horde.replies import error_of_reply
@@ -12,19 +11,7 @@ from render_worker.errors import EngineBusy, EngineError, EngineRateLimited
 from render_worker.outbound.exchange import Reply
 from tests.fakes.at_horde import Reported, asked, engine, make, play
 from tests.fakes.leaving import left
-from tests.fakes.processes import sandbox, wait_until
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    return running_site
+from tests.fakes.processes import wait_until
 
 
 def test_a_block_is_as_long_as_the_service_says(site):

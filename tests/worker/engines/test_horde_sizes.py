@@ -6,7 +6,6 @@ import requests
 from render_worker.contract import GenerateRequest
 from render_worker.imaging import to_picture
 from tests.fakes.at_horde import asked, engine, make
-from tests.fakes.processes import sandbox
 
 SIZES = [
     # asked, what AI Horde was asked for, received
@@ -30,18 +29,6 @@ TOO_LARGE = [
     ({"width": 1024, "height": 4096}, ["width", "height"]),
     ({"width": 4096, "aspect_ratio": "1:1"}, ["width"]),
 ]
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    return running_site
 
 
 def recipe_of(**fields):

@@ -24,19 +24,7 @@ from tests.fakes.at_huggingface import (
     new_model,
     play,
 )
-from tests.fakes.processes import sandbox, wait_until
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    return running_site
+from tests.fakes.processes import wait_until
 
 
 def test_it_works(site):

@@ -3,23 +3,10 @@
 import asyncio
 
 import pytest
-import requests
 
 from render_worker.contract import Recipe
 from tests.fakes.at_huggingface import PROMPT, Reported, asked, engine, failure, new_model, play
-from tests.fakes.processes import free_port, sandbox
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    return running_site
+from tests.fakes.processes import free_port
 
 
 @pytest.mark.parametrize(

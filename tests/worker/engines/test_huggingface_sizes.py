@@ -4,7 +4,6 @@ import asyncio
 import io
 
 import pytest
-import requests
 from PIL import Image
 
 from render_worker.contract import PROPORTIONS, Recipe
@@ -12,25 +11,11 @@ from render_worker.engines.huggingface.sizes import FAMILIES, sizes_at
 from render_worker.errors import BadPicture
 from render_worker.imaging import to_picture
 from tests.fakes.at_huggingface import PROMPT, asked, engine, made, play
-from tests.fakes.processes import sandbox
 
 SCHNELL, DEV = "black-forest-labs/FLUX.1-schnell", "black-forest-labs/FLUX.1-dev"
 SDXL, SD = "stabilityai/stable-diffusion-xl-base-1.0", "stable-diffusion-v1-5/stable-diffusion-v1-5"
 QWEN, OTHER = "Qwen/Qwen-Image", "acme/pictures"
 PROVIDERS = ("nscale", "fal-ai", "together", "hf-inference")
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    play(running_site)
-    return running_site
 
 
 def recipe(**options) -> Recipe:

@@ -4,7 +4,6 @@ import asyncio
 import io
 
 import pytest
-import requests
 from PIL import Image
 
 from render_worker.circuit_breaker import CircuitBreaker
@@ -12,21 +11,9 @@ from render_worker.contract import Recipe
 from render_worker.engines.huggingface.space import host_of
 from render_worker.errors import EngineError
 from tests.fakes.at_huggingface import PROMPT, Reported, asked, engine, failure, made, new_model, play
-from tests.fakes.processes import sandbox, wait_until
+from tests.fakes.processes import wait_until
 
 FLUX, Z_IMAGE = "black-forest-labs/FLUX.1-schnell", "mcp-tools/Z-Image-Turbo"
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    return running_site
 
 
 def play_space(site, behaviour: str = "ok", **scenario) -> None:

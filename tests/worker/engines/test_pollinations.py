@@ -5,7 +5,6 @@ import io
 import urllib.parse
 
 import pytest
-import requests
 from PIL import Image
 
 from render_worker.contract import MAX_SEED, GenerateRequest, Recipe
@@ -19,20 +18,7 @@ from render_worker.imaging import to_picture
 from tests.fakes.at_horde import Reported, asked, play
 from tests.fakes.at_pollinations import engine, make, sent
 from tests.fakes.leaving import left
-from tests.fakes.processes import sandbox, wait_until
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    play(running_site)
-    return running_site
+from tests.fakes.processes import wait_until
 
 
 @pytest.mark.parametrize(

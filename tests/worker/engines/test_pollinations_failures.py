@@ -1,7 +1,6 @@
 """Pollinations without an account: what it sends in place of pictures, and how long it is left alone then."""
 
 import pytest
-import requests
 
 from render_worker.contract import Recipe
 from render_worker.errors import (
@@ -18,22 +17,9 @@ from render_worker.errors import (
 from render_worker.imaging import to_picture
 from tests.fakes.at_horde import play
 from tests.fakes.at_pollinations import engine, make, sent
-from tests.fakes.processes import free_port, sandbox
+from tests.fakes.processes import free_port
 
 A_HALF_HOUR = 1800
-
-
-@pytest.fixture(scope="module")
-def running_site():
-    with sandbox() as server:
-        yield server
-
-
-@pytest.fixture
-def site(running_site):
-    requests.post(f"{running_site.url}/sandbox/reset", timeout=5).raise_for_status()
-    play(running_site)
-    return running_site
 
 
 @pytest.mark.parametrize(

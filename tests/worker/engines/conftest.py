@@ -1,4 +1,4 @@
-"""A sandbox for the tests of the engine `openai`."""
+"""A sandbox for the tests of the engines, all well before each test."""
 
 import pytest
 import requests
