@@ -161,15 +161,19 @@ class PackageRoute(SitePage):
 
     async def _by_id(self, result: perchance.ImageResult, deadline: Deadline) -> bytes:
         self._download_deadline = deadline
+        missing: BadPicture | None = None
         while True:
             try:
                 data: bytes = (await result.download()).getvalue()
             except _NotThereYet:
-                if deadline.remaining < self.settings.perchance_poll_seconds:
-                    raise picture_missing(self.settings.perchance_download_seconds) from None
-                await asyncio.sleep(self.settings.perchance_poll_seconds)
-                continue
-            return data
+                missing = picture_missing(self.settings.perchance_download_seconds)
+            except PhaseTimeout as error:
+                raise missing or error from None  # the last retry may have had hardly any time
+            else:
+                return data
+            if deadline.remaining < self.settings.perchance_poll_seconds:
+                raise missing
+            await asyncio.sleep(self.settings.perchance_poll_seconds)
 
     async def __aenter__(self) -> Self:
         return self
