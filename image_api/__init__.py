@@ -17,6 +17,7 @@ from image_api.routes import (
     openai_edits,
     pages,
     sheet,
+    static_files,
     styled,
     wake,
     websocket,
@@ -53,6 +54,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     host_check.register(app, settings.allowed_hosts)
     speculative_requests.register(app)
     cors.register(app, settings.cors_origins)
-    for family in (generate, sheet, websocket, styled, openai, openai_edits, images, health, wake, pages, crawlers):
+    for family in (
+        generate,
+        sheet,
+        websocket,
+        styled,
+        openai,
+        openai_edits,
+        images,
+        health,
+        wake,
+        pages,
+        static_files,
+        crawlers,
+    ):
         app.register_blueprint(family.routes)
     return app

@@ -9,6 +9,7 @@ from image_api.web.event_stream import resumed_stream
 from image_api.web.responses import json_response
 from image_api.web.sent_options import response_to_body
 from image_api.web.speculative_requests import refuse_prefetch
+from image_api.web.window_page import window_page
 from render_worker.contract import IMAGE_TYPES
 
 routes = Blueprint("generate", __name__)
@@ -18,7 +19,7 @@ routes = Blueprint("generate", __name__)
 def by_query() -> Response:
     """Generate a picture from the query's parameters."""
     refuse_prefetch()
-    return resumed_stream() or negotiated_response(query_options())
+    return window_page() or resumed_stream() or negotiated_response(query_options())
 
 
 @routes.get("/generate.<any(png, jpg, jpeg, webp):ending>")

@@ -1,17 +1,26 @@
-"""/: what this service does and how to use it, as JSON; for a link-preview bot a page."""
+"""/: a page for a browser; for all other clients what this service does and how to use it, as JSON."""
 
 from flask import Blueprint, Response
 
+from image_api.web.html_pages import app_page, prefers_page
 from image_api.web.link_previews import SITE, preview_page
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.documentation import Documentation
 from image_api.web.speculative_requests import is_for_preview
 
+VARY = "Accept, Sec-Fetch-Dest, User-Agent"
+
 routes = Blueprint("pages", __name__)
 
 
 @routes.get("/")
-def documentation() -> Response:
-    """Return documentation with examples that run against the URL of the request."""
+def front() -> Response:
+    """Return the page on which pictures are made, or documentation with examples that run as they stand."""
     page = Documentation.at(base_url())
-    return preview_page(SITE, None, page.description) if is_for_preview() else json_response(page)
+    if is_for_preview():
+        return preview_page(SITE, None, page.description)
+    if prefers_page():
+        return app_page("page.html", VARY)
+    response = json_response(page)
+    response.headers["Vary"] = VARY
+    return response

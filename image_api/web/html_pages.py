@@ -1,13 +1,59 @@
-"""The few pages of this tier: templates without scripts, under a policy that lets them load and run nothing."""
+"""The pages of this tier: those without scripts, under a policy that lets them load and run nothing, and the app's."""
 
 from typing import Any
 
-from flask import Response, render_template
+from flask import Response, render_template, request
 
+from image_api.services import services
+from image_api.web.static_files import static_url
+from image_api.web.texts import language, texts
+
+JSON, HTML = "application/json", "text/html"
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+# Pictures may be on a storage's host, which https: allows, or on one that PICTURE_ORIGINS names; blob: shows what a
+# person chose or what was loaded with a key.
+APP_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data: blob:{origins};"
+    " connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
+    " require-trusted-types-for 'script'; trusted-types 'none'"
+)
 
 
-def html_page(template: str, vary: str, status: int = 200, **values: Any) -> Response:
+def html_page(
+    template: str, vary: str, status: int = 200, policy: str = CONTENT_SECURITY_POLICY, **values: Any
+) -> Response:
     """Return a page that no cache stores, whose address has other responses by the headers that `vary` names."""
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": CONTENT_SECURITY_POLICY, "Vary": vary}
-    return Response(render_template(template, **values), status, headers, mimetype="text/html")
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": policy, "Vary": vary}
+    return Response(render_template(template, **values), status, headers, mimetype=HTML)
+
+
+def app_page(template: str, vary: str, status: int = 200, **values: Any) -> Response:
+    """Return a page with the scripts, styles and texts of the app, under a policy that allows nothing from elsewhere.
+
+    Its template has the texts of the client's language as `texts`, and `static_url`.
+    """
+    chosen = language()
+    origins = "".join(f" {origin}" for origin in services().settings.picture_origins)
+    return html_page(
+        template,
+        f"{vary}, Accept-Language",
+        status,
+        APP_POLICY.format(origins=origins),
+        language=chosen,
+        texts=texts(chosen),
+        static_url=static_url,
+        simulated=services().settings.simulated,
+        **values,
+    )
+
+
+def prefers_page() -> bool:
+    """Return whether the client shows pages, as an address bar does and an <img> does not."""
+    if request.headers.get("Sec-Fetch-Dest") == "image":
+        return False
+    return request.accept_mimetypes.best_match((JSON, HTML)) == HTML
+
+
+def is_navigation() -> bool:
+    """Return whether a browser asks for what its window is to show: https://www.w3.org/TR/fetch-metadata/."""
+    return request.headers.get("Sec-Fetch-Dest") == "document"

@@ -4,7 +4,7 @@ from flask import current_app
 
 from image_api.preview_bots import INVITED
 
-FREE = {"/", "/health", "/robots.txt"}
+FREE = {"/", "/health", "/robots.txt", "/static"}
 
 
 def robots_text() -> str:

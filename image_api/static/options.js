@@ -1,0 +1,50 @@
+/**
+ * The options of a picture, as /generate has them.
+ * @typedef {{
+ *   prompt: string, negative_prompt?: string, seed?: number, guidance_scale?: number,
+ *   shape?: string, aspect_ratio?: string, width?: number, height?: number,
+ *   style?: string, model?: string, n?: number, image?: File, strength?: number,
+ * }} Options
+ *
+ * The result of a picture, as /generate returns it.
+ * @typedef {{
+ *   image_url: string, prompt: string, seed?: number, shape: string, guidance_scale?: number, negative_prompt?: string,
+ *   width: number, height: number, blurhash?: string, dominant_color?: string, alt?: string, content_type: string,
+ *   bytes: number, sha256: string, engine: string, engine_model?: string, model: string,
+ *   fallback_from?: {engine: string, code: string}[], ignored?: string[], cached: boolean, duration_ms: number,
+ *   created_at: string, request_id: string, expires_at?: string, note?: string, simulated?: boolean,
+ * }} Result
+ */
+
+const NUMBERS = ["seed", "guidance_scale", "width", "height", "n", "strength"];
+const TEXTS = ["prompt", "negative_prompt", "shape", "aspect_ratio", "style", "model"];
+
+/**
+ * Return the query of the options; what is undefined, empty or a file is left out.
+ * @param {Options} options
+ * @returns {URLSearchParams}
+ */
+export function toQuery(options) {
+  const query = new URLSearchParams();
+  for (const name of [...TEXTS, ...NUMBERS]) {
+    const value = options[name];
+    if (value !== undefined && value !== null && value !== "") query.set(name, String(value));
+  }
+  return query;
+}
+
+/**
+ * Return the options in a query; what is no option of the page, or no number, is left out.
+ * @param {string} search
+ * @returns {Options}
+ */
+export function fromQuery(search) {
+  const query = new URLSearchParams(search);
+  const options = { prompt: query.get("prompt") ?? "" };
+  for (const name of TEXTS) if (query.get(name)) options[name] = query.get(name);
+  for (const name of NUMBERS) {
+    const value = query.get(name)?.trim();
+    if (value && Number.isFinite(Number(value))) options[name] = Number(value);
+  }
+  return options;
+}

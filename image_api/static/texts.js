@@ -1,0 +1,14 @@
+/** The page's texts in the client's language, which the page brings along. */
+
+const TEXTS = JSON.parse(document.getElementById("texts").textContent);
+
+/**
+ * Return a text by its path, like "form.prompt", with `{name}` replaced by the values.
+ * @param {string} path
+ * @param {Record<string, string | number>} [values]
+ * @returns {string}
+ */
+export function text(path, values = {}) {
+  const found = path.split(".").reduce((part, name) => part?.[name], TEXTS);
+  return (found ?? path).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}

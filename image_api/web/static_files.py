@@ -1,0 +1,62 @@
+"""The pages' static files, at URLs with a digest of all of them: a browser keeps them for ever, and none is mixed.
+
+Scripts import each other by relative URLs, so one digest in the path of the first holds for all.
+"""
+
+import gzip
+import hashlib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from flask import Response, abort, request
+
+FOLDER = Path(str(files("image_api"))) / "static"
+TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+}
+FOR_EVER = "public, max-age=31536000, immutable"
+OTHER_VERSION = "no-cache"  # asked for by a page of before an update
+
+
+@cache
+def digest() -> str:
+    """Return the digest of all files."""
+    content = hashlib.sha256()
+    for path in sorted(FOLDER.rglob("*")):
+        if path.is_file():
+            content.update(path.relative_to(FOLDER).as_posix().encode() + b"\0" + path.read_bytes())
+    return content.hexdigest()[:16]
+
+
+def static_url(name: str) -> str:
+    """Return a file's URL, relative to the page of the current request: it holds below any prefix of a proxy."""
+    return f"{'../' * request.path.count('/', 1)}static/{digest()}/{name}"
+
+
+def static_file(version: str, name: str) -> Response:
+    """Return a file, compressed if the client takes that. Aborts with 404 if there is none."""
+    if name not in _names():
+        abort(404)
+    zipped = request.accept_encodings["gzip"] > 0 and not name.endswith(".png")
+    response = Response(_content(name, zipped), mimetype=TYPES[Path(name).suffix])
+    response.headers["Cache-Control"] = FOR_EVER if version == digest() else OTHER_VERSION
+    response.headers["Vary"] = "Accept-Encoding"
+    if zipped:
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix in TYPES)
+
+
+@cache
+def _content(name: str, zipped: bool) -> bytes:
+    data = (FOLDER / name).read_bytes()
+    return gzip.compress(data, mtime=0) if zipped else data
