@@ -15,6 +15,7 @@ from image_api.routes import (
     images,
     openai,
     openai_edits,
+    openapi,
     pages,
     sheet,
     static_files,
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         health,
         wake,
         pages,
+        openapi,
         static_files,
         crawlers,
     ):
