@@ -11,6 +11,8 @@ PEERS := .venv-peers
 CLIENTS := .venv-clients
 CLIENT_PACKAGES := $(CLIENTS)/.packages
 NODE_MODULES := tests/clients/node_modules
+NODE := $(CLIENTS)/bin/node
+SCRIPTS := image_api/static/*.css image_api/static/*.js
 TIERS := requirements.txt render_worker/requirements.txt
 EXTRAS := $(wildcard render_worker/requirements-*.txt)
 
@@ -55,20 +57,23 @@ coverage: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Print what each tier's own te
 	@failed=0; $(BIN)/coverage run -m pytest -q -n 4 tests/api tests/repo tests/worker || failed=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$failed
 
-lint: $(DEV_PACKAGES) ## Check style, and who imports whom.
+lint: $(DEV_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Check style, and who imports whom.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(NODE) $(NODE_MODULES)/prettier/bin/prettier.cjs --log-level warn --check $(SCRIPTS)
 
-types: $(DEV_PACKAGES) ## Check types with mypy --strict.
+types: $(DEV_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Check types: mypy --strict, and the scripts' by their JSDoc.
 	@$(BIN)/mypy
+	@$(NODE) $(NODE_MODULES)/typescript/bin/tsc --project jsconfig.json
 
 docs: $(PACKAGES) ## Write the tables in docs/ that derive from the code.
 	@$(BIN)/python -m local.docs
 
-format: $(DEV_PACKAGES) ## Format the code.
+format: $(DEV_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Format the code.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(NODE) $(NODE_MODULES)/prettier/bin/prettier.cjs --log-level warn --write $(SCRIPTS)
 
 lock: $(BIN)/python ## Compile requirements*.in into hashed requirements*.txt (UPGRADE=1 for newer ones).
 	@$(INSTALL) "$$(grep '^uv==' requirements-dev.in)" # alone: a lock that cannot be installed can still be compiled anew
