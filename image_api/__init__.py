@@ -16,6 +16,7 @@ from image_api.routes import (
     openai,
     openai_edits,
     pages,
+    requests,
     sheet,
     static_files,
     styled,
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         health,
         wake,
         pages,
+        requests,
         static_files,
         crawlers,
     ):
