@@ -144,7 +144,7 @@ class Generation:
     def _key(self, options: GenerationOptions) -> str | None:
         """Return the key of the result in the cache, None if it is not to be cached."""
         cacheable = options.seed >= 0 or options.cache_without_seed
-        return results.recipe_key(options) if cacheable and self._results.enabled else None
+        return results.recipe_key(options.in_style()) if cacheable and self._results.enabled else None
 
     def _stream_flight(
         self,
@@ -191,7 +191,7 @@ class Generation:
             if key:
                 self._results.save(key, recipe, result, seconds)
             self._recipes.save(recipe, result, cached=key is not None)
-            return result
+            return options.with_own_alt(result)
 
         return make
 
