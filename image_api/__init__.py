@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Flask
 
 from image_api.routes import (
+    api_pages,
     crawlers,
     generate,
     health,
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         wake,
         pages,
         static_files,
+        api_pages,
         crawlers,
     ):
         app.register_blueprint(family.routes)
