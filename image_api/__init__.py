@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Flask
 
 from image_api.routes import (
+    api_pages,
     crawlers,
     generate,
     health,
@@ -68,6 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         pages,
         requests,
         static_files,
+        api_pages,
         crawlers,
     ):
         app.register_blueprint(family.routes)
