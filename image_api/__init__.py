@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Flask
 
 from image_api.routes import (
+    api_pages,
     crawlers,
     generate,
     health,
@@ -17,6 +18,7 @@ from image_api.routes import (
     openai_edits,
     openapi,
     pages,
+    requests,
     sheet,
     static_files,
     styled,
@@ -67,7 +69,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         wake,
         pages,
         openapi,
+        requests,
         static_files,
+        api_pages,
         crawlers,
     ):
         app.register_blueprint(family.routes)

@@ -1,18 +1,31 @@
 /** The one place for the key of an API that wants one: it is kept for the session, and goes with every request. */
 
+import { keep, recall } from "./storage.js";
+
 const ITEM = "api-key";
 /** The service's own address, above `static/<version>/`. */
 export const ROOT = new URL("../../", import.meta.url);
 
+const listeners = [];
+
 /** Return the session's key, null if there is none. */
 export function key() {
-  return sessionStorage.getItem(ITEM);
+  return recall(ITEM);
 }
 
 /** Keep a key for the session; an empty one forgets it. */
 export function keepKey(value) {
-  if (value) sessionStorage.setItem(ITEM, value);
-  else sessionStorage.removeItem(ITEM);
+  keep(ITEM, value || null);
+}
+
+/** Return whether a header can carry a key: visible ASCII characters, as every key has. */
+export function isKey(value) {
+  return /^[!-~]+$/.test(value);
+}
+
+/** Call a listener whenever the service answers that it wants a key, or another one than it got. */
+export function onKeyWanted(listener) {
+  listeners.push(listener);
 }
 
 /**
@@ -20,11 +33,14 @@ export function keepKey(value) {
  * @param {string} path - like "generate?prompt=…", below the service's address
  * @param {RequestInit} [init]
  */
-export function request(path, init = {}) {
+export async function request(path, init = {}) {
+  const address = new URL(path, ROOT);
   const headers = new Headers(init.headers);
   const known = key();
-  if (known) headers.set("Authorization", `Bearer ${known}`);
-  return fetch(new URL(path, ROOT), { ...init, headers });
+  if (known && address.origin === ROOT.origin) headers.set("Authorization", `Bearer ${known}`);
+  const response = await fetch(address, { ...init, headers });
+  if (response.status === 401 && address.origin === ROOT.origin) listeners.forEach((listener) => listener());
+  return response;
 }
 
 /**
