@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Flask
 
 from image_api.routes import (
+    api_pages,
     crawlers,
     generate,
     health,
@@ -16,6 +17,7 @@ from image_api.routes import (
     openai,
     openai_edits,
     pages,
+    requests,
     sheet,
     static_files,
     styled,
@@ -65,7 +67,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         health,
         wake,
         pages,
+        requests,
         static_files,
+        api_pages,
         crawlers,
     ):
         app.register_blueprint(family.routes)

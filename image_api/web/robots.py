@@ -4,7 +4,7 @@ from flask import current_app
 
 from image_api.preview_bots import INVITED
 
-FREE = {"/", "/health", "/robots.txt", "/static"}
+FREE = {"/", "/docs", "/health", "/redoc", "/robots.txt", "/static", "/vendor"}
 
 
 def robots_text() -> str:

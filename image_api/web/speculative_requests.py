@@ -11,7 +11,9 @@ SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
 SPECULATIVE_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 NO_PREVIEW = "A link preview makes no picture."
 METHODS = ("GET", "HEAD", "OPTIONS")
-FREE = re.compile(r"/|/(generate|sheet)(\.\w+)?|/images/[^/]*|/robots\.txt|/static/.*|(/v1)?/health|/v1/styles")
+FREE = re.compile(
+    r"/|/(generate|sheet)(\.\w+)?|/images/[^/]*|/robots\.txt|/(static|vendor)/.*|/(docs|redoc)/?|(/v1)?/health|/v1/styles"
+)
 """The addresses whose views cost a bot's request neither a generation nor a render worker's cold start."""
 
 

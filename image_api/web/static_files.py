@@ -34,8 +34,13 @@ def digest() -> str:
 
 
 def static_url(name: str) -> str:
-    """Return a file's URL, relative to the page of the current request: it holds below any prefix of a proxy."""
-    return f"{'../' * request.path.count('/', 1)}static/{digest()}/{name}"
+    """Return a file's URL, relative to the page of the current request."""
+    return relative_url(f"static/{digest()}/{name}")
+
+
+def relative_url(path: str) -> str:
+    """Return a path's URL, relative to the page of the current request: it holds below any prefix of a proxy."""
+    return "../" * request.path.count("/", 1) + path
 
 
 def static_file(version: str, name: str) -> Response:
