@@ -38,7 +38,13 @@ export function viewOf(job, cancel) {
   const fill = element("div", { className: "job-fill" });
   const bar = element(
     "div",
-    { className: "job-bar", role: "progressbar", "aria-label": text("making.progress"), "aria-valuemin": 0, "aria-valuemax": 100 },
+    {
+      className: "job-bar",
+      role: "progressbar",
+      "aria-label": text("making.progress"),
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+    },
     fill,
   );
   const grid = element("div", { className: "job-places" }, ...places.map((place) => place.root));

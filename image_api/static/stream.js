@@ -83,7 +83,8 @@ export function parser(onEvent, { onId = () => {}, onRetry = () => {} } = {}) {
  */
 export async function failureOf(response) {
   const body = await response.json().catch(() => ({}));
-  const told = typeof body?.code === "string" ? body : { code: GATEWAYS.has(response.status) ? "no_answer" : "refused" };
+  const told =
+    typeof body?.code === "string" ? body : { code: GATEWAYS.has(response.status) ? "no_answer" : "refused" };
   const after = Number(response.headers.get("Retry-After"));
   return { ...(after > 0 ? { retry_after: after } : {}), ...told, status: response.status };
 }

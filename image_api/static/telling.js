@@ -36,10 +36,13 @@ export function telling(line) {
     },
     say(sentence) {
       latest = sentence;
-      lineTimer ??= setTimeout(() => {
-        lineTimer = undefined;
-        if (line.textContent !== latest) line.textContent = latest;
-      }, line.textContent ? BETWEEN : 0);
+      lineTimer ??= setTimeout(
+        () => {
+          lineTimer = undefined;
+          if (line.textContent !== latest) line.textContent = latest;
+        },
+        line.textContent ? BETWEEN : 0,
+      );
     },
   };
 }
