@@ -75,7 +75,10 @@ function againLabel({ code }) {
   return code === "stream_lost" || code === "interrupted" ? "making.askAgain" : "making.again";
 }
 
-/** Return the service's own words beside the page's, and by what its log knows the request. */
+/**
+ * Return the service's own words beside the page's, and by what its log knows the request.
+ * @param {Failure} failure
+ */
 function detailOf({ code, error, request_id }) {
   const words = error && ownText(code) ? text("making.saidByService", { words: error }) : "";
   const log = code === "internal_error" && request_id ? text("making.requestId", { id: request_id }) : "";
@@ -170,7 +173,8 @@ function asksFor(options, name) {
   return !(name === "guidance_scale" && value === 7);
 }
 
-function makes(sizes, { width, height }) {
+function makes(sizes, options) {
+  const { width, height } = options;
   if (!width || !height || !sizes) return true;
   const sides = sizes.bounds ? [[sizes.bounds.max_side, sizes.bounds.max_side]] : (sizes.native ?? []);
   return sides.length === 0 || sides.some(([wide, high]) => width <= wide && height <= high);

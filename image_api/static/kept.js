@@ -1,5 +1,7 @@
 /** The jobs of this tab, kept over a reload: a tab that the browser duplicates does not run them a second time. */
 
+import { keep as store, recall } from "./storage.js";
+
 /** @typedef {import("./jobs.js").Job} Job */
 
 const ITEM = "making";
@@ -18,17 +20,12 @@ channel?.addEventListener("message", ({ data }) => {
 });
 
 /**
- * Keep the jobs as they are now; a browser that stores nothing has them until a reload.
+ * Keep the jobs as they are now.
  * @param {Job[]} jobs
  */
 export function keep(jobs) {
   own = new Set(jobs.map((job) => job.id));
-  try {
-    if (jobs.length) sessionStorage.setItem(ITEM, JSON.stringify(jobs.map((job) => ({ ...job, file: undefined }))));
-    else sessionStorage.removeItem(ITEM);
-  } catch {
-    // storage is forbidden, or full
-  }
+  store(ITEM, jobs.length ? JSON.stringify(jobs.map((job) => ({ ...job, file: undefined }))) : null);
 }
 
 /**
@@ -45,7 +42,7 @@ export async function interrupted() {
 
 function read() {
   try {
-    const jobs = JSON.parse(sessionStorage.getItem(ITEM) ?? "[]");
+    const jobs = JSON.parse(recall(ITEM) ?? "[]");
     return Array.isArray(jobs) ? jobs.filter((job) => job?.id && job.options && Array.isArray(job.done)) : [];
   } catch {
     return [];

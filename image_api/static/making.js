@@ -58,7 +58,7 @@ export function mountMaking(root, actions) {
     const before = remembered(search);
     if (before.results) return before.results.forEach((result, index) => made(before.job, result, index));
     await resumed;
-    if (running?.job.id === before.job?.id || queue.some((job) => job.id === before.job?.id)) return;
+    if (before.job && [running?.job, ...queue].some((job) => job?.id === before.job.id)) return;
     const job = jobOfAddress(search, options);
     rememberJob(search, job);
     add(job);
