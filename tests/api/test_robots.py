@@ -4,6 +4,11 @@ from urllib.robotparser import RobotFileParser
 
 import pytest
 
+FREE = {
+    *("/", "/health", "/status", "/badge.svg", "/robots.txt", "/static/<version>/<path:name>"),
+    *("/favicon.ico", "/apple-touch-icon.png", "/apple-touch-icon-precomposed.png", "/manifest.webmanifest"),
+}
+
 
 @pytest.fixture
 def rules(client) -> RobotFileParser:
@@ -26,7 +31,7 @@ def test_it_works(client, rules, crawler):
         "/wake.gif",
         "/stream/generate/txt2img",
         *(rule.rule for rule in client.application.url_map.iter_rules()),
-    } - {"/", "/health", "/robots.txt"}
+    } - FREE
     assert {path for path in paths if rules.can_fetch(crawler, path)} == set()
     assert rules.can_fetch(crawler, "/")
 
