@@ -26,7 +26,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
+.PHONY: help run test results clients page coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -39,6 +39,7 @@ test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) $(CLIENT_PACKAGES) $(NODE_MODULES)/.
 	@$(PYTEST) -n 4 tests/api tests/repo tests/worker # they mostly wait
 	@$(PYTEST) -n 2 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each
 	@$(PYTEST) -n 2 tests/hostile tests/fuzz # two servers each, and the cores to themselves
+	@$(PYTEST) -n 2 --dist loadfile tests/page # pytest-playwright's event loop lets no other test use asyncio.run
 
 results: ## Run make test, and write docs/TESTING_RESULTS.md of it.
 	@rm -rf build/results
@@ -47,6 +48,9 @@ results: ## Run make test, and write docs/TESTING_RESULTS.md of it.
 
 clients: $(DEV_PACKAGES) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Try other people's clients of OpenAI's API (part of test).
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/clients
+
+page: $(DEV_PACKAGES) $(BROWSER) ## Try the page in a real browser (part of test).
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/page
 
 coverage: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Print what each tier's own tests, not end_to_end, do not reach (ten minutes).
 	@rm -f .coverage .coverage.*
@@ -128,7 +132,7 @@ fuzz: $(DEV_PACKAGES) ## Send 100,000 broken requests to both tiers (SEED=7 COUN
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 clean: ## Remove the virtual environment and the local pictures.
-	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(NODE_MODULES) .data .coverage .coverage.* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(NODE_MODULES) .data .coverage .coverage.* build test-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'

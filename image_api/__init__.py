@@ -9,14 +9,17 @@ from pathlib import Path
 from flask import Flask
 
 from image_api.routes import (
+    api_pages,
     crawlers,
     generate,
     health,
     images,
     openai,
     openai_edits,
+    openapi,
     pages,
     picture_pages,
+    requests,
     sheet,
     static_files,
     status,
@@ -69,7 +72,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         pages,
         picture_pages,
         status,
+        openapi,
+        requests,
         static_files,
+        api_pages,
         crawlers,
     ):
         app.register_blueprint(family.routes)

@@ -1,6 +1,8 @@
 """A client of one render worker: its health, models and stored pictures, and the requests of the direct dispatch."""
 
 import contextlib
+import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +31,11 @@ POOLED_CONNECTIONS = 64
 MAX_READS = 500
 NAMES_SECONDS = 2.0  # for a read that only improves a generation
 READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
+CANCEL_SECONDS = 5.0
+CANCEL_PAUSES = (0.0, 0.5, 2.0)  # seconds before each attempt: a pooled connection may be closed by now
 NOT_CONFIGURED = "Worker service not configured."
+
+log = logging.getLogger(__name__)
 
 Body = bytes | Iterable[bytes]
 """Of a request; an iterable has a length, and can be sent again."""
@@ -131,6 +137,18 @@ class WorkerClient:
         if self.recent.is_awake and not (self.recent.reply(WorkerHealth) and self.recent.reply(ModelList)):
             with contextlib.suppress(ApiError), self._reads.slot(client) as abort:
                 self._observed.get(abort)
+
+    def cancel(self, request_id: str) -> None:
+        """Have the worker cancel a request; one that does not answer is asked again, for some seconds."""
+        for pause in CANCEL_PAUSES:
+            time.sleep(pause)
+            try:
+                self.send("DELETE", f"/requests/{request_id}", CANCEL_SECONDS).close()
+                break
+            except ApiError as error:
+                problem = error
+        else:
+            log.warning("%s: the render worker was not told of its cancellation: %s", request_id, problem)
 
     def stop(self) -> None:
         """End every wait for a cold start, and close the connections that are idle."""

@@ -34,16 +34,19 @@ def digest() -> str:
     return content.hexdigest()[:16]
 
 
-def relative_root() -> str:
-    """Return the service's own address, relative to the page of the current request: it holds below any prefix of a
-    proxy.
-    """
-    return "../" * request.path.count("/", 1) or "./"
-
-
 def static_url(name: str) -> str:
     """Return a file's URL, relative to the page of the current request."""
-    return f"{relative_root()}static/{digest()}/{name}"
+    return relative_url(f"static/{digest()}/{name}")
+
+
+def relative_url(path: str) -> str:
+    """Return a path's URL, relative to the page of the current request: it holds below any prefix of a proxy."""
+    return "../" * request.path.count("/", 1) + path
+
+
+def relative_root() -> str:
+    """Return the service's own address, relative to the page of the current request."""
+    return relative_url("") or "./"
 
 
 def static_file(version: str, name: str) -> Response:
