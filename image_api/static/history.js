@@ -15,7 +15,8 @@ const CAPACITY = 100;
  * @returns {{ add: (prompt: string) => void }}
  */
 export function mountHistory(root, choose) {
-  const search = element("input", { type: "search", "aria-label": text("pictures.history.search") });
+  const hint = text("pictures.history.search");
+  const search = element("input", { type: "search", "aria-label": hint, placeholder: hint });
   const list = element("ul", { role: "list" });
   const none = element("p", { className: "quiet", role: "status" });
   const clear = element("button", { type: "button", onclick: ask }, text("pictures.history.clear"));

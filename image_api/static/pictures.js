@@ -152,7 +152,7 @@ export function mountPictures(root, page) {
 
   async function clearAll() {
     const all = [...[...places.values()].map(({ entry }) => entry), ...rest];
-    if (!(await confirmed(text("pictures.sure", { count: all.length }), text("pictures.clear")))) return;
+    if (!(await confirmed(text("pictures.sure", { count: all.length }), text("pictures.clear_all")))) return;
     for (const { id } of [...all, ...gallery.entries()]) {
       gallery.remove(id);
       takeAway(id);
