@@ -47,7 +47,7 @@ def test_a_reload_makes_no_other_picture_at_any_time(visit, stack):
     )
     page.reload()
     expect(job(page, "a mill reloaded")).to_be_visible()
-    page.goto("/status")
+    page.goto("/health")
     page.go_back()
     done(page, "a mill reloaded")
     kept = page.evaluate("history.state.making.results.map((it) => [it.content_type, it.image_url])")
@@ -61,7 +61,7 @@ def test_a_reload_makes_no_other_picture_at_any_time(visit, stack):
 
 def test_it_asks_by_the_query_of_the_address(visit, stack):
     sent = []
-    page = visit("/docs")
+    page = visit("/health")
     page.on("request", lambda request: sent.append(request.url) if "prompt=" in request.url else None)
     query = "prompt=by%20the%20query&model=auto&prefer=free&within=100&output_format=webp&cache=false&gclid=1&seed=+5"
     page.goto(f"/generate?{query}")
@@ -117,7 +117,7 @@ def test_what_was_not_confirmed_and_costs_is_not_sent_twice(visit, stack, watch)
     with Relay(stack.api.port) as relay:
         watch.allow(relay.url)
         watch.expect("Failed to load resource|ERR_")
-        page = visit(f"{relay.url}/docs")
+        page = visit(f"{relay.url}/health")
         page.route("**/generate?**", lambda route: _after_a_cut(route, relay), times=2)
         page.goto(f"{relay.url}/generate?prompt=an+unsure+owl&model=automatic1111")
         failure = page.get_by_role("article", name="Not made: an unsure owl")
