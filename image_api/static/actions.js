@@ -28,14 +28,14 @@ export function controls(entry, actions) {
   const again = () => actions.generate(withoutSeed(entry));
   const row = element(
     "div",
-    { className: "row" },
+    { className: "controls" },
     control("again", again, actions, lost),
     vary(entry, actions),
     control("download", () => download(entry, actions), actions),
     control("compare", () => actions.compare(entry), actions),
   );
   row.lastElementChild.setAttribute("aria-pressed", "false");
-  const details = element("div", { className: "row" }, more(entry, actions), recipeOf(entry, actions));
+  const details = element("div", { className: "controls" }, more(entry, actions), recipeOf(entry, actions));
   return [seeds(entry, actions), row, details];
 }
 

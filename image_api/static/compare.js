@@ -21,7 +21,7 @@ export function compare(one, other, closed) {
     element(
       "dialog",
       { className: "compare", "aria-labelledby": heading.id },
-      element("div", { className: "row" }, heading, leave),
+      element("div", { className: "controls" }, heading, leave),
       sideBySide([one, other], frames),
       differences(one, other),
     )
