@@ -28,14 +28,14 @@ export function controls(entry, actions) {
   const again = () => actions.generate(withoutSeed(entry));
   const row = element(
     "div",
-    { className: "row" },
+    { className: "picture-row" },
     control("again", again, actions, lost),
     vary(entry, actions),
     control("download", () => download(entry, actions), actions),
     control("compare", () => actions.compare(entry), actions),
   );
   row.lastElementChild.setAttribute("aria-pressed", "false");
-  const details = element("div", { className: "row" }, more(entry, actions), recipeOf(entry, actions));
+  const details = element("div", { className: "picture-row" }, more(entry, actions), recipeOf(entry, actions));
   return [seeds(entry, actions), row, details];
 }
 
@@ -118,7 +118,7 @@ async function download(entry, { say }) {
 
 /** Return a part that is built when it is opened: hundreds of pictures have few that are. */
 function disclosure(name, build) {
-  const body = element("div", { className: "disclosed" });
+  const body = element("div", { className: "picture-more" });
   const made = element("details", {}, element("summary", {}, text(`pictures.${name}`)), body);
   made.addEventListener("toggle", () => body.childElementCount || body.append(...build()));
   return made;

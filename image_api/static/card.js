@@ -4,6 +4,7 @@ import { controls } from "./actions.js";
 import { alternative } from "./copies.js";
 import { element } from "./elements.js";
 import { makeFrame } from "./frame.js";
+import { shorten } from "./progress.js";
 import { hasSeed, isLost, recipe } from "./recipe.js";
 import { text } from "./texts.js";
 
@@ -32,7 +33,7 @@ export function makeCard(entry, actions) {
   const say = (sentence) => said.replaceChildren(sentence);
   const frame = makeFrame(entry, isLost(entry) ? undefined : () => actions.generate(recipe(entry)));
   frame.box.onclick = ({ target }) => /** @type {Element} */ (target).matches("img") && window.open(frame.url());
-  const prompt = element("p", { className: "prompt", dir: "auto" }, entry.result.prompt);
+  const prompt = element("p", { className: "prompt", dir: "auto" }, shorten(entry.result.prompt, 200));
   const body = element(
     "div",
     { className: "body" },

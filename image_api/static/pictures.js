@@ -62,7 +62,7 @@ export function mountPictures(root, page) {
 
   function add(result, options) {
     const entry = entryOf(result, options);
-    history.add(result.prompt);
+    history.add(entry.result.prompt);
     if (places.has(entry.id) || isNewest(entry)) return;
     if (!gallery.add(entry)) notice.replaceChildren(text("pictures.not_kept"));
     slide(root, () => place(entry));

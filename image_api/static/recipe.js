@@ -12,7 +12,10 @@ export function hasSeed({ result }) {
   return Number.isInteger(result.seed) && result.seed >= 0 && !result.ignored?.includes("seed");
 }
 
-/** Return whether a picture began with one that is no longer known, so that it cannot be made again. */
+/**
+ * Return whether a picture began with one that is no longer known, so that it cannot be made again.
+ * @param {Entry} entry
+ */
 export function isLost({ fromImage, image }) {
   return fromImage && !image;
 }
