@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from image_api.errors import PictureDeleted, PictureGone
 from image_api.web.api import HTML, JSON, Answer, describe
-from image_api.web.api_answers import WORKER
+from image_api.web.api_answers import PAGE_HEADERS, WORKER
 from image_api.web.picture_page import picture_page
 from image_api.web.schemas.picture_details import PictureDetails
 
@@ -17,9 +17,13 @@ routes = Blueprint("picture_pages", __name__)
         200: Answer(
             "A page; to a client that prefers JSON by name, what it shows.", {HTML: None, JSON: PictureDetails}
         ),
-        404: Answer("There is no such picture, or its storage's link has expired.", {HTML: None}),
-        410: Answer("The operator deleted the picture.", {HTML: None}),
-        503: Answer("The render worker knows the picture, and is not up.", {HTML: None}),
+        404: Answer("There is no such picture, or its storage's link has expired.", {HTML: None}, PAGE_HEADERS),
+        410: Answer("The operator deleted the picture.", {HTML: None}, PAGE_HEADERS),
+        503: Answer(
+            "The render worker knows the picture, and is not up.",
+            {HTML: None},
+            (*PAGE_HEADERS, "Refresh", "Retry-After"),
+        ),
     },
     errors=(*WORKER, PictureGone, PictureDeleted),
 )

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response
 
 from image_api.web.api import HTML, JSON, Answer, describe
+from image_api.web.api_answers import PAGE_HEADERS
 from image_api.web.badge import badge
 from image_api.web.schemas.status import ServiceStatus
 from image_api.web.service_status import service_status
@@ -12,7 +13,15 @@ routes = Blueprint("status", __name__)
 
 
 @routes.get("/status")
-@describe({200: Answer("A page; to a client that prefers JSON by name, the same.", {HTML: None, JSON: ServiceStatus})})
+@describe(
+    {
+        200: Answer(
+            "A page; to a client that prefers JSON by name, the same.",
+            {HTML: None, JSON: ServiceStatus},
+            (*PAGE_HEADERS, "Refresh"),
+        )
+    }
+)
 def status() -> Response:
     """Return whether pictures can be made, and how each engine does. A worker that sleeps is not woken."""
     return status_response()

@@ -2,6 +2,7 @@
 
 from flask import Response, render_template
 
+from image_api.web.moments import seconds_text
 from image_api.web.schemas.status import ServiceStatus
 
 CACHE_CONTROL = "public, max-age=60"
@@ -29,8 +30,3 @@ def badge(status: ServiceStatus) -> Response:
     )
     headers = {"Cache-Control": CACHE_CONTROL, "Content-Security-Policy": "default-src 'none'"}
     return Response(svg, headers=headers, mimetype="image/svg+xml")
-
-
-def seconds_text(seconds: float) -> str:
-    """Return seconds as a person says them: 0.4, 7."""
-    return f"{seconds:.1f}" if seconds < 1 else f"{seconds:.0f}"

@@ -13,7 +13,7 @@ from image_api.web.file_response import ENDINGS
 from image_api.web.html_pages import app_page, prefers_json
 from image_api.web.known_picture import KnownPicture, known_picture
 from image_api.web.link_previews import SITE
-from image_api.web.moments import moment
+from image_api.web.moments import moment, seconds_text
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.picture_details import PictureDetails
 from image_api.web.static_files import relative_root
@@ -67,6 +67,7 @@ def _values(details: PictureDetails, found: KnownPicture, base: str) -> dict[str
         "is_shown": not found.has_expired,
         "unfurls": found.is_there and not found.has_expired,
         "file_name": file_names(details.prompt or "", details.seed, ENDINGS[details.content_type])[0],
+        "in_words": seconds_text,
         "made_at": moment(details.created_at),
         "summary": _summary(details),
         "markdown": f"[![{_escaped(alt)}]({details.image_url})]({details.page_url})",

@@ -3,9 +3,8 @@
 from flask import Response, g
 
 from image_api.services import services
-from image_api.web.badge import seconds_text
 from image_api.web.html_pages import plain_page, prefers_json
-from image_api.web.moments import moment
+from image_api.web.moments import moment, seconds_text
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.status import ServiceStatus
 from image_api.web.service_status import State, service_status
