@@ -4,7 +4,7 @@ from flask import current_app
 
 from image_api.preview_bots import INVITED
 
-FREE = {"/", "/docs", "/health", "/redoc", "/robots.txt", "/static", "/vendor"}
+FREE = {"/", "/docs", "/health", "/openapi.json", "/redoc", "/robots.txt", "/static", "/vendor"}
 
 
 def robots_text() -> str:

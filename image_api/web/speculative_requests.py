@@ -12,7 +12,8 @@ SPECULATIVE_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HT
 NO_PREVIEW = "A link preview makes no picture."
 METHODS = ("GET", "HEAD", "OPTIONS")
 FREE = re.compile(
-    r"/|/(generate|sheet)(\.\w+)?|/images/[^/]*|/robots\.txt|/(static|vendor)/.*|/(docs|redoc)/?|(/v1)?/health|/v1/styles"
+    r"/|/(generate|sheet)(\.\w+)?|/images/[^/]*|/robots\.txt|/openapi\.json|/(docs|redoc)/?|/(static|vendor)/.*"
+    r"|(/v1)?/health|/v1/styles"
 )
 """The addresses whose views cost a bot's request neither a generation nor a render worker's cold start."""
 

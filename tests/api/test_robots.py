@@ -4,7 +4,7 @@ from urllib.robotparser import RobotFileParser
 
 import pytest
 
-FREE_PAGES = {"/", "/docs", "/health", "/redoc", "/robots.txt"}
+FREE_PAGES = {"/", "/docs", "/health", "/openapi.json", "/redoc", "/robots.txt"}
 
 
 @pytest.fixture
