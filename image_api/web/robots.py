@@ -5,7 +5,7 @@ from flask import current_app
 from image_api.preview_bots import INVITED
 
 FREE = {
-    *("/", "/docs", "/health", "/redoc", "/status", "/badge.svg", "/robots.txt", "/static", "/vendor"),
+    *("/", "/docs", "/health", "/openapi.json", "/redoc", "/status", "/badge.svg", "/robots.txt", "/static", "/vendor"),
     *("/favicon.ico", "/apple-touch-icon.png", "/apple-touch-icon-precomposed.png", "/manifest.webmanifest"),
 }
 

@@ -5,7 +5,7 @@ from urllib.robotparser import RobotFileParser
 import pytest
 
 FREE_PAGES = {
-    *("/", "/docs", "/health", "/redoc", "/status", "/badge.svg", "/robots.txt"),
+    *("/", "/docs", "/health", "/openapi.json", "/redoc", "/status", "/badge.svg", "/robots.txt"),
     *("/favicon.ico", "/apple-touch-icon.png", "/apple-touch-icon-precomposed.png", "/manifest.webmanifest"),
 }
 
