@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from image_api.errors import ServiceBusy, TooManyStreams
+from image_api.errors import Cancelled, ServiceBusy, TooManyStreams
 from render_worker.serving.deadline import Deadline
 
 SWEEP_SECONDS = 1.0
@@ -38,32 +38,57 @@ class AwaitedWork(Protocol):
 class Waiter:
     """A client's request, event stream or WebSocket, for as long as it holds a slot."""
 
-    __slots__ = ("client", "evicted", "gone", "stream", "work")
+    __slots__ = ("cancelled", "client", "evicted", "gone", "request_id", "stream", "work")
 
     def __init__(
-        self, client: str | None = None, *, stream: bool = False, gone: Callable[[], bool] = lambda: False
+        self,
+        client: str | None = None,
+        *,
+        stream: bool = False,
+        gone: Callable[[], bool] = lambda: False,
+        request_id: str = "",
     ) -> None:
-        """Wait for `client`, None if no shares apply to it; `gone` returns whether it has closed its connection."""
+        """Wait for `client`, None if no shares apply to it; `gone` returns whether it has closed its connection.
+
+        By `request_id` the client can cancel what is waited for.
+        """
         self.client = client
+        self.request_id = request_id
         self.stream = stream
         self.gone = gone
         self.work: AwaitedWork | None = None
         self.evicted = False
         """Whether it has lost its slot to another client."""
+        self.cancelled = False
 
     @property
     def begun(self) -> bool:
         """Return whether work was done for it that an eviction would lose."""
         return self.work is not None and self.work.begun
 
+    @property
+    def is_over(self) -> bool:
+        """Return whether `check` raises."""
+        return self.evicted or self.cancelled
+
     def evict(self) -> None:
         """Mark it as evicted and wake it."""
         self.evicted = True
+        self._wake()
+
+    def cancel(self) -> None:
+        """Mark its request as cancelled and wake it."""
+        self.cancelled = True
+        self._wake()
+
+    def _wake(self) -> None:
         if work := self.work:
             work.wake()
 
     def check(self) -> None:
-        """Raise ServiceBusy if it was evicted."""
+        """Raise Cancelled if its request was cancelled, ServiceBusy if it was evicted."""
+        if self.cancelled:
+            raise Cancelled
         if self.evicted:
             raise ServiceBusy(EVICTED)
 

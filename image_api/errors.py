@@ -13,6 +13,8 @@ ApiError
 ├── WorkerUnavailable    503 worker_unavailable
 ├── ServiceBusy          503 service_busy
 ├── TooManyStreams       429 too_many_streams
+├── Cancelled            409 cancelled
+├── RequestOver          404 not_found
 ├── StreamLost           410 stream_lost
 ├── UpgradeRequired      426 websocket_only
 │   └── UnsupportedWebSocketVersion
@@ -152,6 +154,26 @@ class TooManyStreams(ApiError):
     retry_after = 5
 
 
+class Cancelled(ApiError):
+    """Raised in a request that its client has cancelled."""
+
+    code = "cancelled"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("This request was cancelled by its client.")
+
+
+class RequestOver(ApiError):
+    """Raised if no request with an id can be cancelled."""
+
+    code = "not_found"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("No request with this id is being worked on here: it is not known, or it has ended.")
+
+
 class StreamLost(ApiError):
     """Raised if a stream cannot be replayed: it ended long ago, or the process that had it died."""
 
@@ -265,3 +287,7 @@ class Relayed(ApiError):
 
     def body(self) -> ErrorBody:
         return self._body
+
+    def of_request(self, request_id: str) -> "Relayed":
+        """Return the error as that of another request, which shares what failed."""
+        return Relayed(self._body.model_copy(update={"request_id": request_id}), self.status)

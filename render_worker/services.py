@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from render_worker.browser.orphans import become_subreaper, reap_for_ever
 from render_worker.budgets.amounts import dollars_of
 from render_worker.budgets.budgets import build_budgets
+from render_worker.cancellation import Cancelled
 from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import GenerateRequest, ModelList
 from render_worker.engines import build_engines
@@ -87,7 +88,9 @@ class Services:
         return not self.open_to_all if token is None else has_bearer_token(authorization, token.get_secret_value())
 
     def record_failure(self, error: WorkerError, request: GenerateRequest) -> None:
-        """Keep a failure for the log and, unless it is the client's, for /health."""
+        """Keep a failure for the log and, unless it is the client's, for /health; a cancellation is none."""
+        if isinstance(error, Cancelled):
+            return
         log.warning("%s failed: %s: %s", request.request_id, error.code, error, extra={"kind": error.code})
         if not isinstance(error, InvalidParameter):
             self.health.remember(error, request.model, request.request_id)

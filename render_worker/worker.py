@@ -1,4 +1,5 @@
-"""The worker's HTTP interface: POST /generate, GET /health, /models, /images/<name>, /recipes/<name> and /metrics.
+"""The worker's HTTP interface: POST /generate, DELETE /requests/<id>, GET /health, /models, /images/<name>,
+/recipes/<name> and /metrics.
 
 Every response is JSON but the pictures. Errors have one shape, `contract.ErrorBody`. If WORKER_TOKEN is set, all but
 /health needs `Authorization: Bearer <token>` and returns 401 `unauthorized` without it, and /health shows reasons,
@@ -24,6 +25,7 @@ from render_worker.contract import (
     MAX_BODY_BYTES,
     MAX_IMAGE_BYTES,
     NDJSON,
+    NO_REQUEST_ID,
     PUBLIC_HEALTH,
     REQUEST_PART,
     SERVICE,
@@ -44,7 +46,8 @@ from render_worker.stream import GenerationStream
 
 IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
 FORM = "multipart/form-data"
-CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # of a client, and of a request
+CANCEL_SECONDS = 5.0  # for the loop to take a cancellation on
 
 CONFIGURATION = OwnConfiguration(
     Path(__file__).resolve().with_name("gunicorn.conf.py"), "render_worker.gunicorn_worker"
@@ -112,6 +115,16 @@ def generate() -> Response:
     except WorkerError as error:
         services.record_failure(error, generate_request)
         return failure_response(error, generate_request.request_id)
+
+
+@views.delete("/requests/<request_id>")
+def cancel(request_id: str) -> Response:
+    """Cancel a request, or refuse it if it has yet to come: always 204, unless there can be no such id."""
+    if not ID.fullmatch(request_id) or request_id == NO_REQUEST_ID:
+        abort(404)
+    services = _services()
+    services.runtime.run(services.requests.cancel(request_id), CANCEL_SECONDS)
+    return Response(status=204)
 
 
 @views.get("/health")
@@ -204,7 +217,7 @@ def _form() -> tuple[bytes, bytes]:
 
 def _client_id() -> str | None:
     """Return the client's id from the API tier; None from a stranger, which might send any."""
-    found = CLIENT_ID.fullmatch(request.headers.get(CLIENT_HEADER, ""))
+    found = ID.fullmatch(request.headers.get(CLIENT_HEADER, ""))
     return found[0] if found and _services().settings.worker_token else None
 
 

@@ -29,5 +29,8 @@ class Dispatch(Protocol):
         set meanwhile.
         """
 
+    def cancel(self, request_id: str) -> None:
+        """Have a render worker cancel a request, also one that has yet to reach it. Returns at once."""
+
     def stop(self) -> None:
         """End every wait for a worker: this service is being stopped."""

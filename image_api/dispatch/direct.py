@@ -1,6 +1,8 @@
 """The direct dispatch: one HTTP request to one render worker for each generation."""
 
+import contextlib
 import re
+import threading
 from dataclasses import dataclass, replace
 
 import requests
@@ -83,6 +85,11 @@ class DirectDispatch:
                 raise
 
         return self._worker.cold_start.retry(attempt, job.deadline, report, abort)
+
+    def cancel(self, request_id: str) -> None:
+        """Tell the worker in the background that a request is cancelled; one of an older version goes on with it."""
+        with contextlib.suppress(RuntimeError):  # the system has no more threads
+            threading.Thread(target=self._worker.cancel, args=(request_id,), name="cancel", daemon=True).start()
 
     def stop(self) -> None:
         """End every wait for a worker that starts, and close the connections that are idle."""

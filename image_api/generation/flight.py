@@ -18,8 +18,11 @@ PICTURE_LATE = "The picture was not there in time."
 class Flight:
     """One generation in flight. It outlives the client that started it. Thread-safe."""
 
-    def __init__(self, name: str, key: str | None, deadline: Deadline) -> None:
+    def __init__(self, name: str, key: str | None, deadline: Deadline, request_id: str = "") -> None:
         self.name = name
+        """What all that wait for it learn, so it is no request's id: by that a request can be cancelled."""
+        self.request_id = request_id
+        """By which the render worker knows it."""
         self.key = key
         """The key under which identical requests join it, None if none may."""
         self.deadline = deadline
@@ -33,6 +36,8 @@ class Flight:
         """What holds its slot while no client waits for it."""
         self.coalesced = False
         """Whether another process generated the picture."""
+        self.waits_elsewhere = False
+        """Whether another process generates it."""
         self._cancelled = False
         self._recorded = False
         self._progress: list[Progress] = []
@@ -72,11 +77,11 @@ class Flight:
     def progress_after(self, index: int, seconds: float, waiter: Waiter) -> list[Progress]:
         """Return the progress after the first `index`, waiting up to `seconds`; empty on timeout or completion.
 
-        Raises ServiceBusy if the waiter is evicted.
+        Raises as Waiter.check.
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: len(self._progress) > index or self.completed.done() or waiter.evicted, seconds
+                lambda: len(self._progress) > index or self.completed.done() or waiter.is_over, seconds
             )
             waiter.check()
             return self._progress[index:]

@@ -3,7 +3,7 @@
 import secrets
 import time
 
-from image_api.errors import ApiError, DeadlinePassed, Relayed, ServiceBusy
+from image_api.errors import ApiError, Cancelled, DeadlinePassed, Relayed, ServiceBusy
 from image_api.generation.flight import PICTURE_LATE, Flight, Make
 from image_api.generation.results import FlightFailure, ResultCache, Store
 from render_worker.contract import GenerateResult, Progress
@@ -27,10 +27,12 @@ class ProcessCoalescing:
         If that process dies, this one takes its place. Raises the ApiError of either.
         """
         while not self._results.lease(key):
+            flight.waits_elsewhere = True
             flight.report(Progress(phase="queued", message=IN_OTHER_PROCESS))
             if result := self._poll_result(key, flight):
                 flight.coalesced = True
                 return result
+        flight.waits_elsewhere = False
         try:
             # Another process may have stored it since the client's lookup.
             if self._results.shared and (result := self._results.get(key)):
@@ -46,10 +48,11 @@ class ProcessCoalescing:
     def _publish(self, key: str, flight: Flight, error: ApiError) -> None:
         """Tell the other processes of an error, unless it is one of this process's clients or of its stop.
 
-        Each client has a deadline of its own, only a flight without clients here is cancelled, and a flight that is
-        completed while it still runs was so by the stop.
+        Each client has a deadline of its own, only a flight without other clients here is cancelled, and a flight that
+        is completed while it still runs was so by the stop, or by its cancellation.
         """
         own = isinstance(error, DeadlinePassed | ServiceBusy) or flight.completed.done()
+        own = own or error.body().code == Cancelled.code  # also if it is the render worker that says so
         if self._results.shared and not own:
             failure = FlightFailure(flight=secrets.token_hex(8), line=error.line())
             self._failures.put(key, failure, FAILURE_TTL_SECONDS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from image_api.admission import Waiter
+from image_api.errors import Relayed
 from image_api.generation.flight import Flight
 from image_api.generation.single_flight import SingleFlight
 from image_api.sent_images import SentImage
@@ -51,8 +52,10 @@ class FlightStream:
     flight: Flight
     waiter: Waiter
     joined: bool
-    own: Callable[[GenerateResult], GenerateResult]
-    """Returns the result of another request's flight as this request's."""
+    request_id: str
+    """Of the waiter's picture: that of another request in the flight's result is not for this one's client."""
+    own: Callable[[GenerateResult], GenerateResult] = lambda result: result
+    """Returns the result of another request's flight in the words of this one."""
     previews: bool = False
     """Whether the waiter wants them, in case another request of the flight does."""
 
@@ -61,12 +64,13 @@ class FlightStream:
         try:
             yield from self._progress_events(deadline, after)
             result = self.flight.result(deadline)
+        except Relayed as error:
+            raise error.of_request(self.request_id) from None
         finally:
             self.flights.leave(self.flight, self.waiter)
-        if self.joined or self.flight.coalesced:
-            yield response_event(self.flight.name, self.own(result), "JOINED")
-        else:
-            yield response_event(self.flight.name, result, "MISS")
+        shared = self.joined or self.flight.coalesced
+        result = with_id(self.own(result) if shared else result, self.request_id)
+        yield response_event(self.flight.name, result, "JOINED" if shared else "MISS")
 
     def _progress_events(self, deadline: Deadline, after: int) -> GenerationStream:
         timeout, completed = FIRST_SECONDS, self.flight.completed
@@ -79,6 +83,11 @@ class FlightStream:
             if not reported and not completed.done():
                 yield StreamEvent(_event_id(self.flight.name, after))
             timeout = HEARTBEAT_SECONDS
+
+
+def with_id(result: GenerateResult, request_id: str) -> GenerateResult:
+    """Return a result as that of the request with this id."""
+    return result.model_copy(update={"request_id": request_id})
 
 
 def response_event(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from image_api.admission import Admission, Waiter
-from image_api.errors import ApiError, ServiceBusy, Stopping
+from image_api.errors import ApiError, Cancelled, ServiceBusy, Stopping
 from image_api.generation.options import GenerationOptions
 from image_api.generation.recipes import RecipeStore
 from image_api.generation.results import GenerationOutcome, ResultCache, Store, outcome_of, recipe_key, result_of
@@ -121,10 +121,10 @@ class Regenerations:
         return begins
 
     def _regenerate_and_store(self, key: str, generate: Callable[[], GenerateResult]) -> GenerateResult:
-        """Return what `generate` returns, or raise its ApiError; either is stored, unless it was refused."""
+        """Return what `generate` returns, or raise its ApiError; stored unless refused or cancelled."""
         try:
             result_or_error: GenerateResult | ApiError = generate()
-        except (ServiceBusy, Stopping):
+        except (Cancelled, ServiceBusy, Stopping):
             self._outcomes.drop(key)
             raise
         except ApiError as error:

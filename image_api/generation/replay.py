@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 
-from image_api.errors import StreamLost
+from image_api.errors import Cancelled, StreamLost
 from image_api.generation.flight import Flight
 from image_api.generation.results import GenerationOutcome, Store, outcome_of, result_of
 from render_worker.contract import GenerateResult
@@ -43,6 +43,6 @@ class ReplayStore:
     def _store(self, flight: Flight, completed: "Future[GenerateResult]") -> None:
         error = completed.exception()
         # A refused request can be sent again as well as resumed; a flood of those must not evict what was generated.
-        if error is None or flight.begun:
+        if error is None or flight.begun or isinstance(error, Cancelled):
             self._outcomes.put(flight.name, outcome_of(error or completed.result()), REPLAY_TTL_SECONDS)
         self._outcomes.release(flight.name)

@@ -1,10 +1,11 @@
 """Single-flight: coalescing of identical requests, so that each picture is generated once for all that wait for it."""
 
+import secrets
 import threading
 from collections.abc import Callable
 
 from image_api.admission import Admission, Waiter
-from image_api.errors import ApiError, ServiceBusy
+from image_api.errors import ApiError, Cancelled, ServiceBusy
 from image_api.generation.flight import AbandonedFlight, Flight, Make
 from image_api.generation.process_coalescing import ProcessCoalescing
 from render_worker.contract import GenerateResult
@@ -33,18 +34,20 @@ class SingleFlight:
         return self._flights.get(name)
 
     def join_or_start(
-        self, key: str | None, name: str, make: Make, deadline: Deadline, waiter: Waiter
+        self, key: str | None, request_id: str, make: Make, deadline: Deadline, waiter: Waiter
     ) -> tuple[Flight, bool]:
         """Return the flight that generates what `key` stands for, and whether the waiter joined an earlier one.
 
-        With None for the key it is a new one, which no other request joins. Raises ServiceBusy if there is no slot for
+        With None for the key it is a new one, which no other request joins. `request_id` is by which the render worker
+        knows a new one. Raises ServiceBusy if there is no slot for
         the waiter.
         """
+        name = secrets.token_hex(16)
         with self._lock:
             if key is not None and (flight := self._by_key.get(key)):
                 self.join(flight, waiter)
                 return flight, True
-            flight = self._new(Flight(name, key, deadline), waiter)
+            flight = self._new(Flight(name, key, deadline, request_id), waiter)
         self._start_thread(flight, lambda: make(flight) if key is None else self._processes.run(key, flight, make))
         return flight, False
 
@@ -80,6 +83,21 @@ class SingleFlight:
         with self._lock:
             if all(waiter.client == client for waiter in flight.waiters) and self._cancel(flight):
                 flight.fail(error)
+
+    def cancel(self, flight: Flight) -> bool:
+        """Cancel a flight, also one that has begun. Returns False, and does nothing, if other clients wait for it.
+
+        A waiter that is cancelled or whose client is gone does not count.
+        """
+        with self._lock:
+            if any(not (waiter.is_over or waiter.gone()) for waiter in flight.waiters):
+                return False
+            self._forget_key(flight)
+            if flight.abandoned:
+                self._admission.release(flight.abandoned)
+        flight.fail(Cancelled())  # first, as the abort brings another error
+        flight.abort.set()
+        return True
 
     def stop(self, error: ApiError) -> None:
         """Fail all flights with an error, and start none any more."""
@@ -124,8 +142,7 @@ class SingleFlight:
         else:
             flight.complete(result_or_error)
         with self._lock:  # last, so that it is found until its outcome is
-            if self._flights.get(flight.name) is flight:  # and not the next of a request that heals several pictures
-                del self._flights[flight.name]
+            del self._flights[flight.name]
             if flight.abandoned:
                 self._admission.release(flight.abandoned)
 

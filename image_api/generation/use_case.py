@@ -11,8 +11,10 @@ from image_api.dispatch.base import Dispatch
 from image_api.errors import DeadlinePassed, InvalidParameter, Stopping, UnknownToWorker
 from image_api.generation import results
 from image_api.generation.cache import Cache
+from image_api.generation.cancellation import Cancellations
 from image_api.generation.flight import Flight, Make
 from image_api.generation.options import GenerationOptions
+from image_api.generation.picture_records import PictureRecords
 from image_api.generation.process_coalescing import ProcessCoalescing
 from image_api.generation.progress_stream import (
     FlightStream,
@@ -21,14 +23,15 @@ from image_api.generation.progress_stream import (
     StreamEvent,
     parse_event_id,
     response_event,
+    with_id,
 )
-from image_api.generation.recipes import KeptRecipe, RecipeStore
+from image_api.generation.recipes import UNCACHED_SECONDS, KeptRecipe, RecipeStore
 from image_api.generation.regeneration import Regenerations
 from image_api.generation.replay import ReplayStore
 from image_api.generation.single_flight import SingleFlight
 from image_api.sent_images import SentImage
 from image_api.settings import Settings
-from render_worker.contract import GenerateRequest, GenerateResult, Progress
+from render_worker.contract import NO_REQUEST_ID, GenerateRequest, GenerateResult, Progress
 from render_worker.serving.deadline import Deadline
 
 DISPATCH_GRACE_SECONDS = 4.0  # the dispatch has a deadline of its own, whose error says more
@@ -55,10 +58,13 @@ class Generation:
         seconds = settings.cache_expiration_hours * 3600
         self._results = results.ResultCache(cache, seconds)
         self._recipes = RecipeStore(cache, self._results, seconds, kept_recipe)
+        self.records = PictureRecords(cache, seconds or UNCACHED_SECONDS)
+        """What the pages of pictures show."""
         self.admission = Admission(settings.max_generations, settings.max_streams_per_client)
         """The slots of all requests that wait here; the maker of a Waiter releases it."""
         processes = ProcessCoalescing(self._results, results.failures(cache))
         self._flights = SingleFlight(processes, self.admission)
+        self.cancellations = Cancellations(self._flights, dispatch.cancel)
         self._replays = ReplayStore(results.replays(cache))
         longest = self._timeout_seconds + 2 * DISPATCH_GRACE_SECONDS
         outcomes = results.regenerations(cache)
@@ -86,7 +92,8 @@ class Generation:
         content: Progress | GenerationResponse | None = None
         options = options if report else options.model_copy(update={"previews": False})
         try:
-            for event in self._stream(options, request_id, waiter, deadline or self.deadline(), recorded=False):
+            events = self._stream(options, request_id, waiter, deadline or self.deadline(), recorded=False)
+            for event in self.cancellations.until_response(waiter, events):
                 content = event.content
                 if report and isinstance(content, Progress):
                     report(content)
@@ -101,7 +108,8 @@ class Generation:
         The waiter is admitted as soon as there is a flight to wait for. Its maker closes the stream and releases it; it
         may follow one generation after another.
         """
-        return self._stream(options, request_id, waiter, self.deadline(), recorded=True)
+        events = self._stream(options, request_id, waiter, self.deadline(), recorded=True)
+        return self.cancellations.until_response(waiter, events)
 
     def deadline(self) -> Deadline:
         """Return the deadline of a request that begins now."""
@@ -136,7 +144,7 @@ class Generation:
             log.info("%s: making a cached picture anew, its host has lost it", request_id)
             self._results.drop(key)
         elif cached:
-            result = options.as_asked(cached).model_copy(update={"cached": True, "request_id": request_id})
+            result = with_id(options.as_asked(cached), request_id).model_copy(update={"cached": True})
             yield response_event(request_id, result, "HIT", options.image)
             return
         yield from self._stream_flight(options, key, request_id, waiter, deadline, recorded)
@@ -163,9 +171,11 @@ class Generation:
                 options.image.hold_until(flight.completed, partial(self._flights.give_up, flight, waiter.client))
             if recorded:
                 self._replays.record(flight)
+            self.cancellations.follow(waiter, flight)
             try:
-                own = partial(_as_own, options, request_id)
-                stream = FlightStream(self._flights, flight, waiter, joined, own, previews=options.previews)
+                stream = FlightStream(
+                    self._flights, flight, waiter, joined, request_id, options.as_asked, previews=options.previews
+                )
                 yield from stream.events(deadline.later_by(DISPATCH_GRACE_SECONDS))
                 return
             except DeadlinePassed:
@@ -188,9 +198,12 @@ class Generation:
                 as_size=True if options.size else None,
             )
             result, seconds = self._dispatched(request, flight, client, options.image)
+            flight.abort.check()
+            result = with_id(result, NO_REQUEST_ID)  # by its id a request is cancelled: other clients must not have it
             if key:
                 self._results.save(key, recipe, result, seconds)
             self._recipes.save(recipe, result, cached=key is not None)
+            self.records.save(recipe, result)
             return options.with_own_alt(result)
 
         return make
@@ -221,23 +234,21 @@ class Generation:
         if after is None:
             return None
         if flight := self._flights.find(name):
-            self._flights.join(flight, waiter)
-            stream = FlightStream(
-                self._flights,
-                flight,
-                waiter,
-                True,
-                lambda it: it.model_copy(update={"request_id": name}),
-                previews=previews,
-            )
-            return stream.events(Deadline.after(math.inf), after)
-        return self._replay(name, waiter)
+            return self.cancellations.until_response(waiter, self._rejoin(flight, waiter, after, previews=previews))
+        return self.cancellations.until_response(waiter, self._replay(name, waiter), elsewhere=True)
+
+    def _rejoin(self, flight: Flight, waiter: Waiter, after: int, *, previews: bool) -> GenerationStream:
+        self._flights.join(flight, waiter)
+        self.cancellations.follow(waiter, flight)
+        stream = FlightStream(self._flights, flight, waiter, True, waiter.request_id, previews=previews)
+        yield from stream.events(Deadline.after(math.inf), after)
 
     def _replay(self, name: str, waiter: Waiter) -> GenerationStream:
         for result in self._replays.replay(name):
             if result is None:
                 self.admission.admit(waiter)
-            yield response_event(name, result, "JOINED") if result else StreamEvent()
+            own = with_id(result, waiter.request_id) if result else None
+            yield response_event(name, own, "JOINED") if own else StreamEvent()
 
     def regenerate(
         self, address: str, request_id: str, waiter: Waiter, image: SentImage | None = None
@@ -245,9 +256,12 @@ class Generation:
         """Return a picture in place of the one at an address, whose file is lost; None if its recipe is not known, or
         begins with another image than the one given.
         """
-        return self._regenerations.regenerate(
-            address, request_id, waiter, lambda options: self.generate(options, request_id, waiter).result, image
-        )
+
+        def generate(options: GenerationOptions) -> GenerateResult:
+            return with_id(self.generate(options, request_id, waiter).result, NO_REQUEST_ID)
+
+        result = self._regenerations.regenerate(address, request_id, waiter, generate, image)
+        return result and with_id(result, request_id)
 
     def can_regenerate(self, address: str, client: str | None) -> bool:
         """Return whether `regenerate` has a recipe for the picture at an address."""
@@ -261,6 +275,12 @@ class Generation:
     def forget(self, address: str) -> None:
         """Erase what is stored of the picture at an address, which was deleted: it is not to be returned again."""
         self._recipes.forget(address)
+        self.records.forget_at(address)
+
+    def forget_result(self, result: GenerateResult) -> None:
+        """Erase what is stored of a picture that was deleted, also if its address does not have its name."""
+        self.forget(result.image_url)
+        self.records.forget(result)
 
     def stop(self) -> None:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""
@@ -273,8 +293,3 @@ def _has(result: GenerateResult, name: str, request: GenerateRequest) -> bool:
     if name == "aspect_ratio":
         return request.proportion == Fraction(result.width, result.height)
     return request.exact_size == (result.width, result.height)
-
-
-def _as_own(options: GenerationOptions, request_id: str, result: GenerateResult) -> GenerateResult:
-    """Return the result as that of the request with these options and this id."""
-    return options.as_asked(result).model_copy(update={"request_id": request_id})

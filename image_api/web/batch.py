@@ -12,7 +12,7 @@ from functools import partial
 from flask import g
 
 from image_api.admission import Waiter
-from image_api.errors import ApiError, InvalidParameter, ModelNotFound, ServiceBusy, TooManyStreams
+from image_api.errors import ApiError, Cancelled, InvalidParameter, ModelNotFound, ServiceBusy, TooManyStreams
 from image_api.generation.options import GenerationOptions
 from image_api.generation.progress_stream import FIRST_SECONDS, HEARTBEAT_SECONDS, GenerationResponse
 from image_api.services import services
@@ -87,7 +87,8 @@ class Batch:
         parameter, and TooManyStreams if it is for a stream and the client has too many of those.
         """
         admission = self._generation.admission
-        with admission.stream_of(self._first.client) if self._stream else contextlib.nullcontext():
+        counted = admission.stream_of(self._first.client) if self._stream else contextlib.nullcontext()
+        with counted, self._generation.cancellations.hold(self._first):
             yield from self._outcomes()
 
     def _outcomes(self) -> Iterator[Outcome | None]:
@@ -229,9 +230,9 @@ class Pictures:
         self.errors[index] = error
 
     def require_any(self) -> None:
-        """Raise the first ApiError if no picture was made."""
+        """Raise Cancelled, or else the first ApiError, if no picture was made."""
         if not self.made:
-            raise next(iter(self.errors.values()))
+            raise min(self.errors.values(), key=lambda error: not isinstance(error, Cancelled))
 
     def opened(self) -> dict[int, EmbeddedPicture]:
         """Open the pictures, in their order; one that cannot be fails. Raises the first ApiError if none can be."""

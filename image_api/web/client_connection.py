@@ -14,7 +14,12 @@ TCP_CLOSE, TCP_CLOSE_WAIT = 7, 8
 def waiter(*, stream: bool = False, given_up: Callable[[], bool] = lambda: False) -> Waiter:
     """Return a waiter for the current request; `given_up` returns whether the request needs no result any longer."""
     connection = request.environ.get("gunicorn.socket")
-    return Waiter(g.client, stream=stream, gone=lambda: given_up() or _is_closed_by_client(connection))
+    return Waiter(
+        g.client,
+        stream=stream,
+        gone=lambda: given_up() or _is_closed_by_client(connection),
+        request_id=g.request_id,
+    )
 
 
 def _is_closed_by_client(connection: socket.socket | None) -> bool:

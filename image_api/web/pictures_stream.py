@@ -44,6 +44,10 @@ EVENTS: dict[type[Content], str] = {
     PicturesResult: "result",
 }
 
+NO_NEWS = "The request was taken on; the render worker has not said anything of it yet."
+FIRST = IndexedProgress(phase="queued", message=NO_NEWS, index=0)
+"""In place of a heartbeat before any progress, for messages: it has the request's id."""
+
 
 @dataclass(frozen=True)
 class PicturesEvent:
@@ -120,9 +124,10 @@ def _event_text(event: PicturesEvent, event_id: str) -> Iterator[bytes]:
 def pictures_messages(options: GenerationOptions) -> Generator[Iterator[bytes]]:
     """Yield the messages about the pictures, each in pieces; none for a heartbeat, because the protocol has pings."""
     with contextlib.closing(pictures_events(options)) as events:
-        for event in events:
-            if event.content is not None:
-                text = json_text(_line_of(event.content))
+        for number, event in enumerate(events):
+            content = event.content if event.content or number else FIRST
+            if content is not None:
+                text = json_text(_line_of(content))
                 yield streamed(text, event.picture) if event.picture else iter([text.encode()])
 
 
@@ -131,4 +136,6 @@ def _line_of(content: Content) -> IndexedProgress | PictureLine | PictureErrorLi
         return PictureLine(result=content)
     if isinstance(content, IndexedError):
         return PictureErrorLine(status=content.status, error=content)
-    return PicturesLine(result=content) if isinstance(content, PicturesResult) else content
+    if isinstance(content, PicturesResult):
+        return PicturesLine(result=content)
+    return content.model_copy(update={"request_id": g.request_id})

@@ -19,9 +19,10 @@ from image_api.web.client_connection import waiter
 from image_api.web.cors import is_allowed_origin
 from image_api.web.error_responses import log_failure
 from image_api.web.picture_json import LineWithPicture, streamed, with_picture
-from image_api.web.pictures_stream import pictures_messages
+from image_api.web.pictures_stream import NO_NEWS, pictures_messages
 from image_api.web.request_upload import max_upload_bytes
 from image_api.web.responses import json_text, with_absolute_url
+from image_api.web.schemas.pictures import SessionProgress
 from image_api.web.sent_options import message_options
 from image_api.web.websocket import MAX_REASON, WebSocket
 from render_worker.contract import ErrorLine, InvalidField, Progress, ResultLine
@@ -29,6 +30,8 @@ from render_worker.serving.deadline import Deadline
 
 IDLE_SECONDS = 30.0
 POLL_SECONDS = 1.0
+FIRST = StreamEvent(content=Progress(phase="queued", message=NO_NEWS))
+"""In place of a heartbeat before any progress, which has the request's id."""
 
 
 class ConnectionOver(Response):
@@ -59,7 +62,7 @@ def _answer_messages(socket: WebSocket, here: Waiter) -> tuple[CloseReason, str 
         request_or_error = _next_request(socket, here)
         if request_or_error is None:
             break
-        g.request_id = f"{connection}-{number}"
+        g.request_id = here.request_id = f"{connection}-{number}"
         with contextlib.closing(_replies(request_or_error, here)) as replies:
             for reply in replies:
                 socket.send_pieces(reply)
@@ -124,8 +127,8 @@ def _events(options: GenerationOptions, here: Waiter) -> Generator[Iterable[byte
             yield from pictures_messages(options)
         return
     with contextlib.closing(services().generation.follow(options, g.request_id, here)) as events:
-        for event in events:
-            yield from _event_json(event, options.embeds_picture)
+        for number, event in enumerate(events):
+            yield from _event_json(event if event.content or number else FIRST, options.embeds_picture)
 
 
 @contextlib.contextmanager
@@ -145,7 +148,7 @@ def _slot_lent(here: Waiter) -> Iterator[None]:
 def _event_json(event: StreamEvent, embeds: bool) -> Generator[Iterable[bytes]]:
     """Yield the message of an event; none for a heartbeat, because the protocol has pings."""
     if isinstance(event.content, Progress):
-        yield [json_text(event.content).encode()]
+        yield [json_text(SessionProgress(**event.content.model_dump(), request_id=g.request_id)).encode()]
     elif isinstance(event.content, GenerationResponse) and embeds:
         result, picture = with_picture(event.content)
         yield streamed(json_text(LineWithPicture(result=with_absolute_url(result))), picture)

@@ -8,7 +8,13 @@ from image_api.errors import ApiError
 from render_worker.contract import ErrorBody, GenerateResult, Progress
 
 
-class IndexedProgress(Progress):
+class SessionProgress(Progress):
+    """Progress in a WebSocket's session: only by it does the client learn by which id to cancel."""
+
+    request_id: str | None = None
+
+
+class IndexedProgress(SessionProgress):
     """Progress of one of the pictures."""
 
     index: int

@@ -1,0 +1,15 @@
+"""The response to the cancellation of a request."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from image_api.generation.cancellation import CancelStatus
+
+
+class Cancellation(BaseModel):
+    """What a cancellation came to. It is `left` if a picture goes on, for other requests that wait for it as well."""
+
+    success: Literal[True] = True
+    request_id: str
+    status: CancelStatus
