@@ -57,7 +57,7 @@ ResponseFormat = Literal["url", "b64_json"]
 Sent = Annotated[
     InstanceOf[SentImage],
     PlainSerializer(lambda image: image.digest),
-    WithJsonSchema({"type": "string", "format": "binary"}),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
 ]
 """An image that a client sent, which a recipe knows by its digest."""
 

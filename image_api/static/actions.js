@@ -5,7 +5,7 @@ import { ROOT, request } from "./credentials.js";
 import { element } from "./elements.js";
 import { models } from "./models.js";
 import { whole } from "./options.js";
-import { hasSeed, recipe, rows, seedBeside, withoutSeed } from "./recipe.js";
+import { hasSeed, isLost, localTime, recipe, rows, seedBeside, withoutSeed } from "./recipe.js";
 import { text } from "./texts.js";
 
 /** @typedef {import("./gallery.js").Entry} Entry */
@@ -24,18 +24,18 @@ const VARIED = 0.6; // how far a variation departs: half of it is kept, and it i
  * @returns {HTMLElement[]}
  */
 export function controls(entry, actions) {
-  const copied = entry.fromImage ? text("pictures.no_image") : null;
+  const lost = isLost(entry) ? text("pictures.no_image") : null;
   const again = () => actions.generate(withoutSeed(entry));
   const row = element(
     "div",
-    { className: "row" },
-    control("again", again, actions, copied),
+    { className: "picture-row" },
+    control("again", again, actions, lost),
     vary(entry, actions),
     control("download", () => download(entry, actions), actions),
     control("compare", () => actions.compare(entry), actions),
   );
   row.lastElementChild.setAttribute("aria-pressed", "false");
-  const details = element("div", { className: "row" }, more(entry, actions), recipeOf(entry, actions));
+  const details = element("div", { className: "picture-row" }, more(entry, actions), recipeOf(entry, actions));
   return [seeds(entry, actions), row, details];
 }
 
@@ -57,10 +57,15 @@ function seeds(entry, actions) {
   const { seed, engine, width, height } = entry.result;
   const facts = element("span", { className: "quiet" }, `${width} × ${height} · ${engine}`);
   if (!hasSeed(entry)) return element("p", { className: "seeds" }, facts);
-  const reason = entry.fromImage ? text("pictures.no_image") : null;
+  const reason = isLost(entry) ? text("pictures.no_image") : null;
   const beside = (step, sign, name) => {
     const found = seedBeside(seed, step);
-    const button = control(name, () => actions.walk(entry, step), actions, reason ?? (found === null ? " " : null));
+    const button = control(
+      name,
+      () => actions.walk(entry, step),
+      actions,
+      reason ?? (found === null ? text("pictures.last_seed") : null),
+    );
     button.setAttribute("aria-label", text(`pictures.${name}`, { seed: found ?? "–" }));
     button.replaceChildren(sign);
     return button;
@@ -113,7 +118,7 @@ async function download(entry, { say }) {
 
 /** Return a part that is built when it is opened: hundreds of pictures have few that are. */
 function disclosure(name, build) {
-  const body = element("div", { className: "disclosed" });
+  const body = element("div", { className: "picture-more" });
   const made = element("details", {}, element("summary", {}, text(`pictures.${name}`)), body);
   made.addEventListener("toggle", () => body.childElementCount || body.append(...build()));
   return made;
@@ -126,7 +131,7 @@ function more(entry, actions) {
     const open = link("open", addressOf(entry));
     open.onclick = open.onauxclick = () => Object.assign(open, { href: actions.url() });
     const copies = Object.keys(COPIES).map((name) =>
-      control(`copy.${name}`, () => copy(COPIES[name](entry), field, actions.say), actions),
+      control(`copy.${name}`, () => copy(name, entry, field, actions.say), actions),
     );
     const field = element("div");
     const remove = control("remove", () => actions.remove(entry), actions);
@@ -135,11 +140,13 @@ function more(entry, actions) {
 }
 
 /** Copy a text; if the browser lets no page do that, show it selected in a field. */
-async function copy(value, field, say) {
+async function copy(name, entry, field, say) {
+  const value = COPIES[name](entry);
+  const time = name === "curl" ? null : localTime(entry.result.expires_at);
   field.replaceChildren();
   try {
     await navigator.clipboard.writeText(value); // which is not there on http: pages of other hosts
-    say(text("pictures.copied"));
+    say(time ? text("pictures.copied_until", { time }) : text("pictures.copied"));
   } catch {
     const shown = element("textarea", { readOnly: true, value, rows: 3, "aria-label": text("pictures.to_copy") });
     field.replaceChildren(shown);
@@ -152,7 +159,7 @@ async function copy(value, field, say) {
 function recipeOf(entry, actions) {
   const use = () => {
     actions.fill(whole(recipe(entry)));
-    actions.say(text("pictures.used"));
+    actions.say(text(isLost(entry) ? "pictures.no_image" : "pictures.used"));
   };
   return disclosure("recipe_heading", () => {
     const pairs = rows(entry).flatMap(([name, value]) => [

@@ -4,7 +4,8 @@ import { controls } from "./actions.js";
 import { alternative } from "./copies.js";
 import { element } from "./elements.js";
 import { makeFrame } from "./frame.js";
-import { hasSeed, recipe } from "./recipe.js";
+import { shorten } from "./progress.js";
+import { hasSeed, isLost, recipe } from "./recipe.js";
 import { text } from "./texts.js";
 
 /** @typedef {import("./gallery.js").Entry} Entry */
@@ -18,6 +19,8 @@ import { text } from "./texts.js";
  * }} Actions
  */
 
+const KEYS = "ArrowLeft ArrowRight";
+
 /**
  * Return a card.
  * @param {Entry} entry
@@ -28,8 +31,9 @@ import { text } from "./texts.js";
 export function makeCard(entry, actions) {
   const said = element("p", { className: "said quiet", role: "status" });
   const say = (sentence) => said.replaceChildren(sentence);
-  const frame = makeFrame(entry, entry.fromImage ? undefined : () => actions.generate(recipe(entry)));
-  const prompt = element("p", { className: "prompt", dir: "auto" }, entry.result.prompt);
+  const frame = makeFrame(entry, isLost(entry) ? undefined : () => actions.generate(recipe(entry)));
+  frame.box.onclick = ({ target }) => /** @type {Element} */ (target).matches("img") && window.open(frame.url());
+  const prompt = element("p", { className: "prompt", dir: "auto" }, shorten(entry.result.prompt, 200));
   const body = element(
     "div",
     { className: "body" },
@@ -38,7 +42,12 @@ export function makeCard(entry, actions) {
     said,
   );
   const label = text("pictures.card", { alt: alternative(entry), seed: entry.result.seed ?? "–" });
-  const whole = element("article", { className: "card", tabIndex: 0, "aria-label": label }, frame.box, body);
+  const whole = element(
+    "article",
+    { className: "card", tabIndex: 0, "aria-label": label, "aria-keyshortcuts": KEYS },
+    frame.box,
+    body,
+  );
   whole.addEventListener("keydown", (event) => walkByKey(event, entry, actions, say));
   return { element: whole, say, close: frame.close };
 }

@@ -20,8 +20,8 @@ export function compare(one, other, closed) {
   const dialog = /** @type {HTMLDialogElement} */ (
     element(
       "dialog",
-      { className: "compare", "aria-labelledby": heading.id },
-      element("div", { className: "row" }, heading, leave),
+      { className: "over compare", "aria-labelledby": heading.id },
+      element("div", { className: "picture-row" }, heading, leave),
       sideBySide([one, other], frames),
       differences(one, other),
     )

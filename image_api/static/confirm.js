@@ -12,8 +12,10 @@ import { text } from "./texts.js";
 export function confirmed(question, yes) {
   const asked = element("p", { id: "question" }, question);
   const button = (value, label) => element("button", { type: "button", onclick: () => dialog.close(value) }, label);
-  const row = element("div", { className: "row" }, button("yes", yes), button("", text("pictures.keep")));
-  const dialog = /** @type {HTMLDialogElement} */ (element("dialog", { "aria-labelledby": asked.id }, asked, row));
+  const row = element("div", { className: "picture-row" }, button("yes", yes), button("", text("pictures.keep")));
+  const dialog = /** @type {HTMLDialogElement} */ (
+    element("dialog", { className: "over", "aria-labelledby": asked.id }, asked, row)
+  );
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((answer) => {

@@ -1,8 +1,8 @@
 /** What of a picture can be copied, and its file's name. */
 
 import { ROOT } from "./credentials.js";
-import { toQuery } from "./options.js";
 import { recipe } from "./recipe.js";
+import { snippets } from "./snippets.js";
 
 /** @typedef {import("./gallery.js").Entry} Entry */
 
@@ -42,9 +42,8 @@ export const COPIES = {
     return `<img src="${address}" width="${width}" height="${height}" alt="${alt}">`;
   },
   curl: (entry) => {
-    const fields = [...toQuery(recipe(entry))].map((pair) => `--data-urlencode ${quoted(pair.join("="))}`);
-    const address = new URL(`generate.${endingOf(entry)}`, ROOT).href;
-    return ["curl --fail --get", ...fields, `--output ${quoted(fileName(entry))}`, quoted(address)].join(" \\\n  ");
+    const image = entry.fromImage ? (entry.image ?? { name: "picture.png" }) : undefined;
+    return snippets({ ...recipe(entry), image }).curl;
   },
 };
 
@@ -55,4 +54,3 @@ export function alternative({ result }) {
 
 const inMarkdown = (entry) => addressOf(entry).replace(/[()]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
 const inMarkup = (value) => value.replace(/[&<>"]/g, (sign) => MARKUP[sign]);
-const quoted = (value) => `'${value.replaceAll("'", "'\\''")}'`;

@@ -34,7 +34,7 @@ export function makeFrame(entry, makeAgain) {
     element("img", { alt: alternative(entry), width, height, decoding: "async" })
   );
   const blur = blurOf(entry.result);
-  const box = element("div", { className: "frame" }, blur, image);
+  const box = element("div", { className: "picture" }, blur, image);
   box.style.setProperty("--ratio", String(width / height));
   box.style.setProperty("--dominant", String(dominant_color ?? ""));
   const problem = makeProblem(entry, box, load, makeAgain);

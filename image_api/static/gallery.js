@@ -7,12 +7,12 @@
 /** @typedef {import("./options.js").Result} Result */
 
 /**
- * A picture; `at` is when it came (ms), `fromImage` whether it began with one, which is not kept.
- * @typedef {{ id: string, at: number, result: Result, options: Options, fromImage: boolean }} Entry
+ * A picture; `at` is when it came (ms), `fromImage` whether it began with one, and `image` that, until a reload.
+ * @typedef {{ id: string, at: number, result: Result, options: Options, fromImage: boolean, image?: File }} Entry
  */
 
 const PREFIX = "picture/1/";
-const CAPACITY = 200;
+const CAPACITY = 200; // of some 1 to 12 KB, and browsers keep 5 MB
 
 /**
  * Return a picture as an entry.
@@ -23,7 +23,9 @@ const CAPACITY = 200;
 export function entryOf(result, options = {}) {
   const { image, ...kept } = options;
   const id = `${result.sha256}/${result.request_id}`;
-  return { id, at: Date.now(), result, options: { prompt: result.prompt, ...kept }, fromImage: Boolean(image) };
+  const file = image instanceof File ? image : undefined;
+  const whole = { prompt: result.prompt, ...kept };
+  return { id, at: Date.now(), result, options: whole, fromImage: Boolean(image), image: file };
 }
 
 /**
@@ -55,18 +57,18 @@ function entries() {
 
 function add(entry) {
   const { b64_json: _, ...result } = entry.result;
-  const text = JSON.stringify({ ...entry, result });
+  const text = JSON.stringify({ ...entry, result, image: undefined });
   const older = entries();
   while (older.length >= CAPACITY) remove(older.pop().id);
-  for (;;) {
+  for (let tries = 0; tries < 5; tries++) {
     try {
       localStorage.setItem(PREFIX + entry.id, text);
       return true;
     } catch {
-      if (!older.length) return false; // forbidden, or full of other things
-      remove(older.pop().id);
+      remove(older.pop()?.id); // full, or forbidden
     }
   }
+  return false;
 }
 
 function remove(id) {

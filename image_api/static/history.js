@@ -2,6 +2,7 @@
 
 import { confirmed } from "./confirm.js";
 import { element } from "./elements.js";
+import { shorten } from "./progress.js";
 import { keep, recall } from "./storage.js";
 import { text } from "./texts.js";
 
@@ -15,11 +16,12 @@ const CAPACITY = 100;
  * @returns {{ add: (prompt: string) => void }}
  */
 export function mountHistory(root, choose) {
-  const search = element("input", { type: "search", "aria-label": text("pictures.history.search") });
+  const hint = text("pictures.history.search");
+  const search = element("input", { type: "search", "aria-label": hint, placeholder: hint });
   const list = element("ul", { role: "list" });
   const none = element("p", { className: "quiet", role: "status" });
   const clear = element("button", { type: "button", onclick: ask }, text("pictures.history.clear"));
-  root.append(element("div", { className: "disclosed" }, search, none, list, clear));
+  root.append(element("div", { className: "picture-more" }, search, none, list, clear));
 
   function render() {
     root.hidden = !prompts().length;
@@ -29,7 +31,11 @@ export function mountHistory(root, choose) {
     list.replaceChildren(...found.map((prompt) => element("li", {}, entry(prompt))));
   }
   function entry(prompt) {
-    return element("button", { type: "button", dir: "auto", onclick: () => choose(prompt) }, prompt);
+    return element(
+      "button",
+      { type: "button", dir: "auto", title: prompt, onclick: () => choose(prompt) },
+      shorten(prompt),
+    );
   }
   async function ask() {
     if (!(await confirmed(text("pictures.history.sure"), text("pictures.history.clear")))) return;

@@ -62,7 +62,7 @@ export function mountPictures(root, page) {
 
   function add(result, options) {
     const entry = entryOf(result, options);
-    history.add(result.prompt);
+    history.add(entry.result.prompt);
     if (places.has(entry.id) || isNewest(entry)) return;
     if (!gallery.add(entry)) notice.replaceChildren(text("pictures.not_kept"));
     slide(root, () => place(entry));
@@ -152,7 +152,7 @@ export function mountPictures(root, page) {
 
   async function clearAll() {
     const all = [...[...places.values()].map(({ entry }) => entry), ...rest];
-    if (!(await confirmed(text("pictures.sure", { count: all.length }), text("pictures.clear")))) return;
+    if (!(await confirmed(text("pictures.sure", { count: all.length }), text("pictures.clear_all")))) return;
     for (const { id } of [...all, ...gallery.entries()]) {
       gallery.remove(id);
       takeAway(id);

@@ -182,8 +182,9 @@ function timeText(job, expectedAt) {
 /**
  * Return the beginning of a prompt, for where it is a name.
  * @param {string} prompt
+ * @param {number} [most] - characters
  */
-export function shorten(prompt) {
+export function shorten(prompt, most = 80) {
   const characters = Array.from(prompt.trim().replace(/\s+/g, " "));
-  return characters.length > 80 ? `${characters.slice(0, 79).join("")}…` : characters.join("");
+  return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : characters.join("");
 }

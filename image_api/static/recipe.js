@@ -13,13 +13,21 @@ export function hasSeed({ result }) {
 }
 
 /**
+ * Return whether a picture began with one that is no longer known, so that it cannot be made again.
+ * @param {Entry} entry
+ */
+export function isLost({ fromImage, image }) {
+  return fromImage && !image;
+}
+
+/**
  * Return the options that make a picture again, its seed included; what its engine ignored is left out.
  * @param {Entry} entry
  * @returns {Options}
  */
-export function recipe({ result, options }) {
+export function recipe({ result, options, image }) {
   const { n: _, ...asked } = options;
-  const found = { ...asked, prompt: result.prompt, seed: result.seed ?? options.seed };
+  const found = { ...asked, image, prompt: result.prompt, seed: result.seed ?? options.seed };
   for (const name of result.ignored ?? []) delete found[name];
   return found;
 }
@@ -94,7 +102,8 @@ function list(items, of) {
   return Array.isArray(items) ? items.map(of).join(", ") : null;
 }
 
-function localTime(time) {
+/** Return a time as people here write it; null if there is none. */
+export function localTime(time) {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? null : date.toLocaleString(document.documentElement.lang);
 }

@@ -6,6 +6,7 @@ import { ROOT } from "./credentials.js";
 import { element } from "./elements.js";
 import { makeFrame } from "./frame.js";
 import { toQuery } from "./options.js";
+import { shorten } from "./progress.js";
 import { hasSeed, recipe } from "./recipe.js";
 import { text } from "./texts.js";
 
@@ -30,7 +31,7 @@ export function makeSheet(first, actions) {
   cells.style.setProperty("--ratio", String(first.result.width / first.result.height));
   cells.append(...Array.from({ length: count }, () => element("div", { className: "cell" })));
   const [chosen, links] = [element("div"), element("p")];
-  const prompt = element("p", { className: "prompt", dir: "auto" }, first.result.prompt);
+  const prompt = element("p", { className: "prompt", dir: "auto" }, shorten(first.result.prompt, 200));
   const label = text("pictures.sheet", { count, alt: alternative(first) });
   const whole = element(
     "article",

@@ -1,6 +1,6 @@
 /** Walking from seed to seed: what the browser has is shown at once, the rest is made. */
 
-import { family, hasSeed, seedBeside, withSeed } from "./recipe.js";
+import { family, hasSeed, isLost, seedBeside, withSeed } from "./recipe.js";
 import { text } from "./texts.js";
 
 /** @typedef {import("./gallery.js").Entry} Entry */
@@ -25,7 +25,7 @@ export function makeWalk({ find, show, say, isAt, generate }) {
     clearTimeout(pending?.timer);
     pending = null;
     if (seed === null) return say(entry, text("pictures.last_seed"));
-    if (entry.fromImage) return say(entry, text("pictures.no_image"));
+    if (isLost(entry)) return say(entry, text("pictures.no_image"));
     const known = seed === entry.result.seed ? entry : find((other) => isSibling(other, entry, seed));
     if (known) return show(known);
     say(entry, text("pictures.walking", { seed }));
