@@ -8,7 +8,7 @@ import { entryOf, openGallery } from "./gallery.js";
 import { mountHistory } from "./history.js";
 import { family } from "./recipe.js";
 import { makeSheet, sheetOf } from "./sheet.js";
-import { slide } from "./slide.js";
+import { slide, slideBelow } from "./slide.js";
 import { text } from "./texts.js";
 import { makeWalk } from "./walk.js";
 
@@ -202,5 +202,6 @@ export function mountPictures(root, page) {
     /** @type {HTMLElement} */ (example).onclick = () => fill({ prompt: example.textContent.trim() });
   }
   showOlder();
+  slideBelow(root);
   return { add, asked: ({ prompt }) => history.add(prompt) };
 }
