@@ -13,6 +13,7 @@ const PAUSE_MS = 300; // browsers refuse more than some hundred changes a minute
  */
 export function mountAddress(form) {
   let timer;
+  let isOpen = false; // what the page is filled with as it opens is no change
   let isSent = false; // whether a picture was made of what the address has: it stays in the history then
 
   function write() {
@@ -23,14 +24,15 @@ export function mountAddress(form) {
     const address = new URL(isBlank ? "./" : `./?${toQuery(options)}`, ROOT).href;
     if (address === location.href) return;
     try {
-      if (isSent) history.pushState(null, "", address);
-      else history.replaceState(null, "", address);
+      if (isSent) history.pushState({}, "", address);
+      else history.replaceState({ ...history.state }, "", address); // others keep things in the state
       isSent = false;
     } catch {
       timer = setTimeout(write, 10 * PAUSE_MS); // too many changes
     }
   }
 
+  document.addEventListener("DOMContentLoaded", () => (isOpen = true));
   const flush = () => timer !== undefined && write();
   window.addEventListener("pagehide", flush);
   window.addEventListener("popstate", () => {
@@ -44,7 +46,7 @@ export function mountAddress(form) {
     /** Write the form into the address soon. */
     changed() {
       clearTimeout(timer);
-      timer = setTimeout(write, PAUSE_MS);
+      if (isOpen) timer = setTimeout(write, PAUSE_MS);
     },
     /** Write it now, and leave it in the history: a picture is made of it. */
     sent() {

@@ -120,8 +120,9 @@ function fieldOf(name) {
 }
 
 function labelOf(field, name) {
-  const label = /** @type {HTMLInputElement} */ (field).labels?.[0]?.textContent?.trim();
-  return label && label.length < 40 ? label : name;
+  const { labels, type } = /** @type {HTMLInputElement} */ (field);
+  const label = type === "radio" ? field.closest("fieldset")?.querySelector("legend") : labels?.[0];
+  return label?.textContent.trim() || name;
 }
 
 /** Add a button for the next engine as soon as the models are known, if there is one. */

@@ -37,7 +37,7 @@ export function mountForm(root, actions) {
   const checked = new Set(); // fields whose problems are shown: those that were left, all once the form was sent
   const style = mountStyleChoice(changed);
   const model = mountModelChoice(changed);
-  const seed = mountSeed(changed);
+  const seed = mountSeed(edited);
   const shape = mountShape();
   const source = mountSource({ changed: sourceChanged, fillRecipe });
   const address = mountAddress({ read: entries, fill });
@@ -100,7 +100,7 @@ export function mountForm(root, actions) {
       shape.fill(options, Boolean(source.read()));
     }
     checked.clear();
-    changed();
+    edited();
   }
 
   /** Fill the form with a file's recipe; an engine that this service does not have is left to automatic. */
@@ -110,7 +110,7 @@ export function mountForm(root, actions) {
 
   function sourceChanged() {
     shape.setSource(Boolean(source.read()));
-    changed();
+    edited();
   }
 
   function problems() {
@@ -128,8 +128,12 @@ export function mountForm(root, actions) {
     control("make").textContent = n ? text("form.make_many", { n }) : text("form.make");
     showProblems();
     code.update();
-    address.changed();
     listeners.forEach((listener) => listener());
+  }
+
+  function edited() {
+    changed();
+    address.changed();
   }
 
   function showProblems() {
@@ -154,10 +158,10 @@ export function mountForm(root, actions) {
     event.preventDefault();
     submit();
   });
-  form.addEventListener("input", changed);
+  form.addEventListener("input", edited);
   form.addEventListener("change", (event) => {
     checked.add(event.target.id);
-    changed();
+    edited();
   });
   document.addEventListener("keydown", (event) => {
     const isInside = root.contains(/** @type {Node} */ (event.target)) || event.target === document.body;

@@ -72,6 +72,7 @@ export function mountMaking(root, actions) {
 
   async function run(job) {
     const end = new AbortController();
+    let canceled = false;
     job.startedAt ||= Date.now();
     const view = viewOf(job, cancel);
     running = { job, cancel };
@@ -86,7 +87,7 @@ export function mountMaking(root, actions) {
       finish(job);
     } catch (failure) {
       if (failure instanceof Error) throw failure;
-      if (failure.code === "canceled") tell.title("");
+      if (canceled) tell.title("");
       else fail(job, failure);
     } finally {
       clearInterval(clock);
@@ -96,6 +97,7 @@ export function mountMaking(root, actions) {
     }
 
     async function cancel() {
+      canceled = true;
       tell.say(text("making.canceled"));
       view.say(text("making.canceling"));
       setTimeout(() => end.abort(), CANCEL_MILLISECONDS);
@@ -242,10 +244,12 @@ export function mountMaking(root, actions) {
   return { generate, open };
 }
 
-/** Take a job's requests back at the service, so that it ends the work outside too. */
-async function withdraw(job) {
-  for (const id of [...job.requestIds].reverse()) {
-    const response = await request(`requests/${id}`, { method: "DELETE", keepalive: true }).catch(() => null);
-    if (response && response.status !== 404) return;
-  }
+/**
+ * Take a job's requests back at the service, so that it ends the work outside too. Those of lost connections count as
+ * well: a picture goes on for them else.
+ * @param {Job} job
+ */
+function withdraw(job) {
+  const taken = job.requestIds.map((id) => request(`requests/${id}`, { method: "DELETE", keepalive: true }));
+  return Promise.allSettled(taken);
 }

@@ -7,7 +7,7 @@ import { text } from "./texts.js";
 const SHAPES = { square: "1:1", portrait: "2:3", landscape: "3:2" };
 const NAMES = Object.fromEntries(Object.entries(SHAPES).map(([name, ratio]) => [ratio, name]));
 const SOURCE = "source";
-const FRAME_AREA = 300; // square pixels of a frame
+const FRAME_AREA = 220; // square pixels of a frame
 const WIDEST = 4;
 const STEP = 8;
 

@@ -1,34 +1,8 @@
-"""How heavy the page is before any picture: all that a newcomer's browser receives, heads of responses included."""
+"""How heavy the page is before any picture: all that a newcomer's browser receives."""
 
-from playwright.sync_api import Page
+from tests.page.received import Received
 
 WIRE_BYTES = 60_000
-
-
-class Received:
-    """What a page has received, by URL: bytes over the wire, and bytes of the bodies when they are unpacked."""
-
-    def __init__(self, page: Page) -> None:
-        """Listen to a page, before it loads anything."""
-        self._urls: dict[str, str] = {}
-        self.wire: dict[str, int] = {}
-        self.raw: dict[str, int] = {}
-        session = page.context.new_cdp_session(page)
-        session.send("Network.enable")
-        session.on("Network.requestWillBeSent", self._asked)
-        session.on("Network.dataReceived", self._got)
-        session.on("Network.loadingFinished", self._done)
-
-    def _asked(self, event: dict) -> None:
-        self._urls[event["requestId"]] = event["request"]["url"]
-
-    def _got(self, event: dict) -> None:
-        url = self._urls[event["requestId"]]
-        self.raw[url] = self.raw.get(url, 0) + event["dataLength"]
-
-    def _done(self, event: dict) -> None:
-        url = self._urls[event["requestId"]]
-        self.wire[url] = self.wire.get(url, 0) + event["encodedDataLength"]
 
 
 def test_it_is_light(new_context, record_property):
