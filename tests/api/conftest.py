@@ -35,7 +35,7 @@ RESULT: dict[str, Any] = {
 }
 
 
-_Answer = tuple[int, dict[str, str], tuple[bytes | float, ...], Callable[[], object]]
+_Answer = tuple[int, dict[str, str], tuple[bytes | float | Callable[[], object], ...], Callable[[], object]]
 
 
 def _answer(status: int, body: object, before: Callable[[], object], headers: dict[str, str]) -> _Answer:
@@ -68,7 +68,7 @@ class ScriptedWorker:
         """Answer so from now on, whatever is asked; `before` runs ahead of each answer.
 
         An underscore in a header's name is a hyphen. A tuple is a body that comes in pieces, and in it a number is a
-        pause in seconds. Where `before` says something else, that holds from the next request on.
+        pause in seconds, and a function is called. Where `before` says something else, that holds from the next one on.
         """
         self._answers = {"": _answer(status, body, before, headers)}
 
@@ -111,10 +111,12 @@ class ScriptedWorker:
                 for piece in pieces if self.command != "HEAD" else ():
                     if isinstance(piece, bytes):
                         self.wfile.write(piece)
+                    elif callable(piece):
+                        piece()
                     else:
                         time.sleep(piece)
 
-            do_POST = do_HEAD = do_GET
+            do_POST = do_HEAD = do_DELETE = do_GET
 
             def log_message(self, *_: object) -> None:
                 """Stay silent."""
