@@ -6,16 +6,15 @@ const ITEM = "api-key";
 /** The service's own address, above `static/<version>/`. */
 export const ROOT = new URL("../../", import.meta.url);
 
-const listeners = [];
-
 /** Return the session's key, null if there is none. */
 export function key() {
   return recall(ITEM);
 }
 
-/** Keep a key for the session; an empty one forgets it. */
+/** Keep a key for the session, and tell the document by "key-kept"; an empty one forgets it. */
 export function keepKey(value) {
   keep(ITEM, value || null);
+  document.dispatchEvent(new CustomEvent("key-kept"));
 }
 
 /** Return whether a header can carry a key: visible ASCII characters, as every key has. */
@@ -23,13 +22,9 @@ export function isKey(value) {
   return /^[!-~]+$/.test(value);
 }
 
-/** Call a listener whenever the service answers that it wants a key, or another one than it got. */
-export function onKeyWanted(listener) {
-  listeners.push(listener);
-}
-
 /**
- * Send a request to the service, with the key if there is one.
+ * Send a request to the service, with the key if there is one. If the service wants one, or another one, the document
+ * is told by "key-wanted".
  * @param {string} path - like "generate?prompt=…", below the service's address
  * @param {RequestInit} [init]
  */
@@ -39,7 +34,9 @@ export async function request(path, init = {}) {
   const known = key();
   if (known && address.origin === ROOT.origin) headers.set("Authorization", `Bearer ${known}`);
   const response = await fetch(address, { ...init, headers });
-  if (response.status === 401 && address.origin === ROOT.origin) listeners.forEach((listener) => listener());
+  if (response.status === 401 && address.origin === ROOT.origin) {
+    document.dispatchEvent(new CustomEvent("key-wanted"));
+  }
   return response;
 }
 

@@ -40,7 +40,7 @@ export function toQuery(options) {
  */
 export function whole(options) {
   const blank = Object.fromEntries([...TEXTS, ...NUMBERS, "image"].map((name) => [name, null]));
-  return { ...blank, ...options };
+  return /** @type {Options} */ ({ ...blank, ...options });
 }
 
 /**

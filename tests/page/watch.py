@@ -34,6 +34,10 @@ class Watch:
         """Return the troubles that no test expects."""
         return [it for it in self._troubles if not any(re.search(pattern, it) for pattern in self._expected)]
 
+    def saw(self, pattern: str) -> bool:
+        """Return whether there was such a trouble, expected or not."""
+        return any(re.search(pattern, it) for it in self._troubles)
+
     def follow(self, context: BrowserContext) -> None:
         """Listen to all pages of a context, before it has any."""
         context.expose_function("reportViolation", lambda what: self._troubles.append(f"policy: {what}"))
