@@ -120,7 +120,7 @@ def _operation(rule: Rule, method: str, operation: Operation, view: Any, schemas
     described: Schema = {
         "operationId": re.sub(r"\W+", "_", f"{method.lower()}{_path(rule)}").strip("_"),
         "tags": [_tag(view)],
-        "summary": summary,
+        "summary": operation.summary or summary,
         "description": "\n\n".join(filter(None, (rest.strip(), operation.more))),
         "parameters": [*_path_parameters(rule), *_query_parameters(operation, schemas), *_header_parameters(operation)],
         "requestBody": _body(operation, schemas),
