@@ -192,6 +192,9 @@ export function mountPictures(root, page) {
     document.getElementById("form").scrollIntoView({ block: "nearest" });
   }
 
+  document.addEventListener("batch-ended", (/** @type {CustomEvent} */ { detail }) => {
+    slide(root, () => sheets.get(detail)?.sheet.close());
+  });
   older.onclick = () => {
     const last = list.lastElementChild;
     showOlder();

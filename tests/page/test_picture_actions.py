@@ -117,7 +117,7 @@ def test_its_recipe_fills_the_form(page):
     card.get_by_text("Recipe", exact=True).click()
     card.get_by_role("button", name="Use this recipe").click()
     expect(prompt_field(page)).to_have_value("a fjord whose recipe is used")
-    expect(page.get_by_role("textbox", name="Seed")).to_have_value(str(seed_of(card)))
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value(str(seed_of(card)))
 
 
 def test_two_pictures_are_compared_by_keyboard(page):
