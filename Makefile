@@ -26,7 +26,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients page coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
+.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -51,6 +51,9 @@ clients: $(DEV_PACKAGES) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json #
 
 page: $(DEV_PACKAGES) $(BROWSER) ## Try the page in a real browser (part of test).
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/page
+
+screenshots: $(DEV_PACKAGES) $(BROWSER) ## Take pictures of the page into build/screenshots, to be looked at.
+	@$(BIN)/python -m tests.page.screenshots build/screenshots
 
 coverage: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Print what each tier's own tests, not end_to_end, do not reach (ten minutes).
 	@rm -f .coverage .coverage.*
@@ -109,6 +112,9 @@ bench-encoding: $(DEV_PACKAGES) ## Measure what it saves to keep an engine's fil
 
 bench-overhead: $(DEV_PACKAGES) ## Measure what the API tier adds to the worker, and a cached answer.
 	@$(BIN)/python -m bench.overhead
+
+bench-page: $(DEV_PACKAGES) $(BROWSER) ## Measure the page's weight, its first paint and its first picture.
+	@$(BIN)/python -m bench.page
 
 bench-peers: $(DEV_PACKAGES) $(PEERS)/bin/litellm ## Measure OpenAI's route beside litellm's proxy; needs root.
 	@$(BIN)/python -m bench.peers $(PEERS)/bin/litellm

@@ -13,21 +13,24 @@ from image_api.routes import (
     crawlers,
     generate,
     health,
+    icons,
     images,
     openai,
     openai_edits,
     openapi,
     pages,
+    picture_pages,
     requests,
     sheet,
     static_files,
+    status,
     styled,
     wake,
     websocket,
 )
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, error_responses, host_check, responses, speculative_requests
+from image_api.web import cors, error_responses, host_check, responses, security_headers, speculative_requests
 from image_api.web.openai_paths import OpenAIPaths
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
@@ -53,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = TrustedProxies(paths, settings.trusted_proxies, is_own_path)  # type: ignore[method-assign]
     app.extensions[KEY] = Services.build(settings)
     responses.register(app)
+    security_headers.register(app)
     error_responses.register(app)
     host_check.register(app, settings.allowed_hosts)
     speculative_requests.register(app)
@@ -68,8 +72,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         health,
         wake,
         pages,
+        picture_pages,
+        status,
         openapi,
         requests,
+        icons,
         static_files,
         api_pages,
         crawlers,

@@ -6,8 +6,8 @@ from flask import Blueprint, Response, abort
 
 from image_api.errors import PictureDeleted, PictureGone
 from image_api.web.api import HTML, Answer, describe
-from image_api.web.api_answers import HEALING, STORED_HEADERS, TYPES
-from image_api.web.gone_page import gone_page
+from image_api.web.api_answers import HEALING, PAGE_HEADERS, STORED_HEADERS, TYPES
+from image_api.web.error_page import gone_page
 from image_api.web.stored_image import not_modified, regenerated_image, stored_image
 from render_worker.contract import IMAGE_NAME
 
@@ -21,8 +21,8 @@ routes = Blueprint("images", __name__)
         206: Answer("The part that `Range` names.", dict.fromkeys(TYPES), (*STORED_HEADERS, "Content-Range")),
         302: Answer("The picture was made again, under another name.", {}, ("Location",)),
         304: Answer("The picture is the one that If-None-Match names.", {}, STORED_HEADERS),
-        404: Answer("There is no such picture, or no longer.", {HTML: None}, ("Content-Security-Policy",)),
-        410: Answer("The operator deleted the picture.", {HTML: None}, ("Content-Security-Policy",)),
+        404: Answer("There is no such picture, or no longer.", {HTML: None}, PAGE_HEADERS),
+        410: Answer("The operator deleted the picture.", {HTML: None}, PAGE_HEADERS),
         416: Answer("The picture has no such part.", {}, ("Content-Range",)),
     },
     request_headers=("Range", "If-None-Match", "If-Match", "If-Range"),

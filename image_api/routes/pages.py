@@ -3,6 +3,7 @@
 from flask import Blueprint, Response
 
 from image_api.web.api import HTML, JSON, Answer, describe
+from image_api.web.api_answers import PAGE_HEADERS
 from image_api.web.html_pages import app_page, prefers_page
 from image_api.web.link_previews import SITE, preview_page
 from image_api.web.responses import base_url, json_response
@@ -20,7 +21,7 @@ routes = Blueprint("pages", __name__)
         200: Answer(
             "The documentation; in a browser, and to a link-preview bot, a page.",
             {JSON: Documentation, HTML: None},
-            ("Content-Security-Policy",),
+            PAGE_HEADERS,
         )
     }
 )

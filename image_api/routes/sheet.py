@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from image_api.web.api import HTML, JSON, Answer, describe
-from image_api.web.api_answers import MAKING, OPENING, PICTURE_HEADERS, SPECULATION, TYPES
+from image_api.web.api_answers import MAKING, OPENING, PAGE_HEADERS, PICTURE_HEADERS, SPECULATION, TYPES
 from image_api.web.schemas.sheet import SheetOptions, SheetResult
 from image_api.web.sheet import sheet_json, sheet_options, sheet_response
 from image_api.web.speculative_requests import refuse_prefetch
@@ -19,7 +19,7 @@ routes = Blueprint("sheet", __name__)
         200: Answer(
             "The pictures; to a link-preview bot a page.",
             {JSON: SheetResult, HTML: None},
-            ("X-Cache", "Content-Security-Policy"),
+            ("X-Cache", *PAGE_HEADERS),
         ),
         302: Answer("A redirect to the sheet, to a client that shows pictures alone.", {}, ("Location",)),
     },
@@ -38,7 +38,7 @@ def as_json() -> Response:
         200: Answer(
             "The sheet; to a link-preview bot a page.",
             {**dict.fromkeys(TYPES), HTML: None},
-            (*PICTURE_HEADERS, "Content-Security-Policy"),
+            (*PICTURE_HEADERS, *PAGE_HEADERS),
         )
     },
     query=SheetOptions,

@@ -47,8 +47,12 @@ HEADERS: Mapping[str, str] = {
     "Content-Range": "Which part of the picture it is.",
     "Content-Security-Policy": "What the page may load and run: nothing from elsewhere.",
     "Cross-Origin-Resource-Policy": "`cross-origin`: any page may show the picture.",
+    "Cross-Origin-Opener-Policy": "`same-origin`: no page that opened this one may reach it.",
     "ETag": "The name of this content, for If-None-Match.",
     "Location": "The address of the picture.",
+    "Permissions-Policy": "That the page uses none of the device's sensors.",
+    "Referrer-Policy": "`same-origin`: the page's address is told to no other host.",
+    "Refresh": "Seconds after which the page looks again.",
     "Retry-After": "Seconds after which a retry can succeed.",
     "Sec-WebSocket-Version": "The version of the protocol that is known here: 13.",
     "Upgrade": "`websocket`.",
@@ -70,6 +74,8 @@ ALWAYS = (
     "Access-Control-Allow-Origin",
     "Access-Control-Expose-Headers",
 )
+PAGE_HEADERS = ("Content-Security-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy")
+"""Of every page."""
 PICTURE_HEADERS = ("X-Cache", "X-Engine", "X-Seed", "X-Ignored", "Content-Location", "Content-Disposition", "ETag")
 STORED_HEADERS = ("ETag", "Accept-Ranges")
 
@@ -93,7 +99,7 @@ MADE = Answer(
         **PICTURES,
         HTML: None,
     },
-    (*PICTURE_HEADERS, "X-Accel-Buffering", "Content-Security-Policy"),
+    (*PICTURE_HEADERS, "X-Accel-Buffering", *PAGE_HEADERS),
 )
 UNCHANGED = Answer("The picture is the one that If-None-Match names.", {}, PICTURE_HEADERS)
 FILE = Answer(
@@ -122,7 +128,7 @@ OPENAI_MADE = Answer(
     },
     ("X-Accel-Buffering",),
 )
-PAGE = {200: Answer("A page.", {HTML: None}, ("Content-Security-Policy",))}
+PAGE = {200: Answer("A page.", {HTML: None}, PAGE_HEADERS)}
 
 EVERY = (InvalidParameter, MisdirectedRequest, 414, 431, 500)
 """What any request may get."""

@@ -1,6 +1,7 @@
 """The pages' static files, at URLs with a digest of all of them: a browser keeps them for ever, and none is mixed.
 
-Scripts import each other by relative URLs, so one digest in the path of the first holds for all.
+Scripts import each other by relative URLs, so one digest in the path of the first holds for all. The app's are linked
+into one.
 """
 
 import gzip
@@ -11,12 +12,15 @@ from pathlib import Path
 
 from flask import Response, abort, request
 
+from image_api.web.linked_files import LINKED, linked
+
 FOLDER = Path(str(files("image_api"))) / "static"
 TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".ico": "image/vnd.microsoft.icon",
     ".webmanifest": "application/manifest+json",
 }
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -43,11 +47,16 @@ def relative_url(path: str) -> str:
     return "../" * request.path.count("/", 1) + path
 
 
+def relative_root() -> str:
+    """Return the service's own address, relative to the page of the current request."""
+    return relative_url("") or "./"
+
+
 def static_file(version: str, name: str) -> Response:
     """Return a file, compressed if the client takes that. Aborts with 404 if there is none."""
     if name not in _names():
         abort(404)
-    zipped = request.accept_encodings["gzip"] > 0 and not name.endswith(".png")
+    zipped = request.accept_encodings["gzip"] > 0 and not name.endswith((".png", ".ico"))
     response = Response(_content(name, zipped), mimetype=TYPES[Path(name).suffix])
     response.headers["Cache-Control"] = FOR_EVER if version == digest() else OTHER_VERSION
     response.headers["Vary"] = "Accept-Encoding"
@@ -58,10 +67,15 @@ def static_file(version: str, name: str) -> Response:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix in TYPES)
+    files_there = (path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix in TYPES)
+    return frozenset((*files_there, *LINKED))
 
 
 @cache
 def _content(name: str, zipped: bool) -> bytes:
-    data = (FOLDER / name).read_bytes()
+    data = linked(name, _text).encode() if name in LINKED else (FOLDER / name).read_bytes()
     return gzip.compress(data, mtime=0) if zipped else data
+
+
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text("utf-8")

@@ -4,7 +4,10 @@ from urllib.robotparser import RobotFileParser
 
 import pytest
 
-FREE_PAGES = {"/", "/docs", "/health", "/redoc", "/robots.txt"}
+FREE_PAGES = {
+    *("/", "/docs", "/health", "/openapi.json", "/redoc", "/status", "/badge.svg", "/robots.txt"),
+    *("/favicon.ico", "/apple-touch-icon.png", "/apple-touch-icon-precomposed.png", "/manifest.webmanifest"),
+}
 
 
 @pytest.fixture

@@ -12,22 +12,16 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from tests.api.conftest import ScriptedWorker
-from tests.end_to_end.conftest import TOKEN, Stack, reset, worker_settings
+from tests.end_to_end.conftest import Stack, reset
 from tests.fakes.playwright_browser import executable
-from tests.fakes.processes import Sandbox, Server, api, sandbox, wait_until, worker
+from tests.fakes.processes import Server, api
+from tests.page.looks import DARK, DESKTOP, LIGHT, LOOKS, PHONE
+from tests.page.servers import serving
 from tests.page.watch import Watch
 
 HERE = Path(__file__).parent
 PATIENCE_MS = 30_000  # a slow machine is no failure
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-LIGHT, DARK = {"color_scheme": "light"}, {"color_scheme": "dark"}
-LOOKS = {
-    "desktop-light": DESKTOP | LIGHT,
-    "desktop-dark": DESKTOP | DARK,
-    "phone-light": PHONE | LIGHT,
-    "phone-dark": PHONE | DARK,
-}
+__all__ = ["DARK", "DESKTOP", "LIGHT", "PHONE"]  # for the tests
 Visit = Callable[..., Page]
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -40,20 +34,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Run both tiers and the sandbox: horde makes pictures, automatic1111 edits them as well and has previews."""
-    with (
-        sandbox() as site,
-        worker(**_settings(site, tmp_path_factory.mktemp("images"))) as renderer,
-        api(PERCHANCE_WORKER_URL=renderer.url, WORKER_TOKEN=TOKEN, SIMULATED="true") as front,
-    ):
-        stack = Stack(site, renderer, front)
-        wait_until(lambda: stack.get("/ready").ok, "the worker's readiness")
+    """Run both tiers and the sandbox."""
+    with serving(tmp_path_factory.mktemp("images")) as stack:
         yield stack
-
-
-def _settings(site: Sandbox, folder: Path) -> dict[str, object]:
-    settings = site.pointers("automatic1111") | {"AUTOMATIC1111_POLL_SECONDS": 0.2}
-    return worker_settings(site, folder, **settings, ENGINES="horde,automatic1111", QUEUE_SIZE=40)
 
 
 @pytest.fixture

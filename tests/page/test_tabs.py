@@ -6,7 +6,11 @@ from playwright.sync_api import expect
 from tests.page.person import make_button, pictures, prompt_field
 
 HEALTH_SECONDS = 3
-HEALTH = "async () => { const begun = performance.now(); await (await fetch('health')).json(); return performance.now() - begun }"
+HEALTH = """async () => {
+  const begun = performance.now()
+  await (await fetch("health")).json()
+  return performance.now() - begun
+}"""
 
 
 @pytest.mark.timeout(180)
