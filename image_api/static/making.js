@@ -3,7 +3,7 @@
 import { request } from "./credentials.js";
 import { element } from "./elements.js";
 import { failureCard, sentenceOf } from "./failures.js";
-import { count, isRepeatable, jobOf, jobOfAddress, lacksFile, optionsOf, requestOf, withModel } from "./jobs.js";
+import { begin, count, isRepeatable, jobOf, jobOfAddress, lacksFile, optionsOf, requestOf, withModel } from "./jobs.js";
 import { interrupted, keep } from "./kept.js";
 import { shorten, viewOf } from "./progress.js";
 import { whole } from "./options.js";
@@ -88,9 +88,9 @@ export function mountMaking(root, actions) {
       await follow(following(job, view, end.signal));
       finish(job);
     } catch (failure) {
-      if (failure instanceof Error) throw failure;
+      if (failure instanceof Error) reportError(failure); // a fault of the page
       if (canceled) tell.title("");
-      else fail(job, failure);
+      else fail(job, failure instanceof Error ? { code: "page_failed" } : failure);
     } finally {
       clearInterval(clock);
       if (count(job) > 1) document.dispatchEvent(new CustomEvent("batch-ended", { detail: job.id }));
@@ -110,12 +110,10 @@ export function mountMaking(root, actions) {
   }
 
   function following(job, view, signal) {
-    let told = "";
     const failed = [];
     const handlers = {
       progress(data) {
-        told = view.progress(data);
-        tell.say(told);
+        tell.say(view.progress(data));
       },
       picture(data) {
         made(job, data, data.index);
@@ -148,8 +146,9 @@ export function mountMaking(root, actions) {
         keepAll();
       },
       onState(state) {
-        if (state !== "open") view.say((told = text(`making.${state}`)));
-        if (state !== "open") tell.say(told);
+        if (state === "open") return;
+        view.say(text(`making.${state}`));
+        tell.say(text(`making.${state}`));
       },
       onEvent({ type, data }) {
         const ended = handlers[type]?.(JSON.parse(data)) === true;
@@ -179,7 +178,7 @@ export function mountMaking(root, actions) {
   }
 
   function fail(job, failure) {
-    if (failure.code === "stream_lost" || failure.status) job.lastId = "";
+    if (failure.code !== "connection_lost") begin(job);
     const card = failureCard(job, failure, {
       again: () => replace(job),
       use: (model) => replace(withModel({ ...job, tried: [...job.tried, job.options.model ?? ""] }, model)),
