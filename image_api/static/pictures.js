@@ -171,6 +171,7 @@ export function mountPictures(root, page) {
     const any = places.size > 0 || rest.length > 0;
     part(".empty").hidden = any;
     clear.hidden = !any;
+    list.hidden = !list.childElementCount;
     older.hidden = !rest.length;
     older.textContent = text("pictures.older", { count: rest.length });
   }
