@@ -34,7 +34,7 @@ export function controls(entry, actions) {
     control("download", () => download(entry, actions), actions),
     control("compare", () => actions.compare(entry), actions),
   );
-  row.lastElementChild.setAttribute("aria-pressed", "false");
+  row.lastElementChild.setAttribute("aria-pressed", String(actions.isChosen(entry)));
   const details = element("div", { className: "picture-row" }, more(entry, actions), recipeOf(entry, actions));
   return [seeds(entry, actions), row, details];
 }

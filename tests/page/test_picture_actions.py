@@ -81,7 +81,7 @@ def test_a_download_has_a_good_name(page):
     with page.expect_download() as download:
         card.get_by_role("button", name="Download").click()
     assert download.value.suggested_filename == f"a-Red-Balloon-über-Köln-{seed_of(card)}.png"
-    assert Image.open(download.value.path()).size == (768, 768)
+    assert Image.open(io.BytesIO(download.value.path().read_bytes())).size == (768, 768)
 
 
 def test_a_new_seed_makes_another_picture_of_the_same_recipe(page):
