@@ -290,4 +290,5 @@ class Relayed(ApiError):
 
     def of_request(self, request_id: str) -> "Relayed":
         """Return the error as that of another request, which shares what failed."""
-        return Relayed(self._body.model_copy(update={"request_id": request_id}), self.status)
+        own = request_id if self._body.request_id else None
+        return Relayed(self._body.model_copy(update={"request_id": own}), self.status)

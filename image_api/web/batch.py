@@ -19,6 +19,7 @@ from image_api.services import services
 from image_api.web.base64_json import EmbeddedPicture
 from image_api.web.client_connection import waiter
 from render_worker.contract import Progress
+from render_worker.serving.deadline import Deadline
 
 BUSY = {ServiceBusy.code, "worker_busy"}  # codes of admission control, in both tiers
 RESTING = "engine_resting"  # a half-open circuit breaker takes one of several requests, and closes if that is made
@@ -93,14 +94,13 @@ class Batch:
 
     def _outcomes(self) -> Iterator[Outcome | None]:
         pool = ThreadPoolExecutor(len(self._pictures), "pictures")
-        timeout = FIRST_SECONDS
+        first = Deadline.after(FIRST_SECONDS)  # by when a stream's client has its headers, also without an event
         try:
             for index in range(len(self._pictures)):
                 self._begin(pool, index)
             while self._in_flight:
-                yield from self._next(timeout)
+                yield from self._next(first.remaining or HEARTBEAT_SECONDS)
                 self._begin_again(pool)
-                timeout = HEARTBEAT_SECONDS
             for attempt, error in self._refused:
                 yield Outcome(attempt.index, error)
         finally:

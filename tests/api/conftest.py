@@ -18,6 +18,7 @@ from image_api import create_app
 from image_api.sent_images import MAX_BYTES
 from image_api.services import services_of
 from image_api.settings import Settings
+from tests.api.described import CheckedClient
 from tests.api.pictures import stored
 from tests.fakes.busy_worker import BusyWorker
 from tests.fakes.processes import api, wait_until
@@ -34,7 +35,7 @@ RESULT: dict[str, Any] = {
 }
 
 
-_Answer = tuple[int, dict[str, str], tuple[bytes | float, ...], Callable[[], object]]
+_Answer = tuple[int, dict[str, str], tuple[bytes | float | Callable[[], object], ...], Callable[[], object]]
 
 
 def _answer(status: int, body: object, before: Callable[[], object], headers: dict[str, str]) -> _Answer:
@@ -67,7 +68,7 @@ class ScriptedWorker:
         """Answer so from now on, whatever is asked; `before` runs ahead of each answer.
 
         An underscore in a header's name is a hyphen. A tuple is a body that comes in pieces, and in it a number is a
-        pause in seconds. Where `before` says something else, that holds from the next request on.
+        pause in seconds, and a function is called. Where `before` says something else, that holds from the next one on.
         """
         self._answers = {"": _answer(status, body, before, headers)}
 
@@ -110,10 +111,12 @@ class ScriptedWorker:
                 for piece in pieces if self.command != "HEAD" else ():
                     if isinstance(piece, bytes):
                         self.wfile.write(piece)
+                    elif callable(piece):
+                        piece()
                     else:
                         time.sleep(piece)
 
-            do_POST = do_HEAD = do_GET
+            do_POST = do_HEAD = do_DELETE = do_GET
 
             def log_message(self, *_: object) -> None:
                 """Stay silent."""
@@ -148,6 +151,7 @@ def client_with(worker: ScriptedWorker) -> Iterator[Callable[..., FlaskClient]]:
 
     def make(**settings: object) -> FlaskClient:
         apps.append(create_app(Settings(**{"perchance_worker_url": worker.url, **settings})))
+        apps[-1].test_client_class = CheckedClient
         return apps[-1].test_client()
 
     yield make

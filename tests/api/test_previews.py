@@ -123,6 +123,9 @@ def test_a_joiner_sees_the_newest_if_it_wants_and_none_else():
             going_on.wait(5)
             return GenerateResult.model_validate(RESULT)
 
+        def cancel(self, request_id):
+            raise AssertionError
+
     generation = Generation(Dispatch(), MemoryCache(), Settings())
     options = GenerationOptions(prompt="a", seed=7, previews=True)
     streams = [

@@ -19,6 +19,7 @@ class Queue:
     def __init__(self) -> None:
         self.requests = []
         self.stopped = False
+        self.cancelled = []
 
     def generate(self, request, report, client=None, abort=None, image=None):
         self.requests.append((request, client))
@@ -26,6 +27,9 @@ class Queue:
         if request.prompt == "refused":
             raise ServiceBusy("Full.")
         return GenerateResult.model_validate(RESULT)
+
+    def cancel(self, request_id):
+        self.cancelled.append(request_id)
 
     def stop(self):
         self.stopped = True
@@ -52,7 +56,9 @@ def test_it_works(generation, queue):
 def test_it_is_followed_as_a_stream(generation):
     *_, last = generation.follow(GenerationOptions(prompt="a tree"), "id", Waiter())
     assert isinstance(last.content, GenerationResponse)
-    assert last.event_id == "id:end"
+    assert last.content.result.request_id == "id"
+    assert last.event_id.endswith(":end")
+    assert not last.event_id.startswith("id")  # by which its client cancels it, and no other
 
 
 @pytest.mark.parametrize(("shared", "requests"), [(True, 1), (False, 2)])

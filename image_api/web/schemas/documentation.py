@@ -19,6 +19,7 @@ ENDPOINTS = {
     "POST /v1/images/generations": "Up to ten pictures at once, for OpenAI's clients as they are.",
     "POST /v1/images/edits": "Pictures that begin with an image, for OpenAI's clients as they are.",
     "GET /v1/models": "The names that model accepts, in OpenAI's words; /v1/models/<name> is one of them.",
+    "DELETE /requests/<request_id>": "Cancels the request whose response has this X-Request-ID, also at the services.",
     "GET /images/<name>": "A picture that was made.",
     "GET /p/<name>": "Its page, to share: the picture and how it was made; <name> is <sha256>.png, .jpg or .webp.",
     "GET /models": "The names that model accepts.",
