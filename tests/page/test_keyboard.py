@@ -44,7 +44,8 @@ def test_every_element_with_focus_shows_it(page):
               const it = document.activeElement
               const ring = (each) => each && getComputedStyle(each).outlineStyle !== "none"
               const label = it.labels?.[0]
-              return [it.id || it.textContent, ring(it) || ring(label) || ring(label?.firstElementChild), it !== document.body]
+              const seen = ring(it) || ring(label) || ring(label?.firstElementChild)
+              return [it.id || it.textContent, seen, it !== document.body]
             }"""
         )
         if not inside:
