@@ -52,7 +52,7 @@ clients: $(DEV_PACKAGES) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json #
 page: $(DEV_PACKAGES) $(BROWSER) ## Try the page in a real browser (part of test).
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/page
 
-screenshots: $(DEV_PACKAGES) $(BROWSER) ## Take pictures of the page into build/screenshots, to be looked at.
+screenshots: $(DEV_PACKAGES) $(BROWSER) ## Take pictures of the page, to be looked at, into build/screenshots, and two into docs/.
 	@$(BIN)/python -m tests.page.screenshots build/screenshots
 
 coverage: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Print what each tier's own tests, not end_to_end, do not reach (ten minutes).

@@ -75,7 +75,10 @@ ALWAYS = (
     "Access-Control-Allow-Origin",
     "Access-Control-Expose-Headers",
 )
-PAGE_HEADERS = ("Content-Security-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy")
+PAGE_HEADERS = (
+    *("Content-Encoding", "Content-Security-Policy", "Cross-Origin-Opener-Policy"),
+    *("Permissions-Policy", "Referrer-Policy"),
+)
 """Of every page."""
 PICTURE_HEADERS = ("X-Cache", "X-Engine", "X-Seed", "X-Ignored", "Content-Location", "Content-Disposition", "ETag")
 STORED_HEADERS = ("ETag", "Accept-Ranges")
