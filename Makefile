@@ -11,6 +11,8 @@ PEERS := .venv-peers
 CLIENTS := .venv-clients
 CLIENT_PACKAGES := $(CLIENTS)/.packages
 NODE_MODULES := tests/clients/node_modules
+NODE := $(CLIENTS)/bin/node
+SCRIPTS := image_api/static/*.css image_api/static/*.js
 TIERS := requirements.txt render_worker/requirements.txt
 EXTRAS := $(wildcard render_worker/requirements-*.txt)
 
@@ -24,7 +26,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
+.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -37,6 +39,7 @@ test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) $(CLIENT_PACKAGES) $(NODE_MODULES)/.
 	@$(PYTEST) -n 4 tests/api tests/repo tests/worker # they mostly wait
 	@$(PYTEST) -n 2 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each
 	@$(PYTEST) -n 2 tests/hostile tests/fuzz # two servers each, and the cores to themselves
+	@$(PYTEST) -n 2 --dist loadfile tests/page # pytest-playwright's event loop lets no other test use asyncio.run
 
 results: ## Run make test, and write docs/TESTING_RESULTS.md of it.
 	@rm -rf build/results
@@ -46,25 +49,34 @@ results: ## Run make test, and write docs/TESTING_RESULTS.md of it.
 clients: $(DEV_PACKAGES) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Try other people's clients of OpenAI's API (part of test).
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/clients
 
+page: $(DEV_PACKAGES) $(BROWSER) ## Try the page in a real browser (part of test).
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/page
+
+screenshots: $(DEV_PACKAGES) $(BROWSER) ## Take pictures of the page into build/screenshots, to be looked at.
+	@$(BIN)/python -m tests.page.screenshots build/screenshots
+
 coverage: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Print what each tier's own tests, not end_to_end, do not reach (ten minutes).
 	@rm -f .coverage .coverage.*
 	@failed=0; $(BIN)/coverage run -m pytest -q -n 4 tests/api tests/repo tests/worker || failed=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$failed
 
-lint: $(DEV_PACKAGES) ## Check style, and who imports whom.
+lint: $(DEV_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Check style, and who imports whom.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(NODE) $(NODE_MODULES)/prettier/bin/prettier.cjs --log-level warn --check $(SCRIPTS)
 
-types: $(DEV_PACKAGES) ## Check types with mypy --strict.
+types: $(DEV_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Check types: mypy --strict, and the scripts' by their JSDoc.
 	@$(BIN)/mypy
+	@$(NODE) $(NODE_MODULES)/typescript/bin/tsc --project jsconfig.json
 
 docs: $(PACKAGES) ## Write the tables in docs/ that derive from the code.
 	@$(BIN)/python -m local.docs
 
-format: $(DEV_PACKAGES) ## Format the code.
+format: $(DEV_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Format the code.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(NODE) $(NODE_MODULES)/prettier/bin/prettier.cjs --log-level warn --write $(SCRIPTS)
 
 lock: $(BIN)/python ## Compile requirements*.in into hashed requirements*.txt (UPGRADE=1 for newer ones).
 	@$(INSTALL) "$$(grep '^uv==' requirements-dev.in)" # alone: a lock that cannot be installed can still be compiled anew
@@ -101,6 +113,9 @@ bench-encoding: $(DEV_PACKAGES) ## Measure what it saves to keep an engine's fil
 bench-overhead: $(DEV_PACKAGES) ## Measure what the API tier adds to the worker, and a cached answer.
 	@$(BIN)/python -m bench.overhead
 
+bench-page: $(DEV_PACKAGES) $(BROWSER) ## Measure the page's weight, its first paint and its first picture.
+	@$(BIN)/python -m bench.page
+
 bench-peers: $(DEV_PACKAGES) $(PEERS)/bin/litellm ## Measure OpenAI's route beside litellm's proxy; needs root.
 	@$(BIN)/python -m bench.peers $(PEERS)/bin/litellm
 
@@ -123,7 +138,7 @@ fuzz: $(DEV_PACKAGES) ## Send 100,000 broken requests to both tiers (SEED=7 COUN
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 clean: ## Remove the virtual environment and the local pictures.
-	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(NODE_MODULES) .data .coverage .coverage.* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(NODE_MODULES) .data .coverage .coverage.* build test-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'

@@ -9,23 +9,28 @@ from pathlib import Path
 from flask import Flask
 
 from image_api.routes import (
+    api_pages,
     crawlers,
     generate,
     health,
+    icons,
     images,
     openai,
     openai_edits,
+    openapi,
     pages,
+    picture_pages,
     requests,
     sheet,
     static_files,
+    status,
     styled,
     wake,
     websocket,
 )
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, error_responses, host_check, responses, speculative_requests
+from image_api.web import cors, error_responses, host_check, responses, security_headers, speculative_requests
 from image_api.web.openai_paths import OpenAIPaths
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
@@ -51,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = TrustedProxies(paths, settings.trusted_proxies, is_own_path)  # type: ignore[method-assign]
     app.extensions[KEY] = Services.build(settings)
     responses.register(app)
+    security_headers.register(app)
     error_responses.register(app)
     host_check.register(app, settings.allowed_hosts)
     speculative_requests.register(app)
@@ -66,8 +72,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         health,
         wake,
         pages,
+        picture_pages,
+        status,
+        openapi,
         requests,
+        icons,
         static_files,
+        api_pages,
         crawlers,
     ):
         app.register_blueprint(family.routes)

@@ -37,6 +37,18 @@ class Style(BaseModel):
             raise InvalidField(f"negative_prompt must be {room:,} characters at most with the style {self.name}.")
         return both or None
 
+    def taken_from(self, prompt: str, negative_prompt: str | None) -> tuple[str, str | None] | None:
+        """Return both prompts as they were before this style; None if they are not in it."""
+        before, after = self.prompt.split(SLOT)
+        own = prompt.removeprefix(before).removesuffix(after)
+        if before + own + after != prompt or not own.strip():
+            return None
+        if not self.negative_prompt:
+            return own, negative_prompt
+        addition = f", {self.negative_prompt}"
+        both = f", {negative_prompt}"
+        return (own, both.removesuffix(addition)[2:] or None) if both.endswith(addition) else None
+
 
 def _read_styles() -> dict[str, Style]:
     table = tomllib.loads(files(__package__).joinpath("styles.toml").read_text(encoding="utf-8"))
@@ -44,6 +56,19 @@ def _read_styles() -> dict[str, Style]:
 
 
 STYLES = _read_styles()
+
+
+def without_style(prompt: str, negative_prompt: str | None) -> tuple[str | None, str, str | None]:
+    """Return the name of the style that both prompts are in, and both as they were before; else None and the two.
+
+    A request for just these words in no style gets the same picture, so it does not matter which one it was.
+    """
+    for style in STYLES.values():
+        if found := style.taken_from(prompt, negative_prompt):
+            return style.name, *found
+    return None, prompt, negative_prompt
+
+
 ACCEPTED = f"one of {', '.join(STYLES)}"
 
 

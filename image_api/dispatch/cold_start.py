@@ -62,6 +62,11 @@ class ColdStart:
         self._stopped: Future[None] = Future()
 
     @property
+    def in_progress(self) -> bool:
+        """Return whether the worker is being started."""
+        return self._is_in_flight()
+
+    @property
     def expected_seconds(self) -> int:
         """Return in how many seconds the worker is likely to be up; 1 if it is later than expected."""
         waited = time.monotonic() - self._begun if self._is_in_flight() else 0.0

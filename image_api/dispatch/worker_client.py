@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from image_api.dispatch.coalesced_read import CoalescedRead
 from image_api.dispatch.cold_start import ColdStart, WorkerStarting, run_probe
 from image_api.dispatch.read_slots import ReadSlots
+from image_api.dispatch.recent_contact import RecentContact
 from image_api.dispatch.replies import not_a_worker, parse_reply, read_body
 from image_api.dispatch.validation import WORKER_PATH, parsed_recipe
 from image_api.errors import ApiError, DeadlinePassed, WorkerNotConfigured, WorkerUnavailable
@@ -66,7 +67,9 @@ class WorkerClient:
         self._names = CoalescedRead(lambda: self._get("/models", ModelList, NAMES_SECONDS))
         self._last_names: frozenset[str] = frozenset()
         self._accepted_health = CoalescedRead(self._read_accepted_health)
+        self._observed = CoalescedRead(self._observe)
         self.last_known: LastKnown | None = None
+        self.recent = RecentContact()
 
     @property
     def configured(self) -> bool:
@@ -116,22 +119,24 @@ class WorkerClient:
         def attempt() -> requests.Response:
             return self.send(method, f"/images/{name}", QUICK_SECONDS, headers=headers)
 
-        with self._reads.slot(client) as abort:
-            if wake:
-                return self._retry(attempt, abort)
-            with abort.over_connections():
-                return run_probe(attempt)
+        return self._read(attempt, client, wake=wake)
 
-    def kept_recipe(self, address: str, client: str | None = None) -> Recipe | None:
+    def kept_recipe(self, address: str, client: str | None = None, *, wake: bool = True) -> Recipe | None:
         """Return the recipe that the worker keeps of its picture at an address; None if it, or an older one, does not.
 
-        Raises an ApiError if the worker cannot be reached.
+        Raises an ApiError if the worker cannot be reached. `wake` is as in `image`.
         """
         stored = WORKER_PATH.fullmatch(address)
-        if not stored:
-            return None
-        with self._reads.slot(client) as abort:
-            return self._retry(lambda: self._read_recipe(stored[1]), abort)
+        return self._read(lambda: self._read_recipe(stored[1]), client, wake=wake) if stored else None
+
+    def observe(self, client: str | None = None) -> None:
+        """Read the health and the models for `recent`, unless that has them, if the worker is surely awake.
+
+        A worker that is only observed may fall asleep: this is no request of a client's that keeps it awake.
+        """
+        if self.recent.is_awake and not (self.recent.reply(WorkerHealth) and self.recent.reply(ModelList)):
+            with contextlib.suppress(ApiError), self._reads.slot(client) as abort:
+                self._observed.get(abort)
 
     def cancel(self, request_id: str) -> None:
         """Have the worker cancel a request; one that does not answer is asked again, for some seconds."""
@@ -182,6 +187,13 @@ class WorkerClient:
         self._check_sender(reply)
         return reply
 
+    def _read(self, attempt: Callable[[], T], client: str | None, *, wake: bool) -> T:
+        with self._reads.slot(client) as abort:
+            if wake:
+                return self._retry(attempt, abort)
+            with abort.over_connections():
+                return run_probe(attempt)
+
     def _retry(self, attempt: Callable[[], T], abort: Abort) -> T:
         return self.cold_start.retry(lambda: run_probe(attempt), Deadline.after(READ_RETRY_SECONDS), abort=abort)
 
@@ -197,6 +209,11 @@ class WorkerClient:
         self._get("/models", ModelList, QUICK_SECONDS)  # requires the token, which /health does not
         return self.health()
 
+    def _observe(self) -> None:
+        with self.recent.observing():
+            for path, model in (("/models", ModelList), ("/health", WorkerHealth)):
+                run_probe(lambda path=path, model=model: self._get(path, model, NAMES_SECONDS))  # type: ignore[misc]
+
     def _probe(self, seconds: float) -> WorkerHealth:
         health = run_probe(lambda: self._get("/health", WorkerHealth, seconds))
         self._note(health.status)
@@ -206,7 +223,9 @@ class WorkerClient:
         deadline = Deadline.after(seconds)
         with self.send("GET", path, seconds) as reply:
             text = read_body(reply, deadline)
-        return parse_reply(reply, text, path, model)
+        parsed = parse_reply(reply, text, path, model)
+        self.recent.keep(parsed)
+        return parsed
 
     def _unreachable(self, error: Exception) -> WorkerUnavailable:
         """Return the error of a failed connection, WorkerStarting if the worker may start.
@@ -234,6 +253,7 @@ class WorkerClient:
         raise not_a_worker(reply)
 
     def _note(self, status: str) -> None:
+        self.recent.note(reached=status != "unreachable")
         self.last_known = LastKnown(status, datetime.now(UTC).isoformat(timespec="seconds"))
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from pydantic import AfterValidator, Field, InstanceOf, PlainSerializer, WithJsonSchema
 
 from image_api.sent_images import SentImage
-from image_api.styles import Style
+from image_api.styles import ACCEPTED, STYLES, StyleName
 from render_worker.contract import (
     MAX_SEED,
     MAX_SIDE,
@@ -19,6 +19,7 @@ from render_worker.contract import (
     Preference,
     Recipe,
     Within,
+    alternative_text,
     is_side,
     size_of,
 )
@@ -44,7 +45,6 @@ OTHER_NAMES = {
     **dict.fromkeys(("negative", "negativeprompt"), "negative_prompt is its name"),
     "quality": "output_compression is the quality of a jpeg or webp",
     "background": "no engine makes transparent pictures",
-    "style": "POST /v1/images/generate makes a picture in a named style",
     "stream": "the header Accept: text/event-stream asks for events",
     "seeds": "GET /sheet.png makes a contact sheet of several",
     **dict.fromkeys(IMAGE_NAMES, "image is the one picture to begin with"),
@@ -57,7 +57,7 @@ ResponseFormat = Literal["url", "b64_json"]
 Sent = Annotated[
     InstanceOf[SentImage],
     PlainSerializer(lambda image: image.digest),
-    WithJsonSchema({"type": "string", "format": "binary"}),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
 ]
 """An image that a client sent, which a recipe knows by its digest."""
 
@@ -89,6 +89,8 @@ class GenerationOptions(Recipe):
         " like 1024x1024, or left out",
     )
     """The same as width and height. They are set from it."""
+    style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")
+    """In which both prompts are when a picture is made and cached: `in_style`. Here they are the client's own."""
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}, or left out")
     """How many pictures. If it is given, the response lists them, also a single one."""
     image: Sent | None = Field(  # type: ignore[assignment]  # a client cannot send a digest in place of a picture
@@ -123,21 +125,28 @@ class GenerationOptions(Recipe):
         return self.response_format == "b64_json"
 
     def recipe(self) -> Recipe:
-        """Return the recipe alone; with output_format=auto without the quality, which is a variant's."""
+        """Return the recipe alone, in the style; with output_format=auto without the quality, which is a variant's."""
         left_out = {"output_compression"} if self.output_format == "auto" else set()
-        return Recipe(**self.model_dump(include=RECIPE_FIELDS - left_out))
+        return Recipe(**self.in_style().model_dump(include=RECIPE_FIELDS - left_out))
 
     def as_asked(self, result: GenerateResult) -> GenerateResult:
         """Return the result of an equal request in the words of this one, which may have asked for the same size by
-        other parameters.
+        other parameters, or for the same prompt by a style.
         """
         ignored = result.ignored or []
         if not SIZE_NAMES.isdisjoint(ignored):
             ignored = sorted({*ignored} - SIZE_NAMES | self._size_names)
         aspect_ratio = None if "aspect_ratio" in ignored else self.aspect_ratio
+        result = self.with_own_alt(result)
         if (aspect_ratio, ignored or None) == (result.aspect_ratio, result.ignored):
             return result
         return result.model_copy(update={"aspect_ratio": aspect_ratio, "ignored": ignored or None})
+
+    def with_own_alt(self, result: GenerateResult) -> GenerateResult:
+        """Return the result with the alternative text of the client's own words, if the style has added some."""
+        if not (self.style and result.alt):
+            return result
+        return result.model_copy(update={"alt": alternative_text(self.prompt)})
 
     @property
     def _size_names(self) -> set[str]:
@@ -146,13 +155,17 @@ class GenerationOptions(Recipe):
             return {"size"}
         return {name for name in ("width", "height") if getattr(self, name)}
 
-    def styled_by(self, style: Style) -> Self:
-        """Return the options with both prompts in a style. Raises InvalidField if one is too long for that."""
+    def in_style(self) -> Self:
+        """Return the options with both prompts in the style. Raises InvalidField if one is too long for that."""
+        if not self.style:
+            return self
+        style = STYLES[self.style]
         return self.model_copy(
             update={
                 "prompt": style.applied_to(self.prompt),
                 "negative_prompt": style.added_to(self.negative_prompt),
                 "negative_prompt_optional": True if style.negative_prompt and not self.negative_prompt else None,
+                "style": None,
             }
         )
 
@@ -164,7 +177,9 @@ class GenerationOptions(Recipe):
             raise InvalidField(f"response_format=b64_json adds to JSON; leave out format={options.format}.")
         if (options.n or 1) > 1 and options.format in ("redirect", "image"):
             raise InvalidField(ONE_PICTURE)
-        return options.with_room_for_seeds(options.n or 1, f"n={options.n}")
+        options = options.with_room_for_seeds(options.n or 1, f"n={options.n}")
+        options.in_style()  # the last check, which the prompt may fail
+        return options
 
     def with_room_for_seeds(self, count: int, named: str) -> Self:
         """Return the options. Raises InvalidField if the seed leaves no room to count up; `named` gave the count."""

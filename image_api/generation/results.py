@@ -171,8 +171,17 @@ def result_of(outcome: GenerationOutcome) -> GenerateResult:
 def valid_seconds(result: GenerateResult) -> float:
     """Return for how many seconds the result's address may be given to clients: a storage's signed link expires.
 
-    It is infinite if the address does not expire, and 0 if its expiry is not a moment.
+    It is infinite if the address does not expire, and none is left if its expiry is not a moment.
     """
+    return _seconds_left(result) - MARGIN_SECONDS
+
+
+def has_expired(result: GenerateResult) -> bool:
+    """Return whether a storage's signed link has expired, so that it leads to no picture any more."""
+    return _seconds_left(result) <= 0
+
+
+def _seconds_left(result: GenerateResult) -> float:
     if result.expires_at is None:
         return math.inf
     try:
@@ -180,7 +189,7 @@ def valid_seconds(result: GenerateResult) -> float:
     except ValueError:
         return 0.0
     end = end if end.tzinfo else end.replace(tzinfo=UTC)
-    return (end - datetime.now(UTC)).total_seconds() - MARGIN_SECONDS
+    return (end - datetime.now(UTC)).total_seconds()
 
 
 def _degraded_seconds(result: GenerateResult) -> float:

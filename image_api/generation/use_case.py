@@ -14,6 +14,7 @@ from image_api.generation.cache import Cache
 from image_api.generation.cancellation import Cancellations
 from image_api.generation.flight import Flight, Make
 from image_api.generation.options import GenerationOptions
+from image_api.generation.picture_records import PictureRecords
 from image_api.generation.process_coalescing import ProcessCoalescing
 from image_api.generation.progress_stream import (
     FlightStream,
@@ -24,7 +25,7 @@ from image_api.generation.progress_stream import (
     response_event,
     with_id,
 )
-from image_api.generation.recipes import KeptRecipe, RecipeStore
+from image_api.generation.recipes import UNCACHED_SECONDS, KeptRecipe, RecipeStore
 from image_api.generation.regeneration import Regenerations
 from image_api.generation.replay import ReplayStore
 from image_api.generation.single_flight import SingleFlight
@@ -57,6 +58,8 @@ class Generation:
         seconds = settings.cache_expiration_hours * 3600
         self._results = results.ResultCache(cache, seconds)
         self._recipes = RecipeStore(cache, self._results, seconds, kept_recipe)
+        self.records = PictureRecords(cache, seconds or UNCACHED_SECONDS)
+        """What the pages of pictures show."""
         self.admission = Admission(settings.max_generations, settings.max_streams_per_client)
         """The slots of all requests that wait here; the maker of a Waiter releases it."""
         processes = ProcessCoalescing(self._results, results.failures(cache))
@@ -149,7 +152,7 @@ class Generation:
     def _key(self, options: GenerationOptions) -> str | None:
         """Return the key of the result in the cache, None if it is not to be cached."""
         cacheable = options.seed >= 0 or options.cache_without_seed
-        return results.recipe_key(options) if cacheable and self._results.enabled else None
+        return results.recipe_key(options.in_style()) if cacheable and self._results.enabled else None
 
     def _stream_flight(
         self,
@@ -200,7 +203,8 @@ class Generation:
             if key:
                 self._results.save(key, recipe, result, seconds)
             self._recipes.save(recipe, result, cached=key is not None)
-            return result
+            self.records.save(recipe, result)
+            return options.with_own_alt(result)
 
         return make
 
@@ -271,6 +275,12 @@ class Generation:
     def forget(self, address: str) -> None:
         """Erase what is stored of the picture at an address, which was deleted: it is not to be returned again."""
         self._recipes.forget(address)
+        self.records.forget_at(address)
+
+    def forget_result(self, result: GenerateResult) -> None:
+        """Erase what is stored of a picture that was deleted, also if its address does not have its name."""
+        self.forget(result.image_url)
+        self.records.forget(result)
 
     def stop(self) -> None:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""

@@ -2,7 +2,23 @@
 
 from flask import Blueprint, Response, g
 
+from image_api.generation.options import GenerationOptions
 from image_api.services import services
+from image_api.web.api import FORM, JSON, describe
+from image_api.web.api_answers import (
+    FILE,
+    LED,
+    MADE,
+    MAKING,
+    OPENING,
+    RESUMED_TO_END,
+    SPECULATION,
+    STREAM,
+    STREAMING,
+    UNCHANGED,
+    UPLOADS,
+    WORKER,
+)
 from image_api.web.content_negotiation import file_options, negotiated_response, query_options
 from image_api.web.disclosure import visible_models
 from image_api.web.event_stream import resumed_stream
@@ -10,12 +26,20 @@ from image_api.web.responses import json_response
 from image_api.web.sent_options import response_to_body
 from image_api.web.speculative_requests import refuse_prefetch
 from image_api.web.window_page import window_page
-from render_worker.contract import IMAGE_TYPES
+from render_worker.contract import IMAGE_TYPES, ModelList
 
 routes = Blueprint("generate", __name__)
 
 
 @routes.get("/generate")
+@describe(
+    {200: MADE, 204: RESUMED_TO_END, 302: LED, 304: UNCHANGED},
+    query=GenerationOptions,
+    without=frozenset({"image", "strength"}),
+    request_headers=("Last-Event-ID",),
+    errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION),
+    more=STREAM,
+)
 def by_query() -> Response:
     """Generate a picture from the query's parameters."""
     refuse_prefetch()
@@ -23,6 +47,13 @@ def by_query() -> Response:
 
 
 @routes.get("/generate.<any(png, jpg, jpeg, webp):ending>")
+@describe(
+    {200: FILE, 204: RESUMED_TO_END},
+    query=GenerationOptions,
+    without=frozenset({"format", "output_format", "response_format", "image", "strength"}),
+    request_headers=("Last-Event-ID",),
+    errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION),
+)
 def by_file_name(ending: str) -> Response:
     """Generate a picture from the query's parameters, and return its bytes in the format that the URL names."""
     refuse_prefetch()
@@ -31,12 +62,25 @@ def by_file_name(ending: str) -> Response:
 
 
 @routes.post("/generate")
+@describe(
+    {200: MADE, 204: RESUMED_TO_END, 303: LED, 304: UNCHANGED},
+    body={JSON: GenerationOptions, FORM: GenerationOptions},
+    examples={
+        "a prompt alone": {"prompt": "sunset over mountains"},
+        "a size and a seed": {"prompt": "a red boat", "size": "1024x1024", "seed": 42, "output_format": "webp"},
+        "several pictures in a style": {"prompt": "a quiet forest", "style": "watercolor", "n": 3, "seed": 40},
+    },
+    request_headers=("Last-Event-ID",),
+    errors=(*MAKING, *OPENING, *STREAMING, *UPLOADS),
+    more=STREAM,
+)
 def by_body() -> Response:
     """Generate a picture from the same parameters in a JSON object or a form, which may have an image to begin with."""
     return resumed_stream() or response_to_body(negotiated_response)
 
 
 @routes.get("/models")
+@describe(ModelList, errors=WORKER)
 def models() -> Response:
     """Return the names that `model` accepts, read from the render worker."""
     return json_response(visible_models(services().worker.models(g.client)))

@@ -4,6 +4,8 @@ from flask import Blueprint, Response, g
 
 from image_api.errors import WorkerUnavailable
 from image_api.services import services
+from image_api.web.api import describe
+from image_api.web.api_answers import WORKER
 from image_api.web.disclosure import visible_health, visible_problem
 from image_api.web.responses import json_response
 from image_api.web.schemas.health import ApiHealth, LastKnownWorker, Readiness
@@ -12,6 +14,7 @@ routes = Blueprint("health", __name__)
 
 
 @routes.get("/health")
+@describe(ApiHealth)
 def health() -> Response:
     """Return this tier's state at once, without a request to the worker: fit for a platform's health check."""
     worker_tier = services().worker
@@ -21,6 +24,7 @@ def health() -> Response:
 
 
 @routes.get("/ready")
+@describe(Readiness, errors=WORKER)
 def ready() -> Response:
     """Return the worker's state of some seconds ago. Raises WorkerUnavailable if it could not generate a picture."""
     worker = services().worker.accepted_health(g.client)

@@ -5,8 +5,10 @@ from typing import NoReturn
 
 from flask import Blueprint, Response, g
 
-from image_api.errors import Unsupported
+from image_api.errors import ModelNotFound, NotForPreviews, Unsupported
 from image_api.services import services
+from image_api.web.api import FORM, JSON, describe
+from image_api.web.api_answers import EDITING, OPENAI_MADE, UPLOADS
 from image_api.web.openai_paths import with_deployment
 from image_api.web.openai_stream import pictures_of
 from image_api.web.request_upload import check_type, sent_image, uploaded
@@ -19,6 +21,7 @@ routes = Blueprint("openai_edits", __name__)
 
 
 @routes.post("/v1/images/edits")
+@describe({200: OPENAI_MADE}, body={FORM: EditRequest, JSON: EditRequest}, errors=(*EDITING, ModelNotFound))
 def edits() -> Response:
     """Generate up to ten pictures that begin with an image."""
     base = base_url()  # first, so that a bad Host header costs no generation
@@ -31,6 +34,10 @@ def edits() -> Response:
 
 
 @routes.post("/v1/images/variations")
+@describe(
+    body={FORM: VariationRequest, JSON: VariationRequest},
+    errors=(*UPLOADS, Unsupported, NotForPreviews),
+)
 def variations() -> NoReturn:
     """Raise Unsupported if the request is valid: no engine varies a picture without a prompt."""
     check_type()

@@ -2,6 +2,8 @@
 
 from flask import Blueprint, Response
 
+from image_api.web.api import HTML, JSON, Answer, describe
+from image_api.web.api_answers import PAGE_HEADERS
 from image_api.web.html_pages import app_page, prefers_page
 from image_api.web.link_previews import SITE, preview_page
 from image_api.web.responses import base_url, json_response
@@ -14,6 +16,15 @@ routes = Blueprint("pages", __name__)
 
 
 @routes.get("/")
+@describe(
+    {
+        200: Answer(
+            "The documentation; in a browser, and to a link-preview bot, a page.",
+            {JSON: Documentation, HTML: None},
+            PAGE_HEADERS,
+        )
+    }
+)
 def front() -> Response:
     """Return the page on which pictures are made, or documentation with examples that run as they stand."""
     page = Documentation.at(base_url())

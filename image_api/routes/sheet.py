@@ -2,6 +2,9 @@
 
 from flask import Blueprint, Response
 
+from image_api.web.api import HTML, JSON, Answer, describe
+from image_api.web.api_answers import MAKING, OPENING, PAGE_HEADERS, PICTURE_HEADERS, SPECULATION, TYPES
+from image_api.web.schemas.sheet import SheetOptions, SheetResult
 from image_api.web.sheet import sheet_json, sheet_options, sheet_response
 from image_api.web.speculative_requests import refuse_prefetch
 from render_worker.contract import IMAGE_TYPES
@@ -11,6 +14,18 @@ routes = Blueprint("sheet", __name__)
 
 @routes.get("/sheet")
 @routes.get("/sheet.json")
+@describe(
+    {
+        200: Answer(
+            "The pictures; to a link-preview bot a page.",
+            {JSON: SheetResult, HTML: None},
+            ("X-Cache", *PAGE_HEADERS),
+        ),
+        302: Answer("A redirect to the sheet, to a client that shows pictures alone.", {}, ("Location",)),
+    },
+    query=SheetOptions,
+    errors=(*MAKING, *OPENING, *SPECULATION),
+)
 def as_json() -> Response:
     """Generate four or nine pictures from the query's parameters."""
     refuse_prefetch()
@@ -18,6 +33,18 @@ def as_json() -> Response:
 
 
 @routes.get("/sheet.<any(png, jpg, jpeg, webp):ending>")
+@describe(
+    {
+        200: Answer(
+            "The sheet; to a link-preview bot a page.",
+            {**dict.fromkeys(TYPES), HTML: None},
+            (*PICTURE_HEADERS, *PAGE_HEADERS),
+        )
+    },
+    query=SheetOptions,
+    without=frozenset({"response_format"}),
+    errors=(*MAKING, *OPENING, *SPECULATION),
+)
 def as_picture(ending: str) -> Response:
     """Generate the same, and return them as one picture in the format that the URL names."""
     refuse_prefetch()

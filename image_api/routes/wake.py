@@ -3,6 +3,8 @@
 from flask import Blueprint, Response, g
 
 from image_api.services import services
+from image_api.web.api import JSON, Answer, describe
+from image_api.web.api_answers import WORKER
 from image_api.web.responses import json_response, set_retry_after
 from image_api.web.schemas.health import WakeStatus
 
@@ -14,6 +16,13 @@ routes = Blueprint("wake", __name__)
 
 
 @routes.get("/wake")
+@describe(
+    {
+        200: Answer("The worker is awake.", {JSON: WakeStatus}),
+        202: Answer("It has begun to start.", {JSON: WakeStatus}, ("Retry-After",)),
+    },
+    errors=WORKER,
+)
 def wake() -> Response:
     """Return 200 if the worker is awake, 202 during its cold start, with the seconds that this is expected to take."""
     health = services().worker.wake(WAKE_WAIT_SECONDS, g.client)
@@ -26,6 +35,7 @@ def wake() -> Response:
 
 
 @routes.get("/wake.gif")
+@describe({200: Answer("One transparent pixel.", {"image/gif": None})}, errors=WORKER)
 def pixel() -> Response:
     """Return a transparent pixel at once, for a page whose visitor will soon want a picture."""
     services().worker.wake(0, g.client)

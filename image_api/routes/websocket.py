@@ -2,11 +2,15 @@
 
 from flask import Blueprint, Response
 
-from image_api.errors import UpgradeRequired
+from image_api.errors import BadHandshake, NotForPreviews, ServiceBusy, TooManyStreams, UpgradeRequired
+from image_api.generation.options import GenerationOptions
 from image_api.services import services
+from image_api.web.api import JSON, describe
 from image_api.web.client_connection import waiter
 from image_api.web.responses import base_url
+from image_api.web.schemas.pictures import IndexedProgress, PictureErrorLine, PictureLine, PicturesLine, SessionProgress
 from image_api.web.websocket_session import ConnectionOver, serve_session
+from render_worker.contract import ErrorLine, ResultLine
 
 WEBSOCKET_PATH = "/stream/generate/txt2img"
 
@@ -14,6 +18,10 @@ routes = Blueprint("websocket", __name__)
 
 
 @routes.route(WEBSOCKET_PATH, websocket=True)
+@describe(
+    body={JSON: GenerationOptions},
+    messages=(SessionProgress, ResultLine, IndexedProgress, PictureLine, PictureErrorLine, PicturesLine, ErrorLine),
+)
 def txt2img() -> Response:
     """Generate a picture for each message, a body of POST /generate; its events come back as messages."""
     base_url()  # first, so that a bad Host header is refused by an HTTP status
@@ -27,6 +35,7 @@ def txt2img() -> Response:
 
 
 @routes.get(WEBSOCKET_PATH)
+@describe(errors=(UpgradeRequired, NotForPreviews, ServiceBusy, TooManyStreams, BadHandshake))
 def plain_request() -> Response:
     """Raise UpgradeRequired: a plain GET is no WebSocket handshake."""
     raise UpgradeRequired("This address is a WebSocket; GET /generate is there for a plain request.")

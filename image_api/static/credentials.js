@@ -1,30 +1,43 @@
 /** The one place for the key of an API that wants one: it is kept for the session, and goes with every request. */
 
+import { keep, recall } from "./storage.js";
+
 const ITEM = "api-key";
 /** The service's own address, above `static/<version>/`. */
 export const ROOT = new URL("../../", import.meta.url);
 
 /** Return the session's key, null if there is none. */
 export function key() {
-  return sessionStorage.getItem(ITEM);
+  return recall(ITEM);
 }
 
-/** Keep a key for the session; an empty one forgets it. */
+/** Keep a key for the session, and tell the document by "key-kept"; an empty one forgets it. */
 export function keepKey(value) {
-  if (value) sessionStorage.setItem(ITEM, value);
-  else sessionStorage.removeItem(ITEM);
+  keep(ITEM, value || null);
+  document.dispatchEvent(new CustomEvent("key-kept"));
+}
+
+/** Return whether a header can carry a key: visible ASCII characters, as every key has. */
+export function isKey(value) {
+  return /^[!-~]+$/.test(value);
 }
 
 /**
- * Send a request to the service, with the key if there is one.
+ * Send a request to the service, with the key if there is one. If the service wants one, or another one, the document
+ * is told by "key-wanted".
  * @param {string} path - like "generate?prompt=…", below the service's address
  * @param {RequestInit} [init]
  */
-export function request(path, init = {}) {
+export async function request(path, init = {}) {
+  const address = new URL(path, ROOT);
   const headers = new Headers(init.headers);
   const known = key();
-  if (known) headers.set("Authorization", `Bearer ${known}`);
-  return fetch(new URL(path, ROOT), { ...init, headers });
+  if (known && address.origin === ROOT.origin) headers.set("Authorization", `Bearer ${known}`);
+  const response = await fetch(address, { ...init, headers });
+  if (response.status === 401 && address.origin === ROOT.origin) {
+    document.dispatchEvent(new CustomEvent("key-wanted"));
+  }
+  return response;
 }
 
 /**

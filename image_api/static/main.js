@@ -13,7 +13,5 @@ const form = mountForm(part("form"), { generate });
 const pictures = mountPictures(part("pictures"), { generate, fill });
 const making = mountMaking(part("making"), { made: pictures.add, fill });
 
-if (location.search) {
-  fill(fromQuery(location.search));
-  if ("starts" in document.body.dataset) form.submit();
-}
+if (location.search) fill(fromQuery(location.search));
+if ("starts" in document.body.dataset) making.open(location.search, fromQuery(location.search));

@@ -34,6 +34,16 @@ export function toQuery(options) {
 }
 
 /**
+ * Return a recipe as one that says everything: what it leaves out is null, so that `fill` clears it.
+ * @param {Partial<Options>} options
+ * @returns {Options}
+ */
+export function whole(options) {
+  const blank = Object.fromEntries([...TEXTS, ...NUMBERS, "image"].map((name) => [name, null]));
+  return /** @type {Options} */ ({ ...blank, ...options });
+}
+
+/**
  * Return the options in a query; what is no option of the page, or no number, is left out.
  * @param {string} search
  * @returns {Options}
@@ -46,5 +56,7 @@ export function fromQuery(search) {
     const value = query.get(name)?.trim();
     if (value && Number.isFinite(Number(value))) options[name] = Number(value);
   }
+  const [, width, height] = /^(\d{1,4})x(\d{1,4})$/i.exec(query.get("size")?.trim() ?? "") ?? [];
+  if (width) Object.assign(options, { width: Number(width), height: Number(height) });
   return options;
 }

@@ -3,6 +3,14 @@
 const TEXTS = JSON.parse(document.getElementById("texts").textContent);
 
 /**
+ * Return whether there is a text of this path.
+ * @param {string} path
+ */
+export function has(path) {
+  return typeof path.split(".").reduce((part, name) => part?.[name], TEXTS) === "string";
+}
+
+/**
  * Return a text by its path, like "form.prompt", with `{name}` replaced by the values.
  * @param {string} path
  * @param {Record<string, string | number>} [values]

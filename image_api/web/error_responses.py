@@ -1,17 +1,16 @@
 """Errors as responses: one shape, or the error format of a family of routes."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 from gunicorn.http.errors import ParseException
-from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from image_api.errors import ApiError, InvalidParameter, SpeculativeRequest
 from image_api.web.disclosure import visible_error
 from image_api.web.responses import json_response, set_retry_after
+from image_api.web.schemas.error_format import ErrorFormat
 from render_worker.contract import ErrorBody, InvalidField
 from render_worker.serving.error_responses import REFUSAL
 from render_worker.serving.http_errors import HTTP_CODES, SENTENCES
@@ -19,8 +18,6 @@ from render_worker.serving.refusals import Refusal, refusal_of
 
 AUTOMATIC_METHODS = {"HEAD", "OPTIONS"}  # of every view
 
-ErrorFormat = Callable[[ErrorBody, int], BaseModel]
-"""Returns an error and its HTTP status in the shape that the clients of a family of routes know."""
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +26,11 @@ class FormattedBlueprint(Blueprint):
     """A family of routes whose errors have a format of their own, also at URLs below its paths that have no view."""
 
     def __init__(
-        self, *arguments: Any, error_format: ErrorFormat, error_paths: tuple[str, ...], not_found: str = "Not Found."
+        self,
+        *arguments: Any,
+        error_format: type[ErrorFormat],
+        error_paths: tuple[str, ...],
+        not_found: str = "Not Found.",
     ) -> None:
         """Apply the format to errors at and below `error_paths`; the longest path that matches counts.
 
@@ -94,7 +95,7 @@ def _http_error_response(error: HTTPException) -> Response:
 
 
 def _sentence(error: HTTPException, status: int) -> str:
-    family = _family()
+    family = family_of(request.path)
     if status == 404 and family:
         return family.not_found
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
@@ -109,13 +110,13 @@ def _unexpected_error_response(error: Exception) -> Response:
 
 def _error_response(body: ErrorBody, status: int) -> Response:
     body = body.model_copy(update={"request_id": g.request_id})
-    family = _family()
-    return json_response(family.error_format(body, status) if family else body, status)
+    family = family_of(request.path)
+    return json_response(family.error_format.of(body, status) if family else body, status)
 
 
-def _family() -> FormattedBlueprint | None:
-    """Return the family of routes that the request's path belongs to; None if its errors have the common shape."""
+def family_of(url: str) -> FormattedBlueprint | None:
+    """Return the family of routes that a path belongs to; None if its errors have the common shape."""
     families = [family for family in current_app.blueprints.values() if isinstance(family, FormattedBlueprint)]
     paths = {path: family for family in families for path in family.error_paths}
-    matching = [path for path in paths if f"{request.path}/".startswith(f"{path}/")]
+    matching = [path for path in paths if f"{url}/".startswith(f"{path}/")]
     return paths[max(matching, key=len)] if matching else None

@@ -73,7 +73,7 @@ def open_picture(result: GenerateResult, *, wake: bool = True) -> PictureContent
     try:
         return services().pictures.open(result, wake=wake)
     except PictureDeleted:
-        services().generation.forget(result.image_url)
+        services().generation.forget_result(result)
         raise
 
 

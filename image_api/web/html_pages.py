@@ -5,11 +5,13 @@ from typing import Any
 from flask import Response, render_template, request
 
 from image_api.services import services
-from image_api.web.static_files import static_url
+from image_api.web.responses import base_url
+from image_api.web.static_files import relative_root, static_url
 from image_api.web.texts import language, texts
 
 JSON, HTML = "application/json", "text/html"
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+LOOK = "; style-src 'self'; img-src 'self'; manifest-src 'self'"
 # Pictures may be on a storage's host, which https: allows, or on one that PICTURE_ORIGINS names; blob: shows what a
 # person chose or what was loaded with a key.
 APP_POLICY = (
@@ -27,24 +29,37 @@ def html_page(
     return Response(render_template(template, **values), status, headers, mimetype=HTML)
 
 
-def app_page(template: str, vary: str, status: int = 200, **values: Any) -> Response:
-    """Return a page with the scripts, styles and texts of the app, under a policy that allows nothing from elsewhere.
+def plain_page(
+    template: str, vary: str, status: int = 200, policy: str = CONTENT_SECURITY_POLICY + LOOK, **values: Any
+) -> Response:
+    """Return a page with the look of the app and without scripts.
 
-    Its template has the texts of the client's language as `texts`, and `static_url`.
+    Its template extends `base.html`: it has the texts of the client's language as `texts`, `static_url`, and `root`,
+    the service's own address relative to the page.
     """
     chosen = language()
-    origins = "".join(f" {origin}" for origin in services().settings.picture_origins)
     return html_page(
         template,
         f"{vary}, Accept-Language",
         status,
-        APP_POLICY.format(origins=origins),
+        policy,
         language=chosen,
         texts=texts(chosen),
+        root=relative_root(),
         static_url=static_url,
         simulated=services().settings.simulated,
         **values,
     )
+
+
+def app_page(template: str, vary: str, status: int = 200, **values: Any) -> Response:
+    """Return a page with the scripts of the app, too, under a policy that allows nothing from elsewhere but pictures.
+
+    Its canonical address is that of the page without a query, unless `values` have another one.
+    """
+    origins = "".join(f" {origin}" for origin in services().settings.picture_origins)
+    values.setdefault("canonical", f"{base_url()}/")
+    return plain_page(template, vary, status, APP_POLICY.format(origins=origins), **values)
 
 
 def prefers_page() -> bool:
@@ -52,6 +67,11 @@ def prefers_page() -> bool:
     if request.headers.get("Sec-Fetch-Dest") == "image":
         return False
     return request.accept_mimetypes.best_match((JSON, HTML)) == HTML
+
+
+def prefers_json() -> bool:
+    """Return whether the client of an address that is a page's prefers JSON by name."""
+    return request.accept_mimetypes.best_match((HTML, JSON)) == JSON
 
 
 def is_navigation() -> bool:

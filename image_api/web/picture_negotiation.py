@@ -56,7 +56,7 @@ def encoded_picture(result: GenerateResult, variant: Variant, *, kept: bool) -> 
     if found is None:
         found = variants.make(result, variant, lambda: open_picture(result, wake=False), kept=kept)
     elif services().checks.is_deleted(result):
-        services().generation.forget(result.image_url)
+        services().generation.forget_result(result)
         raise PictureDeleted
     return found or None
 

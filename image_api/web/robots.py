@@ -4,7 +4,10 @@ from flask import current_app
 
 from image_api.preview_bots import INVITED
 
-FREE = {"/", "/health", "/robots.txt", "/static"}
+FREE = {
+    *("/", "/docs", "/health", "/openapi.json", "/redoc", "/status", "/badge.svg", "/robots.txt", "/static", "/vendor"),
+    *("/favicon.ico", "/apple-touch-icon.png", "/apple-touch-icon-precomposed.png", "/manifest.webmanifest"),
+}
 
 
 def robots_text() -> str:

@@ -11,7 +11,11 @@ SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
 SPECULATIVE_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 NO_PREVIEW = "A link preview makes no picture."
 METHODS = ("GET", "HEAD", "OPTIONS")
-FREE = re.compile(r"/|/(generate|sheet)(\.\w+)?|/images/[^/]*|/robots\.txt|/static/.*|(/v1)?/health|/v1/styles")
+FREE = re.compile(
+    r"/|/(generate|sheet)(\.\w+)?|/(images|p)/[^/]*|/openapi\.json|/(static|vendor)/.*|/(docs|redoc)/?|(/v1)?/health"
+    r"|/v1/styles|/status|/badge\.svg|/robots\.txt"
+    r"|/favicon\.ico|/apple-touch-icon(-precomposed)?\.png|/manifest\.webmanifest"
+)
 """The addresses whose views cost a bot's request neither a generation nor a render worker's cold start."""
 
 
@@ -25,9 +29,14 @@ def is_for_preview() -> bool:
     return is_preview_bot(request.environ.get("HTTP_USER_AGENT", ""))
 
 
+def is_speculative() -> bool:
+    """Return whether the current request must cost nothing: a HEAD, a prefetch, or a link-preview bot's."""
+    return request.method == "HEAD" or _is_prefetch() or is_for_preview()
+
+
 def refuse_prefetch() -> None:
     """Raise SpeculativeRequest if a browser prefetches or prerenders."""
-    if any(SPECULATIVE.search(request.environ.get(header, "")) for header in SPECULATIVE_HEADERS):
+    if _is_prefetch():
         raise SpeculativeRequest("A prefetch or prerender makes no picture.")
 
 
@@ -41,6 +50,10 @@ def refuse_speculation() -> None:
     """Raise SpeculativeRequest for either, before what costs a generation."""
     refuse_prefetch()
     refuse_preview()
+
+
+def _is_prefetch() -> bool:
+    return any(SPECULATIVE.search(request.environ.get(header, "")) for header in SPECULATIVE_HEADERS)
 
 
 def _refuse_costs() -> None:

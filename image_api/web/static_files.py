@@ -17,6 +17,7 @@ TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".ico": "image/vnd.microsoft.icon",
     ".webmanifest": "application/manifest+json",
 }
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -34,15 +35,25 @@ def digest() -> str:
 
 
 def static_url(name: str) -> str:
-    """Return a file's URL, relative to the page of the current request: it holds below any prefix of a proxy."""
-    return f"{'../' * request.path.count('/', 1)}static/{digest()}/{name}"
+    """Return a file's URL, relative to the page of the current request."""
+    return relative_url(f"static/{digest()}/{name}")
+
+
+def relative_url(path: str) -> str:
+    """Return a path's URL, relative to the page of the current request: it holds below any prefix of a proxy."""
+    return "../" * request.path.count("/", 1) + path
+
+
+def relative_root() -> str:
+    """Return the service's own address, relative to the page of the current request."""
+    return relative_url("") or "./"
 
 
 def static_file(version: str, name: str) -> Response:
     """Return a file, compressed if the client takes that. Aborts with 404 if there is none."""
     if name not in _names():
         abort(404)
-    zipped = request.accept_encodings["gzip"] > 0 and not name.endswith(".png")
+    zipped = request.accept_encodings["gzip"] > 0 and not name.endswith((".png", ".ico"))
     response = Response(_content(name, zipped), mimetype=TYPES[Path(name).suffix])
     response.headers["Cache-Control"] = FOR_EVER if version == digest() else OTHER_VERSION
     response.headers["Vary"] = "Accept-Encoding"

@@ -1,9 +1,11 @@
 """/generate in an address bar: the page on which the picture comes about, in place of its JSON."""
 
+from urllib.parse import unquote_plus
+
 from flask import Response, request
 
 from image_api.web.content_negotiation import VARY
-from image_api.web.html_pages import app_page, is_navigation
+from image_api.web.html_pages import app_page, is_navigation, prefers_page
 from image_api.web.speculative_requests import is_for_preview
 
 FORM_OF_RESPONSE = ("format", "response_format")  # by which a client says that it wants no page
@@ -14,6 +16,16 @@ def window_page() -> Response | None:
 
     It costs no generation: its script asks for the picture's events by the same query.
     """
-    if not is_navigation() or is_for_preview() or any(request.args.get(name) for name in FORM_OF_RESPONSE):
+    if not (is_navigation() and prefers_page()) or is_for_preview():
         return None
-    return app_page("page.html", VARY, starts=True)
+    if any(request.args.get(name, "").strip() for name in FORM_OF_RESPONSE):
+        return None
+    return app_page("page.html", VARY, starts=True, picture=_address_of_picture())
+
+
+def _address_of_picture() -> str:
+    """Return the address of the picture alone, which is one: of several it is the first."""
+    query = request.query_string.decode("ascii", "replace")
+    taken = {*FORM_OF_RESPONSE, "n"}
+    kept = [pair for pair in query.split("&") if pair and unquote_plus(pair.partition("=")[0]) not in taken]
+    return "generate?" + "&".join([*kept, "format=image"])

@@ -99,7 +99,6 @@ def test_a_bad_parameter_is_refused_by_name(client, worker, query, name, accepts
         ("background", "no engine makes transparent pictures"),
         ("count", "n is how many pictures are made"),
         ("num", "n is how many pictures are made"),
-        ("style", "POST /v1/images/generate makes a picture in a named style"),
         ("w", "width and height, or size, are the pixels"),
         ("aspectRatio", "aspect_ratio is its name"),
         ("cfg_scale", "guidance_scale is its name"),

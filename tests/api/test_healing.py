@@ -256,4 +256,4 @@ def test_an_older_process_on_the_same_redis_finds_what_it_knows(client_with, wor
         kinds = sorted(key.decode().partition(":")[0] for key in server.client.keys("*"))
         (recipe,) = server.client.keys("img_recipe:*")
         assert Recipe.model_validate_json(server.client.get(recipe)) == Recipe(prompt="a tree", seed=7)
-    assert kinds == ["img_cache", "img_recipe", "img_recipe_used"]
+    assert kinds == ["img_cache", "img_page", "img_recipe", "img_recipe_used"]

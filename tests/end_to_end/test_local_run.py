@@ -28,7 +28,7 @@ from tests.fakes.processes import (
 )
 
 README = (ROOT / "README.md").read_text()
-HOUSE = (ROOT / "docs/sunset.jpg").read_bytes()
+HOUSE = (ROOT / "docs/sketches.jpg").read_bytes()
 NO_ENGINE = b"image cannot be honoured by any engine that is enabled here"
 
 

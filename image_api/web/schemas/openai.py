@@ -6,10 +6,11 @@ A parameter that no engine can honour is refused by name; one that changes nothi
 import re
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from image_api.generation.options import IMAGE_NAMES, MAX_PICTURES, GenerationOptions
 from image_api.sent_images import SentImage
+from image_api.web.schemas.error_format import ErrorFormat
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
 from image_api.web.schemas.picture_request import PictureRequest, like
 from render_worker.contract import ErrorBody, OutputFormat
@@ -119,14 +120,14 @@ class ImagesRequest(PictureRequest):
         )
 
 
-class OpenAIError(BaseModel):
+class OpenAIError(ErrorFormat):
     """An error as OpenAI's clients know it."""
 
     error: dict[str, Any]
     simulated: bool | None = None
 
     @classmethod
-    def of(cls, body: ErrorBody, status: int) -> Self:
+    def of(cls, body: ErrorBody, status: int, /) -> Self:
         """Return the error in OpenAI's format."""
         kind = "rate_limit_error" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
         fields = {"message": body.error, "type": kind, "param": parameter_named(body), "code": body.code}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, InstanceOf
+from pydantic import AfterValidator, Field, InstanceOf, WithJsonSchema
 
 from image_api.errors import Unsupported
 from image_api.generation.options import IMAGE_NAMES
@@ -32,7 +32,9 @@ def _png(upload: Upload) -> Upload:
 
 
 Picture = Annotated[InstanceOf[Upload], AfterValidator(_known)]
-Mask = Annotated[InstanceOf[Upload], AfterValidator(_png)]
+SHOWN = WithJsonSchema({"type": "string", "contentEncoding": "base64"})
+"""How the document shows a picture; those of several are refused in the end, so it shows one."""
+Mask = Annotated[InstanceOf[Upload], AfterValidator(_png), SHOWN]
 
 
 class PictureFields(Fields):
@@ -58,7 +60,9 @@ def _only(value: object) -> object:
 class EditRequest(PictureFields, ImagesRequest):
     """The body of POST /v1/images/edits: the fields of /v1/images/generations, and the pictures to edit."""
 
-    image: tuple[Picture, ...] = Field(min_length=1, max_length=MAX_IMAGES, description="one PNG, JPEG or WebP picture")
+    image: Annotated[tuple[Picture, ...], SHOWN] = Field(
+        min_length=1, max_length=MAX_IMAGES, description="one PNG, JPEG or WebP picture"
+    )
     mask: Mask | None = Field(None, description="one PNG picture, or left out")
     input_fidelity: Literal["high", "low"] | None = Field(None, description="high or low")
     """Ignored."""
@@ -83,7 +87,7 @@ class EditRequest(PictureFields, ImagesRequest):
 class VariationRequest(PictureFields):
     """The body of POST /v1/images/variations."""
 
-    image: tuple[Picture] = Field(description="one PNG, JPEG or WebP picture")
+    image: Annotated[tuple[Picture], SHOWN] = Field(description="one PNG, JPEG or WebP picture")
     model: Annotated[str | None, SHARED["model"]] = None
     n: Annotated[int | None, SHARED["n"]] = None
     size: Literal["256x256", "512x512", "1024x1024"] | None = Field(

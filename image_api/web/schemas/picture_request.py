@@ -6,7 +6,7 @@ from fractions import Fraction
 from pydantic import Field
 
 from image_api.generation.options import GenerationOptions
-from image_api.styles import ACCEPTED, STYLES, StyleName
+from image_api.styles import StyleName
 from render_worker.contract import (
     OPEN,
     AspectRatio,
@@ -35,7 +35,7 @@ class PictureRequest(Fields):
     """A picture of a prompt. Width and height win over `size`, and so does an aspect ratio that is not its own."""
 
     prompt: Text = Field(description=like("prompt"))
-    style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")
+    style: StyleName | None = Field(None, description=GenerationOptions.model_fields["style"].description)
     aspect_ratio: AspectRatio | None = Field(None, description=like("aspect_ratio"))
     size: str | None = Field(
         None,
@@ -60,10 +60,9 @@ class PictureRequest(Fields):
         """
         wish = self._granted_wish()
         chosen = {"within": self.within, "prefer": self.prefer}
-        given = {"prompt": self.prompt, **fields, **chosen, **self._size_fields(wish)}
+        given = {"prompt": self.prompt, "style": self.style, **fields, **chosen, **self._size_fields(wish)}
         options = GenerationOptions.parse((name, value) for name, value in given.items() if value is not None)
-        options = options.model_copy(update={"size_optional": True if wish else None})
-        return options.styled_by(STYLES[self.style]) if self.style else options
+        return options.model_copy(update={"size_optional": True if wish else None})
 
     @property
     def alt(self) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from image_api.generation.options import IMAGE_NAMES, GenerationOptions, ResponseFormat
 from image_api.styles import Style
 from image_api.web.responses import absolute_url
+from image_api.web.schemas.error_format import ErrorFormat
 from image_api.web.schemas.picture_request import PictureRequest, like
 from render_worker.contract import ErrorBody, GenerateResult, PassedOver, StorageProblem
 
@@ -92,7 +93,7 @@ def _aspect_ratio(result: GenerateResult) -> str:
     return f"{proportion.numerator}:{proportion.denominator}"
 
 
-class StyledError(BaseModel):
+class StyledError(ErrorFormat):
     """An error in this family's format."""
 
     status: Literal["error"] = "error"
@@ -105,7 +106,7 @@ class StyledError(BaseModel):
     simulated: bool | None = None
 
     @classmethod
-    def of(cls, body: ErrorBody, _status: int) -> Self:
+    def of(cls, body: ErrorBody, _status: int, /) -> Self:
         """Return the error in this family's format."""
         return cls(message=body.error, **body.model_dump(exclude={"success", "error"}))
 

@@ -1,0 +1,57 @@
+/** The page's address, which holds the form: it can be reloaded, shared, and gone back to. */
+
+import { ROOT } from "./credentials.js";
+import { fromQuery, toQuery, whole } from "./options.js";
+
+const PAUSE_MS = 300; // browsers refuse more than some hundred changes a minute
+
+/**
+ * Bring the address to life.
+ * @param {{
+ *   read: () => import("./options.js").Options, fill: (options: import("./options.js").Options) => void,
+ * }} form
+ */
+export function mountAddress(form) {
+  let timer;
+  let isOpen = false; // what the page is filled with as it opens is no change
+  let isSent = false; // whether a picture was made of what the address has: it stays in the history then
+
+  function write() {
+    clearTimeout(timer);
+    timer = undefined;
+    const options = form.read();
+    const isBlank = Object.keys(options).every((name) => name === "seed" || options[name] === undefined);
+    const address = new URL(isBlank ? "./" : `./?${toQuery(options)}`, ROOT).href;
+    if (address === location.href) return;
+    try {
+      if (isSent) history.pushState({}, "", address);
+      else history.replaceState({ ...history.state }, "", address); // others keep things in the state
+      isSent = false;
+    } catch {
+      timer = setTimeout(write, 10 * PAUSE_MS); // too many changes
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", () => (isOpen = true));
+  const flush = () => timer !== undefined && write();
+  window.addEventListener("pagehide", flush);
+  window.addEventListener("popstate", () => {
+    clearTimeout(timer);
+    [timer, isSent] = [undefined, false];
+    const { image, ...options } = whole(fromQuery(location.search)); // an address has no picture
+    form.fill(options);
+  });
+
+  return {
+    /** Write the form into the address soon. */
+    changed() {
+      clearTimeout(timer);
+      if (isOpen) timer = setTimeout(write, PAUSE_MS);
+    },
+    /** Write it now, and leave it in the history: a picture is made of it. */
+    sent() {
+      write();
+      isSent = true;
+    },
+  };
+}

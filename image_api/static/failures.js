@@ -1,0 +1,182 @@
+/** Failures as sentences with what to do next. */
+
+import { element } from "./elements.js";
+import { models } from "./models.js";
+import { shorten } from "./progress.js";
+import { has, text } from "./texts.js";
+
+/** @typedef {import("./jobs.js").Job} Job */
+/** @typedef {import("./models.js").Model} Model */
+/** @typedef {import("./stream.js").Failure} Failure */
+
+const NOT_AGAIN = new Set(["invalid_parameter", "unsupported", "too_large", "file_lost"]);
+const OF_THE_SERVICE =
+  /^(service_|worker_|storage_|too_many_|connection_|stream_|file_|unauthorized|interrupted|canceled|no_answer|refused)/;
+const OF_THE_REQUEST = /^(invalid_parameter|unsupported|too_large|misdirected_request|internal_error)$/;
+const CORRECTED = {
+  content_refused: "prompt",
+  engine_request_refused: "prompt",
+  perchance_request_refused: "prompt",
+  too_large: "image",
+  file_lost: "image",
+};
+
+/**
+ * Return what a failure means and what can be done, in a sentence or two.
+ * @param {Failure} failure
+ * @returns {string}
+ */
+export function sentenceOf(failure) {
+  const own = ownText(failure.code);
+  if (own) return own;
+  return [failure.error ?? text("failures.unknown", { code: failure.code }), failure.hint].filter(Boolean).join(" ");
+}
+
+/** Return the page's own sentence for a code: its own, one for all engines, or one for all of a kind. */
+function ownText(code) {
+  const keys = [code, code.replace(/^[^_]+_/, "any_"), code.replace(/_.*$/, "_any")];
+  const found = keys.map((key) => `failures.${key}`).find(has);
+  return found ? text(found) : null;
+}
+
+/**
+ * Return a failure's card.
+ * @param {Job} job
+ * @param {Failure} failure
+ * @param {{
+ *   again: () => void, use: (model: string) => void, correct: (field: string) => void, close: () => void,
+ * }} actions
+ * @returns {HTMLElement}
+ */
+export function failureCard(job, failure, actions) {
+  const buttons = element("div", { className: "failure-buttons" });
+  const add = (label, act, className = "") =>
+    buttons.append(element("button", { type: "button", className, onclick: act }, label));
+  if (!NOT_AGAIN.has(failure.code)) add(text(againLabel(failure)), actions.again, "primary");
+  const name = fieldName(failure);
+  if (name) add(text("making.correct", { field: labelOf(fieldOf(name), name) }), () => actions.correct(name));
+  const other = element("span", {});
+  buttons.append(other);
+  add(text("making.close"), actions.close, "plain");
+  offerNext(job, failure, other, actions.use);
+  const name_ = shorten(job.options.prompt || text("making.noPrompt"));
+  return element(
+    "article",
+    { className: "failure", "aria-label": text("making.failedOf", { prompt: name_ }) },
+    element("h3", { className: "job-prompt" }, name_),
+    element("p", { className: "failure-sentence" }, sentenceOf(failure)),
+    element("p", { className: "quiet" }, detailOf(failure)),
+    failure.retry_after ? countdown(failure.retry_after) : null,
+    buttons,
+  );
+}
+
+function againLabel({ code }) {
+  return code === "stream_lost" || code === "interrupted" ? "making.askAgain" : "making.again";
+}
+
+/**
+ * Return the service's own words beside the page's, and by what its log knows the request.
+ * @param {Failure} failure
+ */
+function detailOf({ code, error, request_id }) {
+  const words = error && ownText(code) ? text("making.saidByService", { words: error }) : "";
+  const log = code === "internal_error" && request_id ? text("making.requestId", { id: request_id }) : "";
+  return [words, log].filter(Boolean).join(" ");
+}
+
+function countdown(seconds) {
+  const until = Date.now() + seconds * 1000;
+  const line = element("p", { className: "quiet failure-wait" });
+  function show() {
+    const left = Math.ceil((until - Date.now()) / 1000);
+    line.textContent = left > 0 ? text("making.worksIn", { wait: durationText(left) }) : text("making.worksNow");
+    if (left <= 0 || (line.isConnected === false && shown)) clearInterval(timer);
+    shown = line.isConnected;
+  }
+  let shown = false;
+  const timer = setInterval(show, 1000);
+  show();
+  return line;
+}
+
+function durationText(seconds) {
+  if (seconds < 120) return text("making.seconds", { seconds });
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 120 ? text("making.minutes", { minutes }) : text("making.hours", { hours: Math.ceil(minutes / 60) });
+}
+
+/** Return the API's name of the field that is to be corrected, null if the form has none. */
+function fieldName({ code, error = "" }) {
+  const told = /^"?([a-z_]+)"?\b/.exec(error)?.[1];
+  const name = CORRECTED[code] ?? (code === "invalid_parameter" ? told : undefined);
+  const known = { size: "width", shape: "aspect_ratio" }[name] ?? name;
+  return known && fieldOf(known) ? known : null;
+}
+
+/** @returns {HTMLElement | null} */
+function fieldOf(name) {
+  return document.querySelector(`#form [name="${CSS.escape(name)}"]`);
+}
+
+function labelOf(field, name) {
+  const { labels, type } = /** @type {HTMLInputElement} */ (field);
+  const label = type === "radio" ? field.closest("fieldset")?.querySelector("legend") : labels?.[0];
+  return label?.textContent.trim() || name;
+}
+
+/** Add a button for the next engine as soon as the models are known, if there is one. */
+async function offerNext(job, failure, place, use) {
+  if (!concernsEngine(job, failure)) return;
+  const next = nextModel(await models().catch(() => []), job, failure);
+  if (!next) return;
+  const price = next.price > 0 ? text("making.price", { price: next.price }) : "";
+  const label = `${text("making.use", { model: next.name })}${price && ` ${price}`}`;
+  place.replaceWith(element("button", { type: "button", onclick: () => use(next.name) }, label));
+}
+
+function concernsEngine(job, { code, error = "" }) {
+  if (OF_THE_SERVICE.test(code)) return false;
+  return !OF_THE_REQUEST.test(code) || Boolean(job.options.model && error.includes(job.options.model));
+}
+
+/**
+ * Return the next available model that honours a job's options, undefined if there is none.
+ * @param {Model[]} known
+ * @param {Job} job
+ * @param {Failure} failure
+ * @returns {Model | undefined}
+ */
+export function nextModel(known, job, failure) {
+  const named = known.find((model) => model.name === job.options.model);
+  const tried = new Set([
+    ...job.tried,
+    ...(failure.fallback_from ?? []).map((passed) => passed.engine),
+    failure.code.split("_")[0],
+    named?.engine ?? job.options.model,
+  ]);
+  const needed = ["negative_prompt", "guidance_scale", "seed", "strength"].filter((name) => asksFor(job.options, name));
+  if (job.hasImage) needed.push("image");
+  const fitting = known.filter(
+    ({ name, engine, state, honours, sizes }) =>
+      name !== "auto" &&
+      (state === "ready" || state === "busy") &&
+      !tried.has(engine ?? name) &&
+      needed.every((each) => (honours ?? []).includes(each)) &&
+      makes(sizes, job.options),
+  );
+  return fitting.find((model) => model.answers_auto) ?? fitting[0];
+}
+
+function asksFor(options, name) {
+  const value = options[name];
+  if (value === undefined || value === "" || (name === "seed" && value < 0)) return false;
+  return !(name === "guidance_scale" && value === 7);
+}
+
+function makes(sizes, options) {
+  const { width, height } = options;
+  if (!width || !height || !sizes) return true;
+  const sides = sizes.bounds ? [[sizes.bounds.max_side, sizes.bounds.max_side]] : (sizes.native ?? []);
+  return sides.length === 0 || sides.some(([wide, high]) => width <= wide && height <= high);
+}

@@ -1,0 +1,42 @@
+/** A picture's page: the ground of a picture that is still coming, what to do if it does not come, and copies. */
+
+const part = (id) => document.getElementById(id);
+const said = part("said");
+const field = /** @type {HTMLTextAreaElement} */ (part("by-hand"));
+const picture = /** @type {HTMLImageElement | null} */ (part("picture"));
+
+/** Show the picture's color until it is there, and a sentence in place of one that does not come. */
+function attend(image) {
+  image.style.backgroundColor = image.dataset.ground ?? "";
+  const clear = () => (image.style.backgroundColor = "");
+  const lost = () => {
+    image.parentElement.hidden = true;
+    part("lost").hidden = false;
+  };
+  if (!image.complete) {
+    image.addEventListener("load", clear);
+    image.addEventListener("error", lost);
+  } else if (image.naturalWidth) clear();
+  else lost();
+}
+
+/** Copy a text; if the browser lets no page do that, show it selected in a field. */
+async function copy(value) {
+  try {
+    await navigator.clipboard.writeText(value); // which is not there on http: pages of other hosts
+    field.hidden = true;
+    said.textContent = said.dataset.copied;
+  } catch {
+    field.value = value;
+    field.hidden = false;
+    field.select();
+    said.textContent = said.dataset.byHand;
+  }
+}
+
+if (picture) attend(picture);
+part("copies").hidden = false;
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const { copy: value } = /** @type {HTMLElement} */ (button).dataset;
+  button.addEventListener("click", () => copy(value));
+}

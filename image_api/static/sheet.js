@@ -1,0 +1,92 @@
+/** The pictures of one request, side by side; the one that is chosen is a card below. */
+
+import { makeCard } from "./card.js";
+import { alternative, endingOf } from "./copies.js";
+import { ROOT } from "./credentials.js";
+import { element } from "./elements.js";
+import { makeFrame } from "./frame.js";
+import { toQuery } from "./options.js";
+import { shorten } from "./progress.js";
+import { hasSeed, recipe } from "./recipe.js";
+import { text } from "./texts.js";
+
+/** @typedef {import("./gallery.js").Entry} Entry */
+
+const LARGEST = 10;
+
+/** Return what the pictures of one request have in common; null if it was for a single one. */
+export function sheetOf({ result, options }) {
+  return options.n > 1 && options.n <= LARGEST ? String(result.request_id).replace(/-\d+$/, "") : null;
+}
+
+/**
+ * Return a sheet, with a cell for each picture of the request from the start, so that none moves another.
+ * @param {Entry} first
+ * @param {import("./card.js").Actions} actions
+ */
+export function makeSheet(first, actions) {
+  const count = Math.floor(first.options.n);
+  const cells = element("div", { className: "cells" });
+  cells.style.setProperty("--columns", String(Math.ceil(Math.sqrt(count))));
+  cells.style.setProperty("--ratio", String(first.result.width / first.result.height));
+  cells.append(...Array.from({ length: count }, () => element("div", { className: "cell" })));
+  const [chosen, links] = [element("div"), element("p")];
+  const prompt = element("p", { className: "prompt", dir: "auto" }, shorten(first.result.prompt, 200));
+  const label = text("pictures.sheet", { count, alt: alternative(first) });
+  const whole = element(
+    "article",
+    { className: "sheet", tabIndex: -1, "aria-label": label },
+    ...[prompt, cells, links, chosen],
+  );
+  /** @type {Map<string, { entry: Entry, cell: HTMLElement, frame: ReturnType<typeof makeFrame> }>} */
+  const members = new Map();
+  let card = null;
+
+  function add(entry) {
+    const frame = makeFrame(entry);
+    const name = `${text("pictures.seed", { seed: entry.result.seed ?? "–" })}: ${alternative(entry)}`;
+    const values = { type: "button", className: "cell", "aria-pressed": "false", "aria-label": name };
+    const cell = element("button", { ...values, onclick: () => choose(entry) }, frame.box);
+    placeOf(entry).replaceWith(cell);
+    members.set(entry.id, { entry, cell, frame });
+    links.replaceChildren(
+      ...[
+        linkOf(
+          [...members.values()].map((member) => member.entry),
+          count,
+        ),
+      ].filter(Boolean),
+    );
+  }
+  function placeOf({ result }) {
+    const own = cells.children[result.index];
+    return own?.matches("div") ? own : (cells.querySelector("div.cell:not(:has(*))") ?? cells.lastElementChild);
+  }
+  function choose(entry) {
+    card?.close();
+    card = makeCard(entry, actions);
+    chosen.replaceChildren(card.element);
+    for (const { entry: other, cell } of members.values()) cell.setAttribute("aria-pressed", String(other === entry));
+    return card;
+  }
+  function remove(id) {
+    const { cell, frame } = members.get(id);
+    frame.close();
+    if (cell.getAttribute("aria-pressed") === "true") chosen.replaceChildren();
+    cell.replaceWith(element("div", { className: "cell" }));
+    members.delete(id);
+    links.replaceChildren();
+    return members.size;
+  }
+  return { element: whole, add, choose, remove };
+}
+
+/** Return a link to the sheet as one picture, if it is there: all of it is made, seed after seed. */
+function linkOf(entries, count) {
+  const seeds = entries.map(({ result }) => result.seed).sort((one, other) => one - other);
+  const whole = entries.every(hasSeed) && seeds.every((seed, index) => seed === seeds[0] + index);
+  if (![4, 9].includes(count) || entries.length < count || !whole || entries[0].fromImage) return null;
+  const query = toQuery({ ...recipe(entries[0]), seed: seeds[0] });
+  const href = new URL(`sheet.${endingOf(entries[0])}?${query}&seeds=${count}`, ROOT).href;
+  return element("a", { href, target: "_blank", rel: "noopener" }, text("pictures.as_one"));
+}

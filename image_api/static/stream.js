@@ -1,0 +1,183 @@
+/** Server-sent events, read by fetch: EventSource shows neither the status nor the sentence of a refusal. */
+
+import { request } from "./credentials.js";
+
+/**
+ * An event of a stream.
+ * @typedef {{ type: string, data: string, id: string }} StreamEvent
+ *
+ * Why there is no picture: the service's own fields of an error, or a code of this page's.
+ * @typedef {{
+ *   code: string, error?: string, hint?: string, retry_after?: number, status?: number, request_id?: string,
+ *   fallback_from?: {engine: string, code: string}[], index?: number,
+ * }} Failure
+ *
+ * How a stream is asked for, and what is told of it.
+ * @typedef {{
+ *   address: (resumes: boolean) => [string, RequestInit],
+ *   lastId: string,
+ *   repeatable: boolean,
+ *   signal: AbortSignal,
+ *   onResponse: (requestId: string | null) => void,
+ *   onEvent: (event: StreamEvent) => boolean,
+ *   onId: (id: string) => void,
+ *   onState: (state: "open" | "lost" | "offline") => void,
+ * }} Following - `onEvent` returns whether it was the last; `repeatable` says that asking twice costs nothing
+ */
+
+const LINE_END = /\r\n|\n|\r/;
+const FIRST_WAIT = 500; // milliseconds
+const LONGEST_WAIT = 15_000;
+const GIVE_UP = 120_000; // without a byte
+const SILENCE = 45_000; // the service says something every ten seconds
+const TRANSIENT = new Set(["service_busy", "too_many_streams", "service_stopping"]); // of the service, not the picture
+const GATEWAYS = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/**
+ * Return a parser of the chunks of a stream, which may be cut anywhere: https://html.spec.whatwg.org/#parsing-an-event-stream.
+ * @param {(event: StreamEvent) => void} onEvent
+ * @param {{ onId?: (id: string) => void, onRetry?: (milliseconds: number) => void }} [others] - also of what is no event
+ * @returns {(chunk: Uint8Array) => void}
+ */
+export function parser(onEvent, { onId = () => {}, onRetry = () => {} } = {}) {
+  const decoder = new TextDecoder();
+  let rest = "";
+  let afterReturn = false; // a line feed that comes next belongs to the line before
+  let type = "";
+  let data = [];
+  let id = "";
+
+  function dispatch() {
+    if (id) onId(id);
+    if (data.length) onEvent({ type: type || "message", data: data.join("\n"), id });
+    type = "";
+    data = [];
+  }
+
+  function take(line) {
+    if (line === "") return dispatch();
+    const colon = line.indexOf(":");
+    const name = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+    if (name === "data") data.push(value);
+    else if (name === "event") type = value;
+    else if (name === "id" && !value.includes("\0")) id = value;
+    else if (name === "retry" && /^\d+$/.test(value)) onRetry(Number(value));
+  }
+
+  return (chunk) => {
+    let text = decoder.decode(chunk, { stream: true });
+    if (!text) return;
+    if (afterReturn && text[0] === "\n") text = text.slice(1);
+    afterReturn = text.endsWith("\r");
+    const lines = (rest + text).split(LINE_END);
+    rest = lines.pop();
+    lines.forEach(take);
+  };
+}
+
+/**
+ * Return the failure that a response which is no stream says, or that its status and headers do.
+ * @param {Response} response
+ * @returns {Promise<Failure>}
+ */
+export async function failureOf(response) {
+  const body = await response.json().catch(() => ({}));
+  const told =
+    typeof body?.code === "string" ? body : { code: GATEWAYS.has(response.status) ? "no_answer" : "refused" };
+  const after = Number(response.headers.get("Retry-After"));
+  return { ...(after > 0 ? { retry_after: after } : {}), ...told, status: response.status };
+}
+
+/**
+ * Follow a stream to its last event, over as many connections as that takes. Rejects with a Failure if there is none.
+ * @param {Following} following
+ * @returns {Promise<void>}
+ */
+export async function follow(following) {
+  const { signal, onState } = following;
+  const state = { lastId: following.lastId, base: 3000, tries: 0, heard: Date.now() };
+  for (;;) {
+    const wait = await connection(following, state);
+    if (wait === null) return;
+    if (signal.aborted) throw { code: "canceled" };
+    if (!state.lastId && !following.repeatable) throw { code: "interrupted" };
+    if (navigator.onLine && Date.now() - state.heard > GIVE_UP) throw { code: "connection_lost" };
+    onState(navigator.onLine ? "lost" : "offline");
+    const backoff = state.tries ? state.base * 2 ** (state.tries - 1) : FIRST_WAIT;
+    state.tries += 1;
+    await pause(Math.max(wait, Math.min(LONGEST_WAIT, backoff)), signal);
+    if (signal.aborted) throw { code: "canceled" };
+  }
+}
+
+/** Return the least milliseconds until the next connection, null if the last event was there; rejects if refused. */
+async function connection(following, state) {
+  const own = new AbortController();
+  const abort = () => own.abort();
+  following.signal.addEventListener("abort", abort);
+  try {
+    const response = await send(following, state, own.signal);
+    if (response.status !== 200) return await refusal(response, state);
+    following.onResponse(response.headers.get("X-Request-ID"));
+    following.onState("open");
+    return (await read(response, following, state, abort)) ? null : 0;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error; // a failure; a lost connection is a TypeError, or what abort() brings
+    return 0;
+  } finally {
+    abort();
+    following.signal.removeEventListener("abort", abort);
+  }
+}
+
+function send(following, state, signal) {
+  const [path, init] = following.address(state.lastId !== "");
+  const headers = { ...init.headers, Accept: "text/event-stream" };
+  if (state.lastId) headers["Last-Event-ID"] = state.lastId;
+  return request(path, { ...init, headers, signal, cache: "no-store" });
+}
+
+async function refusal(response, state) {
+  if (response.status === 204) throw { code: "stream_lost", status: 204 };
+  const failure = await failureOf(response);
+  const passes = failure.code === "no_answer" || TRANSIENT.has(failure.code);
+  if (passes && (state.lastId || state.tries)) return (failure.retry_after ?? 0) * 1000;
+  throw failure;
+}
+
+async function read(response, following, state, abort) {
+  let ended = false;
+  const push = parser((event) => (ended ||= following.onEvent(event)), {
+    onId: (id) => following.onId((state.lastId = id)),
+    onRetry: (milliseconds) => (state.base = milliseconds),
+  });
+  const reader = response.body.getReader();
+  while (!ended) {
+    const watchdog = setTimeout(abort, SILENCE);
+    const { value, done } = await reader.read().finally(() => clearTimeout(watchdog));
+    if (done) break;
+    state.heard = Date.now();
+    state.tries = 0;
+    push(value);
+  }
+  return ended;
+}
+
+/** Wait; what may bring the connection back ends it early, and without a network it lasts until there is one. */
+function pause(milliseconds, signal) {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      for (const [target, name] of sources) target.removeEventListener(name, end);
+      resolve(undefined);
+    };
+    const sources = /** @type {[EventTarget, string][]} */ ([
+      [window, "online"],
+      [signal, "abort"],
+    ]);
+    const timer = navigator.onLine ? setTimeout(end, milliseconds) : undefined;
+    for (const [target, name] of sources) target.addEventListener(name, end);
+    if (signal.aborted) end();
+  });
+}

@@ -1,0 +1,48 @@
+/** What is told beside the page itself: the window's title, and a line for screen readers that does not interrupt. */
+
+import { text } from "./texts.js";
+
+const BETWEEN = 3000; // milliseconds between two lines that are read aloud
+const SHOWN = 4000; // that the title says of an end that is seen
+
+/**
+ * Return what tells.
+ * @param {HTMLElement} line - with role=status
+ * @returns {{ title: (news: string) => void, ends: (news: string) => void, say: (sentence: string) => void }}
+ *   `title` shows news, none if they are empty; `ends` until they were seen; `say` reads aloud, the latest alone if
+ *   there is much
+ */
+export function telling(line) {
+  const own = document.title;
+  let titleTimer;
+  let lineTimer;
+  let latest = "";
+
+  function title(news) {
+    clearTimeout(titleTimer);
+    document.title = news ? text("making.title", { news, title: own }) : own;
+  }
+
+  function seen() {
+    if (!document.hidden && document.title !== own) titleTimer = setTimeout(() => title(""), SHOWN);
+  }
+
+  return {
+    title,
+    ends(news) {
+      title(news);
+      if (!document.hidden) seen();
+      else document.addEventListener("visibilitychange", seen, { once: true });
+    },
+    say(sentence) {
+      latest = sentence;
+      lineTimer ??= setTimeout(
+        () => {
+          lineTimer = undefined;
+          if (line.textContent !== latest) line.textContent = latest;
+        },
+        line.textContent ? BETWEEN : 0,
+      );
+    },
+  };
+}

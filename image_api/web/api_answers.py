@@ -1,0 +1,180 @@
+"""What several views have in common: their responses, the errors that they raise, and headers."""
+
+from collections.abc import Mapping
+
+from image_api.errors import (
+    Cancelled,
+    DeadlinePassed,
+    InvalidParameter,
+    MisdirectedRequest,
+    NotForPreviews,
+    PictureDeleted,
+    PictureLostAgain,
+    PictureUnavailable,
+    Relayed,
+    ServiceBusy,
+    SpeculativeRequest,
+    Stopping,
+    StreamLost,
+    TooManyStreams,
+    UnknownToWorker,
+    Unsupported,
+    UploadTooLarge,
+    WorkerNotConfigured,
+    WorkerUnavailable,
+)
+from image_api.web.api import EVENTS, HTML, JSON, Answer, Models
+from image_api.web.event_stream import StreamError
+from image_api.web.picture_json import ResultWithPicture
+from image_api.web.schemas.openai_pictures import (
+    CompletedEvent,
+    ErrorEvent,
+    FailedEvent,
+    ImagesResponse,
+    PartialEvent,
+)
+from image_api.web.schemas.pictures import IndexedError, IndexedProgress, IndexedResult, PicturesResult
+from render_worker.contract import IMAGE_TYPES, GenerateResult, Progress
+
+HEADERS: Mapping[str, str] = {
+    "Accept-Ranges": "`bytes` if a part of the picture can be asked for.",
+    "Access-Control-Allow-Origin": "Which pages' scripts may read the response: `CORS_ORIGINS`.",
+    "Access-Control-Expose-Headers": "The headers that those scripts may read.",
+    "Allow": "The methods of this address.",
+    "Cache-Control": "Whether, and for how long, a cache may store the response.",
+    "Content-Disposition": "A file name made of the prompt's words.",
+    "Content-Encoding": "`gzip` if the request accepts that.",
+    "Content-Location": "The address at which the same picture stays.",
+    "Content-Range": "Which part of the picture it is.",
+    "Content-Security-Policy": "What the page may load and run: nothing from elsewhere.",
+    "Cross-Origin-Resource-Policy": "`cross-origin`: any page may show the picture.",
+    "Cross-Origin-Opener-Policy": "`same-origin`: no page that opened this one may reach it.",
+    "ETag": "The name of this content, for If-None-Match.",
+    "Location": "The address of the picture.",
+    "Permissions-Policy": "That the page uses none of the device's sensors.",
+    "Referrer-Policy": "`same-origin`: the page's address is told to no other host.",
+    "Refresh": "Seconds after which the page looks again.",
+    "Retry-After": "Seconds after which a retry can succeed.",
+    "Sec-WebSocket-Version": "The version of the protocol that is known here: 13.",
+    "Upgrade": "`websocket`.",
+    "Vary": "The request's headers that decide the response.",
+    "X-Accel-Buffering": "`no`: nginx is not to buffer the stream.",
+    "X-Cache": "`HIT`: the picture was cached. `JOINED`: it was made for an identical request in flight. `MISS`: it was"
+    " made for this one.",
+    "X-Content-Type-Options": "`nosniff`.",
+    "X-Engine": "The engine that made the picture.",
+    "X-Ignored": "Requested parameters that the picture lacks, as `ignored` in JSON.",
+    "X-Request-ID": "The request's id, which the logs have, and by which it can be cancelled.",
+    "X-Seed": "The seed used.",
+}
+ALWAYS = (
+    "X-Request-ID",
+    "X-Content-Type-Options",
+    "Cache-Control",
+    "Vary",
+    "Access-Control-Allow-Origin",
+    "Access-Control-Expose-Headers",
+)
+PAGE_HEADERS = ("Content-Security-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy")
+"""Of every page."""
+PICTURE_HEADERS = ("X-Cache", "X-Engine", "X-Seed", "X-Ignored", "Content-Location", "Content-Disposition", "ETag")
+STORED_HEADERS = ("ETag", "Accept-Ranges")
+
+TYPES = tuple(IMAGE_TYPES.values())
+PICTURES = dict.fromkeys((*TYPES, "image/avif"))
+PROGRESS_EVENTS: Mapping[str, Models] = {
+    "progress": (Progress, IndexedProgress),
+    "picture": IndexedResult,
+    "picture_error": IndexedError,
+    "result": (GenerateResult, ResultWithPicture, PicturesResult),
+    "failure": StreamError,
+}
+STREAM = "`Accept: text/event-stream` asks for events; a request with the `Last-Event-ID` of the last one resumes them."
+RESUMED_TO_END = Answer("The stream of `Last-Event-ID` had ended: there is nothing more.")
+MADE = Answer(
+    "The picture: JSON by default, several with `n`; events with `Accept: text/event-stream`; its bytes with"
+    " `format=image`, or `output_format=auto` in an `<img>`; in an address bar, and to a link-preview bot, a page.",
+    {
+        JSON: (GenerateResult, ResultWithPicture, PicturesResult),
+        EVENTS: PROGRESS_EVENTS,
+        **PICTURES,
+        HTML: None,
+    },
+    (*PICTURE_HEADERS, "X-Accel-Buffering", *PAGE_HEADERS),
+)
+UNCHANGED = Answer("The picture is the one that If-None-Match names.", {}, PICTURE_HEADERS)
+FILE = Answer(
+    "The picture. To a link-preview bot the cached one; with `Accept: text/event-stream` and a `Last-Event-ID` events.",
+    {**dict.fromkeys(TYPES), EVENTS: PROGRESS_EVENTS},
+    (*PICTURE_HEADERS, "X-Accel-Buffering"),
+)
+LED = Answer(
+    "A redirect to the picture, with its JSON: with `format=redirect`, and to a client that shows pictures alone.",
+    {JSON: GenerateResult},
+    ("Location", "X-Cache"),
+)
+OPENAI_MADE = Answer(
+    "The pictures; with `stream` events, as OpenAI's clients know them.",
+    {
+        JSON: ImagesResponse,
+        EVENTS: {
+            "image_generation.partial_image": PartialEvent,
+            "image_generation.completed": CompletedEvent,
+            "image_generation.failed": FailedEvent,
+            "image_edit.partial_image": PartialEvent,
+            "image_edit.completed": CompletedEvent,
+            "image_edit.failed": FailedEvent,
+            "error": ErrorEvent,
+        },
+    },
+    ("X-Accel-Buffering",),
+)
+PAGE = {200: Answer("A page.", {HTML: None}, PAGE_HEADERS)}
+
+EVERY = (InvalidParameter, MisdirectedRequest, 414, 431, 500)
+"""What any request may get."""
+BODIES = (408, 413)
+COSTS = (NotForPreviews,)
+"""What a link-preview bot gets at each address that could cost something."""
+WORKER = (*COSTS, WorkerNotConfigured, WorkerUnavailable, Stopping, DeadlinePassed, Relayed)
+"""What asking the render worker may come to."""
+MAKING = (*WORKER, UnknownToWorker, ServiceBusy, Cancelled)
+"""What making a picture may come to."""
+OPENING = (PictureUnavailable, PictureDeleted)
+"""What reading its bytes may come to, too."""
+STREAMING = (TooManyStreams, StreamLost)
+UPLOADS = (*BODIES, UploadTooLarge, ServiceBusy)
+SPECULATION = (SpeculativeRequest,)
+HEALING = (*MAKING, *OPENING, PictureLostAgain, SpeculativeRequest)
+EDITING = (*MAKING, *OPENING, *UPLOADS, Unsupported)
+
+RELAYED: Mapping[int, tuple[str, ...]] = {
+    400: ("invalid_parameter",),
+    422: ("content_refused",),
+    500: ("engine_not_configured", "storage_not_configured", "internal_error"),
+    502: (
+        "engine_failed",
+        "engine_unreachable",
+        "engine_unauthorized",
+        "engine_request_refused",
+        "engine_unexpected_reply",
+        "picture_…",
+        "storage_failed",
+        "perchance_…",
+    ),
+    503: (
+        "worker_busy",
+        "worker_unavailable",
+        "too_slow",
+        "engine_resting",
+        "engine_busy",
+        "engine_rate_limited",
+        "engine_quota_exhausted",
+        "engine_budget_unavailable",
+        "perchance_…",
+    ),
+    504: ("timeout",),
+}
+"""The codes of the render worker's errors, which this tier relays, by their statuses."""
+REFUSED_HTTP: Mapping[int, tuple[str, ...]] = {400: ("invalid_http",), 414: ("too_large",), 431: ("too_large",)}
+"""Those of a request that the server itself refuses."""

@@ -1,0 +1,16 @@
+"""What the errors of a family of routes with a format of its own have in common."""
+
+from typing import Self
+
+from pydantic import BaseModel
+
+from render_worker.contract import ErrorBody
+
+
+class ErrorFormat(BaseModel):
+    """An error in the shape that the clients of a family of routes know."""
+
+    @classmethod
+    def of(cls, body: ErrorBody, status: int, /) -> Self:
+        """Return an error with its HTTP status in that shape."""
+        raise NotImplementedError

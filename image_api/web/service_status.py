@@ -1,0 +1,88 @@
+"""The state of the service as people and badges are told it, from what the render worker last said: no request for it.
+
+Every field is named here, and none is passed on whole: reasons, memory, past errors and request ids are the operator's.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from image_api.dispatch.worker_client import WorkerClient
+from image_api.services import services
+from image_api.web.schemas.status import EngineStatus, QueueStatus, ServiceStatus
+from render_worker.contract import ModelList, WorkerHealth
+
+DOWN = "down"
+UP = "ready"  # of an engine
+
+
+class State(StrEnum):
+    """Whether a picture could be made."""
+
+    UP = "up"
+    RESTING = "resting"  # the worker answers, and its engines are left alone for a while, or still start
+    WAKING = "waking"
+    ASLEEP = "asleep"  # nothing was heard of the worker for a minute: it may be up as well
+    DOWN = "down"
+
+
+def service_status() -> ServiceStatus:
+    """Return the service's state, as far as it is known without a request to the worker."""
+    worker = services().worker
+    health, models = worker.recent.reply(WorkerHealth), worker.recent.reply(ModelList)
+    engines = _engines(health, models)
+    state = _state(worker, health)
+    since = datetime.now(UTC) - timedelta(seconds=health.uptime_seconds) if health else None
+    return ServiceStatus(
+        status=state,
+        median_seconds=_median_seconds(engines),
+        engines=list(engines.values()) if state in (State.UP, State.RESTING) else [],
+        queue=QueueStatus(running=health.queue.running, waiting=health.queue.waiting) if health else None,
+        up_since=since.isoformat(timespec="seconds") if since else None,
+        expected_seconds=worker.expected_wake_seconds if state in (State.ASLEEP, State.WAKING) else None,
+        last_contact=worker.last_known.at if worker.last_known else None,
+        simulated=(health.simulated if health else None) or services().settings.simulated or None,
+    )
+
+
+def _state(worker: WorkerClient, health: WorkerHealth | None) -> State:
+    if not worker.configured:
+        return State.DOWN
+    if worker.cold_start.in_progress:
+        return State.WAKING
+    if worker.recent.reached is None:
+        return State.ASLEEP
+    if not worker.recent.reached:
+        return State.DOWN
+    if health is None or health.ready:
+        return State.UP
+    states = {engine.state for engine in health.engines.values()}
+    return State.DOWN if states <= {DOWN} else State.RESTING
+
+
+def _engines(health: WorkerHealth | None, models: ModelList | None) -> dict[str, EngineStatus]:
+    """Return the engines by their names, in the order in which they are asked."""
+    engines = {
+        name: EngineStatus(
+            name=name,
+            status=engine.state,
+            median_seconds=engine.median_seconds,
+            p90_seconds=engine.p90_seconds,
+            simulated=engine.simulated,
+        )
+        for name, engine in (health.engines if health else {}).items()
+    }
+    for model in models.models if models else ():
+        name = model.engine or model.name
+        known = engines.setdefault(name, EngineStatus(name=name, status=model.state, simulated=model.simulated))
+        known.success_rate = model.success_rate if known.success_rate is None else known.success_rate
+        known.median_seconds = known.median_seconds or model.p50_seconds
+        known.p90_seconds = known.p90_seconds or model.p90_seconds
+    return engines
+
+
+def _median_seconds(engines: dict[str, EngineStatus]) -> float | None:
+    """Return what a picture is likely to take: the median of the first engine that is ready, else of what this process
+    has seen.
+    """
+    ready = (engine.median_seconds for engine in engines.values() if engine.status == UP)
+    return next((seconds for seconds in ready if seconds), services().generation.records.median_seconds)

@@ -1,0 +1,40 @@
+"""The state of the service as a page for people, or as JSON for a client that prefers it."""
+
+from flask import Response, g
+
+from image_api.services import services
+from image_api.web.html_pages import plain_page, prefers_json
+from image_api.web.moments import moment, seconds_text
+from image_api.web.responses import base_url, json_response
+from image_api.web.schemas.status import ServiceStatus
+from image_api.web.service_status import State, service_status
+
+VARY = "Accept"
+LOOK_AGAIN_SECONDS = 5
+
+
+def status_response() -> Response:
+    """Return the state of the last minute. A worker that is surely awake is asked for it, and none is woken."""
+    services().worker.observe(g.client)
+    status = service_status()
+    if not prefers_json():
+        return _page(status)
+    response = json_response(status)
+    response.headers["Vary"] = VARY
+    return response
+
+
+def _page(status: ServiceStatus) -> Response:
+    page = plain_page(
+        "status.html",
+        VARY,
+        status=200,
+        state=status,
+        up_since=moment(status.up_since),
+        last_contact=moment(status.last_contact),
+        in_words=seconds_text,
+        canonical=f"{base_url()}/status",
+    )
+    if status.status == State.WAKING:
+        page.headers["Refresh"] = str(LOOK_AGAIN_SECONDS)
+    return page
