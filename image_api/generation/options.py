@@ -14,6 +14,7 @@ from render_worker.contract import (
     MIN_SIDE,
     OPEN,
     SIDE_STEP,
+    SIZE_PATTERN,
     GenerateResult,
     InvalidField,
     Preference,
@@ -80,32 +81,40 @@ class GenerationOptions(Recipe):
     format: Literal["json", "redirect", "image"] | None = Field(
         None, description="one of json, redirect, image; output_format is that of the file"
     )
+    """JSON, a redirect to the picture, or the picture itself. If left out, the request's headers decide."""
     response_format: ResponseFormat = Field(
         "url", description="url or b64_json, which adds the picture itself to the JSON"
     )
-    size: Annotated[str, AfterValidator(_size)] | None = Field(
-        None,
-        description=f"{OPEN}, a width and a height, multiples of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,},"
-        " like 1024x1024, or left out",
+    """`b64_json`: the file in base64 stands beside `image_url`, in an event stream's result, too."""
+    size: Annotated[str, AfterValidator(_size), WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})] | None = (
+        Field(
+            None,
+            description=f"{OPEN}, a width and a height, multiples of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,},"
+            " like 1024x1024, or left out",
+        )
     )
-    """The same as width and height. They are set from it."""
+    """The same as `width` and `height`, as one."""
     style: StyleName | None = Field(None, description=f"{ACCEPTED}, or left out")
-    """In which both prompts are when a picture is made and cached: `in_style`. Here they are the client's own."""
+    """Both prompts get its words, which `GET /v1/styles` has; `prompt` in the response has them, `alt` has not."""
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}, or left out")
-    """How many pictures. If it is given, the response lists them, also a single one."""
+    """How many pictures. If it is given, the response has `images`, also for a single one."""
     image: Sent | None = Field(  # type: ignore[assignment]  # a client cannot send a digest in place of a picture
         None,
         description="one PNG, JPEG or WebP picture that comes by POST: as a file of multipart/form-data, or in JSON as"
         " base64 or a data URL; no address is fetched",
         exclude_if=lambda value: value is None,
     )
+    """What the picture begins with."""
     previews: bool = Field(False, description="true or false; previews come in event streams")
     """Whether progress shows the unfinished picture, as far as the engine has that."""
     cache: bool = Field(True, description="true or false")
+    """`false`: make the picture anew."""
     within: Within = None
+    """Seconds: only engines that are expected to be done by then are asked. It is no deadline."""
     prefer: Preference | None = Field(
         None, description="one of fast, free, quality, or left out; it only goes with model=auto"
     )
+    """Which engines are asked first. If left out, the operator's order counts."""
     cache_without_seed: bool = False
     """Whether identical requests share a result even if they have no seed. Routes set it, not clients."""
 

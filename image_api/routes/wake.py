@@ -5,8 +5,10 @@ from flask import Blueprint, Response, g
 from image_api.services import services
 from image_api.web.api import JSON, Answer, describe
 from image_api.web.api_answers import WORKER
+from image_api.web.html_pages import is_navigation
 from image_api.web.responses import json_response, set_retry_after
 from image_api.web.schemas.health import WakeStatus
+from image_api.web.status_page import wake_for_page
 
 WAKE_WAIT_SECONDS = 2.0
 # One transparent pixel: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
@@ -19,12 +21,15 @@ routes = Blueprint("wake", __name__)
 @describe(
     {
         200: Answer("The worker is awake.", {JSON: WakeStatus}),
+        303: Answer("In an address bar: the page that says how far it is.", {}, ("Location",)),
         202: Answer("It has begun to start.", {JSON: WakeStatus}, ("Retry-After",)),
     },
     errors=WORKER,
 )
 def wake() -> Response:
     """Return 200 if the worker is awake, 202 during its cold start, with the seconds that this is expected to take."""
+    if is_navigation():
+        return wake_for_page()
     health = services().worker.wake(WAKE_WAIT_SECONDS, g.client)
     if health:
         return json_response(WakeStatus(status="awake", expected_seconds=0, worker=health.status))

@@ -32,6 +32,20 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const root = document.getElementById("api");
 const documentUrl = new URL(root.dataset.document, location.href).href;
 
+/**
+ * Let requests go to the host that the page is from: the document names the service's public one, which may be another,
+ * and the page's policy allows no other.
+ */
+const sameHost = {
+  statePlugins: {
+    spec: {
+      wrapActions: {
+        updateJsonSpec: (update) => (spec) => update({ ...spec, servers: [{ url: new URL(".", documentUrl).href }] }),
+      },
+    },
+  },
+};
+
 /** Show the document in Swagger UI, on which requests can be tried out. */
 function showSwaggerUi() {
   const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
@@ -43,6 +57,7 @@ function showSwaggerUi() {
     deepLinking: true,
     displayRequestDuration: true,
     tryItOutEnabled: true,
+    plugins: [sameHost],
     validatorUrl: null, // it is on another host
   });
 }

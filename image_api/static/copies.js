@@ -34,6 +34,7 @@ export function fileName(entry) {
 
 /** Return the texts to copy of a picture, by their names. */
 export const COPIES = {
+  link: pageOf,
   url: addressOf,
   markdown: (entry) => `![${alternative(entry).replace(/[\\`*_[\]<>&|~$!]/g, "\\$&")}](${inMarkdown(entry)})`,
   html: (entry) => {

@@ -34,7 +34,7 @@ const MORE = "more-options";
 export function mountForm(root, actions) {
   const form = control("options");
   const listeners = [];
-  const checked = new Set(); // fields whose problems are shown: those that were left, all once the form was sent
+  let isChecked = false; // whether problems are shown: once the form was sent, for before they move what is pressed
   const style = mountStyleChoice(changed);
   const model = mountModelChoice(changed);
   const seed = mountSeed(edited);
@@ -99,7 +99,7 @@ export function mountForm(root, actions) {
     if (["shape", "aspect_ratio", "width", "height"].some((name) => name in options)) {
       shape.fill(options, Boolean(source.read()));
     }
-    checked.clear();
+    isChecked = false;
     edited();
   }
 
@@ -138,16 +138,16 @@ export function mountForm(root, actions) {
 
   function showProblems() {
     const found = problems();
-    for (const name of CHECKED) setProblem(name, (checked.has(name) && found[name]) || "");
+    for (const name of CHECKED) setProblem(name, (isChecked && found[name]) || "");
     return found;
   }
 
   function submit() {
     if (!reasons.seed) seed.renew();
-    CHECKED.forEach((name) => checked.add(name));
+    isChecked = true;
     const [first] = Object.keys(showProblems());
     if (first) return focusField(first);
-    checked.clear();
+    isChecked = false;
     if (!reasons.seed) seed.use();
     address.sent();
     code.update();
@@ -159,10 +159,7 @@ export function mountForm(root, actions) {
     submit();
   });
   form.addEventListener("input", edited);
-  form.addEventListener("change", (event) => {
-    checked.add(event.target.id);
-    edited();
-  });
+  form.addEventListener("change", edited);
   document.addEventListener("keydown", (event) => {
     const isInside = root.contains(/** @type {Node} */ (event.target)) || event.target === document.body;
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !isInside) return;

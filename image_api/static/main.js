@@ -7,7 +7,10 @@ import { mountPictures } from "./pictures.js";
 
 const part = (id) => document.getElementById(id);
 const fill = (options) => form.fill(options);
-const generate = (options) => making.generate(options);
+const generate = (options) => {
+  pictures.asked(options);
+  making.generate(options);
+};
 
 const form = mountForm(part("form"), { generate });
 const pictures = mountPictures(part("pictures"), { generate, fill });

@@ -46,6 +46,8 @@ export function mountMaking(root, actions) {
 
   function generate(options) {
     add(jobOf(options));
+    if (waiting.hidden) bringIntoView(root, "start");
+    else bringIntoView(waiting, "nearest");
   }
 
   function add(job) {
@@ -91,6 +93,7 @@ export function mountMaking(root, actions) {
       else fail(job, failure);
     } finally {
       clearInterval(clock);
+      if (count(job) > 1) document.dispatchEvent(new CustomEvent("batch-ended", { detail: job.id }));
       close(view.root);
       running = null;
       proceed();
@@ -242,6 +245,14 @@ export function mountMaking(root, actions) {
 
   document.addEventListener("key-kept", () => [...refused.values()].forEach((again) => again()));
   return { generate, open };
+}
+
+/** Scroll to what a person has asked for, if it is not to be seen; the focus stays. */
+function bringIntoView(part, block) {
+  const { top, bottom } = part.getBoundingClientRect();
+  if (top >= 0 && Math.min(bottom, top + 200) <= innerHeight) return;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  part.scrollIntoView({ block, behavior: still ? "instant" : "smooth" });
 }
 
 /**

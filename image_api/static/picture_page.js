@@ -1,14 +1,21 @@
 /** A picture's page: the ground of a picture that is still coming, what to do if it does not come, and copies. */
 
+import { drawBlurhash } from "./blurhash.js";
+
 const part = (id) => document.getElementById(id);
 const said = part("said");
 const field = /** @type {HTMLTextAreaElement} */ (part("by-hand"));
 const picture = /** @type {HTMLImageElement | null} */ (part("picture"));
 
-/** Show the picture's color until it is there, and a sentence in place of one that does not come. */
+/** Show the picture's color, blurred, until it is there, and a sentence in place of one that does not come. */
 function attend(image) {
+  const blur = /** @type {HTMLCanvasElement | null} */ (part("blur"));
+  if (blur) drawBlurhash(blur, blur.dataset.blurhash);
   image.style.backgroundColor = image.dataset.ground ?? "";
-  const clear = () => (image.style.backgroundColor = "");
+  const clear = () => {
+    image.style.backgroundColor = "";
+    blur?.remove();
+  };
   const lost = () => {
     image.parentElement.hidden = true;
     part("lost").hidden = false;

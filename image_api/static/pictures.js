@@ -8,7 +8,7 @@ import { entryOf, openGallery } from "./gallery.js";
 import { mountHistory } from "./history.js";
 import { family } from "./recipe.js";
 import { makeSheet, sheetOf } from "./sheet.js";
-import { slide } from "./slide.js";
+import { slide, slideBelow } from "./slide.js";
 import { text } from "./texts.js";
 import { makeWalk } from "./walk.js";
 
@@ -192,6 +192,9 @@ export function mountPictures(root, page) {
     document.getElementById("form").scrollIntoView({ block: "nearest" });
   }
 
+  document.addEventListener("batch-ended", (/** @type {CustomEvent} */ { detail }) => {
+    slide(root, () => sheets.get(detail)?.sheet.close());
+  });
   older.onclick = () => {
     const last = list.lastElementChild;
     showOlder();
@@ -202,5 +205,6 @@ export function mountPictures(root, page) {
     /** @type {HTMLElement} */ (example).onclick = () => fill({ prompt: example.textContent.trim() });
   }
   showOlder();
+  slideBelow(root);
   return { add, asked: ({ prompt }) => history.add(prompt) };
 }

@@ -16,7 +16,8 @@ const LARGEST = 10;
 
 /** Return what the pictures of one request have in common; null if it was for a single one. */
 export function sheetOf({ result, options }) {
-  return options.n > 1 && options.n <= LARGEST ? String(result.request_id).replace(/-\d+$/, "") : null;
+  if (!(options.n > 1 && options.n <= LARGEST)) return null;
+  return options.batch ?? String(result.request_id).replace(/-\d+$/, "");
 }
 
 /**
@@ -60,7 +61,14 @@ export function makeSheet(first, actions) {
   }
   function placeOf({ result }) {
     const own = cells.children[result.index];
-    return own?.matches("div") ? own : (cells.querySelector("div.cell:not(:has(*))") ?? cells.lastElementChild);
+    if (own?.matches("div")) return own;
+    const place = cells.querySelector("div.cell") ?? element("div");
+    if (!place.isConnected) cells.append(place);
+    return place;
+  }
+  /** Take off the cells for which no picture came. */
+  function close() {
+    for (const cell of cells.querySelectorAll("div.cell")) cell.remove();
   }
   function choose(entry) {
     card?.close();
@@ -78,7 +86,7 @@ export function makeSheet(first, actions) {
     links.replaceChildren();
     return members.size;
   }
-  return { element: whole, add, choose, remove };
+  return { element: whole, add, choose, remove, close };
 }
 
 /** Return a link to the sheet as one picture, if it is there: all of it is made, seed after seed. */

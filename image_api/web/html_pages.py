@@ -1,5 +1,6 @@
 """The pages of this tier: those without scripts, under a policy that lets them load and run nothing, and the app's."""
 
+import gzip
 from typing import Any
 
 from flask import Response, render_template, request
@@ -25,8 +26,12 @@ def html_page(
     template: str, vary: str, status: int = 200, policy: str = CONTENT_SECURITY_POLICY, **values: Any
 ) -> Response:
     """Return a page that no cache stores, whose address has other responses by the headers that `vary` names."""
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": policy, "Vary": vary}
-    return Response(render_template(template, **values), status, headers, mimetype=HTML)
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": policy, "Vary": f"{vary}, Accept-Encoding"}
+    page = render_template(template, **values).encode()
+    if request.accept_encodings["gzip"] > 0:
+        headers["Content-Encoding"] = "gzip"
+        page = gzip.compress(page)
+    return Response(page, status, headers, mimetype=HTML)
 
 
 def plain_page(

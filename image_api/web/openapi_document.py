@@ -17,6 +17,7 @@ from image_api.web.api import FORM, JSON, OPERATIONS, Answer, Content, Models, O
 from image_api.web.cors import PICTURES
 from image_api.web.error_responses import AUTOMATIC_METHODS, family_of
 from image_api.web.openapi_schemas import Schema, reference, schemas_of, without_null
+from image_api.web.openapi_sharing import share
 from render_worker.contract import VERSION, ErrorBody, Fields
 from render_worker.serving.http_errors import HTTP_CODES
 
@@ -61,7 +62,7 @@ def document(app: Flask) -> Schema:
         "info": _info(),
         "tags": _tags(view for _, _, view in operations),
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": schemas, "headers": _headers()},
+        "components": {"schemas": schemas, "headers": _headers(), **share(paths)},
     }
 
 
@@ -195,7 +196,7 @@ def _answer(rule: Rule, answer: Answer) -> Schema:
 
 def _media(mimetype: str, content: Content) -> Schema:
     if content is None:
-        return {} if mimetype.startswith("image/") else {"schema": {"type": "string"}}
+        return {"schema": {"type": "string"}} if mimetype.startswith("text/") else {}
     if isinstance(content, Mapping):
         return _events(content)
     return {"schema": _any_of(content)}
@@ -231,7 +232,7 @@ def _shown(error: type[ApiError] | int) -> Iterator[tuple[int, tuple[str, ...], 
         yield error, (STATUS_CODES[error],), ()
     elif error is Relayed:
         for status, codes in api_answers.RELAYED.items():
-            yield status, codes, ("Retry-After",) if status >= HTTPStatus.BAD_GATEWAY else ()
+            yield status, codes, ("Retry-After",)
     else:
         yield error.status, (error.code,), (*error.headers, *(["Retry-After"] if error.retry_after else []))
 

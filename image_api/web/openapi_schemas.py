@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from image_api.generation.options import GenerationOptions
 from render_worker.contract import Fields
 
 Schema = dict[str, Any]
@@ -42,10 +43,9 @@ def reference(model: type[BaseModel]) -> Schema:
     return {"$ref": REFERENCE.format(model=model.__name__)}
 
 
-def described(name: str, accepted: str, more: str | None) -> str:
-    """Return what a parameter accepts, and what else its field's docstring says, as sentences."""
-    first = f"{accepted[:1].upper()}{accepted[1:]}."
-    return f"{first} {more}" if more else first
+def described(accepted: str, more: str | None) -> str:
+    """Return what a field's docstring says of it, and what it accepts, as sentences."""
+    return " ".join(filter(None, (more, f"Must be {accepted}.")))
 
 
 def without_null(schema: Schema) -> Schema:
@@ -71,26 +71,27 @@ def docstrings_of(model: type[BaseModel]) -> dict[str, str]:
 def _show_request(schema: Schema, model: type[Fields]) -> None:
     shown = {name for name, field in model.public_fields().items() if field.annotation is not NoneType}
     schema["properties"] = {name: it for name, it in schema["properties"].items() if name in shown}
-    required = [name for name in schema.get("required", ()) if name in shown]
-    schema["required"] = required
+    for it in schema["properties"].values():
+        if it.get("default", ...) is None:
+            del it["default"]
+    schema["required"] = [name for name in schema.get("required", ()) if name in shown]
 
 
 def _show_response(schema: Schema) -> None:
     properties = schema.get("properties", {})
-    optional = {name for name, it in properties.items() if NULL in it.get("anyOf", ())}
+    schema["required"] = [name for name, it in properties.items() if NULL not in it.get("anyOf", ())]
     schema["properties"] = {name: without_null(it) for name, it in properties.items()}
-    if required := [name for name in schema.pop("required", ()) if name not in optional]:
-        schema["required"] = required
 
 
 def _describe(schema: Schema, model: type[BaseModel]) -> None:
     """Set the descriptions of a schema and of its properties, and drop pydantic's titles, which repeat the names."""
     schema.pop("title", None)
-    more = docstrings_of(model)
+    more = docstrings_of(GenerationOptions) if issubclass(model, Fields) else {}
+    more |= docstrings_of(model)
     for name, it in schema.get("properties", {}).items():
         it.pop("title", None)
         if accepted := it.get("description"):
-            it["description"] = described(name, accepted, more.get(name))
+            it["description"] = described(accepted, more.get(name))
         elif name in more:
             it["description"] = more[name]
 

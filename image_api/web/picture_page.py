@@ -70,7 +70,7 @@ def _values(details: PictureDetails, found: KnownPicture, base: str) -> dict[str
         "in_words": seconds_text,
         "made_at": moment(details.created_at),
         "summary": _summary(details),
-        "markdown": f"[![{_escaped(alt)}]({details.image_url})]({details.page_url})",
+        "markdown": f"[![{_escaped(alt)}]({_in_link(details.image_url)})]({details.page_url})",
         "tag": f'<img src="{escape(details.image_url)}" alt="{escape(alt)}"{sides}>',
         "again": f"{root}?{details.query(recipe)}" if recipe else root,
     }
@@ -85,4 +85,9 @@ def _summary(details: PictureDetails) -> str:
 
 def _escaped(text: str) -> str:
     """Return a text of which Markdown makes no link or emphasis."""
-    return re.sub(r"([\\`*_\[\]<>])", r"\\\1", text)
+    return re.sub(r"([\\`*_\[\]<>&|~$!])", r"\\\1", text)
+
+
+def _in_link(url: str) -> str:
+    """Return a URL of which Markdown makes one link, also if it has brackets."""
+    return url.replace("(", "%28").replace(")", "%29")

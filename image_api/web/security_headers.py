@@ -14,6 +14,8 @@ PAGE_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
 }
 
+EMPTY = (204, 304)  # whose type is only Flask's default
+
 
 def register(app: Flask) -> None:
     """Give every page these headers, unless it has others of these names."""
@@ -21,7 +23,7 @@ def register(app: Flask) -> None:
 
 
 def _protect_page(response: Response) -> Response:
-    if response.mimetype == HTML:
+    if response.mimetype == HTML and response.status_code not in EMPTY:
         for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)
     return response

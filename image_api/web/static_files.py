@@ -1,6 +1,7 @@
 """The pages' static files, at URLs with a digest of all of them: a browser keeps them for ever, and none is mixed.
 
-Scripts import each other by relative URLs, so one digest in the path of the first holds for all.
+Scripts import each other by relative URLs, so one digest in the path of the first holds for all. The app's are linked
+into one.
 """
 
 import gzip
@@ -10,6 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from flask import Response, abort, request
+
+from image_api.web.linked_files import LINKED, linked
 
 FOLDER = Path(str(files("image_api"))) / "static"
 TYPES = {
@@ -64,10 +67,15 @@ def static_file(version: str, name: str) -> Response:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix in TYPES)
+    files_there = (path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix in TYPES)
+    return frozenset((*files_there, *LINKED))
 
 
 @cache
 def _content(name: str, zipped: bool) -> bytes:
-    data = (FOLDER / name).read_bytes()
+    data = linked(name, _text).encode() if name in LINKED else (FOLDER / name).read_bytes()
     return gzip.compress(data, mtime=0) if zipped else data
+
+
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text("utf-8")

@@ -1,7 +1,10 @@
 """The state of the service as a page for people, or as JSON for a client that prefers it."""
 
+import contextlib
+
 from flask import Response, g
 
+from image_api.errors import ApiError
 from image_api.services import services
 from image_api.web.html_pages import plain_page, prefers_json
 from image_api.web.moments import moment, seconds_text
@@ -10,6 +13,7 @@ from image_api.web.schemas.status import ServiceStatus
 from image_api.web.service_status import State, service_status
 
 VARY = "Accept"
+WAKE_WAIT_SECONDS = 1.0  # a worker that is up answers sooner
 LOOK_AGAIN_SECONDS = 5
 
 
@@ -22,6 +26,13 @@ def status_response() -> Response:
     response = json_response(status)
     response.headers["Vary"] = VARY
     return response
+
+
+def wake_for_page() -> Response:
+    """Begin the cold start of a worker that sleeps, and lead to the page that says how far it is."""
+    with contextlib.suppress(ApiError):  # of which the page tells
+        services().worker.wake(WAKE_WAIT_SECONDS, g.client)
+    return Response(status=303, headers={"Location": f"{base_url()}/status", "Vary": "Sec-Fetch-Dest"})
 
 
 def _page(status: ServiceStatus) -> Response:

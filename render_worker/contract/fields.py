@@ -6,7 +6,7 @@ from functools import cache
 from types import NoneType
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 from render_worker.contract.errors import InvalidField
@@ -15,6 +15,9 @@ from render_worker.contract.trackers import is_tracker
 from render_worker.contract.values import Reader, read, reader_of
 
 MAX_TEXT = 2_000
+_CONTROL = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+TEXT_PATTERN = rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$"
+"""What the checks of a text are as a pattern: no control character, and one at least that is not trimmed."""
 
 
 def _without_control_characters(text: str) -> str:
@@ -27,6 +30,7 @@ Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
     AfterValidator(_without_control_characters),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": TEXT_PATTERN}),
 ]
 
 

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_validator
 
 from render_worker.contract.errors import InvalidField
 from render_worker.contract.fields import MAX_TEXT, Fields, Text
 from render_worker.contract.sizes import (
     MAX_SIDE,
     MIN_SIDE,
+    RATIO_PATTERN,
     SIDE_STEP,
     Shape,
     Size,
@@ -66,32 +67,42 @@ def _aspect_ratio(text: str) -> str | None:
     return text
 
 
-AspectRatio = Annotated[str, AfterValidator(_aspect_ratio)]
+AspectRatio = Annotated[
+    str, AfterValidator(_aspect_ratio), WithJsonSchema({"type": "string", "pattern": RATIO_PATTERN})
+]
 
 
 class Recipe(Fields):
     """All that decides how a picture looks."""
 
     prompt: Text = Field(description=f"a text of 1 to {MAX_TEXT:,} characters in UTF-8 without control characters")
+    """What the picture shows. It is trimmed, and may have line breaks and tabs."""
     negative_prompt: Text | None = Field(
         None, description=f"a text of 1 to {MAX_TEXT:,} characters in UTF-8 without control characters, or left out"
     )
+    """What to avoid."""
     seed: int = Field(-1, ge=-1, le=MAX_SEED, description=f"an integer from -1 (random) to {MAX_SEED}")
+    """An identical request with the same seed gets the same picture."""
     guidance_scale: Annotated[float, AfterValidator(abs)] = Field(  # abs: -0 is 0
         7.0, ge=0, le=20, allow_inf_nan=False, description="a number from 0 to 20"
     )
+    """How closely to follow the prompt; 7 asks for nothing special. Perchance gets 1 if it is less."""
     shape: Shape = Field("square", description="one of portrait, landscape, square")
+    """A proportion in the engine's own size: 2:3, 3:2 or 1:1."""
     width: int | None = Field(
         None, ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP, description=SIDE, exclude_if=lambda value: value is None
     )
+    """Pixels, with `height` or `aspect_ratio`."""
     height: int | None = Field(
         None, ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP, description=SIDE, exclude_if=lambda value: value is None
     )
+    """Pixels, with `width` or `aspect_ratio`."""
     aspect_ratio: AspectRatio | None = Field(
         None,
         description=f"{OPEN}, a ratio from 1:4 to 4:1, like 16:9, or left out",
         exclude_if=lambda value: value is None,
     )
+    """The proportion, of any size or with a width or a height."""
     size_optional: Literal[True] | None = Field(
         None, description="true or left out", exclude_if=lambda value: value is None
     )
@@ -99,7 +110,9 @@ class Recipe(Fields):
     model: Annotated[str, AfterValidator(_auto_in_lower_case)] = Field(
         "auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", description="auto or a name from /models"
     )
+    """The engine that makes the picture, one of its models, or whichever can."""
     output_format: OutputFormat = Field("png", description="one of png, jpeg, webp, auto")
+    """The stored file. `auto`: as the engine made it, and each client gets what its `Accept` prefers."""
     output_compression: int | None = Field(
         None,
         ge=0,
@@ -107,6 +120,7 @@ class Recipe(Fields):
         description="an integer from 0 to 100 (the quality of jpeg and webp), 100 with png, or left out",
         exclude_if=lambda value: value is None,
     )
+    """The quality of a `jpeg` or `webp`, and of what `auto` becomes: 90, 85 if left out. A `png` keeps every pixel."""
     image: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{64}$",
@@ -122,7 +136,7 @@ class Recipe(Fields):
         description="a number above 0, 1 at most, and goes with image only",
         exclude_if=lambda value: value is None,
     )
-    """How far the picture may depart from `image`; None leaves it to the engine."""
+    """How far the picture may depart from `image`; if left out, the engine decides."""
     negative_prompt_optional: Literal[True] | None = Field(
         None, description="true or left out", exclude_if=lambda value: value is None
     )

@@ -11,6 +11,13 @@ WIDEST = 4  # an aspect ratio is from 1:4 to 4:1
 NUMBER = r"[0-9]{1,4}(?:\.[0-9]{1,4})?"
 RATIO = re.compile(rf"({NUMBER}):({NUMBER})")
 SIZE = re.compile(r"([0-9]{1,4})[xX]([0-9]{1,4})")
+# A number is a multiple of 8 if its last three digits are: after an even hundred those of _EVEN, else those of _ODD.
+_EVEN, _ODD = "(0[08]|16|24|32|4[08]|56|64|72|8[08]|96)", "(04|12|2[08]|36|44|52|6[08]|76|84|92)"
+_SIDE = f"(64|72|8[08]|96|([1-3]?[2468]|[1-4]0){_EVEN}|[1-3]?[13579]{_ODD})"
+SIZE_PATTERN = f"^(auto|{_SIDE}x{_SIDE})$"
+"""The sizes that may be asked for, as a pattern for schemas, which know no arithmetic."""
+RATIO_PATTERN = f"^(auto|{NUMBER}:{NUMBER})$".replace("(?:", "(")
+"""How an aspect ratio is written, likewise; its bounds are beyond a pattern."""
 
 Size = tuple[int, int]
 """Width and height in pixels."""

@@ -18,6 +18,7 @@ from image_api import create_app
 from image_api.sent_images import MAX_BYTES
 from image_api.services import services_of
 from image_api.settings import Settings
+from tests.api.described import CheckedClient
 from tests.api.pictures import stored
 from tests.fakes.busy_worker import BusyWorker
 from tests.fakes.processes import api, wait_until
@@ -150,6 +151,7 @@ def client_with(worker: ScriptedWorker) -> Iterator[Callable[..., FlaskClient]]:
 
     def make(**settings: object) -> FlaskClient:
         apps.append(create_app(Settings(**{"perchance_worker_url": worker.url, **settings})))
+        apps[-1].test_client_class = CheckedClient
         return apps[-1].test_client()
 
     yield make

@@ -74,6 +74,7 @@ def test_the_front_page_documents_every_parameter(client):
         "format",
         "response_format",
         "size",
+        "style",
         "n",
         "previews",
         "cache",

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
+from tests.api.conftest import ScriptedWorker
 from tests.end_to_end.conftest import Stack, reset
 from tests.fakes.playwright_browser import executable
+from tests.fakes.processes import Server, api
 from tests.page.looks import DARK, DESKTOP, LIGHT, LOOKS, PHONE
 from tests.page.servers import serving
 from tests.page.watch import Watch
@@ -100,3 +102,12 @@ def page(visit: Visit) -> Page:
 def look(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return a context's options: a desktop's or a phone's, light or dark."""
     return LOOKS[request.param]
+
+
+@pytest.fixture
+def scripted_front() -> Iterator[tuple[ScriptedWorker, Server]]:
+    """Run an API tier before a render worker that answers as the test says."""
+    worker = ScriptedWorker()
+    with api(PERCHANCE_WORKER_URL=worker.url, SIMULATED="true") as front:
+        yield worker, front
+    worker.close()

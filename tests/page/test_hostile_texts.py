@@ -30,9 +30,9 @@ def test_a_prompt_stays_text_from_the_address_to_the_picture_s_page(visit, words
     page.reload()
     expect(pictures(page).first).to_contain_text(words)
     link = pictures(page).first
-    link.get_by_text("More").click()
+    link.get_by_text("More", exact=True).click()
     assert page.evaluate("window.ran") is None
-    page.goto(link.get_by_role("link", name="page").evaluate("(it) => it.href"))
+    page.goto(link.get_by_role("link", name="Its page").evaluate("(it) => it.href"))
     expect(page.get_by_text(words).first).to_be_visible()
     assert page.evaluate("window.ran") is None
 

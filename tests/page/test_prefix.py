@@ -28,12 +28,12 @@ def test_everything_stays_below_it(below, new_context, watch):
     page = context.new_page()
     page.goto(f"{below}/")
     card = make(page, "a boat behind a proxy")
-    card.get_by_text("More").click()
+    card.get_by_text("More", exact=True).click()
     for link in page.get_by_role("link").all():
         assert link.evaluate("(it) => it.href").startswith((f"{below}/", "blob:")), link.evaluate(
             "(it) => it.outerHTML"
         )
-    page.goto(card.get_by_role("link", name="page").evaluate("(it) => it.href"))
+    page.goto(card.get_by_role("link", name="Its page").evaluate("(it) => it.href"))
     expect(page.get_by_role("img").first).to_be_visible()
     assert any("/images/" in url for url in asked)
     assert [url for url in asked if not url.startswith((f"{below}/", "blob:", "data:"))] == []

@@ -4,7 +4,7 @@ A parameter that no engine can honour is refused by name; one that changes nothi
 """
 
 import re
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -12,8 +12,8 @@ from image_api.generation.options import IMAGE_NAMES, MAX_PICTURES, GenerationOp
 from image_api.sent_images import SentImage
 from image_api.web.schemas.error_format import ErrorFormat
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
-from image_api.web.schemas.picture_request import PictureRequest, like
-from render_worker.contract import ErrorBody, OutputFormat
+from image_api.web.schemas.picture_request import LIKE, PictureRequest, like
+from render_worker.contract import ErrorBody, OutputFormat, Text
 
 MAX_PARTIAL_IMAGES = 3
 EventFamily = Literal["image_generation", "image_edit"]
@@ -40,13 +40,14 @@ class ImagesRequest(PictureRequest):
     )
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}")
     response_format: Literal["url", "b64_json"] | None = Field(None, description="url or b64_json")
+    """The default is base64 with a GPT image model, beside the address, and else the address."""
     output_format: OutputFormat | None = Field(None, description=like("output_format"))
     stream: bool | None = Field(None, description="true or false")
-    # As /generate has them, which checks them:
-    output_compression: int | None = Field(None, description=like("output_compression"))
-    seed: int | None = Field(None, description=like("seed"))
-    negative_prompt: str | None = Field(None, description=like("negative_prompt"))
-    guidance_scale: float | None = Field(None, description=like("guidance_scale"))
+    # As /generate has them:
+    output_compression: Annotated[int | None, LIKE["output_compression"]] = None
+    seed: Annotated[int | None, LIKE["seed"]] = None
+    negative_prompt: Annotated[Text | None, LIKE["negative_prompt"]] = None
+    guidance_scale: Annotated[float | None, LIKE["guidance_scale"]] = None
     # Accepted with the only values that can be honoured:
     background: Literal["auto", "opaque"] | None = Field(
         None, description="auto or opaque; no engine makes transparent pictures"

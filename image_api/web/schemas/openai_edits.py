@@ -11,7 +11,7 @@ from image_api.generation.options import IMAGE_NAMES
 from image_api.uploads import Upload
 from image_api.web.picture_data import is_blank
 from image_api.web.schemas.openai import EventFamily, ImagesRequest
-from image_api.web.schemas.picture_request import like
+from image_api.web.schemas.picture_request import LIKE
 from render_worker.contract import Fields
 
 MAX_IMAGES = 16
@@ -66,8 +66,7 @@ class EditRequest(PictureFields, ImagesRequest):
     mask: Mask | None = Field(None, description="one PNG picture, or left out")
     input_fidelity: Literal["high", "low"] | None = Field(None, description="high or low")
     """Ignored."""
-    strength: float | None = Field(None, description=like("strength"))
-    """As /generate has it, which checks it."""
+    strength: Annotated[float | None, LIKE["strength"]] = None
     event_family: ClassVar[EventFamily] = "image_edit"
 
     def only_image(self) -> Upload:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Annotated
 
 from pydantic import Field
 
@@ -25,6 +26,9 @@ from render_worker.contract import (
     to_side,
 )
 
+LIKE = Recipe.model_fields
+"""What /generate accepts, by name."""
+
 
 def like(name: str) -> str:
     """Return what /generate accepts as the parameter of that name."""
@@ -39,12 +43,12 @@ class PictureRequest(Fields):
     aspect_ratio: AspectRatio | None = Field(None, description=like("aspect_ratio"))
     size: str | None = Field(
         None,
-        pattern=r"(?i)^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$",
+        pattern=r"^([Aa][Uu][Tt][Oo]|[1-9][0-9]{1,3}[Xx][1-9][0-9]{1,3})$",
         description=f"{OPEN}, or a width and a height from 10 to 9999, like 1024x1024",
     )
-    """A wish, because clients of such routes always send one."""
-    width: int | None = Field(None, description=like("width"))
-    height: int | None = Field(None, description=like("height"))
+    """A wish, because clients of such routes always send one: another size is in `ignored`."""
+    width: Annotated[int | None, LIKE["width"]] = None
+    height: Annotated[int | None, LIKE["height"]] = None
     within: Within = None
     prefer: Preference | None = Field(None, description=GenerationOptions.model_fields["prefer"].description)
 

@@ -27,6 +27,7 @@ class SheetOptions(GenerationOptions):
     internal_fields = GenerationOptions.internal_fields | {"n", "format", "seed_drawn", "image", "strength", "previews"}
 
     seeds: Literal[4, 9] = Field(4, description="4 or 9")
+    """How many pictures: two rows of two, or three of three."""
     seed_drawn: bool = False
     """Whether the client left the first seed to this service, which draws one, so that the sheet can be had again."""
 

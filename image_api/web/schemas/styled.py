@@ -1,7 +1,7 @@
 """The styled family: a prompt in a named style and an aspect ratio; `status`, and `message` if there is an error."""
 
 from fractions import Fraction
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -9,7 +9,7 @@ from image_api.generation.options import IMAGE_NAMES, GenerationOptions, Respons
 from image_api.styles import Style
 from image_api.web.responses import absolute_url
 from image_api.web.schemas.error_format import ErrorFormat
-from image_api.web.schemas.picture_request import PictureRequest, like
+from image_api.web.schemas.picture_request import LIKE, PictureRequest
 from render_worker.contract import ErrorBody, GenerateResult, PassedOver, StorageProblem
 
 
@@ -20,7 +20,7 @@ class StyledRequest(PictureRequest):
         ("image", "mask", "strength", *IMAGE_NAMES), "POST /generate takes an image to begin with"
     )
 
-    model: str | None = Field(None, description=like("model"))
+    model: Annotated[str | None, LIKE["model"]] = None
     response_format: ResponseFormat = Field(
         "url", description=GenerationOptions.model_fields["response_format"].description
     )
