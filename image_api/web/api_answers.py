@@ -64,7 +64,7 @@ HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "`nosniff`.",
     "X-Engine": "The engine that made the picture.",
     "X-Ignored": "Requested parameters that the picture lacks, as `ignored` in JSON.",
-    "X-Request-ID": "The request's id, which the logs have.",
+    "X-Request-ID": "The request's id, which the logs have, and by which it can be cancelled.",
     "X-Seed": "The seed used.",
 }
 ALWAYS = (
