@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from image_api.errors import (
+    Cancelled,
     DeadlinePassed,
     InvalidParameter,
     MisdirectedRequest,
@@ -137,7 +138,7 @@ COSTS = (NotForPreviews,)
 """What a link-preview bot gets at each address that could cost something."""
 WORKER = (*COSTS, WorkerNotConfigured, WorkerUnavailable, Stopping, DeadlinePassed, Relayed)
 """What asking the render worker may come to."""
-MAKING = (*WORKER, UnknownToWorker, ServiceBusy)
+MAKING = (*WORKER, UnknownToWorker, ServiceBusy, Cancelled)
 """What making a picture may come to."""
 OPENING = (PictureUnavailable, PictureDeleted)
 """What reading its bytes may come to, too."""
@@ -149,6 +150,7 @@ EDITING = (*MAKING, *OPENING, *UPLOADS, Unsupported)
 
 RELAYED: Mapping[int, tuple[str, ...]] = {
     400: ("invalid_parameter",),
+    409: ("cancelled",),
     422: ("content_refused",),
     500: ("engine_not_configured", "storage_not_configured", "internal_error"),
     502: (

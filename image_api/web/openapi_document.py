@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 
 from image_api.errors import ApiError, Relayed
 from image_api.web import api_answers
-from image_api.web.api import FORM, JSON, OPERATIONS, Answer, Content, Models, Operation
+from image_api.web.api import FORM, HTML, JSON, OPERATIONS, Answer, Content, Models, Operation
 from image_api.web.cors import PICTURES
 from image_api.web.error_responses import AUTOMATIC_METHODS, family_of
 from image_api.web.openapi_schemas import Schema, reference, schemas_of, without_null
@@ -189,7 +189,8 @@ def _responses(rule: Rule, operation: Operation) -> Schema:
 
 
 def _answer(rule: Rule, answer: Answer) -> Schema:
-    response: Schema = {"description": answer.means, "headers": _named_headers(rule, answer.headers)}
+    own = (*answer.headers, *(api_answers.PAGE_HEADERS if HTML in answer.content else ()))
+    response: Schema = {"description": answer.means, "headers": _named_headers(rule, own)}
     content = {mimetype: _media(mimetype, it) for mimetype, it in answer.content.items()}
     return {**response, "content": content} if content else response
 
