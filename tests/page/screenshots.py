@@ -33,7 +33,7 @@ def empty(page: Page, stack: Stack) -> None:
 def filled(page: Page, stack: Stack) -> None:
     """Show two pictures."""
     _sketched(page, LIGHTHOUSE)
-    _sketched(page, FOX)
+    _sketched(page, FOX, 8)
     prompt_field(page).fill(HARBOR)
 
 

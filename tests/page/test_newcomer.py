@@ -13,6 +13,7 @@ from tests.page.person import make, make_button, pictures, prompt_field, shown
 def test_a_newcomer_gets_a_picture_a_second_one_a_link_and_a_file(visit, new_context):
     phone = visit(**PHONE)
     first = make(phone, "a newcomer's boat at sunset")
+    expect(first).to_be_in_viewport()  # without scrolling
     expect(first).to_contain_text("a newcomer's boat at sunset")
 
     first.get_by_role("button", name="New seed").tap()
