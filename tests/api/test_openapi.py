@@ -62,7 +62,8 @@ def test_it_is_built_once_and_not_before_it_is_asked_for(client):
     client.get("/health")
     assert openapi_response.KEY not in extensions
     with ThreadPoolExecutor(8) as pool:
-        texts = {pool.submit(client.application.test_client().get, "/openapi.json").result().text for _ in range(8)}
+        answers = [pool.submit(client.application.test_client().get, "/openapi.json") for _ in range(8)]
+    texts = {answer.result().text for answer in answers}
     built = extensions[openapi_response.KEY]
     client.get("/openapi.json")
     assert (len(texts), extensions[openapi_response.KEY] is built) == (1, True)
