@@ -8,9 +8,9 @@ from image_api.services import services
 from image_api.web.api import JSON, describe
 from image_api.web.client_connection import waiter
 from image_api.web.responses import base_url
-from image_api.web.schemas.pictures import IndexedProgress, PictureErrorLine, PictureLine, PicturesLine
+from image_api.web.schemas.pictures import IndexedProgress, PictureErrorLine, PictureLine, PicturesLine, SessionProgress
 from image_api.web.websocket_session import ConnectionOver, serve_session
-from render_worker.contract import ErrorLine, Progress, ResultLine
+from render_worker.contract import ErrorLine, ResultLine
 
 WEBSOCKET_PATH = "/stream/generate/txt2img"
 
@@ -20,7 +20,7 @@ routes = Blueprint("websocket", __name__)
 @routes.route(WEBSOCKET_PATH, websocket=True)
 @describe(
     body={JSON: GenerationOptions},
-    messages=(Progress, ResultLine, IndexedProgress, PictureLine, PictureErrorLine, PicturesLine, ErrorLine),
+    messages=(SessionProgress, ResultLine, IndexedProgress, PictureLine, PictureErrorLine, PicturesLine, ErrorLine),
 )
 def txt2img() -> Response:
     """Generate a picture for each message, a body of POST /generate; its events come back as messages."""
@@ -35,7 +35,10 @@ def txt2img() -> Response:
 
 
 @routes.get(WEBSOCKET_PATH)
-@describe(errors=(UpgradeRequired, NotForPreviews, ServiceBusy, TooManyStreams, BadHandshake))
+@describe(
+    errors=(UpgradeRequired, NotForPreviews, ServiceBusy, TooManyStreams, BadHandshake),
+    summary="Open a WebSocket; a plain request is refused.",
+)
 def plain_request() -> Response:
     """Raise UpgradeRequired: a plain GET is no WebSocket handshake."""
     raise UpgradeRequired("This address is a WebSocket; GET /generate is there for a plain request.")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from image_api.errors import (
+    Cancelled,
     DeadlinePassed,
     InvalidParameter,
     MisdirectedRequest,
@@ -63,7 +64,7 @@ HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "`nosniff`.",
     "X-Engine": "The engine that made the picture.",
     "X-Ignored": "Requested parameters that the picture lacks, as `ignored` in JSON.",
-    "X-Request-ID": "The request's id, which the logs have.",
+    "X-Request-ID": "The request's id, which the logs have, and by which it can be cancelled.",
     "X-Seed": "The seed used.",
 }
 ALWAYS = (
@@ -74,7 +75,10 @@ ALWAYS = (
     "Access-Control-Allow-Origin",
     "Access-Control-Expose-Headers",
 )
-PAGE_HEADERS = ("Content-Security-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy")
+PAGE_HEADERS = (
+    *("Content-Encoding", "Content-Security-Policy", "Cross-Origin-Opener-Policy"),
+    *("Permissions-Policy", "Referrer-Policy"),
+)
 """Of every page."""
 PICTURE_HEADERS = ("X-Cache", "X-Engine", "X-Seed", "X-Ignored", "Content-Location", "Content-Disposition", "ETag")
 STORED_HEADERS = ("ETag", "Accept-Ranges")
@@ -137,7 +141,7 @@ COSTS = (NotForPreviews,)
 """What a link-preview bot gets at each address that could cost something."""
 WORKER = (*COSTS, WorkerNotConfigured, WorkerUnavailable, Stopping, DeadlinePassed, Relayed)
 """What asking the render worker may come to."""
-MAKING = (*WORKER, UnknownToWorker, ServiceBusy)
+MAKING = (*WORKER, UnknownToWorker, ServiceBusy, Cancelled)
 """What making a picture may come to."""
 OPENING = (PictureUnavailable, PictureDeleted)
 """What reading its bytes may come to, too."""
@@ -149,6 +153,7 @@ EDITING = (*MAKING, *OPENING, *UPLOADS, Unsupported)
 
 RELAYED: Mapping[int, tuple[str, ...]] = {
     400: ("invalid_parameter",),
+    409: ("cancelled",),
     422: ("content_refused",),
     500: ("engine_not_configured", "storage_not_configured", "internal_error"),
     502: (

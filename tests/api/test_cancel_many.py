@@ -1,0 +1,78 @@
+"""Cancellation of a request for several pictures: all that are not made yet."""
+
+import requests
+
+from tests.api.conftest import RESULT
+from tests.api.test_cancel import (
+    DONE,
+    NDJSON,
+    SEEDED,
+    STARTING,
+    base,
+    cancel,
+    id_of,
+    is_cancelled,
+    last_event,
+    make_slowly,
+    slow,
+    stream,
+    told,
+)
+from tests.fakes.processes import wait_until
+
+__all__ = ["base", "slow"]  # fixtures
+
+
+def test_all_pictures_of_a_request_end(base, worker, slow):
+    with stream(base, "/generate?prompt=a&seed=7&n=4") as response:
+        wait_until(lambda: len(worker.asked_to_make()) == 4, "all have begun")
+        assert cancel(base, id_of(response)) == (200, "cancelled")
+        assert is_cancelled(response)
+    wait_until(lambda: sorted(told(worker)) == [f"{id_of(response)}-{number}" for number in range(1, 5)], "all", 5)
+
+
+def test_a_picture_that_another_request_waits_for_goes_on(base, worker, slow):
+    with stream(base, "/generate?prompt=a&seed=7&n=2") as both, stream(base) as one:
+        wait_until(lambda: len(worker.asked_to_make()) == 2, "both have begun")
+        assert cancel(base, id_of(both)) == (200, "left")
+        slow.set()
+        assert last_event(one)[0] == "result"
+        assert is_cancelled(both)
+    assert told(worker) == [f"{id_of(both)}-2"]
+
+
+def test_those_made_stay_delivered(base, worker, slow):
+    worker.say(200, RESULT)
+    assert requests.get(base + SEEDED, timeout=20).ok
+    make_slowly(worker, slow)
+    with stream(base, "/generate?prompt=a&seed=7&n=2") as response:
+        wait_until(lambda: len(worker.asked_to_make()) == 2, "the second has begun")
+        assert cancel(base, id_of(response)) == (200, "cancelled")
+        name, data = last_event(response)
+    assert (name, [it["index"] for it in data["images"]]) == ("result", [0])
+    assert [(it["index"], it["code"]) for it in data["failed"]] == [(1, "cancelled")]
+
+
+def test_none_of_them_is_begun_that_waits_for_a_slot(base, worker, slow):
+    busy = {"success": False, "error": "Busy.", "code": "worker_busy", "retry_after": 15}
+
+    def begin() -> None:
+        if len(worker.asked_to_make()) >= 1:
+            worker.say(503, busy)
+
+    worker.say(200, (STARTING, lambda: slow.wait(15), DONE), before=begin, Content_Type=NDJSON)
+    with stream(base, "/generate?prompt=a&seed=7&n=4") as response:
+        wait_until(lambda: len(worker.asked_to_make()) == 4, "all were tried")
+        cancel(base, id_of(response))
+        assert is_cancelled(response)
+    assert len(worker.asked_to_make()) == 4
+
+
+def test_openai_s_stream_ends_too(base, worker, slow):
+    body = {"prompt": "a", "n": 2, "stream": True, "partial_images": 1}
+    with requests.post(f"{base}/v1/images/generations", json=body, stream=True, timeout=20) as response:
+        wait_until(lambda: len(worker.asked_to_make()) == 2, "both have begun")
+        assert cancel(base, id_of(response)) == (200, "cancelled")
+        name, data = last_event(response)
+    assert (name, data["error"]["code"]) == ("error", "cancelled")
+    wait_until(lambda: len(told(worker)) == 2, "the worker is told", 5)
