@@ -26,7 +26,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz clean
+.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -52,7 +52,7 @@ clients: $(DEV_PACKAGES) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json #
 page: $(DEV_PACKAGES) $(BROWSER) ## Try the page in a real browser (part of test).
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/page
 
-screenshots: $(DEV_PACKAGES) $(BROWSER) ## Take pictures of the page into build/screenshots, to be looked at.
+screenshots: $(DEV_PACKAGES) $(BROWSER) ## Take pictures of the page, to be looked at, into build/screenshots, and two into docs/.
 	@$(BIN)/python -m tests.page.screenshots build/screenshots
 
 coverage: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) ## Print what each tier's own tests, not end_to_end, do not reach (ten minutes).
@@ -136,6 +136,9 @@ hostile: $(DEV_PACKAGES) ## Carry out what one anonymous client could do to the 
 
 fuzz: $(DEV_PACKAGES) ## Send 100,000 broken requests to both tiers (SEED=7 COUNT=100000).
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
+
+fuzz-document: $(DEV_PACKAGES) ## Try the API's document on both tiers by schemathesis (SEED=7 SECONDS=600).
+	@$(BIN)/python -m tests.fuzz.document $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 clean: ## Remove the virtual environment and the local pictures.
 	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(NODE_MODULES) .data .coverage .coverage.* build test-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

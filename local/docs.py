@@ -1,4 +1,4 @@
-"""`python -m local.docs`: write the tables in docs/ that derive from the code."""
+"""`python -m local.docs`: write the tables in docs/ and API_REFERENCE.md that derive from the code."""
 
 import inspect
 import re
@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from image_api.settings import Settings as ApiSettings
-from local import sizes_table
+from local import api_tables, error_table, sizes_table
 from render_worker.browser.settings import BrowserSettings
 from render_worker.contract import SizeBounds
 from render_worker.engines import ENGINES
@@ -29,7 +29,7 @@ HEAD = ("| variable | default | meaning |", "|---|---|---|")
 
 def pages() -> list[Path]:
     """Return the pages that have such tables."""
-    return [path for path in sorted(DOCS.glob("*.md")) if TABLE.search(path.read_text())]
+    return [path for path in (ROOT / "API_REFERENCE.md", *sorted(DOCS.glob("*.md"))) if TABLE.search(path.read_text())]
 
 
 def written(page: str) -> str:
@@ -69,6 +69,8 @@ TABLES = {
     "engines": engines,
     "storages": storages,
     "sizes": sizes_table.tables,
+    **api_tables.TABLES,
+    "error-codes": error_table.table,
 }
 
 

@@ -52,7 +52,7 @@ def by_query() -> Response:
     query=GenerationOptions,
     without=frozenset({"format", "output_format", "response_format", "image", "strength"}),
     request_headers=("Last-Event-ID",),
-    errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION),
+    errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION, 404),
 )
 def by_file_name(ending: str) -> Response:
     """Generate a picture from the query's parameters, and return its bytes in the format that the URL names."""

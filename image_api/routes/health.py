@@ -24,7 +24,7 @@ def health() -> Response:
 
 
 @routes.get("/ready")
-@describe(Readiness, errors=WORKER)
+@describe(Readiness, errors=WORKER, summary="Return 200 if a picture could be made, by the worker's recent state.")
 def ready() -> Response:
     """Return the worker's state of some seconds ago. Raises WorkerUnavailable if it could not generate a picture."""
     worker = services().worker.accepted_health(g.client)

@@ -37,6 +37,7 @@ def edits() -> Response:
 @describe(
     body={FORM: VariationRequest, JSON: VariationRequest},
     errors=(*UPLOADS, Unsupported, NotForPreviews),
+    summary="Check the request, and refuse it: no engine varies a picture without a prompt.",
 )
 def variations() -> NoReturn:
     """Raise Unsupported if the request is valid: no engine varies a picture without a prompt."""

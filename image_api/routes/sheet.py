@@ -43,7 +43,7 @@ def as_json() -> Response:
     },
     query=SheetOptions,
     without=frozenset({"response_format"}),
-    errors=(*MAKING, *OPENING, *SPECULATION),
+    errors=(*MAKING, *OPENING, *SPECULATION, 404),
 )
 def as_picture(ending: str) -> Response:
     """Generate the same, and return them as one picture in the format that the URL names."""

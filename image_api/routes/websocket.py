@@ -35,7 +35,10 @@ def txt2img() -> Response:
 
 
 @routes.get(WEBSOCKET_PATH)
-@describe(errors=(UpgradeRequired, NotForPreviews, ServiceBusy, TooManyStreams, BadHandshake))
+@describe(
+    errors=(UpgradeRequired, NotForPreviews, ServiceBusy, TooManyStreams, BadHandshake),
+    summary="Open a WebSocket; a plain request is refused.",
+)
 def plain_request() -> Response:
     """Raise UpgradeRequired: a plain GET is no WebSocket handshake."""
     raise UpgradeRequired("This address is a WebSocket; GET /generate is there for a plain request.")

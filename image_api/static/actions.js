@@ -34,7 +34,7 @@ export function controls(entry, actions) {
     control("download", () => download(entry, actions), actions),
     control("compare", () => actions.compare(entry), actions),
   );
-  row.lastElementChild.setAttribute("aria-pressed", "false");
+  row.lastElementChild.setAttribute("aria-pressed", String(actions.isChosen(entry)));
   const details = element("div", { className: "picture-row" }, more(entry, actions), recipeOf(entry, actions));
   return [seeds(entry, actions), row, details];
 }
@@ -131,7 +131,7 @@ function more(entry, actions) {
     const open = link("open", addressOf(entry));
     open.onclick = open.onauxclick = () => Object.assign(open, { href: actions.url() });
     const copies = Object.keys(COPIES).map((name) =>
-      control(`copy.${name}`, () => copy(name, entry, field, actions.say), actions),
+      control(`copies.${name}`, () => copy(name, entry, field, actions.say), actions),
     );
     const field = element("div");
     const remove = control("remove", () => actions.remove(entry), actions);

@@ -2,7 +2,9 @@
 
 import { ROOT } from "./credentials.js";
 import { fromQuery, toQuery, whole } from "./options.js";
+import { isReturn, keep, recall } from "./storage.js";
 
+const ITEM = "unwritten-address";
 const PAUSE_MS = 300; // browsers refuse more than some hundred changes a minute
 
 /**
@@ -16,12 +18,16 @@ export function mountAddress(form) {
   let isOpen = false; // what the page is filled with as it opens is no change
   let isSent = false; // whether a picture was made of what the address has: it stays in the history then
 
+  function current() {
+    const options = form.read();
+    const isBlank = Object.keys(options).every((name) => name === "seed" || [undefined, ""].includes(options[name]));
+    return new URL(isBlank ? "./" : `./?${toQuery(options)}`, ROOT).href;
+  }
+
   function write() {
     clearTimeout(timer);
     timer = undefined;
-    const options = form.read();
-    const isBlank = Object.keys(options).every((name) => name === "seed" || options[name] === undefined);
-    const address = new URL(isBlank ? "./" : `./?${toQuery(options)}`, ROOT).href;
+    const address = current();
     if (address === location.href) return;
     try {
       if (isSent) history.pushState({}, "", address);
@@ -32,9 +38,13 @@ export function mountAddress(form) {
     }
   }
 
+  takeUpUnwritten();
   document.addEventListener("DOMContentLoaded", () => (isOpen = true));
-  const flush = () => timer !== undefined && write();
-  window.addEventListener("pagehide", flush);
+  window.addEventListener("pagehide", () => {
+    if (timer === undefined) return;
+    keep(ITEM, JSON.stringify([location.href, current()])); // a reload has chosen its address already
+    write();
+  });
   window.addEventListener("popstate", () => {
     clearTimeout(timer);
     [timer, isSent] = [undefined, false];
@@ -54,4 +64,13 @@ export function mountAddress(form) {
       isSent = true;
     },
   };
+}
+
+/** Go on with the address that a reload came too early for, if the page waits for a click as it opens. */
+function takeUpUnwritten() {
+  const [before, unwritten] = JSON.parse(recall(ITEM) ?? "[]");
+  keep(ITEM, null);
+  if (before === location.href && isReturn() && !("starts" in document.body.dataset)) {
+    history.replaceState({ ...history.state }, "", unwritten);
+  }
 }

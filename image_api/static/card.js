@@ -15,7 +15,8 @@ import { text } from "./texts.js";
  * What a card can ask the page for.
  * @typedef {{
  *   generate: (options: Options) => void, fill: (options: Partial<Options>) => void,
- *   walk: (entry: Entry, step: number) => void, compare: (entry: Entry) => void, remove: (entry: Entry) => void,
+ *   walk: (entry: Entry, step: number) => void, compare: (entry: Entry) => void,
+ *   isChosen: (entry: Entry) => boolean, remove: (entry: Entry) => void,
  * }} Actions
  */
 

@@ -11,7 +11,7 @@ import { has, text } from "./texts.js";
 
 const NOT_AGAIN = new Set(["invalid_parameter", "unsupported", "too_large", "file_lost"]);
 const OF_THE_SERVICE =
-  /^(service_|worker_|storage_|too_many_|connection_|stream_|file_|unauthorized|interrupted|canceled|no_answer|refused)/;
+  /^(service_|worker_|storage_|too_many_|connection_|stream_|file_|unauthorized|interrupted|cancelled|page_|no_answer|refused)/;
 const OF_THE_REQUEST = /^(invalid_parameter|unsupported|too_large|misdirected_request|internal_error)$/;
 const CORRECTED = {
   content_refused: "prompt",

@@ -85,6 +85,11 @@ export function mountForm(root, actions) {
     return form.elements.n.value;
   }
 
+  function setCount(n) {
+    const radios = [...form.elements.n];
+    (radios.find(({ value }) => Number(value) === n) ?? radios[0]).checked = true;
+  }
+
   function fill(options) {
     if ("image" in options) source.fill(options.image ?? null);
     if ("prompt" in options) control("prompt").value = options.prompt ?? "";
@@ -94,8 +99,7 @@ export function mountForm(root, actions) {
     if ("strength" in options) control("strength").value = options.strength ?? "";
     if ("style" in options) style.fill(options.style);
     if ("model" in options) model.fill(options.model);
-    if ("n" in options)
-      form.elements.n.value = form.querySelector(`[name=n][value="${Number(options.n)}"]`)?.value ?? "";
+    if ("n" in options) setCount(options.n);
     if (["shape", "aspect_ratio", "width", "height"].some((name) => name in options)) {
       shape.fill(options, Boolean(source.read()));
     }

@@ -73,6 +73,15 @@ export function isRepeatable(job) {
 }
 
 /**
+ * Have a job begin anew. If that brings the same pictures, those that were made are not shown a second time.
+ * @param {Job} job
+ */
+export function begin(job) {
+  Object.assign(job, { lastId: "", startedAt: 0, requestIds: [] });
+  if (!isRepeatable(job)) Object.assign(job, { done: [], results: [] });
+}
+
+/**
  * Return whether a job's request cannot be sent, because the file that it begins with went with a reload.
  * @param {Job} job
  */

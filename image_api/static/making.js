@@ -3,8 +3,9 @@
 import { request } from "./credentials.js";
 import { element } from "./elements.js";
 import { failureCard, sentenceOf } from "./failures.js";
-import { count, isRepeatable, jobOf, jobOfAddress, lacksFile, optionsOf, requestOf, withModel } from "./jobs.js";
+import { begin, count, isRepeatable, jobOf, jobOfAddress, lacksFile, optionsOf, requestOf, withModel } from "./jobs.js";
 import { interrupted, keep } from "./kept.js";
+import { forgetFile, keepFile, recallFile } from "./kept_files.js";
 import { shorten, viewOf } from "./progress.js";
 import { whole } from "./options.js";
 import { follow } from "./stream.js";
@@ -39,7 +40,8 @@ export function mountMaking(root, actions) {
   /** @type {{ job: Job, cancel: () => void } | null} */
   let running = null;
   const refused = new Map(); // cards of what wants a key, with what tries it again
-  const resumed = interrupted().then((jobs) => {
+  const resumed = interrupted().then(async (jobs) => {
+    for (const job of jobs) if (job.hasImage) job.file = await recallFile(job.id);
     queue = [...jobs, ...queue];
     proceed();
   });
@@ -52,6 +54,7 @@ export function mountMaking(root, actions) {
 
   function add(job) {
     queue.push(job);
+    if (job.file) keepFile(job.id, job.file);
     proceed();
     if (running && running.job !== job) tell.say(text("making.waits", { count: queue.length }));
   }
@@ -75,6 +78,8 @@ export function mountMaking(root, actions) {
   async function run(job) {
     const end = new AbortController();
     let canceled = false;
+    let answered; // called when the service has told the request's id
+    const known = new Promise((resolve) => (answered = resolve));
     job.startedAt ||= Date.now();
     const view = viewOf(job, cancel);
     running = { job, cancel };
@@ -85,14 +90,15 @@ export function mountMaking(root, actions) {
     const clock = setInterval(view.tick, 1000);
     try {
       if (lacksFile(job)) throw { code: "file_lost" };
-      await follow(following(job, view, end.signal));
+      await follow(following(job, view, end.signal, answered));
       finish(job);
     } catch (failure) {
-      if (failure instanceof Error) throw failure;
+      if (failure instanceof Error) reportError(failure); // a fault of the page
       if (canceled) tell.title("");
-      else fail(job, failure);
+      else fail(job, failure instanceof Error ? { code: "page_failed" } : failure);
     } finally {
       clearInterval(clock);
+      if (job.hasImage) forgetFile(job.id);
       if (count(job) > 1) document.dispatchEvent(new CustomEvent("batch-ended", { detail: job.id }));
       close(view.root);
       running = null;
@@ -104,18 +110,17 @@ export function mountMaking(root, actions) {
       tell.say(text("making.canceled"));
       view.say(text("making.canceling"));
       setTimeout(() => end.abort(), CANCEL_MILLISECONDS);
+      if (!job.requestIds.length) await known;
       await withdraw(job);
       end.abort();
     }
   }
 
-  function following(job, view, signal) {
-    let told = "";
+  function following(job, view, signal, answered) {
     const failed = [];
     const handlers = {
       progress(data) {
-        told = view.progress(data);
-        tell.say(told);
+        tell.say(view.progress(data));
       },
       picture(data) {
         made(job, data, data.index);
@@ -141,6 +146,7 @@ export function mountMaking(root, actions) {
       address: (resumes) => requestOf(job, resumes),
       onResponse(id) {
         if (id) job.requestIds = [...job.requestIds.slice(-4), id];
+        answered();
         keepAll();
       },
       onId(id) {
@@ -148,8 +154,9 @@ export function mountMaking(root, actions) {
         keepAll();
       },
       onState(state) {
-        if (state !== "open") view.say((told = text(`making.${state}`)));
-        if (state !== "open") tell.say(told);
+        if (state === "open") return;
+        view.say(text(`making.${state}`));
+        tell.say(text(`making.${state}`));
       },
       onEvent({ type, data }) {
         const ended = handlers[type]?.(JSON.parse(data)) === true;
@@ -179,7 +186,7 @@ export function mountMaking(root, actions) {
   }
 
   function fail(job, failure) {
-    if (failure.code === "stream_lost" || failure.status) job.lastId = "";
+    if (failure.code !== "connection_lost") begin(job);
     const card = failureCard(job, failure, {
       again: () => replace(job),
       use: (model) => replace(withModel({ ...job, tried: [...job.tried, job.options.model ?? ""] }, model)),
@@ -237,6 +244,7 @@ export function mountMaking(root, actions) {
   function remove(job) {
     const focused = waiting.contains(document.activeElement);
     queue = queue.filter((other) => other !== job);
+    if (job.hasImage) forgetFile(job.id);
     keepAll();
     showQueue();
     tell.say(text("making.removed"));

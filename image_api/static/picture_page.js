@@ -42,7 +42,6 @@ async function copy(value) {
 }
 
 if (picture) attend(picture);
-part("copies").hidden = false;
 for (const button of document.querySelectorAll("[data-copy]")) {
   const { copy: value } = /** @type {HTMLElement} */ (button).dataset;
   button.addEventListener("click", () => copy(value));

@@ -17,9 +17,11 @@ import { makeWalk } from "./walk.js";
 /** @typedef {import("./gallery.js").Entry} Entry */
 
 /**
- * Where a picture is shown: `open` shows its card, and `remove` returns how many pictures its item still has.
+ * Where a picture is shown: `card` is its card, if that is shown, which `open` does; `remove` returns how many
+ * pictures its item still has.
  * @typedef {{
- *   entry: Entry, item: HTMLElement, open: () => ReturnType<typeof makeCard>, remove: () => number,
+ *   entry: Entry, item: HTMLElement, card: () => ReturnType<typeof makeCard> | null,
+ *   open: () => ReturnType<typeof makeCard>, remove: () => number,
  * }} Place
  */
 
@@ -54,14 +56,16 @@ export function mountPictures(root, page) {
   const walk = makeWalk({
     find: (matches) => [...places.values()].map(({ entry }) => entry).find(matches) ?? rest.find(matches),
     show: (entry) => cardOf(entry).element.focus(),
-    say: (entry, sentence) => places.has(entry.id) && cardOf(entry).say(sentence),
+    say: (entry, sentence) => places.get(entry.id)?.card()?.say(sentence),
     isAt: (entry) => Boolean(places.get(entry.id)?.item.contains(document.activeElement)),
     generate: page.generate,
   });
-  const actions = { generate: page.generate, fill, walk: walk.step, compare: choose, remove };
+  const actions = { generate: page.generate, fill, walk: walk.step, compare: choose, isChosen, remove };
 
   function add(result, options) {
     const entry = entryOf(result, options);
+    const newest = Number(list.firstElementChild?.dataset.at ?? 0);
+    entry.at = Math.max(entry.at, newest + 1); // also if the clock was set back
     history.add(entry.result.prompt);
     if (places.has(entry.id) || isNewest(entry)) return;
     if (!gallery.add(entry)) notice.replaceChildren(text("pictures.not_kept"));
@@ -86,7 +90,7 @@ export function mountPictures(root, page) {
   function placeAlone(entry) {
     const card = makeCard(entry, actions);
     const item = itemOf(entry, card.element);
-    places.set(entry.id, { entry, item, open: () => card, remove: () => (card.close(), 0) });
+    places.set(entry.id, { entry, item, card: () => card, open: () => card, remove: () => (card.close(), 0) });
   }
 
   function placeInSheet(entry, name) {
@@ -97,7 +101,8 @@ export function mountPictures(root, page) {
     const { sheet, item } = sheets.get(name);
     sheet.add(entry);
     const gone = () => sheet.remove(entry.id) || Number(!sheets.delete(name));
-    places.set(entry.id, { entry, item, open: () => sheet.choose(entry), remove: gone });
+    const card = () => sheet.cardOf(entry);
+    places.set(entry.id, { entry, item, card, open: () => sheet.choose(entry), remove: gone });
   }
 
   /** Return a new item of the list, where its time puts it. */
@@ -166,25 +171,28 @@ export function mountPictures(root, page) {
     const any = places.size > 0 || rest.length > 0;
     part(".empty").hidden = any;
     clear.hidden = !any;
+    list.hidden = !list.childElementCount;
     older.hidden = !rest.length;
     older.textContent = text("pictures.older", { count: rest.length });
   }
 
   function choose(entry) {
-    if (chosen && chosen.id !== entry.id) compare(chosen, entry, () => mark(null));
-    mark(chosen?.id === entry.id ? null : (chosen ?? entry));
+    if (chosen && !isChosen(entry)) compare(chosen, entry, () => mark(null));
+    mark(isChosen(entry) ? null : (chosen ?? entry));
   }
 
   function mark(entry) {
-    if (chosen && places.has(chosen.id)) press(chosen, false);
+    const changed = [chosen, entry].filter(Boolean);
     chosen = entry;
-    if (entry) press(entry, true);
+    for (const { id } of changed) {
+      const card = places.get(id)?.card();
+      card?.element.querySelector("[aria-pressed]").setAttribute("aria-pressed", String(id === entry?.id));
+      card?.say(id === entry?.id ? text("pictures.choose_second") : "");
+    }
   }
 
-  function press(entry, pressed) {
-    const card = cardOf(entry);
-    card.element.querySelector("[aria-pressed]").setAttribute("aria-pressed", String(pressed));
-    card.say(pressed ? text("pictures.choose_second") : "");
+  function isChosen(entry) {
+    return chosen?.id === entry.id;
   }
 
   function fill(options) {

@@ -28,7 +28,7 @@ const GOES_ON = new Set(["generating", "downloading", "saving"]); // a percentag
  *   root: HTMLElement, progress: (progress: Progress) => string, picture: (result: Result, index: number) => string,
  *   failed: (failure: Failure, sentence: string) => void, say: (sentence: string) => void, tick: () => void,
  *   percent: () => number | null,
- * }} those that return a text return what has changed, in short
+ * }} those that return a text return what is to be read aloud
  */
 export function viewOf(job, cancel) {
   const places = Array.from({ length: count(job) }, () => placeOf(job));
@@ -92,6 +92,10 @@ export function viewOf(job, cancel) {
       : stepText(progress);
   }
 
+  function tick() {
+    time.textContent = timeText(job, expectedAt);
+  }
+
   setPercent(null);
   return {
     root,
@@ -105,8 +109,8 @@ export function viewOf(job, cancel) {
       expectedAt = progress.expected_seconds === undefined ? 0 : Date.now() + progress.expected_seconds * 1000;
       step.textContent = headline(progress);
       words.textContent = progress.message ?? "";
-      this.tick();
-      return step.textContent;
+      tick();
+      return spoken(progress, step.textContent, percent);
     },
     picture(result, index) {
       places[index]?.fill(result);
@@ -119,9 +123,7 @@ export function viewOf(job, cancel) {
     say(sentence) {
       step.textContent = sentence;
     },
-    tick() {
-      time.textContent = timeText(job, expectedAt);
-    },
+    tick,
   };
 }
 
@@ -170,6 +172,19 @@ function stepText({ phase, message, position, step, total }) {
   if (position !== undefined) return text(position === 1 ? "making.next" : "making.position", { position });
   if (step !== undefined && total !== undefined) return text("making.step", { step, total });
   return has(`making.phases.${phase}`) ? text(`making.phases.${phase}`) : message;
+}
+
+/**
+ * Return what is read aloud: of what is counted every quarter alone.
+ * @param {Progress} progress
+ * @param {string} shown
+ * @param {number | null} percent
+ */
+function spoken({ phase, position }, shown, percent) {
+  if (position !== undefined || percent === null) return shown;
+  const quarter = Math.floor(percent / 25) * 25;
+  if (quarter) return text("making.quarter", { percent: quarter });
+  return has(`making.phases.${phase}`) ? text(`making.phases.${phase}`) : shown;
 }
 
 function timeText(job, expectedAt) {

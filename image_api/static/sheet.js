@@ -41,7 +41,8 @@ export function makeSheet(first, actions) {
   );
   /** @type {Map<string, { entry: Entry, cell: HTMLElement, frame: ReturnType<typeof makeFrame> }>} */
   const members = new Map();
-  let card = null;
+  /** @type {{ entry: Entry, card: ReturnType<typeof makeCard> } | null} */
+  let current = null;
 
   function add(entry) {
     const frame = makeFrame(entry);
@@ -50,14 +51,8 @@ export function makeSheet(first, actions) {
     const cell = element("button", { ...values, onclick: () => choose(entry) }, frame.box);
     placeOf(entry).replaceWith(cell);
     members.set(entry.id, { entry, cell, frame });
-    links.replaceChildren(
-      ...[
-        linkOf(
-          [...members.values()].map((member) => member.entry),
-          count,
-        ),
-      ].filter(Boolean),
-    );
+    const entries = [...members.values()].map((member) => member.entry);
+    links.replaceChildren(linkOf(entries, count) ?? "");
   }
   function placeOf({ result }) {
     const own = cells.children[result.index];
@@ -70,9 +65,14 @@ export function makeSheet(first, actions) {
   function close() {
     for (const cell of cells.querySelectorAll("div.cell")) cell.remove();
   }
+  function cardOf(entry) {
+    return current?.entry === entry ? current.card : null;
+  }
   function choose(entry) {
-    card?.close();
-    card = makeCard(entry, actions);
+    if (cardOf(entry)) return current.card;
+    current?.card.close();
+    const card = makeCard(entry, actions);
+    current = { entry, card };
     chosen.replaceChildren(card.element);
     for (const { entry: other, cell } of members.values()) cell.setAttribute("aria-pressed", String(other === entry));
     return card;
@@ -80,13 +80,17 @@ export function makeSheet(first, actions) {
   function remove(id) {
     const { cell, frame } = members.get(id);
     frame.close();
-    if (cell.getAttribute("aria-pressed") === "true") chosen.replaceChildren();
+    if (current?.entry.id === id) {
+      current.card.close();
+      current = null;
+      chosen.replaceChildren();
+    }
     cell.replaceWith(element("div", { className: "cell" }));
     members.delete(id);
     links.replaceChildren();
     return members.size;
   }
-  return { element: whole, add, choose, remove, close };
+  return { element: whole, add, cardOf, choose, remove, close };
 }
 
 /** Return a link to the sheet as one picture, if it is there: all of it is made, seed after seed. */

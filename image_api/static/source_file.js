@@ -1,6 +1,6 @@
 /** Files as source pictures: what the service would refuse, and what survives a reload. */
 
-import { keep, recall } from "./storage.js";
+import { isReturn, keep, recall } from "./storage.js";
 import { text } from "./texts.js";
 
 const ITEM = "source-picture";
@@ -60,11 +60,9 @@ export async function keepFile(file) {
  * @returns {{ file?: File, lost?: string }}
  */
 export function keptFile() {
-  const [navigation] = performance.getEntriesByType("navigation");
-  const isBack = ["reload", "back_forward"].includes(/** @type {any} */ (navigation)?.type);
   const kept = JSON.parse(recall(ITEM) ?? "null");
-  if (!isBack) keep(ITEM, null);
-  if (!isBack || !kept) return {};
+  if (!isReturn()) keep(ITEM, null);
+  if (!isReturn() || !kept) return {};
   if (!kept.data) return { lost: kept.name };
   const content = atob(kept.data.split(",")[1]);
   const bytes = Uint8Array.from(content, (character) => character.charCodeAt(0));

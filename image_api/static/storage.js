@@ -34,3 +34,9 @@ export function keep(name, value, area = "sessionStorage") {
     return false;
   }
 }
+
+/** Return whether the page was opened by a reload, or by going back or forward. */
+export function isReturn() {
+  const [navigation] = performance.getEntriesByType("navigation");
+  return ["reload", "back_forward"].includes(/** @type {PerformanceNavigationTiming} */ (navigation)?.type);
+}

@@ -85,8 +85,13 @@ export async function failureOf(response) {
   const body = await response.json().catch(() => ({}));
   const told =
     typeof body?.code === "string" ? body : { code: GATEWAYS.has(response.status) ? "no_answer" : "refused" };
-  const after = Number(response.headers.get("Retry-After"));
-  return { ...(after > 0 ? { retry_after: after } : {}), ...told, status: response.status };
+  return { retry_after: secondsOf(response.headers.get("Retry-After")), ...told, status: response.status };
+}
+
+/** Return the seconds of a Retry-After, which may be a date; undefined if it says none. */
+function secondsOf(header) {
+  const seconds = Number(header ?? "") || Math.ceil((Date.parse(header ?? "") - Date.now()) / 1000);
+  return seconds > 0 ? seconds : undefined;
 }
 
 /**
@@ -117,14 +122,12 @@ async function connection(following, state) {
   const abort = () => own.abort();
   following.signal.addEventListener("abort", abort);
   try {
-    const response = await send(following, state, own.signal);
+    const response = await send(following, state, own.signal).catch(() => null);
+    if (!response) return 0;
     if (response.status !== 200) return await refusal(response, state);
     following.onResponse(response.headers.get("X-Request-ID"));
     following.onState("open");
     return (await read(response, following, state, abort)) ? null : 0;
-  } catch (error) {
-    if (!(error instanceof Error)) throw error; // a failure; a lost connection is a TypeError, or what abort() brings
-    return 0;
   } finally {
     abort();
     following.signal.removeEventListener("abort", abort);
@@ -155,16 +158,17 @@ async function read(response, following, state, abort) {
   const reader = response.body.getReader();
   while (!ended) {
     const watchdog = setTimeout(abort, SILENCE);
-    const { value, done } = await reader.read().finally(() => clearTimeout(watchdog));
-    if (done) break;
+    const chunk = await reader.read().catch(() => null); // null: the connection broke
+    clearTimeout(watchdog);
+    if (!chunk || chunk.done) break;
     state.heard = Date.now();
     state.tries = 0;
-    push(value);
+    push(chunk.value);
   }
   return ended;
 }
 
-/** Wait; what may bring the connection back ends it early, and without a network it lasts until there is one. */
+/** Wait; a network that comes back ends it early. Without one a service on this machine may still answer. */
 function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     const end = () => {
@@ -176,7 +180,7 @@ function pause(milliseconds, signal) {
       [window, "online"],
       [signal, "abort"],
     ]);
-    const timer = navigator.onLine ? setTimeout(end, milliseconds) : undefined;
+    const timer = setTimeout(end, milliseconds);
     for (const [target, name] of sources) target.addEventListener(name, end);
     if (signal.aborted) end();
   });

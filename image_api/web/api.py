@@ -48,6 +48,7 @@ class Operation:
     request_headers: tuple[str, ...] = ()
     messages: tuple[type[BaseModel], ...] = ()
     hidden: bool = False
+    summary: str = ""
     more: str = ""
 
 
@@ -66,6 +67,7 @@ def describe(answers: type[BaseModel] | Mapping[int, Answer] | None = None, **de
     request_headers  headers of the request that change the response
     messages         what comes back, if it is a WebSocket
     hidden           whether it is in no document
+    summary          what the document says in place of the docstring's first line
     more             what the document says after the docstring, in Markdown
     """
     if isinstance(answers, type):

@@ -75,7 +75,10 @@ ALWAYS = (
     "Access-Control-Allow-Origin",
     "Access-Control-Expose-Headers",
 )
-PAGE_HEADERS = ("Content-Security-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy")
+PAGE_HEADERS = (
+    *("Content-Encoding", "Content-Security-Policy", "Cross-Origin-Opener-Policy"),
+    *("Permissions-Policy", "Referrer-Policy"),
+)
 """Of every page."""
 PICTURE_HEADERS = ("X-Cache", "X-Engine", "X-Seed", "X-Ignored", "Content-Location", "Content-Disposition", "ETag")
 STORED_HEADERS = ("ETag", "Accept-Ranges")
@@ -150,6 +153,7 @@ EDITING = (*MAKING, *OPENING, *UPLOADS, Unsupported)
 
 RELAYED: Mapping[int, tuple[str, ...]] = {
     400: ("invalid_parameter",),
+    409: ("cancelled",),
     422: ("content_refused",),
     500: ("engine_not_configured", "storage_not_configured", "internal_error"),
     502: (

@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 
 from image_api.errors import ApiError, Relayed
 from image_api.web import api_answers
-from image_api.web.api import FORM, JSON, OPERATIONS, Answer, Content, Models, Operation
+from image_api.web.api import FORM, HTML, JSON, OPERATIONS, Answer, Content, Models, Operation
 from image_api.web.cors import PICTURES
 from image_api.web.error_responses import AUTOMATIC_METHODS, family_of
 from image_api.web.openapi_schemas import Schema, reference, schemas_of, without_null
@@ -120,7 +120,7 @@ def _operation(rule: Rule, method: str, operation: Operation, view: Any, schemas
     described: Schema = {
         "operationId": re.sub(r"\W+", "_", f"{method.lower()}{_path(rule)}").strip("_"),
         "tags": [_tag(view)],
-        "summary": summary,
+        "summary": operation.summary or summary,
         "description": "\n\n".join(filter(None, (rest.strip(), operation.more))),
         "parameters": [*_path_parameters(rule), *_query_parameters(operation, schemas), *_header_parameters(operation)],
         "requestBody": _body(operation, schemas),
@@ -189,7 +189,8 @@ def _responses(rule: Rule, operation: Operation) -> Schema:
 
 
 def _answer(rule: Rule, answer: Answer) -> Schema:
-    response: Schema = {"description": answer.means, "headers": _named_headers(rule, answer.headers)}
+    own = (*answer.headers, *(api_answers.PAGE_HEADERS if HTML in answer.content else ()))
+    response: Schema = {"description": answer.means, "headers": _named_headers(rule, own)}
     content = {mimetype: _media(mimetype, it) for mimetype, it in answer.content.items()}
     return {**response, "content": content} if content else response
 
@@ -203,11 +204,11 @@ def _media(mimetype: str, content: Content) -> Schema:
 
 
 def _events(events: Mapping[str, Models]) -> Schema:
-    """Return an event stream, of which OpenAPI 3.1 can only say that it is a text."""
+    """Return an event stream, of which OpenAPI 3.1 can say nothing; tools read its `schema` as one of each event."""
     names = [f"- `{name}`: {' or '.join(it.__name__ for it in _listed(models))}" for name, models in events.items()]
     text = "Server-sent events, each with `data` of a line of JSON:\n\n" + "\n".join(names)
     shown = {name: _any_of(models) for name, models in events.items()}
-    return {"schema": {"type": "string", "description": text}, "x-events": shown}
+    return {"schema": {"description": text}, "x-events": shown}
 
 
 def _any_of(models: Models) -> Schema:

@@ -14,8 +14,6 @@ PAGE_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
 }
 
-EMPTY = (204, 304)  # whose type is only Flask's default
-
 
 def register(app: Flask) -> None:
     """Give every page these headers, unless it has others of these names."""
@@ -23,7 +21,8 @@ def register(app: Flask) -> None:
 
 
 def _protect_page(response: Response) -> Response:
-    if response.mimetype == HTML and response.status_code not in EMPTY:
+    # Flask calls the type of a response without a body HTML, too; on a 304 these would change the picture in a cache.
+    if response.mimetype == HTML and response.calculate_content_length() != 0:
         for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)
     return response

@@ -30,49 +30,72 @@ class GenerateResult(BaseModel):
     """A picture that is made and stored. An `image_url` that starts with a slash is on the worker itself."""
 
     success: Literal[True] = True
+    """`true`."""
     image_url: str
+    """The picture's address, which is absolute in what clients get."""
     prompt: str
+    """As the engine got it: with the words of a style, if one was named."""
     seed: int | None = None
-    """The seed used; left out if the engine does not tell, as `guidance_scale` if it has none."""
+    """The seed used; left out if the engine does not tell."""
     shape: Shape
+    """The nearest to the picture."""
     aspect_ratio: str | None = None
-    """As it was asked for."""
+    """As requested, if the picture has it."""
     guidance_scale: float | None = None
+    """As used; left out if the engine has no such parameter."""
     strength: float | None = None
-    """As it was asked for, of an image, if the engine honoured it."""
+    """Of an image, as requested, if the engine honoured it."""
     negative_prompt: str | None = None
+    """As used; left out if it is in `ignored`."""
     width: int
+    """Pixels, always the file's."""
     height: int
+    """The same."""
     blurhash: str | None = None
-    """A few bytes of which a page draws a blurred picture (https://blurha.sh); from workers that have it, as the next
-    two."""
+    """A few bytes of which a page draws a blurred picture (https://blurha.sh), of 4 by 4 components at most.
+    Transparent parts are white. Older workers lack it and the next two."""
     dominant_color: str | None = None
-    """As #rrggbb."""
+    """The colour of the largest group of similar ones, as `#rrggbb`."""
     alt: str | None = None
-    """The alternative text, of the prompt."""
+    """The client's prompt on one line as alternative text, cut between words to at most 125 characters."""
     content_type: str
+    """The type of the stored file."""
     bytes: int
+    """The size of the file that was given to the storage."""
     sha256: str
+    """Its SHA-256."""
     nsfw: bool | None = None
+    """The engine's own guess, if it makes one."""
     engine: str
+    """The engine that made it."""
     engine_model: str | None = None
     """The model that the engine used, if it has several."""
     model: str
+    """As requested."""
     fallback_from: list[PassedOver] | None = None
+    """Preferred engines that did not make it, and why: `[{engine, code}]`."""
     ignored: list[str] | None = None
-    """Parameters of the request that the engine cannot honour; with a named model only a size that is a wish."""
+    """Requested parameters that the engine cannot honour; with a named model only a size that is a wish."""
     expected_seconds: int | None = None
-    """If the request has `within`: the engine's recent p90 latency, waiting included."""
+    """With `within`: what the engine was expected to take, by its recent p90 latency, waiting included."""
     storage: str
+    """The storage that keeps it."""
     storage_error: StorageProblem | None = None
+    """Why the preferred storage does not keep it: `{storage, code, error, retry_after?}`."""
     expires_at: str | None = None
-    """When the URL expires; left out if it does not."""
+    """When the address expires (UTC), as a signed link does; left out if it does not."""
     cached: bool = False
+    """Whether it was made for an earlier request."""
     duration_ms: int
+    """The worker's time for it."""
     created_at: str
+    """When it was made (UTC)."""
     request_id: str
+    """The request's id, which the logs have."""
     note: str | None = None
+    """A sentence about the picture; `sketch` says that it is no AI."""
     simulated: bool | None = None
+    """`true` if the sandbox stood in for the engine's service."""
 
 
 class ErrorBody(BaseModel):

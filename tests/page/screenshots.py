@@ -1,6 +1,10 @@
-"""`python -m tests.page.screenshots FOLDER`: the page in its states, as pictures that a person looks at."""
+"""`python -m tests.page.screenshots FOLDER`: the page in its states, as pictures that a person looks at.
+
+Two of them go to docs/, where documents show them. Their seeds are fixed, so that they change with the page alone.
+"""
 
 import io
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -16,6 +20,8 @@ from tests.page.looks import DARK, DESKTOP, LIGHT, PHONE
 from tests.page.person import make, make_button, pictures, prompt_field
 from tests.page.servers import serving
 
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+IN_DOCS = {"filled-desktop-light": "page.png", "sheet-phone-dark": "page-phone.png"}
 COLORS = 256  # a palette makes a third of the file, and the eye sees no difference
 LIGHTHOUSE, FOX, HARBOR = "a lighthouse at dusk", "a fox in the snow, woodcut", "an old harbor, watercolor"
 
@@ -35,7 +41,7 @@ def generating(page: Page, stack: Stack) -> None:
     """Show a picture that comes about, with a preview and one in line."""
     _sketched(page, LIGHTHOUSE)
     stack.play(delay=6)
-    page.get_by_label("Model").select_option("automatic1111")
+    page.get_by_role("combobox", name="Model").select_option("automatic1111")
     prompt_field(page).fill(FOX)
     make_button(page).click()
     prompt_field(page).fill(HARBOR)
@@ -47,20 +53,22 @@ def failed(page: Page, stack: Stack) -> None:
     """Show a failure."""
     _sketched(page, LIGHTHOUSE)
     stack.play(automatic1111="crash")
-    page.get_by_label("Model").select_option("automatic1111")
+    page.get_by_role("combobox", name="Model").select_option("automatic1111")
     prompt_field(page).fill(FOX)
     make_button(page).click()
-    page.wait_for_timeout(3000)
+    expect(page.get_by_role("article", name=re.compile("^Not made"))).to_be_visible()
 
 
 def sheet(page: Page, stack: Stack) -> None:
     """Show a sheet of nine."""
-    page.get_by_label("Model").select_option("sketch")
+    page.get_by_role("combobox", name="Model").select_option("sketch")
     prompt_field(page).fill(LIGHTHOUSE)
+    page.get_by_label("Seed", exact=True).fill("7")
     page.get_by_role("radio", name="A sheet of nine").check(force=True)
     make_button(page).click()
-    expect(pictures(page).first).to_be_visible()
-    page.wait_for_timeout(3000)
+    expect(page.get_by_role("progressbar")).to_have_count(1)
+    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=60_000)
+    expect(pictures(page).first.get_by_role("button", name=re.compile("^Seed "))).to_have_count(9)
 
 
 STATES: tuple[Callable[[Page, Stack], None], ...] = (empty, filled, generating, failed, sheet)
@@ -68,8 +76,9 @@ SIZES = {"desktop": DESKTOP, "phone": PHONE}
 COLOR_SCHEMES = {"light": LIGHT, "dark": DARK}
 
 
-def _sketched(page: Page, prompt: str) -> None:
-    page.get_by_label("Model").select_option("sketch")
+def _sketched(page: Page, prompt: str, seed: int = 7) -> None:
+    page.get_by_role("combobox", name="Model").select_option("sketch")
+    page.get_by_label("Seed", exact=True).fill(str(seed))
     make(page, prompt)
 
 
@@ -91,14 +100,17 @@ def take(browser: Browser, stack: Stack, state: Callable[[Page, Stack], None], *
 
 
 def main(folder: str) -> None:
-    """Take a picture of each state at each look."""
+    """Take a picture of each state at each look; two of them are the documents'."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as images, serving(Path(images)) as stack, chromium() as browser:
         for state in STATES:
             for size, of_size in SIZES.items():
                 for scheme, of_scheme in COLOR_SCHEMES.items():
                     shot = take(browser, stack, state, **of_size, **of_scheme)
-                    Path(folder, f"{state.__name__}-{size}-{scheme}.png").write_bytes(shot)
+                    name = f"{state.__name__}-{size}-{scheme}"
+                    Path(folder, f"{name}.png").write_bytes(shot)
+                    if name in IN_DOCS:
+                        (DOCS / IN_DOCS[name]).write_bytes(shot)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.api.conftest import RESULT
+from tests.api.pictures import stored as picture_file
 from tests.end_to_end.conftest import TOKEN
 from tests.fakes.processes import api, wait_until
 from tests.page.conftest import PHONE, Stack
@@ -94,7 +96,7 @@ def test_a_canceled_sheet_keeps_the_pictures_that_there_are(page, stack):
     assert len(prompts_at(stack, "nine canceled boats")) < 5
 
 
-def test_previews_never_load_from_elsewhere(page, stack):
+def test_previews_are_shown(page, stack):
     stack.play(delay=2)
     ask(page, "a previewed pear")
     preview = job(page, "a previewed pear").locator("img")
@@ -250,3 +252,131 @@ def test_it_works_where_storage_is_forbidden(visit, new_context, stack):
     page.goto("/")
     ask(page, "a forbidden fig")
     expect(cards(page, "a forbidden fig")).to_have_count(1)
+
+
+WALL = {"success": False, "error": "Perchance asked for a human check.", "code": "perchance_verification_required"}
+MODELS = [
+    {"name": "auto", "description": "", "answers_auto": True, "state": "ready", "honours": []},
+    {
+        "name": "perchance",
+        "engine": "perchance",
+        "description": "",
+        "answers_auto": True,
+        "state": "ready",
+        "honours": [],
+    },
+    {
+        "name": "resting",
+        "engine": "resting",
+        "description": "",
+        "answers_auto": True,
+        "state": "resting",
+        "honours": ["seed"],
+    },
+    {"name": "plain", "engine": "plain", "description": "", "answers_auto": True, "state": "ready", "honours": []},
+    {
+        "name": "fitting",
+        "engine": "fitting",
+        "description": "",
+        "answers_auto": True,
+        "state": "ready",
+        "honours": ["seed"],
+    },
+]
+
+
+def test_perchance_s_wall_is_named_and_another_engine_offered(scripted_front, watch, visit):
+    worker, front = scripted_front
+    watch.allow(front.url)
+    watch.expect("503")
+    worker.say_to("/generate", 503, WALL)
+    worker.say_to("/models", 200, {"models": MODELS})
+    page = visit(f"{front.url}/generate?prompt=a+walled+wolf&model=perchance&seed=3")
+    card = failure(page, "a walled wolf")
+    expect(card).to_contain_text("Perchance asks for a human check")
+    worker.say_to("/generate", 200, RESULT)
+    card.get_by_role("button", name="Use fitting instead").click()
+    expect(page.get_by_role("status").filter(has_text="Done: a walled wolf")).to_be_attached()
+    assert worker.asked_to_make()[-1]["model"] == "fitting"
+
+
+def test_what_wanted_a_key_is_tried_again_with_it(page, watch):
+    watch.expect("401|generate")
+    body = json.dumps({"success": False, "code": "unauthorized", "error": "A key is wanted."})
+    page.route("**/generate?**", lambda route: route.fulfill(status=401, body=body), times=1)
+    ask(page, "a keyed koala")
+    card = failure(page, "a keyed koala")
+    expect(card).to_contain_text("wants a key")
+    page.get_by_label("API key").fill("sk-1")
+    page.keyboard.press("Tab")
+    expect(cards(page, "a keyed koala")).to_have_count(1)
+    expect(card).to_have_count(0)
+
+
+def test_a_proxy_without_the_service_is_no_answer(page, watch):
+    watch.expect("502")
+    page.route("**/generate?**", lambda route: route.fulfill(status=502, body="<html>"), times=1)
+    ask(page, "a gated goose")
+    card = failure(page, "a gated goose")
+    expect(card).to_contain_text("does not answer at the moment")
+    card.get_by_role("button", name="Try again").click()
+    expect(cards(page, "a gated goose")).to_have_count(1)
+
+
+def test_it_gives_up_with_a_sentence(page, stack, watch):
+    watch.expect(LOST)
+    page.clock.install()
+    with Relay(stack.api.port) as relay:
+        watch.allow(relay.url)
+        page.goto(f"{relay.url}/")
+        stack.play(delay=30)
+        ask(page, "a given-up gnu")
+        expect(job(page, "a given-up gnu")).to_be_visible()
+        page.clock.run_for(2000)
+        relay.up = False
+        relay.cut()
+        expect(job(page, "a given-up gnu")).to_contain_text("Connection lost, reconnecting")
+        for _ in range(20):
+            page.clock.run_for(16_000)
+            page.wait_for_timeout(50)
+        expect(failure(page, "a given-up gnu")).to_contain_text("could not be reached for a while")
+        assert prompts_at(stack, "a given-up gnu")[1:] == []
+        relay.up = True
+        stack.play(delay=0)
+        failure(page, "a given-up gnu").get_by_role("button", name="Close").click()
+        expect(failure(page, "a given-up gnu")).to_have_count(0)
+
+
+def test_a_picture_from_an_image_is_collected_after_a_reload(page, stack):
+    stack.play(delay=4)
+    page.locator("input[name=image]").set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": picture_file()}
+    )
+    ask(page, "an edited emu")
+    begins(page, "an edited emu")
+    page.reload()
+    expect(cards(page, "an edited emu")).to_have_count(1)
+    assert len(prompts_at(stack, "an edited emu")) == 1
+
+
+def test_a_sheet_from_an_image_goes_on_after_a_reload(page, stack):
+    stack.play(delay=1)
+    page.locator("input[name=image]").set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": picture_file()}
+    )
+    ask(page, "four edited eels", count="A sheet of four")
+    expect(job(page, "four edited eels")).to_contain_text("1 of 4 are there")
+    page.reload()
+    expect(page.get_by_role("status").filter(has_text="Done: four edited eels")).to_be_attached()
+    seeds = [it["seed"] for it in prompts_at(stack, "four edited eels")]
+    assert (len(seeds), len(set(seeds))) == (4, 4)
+    assert page.evaluate("indexedDB.databases().then((all) => all.length)") == 1
+    expect(page.locator("#pictures img:visible")).to_have_count(4)
+
+
+def test_a_picture_that_is_canceled_at_once_ends_at_the_service_too(page, stack):
+    stack.play(delay=60)
+    ask(page, "a hasty hare", model="horde")
+    job(page, "a hasty hare").get_by_role("button", name="Cancel").click()
+    expect(job(page, "a hasty hare")).to_have_count(0)
+    wait_until(lambda: len(stack.requests_to("horde_cancel")) == len(stack.requests_to("horde")), "its end outside")

@@ -9,6 +9,7 @@ import requests
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from tests.page.axe import violations
 from tests.page.person import make, make_button, pictures, prompt_field, shown
 
 QUOTES = """a cat's "hat" `id` $(id) \\ <b> & [x](y) !1 @file"""
@@ -81,7 +82,7 @@ def test_a_download_has_a_good_name(page):
     with page.expect_download() as download:
         card.get_by_role("button", name="Download").click()
     assert download.value.suggested_filename == f"a-Red-Balloon-über-Köln-{seed_of(card)}.png"
-    assert Image.open(download.value.path()).size == (768, 768)
+    assert Image.open(io.BytesIO(download.value.path().read_bytes())).size == (768, 768)
 
 
 def test_a_new_seed_makes_another_picture_of_the_same_recipe(page):
@@ -185,3 +186,34 @@ def test_a_sheet_has_a_cell_for_each_seed_and_a_card_for_the_chosen_one(page):
     expect(chosen).to_be_focused()
     page.reload()
     expect(pictures(page).first.get_by_role("button", name=re.compile("^Seed "))).to_have_count(4)
+
+
+def test_two_pictures_of_one_sheet_are_compared(page):
+    prompt_field(page).fill("four barns of one sheet")
+    page.get_by_role("radio", name="A sheet of four").check(force=True)
+    make_button(page).click()
+    sheet = pictures(page).first
+    cells = sheet.get_by_role("button", name=re.compile("^Seed "))
+    expect(cells).to_have_count(4)
+    for index in (0, 3):
+        cells.nth(index).click()
+        sheet.get_by_role("button", name="Compare").click()
+    dialog = page.get_by_role("dialog", name="Side by side")
+    seeds = dialog.get_by_role("row", name=re.compile("^Seed")).get_by_role("cell").all_inner_texts()
+    assert int(seeds[1]) - int(seeds[0]) == 3
+    assert violations(page) == []
+    dialog.get_by_role("button", name="Close").click()
+    expect(sheet.get_by_role("button", name="Compare")).to_be_focused()
+    assert violations(page) == []
+
+
+def test_a_canceled_sheet_keeps_no_empty_cells(page, stack):
+    stack.play(delay=2)
+    prompt_field(page).fill("nine barns of which few come")
+    page.get_by_role("radio", name="A sheet of nine").check(force=True)
+    make_button(page).click()
+    sheet = pictures(page).first
+    expect(sheet.locator("button.cell").first).to_be_visible()
+    page.get_by_role("button", name="Cancel").first.click()
+    expect(sheet.locator("div.cell")).to_have_count(0)
+    assert sheet.locator("button.cell").count() in range(1, 9)

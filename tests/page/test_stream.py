@@ -5,7 +5,7 @@ import pytest
 from tests.page.conftest import Page
 
 PARSE = """async ([stream, cuts]) => {
-  const module = await import(document.querySelector('script[src]').src.replace('app.js', 'stream.js'));
+  const module = await import(document.querySelector('script[src]').src.replace(/[^/]*$/, 'stream.js'));
   const bytes = Uint8Array.from(stream);
   const outcomes = new Set();
   for (const cut of cuts) {

@@ -24,7 +24,7 @@ def test_two_tabs_with_nine_seeds_each_leave_room_for_others(new_context, stack)
         tab.get_by_role("radio", name="A sheet of nine").check(force=True)
         make_button(tab).click()
     for tab in tabs:
-        tab.wait_for_function("performance.getEntriesByType('resource').some((it) => it.name.includes('models'))")
+        tab.wait_for_function("() => performance.getEntriesByType('resource').some((it) => it.name.includes('models'))")
         assert tab.evaluate(HEALTH) < HEALTH_SECONDS * 1000
     for number, tab in enumerate(tabs):
         mine = pictures(tab).filter(has_text=f"tab {number} wants")

@@ -21,10 +21,13 @@ ENDPOINTS = {
     "GET /v1/models": "The names that model accepts, in OpenAI's words; /v1/models/<name> is one of them.",
     "DELETE /requests/<request_id>": "Cancels the request whose response has this X-Request-ID, also at the services.",
     "GET /images/<name>": "A picture that was made.",
+    "GET /p/<name>": "Its page, to share: the picture and how it was made; <name> is <sha256>.png, .jpg or .webp.",
     "GET /models": "The names that model accepts.",
     "GET /health": "This service, and what it last heard of the render worker.",
     "GET /v1/health": "Whether this service is up: {status: ok}.",
     "GET /ready": "Whether a picture could be made now; asks the render worker.",
+    "GET /status": "The same for people, as a page; wakes nothing.",
+    "GET /badge.svg": "The same as a badge, for other pages.",
     "GET /wake": "Starts a render worker that sleeps, and tells how long that is likely to take.",
     "GET /wake.gif": "The same as a picture of one pixel, for a page whose visitor will soon want a picture.",
 }

@@ -38,11 +38,14 @@ class ImagesRequest(PictureRequest):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$",
         description="auto, or a name from /v1/models or of OpenAI's",
     )
+    """OpenAI's own names stand for `auto`, unless they are names of models here."""
     n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}")
+    """How many pictures."""
     response_format: Literal["url", "b64_json"] | None = Field(None, description="url or b64_json")
     """The default is base64 with a GPT image model, beside the address, and else the address."""
     output_format: OutputFormat | None = Field(None, description=like("output_format"))
     stream: bool | None = Field(None, description="true or false")
+    """Whether each picture comes as an event, as soon as it is made."""
     # As /generate has them:
     output_compression: Annotated[int | None, LIKE["output_compression"]] = None
     seed: Annotated[int | None, LIKE["seed"]] = None
@@ -60,10 +63,11 @@ class ImagesRequest(PictureRequest):
         None, ge=0, le=MAX_PARTIAL_IMAGES, description=f"an integer from 0 to {MAX_PARTIAL_IMAGES}"
     )
     """How many previews of each picture a stream has at most."""
-    # Ignored:
+    # They change nothing here:
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = Field(
         None, description="one of auto, low, medium, high, xhigh, max, standard, hd"
     )
+    """Without effect here, as the next four."""
     complexity: Literal["low", "medium", "high"] | None = Field(None, description="one of low, medium, high")
     moderation: Literal["auto", "low"] | None = Field(None, description="auto or low")
     user: str | None = Field(None, max_length=1000, description=ANY_TEXT)

@@ -64,8 +64,9 @@ class EditRequest(PictureFields, ImagesRequest):
         min_length=1, max_length=MAX_IMAGES, description="one PNG, JPEG or WebP picture"
     )
     mask: Mask | None = Field(None, description="one PNG picture, or left out")
+    """What is to be edited: refused, as no engine here edits a part."""
     input_fidelity: Literal["high", "low"] | None = Field(None, description="high or low")
-    """Ignored."""
+    """Without effect here."""
     strength: Annotated[float | None, LIKE["strength"]] = None
     event_family: ClassVar[EventFamily] = "image_edit"
 

@@ -1,0 +1,177 @@
+"""The tables of API_REFERENCE.md that derive from what the views have registered, and from the models."""
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from types import NoneType
+from typing import Any
+
+from image_api import create_app
+from image_api.generation.options import GenerationOptions
+from image_api.settings import Settings
+from image_api.web.api_answers import ALWAYS, HEADERS
+from image_api.web.openapi_document import document
+from image_api.web.openapi_schemas import docstrings_of
+from image_api.web.schemas.openai import ImagesRequest
+from image_api.web.schemas.openai_edits import EditRequest
+from image_api.web.schemas.sheet import SheetOptions
+from image_api.web.schemas.styled import StyledRequest
+from render_worker.contract import Fields, GenerateResult
+
+Schema = dict[str, Any]
+SECTIONS = {
+    "/generate": "get-generate-post-generate",
+    "/sheet": "get-sheetpng-get-sheet",
+    "/stream": "event-stream-and-websocket",
+    "/v1/images/generations": "post-v1imagesgenerations-get-v1models-openais-clients",
+    "/v1/images/edits": "edits-and-variations",
+    "/v1/images/variations": "edits-and-variations",
+    "/v1/images/generate": "post-v1imagesgenerate-get-v1styles",
+    "/v1/styles": "post-v1imagesgenerate-get-v1styles",
+    "/v1/models": "models-and-errors",
+    "/images": "get-imagesname",
+    "/models": "get-models-health-ready",
+    "/health": "get-models-health-ready",
+    "/ready": "get-models-health-ready",
+    "/wake": "get-wake-wakegif",
+    "/robots": "link-previews-and-crawlers",
+    "/": "responses",
+}
+"""The sections about endpoints, by how their paths begin."""
+SEE = {
+    "style": "post-v1imagesgenerate-get-v1styles",
+    "shape": "sizes",
+    "aspect_ratio": "sizes",
+    "size": "sizes",
+    "width": "sizes",
+    "height": "sizes",
+    "prefer": "selection-and-fallback",
+    "within": "selection-and-fallback",
+    "output_format": "output_formatauto",
+    "n": "several-pictures",
+    "image": "an-image-to-begin-with",
+    "strength": "an-image-to-begin-with",
+    "previews": "event-stream-and-websocket",
+    "stream": "stream-true",
+    "partial_images": "stream-true",
+}
+"""The sections that say more of a parameter."""
+SHORT = {"style": "a name that `GET /v1/styles` lists, or left out"}
+HEAD = ("| parameter | is | accepts | default |", "|---|---|---|---|")
+
+
+@cache
+def api() -> Schema:
+    """Return the OpenAPI document."""
+    return document(create_app(Settings()))
+
+
+def endpoints() -> str:
+    """Return the table of endpoints."""
+    rows = [f"| [`{method} {path}`](#{section(path)}) | {it['summary']} |" for method, path, it in operations()]
+    return "\n".join(("| endpoint | does |", "|---|---|", *rows))
+
+
+def operations() -> Iterator[tuple[str, str, Schema]]:
+    """Yield the method, the path and the description of each operation."""
+    for path, item in api()["paths"].items():
+        for method, operation in item.items():
+            if method != "x-websocket":
+                yield method.upper(), path, operation
+
+
+def section(path: str) -> str:
+    """Return the anchor of the section about a path."""
+    return SECTIONS[max((start for start in SECTIONS if path.startswith(start)), key=len)]
+
+
+def parameters(model: type[Fields], without: type[Fields] | None = None) -> str:
+    """Return the table of a model's public fields, but for those of another one."""
+    others = without.model_fields if without else ()
+    more = docstrings_of(GenerationOptions) | docstrings_of(model)
+    schema = model.public_fields()
+    rows = [
+        row(name, field, more.get(name, ""))
+        for name, field in schema.items()
+        if name not in others and field.annotation is not NoneType
+    ]
+    return "\n".join((*HEAD, *rows))
+
+
+def row(name: str, field: Any, more: str) -> str:
+    """Return the row of a parameter."""
+    accepts = SHORT.get(name, field.description)
+    see = f" ([more](#{SEE[name]}))" if name in SEE else ""
+    default = "required" if field.is_required() else "none" if field.default is None else f"`{shown(field.default)}`"
+    return f"| `{name}` | {more.removesuffix('.')}{see} | {accepts} | {default} |"
+
+
+def shown(default: object) -> str:
+    """Return a default as a client would write it."""
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def result_fields() -> str:
+    """Return the table of a result's fields."""
+    more = docstrings_of(GenerateResult)
+    optional = {name for name, field in GenerateResult.model_fields.items() if field.get_default() is None}
+    optional -= {name for name, field in GenerateResult.model_fields.items() if field.is_required()}
+    rows = [f"| `{name}`{'?' if name in optional else ''} | {text.removesuffix('.')} |" for name, text in more.items()]
+    return "\n".join(("| field | is |", "|---|---|", *rows))
+
+
+def responses() -> str:
+    """Return the tables of the responses of each operation."""
+    return "\n\n".join(
+        "\n".join((f"### {method} {path}", "", "| status | is | body | headers |", "|---|---|---|---|", *rows(it)))
+        for method, path, it in operations()
+    )
+
+
+def rows(operation: Schema) -> Iterator[str]:
+    """Yield the row of each status."""
+    for status, described in operation["responses"].items():
+        response = resolved(described)
+        if response["description"] in common():
+            continue
+        types = names(response.get("content", {}))
+        headers = names(name for name in response["headers"] if name not in ALWAYS)
+        yield f"| {status} | {response['description']} | {types} | {headers} |"
+
+
+@cache
+def common() -> frozenset[str]:
+    """Return the descriptions of the errors that every operation has."""
+    every = api()["paths"]["/robots.txt"]["get"]["responses"].items()
+    return frozenset(resolved(it)["description"] for status, it in every if status != "200")
+
+
+def names(listed: Iterable[str]) -> str:
+    """Return names as code."""
+    return ", ".join(f"`{name}`" for name in listed)
+
+
+def resolved(schema: Schema) -> Schema:
+    """Return what a reference leads to."""
+    found = api() if "$ref" in schema else schema
+    for name in schema.get("$ref", "#/").removeprefix("#/").split("/"):
+        found = found[name] if name else found
+    return found
+
+
+def headers() -> str:
+    """Return the table of headers of responses."""
+    rows = [f"| `{name}`{' (always)' if name in ALWAYS else ''} | {means} |" for name, means in HEADERS.items()]
+    return "\n".join(("| header | says |", "|---|---|", *rows))
+
+
+TABLES = {
+    "endpoints": endpoints,
+    "generate-parameters": lambda: parameters(GenerationOptions),
+    "sheet-parameters": lambda: parameters(SheetOptions, GenerationOptions),
+    "styled-parameters": lambda: parameters(StyledRequest),
+    "openai-parameters": lambda: parameters(ImagesRequest),
+    "edit-parameters": lambda: parameters(EditRequest, ImagesRequest),
+    "result-fields": result_fields,
+    "responses": responses,
+    "headers": headers,
+}

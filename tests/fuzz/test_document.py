@@ -1,0 +1,22 @@
+"""schemathesis finds nothing wrong with the document or the service; `make fuzz-document` prints its reports."""
+
+import re
+
+import pytest
+
+from tests.fuzz.document import LIMIT_SECONDS, SECONDS, SHARES, try_all
+from tests.fuzz.document_checks import EXCLUDED, FAILED, REFUSED
+
+
+@pytest.mark.timeout(SECONDS + 2 * LIMIT_SECONDS)
+def test_the_service_keeps_to_its_document():
+    reports = try_all()
+    assert [f"{share}: {it.stdout[-8000:]}{it.stderr}" for share, it in reports.items() if it.returncode] == []
+    sent = {share: int(re.search(r"(\d+) generated", it.stdout)[1]) for share, it in reports.items()}
+    assert set(sent) == set(SHARES)
+    assert all(sent.values())  # hundreds; on a machine whose cores are taken it was six
+
+
+def test_each_exception_has_a_reason():
+    assert all(it.reason for it in (*REFUSED, *FAILED))
+    assert all(EXCLUDED.values())
