@@ -33,6 +33,9 @@ SECTIONS = {
     "/health": "get-models-health-ready",
     "/ready": "get-models-health-ready",
     "/wake": "get-wake-wakegif",
+    "/p/": "get-pname",
+    "/status": "get-status-badgesvg",
+    "/badge": "get-status-badgesvg",
     "/robots": "link-previews-and-crawlers",
     "/": "responses",
 }

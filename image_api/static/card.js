@@ -34,7 +34,7 @@ export function makeCard(entry, actions) {
   const say = (sentence) => said.replaceChildren(sentence);
   const frame = makeFrame(entry, isLost(entry) ? undefined : () => actions.generate(recipe(entry)));
   frame.box.onclick = ({ target }) => /** @type {Element} */ (target).matches("img") && window.open(frame.url());
-  const prompt = element("p", { className: "prompt", dir: "auto" }, shorten(entry.result.prompt, 200));
+  const prompt = element("p", { className: "prompt", dir: "auto" }, shorten(entry.options.prompt, 200));
   const body = element(
     "div",
     { className: "body" },

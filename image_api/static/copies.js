@@ -26,8 +26,8 @@ export function pageOf(entry) {
 
 /** Return a name for a picture's file: the prompt's words in their own script, and the seed. */
 export function fileName(entry) {
-  const { prompt, seed } = entry.result;
-  const words = prompt.normalize("NFKC").match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
+  const { seed } = entry.result;
+  const words = entry.options.prompt.normalize("NFKC").match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
   const start = [...words.join("-")].slice(0, 60).join("") || "picture";
   return `${start}${seed === undefined ? "" : `-${seed}`}.${endingOf(entry)}`;
 }

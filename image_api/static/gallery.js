@@ -24,7 +24,7 @@ export function entryOf(result, options = {}) {
   const { image, ...kept } = options;
   const id = `${result.sha256}/${result.request_id}`;
   const file = image instanceof File ? image : undefined;
-  const whole = { prompt: result.prompt, ...kept };
+  const whole = { ...kept, prompt: String(kept.prompt || result.prompt).trim() };
   return { id, at: Date.now(), result, options: whole, fromImage: Boolean(image), image: file };
 }
 

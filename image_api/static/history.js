@@ -20,7 +20,7 @@ export function mountHistory(root, choose) {
   const search = element("input", { type: "search", "aria-label": hint, placeholder: hint });
   const list = element("ul", { role: "list" });
   const none = element("p", { className: "quiet", role: "status" });
-  const clear = element("button", { type: "button", onclick: ask }, text("pictures.history.clear"));
+  const clear = element("button", { type: "button", onclick: ask }, text("pictures.history.forget"));
   root.append(element("div", { className: "picture-more" }, search, none, list, clear));
 
   function render() {
@@ -38,7 +38,7 @@ export function mountHistory(root, choose) {
     );
   }
   async function ask() {
-    if (!(await confirmed(text("pictures.history.sure"), text("pictures.history.clear")))) return;
+    if (!(await confirmed(text("pictures.history.sure"), text("pictures.history.forget")))) return;
     keep(ITEM, null, "localStorage");
     root.open = false;
     render();

@@ -238,7 +238,6 @@ export function mountMaking(root, actions) {
     );
     waiting.hidden = rows.length === 0;
     waiting.querySelector("ol").replaceChildren(...rows);
-    root.classList.toggle("making-idle", !running && !queue.length && !failures.childElementCount);
   }
 
   function remove(job) {

@@ -66,7 +66,7 @@ export function mountPictures(root, page) {
     const entry = entryOf(result, options);
     const newest = Number(list.firstElementChild?.dataset.at ?? 0);
     entry.at = Math.max(entry.at, newest + 1); // also if the clock was set back
-    history.add(entry.result.prompt);
+    history.add(entry.options.prompt);
     if (places.has(entry.id) || isNewest(entry)) return;
     if (!gallery.add(entry)) notice.replaceChildren(text("pictures.not_kept"));
     slide(root, () => place(entry));

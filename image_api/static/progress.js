@@ -62,8 +62,8 @@ export function viewOf(job, cancel) {
       step,
       bar,
       time,
-      words,
       button,
+      words,
     ),
   );
   let expectedAt = 0; // milliseconds since the epoch; 0 if it is not known
@@ -108,7 +108,7 @@ export function viewOf(job, cancel) {
       }
       expectedAt = progress.expected_seconds === undefined ? 0 : Date.now() + progress.expected_seconds * 1000;
       step.textContent = headline(progress);
-      words.textContent = progress.message ?? "";
+      words.textContent = saysMore(progress, step.textContent) ? progress.message : "";
       tick();
       return spoken(progress, step.textContent, percent);
     },
@@ -172,6 +172,15 @@ function stepText({ phase, message, position, step, total }) {
   if (position !== undefined) return text(position === 1 ? "making.next" : "making.position", { position });
   if (step !== undefined && total !== undefined) return text("making.step", { step, total });
   return has(`making.phases.${phase}`) ? text(`making.phases.${phase}`) : message;
+}
+
+/**
+ * Return whether the engine's words say more than what is shown.
+ * @param {Progress} progress
+ * @param {string} shown
+ */
+function saysMore({ message, step }, shown) {
+  return Boolean(message) && step === undefined && message.replace(/\.$/, "") !== shown;
 }
 
 /**

@@ -21,13 +21,14 @@ export function isLost({ fromImage, image }) {
 }
 
 /**
- * Return the options that make a picture again, its seed included; what its engine ignored is left out.
+ * Return the options that make a picture again, its seed included; what its engine ignored is left out. The prompt is
+ * as it was asked for: the result has that of a style with its words.
  * @param {Entry} entry
  * @returns {Options}
  */
 export function recipe({ result, options, image }) {
-  const { n: _, ...asked } = options;
-  const found = { ...asked, image, prompt: result.prompt, seed: result.seed ?? options.seed };
+  const { n: _, batch: __, ...asked } = /** @type {Options & { batch?: string }} */ (options);
+  const found = { ...asked, image, seed: result.seed ?? options.seed };
   for (const name of result.ignored ?? []) delete found[name];
   return found;
 }
@@ -66,7 +67,8 @@ export function family({ result, options, fromImage }) {
  */
 export function rows({ result, options, fromImage }) {
   const values = {
-    prompt: result.prompt,
+    prompt: options.prompt,
+    styled_prompt: options.prompt === result.prompt ? null : result.prompt,
     negative_prompt: result.negative_prompt,
     seed: result.seed,
     size: `${result.width} × ${result.height}`,

@@ -32,7 +32,7 @@ export function makeSheet(first, actions) {
   cells.style.setProperty("--ratio", String(first.result.width / first.result.height));
   cells.append(...Array.from({ length: count }, () => element("div", { className: "cell" })));
   const [chosen, links] = [element("div"), element("p")];
-  const prompt = element("p", { className: "prompt", dir: "auto" }, shorten(first.result.prompt, 200));
+  const prompt = element("p", { className: "prompt", dir: "auto" }, shorten(first.options.prompt, 200));
   const label = text("pictures.sheet", { count, alt: alternative(first) });
   const whole = element(
     "article",

@@ -4,6 +4,7 @@ import json
 
 from flask import Flask, Response, current_app, request
 
+from image_api.picture_formats import release_memory
 from image_api.services import services
 from image_api.web.responses import base_url
 from render_worker.serving.json_text import embeddable
@@ -26,12 +27,16 @@ def _text() -> str:
     """Return the document without its server."""
     if KEY not in current_app.extensions:
         app = current_app._get_current_object()  # type: ignore[attr-defined]  # a thread has no current one
-        current_app.extensions[KEY] = services().picture_thread.call(_built, app)
+        services().picture_thread.call(_build, app)
     text: str = current_app.extensions[KEY]
     return text
 
 
-def _built(app: Flask) -> str:
+def _build(app: Flask) -> None:
+    """Set the text, unless a request before this one has had it built."""
+    if KEY in app.extensions:
+        return
     from image_api.web.openapi_document import document  # of which only this needs pydantic's schemas
 
-    return embeddable(json.dumps(document(app), ensure_ascii=False, separators=(",", ":")))
+    app.extensions[KEY] = embeddable(json.dumps(document(app), ensure_ascii=False, separators=(",", ":")))
+    release_memory()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -10,7 +11,8 @@ from openapi_spec_validator import validate
 from image_api import create_app, errors
 from image_api.generation.options import GenerationOptions
 from image_api.settings import Settings
-from image_api.web.api import OPERATIONS
+from image_api.web import openapi_response
+from image_api.web.api import OPERATIONS, describe
 from image_api.web.api_answers import RELAYED
 from image_api.web.error_responses import AUTOMATIC_METHODS
 from image_api.web.openapi_document import document
@@ -53,6 +55,28 @@ def test_a_client_that_has_it_gets_304(client):
     again = client.get("/openapi.json", headers={"If-None-Match": etag})
     other = client.get("/openapi.json", headers={"If-None-Match": etag, "Host": "other.example"})
     assert (again.status_code, again.data, other.status_code) == (304, b"", 200)
+
+
+def test_it_is_built_once_and_not_before_it_is_asked_for(client):
+    extensions = client.application.extensions
+    client.get("/health")
+    assert openapi_response.KEY not in extensions
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(client.application.test_client().get, "/openapi.json") for _ in range(8)]
+    texts = {answer.result().text for answer in answers}
+    built = extensions[openapi_response.KEY]
+    client.get("/openapi.json")
+    assert (len(texts), extensions[openapi_response.KEY] is built) == (1, True)
+
+
+def test_describing_a_view_returns_the_view_itself():
+    def view() -> None:
+        """Return nothing."""
+
+    try:
+        assert describe(hidden=True)(view) is view
+    finally:
+        del OPERATIONS[view]
 
 
 def test_pages_of_other_origins_may_read_it(client):

@@ -138,6 +138,26 @@ def test_an_embed_shows_the_picture_in_discord(front):
     assert picture_at(embed["image"]["url"], **{"User-Agent": DISCORD_BOT}).size == (768, 768)
 
 
+def test_a_link_unfurls_in_discord_and_makes_no_picture(stack, front):
+    made = requests.get(f"{front}/generate?prompt=a+boat+in+a+channel&seed=8", timeout=60).json()
+    name = made["image_url"].rpartition("/")[2]
+    before, bot = len(stack.requests_to("horde")), {"User-Agent": DISCORD_BOT}
+    for path, width in {
+        f"/p/{name}": 768,
+        "/generate?prompt=a+boat+in+a+channel&seed=8": 768,
+        "/generate?prompt=a+boat+in+a+channel": None,
+    }.items():
+        page = requests.get(front + path, headers=bot, timeout=60)
+        assert page.status_code == 200, path
+        assert "a boat in a channel" in page.text
+        shown = re.findall(r'property="og:image" content="([^"]+)"', page.text)
+        assert [picture_at(url, **bot).width for url in shown] == ([width] if width else []), path
+    for path in (f"/images/{name}", "/generate.png?prompt=a+boat+in+a+channel&seed=8"):
+        assert picture_at(front + path, **bot).width == 768
+    assert requests.get(f"{front}/generate.png?prompt=a+boat&seed=9", headers=bot, timeout=60).status_code == 503
+    assert len(stack.requests_to("horde")) == before
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [({"DISCORD_WEBHOOK": ""}, "Set DISCORD_WEBHOOK"), ({"DISCORD_WEBHOOK": "other"}, "Unknown Webhook")],

@@ -121,7 +121,7 @@ def test_of_two_clients_the_other_gets_its_picture(stack):
 
 def test_a_sheet_of_pictures_ends(stack):
     stack.play(delay=20)
-    with stream(stack.api.url, "/generate?prompt=a&seed=3&n=4") as response:
+    with stream(stack.api.url, "/generate?prompt=a&seed=30&n=4") as response:
         wait_until(lambda: stack.gauge()["in_flight"] >= 1, "the site is at it")
         assert cancel(stack.api.url, id_of(response)) == (200, "cancelled")
         assert is_cancelled(response)

@@ -121,6 +121,18 @@ def test_its_recipe_fills_the_form(page):
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value(str(seed_of(card)))
 
 
+def test_the_recipe_of_a_style_has_the_prompt_without_the_style_s_words(page):
+    page.get_by_role("combobox", name="Style").select_option("anime")
+    card = make(page, "a heron in a style")
+    expect(card).to_contain_text("a heron in a style")
+    prompt_field(page).fill("something else")
+    card.get_by_text("Recipe", exact=True).click()
+    expect(card.get_by_role("definition").nth(1)).to_contain_text("anime illustration of a heron")
+    card.get_by_role("button", name="Use this recipe").click()
+    expect(prompt_field(page)).to_have_value("a heron in a style")
+    expect(page.get_by_role("combobox", name="Style")).to_have_value("anime")
+
+
 def test_two_pictures_are_compared_by_keyboard(page):
     for number in range(2):
         make(page, f"a village to compare {number}")

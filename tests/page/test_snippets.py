@@ -72,6 +72,8 @@ def test_an_img_shows_the_picture(filled):
 
 
 def test_curl_sends_a_source_picture(filled, tmp_path):
+    prompt = HOSTILE.replace("#", "")  # which its engine does not take
+    prompt_field(filled).fill(prompt)
     file = io.BytesIO()
     Image.new("RGB", (64, 64), "teal").save(file, "PNG")
     name = "my 'best'; \"photo\".png"
@@ -81,7 +83,7 @@ def test_curl_sends_a_source_picture(filled, tmp_path):
     expect(snippet(filled, "curl")).to_contain_text("image=@")
     command = snippet(filled, "curl").inner_text()
     subprocess.run(["sh", "-c", command], check=True, cwd=tmp_path, capture_output=True, timeout=60)
-    assert Image.open(io.BytesIO((tmp_path / "picture.png").read_bytes())).text["prompt"] == HOSTILE
+    assert Image.open(io.BytesIO((tmp_path / "picture.png").read_bytes())).text["prompt"] == prompt
 
 
 def test_a_sheet_is_a_sheet(filled, tmp_path):

@@ -117,10 +117,10 @@ def test_another_picture_becomes_the_source(page, data, name, kind):
 def test_a_source_gives_its_proportion_unless_another_is_chosen(page):
     page.get_by_role("radio", name="Landscape").check()
     choose(page, picture(size=(40, 120)))
-    expect(page.get_by_role("radio", name="As its picture")).to_be_checked()
+    expect(page.get_by_role("radio", name="As source")).to_be_checked()
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("radio", name="Landscape")).to_be_checked()
-    expect(page.get_by_role("radio", name="As its picture")).to_have_count(0)
+    expect(page.get_by_role("radio", name="As source")).to_have_count(0)
 
 
 HUGE = b"\x89PNG\r\n\x1a\n" + bytes(16 * 1024 * 1024)
