@@ -67,6 +67,7 @@ export function mountMaking(root, actions) {
     const job = jobOfAddress(search, options);
     rememberJob(search, job);
     add(job);
+    bringIntoView(root, "start");
   }
 
   function proceed() {

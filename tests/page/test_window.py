@@ -5,6 +5,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.page.conftest import PHONE
 from tests.page.relay import Relay
 
 
@@ -37,6 +38,12 @@ def test_it_shows_the_picture_as_it_comes_about(visit, stack):
     expect(page).to_have_title("Make a picture")
     assert page.evaluate("document.activeElement.tagName") == "BODY"
     assert len(made_of(stack, "a harbor at dawn")) == 1
+
+
+def test_it_is_in_view_on_a_phone(visit, stack):
+    stack.play(delay=2)
+    page = visit("/generate?prompt=a+small+screen&model=automatic1111", **PHONE)
+    expect(job(page, "a small screen").get_by_role("progressbar")).to_be_in_viewport()
 
 
 def test_a_reload_makes_no_other_picture_at_any_time(visit, stack):
