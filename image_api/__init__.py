@@ -32,6 +32,7 @@ from image_api.services import KEY, Services
 from image_api.settings import Settings, load
 from image_api.web import cors, error_responses, host_check, responses, security_headers, speculative_requests
 from image_api.web.openai_paths import OpenAIPaths
+from image_api.web.picture_page import ImageNameConverter
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
 from render_worker.serving.own_configuration import OwnConfiguration
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings = load()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
+    app.url_map.converters["image_name"] = ImageNameConverter
     is_own_path = app.url_map.bind("").allowed_methods
     paths = OpenAIPaths(app.wsgi_app)
     app.wsgi_app = TrustedProxies(paths, settings.trusted_proxies, is_own_path)  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ from image_api.web.schemas.picture_details import PictureDetails
 routes = Blueprint("picture_pages", __name__)
 
 
-@routes.get("/p/<name>")
+@routes.get("/p/<image_name:name>")
 @describe(
     {
         200: Answer(

@@ -47,7 +47,11 @@ export function mountSnippets(read) {
 
 function block(name, code) {
   const title = text(`form.snippet_names.${name}`);
-  const copy = element("button", { type: "button", "aria-label": `${text("form.copy")} ${title}` }, text("form.copy"));
+  const copy = element(
+    "button",
+    { type: "button", "aria-label": `${text("form.copy_code")} ${title}` },
+    text("form.copy_code"),
+  );
   const said = element("span", { role: "status", className: "quiet" });
   copy.onclick = async () => {
     const done = await navigator.clipboard?.writeText(code.textContent).then(

@@ -21,7 +21,7 @@ from image_api.web.openapi_sharing import share
 from render_worker.contract import VERSION, ErrorBody, Fields
 from render_worker.serving.http_errors import HTTP_CODES
 
-VARIABLE = re.compile(r"<(?:any\((?P<choices>[^)]*)\):|[a-z]+:)?(?P<name>\w+)>")
+VARIABLE = re.compile(r"<(?:any\((?P<choices>[^)]*)\):|[a-z_]+:)?(?P<name>\w+)>")
 TITLE = "Image Generation API"
 INTRODUCTION = """\
 A prompt in, a picture out: `GET /generate?prompt=a%20red%20boat` returns the address of one.

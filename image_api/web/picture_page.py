@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response
 from markupsafe import escape
+from werkzeug.routing import BaseConverter
 
 from image_api.errors import ApiError, PictureGone
 from image_api.web.error_page import error_page
@@ -20,6 +21,12 @@ from image_api.web.static_files import relative_root
 from render_worker.contract import IMAGE_NAME
 
 VARY = "Accept"
+
+
+class ImageNameConverter(BaseConverter):
+    """A stored picture's name in a rule, or what is left of one: so a proxy's prefix /p is told from a page's path."""
+
+    regex = "[0-9A-Fa-f]{20}[^/]*"
 
 
 def picture_page(name: str) -> Response:

@@ -38,7 +38,7 @@ def test_a_picture_that_another_request_waits_for_goes_on(base, worker, slow):
         slow.set()
         assert last_event(one)[0] == "result"
         assert is_cancelled(both)
-    assert told(worker) == [f"{id_of(both)}-2"]
+    wait_until(lambda: told(worker) == [f"{id_of(both)}-2"], "the worker is told of the second")
 
 
 def test_those_made_stay_delivered(base, worker, slow):

@@ -74,7 +74,7 @@ def test_an_address_without_an_expiry_is_cached_as_ever(cached_client, worker):
 
 @pytest.mark.parametrize(
     ("expires_at", "seconds"),
-    [(None, math.inf), ("nonsense", 0), ("", 0), ("2020-01-01T00:00:00", -1), ("2020-01-01T00:00:00Z", -1)],
+    [(None, math.inf), ("nonsense", -1), ("", -1), ("2020-01-01T00:00:00", -1), ("2020-01-01T00:00:00Z", -1)],
 )
 def test_what_is_no_moment_has_expired(expires_at, seconds):
     found = valid_seconds(GenerateResult(**{**RESULT, "expires_at": expires_at}))
