@@ -18,10 +18,10 @@ from image_api.web.cors import PICTURES
 from image_api.web.error_responses import AUTOMATIC_METHODS, family_of
 from image_api.web.openapi_schemas import Schema, reference, schemas_of, without_null
 from image_api.web.openapi_sharing import share
-from render_worker.contract import VERSION, ErrorBody, Fields
+from render_worker.contract import IMAGE_NAME, VERSION, ErrorBody, Fields
 from render_worker.serving.http_errors import HTTP_CODES
 
-VARIABLE = re.compile(r"<(?:any\((?P<choices>[^)]*)\):|[a-z_]+:)?(?P<name>\w+)>")
+VARIABLE = re.compile(r"<(?:any\((?P<choices>[^)]*)\):|(?P<converter>[a-z_]+):)?(?P<name>\w+)>")
 TITLE = "Image Generation API"
 INTRODUCTION = """\
 A prompt in, a picture out: `GET /generate?prompt=a%20red%20boat` returns the address of one.
@@ -134,6 +134,8 @@ def _path_parameters(rule: Rule) -> Iterator[Schema]:
         schema: Schema = {"type": "string"}
         if found["choices"]:
             schema["enum"] = re.split(r",\s*", found["choices"])
+        if found["converter"] == "image_name":
+            schema["pattern"] = IMAGE_NAME
         yield {"name": found["name"], "in": "path", "required": True, "schema": schema}
 
 

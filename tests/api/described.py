@@ -40,7 +40,7 @@ class Described:
         """Return the pattern of a parameter in a path."""
         parameters = map(self.resolved, next(iter(item.values()))["parameters"])
         schema = next(it["schema"] for it in parameters if (it["in"], it["name"]) == ("path", found[1]))
-        return f"({'|'.join(schema['enum'])})" if "enum" in schema else ".+"
+        return f"({'|'.join(schema['enum'])})" if "enum" in schema else schema.get("pattern", ".+")
 
     def resolved(self, schema: Schema) -> Schema:
         """Return what a reference leads to."""
