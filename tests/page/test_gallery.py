@@ -6,6 +6,7 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.page.axe import violations
 from tests.page.person import make, make_button, pictures, prompt_field, shown
 
 GARBAGE = {
@@ -174,6 +175,7 @@ def test_prompts_are_searched_and_forgotten(page):
     expect(entries).to_have_text(["Red Fox at night", "fox red"])
     page.get_by_role("searchbox", name="Search your prompts").fill("zebra")
     expect(page.get_by_text("No prompt has these words.")).to_be_visible()
+    assert violations(page) == []
     page.get_by_role("button", name="Forget all prompts").click()
     page.get_by_role("dialog").get_by_role("button", name="Forget all prompts").click()
     expect(page.get_by_text("Prompts so far")).to_be_hidden()
