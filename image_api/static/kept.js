@@ -1,7 +1,7 @@
 /** The jobs of this tab, kept over a reload: a tab that the browser duplicates does not run them a second time. */
 
 import { isJob } from "./jobs.js";
-import { keep as store, recall } from "./storage.js";
+import { keep as store, recallJson } from "./storage.js";
 
 /** @typedef {import("./jobs.js").Job} Job */
 
@@ -51,10 +51,6 @@ export async function isElsewhere({ id }) {
 }
 
 function read() {
-  try {
-    const jobs = JSON.parse(recall(ITEM) ?? "[]");
-    return Array.isArray(jobs) ? jobs.filter(isJob) : [];
-  } catch {
-    return [];
-  }
+  const jobs = recallJson(ITEM);
+  return Array.isArray(jobs) ? jobs.filter(isJob) : [];
 }

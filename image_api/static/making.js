@@ -6,7 +6,7 @@ import { begin, count, isRepeatable, jobOf, jobOfAddress, lacksFile, optionsOf, 
 import { interrupted, isElsewhere, keep } from "./kept.js";
 import { forgetFile, keepFile, recallFile } from "./kept_files.js";
 import { shorten, viewOf } from "./progress.js";
-import { whole } from "./options.js";
+import { resultIn, whole } from "./options.js";
 import { failureIn, follow } from "./stream.js";
 import { telling } from "./telling.js";
 import { text } from "./texts.js";
@@ -82,7 +82,7 @@ export function mountMaking(root, actions) {
 
   /** Show what has come of a job before a reload. */
   function showAgain(job, end) {
-    job.results.forEach((result, index) => result && actions.made(result, optionsOf(job, result, index)));
+    job.results.forEach((result, index) => resultIn(result) && actions.made(result, optionsOf(job, result, index)));
     endBatch(job);
     if (end !== "done") fail(job, end);
   }
@@ -207,10 +207,13 @@ export function mountMaking(root, actions) {
   }
 
   /** Hand a picture on, once. */
-  function made(job, result, index) {
+  function made(job, data, index) {
+    const result = resultIn(data);
+    if (!result) throw { code: "no_answer" };
     if (job.done.includes(index)) return;
     job.done.push(index);
     job.results[index] = result;
+    keepAll(); // before a reload has it sent again
     rememberProgress(job);
     actions.made(result, optionsOf(job, result, index));
   }

@@ -1,7 +1,7 @@
 /** Requests that were canceled: the service is told until it has heard of it, also after a reload. */
 
 import { request } from "./credentials.js";
-import { keep, recall } from "./storage.js";
+import { keep, recallJson } from "./storage.js";
 
 const ITEM = "withdrawn";
 const AGAIN = 5000; // milliseconds until the service is told again
@@ -37,11 +37,8 @@ async function tell() {
 
 /** @returns {{ id: string, at: number }[]} */
 function waiting() {
-  try {
-    return JSON.parse(recall(ITEM, "localStorage") ?? "[]").filter(({ at }) => Date.now() - at < LASTS);
-  } catch {
-    return [];
-  }
+  const kept = recallJson(ITEM, "localStorage");
+  return Array.isArray(kept) ? kept.filter((it) => it?.id && Date.now() - it.at < LASTS) : [];
 }
 
 function store(withdrawn) {
