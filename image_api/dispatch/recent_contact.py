@@ -51,6 +51,11 @@ class RecentContact:
         if not reached:
             self._replies = {}
 
+    def age(self, model: type[BaseModel]) -> float:
+        """Return how many seconds ago the worker's reply of that type came; 0 if there is none."""
+        until, _ = self._replies.get(model, (None, None))
+        return RECENT_SECONDS - until.remaining if until else 0.0
+
     def keep(self, reply: BaseModel) -> None:
         """Keep a reply for a minute."""
         self._replies[type(reply)] = Deadline.after(RECENT_SECONDS), reply
