@@ -32,7 +32,7 @@ MAX_READS = 500
 NAMES_SECONDS = 2.0  # for a read that only improves a generation
 READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
 CANCEL_SECONDS = 5.0
-CANCEL_PAUSES = (0.0, 0.5, 2.0)  # seconds before each attempt: a pooled connection may be closed by now
+CANCEL_PAUSES = (0.0, 0.5)  # seconds before each attempt: a pooled connection may be closed by now
 NOT_CONFIGURED = "Worker service not configured."
 
 log = logging.getLogger(__name__)
@@ -139,16 +139,18 @@ class WorkerClient:
                 self._observed.get(abort)
 
     def cancel(self, request_id: str) -> None:
-        """Have the worker cancel a request; one that does not answer is asked again, for some seconds."""
+        """Have the worker cancel a request; one that cannot be reached is asked once more."""
         for pause in CANCEL_PAUSES:
             time.sleep(pause)
             try:
                 self.send("DELETE", f"/requests/{request_id}", CANCEL_SECONDS).close()
+                return
+            except DeadlinePassed as error:  # it has the request, for when it goes on
+                problem: ApiError = error
                 break
             except ApiError as error:
                 problem = error
-        else:
-            log.warning("%s: the render worker was not told of its cancellation: %s", request_id, problem)
+        log.warning("%s: the render worker was not told of its cancellation: %s", request_id, problem)
 
     def stop(self) -> None:
         """End every wait for a cold start, and close the connections that are idle."""
