@@ -104,8 +104,15 @@ def row(name: str, field: Any, more: str) -> str:
     """Return the row of a parameter."""
     accepts = SHORT.get(name, field.description)
     see = f" ([more](#{SEE[name]}))" if name in SEE else ""
-    default = "required" if field.is_required() else "none" if field.default is None else f"`{shown(field.default)}`"
-    return f"| `{name}` | {more.removesuffix('.')}{see} | {accepts} | {default} |"
+    return f"| `{name}` | {more.removesuffix('.')}{see} | {accepts} | {default(field)} |"
+
+
+def default(field: Any) -> str:
+    """Return the default of a parameter, also if only its schema has one."""
+    if field.is_required():
+        return "required"
+    found = (field.json_schema_extra or {}).get("default", field.default)
+    return "none" if found is None else f"`{shown(found)}`"
 
 
 def shown(default: object) -> str:
