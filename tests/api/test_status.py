@@ -157,6 +157,15 @@ class TestObservation:
         assert len(worker.requests) == 2
         assert contact._awake is awake_until
 
+    def test_a_use_meanwhile_is_one(self, awake, worker):
+        contact = services_of(awake.application).worker.recent
+        awake_until = contact._awake
+        with contact.observing():
+            thread = threading.Thread(target=contact.note, kwargs={"reached": True})
+            thread.start()
+            thread.join()
+        assert contact._awake is not awake_until
+
     def test_one_that_has_just_gone_is_not_waited_for(self, awake, worker):
         services_of(awake.application).worker.recent._replies = {}
         worker.close()
@@ -182,7 +191,7 @@ class TestObservation:
 
     @pytest.mark.parametrize("path", ["/status", "/badge.svg"])
     def test_one_that_does_not_answer_any_more_is_down(self, awake, worker, path, monkeypatch):
-        monkeypatch.setattr(worker_client, "NAMES_SECONDS", 0.2)
+        monkeypatch.setattr(worker_client, "IMPROVING_SECONDS", 0.2)
         monkeypatch.setattr(recent_contact, "RECENT_SECONDS", 0)
         contact = services_of(awake.application).worker.recent
         contact.note(reached=True)
