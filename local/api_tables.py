@@ -1,5 +1,6 @@
 """The tables of API_REFERENCE.md that derive from what the views have registered, and from the models."""
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from types import NoneType
@@ -37,9 +38,9 @@ SECTIONS = {
     "/status": "get-status-badgesvg",
     "/badge": "get-status-badgesvg",
     "/robots": "link-previews-and-crawlers",
-    "/": "responses",
+    "/requests": "delete-requestsrequest_id",
 }
-"""The sections about endpoints, by how their paths begin."""
+"""The sections about endpoints, by how their paths begin. Others have that of their responses alone."""
 SEE = {
     "style": "post-v1imagesgenerate-get-v1styles",
     "shape": "sizes",
@@ -70,7 +71,7 @@ def api() -> Schema:
 
 def endpoints() -> str:
     """Return the table of endpoints."""
-    rows = [f"| [`{method} {path}`](#{section(path)}) | {it['summary']} |" for method, path, it in operations()]
+    rows = [f"| [`{method} {path}`](#{section(method, path)}) | {it['summary']} |" for method, path, it in operations()]
     return "\n".join(("| endpoint | does |", "|---|---|", *rows))
 
 
@@ -82,9 +83,10 @@ def operations() -> Iterator[tuple[str, str, Schema]]:
                 yield method.upper(), path, operation
 
 
-def section(path: str) -> str:
-    """Return the anchor of the section about a path."""
-    return SECTIONS[max((start for start in SECTIONS if path.startswith(start)), key=len)]
+def section(method: str, path: str) -> str:
+    """Return the anchor of the section about an endpoint."""
+    about = max((start for start in SECTIONS if path.startswith(start)), key=len, default=None)
+    return SECTIONS[about] if about else re.sub(r"[^\w-]", "", f"{method} {path}".lower().replace(" ", "-"))
 
 
 def parameters(model: type[Fields], without: type[Fields] | None = None) -> str:
