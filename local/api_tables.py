@@ -9,7 +9,7 @@ from typing import Any
 from image_api import create_app
 from image_api.generation.options import GenerationOptions
 from image_api.settings import Settings
-from image_api.web.api_answers import ALWAYS, HEADERS
+from image_api.web.api_answers import ALWAYS, ANYWHERE, HEADERS
 from image_api.web.openapi_document import document
 from image_api.web.openapi_schemas import docstrings_of
 from image_api.web.schemas.openai import ImagesRequest
@@ -146,7 +146,7 @@ def rows(operation: Schema) -> Iterator[str]:
         if response["description"] in common():
             continue
         types = names(response.get("content", {}))
-        headers = names(name for name in response["headers"] if name not in ALWAYS)
+        headers = names(name for name in response["headers"] if name not in (*ALWAYS, *ANYWHERE))
         yield f"| {status} | {response['description']} | {types} | {headers} |"
 
 
@@ -172,7 +172,8 @@ def resolved(schema: Schema) -> Schema:
 
 def headers() -> str:
     """Return the table of headers of responses."""
-    rows = [f"| `{name}`{' (always)' if name in ALWAYS else ''} | {means} |" for name, means in HEADERS.items()]
+    marks = {**dict.fromkeys(ALWAYS, " (always)"), **dict.fromkeys(ANYWHERE, " (any)")}
+    rows = [f"| `{name}`{marks.get(name, '')} | {means} |" for name, means in HEADERS.items()]
     return "\n".join(("| header | says |", "|---|---|", *rows))
 
 
