@@ -167,7 +167,7 @@ export function mountForm(root, actions) {
   form.addEventListener("change", edited);
   document.addEventListener("keydown", (event) => {
     const target = /** @type {Element} */ (event.target);
-    const isOthers = !root.contains(target) && target.closest("a, button, summary, dialog"); // whose own Enter that is
+    const isOthers = !root.contains(target) && target.closest("a, button, summary, dialog"); // which act on it themselves
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || isOthers) return;
     event.preventDefault();
     if (!event.repeat && !event.isComposing) submitFrom(event.target);

@@ -4,8 +4,8 @@ import { element } from "./elements.js";
 import { control, isGrey, numberIn } from "./fields.js";
 import { text } from "./texts.js";
 
-const SHAPES = { square: "1:1", portrait: "2:3", landscape: "3:2" };
-const NAMES = Object.fromEntries(Object.entries(SHAPES).map(([name, ratio]) => [ratio, name]));
+const SHAPES = { __proto__: null, square: "1:1", portrait: "2:3", landscape: "3:2" };
+const NAMES = new Map(Object.entries(SHAPES).map(([name, ratio]) => [ratio, name]));
 const SOURCE = "source";
 const FRAME_AREA = 220; // square pixels of a frame
 const USUAL_AREA = 768 * 768; // pixels
@@ -75,7 +75,7 @@ export function mountShape() {
       const ratio = chosen();
       if (ratio === "") return { width: numberIn("width"), height: numberIn("height") };
       if (ratio === SOURCE || (ratio === SHAPES.square && !hasSource)) return {};
-      return NAMES[ratio] ? { shape: NAMES[ratio] } : { aspect_ratio: ratio };
+      return NAMES.has(ratio) ? { shape: NAMES.get(ratio) } : { aspect_ratio: ratio };
     },
     /** Return whether a size of one's own is chosen. */
     isOwn: () => chosen() === "",

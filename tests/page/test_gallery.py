@@ -203,6 +203,16 @@ def test_a_full_storage_keeps_the_newest_and_the_page_shows_all(page):
     expect(pictures(page).first).to_contain_text("a date when it is full")
 
 
+def test_a_full_storage_gives_no_older_picture_up_in_vain(page):
+    for number in range(3):
+        make(page, f"a nut {number}")
+    page.evaluate(FULL)
+    make(page, "a coconut that is too large for the room of three nuts " * 35)
+    expect(page.get_by_text("This browser keeps no pictures here")).to_be_visible()
+    page.reload()
+    expect(pictures(page)).to_contain_text(["a nut 2", "a nut 1", "a nut 0"])
+
+
 def test_the_gallery_is_bounded_and_shows_more_on_demand(page):
     make(page, "a berry of many")
     page.evaluate(

@@ -193,6 +193,18 @@ def test_two_pictures_are_compared_by_keyboard(page):
     expect(page.locator("[aria-pressed=true]", has_text="Compare")).to_have_count(0)
 
 
+def test_a_picture_that_is_removed_is_not_compared(page):
+    for number in range(3):
+        make(page, f"a hamlet to remove {number}")
+    pictures(page).first.get_by_role("button", name="Compare").click()
+    pictures(page).first.get_by_text("More", exact=True).click()
+    pictures(page).first.get_by_role("button", name="Remove", exact=True).click()
+    expect(pictures(page)).to_have_count(2)
+    pictures(page).first.get_by_role("button", name="Compare").click()
+    expect(pictures(page).first.get_by_role("status")).to_have_text("Choose Compare at another picture.")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_arrow_keys_walk_from_seed_to_seed(page):
     card = make(page, "a garden to walk through")
     seed = seed_of(card)
