@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 from tests.page.conftest import PHONE
 from tests.page.person import make, make_button, pictures, prompt_field, shown
 
-# What moves within the progress, as its words change, is no part of a picture's arrival.
+# What moves within the progress, as its words change, is no part of a picture's arrival; it may be gone by now.
 SHIFTS = """window.shifts = []; new PerformanceObserver((list) => {
-  const moved = ({ sources }) => sources.filter(({ node }) => !node?.parentElement?.closest("#making"));
+  const moved = ({ sources }) => sources.filter(({ node }) => node && !node.parentElement?.closest("#making"));
   for (const entry of list.getEntries()) if (!entry.hadRecentInput && moved(entry).length)
     shifts.push([entry.value, ...moved(entry).map(({ node }) => node?.outerHTML?.slice(0, 60))]);
 }).observe({ type: "layout-shift" })"""
