@@ -1,7 +1,7 @@
 """The app's scripts as one file, and its styles: fifty modules one by one are twice as many bytes, a round trip each.
 
 They are linked when they are first asked for, so there is no build step, and the modules are served as they are too. A
-module becomes a function's body between its imports and what it exports; comments that have lines of their own go.
+module becomes a function's body between its imports and what it exports; comments and indents go.
 """
 
 import re
@@ -14,6 +14,7 @@ IMPORT = re.compile(r'^import \{([^}]+)\} from "\./(\w+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export ((?:async )?function|const|class) (\w+)", re.MULTILINE)
 OTHER = re.compile(r"^(?:import\b|export\b).*", re.MULTILINE)
 COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.MULTILINE)
+SPACE = re.compile(r"^ +| +// [^\"'`\n]*$", re.MULTILINE)  # and what follows a line's code; no text has several lines
 
 Read = Callable[[str], str]
 
@@ -39,7 +40,7 @@ def _link(name: str, read: Read, done: dict[str, str], within: tuple[str, ...]) 
         raise ValueError(f"{name} imports itself by way of {within[-1]}.")
     if name in done:
         return
-    source = COMMENT.sub("", read(name))
+    source = SPACE.sub("", COMMENT.sub("", read(name)))
     for _, needed in IMPORT.findall(source):
         _link(needed, read, done, (*within, name))
     done[name] = _as_function(name, source)
