@@ -161,7 +161,7 @@ def test_a_part_that_fails_stops_no_other(page, watch):
     page.goto("/")
     ask(page, "a lonely lynx")
     expect(page.get_by_role("status").filter(has_text="Done: a lonely lynx")).to_be_attached()
-    assert watch.saw("older")
+    assert watch.saw("Cannot set properties of null")
 
 
 @pytest.mark.parametrize(
