@@ -35,7 +35,8 @@ export function sentenceOf(failure) {
 
 /** Return the page's own sentence for a code: its own, one for all engines, or one for all of a kind. */
 function ownText(code) {
-  const keys = [code, code.replace(/^[^_]+_/, "any_"), code.replace(/_.*$/, "_any")];
+  const ofAny = OF_THE_SERVICE.test(code) ? [] : [code.replace(/^[^_]+_/, "any_")];
+  const keys = [code, ...ofAny, code.replace(/_.*$/, "_any")];
   const found = keys.map((key) => `failures.${key}`).find(has);
   return found ? text(found) : null;
 }
