@@ -1,5 +1,6 @@
 """The tables of API_REFERENCE.md that derive from what the views have registered, and from the models."""
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from types import NoneType
@@ -8,7 +9,7 @@ from typing import Any
 from image_api import create_app
 from image_api.generation.options import GenerationOptions
 from image_api.settings import Settings
-from image_api.web.api_answers import ALWAYS, HEADERS
+from image_api.web.api_answers import ALWAYS, ANYWHERE, HEADERS
 from image_api.web.openapi_document import document
 from image_api.web.openapi_schemas import docstrings_of
 from image_api.web.schemas.openai import ImagesRequest
@@ -37,9 +38,9 @@ SECTIONS = {
     "/status": "get-status-badgesvg",
     "/badge": "get-status-badgesvg",
     "/robots": "link-previews-and-crawlers",
-    "/": "responses",
+    "/requests": "delete-requestsrequest_id",
 }
-"""The sections about endpoints, by how their paths begin."""
+"""The sections about endpoints, by how their paths begin. Others have that of their responses alone."""
 SEE = {
     "style": "post-v1imagesgenerate-get-v1styles",
     "shape": "sizes",
@@ -70,7 +71,7 @@ def api() -> Schema:
 
 def endpoints() -> str:
     """Return the table of endpoints."""
-    rows = [f"| [`{method} {path}`](#{section(path)}) | {it['summary']} |" for method, path, it in operations()]
+    rows = [f"| [`{method} {path}`](#{section(method, path)}) | {it['summary']} |" for method, path, it in operations()]
     return "\n".join(("| endpoint | does |", "|---|---|", *rows))
 
 
@@ -82,9 +83,10 @@ def operations() -> Iterator[tuple[str, str, Schema]]:
                 yield method.upper(), path, operation
 
 
-def section(path: str) -> str:
-    """Return the anchor of the section about a path."""
-    return SECTIONS[max((start for start in SECTIONS if path.startswith(start)), key=len)]
+def section(method: str, path: str) -> str:
+    """Return the anchor of the section about an endpoint."""
+    about = max((start for start in SECTIONS if path.startswith(start)), key=len, default=None)
+    return SECTIONS[about] if about else re.sub(r"[^\w-]", "", f"{method} {path}".lower().replace(" ", "-"))
 
 
 def parameters(model: type[Fields], without: type[Fields] | None = None) -> str:
@@ -104,8 +106,15 @@ def row(name: str, field: Any, more: str) -> str:
     """Return the row of a parameter."""
     accepts = SHORT.get(name, field.description)
     see = f" ([more](#{SEE[name]}))" if name in SEE else ""
-    default = "required" if field.is_required() else "none" if field.default is None else f"`{shown(field.default)}`"
-    return f"| `{name}` | {more.removesuffix('.')}{see} | {accepts} | {default} |"
+    return f"| `{name}` | {more.removesuffix('.')}{see} | {accepts} | {default(field)} |"
+
+
+def default(field: Any) -> str:
+    """Return the default of a parameter, also if only its schema has one."""
+    if field.is_required():
+        return "required"
+    found = (field.json_schema_extra or {}).get("default", field.default)
+    return "none" if found is None else f"`{shown(found)}`"
 
 
 def shown(default: object) -> str:
@@ -137,7 +146,7 @@ def rows(operation: Schema) -> Iterator[str]:
         if response["description"] in common():
             continue
         types = names(response.get("content", {}))
-        headers = names(name for name in response["headers"] if name not in ALWAYS)
+        headers = names(name for name in response["headers"] if name not in (*ALWAYS, *ANYWHERE))
         yield f"| {status} | {response['description']} | {types} | {headers} |"
 
 
@@ -163,7 +172,8 @@ def resolved(schema: Schema) -> Schema:
 
 def headers() -> str:
     """Return the table of headers of responses."""
-    rows = [f"| `{name}`{' (always)' if name in ALWAYS else ''} | {means} |" for name, means in HEADERS.items()]
+    marks = {**dict.fromkeys(ALWAYS, " (always)"), **dict.fromkeys(ANYWHERE, " (any)")}
+    rows = [f"| `{name}`{marks.get(name, '')} | {means} |" for name, means in HEADERS.items()]
     return "\n".join(("| header | says |", "|---|---|", *rows))
 
 

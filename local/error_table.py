@@ -14,6 +14,7 @@ from render_worker.serving.http_errors import HTTP_CODES
 from render_worker.storages import errors as storage_errors
 
 OWN = tomllib.loads(files(__package__).joinpath("error_codes.toml").read_text(encoding="utf-8"))
+HAPPENED, TO_DO = OWN["what_happened"], OWN["what_to_do"]
 INSIDE = ("superseded", "storage_resting")
 """Codes that no client gets as an error."""
 WORKERS = (worker_errors, budget_errors, storage_errors)
@@ -31,8 +32,8 @@ def table() -> str:
     for code, status, what, hint in (*_of_classes(), *_of_server()):
         statuses, causes, hints = found.setdefault(code, (set(), [], []))
         statuses.add(status)
-        causes[:] = [OWN[code]] if code in OWN else [*causes, what]
-        hints += [hint] if hint and hint not in hints else []
+        causes[:] = [HAPPENED[code]] if code in HAPPENED else [*causes, what]
+        hints[:] = [TO_DO[code]] if code in TO_DO else [*hints, *({hint} - {"", *hints})]
     rows = [
         f"| `{code}` | {', '.join(map(str, sorted(statuses)))} | {'; '.join(causes)} | {' '.join(hints)} |"
         for code, (statuses, causes, hints) in found.items()

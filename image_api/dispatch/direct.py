@@ -1,14 +1,13 @@
 """The direct dispatch: one HTTP request to one render worker for each generation."""
 
-import contextlib
 import re
-import threading
 from dataclasses import dataclass, replace
 
 import requests
 from pydantic import TypeAdapter
 
 from image_api.dispatch.base import ReportProgress
+from image_api.dispatch.cancellation_sender import CancellationSender
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.image_form import ImageForm, refuses_images
 from image_api.dispatch.replies import (
@@ -56,6 +55,7 @@ class DirectDispatch:
 
     def __init__(self, worker: WorkerClient) -> None:
         self._worker = worker
+        self._cancellations = CancellationSender(worker.cancel)
 
     def generate(
         self,
@@ -88,8 +88,7 @@ class DirectDispatch:
 
     def cancel(self, request_id: str) -> None:
         """Tell the worker in the background that a request is cancelled; one of an older version goes on with it."""
-        with contextlib.suppress(RuntimeError):  # the system has no more threads
-            threading.Thread(target=self._worker.cancel, args=(request_id,), name="cancel", daemon=True).start()
+        self._cancellations.add(request_id)
 
     def stop(self) -> None:
         """End every wait for a worker that starts, and close the connections that are idle."""

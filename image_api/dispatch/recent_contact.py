@@ -1,6 +1,7 @@
 """What the render worker last said, for as long as that is recent: known without a request, so it wakes no worker."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ class RecentContact:
         self._replies: dict[type[BaseModel], tuple[Deadline, BaseModel]] = {}
         self._recent = self._awake = Deadline.after(0)
         self._reached = False
+        self._observer = threading.local()
 
     @property
     def is_awake(self) -> bool:
@@ -36,20 +38,26 @@ class RecentContact:
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[None]:
-        """Have no contact in this context count as one that keeps the worker awake."""
-        awake = self._awake
+        """Have no contact of this thread in this context count as one that keeps the worker awake."""
+        self._observer.is_here = True
         try:
             yield
         finally:
-            self._awake = awake
+            self._observer.is_here = False
 
     def note(self, *, reached: bool) -> None:
         """Take note of a contact. What was said before holds no longer if the worker is out of reach."""
         self._reached = reached
         self._recent = Deadline.after(RECENT_SECONDS)
-        self._awake = Deadline.after(AWAKE_SECONDS)
+        if not getattr(self._observer, "is_here", False):
+            self._awake = Deadline.after(AWAKE_SECONDS)
         if not reached:
             self._replies = {}
+
+    def age(self, model: type[BaseModel]) -> float:
+        """Return how many seconds ago the worker's reply of that type came; 0 if there is none."""
+        until, _ = self._replies.get(model, (None, None))
+        return RECENT_SECONDS - until.remaining if until else 0.0
 
     def keep(self, reply: BaseModel) -> None:
         """Keep a reply for a minute."""

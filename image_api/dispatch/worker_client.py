@@ -29,10 +29,10 @@ QUICK_SECONDS = 10.0  # for what the worker answers without any work
 POOLED_CONNECTIONS = 64
 # Reads in flight at most: half of the connections that there are beside generations.
 MAX_READS = 500
-NAMES_SECONDS = 2.0  # for a read that only improves a generation
+IMPROVING_SECONDS = 2.0  # for a read that only improves a response
 READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
 CANCEL_SECONDS = 5.0
-CANCEL_PAUSES = (0.0, 0.5, 2.0)  # seconds before each attempt: a pooled connection may be closed by now
+CANCEL_PAUSES = (0.0, 0.5)  # seconds before each attempt: a pooled connection may be closed by now
 NOT_CONFIGURED = "Worker service not configured."
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class WorkerClient:
         self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe)
         self._reads = ReadSlots(min(MAX_READS, settings.max_generations))
         self._models = CoalescedRead(self._read_models)
-        self._names = CoalescedRead(lambda: self._get("/models", ModelList, NAMES_SECONDS))
+        self._names = CoalescedRead(lambda: self._get("/models", ModelList, IMPROVING_SECONDS))
         self._last_names: frozenset[str] = frozenset()
         self._accepted_health = CoalescedRead(self._read_accepted_health)
         self._observed = CoalescedRead(self._observe)
@@ -113,11 +113,12 @@ class WorkerClient:
     ) -> requests.Response:
         """Return the response with a stored picture, its body unread; the caller closes it.
 
-        Without `wake` there is one attempt, which neither begins a cold start nor waits for one.
+        Without `wake` there is one attempt, a short one of a HEAD, which neither begins nor awaits a cold start.
         """
+        seconds = QUICK_SECONDS if wake or method != "HEAD" else IMPROVING_SECONDS
 
         def attempt() -> requests.Response:
-            return self.send(method, f"/images/{name}", QUICK_SECONDS, headers=headers)
+            return self.send(method, f"/images/{name}", seconds, headers=headers)
 
         return self._read(attempt, client, wake=wake)
 
@@ -139,16 +140,18 @@ class WorkerClient:
                 self._observed.get(abort)
 
     def cancel(self, request_id: str) -> None:
-        """Have the worker cancel a request; one that does not answer is asked again, for some seconds."""
+        """Have the worker cancel a request; one that cannot be reached is asked once more."""
         for pause in CANCEL_PAUSES:
             time.sleep(pause)
             try:
                 self.send("DELETE", f"/requests/{request_id}", CANCEL_SECONDS).close()
+                return
+            except DeadlinePassed as error:  # it has the request, for when it goes on
+                problem: ApiError = error
                 break
             except ApiError as error:
                 problem = error
-        else:
-            log.warning("%s: the render worker was not told of its cancellation: %s", request_id, problem)
+        log.warning("%s: the render worker was not told of its cancellation: %s", request_id, problem)
 
     def stop(self) -> None:
         """End every wait for a cold start, and close the connections that are idle."""
@@ -212,7 +215,7 @@ class WorkerClient:
     def _observe(self) -> None:
         with self.recent.observing():
             for path, model in (("/models", ModelList), ("/health", WorkerHealth)):
-                run_probe(lambda path=path, model=model: self._get(path, model, NAMES_SECONDS))  # type: ignore[misc]
+                run_probe(lambda path=path, model=model: self._get(path, model, IMPROVING_SECONDS))  # type: ignore[misc]
 
     def _probe(self, seconds: float) -> WorkerHealth:
         health = run_probe(lambda: self._get("/health", WorkerHealth, seconds))

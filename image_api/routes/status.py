@@ -30,5 +30,5 @@ def status() -> Response:
 @routes.get("/badge.svg")
 @describe({200: Answer("The badge.", {"image/svg+xml": None}, ("Content-Security-Policy",))})
 def svg() -> Response:
-    """Return a badge with the state of the last minute. The worker is not asked for it."""
+    """Return a badge with the state of the last minute. A worker that sleeps is not woken."""
     return badge(service_status())

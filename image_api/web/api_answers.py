@@ -67,14 +67,9 @@ HEADERS: Mapping[str, str] = {
     "X-Request-ID": "The request's id, which the logs have, and by which it can be cancelled.",
     "X-Seed": "The seed used.",
 }
-ALWAYS = (
-    "X-Request-ID",
-    "X-Content-Type-Options",
-    "Cache-Control",
-    "Vary",
-    "Access-Control-Allow-Origin",
-    "Access-Control-Expose-Headers",
-)
+ALWAYS = ("X-Request-ID", "X-Content-Type-Options", "Cache-Control")
+ANYWHERE = ("Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
+"""What any response may have: by CORS_ORIGINS, and by what it depends on."""
 PAGE_HEADERS = (
     *("Content-Encoding", "Content-Security-Policy", "Cross-Origin-Opener-Policy"),
     *("Permissions-Policy", "Referrer-Policy"),

@@ -12,7 +12,7 @@ EXPOSED_HEADERS = ["Content-Disposition", "Content-Location", "Location", "Retry
 EXPOSED_HEADERS += ["X-Cache", "X-Engine", "X-Ignored", "X-Request-ID", "X-Seed"]
 MAX_AGE_SECONDS = 600  # for which a browser keeps the answer to a preflight request
 # What an <img> may name: redirects (also of a doubled slash), 304 and errors, too.
-PICTURES = re.compile(r"/+(?:generate|sheet|images/|wake\.gif)")
+PICTURES = re.compile(r"/+(?:generate|sheet|images/|wake\.gif|badge\.svg)")
 
 
 def register(app: Flask, origins: tuple[str, ...]) -> None:

@@ -257,13 +257,14 @@ def _error_model(rule: Rule) -> type[BaseModel]:
 
 def _named_headers(rule: Rule, names: Iterable[str]) -> Schema:
     embedded = ("Cross-Origin-Resource-Policy",) if PICTURES.match(rule.rule) else ()
-    every = dict.fromkeys((*names, *api_answers.ALWAYS, *embedded))
+    every = dict.fromkeys((*names, *api_answers.ALWAYS, *api_answers.ANYWHERE, *embedded))
     return {name: {"$ref": f"#/components/headers/{name}"} for name in every}
 
 
 def _headers() -> Schema:
+    always = {name: {"required": True} for name in api_answers.ALWAYS}
     return {
-        name: {"description": description, "schema": {"type": "string"}}
+        name: {"description": description, **always.get(name, {}), "schema": {"type": "string"}}
         for name, description in api_answers.HEADERS.items()
     }
 

@@ -1,10 +1,12 @@
-"""The state of the service as people and badges are told it, from what the render worker last said: no request for it.
+"""The state of the service as people and badges are told it, from what the render worker said in the last minute.
 
 Every field is named here, and none is passed on whole: reasons, memory, past errors and request ids are the operator's.
 """
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+from flask import g
 
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.services import services
@@ -21,27 +23,32 @@ class State(StrEnum):
     UP = "up"
     RESTING = "resting"  # the worker answers, and its engines are left alone for a while, or still start
     WAKING = "waking"
-    ASLEEP = "asleep"  # nothing was heard of the worker for a minute: it may be up as well
+    ASLEEP = "asleep"  # nothing was heard of the worker for minutes: it may be up as well
     DOWN = "down"
 
 
 def service_status() -> ServiceStatus:
-    """Return the service's state, as far as it is known without a request to the worker."""
+    """Return the service's state. A worker that is surely awake is asked for it once a minute, and none is woken."""
     worker = services().worker
+    worker.observe(g.client)
     health, models = worker.recent.reply(WorkerHealth), worker.recent.reply(ModelList)
     engines = _engines(health, models)
     state = _state(worker, health)
-    since = datetime.now(UTC) - timedelta(seconds=health.uptime_seconds) if health else None
+    since = _up_since(health, worker.recent.age(WorkerHealth)) if health else None
     return ServiceStatus(
         status=state,
         median_seconds=_median_seconds(engines),
         engines=list(engines.values()) if state in (State.UP, State.RESTING) else [],
         queue=QueueStatus(running=health.queue.running, waiting=health.queue.waiting) if health else None,
-        up_since=since.isoformat(timespec="seconds") if since else None,
+        up_since=since,
         expected_seconds=worker.expected_wake_seconds if state in (State.ASLEEP, State.WAKING) else None,
         last_contact=worker.last_known.at if worker.last_known else None,
         simulated=(health.simulated if health else None) or services().settings.simulated or None,
     )
+
+
+def _up_since(health: WorkerHealth, age: float) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=health.uptime_seconds + age)).isoformat(timespec="seconds")
 
 
 def _state(worker: WorkerClient, health: WorkerHealth | None) -> State:
@@ -50,7 +57,7 @@ def _state(worker: WorkerClient, health: WorkerHealth | None) -> State:
     if worker.cold_start.in_progress:
         return State.WAKING
     if worker.recent.reached is None:
-        return State.ASLEEP
+        return State.DOWN if worker.recent.is_awake else State.ASLEEP  # it was just asked, and did not answer
     if not worker.recent.reached:
         return State.DOWN
     if health is None or health.ready:

@@ -18,8 +18,7 @@ LOOK_AGAIN_SECONDS = 5
 
 
 def status_response() -> Response:
-    """Return the state of the last minute. A worker that is surely awake is asked for it, and none is woken."""
-    services().worker.observe(g.client)
+    """Return the state of the last minute."""
     status = service_status()
     if not prefers_json():
         return _page(status)

@@ -61,6 +61,9 @@ class Described:
         response = self.resolved(operation["responses"][str(status)])
         known = {name.lower() for name in response["headers"]} | TRANSPORT
         found = [f"{method} {url}: {status} with header {name}" for name in headers if name.lower() not in known]
+        present = {name.lower() for name in headers}
+        missing = (name for name, it in response["headers"].items() if self.resolved(it).get("required"))
+        found += [f"{method} {url}: {status} without {name}" for name in missing if name.lower() not in present]
         mimetype = headers.get("Content-Type", "").partition(";")[0]
         content = response.get("content", {})
         has_body = method != "HEAD" and (content or headers.get("Content-Length") not in (None, "0"))

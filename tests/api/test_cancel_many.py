@@ -1,7 +1,11 @@
 """Cancellation of a request for several pictures: all that are not made yet."""
 
+import threading
+
 import requests
 
+from image_api.dispatch import worker_client
+from image_api.dispatch.cancellation_sender import MAX_WAITING, SENDERS, CancellationSender
 from tests.api.conftest import RESULT
 from tests.api.test_cancel import (
     DONE,
@@ -76,3 +80,35 @@ def test_openai_s_stream_ends_too(base, worker, slow):
         name, data = last_event(response)
     assert (name, data["error"]["code"]) == ("error", "cancelled")
     wait_until(lambda: len(told(worker)) == 2, "the worker is told", 5)
+
+
+def test_a_worker_that_hangs_gets_few_at_a_time(base, worker, slow, monkeypatch):
+    monkeypatch.setattr(worker_client, "CANCEL_SECONDS", 30)
+    worker.say_to("/requests/", 204, b"", before=lambda: slow.wait(20))
+    for number in range(5):
+        with stream(base, f"/generate?prompt={number}&seed=7&n=4") as response:
+            assert cancel(base, id_of(response)) == (200, "cancelled")
+            assert is_cancelled(response)
+    wait_until(lambda: len(told(worker)) >= SENDERS, "the worker is told of the first")
+    assert len(told(worker)) == SENDERS
+    slow.set()
+    wait_until(lambda: len(set(told(worker))) > 3 * SENDERS, "the worker is told of the others")
+
+
+def test_of_too_many_the_oldest_is_not_told():
+    release, sent = threading.Event(), []
+
+    def send(request_id: str) -> None:
+        release.wait(10)
+        sent.append(request_id)
+
+    sender = CancellationSender(send)
+    ids = [str(number) for number in range(MAX_WAITING + SENDERS + 1)]
+    for request_id in ids[:SENDERS]:
+        sender.add(request_id)
+    wait_until(lambda: not sender._waiting, "all senders have one")
+    for request_id in ids[SENDERS:]:
+        sender.add(request_id)
+    release.set()
+    wait_until(lambda: len(sent) == MAX_WAITING + SENDERS, "the others are sent", 10)
+    assert set(ids) - set(sent) == {ids[SENDERS]}

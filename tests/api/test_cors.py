@@ -53,6 +53,7 @@ def test_only_the_named_origins_are_allowed(client_with):
         ("GET", f"/images/{NAME}", {"If-Match": '"x"'}),
         ("GET", "/images/x.png", {}),
         ("GET", "/wake.gif", {}),
+        ("GET", "/badge.svg", {}),
     ],
 )
 def test_any_page_may_embed_what_an_img_may_name(client, method, path, headers):

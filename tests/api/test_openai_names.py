@@ -110,7 +110,7 @@ def test_names_that_cannot_be_read_keep_no_picture_from_being_made(ai, worker, n
 
 
 def test_names_that_do_not_come_at_once_are_not_waited_for(ai, worker, monkeypatch):
-    monkeypatch.setattr("image_api.dispatch.worker_client.NAMES_SECONDS", 0.2)
+    monkeypatch.setattr("image_api.dispatch.worker_client.IMPROVING_SECONDS", 0.2)
     worker.say(200, RESULT)
     worker.say_to("/models", 200, (1.0, b"{}"))
     begun = time.monotonic()

@@ -16,6 +16,7 @@ from image_api.web.api import OPERATIONS, describe
 from image_api.web.api_answers import RELAYED
 from image_api.web.error_responses import AUTOMATIC_METHODS
 from image_api.web.openapi_document import document
+from image_api.web.schemas.openai import ImagesRequest
 from render_worker.contract import SIZE_PATTERN, VERSION, InvalidField, is_side
 from render_worker.contract.fields import TEXT_PATTERN
 from render_worker.engines import ENGINES
@@ -84,6 +85,7 @@ def test_pages_of_other_origins_may_read_it(client):
 
 
 def test_a_bad_host_header_is_refused_and_a_query_ignored(client):
+    assert client.get("/openapi.json", headers={"Host": "a b"}).status_code == 400
     assert client.get("/openapi.json?x=1").status_code == 200
 
 
@@ -150,6 +152,21 @@ def test_fields_that_an_address_decides_are_not_offered(app):
     named = {it["name"] for it in map(operations.resolved, operations.operation("GET", "/generate.png")["parameters"])}
     assert named & {"format", "output_format", "response_format", "image", "strength"} == set()
     assert {"prompt", "style", "n", "ending"} <= named
+
+
+def test_what_a_field_is_if_it_is_left_out_is_told(app):
+    schemas = document(app)["components"]["schemas"]
+    told = {
+        name: {field: it["default"] for field, it in schemas[name]["properties"].items() if "default" in it}
+        for name in ("ImagesRequest", "EditRequest", "StyledRequest")
+    }
+    openai = {"model": "auto", "n": 1, "size": "auto", "output_format": "png", "stream": False, "partial_images": 0}
+    assert told["ImagesRequest"] == {**openai, "seed": -1, "guidance_scale": 7.0}
+    assert told["EditRequest"] == told["ImagesRequest"]
+    assert told["StyledRequest"] == {"model": "auto", "size": "auto", "response_format": "url"}
+    (given,) = ImagesRequest(prompt="a", **told["ImagesRequest"]).pictures("auto")
+    (left_out,) = ImagesRequest(prompt="a").pictures("auto")
+    assert given.model_dump(exclude={"n"}) == left_out.model_dump(exclude={"n"})
 
 
 def test_a_form_has_files_and_json_has_base64(app):

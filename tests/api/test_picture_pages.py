@@ -1,6 +1,8 @@
 """/p/<name>: a picture's page. It spends nothing, whatever the storage, and unfurls well."""
 
 import io
+import threading
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -197,6 +199,16 @@ def test_a_lost_file_of_a_known_picture_does_not_unfurl(known, worker):
     worker.say_to("/images/", 404, b"{}")
     assert "og:image" not in Tags(known.get(PAGE, headers=SLACK).text).meta
     assert worker.asked_to_make() == []
+
+
+def test_a_worker_that_hangs_delays_it_little(known, worker):
+    release = threading.Event()
+    worker.say_to("/images/", 200, PNG, before=lambda: release.wait(20))
+    begun = time.monotonic()
+    answer = known.get(PAGE, headers=SLACK)
+    release.set()
+    assert (answer.status_code, Tags(answer.text).meta["og:title"]) == (200, "a tree")
+    assert time.monotonic() - begun < 5
 
 
 def test_a_name_is_made_of_the_type_that_is_stored(client, worker):

@@ -2,17 +2,22 @@
 
 import json
 import re
+import threading
 import xml.etree.ElementTree as ElementTree
+from datetime import datetime
 
 import pytest
 
-from image_api.dispatch import recent_contact
+from image_api.dispatch import recent_contact, worker_client
 from image_api.services import services_of
 from image_api.web.badge import COLORS
+from render_worker.contract import WorkerHealth
+from render_worker.serving.deadline import Deadline
 from tests.api.conftest import RESULT
 from tests.api.test_disclosure import HEALTH, HIDDEN, MODELS, OPERATOR, SECRET, TOKEN
 from tests.api.test_picture_pages import BROWSER, JSON
 from tests.api.test_preview_bots import SLACK
+from tests.fakes.processes import wait_until
 
 READY = {"state": "ready", "median_seconds": 7.4, "p90_seconds": 12.0}
 RESTING = {"state": "resting", "breaker": "open", "reason": "a secret of the operator's"}
@@ -133,14 +138,15 @@ class TestAsleep:
 
 
 class TestObservation:
-    """/status asks a worker that a client has just used, once a minute."""
+    """/status and the badge ask a worker that a client has just used, once a minute."""
 
-    def test_a_worker_that_is_in_use_is_asked(self, client, worker):
+    @pytest.mark.parametrize("path", ["/status", "/badge.svg"])
+    def test_a_worker_that_is_in_use_is_asked(self, client, worker, path):
         worker.say_to("/generate", 200, RESULT)
         assert client.get("/generate?prompt=a").status_code == 200
         worker.requests.clear()
         for _ in range(5):
-            assert "horde" in client.get("/status", headers=BROWSER).text
+            assert "7.4 s" in client.get(path, headers=BROWSER).text
         assert sorted(path for _, path, _, _ in worker.requests) == ["/health", "/models"]
 
     def test_that_is_no_use_by_which_it_stays_awake(self, awake, worker, monkeypatch):
@@ -151,18 +157,62 @@ class TestObservation:
         assert len(worker.requests) == 2
         assert contact._awake is awake_until
 
+    def test_a_use_meanwhile_is_one(self, awake, worker):
+        contact = services_of(awake.application).worker.recent
+        awake_until = contact._awake
+        with contact.observing():
+            thread = threading.Thread(target=contact.note, kwargs={"reached": True})
+            thread.start()
+            thread.join()
+        assert contact._awake is not awake_until
+
     def test_one_that_has_just_gone_is_not_waited_for(self, awake, worker):
         services_of(awake.application).worker.recent._replies = {}
         worker.close()
         assert "Down" in awake.get("/status", headers=BROWSER).text
         assert not services_of(awake.application).worker.cold_start.in_progress
 
-    def test_the_badge_asks_nothing(self, client, worker):
-        worker.say_to("/generate", 200, RESULT)
-        client.get("/generate?prompt=a")
-        worker.requests.clear()
-        assert "up" in words_of(client.get("/badge.svg").text)
-        assert worker.requests == []
+    @pytest.mark.parametrize("path", ["/status", "/badge.svg"])
+    def test_an_outage_is_not_up_though_the_worker_answers(self, client, worker, path):
+        worker.say_to("/health", 200, {**GOOD, "ready": False, "engines": {"horde": RESTING}})
+        worker.say_to("/generate", 503, {"success": False, "error": "Resting.", "code": "engine_resting"})
+        for _ in range(2):
+            assert client.get("/generate?prompt=a&cache=false").status_code == 503
+            assert "resting" in client.get(path, headers=BROWSER).text.lower()
+
+    @pytest.mark.parametrize("path", ["/status", "/badge.svg"])
+    def test_after_a_quiet_minute_both_say_the_same(self, awake, path, monkeypatch):
+        monkeypatch.setattr(recent_contact, "RECENT_SECONDS", 0.5)
+        contact = services_of(awake.application).worker.recent
+        contact.note(reached=True)
+        contact._replies = {}
+        wait_until(lambda: contact.reached is None, "a quiet minute", 5)
+        assert "up" in awake.get(path, headers=JSON).text.lower()
+
+    @pytest.mark.parametrize("path", ["/status", "/badge.svg"])
+    def test_one_that_does_not_answer_any_more_is_down(self, awake, worker, path, monkeypatch):
+        monkeypatch.setattr(worker_client, "IMPROVING_SECONDS", 0.2)
+        monkeypatch.setattr(recent_contact, "RECENT_SECONDS", 0)
+        contact = services_of(awake.application).worker.recent
+        contact.note(reached=True)
+        contact._replies = {}
+        release = threading.Event()
+        worker.say_to("/models", 200, {"models": []}, before=lambda: release.wait(10))
+        assert "down" in awake.get(path, headers=BROWSER).text.lower()
+        release.set()
+
+    def test_it_is_up_since_the_same_moment_a_while_later(self, awake):
+        replies = services_of(awake.application).worker.recent._replies
+        first, health = awake.get("/status", headers=JSON).json["up_since"], replies[WorkerHealth][1]
+        replies[WorkerHealth] = Deadline.after(recent_contact.RECENT_SECONDS - 40), health
+        later = awake.get("/status", headers=JSON).json["up_since"]
+        shift = datetime.fromisoformat(first) - datetime.fromisoformat(later)
+        assert 38 <= shift.total_seconds() <= 42  # the same uptime was said so long ago
+
+    @pytest.mark.parametrize(("others", "told"), [({"sketch": READY}, True), ({}, False)])
+    def test_engines_that_are_ready_by_name_are_told_of(self, client, worker, others, told):
+        tell(client, worker, ready=False, engines={"horde": RESTING, **others})
+        assert ("if you choose it as the model" in client.get("/status", headers=BROWSER).text) is told
 
 
 class TestBadge:
@@ -190,6 +240,7 @@ class TestBadge:
         assert words_of(client.get("/badge.svg").text) == f"pictures: {word}"
 
     def test_without_a_word_of_the_worker_s_the_median_is_that_of_the_pictures_made(self, client, worker):
+        worker.say_to("/models", 404, {"success": False, "error": "Not found.", "code": "not_found"})
         for seconds in (2, 4, 30):
             worker.say_to("/generate", 200, {**RESULT, "duration_ms": seconds * 1000})
             client.get(f"/generate?prompt={seconds}")

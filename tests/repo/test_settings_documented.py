@@ -1,14 +1,17 @@
 """The tables in docs/ are what the settings and the engines say."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from image_api.settings import Settings as ApiSettings
 from local.docs import TABLE, TABLES, declared_by, pages, parts, written
+from local.error_table import HAPPENED, TO_DO
 from render_worker.engines import ENGINES
 from render_worker.settings import Settings as WorkerSettings
 from render_worker.storages import STORAGES
+from tests.repo.test_links import anchor
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -33,6 +36,20 @@ def test_every_table_is_on_one_page():
 def test_the_tables_have_every_setting_once(table, settings):
     lines = TABLES[table]().splitlines()
     assert sorted(line.split("`")[1] for line in lines if line.startswith("| `")) == variables(settings)
+
+
+def test_every_endpoint_leads_to_its_own_section():
+    text = (ROOT / "API_REFERENCE.md").read_text()
+    headings = {anchor(heading): heading for heading in re.findall("^#+ (.+)$", text, re.MULTILINE)}
+    of_several = {"event-stream-and-websocket", "link-previews-and-crawlers", "edits-and-variations"}
+    for path, name in re.findall(r"\[`[A-Z]+ (/\w*)\S*`\]\(#(\S+)\)", TABLES["endpoints"]()):
+        assert name in {*of_several, "models-and-errors"} or path in headings[name], path
+
+
+def test_every_error_says_what_to_do():
+    rows = [line.split(" | ") for line in TABLES["error-codes"]().splitlines()[2:]]
+    assert [row[0] for row in rows if not (row[2].strip() and row[3].strip(" |"))] == []
+    assert {*HAPPENED, *TO_DO} <= {row[0].strip("|` ") for row in rows}
 
 
 def test_every_engine_s_and_storage_s_settings_are_the_worker_s_and_in_a_section_of_their_own():

@@ -12,7 +12,7 @@ from image_api.generation.options import IMAGE_NAMES, MAX_PICTURES, GenerationOp
 from image_api.sent_images import SentImage
 from image_api.web.schemas.error_format import ErrorFormat
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
-from image_api.web.schemas.picture_request import LIKE, PictureRequest, like
+from image_api.web.schemas.picture_request import LIKE, PictureRequest, if_left_out, like
 from render_worker.contract import ErrorBody, OutputFormat, Text
 
 MAX_PARTIAL_IMAGES = 3
@@ -33,24 +33,26 @@ class ImagesRequest(PictureRequest):
         ("image", "mask", "strength", *IMAGE_NAMES), "POST /v1/images/edits takes an image to begin with"
     )
 
-    model: str | None = Field(
+    model: Annotated[str | None, if_left_out(AUTO)] = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$",
         description="auto, or a name from /v1/models or of OpenAI's",
     )
     """OpenAI's own names stand for `auto`, unless they are names of models here."""
-    n: int | None = Field(None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}")
+    n: Annotated[int | None, if_left_out(1)] = Field(
+        None, ge=1, le=MAX_PICTURES, description=f"an integer from 1 to {MAX_PICTURES}"
+    )
     """How many pictures."""
     response_format: Literal["url", "b64_json"] | None = Field(None, description="url or b64_json")
     """The default is base64 with a GPT image model, beside the address, and else the address."""
-    output_format: OutputFormat | None = Field(None, description=like("output_format"))
-    stream: bool | None = Field(None, description="true or false")
+    output_format: Annotated[OutputFormat | None, if_left_out("png")] = Field(None, description=like("output_format"))
+    stream: Annotated[bool | None, if_left_out(False)] = Field(None, description="true or false")
     """Whether each picture comes as an event, as soon as it is made."""
     # As /generate has them:
     output_compression: Annotated[int | None, LIKE["output_compression"]] = None
-    seed: Annotated[int | None, LIKE["seed"]] = None
+    seed: Annotated[int | None, LIKE["seed"], if_left_out(-1)] = None
     negative_prompt: Annotated[Text | None, LIKE["negative_prompt"]] = None
-    guidance_scale: Annotated[float | None, LIKE["guidance_scale"]] = None
+    guidance_scale: Annotated[float | None, LIKE["guidance_scale"], if_left_out(7.0)] = None
     # Accepted with the only values that can be honoured:
     background: Literal["auto", "opaque"] | None = Field(
         None, description="auto or opaque; no engine makes transparent pictures"
@@ -59,7 +61,7 @@ class ImagesRequest(PictureRequest):
     frame_duration_ms: None = Field(None, description=ONE_FRAME)
     svg: None = Field(None, description="left out; output_format takes png, jpeg and webp")
     markup: None = Field(None, description="left out; say what the picture shall show in the prompt")
-    partial_images: int | None = Field(
+    partial_images: Annotated[int | None, if_left_out(0)] = Field(
         None, ge=0, le=MAX_PARTIAL_IMAGES, description=f"an integer from 0 to {MAX_PARTIAL_IMAGES}"
     )
     """How many previews of each picture a stream has at most."""

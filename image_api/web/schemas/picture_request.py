@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -35,13 +35,19 @@ def like(name: str) -> str:
     return Recipe.model_fields[name].description or ""
 
 
+def if_left_out(value: str | float | bool) -> Any:
+    """Return what tells documents the default of a field that is None without one, as OpenAI's clients send null."""
+    return Field(json_schema_extra={"default": value})
+
+
 class PictureRequest(Fields):
     """A picture of a prompt. Width and height win over `size`, and so does an aspect ratio that is not its own."""
 
     prompt: Text = Field(description=like("prompt"))
     style: StyleName | None = Field(None, description=GenerationOptions.model_fields["style"].description)
     aspect_ratio: AspectRatio | None = Field(None, description=like("aspect_ratio"))
-    size: str | None = Field(
+    """The proportion, of any size or with a width or a height; 1:1 if nothing says the size."""
+    size: Annotated[str | None, if_left_out(OPEN)] = Field(
         None,
         pattern=r"^([Aa][Uu][Tt][Oo]|[1-9][0-9]{1,3}[Xx][1-9][0-9]{1,3})$",
         description=f"{OPEN}, or a width and a height from 10 to 9999, like 1024x1024",

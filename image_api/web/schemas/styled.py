@@ -9,8 +9,8 @@ from image_api.generation.options import IMAGE_NAMES, GenerationOptions, Respons
 from image_api.styles import Style
 from image_api.web.responses import absolute_url
 from image_api.web.schemas.error_format import ErrorFormat
-from image_api.web.schemas.picture_request import LIKE, PictureRequest
-from render_worker.contract import ErrorBody, GenerateResult, PassedOver, StorageProblem
+from image_api.web.schemas.picture_request import LIKE, PictureRequest, if_left_out
+from render_worker.contract import AUTO, ErrorBody, GenerateResult, PassedOver, StorageProblem
 
 
 class StyledRequest(PictureRequest):
@@ -20,7 +20,7 @@ class StyledRequest(PictureRequest):
         ("image", "mask", "strength", *IMAGE_NAMES), "POST /generate takes an image to begin with"
     )
 
-    model: Annotated[str | None, LIKE["model"]] = None
+    model: Annotated[str | None, LIKE["model"], if_left_out(AUTO)] = None
     response_format: ResponseFormat = Field(
         "url", description=GenerationOptions.model_fields["response_format"].description
     )
