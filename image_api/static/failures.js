@@ -113,7 +113,7 @@ function durationText(seconds) {
 /** Return the API's name of the field that is to be corrected, null if the form has none. */
 function fieldName({ code, error = "" }) {
   const told = /^"?([a-z_]+)"?\b/.exec(error)?.[1];
-  const name = CORRECTED[code] ?? (code === "invalid_parameter" ? told : undefined);
+  const name = (Object.hasOwn(CORRECTED, code) && CORRECTED[code]) || (code === "invalid_parameter" ? told : undefined);
   const known = { size: "width", shape: "aspect_ratio" }[name] ?? name;
   return known && fieldOf(known) ? known : null;
 }
@@ -154,7 +154,7 @@ function concernsEngine(job, { code, error = "" }) {
  * @param {Failure} failure
  * @returns {Model | undefined}
  */
-export function nextModel(known, job, failure) {
+function nextModel(known, job, failure) {
   const asked = [...job.tried, job.options.model || "auto"];
   const tried = new Set([
     ...asked.map((name) => known.find((model) => model.name === name)?.engine ?? name),

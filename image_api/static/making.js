@@ -1,5 +1,6 @@
 /** What is in the making: one stream for the whole page; what comes meanwhile waits for its turn. */
 
+import { key } from "./credentials.js";
 import { element } from "./elements.js";
 import { failureCard, sentenceOf } from "./failures.js";
 import { begin, count, isRepeatable, jobOf, jobOfAddress, lacksFile, optionsOf, requestOf, withModel } from "./jobs.js";
@@ -268,7 +269,7 @@ export function mountMaking(root, actions) {
     if (focused) root.focus({ preventScroll: true });
   }
 
-  document.addEventListener("key-kept", () => [...refused.values()].forEach((again) => again()));
+  document.addEventListener("key-kept", () => key() && [...refused.values()].forEach((again) => again()));
   return { generate, open };
 }
 

@@ -48,7 +48,7 @@ def test_without_a_network_it_waits_and_goes_on(page, stack, watch):
 
 
 def test_a_reload_goes_on_with_all_that_was_asked_for(page, stack):
-    stack.play(delay=3)
+    stack.play(delay=5)
     ask(page, "a reloaded raven")
     ask(page, "a waiting wren")
     begins(page, "a reloaded raven")
@@ -60,7 +60,7 @@ def test_a_reload_goes_on_with_all_that_was_asked_for(page, stack):
 
 
 def test_a_duplicated_tab_does_not_run_anything_again(page, stack):
-    stack.play(delay=3)
+    stack.play(delay=5)
     ask(page, "a twin tern")
     begins(page, "a twin tern")
     kept = page.evaluate("sessionStorage.getItem('making')")
