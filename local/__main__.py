@@ -118,7 +118,8 @@ def _say_what_is_down(url: str, headers: dict[str, str]) -> None:
 
 def _say_what_to_copy(state: str, address: str) -> None:
     _say(
-        f"\n{state} at {address}. Ctrl-C stops everything. A picture, and one that is painted without any AI:\n\n"
+        f"\n{state}. Open {address} in a browser; Ctrl-C stops everything.\n"
+        "Or copy, for a picture, and for one that is painted without any AI:\n\n"
         f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape'\n"
         f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape&model=sketch'"
     )

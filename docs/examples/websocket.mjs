@@ -6,6 +6,7 @@ const [prompt = "a red boat", address = "http://localhost:8000"] = process.argv.
 
 /** Make a picture; `onProgress` gets each message of progress. Resolves with the result, rejects with an Error. */
 function generate(address, options, onProgress) {
+  if (!globalThis.WebSocket) throw new Error("There is no WebSocket: it needs a browser, or Node 22 or newer.");
   const url = new URL("stream/generate/txt2img", address.replace(/\/*$/, "/"));
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return new Promise((resolve, reject) => {

@@ -5,7 +5,7 @@ import { ROOT, request } from "./credentials.js";
 import { element } from "./elements.js";
 import { models } from "./models.js";
 import { whole } from "./options.js";
-import { hasSeed, isLost, localTime, recipe, rows, seedBeside, withoutSeed } from "./recipe.js";
+import { hasSeed, isLost, localTime, recipe, rows, seedBeside, withNewSeed } from "./recipe.js";
 import { text } from "./texts.js";
 
 /** @typedef {import("./gallery.js").Entry} Entry */
@@ -15,6 +15,7 @@ import { text } from "./texts.js";
  * @typedef {import("./card.js").Actions & { say: (sentence: string) => void, url: () => string }} CardActions
  */
 
+const canShare = "share" in navigator; // on phones, mostly
 const VARIED = 0.6; // how far a variation departs: half of it is kept, and it is still another picture
 
 /**
@@ -25,18 +26,22 @@ const VARIED = 0.6; // how far a variation departs: half of it is kept, and it i
  */
 export function controls(entry, actions) {
   const lost = isLost(entry) ? text("pictures.no_image") : null;
-  const again = () => actions.generate(withoutSeed(entry));
+  const again = () => actions.generate(withNewSeed(entry));
+  const field = element("div", { className: "picture-more" });
   const row = element(
     "div",
     { className: "picture-row" },
     control("again", again, actions, lost),
     vary(entry, actions),
     control("download", () => download(entry, actions), actions),
+    canShare
+      ? control("share", () => share(entry, field, actions.say), actions)
+      : copying("link", entry, field, actions),
     control("compare", () => actions.compare(entry), actions),
   );
   row.lastElementChild.setAttribute("aria-pressed", String(actions.isChosen(entry)));
-  const details = element("div", { className: "picture-row" }, more(entry, actions), recipeOf(entry, actions));
-  return [seeds(entry, actions), row, details];
+  const details = element("div", { className: "picture-row" }, more(entry, field, actions), recipeOf(entry, actions));
+  return [seeds(entry, actions), row, field, details];
 }
 
 /** Return a button; with a reason it is grey, and says that instead. */
@@ -67,6 +72,7 @@ function seeds(entry, actions) {
       reason ?? (found === null ? text("pictures.last_seed") : null),
     );
     button.setAttribute("aria-label", text(`pictures.${name}`, { seed: found ?? "–" }));
+    button.title ||= text("pictures.by_keys");
     button.replaceChildren(sign);
     return button;
   };
@@ -124,19 +130,30 @@ function disclosure(name, build) {
   return made;
 }
 
-function more(entry, actions) {
+function more(entry, field, actions) {
   const link = (name, href, values = {}) =>
     element("a", { href, target: "_blank", rel: "noopener", ...values }, text(`pictures.${name}`));
   return disclosure("more", () => {
     const open = link("open", addressOf(entry));
     open.onclick = open.onauxclick = () => Object.assign(open, { href: actions.url() });
-    const copies = Object.keys(COPIES).map((name) =>
-      control(`copies.${name}`, () => copy(name, entry, field, actions.say), actions),
-    );
-    const field = element("div");
+    const names = Object.keys(COPIES).filter((name) => canShare || name !== "link"); // which is above
+    const copies = names.map((name) => copying(name, entry, field, actions));
     const remove = control("remove", () => actions.remove(entry), actions);
-    return [open, link("page", pageOf(entry)), ...copies, remove, field];
+    return [open, link("page", pageOf(entry)), ...copies, remove];
   });
+}
+
+function copying(name, entry, field, actions) {
+  return control(`copies.${name}`, () => copy(name, entry, field, actions.say), actions);
+}
+
+/** Hand a picture's page on, as the device does that. */
+async function share(entry, field, say) {
+  try {
+    await navigator.share({ title: entry.options.prompt, url: pageOf(entry) });
+  } catch (failure) {
+    if (failure.name !== "AbortError") await copy("link", entry, field, say); // else the person thought better of it
+  }
 }
 
 /** Copy a text; if the browser lets no page do that, show it selected in a field. */

@@ -4,6 +4,7 @@ import { controls } from "./actions.js";
 import { alternative } from "./copies.js";
 import { element } from "./elements.js";
 import { makeFrame } from "./frame.js";
+import { meaningOf } from "./keys.js";
 import { shorten } from "./progress.js";
 import { hasSeed, isLost, recipe } from "./recipe.js";
 import { text } from "./texts.js";
@@ -54,9 +55,8 @@ export function makeCard(entry, actions) {
 }
 
 function walkByKey(event, entry, { walk }, say) {
-  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  const modified = event.ctrlKey || event.altKey || event.metaKey || event.shiftKey;
-  if (!step || modified || event.target.matches("input, textarea, select")) return;
+  const step = meaningOf(event, { ArrowLeft: -1, ArrowRight: 1 });
+  if (!step) return;
   event.preventDefault();
   if (hasSeed(entry)) walk(entry, step);
   else say(text("pictures.no_seed"));

@@ -6,7 +6,7 @@ import { snippets } from "./snippets.js";
 
 /** @typedef {import("./gallery.js").Entry} Entry */
 
-const ENDINGS = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp" };
+const ENDINGS = { __proto__: null, "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp" };
 const MARKUP = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
 /** Return the ending of a picture's file. */

@@ -162,6 +162,7 @@ export function mountForm(root, actions) {
     event.preventDefault();
     submit();
   });
+  control("make").addEventListener("click", (event) => event.detail > 1 && event.preventDefault()); // a double click
   form.addEventListener("input", edited);
   form.addEventListener("change", edited);
   document.addEventListener("keydown", (event) => {

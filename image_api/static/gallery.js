@@ -4,6 +4,7 @@
  */
 
 import { optionsIn, resultIn } from "./options.js";
+import { recall } from "./storage.js";
 
 /** @typedef {import("./options.js").Options} Options */
 /** @typedef {import("./options.js").Result} Result */
@@ -15,6 +16,7 @@ import { optionsIn, resultIn } from "./options.js";
 
 const PREFIX = "picture/1/";
 const CAPACITY = 200; // of some 1 to 12 KB, and browsers keep 5 MB
+const MOST_GIVEN = 5; // older ones that go for one that finds no room
 const GATHERED_MS = 50; // another tab that removes all tells it of each picture
 
 /**
@@ -68,15 +70,28 @@ function add(entry) {
   const text = JSON.stringify({ ...entry, result, image: undefined });
   const older = entries();
   while (older.length >= CAPACITY) remove(older.pop().id);
-  for (let tries = 0; tries < 5; tries++) {
-    try {
-      localStorage.setItem(PREFIX + entry.id, text);
-      return true;
-    } catch {
-      remove(older.pop()?.id); // full, or forbidden
+  const given = new Map(); // to make room
+  while (!store(PREFIX + entry.id, text)) {
+    const oldest = PREFIX + older.pop()?.id;
+    const kept = recall(oldest, "localStorage");
+    if (!kept || given.size === MOST_GIVEN) {
+      given.forEach((lost, key) => store(key, lost)); // it was in vain
+      return false;
     }
+    given.set(oldest, kept);
+    localStorage.removeItem(oldest);
   }
-  return false;
+  return true;
+}
+
+/** Keep a text; returns false if storage is full, or forbidden. */
+function store(key, text) {
+  try {
+    localStorage.setItem(key, text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function remove(id) {

@@ -12,7 +12,7 @@ const FIELDS = ["negative_prompt", "seed", "guidance_scale", "image", "strength"
  * @returns {Record<string, string>}
  */
 export function limits(model) {
-  if (!model?.engine) return {}; // an older service's list says nothing of this
+  if (!model?.engine || !Array.isArray(model.honours)) return {}; // an older service's list says nothing of this
   const found = {};
   for (const name of FIELDS) {
     if (!model.honours.includes(name)) found[name] = text("form.cannot", { model: model.name });

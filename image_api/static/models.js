@@ -20,6 +20,7 @@ import { request } from "./credentials.js";
  * @typedef {{ name: string, description: string, prompt: string, negative_prompt?: string }} Style
  */
 
+const TEXTS_OF = { models: ["name", "description", "state"], styles: ["name", "description", "prompt"] };
 const FRESH_MS = 60_000;
 const PATIENCE_MS = 30_000; // the service waits ten seconds for a sleeping worker
 
@@ -57,5 +58,6 @@ export function styles() {
 async function list(path, name) {
   const response = await request(path, { signal: AbortSignal.timeout(PATIENCE_MS) });
   const found = response.ok && (await response.json())[name];
-  return Array.isArray(found) ? found : Promise.reject(response);
+  if (!Array.isArray(found)) throw response;
+  return found.filter((one) => TEXTS_OF[name].every((field) => typeof one?.[field] === "string"));
 }

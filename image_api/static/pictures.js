@@ -171,6 +171,7 @@ export function mountPictures(root, page) {
     if (!item) return;
     const focused = item.contains(document.activeElement);
     const neighbor = item.nextElementSibling ?? item.previousElementSibling;
+    if (chosen?.id === id) mark(null);
     const left = close();
     places.delete(id);
     if (!left) item.remove();

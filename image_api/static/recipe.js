@@ -1,5 +1,6 @@
 /** What a picture was made by, for people to read and for the form to fill in. */
 
+import { drawSeed } from "./seed.js";
 import { text } from "./texts.js";
 
 /** @typedef {import("./options.js").Options} Options */
@@ -33,10 +34,9 @@ export function recipe({ result, options, image }) {
   return found;
 }
 
-/** Return the recipe with other seeds: none, so that each picture is another one. */
-export function withoutSeed(entry) {
-  const { seed: _, ...others } = recipe(entry);
-  return others;
+/** Return the recipe with a new seed, if it has any. */
+export function withNewSeed(entry) {
+  return { ...recipe(entry), seed: hasSeed(entry) ? drawSeed() : undefined };
 }
 
 /** Return the recipe with another seed, by the very engine: all else is equal. */

@@ -7,6 +7,11 @@ import { text } from "./texts.js";
 const ITEM = "seed-locked";
 const DRAWN_BELOW = 1_000_000; // a number of ten digits is hard to read, and to type
 
+/** Return a random seed. */
+export function drawSeed() {
+  return crypto.getRandomValues(new Uint32Array(1))[0] % DRAWN_BELOW;
+}
+
 /**
  * Bring the seed, its dice and its lock to life.
  * @param {() => void} changed - called if the dice or the lock was pressed
@@ -22,7 +27,7 @@ export function mountSeed(changed) {
   function roll() {
     const before = field.value;
     while (field.value === before || field.value === "") {
-      field.value = String(crypto.getRandomValues(new Uint32Array(1))[0] % DRAWN_BELOW);
+      field.value = String(drawSeed());
     }
     used = null;
     explain();

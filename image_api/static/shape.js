@@ -4,10 +4,11 @@ import { element } from "./elements.js";
 import { control, isGrey, numberIn } from "./fields.js";
 import { text } from "./texts.js";
 
-const SHAPES = { square: "1:1", portrait: "2:3", landscape: "3:2" };
-const NAMES = Object.fromEntries(Object.entries(SHAPES).map(([name, ratio]) => [ratio, name]));
+const SHAPES = { __proto__: null, square: "1:1", portrait: "2:3", landscape: "3:2" };
+const NAMES = new Map(Object.entries(SHAPES).map(([name, ratio]) => [ratio, name]));
 const SOURCE = "source";
 const FRAME_AREA = 220; // square pixels of a frame
+const USUAL_AREA = 768 * 768; // pixels
 const WIDEST = 4;
 const STEP = 8;
 
@@ -33,6 +34,7 @@ export function mountShape() {
   const chosen = () => group.querySelector("input[type=radio]:checked").value;
   const radio = (ratio) => [...group.querySelectorAll("input[type=radio]")].find(({ value }) => value === ratio);
   let before = SHAPES.square;
+  let latest = before; // of what the person chose
 
   function frame(ratio, name) {
     const drawn = element("span", { className: "frame" });
@@ -45,6 +47,7 @@ export function mountShape() {
   function choose(ratio) {
     if (!radio(ratio)) frame(ratio, ratio);
     radio(ratio).checked = true;
+    latest = ratio;
     control("sides").hidden = ratio !== "";
   }
 
@@ -55,7 +58,13 @@ export function mountShape() {
   }
 
   group.querySelectorAll(".frame").forEach((drawn) => draw(drawn, drawn.dataset.ratio));
-  group.addEventListener("change", () => (control("sides").hidden = chosen() !== ""));
+  group.addEventListener("change", ({ target }) => {
+    const { name, value: ratio } = /** @type {HTMLInputElement} */ (target);
+    if (name !== "aspect_ratio") return;
+    control("sides").hidden = ratio !== "";
+    if (ratio === "" && !control("width").value && !control("height").value) setSides(...sidesOf(latest));
+    latest = ratio;
+  });
   control("own").addEventListener("click", (event) => isGrey("own") && event.preventDefault());
 
   return {
@@ -66,7 +75,7 @@ export function mountShape() {
       const ratio = chosen();
       if (ratio === "") return { width: numberIn("width"), height: numberIn("height") };
       if (ratio === SOURCE || (ratio === SHAPES.square && !hasSource)) return {};
-      return NAMES[ratio] ? { shape: NAMES[ratio] } : { aspect_ratio: ratio };
+      return NAMES.has(ratio) ? { shape: NAMES.get(ratio) } : { aspect_ratio: ratio };
     },
     /** Return whether a size of one's own is chosen. */
     isOwn: () => chosen() === "",
@@ -91,6 +100,12 @@ export function mountShape() {
       }
     },
   };
+}
+
+/** Return a usual size of an aspect ratio, in multiples of 8. */
+function sidesOf(ratio) {
+  const width = Math.sqrt(USUAL_AREA * (proportionOf(ratio) ?? 1));
+  return [width, USUAL_AREA / width].map((side) => Math.round(side / STEP) * STEP);
 }
 
 function draw(drawn, ratio) {

@@ -5,6 +5,7 @@ import { alternative, endingOf } from "./copies.js";
 import { ROOT } from "./credentials.js";
 import { element } from "./elements.js";
 import { makeFrame } from "./frame.js";
+import { meaningOf } from "./keys.js";
 import { toQuery } from "./options.js";
 import { shorten } from "./progress.js";
 import { hasSeed, recipe } from "./recipe.js";
@@ -29,7 +30,9 @@ export function sheetOf({ result, options }) {
 export function makeSheet(first, actions, isNew) {
   const count = Math.floor(first.options.n);
   const cells = element("div", { className: "cells" });
-  cells.style.setProperty("--columns", String(Math.ceil(Math.sqrt(count))));
+  const columns = Math.ceil(Math.sqrt(count));
+  cells.style.setProperty("--columns", String(columns));
+  cells.addEventListener("keydown", (event) => focusBeside(event, cells, columns));
   cells.style.setProperty("--ratio", String(first.result.width / first.result.height));
   if (isNew) cells.append(...Array.from({ length: count }, (_, index) => emptyCell(index)));
   const [chosen, links] = [element("div"), element("p")];
@@ -50,7 +53,7 @@ export function makeSheet(first, actions, isNew) {
     const name = `${text("pictures.seed", { seed: entry.result.seed ?? "–" })}: ${alternative(entry)}`;
     const index = entry.result.index ?? members.size;
     const values = { type: "button", className: "cell", "data-index": index, "aria-pressed": "false" };
-    const cell = element("button", { ...values, "aria-label": name, onclick: () => choose(entry) }, frame.box);
+    const cell = element("button", { ...values, "aria-label": name, onclick: () => reveal(entry) }, frame.box);
     insert(cell, index);
     members.set(entry.id, { entry, cell, frame });
     const entries = [...members.values()].map((member) => member.entry);
@@ -78,6 +81,12 @@ export function makeSheet(first, actions, isNew) {
     for (const { entry: other, cell } of members.values()) cell.setAttribute("aria-pressed", String(other === entry));
     return card;
   }
+  /** Choose one, and bring its card into view. */
+  function reveal(entry) {
+    const { element: card } = choose(entry);
+    card.focus({ preventScroll: true });
+    card.scrollIntoView({ block: "nearest" });
+  }
   function remove(id) {
     const { cell, frame } = members.get(id);
     frame.close();
@@ -92,6 +101,15 @@ export function makeSheet(first, actions, isNew) {
     return members.size;
   }
   return { element: whole, add, cardOf, choose, remove, close };
+}
+
+/** Move the focus from a cell to the one beside, above or below it. */
+function focusBeside(event, cells, columns) {
+  const step = meaningOf(event, { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns });
+  if (!step) return;
+  event.preventDefault();
+  const places = [...cells.children];
+  places[places.indexOf(event.target) + step]?.focus();
 }
 
 const emptyCell = (index) => element("div", { className: "cell", "data-index": index });

@@ -18,5 +18,7 @@ export function has(path) {
  */
 export function text(path, values = {}) {
   const found = path.split(".").reduce((part, name) => part?.[name], TEXTS);
-  return (found ?? path).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  return (typeof found === "string" ? found : path).replace(/\{(\w+)\}/g, (whole, name) =>
+    String(values[name] ?? whole),
+  );
 }

@@ -1,18 +1,31 @@
 """An error as a page for a browser's address bar: what happened, and what to do next."""
 
-from flask import Response
+from flask import Flask, Response, request
+from werkzeug.exceptions import NotFound
 
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.errors import ApiError
 from image_api.services import services
-from image_api.web.error_responses import log_failure
-from image_api.web.html_pages import plain_page, prefers_page
+from image_api.web.error_responses import family_of, http_error_response, log_failure
+from image_api.web.html_pages import is_navigation, plain_page, prefers_page
 from image_api.web.responses import base_url, set_retry_after
 from image_api.web.texts import language, texts
 
 VARY = "Accept, Sec-Fetch-Dest"
 LOOK_AGAIN_SECONDS = 10
-WAKING = "waking"  # beside the codes of errors, among the texts
+WAKING, NOWHERE = "waking", "nowhere"  # beside the codes of errors, among the texts
+
+
+def register(app: Flask) -> None:
+    """Respond to an address that is none by a page in a browser's window."""
+    app.register_error_handler(NotFound, _nowhere)
+
+
+def _nowhere(error: NotFound) -> Response:
+    if family_of(request.path) or not is_navigation() or not prefers_page():
+        return http_error_response(error)
+    words = texts(language())["pages"]["errors"][NOWHERE]
+    return plain_page("error.html", VARY, 404, **words, seconds="", base=base_url())
 
 
 def gone_page(error: ApiError) -> Response:

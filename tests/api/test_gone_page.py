@@ -78,3 +78,19 @@ def test_a_public_address_is_linked(client_with, worker):
 def test_a_name_that_no_picture_has_is_not_found_as_ever(client):
     answer = client.get("/images/x.png", headers={"Accept": ADDRESS_BAR})
     assert (answer.status_code, answer.json["hint"]) == (404, "GET / lists what there is.")
+
+
+@pytest.mark.parametrize("path", ["/nothere", "/pictures/of/nothing", "/p/none", "/static/none.js"])
+def test_an_address_that_is_none_is_a_page_for_people_and_json_for_programs(client, path):
+    answer = client.get(path, headers={"Accept": ADDRESS_BAR, "Sec-Fetch-Dest": "document"})
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "There is no page at this address." in answer.text
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": ADDRESS_BAR, "Sec-Fetch-Dest": "image"}):
+        answer = client.get(path, headers=headers)
+        assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_an_address_beside_openai_s_is_no_page(client):
+    answer = client.get("/v1/nothing", headers={"Accept": ADDRESS_BAR, "Sec-Fetch-Dest": "document"})
+    assert (answer.status_code, answer.mimetype) == (404, "application/json")

@@ -90,6 +90,12 @@ def test_a_service_that_is_not_there_is_named(name):
     assert urlsplit(address).netloc in done.stderr
 
 
+def test_a_node_without_websockets_is_told_what_it_needs(front):
+    done = run("websocket.mjs", "a boat", front, NODE_OPTIONS="--no-experimental-websocket")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "Node 22" in done.stderr
+
+
 @pytest.mark.parametrize("name", PROGRAMS_THAT_RUN)
 def test_it_has_the_address_of_make_run_unless_it_is_told_another(name):
     text = (FOLDER / name).read_text()

@@ -61,6 +61,10 @@ def local_run(tmp_path):
 def test_it_ends_with_two_commands_that_work_and_leaves_nothing_running(local_run):
     wait_until(lambda: local_run.printed().count("\ncurl ") == 2 or local_run.process.poll(), "the two commands")
     assert "the sandbox stands in" in local_run.printed()
+    page = re.search(r"Open (\S+) in a browser", local_run.printed()).group(1)
+    assert (
+        requests.get(page, headers={"Accept": "text/html"}, timeout=30).headers["Content-Type"].startswith("text/html")
+    )
     commands = re.findall(r"^curl .*$", local_run.printed(), re.MULTILINE)
     results = [json.loads(subprocess.run(["sh", "-c", command], capture_output=True).stdout) for command in commands]
     assert [(result["success"], result["simulated"], result["engine"]) for result in results] == [

@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.page.asked import Asked, query_of
@@ -116,3 +117,11 @@ def test_the_longest_prompt_of_any_script_survives(page):
     prompt_field(page).fill(longest)
     page.reload()
     expect(prompt_field(page)).to_have_value(longest)
+
+
+@pytest.mark.parametrize("name", ["constructor", "__proto__", "toString", "hasOwnProperty"])
+def test_a_name_that_every_object_has_is_no_name_of_ours(visit, name):
+    words = "&".join(f"{it}={name}" for it in ("shape", "aspect_ratio", "style", "model", "n", "seed"))
+    page = visit(f"/?prompt=a+link+of+{name}&{words}")
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value(f"a link of {name}")
+    expect(page.get_by_role("radio", name="Square")).to_be_checked()

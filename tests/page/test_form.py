@@ -28,6 +28,15 @@ def own_size(page, width, height):
     page.get_by_label("Height").fill(str(height))
 
 
+def test_a_size_of_ones_own_begins_with_the_shape_s(page):
+    for shape, sides in (("Square", ("768", "768")), ("Portrait", ("624", "944"))):
+        page.get_by_role("radio", name=shape).check()
+        page.get_by_role("radio", name="Own size").check()
+        assert (page.get_by_label("Width").input_value(), page.get_by_label("Height").input_value()) == sides
+        page.get_by_label("Width").fill("")
+        page.get_by_label("Height").fill("")
+
+
 @pytest.mark.parametrize("keys", ["Control+Enter", "Meta+Enter"])
 def test_enter_with_control_submits_in_every_field_and_keeps_the_focus(page, keys):
     prompt_field(page).fill(f"{keys} everywhere")

@@ -6,6 +6,7 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.page.axe import violations
 from tests.page.person import make, make_button, pictures, prompt_field, shown
 
 GARBAGE = {
@@ -174,6 +175,7 @@ def test_prompts_are_searched_and_forgotten(page):
     expect(entries).to_have_text(["Red Fox at night", "fox red"])
     page.get_by_role("searchbox", name="Search your prompts").fill("zebra")
     expect(page.get_by_text("No prompt has these words.")).to_be_visible()
+    assert violations(page) == []
     page.get_by_role("button", name="Forget all prompts").click()
     page.get_by_role("dialog").get_by_role("button", name="Forget all prompts").click()
     expect(page.get_by_text("Prompts so far")).to_be_hidden()
@@ -199,6 +201,16 @@ def test_a_full_storage_keeps_the_newest_and_the_page_shows_all(page):
     expect(pictures(page)).to_have_count(2)
     page.reload()
     expect(pictures(page).first).to_contain_text("a date when it is full")
+
+
+def test_a_full_storage_gives_no_older_picture_up_in_vain(page):
+    for number in range(3):
+        make(page, f"a nut {number}")
+    page.evaluate(FULL)
+    make(page, "a coconut that is too large for the room of three nuts " * 35)
+    expect(page.get_by_text("This browser keeps no pictures here")).to_be_visible()
+    page.reload()
+    expect(pictures(page)).to_contain_text(["a nut 2", "a nut 1", "a nut 0"])
 
 
 def test_the_gallery_is_bounded_and_shows_more_on_demand(page):

@@ -67,16 +67,25 @@ def test_ctrl_enter_makes_the_picture_from_any_field_and_the_focus_stays(page, f
     assert page.get_by_label(field, exact=True).evaluate("(it) => it === document.activeElement")
 
 
-def test_ctrl_enter_makes_it_from_the_history_and_a_card_too_but_not_from_a_button(page):
-    card = make(page, "a boat by Ctrl-Enter elsewhere")
-    page.get_by_text("Prompts so far").click()
-    page.get_by_role("searchbox", name="Search your prompts").press("Control+Enter")
-    expect(pictures(page)).to_have_count(2)
-    card.focus()
+def test_ctrl_enter_works_beside_the_form_and_not_where_enter_is_another_s(page):
+    prompt_field(page).fill("a boat beside the form")
     page.keyboard.press("Control+Enter")
+    shown(pictures(page).first)
+    page.get_by_text("Prompts so far").click()
+    for number, place in enumerate((page.get_by_role("searchbox", name="Search your prompts"), pictures(page).first)):
+        place.focus()
+        page.keyboard.press("Control+Enter")
+        expect(pictures(page)).to_have_count(2 + number)
+        shown(pictures(page).first)
+    pictures(page).first.get_by_text("More", exact=True).focus()
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("article", name="In the making")).to_have_count(0)
     expect(pictures(page)).to_have_count(3)
-    asked = Asked(page)
-    page.get_by_role("button", name="Remove all pictures from this page").press("Control+Enter")
-    page.keyboard.press("Escape")
-    expect(pictures(page)).to_have_count(3)
-    assert asked.requests == []
+
+
+def test_a_double_click_makes_one_picture(page):
+    prompt_field(page).fill("a boat by a double click")
+    make_button(page).dblclick()
+    shown(pictures(page).first)
+    expect(page.get_by_role("article", name="In the making")).to_have_count(0)
+    expect(pictures(page)).to_have_count(1)

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.page.asked import Asked
 from tests.page.axe import violations
-from tests.page.person import make_button, pictures, prompt_field
+from tests.page.person import make, make_button, pictures, prompt_field
 
 
 def changed_models(page, change):
@@ -150,3 +150,18 @@ def test_a_list_that_hangs_holds_up_nothing(new_context):
     expect(pictures(page)).to_have_count(1)
     expect(page.get_by_label("Model")).to_have_accessible_description(re.compile("You need not wait"))
     page.unroute_all(behavior="ignoreErrors")
+
+
+def test_an_entry_that_is_none_harms_no_other(page):
+    broken = [
+        None,
+        5,
+        {},
+        {"name": "x", "state": 1},
+        {"name": "y", "description": "", "state": "constructor", "engine": 1},
+    ]
+    page.route(re.compile("/(models|styles)$"), lambda route: route.fulfill(json={"models": broken, "styles": broken}))
+    page.reload()
+    page.get_by_role("combobox", name="Model").select_option("y")
+    page.get_by_role("combobox", name="Model").select_option("")
+    make(page, "a picture beside broken lists")

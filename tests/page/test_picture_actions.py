@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.page.axe import violations
+from tests.page.conftest import PHONE
 from tests.page.person import make, make_button, pictures, prompt_field, shown
 
 QUOTES = """a cat's "hat" `id` $(id) \\ <b> & [x](y) !1 @file"""
@@ -41,7 +42,7 @@ def quoted(visit) -> tuple[Page, Locator]:
 
 def test_copies_are_complete_and_quoted(quoted, base_url):
     page, card = quoted
-    address = copied(page, card, "address")
+    address = copied(page, card, "picture's address")
     assert address.startswith(f"{base_url}/images/")
     assert Image.open(io.BytesIO(requests.get(address, timeout=30).content)).size == (768, 768)
     assert copied(page, card, "link") == address.replace("/images/", "/p/")
@@ -77,6 +78,42 @@ def test_without_a_clipboard_the_text_is_selected_in_a_field(page):
     assert "/p/" in field.input_value()
 
 
+SHARING = """navigator.share = (data) => {
+  window.shared = data;
+  return window.refusal ? Promise.reject(new DOMException("no", refusal)) : Promise.resolve();
+}"""
+
+
+def test_a_phone_shares_the_picture_s_page(visit):
+    page = visit(**PHONE, **CLIPBOARD)
+    page.add_init_script(SHARING)
+    page.reload()
+    card = make(page, "a beach to share")
+    share = card.get_by_role("button", name="Share")
+    share.click()
+    assert page.evaluate("shared.title") == "a beach to share"
+    assert "/p/" in page.evaluate("shared.url")
+    for refusal, says in (("AbortError", ""), ("NotAllowedError", "Copied.")):
+        page.evaluate("(name) => { window.refusal = name; }", refusal)
+        share.click()
+        expect(card.get_by_role("status")).to_have_text(says)
+    assert page.evaluate("navigator.clipboard.readText()") == page.evaluate("shared.url")
+
+
+def test_what_came_of_a_copy_is_seen_where_the_person_looks(visit):
+    page = visit(**PHONE, **CLIPBOARD)
+    card = make(page, "a pier whose link is copied")
+    card.get_by_role("button", name="Copy link").click()
+    expect(card.get_by_role("status")).to_be_in_viewport(ratio=1)
+    card.get_by_text("More", exact=True).click()
+    page.evaluate("scrollTo(0, 0)")
+    copy = card.get_by_role("button", name="Copy Markdown")
+    copy.evaluate("(it) => scrollBy(0, it.getBoundingClientRect().top - innerHeight + 120)")
+    copied(page, card, "Markdown")
+    expect(card.get_by_role("status")).to_be_in_viewport(ratio=1)
+    assert violations(page) == []
+
+
 def test_a_download_has_a_good_name(page):
     card = make(page, "../../a \u202eRed*Balloon? über:Köln")
     with page.expect_download() as download:
@@ -91,7 +128,9 @@ def test_a_new_seed_makes_another_picture_of_the_same_recipe(page):
     card.get_by_role("button", name="New seed").click()
     expect(pictures(page)).to_have_count(2)
     expect(pictures(page).first).to_contain_text("a mill with another seed")
-    assert len({seed_of(it) for it in pictures(page).all()}) == 2
+    seeds = {seed_of(it) for it in pictures(page).all()}
+    assert len(seeds) == 2
+    assert max(seeds) < 1_000_000
 
 
 def test_a_picture_is_varied_by_a_model_that_edits(page):
@@ -154,6 +193,18 @@ def test_two_pictures_are_compared_by_keyboard(page):
     expect(page.locator("[aria-pressed=true]", has_text="Compare")).to_have_count(0)
 
 
+def test_a_picture_that_is_removed_is_not_compared(page):
+    for number in range(3):
+        make(page, f"a hamlet to remove {number}")
+    pictures(page).first.get_by_role("button", name="Compare").click()
+    pictures(page).first.get_by_text("More", exact=True).click()
+    pictures(page).first.get_by_role("button", name="Remove", exact=True).click()
+    expect(pictures(page)).to_have_count(2)
+    pictures(page).first.get_by_role("button", name="Compare").click()
+    expect(pictures(page).first.get_by_role("status")).to_have_text("Choose Compare at another picture.")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_arrow_keys_walk_from_seed_to_seed(page):
     card = make(page, "a garden to walk through")
     seed = seed_of(card)
@@ -187,8 +238,14 @@ def test_a_sheet_has_a_cell_for_each_seed_and_a_card_for_the_chosen_one(page):
     expect(link).to_be_visible()
     response = requests.get(link.get_attribute("href"), timeout=60)
     assert (response.status_code, response.headers["X-Cache"]) == (200, "HIT")
-    cells.nth(2).click()
+    cells.nth(0).focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(cells.nth(2)).to_be_focused()
+    page.keyboard.press("Enter")
     chosen = sheet.get_by_role("article")
+    expect(chosen).to_be_focused()
+    expect(chosen.get_by_role("button", name="Download")).to_be_in_viewport()
     expect(chosen).to_contain_text("four windmills")
     expect(cells.nth(2)).to_have_attribute("aria-pressed", "true")
     seed = seed_of(chosen)
