@@ -2,7 +2,7 @@
 
 import { ROOT } from "./credentials.js";
 import { fromQuery, toQuery, whole } from "./options.js";
-import { isReturn, keep, recall } from "./storage.js";
+import { isReturn, keep, recallJson } from "./storage.js";
 
 const ITEM = "unwritten-address";
 const PAUSE_MS = 300; // browsers refuse more than some hundred changes a minute
@@ -42,7 +42,7 @@ export function mountAddress(form) {
   document.addEventListener("DOMContentLoaded", () => (isOpen = true));
   window.addEventListener("pagehide", () => {
     if (timer === undefined) return;
-    keep(ITEM, JSON.stringify([location.href, current()])); // a reload has chosen its address already
+    keep(ITEM, JSON.stringify({ before: location.href, search: new URL(current()).search })); // a reload has chosen its address already
     write();
   });
   window.addEventListener("popstate", () => {
@@ -68,9 +68,8 @@ export function mountAddress(form) {
 
 /** Go on with the address that a reload came too early for, if the page waits for a click as it opens. */
 function takeUpUnwritten() {
-  const [before, unwritten] = JSON.parse(recall(ITEM) ?? "[]");
+  const { before, search } = recallJson(ITEM) ?? {};
   keep(ITEM, null);
-  if (before === location.href && isReturn() && !("starts" in document.body.dataset)) {
-    history.replaceState({ ...history.state }, "", unwritten);
-  }
+  if (before !== location.href || !isReturn() || "starts" in document.body.dataset) return;
+  history.replaceState({ ...history.state }, "", new URL(`./${search ?? ""}`, ROOT));
 }

@@ -1,6 +1,7 @@
 /** Failures as sentences with what to do next. */
 
 import { element } from "./elements.js";
+import { count } from "./jobs.js";
 import { models } from "./models.js";
 import { shorten } from "./progress.js";
 import { has, text } from "./texts.js";
@@ -65,7 +66,7 @@ export function failureCard(job, failure, actions) {
     { className: "failure", "aria-label": text("making.failedOf", { prompt: name_ }) },
     element("h3", { className: "job-prompt" }, name_),
     element("p", { className: "failure-sentence" }, sentenceOf(failure)),
-    element("p", { className: "quiet" }, detailOf(failure)),
+    element("p", { className: "quiet" }, detailOf(job, failure)),
     failure.retry_after ? countdown(failure.retry_after) : null,
     buttons,
   );
@@ -77,12 +78,14 @@ function againLabel({ code }) {
 
 /**
  * Return the service's own words beside the page's, and by what its log knows the request.
+ * @param {Job} job
  * @param {Failure} failure
  */
-function detailOf({ code, error, request_id }) {
+function detailOf(job, { code, error, request_id, failed }) {
+  const some = failed ? text("making.failedSome", { failed, count: count(job) }) : "";
   const words = error && ownText(code) ? text("making.saidByService", { words: error }) : "";
   const log = code === "internal_error" && request_id ? text("making.requestId", { id: request_id }) : "";
-  return [words, log].filter(Boolean).join(" ");
+  return [some, words, log].filter(Boolean).join(" ");
 }
 
 function countdown(seconds) {
@@ -130,8 +133,11 @@ async function offerNext(job, failure, place, use) {
   if (!concernsEngine(job, failure)) return;
   const next = nextModel(await models().catch(() => []), job, failure);
   if (!next) return;
-  const price = next.price > 0 ? text("making.price", { price: next.price }) : "";
-  const label = `${text("making.use", { model: next.name })}${price && ` ${price}`}`;
+  const notes = [
+    next.price > 0 && text("making.price", { price: next.price }),
+    next.quality === 0 && text("making.drawn"),
+  ];
+  const label = [text("making.use", { model: next.name }), ...notes].filter(Boolean).join(" ");
   place.replaceWith(element("button", { type: "button", onclick: () => use(next.name) }, label));
 }
 
@@ -148,20 +154,21 @@ function concernsEngine(job, { code, error = "" }) {
  * @returns {Model | undefined}
  */
 export function nextModel(known, job, failure) {
-  const named = known.find((model) => model.name === job.options.model);
+  const asked = [...job.tried, job.options.model || "auto"];
   const tried = new Set([
-    ...job.tried,
+    ...asked.map((name) => known.find((model) => model.name === name)?.engine ?? name),
     ...(failure.fallback_from ?? []).map((passed) => passed.engine),
     failure.code.split("_")[0],
-    named?.engine ?? job.options.model,
   ]);
+  const wasAutomatic = asked.includes("auto") && failure.code !== "timeout"; // which asks all engines that answer it
   const needed = ["negative_prompt", "guidance_scale", "seed", "strength"].filter((name) => asksFor(job.options, name));
   if (job.hasImage) needed.push("image");
   const fitting = known.filter(
-    ({ name, engine, state, honours, sizes }) =>
+    ({ name, engine, state, honours, sizes, answers_auto }) =>
       name !== "auto" &&
       (state === "ready" || state === "busy") &&
       !tried.has(engine ?? name) &&
+      !(wasAutomatic && answers_auto) &&
       needed.every((each) => (honours ?? []).includes(each)) &&
       makes(sizes, job.options),
   );

@@ -165,8 +165,9 @@ export function mountForm(root, actions) {
   form.addEventListener("input", edited);
   form.addEventListener("change", edited);
   document.addEventListener("keydown", (event) => {
-    const isInside = root.contains(/** @type {Node} */ (event.target)) || event.target === document.body;
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !isInside) return;
+    const target = /** @type {Element} */ (event.target);
+    const isOthers = !root.contains(target) && target.closest("a, button, summary, dialog"); // which act on it themselves
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || isOthers) return;
     event.preventDefault();
     if (!event.repeat && !event.isComposing) submitFrom(event.target);
   });

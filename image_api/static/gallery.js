@@ -3,6 +3,8 @@
  * two tabs never write the same one.
  */
 
+import { optionsIn, resultIn } from "./options.js";
+
 /** @typedef {import("./options.js").Options} Options */
 /** @typedef {import("./options.js").Result} Result */
 
@@ -13,6 +15,7 @@
 
 const PREFIX = "picture/1/";
 const CAPACITY = 200; // of some 1 to 12 KB, and browsers keep 5 MB
+const GATHERED_MS = 50; // another tab that removes all tells it of each picture
 
 /**
  * Return a picture as an entry.
@@ -29,18 +32,23 @@ export function entryOf(result, options = {}) {
 }
 
 /**
- * Return the gallery, and call the listeners with what other tabs add and remove.
- * @param {{ added: (entry: Entry) => void, removed: (id: string) => void }} listeners
+ * Return the gallery, and call the listener with what other tabs have added and removed: for each id an entry, or null.
+ * @param {(changes: Map<string, Entry | null>) => void} listener
  * @returns {{ entries: () => Entry[], add: (entry: Entry) => boolean, remove: (id: string) => void }}
  *   `entries` are the newest first; `add` returns whether the browser keeps it
  */
-export function openGallery(listeners) {
+export function openGallery(listener) {
+  let changes = new Map();
   addEventListener("storage", ({ key, newValue }) => {
     if (!key?.startsWith(PREFIX)) return;
-    const entry = parsed(newValue);
-    if (entry) listeners.added(entry);
-    else listeners.removed(key.slice(PREFIX.length));
+    if (!changes.size) setTimeout(tell, GATHERED_MS);
+    changes.set(key.slice(PREFIX.length), parsed(newValue));
   });
+  function tell() {
+    const gathered = changes;
+    changes = new Map();
+    listener(gathered);
+  }
   return { entries, add, remove };
 }
 
@@ -83,15 +91,10 @@ function remove(id) {
 function parsed(text) {
   try {
     const { at, result, options, fromImage } = JSON.parse(text);
-    if (!isResult(result) || !(at > 0)) return null;
-    return { ...entryOf(result, { ...options, image: fromImage }), at };
+    const found = resultIn(result);
+    if (!found || !(at > 0)) return null;
+    return { ...entryOf(found, { ...optionsIn(options), image: fromImage }), at };
   } catch {
     return null;
   }
-}
-
-/** Return whether it is what a card can show. */
-function isResult({ image_url, sha256, prompt, width, height }) {
-  const texts = [image_url, sha256, prompt].every((value) => typeof value === "string");
-  return texts && width > 0 && height > 0 && /^https?:$/.test(new URL(image_url, location.href).protocol);
 }

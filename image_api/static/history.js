@@ -3,7 +3,7 @@
 import { confirmed } from "./confirm.js";
 import { element } from "./elements.js";
 import { shorten } from "./progress.js";
-import { keep, recall } from "./storage.js";
+import { keep, recallJson } from "./storage.js";
 import { text } from "./texts.js";
 
 const ITEM = "prompts";
@@ -28,6 +28,7 @@ export function mountHistory(root, choose) {
     if (!root.open) return;
     const found = matching(prompts(), /** @type {HTMLInputElement} */ (search).value);
     none.textContent = found.length ? "" : text("pictures.history.none");
+    list.hidden = !found.length;
     list.replaceChildren(...found.map((prompt) => element("li", {}, entry(prompt))));
   }
   function entry(prompt) {
@@ -52,11 +53,8 @@ export function mountHistory(root, choose) {
 
 /** Return the prompts, the latest first; what is kept by another version, or is broken, is none. */
 function prompts() {
-  try {
-    return JSON.parse(recall(ITEM, "localStorage")).filter((prompt) => typeof prompt === "string");
-  } catch {
-    return [];
-  }
+  const kept = recallJson(ITEM, "localStorage");
+  return Array.isArray(kept) ? kept.filter((prompt) => typeof prompt === "string") : [];
 }
 
 function remember(prompt) {

@@ -14,6 +14,7 @@ import { toQuery } from "./options.js";
  */
 
 const LONGEST_QUERY = 6000; // of 8 KB that common proxies read of a request line
+const MOST_PICTURES = 10; // that the service makes at once
 
 /**
  * Return the job of a form's options.
@@ -54,11 +55,22 @@ function made(query, options, file) {
 }
 
 /**
- * Return how many pictures a job is for.
+ * Return how many pictures a job is for; 1 if the service will refuse the number.
  * @param {Job} job
  */
-export function count(job) {
-  return Math.max(1, Math.trunc(job.options.n ?? 1));
+export function count({ options: { n } }) {
+  return Number.isInteger(n) && n >= 1 && n <= MOST_PICTURES ? n : 1;
+}
+
+/**
+ * Return whether it is a job; what was kept may be broken, or another version's.
+ * @param {any} value
+ * @returns {value is Job}
+ */
+export function isJob(value) {
+  const texts = [value?.id, value?.query, value?.lastId, value?.options?.prompt];
+  const lists = [value?.requestIds, value?.done, value?.tried, value?.results];
+  return texts.every((it) => typeof it === "string") && lists.every(Array.isArray) && Number.isFinite(value.startedAt);
 }
 
 /**

@@ -1,11 +1,12 @@
 /** The jobs of this tab, kept over a reload: a tab that the browser duplicates does not run them a second time. */
 
-import { keep as store, recall } from "./storage.js";
+import { isJob } from "./jobs.js";
+import { keep as store, recallJson } from "./storage.js";
 
 /** @typedef {import("./jobs.js").Job} Job */
 
 const ITEM = "making";
-const ANSWER_MILLISECONDS = 150;
+const ANSWER_MILLISECONDS = 300;
 
 const channel = "BroadcastChannel" in window ? new BroadcastChannel(ITEM) : null;
 /** @type {Set<string>} */
@@ -20,7 +21,7 @@ channel?.addEventListener("message", ({ data }) => {
 });
 
 /**
- * Keep the jobs as they are now.
+ * Keep the jobs as they are now; this tab is the one that goes on with them.
  * @param {Job[]} jobs
  */
 export function keep(jobs) {
@@ -34,17 +35,22 @@ export function keep(jobs) {
  */
 export async function interrupted() {
   const jobs = read();
-  if (!jobs.length || !channel) return jobs;
-  channel.postMessage({ asked: jobs.map((job) => job.id) });
+  const elsewhere = await Promise.all(jobs.map(isElsewhere));
+  return jobs.filter((_, index) => !elsewhere[index]);
+}
+
+/**
+ * Return whether another tab goes on with a job.
+ * @param {Job} job
+ */
+export async function isElsewhere({ id }) {
+  if (!channel) return false;
+  channel.postMessage({ asked: [id] });
   await new Promise((resolve) => setTimeout(resolve, ANSWER_MILLISECONDS));
-  return jobs.filter((job) => !foreign.has(job.id));
+  return foreign.delete(id);
 }
 
 function read() {
-  try {
-    const jobs = JSON.parse(recall(ITEM) ?? "[]");
-    return Array.isArray(jobs) ? jobs.filter((job) => job?.id && job.options && Array.isArray(job.done)) : [];
-  } catch {
-    return [];
-  }
+  const jobs = recallJson(ITEM);
+  return Array.isArray(jobs) ? jobs.filter(isJob) : [];
 }

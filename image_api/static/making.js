@@ -1,17 +1,18 @@
 /** What is in the making: one stream for the whole page; what comes meanwhile waits for its turn. */
 
-import { request } from "./credentials.js";
 import { element } from "./elements.js";
 import { failureCard, sentenceOf } from "./failures.js";
 import { begin, count, isRepeatable, jobOf, jobOfAddress, lacksFile, optionsOf, requestOf, withModel } from "./jobs.js";
-import { interrupted, keep } from "./kept.js";
+import { interrupted, isElsewhere, keep } from "./kept.js";
 import { forgetFile, keepFile, recallFile } from "./kept_files.js";
 import { shorten, viewOf } from "./progress.js";
-import { whole } from "./options.js";
-import { follow } from "./stream.js";
+import { resultIn, whole } from "./options.js";
+import { failureIn, follow } from "./stream.js";
 import { telling } from "./telling.js";
 import { text } from "./texts.js";
-import { remembered, rememberJob, rememberResults } from "./window_entry.js";
+import { remembered, rememberJob, rememberProgress } from "./window_entry.js";
+import { turnOf } from "./turn.js";
+import { showWaiting } from "./waiting.js";
 
 /** @typedef {import("./jobs.js").Job} Job */
 /** @typedef {import("./options.js").Options} Options */
@@ -19,7 +20,6 @@ import { remembered, rememberJob, rememberResults } from "./window_entry.js";
 /** @typedef {import("./stream.js").Failure} Failure */
 
 const MOST_FAILURES = 6; // that are shown at once
-const CANCEL_MILLISECONDS = 3000; // that the service has for taking a request back
 
 /**
  * Bring the section of what is in the making to life, and go on with what a reload interrupted.
@@ -37,7 +37,7 @@ export function mountMaking(root, actions) {
   const tell = telling(line);
   /** @type {Job[]} */
   let queue = [];
-  /** @type {{ job: Job, cancel: () => void } | null} */
+  /** @type {ReturnType<typeof turnOf> | null} */
   let running = null;
   const refused = new Map(); // cards of what wants a key, with what tries it again
   const resumed = interrupted().then(async (jobs) => {
@@ -60,64 +60,88 @@ export function mountMaking(root, actions) {
   }
 
   async function open(search, options) {
-    const before = remembered(search);
-    if (before.results) return before.results.forEach((result, index) => made(before.job, result, index));
+    const { job, end } = remembered(search);
     await resumed;
-    if (before.job && [running?.job, ...queue].some((job) => job?.id === before.job.id)) return;
+    if (!job) beginAddress(search, options);
+    else if (end) showAgain(job, end);
+    else if (![running?.job, ...queue].some((other) => other?.id === job.id)) await goOn(job);
+    if (end !== "done") bringIntoView(root, "start");
+  }
+
+  function beginAddress(search, options) {
     const job = jobOfAddress(search, options);
     rememberJob(search, job);
     add(job);
-    bringIntoView(root, "start");
+  }
+
+  /** Go on with a job, unless another tab does. */
+  async function goOn(job) {
+    if (await isElsewhere(job)) notice("making.elsewhere", job);
+    else add(job);
+  }
+
+  /** Show what has come of a job before a reload. */
+  function showAgain(job, end) {
+    job.results.forEach((result, index) => resultIn(result) && actions.made(result, optionsOf(job, result, index)));
+    endBatch(job);
+    if (end !== "done") fail(job, end);
   }
 
   function proceed() {
     if (!running && queue.length) run(queue.shift());
-    keep([...(running ? [running.job] : []), ...queue]);
-    showQueue();
+    keepAll();
+    showWaiting(waiting, queue, remove);
   }
 
   async function run(job) {
-    const end = new AbortController();
-    let canceled = false;
-    let answered; // called when the service has told the request's id
-    const known = new Promise((resolve) => (answered = resolve));
-    job.startedAt ||= Date.now();
-    const view = viewOf(job, cancel);
-    running = { job, cancel };
-    now.replaceChildren(view.root);
-    tell.say(text("making.begun", { prompt: shorten(job.options.prompt) }));
-    tell.title(text("making.titleMaking"));
-    view.tick();
-    const clock = setInterval(view.tick, 1000);
+    const turn = turnOf(job);
+    running = turn;
+    let clock;
+    let left; // set if it was canceled
     try {
+      job.startedAt ||= Date.now();
+      turn.view = viewOf(job, () => cancel(turn));
+      now.replaceChildren(turn.view.root);
+      tell.say(text("making.begun", { prompt: shorten(job.options.prompt) }));
+      tell.title(text("making.titleMaking"));
+      turn.view.tick();
+      clock = setInterval(turn.view.tick, 1000);
       if (lacksFile(job)) throw { code: "file_lost" };
-      await follow(following(job, view, end.signal, answered));
-      finish(job);
+      left = await Promise.race([follow(following(turn)), turn.left]);
+      if (!left) finish(job);
     } catch (failure) {
       if (failure instanceof Error) reportError(failure); // a fault of the page
-      if (canceled) tell.title("");
+      if (turn.isCanceled) left = await turn.left;
       else fail(job, failure instanceof Error ? { code: "page_failed" } : failure);
     } finally {
       clearInterval(clock);
       if (job.hasImage) forgetFile(job.id);
-      if (count(job) > 1) document.dispatchEvent(new CustomEvent("batch-ended", { detail: job.id }));
-      close(view.root);
+      endBatch(job);
+      if (turn.view) close(turn.view.root);
+      if (left) notice(left.isTold ? "making.canceled" : "making.canceledHere", job);
       running = null;
       proceed();
     }
-
-    async function cancel() {
-      canceled = true;
-      tell.say(text("making.canceled"));
-      view.say(text("making.canceling"));
-      setTimeout(() => end.abort(), CANCEL_MILLISECONDS);
-      if (!job.requestIds.length) await known;
-      await withdraw(job);
-      end.abort();
-    }
   }
 
-  function following(job, view, signal, answered) {
+  function cancel(turn) {
+    if (turn.isCanceled) return;
+    turn.cancel();
+    keepAll();
+    rememberProgress(turn.job, { end: { code: "cancelled" } });
+    turn.view.say(text("making.canceling"));
+    tell.title("");
+  }
+
+  /** Show a sentence in the place of a job, until the next one. */
+  function notice(name, job) {
+    const sentence = text(name, { prompt: shorten(job.options.prompt) });
+    now.replaceChildren(element("p", { className: "quiet" }, sentence));
+    tell.say(sentence, true);
+  }
+
+  function following(turn) {
+    const { job, view } = turn;
     const failed = [];
     const handlers = {
       progress(data) {
@@ -128,8 +152,9 @@ export function mountMaking(root, actions) {
         tell.say(view.picture(data, data.index));
       },
       picture_error(data) {
-        failed.push(data);
-        view.failed(data, sentenceOf(data));
+        const failure = failureIn(data);
+        failed.push(failure);
+        view.failed(failure, sentenceOf(failure));
       },
       result(data) {
         if (!data.images) made(job, data, 0);
@@ -137,25 +162,28 @@ export function mountMaking(root, actions) {
         return true;
       },
       failure(data) {
-        throw data;
+        throw failureIn(data);
       },
     };
     return {
-      signal,
+      signal: turn.end.signal,
       lastId: job.lastId,
       repeatable: isRepeatable(job),
       address: (resumes) => requestOf(job, resumes),
       onResponse(id) {
         if (id) job.requestIds = [...job.requestIds.slice(-4), id];
-        answered();
-        keepAll();
+        turn.answered();
+        progressed(turn);
       },
       onId(id) {
+        const isFirst = !job.lastId;
         job.lastId = id;
-        keepAll();
+        if (isFirst) progressed(turn);
+        else keepAll();
       },
       onState(state) {
         if (state === "open") return;
+        if (turn.isCanceled) return turn.end.abort();
         view.say(text(`making.${state}`));
         tell.say(text(`making.${state}`));
       },
@@ -169,28 +197,39 @@ export function mountMaking(root, actions) {
   }
 
   function keepAll() {
-    keep([...(running ? [running.job] : []), ...queue]);
+    keep([...(running && !running.isCanceled ? [running.job] : []), ...queue]);
+  }
+
+  /** Keep how far a job is with the window's entry as well, which takes few changes a minute. */
+  function progressed({ job, isCanceled }) {
+    keepAll();
+    if (!isCanceled) rememberProgress(job);
   }
 
   /** Hand a picture on, once. */
-  function made(job, result, index) {
+  function made(job, data, index) {
+    const result = resultIn(data);
+    if (!result) throw { code: "no_answer" };
     if (job.done.includes(index)) return;
     job.done.push(index);
     job.results[index] = result;
+    keepAll(); // before a reload has it sent again
+    rememberProgress(job);
     actions.made(result, optionsOf(job, result, index));
   }
 
   function finish(job) {
-    rememberResults(job);
-    tell.say(text("making.done", { prompt: shorten(job.options.prompt) }));
+    rememberProgress(job, { end: "done" });
+    tell.say(text("making.done", { prompt: shorten(job.options.prompt) }), true);
     tell.ends(text("making.titleDone"));
   }
 
   function fail(job, failure) {
+    rememberProgress(job, { end: failure });
     if (failure.code !== "connection_lost") begin(job);
     const card = failureCard(job, failure, {
       again: () => replace(job),
-      use: (model) => replace(withModel({ ...job, tried: [...job.tried, job.options.model ?? ""] }, model)),
+      use: (model) => replace(withModel({ ...job, tried: [...job.tried, job.options.model || "auto"] }, model)),
       correct(field) {
         actions.fill(whole(job.options));
         close(card);
@@ -200,6 +239,7 @@ export function mountMaking(root, actions) {
     });
     function replace(next) {
       close(card);
+      rememberProgress(next, { before: job });
       add(next);
     }
     failures.prepend(card);
@@ -207,7 +247,7 @@ export function mountMaking(root, actions) {
     if (failure.code === "unauthorized" || failure.status === 401) {
       refused.set(card, () => replace(job));
     }
-    tell.say(sentenceOf(failure));
+    tell.say(sentenceOf(failure), true);
     tell.ends(text("making.titleFailed"));
   }
 
@@ -219,34 +259,12 @@ export function mountMaking(root, actions) {
     if (focused) root.focus({ preventScroll: true });
   }
 
-  function showQueue() {
-    const rows = queue.map((job) =>
-      element(
-        "li",
-        {},
-        element("span", {}, shorten(job.options.prompt), count(job) > 1 ? ` × ${count(job)}` : ""),
-        element(
-          "button",
-          {
-            type: "button",
-            className: "plain",
-            "aria-label": text("making.removeOf", { prompt: shorten(job.options.prompt) }),
-            onclick: () => remove(job),
-          },
-          text("making.remove"),
-        ),
-      ),
-    );
-    waiting.hidden = rows.length === 0;
-    waiting.querySelector("ol").replaceChildren(...rows);
-  }
-
   function remove(job) {
     const focused = waiting.contains(document.activeElement);
     queue = queue.filter((other) => other !== job);
     if (job.hasImage) forgetFile(job.id);
     keepAll();
-    showQueue();
+    showWaiting(waiting, queue, remove);
     tell.say(text("making.removed"));
     if (focused) root.focus({ preventScroll: true });
   }
@@ -263,12 +281,7 @@ function bringIntoView(part, block) {
   part.scrollIntoView({ block, behavior: still ? "instant" : "smooth" });
 }
 
-/**
- * Take a job's requests back at the service, so that it ends the work outside too. Those of lost connections count as
- * well: a picture goes on for them else.
- * @param {Job} job
- */
-function withdraw(job) {
-  const taken = job.requestIds.map((id) => request(`requests/${id}`, { method: "DELETE", keepalive: true }));
-  return Promise.allSettled(taken);
+/** Tell the pictures that no more of a job's come. */
+function endBatch(job) {
+  if (count(job) > 1) document.dispatchEvent(new CustomEvent("batch-ended", { detail: job.id }));
 }

@@ -19,6 +19,48 @@
 const NUMBERS = ["seed", "guidance_scale", "width", "height", "n", "strength"];
 const TEXTS = ["prompt", "negative_prompt", "shape", "aspect_ratio", "style", "model"];
 
+const NUMBERS_OF_RESULT = ["seed", "guidance_scale", "width", "height", "bytes", "duration_ms", "index"];
+const FLAGS_OF_RESULT = ["cached", "simulated"];
+const LISTS_OF_RESULT = { ignored: "string", fallback_from: "object" }; // and the type of their items
+
+/**
+ * Return the result in a value from elsewhere: what is of another type than it should be is left out.
+ * @param {any} value
+ * @returns {Result | null} null if it does not say enough to show a picture
+ */
+export function resultIn(value) {
+  const found = /** @type {any} */ (Object.fromEntries(Object.entries(value ?? {}).filter(isOfResult)));
+  const isWhole = ["sha256", "prompt", "width", "height"].every((name) => name in found);
+  return isWhole && found.width > 0 && found.height > 0 && isWebAddress(found.image_url) ? found : null;
+}
+
+function isOfResult([name, value]) {
+  if (NUMBERS_OF_RESULT.includes(name)) return Number.isFinite(value);
+  if (name in LISTS_OF_RESULT) {
+    return Array.isArray(value) && value.every((item) => item && typeof item === LISTS_OF_RESULT[name]);
+  }
+  return typeof value === (FLAGS_OF_RESULT.includes(name) ? "boolean" : "string");
+}
+
+function isWebAddress(address) {
+  try {
+    return typeof address === "string" && /^https?:$/.test(new URL(address, location.href).protocol);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Return the options in a value from elsewhere, and what pictures of one request have in common.
+ * @param {any} value
+ * @returns {Partial<Options> & { batch?: string }}
+ */
+export function optionsIn(value) {
+  const isOption = ([name, found]) =>
+    [...TEXTS, "batch"].includes(name) ? typeof found === "string" : NUMBERS.includes(name) && Number.isFinite(found);
+  return Object.fromEntries(Object.entries(value ?? {}).filter(isOption));
+}
+
 /**
  * Return the query of the options; what is undefined, empty or a file is left out.
  * @param {Options} options

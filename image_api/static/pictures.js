@@ -6,6 +6,7 @@ import { confirmed } from "./confirm.js";
 import { element } from "./elements.js";
 import { entryOf, openGallery } from "./gallery.js";
 import { mountHistory } from "./history.js";
+import { resultIn } from "./options.js";
 import { family } from "./recipe.js";
 import { makeSheet, sheetOf } from "./sheet.js";
 import { slide, slideBelow } from "./slide.js";
@@ -50,7 +51,11 @@ export function mountPictures(root, page) {
   /** @type {Entry | null} */
   let chosen = null;
 
-  const gallery = openGallery({ added: (entry) => slide(root, () => place(entry)), removed: takeAway });
+  const gallery = openGallery((changes) => {
+    const added = [...changes.values()].filter((entry) => entry);
+    slide(root, () => added.forEach(placeKept));
+    takeAway([...changes.keys()].filter((id) => !changes.get(id)));
+  });
   const rest = gallery.entries();
   const history = mountHistory(part(".history"), (prompt) => fill({ prompt }));
   const walk = makeWalk({
@@ -62,14 +67,16 @@ export function mountPictures(root, page) {
   });
   const actions = { generate: page.generate, fill, walk: walk.step, compare: choose, isChosen, remove };
 
-  function add(result, options) {
+  function add(received, options) {
+    const result = resultIn(received);
+    if (!result) throw new TypeError("This result shows no picture.");
     const entry = entryOf(result, options);
     const newest = Number(list.firstElementChild?.dataset.at ?? 0);
     entry.at = Math.max(entry.at, newest + 1); // also if the clock was set back
     history.add(entry.options.prompt);
     if (places.has(entry.id) || isNewest(entry)) return;
+    slide(root, () => place(entry, true)); // first, for what cannot be shown is not kept
     if (!gallery.add(entry)) notice.replaceChildren(text("pictures.not_kept"));
-    slide(root, () => place(entry));
     walk.arrived(entry);
   }
 
@@ -79,12 +86,22 @@ export function mountPictures(root, page) {
     return newest?.result.sha256 === entry.result.sha256 && !sheetOf(entry) && family(newest) === family(entry);
   }
 
-  function place(entry) {
+  /** Show a picture; one that has just been made holds places for the others of its sheet. */
+  function place(entry, isNew = false) {
     if (places.has(entry.id)) return;
     const name = sheetOf(entry);
-    if (name) placeInSheet(entry, name);
+    if (name) placeInSheet(entry, name, isNew);
     else placeAlone(entry);
     tidy();
+  }
+
+  /** Show a picture that was kept; one that cannot be shown takes no other with it. */
+  function placeKept(entry) {
+    try {
+      place(entry);
+    } catch (fault) {
+      reportError(fault);
+    }
   }
 
   function placeAlone(entry) {
@@ -93,9 +110,9 @@ export function mountPictures(root, page) {
     places.set(entry.id, { entry, item, card: () => card, open: () => card, remove: () => (card.close(), 0) });
   }
 
-  function placeInSheet(entry, name) {
+  function placeInSheet(entry, name, isNew) {
     if (!sheets.has(name)) {
-      const sheet = makeSheet(entry, actions);
+      const sheet = makeSheet(entry, actions, isNew);
       sheets.set(name, { sheet, item: itemOf(entry, sheet.element) });
     }
     const { sheet, item } = sheets.get(name);
@@ -119,13 +136,13 @@ export function mountPictures(root, page) {
   }
 
   function showOlder() {
-    rest.splice(0, PAGE).forEach(place);
+    rest.splice(0, PAGE).forEach(placeKept);
     tidy();
   }
 
   function remove(entry) {
     gallery.remove(entry.id);
-    takeAway(entry.id);
+    takeAway([entry.id]);
     const undo = () => {
       gallery.add(entry);
       notice.replaceChildren();
@@ -133,35 +150,40 @@ export function mountPictures(root, page) {
       cardOf(entry).element.focus();
     };
     notice.replaceChildren(
-      text("pictures.removed"),
+      `${text("pictures.removed")} `,
       element("button", { type: "button", onclick: undo }, text("pictures.undo")),
     );
   }
 
-  /** Take a picture off the page; the focus, if it has it, goes to the one after it. */
-  function takeAway(id) {
-    const waits = rest.findIndex((entry) => entry.id === id);
-    if (waits >= 0) rest.splice(waits, 1);
-    const { item, remove: close } = places.get(id) ?? {};
-    if (!item) return tidy();
-    const focused = item.contains(document.activeElement);
-    const neighbor = item.nextElementSibling ?? item.previousElementSibling;
+  /** Take pictures off the page. */
+  function takeAway(ids) {
     slide(root, () => {
-      const left = close();
-      places.delete(id);
-      if (!left) item.remove();
-      if (focused) focusIn(left ? item : (neighbor ?? root));
+      ids.forEach(detach);
       tidy();
     });
   }
 
+  /** Take one away; the focus, if it has it, goes to the one after it. */
+  function detach(id) {
+    const waits = rest.findIndex((entry) => entry.id === id);
+    if (waits >= 0) rest.splice(waits, 1);
+    const { item, remove: close } = places.get(id) ?? {};
+    if (!item) return;
+    const focused = item.contains(document.activeElement);
+    const neighbor = item.nextElementSibling ?? item.previousElementSibling;
+    const left = close();
+    places.delete(id);
+    if (!left) item.remove();
+    if (focused) focusIn(left ? item : (neighbor ?? root));
+  }
+
   async function clearAll() {
-    const all = [...[...places.values()].map(({ entry }) => entry), ...rest];
-    if (!(await confirmed(text("pictures.sure", { count: all.length }), text("pictures.clear_all")))) return;
-    for (const { id } of [...all, ...gallery.entries()]) {
-      gallery.remove(id);
-      takeAway(id);
-    }
+    const count = places.size + rest.length;
+    const question = count > 1 ? text("pictures.sure", { count }) : text("pictures.sure_one");
+    if (!(await confirmed(question, text("pictures.clear_all")))) return;
+    const ids = [...places.keys(), ...[...rest, ...gallery.entries()].map(({ id }) => id)];
+    ids.forEach(gallery.remove);
+    takeAway(ids);
     notice.replaceChildren(text("pictures.cleared"));
     part("h2").focus();
   }

@@ -60,10 +60,10 @@ export function viewOf(job, cancel) {
       { className: "job-facts" },
       element("h3", { className: "job-prompt" }, job.options.prompt),
       step,
+      words,
       bar,
       time,
       button,
-      words,
     ),
   );
   let expectedAt = 0; // milliseconds since the epoch; 0 if it is not known

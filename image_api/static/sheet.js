@@ -21,16 +21,17 @@ export function sheetOf({ result, options }) {
 }
 
 /**
- * Return a sheet, with a cell for each picture of the request from the start, so that none moves another.
+ * Return a sheet of the pictures of one request.
  * @param {Entry} first
  * @param {import("./card.js").Actions} actions
+ * @param {boolean} isNew - whether the others are still to come: each has its cell at once, so that none moves another
  */
-export function makeSheet(first, actions) {
+export function makeSheet(first, actions, isNew) {
   const count = Math.floor(first.options.n);
   const cells = element("div", { className: "cells" });
   cells.style.setProperty("--columns", String(Math.ceil(Math.sqrt(count))));
   cells.style.setProperty("--ratio", String(first.result.width / first.result.height));
-  cells.append(...Array.from({ length: count }, () => element("div", { className: "cell" })));
+  if (isNew) cells.append(...Array.from({ length: count }, (_, index) => emptyCell(index)));
   const [chosen, links] = [element("div"), element("p")];
   const prompt = element("p", { className: "prompt", dir: "auto" }, shorten(first.options.prompt, 200));
   const label = text("pictures.sheet", { count, alt: alternative(first) });
@@ -47,19 +48,19 @@ export function makeSheet(first, actions) {
   function add(entry) {
     const frame = makeFrame(entry);
     const name = `${text("pictures.seed", { seed: entry.result.seed ?? "–" })}: ${alternative(entry)}`;
-    const values = { type: "button", className: "cell", "aria-pressed": "false", "aria-label": name };
-    const cell = element("button", { ...values, onclick: () => choose(entry) }, frame.box);
-    placeOf(entry).replaceWith(cell);
+    const index = entry.result.index ?? members.size;
+    const values = { type: "button", className: "cell", "data-index": index, "aria-pressed": "false" };
+    const cell = element("button", { ...values, "aria-label": name, onclick: () => choose(entry) }, frame.box);
+    insert(cell, index);
     members.set(entry.id, { entry, cell, frame });
     const entries = [...members.values()].map((member) => member.entry);
     links.replaceChildren(linkOf(entries, count) ?? "");
   }
-  function placeOf({ result }) {
-    const own = cells.children[result.index];
-    if (own?.matches("div")) return own;
-    const place = cells.querySelector("div.cell") ?? element("div");
-    if (!place.isConnected) cells.append(place);
-    return place;
+  /** Put a cell where its index belongs, in place of the empty one there. */
+  function insert(cell, index) {
+    const next = [...cells.children].find((other) => Number(/** @type {HTMLElement} */ (other).dataset.index) >= index);
+    cells.insertBefore(cell, next ?? null);
+    if (next?.matches(`div[data-index="${index}"]`)) next.remove();
   }
   /** Take off the cells for which no picture came. */
   function close() {
@@ -85,13 +86,15 @@ export function makeSheet(first, actions) {
       current = null;
       chosen.replaceChildren();
     }
-    cell.replaceWith(element("div", { className: "cell" }));
+    cell.replaceWith(emptyCell(cell.dataset.index));
     members.delete(id);
     links.replaceChildren();
     return members.size;
   }
   return { element: whole, add, cardOf, choose, remove, close };
 }
+
+const emptyCell = (index) => element("div", { className: "cell", "data-index": index });
 
 /** Return a link to the sheet as one picture, if it is there: all of it is made, seed after seed. */
 function linkOf(entries, count) {

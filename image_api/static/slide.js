@@ -12,11 +12,14 @@ export function slide(root, change) {
   const items = [...root.querySelectorAll(".cards > li, .slides")];
   const before = items.map((item) => item.getBoundingClientRect());
   change();
+  const after = items.map((item) => item.getBoundingClientRect());
   items.forEach((item, index) => {
-    const now = item.getBoundingClientRect();
-    slideFrom(item, before[index].left - now.left, before[index].top - now.top);
+    const [from, to] = [before[index], after[index]];
+    if ([from, to].some(isInView)) slideFrom(item, from.left - to.left, from.top - to.top);
   });
 }
+
+const isInView = ({ top, bottom }) => bottom > 0 && top < innerHeight;
 
 /**
  * Have a part of the page slide whenever a change of the one above it moves it.

@@ -1,6 +1,6 @@
 /** Files as source pictures: what the service would refuse, and what survives a reload. */
 
-import { isReturn, keep, recall } from "./storage.js";
+import { isReturn, keep, recall, recallJson } from "./storage.js";
 import { text } from "./texts.js";
 
 const ITEM = "source-picture";
@@ -60,11 +60,18 @@ export async function keepFile(file) {
  * @returns {{ file?: File, lost?: string }}
  */
 export function keptFile() {
-  const kept = JSON.parse(recall(ITEM) ?? "null");
+  const kept = recallJson(ITEM);
   if (!isReturn()) keep(ITEM, null);
-  if (!isReturn() || !kept) return {};
-  if (!kept.data) return { lost: kept.name };
-  const content = atob(kept.data.split(",")[1]);
-  const bytes = Uint8Array.from(content, (character) => character.charCodeAt(0));
-  return { file: new File([bytes], kept.name, { type: kept.type }) };
+  if (!isReturn() || typeof kept?.name !== "string") return {};
+  const file = fileOf(kept);
+  return file ? { file } : { lost: kept.name };
+}
+
+function fileOf({ name, type, data }) {
+  try {
+    const bytes = Uint8Array.from(atob(data.split(",")[1]), (character) => character.charCodeAt(0));
+    return new File([bytes], name, { type });
+  } catch {
+    return null; // there is no data, or it is broken
+  }
 }

@@ -17,6 +17,20 @@ export function recall(name, area = "sessionStorage") {
 }
 
 /**
+ * Return the JSON value that was kept under a name; null if there is none, or something else is kept there.
+ * @param {string} name
+ * @param {"sessionStorage" | "localStorage"} [area]
+ * @returns {any}
+ */
+export function recallJson(name, area) {
+  try {
+    return JSON.parse(recall(name, area));
+  } catch {
+    return null;
+  }
+}
+
+/**
  * Keep a text under a name; null forgets it. Returns whether the browser keeps it, so that it survives a reload.
  * @param {string} name
  * @param {string | null} value

@@ -9,8 +9,8 @@ import { request } from "./credentials.js";
  * Why there is no picture: the service's own fields of an error, or a code of this page's.
  * @typedef {{
  *   code: string, error?: string, hint?: string, retry_after?: number, status?: number, request_id?: string,
- *   fallback_from?: {engine: string, code: string}[], index?: number,
- * }} Failure
+ *   fallback_from?: {engine: string, code: string}[], index?: number, failed?: number,
+ * }} Failure - `failed` are the pictures of a sheet that were not made
  *
  * How a stream is asked for, and what is told of it.
  * @typedef {{
@@ -28,9 +28,11 @@ import { request } from "./credentials.js";
 const LINE_END = /\r\n|\n|\r/;
 const FIRST_WAIT = 500; // milliseconds
 const LONGEST_WAIT = 15_000;
-const GIVE_UP = 120_000; // without a byte
+const GIVE_UP = 120_000; // milliseconds without a word of the service
+const STEADY = 5000; // a connection that lasts longer than that is one to the service
 const SILENCE = 45_000; // the service says something every ten seconds
 const TRANSIENT = new Set(["service_busy", "too_many_streams", "service_stopping"]); // of the service, not the picture
+const FIELDS = { code: "string", error: "string", hint: "string", request_id: "string", retry_after: "number" };
 const GATEWAYS = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /**
@@ -83,9 +85,27 @@ export function parser(onEvent, { onId = () => {}, onRetry = () => {} } = {}) {
  */
 export async function failureOf(response) {
   const body = await response.json().catch(() => ({}));
-  const told =
-    typeof body?.code === "string" ? body : { code: GATEWAYS.has(response.status) ? "no_answer" : "refused" };
-  return { retry_after: secondsOf(response.headers.get("Retry-After")), ...told, status: response.status };
+  const code = response.ok || GATEWAYS.has(response.status) ? "no_answer" : "refused";
+  const retry_after = secondsOf(response.headers.get("Retry-After"));
+  return { retry_after, ...failureIn(body, code), status: response.status };
+}
+
+/**
+ * Return the failure in a value from elsewhere; what is of another type than it should be is left out.
+ * @param {any} value
+ * @param {string} [code] - if it says none
+ * @returns {Failure}
+ */
+export function failureIn(value, code = "no_answer") {
+  const known = Object.entries(FIELDS).filter(([name, type]) => typeof value?.[name] === type);
+  const passed = Array.isArray(value?.fallback_from) ? value.fallback_from : [];
+  return {
+    code,
+    ...Object.fromEntries(known.map(([name]) => [name, value[name]])),
+    fallback_from: passed.filter((it) => typeof it?.engine === "string"),
+    ...(Number.isInteger(value?.index) ? { index: value.index } : {}),
+    ...(Number.isInteger(value?.status) ? { status: value.status } : {}),
+  };
 }
 
 /** Return the seconds of a Retry-After, which may be a date; undefined if it says none. */
@@ -124,7 +144,7 @@ async function connection(following, state) {
   try {
     const response = await send(following, state, own.signal).catch(() => null);
     if (!response) return 0;
-    if (response.status !== 200) return await refusal(response, state);
+    if (response.status !== 200 || !isStream(response)) return await refusal(response, state);
     following.onResponse(response.headers.get("X-Request-ID"));
     following.onState("open");
     return (await read(response, following, state, abort)) ? null : 0;
@@ -132,6 +152,11 @@ async function connection(following, state) {
     abort();
     following.signal.removeEventListener("abort", abort);
   }
+}
+
+/** Return whether it is the service's stream, and no page of a network that wants a login first. */
+function isStream(response) {
+  return /^text\/event-stream\b/i.test(response.headers.get("Content-Type") ?? "");
 }
 
 function send(following, state, signal) {
@@ -152,20 +177,29 @@ async function refusal(response, state) {
 async function read(response, following, state, abort) {
   let ended = false;
   const push = parser((event) => (ended ||= following.onEvent(event)), {
-    onId: (id) => following.onId((state.lastId = id)),
+    onId(id) {
+      if (id !== state.lastId) heard(state);
+      following.onId((state.lastId = id));
+    },
     onRetry: (milliseconds) => (state.base = milliseconds),
   });
   const reader = response.body.getReader();
+  const since = Date.now();
   while (!ended) {
     const watchdog = setTimeout(abort, SILENCE);
     const chunk = await reader.read().catch(() => null); // null: the connection broke
     clearTimeout(watchdog);
     if (!chunk || chunk.done) break;
-    state.heard = Date.now();
-    state.tries = 0;
+    if (Date.now() - since > STEADY) heard(state);
     push(chunk.value);
   }
   return ended;
+}
+
+/** Note that the service has said something: more than what any connection begins with. */
+function heard(state) {
+  state.heard = Date.now();
+  state.tries = 0;
 }
 
 /** Wait; a network that comes back ends it early. Without one a service on this machine may still answer. */

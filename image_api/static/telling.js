@@ -8,9 +8,9 @@ const SHOWN = 4000; // that the title says of an end that is seen
 /**
  * Return what tells.
  * @param {HTMLElement} line - with role=status
- * @returns {{ title: (news: string) => void, ends: (news: string) => void, say: (sentence: string) => void }}
+ * @returns {{ title: (news: string) => void, ends: (news: string) => void, say: (sentence: string, atOnce?: boolean) => void }}
  *   `title` shows news, none if they are empty; `ends` until they were seen; `say` reads aloud, the latest alone if
- *   there is much
+ *   there is much that need not be said at once
  */
 export function telling(line) {
   const own = document.title;
@@ -27,6 +27,12 @@ export function telling(line) {
     if (!document.hidden && document.title !== own) titleTimer = setTimeout(() => title(""), SHOWN);
   }
 
+  function show() {
+    clearTimeout(lineTimer);
+    lineTimer = undefined;
+    if (line.textContent !== latest) line.textContent = latest;
+  }
+
   return {
     title,
     ends(news) {
@@ -34,15 +40,10 @@ export function telling(line) {
       if (!document.hidden) seen();
       else document.addEventListener("visibilitychange", seen, { once: true });
     },
-    say(sentence) {
+    say(sentence, atOnce = false) {
       latest = sentence;
-      lineTimer ??= setTimeout(
-        () => {
-          lineTimer = undefined;
-          if (line.textContent !== latest) line.textContent = latest;
-        },
-        line.textContent ? BETWEEN : 0,
-      );
+      if (atOnce) show();
+      else lineTimer ??= setTimeout(show, line.textContent ? BETWEEN : 0);
     },
   };
 }

@@ -1,18 +1,21 @@
-/** What has come of /generate in an address bar: kept with the entry of the window's history, so that a reload asks for nothing. */
+/**
+ * The job of /generate in an address bar, and what has come of it: kept with the entry of the window's history, so that
+ * a reload makes no other picture.
+ */
+
+import { isJob } from "./jobs.js";
 
 /** @typedef {import("./jobs.js").Job} Job */
-/** @typedef {import("./options.js").Result} Result */
+/** @typedef {import("./stream.js").Failure} Failure */
 
 /**
- * Return the job of an address that this entry of the history has asked for, and its results if they are there.
+ * Return the job of an address that this entry of the history has asked for, and how it ended, if it has.
  * @param {string} search
- * @returns {{ job?: Job, results?: Result[] }}
+ * @returns {{ job?: Job, end?: "done" | Failure }}
  */
 export function remembered(search) {
   const entry = history.state?.making;
-  if (entry?.search !== search) return {};
-  const lasts = entry.results?.every((result) => !result.expires_at || Date.parse(result.expires_at) > Date.now());
-  return { job: entry.job, results: lasts ? entry.results : undefined };
+  return entry?.search === search && isJob(entry.job) ? entry : {};
 }
 
 /**
@@ -21,18 +24,24 @@ export function remembered(search) {
  * @param {Job} job
  */
 export function rememberJob(search, job) {
-  remember({ search, job: { ...job, file: undefined } });
+  write(search, job);
 }
 
 /**
- * Remember the results of a job, if it is that of the window's address.
+ * Remember how far a job is, if it, or the one that it takes the place of, is that of the window's address.
  * @param {Job} job
+ * @param {{ end?: "done" | Failure, before?: Job }} [how]
  */
-export function rememberResults(job) {
+export function rememberProgress(job, { end, before = job } = {}) {
   const entry = history.state?.making;
-  if (entry?.job.id === job.id) remember({ ...entry, results: job.results.filter(Boolean) });
+  if (entry?.job?.id === before.id) write(entry.search, job, end);
 }
 
-function remember(making) {
-  history.replaceState({ ...history.state, making }, "");
+function write(search, job, end) {
+  const making = { search, end, job: { ...job, file: undefined } };
+  try {
+    history.replaceState({ ...history.state, making }, "");
+  } catch {
+    // too many changes: the next one tells more
+  }
 }

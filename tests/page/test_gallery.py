@@ -1,10 +1,12 @@
 """The pictures and prompts that a browser keeps: through reloads, in two tabs, and if it keeps nothing."""
 
 import json
+import time
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.person import make, pictures, prompt_field, shown
+from tests.page.person import make, make_button, pictures, prompt_field, shown
 
 GARBAGE = {
     "picture/1/none": "{",
@@ -14,6 +16,26 @@ GARBAGE = {
     "picture/0/older": json.dumps(["of another version"]),
     "prompts": "{",
 }
+WRONG = {
+    "alt": 5,
+    "blurhash": 7,
+    "dominant_color": {},
+    "content_type": ["image/png"],
+    "ignored": "seed",
+    "fallback_from": [None],
+    "seed": "7",
+    "index": "length",
+    "engine": {"name": "x"},
+    "duration_ms": "long",
+    "simulated": "yes",
+}
+UNSHOWABLE = {"image_url": "http://[", "width": "768", "height": 0, "prompt": 5, "sha256": None}
+KEPT_WITH = """(values) => { for (const key of Object.keys(localStorage).filter((it) => it.startsWith("picture/"))) {
+  const entry = JSON.parse(localStorage.getItem(key));
+  values.forEach(([result, options], at) => localStorage.setItem(`${key}-${at}`, JSON.stringify({ ...entry,
+    at: at + 1, result: { ...entry.result, request_id: `with ${at}`, ...result },
+    options: { ...entry.options, ...options } })));
+} }"""
 FORBIDDEN = """for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name,
   { get() { throw new DOMException("forbidden", "SecurityError"); } })"""
 FULL = """() => { for (let size = 1 << 20, at = 0; size >= 1; at++) {
@@ -37,6 +59,62 @@ def test_pictures_survive_a_reload_and_garbage_does_not_hurt(page):
     shown(pictures(page).first)
     make(page, "an apple beside it")
     expect(pictures(page)).to_contain_text(["an apple beside it", "a pear that is kept"])
+
+
+def test_a_kept_picture_with_a_field_of_another_type_is_shown_without_it(page):
+    make(page, "a quince beside what is broken")
+    broken = [[{name: value}, {}] for name, value in WRONG.items()]
+    broken += [[{}, {"shape": 5, "model": [], "style": {}, "n": "4", "batch": 6}], [{}, {"n": 1e300}], [{}, {"n": 2.5}]]
+    lost = [[{name: value}, {}] for name, value in UNSHOWABLE.items()]
+    page.evaluate(KEPT_WITH, [*broken, *lost])
+    page.reload()
+    expect(pictures(page)).to_have_count(1 + len(broken))
+    for recipe in pictures(page).get_by_text("Recipe", exact=True).all():
+        recipe.click()
+    for use in page.get_by_role("button", name="Use this recipe").all():
+        use.click()
+    make(page, "a medlar after all that")
+
+
+def test_a_kept_picture_that_cannot_be_drawn_takes_no_other_with_it(page, watch):
+    watch.expect("page error: cursed")
+    make(page, "a cursed quince")
+    make(page, "a blessed quince")
+    page.add_init_script(
+        """const { set } = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "alt");
+        Object.defineProperty(HTMLImageElement.prototype, "alt", { set(value) {
+          if (value.includes("cursed")) throw new Error("cursed"); set.call(this, value); } })"""
+    )
+    page.reload()
+    expect(pictures(page)).to_contain_text(["a blessed quince"])
+    assert watch.saw("page error: cursed")
+    make(page, "a quince after it")
+    assert page.evaluate(KEPT) == 3
+
+
+@pytest.mark.parametrize("value", ["javascript:alert(1)", "data:text/html,x", "http://[", 5, None])
+def test_a_result_that_shows_no_picture_fails_and_is_not_kept(page, watch, value):
+    watch.expect("page error: This result shows no picture")
+    result = {"image_url": value, "sha256": "0" * 64, "prompt": "x", "width": 8, "height": 8, "blurhash": 5}
+    answer = f"id: x\nevent: result\ndata: {json.dumps(result)}\n\n"
+    page.route("**/generate?*", lambda route: route.fulfill(content_type="text/event-stream", body=answer))
+    prompt_field(page).fill("a picture of no address")
+    make_button(page).click()
+    expect(page.get_by_role("article", name="Not made: a picture of no address")).to_be_visible()
+    assert page.evaluate(KEPT) == 0
+    page.unroute_all()
+    make(page, "a picture after it")
+
+
+def test_garbage_of_the_tab_does_not_keep_the_page_from_opening(page):
+    for name in ("unwritten-address", "source-picture", "making", "api-key", "seed-locked"):
+        for value in ("{garbage", "null", "7", '"text"', "[[null]]", '{"name": 5}', '{"name": "x", "data": "y"}'):
+            page.evaluate("(it) => { sessionStorage.clear(); sessionStorage.setItem(...it); }", [name, value])
+            page.reload()
+            expect(page.locator("#dice")).to_be_visible()
+    page.evaluate("sessionStorage.clear()")
+    page.reload()
+    make(page, "a plum after the garbage")
 
 
 def test_two_tabs_show_the_same(new_context):
@@ -141,6 +219,19 @@ def test_the_gallery_is_bounded_and_shows_more_on_demand(page):
     expect(pictures(page).nth(24)).to_be_focused()
     make(page, "the berry that is too many")
     assert page.evaluate(KEPT) == 200
+    for rest in (163, 139, 115, 91, 67, 43, 19):
+        page.get_by_role("button", name=f"Show older ones ({rest})").click()
+    expect(pictures(page)).to_have_count(212)
+    other = page.context.new_page()
+    other.goto("/")
+    expect(pictures(other)).to_have_count(24)
+    page.get_by_role("button", name="Remove all pictures from this page").click()
+    begun = time.monotonic()
+    page.get_by_role("dialog").get_by_role("button", name="Remove all pictures").click()
+    for tab in (page, other):
+        expect(pictures(tab)).to_have_count(0)
+        expect(tab.get_by_text("Try one of these")).to_be_visible()
+    assert time.monotonic() - begun < 15, "removing them all took too long"
 
 
 def test_an_example_fills_the_form(page):

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.end_to_end.conftest import TOKEN
 from tests.fakes.processes import api, wait_until
 from tests.page.conftest import PHONE
-from tests.page.maker import LOST, ask, cards, failure, job, prompts_at
+from tests.page.maker import LOST, ask, begins, cards, failure, job, prompts_at
 from tests.page.person import prompt_field
 from tests.page.relay import Relay
 
@@ -105,3 +105,34 @@ def test_a_picture_that_is_canceled_at_once_ends_at_the_service_too(page, stack)
     job(page, "a hasty hare").get_by_role("button", name="Cancel").click()
     expect(job(page, "a hasty hare")).to_have_count(0)
     wait_until(lambda: len(stack.requests_to("horde_cancel")) == len(stack.requests_to("horde")), "its end outside")
+
+
+def test_a_picture_that_is_canceled_without_a_network_ends_when_it_is_back(page, stack, watch):
+    watch.expect(LOST)
+    stack.play(delay=60)
+    with Relay(stack.api.port) as relay:
+        watch.allow(relay.url)
+        page.goto(f"{relay.url}/")
+        ask(page, "an offline ox", model="horde")
+        expect(job(page, "an offline ox")).to_contain_text(re.compile("in the queue", re.IGNORECASE))
+        relay.up = False
+        relay.cut()
+        job(page, "an offline ox").get_by_role("button", name="Cancel").click()
+        expect(page.get_by_text("Canceled here: an offline ox.").last).to_be_visible()
+        assert stack.requests_to("horde_cancel") == []
+        relay.up = True
+        page.reload()
+        wait_until(lambda: stack.requests_to("horde_cancel"), "the end of the work outside")
+        expect(job(page, "an offline ox")).to_have_count(0)
+        wait_until(lambda: page.evaluate("localStorage.getItem('withdrawn')") is None, "nothing left to tell")
+
+
+def test_a_cancellation_is_told_at_once(page, stack):
+    stack.play(delay=5)
+    ask(page, "a told toad")
+    begins(page, "a told toad")
+    job(page, "a told toad").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#making").get_by_role("status")).to_have_text("Canceled: a told toad")
+    expect(page.locator("#making p").filter(has_text="Canceled: a told toad").last).to_be_in_viewport()
+    page.keyboard.press("Control+Enter")
+    expect(job(page, "a told toad")).to_be_visible()

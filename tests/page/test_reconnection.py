@@ -2,11 +2,13 @@
 
 import json
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.api.pictures import stored as picture_file
 from tests.end_to_end.conftest import TOKEN
 from tests.fakes.processes import api, wait_until
+from tests.page.asked import Asked
 from tests.page.maker import LOST, ask, begins, cards, failure, job, prompts_at
 from tests.page.relay import Relay
 
@@ -132,3 +134,73 @@ def test_a_sheet_from_an_image_goes_on_after_a_reload(page, stack):
     assert (len(seeds), len(set(seeds))) == (4, 4)
     assert page.evaluate("indexedDB.databases().then((all) => all.length)") == 1
     expect(page.locator("#pictures img:visible")).to_have_count(4)
+
+
+JOB = {"id": "1", "query": "prompt=x", "options": {"prompt": "x"}, "lastId": "", "startedAt": 0, "requestIds": []}
+GARBAGE = [
+    "{",
+    "null",
+    '"text"',
+    json.dumps([None, 7, {"id": "1", "options": {}, "done": []}]),
+    json.dumps([{**JOB, "options": {"prompt": 5}, "done": [], "tried": [], "results": []}]),
+    json.dumps([{**JOB, "done": {}, "tried": [], "results": []}]),
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_garbage_among_what_is_kept_does_not_hurt(page, garbage):
+    page.evaluate("(it) => { sessionStorage.making = it; localStorage.withdrawn = it; }", garbage)
+    page.reload()
+    ask(page, f"a sound swan {GARBAGE.index(garbage)}")
+    expect(cards(page, f"a sound swan {GARBAGE.index(garbage)}")).to_have_count(1)
+
+
+def test_a_part_that_fails_stops_no_other(page, watch):
+    watch.expect("page error|console error")
+    page.route("**/", lambda route: route.fulfill(body=route.fetch().text().replace('class="older"', "")))
+    page.goto("/")
+    ask(page, "a lonely lynx")
+    expect(page.get_by_role("status").filter(has_text="Done: a lonely lynx")).to_be_attached()
+    assert watch.saw("older")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"content_type": "text/html", "body": "<h1>Please log in</h1>"},
+        {"content_type": "application/json", "body": '{"code": 5, "error": {"message": "no"}}'},
+    ],
+    ids=["html", "json"],
+)
+def test_a_reply_that_is_no_stream_is_no_answer(page, reply):
+    asked = Asked(page)
+    page.route("**/generate?**", lambda route: route.fulfill(status=200, **reply))
+    ask(page, "a walled-in weasel")
+    expect(failure(page, "a walled-in weasel")).to_contain_text("The service does not answer at the moment.")
+    assert len(asked.requests) == 1
+
+
+def test_streams_that_break_before_they_say_anything_are_asked_for_ever_less(page):
+    page.clock.install()
+    asked = Asked(page)
+    stream = {"content_type": "text/event-stream", "body": ": hello\n\n"}
+    page.route("**/generate?**", lambda route: route.fulfill(status=200, **stream))
+    ask(page, "a brief bat")
+    expect(job(page, "a brief bat")).to_contain_text("Connection lost, reconnecting")
+    for _ in range(150):
+        page.clock.run_for(1000)
+        page.wait_for_timeout(20)
+    expect(failure(page, "a brief bat")).to_contain_text("could not be reached for a while")
+    assert 3 < len(asked.requests) < 15
+
+
+@pytest.mark.parametrize("data", ["{}", "null", '{"code": 7, "error": {"message": "x"}, "fallback_from": [null]}'])
+def test_a_failure_without_a_code_has_a_card(page, data):
+    stream = {"content_type": "text/event-stream", "body": f"id: a:end\nevent: failure\ndata: {data}\n\n"}
+    page.route("**/generate?**", lambda route: route.fulfill(status=200, **stream), times=1)
+    ask(page, "a codeless crow")
+    card = failure(page, "a codeless crow")
+    expect(card).to_contain_text("The service does not answer at the moment.")
+    expect(card).not_to_contain_text("[object")
+    card.get_by_role("button", name="Try again").click()
+    expect(card).to_have_count(0)

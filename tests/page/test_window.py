@@ -57,12 +57,12 @@ def test_a_reload_makes_no_other_picture_at_any_time(visit, stack):
     page.goto("/health")
     page.go_back()
     done(page, "a mill reloaded")
-    kept = page.evaluate("history.state.making.results.map((it) => [it.content_type, it.image_url])")
+    kept = page.evaluate("history.state.making.job.results.map((it) => [it.content_type, it.image_url])")
     assert kept[0][0] == "image/jpeg"
     page.reload()
     page.wait_for_load_state("networkidle")
     expect(job(page, "a mill reloaded")).to_have_count(0)
-    assert page.evaluate("history.state.making.results.map((it) => [it.content_type, it.image_url])") == kept
+    assert page.evaluate("history.state.making.job.results.map((it) => [it.content_type, it.image_url])") == kept
     assert len(made_of(stack, "a mill reloaded")) == 1
 
 
@@ -115,7 +115,7 @@ def test_a_sheet_goes_on_over_a_lost_connection_without_making_any_twice(visit, 
         expect(job(page, "four cut boats")).to_contain_text("1 of 4 are there")
         relay.cut()
         done(page, "four cut boats")
-        results = page.evaluate("history.state.making.results")
+        results = page.evaluate("history.state.making.job.results")
     assert [it["seed"] for it in results] == [400, 401, 402, 403]
     assert sorted(it["body"]["seed"] for it in made_of(stack, "four cut boats")) == [400, 401, 402, 403]
 
