@@ -30,7 +30,15 @@ from image_api.routes import (
 )
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, error_responses, host_check, responses, security_headers, speculative_requests
+from image_api.web import (
+    cors,
+    error_page,
+    error_responses,
+    host_check,
+    responses,
+    security_headers,
+    speculative_requests,
+)
 from image_api.web.openai_paths import OpenAIPaths
 from image_api.web.picture_page import ImageNameConverter
 from image_api.web.trusted_proxies import TrustedProxies
@@ -60,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     responses.register(app)
     security_headers.register(app)
     error_responses.register(app)
+    error_page.register(app)
     host_check.register(app, settings.allowed_hosts)
     speculative_requests.register(app)
     cors.register(app, settings.cors_origins)

@@ -1,18 +1,24 @@
 """An error as a page for a browser's address bar: what happened, and what to do next."""
 
-from flask import Response
+from flask import Flask, Response
+from werkzeug.exceptions import NotFound
 
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.errors import ApiError
 from image_api.services import services
-from image_api.web.error_responses import log_failure
-from image_api.web.html_pages import plain_page, prefers_page
+from image_api.web.error_responses import http_error_response, log_failure
+from image_api.web.html_pages import is_navigation, plain_page, prefers_page
 from image_api.web.responses import base_url, set_retry_after
 from image_api.web.texts import language, texts
 
 VARY = "Accept, Sec-Fetch-Dest"
 LOOK_AGAIN_SECONDS = 10
-WAKING = "waking"  # beside the codes of errors, among the texts
+WAKING, NO_ADDRESS = "waking", "no_address"  # beside the codes of errors, among the texts
+
+
+def register(app: Flask) -> None:
+    """Respond to an address that there is not with a page, too."""
+    app.register_error_handler(NotFound, _no_address)
 
 
 def gone_page(error: ApiError) -> Response:
@@ -34,3 +40,13 @@ def error_page(error: ApiError) -> Response:
     if code == WAKING:
         page.headers["Refresh"] = str(LOOK_AGAIN_SECONDS)
     return page
+
+
+def _no_address(error: NotFound) -> Response:
+    """Return a page to a browser's window, and JSON to every other client."""
+    if is_navigation() and prefers_page():
+        words = texts(language())["pages"]["errors"][NO_ADDRESS]
+        return plain_page("error.html", VARY, NotFound.code, **words, base=base_url())
+    response = http_error_response(error)
+    response.headers["Vary"] = VARY
+    return response

@@ -48,7 +48,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(ApiError, _api_error_response)
     app.register_error_handler(InvalidField, lambda error: _api_error_response(InvalidParameter(str(error))))
     app.register_error_handler(ParseException, _malformed_body_response)
-    app.register_error_handler(HTTPException, _http_error_response)
+    app.register_error_handler(HTTPException, http_error_response)
     app.register_error_handler(Exception, _unexpected_error_response)
 
 
@@ -83,7 +83,8 @@ def _malformed_body_response(error: ParseException) -> Response:
     return _refusal_response(refusal_of(error))
 
 
-def _http_error_response(error: HTTPException) -> Response:
+def http_error_response(error: HTTPException) -> Response:
+    """Return the response of an error that Flask itself raised."""
     status = error.code or 500
     body = ErrorBody(error=_sentence(error, status), code=HTTP_CODES.get(status, "invalid_parameter"))
     if status == 404:

@@ -78,3 +78,14 @@ def test_a_public_address_is_linked(client_with, worker):
 def test_a_name_that_no_picture_has_is_not_found_as_ever(client):
     answer = client.get("/images/x.png", headers={"Accept": ADDRESS_BAR})
     assert (answer.status_code, answer.json["hint"]) == (404, "GET / lists what there is.")
+
+
+@pytest.mark.parametrize("path", ["/nothere", "/gallery/of/mine", f"/p/{NAME}/", "/v1/nothere"])
+def test_so_does_an_address_that_there_is_not(client, path):
+    window = {"Accept": ADDRESS_BAR, "Sec-Fetch-Dest": "document"}
+    answer = client.get(path, headers=window)
+    assert (answer.status_code, answer.mimetype, "Nothing here" in answer.text) == (404, "text/html", True)
+    program = client.get(path, headers={"Accept": ADDRESS_BAR})
+    assert (program.status_code, program.mimetype) == (404, "application/json")
+    assert "Sec-Fetch-Dest" in program.headers["Vary"]
+    assert "Sec-Fetch-Dest" in answer.headers["Vary"]
