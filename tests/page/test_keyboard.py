@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.person import make_button, pictures, prompt_field, shown
+from tests.page.asked import Asked
+from tests.page.person import make, make_button, pictures, prompt_field, shown
 
 FOCUSED = "() => document.activeElement"
 MAX_TABS = 60
@@ -64,3 +65,18 @@ def test_ctrl_enter_makes_the_picture_from_any_field_and_the_focus_stays(page, f
     page.keyboard.press("Control+Enter")
     expect(pictures(page)).to_have_count(1)
     assert page.get_by_label(field, exact=True).evaluate("(it) => it === document.activeElement")
+
+
+def test_ctrl_enter_makes_it_from_the_history_and_a_card_too_but_not_from_a_button(page):
+    card = make(page, "a boat by Ctrl-Enter elsewhere")
+    page.get_by_text("Prompts so far").click()
+    page.get_by_role("searchbox", name="Search your prompts").press("Control+Enter")
+    expect(pictures(page)).to_have_count(2)
+    card.focus()
+    page.keyboard.press("Control+Enter")
+    expect(pictures(page)).to_have_count(3)
+    asked = Asked(page)
+    page.get_by_role("button", name="Remove all pictures from this page").press("Control+Enter")
+    page.keyboard.press("Escape")
+    expect(pictures(page)).to_have_count(3)
+    assert asked.requests == []
