@@ -3,8 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.asked import Asked
-from tests.page.person import make, make_button, pictures, prompt_field, shown
+from tests.page.person import make_button, pictures, prompt_field, shown
 
 FOCUSED = "() => document.activeElement"
 MAX_TABS = 60
