@@ -152,8 +152,8 @@ class GenerationOptions(Recipe):
         return result.model_copy(update={"aspect_ratio": aspect_ratio, "ignored": ignored or None})
 
     def with_own_alt(self, result: GenerateResult) -> GenerateResult:
-        """Return the result with the alternative text of the client's own words, if the style has added some."""
-        if not (self.style and result.alt):
+        """Return the result with the alternative text of the client's own words, without those of a style."""
+        if not result.alt:
             return result
         return result.model_copy(update={"alt": alternative_text(self.prompt)})
 

@@ -11,8 +11,8 @@ routes = Blueprint("openapi", __name__)
 @routes.get("/openapi.json")
 @describe(
     {
-        200: Answer("The document.", {JSON: None}, ("ETag",)),
-        304: Answer("It is the one that If-None-Match names.", {}, ("ETag",)),
+        200: Answer("The document.", {JSON: None}, ("ETag", "Content-Encoding")),
+        304: Answer("It is the one that If-None-Match names.", {}, ("ETag", "Content-Encoding")),
     },
     request_headers=("If-None-Match",),
 )

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, g
 
 from image_api.services import services
 from image_api.web.api import JSON, Answer, describe
-from image_api.web.api_answers import WORKER
+from image_api.web.api_answers import SPECULATION, WORKER
 from image_api.web.html_pages import is_navigation
 from image_api.web.responses import json_response, set_retry_after
 from image_api.web.schemas.health import WakeStatus
@@ -24,7 +24,7 @@ routes = Blueprint("wake", __name__)
         303: Answer("In an address bar: the page that says how far it is.", {}, ("Location",)),
         202: Answer("It has begun to start.", {JSON: WakeStatus}, ("Retry-After",)),
     },
-    errors=WORKER,
+    errors=(*WORKER, *SPECULATION),
 )
 def wake() -> Response:
     """Return 200 if the worker is awake, 202 during its cold start, with the seconds that this is expected to take."""

@@ -35,7 +35,8 @@ export function sentenceOf(failure) {
 
 /** Return the page's own sentence for a code: its own, one for all engines, or one for all of a kind. */
 function ownText(code) {
-  const keys = [code, code.replace(/^[^_]+_/, "any_"), code.replace(/_.*$/, "_any")];
+  const ofAny = OF_THE_SERVICE.test(code) ? [] : [code.replace(/^[^_]+_/, "any_")];
+  const keys = [code, ...ofAny, code.replace(/_.*$/, "_any")];
   const found = keys.map((key) => `failures.${key}`).find(has);
   return found ? text(found) : null;
 }
@@ -112,7 +113,7 @@ function durationText(seconds) {
 /** Return the API's name of the field that is to be corrected, null if the form has none. */
 function fieldName({ code, error = "" }) {
   const told = /^"?([a-z_]+)"?\b/.exec(error)?.[1];
-  const name = CORRECTED[code] ?? (code === "invalid_parameter" ? told : undefined);
+  const name = (Object.hasOwn(CORRECTED, code) && CORRECTED[code]) || (code === "invalid_parameter" ? told : undefined);
   const known = { size: "width", shape: "aspect_ratio" }[name] ?? name;
   return known && fieldOf(known) ? known : null;
 }
@@ -153,7 +154,7 @@ function concernsEngine(job, { code, error = "" }) {
  * @param {Failure} failure
  * @returns {Model | undefined}
  */
-export function nextModel(known, job, failure) {
+function nextModel(known, job, failure) {
   const asked = [...job.tried, job.options.model || "auto"];
   const tried = new Set([
     ...asked.map((name) => known.find((model) => model.name === name)?.engine ?? name),

@@ -23,10 +23,11 @@ channel?.addEventListener("message", ({ data }) => {
 /**
  * Keep the jobs as they are now; this tab is the one that goes on with them.
  * @param {Job[]} jobs
+ * @returns {boolean} whether the browser keeps anything
  */
 export function keep(jobs) {
   own = new Set(jobs.map((job) => job.id));
-  store(ITEM, jobs.length ? JSON.stringify(jobs.map((job) => ({ ...job, file: undefined }))) : null);
+  return store(ITEM, jobs.length ? JSON.stringify(jobs.map((job) => ({ ...job, file: undefined }))) : null);
 }
 
 /**

@@ -5,22 +5,7 @@ import { mountMaking } from "./making.js";
 import { fromQuery } from "./options.js";
 import { mountPictures } from "./pictures.js";
 
-/**
- * Bring a part of the page to life.
- * @template {(root: HTMLElement, actions: any) => any} Mount
- * @param {string} id
- * @param {Mount} mount
- * @param {Parameters<Mount>[1]} actions
- * @returns {ReturnType<Mount> | undefined} undefined if it failed
- */
-function part(id, mount, actions) {
-  try {
-    return mount(document.getElementById(id), actions);
-  } catch (error) {
-    reportError(error);
-  }
-}
-
+const part = (id) => document.getElementById(id);
 const fill = (options) => form?.fill(options);
 const generate = (options) => {
   pictures?.asked(options);
@@ -28,9 +13,18 @@ const generate = (options) => {
 };
 const made = (result, options) => pictures?.add(result, options);
 
-const form = part("form", mountForm, { generate });
-const pictures = part("pictures", mountPictures, { generate, fill });
-const making = part("making", mountMaking, { made, fill });
+/** Return what a function returns; undefined if it fails, which is reported. */
+function attempt(work) {
+  try {
+    return work();
+  } catch (error) {
+    reportError(error);
+  }
+}
 
-if (location.search) fill(fromQuery(location.search));
+const form = attempt(() => mountForm(part("form"), { generate }));
+const pictures = attempt(() => mountPictures(part("pictures"), { generate, fill }));
+const making = attempt(() => mountMaking(part("making"), { made, fill }));
+
+if (location.search) attempt(() => fill(fromQuery(location.search)));
 if ("starts" in document.body.dataset) making?.open(location.search, fromQuery(location.search));

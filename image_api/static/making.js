@@ -1,12 +1,13 @@
 /** What is in the making: one stream for the whole page; what comes meanwhile waits for its turn. */
 
+import { key } from "./credentials.js";
 import { element } from "./elements.js";
 import { failureCard, sentenceOf } from "./failures.js";
 import { begin, count, isRepeatable, jobOf, jobOfAddress, lacksFile, optionsOf, requestOf, withModel } from "./jobs.js";
 import { interrupted, isElsewhere, keep } from "./kept.js";
 import { forgetFile, keepFile, recallFile } from "./kept_files.js";
 import { shorten, viewOf } from "./progress.js";
-import { resultIn, whole } from "./options.js";
+import { whole } from "./options.js";
 import { failureIn, follow } from "./stream.js";
 import { telling } from "./telling.js";
 import { text } from "./texts.js";
@@ -80,9 +81,10 @@ export function mountMaking(root, actions) {
     else add(job);
   }
 
-  /** Show what has come of a job before a reload. */
+  /** Show what has come of a job before a reload; the pictures that were kept are shown already, or were removed. */
   function showAgain(job, end) {
-    job.results.forEach((result, index) => resultIn(result) && actions.made(result, optionsOf(job, result, index)));
+    const lost = keepAll() ? [] : job.results;
+    lost.forEach((result, index) => result && actions.made(result, optionsOf(job, result, index)));
     endBatch(job);
     if (end !== "done") fail(job, end);
   }
@@ -197,7 +199,7 @@ export function mountMaking(root, actions) {
   }
 
   function keepAll() {
-    keep([...(running && !running.isCanceled ? [running.job] : []), ...queue]);
+    return keep([...(running && !running.isCanceled ? [running.job] : []), ...queue]);
   }
 
   /** Keep how far a job is with the window's entry as well, which takes few changes a minute. */
@@ -207,15 +209,13 @@ export function mountMaking(root, actions) {
   }
 
   /** Hand a picture on, once. */
-  function made(job, data, index) {
-    const result = resultIn(data);
-    if (!result) throw { code: "no_answer" };
+  function made(job, result, index) {
     if (job.done.includes(index)) return;
+    actions.made(result, optionsOf(job, result, index)); // first, for what cannot be shown is not kept
     job.done.push(index);
     job.results[index] = result;
     keepAll(); // before a reload has it sent again
     rememberProgress(job);
-    actions.made(result, optionsOf(job, result, index));
   }
 
   function finish(job) {
@@ -243,7 +243,7 @@ export function mountMaking(root, actions) {
       add(next);
     }
     failures.prepend(card);
-    while (failures.childElementCount > MOST_FAILURES) failures.lastElementChild.remove();
+    while (failures.childElementCount > MOST_FAILURES) close(failures.lastElementChild);
     if (failure.code === "unauthorized" || failure.status === 401) {
       refused.set(card, () => replace(job));
     }
@@ -269,7 +269,7 @@ export function mountMaking(root, actions) {
     if (focused) root.focus({ preventScroll: true });
   }
 
-  document.addEventListener("key-kept", () => [...refused.values()].forEach((again) => again()));
+  document.addEventListener("key-kept", () => key() && [...refused.values()].forEach((again) => again()));
   return { generate, open };
 }
 

@@ -17,7 +17,7 @@ import { count } from "./jobs.js";
  * }} Progress
  */
 
-const SHAPES = { portrait: "2 / 3", landscape: "3 / 2", square: "1 / 1" };
+const SHAPES = new Map(Object.entries({ portrait: "2 / 3", landscape: "3 / 2" })); // the others are square
 const GOES_ON = new Set(["generating", "downloading", "saving"]); // a percentage that was known still holds
 
 /**
@@ -164,7 +164,7 @@ function placeOf(job) {
 function proportionOf(options) {
   if (options.width && options.height) return `${options.width} / ${options.height}`;
   const sides = /^\s*([\d.]+)\s*:\s*([\d.]+)\s*$/.exec(options.aspect_ratio ?? "");
-  return sides ? `${sides[1]} / ${sides[2]}` : (SHAPES[options.shape] ?? SHAPES.square);
+  return sides ? `${sides[1]} / ${sides[2]}` : (SHAPES.get(options.shape) ?? "1 / 1");
 }
 
 /** Return what happens in a few words: with the number in the queue, or the step, if there is one. */

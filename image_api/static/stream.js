@@ -83,7 +83,7 @@ export function parser(onEvent, { onId = () => {}, onRetry = () => {} } = {}) {
  * @param {Response} response
  * @returns {Promise<Failure>}
  */
-export async function failureOf(response) {
+async function failureOf(response) {
   const body = await response.json().catch(() => ({}));
   const code = response.ok || GATEWAYS.has(response.status) ? "no_answer" : "refused";
   const retry_after = secondsOf(response.headers.get("Retry-After"));

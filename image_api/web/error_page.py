@@ -22,10 +22,13 @@ def register(app: Flask) -> None:
 
 
 def _nowhere(error: NotFound) -> Response:
-    if family_of(request.path) or not is_navigation() or not prefers_page():
-        return http_error_response(error)
-    words = texts(language())["pages"]["errors"][NOWHERE]
-    return plain_page("error.html", VARY, 404, **words, seconds="", base=base_url())
+    """Return a page to a browser's window, and to all other clients the error as their family of routes has it."""
+    if is_navigation() and prefers_page() and not family_of(request.path):
+        words = texts(language())["pages"]["errors"][NOWHERE]
+        return plain_page("error.html", VARY, error.code, **words, base=base_url())
+    response = http_error_response(error)
+    response.headers["Vary"] = VARY
+    return response
 
 
 def gone_page(error: ApiError) -> Response:

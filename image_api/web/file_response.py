@@ -50,7 +50,9 @@ def _describe(http_response: Response, result: GenerateResult, base: str) -> Non
         http_response.headers["X-Seed"] = str(result.seed)
     tell_ignored(http_response, result.ignored or ())
     ending = ENDINGS.get(http_response.mimetype or "", "")
-    http_response.headers.set("Content-Disposition", "inline", **disposition(result.prompt, result.seed, ending))
+    http_response.headers.set(
+        "Content-Disposition", "inline", **disposition(result.alt or result.prompt, result.seed, ending)
+    )
 
 
 def tell_ignored(http_response: Response, names: Iterable[str]) -> None:

@@ -1,6 +1,8 @@
 """The response with the OpenAPI document, which is built on first use: few processes are ever asked for it."""
 
+import gzip
 import json
+from functools import lru_cache
 
 from flask import Flask, Response, current_app, request
 
@@ -12,15 +14,26 @@ from render_worker.serving.json_text import embeddable
 KEY = "image_api.openapi"
 """The key of `app.extensions` that holds the text."""
 
+HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+
 
 def openapi_response() -> Response:
     """Return the document, with the URL of this service as its server."""
-    servers = json.dumps([{"url": base_url()}])
-    text = f'{{"servers":{servers},{_text()[1:]}\n'
-    response = Response(text, headers={"Cache-Control": "no-cache"}, mimetype="application/json")
+    zipped = request.accept_encodings["gzip"] > 0
+    content = _content(_text(), base_url(), zipped=zipped)
+    response = Response(content, headers=HEADERS, mimetype="application/json")
+    if zipped:
+        response.headers["Content-Encoding"] = "gzip"
     response.add_etag()
     response.make_conditional(request)
     return response
+
+
+@lru_cache(2)  # with gzip and without: this service has one address, mostly
+def _content(text: str, base: str, *, zipped: bool) -> bytes:
+    servers = json.dumps([{"url": base}])
+    content = f'{{"servers":{servers},{text[1:]}\n'.encode()
+    return gzip.compress(content, mtime=0) if zipped else content
 
 
 def _text() -> str:

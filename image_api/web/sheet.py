@@ -92,13 +92,14 @@ def _costless(options: SheetOptions, mimetype: str) -> Response:
 
 def _generated(options: SheetOptions) -> tuple[SheetOptions, Pictures]:
     """Generate the pictures; with random seeds if the model takes none, and the client gave none."""
-    try:
-        return _without_drawn_seed(options, Pictures(Batch(options.series()).outcomes()))
-    except ApiError as error:
-        if not (options.seed_drawn and parameter_named(error.body()) == "seed"):
-            raise
-    options = options.model_copy(update={"seed": -1})
-    return options, Pictures(Batch(options.series(), name=f"{g.request_id}-random").outcomes())
+    with services().generation.cancellations.hold(waiter()):  # one request, also between its two batches
+        try:
+            return _without_drawn_seed(options, Pictures(Batch(options.series()).outcomes()))
+        except ApiError as error:
+            if not (options.seed_drawn and parameter_named(error.body()) == "seed"):
+                raise
+        options = options.model_copy(update={"seed": -1})
+        return options, Pictures(Batch(options.series(), name=f"{g.request_id}-random").outcomes())
 
 
 def _without_drawn_seed(options: SheetOptions, pictures: Pictures) -> tuple[SheetOptions, Pictures]:

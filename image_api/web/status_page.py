@@ -2,7 +2,7 @@
 
 import contextlib
 
-from flask import Response, g
+from flask import Response, g, request
 
 from image_api.errors import ApiError
 from image_api.services import services
@@ -11,6 +11,7 @@ from image_api.web.moments import moment, seconds_text
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.status import ServiceStatus
 from image_api.web.service_status import State, service_status
+from image_api.web.speculative_requests import refuse_prefetch
 
 VARY = "Accept"
 WAKE_WAIT_SECONDS = 1.0  # a worker that is up answers sooner
@@ -28,9 +29,14 @@ def status_response() -> Response:
 
 
 def wake_for_page() -> Response:
-    """Begin the cold start of a worker that sleeps, and lead to the page that says how far it is."""
-    with contextlib.suppress(ApiError):  # of which the page tells
-        services().worker.wake(WAKE_WAIT_SECONDS, g.client)
+    """Begin the cold start of a worker that sleeps, and lead to the page that says how far it is.
+
+    A HEAD begins none. Raises SpeculativeRequest if a browser prefetches or prerenders.
+    """
+    refuse_prefetch()
+    if request.method != "HEAD":
+        with contextlib.suppress(ApiError):  # of which the page tells
+            services().worker.wake(WAKE_WAIT_SECONDS, g.client)
     return Response(status=303, headers={"Location": f"{base_url()}/status", "Vary": "Sec-Fetch-Dest"})
 
 

@@ -3,9 +3,14 @@
 import threading
 
 import requests
+from flask import g
 
 from image_api.dispatch import worker_client
 from image_api.dispatch.cancellation_sender import MAX_WAITING, SENDERS, CancellationSender
+from image_api.errors import Relayed
+from image_api.services import services
+from image_api.web import sheet
+from image_api.web.batch import Batch
 from tests.api.conftest import RESULT
 from tests.api.test_cancel import (
     DONE,
@@ -80,6 +85,23 @@ def test_openai_s_stream_ends_too(base, worker, slow):
         name, data = last_event(response)
     assert (name, data["error"]["code"]) == ("error", "cancelled")
     wait_until(lambda: len(told(worker)) == 2, "the worker is told", 5)
+
+
+def test_a_sheet_s_second_try_is_cancelled_too(client, worker, monkeypatch):
+    class Late(Batch):
+        def outcomes(self):
+            try:
+                yield from super().outcomes()
+            except Relayed:  # the refusal of the seed
+                services().generation.cancellations.cancel(g.request_id)
+                raise
+
+    monkeypatch.setattr(sheet, "Batch", Late)
+    refusal = {"success": False, "error": "seed cannot be honoured by seedless.", "code": "invalid_parameter"}
+    worker.say(400, refusal)
+    answer = client.get("/sheet?prompt=a")
+    assert (answer.status_code, answer.json["code"]) == (409, "cancelled")
+    assert len(worker.asked_to_make()) <= 4
 
 
 def test_a_worker_that_hangs_gets_few_at_a_time(base, worker, slow, monkeypatch):

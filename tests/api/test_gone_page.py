@@ -89,6 +89,7 @@ def test_an_address_that_is_none_is_a_page_for_people_and_json_for_programs(clie
         answer = client.get(path, headers=headers)
         assert (answer.status_code, answer.json["code"]) == (404, "not_found")
         assert answer.headers["Cache-Control"] == "no-store"
+        assert "Sec-Fetch-Dest" in answer.headers["Vary"]
 
 
 def test_an_address_beside_openai_s_is_no_page(client):

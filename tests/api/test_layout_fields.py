@@ -10,7 +10,7 @@ from image_api.generation.results import RESULTS, ResultCache
 from render_worker.contract import GenerateResult
 from tests.api.conftest import PICTURE, RESULT
 
-FIELDS = {"blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj", "dominant_color": "#8a6f5b", "alt": "A tree"}
+FIELDS = {"blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj", "dominant_color": "#8a6f5b", "alt": "a tree"}
 QUERY = "/generate?prompt=a+tree&seed=7"
 
 
@@ -65,7 +65,7 @@ def test_messages_have_them(front):
 def test_a_link_preview_names_the_picture(client):
     client.get(QUERY)
     page = client.get(QUERY, headers={"User-Agent": "Slackbot-LinkExpanding 1.0"}).text
-    assert '<meta property="og:image:alt" content="A tree">' in page
+    assert '<meta property="og:image:alt" content="a tree">' in page
 
 
 def test_an_older_worker_has_none_and_they_are_left_out(client, worker):

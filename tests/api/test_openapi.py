@@ -1,5 +1,6 @@
 """/openapi.json: valid, whole, and true. All responses of the other tests are compared with it, too: described.py."""
 
+import gzip
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,18 @@ def test_a_client_that_has_it_gets_304(client):
     again = client.get("/openapi.json", headers={"If-None-Match": etag})
     other = client.get("/openapi.json", headers={"If-None-Match": etag, "Host": "other.example"})
     assert (again.status_code, again.data, other.status_code) == (304, b"", 200)
+
+
+def test_a_client_that_takes_gzip_gets_a_tenth(client):
+    plain = client.get("/openapi.json")
+    zipped = client.get("/openapi.json", headers={"Accept-Encoding": "br, gzip"})
+    assert (zipped.headers["Content-Encoding"], zipped.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    assert "Content-Encoding" not in plain.headers
+    assert gzip.decompress(zipped.data) == plain.data
+    assert 5 * len(zipped.data) < len(plain.data)
+    assert zipped.headers["ETag"] != plain.headers["ETag"]
+    again = {"Accept-Encoding": "gzip", "If-None-Match": zipped.headers["ETag"]}
+    assert client.get("/openapi.json", headers=again).status_code == 304
 
 
 def test_it_is_built_once_and_not_before_it_is_asked_for(client):

@@ -279,6 +279,13 @@ class TestWake:
         assert int(answer.headers["Refresh"]) > 0
         assert words_of(client.get("/badge.svg").text) == "pictures: waking"
 
+    @pytest.mark.parametrize(
+        ("method", "headers", "status"), [("HEAD", {}, 303), ("GET", {"Sec-Purpose": "prefetch;prerender"}, 503)]
+    )
+    def test_what_is_no_click_wakes_nothing(self, client, worker, method, headers, status):
+        answer = client.open("/wake", method=method, headers={**WINDOW, **headers})
+        assert (answer.status_code, worker.requests) == (status, [])
+
     def test_without_a_worker_the_status_says_so(self, client_with):
         assert client_with(perchance_worker_url=None).get("/wake", headers=WINDOW).status_code == 303
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 from requests import Request
 
+from image_api.generation.options import GenerationOptions
 from image_api.styles import STYLES
-from render_worker.contract import MAX_TEXT, NDJSON
+from render_worker.contract import MAX_TEXT, NDJSON, GenerateResult, alternative_text
 from tests.api.conftest import RESULT, Front, ScriptedWorker
 
 ANIME = STYLES["anime"]
@@ -25,6 +26,18 @@ def echoing(worker: ScriptedWorker) -> ScriptedWorker:
 def form(**fields: str) -> dict:
     prepared = Request("POST", "http://x", files={name: (None, text) for name, text in fields.items()}).prepare()
     return {"data": prepared.body, "content_type": prepared.headers["Content-Type"]}
+
+
+def test_a_request_that_joins_one_in_a_style_has_its_own_words():
+    of_the_other = GenerateResult.model_validate({**RESULT, "prompt": STYLED, "alt": "a tree"})
+    assert GenerationOptions(prompt=STYLED).as_asked(of_the_other).alt == alternative_text(STYLED)
+    assert GenerationOptions(prompt="a tree", style="anime").as_asked(of_the_other).alt == "a tree"
+
+
+def test_a_file_s_name_has_the_client_s_words(client, echoing):
+    echoing.say_to("/images", 200, b"the bytes")
+    for path in ("/generate.png?prompt=a+tree&style=anime", "/generate?prompt=a+tree&style=anime&format=image"):
+        assert f"filename=a-tree-{RESULT['seed']}.png" in client.get(path).headers["Content-Disposition"]
 
 
 WAYS = {

@@ -7,6 +7,9 @@ import pytest
 from tests.fuzz.document import LIMIT_SECONDS, SECONDS, SHARES, try_all
 from tests.fuzz.document_checks import EXCLUDED, FAILED, REFUSED
 
+ENOUGH = 50
+"""Requests of each share: with two cores and five runnable processes for each it was 265 at least."""
+
 
 @pytest.mark.timeout(SECONDS + 2 * LIMIT_SECONDS)
 def test_the_service_keeps_to_its_document():
@@ -14,7 +17,7 @@ def test_the_service_keeps_to_its_document():
     assert [f"{share}: {it.stdout[-8000:]}{it.stderr}" for share, it in reports.items() if it.returncode] == []
     sent = {share: int(re.search(r"(\d+) generated", it.stdout)[1]) for share, it in reports.items()}
     assert set(sent) == set(SHARES)
-    assert all(sent.values())  # hundreds; on a machine whose cores are taken it was six
+    assert min(sent.values()) >= ENOUGH, sent
 
 
 def test_each_exception_has_a_reason():

@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.api.conftest import RESULT
@@ -126,3 +127,43 @@ def test_a_proxy_without_the_service_is_no_answer(page, watch):
     expect(card).to_contain_text("does not answer at the moment")
     card.get_by_role("button", name="Try again").click()
     expect(cards(page, "a gated goose")).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [("horde_resting", "The engine has failed a few times"), ("storage_resting", "Said by the service.")],
+)
+def test_a_storage_is_no_engine(page, watch, code, sentence):
+    watch.expect("503")
+    body = {"success": False, "code": code, "error": "Said by the service."}
+    page.route("**/generate?**", lambda route: route.fulfill(status=503, json=body))
+    ask(page, "a stored stork")
+    expect(failure(page, "a stored stork")).to_contain_text(sentence)
+
+
+def offered(visit, scripted_front, watch, body: dict, query: str):
+    """Return the card of a failure, whose service has a fixed list of models."""
+    worker, front = scripted_front
+    watch.allow(front.url)
+    watch.expect("503")
+    worker.say_to("/generate", 503, {"success": False, "error": "It does not go.", **body})
+    worker.say_to("/models", 200, {"models": [*MODELS, SKETCH]})
+    return failure(visit(f"{front.url}/generate?prompt=an+offered+owl{query}"), "an offered owl")
+
+
+SKETCH = {**MODELS[1], "name": "sketch", "engine": "sketch", "answers_auto": False, "quality": 0}
+PASSED = [{"engine": "perchance", "code": "perchance_verification_required"}]
+
+
+def test_after_all_engines_the_drawn_one_is_offered(visit, scripted_front, watch):
+    body = {"code": "engine_quota_exhausted", "fallback_from": PASSED}
+    card = offered(visit, scripted_front, watch, body, "")
+    expect(card.get_by_role("button", name=re.compile("instead"))).to_have_text(
+        "Use sketch instead (drawn by rules, no AI)"
+    )
+
+
+def test_an_engine_that_has_just_refused_is_not_offered(visit, scripted_front, watch):
+    body = {"code": "engine_quota_exhausted", "fallback_from": [{"engine": "plain", "code": "engine_busy"}]}
+    card = offered(visit, scripted_front, watch, body, "&model=fitting")
+    expect(card.get_by_role("button", name=re.compile("instead"))).to_have_text("Use perchance instead")

@@ -6,12 +6,8 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import PHONE
+from tests.page.maker import job, prompts_at
 from tests.page.relay import Relay
-
-
-def job(page: Page, prompt: str):
-    """Return what is in the making."""
-    return page.get_by_role("article", name=f"In the making: {prompt}")
 
 
 def done(page: Page, prompt: str) -> None:
@@ -19,13 +15,8 @@ def done(page: Page, prompt: str) -> None:
     expect(page.get_by_role("status").filter(has_text=f"Done: {prompt}")).to_be_attached()
 
 
-def made_of(stack, prompt: str) -> list[dict]:
-    """Return what the server of pictures was asked to make with that prompt."""
-    return [it for it in stack.requests_to("automatic1111") if it["body"].get("prompt") == prompt]
-
-
 def test_it_shows_the_picture_as_it_comes_about(visit, stack):
-    stack.play(delay=3)
+    stack.play(delay=5)
     page = visit("/generate?prompt=a+harbor+at+dawn&model=automatic1111")
     making = job(page, "a harbor at dawn")
     expect(making.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile(r"^\d+$"))
@@ -37,7 +28,7 @@ def test_it_shows_the_picture_as_it_comes_about(visit, stack):
     expect(making).to_have_count(0)
     expect(page).to_have_title("Make a picture")
     assert page.evaluate("document.activeElement.tagName") == "BODY"
-    assert len(made_of(stack, "a harbor at dawn")) == 1
+    assert len(prompts_at(stack, "a harbor at dawn")) == 1
 
 
 def test_it_is_in_view_on_a_phone(visit, stack):
@@ -47,7 +38,7 @@ def test_it_is_in_view_on_a_phone(visit, stack):
 
 
 def test_a_reload_makes_no_other_picture_at_any_time(visit, stack):
-    stack.play(delay=4)
+    stack.play(delay=6)
     page = visit("/generate?prompt=a+mill+reloaded&model=automatic1111&output_format=jpeg&utm_source=x")
     expect(job(page, "a mill reloaded").get_by_role("progressbar")).to_have_attribute(
         "aria-valuenow", re.compile(r"\d")
@@ -63,7 +54,7 @@ def test_a_reload_makes_no_other_picture_at_any_time(visit, stack):
     page.wait_for_load_state("networkidle")
     expect(job(page, "a mill reloaded")).to_have_count(0)
     assert page.evaluate("history.state.making.job.results.map((it) => [it.content_type, it.image_url])") == kept
-    assert len(made_of(stack, "a mill reloaded")) == 1
+    assert len(prompts_at(stack, "a mill reloaded")) == 1
 
 
 def test_it_asks_by_the_query_of_the_address(visit, stack):
@@ -103,7 +94,7 @@ def test_a_lost_connection_is_said_and_the_picture_collected(visit, stack, watch
         expect(job(page, "a bridge cut")).to_contain_text("Connection lost, reconnecting")
         relay.up = True
         done(page, "a bridge cut")
-    assert len(made_of(stack, "a bridge cut")) == 1
+    assert len(prompts_at(stack, "a bridge cut")) == 1
 
 
 def test_a_sheet_goes_on_over_a_lost_connection_without_making_any_twice(visit, stack, watch):
@@ -117,7 +108,7 @@ def test_a_sheet_goes_on_over_a_lost_connection_without_making_any_twice(visit, 
         done(page, "four cut boats")
         results = page.evaluate("history.state.making.job.results")
     assert [it["seed"] for it in results] == [400, 401, 402, 403]
-    assert sorted(it["body"]["seed"] for it in made_of(stack, "four cut boats")) == [400, 401, 402, 403]
+    assert sorted(it["seed"] for it in prompts_at(stack, "four cut boats")) == [400, 401, 402, 403]
 
 
 def test_what_was_not_confirmed_and_costs_is_not_sent_twice(visit, stack, watch):
@@ -132,7 +123,7 @@ def test_what_was_not_confirmed_and_costs_is_not_sent_twice(visit, stack, watch)
         relay.up = True
         failure.get_by_role("button", name="Ask again").click()
         done(page, "an unsure owl")
-    assert len(made_of(stack, "an unsure owl")) == 1
+    assert len(prompts_at(stack, "an unsure owl")) == 1
 
 
 def _after_a_cut(route, relay):

@@ -128,3 +128,16 @@ def test_a_failure_is_in_view_on_a_phone(visit, watch):
     page = visit("/generate?prompt=a+small+failure&seed=abc", **PHONE)
     expect(failure(page, "a small failure").get_by_text("seed must be")).to_be_in_viewport()
     wait_until(lambda: page.evaluate("scrollY") > 0, "the page's scrolling")
+
+
+def test_a_removed_picture_does_not_come_back(page, stack):
+    page.goto("/generate?prompt=a+removed+rail&model=automatic1111")
+    card = cards(page, "a removed rail")
+    expect(card).to_have_count(1)
+    card.get_by_text("More", exact=True).click()
+    card.get_by_role("button", name="Remove", exact=True).click()
+    expect(card).to_have_count(0)
+    page.reload()
+    page.wait_for_load_state("networkidle")
+    expect(card).to_have_count(0)
+    assert len(prompts_at(stack, "a removed rail")) == 1
