@@ -30,17 +30,10 @@ from image_api.routes import (
 )
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import (
-    cors,
-    error_page,
-    error_responses,
-    host_check,
-    responses,
-    security_headers,
-    speculative_requests,
-)
+from image_api.web import cors, error_responses, host_check, responses, speculative_requests
 from image_api.web.openai_paths import OpenAIPaths
-from image_api.web.picture_page import ImageNameConverter
+from image_api.web.pages import error_page, security_headers
+from image_api.web.pages.picture_page import ImageNameConverter
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
 from render_worker.serving.own_configuration import OwnConfiguration

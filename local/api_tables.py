@@ -10,8 +10,8 @@ from image_api import create_app
 from image_api.generation.options import GenerationOptions
 from image_api.settings import Settings
 from image_api.web.api_answers import ALWAYS, ANYWHERE, HEADERS
-from image_api.web.openapi_document import document
-from image_api.web.openapi_schemas import docstrings_of
+from image_api.web.openapi.document import document
+from image_api.web.openapi.schemas import docstrings_of
 from image_api.web.schemas.openai import ImagesRequest
 from image_api.web.schemas.openai_edits import EditRequest
 from image_api.web.schemas.sheet import SheetOptions

@@ -4,8 +4,8 @@ from flask import Blueprint, Response
 
 from image_api.web.api import describe
 from image_api.web.api_answers import PAGE
-from image_api.web.api_pages import redoc_page, swagger_page
-from image_api.web.vendored_files import vendored_file
+from image_api.web.pages.api_pages import redoc_page, swagger_page
+from image_api.web.pages.vendored_files import vendored_file
 
 routes = Blueprint("api_pages", __name__)
 

@@ -22,10 +22,10 @@ from image_api.web.api_answers import (
 from image_api.web.content_negotiation import file_options, negotiated_response, query_options
 from image_api.web.disclosure import visible_models
 from image_api.web.event_stream import resumed_stream
+from image_api.web.pages.window_page import window_page
 from image_api.web.responses import json_response
 from image_api.web.sent_options import response_to_body
 from image_api.web.speculative_requests import refuse_prefetch
-from image_api.web.window_page import window_page
 from render_worker.contract import IMAGE_TYPES, ModelList
 
 routes = Blueprint("generate", __name__)

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from image_api.web.api import describe
-from image_api.web.icons import icon, manifest_file
+from image_api.web.pages.icons import icon, manifest_file
 
 routes = Blueprint("icons", __name__)
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort
 from image_api.errors import PictureDeleted, PictureGone
 from image_api.web.api import HTML, Answer, describe
 from image_api.web.api_answers import HEALING, PAGE_HEADERS, STORED_HEADERS, TYPES
-from image_api.web.error_page import gone_page
+from image_api.web.pages.error_page import gone_page
 from image_api.web.stored_image import not_modified, regenerated_image, stored_image
 from render_worker.contract import IMAGE_NAME
 

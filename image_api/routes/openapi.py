@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from image_api.web.api import JSON, Answer, describe
-from image_api.web.openapi_response import openapi_response
+from image_api.web.openapi.response import openapi_response
 
 routes = Blueprint("openapi", __name__)
 

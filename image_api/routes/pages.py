@@ -4,8 +4,8 @@ from flask import Blueprint, Response
 
 from image_api.web.api import HTML, JSON, Answer, describe
 from image_api.web.api_answers import PAGE_HEADERS
-from image_api.web.html_pages import app_page, prefers_page
-from image_api.web.link_previews import SITE, preview_page
+from image_api.web.pages.html_pages import app_page, prefers_page
+from image_api.web.pages.link_previews import SITE, preview_page
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.documentation import Documentation
 from image_api.web.speculative_requests import is_for_preview

@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from image_api.errors import PictureDeleted, PictureGone
 from image_api.web.api import HTML, JSON, Answer, describe
 from image_api.web.api_answers import PAGE_HEADERS, WORKER
-from image_api.web.picture_page import picture_page
+from image_api.web.pages.picture_page import picture_page
 from image_api.web.schemas.picture_details import PictureDetails
 
 routes = Blueprint("picture_pages", __name__)

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from image_api.web.api import describe
-from image_api.web.static_files import static_file
+from image_api.web.pages.static_files import static_file
 
 routes = Blueprint("static_files", __name__)
 

@@ -4,10 +4,10 @@ from flask import Blueprint, Response
 
 from image_api.web.api import HTML, JSON, Answer, describe
 from image_api.web.api_answers import PAGE_HEADERS
-from image_api.web.badge import badge
+from image_api.web.pages.badge import badge
+from image_api.web.pages.service_status import service_status
+from image_api.web.pages.status_page import status_response
 from image_api.web.schemas.status import ServiceStatus
-from image_api.web.service_status import service_status
-from image_api.web.status_page import status_response
 
 routes = Blueprint("status", __name__)
 

@@ -5,10 +5,10 @@ from flask import Blueprint, Response, g
 from image_api.services import services
 from image_api.web.api import JSON, Answer, describe
 from image_api.web.api_answers import SPECULATION, WORKER
-from image_api.web.html_pages import is_navigation
+from image_api.web.pages.html_pages import is_navigation
+from image_api.web.pages.status_page import wake_for_page
 from image_api.web.responses import json_response, set_retry_after
 from image_api.web.schemas.health import WakeStatus
-from image_api.web.status_page import wake_for_page
 
 WAKE_WAIT_SECONDS = 2.0
 # One transparent pixel: https://www.w3.org/Graphics/GIF/spec-gif89a.txt

@@ -12,7 +12,7 @@ from image_api.web.base64_json import embedding_response
 from image_api.web.client_connection import waiter
 from image_api.web.event_stream import EVENT_STREAM, JSON, new_stream, query_without_event_id, wants_events
 from image_api.web.file_response import file_response, variant_response
-from image_api.web.link_previews import preview_page
+from image_api.web.pages.link_previews import preview_page
 from image_api.web.picture_json import with_picture
 from image_api.web.picture_negotiation import encoded_picture, foreseen_types, negotiated_variant
 from image_api.web.pictures_response import pictures_response

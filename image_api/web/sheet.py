@@ -17,7 +17,7 @@ from image_api.web.client_connection import waiter
 from image_api.web.content_negotiation import VARY, refuse_fields, wants_redirect
 from image_api.web.disclosure import visible_error
 from image_api.web.file_response import disposition, tell_ignored
-from image_api.web.link_previews import preview_page
+from image_api.web.pages.link_previews import preview_page
 from image_api.web.pictures_response import cache_status, indexed_results, result_of
 from image_api.web.responses import base_url
 from image_api.web.schemas.openai import parameter_named

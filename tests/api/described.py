@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from image_api import create_app
 from image_api.settings import Settings
-from image_api.web.openapi_document import document
+from image_api.web.openapi.document import document
 
 Schema = dict[str, Any]
 TRANSPORT = {"connection", "content-length", "content-type", "date", "server", "transfer-encoding", "keep-alive"}

@@ -10,7 +10,7 @@ import pytest
 
 from image_api import create_app
 from image_api.settings import Settings
-from image_api.web.vendored_files import REDOC, redoc
+from image_api.web.pages.vendored_files import REDOC, redoc
 
 PAGES = ("/docs", "/redoc")
 # As `npm pack redoc@2.5.4` has it in bundles/.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from image_api.web import linked_files, static_files
+from image_api.web.pages import linked_files, static_files
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Dest": "document"}
 MODULES = {

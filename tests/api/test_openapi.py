@@ -12,11 +12,11 @@ from openapi_spec_validator import validate
 from image_api import create_app, errors
 from image_api.generation.options import GenerationOptions
 from image_api.settings import Settings
-from image_api.web import openapi_response
 from image_api.web.api import OPERATIONS, describe
 from image_api.web.api_answers import RELAYED
 from image_api.web.error_responses import AUTOMATIC_METHODS
-from image_api.web.openapi_document import document
+from image_api.web.openapi import response as openapi_response
+from image_api.web.openapi.document import document
 from image_api.web.schemas.openai import ImagesRequest
 from render_worker.contract import SIZE_PATTERN, VERSION, InvalidField, is_side
 from render_worker.contract.fields import TEXT_PATTERN

@@ -2,7 +2,7 @@
 
 import pytest
 
-from image_api.web import security_headers
+from image_api.web.pages import security_headers
 from tests.api.conftest import NAME
 from tests.api.test_picture_pages import BROWSER
 from tests.api.test_preview_bots import SLACK

@@ -10,7 +10,7 @@ import pytest
 
 from image_api.dispatch import recent_contact, worker_client
 from image_api.services import services_of
-from image_api.web.badge import COLORS
+from image_api.web.pages.badge import COLORS
 from render_worker.contract import WorkerHealth
 from render_worker.serving.deadline import Deadline
 from tests.api.conftest import RESULT

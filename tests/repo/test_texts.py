@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from image_api.web.texts import DEFAULT, FOLDER, languages
+from image_api.web.pages.texts import DEFAULT, FOLDER, languages
 
 METHODS = set(dir(dict))
 

@@ -8,16 +8,16 @@ from markupsafe import escape
 from werkzeug.routing import BaseConverter
 
 from image_api.errors import ApiError, PictureGone
-from image_api.web.error_page import error_page
 from image_api.web.file_names import file_names
 from image_api.web.file_response import ENDINGS
-from image_api.web.html_pages import app_page, prefers_json
-from image_api.web.known_picture import KnownPicture, known_picture
-from image_api.web.link_previews import SITE
-from image_api.web.moments import moment, seconds_text
+from image_api.web.pages.error_page import error_page
+from image_api.web.pages.html_pages import app_page, prefers_json
+from image_api.web.pages.known_picture import KnownPicture, known_picture
+from image_api.web.pages.link_previews import SITE
+from image_api.web.pages.moments import moment, seconds_text
+from image_api.web.pages.static_files import relative_root
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.picture_details import PictureDetails
-from image_api.web.static_files import relative_root
 from render_worker.contract import IMAGE_NAME
 
 VARY = "Accept"

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from image_api.web.html_pages import html_page
+from image_api.web.pages.html_pages import html_page
 from image_api.web.responses import with_absolute_url
 from render_worker.contract import GenerateResult
 

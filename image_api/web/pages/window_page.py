@@ -5,7 +5,7 @@ from urllib.parse import unquote_plus
 from flask import Response, request
 
 from image_api.web.content_negotiation import VARY
-from image_api.web.html_pages import app_page, is_navigation, prefers_page
+from image_api.web.pages.html_pages import app_page, is_navigation, prefers_page
 from image_api.web.speculative_requests import is_for_preview
 
 FORM_OF_RESPONSE = ("format", "response_format")  # by which a client says that it wants no page

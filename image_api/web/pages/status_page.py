@@ -6,11 +6,11 @@ from flask import Response, g, request
 
 from image_api.errors import ApiError
 from image_api.services import services
-from image_api.web.html_pages import plain_page, prefers_json
-from image_api.web.moments import moment, seconds_text
+from image_api.web.pages.html_pages import plain_page, prefers_json
+from image_api.web.pages.moments import moment, seconds_text
+from image_api.web.pages.service_status import State, service_status
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.status import ServiceStatus
-from image_api.web.service_status import State, service_status
 from image_api.web.speculative_requests import refuse_prefetch
 
 VARY = "Accept"

@@ -16,8 +16,8 @@ from image_api.web import api_answers
 from image_api.web.api import FORM, HTML, JSON, OPERATIONS, Answer, Content, Models, Operation
 from image_api.web.cors import PICTURES
 from image_api.web.error_responses import AUTOMATIC_METHODS, family_of
-from image_api.web.openapi_schemas import Schema, reference, schemas_of, without_null
-from image_api.web.openapi_sharing import share
+from image_api.web.openapi.schemas import Schema, reference, schemas_of, without_null
+from image_api.web.openapi.sharing import share
 from render_worker.contract import IMAGE_NAME, VERSION, ErrorBody, Fields
 from render_worker.serving.http_errors import HTTP_CODES
 

@@ -49,7 +49,7 @@ def _build(app: Flask) -> None:
     """Set the text, unless a request before this one has had it built."""
     if KEY in app.extensions:
         return
-    from image_api.web.openapi_document import document  # of which only this needs pydantic's schemas
+    from image_api.web.openapi.document import document  # of which only this needs pydantic's schemas
 
     app.extensions[KEY] = embeddable(json.dumps(document(app), ensure_ascii=False, separators=(",", ":")))
     release_memory()

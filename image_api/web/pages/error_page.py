@@ -7,9 +7,9 @@ from image_api.dispatch.cold_start import WorkerStarting
 from image_api.errors import ApiError
 from image_api.services import services
 from image_api.web.error_responses import family_of, http_error_response, log_failure
-from image_api.web.html_pages import is_navigation, plain_page, prefers_page
+from image_api.web.pages.html_pages import is_navigation, plain_page, prefers_page
+from image_api.web.pages.texts import language, texts
 from image_api.web.responses import base_url, set_retry_after
-from image_api.web.texts import language, texts
 
 VARY = "Accept, Sec-Fetch-Dest"
 LOOK_AGAIN_SECONDS = 10

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flask import Response, abort, request
 
-from image_api.web.linked_files import LINKED, linked
+from image_api.web.pages.linked_files import LINKED, linked
 
 FOLDER = Path(str(files("image_api"))) / "static"
 TYPES = {

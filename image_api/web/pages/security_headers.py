@@ -2,7 +2,7 @@
 
 from flask import Flask, Response
 
-from image_api.web.html_pages import CONTENT_SECURITY_POLICY, HTML
+from image_api.web.pages.html_pages import CONTENT_SECURITY_POLICY, HTML
 
 PAGE_HEADERS = {
     # A page's address may have a prompt, which is not for the hosts of pictures.

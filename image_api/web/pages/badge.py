@@ -2,7 +2,7 @@
 
 from flask import Response, render_template
 
-from image_api.web.moments import seconds_text
+from image_api.web.pages.moments import seconds_text
 from image_api.web.schemas.status import ServiceStatus
 
 CACHE_CONTROL = "public, max-age=60"

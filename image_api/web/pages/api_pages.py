@@ -5,10 +5,10 @@ from typing import Any
 
 from flask import Response
 
-from image_api.web.html_pages import html_page
-from image_api.web.static_files import relative_url, static_url
-from image_api.web.texts import language, texts
-from image_api.web.vendored_files import redoc, swagger_ui
+from image_api.web.pages.html_pages import html_page
+from image_api.web.pages.static_files import relative_url, static_url
+from image_api.web.pages.texts import language, texts
+from image_api.web.pages.vendored_files import redoc, swagger_ui
 
 VARY = "Accept-Language"
 # The styles without its nonce that ReDoc adds: an empty one, and its menu's for touch.

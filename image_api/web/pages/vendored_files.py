@@ -13,7 +13,7 @@ from typing import NamedTuple
 from flask import Response, abort, request
 
 from image_api.native_thread import NativeThread
-from image_api.web.static_files import FOR_EVER, TYPES, relative_url
+from image_api.web.pages.static_files import FOR_EVER, TYPES, relative_url
 
 SWAGGER_UI = "flask-swagger-ui"
 REDOC = "redoc-2.5.4"

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Response
 
-from image_api.web.static_files import TYPES, static_file, static_url
-from image_api.web.texts import language, texts
+from image_api.web.pages.static_files import TYPES, static_file, static_url
+from image_api.web.pages.texts import language, texts
 
 CACHE_CONTROL = "public, max-age=86400"  # their addresses say no version
 NAMES = ("icon-192.png", "icon-512.png", "icon-maskable-512.png")

@@ -6,9 +6,9 @@ from typing import Any
 from flask import Response, render_template, request
 
 from image_api.services import services
+from image_api.web.pages.static_files import relative_root, static_url
+from image_api.web.pages.texts import language, texts
 from image_api.web.responses import base_url
-from image_api.web.static_files import relative_root, static_url
-from image_api.web.texts import language, texts
 
 JSON, HTML = "application/json", "text/html"
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
