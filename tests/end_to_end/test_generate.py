@@ -94,11 +94,11 @@ def test_a_browser_shows_the_picture_of_an_image_tag(stack):
     assert size == [768, 512]
 
 
-def test_a_browser_s_address_bar_gets_json(stack):
+def test_a_browser_s_address_bar_gets_json_if_it_asks_for_that(stack):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_system_browser())
         page = browser.new_page()
-        response = page.goto(f"{stack.api.url}/generate?prompt=a tree")
+        response = page.goto(f"{stack.api.url}/generate?prompt=a tree&format=json")
         assert response is not None
         body = json.loads(response.text())
         browser.close()
