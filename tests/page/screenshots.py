@@ -66,9 +66,8 @@ def sheet(page: Page, stack: Stack) -> None:
     page.get_by_label("Seed", exact=True).fill("7")
     page.get_by_role("radio", name="A sheet of nine").check(force=True)
     make_button(page).click()
-    expect(page.get_by_role("progressbar")).to_have_count(1)
-    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=60_000)
-    expect(pictures(page).first.get_by_role("button", name=re.compile("^Seed "))).to_have_count(9)
+    expect(pictures(page).first.get_by_role("button", name=re.compile("^Seed "))).to_have_count(9, timeout=60_000)
+    expect(page.get_by_role("progressbar")).to_have_count(0)
 
 
 STATES: tuple[Callable[[Page, Stack], None], ...] = (empty, filled, generating, failed, sheet)
