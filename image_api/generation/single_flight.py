@@ -39,8 +39,7 @@ class SingleFlight:
         """Return the flight that generates what `key` stands for, and whether the waiter joined an earlier one.
 
         With None for the key it is a new one, which no other request joins. `request_id` is by which the render worker
-        knows a new one. Raises ServiceBusy if there is no slot for
-        the waiter.
+        knows a new one. Raises ServiceBusy if there is no slot for the waiter.
         """
         name = secrets.token_hex(16)
         with self._lock:

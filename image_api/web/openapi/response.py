@@ -2,35 +2,32 @@
 
 import gzip
 import json
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from flask import Flask, Response, current_app, request
 
 from image_api.picture_formats import release_memory
 from image_api.services import services
+from image_api.web.compression import compressed_response
 from image_api.web.responses import base_url
 from render_worker.serving.json_text import embeddable
 
 KEY = "image_api.openapi"
 """The key of `app.extensions` that holds the text."""
 
-HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+HEADERS = {"Cache-Control": "no-cache"}
 
 
 def openapi_response() -> Response:
     """Return the document, with the URL of this service as its server."""
-    zipped = request.accept_encodings["gzip"] > 0
-    content = _content(_text(), base_url(), zipped=zipped)
-    response = Response(content, headers=HEADERS, mimetype="application/json")
-    if zipped:
-        response.headers["Content-Encoding"] = "gzip"
+    response = compressed_response(partial(_content, _text(), base_url()), "application/json", HEADERS)
     response.add_etag()
     response.make_conditional(request)
     return response
 
 
 @lru_cache(2)  # with gzip and without: this service has one address, mostly
-def _content(text: str, base: str, *, zipped: bool) -> bytes:
+def _content(text: str, base: str, zipped: bool) -> bytes:
     servers = json.dumps([{"url": base}])
     content = f'{{"servers":{servers},{text[1:]}\n'.encode()
     return gzip.compress(content, mtime=0) if zipped else content

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response, render_template, request
 
 from image_api.services import services
+from image_api.web.compression import compressed_response
 from image_api.web.pages.static_files import relative_root, static_url
 from image_api.web.pages.texts import language, texts
 from image_api.web.responses import base_url
@@ -26,12 +27,9 @@ def html_page(
     template: str, vary: str, status: int = 200, policy: str = CONTENT_SECURITY_POLICY, **values: Any
 ) -> Response:
     """Return a page that no cache stores, whose address has other responses by the headers that `vary` names."""
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": policy, "Vary": f"{vary}, Accept-Encoding"}
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": policy, "Vary": vary}
     page = render_template(template, **values).encode()
-    if request.accept_encodings["gzip"] > 0:
-        headers["Content-Encoding"] = "gzip"
-        page = gzip.compress(page)
-    return Response(page, status, headers, mimetype=HTML)
+    return compressed_response(lambda zipped: gzip.compress(page) if zipped else page, HTML, headers, status)
 
 
 def plain_page(

@@ -6,12 +6,13 @@ into one.
 
 import gzip
 import hashlib
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 
 from flask import Response, abort, request
 
+from image_api.web.compression import compressed_response
 from image_api.web.pages.linked_files import LINKED, linked
 
 FOLDER = Path(str(files("image_api"))) / "static"
@@ -56,13 +57,9 @@ def static_file(version: str, name: str) -> Response:
     """Return a file, compressed if the client takes that. Aborts with 404 if there is none."""
     if name not in _names():
         abort(404)
-    zipped = request.accept_encodings["gzip"] > 0 and not name.endswith((".png", ".ico"))
-    response = Response(_content(name, zipped), mimetype=TYPES[Path(name).suffix])
-    response.headers["Cache-Control"] = FOR_EVER if version == digest() else OTHER_VERSION
-    response.headers["Vary"] = "Accept-Encoding"
-    if zipped:
-        response.headers["Content-Encoding"] = "gzip"
-    return response
+    headers = {"Cache-Control": FOR_EVER if version == digest() else OTHER_VERSION}
+    is_picture = name.endswith((".png", ".ico"))
+    return compressed_response(partial(_content, name), TYPES[Path(name).suffix], headers, plain=is_picture)
 
 
 @cache

@@ -4,15 +4,16 @@ They are outside the static files, whose digest each page needs, and are read wh
 """
 
 import gzip
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from flask import Response, abort, request
+from flask import Response, abort
 
 from image_api.native_thread import NativeThread
+from image_api.web.compression import compressed_response
 from image_api.web.pages.static_files import FOR_EVER, TYPES, relative_url
 
 SWAGGER_UI = "flask-swagger-ui"
@@ -47,14 +48,7 @@ def redoc(name: str) -> Vendored:
 def vendored_file(version: str, name: str) -> Response:
     """Return a file, compressed if the client takes that. Aborts with 404 if there is none."""
     found = _known().get((version, name)) or abort(404)
-    zipped = request.accept_encodings["gzip"] > 0
-    content = _thread().call(_compressed, found)
-    response = Response(content if zipped else _thread().call(gzip.decompress, content), mimetype=_type(name))
-    response.headers["Cache-Control"] = FOR_EVER
-    response.headers["Vary"] = "Accept-Encoding"
-    if zipped:
-        response.headers["Content-Encoding"] = "gzip"
-    return response
+    return compressed_response(partial(_content, found), TYPES[Path(name).suffix], {"Cache-Control": FOR_EVER})
 
 
 @cache
@@ -70,11 +64,12 @@ def _thread() -> NativeThread:
     return NativeThread()
 
 
+def _content(file: Vendored, zipped: bool) -> bytes:
+    content: bytes = _thread().call(_compressed, file)
+    return content if zipped else _thread().call(gzip.decompress, content)
+
+
 @cache
 def _compressed(file: Vendored) -> bytes:
     content = (file.folder / file.name).read_bytes()
     return gzip.compress(content.replace(FOREIGN_LOGO, NO_LOGO), compresslevel=6, mtime=0)
-
-
-def _type(name: str) -> str:
-    return TYPES[Path(name).suffix]
