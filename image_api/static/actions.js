@@ -1,5 +1,6 @@
 /** What can be done with a picture: controls, which say it if they cannot. */
 
+import { copied } from "./clipboard.js";
 import { COPIES, addressOf, fileName, pageOf } from "./copies.js";
 import { ROOT, request } from "./credentials.js";
 import { element } from "./elements.js";
@@ -161,16 +162,12 @@ async function copy(name, entry, field, say) {
   const value = COPIES[name](entry);
   const time = name === "curl" ? null : localTime(entry.result.expires_at);
   field.replaceChildren();
-  try {
-    await navigator.clipboard.writeText(value); // which is not there on http: pages of other hosts
-    say(time ? text("pictures.copied_until", { time }) : text("pictures.copied"));
-  } catch {
-    const shown = element("textarea", { readOnly: true, value, rows: 3, "aria-label": text("pictures.to_copy") });
-    field.replaceChildren(shown);
-    shown.focus();
-    /** @type {HTMLTextAreaElement} */ (shown).select();
-    say(text("pictures.to_copy"));
-  }
+  if (await copied(value)) return say(time ? text("pictures.copied_until", { time }) : text("pictures.copied"));
+  const shown = element("textarea", { readOnly: true, value, rows: 3, "aria-label": text("pictures.to_copy") });
+  field.replaceChildren(shown);
+  shown.focus();
+  /** @type {HTMLTextAreaElement} */ (shown).select();
+  say(text("pictures.to_copy"));
 }
 
 function recipeOf(entry, actions) {

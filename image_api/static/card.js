@@ -5,9 +5,8 @@ import { alternative } from "./copies.js";
 import { element } from "./elements.js";
 import { makeFrame } from "./frame.js";
 import { meaningOf } from "./keys.js";
-import { shorten } from "./progress.js";
 import { hasSeed, isLost, recipe } from "./recipe.js";
-import { text } from "./texts.js";
+import { shorten, text } from "./texts.js";
 
 /** @typedef {import("./gallery.js").Entry} Entry */
 /** @typedef {import("./options.js").Options} Options */

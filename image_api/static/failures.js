@@ -3,8 +3,7 @@
 import { element } from "./elements.js";
 import { count } from "./jobs.js";
 import { models } from "./models.js";
-import { shorten } from "./progress.js";
-import { has, text } from "./texts.js";
+import { has, shorten, text } from "./texts.js";
 
 /** @typedef {import("./jobs.js").Job} Job */
 /** @typedef {import("./models.js").Model} Model */

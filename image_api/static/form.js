@@ -25,15 +25,11 @@ const MORE = "more-options";
  * Bring the form to life.
  * @param {HTMLElement} root - #form
  * @param {{ generate: (options: Options) => void }} actions - `generate` is called on submit, or Ctrl-Enter anywhere
- * @returns {{
- *   read: () => Options, fill: (options: Partial<Options>) => void, submit: () => void, focus: () => void,
- *   onChange: (listener: () => void) => void,
- * }} `fill` sets what it is given, clears what it is given as null or undefined, and leaves the rest; `read` leaves
- * out what the model does not take; `submit` is as if the person did it
+ * @returns {{ fill: (options: Partial<Options>) => void }} `fill` sets what it is given, clears what it is given as
+ *   null or undefined, and leaves the rest
  */
 export function mountForm(root, actions) {
   const form = control("options");
-  const listeners = [];
   let isChecked = false; // whether problems are shown: once the form was sent, for before they move what is pressed
   const style = mountStyleChoice(changed);
   const model = mountModelChoice(changed);
@@ -132,7 +128,6 @@ export function mountForm(root, actions) {
     control("make").textContent = n ? text("form.make_many", { n }) : text("form.make");
     showProblems();
     code.update();
-    listeners.forEach((listener) => listener());
   }
 
   function edited() {
@@ -189,13 +184,7 @@ export function mountForm(root, actions) {
   if (matchMedia("(hover: hover) and (pointer: fine)").matches && !("starts" in document.body.dataset)) {
     control("prompt").focus({ preventScroll: true });
   }
-  return {
-    read,
-    fill,
-    submit,
-    focus: () => control("prompt").focus(),
-    onChange: (listener) => listeners.push(listener),
-  };
+  return { fill };
 }
 
 /** Return width and height as the nearest shape, which is left out if it is the service's own or they are no size. */

@@ -2,9 +2,8 @@
 
 import { confirmed } from "./confirm.js";
 import { element } from "./elements.js";
-import { shorten } from "./progress.js";
 import { keep, recallJson } from "./storage.js";
-import { text } from "./texts.js";
+import { shorten, text } from "./texts.js";
 
 const ITEM = "prompts";
 const CAPACITY = 100;

@@ -1,6 +1,7 @@
 /** A picture's page: the ground of a picture that is still coming, what to do if it does not come, and copies. */
 
 import { drawBlurhash } from "./blurhash.js";
+import { copied } from "./clipboard.js";
 
 const part = (id) => document.getElementById(id);
 const said = part("said");
@@ -29,16 +30,12 @@ function attend(image) {
 
 /** Copy a text; if the browser lets no page do that, show it selected in a field. */
 async function copy(value) {
-  try {
-    await navigator.clipboard.writeText(value); // which is not there on http: pages of other hosts
-    field.hidden = true;
-    said.textContent = said.dataset.copied;
-  } catch {
-    field.value = value;
-    field.hidden = false;
-    field.select();
-    said.textContent = said.dataset.byHand;
-  }
+  const done = await copied(value);
+  field.hidden = done;
+  said.textContent = done ? said.dataset.copied : said.dataset.byHand;
+  if (done) return;
+  field.value = value;
+  field.select();
 }
 
 if (picture) attend(picture);

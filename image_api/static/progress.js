@@ -2,7 +2,7 @@
 
 import { pictureUrl } from "./credentials.js";
 import { element } from "./elements.js";
-import { has, text } from "./texts.js";
+import { has, shorten, text } from "./texts.js";
 import { count } from "./jobs.js";
 
 /** @typedef {import("./jobs.js").Job} Job */
@@ -201,14 +201,4 @@ function timeText(job, expectedAt) {
   const left = Math.ceil((expectedAt - Date.now()) / 1000);
   if (!expectedAt) return text("making.elapsed", { seconds });
   return left > 0 ? text("making.left", { seconds, left }) : text("making.overdue", { seconds });
-}
-
-/**
- * Return the beginning of a prompt, for where it is a name.
- * @param {string} prompt
- * @param {number} [most] - characters
- */
-export function shorten(prompt, most = 80) {
-  const characters = Array.from(prompt.trim().replace(/\s+/g, " "));
-  return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : characters.join("");
 }

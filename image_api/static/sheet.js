@@ -7,9 +7,8 @@ import { element } from "./elements.js";
 import { makeFrame } from "./frame.js";
 import { meaningOf } from "./keys.js";
 import { toQuery } from "./options.js";
-import { shorten } from "./progress.js";
 import { hasSeed, recipe } from "./recipe.js";
-import { text } from "./texts.js";
+import { shorten, text } from "./texts.js";
 
 /** @typedef {import("./gallery.js").Entry} Entry */
 

@@ -1,5 +1,6 @@
 /** The form as code: what asks the service for just that picture, quoted so that every text stays text. */
 
+import { copied } from "./clipboard.js";
 import { key, ROOT } from "./credentials.js";
 import { element } from "./elements.js";
 import { control } from "./fields.js";
@@ -54,10 +55,7 @@ function block(name, code) {
   );
   const said = element("span", { role: "status", className: "quiet" });
   copy.onclick = async () => {
-    const done = await navigator.clipboard?.writeText(code.textContent).then(
-      () => true,
-      () => false,
-    );
+    const done = await copied(code.textContent);
     if (!done) getSelection().selectAllChildren(code);
     said.textContent = text(done ? "form.copied" : "form.copy_failed");
     setTimeout(() => (said.textContent = ""), COPIED_MS);

@@ -22,3 +22,13 @@ export function text(path, values = {}) {
     String(values[name] ?? whole),
   );
 }
+
+/**
+ * Return the beginning of a prompt, for where it is a name.
+ * @param {string} prompt
+ * @param {number} [most] - characters
+ */
+export function shorten(prompt, most = 80) {
+  const characters = Array.from(prompt.trim().replace(/\s+/g, " "));
+  return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : characters.join("");
+}

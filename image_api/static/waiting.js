@@ -2,8 +2,7 @@
 
 import { element } from "./elements.js";
 import { count } from "./jobs.js";
-import { shorten } from "./progress.js";
-import { text } from "./texts.js";
+import { shorten, text } from "./texts.js";
 
 /** @typedef {import("./jobs.js").Job} Job */
 
