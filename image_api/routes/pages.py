@@ -27,11 +27,10 @@ routes = Blueprint("pages", __name__)
 )
 def front() -> Response:
     """Return the page on which pictures are made, or documentation with examples that run as they stand."""
-    page = Documentation.at(base_url())
     if is_for_preview():
-        return preview_page(SITE, None, page.description)
+        return preview_page(SITE, None, Documentation.model_fields["description"].default)
     if prefers_page():
         return app_page("page.html", VARY)
-    response = json_response(page)
+    response = json_response(Documentation.at(base_url()))
     response.headers["Vary"] = VARY
     return response

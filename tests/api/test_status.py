@@ -87,7 +87,7 @@ class TestStatus:
         tell(client, worker, **HEALTH)
         worker.say_to("/models", 200, MODELS)
         answer = client.get("/status", headers=headers)
-        hidden = [*HIDDEN, "somebody-s", "storage", worker.url, TOKEN]
+        hidden = [*HIDDEN, "one-client-s", "storage", worker.url, TOKEN]
         assert [word for word in hidden if word in answer.text] == []
         assert SECRET not in client.get("/badge.svg").text
 

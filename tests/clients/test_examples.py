@@ -118,7 +118,7 @@ def test_a_stream_that_breaks_off_is_resumed_and_makes_no_second_picture(stack, 
 
 def test_what_is_interrupted_is_cancelled_outside_as_well(stack: Stack, front: str, play: Callable[..., None]):
     play(delay=60)
-    arguments = command("fetch_stream.mjs", "a boat that nobody waits for", front)
+    arguments = command("fetch_stream.mjs", "a boat that is not waited for", front)
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             while not process.stdout.readline().startswith("Waiting at AI Horde"):

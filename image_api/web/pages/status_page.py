@@ -44,7 +44,6 @@ def _page(status: ServiceStatus) -> Response:
     page = plain_page(
         "status.html",
         VARY,
-        status=200,
         state=status,
         up_since=moment(status.up_since),
         last_contact=moment(status.last_contact),
