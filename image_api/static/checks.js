@@ -1,16 +1,15 @@
 /** What the service would refuse, each with a sentence, before it is sent. */
 
 import { millions } from "./limits.js";
+import { MAX_SEED, SIDE_STEP } from "./options.js";
 import { text } from "./texts.js";
 
 /** @typedef {import("./options.js").Options} Options */
 
 const MAX_TEXT = 2000;
-const MAX_SEED = 2 ** 31 - 1;
 const MAX_GUIDANCE = 20;
 const MIN_SIDE = 64;
 const MAX_SIDE = 4096;
-const STEP = 8;
 const SLOT = "{prompt}";
 const CONTROL = /(?![\n\r\t])\p{Cc}/u;
 
@@ -80,7 +79,7 @@ function sidesProblems(options, model) {
 }
 
 function sideProblem(side, model) {
-  const fits = side >= MIN_SIDE && side <= MAX_SIDE && side % STEP === 0;
+  const fits = side >= MIN_SIDE && side <= MAX_SIDE && side % SIDE_STEP === 0;
   if (!fits) return text("form.problems.side");
   const most = model?.sizes?.bounds?.max_side;
   return side > most ? text("form.problems.side_model", { model: model.name, most }) : "";

@@ -1,6 +1,6 @@
 /** Jobs: what was asked for, how it is sent, and how far it has come. */
 
-import { toQuery } from "./options.js";
+import { MAX_PICTURES, toQuery } from "./options.js";
 
 /** @typedef {import("./options.js").Options} Options */
 /** @typedef {import("./options.js").Result} Result */
@@ -14,7 +14,6 @@ import { toQuery } from "./options.js";
  */
 
 const LONGEST_QUERY = 6000; // of 8 KB that common proxies read of a request line
-const MOST_PICTURES = 10; // that the service makes at once
 
 /**
  * Return the job of a form's options.
@@ -59,7 +58,7 @@ function made(query, options, file) {
  * @param {Job} job
  */
 export function count({ options: { n } }) {
-  return Number.isInteger(n) && n >= 1 && n <= MOST_PICTURES ? n : 1;
+  return Number.isInteger(n) && n >= 1 && n <= MAX_PICTURES ? n : 1;
 }
 
 /**

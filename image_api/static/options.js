@@ -17,6 +17,11 @@
  */
 
 const NUMBERS = ["seed", "guidance_scale", "width", "height", "n", "strength"];
+/** The service's own limits. */
+export const MAX_SEED = 2 ** 31 - 1;
+export const MAX_PICTURES = 10;
+export const SIDE_STEP = 8;
+
 const TEXTS = ["prompt", "negative_prompt", "shape", "aspect_ratio", "style", "model"];
 
 const NUMBERS_OF_RESULT = ["seed", "guidance_scale", "width", "height", "bytes", "duration_ms", "index"];

@@ -1,12 +1,11 @@
 /** What a picture was made by, for people to read and for the form to fill in. */
 
+import { MAX_SEED } from "./options.js";
 import { drawSeed } from "./seed.js";
 import { text } from "./texts.js";
 
 /** @typedef {import("./options.js").Options} Options */
 /** @typedef {import("./gallery.js").Entry} Entry */
-
-const LARGEST_SEED = 2 ** 31 - 1;
 
 /** Return whether a picture's seed is known, and makes it what it is. */
 export function hasSeed({ result }) {
@@ -48,7 +47,7 @@ export function withSeed(entry, seed) {
 /** Return the seed some steps further; null if there is none. */
 export function seedBeside(seed, step) {
   const found = seed + step;
-  return found >= 0 && found <= LARGEST_SEED ? found : null;
+  return found >= 0 && found <= MAX_SEED ? found : null;
 }
 
 /** Return what two pictures have in common if they differ by their seeds alone. */

@@ -2,6 +2,7 @@
 
 import { element } from "./elements.js";
 import { control, isGrey, numberIn } from "./fields.js";
+import { SIDE_STEP } from "./options.js";
 import { text } from "./texts.js";
 
 const SHAPES = { __proto__: null, square: "1:1", portrait: "2:3", landscape: "3:2" };
@@ -10,7 +11,6 @@ const SOURCE = "source";
 const FRAME_AREA = 220; // square pixels of a frame
 const USUAL_AREA = 768 * 768; // pixels
 const WIDEST = 4;
-const STEP = 8;
 
 /**
  * Return width divided by height, null if the text is no aspect ratio from 1:4 to 4:1.
@@ -52,7 +52,7 @@ export function mountShape() {
   }
 
   function setSides(width, height, proportion) {
-    const other = (side, factor) => (side && proportion ? Math.round((side * factor) / STEP) * STEP : "");
+    const other = (side, factor) => (side && proportion ? Math.round((side * factor) / SIDE_STEP) * SIDE_STEP : "");
     control("width").value = width ?? other(height, proportion);
     control("height").value = height ?? other(width, 1 / proportion);
   }
@@ -105,7 +105,7 @@ export function mountShape() {
 /** Return a usual size of an aspect ratio, in multiples of 8. */
 function sidesOf(ratio) {
   const width = Math.sqrt(USUAL_AREA * (proportionOf(ratio) ?? 1));
-  return [width, USUAL_AREA / width].map((side) => Math.round(side / STEP) * STEP);
+  return [width, USUAL_AREA / width].map((side) => Math.round(side / SIDE_STEP) * SIDE_STEP);
 }
 
 function draw(drawn, ratio) {

@@ -6,17 +6,15 @@ import { ROOT } from "./credentials.js";
 import { element } from "./elements.js";
 import { makeFrame } from "./frame.js";
 import { meaningOf } from "./keys.js";
-import { toQuery } from "./options.js";
+import { MAX_PICTURES, toQuery } from "./options.js";
 import { hasSeed, recipe } from "./recipe.js";
 import { shorten, text } from "./texts.js";
 
 /** @typedef {import("./gallery.js").Entry} Entry */
 
-const LARGEST = 10;
-
 /** Return what the pictures of one request have in common; null if it was for a single one. */
 export function sheetOf({ result, options }) {
-  if (!(options.n > 1 && options.n <= LARGEST)) return null;
+  if (!(options.n > 1 && options.n <= MAX_PICTURES)) return null;
   return options.batch ?? String(result.request_id).replace(/-\d+$/, "");
 }
 
