@@ -153,3 +153,16 @@ def by_page(page_stack: Stack) -> Stack:
 def by_both(both_stack: Stack) -> Stack:
     """Return the stack with both routes in their default order."""
     return reset(both_stack)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a module's pictures."""
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture(scope="module")
+def sketching(folder: Path) -> Iterator[Stack]:
+    """Run both tiers for the tests of one module, which change or end them; the painter needs no readiness."""
+    with running(folder, ready=False, ENGINES="horde") as stack:
+        yield stack

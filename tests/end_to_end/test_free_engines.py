@@ -12,11 +12,6 @@ from tests.end_to_end.conftest import Stack, running
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("images")
-
-
-@pytest.fixture(scope="module")
 def small(folder: Path) -> Iterator[Stack]:
     """Run both tiers with AI Horde limited to one model, which wants kudos for large pictures."""
     with running(folder, ENGINES="horde", HORDE_POLL_SECONDS="0.1", HORDE_MODELS="Deliberate") as stack:

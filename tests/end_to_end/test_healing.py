@@ -10,22 +10,11 @@ import pytest
 import requests
 import simple_websocket
 
-from tests.end_to_end.conftest import TOKEN, Stack, running, worker_settings
+from tests.end_to_end.conftest import TOKEN, Stack, worker_settings
 from tests.fakes.processes import ROOT, api, clean_environment, sandbox, worker
 
 SKETCH = {"prompt": "a red boat", "model": "sketch"}
 ADDRESS_BAR = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("images")
-
-
-@pytest.fixture(scope="module")
-def sketching(folder):
-    with running(folder, ready=False, ENGINES="horde") as stack:
-        yield stack
 
 
 def by_websocket(stack: Stack) -> str:

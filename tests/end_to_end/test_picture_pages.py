@@ -2,28 +2,16 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import requests
 
-from tests.end_to_end.conftest import TOKEN, Stack, running
+from tests.end_to_end.conftest import TOKEN, Stack
 from tests.fakes.processes import ROOT, api, clean_environment
 
 SKETCH = {"prompt": "a red boat on its page", "model": "sketch"}
 BOT = {"User-Agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", "Accept": "*/*"}
 PERSON = {"Accept": "text/html", "Sec-Fetch-Dest": "document"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("images")
-
-
-@pytest.fixture(scope="module")
-def sketching(folder):
-    with running(folder, ready=False, ENGINES="horde") as stack:
-        yield stack
 
 
 def name_of(stack: Stack, **options: object) -> str:

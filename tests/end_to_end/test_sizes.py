@@ -15,11 +15,6 @@ from tests.end_to_end.conftest import Stack, running
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("images")
-
-
-@pytest.fixture(scope="module")
 def sized(folder: Path) -> Iterator[Stack]:
     """Run both tiers with Perchance first and AI Horde behind it."""
     with running(folder, ENGINES="perchance,horde", PERCHANCE_ROUTES="package") as stack:

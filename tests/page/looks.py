@@ -12,3 +12,7 @@ LOOKS = {
     "phone-light": PHONE | LIGHT,
     "phone-dark": PHONE | DARK,
 }
+
+FORBIDDEN_STORAGE = """for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name,
+  { get() { throw new DOMException("forbidden", "SecurityError"); } })"""
+"""A script for a context whose browser lets no page keep anything."""

@@ -30,6 +30,17 @@ def shown(card: Locator) -> Locator:
     return picture
 
 
+def sheet_of_four(page: Page, prompt: str) -> tuple[Locator, Locator]:
+    """Have a sheet made; return it and its cells, when all are there."""
+    prompt_field(page).fill(prompt)
+    page.get_by_role("radio", name="A sheet of four").check(force=True)
+    make_button(page).click()
+    sheet = pictures(page).first
+    cells = sheet.get_by_role("button", name=re.compile("^Seed "))
+    expect(cells).to_have_count(4)
+    return sheet, cells
+
+
 def make(page: Page, prompt: str) -> Locator:
     """Have one picture made; return its card when the picture is there."""
     before = pictures(page).count()

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.page.asked import Asked
 from tests.page.axe import violations
 from tests.page.conftest import PHONE
+from tests.page.looks import FORBIDDEN_STORAGE
 from tests.page.person import make, make_button, pictures, prompt_field
 
 SHORT_SCREEN = 664  # what a phone of 844 leaves beside its browser's bars
@@ -254,10 +255,7 @@ def test_a_reader_finds_no_fault(visit, look):
 
 def test_storage_that_is_forbidden_breaks_nothing(new_context):
     context = new_context()
-    context.add_init_script(
-        "for (const area of ['localStorage', 'sessionStorage'])"
-        " Object.defineProperty(window, area, { get() { throw new DOMException('denied', 'SecurityError'); } });"
-    )
+    context.add_init_script(FORBIDDEN_STORAGE)
     page = context.new_page()
     page.goto("/")
     page.get_by_role("button", name="Keep this seed").click()

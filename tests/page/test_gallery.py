@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.axe import violations
+from tests.page.looks import FORBIDDEN_STORAGE
 from tests.page.person import make, make_button, pictures, prompt_field, shown
 
 GARBAGE = {
@@ -37,8 +38,6 @@ KEPT_WITH = """(values) => { for (const key of Object.keys(localStorage).filter(
     at: at + 1, result: { ...entry.result, request_id: `with ${at}`, ...result },
     options: { ...entry.options, ...options } })));
 } }"""
-FORBIDDEN = """for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name,
-  { get() { throw new DOMException("forbidden", "SecurityError"); } })"""
 FULL = """() => { for (let size = 1 << 20, at = 0; size >= 1; at++) {
   try { localStorage.setItem(`other ${at}`, "x".repeat(size)); } catch { size >>= 1; }
 } }"""
@@ -184,7 +183,7 @@ def test_prompts_are_searched_and_forgotten(page):
 
 def test_a_browser_that_forbids_storage_shows_pictures_all_the_same(new_context):
     context = new_context()
-    context.add_init_script(FORBIDDEN)
+    context.add_init_script(FORBIDDEN_STORAGE)
     page = context.new_page()
     page.goto("/")
     make(page, "a melon without storage")

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.page.axe import violations
 from tests.page.conftest import PHONE
-from tests.page.person import make, make_button, pictures, prompt_field, shown
+from tests.page.person import make, make_button, pictures, prompt_field, sheet_of_four, shown
 
 QUOTES = """a cat's "hat" `id` $(id) \\ <b> & [x](y) !1 @file"""
 CLIPBOARD = {"permissions": ["clipboard-read", "clipboard-write"]}
@@ -228,12 +228,7 @@ def test_arrow_keys_walk_from_seed_to_seed(page):
 
 
 def test_a_sheet_has_a_cell_for_each_seed_and_a_card_for_the_chosen_one(page):
-    prompt_field(page).fill("four windmills on a sheet")
-    page.get_by_role("radio", name="A sheet of four").check(force=True)
-    make_button(page).click()
-    sheet = pictures(page).first
-    cells = sheet.get_by_role("button", name=re.compile("^Seed "))
-    expect(cells).to_have_count(4)
+    sheet, cells = sheet_of_four(page, "four windmills on a sheet")
     link = sheet.get_by_role("link", name="All as one picture")
     expect(link).to_be_visible()
     response = requests.get(link.get_attribute("href"), timeout=60)
@@ -258,12 +253,7 @@ def test_a_sheet_has_a_cell_for_each_seed_and_a_card_for_the_chosen_one(page):
 
 
 def test_two_pictures_of_one_sheet_are_compared(page):
-    prompt_field(page).fill("four barns of one sheet")
-    page.get_by_role("radio", name="A sheet of four").check(force=True)
-    make_button(page).click()
-    sheet = pictures(page).first
-    cells = sheet.get_by_role("button", name=re.compile("^Seed "))
-    expect(cells).to_have_count(4)
+    sheet, cells = sheet_of_four(page, "four barns of one sheet")
     for index in (0, 3):
         cells.nth(index).click()
         sheet.get_by_role("button", name="Compare").click()

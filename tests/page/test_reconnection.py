@@ -9,6 +9,7 @@ from tests.api.pictures import stored as picture_file
 from tests.end_to_end.conftest import TOKEN
 from tests.fakes.processes import api, wait_until
 from tests.page.asked import Asked
+from tests.page.looks import FORBIDDEN_STORAGE
 from tests.page.maker import LOST, ask, begins, cards, failure, job, prompts_at
 from tests.page.relay import Relay
 
@@ -75,10 +76,7 @@ def test_a_duplicated_tab_does_not_run_anything_again(page, stack):
 
 def test_it_works_where_storage_is_forbidden(visit, new_context, stack):
     context = new_context()
-    context.add_init_script(
-        "for (const name of ['sessionStorage', 'localStorage']) "
-        "Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError'); } })"
-    )
+    context.add_init_script(FORBIDDEN_STORAGE)
     page = context.new_page()
     page.goto("/")
     ask(page, "a forbidden fig")

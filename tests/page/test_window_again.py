@@ -7,10 +7,9 @@ from playwright.sync_api import Page, expect
 
 from tests.fakes.processes import wait_until
 from tests.page.conftest import PHONE
+from tests.page.looks import FORBIDDEN_STORAGE
 from tests.page.maker import begins, cards, failure, job, prompts_at
 
-FORBIDDEN = """for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name,
-  { get() { throw new DOMException("forbidden", "SecurityError"); } })"""
 COPIED = "[JSON.stringify(history.state), sessionStorage.getItem('making')]"
 DUPLICATE = """if (!sessionStorage.getItem("copied")) {
   history.replaceState(%s, "");
@@ -74,7 +73,7 @@ def test_a_duplicate_of_the_tab_leaves_it_to_the_first(page, stack):
 def test_a_reload_goes_on_where_storage_is_forbidden(new_context, stack):
     stack.play(delay=4)
     context = new_context()
-    context.add_init_script(FORBIDDEN)
+    context.add_init_script(FORBIDDEN_STORAGE)
     page = context.new_page()
     opened(page, "a forbidden finch")
     begins(page, "a forbidden finch")
@@ -89,7 +88,7 @@ def test_a_sheet_that_was_made_in_part_stays_that_way(new_context, stack, watch,
     watch.expect("Failed to load resource")
     context = new_context()
     if forbidden:
-        context.add_init_script(FORBIDDEN)
+        context.add_init_script(FORBIDDEN_STORAGE)
     page, prompt = context.new_page(), f"four partial parrots {forbidden}"
     stack.play(automatic1111="crash", times=1)
     page.goto(f"/generate?prompt={prompt.replace(' ', '+')}&model=automatic1111&n=4")
