@@ -1,6 +1,7 @@
 """Real servers for tests, as processes of their own: start, readiness probe, stop."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,25 +27,27 @@ STOP_SECONDS = 20
 PATIENCE_SECONDS = 60
 # If the machine that runs the tests sets these, they must not reach the servers under test.
 FOREIGN = VARIABLES | OF_API | {"WEB_CONCURRENCY", "GUNICORN_CMD_ARGS"}
+# Each is given once, in fours. The kernel's own choice (net.ipv4.ip_local_port_range, from 32768) would do only
+# until an outgoing connection takes the port before the server binds it.
+PORTS = iter(random.sample(range(12_000, 32_000, 4), 5_000))
 
 
 def free_port() -> int:
     """Return a port that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return four_free_ports()
 
 
 def four_free_ports() -> int:
-    """Return the first of four consecutive ports that are free at this moment."""
-    while True:
-        first = free_port()
-        try:
-            for port in range(first, first + 4):
-                socket.create_server(("127.0.0.1", port)).close()
-        except (OSError, OverflowError):
-            continue
-        return first
+    """Return the first of four consecutive ports that are free at this moment. Raises StopIteration if none is."""
+    return next(first for first in PORTS if all(_is_free(port) for port in range(first, first + 4)))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def clean_environment(**changes: object) -> dict[str, str]:
@@ -149,15 +152,14 @@ class Sandbox(Server):
     """The stand-ins of the outside world; `upload_origin` is the host of their pictures."""
 
     def __init__(self) -> None:
+        super().__init__("-c", "sandbox/gunicorn.conf.py", port_variable="SANDBOX_PORT", ready="/sandbox")
+
+    def start(self) -> None:
+        """Start the stand-ins on two free ports, without waiting for them."""
         upload_port = free_port()
-        super().__init__(
-            "-c",
-            "sandbox/gunicorn.conf.py",
-            port_variable="SANDBOX_PORT",
-            ready="/sandbox",
-            SANDBOX_UPLOAD_PORT=upload_port,
-        )
+        self._environment["SANDBOX_UPLOAD_PORT"] = upload_port
         self.upload_origin = f"http://127.0.0.1:{upload_port}"
+        super().start()
 
     def pointers(self, *names: str) -> dict[str, str]:
         """Return the variables that point a render worker to the named stand-ins."""
