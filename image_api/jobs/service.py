@@ -7,9 +7,11 @@ from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
 from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.migration import bring_up_to_date
 from image_api.jobs.runner import Runner
 from image_api.jobs.store import JobStore, Selection
+from image_api.jobs.updates import JobUpdates
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
@@ -20,6 +22,7 @@ class JobService:
 
     store: JobStore
     runner: Runner
+    updates: JobUpdates
 
     @classmethod
     def build(cls, settings: Settings, generation: Generation, image_memory: ImageMemory) -> "JobService":
@@ -28,9 +31,11 @@ class JobService:
         bring_up_to_date(url)
         database = Database(url)
         store = JobStore(database, settings.max_pending_jobs)
-        runner = Runner(database, generation, image_memory, settings)
+        updates = JobUpdates(database)
+        runner = Runner(database, generation, image_memory, settings, changed=updates.changed)
+        updates.with_progress = runner.with_progress
         runner.start()
-        return cls(store, runner)
+        return cls(store, runner, updates)
 
     def submit(self, new: NewJob) -> tuple[Job, bool]:
         """Return a new job and True, or the one that its idempotency key made before, and False."""
@@ -54,12 +59,18 @@ class JobService:
         """Cancel a job, at the engine too, and return it."""
         job = self.store.cancel(job_id)
         self.runner.cancelled(job_id)
+        self.updates.changed(job_id)
         return job
+
+    def watch(self, job_id: UUID) -> JobWatch:
+        """Return a watch of a job, whose first `next` returns its state at once."""
+        return self.updates.watch(job_id)
 
     def queue(self) -> Queue:
         """Return how many jobs are pending, and since when the oldest is."""
         return self.store.queue()
 
     def stop(self) -> None:
-        """Let the jobs in flight go back into the queue."""
+        """Let the jobs in flight go back into the queue, and end all watches."""
+        self.updates.close()
         self.runner.stop()
