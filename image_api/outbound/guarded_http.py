@@ -109,11 +109,9 @@ class _HTTPSPool(HTTPSConnectionPool):
 class GuardedAdapter(HTTPAdapter):
     """The adapter of requests, with guarded connections."""
 
-    https_pool: type[HTTPSConnectionPool] = _HTTPSPool
-
     def init_poolmanager(self, *arguments: object, **options: object) -> None:
         super().init_poolmanager(*arguments, **options)  # type: ignore[arg-type]
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": self.https_pool}
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _HTTPSPool}
 
 
 class GuardedSession(requests.Session):
