@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from image_api.errors import DatabaseUnavailable
+from image_api.jobs.errors import DatabaseUnavailable
 from image_api.native_thread import NativeThread
 
 CONNECT_SECONDS = 5

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from image_api.errors import ApiError, DatabaseUnavailable
+from image_api.errors import ApiError
 from image_api.jobs.connection import DatabaseConnection
+from image_api.jobs.errors import DatabaseUnavailable
 
 MAX_GROUP = 200  # operations of one transaction
 PATIENCE_SECONDS = 10.0  # for which an operation waits until its transaction begins

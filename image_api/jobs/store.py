@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, Select, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from image_api.errors import JobNotFound, JobOver, KeyReused, TooManyJobs
 from image_api.jobs.database import Database
+from image_api.jobs.errors import JobNotFound, JobOver, KeyReused, TooManyJobs
 from image_api.jobs.group_commit import Transaction
 from image_api.jobs.ids import JobIds, first_id
 from image_api.jobs.job import Job, JobStatus, NewJob, Queue
