@@ -12,9 +12,8 @@ from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.outbound.absence import GONE_STATUSES, is_gone
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, printable, whole_number
-from image_api.outbound.guarded_http import GuardedAdapter, GuardedSession
-from image_api.outbound.pinned_connection import PinnedAdapter
-from image_api.outbound.public_hosts import NotPublic, is_public_url
+from image_api.outbound.pinned_connection import PublicSession
+from image_api.outbound.public_hosts import NotPublic
 from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, GenerateResult
 from render_worker.serving.deadline import Deadline
 
@@ -36,12 +35,7 @@ class RemotePictures:
 
     def __init__(self, worker: WorkerClient, origins: tuple[str, ...] = ()) -> None:
         self._worker = worker
-        # With the slash a prefix is an origin to every URL parser: no other host, port or user can follow.
-        self._trusted = tuple(f"{origin}/" for origin in origins)
-        self._session = GuardedSession()
-        self._session.mount("https://", PinnedAdapter())
-        for prefix in self._trusted:
-            self._session.mount(prefix, GuardedAdapter())
+        self._session = PublicSession(origins)
 
     def open(self, result: GenerateResult, *, wake: bool = True) -> "PictureContent":
         """Return the picture's bytes, as they come; the caller closes them. Without `wake` no worker is waited for.
@@ -76,7 +70,7 @@ class RemotePictures:
             return stored.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:
-        if not (address.lower().startswith(self._trusted) or is_public_url(address)):
+        if not self._session.allows(address):
             raise PictureUnavailable("The picture was made, but its address is none of a public https host.")
         try:
             return self._session.get(

@@ -11,8 +11,8 @@ from typing import Any
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from image_api.outbound.guarded_http import GuardedAdapter, GuardedHTTPSConnection
-from image_api.outbound.public_hosts import Found, PublicHosts
+from image_api.outbound.guarded_http import GuardedAdapter, GuardedHTTPSConnection, GuardedSession
+from image_api.outbound.public_hosts import Found, PublicHosts, is_public_url
 from render_worker.serving.deadline import Deadline
 
 CONNECT_SECONDS = 10.0  # for the look-up and all of the host's addresses, unless the request has its own limit
@@ -75,3 +75,24 @@ class PinnedAdapter(GuardedAdapter):
         super().init_poolmanager(*arguments, **options)
         pool: Any = functools.partial(_PinnedPool, hosts=PublicHosts())
         self.poolmanager.pool_classes_by_scheme = {"https": pool}
+
+
+class PublicSession(GuardedSession):
+    """A guarded session for public hosts by https, and for the origins that the operator trusts by http as well."""
+
+    def __init__(self, origins: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        # With the slash a prefix is an origin to every URL parser: no other host, port or user can follow.
+        self._trusted = tuple(f"{origin}/" for origin in origins)
+        self.adapters.clear()  # those of requests would send anything by http
+        self.mount("https://", PinnedAdapter())
+        for prefix in self._trusted:
+            self.mount(prefix, GuardedAdapter())
+
+    def is_trusted(self, url: str) -> bool:
+        """Return whether a URL is at one of the origins that the operator trusts."""
+        return url.lower().startswith(self._trusted)
+
+    def allows(self, url: str) -> bool:
+        """Return whether a URL may be requested, as far as can be told without a look-up of its host."""
+        return self.is_trusted(url) or is_public_url(url)

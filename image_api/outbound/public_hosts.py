@@ -8,11 +8,12 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
-import gevent
 import urllib3
 from gevent.monkey import get_original, is_module_patched
 from gevent.threadpool import ThreadPool
 from gevent.util import wrap_errors
+
+from image_api.outbound.time_limit import time_limit
 
 LOOK_UP_SECONDS = 5.0
 LOOK_UP_THREADS = 8  # each is held by a name server that does not answer, for as long as the system's resolver waits
@@ -99,7 +100,7 @@ class PublicHosts:
         """Return what the look-up returns. Raises TimeoutError if it takes longer."""
         if not is_module_patched("threading"):
             return look_up()  # the caller has a thread already
-        with gevent.Timeout(seconds, TimeoutError):
+        with time_limit(seconds):
             # gevent prints the traceback of whatever is raised there.
             result: Any = self._pool.spawn(wrap_errors((Exception,), look_up)).get()
         if isinstance(result, Exception):
