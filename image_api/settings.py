@@ -156,7 +156,7 @@ class Settings(JobSettings):
             raise ValueError("it names no host; * means any")
         return value
 
-    @field_validator("cors_origins", "picture_origins", "allowed_hosts", mode="before")
+    @field_validator("cors_origins", "picture_origins", "webhook_origins", "allowed_hosts", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
@@ -168,7 +168,7 @@ class Settings(JobSettings):
             raise ValueError("it must be * or origins like https://pictures.example, separated by commas")
         return tuple(origin.lower() for origin in value)
 
-    @field_validator("picture_origins")
+    @field_validator("picture_origins", "webhook_origins")
     @classmethod
     def _named_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ORIGIN.fullmatch(origin) and _is_address(origin) for origin in value):
