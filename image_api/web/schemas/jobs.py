@@ -74,9 +74,7 @@ class JobOptions(AsyncOptions):
 class JobQuery(Fields):
     """Which jobs a page lists."""
 
-    limit: int = Field(
-        DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description=f"an integer from 1 to {MAX_LIMIT}, or left out"
-    )
+    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description=f"an integer from 1 to {MAX_LIMIT}, or left out")
     """How many at most."""
     cursor: str | None = Field(
         None, max_length=100, description="that of the `next` address of the page before, or left out"
