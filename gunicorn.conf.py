@@ -81,7 +81,8 @@ def on_starting(server):
 
 
 def post_worker_init(worker):
-    """Have SIGTERM also start the time after which clients that still wait are refused (graceful shutdown)."""
+    """Go on with the jobs, and have SIGTERM also start the time after which waiting clients are refused."""
+    services_of(worker.wsgi).jobs.start()
     begin_shutdown = signal.getsignal(signal.SIGTERM)
 
     def shut_down(number, frame) -> None:

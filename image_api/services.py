@@ -10,6 +10,7 @@ from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.generation.cache import build as build_cache
 from image_api.generation.use_case import Generation
+from image_api.jobs.jobs import Jobs
 from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
 from image_api.picture_variants import PictureVariants
@@ -33,6 +34,7 @@ class Services:
     client_ids: ClientIds
     worker: WorkerClient
     generation: Generation
+    jobs: Jobs
     pictures: RemotePictures
     checks: PictureChecks
     variants: PictureVariants
@@ -51,16 +53,19 @@ class Services:
         checks = PictureChecks(pictures)
         cache = build_cache(settings)
         picture_thread = NativeThread()
+        generation = Generation(DirectDispatch(worker), cache, settings, worker.kept_recipe, checks.is_gone)
+        image_memory = ImageMemory()
         return cls(
             settings=settings,
             client_ids=ClientIds(token.get_secret_value().encode() if token else None),
             worker=worker,
-            generation=Generation(DirectDispatch(worker), cache, settings, worker.kept_recipe, checks.is_gone),
+            generation=generation,
+            jobs=Jobs(settings, generation, image_memory),
             pictures=pictures,
             checks=checks,
             variants=PictureVariants(picture_thread),
             upload_slots=Admission(UPLOAD_SLOTS, full=UPLOADS_FULL),
-            image_memory=ImageMemory(),
+            image_memory=image_memory,
             sheet_slots=Admission(SHEET_SLOTS, full=SHEETS_FULL),
             picture_thread=picture_thread,
         )

@@ -9,14 +9,15 @@ from redis.connection import parse_url
 
 from image_api.addresses import is_address, worker_addresses
 from image_api.allowed_hosts import AllowedHosts
+from image_api.job_settings import JobSettings
 from image_api.networks import networks_of
-from render_worker.serving.environment import EnvironmentSettings, Host, LogLevel, Port, read
+from render_worker.serving.environment import Host, LogLevel, Port, read
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
 MAX_PROXIES = 10
 
 
-class Settings(EnvironmentSettings):
+class Settings(JobSettings):
     """The settings, checked at start; an empty variable counts as unset."""
 
     host: Host = Field(

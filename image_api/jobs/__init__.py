@@ -1,0 +1,1 @@
+"""Jobs: generations that outlive their request, and this process."""

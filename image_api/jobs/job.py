@@ -1,0 +1,89 @@
+"""A job as the rest of this tier sees it. Nothing here loads the database's library."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+JobStatus = Literal["pending", "processing", "completed", "failed", "canceled"]
+FINAL: frozenset[JobStatus] = frozenset({"completed", "failed", "canceled"})
+"""The statuses that a job keeps."""
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What a client submits."""
+
+    owner: str
+    """The client's id, or `LOCAL` for the machine itself."""
+    request: Json
+    """The options as JSON, without an image."""
+    base_url: str
+    """By which the client reached this service: what a webhook's addresses begin with."""
+    image: bytes | None = None
+    """The image to begin with."""
+    webhook_url: str | None = None
+    idempotency_key: str | None = None
+    digest: str = ""
+    """Of the whole request, to tell a repetition from another request with the same key."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as its row has it. Times are seconds since the epoch, by the database's clock."""
+
+    id: UUID
+    owner: str
+    status: JobStatus
+    request: Json
+    created_at: float
+    base_url: str = ""
+    has_image: bool = False
+    webhook_url: str | None = None
+    attempts: int = 0
+    """How many have begun."""
+    started_at: float | None = None
+    """When the latest attempt began."""
+    completed_at: float | None = None
+    """When it became final."""
+    not_before: float = 0
+    """Before when it is not tried again."""
+    progress: Json | None = None
+    """The contract's Progress, some seconds old at most."""
+    images: list[Json] = field(default_factory=list)
+    """What was made: each a GenerateResult with its `index`."""
+    failed: list[Json] = field(default_factory=list)
+    """Those of several pictures that were not made: each an ErrorBody with its `index` and `status`."""
+    error: Json | None = None
+    """The ErrorBody, with its HTTP status, of the last attempt that failed."""
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether its status is one that it keeps."""
+        return self.status in FINAL
+
+    @property
+    def pictures(self) -> int:
+        """Return how many pictures were asked for."""
+        return int(self.request.get("n") or 1)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an attempt came to, if it ends the job."""
+
+    status: JobStatus
+    images: list[Json] = field(default_factory=list)
+    failed: list[Json] = field(default_factory=list)
+    error: Json | None = None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The jobs that have not begun."""
+
+    pending: int
+    oldest: float | None
+    """When the oldest of them was created."""

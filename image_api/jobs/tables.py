@@ -1,0 +1,98 @@
+"""The tables of the jobs' database, the same for SQLite and PostgreSQL."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+OWNER = String(64)
+STATUS = String(10)
+DOCUMENT = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+metadata = MetaData()
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index of the rows that meet a condition, in both databases."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner", OWNER, nullable=False),
+    Column("status", STATUS, nullable=False),
+    Column("request", DOCUMENT, nullable=False),
+    Column("request_digest", String(64), nullable=False),
+    Column("idempotency_key", String(255)),
+    Column("base_url", Text, nullable=False),
+    Column("webhook_url", Text),
+    Column("image_bytes", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("interruptions", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("completed_at", Float),
+    Column("not_before", Float, nullable=False),
+    Column("holder", String(40)),
+    Column("lease_until", Float),
+    Column("progress", DOCUMENT),
+    Column("images", DOCUMENT),
+    Column("failed", DOCUMENT),
+    Column("error", DOCUMENT),
+    Index("jobs_by_owner", "owner", "id"),
+    Index("jobs_by_owner_and_status", "owner", "status", "id"),
+    _partial("jobs_pending", "owner", "id", where="status = 'pending'"),
+    _partial("jobs_processing", "lease_until", where="status = 'processing'"),
+    _partial("jobs_idempotency", "owner", "idempotency_key", where="idempotency_key is not null", unique=True),
+)
+
+job_images = Table(
+    "job_images",
+    metadata,
+    Column("job_id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+"""The images to begin with of jobs that are not final."""
+
+queues = Table(
+    "queues",
+    metadata,
+    Column("owner", OWNER, primary_key=True),
+    Column("pending", Integer, nullable=False),
+    Column("image_bytes", BigInteger, nullable=False),
+)
+"""How many pending jobs each owner has, and bytes of images: kept with each change, so that no query counts rows."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("job_id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("type", String(20), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("status", STATUS, nullable=False),
+    Column("attempts", DOCUMENT, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("completed_at", Float),
+    Column("not_before", Float, nullable=False),
+    Column("holder", String(40)),
+    Column("lease_until", Float),
+    Index("deliveries_by_job", "job_id", "id"),
+    _partial("deliveries_pending", "not_before", where="status = 'pending'"),
+)
+"""The webhooks' deliveries, each written with the change that it tells of."""
