@@ -99,6 +99,11 @@ class ColdStart:
         return max(1, round(self._last_seconds - waited))
 
     @property
+    def latest(self) -> Probes | None:
+        """Return the latest probes; None before the first."""
+        return self._probes
+
+    @property
     def is_paused(self) -> bool:
         """Return whether a cold start has failed so short a time ago that the next one is to wait."""
         return self._failed is not None and not self._failed[0].expired
@@ -150,9 +155,9 @@ class ColdStart:
             raise WorkerUnavailable(self._failed[1])
         if (up := self._up) and not up[0].expired:
             return up[1]
-        up = self.probes().up
-        abort.wait(up, seconds)
-        return up.result() if up.done() else None
+        started = self.probes().up
+        abort.wait(started, seconds)
+        return started.result() if started.done() else None
 
     def probes(self) -> Probes:
         """Return the probes in flight, new ones in the background if there are none."""
