@@ -12,6 +12,7 @@ from image_api.jobs.errors import JobNotFound, JobOver, KeyReused, TooManyJobs
 from image_api.jobs.group_commit import Transaction
 from image_api.jobs.ids import JobIds, first_id
 from image_api.jobs.job import Job, JobStatus, NewJob, Queue
+from image_api.jobs.outbox import announce
 from image_api.jobs.tables import job_images, jobs, queues
 
 MAX_IMAGE_BYTES = 1024 * 1024 * 1024  # of all images that wait
@@ -179,6 +180,7 @@ def end_job(transaction: Transaction, job: Job, **values: object) -> bool:
     if row.image_bytes:
         transaction.connection.execute(delete(job_images).where(job_images.c.job_id == job.id))
     change_queue(transaction.connection, job.owner, pending=-int(job.status == "pending"), image_bytes=-row.image_bytes)
+    announce(transaction, job, values["status"])
     return True
 
 
