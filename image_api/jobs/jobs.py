@@ -10,6 +10,7 @@ from uuid import UUID
 from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
 from image_api.jobs.delivery import Delivery, Document
+from image_api.jobs.database_health import DatabaseHealth
 from image_api.jobs.job import Job, NewJob, Queue
 from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.webhooks.urls import WebhookURLs
@@ -35,6 +36,8 @@ class Jobs:
         """Returns the `data` of a job's webhook; set before any job is loaded."""
         self._lock = threading.Lock()
         self._loaded: JobService | None = None
+        self.database = DatabaseHealth(self.queue, lambda: self._service().try_write(), lambda: self.in_use)
+        """Whether jobs can be accepted."""
 
     def start(self) -> None:
         """Go on with the jobs that there are, in the background, if their database exists."""
@@ -46,6 +49,17 @@ class Jobs:
         """Return whether there was a database of jobs when this process started."""
         file = sqlite_file(engine_url(self._settings.database_url))
         return file is None or file.exists()
+
+    @property
+    def in_use(self) -> bool:
+        """Return whether a job was ever asked for, as far as this process knows."""
+        file = sqlite_file(engine_url(self._settings.database_url))
+        return self._loaded is not None or file is None or file.exists()
+
+    @property
+    def running(self) -> int:
+        """Return how many jobs run in this process."""
+        return self._loaded.runner.running if self._loaded else 0
 
     def submit(self, new: NewJob) -> tuple[Job, bool]:
         """Return a new job and True, or the one that its idempotency key made before, and False."""

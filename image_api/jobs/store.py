@@ -69,6 +69,10 @@ class JobStore:
         """Return how many jobs are pending, and since when the oldest is."""
         return self._database.read(_queue)
 
+    def try_write(self) -> bool:
+        """Return True once a transaction that changes nothing was committed. Raises DatabaseUnavailable if need be."""
+        return self._database.write(lambda transaction: True)
+
     def cancel(self, job_id: UUID) -> Job:
         """Make a job canceled that is not final, and return it. Raises JobNotFound, and JobOver if it has ended."""
         return self._database.write(lambda transaction: _cancel(transaction, job_id))
