@@ -70,6 +70,12 @@ class Services:
             picture_thread=picture_thread,
         )
 
+    def stop(self) -> None:
+        """End what still waits when the grace period of the graceful shutdown is over."""
+        self.jobs.leave()
+        self.generation.stop()
+        self.jobs.give_back()
+
 
 def services_of(app: Flask) -> Services:
     """Return an application's services."""

@@ -63,10 +63,9 @@ class Attempt:
         self.lease = Lease.of(job)
         self.progress: Json | None = None
         """The newest."""
-        self.errors: dict[int, ApiError] = {}
-        """Why pictures were not made, by their places."""
         self.end: End | None = None
         """Why nothing of it counts any more, if so."""
+        self._errors: dict[int, ApiError] = {}
         self._images = {int(it["index"]): it for it in job.images}
         self._tools = tools
         self._on_progress = on_progress
@@ -79,6 +78,11 @@ class Attempt:
     def images(self) -> list[Json]:
         """Return what was made, in this attempt and before it."""
         return [self._images[index] for index in sorted(self._images)]
+
+    @property
+    def errors(self) -> dict[int, ApiError]:
+        """Return why pictures were not made, by their places."""
+        return {index: error for index, error in self._errors.items() if index not in self._images}
 
     @property
     def is_complete(self) -> bool:
@@ -95,10 +99,10 @@ class Attempt:
         except Stopping:
             self._end("stopped")
         except ApiError as error:
-            self.errors.update(dict.fromkeys(missing, error))
+            self._errors.update(dict.fromkeys(missing, error))
         except Exception:
             log.exception("job %s: unexpected error", self.job.id)
-            self.errors.update(dict.fromkeys(missing, InternalFault()))
+            self._errors.update(dict.fromkeys(missing, InternalFault()))
 
     def cancel(self) -> None:
         """End what is made for it, at the engine too: its job was cancelled."""
@@ -132,10 +136,10 @@ class Attempt:
         except Stopping:
             self._end("stopped")
         except ApiError as error:
-            self.errors[index] = error
+            self._errors[index] = error
         except Exception:
             log.exception("job %s: unexpected error", self.job.id)
-            self.errors[index] = InternalFault()
+            self._errors[index] = InternalFault()
 
     def _generated(self, index: int, options: GenerationOptions) -> Json:
         """Return one picture's result. What admission control refuses is asked for again, until the deadline."""

@@ -15,26 +15,26 @@ from image_api.jobs.errors import JobInterrupted
 from image_api.jobs.group_commit import Transaction
 from image_api.jobs.job import Job, Json, Outcome
 from image_api.jobs.retries import MAX_PAUSE_SECONDS
-from image_api.jobs.store import as_job, change_queue, end_job
+from image_api.jobs.store import as_job, change_queue, end_job, job_of
 from image_api.jobs.tables import PENDING, PROCESSING, job_images, jobs
 
 LEASE_SECONDS = 15.0
 MAX_INTERRUPTIONS = 10  # after which a job is taken for what kills its process
 MAX_TAKEN_OVER = 100  # of one transaction
 
-# A moment later than any that this service writes is from before the clock was set back: waiting for it could take long.
+# A moment later than any that this service writes is from before the clock was set back: it could be hours away.
 IS_DUE = PENDING & or_(
     jobs.c.not_before <= bindparam("now"), jobs.c.not_before > bindparam("now") + literal(2 * MAX_PAUSE_SECONDS)
 )
 IS_EXPIRED = (
     PROCESSING
-    & (jobs.c.holder != bindparam("holder"))
+    & (jobs.c.holder != bindparam("me"))
     & or_(jobs.c.lease_until < bindparam("now"), jobs.c.lease_until > bindparam("now") + literal(2 * LEASE_SECONDS))
 )
 IS_HELD = (
     (jobs.c.id == bindparam("job_id"))
     & PROCESSING
-    & (jobs.c.holder == bindparam("holder"))
+    & (jobs.c.holder == bindparam("me"))
     & (jobs.c.attempts == bindparam("attempt"))
 )
 DUE = select(jobs.c.id).where(IS_DUE).limit(1)
@@ -49,7 +49,7 @@ CLAIM = (
         status="processing",
         attempts=jobs.c.attempts + 1,
         started_at=bindparam("now"),
-        holder=bindparam("holder"),
+        holder=bindparam("me"),
         lease_until=bindparam("until"),
     )
 )
@@ -143,27 +143,28 @@ class Leases:
         return self._database.read(lambda it: it.execute(IMAGE, {"job_id": job.id}).scalar())
 
     def _is_due(self, connection: Connection) -> bool:
-        given = {"now": _clock(connection), "holder": self._holder}
+        given = {"now": _clock(connection), "me": self._holder}
         return any(connection.execute(query, given).first() is not None for query in (DUE, EXPIRED.limit(1)))
 
     def _key(self, lease: Lease) -> dict[str, Any]:
-        return {"job_id": lease.job_id, "attempt": lease.attempt, "holder": self._holder}
+        return {"job_id": lease.job_id, "attempt": lease.attempt, "me": self._holder}
 
     def _held(self, transaction: Transaction, lease: Lease) -> Job | None:
         row = transaction.connection.execute(HELD, self._key(lease)).one_or_none()
         return as_job(row) if row else None
 
     def _claim(self, transaction: Transaction, count: int) -> list[Job]:
-        given = {"now": transaction.now, "holder": self._holder, "until": transaction.now + LEASE_SECONDS}
+        given = {"now": transaction.now, "me": self._holder, "until": transaction.now + LEASE_SECONDS}
         for row in transaction.connection.execute(EXPIRED, given).all():
             _interrupt(transaction, as_job(row))
         claimed: list[Job] = []
         last = self._last_owner
-        while len(claimed) < count and (row := _next(transaction, last)):
-            transaction.connection.execute(CLAIM, {**given, "job_id": row.id})
-            change_queue(transaction.connection, row.owner, pending=-1)
-            claimed.append(as_job(transaction.connection.execute(HELD, {**given, "job_id": row.id, "attempt": row.attempts + 1}).one()))
-            last = row.owner
+        while len(claimed) < count:
+            found = _next(transaction, last)
+            if found is None:
+                break
+            claimed.append(_claimed(transaction, found, given))
+            last = claimed[-1].owner
         self._last_owner = last
         return claimed
 
@@ -208,6 +209,12 @@ def _next(transaction: Transaction, last: str) -> Row[Any] | None:
     given = {"now": transaction.now, "last": last}
     after = transaction.connection.execute(FIRST_AFTER, given).first()
     return after or transaction.connection.execute(FIRST, given).first()
+
+
+def _claimed(transaction: Transaction, found: Row[Any], given: dict[str, Any]) -> Job:
+    transaction.connection.execute(CLAIM, {**given, "job_id": found.id})
+    change_queue(transaction.connection, found.owner, pending=-1)
+    return job_of(transaction.connection, found.id)
 
 
 def _interrupt(transaction: Transaction, job: Job) -> None:

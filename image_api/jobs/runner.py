@@ -88,16 +88,20 @@ class Runner:
         """Claim no more jobs; those in flight may end within GRACEFUL_TIMEOUT_SECONDS. Returns at once."""
         self._grace = self._grace or Deadline.after(self._grace_seconds)
 
-    def stop(self) -> None:
-        """Claim no more jobs, and give back those that are in flight at the end of the grace period, if there is one."""
-        grace = self._grace = self._grace or Deadline.after(0)
+    def wait(self) -> None:
+        """Wait until no job is in flight, up to the end of the grace period; not at all without `drain` before."""
         with self._idle:
-            self._idle.wait_for(lambda: not self._attempts, grace.remaining)
-        left = self._all()
-        for attempt in left:
+            self._idle.wait_for(lambda: not self._attempts, self._grace.remaining if self._grace else 0)
+
+    def leave(self) -> None:
+        """Claim no more jobs, and stop waiting for those in flight: what becomes of them is no failure of theirs."""
+        self.drain()
+        for attempt in self._all():
             attempt.leave("stopped")
-        if left:
-            log.info("%d jobs go back into the queue", len(left))
+
+    def give_back(self) -> None:
+        """Give the jobs back that are still in flight, so that another process runs them at once."""
+        if left := self._all():
             # In a thread of its own: the process must end in time, also if the database does not answer.
             giving = threading.Thread(target=self._give_back, args=(left,), name="jobs-back", daemon=True)
             giving.start()
@@ -188,6 +192,7 @@ class Runner:
     def _give_back(self, left: list[Attempt]) -> None:
         try:
             self._leases.give_back(attempt.lease for attempt in left)
+            log.info("%d jobs in flight went back into the queue", len(left))
         except DatabaseUnavailable as error:
             log.warning("%d jobs begin again when their leases have lapsed: %s", len(left), error)
 
