@@ -89,7 +89,7 @@ def post_worker_init(worker):
     def shut_down(number, frame) -> None:
         begin_shutdown(number, frame)
         services.generation.ending = True
-        services.jobs.drain()
+        gevent.spawn(services.jobs.drain)
         gevent.spawn_later(settings.graceful_timeout_seconds, services.stop)
 
     signal.signal(signal.SIGTERM, shut_down)

@@ -1,14 +1,18 @@
 """Jobs, as the routes use them. The database and its library are loaded once a job was ever asked for."""
 
 import logging
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
+from image_api.jobs.delivery import Delivery, Document
 from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.loading import Loading
+from image_api.jobs.webhooks.urls import WebhookURLs
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
@@ -27,6 +31,9 @@ class Jobs:
         self._generation = generation
         self._image_memory = image_memory
         self._loading = Loading(self._build)
+        self.webhook_urls = WebhookURLs(settings)
+        self.document: Document = _undescribed
+        """Returns the `data` of a job's webhook; set before any job is loaded."""
 
     def start(self) -> None:
         """Go on with the jobs that there are, in the background, if their database exists."""
@@ -50,6 +57,10 @@ class Jobs:
         """Return a job, with the newest progress. Raises JobNotFound if there is none with this id."""
         return self._service().get(job_id)
 
+    def watch(self, job_id: UUID) -> JobWatch:
+        """Return a watch of a job, whose first `next` returns its state at once. Raises JobNotFound, and Stopping."""
+        return self._service().watch(job_id)
+
     def page(self, which: "Selection") -> list[Job]:
         """Return an owner's jobs, the newest first."""
         return self._service().page(which)
@@ -66,6 +77,10 @@ class Jobs:
         """Return how many jobs are pending, and since when the oldest is."""
         return self._service().queue()
 
+    def deliveries(self, job_id: UUID) -> list[Delivery]:
+        """Return the deliveries of a job's webhooks. Raises JobNotFound if there is no such job."""
+        return self._service().deliveries_of(job_id)
+
     def drain(self) -> None:
         """Begin no more jobs: this service is being stopped. Returns at once."""
         if service := self._loading.loaded:
@@ -79,7 +94,7 @@ class Jobs:
     def leave(self) -> None:
         """Stop waiting for the jobs in flight: what becomes of them from here on is no failure of theirs."""
         if service := self._loading.loaded:
-            service.runner.leave()
+            service.leave()
 
     def give_back(self) -> None:
         """Let the jobs go back into the queue that were left; it takes few seconds at most."""
@@ -92,4 +107,8 @@ class Jobs:
     def _build(self) -> "JobService":
         from image_api.jobs.service import JobService
 
-        return JobService.build(self._settings, self._generation, self._image_memory)
+        return JobService.build(self._settings, self._generation, self._image_memory, self.document)
+
+
+def _undescribed(job: Job) -> Mapping[str, Any]:
+    return {"job_id": str(job.id), "status": job.status}

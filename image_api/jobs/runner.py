@@ -45,7 +45,7 @@ class Runner:
         on_final: Callable[[], None] = lambda: None,
     ) -> None:
         """Call `changed` after each change of a job, and `on_final` after one became final."""
-        self.concurrency = settings.job_concurrency or JOBS_PER_WORKER * _render_workers(settings)
+        self.concurrency = settings.job_concurrency or JOBS_PER_WORKER * max(1, len(settings.worker_urls))
         self._leases = Leases(database)
         self._policy = RetryPolicy.of(settings)
         pictures = threading.Semaphore(self.concurrency)
@@ -195,11 +195,6 @@ class Runner:
             log.info("%d jobs in flight went back into the queue", len(left))
         except DatabaseUnavailable as error:
             log.warning("%d jobs begin again when their leases have lapsed: %s", len(left), error)
-
-
-def _render_workers(settings: Settings) -> int:
-    """Return how many render workers there are."""
-    return max(1, len((settings.perchance_worker_url or "").split(",")))
 
 
 def _longer(pause: float) -> float:
