@@ -13,16 +13,16 @@ from itertools import count
 from uuid import UUID
 
 from flask import Response, request
-from image_api.jobs.job_json import JobProgress
-from image_api.web.jobs.views import job_body
 from pydantic import BaseModel
 
 from image_api.admission import Waiter
 from image_api.generation.progress_stream import END, HEARTBEAT_SECONDS
+from image_api.jobs.job_json import JobProgress
 from image_api.jobs.job_watch import JobUpdate, JobWatch
 from image_api.services import services
 from image_api.web.client_connection import waiter
 from image_api.web.event_stream import RETRY, last_event_id, stream_response
+from image_api.web.jobs.views import job_body
 from image_api.web.responses import base_url, json_text
 
 HEARTBEAT = b": heartbeat\n\n"
