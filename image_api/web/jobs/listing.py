@@ -29,9 +29,7 @@ def list_response() -> Response:
     before = _job_before(query.cursor) if query.cursor else None
     if not is_local():
         return json_response(JobPage(jobs=[], hint=NOT_LISTED))
-    which = Selection(
-        LOCAL, query.limit + 1, before, query.status, query.since_seconds, query.until_seconds
-    )
+    which = Selection(LOCAL, query.limit + 1, before, query.status, query.since_seconds, query.until_seconds)
     jobs = services().jobs.page(which)
     shown = jobs[: query.limit]
     following = _next_address(query, shown[-1]) if len(jobs) > len(shown) else None
