@@ -31,6 +31,6 @@ def front() -> Response:
         return preview_page(SITE, None, Documentation.model_fields["description"].default)
     if prefers_page():
         return app_page("page.html", VARY)
-    response = json_response(Documentation.at(base_url()))
+    response = json_response(Documentation.at(base_url(), services().settings.api_v1_prefix))
     response.headers["Vary"] = VARY
     return response
