@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response
 
+from image_api.services import services
 from image_api.web.api import HTML, JSON, Answer, describe
 from image_api.web.api_answers import PAGE_HEADERS
 from image_api.web.pages.html_pages import app_page, prefers_page
