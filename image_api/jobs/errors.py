@@ -43,6 +43,25 @@ class KeyReused(ApiError):
         super().__init__("This Idempotency-Key came with another request before; use a new one for a new request.")
 
 
+class JobInterrupted(ApiError):
+    """Raised if a job's process died, or lost its lease, too often while it ran."""
+
+    code = "job_interrupted"
+    status = 503
+    hint = "Submit it again; the operator looks at why the process ended."
+
+    def __init__(self) -> None:
+        super().__init__("This job was interrupted again and again: each time the process that ran it ended.")
+
+
+class JobUnreadable(ApiError):
+    """Raised if a job cannot be run as it is stored, such as one that another version of this service accepted."""
+
+    code = "job_unreadable"
+    status = 500
+    hint = "Submit it again."
+
+
 class DatabaseUnavailable(ApiError):
     """Raised if the jobs' database cannot be reached, or is locked for too long. Its own words have addresses."""
 

@@ -45,7 +45,7 @@ class JobService:
         webhooks = WebhookSender(
             deliveries, WebhookClient(settings.webhook_origins), Signer(settings.webhook_secrets), document
         )
-        runner = Runner(database, generation, image_memory, settings, changed=updates.changed)
+        runner = Runner(database, generation, image_memory, settings, changed=updates.changed, on_final=webhooks.wake)
         updates.with_progress = runner.with_progress
         runner.start()
         if settings.webhook_secrets:  # without one, what is due waits for it
@@ -74,7 +74,6 @@ class JobService:
         """Cancel a job, at the engine too, and return it."""
         job = self.store.cancel(job_id)
         self.runner.cancelled(job_id)
-        self.updates.changed(job_id)
         self.webhooks.wake()
         return job
 
@@ -90,8 +89,12 @@ class JobService:
         """Return how many jobs are pending, and since when the oldest is."""
         return self.store.queue()
 
-    def stop(self) -> None:
-        """Let the jobs in flight go back into the queue, end all watches, and send no more webhooks."""
+    def drain(self) -> None:
+        """Begin no more jobs, and end all watches. Returns at once."""
         self.updates.close()
-        self.runner.stop()
+        self.runner.drain()
+
+    def leave(self) -> None:
+        """Stop waiting for the jobs in flight, and send no more webhooks."""
+        self.runner.leave()
         self.webhooks.stop()
