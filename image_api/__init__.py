@@ -15,6 +15,9 @@ from image_api.routes import (
     health,
     icons,
     images,
+    job_events,
+    job_health,
+    jobs,
     openai,
     openai_edits,
     openapi,
@@ -86,4 +89,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         crawlers,
     ):
         app.register_blueprint(family.routes)
+    for family in (jobs, job_events, job_health):
+        app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
     return app

@@ -7,7 +7,7 @@ from typing import Literal
 
 from image_api.errors import ApiError
 from image_api.jobs.job import Queue
-from image_api.jobs.shared_check import Checked, SharedCheck
+from image_api.jobs.shared_check import SharedCheck
 
 DatabaseStatus = Literal["up", "locked", "down", "not_in_use"]
 
@@ -45,14 +45,14 @@ class DatabaseHealth:
             return DatabaseState("not_in_use")
         read = self._read.result()
         if read.value is None:
-            _log_fault(read)
+            _log_fault(read.error)
             return DatabaseState("down")
         return DatabaseState(self._status_of_writing(), read.value)
 
     def _status_of_writing(self) -> DatabaseStatus:
         write = self._write.result()
         if write.error:
-            _log_fault(write)
+            _log_fault(write.error)
             return "down"
         if write.value is not None:
             return "up"
@@ -60,6 +60,6 @@ class DatabaseHealth:
         return "down" if self._write.last.error else "locked"
 
 
-def _log_fault(checked: Checked[object]) -> None:
-    if checked.error and not isinstance(checked.error, ApiError):
-        log.error("the check of the jobs' database failed", exc_info=checked.error)
+def _log_fault(error: Exception | None) -> None:
+    if error and not isinstance(error, ApiError):
+        log.error("the check of the jobs' database failed", exc_info=error)
