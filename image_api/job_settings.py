@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from image_api.database_url import engine_url
 from render_worker.serving.environment import EnvironmentSettings
 
 WEBHOOK_SECRET = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
@@ -70,6 +71,13 @@ class JobSettings(EnvironmentSettings):
                 f"it must be whsec_ and {SECRET_BYTES[0]} to {SECRET_BYTES[-1]} bytes in base64, or up to"
                 f" {MAX_SECRETS} of these, separated by commas; for one, echo whsec_$(openssl rand -base64 32)"
             )
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            engine_url(value)
         return value
 
 

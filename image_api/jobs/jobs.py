@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
-from image_api.jobs.database_url import engine_url, sqlite_file
 from image_api.jobs.delivery import Delivery, Document
 from image_api.jobs.job import Job, NewJob, Queue
 from image_api.jobs.webhooks.urls import WebhookURLs
