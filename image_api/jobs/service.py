@@ -8,6 +8,7 @@ from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
 from image_api.jobs.delivery import Delivery, Document
 from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.migration import bring_up_to_date
 from image_api.jobs.runner import Runner
 from image_api.jobs.store import JobStore, Selection
 from image_api.jobs.webhooks.client import WebhookClient
@@ -32,7 +33,9 @@ class JobService:
         cls, settings: Settings, generation: Generation, image_memory: ImageMemory, document: Document
     ) -> "JobService":
         """Return the services, with the database brought up to date, and the runner and the webhooks at work."""
-        database = Database(engine_url(settings.database_url))
+        url = engine_url(settings.database_url)
+        bring_up_to_date(url)
+        database = Database(url)
         store = JobStore(database, settings.max_pending_jobs)
         runner = Runner(database, generation, image_memory, settings)
         deliveries = Deliveries(database)
