@@ -7,13 +7,16 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
 import trustme
+from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from image_api.database_url import engine_url
 from image_api.jobs.database import Database
 from image_api.jobs.delivery import Delivery
 from image_api.jobs.errors import JobNotFound
@@ -87,12 +90,25 @@ class Service:
             each.stop()
 
 
-@pytest.fixture
-def service(tmp_path) -> Iterator[Service]:
-    made = Service(f"sqlite:///{tmp_path}/jobs.db")
+@contextmanager
+def running(url: str) -> Iterator[Service]:
+    made = Service(url)
     made.database.write(lambda transaction: metadata.create_all(transaction.connection))
     yield made
     made.close()
+
+
+@pytest.fixture
+def service(tmp_path) -> Iterator[Service]:
+    with running(f"sqlite:///{tmp_path}/jobs.db") as made:
+        yield made
+
+
+@pytest.fixture
+def either(database_url) -> Iterator[Service]:
+    """Yield a service over each kind of database in turn."""
+    with running(engine_url(SecretStr(database_url))) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -109,13 +125,13 @@ def statuses(delivery: Delivery) -> list[int | None]:
 
 
 @pytest.mark.parametrize("ending", ["completed", "failed", "canceled"])
-def test_it_works(service, ending):
+def test_it_works(either, ending):
     with Receiver() as receiver:
-        service.sender(receiver.origin)
-        job = service.submit(receiver.url)
-        assert service.end(job, ending)
+        either.sender(receiver.origin)
+        job = either.submit(receiver.url)
+        assert either.end(job, ending)
         (received,) = receiver.wait_for(1)
-        delivery = service.sent(job)
+        delivery = either.sent(job)
     assert received.path == "/hook?token=private-of-the-url"
     assert received.message == {
         "type": f"job.{ending}",
@@ -151,11 +167,11 @@ def test_an_unknown_job_has_none(service):
         service.deliveries.of_job(UUID(int=1))
 
 
-def test_a_job_ends_once_and_has_one_delivery(service):
-    job = service.submit("https://hook.example/")
-    assert service.end(job, "canceled")
-    assert not service.end(job, "completed")
-    assert service.delivery(job).type == "job.canceled"
+def test_a_job_ends_once_and_has_one_delivery(either):
+    job = either.submit("https://hook.example/")
+    assert either.end(job, "canceled")
+    assert not either.end(job, "completed")
+    assert either.delivery(job).type == "job.canceled"
 
 
 def test_the_signature_is_verified_by_the_standard_s_library_and_by_hmac_alone(service):
@@ -191,13 +207,13 @@ def test_text_of_any_script_arrives_as_it_is(service):
     assert received.headers["webhook-signature"] == independent_signature(received)
 
 
-def test_it_is_tried_again_until_it_is_delivered_under_one_id(service):
+def test_it_is_tried_again_until_it_is_delivered_under_one_id(either):
     with Receiver(status(500), status(503), status(204)) as receiver:
-        service.sender(receiver.origin)
-        job = service.submit(receiver.url)
-        service.end(job)
+        either.sender(receiver.origin)
+        job = either.submit(receiver.url)
+        either.end(job)
         received = receiver.wait_for(3)
-        delivery = service.sent(job)
+        delivery = either.sent(job)
     assert len({each.id for each in received}) == 1
     assert len({each.body for each in received}) == 1
     assert (delivery.status, statuses(delivery)) == ("delivered", [500, 503, 204])
@@ -224,12 +240,12 @@ def test_the_pauses_grow_and_make_a_day():
     assert 22 * 3600 < sum(PAUSES) <= 24 * 3600
 
 
-def test_a_receiver_that_is_gone_gets_no_more(service):
+def test_a_receiver_that_is_gone_gets_no_more(either):
     with Receiver(status(410)) as receiver:
-        service.sender(receiver.origin)
-        job = service.submit(receiver.url)
-        service.end(job)
-        delivery = service.sent(job)
+        either.sender(receiver.origin)
+        job = either.submit(receiver.url)
+        either.end(job)
+        delivery = either.sent(job)
         time.sleep(0.3)
         assert len(receiver.received) == 1
     assert (delivery.status, statuses(delivery)) == ("failed", [410])
@@ -445,42 +461,42 @@ def test_deliveries_that_were_tried_before_leave_room_for_new_ones(service, monk
             each.__exit__()
 
 
-def test_two_senders_send_nothing_twice(service):
+def test_two_senders_send_nothing_twice(either):
     with Receiver(lambda handler: (time.sleep(0.05), status(200)(handler))) as receiver:
-        jobs = [service.submit(receiver.url) for _ in range(30)]
+        jobs = [either.submit(receiver.url) for _ in range(30)]
         for _ in range(2):
-            service.sender(receiver.origin)
+            either.sender(receiver.origin)
         for job in jobs:
-            service.end(job)
+            either.end(job)
         for job in jobs:
-            assert service.sent(job).status == "delivered"
+            assert either.sent(job).status == "delivered"
         assert len(receiver.received) == len({each.id for each in receiver.received}) == 30
 
 
-def test_what_a_killed_process_was_sending_is_sent_again_after_its_lease(service, monkeypatch):
+def test_what_a_killed_process_was_sending_is_sent_again_after_its_lease(either, monkeypatch):
     monkeypatch.setattr(deliveries, "LEASE_SECONDS", 0.5)
     with Receiver() as receiver:
-        job = service.submit(receiver.url)
-        service.end(job)
-        assert len(service.deliveries.claim("of the killed process", ROOM)) == 1
-        assert service.deliveries.claim("another", ROOM) == []
-        assert service.delivery(job).next_attempt_at is None
-        service.sender(receiver.origin)
+        job = either.submit(receiver.url)
+        either.end(job)
+        assert len(either.deliveries.claim("of the killed process", ROOM)) == 1
+        assert either.deliveries.claim("another", ROOM) == []
+        assert either.delivery(job).next_attempt_at is None
+        either.sender(receiver.origin)
         receiver.wait_for(1)
-        assert service.sent(job).status == "delivered"
+        assert either.sent(job).status == "delivered"
 
 
-def test_one_that_comes_back_after_its_lease_records_nothing(service, monkeypatch):
+def test_one_that_comes_back_after_its_lease_records_nothing(either, monkeypatch):
     monkeypatch.setattr(deliveries, "LEASE_SECONDS", 0.0)
-    job = service.submit("https://hook.example/")
-    service.end(job)
-    (late,) = service.deliveries.claim("late", ROOM)
-    (other,) = service.deliveries.claim("other", ROOM)
+    job = either.submit("https://hook.example/")
+    either.end(job)
+    (late,) = either.deliveries.claim("late", ROOM)
+    (other,) = either.deliveries.claim("other", ROOM)
     attempt = deliveries.DeliveryAttempt(time.time(), 0.1, 500, "late")
-    service.deliveries.record(late.delivery, "late", attempt, "failed")
-    assert (service.delivery(job).status, service.delivery(job).attempts) == ("pending", ())
-    service.deliveries.record(other.delivery, "other", attempt, "delivered")
-    assert service.delivery(job).status == "delivered"
+    either.deliveries.record(late.delivery, "late", attempt, "failed")
+    assert (either.delivery(job).status, either.delivery(job).attempts) == ("pending", ())
+    either.deliveries.record(other.delivery, "other", attempt, "delivered")
+    assert either.delivery(job).status == "delivered"
 
 
 def test_a_sender_that_is_stopped_begins_no_more(service):
@@ -537,8 +553,8 @@ def test_a_lock_of_the_database_only_delays_the_record(service, tmp_path):
     assert (delivery.status, statuses(delivery)) == ("delivered", [200])
 
 
-def test_ten_thousand_that_wait_for_one_host_cost_the_others_little(service, monkeypatch):
-    job = service.submit(None)
+def test_ten_thousand_that_wait_for_one_host_cost_the_others_little(either, monkeypatch):
+    job = either.submit(None)
 
     def fill(transaction: Any) -> None:
         rows = [
@@ -548,12 +564,12 @@ def test_ten_thousand_that_wait_for_one_host_cost_the_others_little(service, mon
         ]  # fmt: skip
         transaction.connection.execute(deliveries.deliveries.insert(), rows)
 
-    service.database.write(fill)
-    other = service.submit("https://hook.example/")
-    service.end(other)
+    either.database.write(fill)
+    other = either.submit("https://hook.example/")
+    either.end(other)
     begun = time.monotonic()
     full = Room(slots=10, retries=10, per_host=4, in_flight={"dead.example": 4})
-    (claimed,) = service.deliveries.claim("me", full)
+    (claimed,) = either.deliveries.claim("me", full)
     assert claimed.job.id == other.id
     assert time.monotonic() - begun < 1
     assert json.dumps(claimed.delivery.message_id)
