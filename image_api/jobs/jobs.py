@@ -2,14 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
-from image_api.jobs.delivery import Delivery, Document
+from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue
 from image_api.jobs.webhooks.urls import WebhookURLs
 from image_api.sent_images import ImageMemory
@@ -30,8 +29,6 @@ class Jobs:
         self._generation = generation
         self._image_memory = image_memory
         self.webhook_urls = WebhookURLs(settings)
-        self.document: Document = _undescribed
-        """Returns the `data` of a job's webhook; set before any job is loaded."""
         self._lock = threading.Lock()
         self._loaded: JobService | None = None
 
@@ -84,9 +81,5 @@ class Jobs:
             if self._loaded is None:
                 from image_api.jobs.service import JobService
 
-                self._loaded = JobService.build(self._settings, self._generation, self._image_memory, self.document)
+                self._loaded = JobService.build(self._settings, self._generation, self._image_memory)
             return self._loaded
-
-
-def _undescribed(job: Job) -> Mapping[str, Any]:
-    return {"job_id": str(job.id), "status": job.status}

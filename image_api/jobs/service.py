@@ -6,7 +6,7 @@ from uuid import UUID
 from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
-from image_api.jobs.delivery import Delivery, Document
+from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue
 from image_api.jobs.migration import bring_up_to_date
 from image_api.jobs.runner import Runner
@@ -29,9 +29,7 @@ class JobService:
     webhooks: WebhookSender
 
     @classmethod
-    def build(
-        cls, settings: Settings, generation: Generation, image_memory: ImageMemory, document: Document
-    ) -> "JobService":
+    def build(cls, settings: Settings, generation: Generation, image_memory: ImageMemory) -> "JobService":
         """Return the services, with the database brought up to date, and the runner and the webhooks at work."""
         url = engine_url(settings.database_url)
         bring_up_to_date(url)
@@ -40,7 +38,10 @@ class JobService:
         runner = Runner(database, generation, image_memory, settings)
         deliveries = Deliveries(database)
         webhooks = WebhookSender(
-            deliveries, WebhookClient(settings.webhook_origins), Signer(settings.webhook_secrets), document
+            deliveries,
+            WebhookClient(settings.webhook_origins),
+            Signer(settings.webhook_secrets),
+            settings.api_v1_prefix,
         )
         runner.start()
         if settings.webhook_secrets:  # without one, what is due waits for it

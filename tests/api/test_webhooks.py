@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -21,9 +21,10 @@ from image_api.jobs.database import Database
 from image_api.jobs.delivery import Delivery
 from image_api.jobs.errors import JobNotFound
 from image_api.jobs.job import Job, NewJob
+from image_api.jobs.job_json import JobView
 from image_api.jobs.store import JobStore, end_job
 from image_api.jobs.tables import metadata
-from image_api.jobs.webhooks import client, deliveries, sender
+from image_api.jobs.webhooks import client, deliveries, message, sender
 from image_api.jobs.webhooks.client import WebhookClient
 from image_api.jobs.webhooks.deliveries import Deliveries, Room
 from image_api.jobs.webhooks.message import Signer
@@ -54,8 +55,8 @@ class Service:
         self.deliveries = Deliveries(self.database)
         self._senders: list[WebhookSender] = []
 
-    def submit(self, webhook_url: str | None) -> Job:
-        return self.store.submit(NewJob("me", {"prompt": "a boat"}, "http://api.example", webhook_url=webhook_url))[0]
+    def submit(self, webhook_url: str | None, prompt: str = "a boat") -> Job:
+        return self.store.submit(NewJob("me", {"prompt": prompt}, "http://api.example", webhook_url=webhook_url))[0]
 
     def end(self, job: Job, status: str = "completed") -> bool:
         """End a job as its runner would."""
@@ -64,14 +65,11 @@ class Service:
             each.wake()
         return ended
 
-    def sender(
-        self, *origins: str, verify: str | None = None, secrets: tuple[str, ...] = (SECRET,), **options: Any
-    ) -> WebhookSender:
+    def sender(self, *origins: str, verify: str | None = None, secrets: tuple[str, ...] = (SECRET,)) -> WebhookSender:
         """Start a sender that may send to these origins."""
         making = WebhookClient(origins)
         making._session.verify = verify or True
-        document = options.get("document", lambda job: {"job_id": str(job.id), "status": job.status})
-        made = WebhookSender(self.deliveries, making, Signer(list(secrets)), document)
+        made = WebhookSender(self.deliveries, making, Signer(list(secrets)), "/api/v1")
         made.start()
         self._senders.append(made)
         return made
@@ -136,8 +134,11 @@ def test_it_works(either, ending):
     assert received.message == {
         "type": f"job.{ending}",
         "timestamp": received.message["timestamp"],
-        "data": {"job_id": str(job.id), "status": ending},
+        "data": JobView.of(either.store.get(job.id), "http://api.example", "/api/v1").model_dump(exclude_none=True),
     }
+    assert received.message["data"]["status"] == ending
+    assert received.message["data"]["links"]["status"] == f"http://api.example/api/v1/status/{job.id}"
+    assert "private-of-the-url" not in received.body.decode()
     assert received.message["timestamp"].endswith("Z")
     assert received.headers["content-type"] == "application/json"
     assert received.headers["user-agent"].startswith("image-generation-api/")
@@ -198,12 +199,12 @@ def test_several_secrets_all_sign(service):
 
 
 def test_text_of_any_script_arrives_as_it_is(service):
-    text = "ein Böot 🚤 \u2028 \ud800 </script>\x00"
+    text = "ein Böot 🚤 \u2028 </script>\x00"
     with Receiver() as receiver:
-        service.sender(receiver.origin, document=lambda job: {"prompt": text})
-        service.end(service.submit(receiver.url))
+        service.sender(receiver.origin)
+        service.end(service.submit(receiver.url, prompt=text))
         (received,) = receiver.wait_for(1)
-    assert received.message["data"] == {"prompt": text}
+    assert received.message["data"]["prompt"] == text
     assert received.headers["webhook-signature"] == independent_signature(received)
 
 
@@ -509,15 +510,15 @@ def test_a_sender_that_is_stopped_begins_no_more(service):
     assert service.delivery(job).status == "pending"
 
 
-def test_a_webhook_that_cannot_be_written_is_tried_again_and_not_at_once(service, caplog):
-    monkeypatched: list[Callable[[Job], Any]] = [lambda job: 1 / 0]
+def test_a_webhook_that_cannot_be_written_is_tried_again_and_not_at_once(service, caplog, monkeypatch):
     with Receiver() as receiver:
-        service.sender(receiver.origin, document=lambda job: monkeypatched[0](job))
-        job = service.submit(receiver.url)
-        service.end(job)
-        wait_until(lambda: service.delivery(job).attempts, "the record of an attempt")
-        assert service.delivery(job).attempts[0].reason == sender.UNWRITABLE
-        monkeypatched[0] = lambda job: {}
+        with monkeypatch.context() as broken:
+            broken.setattr(message.JobView, "of", lambda *_: 1 / 0)
+            service.sender(receiver.origin)
+            job = service.submit(receiver.url)
+            service.end(job)
+            wait_until(lambda: service.delivery(job).attempts, "the record of an attempt")
+            assert service.delivery(job).attempts[0].reason == sender.UNWRITABLE
         assert service.sent(job).status == "delivered"
     assert "private-of-the-url" not in caplog.text
 
