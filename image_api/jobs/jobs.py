@@ -9,14 +9,13 @@ from uuid import UUID
 from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
 from image_api.jobs.delivery import Delivery
-from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.webhooks.urls import WebhookURLs
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
 if TYPE_CHECKING:
     from image_api.jobs.service import JobService
-    from image_api.jobs.store import Selection
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class Jobs:
         """Return a job, with the newest progress. Raises JobNotFound if there is none with this id."""
         return self._service().get(job_id)
 
-    def page(self, which: "Selection") -> list[Job]:
+    def page(self, which: Selection) -> list[Job]:
         """Return an owner's jobs, the newest first."""
         return self._service().page(which)
 

@@ -7,10 +7,10 @@ from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
 from image_api.jobs.delivery import Delivery
-from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.migration import bring_up_to_date
 from image_api.jobs.runner import Runner
-from image_api.jobs.store import JobStore, Selection
+from image_api.jobs.store import JobStore
 from image_api.jobs.webhooks.client import WebhookClient
 from image_api.jobs.webhooks.deliveries import Deliveries
 from image_api.jobs.webhooks.message import Signer

@@ -1,7 +1,6 @@
 """The jobs in their database: what clients submit, read, list and cancel."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, case, delete, func, insert, literal, select, update
@@ -11,7 +10,7 @@ from image_api.jobs.database import Database
 from image_api.jobs.errors import JobNotFound, JobOver, KeyReused, TooManyJobs
 from image_api.jobs.group_commit import Transaction
 from image_api.jobs.ids import JobIds, first_id
-from image_api.jobs.job import Job, JobStatus, NewJob, Queue
+from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.outbox import announce
 from image_api.jobs.tables import job_images, jobs, queues
 
@@ -20,18 +19,6 @@ MAX_RANK = 1000  # up to which the place among the owner's own pending jobs is c
 FULL = "As many jobs are pending as this service keeps."
 SHARE_USED = "This client has half of the jobs that may be pending, and other clients need the rest."
 IMAGES_FULL = "As many images wait with their jobs as this service keeps."
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which jobs a page lists: those of an owner that match, before the last one of the page before."""
-
-    owner: str
-    limit: int
-    before: UUID | None = None
-    status: JobStatus | None = None
-    since: float | None = None
-    until: float | None = None
 
 
 class JobStore:

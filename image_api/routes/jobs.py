@@ -2,11 +2,11 @@
 
 from flask import Blueprint, Response
 
+from image_api.jobs.errors import JobNotFound, JobOver
 from image_api.jobs.job_json import JobView
 from image_api.services import services
 from image_api.web.api import FORM, JSON, Answer, describe
 from image_api.web.api_answers import ACCEPTED, JOB, JOB_ERRORS, SPECULATION, SUBMITTING, UPLOADS
-from image_api.jobs.errors import JobNotFound, JobOver
 from image_api.web.jobs.ids import parse_job_id
 from image_api.web.jobs.listing import list_response
 from image_api.web.jobs.submission import accepted_response
