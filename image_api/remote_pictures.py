@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from image_api.dispatch.render_workers import RenderWorkers
 from image_api.dispatch.validation import WORKER_PATH
-from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.outbound.absence import GONE_STATUSES, is_gone
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, printable, whole_number
@@ -33,7 +33,7 @@ class RemotePictures:
     followed, so that none reaches a host of this network, except at the origins that the operator trusts.
     """
 
-    def __init__(self, worker: WorkerClient, origins: tuple[str, ...] = ()) -> None:
+    def __init__(self, worker: RenderWorkers, origins: tuple[str, ...] = ()) -> None:
         self._worker = worker
         self._session = PublicSession(origins)
 

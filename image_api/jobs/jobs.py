@@ -10,6 +10,7 @@ from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
 from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue, Selection
+from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.webhooks.urls import WebhookURLs
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
@@ -49,6 +50,10 @@ class Jobs:
     def get(self, job_id: UUID) -> Job:
         """Return a job, with the newest progress. Raises JobNotFound if there is none with this id."""
         return self._service().get(job_id)
+
+    def watch(self, job_id: UUID) -> JobWatch:
+        """Return a watch of a job, whose first `next` returns its state at once. Raises JobNotFound, and Stopping."""
+        return self._service().watch(job_id)
 
     def page(self, which: Selection) -> list[Job]:
         """Return an owner's jobs, the newest first."""

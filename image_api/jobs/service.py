@@ -8,9 +8,11 @@ from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
 from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue, Selection
+from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.migration import bring_up_to_date
 from image_api.jobs.runner import Runner
 from image_api.jobs.store import JobStore
+from image_api.jobs.updates import JobUpdates
 from image_api.jobs.webhooks.client import WebhookClient
 from image_api.jobs.webhooks.deliveries import Deliveries
 from image_api.jobs.webhooks.message import Signer
@@ -25,6 +27,7 @@ class JobService:
 
     store: JobStore
     runner: Runner
+    updates: JobUpdates
     deliveries: Deliveries
     webhooks: WebhookSender
 
@@ -35,7 +38,7 @@ class JobService:
         bring_up_to_date(url)
         database = Database(url)
         store = JobStore(database, settings.max_pending_jobs)
-        runner = Runner(database, generation, image_memory, settings)
+        updates = JobUpdates(database)
         deliveries = Deliveries(database)
         webhooks = WebhookSender(
             deliveries,
@@ -43,10 +46,12 @@ class JobService:
             Signer(settings.webhook_secrets),
             settings.api_v1_prefix,
         )
+        runner = Runner(database, generation, image_memory, settings, changed=updates.changed)
+        updates.with_progress = runner.with_progress
         runner.start()
         if settings.webhook_secrets:  # without one, what is due waits for it
             webhooks.start()
-        return cls(store, runner, deliveries, webhooks)
+        return cls(store, runner, updates, deliveries, webhooks)
 
     def submit(self, new: NewJob) -> tuple[Job, bool]:
         """Return a new job and True, or the one that its idempotency key made before, and False."""
@@ -70,8 +75,13 @@ class JobService:
         """Cancel a job, at the engine too, and return it."""
         job = self.store.cancel(job_id)
         self.runner.cancelled(job_id)
+        self.updates.changed(job_id)
         self.webhooks.wake()
         return job
+
+    def watch(self, job_id: UUID) -> JobWatch:
+        """Return a watch of a job, whose first `next` returns its state at once."""
+        return self.updates.watch(job_id)
 
     def deliveries_of(self, job_id: UUID) -> list[Delivery]:
         """Return the deliveries of a job's webhooks."""
@@ -82,6 +92,7 @@ class JobService:
         return self.store.queue()
 
     def stop(self) -> None:
-        """Let the jobs in flight go back into the queue, and send no more webhooks."""
+        """Let the jobs in flight go back into the queue, end all watches, and send no more webhooks."""
+        self.updates.close()
         self.runner.stop()
         self.webhooks.stop()

@@ -50,7 +50,7 @@ class JobStore:
 
     def position(self, job: Job) -> int | None:
         """Return the place of a pending job in the queue, from 1 on; None if it has begun."""
-        return self._database.read(lambda connection: _position(connection, job)) if job.status == "pending" else None
+        return self._database.read(lambda connection: position_of(connection, job)) if job.status == "pending" else None
 
     def queue(self) -> Queue:
         """Return how many jobs are pending, and since when the oldest is."""
@@ -193,7 +193,7 @@ def _selected(which: Selection) -> Select[tuple[object, ...]]:
     return found
 
 
-def _position(connection: Connection, job: Job) -> int:
+def position_of(connection: Connection, job: Job) -> int:
     """Return the place of a pending job: owners take turns, so of each as many are before it as of its own owner."""
     own_before = (jobs.c.owner == job.owner) & (jobs.c.status == "pending") & (jobs.c.id < job.id)
     ahead = select(literal(1).label("one")).where(own_before).limit(MAX_RANK).subquery()
