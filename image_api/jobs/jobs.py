@@ -13,8 +13,8 @@ from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
 if TYPE_CHECKING:
+    from image_api.jobs.queries import Selection
     from image_api.jobs.service import JobService
-    from image_api.jobs.store import Selection
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,10 @@ from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
 from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.queries import Selection
+from image_api.jobs.retention import Retention
 from image_api.jobs.runner import Runner
-from image_api.jobs.store import JobStore, Selection
+from image_api.jobs.store import JobStore
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
@@ -19,15 +21,19 @@ class JobService:
 
     store: JobStore
     runner: Runner
+    retention: Retention
 
     @classmethod
     def build(cls, settings: Settings, generation: Generation, image_memory: ImageMemory) -> "JobService":
         """Return the services, with the database brought up to date and the runner at work."""
         database = Database(engine_url(settings.database_url))
         store = JobStore(database, settings.max_pending_jobs)
+        store.recount()
         runner = Runner(database, generation, image_memory, settings)
         runner.start()
-        return cls(store, runner)
+        retention = Retention(database, settings.job_retention_days)
+        retention.start()
+        return cls(store, runner, retention)
 
     def submit(self, new: NewJob) -> tuple[Job, bool]:
         """Return a new job and True, or the one that its idempotency key made before, and False."""
@@ -59,4 +65,5 @@ class JobService:
 
     def stop(self) -> None:
         """Let the jobs in flight go back into the queue."""
+        self.retention.stop()
         self.runner.stop()
