@@ -47,6 +47,12 @@ class NativeThread:
             raise result
         return cast(R, result)
 
+    def end(self) -> None:
+        """End the thread, once its call has ended; another call starts a new one."""
+        pool: ThreadPool | None = self.__dict__.pop("_pool", None)
+        if pool:
+            pool.kill()
+
     @cached_property
     def _pool(self) -> ThreadPool:
         return ThreadPool(1)

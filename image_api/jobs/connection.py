@@ -52,8 +52,9 @@ class DatabaseConnection:
             raise (OutcomeUnknown if self._writes else DatabaseUnavailable) from None
 
     def close(self) -> None:
-        """Close the connection; the next call opens it again."""
+        """Close the connection, and end its thread; the next call opens it again."""
         self._thread.call(self._drop)
+        self._thread.end()
 
     def _call(self, work: Callable[[Connection], T]) -> T:
         if self._file_id and self._file_id != self._identity():

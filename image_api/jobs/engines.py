@@ -37,8 +37,7 @@ def engine_of(url: str, *, writes: bool) -> Engine:
 
 def _sqlite(file: Path, *, writes: bool) -> Engine:
     def connect() -> sqlite3.Connection:
-        # mode=rw: a file that is missing is the migration's to make, with its tables.
-        address = f"file:{quote(str(file))}?mode=rw"
+        address = f"file:{quote(str(file))}?mode={'rwc' if writes else 'rw'}"
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         try:
             for pragma in PRAGMAS:

@@ -1,6 +1,6 @@
 """The errors of jobs, each with its stable code, HTTP status and sentence."""
 
-from image_api.errors import ApiError
+from image_api.errors import ApiError, InvalidParameter
 
 
 class JobNotFound(ApiError):
@@ -43,6 +43,25 @@ class KeyReused(ApiError):
         super().__init__("This Idempotency-Key came with another request before; use a new one for a new request.")
 
 
+class JobInterrupted(ApiError):
+    """Raised if a job's process died, or lost its lease, too often while it ran."""
+
+    code = "job_interrupted"
+    status = 503
+    hint = "Submit it again; the operator looks at why the process ended."
+
+    def __init__(self) -> None:
+        super().__init__("This job was interrupted again and again: each time the process that ran it ended.")
+
+
+class JobUnreadable(ApiError):
+    """Raised if a job cannot be run as it is stored, such as one that another version of this service accepted."""
+
+    code = "job_unreadable"
+    status = 500
+    hint = "Submit it again."
+
+
 class DatabaseUnavailable(ApiError):
     """Raised if the jobs' database cannot be reached, or is locked for too long. Its own words have addresses."""
 
@@ -72,3 +91,12 @@ class OutcomeUnknown(DatabaseUnavailable):
         )
         self.transaction_number = transaction_number
         """By which PostgreSQL can be asked whether it has committed."""
+
+
+class WebhooksDisabled(InvalidParameter):
+    """Raised if a request has a webhook_url, and this service has no WEBHOOK_SECRET to sign webhooks with."""
+
+    hint = "Leave it out and ask for the job's status, or have the operator set WEBHOOK_SECRET."
+
+    def __init__(self) -> None:
+        super().__init__("webhook_url cannot be honoured: this service sends no webhooks.")

@@ -36,7 +36,7 @@ def first_id(seconds: float) -> UUID:
 
 
 def _moment(seconds: float) -> int:
-    """Return the milliseconds of a time, and an empty counter. A float of whole milliseconds may lack some of the last."""
+    """Return the milliseconds of a time, and an empty counter; a float may lack a little of the last one."""
     return int(min(max(seconds, 0), MAX_SECONDS) * 1000 + 0.001) << COUNTER_BITS
 
 

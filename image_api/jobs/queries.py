@@ -1,13 +1,12 @@
 """What is read of the jobs: pages, places in the queue, the queue. An index answers each of a million jobs."""
 
-from dataclasses import dataclass
 from typing import Any, get_args
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, bindparam, case, func, literal, select
 
 from image_api.jobs.ids import first_id
-from image_api.jobs.job import Job, JobStatus, Queue
+from image_api.jobs.job import Job, JobStatus, Queue, Selection
 from image_api.jobs.rows import as_job
 from image_api.jobs.tables import PENDING, has_status, job_images, jobs, queues
 
@@ -16,19 +15,7 @@ FIRST, LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
 OWNER = bindparam("its_owner", type_=jobs.c.owner.type)
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Which jobs a page lists: those of an owner that match, before the last one of the page before."""
-
-    owner: str
-    limit: int
-    before: UUID | None = None
-    status: JobStatus | None = None
-    since: float | None = None
-    until: float | None = None
-
-
-def page(connection: Connection, which: Selection) -> list[Job]:
+def page_of(connection: Connection, which: Selection) -> list[Job]:
     """Return a page of jobs, the newest first. Their times are those of their ids, to the millisecond."""
     ends = [LAST if which.before is None else which.before, LAST if which.until is None else first_id(which.until)]
     bounds = {"low": FIRST if which.since is None else first_id(which.since), "high": min(ends)}
@@ -36,19 +23,19 @@ def page(connection: Connection, which: Selection) -> list[Job]:
     return [as_job(row) for row in rows]
 
 
-def position(connection: Connection, job: Job) -> int:
+def position_of(connection: Connection, job: Job) -> int:
     """Return the place of a pending job: owners take turns, so of each as many are before it as of its own owner."""
     rank = 1 + int(connection.execute(OWN_BEFORE, {"its_owner": job.owner, "job_id": job.id}).scalar_one())
     return rank + int(connection.execute(OTHERS, {"its_owner": job.owner, "rank": rank}).scalar_one())
 
 
-def queue(connection: Connection) -> Queue:
+def queue_of(connection: Connection) -> Queue:
     """Return how many jobs are pending, and since when the oldest is."""
     pending = int(connection.execute(ALL_PENDING).scalar_one())
     return Queue(pending, connection.execute(OLDEST).scalar() if pending else None)
 
 
-def image(connection: Connection, job_id: UUID) -> bytes | None:
+def image_of(connection: Connection, job_id: UUID) -> bytes | None:
     """Return the image that a job begins with; None if it has none, or is final."""
     found = connection.execute(IMAGE, {"its_id": job_id}).scalar()
     return None if found is None else bytes(found)

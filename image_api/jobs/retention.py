@@ -3,15 +3,16 @@
 import logging
 import threading
 from functools import partial
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Row, bindparam, delete, exists, literal_column, select
 
 from image_api.jobs.database import Database
 from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.ids import first_id
 from image_api.jobs.queries import FIRST
-from image_api.jobs.tables import jobs
+from image_api.jobs.tables import deliveries, jobs
 from image_api.jobs.transaction import Transaction
 
 BATCH = 100  # jobs of one transaction, which submits wait for
@@ -21,8 +22,11 @@ DAY_SECONDS = 24 * 3600
 
 log = logging.getLogger(__name__)
 
+# A receiver is tried for a day. It may also wait for WEBHOOK_SECRET to be set again, but not for ever.
+DELIVERY_SECONDS = 2 * DAY_SECONDS
+IS_AWAITED = exists().where((deliveries.c.job_id == jobs.c.id) & (deliveries.c.status == literal_column("'pending'")))
 OLD = (
-    select(jobs.c.id, jobs.c.completed_at)
+    select(jobs.c.id, jobs.c.completed_at, IS_AWAITED.label("is_awaited"))
     .where((jobs.c.id > bindparam("after")) & (jobs.c.id < bindparam("end")))
     .order_by(jobs.c.id)
     .limit(BATCH)
@@ -75,12 +79,16 @@ class Retention:
 def _delete_batch(transaction: Transaction, after: UUID, seconds: float) -> tuple[int, UUID | None]:
     """Delete the next old jobs that are final, and return how many, and the last one looked at; None at the end.
 
-    Ids tell when jobs were created: none after `end` can have ended before it. Those created before but not final, or
-    only since, stay.
+    Ids tell when jobs were created: none after `end` can have ended before it.
     """
     connection, end = transaction.connection, transaction.now - seconds
     found = connection.execute(OLD, {"after": after, "end": first_id(end)}).all()
-    old = [{"its_id": row.id} for row in found if row.completed_at is not None and row.completed_at < end]
+    old = [{"its_id": row.id} for row in found if _has_ended(row, end)]
     if old:
         connection.execute(DELETE, old)
     return len(old), found[-1].id if len(found) == BATCH else None
+
+
+def _has_ended(row: Row[Any], end: float) -> bool:
+    """Return whether a job was final before a time, and no receiver of its webhook is to be told."""
+    return row.completed_at is not None and row.completed_at < end - (DELIVERY_SECONDS if row.is_awaited else 0)

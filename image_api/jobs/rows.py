@@ -25,6 +25,7 @@ def as_job(row: Row[*tuple[Any, ...]]) -> Job:
         has_image=found["image_bytes"] > 0,
         webhook_url=found["webhook_url"],
         attempts=found["attempts"],
+        interruptions=found["interruptions"],
         started_at=found["started_at"],
         completed_at=found["completed_at"],
         not_before=found["not_before"],

@@ -3,15 +3,14 @@
 from functools import partial
 from uuid import UUID
 
-from image_api.jobs import queries
 from image_api.jobs.database import Database
 from image_api.jobs.endings import end_job
 from image_api.jobs.errors import JobOver
 from image_api.jobs.ids import JobIds
-from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.new_jobs import NewJobs
 from image_api.jobs.pending_limits import PendingLimits
-from image_api.jobs.queries import Selection
+from image_api.jobs.queries import image_of, page_of, position_of, queue_of
 from image_api.jobs.queue_numbers import QueueNumbers, change_queue, recount_queues
 from image_api.jobs.rows import job_of
 from image_api.jobs.transaction import Transaction
@@ -38,19 +37,19 @@ class JobStore:
 
     def image(self, job_id: UUID) -> bytes | None:
         """Return the image that a job begins with; None if it has none, or is final."""
-        return self._database.read(partial(queries.image, job_id=job_id))
+        return self._database.read(partial(image_of, job_id=job_id))
 
     def page(self, which: Selection) -> list[Job]:
         """Return jobs, the newest first."""
-        return self._database.read(partial(queries.page, which=which))
+        return self._database.read(partial(page_of, which=which))
 
     def position(self, job: Job) -> int | None:
         """Return the place of a pending job in the queue, from 1 on; None if it has begun."""
-        return self._database.read(partial(queries.position, job=job)) if job.status == "pending" else None
+        return self._database.read(partial(position_of, job=job)) if job.status == "pending" else None
 
     def queue(self) -> Queue:
         """Return how many jobs are pending, and since when the oldest is."""
-        return self._database.read(queries.queue)
+        return self._database.read(queue_of)
 
     def cancel(self, job_id: UUID) -> Job:
         """Make a job canceled that is not final, and return it. Raises JobNotFound, and JobOver if it has ended."""
