@@ -80,6 +80,12 @@ class Services:
             picture_thread=picture_thread,
         )
 
+    def stop(self) -> None:
+        """End what still waits when the grace period of the graceful shutdown is over."""
+        self.jobs.leave()
+        self.generation.stop()
+        self.jobs.give_back()
+
 
 def _workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Dispatch]:
     """Return the render workers and the way of a generation to one of them."""

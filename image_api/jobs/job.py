@@ -44,6 +44,8 @@ class Job:
     webhook_url: str | None = None
     attempts: int = 0
     """How many have begun."""
+    interruptions: int = 0
+    """How many of them ended with the process that ran them."""
     started_at: float | None = None
     """When the latest attempt began."""
     completed_at: float | None = None
@@ -68,6 +70,12 @@ class Job:
     def pictures(self) -> int:
         """Return how many pictures were asked for."""
         return int(self.request.get("n") or 1)
+
+    @property
+    def missing(self) -> list[int]:
+        """Return which pictures are neither made nor given up, by their places from 0 on."""
+        over = {it["index"] for it in (*self.images, *self.failed)}
+        return [index for index in range(self.pictures) if index not in over]
 
 
 @dataclass(frozen=True)
