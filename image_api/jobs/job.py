@@ -95,3 +95,15 @@ class Queue:
     pending: int
     oldest: float | None
     """When the oldest of them was created."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which jobs a page lists: those of an owner that match, before the last one of the page before."""
+
+    owner: str
+    limit: int
+    before: UUID | None = None
+    status: JobStatus | None = None
+    since: float | None = None
+    until: float | None = None

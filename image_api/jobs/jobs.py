@@ -9,7 +9,7 @@ from uuid import UUID
 from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
 from image_api.jobs.delivery import Delivery, Document
-from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.loading import Loading
 from image_api.jobs.webhooks.urls import WebhookURLs
@@ -18,7 +18,6 @@ from image_api.settings import Settings
 
 if TYPE_CHECKING:
     from image_api.jobs.service import JobService
-    from image_api.jobs.store import Selection
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ class Jobs:
         """Return a watch of a job, whose first `next` returns its state at once. Raises JobNotFound, and Stopping."""
         return self._service().watch(job_id)
 
-    def page(self, which: "Selection") -> list[Job]:
+    def page(self, which: Selection) -> list[Job]:
         """Return an owner's jobs, the newest first."""
         return self._service().page(which)
 
