@@ -1,6 +1,6 @@
 """The errors of jobs, each with its stable code, HTTP status and sentence."""
 
-from image_api.errors import ApiError
+from image_api.errors import ApiError, InvalidParameter
 
 
 class JobNotFound(ApiError):
@@ -56,3 +56,12 @@ class DatabaseUnavailable(ApiError):
         super().__init__(sentence)
         self.is_locked = is_locked
         """Whether another process holds its lock, so that it can be waited for."""
+
+
+class WebhooksDisabled(InvalidParameter):
+    """Raised if a request has a webhook_url, and this service has no WEBHOOK_SECRET to sign webhooks with."""
+
+    hint = "Leave it out and ask for the job's status, or have the operator set WEBHOOK_SECRET."
+
+    def __init__(self) -> None:
+        super().__init__("webhook_url cannot be honoured: this service sends no webhooks.")

@@ -2,13 +2,17 @@
 
 import logging
 import threading
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
+from image_api.jobs.delivery import Delivery, Document
 from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.job_watch import JobWatch
+from image_api.jobs.webhooks.urls import WebhookURLs
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
@@ -26,6 +30,9 @@ class Jobs:
         self._settings = settings
         self._generation = generation
         self._image_memory = image_memory
+        self.webhook_urls = WebhookURLs(settings)
+        self.document: Document = _undescribed
+        """Returns the `data` of a job's webhook; set before any job is loaded."""
         self._lock = threading.Lock()
         self._loaded: JobService | None = None
 
@@ -48,6 +55,10 @@ class Jobs:
         """Return a job, with the newest progress. Raises JobNotFound if there is none with this id."""
         return self._service().get(job_id)
 
+    def watch(self, job_id: UUID) -> JobWatch:
+        """Return a watch of a job, whose first `next` returns its state at once. Raises JobNotFound, and Stopping."""
+        return self._service().watch(job_id)
+
     def page(self, which: "Selection") -> list[Job]:
         """Return an owner's jobs, the newest first."""
         return self._service().page(which)
@@ -64,6 +75,10 @@ class Jobs:
         """Return how many jobs are pending, and since when the oldest is."""
         return self._service().queue()
 
+    def deliveries(self, job_id: UUID) -> list[Delivery]:
+        """Return the deliveries of a job's webhooks. Raises JobNotFound if there is no such job."""
+        return self._service().deliveries_of(job_id)
+
     def stop(self) -> None:
         """Let the jobs in flight go back into the queue: this service is being stopped."""
         if self._loaded:
@@ -74,5 +89,9 @@ class Jobs:
             if self._loaded is None:
                 from image_api.jobs.service import JobService
 
-                self._loaded = JobService.build(self._settings, self._generation, self._image_memory)
+                self._loaded = JobService.build(self._settings, self._generation, self._image_memory, self.document)
             return self._loaded
+
+
+def _undescribed(job: Job) -> Mapping[str, Any]:
+    return {"job_id": str(job.id), "status": job.status}

@@ -1,5 +1,6 @@
 """The runner: claims pending jobs, makes their pictures by the use case, and keeps what came of it."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from image_api.generation.use_case import Generation
@@ -13,12 +14,19 @@ class Runner:
     """Runs JOB_CONCURRENCY jobs at a time, each under a lease that it renews. Thread-safe."""
 
     def __init__(
-        self, database: Database, generation: Generation, image_memory: ImageMemory, settings: Settings
+        self,
+        database: Database,
+        generation: Generation,
+        image_memory: ImageMemory,
+        settings: Settings,
+        changed: Callable[[UUID], None] = lambda job_id: None,
     ) -> None:
+        """Call `changed` whenever a job of this process has come further."""
         self._database = database
         self._generation = generation
         self._image_memory = image_memory
         self._settings = settings
+        self._changed = changed
 
     def start(self) -> None:
         """Begin to claim jobs."""

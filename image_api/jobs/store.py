@@ -12,6 +12,7 @@ from image_api.jobs.errors import JobNotFound, JobOver, KeyReused, TooManyJobs
 from image_api.jobs.group_commit import Transaction
 from image_api.jobs.ids import JobIds, first_id
 from image_api.jobs.job import Job, JobStatus, NewJob, Queue
+from image_api.jobs.outbox import announce
 from image_api.jobs.tables import job_images, jobs, queues
 
 MAX_IMAGE_BYTES = 1024 * 1024 * 1024  # of all images that wait
@@ -62,7 +63,7 @@ class JobStore:
 
     def position(self, job: Job) -> int | None:
         """Return the place of a pending job in the queue, from 1 on; None if it has begun."""
-        return self._database.read(lambda connection: _position(connection, job)) if job.status == "pending" else None
+        return self._database.read(lambda connection: position_of(connection, job)) if job.status == "pending" else None
 
     def queue(self) -> Queue:
         """Return how many jobs are pending, and since when the oldest is."""
@@ -179,6 +180,7 @@ def end_job(transaction: Transaction, job: Job, **values: object) -> bool:
     if row.image_bytes:
         transaction.connection.execute(delete(job_images).where(job_images.c.job_id == job.id))
     change_queue(transaction.connection, job.owner, pending=-int(job.status == "pending"), image_bytes=-row.image_bytes)
+    announce(transaction, job, values["status"])
     return True
 
 
@@ -204,7 +206,7 @@ def _selected(which: Selection) -> Select[tuple[object, ...]]:
     return found
 
 
-def _position(connection: Connection, job: Job) -> int:
+def position_of(connection: Connection, job: Job) -> int:
     """Return the place of a pending job: owners take turns, so of each as many are before it as of its own owner."""
     own_before = (jobs.c.owner == job.owner) & (jobs.c.status == "pending") & (jobs.c.id < job.id)
     ahead = select(literal(1).label("one")).where(own_before).limit(MAX_RANK).subquery()

@@ -91,8 +91,10 @@ deliveries = Table(
     Column("completed_at", Float),
     Column("not_before", Float, nullable=False),
     Column("holder", String(40)),
-    Column("lease_until", Float),
     Index("deliveries_by_job", "job_id", "id"),
-    _partial("deliveries_pending", "not_before", where="status = 'pending'"),
+    _partial("deliveries_pending", "not_before", "host", where="status = 'pending'"),
 )
-"""The webhooks' deliveries, each written with the change that it tells of."""
+"""The webhooks' deliveries, each written with the change that it tells of.
+
+While one is sent, it has a holder, and its `not_before` is the end of that lease: then it is due again.
+"""

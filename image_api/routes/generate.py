@@ -1,9 +1,8 @@
 """/generate: a prompt in, the URL of a picture out. /models: the names that `model` accepts."""
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from image_api.generation.options import GenerationOptions
-from image_api.services import services
 from image_api.web.api import FORM, JSON, describe
 from image_api.web.api_answers import (
     FILE,
@@ -20,13 +19,14 @@ from image_api.web.api_answers import (
     WORKER,
 )
 from image_api.web.content_negotiation import file_options, negotiated_response, query_options
-from image_api.web.disclosure import visible_models
 from image_api.web.event_stream import resumed_stream
 from image_api.web.pages.window_page import window_page
 from image_api.web.responses import json_response
+from image_api.web.schemas.models import Models
 from image_api.web.sent_options import response_to_body
 from image_api.web.speculative_requests import refuse_prefetch
-from render_worker.contract import IMAGE_TYPES, ModelList
+from image_api.web.worker_states import models_of_workers
+from render_worker.contract import IMAGE_TYPES
 
 routes = Blueprint("generate", __name__)
 
@@ -80,7 +80,7 @@ def by_body() -> Response:
 
 
 @routes.get("/models")
-@describe(ModelList, errors=WORKER)
+@describe(Models, errors=WORKER)
 def models() -> Response:
     """Return the names that `model` accepts, read from the render worker."""
-    return json_response(visible_models(services().worker.models(g.client)))
+    return json_response(models_of_workers())

@@ -7,6 +7,7 @@ from flask import Response, g, request
 from image_api.errors import SpeculativeRequest
 from image_api.generation.options import ONE_PICTURE, GenerationOptions
 from image_api.generation.progress_stream import GenerationResponse
+from image_api.generation.results import absolute_url
 from image_api.services import services
 from image_api.web.base64_json import embedding_response
 from image_api.web.client_connection import waiter
@@ -17,7 +18,7 @@ from image_api.web.picture_json import with_picture
 from image_api.web.picture_negotiation import encoded_picture, foreseen_types, negotiated_variant
 from image_api.web.pictures_response import pictures_response
 from image_api.web.pictures_stream import pictures_stream
-from image_api.web.responses import absolute_url, base_url, json_response, json_text
+from image_api.web.responses import base_url, json_response, json_text
 from image_api.web.speculative_requests import NO_PREVIEW, is_for_preview
 from render_worker.contract import GenerateResult, InvalidField
 
