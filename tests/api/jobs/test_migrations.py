@@ -24,7 +24,7 @@ from tests.fakes.processes import ROOT, clean_environment
 
 TABLES = {"jobs", "job_images", "queues", "deliveries"}
 NEW_COLUMN = """    Column("error", DOCUMENT),
-    Column("extra", JSONB().with_variant(JSON(), "sqlite")),
+    Column("extra", JSON().with_variant(JSONB(), "postgresql")),
 """
 ROW = {
     "id": "01936f5e000070008000000000000001",
@@ -57,9 +57,12 @@ def shape(engine: Engine) -> dict[str, object]:
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             indexes = connection.execute(text("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"))
+            options = connection.execute(text("SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL"))
         else:
             indexes = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'index'"))
+            options = ()
         found: dict[str, Any] = {name: definition for name, definition in indexes if "alembic" not in name}
+        found |= {f"options of {name}": of for name, of in options}
         seen = inspect(connection)
         for name in set(seen.get_table_names()) - {"alembic_version"}:
             columns = [{**column, "type": repr(column["type"])} for column in seen.get_columns(name)]
@@ -132,7 +135,8 @@ def test_a_changed_model_becomes_a_migration_that_runs_and_keeps_the_rows(checko
         connection.execute(text("INSERT INTO job_images VALUES (:id, :data)"), {"id": ROW["id"], "data": b"abc"})
     tables = checkout / "image_api/jobs/tables.py"
     source = tables.read_text().replace('    Column("error", DOCUMENT),\n', NEW_COLUMN)
-    tables.write_text(source.replace('Column("base_url", Text, nullable=False)', 'Column("base_url", Text)'))
+    source = source.replace('Column("base_url", Text, nullable=False)', 'Column("base_url", Text)')
+    tables.write_text(f"from sqlalchemy.dialects.postgresql import JSONB\n{source}")
     for arguments in (("revision", "--autogenerate", "-m", "Add extra"), ("upgrade", "head"), ("check",)):
         done = run(checkout, database_url, *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
