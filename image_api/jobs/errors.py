@@ -43,6 +43,25 @@ class KeyReused(ApiError):
         super().__init__("This Idempotency-Key came with another request before; use a new one for a new request.")
 
 
+class JobInterrupted(ApiError):
+    """Raised if a job's process died, or lost its lease, too often while it ran."""
+
+    code = "job_interrupted"
+    status = 503
+    hint = "Submit it again; the operator looks at why the process ended."
+
+    def __init__(self) -> None:
+        super().__init__("This job was interrupted again and again: each time the process that ran it ended.")
+
+
+class JobUnreadable(ApiError):
+    """Raised if a job cannot be run as it is stored, such as one that another version of this service accepted."""
+
+    code = "job_unreadable"
+    status = 500
+    hint = "Submit it again."
+
+
 class DatabaseUnavailable(ApiError):
     """Raised if the jobs' database cannot be reached, or is locked for too long. Its own words have addresses."""
 
@@ -50,12 +69,28 @@ class DatabaseUnavailable(ApiError):
     status = 503
     retry_after = 10
 
-    def __init__(
-        self, sentence: str = "The database of the jobs cannot be used now.", *, is_locked: bool = False
-    ) -> None:
+    def __init__(self, sentence: str = "The database of the jobs cannot be used now.") -> None:
         super().__init__(sentence)
-        self.is_locked = is_locked
-        """Whether another process holds its lock, so that it can be waited for."""
+
+
+class DatabaseLocked(DatabaseUnavailable):
+    """Raised if another process holds the database's lock, so that it can be waited for."""
+
+
+class TablesMissing(DatabaseUnavailable):
+    """Raised if the database has no tables: its file was deleted or replaced under this process."""
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """Raised if the database was lost while it committed, and has not told since whether it did."""
+
+    def __init__(self, transaction_number: int | None = None) -> None:
+        super().__init__(
+            "The database of the jobs was lost at the last moment, so that it may or may not have taken this: list the"
+            " jobs, or repeat the request with the same Idempotency-Key."
+        )
+        self.transaction_number = transaction_number
+        """By which PostgreSQL can be asked whether it has committed."""
 
 
 class WebhooksDisabled(InvalidParameter):

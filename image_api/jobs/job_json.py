@@ -72,7 +72,7 @@ class JobView(BaseModel):
     progress: JobProgress | None = None
     """How far the picture is that is being made."""
     images: list[JobImage]
-    """The pictures that were made."""
+    """The pictures that were made, each as `/generate` returns it with its `index`, which is its recipe."""
     failed: list[JobFailure] | None = None
     """Why others were not made."""
     error: str | None = None
@@ -86,6 +86,7 @@ class JobView(BaseModel):
     fallback_from: list[PassedOver] | None = None
     """Engines that were passed over before it failed, and why."""
     links: JobLinks
+    """Addresses: `status`, `events` as an event stream, `cancel` by DELETE, and its webhook's `deliveries`."""
     simulated: bool | None = None
 
     @classmethod

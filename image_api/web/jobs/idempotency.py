@@ -13,7 +13,7 @@ from image_api.sent_images import SentImage
 # Visible ASCII without a comma, by which a server joins a header that is sent twice.
 KEY = re.compile(r"[!-+\--~]{1,255}")
 HEADER = "Idempotency-Key"
-INVALID = f"{HEADER} must be one text of 1 to 255 visible ASCII characters without commas, such as a random UUID, or left out."
+INVALID = f"{HEADER} must be one text of 1 to 255 visible ASCII characters without commas, such as a UUID, or left out."
 
 
 def idempotency_key() -> str | None:

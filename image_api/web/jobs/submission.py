@@ -22,21 +22,16 @@ def options_model() -> type[GenerationOptions]:
     return AsyncOptions if prefers_async() else GenerationOptions
 
 
-def becomes_job(options: GenerationOptions) -> bool:
-    """Return whether a request whose response is JSON prefers to be a job, and may.
+def becomes_job(options: GenerationOptions, *, is_json: bool) -> bool:
+    """Return whether the request prefers to be a job; only one whose response is JSON with addresses may be one.
 
     Raises InvalidField if it may not, but has a webhook.
     """
-    if prefers_async() and options.format in (None, "json") and not options.embeds_picture:
+    if prefers_async() and is_json and not options.embeds_picture:
         return True
-    refuse_webhook(options)
-    return False
-
-
-def refuse_webhook(options: GenerationOptions) -> None:
-    """Raise InvalidField if there is a webhook: the response is no job's."""
     if isinstance(options, AsyncOptions) and options.webhook_url:
-        raise InvalidField("webhook_url goes with a job, whose response is JSON with addresses; leave it out.")
+        raise InvalidField("webhook_url goes with a response of JSON with addresses alone; leave one of both out.")
+    return False
 
 
 def accepted_response(options: GenerationOptions) -> Response:

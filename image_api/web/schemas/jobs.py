@@ -17,6 +17,12 @@ LAST_SECOND = 253_402_300_799  # of the year 9999; the milliseconds since 1970 o
 SECONDS = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
 # In a query a plus sign that is not percent-encoded is a space.
 LOST_PLUS = re.compile(r"(T[0-9:.,]+) (?=[0-9]{2}(:?[0-9]{2})?\Z)", re.IGNORECASE)
+JOB_OTHER_NAMES = {
+    **OTHER_NAMES,
+    "stream": "the job's links.events is its event stream",
+    **dict.fromkeys(("webhook", "callback", "callback_url", "notify_url"), "webhook_url is its name"),
+    "idempotency_key": "it is a header, Idempotency-Key",
+}
 MOMENT = "a time in ISO 8601, like 2026-11-30T08:00:00Z (UTC without a zone), or in seconds since 1970, or left out"
 
 
@@ -56,12 +62,7 @@ class AsyncOptions(GenerationOptions):
 class JobOptions(AsyncOptions):
     """The options of a job. Its pictures come as addresses, and its progress as events of its own."""
 
-    other_names = {
-        **{name: instead for name, instead in OTHER_NAMES.items() if name != "webhook_url"},
-        "stream": "the job's links.events is its event stream",
-        **dict.fromkeys(("webhook", "callback", "callback_url", "notify_url"), "webhook_url is its name"),
-        "idempotency_key": "it is a header, Idempotency-Key",
-    }
+    other_names = JOB_OTHER_NAMES
 
     format: Literal["json"] | None = Field(None, description="json, or left out: a job's pictures come as addresses")
     """Without effect here."""
