@@ -1,7 +1,8 @@
 """The settings of jobs: the part of this tier's settings that is about them alone."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
+from image_api.database_url import engine_url
 from render_worker.serving.environment import EnvironmentSettings
 
 
@@ -35,3 +36,10 @@ class JobSettings(EnvironmentSettings):
     job_retention_days: float = Field(
         30, gt=0, le=3650, description="Days after which a job that has ended is deleted; its picture stays."
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            engine_url(value)
+        return value

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
-from image_api.jobs.database_url import engine_url, sqlite_file
 from image_api.jobs.job import Job, NewJob, Queue
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings

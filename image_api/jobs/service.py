@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
-from image_api.jobs.database_url import engine_url
 from image_api.jobs.job import Job, NewJob, Queue
 from image_api.jobs.runner import Runner
 from image_api.jobs.store import JobStore, Selection
