@@ -7,6 +7,7 @@ from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
 from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.migration import bring_up_to_date
 from image_api.jobs.runner import Runner
 from image_api.jobs.store import JobStore, Selection
 from image_api.sent_images import ImageMemory
@@ -23,7 +24,9 @@ class JobService:
     @classmethod
     def build(cls, settings: Settings, generation: Generation, image_memory: ImageMemory) -> "JobService":
         """Return the services, with the database brought up to date and the runner at work."""
-        database = Database(engine_url(settings.database_url))
+        url = engine_url(settings.database_url)
+        bring_up_to_date(url)
+        database = Database(url)
         store = JobStore(database, settings.max_pending_jobs)
         runner = Runner(database, generation, image_memory, settings)
         runner.start()
