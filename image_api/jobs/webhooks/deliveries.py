@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from image_api.jobs.database import Database
 from image_api.jobs.delivery import Delivery, DeliveryAttempt, DeliveryStatus
-from image_api.jobs.group_commit import Transaction
 from image_api.jobs.job import Job
-from image_api.jobs.store import as_job, job_of
+from image_api.jobs.rows import as_job, job_of
 from image_api.jobs.tables import deliveries, jobs
+from image_api.jobs.transaction import Transaction
 
 LEASE_SECONDS = 60.0  # of an attempt, which takes less than half of it
 MAX_CANDIDATES = 200  # that a claim looks at
