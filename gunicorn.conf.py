@@ -88,13 +88,22 @@ def pre_fork(server, worker):
 
 def post_worker_init(worker):
     """Go on with the jobs, and have SIGTERM also start the time after which waiting clients are refused."""
-    services_of(worker.wsgi).jobs.start()
+    services = services_of(worker.wsgi)
+    services.jobs.start()
     begin_shutdown = signal.getsignal(signal.SIGTERM)
 
     def shut_down(number, frame) -> None:
         begin_shutdown(number, frame)
-        generation = services_of(worker.wsgi).generation
-        generation.ending = True
-        gevent.spawn_later(settings.graceful_timeout_seconds, generation.stop)
+        services.generation.ending = True
+        gevent.spawn(services.jobs.drain)
+        gevent.spawn_later(settings.graceful_timeout_seconds, services.stop)
 
     signal.signal(signal.SIGTERM, shut_down)
+
+
+def worker_exit(server, worker):
+    """Let the jobs in flight end within what is left of the grace period, and give the rest back."""
+    if worker.booted:
+        services = services_of(worker.wsgi)
+        services.jobs.wait()
+        services.stop()

@@ -15,6 +15,7 @@ from image_api.routes import (
     health,
     icons,
     images,
+    jobs,
     openai,
     openai_edits,
     openapi,
@@ -86,4 +87,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         crawlers,
     ):
         app.register_blueprint(family.routes)
+    for family in (jobs,):
+        app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
     return app

@@ -6,9 +6,16 @@ from flask import Flask, current_app
 
 from image_api.admission import Admission
 from image_api.client_ids import ClientIds
+from image_api.database_url import engine_url
+from image_api.dispatch.base import Dispatch
 from image_api.dispatch.direct import DirectDispatch
+from image_api.dispatch.pooled_dispatch import PooledDispatch
+from image_api.dispatch.render_workers import RenderWorkers
 from image_api.dispatch.worker_client import WorkerClient
+from image_api.dispatch.worker_pool import WorkerPool
+from image_api.generation.cache import Cache
 from image_api.generation.cache import build as build_cache
+from image_api.generation.picture_locations import PictureLocations
 from image_api.generation.use_case import Generation
 from image_api.jobs.jobs import Jobs
 from image_api.native_thread import NativeThread
@@ -32,7 +39,9 @@ class Services:
 
     settings: Settings
     client_ids: ClientIds
-    worker: WorkerClient
+    owner_ids: ClientIds
+    """Ids of the owners of jobs, which stay the same when this service is started again."""
+    worker: RenderWorkers
     generation: Generation
     jobs: Jobs
     pictures: RemotePictures
@@ -47,17 +56,18 @@ class Services:
     @classmethod
     def build(cls, settings: Settings) -> "Services":
         """Return the services as the settings configure them, without a connection yet."""
-        token = settings.worker_token
-        worker = WorkerClient(settings)
+        token = settings.worker_token.get_secret_value() if settings.worker_token else None
+        cache = build_cache(settings)
+        worker, dispatch = _workers(settings, cache)
         pictures = RemotePictures(worker, settings.picture_origins)
         checks = PictureChecks(pictures)
-        cache = build_cache(settings)
         picture_thread = NativeThread()
-        generation = Generation(DirectDispatch(worker), cache, settings, worker.kept_recipe, checks.is_gone)
+        generation = Generation(dispatch, cache, settings, worker.kept_recipe, checks.is_gone)
         image_memory = ImageMemory()
         return cls(
             settings=settings,
-            client_ids=ClientIds(token.get_secret_value().encode() if token else None),
+            client_ids=ClientIds(token.encode() if token else None),
+            owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
             worker=worker,
             generation=generation,
             jobs=Jobs(settings, generation, image_memory),
@@ -69,6 +79,21 @@ class Services:
             sheet_slots=Admission(SHEET_SLOTS, full=SHEETS_FULL),
             picture_thread=picture_thread,
         )
+
+    def stop(self) -> None:
+        """End what still waits when the grace period of the graceful shutdown is over."""
+        self.jobs.leave()
+        self.generation.stop()
+        self.jobs.give_back()
+
+
+def _workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Dispatch]:
+    """Return the render workers and the way of a generation to one of them."""
+    if len(settings.worker_urls) > 1:
+        pool = WorkerPool(settings, PictureLocations(cache))
+        return pool, PooledDispatch(pool)
+    worker = WorkerClient(settings)
+    return worker, DirectDispatch(worker)
 
 
 def services_of(app: Flask) -> Services:

@@ -2,12 +2,12 @@
 
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 from redis.connection import parse_url
 
+from image_api.addresses import is_address, worker_addresses
 from image_api.allowed_hosts import AllowedHosts
 from image_api.job_settings import JobSettings
 from image_api.networks import networks_of
@@ -59,7 +59,8 @@ class Settings(JobSettings):
 
     perchance_worker_url: str | None = Field(
         None,
-        description="The render worker's address. Without http:// a name with a dot gets https://, another http://.",
+        description="The render worker's address, or those of several, separated by commas. Without http:// a name with"
+        " a dot gets https://, another http://.",
     )
     worker_token: SecretStr | None = Field(None, description="The render worker's bearer token.")
     worker_wake_seconds: float = Field(
@@ -102,24 +103,20 @@ class Settings(JobSettings):
         " may name; * means any.",
     )
 
+    @property
+    def worker_urls(self) -> tuple[str, ...]:
+        """Return the address of each render worker."""
+        return tuple(self.perchance_worker_url.split(",")) if self.perchance_worker_url else ()
+
     @field_validator("perchance_worker_url")
     @classmethod
-    def _with_scheme(cls, value: str | None) -> str | None:
-        address = (value or "").strip()
-        if not address:
-            return None
-        if "://" not in address:
-            host = re.split("[:/]", address)[0].rstrip(".")
-            public = "." in host and not host.replace(".", "").isdigit()  # as platforms show a public host's name
-            address = f"{'https' if public else 'http'}://{address}"
-        if not _is_address(address):
-            raise ValueError("it must be an address like https://perchance-worker.onrender.com")
-        return address.rstrip("/")
+    def _of_workers(cls, value: str | None) -> str | None:
+        return ",".join(worker_addresses(value or "")) or None
 
     @field_validator("public_base_url", "render_external_url")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:
-        if value and not _is_address(value):
+        if value and not is_address(value):
             raise ValueError("it must be an address like https://pictures.example")
         return value
 
@@ -156,7 +153,7 @@ class Settings(JobSettings):
             raise ValueError("it names no host; * means any")
         return value
 
-    @field_validator("cors_origins", "picture_origins", "allowed_hosts", mode="before")
+    @field_validator("cors_origins", "picture_origins", "webhook_origins", "allowed_hosts", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
@@ -168,10 +165,10 @@ class Settings(JobSettings):
             raise ValueError("it must be * or origins like https://pictures.example, separated by commas")
         return tuple(origin.lower() for origin in value)
 
-    @field_validator("picture_origins")
+    @field_validator("picture_origins", "webhook_origins")
     @classmethod
     def _named_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(ORIGIN.fullmatch(origin) and _is_address(origin) for origin in value):
+        if not all(ORIGIN.fullmatch(origin) and is_address(origin) for origin in value):
             raise ValueError("it must be origins like http://minio:9000, separated by commas")
         return tuple(origin.lower() for origin in value)
 
@@ -193,18 +190,6 @@ class Settings(JobSettings):
         if value and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
             raise ValueError("it must be printable ASCII without spaces or line breaks")
         return value
-
-
-def _is_address(text: str) -> bool:
-    """Return whether a text is an http(s) URL of a host, with or without a port and a path, and nothing else."""
-    printable = text.isascii() and text.isprintable()  # as a header has to be
-    if not printable or not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text, re.IGNORECASE):
-        return False
-    try:
-        parts = urlsplit(text)
-        return bool(parts.hostname) and parts.port != 0 and not parts.netloc.endswith(":")
-    except ValueError:
-        return False  # the port is invalid
 
 
 def load() -> Settings:

@@ -36,10 +36,37 @@ T = TypeVar("T")
 class WorkerStarting(WorkerUnavailable):
     """Raised if no worker replied, or only an edge before it: the worker may be in a cold start."""
 
-    def __init__(self, sentence: str, pause: float = 0.0) -> None:
+    def __init__(self, sentence: str, pause: float = 0.0, *, sent: bool = True) -> None:
         super().__init__(sentence)
         self.pause = pause
         """Seconds of the edge's Retry-After."""
+        self.sent = sent
+        """Whether the worker may have the request: there was a connection."""
+
+
+class Probes:
+    """The probes of one cold start: whether the worker is up, and whether the first one has ended."""
+
+    def __init__(self) -> None:
+        self.up: Future[WorkerHealth] = Future()
+        self.tried: Future[None] = Future()
+        """Done as soon as one probe has succeeded or failed."""
+        self._begun = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Return for how many seconds they have been running."""
+        return time.monotonic() - self._begun
+
+    @property
+    def in_flight(self) -> bool:
+        """Return whether they go on."""
+        return not self.up.done()
+
+    def note_tried(self) -> None:
+        """Take note of a probe that has ended."""
+        if not self.tried.done():
+            self.tried.set_result(None)
 
 
 class ColdStart:
@@ -53,8 +80,7 @@ class ColdStart:
         self._seconds = seconds
         self._probe = probe
         self._lock = threading.Lock()
-        self._in_flight: Future[WorkerHealth] | None = None
-        self._begun = 0.0
+        self._probes: Probes | None = None
         self._last_seconds = TYPICAL_SECONDS
         self._problem = "The render worker does not answer."
         self._failed: tuple[Deadline, str] | None = None
@@ -69,8 +95,23 @@ class ColdStart:
     @property
     def expected_seconds(self) -> int:
         """Return in how many seconds the worker is likely to be up; 1 if it is later than expected."""
-        waited = time.monotonic() - self._begun if self._is_in_flight() else 0.0
+        waited = self._probes.age if self._probes and self._probes.in_flight else 0.0
         return max(1, round(self._last_seconds - waited))
+
+    @property
+    def latest(self) -> Probes | None:
+        """Return the latest probes; None before the first."""
+        return self._probes
+
+    @property
+    def is_paused(self) -> bool:
+        """Return whether a cold start has failed so short a time ago that the next one is to wait."""
+        return self._failed is not None and not self._failed[0].expired
+
+    @property
+    def problem(self) -> str:
+        """Return why the worker is not up, as a sentence."""
+        return self._problem
 
     def retry(
         self,
@@ -110,13 +151,22 @@ class ColdStart:
         Raises WorkerUnavailable if this cold start failed, or one within FAILED_START_TTL_SECONDS, and ServiceBusy if
         `abort` is set meanwhile.
         """
-        if self._failed and not self._failed[0].expired and not self._is_in_flight():
+        if self._failed and self.is_paused and not self._is_in_flight():
             raise WorkerUnavailable(self._failed[1])
         if (up := self._up) and not up[0].expired:
             return up[1]
-        in_flight = self._join_or_start()
-        abort.wait(in_flight, seconds)
-        return in_flight.result() if in_flight.done() else None
+        started = self.probes().up
+        abort.wait(started, seconds)
+        return started.result() if started.done() else None
+
+    def probes(self) -> Probes:
+        """Return the probes in flight, new ones in the background if there are none."""
+        with self._lock:
+            if self._probes is None or not self._probes.in_flight:
+                probes = Probes()
+                threading.Thread(target=self._run_probes, args=(probes,), name="cold-start", daemon=True).start()
+                self._probes = probes
+            return self._probes
 
     def stop(self) -> None:
         """End every wait and all probes: this service is being stopped."""
@@ -124,7 +174,7 @@ class ColdStart:
             self._stopped.set_result(None)
 
     def _is_in_flight(self) -> bool:
-        return self._in_flight is not None and not self._in_flight.done()
+        return self._probes is not None and self._probes.in_flight
 
     def _is_stopped_within(self, seconds: float, abort: Abort) -> bool:
         abort.wait(self._stopped, seconds)
@@ -133,47 +183,34 @@ class ColdStart:
     def _wait_until_up(self, budget: Deadline, report: ReportProgress, abort: Abort) -> None:
         """Wait until the worker is up. Raises WorkerUnavailable if it is not within the budget."""
         seconds = budget.remaining
-        in_flight = self._join_or_start()
-        abort.wait(in_flight, min(seconds, QUIET_SECONDS))
-        if not in_flight.done():
-            report(self._waking())
-            abort.wait(in_flight, budget.remaining)
-        if not in_flight.done():
-            raise WorkerUnavailable(_after_retries(self._problem, seconds))
-        in_flight.result()
+        up = self.probes().up
+        abort.wait(up, min(seconds, QUIET_SECONDS))
+        if not up.done():
+            report(waking(self.expected_seconds))
+            abort.wait(up, budget.remaining)
+        if not up.done():
+            raise WorkerUnavailable(after_retries(self._problem, seconds))
+        up.result()
 
-    def _waking(self) -> Progress:
-        expected = self.expected_seconds
-        sentence = f"The render worker is being woken up, which is likely to take {expected} seconds."
-        return Progress(phase="waking", message=sentence, expected_seconds=expected)
-
-    def _join_or_start(self) -> "Future[WorkerHealth]":
-        """Return the cold start in flight, a new one if there is none."""
-        with self._lock:
-            if self._in_flight is None or self._in_flight.done():
-                in_flight: Future[WorkerHealth] = Future()
-                threading.Thread(target=self._run_probes, args=(in_flight,), name="cold-start", daemon=True).start()
-                self._begun, self._in_flight = time.monotonic(), in_flight
-            return self._in_flight
-
-    def _run_probes(self, in_flight: "Future[WorkerHealth]") -> None:
-        begun = time.monotonic()
+    def _run_probes(self, probes: Probes) -> None:
         try:
-            health = self._probe_until_up()
+            health = self._probe_until_up(probes)
         except Exception as error:  # noqa: BLE001 - it is raised in the requests that wait
             log.warning("render worker cold start failed: %s", error)
             self._failed = Deadline.after(FAILED_START_TTL_SECONDS), str(error)
-            in_flight.set_exception(error)
+            probes.up.set_exception(error)
+            probes.note_tried()
             return
-        took = time.monotonic() - begun
+        took = probes.age
         if took > UP_SECONDS:
             log.info("render worker up after a cold start of %.0f seconds", took)
             self._last_seconds = took
         self._failed = None
         self._up = Deadline.after(HEALTH_TTL_SECONDS), health
-        in_flight.set_result(health)
+        probes.up.set_result(health)
+        probes.note_tried()
 
-    def _probe_until_up(self) -> WorkerHealth:
+    def _probe_until_up(self, probes: Probes) -> WorkerHealth:
         begun, budget = time.monotonic(), Deadline.after(self._seconds)
         pause = 0.0
         while True:
@@ -181,11 +218,12 @@ class ColdStart:
                 return self._probe(max(MIN_PROBE_SECONDS, budget.at_most(HOLD_SECONDS)))
             except WorkerStarting as error:
                 self._problem = str(error)
+                probes.note_tried()
                 if pause == 0:
                     log.info("render worker unavailable, probing for up to %g seconds: %s", self._seconds, error)
                 pause = _longer(pause)
                 if budget.expired or self._is_stopped_within(budget.at_most(max(pause, error.pause)), Abort()):
-                    raise WorkerUnavailable(_after_retries(self._problem, time.monotonic() - begun)) from error
+                    raise WorkerUnavailable(after_retries(self._problem, time.monotonic() - begun)) from error
 
 
 def run_probe(attempt: Callable[[], T]) -> T:
@@ -203,5 +241,12 @@ def _longer(pause: float) -> float:
     return min(MAX_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause)) * random.uniform(0.8, 1)  # noqa: S311
 
 
-def _after_retries(problem: str, seconds: float) -> str:
+def waking(expected_seconds: int) -> Progress:
+    """Return the progress of a request that waits for a cold start."""
+    sentence = f"The render worker is being woken up, which is likely to take {expected_seconds} seconds."
+    return Progress(phase="waking", message=sentence, expected_seconds=expected_seconds)
+
+
+def after_retries(problem: str, seconds: float) -> str:
+    """Return the sentence of a cold start that was waited for in vain."""
     return f"{problem} Asking again for {seconds:.0f} seconds did not help." if seconds >= 1 else problem

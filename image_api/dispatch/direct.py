@@ -22,7 +22,7 @@ from image_api.dispatch.replies import (
 )
 from image_api.dispatch.validation import checked_progress, checked_result
 from image_api.dispatch.worker_client import Body, WorkerClient
-from image_api.errors import DeadlinePassed, InvalidParameter, Relayed, UnknownToWorker, WorkerUnavailable
+from image_api.errors import DeadlinePassed, ImageUnknownToWorker, Relayed, UnknownToWorker, WorkerUnavailable
 from image_api.outbound.abort import Abort
 from image_api.sent_images import SentImage
 from render_worker.contract import (
@@ -44,7 +44,6 @@ EARLY_SECONDS = 2.5  # by which the worker may be early: the last of several eng
 NO_SIZES = re.compile(r'"(width|height|aspect_ratio)" is not a parameter here')  # says a worker that is older than they
 NO_AUTO = re.compile(r"output_format must be one of png, jpeg, webp\.")  # and one that is older than `auto`
 NO_WISH = re.compile(r'"(previews|prefer)" is not a parameter here')  # and one that has none, or asks engines in order
-NO_IMAGES = "image cannot be honoured by the render worker, which is of an older version; leave it out for now."
 AS_PNG = {"output_format": "png", "output_compression": None}
 
 STREAM_LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
@@ -69,22 +68,22 @@ class DirectDispatch:
 
         A request that is sent again costs no second picture: the worker knows it by its id (an idempotent retry).
         """
-        job = _Job(request, Deadline.after(request.timeout_seconds), report, client, image)
+        job = Job(request, Deadline.after(request.timeout_seconds), report, client, image)
+        return self._worker.cold_start.retry(lambda: self.attempt(job), job.deadline, report, abort)
 
-        def attempt() -> GenerateResult:
-            try:
-                return self._send(job)
-            except Relayed as error:
-                if error.body().code == DeadlinePassed.code and job.deadline.later_by(-EARLY_SECONDS).expired:
-                    # The request's own deadline, not that of one of its phases.
-                    raise DeadlinePassed(str(error), error.body().fallback_from) from error
-                if image and refuses_images(error):
-                    raise InvalidParameter(NO_IMAGES) from error
-                if NO_SIZES.match(str(error)):
-                    raise UnknownToWorker(_size_parameters(request)) from error
-                raise
-
-        return self._worker.cold_start.retry(attempt, job.deadline, report, abort)
+    def attempt(self, job: "Job") -> GenerateResult:
+        """Return the picture of one attempt. Raises WorkerStarting if the worker may be in a cold start."""
+        try:
+            return self._send(job)
+        except Relayed as error:
+            if error.body().code == DeadlinePassed.code and job.deadline.later_by(-EARLY_SECONDS).expired:
+                # The request's own deadline, not that of one of its phases.
+                raise DeadlinePassed(str(error), error.body().fallback_from) from error
+            if job.image and refuses_images(error):
+                raise ImageUnknownToWorker from error
+            if NO_SIZES.match(str(error)):
+                raise UnknownToWorker(_size_parameters(job.request)) from error
+            raise
 
     def cancel(self, request_id: str) -> None:
         """Tell the worker in the background that a request is cancelled; one of an older version goes on with it."""
@@ -94,7 +93,7 @@ class DirectDispatch:
         """End every wait for a worker that starts, and close the connections that are idle."""
         self._worker.stop()
 
-    def _send(self, job: "_Job") -> GenerateResult:
+    def _send(self, job: "Job") -> GenerateResult:
         """Return the picture; a PNG, or without `previews` or `prefer`, if the worker is of an older version."""
         try:
             return self._send_once(job)
@@ -107,7 +106,7 @@ class DirectDispatch:
             return result
         return result.model_copy(update={"ignored": sorted({*(result.ignored or ()), "prefer"})})
 
-    def _send_once(self, job: "_Job") -> GenerateResult:
+    def _send_once(self, job: "Job") -> GenerateResult:
         remaining = job.deadline.remaining
         if not remaining:
             raise DeadlinePassed(f"The render worker did not answer within {job.request.timeout_seconds:g} seconds.")
@@ -122,7 +121,7 @@ class DirectDispatch:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """One generation, as it is sent once or more."""
 
     request: GenerateRequest

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -17,19 +18,33 @@ AWAKE_SECONDS = 300.0
 M = TypeVar("M", bound=BaseModel)
 
 
+@dataclass(frozen=True)
+class LastKnown:
+    """The worker's state at the last contact, and when that was (UTC)."""
+
+    status: str
+    at: str
+
+
 class RecentContact:
     """The replies of the last minute, and whether the worker is surely awake. Thread-safe."""
 
     def __init__(self) -> None:
         self._replies: dict[type[BaseModel], tuple[Deadline, BaseModel]] = {}
+        self._last: dict[type[BaseModel], BaseModel] = {}
         self._recent = self._awake = Deadline.after(0)
-        self._reached = False
+        self._reached: bool | None = None
         self._observer = threading.local()
 
     @property
     def is_awake(self) -> bool:
         """Return whether the worker answered a client's request so short a time ago that it cannot sleep."""
-        return self._reached and not self._awake.expired
+        return bool(self._reached) and not self._awake.expired
+
+    @property
+    def is_lost(self) -> bool:
+        """Return whether the last contact failed, however long ago."""
+        return self._reached is False
 
     @property
     def reached(self) -> bool | None:
@@ -62,6 +77,12 @@ class RecentContact:
     def keep(self, reply: BaseModel) -> None:
         """Keep a reply for a minute."""
         self._replies[type(reply)] = Deadline.after(RECENT_SECONDS), reply
+        self._last[type(reply)] = reply
+
+    def last(self, model: type[M]) -> M | None:
+        """Return the worker's last reply of that type, however old; None if there was none."""
+        found = self._last.get(model)
+        return found if isinstance(found, model) else None
 
     def reply(self, model: type[M]) -> M | None:
         """Return the worker's reply of that type; None if there was none in the last minute."""

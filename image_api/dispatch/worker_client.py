@@ -1,32 +1,32 @@
 """A client of one render worker: its health, models and stored pictures, and the requests of the direct dispatch."""
 
 import contextlib
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import requests
 from pydantic import BaseModel
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from image_api.dispatch.coalesced_read import CoalescedRead
 from image_api.dispatch.cold_start import ColdStart, WorkerStarting, run_probe
 from image_api.dispatch.read_slots import ReadSlots
-from image_api.dispatch.recent_contact import RecentContact
+from image_api.dispatch.recent_contact import LastKnown, RecentContact
 from image_api.dispatch.replies import not_a_worker, parse_reply, read_body
 from image_api.dispatch.validation import WORKER_PATH, parsed_recipe
+from image_api.dispatch.worker_session import worker_session
 from image_api.errors import ApiError, DeadlinePassed, WorkerNotConfigured, WorkerUnavailable
 from image_api.outbound.abort import Abort, is_aborted
-from image_api.outbound.guarded_http import GuardedAdapter, GuardedSession
 from image_api.settings import Settings
 from render_worker.contract import SERVICE, SERVICE_HEADER, ModelList, Recipe, WorkerHealth
 from render_worker.serving.deadline import Deadline
 
 CONNECT_SECONDS = 10.0
 QUICK_SECONDS = 10.0  # for what the worker answers without any work
-POOLED_CONNECTIONS = 64
 # Reads in flight at most: half of the connections that there are beside generations.
 MAX_READS = 500
 IMPROVING_SECONDS = 2.0  # for a read that only improves a response
@@ -44,23 +44,17 @@ T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
 
-@dataclass(frozen=True)
-class LastKnown:
-    """The worker's state at the last contact, and when that was (UTC)."""
-
-    status: str
-    at: str
-
-
 class WorkerClient:
-    """The render worker at PERCHANCE_WORKER_URL. Thread-safe; connections are pooled."""
+    """One render worker of PERCHANCE_WORKER_URL. Thread-safe; connections are pooled."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._url = settings.perchance_worker_url
+    def __init__(self, settings: Settings, number: int = 1) -> None:
+        """Ask the worker with that number in the setting, from 1 on."""
+        self.number = number
+        self._url = settings.worker_urls[number - 1] if settings.worker_urls else None
         token = settings.worker_token
         self.has_token = token is not None
         """Whether requests carry a WORKER_TOKEN."""
-        self._session = _session(token.get_secret_value() if token else None)
+        self._session = worker_session(token.get_secret_value() if token else None)
         self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe)
         self._reads = ReadSlots(min(MAX_READS, settings.max_generations))
         self._models = CoalescedRead(self._read_models)
@@ -77,6 +71,21 @@ class WorkerClient:
         return self._url is not None
 
     @property
+    def each(self) -> "tuple[WorkerClient, ...]":
+        """Return the client of each render worker: this one alone."""
+        return (self,)
+
+    @property
+    def identity(self) -> str:
+        """Return by what this worker is known after a restart, and to other processes: a hash of its address."""
+        return hashlib.sha256((self._url or "").encode()).hexdigest()[:16]
+
+    @property
+    def is_awake(self) -> bool:
+        """Return whether the worker surely does not sleep."""
+        return self.recent.is_awake
+
+    @property
     def expected_wake_seconds(self) -> int:
         """Return in how many seconds the worker is likely to be up."""
         return self.cold_start.expected_seconds
@@ -91,6 +100,20 @@ class WorkerClient:
         with contextlib.suppress(ApiError), self._reads.slot(client) as abort:
             self._last_names = frozenset(it.name for it in self._names.get(abort).models)
         return self._last_names
+
+    def look(self, seconds: float) -> WorkerHealth:
+        """Return the worker's health of now, without a sign to `recent` that it has work which keeps it awake.
+
+        Raises DeadlinePassed if it does not answer within `seconds`, and WorkerUnavailable as `send`.
+        """
+        with self.recent.observing():
+            health = self._get("/health", WorkerHealth, seconds)
+            self._note(health.status)
+        return health
+
+    def mark_lost(self) -> None:
+        """Take note that the worker answers no more."""
+        self._note("unreachable")
 
     def health(self) -> WorkerHealth:
         """Return the worker's health of now, without a retry: a cold start is a state to report."""
@@ -241,7 +264,7 @@ class WorkerClient:
         sentence = f"The render worker cannot be reached ({type(reason or error).__name__})."
         lasting = isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
         if isinstance(error, requests.ConnectionError) and not lasting:
-            return WorkerStarting(sentence)
+            return WorkerStarting(sentence, sent=not isinstance(reason, NewConnectionError | ConnectTimeoutError))
         return WorkerUnavailable(sentence)
 
     def _check_sender(self, reply: requests.Response) -> None:
@@ -258,15 +281,3 @@ class WorkerClient:
     def _note(self, status: str) -> None:
         self.recent.note(reached=status != "unreachable")
         self.last_known = LastKnown(status, datetime.now(UTC).isoformat(timespec="seconds"))
-
-
-def _session(token: str | None) -> GuardedSession:
-    session = GuardedSession()
-    session.headers["Accept"] = "application/json"  # a browser would get a platform's loading page sooner
-    # MAX_GENERATIONS bounds how many connections are open for generations; so many are kept for the next request.
-    pool = GuardedAdapter(pool_connections=1, pool_maxsize=POOLED_CONNECTIONS)
-    session.mount("http://", pool)
-    session.mount("https://", pool)
-    if token:
-        session.headers["Authorization"] = f"Bearer {token}"
-    return session

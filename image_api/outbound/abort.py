@@ -40,6 +40,12 @@ class Abort:
             if self._socket:
                 _shut_down(self._socket)
 
+    def disconnect(self) -> None:
+        """Close the connection that the request uses, which fails as if its peer had closed it; it is not cancelled."""
+        with self._lock:
+            if self._socket:
+                _shut_down(self._socket)
+
     def check(self) -> None:
         """Raise ServiceBusy if the request has been cancelled."""
         if self._is_set:

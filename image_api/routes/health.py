@@ -8,7 +8,8 @@ from image_api.web.api import describe
 from image_api.web.api_answers import WORKER
 from image_api.web.disclosure import visible_health, visible_problem
 from image_api.web.responses import json_response
-from image_api.web.schemas.health import ApiHealth, LastKnownWorker, Readiness
+from image_api.web.schemas.health import ApiHealth, Readiness
+from image_api.web.worker_states import last_known_worker, numbered_workers
 
 routes = Blueprint("health", __name__)
 
@@ -17,10 +18,10 @@ routes = Blueprint("health", __name__)
 @describe(ApiHealth)
 def health() -> Response:
     """Return this tier's state at once, without a request to the worker: fit for a platform's health check."""
-    worker_tier = services().worker
-    known = worker_tier.last_known
-    worker = LastKnownWorker(status=known.status, at=known.at) if known else LastKnownWorker()
-    return json_response(ApiHealth(worker_configured=worker_tier.configured, worker=worker))
+    configured = services().worker.configured
+    return json_response(
+        ApiHealth(worker_configured=configured, worker=last_known_worker(), workers=numbered_workers())
+    )
 
 
 @routes.get("/ready")

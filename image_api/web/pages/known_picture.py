@@ -55,7 +55,7 @@ def _kept_outside(record: PictureRecord, result: GenerateResult) -> KnownPicture
     """Return a picture of a storage outside, or what was made in place of it. The storage is not asked for it: that is
     for the client's browser.
     """
-    if services().worker.recent.is_awake and services().checks.is_deleted(result):
+    if services().worker.is_awake and services().checks.is_deleted(result):
         services().generation.forget_result(result)
         raise PictureDeleted
     replacement = services().generation.replacement_of(result.image_url)
@@ -64,7 +64,7 @@ def _kept_outside(record: PictureRecord, result: GenerateResult) -> KnownPicture
 
 def _is_lost(name: str, record: PictureRecord) -> bool:
     """Return whether the worker says that its file is lost; False if it would have to be woken for that."""
-    if not services().worker.recent.is_awake:
+    if not services().worker.is_awake:
         return False
     try:
         reply = services().worker.image(name, "HEAD", {}, g.client, wake=False)

@@ -3,14 +3,16 @@
 Every field is named here, and none is passed on whole: reasons, memory, past errors and request ids are the operator's.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from flask import g
 
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.services import services
-from image_api.web.schemas.status import EngineStatus, QueueStatus, ServiceStatus
+from image_api.web.schemas.status import EngineStatus, QueueStatus, ServiceStatus, WorkerStatus
 from render_worker.contract import ModelList, WorkerHealth
 
 DOWN = "down"
@@ -18,7 +20,7 @@ UP = "ready"  # of an engine
 
 
 class State(StrEnum):
-    """Whether a picture could be made."""
+    """Whether a picture could be made, the best first."""
 
     UP = "up"
     RESTING = "resting"  # the worker answers, and its engines are left alone for a while, or still start
@@ -27,24 +29,60 @@ class State(StrEnum):
     DOWN = "down"
 
 
+BEST_FIRST = list(State)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """One render worker's state, and what it said in the last minute."""
+
+    client: WorkerClient
+    state: State
+    health: WorkerHealth | None
+    models: ModelList | None
+
+    @classmethod
+    def of(cls, client: WorkerClient) -> Self:
+        """Return the state of a client's worker."""
+        health, models = client.recent.reply(WorkerHealth), client.recent.reply(ModelList)
+        return cls(client, _state(client, health), health, models)
+
+
 def service_status() -> ServiceStatus:
     """Return the service's state. A worker that is surely awake is asked for it once a minute, and none is woken."""
-    worker = services().worker
-    worker.observe(g.client)
-    health, models = worker.recent.reply(WorkerHealth), worker.recent.reply(ModelList)
-    engines = _engines(health, models)
-    state = _state(worker, health)
-    since = _up_since(health, worker.recent.age(WorkerHealth)) if health else None
+    services().worker.observe(g.client)
+    workers = [_Worker.of(client) for client in services().worker.each]
+    state = min((worker.state for worker in workers), key=BEST_FIRST.index)
+    healthy = [(worker, worker.health) for worker in workers if worker.health]
+    engines = _engines_of(workers)
+    known = services().worker.last_known
     return ServiceStatus(
         status=state,
         median_seconds=_median_seconds(engines),
         engines=list(engines.values()) if state in (State.UP, State.RESTING) else [],
-        queue=QueueStatus(running=health.queue.running, waiting=health.queue.waiting) if health else None,
-        up_since=since,
-        expected_seconds=worker.expected_wake_seconds if state in (State.ASLEEP, State.WAKING) else None,
-        last_contact=worker.last_known.at if worker.last_known else None,
-        simulated=(health.simulated if health else None) or services().settings.simulated or None,
+        queue=_queue([health for _, health in healthy]),
+        up_since=min((_up_since(health, it.client.recent.age(WorkerHealth)) for it, health in healthy), default=None),
+        expected_seconds=services().worker.expected_wake_seconds if state in (State.ASLEEP, State.WAKING) else None,
+        last_contact=known.at if known else None,
+        workers=[_numbered(worker) for worker in workers] if len(workers) > 1 else None,
+        simulated=_is_simulated([health for _, health in healthy]) or services().settings.simulated or None,
     )
+
+
+def _numbered(worker: _Worker) -> WorkerStatus:
+    known = worker.client.last_known
+    return WorkerStatus(number=worker.client.number, status=worker.state, last_contact=known.at if known else None)
+
+
+def _queue(healths: list[WorkerHealth]) -> QueueStatus | None:
+    if not healths:
+        return None
+    queues = [health.queue for health in healths]
+    return QueueStatus(running=sum(it.running for it in queues), waiting=sum(it.waiting for it in queues))
+
+
+def _is_simulated(healths: list[WorkerHealth]) -> bool:
+    return bool(healths) and all(health.simulated for health in healths)
 
 
 def _up_since(health: WorkerHealth, age: float) -> str:
@@ -64,6 +102,16 @@ def _state(worker: WorkerClient, health: WorkerHealth | None) -> State:
         return State.UP
     states = {engine.state for engine in health.engines.values()}
     return State.DOWN if states <= {DOWN} else State.RESTING
+
+
+def _engines_of(workers: list[_Worker]) -> dict[str, EngineStatus]:
+    """Return the engines of all workers; of one that several have, the state of the best."""
+    engines: dict[str, EngineStatus] = {}
+    for worker in workers:
+        for name, engine in _engines(worker.health, worker.models).items():
+            if engines.setdefault(name, engine).status != UP and engine.status == UP:
+                engines[name] = engine
+    return engines
 
 
 def _engines(health: WorkerHealth | None, models: ModelList | None) -> dict[str, EngineStatus]:

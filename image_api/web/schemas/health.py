@@ -14,6 +14,12 @@ class LastKnownWorker(BaseModel):
     at: str | None = None
 
 
+class NumberedWorker(LastKnownWorker):
+    """One of several render workers, by its number in PERCHANCE_WORKER_URL, from 1 on."""
+
+    number: int
+
+
 class ApiHealth(BaseModel):
     """This tier's own state."""
 
@@ -22,6 +28,9 @@ class ApiHealth(BaseModel):
     version: str = VERSION
     worker_configured: bool
     worker: LastKnownWorker
+    """The best, if there are several."""
+    workers: list[NumberedWorker] | None = None
+    """Each render worker, if there are several."""
     simulated: bool | None = None
 
 

@@ -24,6 +24,15 @@ class QueueStatus(BaseModel):
     waiting: int
 
 
+class WorkerStatus(BaseModel):
+    """One of several render workers, by its number in PERCHANCE_WORKER_URL."""
+
+    number: int
+    status: str
+    """As the service's."""
+    last_contact: str | None = None
+
+
 class ServiceStatus(BaseModel):
     """The service's state. What is not known is left out."""
 
@@ -38,4 +47,6 @@ class ServiceStatus(BaseModel):
     queue: QueueStatus | None = None
     up_since: str | None = None
     last_contact: str | None = None
+    workers: list[WorkerStatus] | None = None
+    """Each render worker, if there are several; the other fields are of all."""
     simulated: bool | None = None

@@ -1,0 +1,41 @@
+"""A webhook as Standard Webhooks (standardwebhooks.com) has it: the body, and the headers that sign it."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from image_api.jobs.delivery import Delivery
+
+if TYPE_CHECKING:
+    from standardwebhooks.webhooks import Webhook
+
+
+def body_of(delivery: Delivery, data: Mapping[str, Any]) -> str:
+    """Return the JSON of a webhook: the same in all attempts, since a job that has ended does not change."""
+    at = datetime.fromtimestamp(delivery.created_at, UTC).isoformat(timespec="milliseconds")
+    message = {"type": delivery.type, "timestamp": at.replace("+00:00", "Z"), "data": data}
+    return json.dumps(message, separators=(",", ":"))
+
+
+class Signer:
+    """Signs webhooks with each of the secrets, so that receivers can change from one to another."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        self._secrets = secrets
+
+    def headers(self, message_id: str, body: str, seconds: float) -> dict[str, str]:
+        """Return the headers of an attempt that is made `seconds` after the epoch."""
+        at = datetime.fromtimestamp(int(seconds), UTC)
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(seconds)),
+            "webhook-signature": " ".join(each.sign(message_id, at, body) for each in self._signers),
+        }
+
+    @cached_property
+    def _signers(self) -> list["Webhook"]:
+        from standardwebhooks.webhooks import Webhook
+
+        return [Webhook(secret) for secret in self._secrets]
