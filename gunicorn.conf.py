@@ -18,6 +18,7 @@ from gevent import monkey  # noqa: E402
 
 monkey.patch_all()  # before anything imports ssl, which cannot be patched once it is in use
 
+import gc  # noqa: E402
 import signal  # noqa: E402
 
 import gevent  # noqa: E402
@@ -81,6 +82,11 @@ def on_starting(server):
             worker_connections,
             needed,
         )
+
+
+def pre_fork(server, worker):
+    """Keep the garbage collector away from what both processes share: its marks would copy 15 MiB of it."""
+    gc.freeze()
 
 
 def post_worker_init(worker):

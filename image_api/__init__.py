@@ -11,6 +11,7 @@ from flask import Flask
 from image_api.routes import (
     api_pages,
     crawlers,
+    deliveries,
     generate,
     health,
     icons,
@@ -89,6 +90,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         crawlers,
     ):
         app.register_blueprint(family.routes)
-    for family in (jobs, job_events, job_health):
+    for family in (jobs, deliveries, job_events, job_health):
         app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
     return app

@@ -69,12 +69,28 @@ class DatabaseUnavailable(ApiError):
     status = 503
     retry_after = 10
 
-    def __init__(
-        self, sentence: str = "The database of the jobs cannot be used now.", *, is_locked: bool = False
-    ) -> None:
+    def __init__(self, sentence: str = "The database of the jobs cannot be used now.") -> None:
         super().__init__(sentence)
-        self.is_locked = is_locked
-        """Whether another process holds its lock, so that it can be waited for."""
+
+
+class DatabaseLocked(DatabaseUnavailable):
+    """Raised if another process holds the database's lock, so that it can be waited for."""
+
+
+class TablesMissing(DatabaseUnavailable):
+    """Raised if the database has no tables: its file was deleted or replaced under this process."""
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """Raised if the database was lost while it committed, and has not told since whether it did."""
+
+    def __init__(self, transaction_number: int | None = None) -> None:
+        super().__init__(
+            "The database of the jobs was lost at the last moment, so that it may or may not have taken this: list the"
+            " jobs, or repeat the request with the same Idempotency-Key."
+        )
+        self.transaction_number = transaction_number
+        """By which PostgreSQL can be asked whether it has committed."""
 
 
 class WebhooksDisabled(InvalidParameter):

@@ -11,12 +11,14 @@ from sqlalchemy import Connection, Row, bindparam, func, literal, or_, select, u
 
 from image_api.jobs.conclusion import Retry, conclude
 from image_api.jobs.database import Database
+from image_api.jobs.endings import end_job
 from image_api.jobs.errors import JobInterrupted
-from image_api.jobs.group_commit import Transaction
 from image_api.jobs.job import Job, Json, Outcome
+from image_api.jobs.queue_numbers import change_queue
 from image_api.jobs.retries import MAX_PAUSE_SECONDS
-from image_api.jobs.store import as_job, change_queue, end_job, job_of
+from image_api.jobs.rows import as_job, job_of
 from image_api.jobs.tables import PENDING, PROCESSING, job_images, jobs
+from image_api.jobs.transaction import Transaction
 
 LEASE_SECONDS = 15.0
 MAX_INTERRUPTIONS = 10  # after which a job is taken for what kills its process
@@ -187,14 +189,14 @@ class Leases:
             return False
         values = {"due": transaction.now + again.seconds, "made": again.images, "lost": again.failed}
         transaction.connection.execute(RETRY, {"job_id": job.id, **values, "reason": again.error})
-        change_queue(transaction.connection, job.owner, pending=1)
+        change_queue(transaction, job.owner, pending=1)
         return True
 
     def _give_back(self, transaction: Transaction, leases: list[Lease]) -> None:
         for lease in leases:
             if job := self._held(transaction, lease):
                 transaction.connection.execute(GIVE_BACK, {"job_id": job.id})
-                change_queue(transaction.connection, job.owner, pending=1)
+                change_queue(transaction, job.owner, pending=1)
 
 
 def _clock(connection: Connection) -> float:
@@ -213,7 +215,7 @@ def _next(transaction: Transaction, last: str) -> Row[Any] | None:
 
 def _claimed(transaction: Transaction, found: Row[Any], given: dict[str, Any]) -> Job:
     transaction.connection.execute(CLAIM, {**given, "job_id": found.id})
-    change_queue(transaction.connection, found.owner, pending=-1)
+    change_queue(transaction, found.owner, pending=-1)
     return job_of(transaction.connection, found.id)
 
 
@@ -223,7 +225,7 @@ def _interrupt(transaction: Transaction, job: Job) -> None:
         _end(transaction, job, conclude(job, job.images, dict.fromkeys(job.missing, JobInterrupted())))
         return
     transaction.connection.execute(INTERRUPT, {"job_id": job.id})
-    change_queue(transaction.connection, job.owner, pending=1)
+    change_queue(transaction, job.owner, pending=1)
 
 
 def _end(transaction: Transaction, job: Job, outcome: Outcome) -> bool:

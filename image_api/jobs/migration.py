@@ -8,12 +8,13 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from image_api.database_url import ROOT, sqlite_file
 from image_api.jobs.connection import DatabaseConnection
 from image_api.jobs.errors import DatabaseUnavailable
+from image_api.jobs.failures import FailureLog
 from render_worker.serving.bare_environment import bare
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
@@ -74,7 +75,7 @@ def _revision_of(url: str) -> str | None:
     try:
         if file and not file.exists():
             return None
-        connection = DatabaseConnection(url, writes=False)
+        connection = DatabaseConnection(url, FailureLog(make_url(url).password), writes=False)
         try:
             return connection.call(_read_revision)
         finally:
@@ -103,8 +104,10 @@ def _upgrade(url: str) -> None:
             text=True,
             timeout=MIGRATION_SECONDS,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        reason = type(error).__name__
+    except subprocess.TimeoutExpired:
+        reason = f"it took longer than {MIGRATION_SECONDS:g} seconds"
+    except OSError as error:
+        reason = str(error)
     else:
         if done.returncode == 0:
             return

@@ -1,15 +1,17 @@
 """The jobs' services once they are loaded: the store, and the runner that makes their pictures."""
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
-from image_api.jobs.delivery import Delivery, Document
+from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.migration import bring_up_to_date
+from image_api.jobs.retention import Retention
 from image_api.jobs.runner import Runner
 from image_api.jobs.store import JobStore
 from image_api.jobs.updates import JobUpdates
@@ -30,27 +32,32 @@ class JobService:
     updates: JobUpdates
     deliveries: Deliveries
     webhooks: WebhookSender
+    retention: Retention
 
     @classmethod
-    def build(
-        cls, settings: Settings, generation: Generation, image_memory: ImageMemory, document: Document
-    ) -> "JobService":
+    def build(cls, settings: Settings, generation: Generation, image_memory: ImageMemory) -> "JobService":
         """Return the services, with the database brought up to date, and the runner and the webhooks at work."""
         url = engine_url(settings.database_url)
         bring_up_to_date(url)
-        database = Database(url)
+        database = Database(url, partial(bring_up_to_date, url))
         store = JobStore(database, settings.max_pending_jobs)
+        store.recount()
         updates = JobUpdates(database)
         deliveries = Deliveries(database)
         webhooks = WebhookSender(
-            deliveries, WebhookClient(settings.webhook_origins), Signer(settings.webhook_secrets), document
+            deliveries,
+            WebhookClient(settings.webhook_origins),
+            Signer(settings.webhook_secrets),
+            settings.api_v1_prefix,
         )
         runner = Runner(database, generation, image_memory, settings, changed=updates.changed, on_final=webhooks.wake)
         updates.with_progress = runner.with_progress
         runner.start()
         if settings.webhook_secrets:  # without one, what is due waits for it
             webhooks.start()
-        return cls(store, runner, updates, deliveries, webhooks)
+        retention = Retention(database, settings.job_retention_days)
+        retention.start()
+        return cls(store, runner, updates, deliveries, webhooks, retention)
 
     def submit(self, new: NewJob) -> tuple[Job, bool]:
         """Return a new job and True, or the one that its idempotency key made before, and False."""
@@ -102,3 +109,4 @@ class JobService:
         """Stop waiting for the jobs in flight, and send no more webhooks."""
         self.runner.leave()
         self.webhooks.stop()
+        self.retention.stop()

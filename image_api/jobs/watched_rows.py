@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from image_api.jobs.job import Job
-from image_api.jobs.store import as_job, position_of
+from image_api.jobs.queries import position_of
+from image_api.jobs.rows import as_job
 from image_api.jobs.tables import jobs
 
 MAX_IDS = 500  # of one query

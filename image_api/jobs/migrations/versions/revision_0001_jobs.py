@@ -2,12 +2,11 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 
-DOCUMENT = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+DOCUMENT = sa.JSON(none_as_null=True)
 
 
 def upgrade() -> None:
@@ -36,12 +35,14 @@ def upgrade() -> None:
         sa.Column("failed", DOCUMENT),
         sa.Column("error", DOCUMENT),
         sa.PrimaryKeyConstraint("id"),
+        postgresql_with={"fillfactor": 85},
     )
     op.create_index("jobs_by_owner", "jobs", ["owner", "id"])
-    op.create_index("jobs_by_owner_and_status", "jobs", ["owner", "status", "id"])
-    _partial_index("jobs_idempotency", "jobs", ["owner", "idempotency_key"], "idempotency_key is not null", unique=True)
+    _partial_index("jobs_final", "jobs", ["owner", "status", "id"], "status in ('completed', 'failed', 'canceled')")
     _partial_index("jobs_pending", "jobs", ["owner", "id"], "status = 'pending'")
-    _partial_index("jobs_processing", "jobs", ["lease_until"], "status = 'processing'")
+    _partial_index("jobs_oldest_pending", "jobs", ["id"], "status = 'pending'")
+    _partial_index("jobs_processing", "jobs", ["owner", "id"], "status = 'processing'")
+    _partial_index("jobs_idempotency", "jobs", ["owner", "idempotency_key"], "idempotency_key is not null", unique=True)
     op.create_table(
         "job_images",
         sa.Column("job_id", sa.Uuid(), nullable=False),
@@ -68,12 +69,11 @@ def upgrade() -> None:
         sa.Column("completed_at", sa.Float()),
         sa.Column("not_before", sa.Float(), nullable=False),
         sa.Column("holder", sa.String(40)),
-        sa.Column("lease_until", sa.Float()),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("deliveries_by_job", "deliveries", ["job_id", "id"])
-    _partial_index("deliveries_pending", "deliveries", ["not_before"], "status = 'pending'")
+    _partial_index("deliveries_pending", "deliveries", ["not_before", "host"], "status = 'pending'")
 
 
 def downgrade() -> None:
