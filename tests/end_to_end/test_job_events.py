@@ -153,7 +153,7 @@ def test_one_that_is_cancelled_while_it_is_watched_ends_so(stack, url):
 
 
 def test_one_that_fails_ends_with_the_reason(stack, url):
-    stack.play(horde="csam")
+    stack.play(horde="corrupt_prompt")
     job = start(url, model="horde")
     with events_of(url, job) as watching:
         last = watching.wait_for_end()
