@@ -81,6 +81,16 @@ def test_a_job_is_made_once_though_the_connection_breaks(stack, front, play, nam
     assert len(stack.requests_to("horde")) - before == 1
 
 
+def test_the_guide_s_commands_lead_from_a_job_to_its_picture(front, tmp_path):
+    section = (FOLDER.parent.parent / "DEPLOYMENT_GUIDE.md").read_text().split("\n## Jobs\n")[1]
+    lines = re.search(r"(?:^    .*\n)+", section, re.MULTILINE)[0].replace(ADDRESS, front)
+    assert lines.count("curl ") == 5
+    done = subprocess.run(["bash", "-euc", lines], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "event: completed" in done.stdout
+    assert decoded((tmp_path / "boat.png").read_bytes()).size == (768, 768)
+
+
 @pytest.mark.parametrize("name", JOBS)
 def test_a_job_that_fails_says_why(front, play, name):
     play(horde="corrupt_prompt")
