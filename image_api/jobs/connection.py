@@ -78,10 +78,10 @@ class DatabaseConnection:
             if self._log_file:
                 self._log_file.cut(self._raw)
         except DBAPIError as error:
+            self._drop()
             meant = meaning_of(error)
             if not meant:
                 raise
-            self._drop()
             self._failures.report(error.orig)
             raise meant from error
         except BaseException:
