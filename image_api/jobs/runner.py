@@ -9,8 +9,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from image_api.generation.use_case import Generation
-from image_api.jobs.attempts import Attempt, Tools
-from image_api.jobs.conclusion import Retry, judge
+from image_api.jobs.attempts import Attempt, InternalFault, Tools
+from image_api.jobs.conclusion import Retry, as_json, judge
 from image_api.jobs.database import Database
 from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.job import Job, Outcome
@@ -27,6 +27,8 @@ RENEW_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.5  # while the database is unavailable
 MAX_PAUSE_SECONDS = 10.0
 GIVE_BACK_SECONDS = 2.0  # of the three that a process has left after its grace period
+
+FAULT = Outcome("failed", error=as_json(InternalFault()))
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +149,7 @@ class Runner:
         room = self.concurrency - self.running
         if self._grace or room <= 0 or not self._leases.is_due():
             return
-        for job in self._leases.claim(room):
+        for job in self._leases.claim(room, {attempt.lease for attempt in self._all()}):
             attempt = Attempt(job, self._tools, lambda job_id=job.id: self._changed(job_id))  # type: ignore[misc]
             with self._lock:
                 self._attempts[attempt.lease] = attempt
@@ -168,7 +170,7 @@ class Runner:
             self.wake()
 
     def _settle(self, attempt: Attempt) -> None:
-        came_to = None
+        came_to: Outcome | Retry | None = None
         if attempt.is_complete or not attempt.end:
             came_to = judge(attempt.job, attempt.images, attempt.errors, self._policy)
         pause = 0.0
@@ -178,6 +180,11 @@ class Runner:
             except DatabaseUnavailable:
                 pause = _longer(pause)
                 time.sleep(pause)
+            except Exception:  # the job is to end, and this process to go on with others
+                if came_to == FAULT:
+                    raise
+                log.exception("job %s: what came of it cannot be kept", attempt.job.id)
+                came_to = FAULT
 
     def _settle_once(self, attempt: Attempt, came_to: Outcome | Retry | None) -> None:
         if isinstance(came_to, Outcome):

@@ -88,11 +88,19 @@ def test_a_process_that_was_paused_goes_on_with_what_none_has_taken(here):
     here.submit()
     (job,) = here.leases.claim(1)
     here.set(job, lease_until=PAST)
-    assert here.leases.claim(1) == []
+    assert here.leases.claim(1, {Lease.of(job)}) == []
     lost = here.leases.renew({Lease.of(job): {"phase": "generating", "message": "Half."}})
     assert (lost.taken, lost.canceled) == (set(), set())
     assert here.value(job, "lease_until") > PAST
     assert here.store.get(job.id).progress == {"phase": "generating", "message": "Half."}
+
+
+def test_what_a_process_has_claimed_without_knowing_it_is_run_again(here):
+    here.submit()
+    (lost,) = here.leases.claim(1)  # the connection broke before the answer to the commit
+    here.set(lost, lease_until=PAST)
+    (job,) = here.leases.claim(1, running=set())
+    assert (job.id, job.attempts, job.interruptions) == (lost.id, 2, 1)
 
 
 def test_a_renewal_tells_of_a_cancellation_elsewhere(here, there):
