@@ -1,6 +1,7 @@
 """The runner: claims pending jobs, makes their pictures by the use case, and keeps what came of it."""
 
 import logging
+import math
 import random
 import threading
 import time
@@ -13,6 +14,7 @@ from image_api.jobs.attempts import Attempt, InternalFault, Tools
 from image_api.jobs.conclusion import Retry, as_json, judge
 from image_api.jobs.database import Database
 from image_api.jobs.errors import DatabaseUnavailable
+from image_api.jobs.expectation import RecentJobs
 from image_api.jobs.job import Job, Outcome
 from image_api.jobs.leases import Lease, Leases
 from image_api.jobs.retries import RetryPolicy
@@ -49,6 +51,7 @@ class Runner:
         """Call `changed` after each change of a job, and `on_final` after one became final."""
         self.concurrency = settings.job_concurrency or JOBS_PER_WORKER * max(1, len(settings.worker_urls))
         self._leases = Leases(database)
+        self._recent = RecentJobs(self.concurrency)
         self._policy = RetryPolicy.of(settings)
         pictures = threading.Semaphore(self.concurrency)
         self._tools = Tools(self._leases, generation, image_memory, pictures, NativeThread())
@@ -78,6 +81,16 @@ class Runner:
         """Return a job with the newest progress, if it runs in this process."""
         attempt = None if job.is_final else self._attempts.get(Lease.of(job))
         return replace(job, progress=attempt.progress) if attempt and attempt.progress else job
+
+    def expected_seconds(self, job: Job, position: int | None) -> int | None:
+        """Return in how many seconds a job should be completed; None if that is not known. It asks no database."""
+        if job.status == "pending":
+            return self._recent.seconds_of_pending(position) if position else None
+        if attempt := self._attempts.get(Lease.of(job)):
+            said = attempt.expected_seconds
+            return math.ceil(said) if said else self._recent.seconds_of_running(attempt.elapsed)
+        said = (job.progress or {}).get("expected_seconds") if job.pictures == 1 else None
+        return said and int(said)
 
     def cancelled(self, job_id: UUID) -> None:
         """End a job's generation, at the engine too, if it runs in this process."""
@@ -190,6 +203,8 @@ class Runner:
         if isinstance(came_to, Outcome):
             if self._leases.finish(attempt.lease, came_to):
                 self._on_final()
+                if came_to.status == "completed":
+                    self._recent.add(attempt.elapsed)
         elif came_to:
             self._leases.retry(attempt.lease, came_to)
         elif attempt.end == "stopped":
