@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
+from image_api.generation.options import MAX_PICTURES
+
 JobStatus = Literal["pending", "processing", "completed", "failed", "canceled"]
 FINAL: frozenset[JobStatus] = frozenset({"completed", "failed", "canceled"})
 """The statuses that a job keeps."""
@@ -69,7 +71,8 @@ class Job:
     @property
     def pictures(self) -> int:
         """Return how many pictures were asked for."""
-        return int(self.request.get("n") or 1)
+        count = self.request.get("n")
+        return count if type(count) is int and 1 < count <= MAX_PICTURES else 1
 
     @property
     def missing(self) -> list[int]:

@@ -5,6 +5,7 @@ import math
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
@@ -28,7 +29,8 @@ POLL_SECONDS = 2.0  # for the jobs of other processes, and for those whose retry
 RENEW_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.5  # while the database is unavailable
 MAX_PAUSE_SECONDS = 10.0
-GIVE_BACK_SECONDS = 2.0  # of the three that a process has left after its grace period
+MAX_CANCELLED = 100  # jobs that are remembered as cancelled
+GIVE_BACK_SECONDS = 1.5  # of the three that a process has left after its grace period
 
 FAULT = Outcome("failed", error=as_json(InternalFault()))
 
@@ -63,6 +65,8 @@ class Runner:
         self._wake = threading.Event()
         self._idle = threading.Condition(self._lock)
         self._grace: Deadline | None = None
+        self._giving: threading.Thread | None = None
+        self._cancelled: deque[UUID] = deque(maxlen=MAX_CANCELLED)
 
     @property
     def running(self) -> int:
@@ -94,9 +98,11 @@ class Runner:
 
     def cancelled(self, job_id: UUID) -> None:
         """End a job's generation, at the engine too, if it runs in this process."""
-        for attempt in self._all():
-            if attempt.job.id == job_id:
-                attempt.cancel()
+        with self._lock:
+            self._cancelled.append(job_id)  # it may have been claimed, and not begun
+            attempts = [attempt for attempt in self._attempts.values() if attempt.job.id == job_id]
+        for attempt in attempts:
+            attempt.cancel()
         self._changed(job_id)
 
     def drain(self) -> None:
@@ -116,11 +122,13 @@ class Runner:
 
     def give_back(self) -> None:
         """Give the jobs back that are still in flight, so that another process runs them at once."""
-        if left := self._all():
-            # In a thread of its own: the process must end in time, also if the database does not answer.
-            giving = threading.Thread(target=self._give_back, args=(left,), name="jobs-back", daemon=True)
-            giving.start()
-            giving.join(GIVE_BACK_SECONDS)
+        with self._lock:
+            if self._giving is None:
+                # In a thread of its own: the process must end in time, also if the database does not answer.
+                left = list(self._attempts)
+                self._giving = threading.Thread(target=self._give_back, args=(left,), name="jobs-back", daemon=True)
+                self._giving.start()
+        self._giving.join(GIVE_BACK_SECONDS)
 
     def _all(self) -> list[Attempt]:
         with self._lock:
@@ -164,9 +172,20 @@ class Runner:
             return
         for job in self._leases.claim(room, {attempt.lease for attempt in self._all()}):
             attempt = Attempt(job, self._tools, lambda job_id=job.id: self._changed(job_id))  # type: ignore[misc]
-            with self._lock:
-                self._attempts[attempt.lease] = attempt
+            self._begin(attempt)
+
+    def _begin(self, attempt: Attempt) -> None:
+        with self._lock:
+            self._attempts[attempt.lease] = attempt
+            is_cancelled = attempt.job.id in self._cancelled
+        if is_cancelled:
+            attempt.cancel()
+        try:
             threading.Thread(target=self._attempt, args=(attempt,), name="job", daemon=True).start()
+        except RuntimeError:  # the system has no more threads: the job is claimed again when its lease has lapsed
+            with self._lock:
+                del self._attempts[attempt.lease]
+            raise
 
     def _attempt(self, attempt: Attempt) -> None:
         """Run an attempt, and have the database take what came of it."""
@@ -211,9 +230,11 @@ class Runner:
             self.drain()  # what is claimed now would end in the same way
             self._leases.give_back([attempt.lease])
 
-    def _give_back(self, left: list[Attempt]) -> None:
+    def _give_back(self, left: list[Lease]) -> None:
+        if not left:
+            return
         try:
-            self._leases.give_back(attempt.lease for attempt in left)
+            self._leases.give_back(left)
             log.info("%d jobs in flight went back into the queue", len(left))
         except DatabaseUnavailable as error:
             log.warning("%d jobs begin again when their leases have lapsed: %s", len(left), error)

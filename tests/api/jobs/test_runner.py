@@ -191,6 +191,23 @@ def test_a_cancelled_job_ends_at_the_render_worker_too(here, worker, held):
     assert here.store.get(job.id).status == "canceled"
 
 
+def test_a_job_cancelled_between_its_claim_and_its_begin_is_not_made(one, worker, monkeypatch):
+    claim = leases.Leases.claim
+
+    def claim_and_cancel(self, count, running=()):
+        claimed = claim(self, count, running)
+        for job in claimed:
+            one.store.cancel(job.id)
+            one.runner.cancelled(job.id)
+        return claimed
+
+    monkeypatch.setattr(leases.Leases, "claim", claim_and_cancel)
+    job = one.submit()
+    one.when(job, lambda it: it.status == "canceled")
+    wait_until(lambda: not one.runner.running, "the attempt's end", 5)
+    assert worker.requests == []
+
+
 def test_a_job_cancelled_by_another_process_ends_with_the_next_renewal(here, worker, held, database_url):
     job = here.submit(n=2)
     wait_until(lambda: len(ids_at(worker)) == 2, "the pictures' begin", 5)
@@ -256,6 +273,8 @@ def test_an_image_waits_for_room(one, worker):
         ({"seed": "many"}, None, "seed"),
         ({"style": "of another version"}, None, "style"),
         ({"prompt": ""}, None, "prompt"),
+        ({"n": "many"}, None, "n"),
+        ({"n": 10**9}, None, "n"),
     ],
 )
 def test_a_row_that_this_version_does_not_understand_fails_by_name(one, request_, image, named):
