@@ -48,6 +48,8 @@ class Job:
     """How many have begun."""
     interruptions: int = 0
     """How many of them ended with the process that ran them."""
+    is_repeated: bool = False
+    """Of a job that was claimed: whether an attempt before it may have reached a render worker."""
     started_at: float | None = None
     """When the latest attempt began."""
     completed_at: float | None = None

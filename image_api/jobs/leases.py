@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -62,7 +62,7 @@ PUT_BACK = (
     .where(jobs.c.id == bindparam("job_id"))
     .values(status="pending", holder=None, lease_until=None, progress=None)
 )
-GIVE_BACK = PUT_BACK.values(attempts=jobs.c.attempts - 1, started_at=None)
+GIVE_BACK = PUT_BACK.values(attempts=jobs.c.attempts - 1)
 INTERRUPT = PUT_BACK.values(interruptions=jobs.c.interruptions + 1)
 RETRY = PUT_BACK.values(
     not_before=bindparam("due"), images=bindparam("made"), failed=bindparam("lost"), error=bindparam("reason")
@@ -217,7 +217,7 @@ def _next(transaction: Transaction, last: str) -> Row[Any] | None:
 def _claimed(transaction: Transaction, found: Row[Any], given: dict[str, Any]) -> Job:
     transaction.connection.execute(CLAIM, {**given, "job_id": found.id})
     change_queue(transaction, found.owner, pending=-1)
-    return job_of(transaction.connection, found.id)
+    return replace(job_of(transaction.connection, found.id), is_repeated=found.started_at is not None)
 
 
 def _interrupt(transaction: Transaction, job: Job) -> None:

@@ -72,3 +72,8 @@ def running(url: str, worker: ScriptedWorker, **settings: object) -> Iterator[Ru
     yield here
     here.end()
     wait_until(lambda: not here.runner.running, "the attempts' ends", 10)
+
+
+def ids_at(worker: ScriptedWorker) -> list[str]:
+    """Return the ids of the requests for pictures."""
+    return [it["request_id"] for it in worker.asked_to_make()]

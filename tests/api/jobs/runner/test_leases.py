@@ -167,7 +167,8 @@ def test_what_is_given_back_is_taken_at_once_as_if_it_had_not_begun(here, there)
     (job,) = here.leases.claim(1)
     here.leases.give_back([Lease.of(job)])
     assert here.store.get(job.id).status == "pending"
-    assert [(it.attempts, it.interruptions) for it in there.leases.claim(1)] == [(1, 0)]
+    (again,) = there.leases.claim(1)
+    assert (again.attempts, again.interruptions, job.is_repeated, again.is_repeated) == (1, 0, False, True)
 
 
 def test_a_job_cancelled_while_pending_never_begins(here):
