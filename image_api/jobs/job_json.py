@@ -49,6 +49,7 @@ class JobView(BaseModel):
     """A job. What is not known, or does not apply, is left out."""
 
     job_id: str
+    """A UUID, which no client can guess."""
     status: JobStatus
     """`pending`, `processing`, or at last `completed` (a picture was made), `failed` or `canceled`."""
     prompt: str
@@ -72,7 +73,7 @@ class JobView(BaseModel):
     progress: JobProgress | None = None
     """How far the picture is that is being made."""
     images: list[JobImage]
-    """The pictures that were made, each as `/generate` returns it with its `index`, which is its recipe."""
+    """The pictures that were made, each as `/generate` returns it, and with its `index`."""
     failed: list[JobFailure] | None = None
     """Why others were not made."""
     error: str | None = None
@@ -107,7 +108,7 @@ class JobView(BaseModel):
         return cls(
             job_id=str(job.id),
             status=job.status,
-            prompt=job.request["prompt"],
+            prompt=job.request.get("prompt", ""),
             n=job.pictures,
             attempts=job.attempts,
             created_at=_iso(job.created_at),
