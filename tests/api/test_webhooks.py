@@ -16,9 +16,9 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from image_api.jobs.database import Database
 from image_api.jobs.delivery import Delivery
+from image_api.jobs.endings import end_job
 from image_api.jobs.errors import JobNotFound
 from image_api.jobs.job import Job, NewJob
-from image_api.jobs.endings import end_job
 from image_api.jobs.store import JobStore
 from image_api.jobs.tables import metadata
 from image_api.jobs.webhooks import client, deliveries, sender
