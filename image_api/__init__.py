@@ -11,6 +11,7 @@ from flask import Flask
 from image_api.routes import (
     api_pages,
     crawlers,
+    deliveries,
     generate,
     health,
     icons,
@@ -87,6 +88,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         crawlers,
     ):
         app.register_blueprint(family.routes)
-    for family in (jobs,):
+    for family in (jobs, deliveries):
         app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
     return app

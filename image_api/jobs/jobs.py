@@ -1,14 +1,13 @@
 """Jobs, as the routes use them. The database and its library are loaded once a job was ever asked for."""
 
 import logging
-from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
-from image_api.jobs.delivery import Delivery, Document
+from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.loading import Loading
@@ -31,8 +30,6 @@ class Jobs:
         self._image_memory = image_memory
         self._loading = Loading(self._build)
         self.webhook_urls = WebhookURLs(settings)
-        self.document: Document = _undescribed
-        """Returns the `data` of a job's webhook; set before any job is loaded."""
 
     def start(self) -> None:
         """Go on with the jobs that there are, in the background, if their database exists."""
@@ -106,8 +103,4 @@ class Jobs:
     def _build(self) -> "JobService":
         from image_api.jobs.service import JobService
 
-        return JobService.build(self._settings, self._generation, self._image_memory, self.document)
-
-
-def _undescribed(job: Job) -> Mapping[str, Any]:
-    return {"job_id": str(job.id), "status": job.status}
+        return JobService.build(self._settings, self._generation, self._image_memory)
