@@ -16,6 +16,8 @@ from image_api.routes import (
     health,
     icons,
     images,
+    job_events,
+    job_health,
     jobs,
     openai,
     openai_edits,
@@ -88,6 +90,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         crawlers,
     ):
         app.register_blueprint(family.routes)
-    for family in (jobs, deliveries):
+    for family in (jobs, deliveries, job_events, job_health):
         app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
     return app

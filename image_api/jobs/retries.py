@@ -23,6 +23,7 @@ NEVER = frozenset(
         "job_interrupted",
         # Of routes, handshakes, pages and jobs; no attempt ends so.
         *("misdirected_request", "speculative_request", "stream_lost", "websocket_only", "bad_handshake"),
+        *("invalid_http", "method_not_allowed", "precondition_failed", "range_not_satisfiable"),
         *("job_not_found", "job_over", "idempotency_key_reused"),
     }
 )
@@ -34,7 +35,7 @@ AGAIN = frozenset(
         *("service_busy", "too_many_streams", "too_many_jobs", "worker_busy", "worker_unavailable"),
         *("service_stopping", "database_unavailable"),
         # What was late or broken off, or is another try's luck.
-        *("timeout", "cancelled", "superseded", "internal_error", "picture_unavailable"),
+        *("timeout", "cancelled", "superseded", "internal_error", "picture_unavailable", "request_timeout"),
         *("picture_empty", "picture_broken", "picture_unreadable", "picture_wrong_size", "picture_too_large"),
         "picture_missing",
         # Engines and storages in a bad moment.
@@ -78,5 +79,5 @@ class RetryPolicy:
         the other half: jobs that failed together do not come back together.
         """
         half = min(self.base**failures, MAX_PAUSE_SECONDS) / 2
-        least = max(half, *(error.body().retry_after or 0 for error in errors))
+        least = max([half, *(error.body().retry_after or 0 for error in errors)])
         return min(MAX_PAUSE_SECONDS, least + random.uniform(0, half))  # noqa: S311

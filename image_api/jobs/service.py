@@ -92,6 +92,10 @@ class JobService:
         """Return the deliveries of a job's webhooks."""
         return self.deliveries.of_job(job_id)
 
+    def try_write(self) -> bool:
+        """Return True once a transaction that changes nothing was committed. Raises DatabaseUnavailable if need be."""
+        return self.store.try_write()
+
     def queue(self) -> Queue:
         """Return how many jobs are pending, and since when the oldest is."""
         return self.store.queue()
