@@ -50,6 +50,10 @@ REFUSED = (
     Excuse("a name that no model has: the document does not list the enabled ones", 400, "model must be "),
     Excuse("what OpenAI's clients may send and no engine here does", 400, '"code":"unsupported"'),
     Excuse("a file that is no picture, or text that is no picture in base64", 400, "(image|mask)[^.]* (must be|is) "),
+    Excuse("a time, and the cursor of a page, which no pattern can say", 400, "(since|until|cursor) must be"),
+    Excuse("a key in visible ASCII without commas: the document says it in words", 400, "Idempotency-Key must be"),
+    Excuse("a key that came with another request before", 422, '"code":"idempotency_key_reused"'),
+    Excuse("webhooks need a secret of the operator's", 400, "webhook_url (cannot be honoured|must be)"),
     Excuse("a WebSocket's address, which OpenAPI can only describe as a GET", 426, '"code":"websocket_only"'),
     Excuse("the stream of an id that is made up", 410, '"code":"stream_lost"'),
 )

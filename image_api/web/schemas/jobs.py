@@ -33,7 +33,7 @@ def _seconds(text: str) -> float:
     else:
         moment = datetime.fromisoformat(LOST_PLUS.sub(r"\1+", text))
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if seconds >= END_SECOND:
+    if seconds > END_SECOND:
         raise ValueError("after the year 9999")
     return max(seconds, 0.0)
 
