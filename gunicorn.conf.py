@@ -24,6 +24,7 @@ import signal  # noqa: E402
 import gevent  # noqa: E402
 import gunicorn.http.message  # noqa: E402
 
+from image_api.jobs.durability import loss_hint  # noqa: E402
 from image_api.services import services_of  # noqa: E402
 from image_api.settings import load  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
@@ -65,7 +66,9 @@ limit_request_line = gunicorn.http.message.MAX_REQUEST_LINE = 64 * 1024
 
 
 def on_starting(server):
-    """Warn of several processes, and if this system has no room for the clients that MAX_GENERATIONS allows."""
+    """Warn of several processes, of jobs that would be lost, and of too little room for MAX_GENERATIONS clients."""
+    if hint := loss_hint(settings):
+        server.log.warning(hint)
     if server.cfg.workers != workers:
         server.log.warning(
             "%d processes are started: each has its own slots and limits, and without REDIS_URL its own cache; one"

@@ -57,13 +57,6 @@ class JobSettings(EnvironmentSettings):
         " hosts.",
     )
 
-    @field_validator("database_url")
-    @classmethod
-    def _of_a_database(cls, value: SecretStr | None) -> SecretStr | None:
-        if value:
-            engine_url(value)
-        return value
-
     @property
     def webhook_secrets(self) -> list[str]:
         """Return the secrets of WEBHOOK_SECRET."""
@@ -78,6 +71,13 @@ class JobSettings(EnvironmentSettings):
                 f"it must be whsec_ and {SECRET_BYTES[0]} to {SECRET_BYTES[-1]} bytes in base64, or up to"
                 f" {MAX_SECRETS} of these, separated by commas; for one, echo whsec_$(openssl rand -base64 32)"
             )
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            engine_url(value)
         return value
 
 

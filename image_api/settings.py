@@ -92,6 +92,7 @@ class Settings(JobSettings):
         None, description="URL under which clients reach this service, like https://pictures.example."
     )
     render_external_url: str | None = Field(None, description="The same, as Render sets it.")
+    render: str | None = Field(None, description="Set by Render on its instances, whose disks are not kept.")
     trusted_proxies: Annotated[int | tuple[str, ...], NoDecode] = Field(
         0,
         description="Reverse proxies whose X-Forwarded headers are trusted: networks, addresses, loopback, private and"

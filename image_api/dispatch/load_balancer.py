@@ -42,7 +42,7 @@ class Search:
     def forgive(self) -> None:
         """Forget the refusals of workers that may have room again, or that broke connections."""
         for worker, error in list(self.refused.items()):
-            if isinstance(error, WorkerStarting) or (is_busy(error) and not worker.load.is_full):
+            if isinstance(error, WorkerStarting) or (is_busy(error) and not worker.is_full):
                 del self.refused[worker]
 
 
@@ -72,7 +72,7 @@ class LoadBalancer:
                 raise DeadlinePassed("No render worker had room for this request in time.")
             live = self._candidates(search)
             up = _fittest([worker for worker in live if worker.is_up], search.model)
-            if chosen := self._take([worker for worker in up if not worker.load.is_full]):
+            if chosen := self._take([worker for worker in up if not worker.is_full]):
                 return chosen
             if up:
                 if not self._wake_another(live, search):
@@ -92,7 +92,7 @@ class LoadBalancer:
     def _take(self, workers: list[PooledWorker]) -> PooledWorker | None:
         """Count a request at the least busy of these and return it; the one longest not chosen of equally busy ones."""
         with self._lock:
-            chosen = min(workers, key=lambda it: (it.load.pressure, self._last_turn[it]), default=None)
+            chosen = min(workers, key=lambda it: (it.pressure, self._last_turn[it]), default=None)
             if chosen:
                 chosen.load.reserve()
                 self._last_turn[chosen] = next(self._turns)

@@ -26,6 +26,7 @@ MAX_MISSES = 2  # looks without an answer, after which the requests there go els
 ANSWER_SECONDS = 5.0  # in which a worker whose connection broke answers a probe if it lives
 DEMOTION_SECONDS = 2.0  # after one failure, twice as long after two and so on
 MAX_DEMOTION_SECONDS = 30.0
+MAX_SLOTS = 10_000  # a larger number is none that a worker has
 READY = ("ready", "starting")  # of an engine
 
 
@@ -71,6 +72,26 @@ class PooledWorker:
         """Return whether it is being woken, and the first probe goes on: a platform's edge may hold it."""
         probes = self.client.cold_start.latest
         return self.is_waking and probes is not None and not probes.tried.done()
+
+    @property
+    def pressure(self) -> float:
+        """Return how busy it would be with one request more."""
+        return self.load.pressure(self._slots)
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether the next request would have to wait there, or be refused."""
+        return self.load.is_full(self._slots)
+
+    @property
+    def _slots(self) -> int | None:
+        health = self.client.recent.last(WorkerHealth)
+        return min(MAX_SLOTS, max(1, health.queue.max_concurrency)) if health else None
+
+    @property
+    def known_models(self) -> ModelList | None:
+        """Return its models by its last word; None if it was not heard of, or is lost."""
+        return None if self.is_lost else self.client.recent.last(ModelList)
 
     def may_have(self, model: str) -> bool:
         """Return whether it has a model, as far as its last word is known."""

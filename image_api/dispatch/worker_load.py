@@ -7,7 +7,7 @@ from render_worker.serving.deadline import Deadline
 
 SAID_SECONDS = 10.0  # for which its word counts
 REFUSAL_SECONDS = 1.0  # for which a worker that refused a request as busy counts as full
-MAX_SLOTS = 10_000  # a larger number is none that a worker has
+MAX_OTHERS = 20_000  # a larger number is none that a worker has
 
 
 class WorkerLoad:
@@ -15,25 +15,22 @@ class WorkerLoad:
 
     def __init__(self) -> None:
         self.in_flight = 0
-        self._slots: int | None = None
         self._others = 0
         self._full_from: int | None = None
         self._valid = self._refused = Deadline.after(0)
         self._lock = threading.Lock()
 
-    @property
-    def pressure(self) -> float:
-        """Return the requests there for each of its slots, if it gets one more."""
-        return (self._others_now + self.in_flight + 1) / (self._slots or 1)
+    def pressure(self, slots: int | None) -> float:
+        """Return the requests there for each of so many slots, if it gets one more."""
+        return (self._others_now + self.in_flight + 1) / (slots or 1)
 
-    @property
-    def is_full(self) -> bool:
-        """Return whether the next request would have to wait there, or be refused."""
+    def is_full(self, slots: int | None) -> bool:
+        """Return whether the next request would have to wait for one of so many slots, or be refused."""
         if not self._refused.expired:
             return True
         if not self._valid.expired and self._full_from is not None and self.in_flight >= self._full_from:
             return True  # it said so, and none of ours has ended since
-        return self._slots is not None and self._others_now + self.in_flight >= self._slots
+        return slots is not None and self._others_now + self.in_flight >= slots
 
     @property
     def _others_now(self) -> int:
@@ -52,8 +49,7 @@ class WorkerLoad:
     def note(self, health: WorkerHealth, ours: int) -> None:
         """Take note of what the worker says, of whose requests `ours` were this process's when it was asked."""
         queue = health.queue
-        self._slots = min(MAX_SLOTS, max(1, queue.max_concurrency))
-        self._others = max(0, min(MAX_SLOTS, queue.running + queue.waiting) - max(ours, self.in_flight))
+        self._others = max(0, min(MAX_OTHERS, queue.running + queue.waiting) - max(ours, self.in_flight))
         self._full_from = ours if health.status == "busy" or queue.waiting > 0 else None
         self._valid = Deadline.after(SAID_SECONDS)
 

@@ -62,15 +62,13 @@ class WorkerPool:
 
         One that was never heard of is asked once; if none is up one is woken. Raises an ApiError if none answers.
         """
+        if not self.is_awake:
+            self._wake_for_models(client)
         for worker in self.workers:
-            if worker.is_up or (worker.client.recent.last(ModelList) is None and self.is_awake and not worker.is_lost):
+            heard_of = worker.is_lost or worker.client.recent.last(ModelList)
+            if worker.is_up or not heard_of:
                 worker.client.model_names(client)
-        known = [it for it in self.known_models() if it]
-        return union(known or [self._woken_models(client)])
-
-    def known_models(self) -> tuple[ModelList | None, ...]:
-        """Return each worker's models by its last word; None for one that was not heard of, or is lost."""
-        return tuple(None if worker.is_lost else worker.client.recent.last(ModelList) for worker in self.workers)
+        return union([known for worker in self.workers if (known := worker.known_models)])
 
     def model_names(self, client: str | None = None) -> frozenset[str]:
         """Return the names that `model` accepts; those last known, or none, if no worker answers at once."""
@@ -145,11 +143,14 @@ class WorkerPool:
         """Yield those that are up first, and last those that are lost."""
         return iter(sorted(self.workers, key=lambda it: (not it.is_up, it.is_lost)))
 
-    def _woken_models(self, client: str | None) -> ModelList:
+    def _wake_for_models(self, client: str | None) -> None:
+        """Read the models of the first worker that answers. Raises an ApiError if none does."""
         errors: list[ApiError] = []
         for worker in self._by_state():
             try:
-                return worker.client.models(client)
+                worker.client.models(client)
             except ApiError as error:
                 errors.append(error)
+            else:
+                return
         raise errors[0]

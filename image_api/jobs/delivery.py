@@ -1,14 +1,9 @@
 """A delivery: one webhook to one receiver, and its attempts. Nothing here loads the database's library."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
-from image_api.jobs.job import Job
-
-Document = Callable[[Job], Mapping[str, Any]]
-"""Return a job as its client sees it: a webhook's `data`."""
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 

@@ -35,6 +35,11 @@ class JobWatch:
         self._news = threading.Event()
 
     @property
+    def job_id(self) -> UUID:
+        """Return the job's id."""
+        return self.watched.id
+
+    @property
     def is_over(self) -> bool:
         """Return whether nothing more comes: the job was deleted, or this service is being stopped."""
         return self.watched.is_over
@@ -80,8 +85,8 @@ class WatchedJob:
             self.is_deleted = True
             self.end()
             return
-        self.row, self.counted_at = job, time.monotonic()
         update = JobUpdate(self._with_progress(job, with_progress), position)
+        self.row, self.counted_at = job, time.monotonic()
         if update != self.latest:
             self.latest = update
             self._wake()

@@ -1,14 +1,13 @@
 """Jobs, as the routes use them. The database and its library are loaded once a job was ever asked for."""
 
 import logging
-from collections.abc import Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
-from image_api.jobs.delivery import Delivery, Document
+from image_api.jobs.database_health import DatabaseHealth
+from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.loading import Loading
@@ -31,22 +30,33 @@ class Jobs:
         self._image_memory = image_memory
         self._loading = Loading(self._build)
         self.webhook_urls = WebhookURLs(settings)
-        self.document: Document = _undescribed
-        """Returns the `data` of a job's webhook; set before any job is loaded."""
+        self.database = DatabaseHealth(self.queue, lambda: self._service().try_write(), lambda: self.in_use)
+        """Whether jobs can be accepted."""
 
     def start(self) -> None:
         """Go on with the jobs that there are, in the background, if their database exists."""
         if self.exist:
             self._loading.begin()
 
-    @cached_property
+    @property
     def exist(self) -> bool:
-        """Return whether there was a database of jobs when this process started."""
+        """Return whether there is a database of jobs."""
         file = sqlite_file(engine_url(self._settings.database_url))
         try:
             return file is None or file.exists()
         except OSError:  # its folder is closed to this process: what asks for a job hears of it
             return False
+
+    @property
+    def in_use(self) -> bool:
+        """Return whether a job was ever asked for, as far as this process knows."""
+        return self._loading.is_begun or self.exist
+
+    @property
+    def running(self) -> int:
+        """Return how many jobs run in this process."""
+        service = self._loading.loaded
+        return service.runner.running if service else 0
 
     def submit(self, new: NewJob) -> tuple[Job, bool]:
         """Return a new job and True, or the one that its idempotency key made before, and False."""
@@ -106,8 +116,4 @@ class Jobs:
     def _build(self) -> "JobService":
         from image_api.jobs.service import JobService
 
-        return JobService.build(self._settings, self._generation, self._image_memory, self.document)
-
-
-def _undescribed(job: Job) -> Mapping[str, Any]:
-    return {"job_id": str(job.id), "status": job.status}
+        return JobService.build(self._settings, self._generation, self._image_memory)

@@ -32,6 +32,11 @@ class Loading(Generic[T]):
         """The latest one."""
 
     @property
+    def is_begun(self) -> bool:
+        """Return whether it was ever needed."""
+        return self._attempt is not None
+
+    @property
     def loaded(self) -> T | None:
         """Return what was built; None if it is not there yet."""
         attempt = self._attempt

@@ -104,8 +104,10 @@ def _upgrade(url: str) -> None:
             text=True,
             timeout=MIGRATION_SECONDS,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        reason = type(error).__name__
+    except subprocess.TimeoutExpired:
+        reason = f"it took longer than {MIGRATION_SECONDS:g} seconds"
+    except OSError as error:
+        reason = str(error)
     else:
         if done.returncode == 0:
             return

@@ -7,7 +7,7 @@ from uuid import UUID
 from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
-from image_api.jobs.delivery import Delivery, Document
+from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.migration import bring_up_to_date
@@ -35,9 +35,7 @@ class JobService:
     retention: Retention
 
     @classmethod
-    def build(
-        cls, settings: Settings, generation: Generation, image_memory: ImageMemory, document: Document
-    ) -> "JobService":
+    def build(cls, settings: Settings, generation: Generation, image_memory: ImageMemory) -> "JobService":
         """Return the services, with the database brought up to date, and the runner and the webhooks at work."""
         url = engine_url(settings.database_url)
         bring_up_to_date(url)
@@ -47,7 +45,10 @@ class JobService:
         updates = JobUpdates(database)
         deliveries = Deliveries(database)
         webhooks = WebhookSender(
-            deliveries, WebhookClient(settings.webhook_origins), Signer(settings.webhook_secrets), document
+            deliveries,
+            WebhookClient(settings.webhook_origins),
+            Signer(settings.webhook_secrets),
+            settings.api_v1_prefix,
         )
         runner = Runner(database, generation, image_memory, settings, changed=updates.changed, on_final=webhooks.wake)
         updates.with_progress = runner.with_progress
@@ -90,6 +91,10 @@ class JobService:
     def deliveries_of(self, job_id: UUID) -> list[Delivery]:
         """Return the deliveries of a job's webhooks."""
         return self.deliveries.of_job(job_id)
+
+    def try_write(self) -> bool:
+        """Return True once a transaction that changes nothing was committed. Raises DatabaseUnavailable if need be."""
+        return self.store.try_write()
 
     def queue(self) -> Queue:
         """Return how many jobs are pending, and since when the oldest is."""

@@ -51,6 +51,10 @@ class JobStore:
         """Return how many jobs are pending, and since when the oldest is."""
         return self._database.read(queue_of)
 
+    def try_write(self) -> bool:
+        """Return True once a transaction that changes nothing was committed. Raises DatabaseUnavailable if need be."""
+        return self._database.write(lambda transaction: True)
+
     def cancel(self, job_id: UUID) -> Job:
         """Make a job canceled that is not final, and return it. Raises JobNotFound, and JobOver if it has ended."""
         return self._database.write(partial(_cancel, job_id=job_id))

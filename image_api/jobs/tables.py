@@ -114,3 +114,5 @@ deliveries = Table(
 
 While one is sent, it has a holder, and its `not_before` is the end of that lease: then it is due again.
 """
+UNDELIVERED = deliveries.c.status == literal_column("'pending'")
+"""The condition of a delivery that is to be sent, or sent again."""

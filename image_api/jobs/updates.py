@@ -66,6 +66,7 @@ class JobUpdates:
         self._closed = True
         for watched in tuple(self._watched.values()):
             watched.end()
+        self._news.set()
 
     def _joined(self, job_id: UUID) -> JobWatch:
         """Return a watch that the poller knows."""
@@ -89,12 +90,13 @@ class JobUpdates:
             watched.watches.discard(watch)
             if not watched.watches and self._watched.get(watched.id) is watched:
                 del self._watched[watched.id]
+        self._news.set()
 
     def _poll(self) -> None:
         due = Deadline.after(0)
         while True:
             with self._lock:
-                if not self._watched:
+                if not self._watched or self._closed:
                     self._polling = False
                     return
             is_due = due.expired
@@ -144,7 +146,7 @@ class JobUpdates:
 
 
 def _wait_for_first(watched: WatchedJob) -> None:
-    """Wait until a job was looked at. Raises JobNotFound if it does not exist, DatabaseUnavailable if it was not read."""
+    """Wait for the first look at a job. Raises JobNotFound if there is none, DatabaseUnavailable if it was not read."""
     watched.tried.wait(FIRST_SECONDS)
     if watched.is_deleted:
         raise JobNotFound

@@ -24,7 +24,7 @@ from image_api.errors import (
     WorkerUnavailable,
 )
 from image_api.jobs.errors import DatabaseUnavailable, KeyReused, TooManyJobs
-from image_api.jobs.job_json import JobView
+from image_api.jobs.job_json import JobProgress, JobView
 from image_api.web.api import EVENTS, HTML, JSON, Answer, Models
 from image_api.web.event_stream import StreamError
 from image_api.web.picture_json import ResultWithPicture
@@ -111,6 +111,17 @@ ACCEPTED = Answer(
     "The job, which is kept: also that which the same `Idempotency-Key` has made before.",
     {JSON: JobView},
     ("Location", "Retry-After", "Idempotency-Replayed", "Preference-Applied"),
+)
+JOB_EVENTS = Answer(
+    "The job's events: its present state, each change of it, and at last `completed`, `failed` or `canceled`.",
+    {
+        EVENTS: {
+            "status": JobView,
+            "progress": JobProgress,
+            **dict.fromkeys(("completed", "failed", "canceled"), JobView),
+        }
+    },
+    ("X-Accel-Buffering",),
 )
 UNCHANGED = Answer("The picture is the one that If-None-Match names.", {}, PICTURE_HEADERS)
 FILE = Answer(

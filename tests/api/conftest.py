@@ -21,9 +21,11 @@ from image_api.services import services_of
 from image_api.settings import Settings
 from tests.api.described import CheckedClient
 from tests.api.pictures import stored
+from tests.api.pooled import Front as PooledFront
 from tests.fakes.busy_worker import BusyWorker
-from tests.fakes.processes import api, wait_until
+from tests.fakes.processes import api, free_port, wait_until
 from tests.fakes.scripted_server import PatientServer
+from tests.fakes.slotted_worker import SlottedWorker
 from tests.fakes.ways import Front
 
 NAME = "a" * 64 + ".png"
@@ -158,8 +160,9 @@ def client_with(worker: ScriptedWorker, tmp_path: Path) -> Iterator[Callable[...
 
     yield make
     for app in apps:
+        services_of(app).generation.stop()
         services_of(app).jobs.drain()
-        services_of(app).stop()
+        services_of(app).jobs.leave()
     for thread in threading.enumerate():
         if thread.name == "cold-start":
             thread.join(5)
@@ -249,3 +252,35 @@ def ai_before(client_with) -> Iterator[Callable[..., openai.OpenAI]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def workers():
+    """Starts render workers; asleep ones refuse connections until they are started."""
+    made: list[SlottedWorker] = []
+
+    def start(count: int = 2, asleep: tuple[int, ...] = (), **options: object) -> list[SlottedWorker]:
+        for number in range(count):
+            made.append(SlottedWorker(port=free_port(), **options))
+            if number not in asleep:
+                made[-1].start()
+        return made
+
+    yield start
+    for worker in made:
+        worker.hangs.clear()
+        worker.close()
+
+
+@pytest.fixture
+def before():
+    """Starts an API tier before some workers."""
+    fronts: list[PooledFront] = []
+
+    def start(workers: list[SlottedWorker], **settings: object) -> PooledFront:
+        fronts.append(PooledFront(workers, **settings))
+        return fronts[-1]
+
+    yield start
+    for front in fronts:
+        front.close()

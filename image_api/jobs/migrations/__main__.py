@@ -26,7 +26,8 @@ def main() -> None:
     try:
         command.upgrade(config, "head")
     except (CommandError, SQLAlchemyError, OSError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        reason = getattr(error, "orig", None) or error  # the driver's words, without SQLAlchemy's
+        sys.exit(f"{type(reason).__name__}: {str(reason).partition(chr(10))[0]}")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from image_api.jobs.database import Database
 from image_api.jobs.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from image_api.jobs.job import Job
 from image_api.jobs.rows import as_job, job_of
-from image_api.jobs.tables import deliveries, jobs
+from image_api.jobs.tables import UNDELIVERED, deliveries, jobs
 from image_api.jobs.transaction import Transaction
 
 LEASE_SECONDS = 60.0  # of an attempt, which takes less than half of it
@@ -91,10 +91,9 @@ class Deliveries:
         self._database.write(operation)
 
 
-def _waiting(full_hosts: Collection[str]) -> Any:
+def _waiting(full_hosts: Collection[str]) -> ColumnElement[bool]:
     """Return the condition of pending deliveries to hosts that more may be sent to."""
-    pending = deliveries.c.status == "pending"
-    return pending & deliveries.c.host.not_in(full_hosts) if full_hosts else pending
+    return UNDELIVERED & deliveries.c.host.not_in(full_hosts) if full_hosts else UNDELIVERED
 
 
 def _claim(transaction: Transaction, holder: str, room: Room) -> list[Claimed]:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from uuid import uuid4
 
-from image_api.jobs.delivery import DeliveryAttempt, Document
+from image_api.jobs.delivery import DeliveryAttempt
 from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.webhooks.client import Reply, WebhookClient
 from image_api.jobs.webhooks.deliveries import LEASE_SECONDS, Claimed, Deliveries, Room
@@ -34,13 +34,13 @@ class WebhookSender:
         deliveries: Deliveries,
         client: WebhookClient,
         signer: Signer,
-        document: Document,
+        api_prefix: str,
     ) -> None:
-        """Take what makes a webhook's `data` of a job."""
+        """Take the path of the jobs' routes, for the addresses in a webhook."""
         self._deliveries = deliveries
         self._client = client
         self._signer = signer
-        self._document = document
+        self._api_prefix = api_prefix
         self._holder = uuid4().hex
         self._in_flight: Counter[str] = Counter()
         self._retries = 0
@@ -118,7 +118,7 @@ class WebhookSender:
 
     def _attempt(self, claimed: Claimed, at: float) -> Reply:
         try:
-            body = body_of(claimed.delivery, self._document(claimed.job))
+            body = body_of(claimed.delivery, claimed.job, self._api_prefix)
             headers = self._signer.headers(claimed.delivery.message_id, body, at)
         except Exception:
             log.exception("a webhook could not be written")  # it would be claimed again and again
