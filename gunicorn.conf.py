@@ -18,11 +18,13 @@ from gevent import monkey  # noqa: E402
 
 monkey.patch_all()  # before anything imports ssl, which cannot be patched once it is in use
 
+import gc  # noqa: E402
 import signal  # noqa: E402
 
 import gevent  # noqa: E402
 import gunicorn.http.message  # noqa: E402
 
+from image_api.jobs.durability import loss_hint  # noqa: E402
 from image_api.services import services_of  # noqa: E402
 from image_api.settings import load  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
@@ -64,7 +66,9 @@ limit_request_line = gunicorn.http.message.MAX_REQUEST_LINE = 64 * 1024
 
 
 def on_starting(server):
-    """Warn of several processes, and if this system has no room for the clients that MAX_GENERATIONS allows."""
+    """Warn of several processes, of jobs that would be lost, and of too little room for MAX_GENERATIONS clients."""
+    if hint := loss_hint(settings):
+        server.log.warning(hint)
     if server.cfg.workers != workers:
         server.log.warning(
             "%d processes are started: each has its own slots and limits, and without REDIS_URL its own cache; one"
@@ -80,15 +84,29 @@ def on_starting(server):
         )
 
 
+def pre_fork(server, worker):
+    """Keep the garbage collector away from what both processes share: its marks would copy 15 MiB of it."""
+    gc.freeze()
+
+
 def post_worker_init(worker):
     """Go on with the jobs, and have SIGTERM also start the time after which waiting clients are refused."""
-    services_of(worker.wsgi).jobs.start()
+    services = services_of(worker.wsgi)
+    services.jobs.start()
     begin_shutdown = signal.getsignal(signal.SIGTERM)
 
     def shut_down(number, frame) -> None:
         begin_shutdown(number, frame)
-        generation = services_of(worker.wsgi).generation
-        generation.ending = True
-        gevent.spawn_later(settings.graceful_timeout_seconds, generation.stop)
+        services.generation.ending = True
+        gevent.spawn(services.jobs.drain)
+        gevent.spawn_later(settings.graceful_timeout_seconds, services.stop)
 
     signal.signal(signal.SIGTERM, shut_down)
+
+
+def worker_exit(server, worker):
+    """Let the jobs in flight end within what is left of the grace period, and give the rest back."""
+    if worker.booted:
+        services = services_of(worker.wsgi)
+        services.jobs.wait()
+        services.stop()

@@ -11,10 +11,14 @@ from flask import Flask
 from image_api.routes import (
     api_pages,
     crawlers,
+    deliveries,
     generate,
     health,
     icons,
     images,
+    job_events,
+    job_health,
+    jobs,
     openai,
     openai_edits,
     openapi,
@@ -86,4 +90,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         crawlers,
     ):
         app.register_blueprint(family.routes)
+    for family in (jobs, deliveries, job_events, job_health):
+        app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
     return app

@@ -1,8 +1,18 @@
 """The settings of jobs: the part of this tier's settings that is about them alone."""
 
-from pydantic import Field, SecretStr
+import base64
+import re
+from typing import Annotated
 
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from image_api.database_url import engine_url
 from render_worker.serving.environment import EnvironmentSettings
+
+WEBHOOK_SECRET = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
+SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
+MAX_SECRETS = 5  # that sign each webhook, for its receivers to change over
 
 
 class JobSettings(EnvironmentSettings):
@@ -35,3 +45,49 @@ class JobSettings(EnvironmentSettings):
     job_retention_days: float = Field(
         30, gt=0, le=3650, description="Days after which a job that has ended is deleted; its picture stays."
     )
+
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="Secret that signs webhooks (Standard Webhooks): whsec_ and 24 to 64 bytes in base64; several,"
+        " separated by commas, all sign. If unset, webhook_url is refused.",
+    )
+    webhook_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="SSRF guard: origins, like http://hooks:9000, that webhooks may be sent to besides public https"
+        " hosts.",
+    )
+
+    @property
+    def webhook_secrets(self) -> list[str]:
+        """Return the secrets of WEBHOOK_SECRET."""
+        return _parts(self.webhook_secret.get_secret_value()) if self.webhook_secret else []
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _for_signatures(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = _parts(value.get_secret_value()) if value else []
+        if value and not (0 < len(parts) <= MAX_SECRETS and all(map(_is_webhook_secret, parts))):
+            raise ValueError(
+                f"it must be whsec_ and {SECRET_BYTES[0]} to {SECRET_BYTES[-1]} bytes in base64, or up to"
+                f" {MAX_SECRETS} of these, separated by commas; for one, echo whsec_$(openssl rand -base64 32)"
+            )
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            engine_url(value)
+        return value
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _is_webhook_secret(text: str) -> bool:
+    found = WEBHOOK_SECRET.fullmatch(text)
+    try:
+        return found is not None and len(base64.b64decode(found[1], validate=True)) in SECRET_BYTES
+    except ValueError:
+        return False  # its length or padding is wrong

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
+from gevent import Timeout
 from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
 from gevent.util import wrap_errors
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+GRACE_SECONDS = 5.0  # for which a call that was interrupted may take to end
 
 
 class NativeThread:
@@ -24,6 +27,31 @@ class NativeThread:
         if isinstance(result, Exception):
             raise result
         return result
+
+    def call_within(self, seconds: float, interrupt: Callable[[], object], function: Callable[[], R]) -> R:
+        """Call a function there, and `interrupt` here if it has not ended after `seconds`, which is to make it raise.
+
+        Raises TimeoutError if it goes on nevertheless. Without gevent's patches nothing bounds it.
+        """
+        if not is_module_patched("threading"):
+            return function()
+        pending = self._pool.spawn(wrap_errors((Exception,), function))
+        pending.wait(seconds)
+        if not pending.ready():
+            interrupt()
+        try:
+            result: Any = pending.get(timeout=GRACE_SECONDS)
+        except Timeout:
+            raise TimeoutError from None
+        if isinstance(result, Exception):
+            raise result
+        return cast(R, result)
+
+    def end(self) -> None:
+        """End the thread, once its call has ended; another call starts a new one."""
+        pool: ThreadPool | None = self.__dict__.pop("_pool", None)
+        if pool:
+            pool.kill()
 
     @cached_property
     def _pool(self) -> ThreadPool:

@@ -1,21 +1,19 @@
 """The bytes of a picture, from the render worker or from the storage outside that its address names."""
 
-import ipaddress
 import re
-import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from urllib3.connectionpool import HTTPSConnectionPool
 
 from image_api.dispatch.render_workers import RenderWorkers
 from image_api.dispatch.validation import WORKER_PATH
 from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.outbound.absence import GONE_STATUSES, is_gone
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, printable, whole_number
-from image_api.outbound.guarded_http import GuardedAdapter, GuardedHTTPSConnection, GuardedSession
+from image_api.outbound.pinned_connection import PublicSession
+from image_api.outbound.public_hosts import NotPublic
 from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, GenerateResult
 from render_worker.serving.deadline import Deadline
 
@@ -25,13 +23,7 @@ SILENCE_SECONDS = 10.0  # between two chunks
 READ_SECONDS = 300.0  # for the whole, which a slow client takes its time for
 MAX_LENGTH_CHARACTERS = 20  # of an invalid Content-Length, in the error's sentence
 GONE = 410
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # in its last bits is the address that it leads to (RFC 6052)
-LAST_BITS = 2**32 - 1
-TRANSLATED = [  # Teredo, site-local, local-use NAT64, and obsolete IPv6 forms of IPv4 addresses
-    ipaddress.IPv6Network(it) for it in ("2001::/32", "fec0::/10", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
-]
 IMAGE_PATH = re.compile(rf".*/({IMAGE_NAME})")
-HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.[a-z][a-z0-9-]*")  # no IP address, and no name without a dot
 
 
 class RemotePictures:
@@ -43,12 +35,7 @@ class RemotePictures:
 
     def __init__(self, worker: RenderWorkers, origins: tuple[str, ...] = ()) -> None:
         self._worker = worker
-        # With the slash a prefix is an origin to every URL parser: no other host, port or user can follow.
-        self._trusted = tuple(f"{origin}/" for origin in origins)
-        self._session = GuardedSession()
-        self._session.mount("https://", _PublicAdapter())
-        for prefix in self._trusted:
-            self._session.mount(prefix, GuardedAdapter())
+        self._session = PublicSession(origins)
 
     def open(self, result: GenerateResult, *, wake: bool = True) -> "PictureContent":
         """Return the picture's bytes, as they come; the caller closes them. Without `wake` no worker is waited for.
@@ -83,46 +70,20 @@ class RemotePictures:
             return stored.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:
-        if not (address.lower().startswith(self._trusted) or _is_public_url(address)):
+        if not self._session.allows(address):
             raise PictureUnavailable("The picture was made, but its address is none of a public https host.")
         try:
             return self._session.get(
                 address, timeout=(CONNECT_SECONDS, SILENCE_SECONDS), stream=True, allow_redirects=False
             )
-        except _NotPublic as error:
-            raise PictureUnavailable("The picture was made, but its host is no public one.") from error
+        except NotPublic as error:
+            raise PictureUnavailable(
+                "The picture was made, but its host is no public one, or cannot be reached."
+            ) from error
         except (requests.RequestException, ValueError) as error:  # ValueError: an address without a host
             raise PictureUnavailable(
                 f"The picture was made, but its host cannot be reached ({type(error).__name__})."
             ) from error
-
-
-class _NotPublic(urllib3.exceptions.HTTPError):
-    """Raised if a host's name resolves to an address that is not on the public internet."""
-
-
-class _PublicConnection(GuardedHTTPSConnection):
-    """The SSRF guard: closes a connection to an address that is not public, before a byte is sent.
-
-    It checks the address of the open connection, so DNS rebinding does not pass it: a name that is resolved for a
-    check beforehand may resolve to another address a moment later.
-    """
-
-    def _new_conn(self) -> socket.socket:
-        """Return the connected socket. Raises _NotPublic if its peer is not public. urllib3's method is private."""
-        connected = super()._new_conn()
-        if not _is_public(connected.getpeername()[0]):
-            connected.close()
-            raise _NotPublic(self.host)
-        return connected
-
-
-class _PublicPool(HTTPSConnectionPool):
-    ConnectionCls = _PublicConnection
-
-
-class _PublicAdapter(GuardedAdapter):
-    https_pool = _PublicPool
 
 
 def _names_of(result: GenerateResult) -> list[str]:
@@ -131,26 +92,6 @@ def _names_of(result: GenerateResult) -> list[str]:
         return [named[1]]
     names = [f"{result.sha256}.{ending}" for ending in IMAGE_TYPES]  # a storage may convert it
     return [name for name in names if re.fullmatch(IMAGE_NAME, name)]
-
-
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address)
-    if isinstance(found, ipaddress.IPv6Address):
-        translated = ipaddress.IPv4Address(int(found) & LAST_BITS) if found in NAT64 else None
-        inner = translated or found.sixtofour or found.ipv4_mapped
-        return (inner or found).is_global and not any(found in network for network in TRANSLATED)
-    return found.is_global
-
-
-def _is_public_url(address: str) -> bool:
-    """Return whether it is an https URL of a host name that may be public."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return False
-    named = HOST_NAME.fullmatch(parts.hostname or "") is not None
-    return parts.scheme == "https" and named and port != 0 and "@" not in parts.netloc
 
 
 class PictureContent:

@@ -139,11 +139,15 @@ class SentImage:
             raise InvalidParameter(NO_PICTURE)
         return cls(upload.file.read(), room, memory)
 
+    def whole(self) -> bytes:
+        """Return the bytes. Raises ServiceBusy if they are dropped."""
+        if not self._data:
+            raise ServiceBusy(DROPPED)
+        return self._data
+
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes in pieces. Raises ServiceBusy if they are dropped."""
-        data = memoryview(self._data)
-        if not data:
-            raise ServiceBusy(DROPPED)
+        data = memoryview(self.whole())
         for start in range(0, len(data), PIECE_BYTES):
             yield bytes(data[start : start + PIECE_BYTES])
 

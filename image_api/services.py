@@ -6,6 +6,7 @@ from flask import Flask, current_app
 
 from image_api.admission import Admission
 from image_api.client_ids import ClientIds
+from image_api.database_url import engine_url
 from image_api.dispatch.base import Dispatch
 from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.pooled_dispatch import PooledDispatch
@@ -38,6 +39,8 @@ class Services:
 
     settings: Settings
     client_ids: ClientIds
+    owner_ids: ClientIds
+    """Ids of the owners of jobs, which stay the same when this service is started again."""
     worker: RenderWorkers
     generation: Generation
     jobs: Jobs
@@ -53,7 +56,7 @@ class Services:
     @classmethod
     def build(cls, settings: Settings) -> "Services":
         """Return the services as the settings configure them, without a connection yet."""
-        token = settings.worker_token
+        token = settings.worker_token.get_secret_value() if settings.worker_token else None
         cache = build_cache(settings)
         worker, dispatch = _workers(settings, cache)
         pictures = RemotePictures(worker, settings.picture_origins)
@@ -63,7 +66,8 @@ class Services:
         image_memory = ImageMemory()
         return cls(
             settings=settings,
-            client_ids=ClientIds(token.get_secret_value().encode() if token else None),
+            client_ids=ClientIds(token.encode() if token else None),
+            owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
             worker=worker,
             generation=generation,
             jobs=Jobs(settings, generation, image_memory),
@@ -75,6 +79,12 @@ class Services:
             sheet_slots=Admission(SHEET_SLOTS, full=SHEETS_FULL),
             picture_thread=picture_thread,
         )
+
+    def stop(self) -> None:
+        """End what still waits when the grace period of the graceful shutdown is over."""
+        self.jobs.leave()
+        self.generation.stop()
+        self.jobs.give_back()
 
 
 def _workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Dispatch]:

@@ -92,6 +92,7 @@ class Settings(JobSettings):
         None, description="URL under which clients reach this service, like https://pictures.example."
     )
     render_external_url: str | None = Field(None, description="The same, as Render sets it.")
+    render: str | None = Field(None, description="Set by Render on its instances, whose disks are not kept.")
     trusted_proxies: Annotated[int | tuple[str, ...], NoDecode] = Field(
         0,
         description="Reverse proxies whose X-Forwarded headers are trusted: networks, addresses, loopback, private and"
@@ -153,7 +154,7 @@ class Settings(JobSettings):
             raise ValueError("it names no host; * means any")
         return value
 
-    @field_validator("cors_origins", "picture_origins", "allowed_hosts", mode="before")
+    @field_validator("cors_origins", "picture_origins", "webhook_origins", "allowed_hosts", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
@@ -165,7 +166,7 @@ class Settings(JobSettings):
             raise ValueError("it must be * or origins like https://pictures.example, separated by commas")
         return tuple(origin.lower() for origin in value)
 
-    @field_validator("picture_origins")
+    @field_validator("picture_origins", "webhook_origins")
     @classmethod
     def _named_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ORIGIN.fullmatch(origin) and is_address(origin) for origin in value):

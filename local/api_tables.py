@@ -6,12 +6,16 @@ from functools import cache
 from types import NoneType
 from typing import Any
 
+from pydantic import BaseModel
+
 from image_api import create_app
 from image_api.generation.options import GenerationOptions
+from image_api.jobs.job_json import JobView
 from image_api.settings import Settings
 from image_api.web.api_answers import ALWAYS, ANYWHERE, HEADERS
 from image_api.web.openapi.document import document
 from image_api.web.openapi.schemas import docstrings_of
+from image_api.web.schemas.jobs import JobOptions, JobQuery
 from image_api.web.schemas.openai import ImagesRequest
 from image_api.web.schemas.openai_edits import EditRequest
 from image_api.web.schemas.sheet import SheetOptions
@@ -39,6 +43,7 @@ SECTIONS = {
     "/badge": "get-status-badgesvg",
     "/robots": "link-previews-and-crawlers",
     "/requests": "delete-requestsrequest_id",
+    "/api/v1": "jobs-apiv1generate-status-jobs",
 }
 """The sections about endpoints, by how their paths begin. Others have that of their responses alone."""
 SEE = {
@@ -122,11 +127,11 @@ def shown(default: object) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
-def result_fields() -> str:
+def result_fields(model: type[BaseModel] = GenerateResult) -> str:
     """Return the table of a result's fields."""
-    more = docstrings_of(GenerateResult)
-    optional = {name for name, field in GenerateResult.model_fields.items() if field.get_default() is None}
-    optional -= {name for name, field in GenerateResult.model_fields.items() if field.is_required()}
+    more = docstrings_of(model)
+    optional = {name for name, field in model.model_fields.items() if field.get_default() is None}
+    optional -= {name for name, field in model.model_fields.items() if field.is_required()}
     rows = [f"| `{name}`{'?' if name in optional else ''} | {text.removesuffix('.')} |" for name, text in more.items()]
     return "\n".join(("| field | is |", "|---|---|", *rows))
 
@@ -184,7 +189,10 @@ TABLES = {
     "styled-parameters": lambda: parameters(StyledRequest),
     "openai-parameters": lambda: parameters(ImagesRequest),
     "edit-parameters": lambda: parameters(EditRequest, ImagesRequest),
+    "job-parameters": lambda: parameters(JobOptions, GenerationOptions),
+    "list-parameters": lambda: parameters(JobQuery),
     "result-fields": result_fields,
+    "job-fields": lambda: result_fields(JobView),
     "responses": responses,
     "headers": headers,
 }

@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from image_api import errors as api_errors
 from image_api.errors import ApiError
+from image_api.jobs import errors as job_errors
 from render_worker import errors as worker_errors
 from render_worker.budgets import errors as budget_errors
 from render_worker.errors import WorkerError
@@ -43,7 +44,7 @@ def table() -> str:
 
 def _of_classes() -> Iterator[tuple[str, int, str, str]]:
     """Yield the code, the status, the cause and the hint of each class with a code of its own."""
-    for module, base in ((api_errors, ApiError), *((it, WorkerError) for it in WORKERS)):
+    for module, base in (*((it, ApiError) for it in (api_errors, job_errors)), *((it, WorkerError) for it in WORKERS)):
         for cls in vars(module).values():
             if inspect.isclass(cls) and issubclass(cls, base) and cls.__module__ == module.__name__:
                 code = "not_found" if cls is api_errors.PictureGone else vars(cls).get("code", "")

@@ -10,8 +10,8 @@ from pydantic import AliasChoices, Field
 from image_api.settings import Settings as ApiSettings
 from local.hosts import own_hosts
 from local.plan import FREE, Plan, is_own, plan
-from render_worker.browser.bare_environment import bare
 from render_worker.engines import ENGINES
+from render_worker.serving.bare_environment import bare
 from render_worker.serving.environment import EnvironmentSettings, Host, Port, read
 from render_worker.serving.environment import variables as names_of
 from render_worker.settings import VARIABLES as OF_WORKER

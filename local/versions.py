@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,7 +16,9 @@ from render_worker.browser.browser import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ROOT / ".venv-clients"  # of tests/clients, where other people's clients are installed apart
-PROGRAMS = ("bash", "curl", "node", "redis-server")
+# Besides PATH: other people's clients bring a node, and Debian keeps PostgreSQL's programs apart.
+FOLDERS = (CLIENTS / "bin", *Path("/").glob("usr/lib/postgresql/*/bin"))
+PROGRAMS = ("bash", "curl", "node", "postgres", "redis-server")
 NUMBER = re.compile(r"v?\d+(?:\.\d+)+\S*")
 STARTED = re.compile(rf'(?:\[|which\(|"-m", )"({"|".join((*PROGRAMS, "gunicorn"))})"')  # at the head of a command
 HARNESS = {"pytest", "pytest-timeout", "pytest-xdist"}  # of every test
@@ -23,7 +26,8 @@ HARNESS = {"pytest", "pytest-timeout", "pytest-xdist"}  # of every test
 
 def programs() -> dict[str, str]:
     """Return the versions of the programs that tests start, if they are here."""
-    paths = {name: shutil.which(name, path=CLIENTS / "bin") or shutil.which(name) for name in PROGRAMS}
+    apart = os.pathsep.join(map(str, FOLDERS))
+    paths = {name: shutil.which(name, path=apart) or shutil.which(name) for name in PROGRAMS}
     found = {name: printed(path) for name, path in paths.items() if path}
     return {"chromium": asyncio.run(chromium()), **found}
 

@@ -52,6 +52,7 @@ OTHER_NAMES = {
     **dict.fromkeys(("denoising_strength", "image_strength", "prompt_strength"), "strength is its name, from 0 to 1"),
     "mask": "no engine here edits a part of a picture",
     "partial_images": "previews=true asks an event stream for unfinished pictures",
+    "webhook_url": "a job has it, which a POST with the header Prefer: respond-async makes",
 }
 
 ResponseFormat = Literal["url", "b64_json"]
@@ -224,10 +225,15 @@ class GenerationOptions(Recipe):
     @classmethod
     def parse_query(cls, query: bytes, **fixed: object) -> Self:
         """Return the options of a query string, and those that the address fixes. Raises InvalidField as `parse`."""
-        # Bytes that are not UTF-8 become lone surrogates, which the field's own check refuses by name.
-        text = query.decode(errors="surrogateescape")
-        try:
-            pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_QUERY_FIELDS)
-        except ValueError:
-            raise InvalidField(f"The query must have at most {MAX_QUERY_FIELDS} parameters.") from None
+        pairs = query_pairs(query)
         return cls.parse([*(pair for pair in pairs if pair[0] not in fixed), *fixed.items()])
+
+
+def query_pairs(query: bytes) -> list[tuple[str, str]]:
+    """Return the names and values of a query string. Raises InvalidField if they are too many."""
+    # Bytes that are not UTF-8 become lone surrogates, which the field's own check refuses by name.
+    text = query.decode(errors="surrogateescape")
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_QUERY_FIELDS)
+    except ValueError:
+        raise InvalidField(f"The query must have at most {MAX_QUERY_FIELDS} parameters.") from None

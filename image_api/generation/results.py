@@ -137,6 +137,11 @@ class ResultCache(Store[GenerateResult]):
             self.drop(key)
 
 
+def absolute_url(address: str, base: str) -> str:
+    """Return a picture's URL; an address that begins with a slash is below `base`."""
+    return base + address if address.startswith("/") else address
+
+
 def regenerations(cache: Cache) -> Store[GenerationOutcome]:
     """Return the store of what regenerations came to, by the keys of their recipes."""
     return Store(cache, REGENERATIONS, _OUTCOME.validate_json)

@@ -128,11 +128,15 @@ class Generation:
         """Return whether an identical request gets the same picture: from the cache, or of a flight that it joins."""
         return self.is_cacheable(options) and options.cache and not options.chooses_engine
 
-    def _cached(self, options: GenerationOptions, key: str | None) -> GenerateResult | None:
-        """Return the result of the key. Raises InvalidParameter if the options contradict each other."""
+    def check(self, options: GenerationOptions) -> None:
+        """Raise InvalidParameter if the options contradict each other."""
         if options.chooses_engine and options.model != "auto":
             name = "prefer" if options.within is None else "within"
             raise InvalidParameter(f"{name} only goes with model=auto.")
+
+    def _cached(self, options: GenerationOptions, key: str | None) -> GenerateResult | None:
+        """Return the result of the key. Raises InvalidParameter as `check`."""
+        self.check(options)
         return self._results.get(key) if key and options.cache else None
 
     def _stream(

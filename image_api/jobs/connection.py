@@ -1,18 +1,24 @@
 """A connection to the jobs' database, in a native thread of its own: neither its disk nor its locks hold up the hub."""
 
+import os
+import socket
+import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from typing import TypeVar
+from contextlib import nullcontext, suppress
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
-from image_api.errors import DatabaseUnavailable
+from image_api.database_url import sqlite_file
+from image_api.jobs.engines import engine_of
+from image_api.jobs.errors import DatabaseLocked, DatabaseUnavailable, OutcomeUnknown, TablesMissing
+from image_api.jobs.failures import FailureLog, meaning_of
+from image_api.jobs.sqlite_log import LogFile
 from image_api.native_thread import NativeThread
 
-CONNECT_SECONDS = 5
-BUSY_MILLISECONDS = 2000  # for which SQLite waits for another process's lock, before it is asked again
+CALL_SECONDS = 15.0  # after which a call is interrupted: a server can hang, and its own timeouts with it
+PAUSE_SECONDS = 0.5  # after a connection was refused, before the next is tried
 
 T = TypeVar("T")
 
@@ -20,73 +26,112 @@ T = TypeVar("T")
 class DatabaseConnection:
     """One connection in one native thread, opened at first use and again after it was lost. Thread-safe."""
 
-    def __init__(self, url: str, *, writes: bool) -> None:
-        self._engine = _engine(url, writes=writes)
+    def __init__(self, url: str, failures: FailureLog, *, writes: bool) -> None:
+        self._engine = engine_of(url, writes=writes)
+        self._failures = failures
         self._writes = writes
+        self._file = sqlite_file(url)
+        self._file_id: tuple[int, int] | None = None
         self._thread = NativeThread()
         self._connection: Connection | None = None
-
-    @property
-    def dialect(self) -> str:
-        """Return "sqlite" or "postgresql"."""
-        return self._engine.dialect.name
+        self._raw: Any = None
+        self._log_file = LogFile(self._file) if self._file and writes else None
+        self._is_interrupted = False
+        self._refused_at = -PAUSE_SECONDS
 
     def call(self, work: Callable[[Connection], T]) -> T:
-        """Return what some work returns, called with the connection in its thread; one that reads, in a transaction.
+        """Return what some work returns, called with the connection in its thread.
 
-        Raises DatabaseUnavailable if the database cannot be reached, or is locked for too long.
+        It is called once more if the connection was lost, unless that raised OutcomeUnknown. Raises DatabaseUnavailable
+        if the database cannot be used, and OutcomeUnknown if one that writes is not answered.
         """
-        return self._thread.call(self._call, work)
+        try:
+            return self._thread.call_within(CALL_SECONDS, self._interrupt, lambda: self._call(work))
+        except TimeoutError:
+            self._failures.report(TimeoutError("it does not answer"))
+            raise (OutcomeUnknown if self._writes else DatabaseUnavailable) from None
 
     def close(self) -> None:
-        """Close the connection; the next call opens it again."""
+        """Close the connection, and end its thread; the next call opens it again."""
         self._thread.call(self._drop)
+        self._thread.end()
 
     def _call(self, work: Callable[[Connection], T]) -> T:
+        if self._file_id and self._file_id != self._identity():
+            self._drop()  # deleted or replaced: what is written to the file of before is lost
+        was_open = self._connection is not None
+        self._is_interrupted = False
         try:
-            self._connection = self._connection or self._engine.connect()
-            with self._connection.begin() if not self._writes else nullcontext():
-                return work(self._connection)
-        except (OperationalError, InterfaceError) as error:  # of the connection, the disk or a lock
+            return self._attempt(work)
+        except (DatabaseLocked, OutcomeUnknown, TablesMissing):
+            raise
+        except DatabaseUnavailable:
+            if not was_open or self._is_interrupted:
+                raise
+            return self._attempt(work)  # the server may have been restarted since the call before
+
+    def _attempt(self, work: Callable[[Connection], T]) -> T:
+        try:
+            connection = self._opened()
+            with nullcontext() if self._writes else connection.begin():
+                result = work(connection)
+            if self._log_file:
+                self._log_file.cut(self._raw)
+        except DBAPIError as error:
+            meant = meaning_of(error)
+            if not meant:
+                raise
             self._drop()
-            raise DatabaseUnavailable(is_locked=_is_of_lock(error)) from error
+            self._failures.report(error.orig)
+            raise meant from error
         except BaseException:
             self._drop()
             raise
+        self._failures.recovered()
+        return result
+
+    def _opened(self) -> Connection:
+        """Return the connection. Raises DatabaseUnavailable at once if opening it has failed a moment ago."""
+        if self._connection is not None:
+            return self._connection
+        if time.monotonic() - self._refused_at < PAUSE_SECONDS:
+            raise DatabaseUnavailable
+        try:
+            identity = self._identity()
+            self._connection = self._engine.connect()
+        except DBAPIError as error:
+            is_missing = self._file and identity is None
+            meant = TablesMissing() if is_missing else meaning_of(error) or DatabaseUnavailable()
+            if type(meant) is DatabaseUnavailable:
+                self._refused_at = time.monotonic()
+            self._failures.report(error.orig)
+            raise meant from error
+        self._file_id = identity
+        self._raw = self._connection.connection.driver_connection
+        return self._connection
 
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._raw = self._connection, None, None
         if connection is not None:
             connection.invalidate()
             connection.close()
 
+    def _interrupt(self) -> None:
+        """Have what runs in the thread fail. Called in another one."""
+        self._is_interrupted = True
+        raw = self._raw
+        with suppress(Exception):  # of a connection that is being closed
+            if self._file:
+                raw.interrupt()
+                return
+            with socket.socket(fileno=os.dup(raw.fileno())) as its_own:
+                if self._raw is raw:  # else that number may have been another file's
+                    its_own.shutdown(socket.SHUT_RDWR)
 
-def _is_of_lock(error: DBAPIError) -> bool:
-    """Return whether another process holds what this one waited for."""
-    name = type(error.orig).__name__
-    return name in ("LockNotAvailable", "QueryCanceled") or "database is locked" in str(error.orig)
-
-
-def _engine(url: str, *, writes: bool) -> Engine:
-    if url.startswith("sqlite"):
-        engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
-        _prepare_sqlite(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
-        return engine
-    # Without prepared statements a pooler such as PgBouncer may stand between.
-    return create_engine(
-        url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": None}
-    )
-
-
-def _prepare_sqlite(engine: Engine, begin: str) -> None:
-    """Have SQLite write ahead (WAL) and check foreign keys, and begin transactions by this statement."""
-
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: object, _: object) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined]  # the driver's own transactions begin too late
-        for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
-
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    def _identity(self) -> tuple[int, int] | None:
+        """Return what tells SQLite's file from another one with its name; None if there is none."""
+        with suppress(OSError):
+            if self._file:
+                found = self._file.stat()
+                return found.st_dev, found.st_ino
+        return None

@@ -5,70 +5,27 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError
 
-from image_api.errors import ApiError, DatabaseUnavailable
 from image_api.jobs.connection import DatabaseConnection
+from image_api.jobs.errors import DatabaseLocked, DatabaseUnavailable, OutcomeUnknown
+from image_api.jobs.group import Group, Write
+from image_api.jobs.transaction import Transaction
 
 MAX_GROUP = 200  # operations of one transaction
+MAX_GROUP_BYTES = 16 * 1024 * 1024  # of their images, of which the driver makes copies; one alone may have more
 PATIENCE_SECONDS = 10.0  # for which an operation waits until its transaction begins
-WRITER_LOCK = 0x6A6F6273  # "jobs": of PostgreSQL's advisory locks the one that a writer holds
-LIMITS = (
-    "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s';"
-    " SET LOCAL idle_in_transaction_session_timeout = '10s'"
-)
-# One writer at a time, as SQLite has it: no operation waits for another's row, and ids grow in the order of commits.
-LOCK = text("SELECT extract(epoch FROM clock_timestamp()) FROM pg_advisory_xact_lock(:key)").bindparams(key=WRITER_LOCK)
+OUTCOME_SECONDS = 10.0  # for which the database is asked whether it has committed, and every
+OUTCOME_PAUSE_SECONDS = 0.25
+OUTCOME = text("SELECT txid_status(:number)")
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Transaction:
-    """The transaction of a group."""
-
-    connection: Connection
-    now: float
-    """Seconds since the epoch, by the database's clock."""
-
-
-class _Write:
-    """An operation, and the future of the greenlet that waits for it."""
-
-    def __init__(self, operation: Callable[[Transaction], Any]) -> None:
-        self.operation = operation
-        self.done: Future[Any] = Future()
-        self._unclaimed = [True]
-
-    def claim(self) -> bool:
-        """Return True to the first caller alone: the transaction, or the waiter that gives it up. Takes no lock."""
-        try:
-            return self._unclaimed.pop()
-        except IndexError:
-            return False
-
-    @property
-    def is_unclaimed(self) -> bool:
-        """Return whether its waiter still waits for a transaction to begin."""
-        return bool(self._unclaimed)
-
-    def settle(self, result: object, error: Exception | None) -> None:
-        """Tell the waiter what came of it."""
-        if error:
-            self.done.set_exception(error)
-        else:
-            self.done.set_result(result)
-
-
-Settled = tuple[_Write, Any, Exception | None]
-"""An operation, what it returned, and why it failed."""
 
 
 class GroupCommit:
@@ -76,85 +33,81 @@ class GroupCommit:
 
     def __init__(self, connection: DatabaseConnection) -> None:
         self._connection = connection
-        self._writes: queue.Queue[_Write] = queue.Queue()
+        self._writes: queue.Queue[Write] = queue.Queue()
         threading.Thread(target=self._run, name="database-writer", daemon=True).start()
 
-    def write(self, operation: Callable[[Transaction], T], seconds: float = PATIENCE_SECONDS) -> T:
-        """Return what an operation returns, once its transaction is committed.
+    def write(self, operation: Callable[[Transaction], T], seconds: float = PATIENCE_SECONDS, *, size: int = 0) -> T:
+        """Return what an operation returns, once its transaction is committed; `size` are the bytes that it writes.
 
-        It may be called several times, since its group begins again without an operation that fails. An ApiError of its
-        own, raised before it has written anything, spoils no group. Raises DatabaseUnavailable if the database cannot
-        be reached, or does not let the transaction begin within `seconds`.
+        It may be called several times: its group begins again if one of it fails, and if the connection was lost. An
+        ApiError of its own, raised before it has written anything, spoils no group. Raises DatabaseUnavailable if the
+        database cannot be used, or does not let the transaction begin within `seconds`: it is surely not carried out
+        then. Raises OutcomeUnknown if the database was lost while it committed.
         """
-        write = _Write(operation)
+        write = Write(operation, size)
         self._writes.put(write)
         try:
             result: T = write.done.result(seconds)
         except TimeoutError:
-            if write.claim():
+            if write.give_up():
                 raise DatabaseUnavailable from None
             result = write.done.result()
+        finally:
+            write.give_up()  # if the greenlet that waits is being killed
         return result
 
     def _run(self) -> None:
         while True:
-            group = [self._writes.get()]
-            while len(group) < MAX_GROUP and not self._writes.empty():
-                group.append(self._writes.get())
-            self._settle(group)
-
-    def _settle(self, group: list[_Write]) -> None:
-        """Have a group committed, and tell its waiters."""
-        while group:
+            group = Group([self._writes.get()])
             try:
-                for write, result, error in self._connection.call(partial(self._commit, group=group)):
-                    write.settle(result, error)
+                self._fill(group)
+                self._settle(group)
             except DatabaseUnavailable as error:
-                if error.is_locked and any(it.is_unclaimed for it in group):
-                    group = [it for it in group if it.is_unclaimed]
-                    continue
-                self._fail(group, error)
-            except Exception as error:
+                group.fail(error)
+            except BaseException as error:
                 log.exception("a transaction of the jobs' database failed")
-                self._fail(group, error)
-            return
+                group.fail(error)
 
-    def _fail(self, group: list[_Write], error: Exception) -> None:
-        for write in group:
-            write.settle(None, error)
+    def _fill(self, group: Group) -> None:
+        """Have the group take what else waits, as far as its size allows."""
+        size = group.writes[0].size
+        while len(group.writes) < MAX_GROUP and size < MAX_GROUP_BYTES and not self._writes.empty():
+            group.writes.append(self._writes.get())
+            size += group.writes[-1].size
 
-    def _commit(self, connection: Connection, group: list[_Write]) -> list[Settled]:
-        """Commit a group without the operations that fail. It runs in the connection's thread, and tells no waiter."""
-        left: list[_Write] | None = None
-        failed: list[Settled] = []
+    def _settle(self, group: Group) -> None:
+        """Have a group committed, and tell its waiters."""
+        try:
+            self._commit(group)
+        except OutcomeUnknown as error:
+            if not self._was_committed(error):
+                raise DatabaseUnavailable from error
+        group.settle()
+
+    def _commit(self, group: Group) -> None:
+        """Commit a group, if another process holds the lock for as long as one of its waiters has patience."""
         while True:
-            with connection.begin() as begun:
-                transaction = Transaction(connection, _locked(connection))
-                if left is None:  # nothing can be given up from here on
-                    left = [it for it in group if it.claim()]
-                settled: list[Settled] = []
-                try:
-                    for write in left:
-                        settled.append(_carried_out(write, transaction))  # noqa: PERF401 - their number tells which failed
-                except (OperationalError, InterfaceError):
+            try:
+                return self._connection.call(group.commit)
+            except DatabaseLocked:
+                if group.has_begun or not any(write.is_unclaimed for write in group.writes):
                     raise
-                except Exception as error:  # noqa: BLE001 - it is raised in the greenlet that waits for this operation
-                    begun.rollback()
-                    failed.append((left.pop(len(settled)), None, error))
-                    continue
-            return failed + settled
+
+    def _was_committed(self, lost: OutcomeUnknown) -> bool:
+        """Return whether the database has committed a transaction. Raises OutcomeUnknown again if it does not say."""
+        number, end = lost.transaction_number, time.monotonic() + OUTCOME_SECONDS
+        while number is not None and time.monotonic() < end:
+            with suppress(DatabaseUnavailable):
+                status = self._connection.call(partial(_status, number=number))
+                if status in ("committed", "aborted"):
+                    return status == "committed"
+            time.sleep(OUTCOME_PAUSE_SECONDS)
+        raise lost
 
 
-def _locked(connection: Connection) -> float:
-    """Wait until no other process writes, and return the database's clock."""
-    if connection.dialect.name == "sqlite":  # BEGIN IMMEDIATE has waited, and the clock is this machine's
-        return time.time()
-    connection.exec_driver_sql(LIMITS)
-    return float(connection.execute(LOCK).scalar_one())
-
-
-def _carried_out(write: _Write, transaction: Transaction) -> Settled:
+def _status(connection: Connection, number: int) -> str:
     try:
-        return write, write.operation(transaction), None
-    except ApiError as error:  # before it has written anything
-        return write, None, error
+        with connection.begin():
+            return str(connection.execute(OUTCOME, {"number": number}).scalar_one())
+    except DataError:  # a number of the future: the server that has taken over never had it
+        return "aborted"

@@ -44,6 +44,8 @@ class Job:
     webhook_url: str | None = None
     attempts: int = 0
     """How many have begun."""
+    interruptions: int = 0
+    """How many of them ended with the process that ran them."""
     started_at: float | None = None
     """When the latest attempt began."""
     completed_at: float | None = None
@@ -69,6 +71,12 @@ class Job:
         """Return how many pictures were asked for."""
         return int(self.request.get("n") or 1)
 
+    @property
+    def missing(self) -> list[int]:
+        """Return which pictures are neither made nor given up, by their places from 0 on."""
+        over = {it["index"] for it in (*self.images, *self.failed)}
+        return [index for index in range(self.pictures) if index not in over]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -87,3 +95,15 @@ class Queue:
     pending: int
     oldest: float | None
     """When the oldest of them was created."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which jobs a page lists: those of an owner that match, before the last one of the page before."""
+
+    owner: str
+    limit: int
+    before: UUID | None = None
+    status: JobStatus | None = None
+    since: float | None = None
+    until: float | None = None

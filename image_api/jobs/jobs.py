@@ -1,44 +1,62 @@
 """Jobs, as the routes use them. The database and its library are loaded once a job was ever asked for."""
 
 import logging
-import threading
-from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
-from image_api.jobs.database_url import engine_url, sqlite_file
-from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.database_health import DatabaseHealth
+from image_api.jobs.delivery import Delivery
+from image_api.jobs.job import Job, NewJob, Queue, Selection
+from image_api.jobs.job_watch import JobWatch
+from image_api.jobs.loading import Loading
+from image_api.jobs.webhooks.urls import WebhookURLs
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
 if TYPE_CHECKING:
     from image_api.jobs.service import JobService
-    from image_api.jobs.store import Selection
 
 log = logging.getLogger(__name__)
 
 
 class Jobs:
-    """The jobs of this service. Thread-safe. Each call but `start` and `stop` raises DatabaseUnavailable if need be."""
+    """The jobs of this service. Thread-safe. All that is about single jobs raises DatabaseUnavailable if need be."""
 
     def __init__(self, settings: Settings, generation: Generation, image_memory: ImageMemory) -> None:
         self._settings = settings
         self._generation = generation
         self._image_memory = image_memory
-        self._lock = threading.Lock()
-        self._loaded: JobService | None = None
+        self._loading = Loading(self._build)
+        self.webhook_urls = WebhookURLs(settings)
+        self.database = DatabaseHealth(self.queue, lambda: self._service().try_write(), lambda: self.in_use)
+        """Whether jobs can be accepted."""
 
     def start(self) -> None:
         """Go on with the jobs that there are, in the background, if their database exists."""
         if self.exist:
-            threading.Thread(target=self._service, name="jobs-start", daemon=True).start()
+            self._loading.begin()
 
-    @cached_property
+    @property
     def exist(self) -> bool:
-        """Return whether there was a database of jobs when this process started."""
+        """Return whether there is a database of jobs."""
         file = sqlite_file(engine_url(self._settings.database_url))
-        return file is None or file.exists()
+        try:
+            return file is None or file.exists()
+        except OSError:  # its folder is closed to this process: what asks for a job hears of it
+            return False
+
+    @property
+    def in_use(self) -> bool:
+        """Return whether a job was ever asked for, as far as this process knows."""
+        return self._loading.is_begun or self.exist
+
+    @property
+    def running(self) -> int:
+        """Return how many jobs run in this process."""
+        service = self._loading.loaded
+        return service.runner.running if service else 0
 
     def submit(self, new: NewJob) -> tuple[Job, bool]:
         """Return a new job and True, or the one that its idempotency key made before, and False."""
@@ -48,7 +66,11 @@ class Jobs:
         """Return a job, with the newest progress. Raises JobNotFound if there is none with this id."""
         return self._service().get(job_id)
 
-    def page(self, which: "Selection") -> list[Job]:
+    def watch(self, job_id: UUID) -> JobWatch:
+        """Return a watch of a job, whose first `next` returns its state at once. Raises JobNotFound, and Stopping."""
+        return self._service().watch(job_id)
+
+    def page(self, which: Selection) -> list[Job]:
         """Return an owner's jobs, the newest first."""
         return self._service().page(which)
 
@@ -64,15 +86,34 @@ class Jobs:
         """Return how many jobs are pending, and since when the oldest is."""
         return self._service().queue()
 
-    def stop(self) -> None:
-        """Let the jobs in flight go back into the queue: this service is being stopped."""
-        if self._loaded:
-            self._loaded.stop()
+    def deliveries(self, job_id: UUID) -> list[Delivery]:
+        """Return the deliveries of a job's webhooks. Raises JobNotFound if there is no such job."""
+        return self._service().deliveries_of(job_id)
+
+    def drain(self) -> None:
+        """Begin no more jobs: this service is being stopped. Returns at once."""
+        if service := self._loading.loaded:
+            service.drain()
+
+    def wait(self) -> None:
+        """Wait until no job is in flight, up to the end of the grace period that `drain` began."""
+        if service := self._loading.loaded:
+            service.runner.wait()
+
+    def leave(self) -> None:
+        """Stop waiting for the jobs in flight: what becomes of them from here on is no failure of theirs."""
+        if service := self._loading.loaded:
+            service.leave()
+
+    def give_back(self) -> None:
+        """Let the jobs go back into the queue that were left; it takes few seconds at most."""
+        if service := self._loading.loaded:
+            service.runner.give_back()
 
     def _service(self) -> "JobService":
-        with self._lock:
-            if self._loaded is None:
-                from image_api.jobs.service import JobService
+        return self._loading.get()
 
-                self._loaded = JobService.build(self._settings, self._generation, self._image_memory)
-            return self._loaded
+    def _build(self) -> "JobService":
+        from image_api.jobs.service import JobService
+
+        return JobService.build(self._settings, self._generation, self._image_memory)

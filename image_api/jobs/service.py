@@ -1,14 +1,24 @@
 """The jobs' services once they are loaded: the store, and the runner that makes their pictures."""
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
+from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
 from image_api.jobs.database import Database
-from image_api.jobs.database_url import engine_url
-from image_api.jobs.job import Job, NewJob, Queue
+from image_api.jobs.delivery import Delivery
+from image_api.jobs.job import Job, NewJob, Queue, Selection
+from image_api.jobs.job_watch import JobWatch
+from image_api.jobs.migration import bring_up_to_date
+from image_api.jobs.retention import Retention
 from image_api.jobs.runner import Runner
-from image_api.jobs.store import JobStore, Selection
+from image_api.jobs.store import JobStore
+from image_api.jobs.updates import JobUpdates
+from image_api.jobs.webhooks.client import WebhookClient
+from image_api.jobs.webhooks.deliveries import Deliveries
+from image_api.jobs.webhooks.message import Signer
+from image_api.jobs.webhooks.sender import WebhookSender
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
@@ -19,15 +29,35 @@ class JobService:
 
     store: JobStore
     runner: Runner
+    updates: JobUpdates
+    deliveries: Deliveries
+    webhooks: WebhookSender
+    retention: Retention
 
     @classmethod
     def build(cls, settings: Settings, generation: Generation, image_memory: ImageMemory) -> "JobService":
-        """Return the services, with the database brought up to date and the runner at work."""
-        database = Database(engine_url(settings.database_url))
+        """Return the services, with the database brought up to date, and the runner and the webhooks at work."""
+        url = engine_url(settings.database_url)
+        bring_up_to_date(url)
+        database = Database(url, partial(bring_up_to_date, url))
         store = JobStore(database, settings.max_pending_jobs)
-        runner = Runner(database, generation, image_memory, settings)
+        store.recount()
+        updates = JobUpdates(database)
+        deliveries = Deliveries(database)
+        webhooks = WebhookSender(
+            deliveries,
+            WebhookClient(settings.webhook_origins),
+            Signer(settings.webhook_secrets),
+            settings.api_v1_prefix,
+        )
+        runner = Runner(database, generation, image_memory, settings, changed=updates.changed, on_final=webhooks.wake)
+        updates.with_progress = runner.with_progress
         runner.start()
-        return cls(store, runner)
+        if settings.webhook_secrets:  # without one, what is due waits for it
+            webhooks.start()
+        retention = Retention(database, settings.job_retention_days)
+        retention.start()
+        return cls(store, runner, updates, deliveries, webhooks, retention)
 
     def submit(self, new: NewJob) -> tuple[Job, bool]:
         """Return a new job and True, or the one that its idempotency key made before, and False."""
@@ -51,12 +81,32 @@ class JobService:
         """Cancel a job, at the engine too, and return it."""
         job = self.store.cancel(job_id)
         self.runner.cancelled(job_id)
+        self.webhooks.wake()
         return job
+
+    def watch(self, job_id: UUID) -> JobWatch:
+        """Return a watch of a job, whose first `next` returns its state at once."""
+        return self.updates.watch(job_id)
+
+    def deliveries_of(self, job_id: UUID) -> list[Delivery]:
+        """Return the deliveries of a job's webhooks."""
+        return self.deliveries.of_job(job_id)
+
+    def try_write(self) -> bool:
+        """Return True once a transaction that changes nothing was committed. Raises DatabaseUnavailable if need be."""
+        return self.store.try_write()
 
     def queue(self) -> Queue:
         """Return how many jobs are pending, and since when the oldest is."""
         return self.store.queue()
 
-    def stop(self) -> None:
-        """Let the jobs in flight go back into the queue."""
-        self.runner.stop()
+    def drain(self) -> None:
+        """Begin no more jobs, and end all watches. Returns at once."""
+        self.updates.close()
+        self.runner.drain()
+
+    def leave(self) -> None:
+        """Stop waiting for the jobs in flight, and send no more webhooks."""
+        self.runner.leave()
+        self.webhooks.stop()
+        self.retention.stop()

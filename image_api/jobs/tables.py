@@ -4,6 +4,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -14,13 +15,15 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    literal_column,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+
+from image_api.jobs.job import JobStatus
 
 OWNER = String(64)
 STATUS = String(10)
-DOCUMENT = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+DOCUMENT = JSON(none_as_null=True)  # not JSONB, which changes the order of names and takes no \u0000
 
 metadata = MetaData()
 
@@ -55,11 +58,24 @@ jobs = Table(
     Column("failed", DOCUMENT),
     Column("error", DOCUMENT),
     Index("jobs_by_owner", "owner", "id"),
-    Index("jobs_by_owner_and_status", "owner", "status", "id"),
+    # Each change of a status writes to the indexes of the old and the new one alone. None has lease_until or progress:
+    # PostgreSQL renews a lease without touching any (HOT), in the room that fillfactor leaves.
+    _partial("jobs_final", "owner", "status", "id", where="status in ('completed', 'failed', 'canceled')"),
     _partial("jobs_pending", "owner", "id", where="status = 'pending'"),
-    _partial("jobs_processing", "lease_until", where="status = 'processing'"),
+    _partial("jobs_oldest_pending", "id", where="status = 'pending'"),
+    _partial("jobs_processing", "owner", "id", where="status = 'processing'"),
     _partial("jobs_idempotency", "owner", "idempotency_key", where="idempotency_key is not null", unique=True),
+    postgresql_with={"fillfactor": 85},
 )
+
+
+def has_status(status: JobStatus) -> ColumnElement[bool]:
+    """Return the condition that a job has a status: written out, since SQLite plans without a parameter's value."""
+    return jobs.c.status == literal_column(f"'{status}'")
+
+
+PENDING = has_status("pending")
+PROCESSING = has_status("processing")
 
 job_images = Table(
     "job_images",
@@ -91,8 +107,12 @@ deliveries = Table(
     Column("completed_at", Float),
     Column("not_before", Float, nullable=False),
     Column("holder", String(40)),
-    Column("lease_until", Float),
     Index("deliveries_by_job", "job_id", "id"),
-    _partial("deliveries_pending", "not_before", where="status = 'pending'"),
+    _partial("deliveries_pending", "not_before", "host", where="status = 'pending'"),
 )
-"""The webhooks' deliveries, each written with the change that it tells of."""
+"""The webhooks' deliveries, each written with the change that it tells of.
+
+While one is sent, it has a holder, and its `not_before` is the end of that lease: then it is due again.
+"""
+UNDELIVERED = deliveries.c.status == literal_column("'pending'")
+"""The condition of a delivery that is to be sent, or sent again."""

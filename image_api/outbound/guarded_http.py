@@ -4,6 +4,7 @@ The client's side of slow-client (slowloris) protection: a head and a body have 
 read alone. A connection also registers itself with its thread's Abort, which closes it.
 """
 
+import contextlib
 import http.client
 import io
 import logging
@@ -17,12 +18,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from image_api.outbound.abort import current_abort
+from image_api.outbound.time_limit import time_limit
 from render_worker.serving.deadline import Deadline
 
 BODY_SECONDS = 300.0  # of one body, unless its request has longer
 MAX_INTERIM_RESPONSES = 8  # responses of 1xx before the one that counts
 
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # it warns of an invalid header with a traceback
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # DEBUG has URLs, whose queries have signatures
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -97,6 +100,11 @@ class GuardedHTTPSConnection(_Abortable, HTTPSConnection):
 
     response_class = _Response
 
+    def connect(self) -> None:
+        """Connect, with all of TLS' handshake within the timeout: gevent's limits each read of it alone."""
+        with time_limit(self.timeout) if isinstance(self.timeout, int | float) else contextlib.nullcontext():
+            super().connect()
+
 
 class _Pool(HTTPConnectionPool):
     ConnectionCls = GuardedConnection
@@ -109,11 +117,9 @@ class _HTTPSPool(HTTPSConnectionPool):
 class GuardedAdapter(HTTPAdapter):
     """The adapter of requests, with guarded connections."""
 
-    https_pool: type[HTTPSConnectionPool] = _HTTPSPool
-
     def init_poolmanager(self, *arguments: object, **options: object) -> None:
         super().init_poolmanager(*arguments, **options)  # type: ignore[arg-type]
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": self.https_pool}
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _HTTPSPool}
 
 
 class GuardedSession(requests.Session):

@@ -5,6 +5,8 @@ from flask import Blueprint, Response
 from image_api.generation.options import GenerationOptions
 from image_api.web.api import FORM, JSON, describe
 from image_api.web.api_answers import (
+    ACCEPTED,
+    ASYNC,
     FILE,
     LED,
     MADE,
@@ -14,12 +16,14 @@ from image_api.web.api_answers import (
     SPECULATION,
     STREAM,
     STREAMING,
+    SUBMITTING,
     UNCHANGED,
     UPLOADS,
     WORKER,
 )
 from image_api.web.content_negotiation import file_options, negotiated_response, query_options
 from image_api.web.event_stream import resumed_stream
+from image_api.web.jobs.submission import options_model
 from image_api.web.pages.window_page import window_page
 from image_api.web.responses import json_response
 from image_api.web.schemas.models import Models
@@ -33,12 +37,12 @@ routes = Blueprint("generate", __name__)
 
 @routes.get("/generate")
 @describe(
-    {200: MADE, 204: RESUMED_TO_END, 302: LED, 304: UNCHANGED},
+    {200: MADE, 202: ACCEPTED, 204: RESUMED_TO_END, 302: LED, 304: UNCHANGED},
     query=GenerationOptions,
     without=frozenset({"image", "strength"}),
-    request_headers=("Last-Event-ID",),
-    errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION),
-    more=STREAM,
+    request_headers=("Last-Event-ID", "Prefer", "Idempotency-Key"),
+    errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION, *SUBMITTING),
+    more=f"{STREAM} {ASYNC}",
 )
 def by_query() -> Response:
     """Generate a picture from the query's parameters."""
@@ -63,20 +67,20 @@ def by_file_name(ending: str) -> Response:
 
 @routes.post("/generate")
 @describe(
-    {200: MADE, 204: RESUMED_TO_END, 303: LED, 304: UNCHANGED},
+    {200: MADE, 202: ACCEPTED, 204: RESUMED_TO_END, 303: LED, 304: UNCHANGED},
     body={JSON: GenerationOptions, FORM: GenerationOptions},
     examples={
         "a prompt alone": {"prompt": "sunset over mountains"},
         "a size and a seed": {"prompt": "a red boat", "size": "1024x1024", "seed": 42, "output_format": "webp"},
         "several pictures in a style": {"prompt": "a quiet forest", "style": "watercolor", "n": 3, "seed": 40},
     },
-    request_headers=("Last-Event-ID",),
-    errors=(*MAKING, *OPENING, *STREAMING, *UPLOADS),
-    more=STREAM,
+    request_headers=("Last-Event-ID", "Prefer", "Idempotency-Key"),
+    errors=(*MAKING, *OPENING, *STREAMING, *UPLOADS, *SUBMITTING),
+    more=f"{STREAM} {ASYNC} With that a body may have a `webhook_url`, too.",
 )
 def by_body() -> Response:
     """Generate a picture from the same parameters in a JSON object or a form, which may have an image to begin with."""
-    return resumed_stream() or response_to_body(negotiated_response)
+    return resumed_stream() or response_to_body(negotiated_response, options_model())
 
 
 @routes.get("/models")

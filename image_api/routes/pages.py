@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response
 
+from image_api.services import services
 from image_api.web.api import HTML, JSON, Answer, describe
 from image_api.web.api_answers import PAGE_HEADERS
 from image_api.web.pages.html_pages import app_page, prefers_page
@@ -31,6 +32,6 @@ def front() -> Response:
         return preview_page(SITE, None, Documentation.model_fields["description"].default)
     if prefers_page():
         return app_page("page.html", VARY)
-    response = json_response(Documentation.at(base_url()))
+    response = json_response(Documentation.at(base_url(), services().settings.api_v1_prefix))
     response.headers["Vary"] = VARY
     return response

@@ -23,6 +23,8 @@ from image_api.errors import (
     WorkerNotConfigured,
     WorkerUnavailable,
 )
+from image_api.jobs.errors import DatabaseUnavailable, KeyReused, TooManyJobs
+from image_api.jobs.job_json import JobProgress, JobView
 from image_api.web.api import EVENTS, HTML, JSON, Answer, Models
 from image_api.web.event_stream import StreamError
 from image_api.web.picture_json import ResultWithPicture
@@ -50,7 +52,10 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "`cross-origin`: any page may show the picture.",
     "Cross-Origin-Opener-Policy": "`same-origin`: no page that opened this one may reach it.",
     "ETag": "The name of this content, for If-None-Match.",
-    "Location": "The address of the picture.",
+    "Idempotency-Replayed": "`true` if the same `Idempotency-Key` has made the job before.",
+    "Link": 'The address of the next page, with `rel="next"`.',
+    "Location": "The address of the picture, or of the job.",
+    "Preference-Applied": "`respond-async`, if `Prefer` asked for it.",
     "Permissions-Policy": "That the page uses none of the device's sensors.",
     "Referrer-Policy": "`same-origin`: the page's address is told to no other host.",
     "Refresh": "Seconds after which the page looks again.",
@@ -100,6 +105,24 @@ MADE = Answer(
     },
     (*PICTURE_HEADERS, "X-Accel-Buffering", *PAGE_HEADERS),
 )
+ASYNC = "`Prefer: respond-async` makes a job of a request whose response is JSON with addresses, and returns 202."
+JOB = Answer("The job.", {JSON: JobView}, ("Retry-After",))
+ACCEPTED = Answer(
+    "The job, which is kept: also that which the same `Idempotency-Key` has made before.",
+    {JSON: JobView},
+    ("Location", "Retry-After", "Idempotency-Replayed", "Preference-Applied"),
+)
+JOB_EVENTS = Answer(
+    "The job's events: its present state, each change of it, and at last `completed`, `failed` or `canceled`.",
+    {
+        EVENTS: {
+            "status": JobView,
+            "progress": JobProgress,
+            **dict.fromkeys(("completed", "failed", "canceled"), JobView),
+        }
+    },
+    ("X-Accel-Buffering",),
+)
 UNCHANGED = Answer("The picture is the one that If-None-Match names.", {}, PICTURE_HEADERS)
 FILE = Answer(
     "The picture. To a link-preview bot the cached one; with `Accept: text/event-stream` and a `Last-Event-ID` events.",
@@ -141,6 +164,9 @@ MAKING = (*WORKER, UnknownToWorker, ServiceBusy, Cancelled)
 OPENING = (PictureUnavailable, PictureDeleted)
 """What reading its bytes may come to, too."""
 STREAMING = (TooManyStreams, StreamLost)
+JOB_ERRORS = (*COSTS, DatabaseUnavailable)
+"""What asking for a job may come to."""
+SUBMITTING = (*JOB_ERRORS, TooManyJobs, KeyReused)
 UPLOADS = (*BODIES, UploadTooLarge, ServiceBusy)
 SPECULATION = (SpeculativeRequest,)
 HEALING = (*MAKING, *OPENING, PictureLostAgain, SpeculativeRequest)

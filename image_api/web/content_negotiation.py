@@ -7,17 +7,19 @@ from flask import Response, g, request
 from image_api.errors import SpeculativeRequest
 from image_api.generation.options import ONE_PICTURE, GenerationOptions
 from image_api.generation.progress_stream import GenerationResponse
+from image_api.generation.results import absolute_url
 from image_api.services import services
 from image_api.web.base64_json import embedding_response
 from image_api.web.client_connection import waiter
 from image_api.web.event_stream import EVENT_STREAM, JSON, new_stream, query_without_event_id, wants_events
 from image_api.web.file_response import file_response, variant_response
+from image_api.web.jobs.submission import accepted_response, becomes_job
 from image_api.web.pages.link_previews import preview_page
 from image_api.web.picture_json import with_picture
 from image_api.web.picture_negotiation import encoded_picture, foreseen_types, negotiated_variant
 from image_api.web.pictures_response import pictures_response
 from image_api.web.pictures_stream import pictures_stream
-from image_api.web.responses import absolute_url, base_url, json_response, json_text
+from image_api.web.responses import base_url, json_response, json_text
 from image_api.web.speculative_requests import NO_PREVIEW, is_for_preview
 from render_worker.contract import GenerateResult, InvalidField
 
@@ -51,16 +53,21 @@ def refuse_fields(fields: set[str], ending: str) -> None:
 def negotiated_response(options: GenerationOptions) -> Response:
     """Generate a picture, and return it in the form that the request names or its headers prefer.
 
-    HEAD and link-preview bots cost no generation. Raises InvalidField if the response is one picture, and `n` more.
+    HEAD and link-preview bots cost no generation, and a request that prefers so becomes a job. Raises InvalidField if
+    the response is one picture, and `n` more.
     """
     streams = options.format is None and wants_events()
     lists = options.n is not None and (streams or not _shows_one_picture(options))
     if options.n not in (None, 1) and not lists:
         raise InvalidField(ONE_PICTURE)
+    is_job = becomes_job(options, is_json=not streams and not _shows_one_picture(options))
     if is_for_preview():
         http_response = _preview(options)
     elif request.method == "HEAD":
         http_response = _head_response(options)
+    elif is_job:
+        http_response = accepted_response(options)
+        http_response.headers["Vary"] = f"{VARY}, Prefer"
     elif streams:
         http_response = pictures_stream(options) if lists else new_stream(options)
     else:

@@ -4,17 +4,10 @@ from typing import Any
 
 from flask import request
 
+from image_api.public_errors import public_error
 from image_api.services import services
 from render_worker.contract import PUBLIC_HEALTH, ErrorBody, ModelList, WorkerHealth
 from render_worker.serving.bearer_tokens import has_bearer_token
-
-OUT_OF_USE = "The engine cannot be used at the moment; its operator has to see to it."
-# For these codes the worker's own sentences hold a service's words about the operator's account.
-PUBLIC_SENTENCES = {
-    "engine_unauthorized": OUT_OF_USE,
-    "engine_quota_exhausted": "The engine's quota or budget is used up at the moment.",
-    "engine_resting": "The engine is left alone for a while after failures.",
-}
 
 
 def has_token() -> bool:
@@ -44,6 +37,4 @@ def visible_problem(worker: WorkerHealth) -> str:
 
 def visible_error(body: ErrorBody) -> ErrorBody:
     """Return an error as this client may see it: its code says enough of a problem with the operator's account."""
-    if body.code not in PUBLIC_SENTENCES or has_token():
-        return body
-    return body.model_copy(update={"error": PUBLIC_SENTENCES[body.code]})
+    return body if has_token() else public_error(body)

@@ -53,7 +53,7 @@ def resumed_stream() -> Response | None:
 
     A stream that has ended is not begun again: a browser that reconnects after it gets 204.
     """
-    event_id = _last_event_id()
+    event_id = last_event_id()
     if not event_id or request.method == "HEAD" or is_for_preview():
         return None
     if event_id.startswith(AGAIN) and not event_id.endswith(f":{END}"):
@@ -80,7 +80,7 @@ def query_without_event_id() -> bytes:
     return b"&".join(part for part in query.split(b"&") if not any(it.fullmatch(part) for it in own))
 
 
-def _last_event_id() -> str:
+def last_event_id() -> str:
     """Return the id of the last event that the client has; of an event stream also from the query."""
     if header := request.headers.get("Last-Event-ID", ""):
         return header

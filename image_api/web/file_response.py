@@ -7,12 +7,12 @@ from flask import Response, g, request
 
 from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.generation.progress_stream import GenerationResponse
+from image_api.generation.results import absolute_url
 from image_api.remote_pictures import PictureContent
 from image_api.services import services
 from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
 from image_api.web.file_names import file_names
-from image_api.web.responses import absolute_url
 from image_api.web.speculative_requests import is_for_preview, refuse_preview
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 

@@ -4,10 +4,11 @@ from flask import Response, g
 
 from image_api.generation.options import GenerationOptions
 from image_api.generation.progress_stream import CacheStatus
+from image_api.generation.results import absolute_url
 from image_api.web.base64_json import EmbeddedPicture, pictures_json
 from image_api.web.batch import Batch, Pictures
 from image_api.web.disclosure import visible_error
-from image_api.web.responses import absolute_url, base_url
+from image_api.web.responses import base_url
 from image_api.web.schemas.pictures import IndexedError, IndexedResult, PicturesResult
 from render_worker.contract import GenerateResult
 

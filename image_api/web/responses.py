@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from werkzeug.routing import RequestRedirect
 
 from image_api.errors import InvalidParameter
+from image_api.generation.results import absolute_url
 from image_api.services import services
 from image_api.web.trusted_proxies import CLIENT_ADDRESS
 from render_worker.contract import GenerateResult
@@ -54,11 +55,6 @@ def base_url() -> str:
     if not request.host:
         raise InvalidParameter("The Host header must be a host name.")
     return f"{request.scheme}://{request.host}{request.root_path}"
-
-
-def absolute_url(address: str, base: str) -> str:
-    """Return a picture's URL; an address that begins with a slash is below `base`."""
-    return base + address if address.startswith("/") else address
 
 
 def with_absolute_url(result: R) -> R:

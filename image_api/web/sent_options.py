@@ -24,13 +24,15 @@ from render_worker.contract import InvalidField
 URL_ENCODED = "application/x-www-form-urlencoded"
 
 
-def response_to_body(respond: Callable[[GenerationOptions], Response]) -> Response:
+def response_to_body(
+    respond: Callable[[GenerationOptions], Response], model: type[GenerationOptions] = GenerationOptions
+) -> Response:
     """Return the response to the options in the request's body, whose image is in memory until the response's end.
 
     Raises InvalidField if they are invalid, and as `uploaded` if they are a form or have an image.
     """
     refuse_query()
-    options = _body_options()
+    options = _body_options(model)
     return response_with(options.image, lambda: respond(options))
 
 
@@ -50,28 +52,28 @@ def message_options(message: bytes, here: Waiter) -> GenerationOptions:
     if IMAGE_KEY not in message:  # and so it is no longer than MAX_BODY_BYTES
         return GenerationOptions.parse_json(message)
     with received(message, here) as pairs:
-        return _options(pairs)
+        return _options(pairs, GenerationOptions)
 
 
-def _body_options() -> GenerationOptions:
+def _body_options(model: type[GenerationOptions]) -> GenerationOptions:
     if request.mimetype == FORM:
         check_encoding()
         with uploaded(list) as pairs:
-            return _options(pairs)
+            return _options(pairs, model)
     begun = begun_body(upload_stream())
     if request.mimetype == URL_ENCODED and begun.strip() and not begun.lstrip().startswith(b"{"):
         raise InvalidField(f"The body is a form in {URL_ENCODED}. It must be one in {FORM}, or a JSON object.")
     if IMAGE_KEY not in begun:
-        return parsed(begun, GenerationOptions)
+        return parsed(begun, model)
     with uploaded(list, begun) as pairs:
-        return _options(pairs)
+        return _options(pairs, model)
 
 
-def _options(pairs: Pairs) -> GenerationOptions:
+def _options(pairs: Pairs, model: type[GenerationOptions]) -> GenerationOptions:
     """Return the options of a body's fields, the image in memory. Raises InvalidField, and as `sent_image`."""
     images: list[SentImage] = []
     try:
-        return GenerationOptions.parse([(name, _in_memory(name, value, images)) for name, value in pairs])
+        return model.parse([(name, _in_memory(name, value, images)) for name, value in pairs])
     except BaseException:  # also if the greenlet is killed: an image that is not released is kept for ever
         for image in images:
             image.release()

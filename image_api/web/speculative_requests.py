@@ -17,6 +17,8 @@ FREE = re.compile(
     r"|/favicon\.ico|/apple-touch-icon(-precomposed)?\.png|/manifest\.webmanifest"
 )
 """The addresses whose views cost a bot's request neither a generation nor a render worker's cold start."""
+FREE_VIEWS = {"job_health.health"}
+"""Those of which a setting says where they are."""
 
 
 def register(app: Flask) -> None:
@@ -57,5 +59,6 @@ def _is_prefetch() -> bool:
 
 
 def _refuse_costs() -> None:
-    if request.url_rule and not (request.method in METHODS and FREE.fullmatch(request.path)) and is_for_preview():
+    is_free = FREE.fullmatch(request.path) or request.endpoint in FREE_VIEWS
+    if request.url_rule and not (request.method in METHODS and is_free) and is_for_preview():
         raise NotForPreviews

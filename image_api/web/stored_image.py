@@ -9,11 +9,12 @@ import requests
 from flask import Response, abort, g, request
 
 from image_api.errors import PictureDeleted, PictureLostAgain, WorkerUnavailable
+from image_api.generation.results import absolute_url
 from image_api.remote_pictures import PictureContent, length_of
 from image_api.services import services
 from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
-from image_api.web.responses import absolute_url, base_url, json_response
+from image_api.web.responses import base_url, json_response
 from image_api.web.speculative_requests import is_for_preview, refuse_speculation
 from render_worker.contract import IMAGE_TYPES, ErrorBody
 from render_worker.serving.conditional_requests import settle_if_match, settle_range

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 
-from render_worker.browser.bare_environment import bare
+from render_worker.serving.bare_environment import bare
 
 PROC = Path("/proc")
 NETWORK_SERVICE = b"--utility-sub-type=network."

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -147,18 +148,21 @@ def keeps(worker: ScriptedWorker) -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def client_with(worker: ScriptedWorker) -> Iterator[Callable[..., FlaskClient]]:
+def client_with(worker: ScriptedWorker, tmp_path: Path) -> Iterator[Callable[..., FlaskClient]]:
     """Makes clients of an API tier with settings of the test's choice."""
     apps = []
 
     def make(**settings: object) -> FlaskClient:
-        apps.append(create_app(Settings(**{"perchance_worker_url": worker.url, **settings})))
+        own = {"perchance_worker_url": worker.url, "database_url": f"sqlite:///{tmp_path}/jobs.db"}
+        apps.append(create_app(Settings(**{**own, **settings})))
         apps[-1].test_client_class = CheckedClient
         return apps[-1].test_client()
 
     yield make
     for app in apps:
         services_of(app).generation.stop()
+        services_of(app).jobs.drain()
+        services_of(app).jobs.leave()
     for thread in threading.enumerate():
         if thread.name == "cold-start":
             thread.join(5)

@@ -83,7 +83,8 @@ class Server:
     def start_again(self) -> None:
         """Start the server on the port that it had, without waiting for it."""
         self.url = f"http://127.0.0.1:{self.port}"
-        variables = clean_environment(**{"HOST": "127.0.0.1", self._port_variable: self.port, **self._environment})
+        own = {"HOST": "127.0.0.1", self._port_variable: self.port, "DATABASE_URL": f"sqlite:///{self._log}.db"}
+        variables = clean_environment(**{**own, **self._environment})
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *self._arguments],
@@ -118,7 +119,8 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._log.unlink(missing_ok=True)
+        for file in self._log.parent.glob(f"{self._log.name}*"):  # with the jobs' database
+            file.unlink(missing_ok=True)
 
     def log(self) -> str:
         """Return what the server has printed."""

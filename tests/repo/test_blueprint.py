@@ -143,6 +143,20 @@ def test_it_is_valid(blueprint):
     assert len(blueprint["services"]) == 2
 
 
+def test_the_database_that_it_shows_is_valid_once_it_is_uncommented():
+    before, sentence, shown = (ROOT / "render.yaml").read_text().partition("# Jobs (/api/v1)")
+    shown = re.sub(r"^( *)# (?=[ -]*\w+:)", r"\1", shown, flags=re.MULTILINE)
+    blueprint = yaml.safe_load(before + sentence + shown)
+    jsonschema.validate(blueprint, BLUEPRINT)
+    (database,) = blueprint["databases"]
+    api = next(service for service in blueprint["services"] if service["name"] == "image-api")
+    assert variables(api)["DATABASE_URL"]["fromDatabase"] == {
+        "name": database["name"],
+        "property": "connectionString",
+    }
+    assert database["region"] == api["region"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -22,7 +22,7 @@ URL = re.compile(r"https?://[\w.\-:\[\]]+(?:/[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=
 def commands() -> list[tuple[str, str]]:
     """Return every curl command of the documents, of GET / and of what a local run prints, each with its source."""
     texts = {str(path.relative_to(ROOT)): CONTINUED.sub(" ", path.read_text()) for path in documents()}
-    texts["GET /"] = "\n".join(Documentation.at("http://localhost:8000").examples.values())
+    texts["GET /"] = "\n".join(Documentation.at("http://localhost:8000", "/api/v1").examples.values())
     return [
         (name, found.strip()) for name, text in texts.items() for found in CURL.findall(text) if ADDRESSED.search(found)
     ]

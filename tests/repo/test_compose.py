@@ -70,6 +70,19 @@ def test_a_name_that_both_compose_and_a_tier_read_means_the_port_on_the_machine_
     assert SERVICES["image-api"]["ports"] == ["${API_PORT:-8000}:8000"]
 
 
+def test_jobs_have_a_volume_where_the_image_has_the_folder_of_its_user():
+    assert SERVICES["image-api"]["volumes"] == ["jobs:/data/jobs"]
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "install --directory --owner=api --mode=700 /data/jobs" in dockerfile
+    assert "ln -s /data/jobs .data" in dockerfile  # the folder of the default DATABASE_URL
+    assert dockerfile.index("/data/jobs") < dockerfile.index("USER api")
+
+
+def test_the_database_s_password_is_the_api_s_alone():
+    assert SERVICES["render-worker"]["environment"]["DATABASE_URL"] == ""
+    assert "DATABASE_URL" not in SERVICES["image-api"]["environment"]  # .env's
+
+
 def test_every_log_is_bounded():
     assert {name for name, service in SERVICES.items() if service["logging"]["options"]["max-size"]} == {
         "image-api",

@@ -55,7 +55,11 @@ def files_of_the_api() -> set[str]:
         path for path in map(Path, loaded.stdout.split()) if path.is_relative_to(ROOT) and ".venv" not in path.parts
     }
     data = {path for path in (ROOT / "image_api").rglob("*.*") if path.suffix not in (".py", ".pyc")}
-    return {str(path.relative_to(ROOT)) for path in ours | data} | {"gunicorn.conf.py", "requirements.txt"}
+    return {str(path.relative_to(ROOT)) for path in ours | data} | {
+        "gunicorn.conf.py",
+        "requirements.txt",
+        "alembic.ini",
+    }
 
 
 def test_the_api_s_image_has_all_that_it_takes_of_the_worker():

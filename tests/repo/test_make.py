@@ -94,6 +94,26 @@ def test_start_waits_if_compose_can(checkout):
     assert "--wait" not in make(checkout, "build").stdout.splitlines()[-1]
 
 
+def test_clean_removes_pictures_and_environments_but_no_database_of_jobs(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    kept = {".data/jobs.db", ".data/jobs.db-wal", ".data/jobs.db-shm", "mine.db", "Makefile"}
+    gone = {".data/images/a.png", ".data/images/jobs.db/b.png", ".data/budgets.sqlite3", ".venv/bin/python", "build/x"}
+    for name in (kept | gone) - {"Makefile"}:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".data/.hidden").mkdir()
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {*kept, ".data"}
+
+
+def test_clean_leaves_no_empty_folder_and_needs_none(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".data/images").mkdir(parents=True)
+    for _ in range(2):
+        subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+        assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
+
+
 def test_help_lists_every_target():
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()

@@ -21,7 +21,7 @@ TERMS = {
     "idempotency": "render_worker/generation/idempotency.py",
     "circuit breaker": "render_worker/circuit_breaker.py",
     "cold start": "image_api/dispatch/cold_start.py",
-    "SSRF": "image_api/remote_pictures.py",
+    "SSRF": "image_api/outbound/public_hosts.py",
     "DNS rebinding": "image_api/allowed_hosts.py",
     "slowloris": "image_api/gunicorn_worker.py",
     "content negotiation": "image_api/web/content_negotiation.py",

@@ -35,6 +35,9 @@ repeated or out of range is refused by name; trackers (`utm_…`, `fbclid`, `gcl
 """
 REQUEST_HEADERS = {
     "Last-Event-ID": "The id of the last event that the client has: the stream goes on after it.",
+    "Idempotency-Key": "1 to 255 visible ASCII characters without commas: the same request with the same key gets the"
+    " job that the first one made.",
+    "Prefer": "`respond-async` makes a job of the request; others are ignored.",
     "Range": "A part of the picture, like `bytes=0-1023`.",
     "If-None-Match": "ETags that the client has: 304 if one is the picture's.",
     "If-Match": "ETags: 412 if none is the picture's.",

@@ -69,6 +69,11 @@ def service_status() -> ServiceStatus:
     )
 
 
+def worker_states() -> list[WorkerStatus]:
+    """Return each render worker's state, as it is known. None is asked."""
+    return [_numbered(_Worker.of(client)) for client in services().worker.each]
+
+
 def _numbered(worker: _Worker) -> WorkerStatus:
     known = worker.client.last_known
     return WorkerStatus(number=worker.client.number, status=worker.state, last_contact=known.at if known else None)

@@ -20,6 +20,12 @@ ENDPOINTS = {
     "POST /v1/images/edits": "Pictures that begin with an image, for OpenAI's clients as they are.",
     "GET /v1/models": "The names that model accepts, in OpenAI's words; /v1/models/<name> is one of them.",
     "DELETE /requests/<request_id>": "Cancels the request whose response has this X-Request-ID, also at the services.",
+    "POST {api}/generate": "The same as a job: 202 at once, and the picture also if the client is gone meanwhile.",
+    "GET {api}/status/<job_id>": "A job: how far it is, its pictures, or why it failed.",
+    "GET {api}/jobs/<job_id>/events": "The same as events, from its present state to its end.",
+    "GET {api}/jobs": "The jobs of this machine, the newest first; others get an empty list.",
+    "DELETE {api}/jobs/<job_id>": "Cancels a job.",
+    "GET {api}/health": "What jobs need, and which of it is down: their database, the render workers, the queue.",
     "GET /images/<name>": "A picture that was made.",
     "GET /p/<name>": "Its page, to share: the picture and how it was made; <name> is <sha256>.png, .jpg or .webp.",
     "GET /models": "The names that model accepts.",
@@ -61,13 +67,13 @@ class Documentation(BaseModel):
     examples: dict[str, str]
     parameters: dict[str, Parameter]
     values: str = VALUES
-    endpoints: dict[str, str] = ENDPOINTS
+    endpoints: dict[str, str]
     answers: dict[str, str] = ANSWERS
     simulated: bool | None = None
 
     @classmethod
-    def at(cls, base: str) -> Self:
-        """Return the documentation of the service at a base URL."""
+    def at(cls, base: str, api: str) -> Self:
+        """Return the documentation of the service at a base URL, with the routes of jobs below the path `api`."""
         parameters = {
             name: Parameter(
                 accepts=field.description or "",
@@ -76,7 +82,8 @@ class Documentation(BaseModel):
             )
             for name, field in GenerationOptions.public_fields().items()
         }
-        return cls(examples=_examples(base), parameters=parameters)
+        endpoints = {name.replace("{api}", api): does for name, does in ENDPOINTS.items()}
+        return cls(examples=_examples(base), parameters=parameters, endpoints=endpoints)
 
 
 def _examples(base: str) -> dict[str, str]:

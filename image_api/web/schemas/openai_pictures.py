@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel
 
-from image_api.web.responses import absolute_url
+from image_api.generation.results import absolute_url
 from image_api.web.schemas.openai import EventFamily, ImagesRequest, OpenAIError
 from render_worker.contract import ErrorBody, GenerateResult, PassedOver
 

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from pydantic import BaseModel
 
 from image_api.generation.picture_records import PictureRecord
+from image_api.generation.results import absolute_url
 from image_api.styles import without_style
-from image_api.web.responses import absolute_url
 from render_worker.contract import IMAGE_TYPES, GenerateResult, Recipe, Size, alternative_text
 
 USUAL_GUIDANCE = 7.0

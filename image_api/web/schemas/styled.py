@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field
 
 from image_api.generation.options import IMAGE_NAMES, GenerationOptions, ResponseFormat
+from image_api.generation.results import absolute_url
 from image_api.styles import Style
-from image_api.web.responses import absolute_url
 from image_api.web.schemas.error_format import ErrorFormat
 from image_api.web.schemas.picture_request import LIKE, PictureRequest, if_left_out
 from render_worker.contract import AUTO, ErrorBody, GenerateResult, PassedOver, StorageProblem

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from render_worker.browser.bare_environment import NAMES, PROXIES, bare
+from render_worker.serving.bare_environment import NAMES, PROXIES, bare
 from render_worker.settings import VARIABLES
 from tests.fakes.processes import ROOT
 

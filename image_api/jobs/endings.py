@@ -1,0 +1,33 @@
+"""How a job becomes final."""
+
+from sqlalchemy import bindparam, delete, update
+
+from image_api.jobs.job import Job
+from image_api.jobs.outbox import announce
+from image_api.jobs.queue_numbers import change_queue
+from image_api.jobs.tables import has_status, job_images, jobs
+from image_api.jobs.transaction import Transaction
+
+DROP_IMAGE = delete(job_images).where(job_images.c.job_id == bindparam("its_id"))
+
+
+def end_job(transaction: Transaction, job: Job, **values: object) -> bool:
+    """Make a pending or processing job final: drop its image, change its queue, and announce it.
+
+    Returns False, and does nothing, if its status is no longer that of `job`.
+    """
+    if job.is_final:
+        return False
+    row = transaction.connection.execute(
+        update(jobs)
+        .where((jobs.c.id == job.id) & has_status(job.status))
+        .values(completed_at=transaction.now, holder=None, lease_until=None, progress=None, **values)
+        .returning(jobs.c.image_bytes)
+    ).one_or_none()
+    if row is None:
+        return False
+    if row.image_bytes:
+        transaction.connection.execute(DROP_IMAGE, {"its_id": job.id})
+    change_queue(transaction, job.owner, pending=-int(job.status == "pending"), image_bytes=-row.image_bytes)
+    announce(transaction, job, values["status"])
+    return True

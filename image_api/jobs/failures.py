@@ -1,0 +1,49 @@
+"""What the database's errors mean, and the log's lines about them."""
+
+import logging
+import sqlite3
+import time
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+
+from image_api.jobs.errors import DatabaseLocked, DatabaseUnavailable, TablesMissing
+
+LOG_SECONDS = 60  # in which one reason is logged once
+
+log = logging.getLogger(__name__)
+
+
+def meaning_of(error: DBAPIError) -> DatabaseUnavailable | None:
+    """Return what a driver's error means for the database as a whole; None if one statement alone is at fault."""
+    name, text = type(error.orig).__name__, str(error.orig)
+    if name == "UndefinedTable" or text.startswith("no such table"):
+        return TablesMissing()
+    if isinstance(error, DataError | IntegrityError | ProgrammingError):
+        return None
+    # A reason of SQLite's like "database is locked" or "database schema is locked", and PostgreSQL's lock_timeout.
+    is_locked = name == "LockNotAvailable" or (isinstance(error.orig, sqlite3.Error) and "is locked" in text)
+    return DatabaseLocked() if is_locked else DatabaseUnavailable()
+
+
+class FailureLog:
+    """Logs why the database cannot be used, without its password: each reason once a minute. Thread-safe."""
+
+    def __init__(self, password: str | None) -> None:
+        self._password = password
+        self._last = ("", 0.0)
+
+    def report(self, error: BaseException | None) -> None:
+        """Log a driver's error, unless it is the last one again."""
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if self._password:
+            text = text.replace(self._password, "***")
+        reason, logged = self._last
+        if text != reason or time.monotonic() - logged > LOG_SECONDS:
+            self._last = (text, time.monotonic())
+            log.warning("the jobs' database cannot be used: %s", text)
+
+    def recovered(self) -> None:
+        """Log that the database can be used again, if it could not."""
+        if self._last[0]:
+            self._last = ("", 0.0)
+            log.info("the jobs' database can be used again")

@@ -1,0 +1,234 @@
+"""Leases: which process runs a job, and until when it may be taken for dead."""
+
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, bindparam, func, literal, or_, select, update
+
+from image_api.jobs.conclusion import Retry, conclude
+from image_api.jobs.database import Database
+from image_api.jobs.endings import end_job
+from image_api.jobs.errors import JobInterrupted
+from image_api.jobs.job import Job, Json, Outcome
+from image_api.jobs.queue_numbers import change_queue
+from image_api.jobs.retries import MAX_PAUSE_SECONDS
+from image_api.jobs.rows import as_job, job_of
+from image_api.jobs.tables import PENDING, PROCESSING, job_images, jobs
+from image_api.jobs.transaction import Transaction
+
+LEASE_SECONDS = 15.0
+MAX_INTERRUPTIONS = 10  # after which a job is taken for what kills its process
+MAX_TAKEN_OVER = 100  # of one transaction
+
+# A moment later than any that this service writes is from before the clock was set back: it could be hours away.
+IS_DUE = PENDING & or_(
+    jobs.c.not_before <= bindparam("now"), jobs.c.not_before > bindparam("now") + literal(2 * MAX_PAUSE_SECONDS)
+)
+IS_EXPIRED = (
+    PROCESSING
+    & (jobs.c.holder != bindparam("me"))
+    & or_(jobs.c.lease_until < bindparam("now"), jobs.c.lease_until > bindparam("now") + literal(2 * LEASE_SECONDS))
+)
+IS_HELD = (
+    (jobs.c.id == bindparam("job_id"))
+    & PROCESSING
+    & (jobs.c.holder == bindparam("me"))
+    & (jobs.c.attempts == bindparam("attempt"))
+)
+DUE = select(jobs.c.id).where(IS_DUE).limit(1)
+EXPIRED = select(jobs).where(IS_EXPIRED).limit(MAX_TAKEN_OVER)
+HELD = select(jobs).where(IS_HELD)
+FIRST = select(jobs).where(IS_DUE).order_by(jobs.c.owner, jobs.c.id).limit(1)
+FIRST_AFTER = FIRST.where(jobs.c.owner > bindparam("last"))
+CLAIM = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .values(
+        status="processing",
+        attempts=jobs.c.attempts + 1,
+        started_at=bindparam("now"),
+        holder=bindparam("me"),
+        lease_until=bindparam("until"),
+    )
+)
+RENEW = update(jobs).where(IS_HELD).values(lease_until=bindparam("until"), progress=bindparam("news"))
+STATUS = select(jobs.c.status).where(jobs.c.id == bindparam("job_id"))
+KEEP = update(jobs).where(IS_HELD).values(images=bindparam("made"))
+PUT_BACK = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .values(status="pending", holder=None, lease_until=None, progress=None)
+)
+GIVE_BACK = PUT_BACK.values(attempts=jobs.c.attempts - 1, started_at=None)
+INTERRUPT = PUT_BACK.values(interruptions=jobs.c.interruptions + 1)
+RETRY = PUT_BACK.values(
+    not_before=bindparam("due"), images=bindparam("made"), failed=bindparam("lost"), error=bindparam("reason")
+)
+IMAGE_SIZE = select(jobs.c.image_bytes).where(jobs.c.id == bindparam("job_id"))
+IMAGE = select(job_images.c.data).where(job_images.c.job_id == bindparam("job_id"))
+
+
+@dataclass(frozen=True)
+class Lease:
+    """An attempt at a job: its number is the fencing token, by which an earlier one's result is refused."""
+
+    job_id: UUID
+    attempt: int
+
+    @classmethod
+    def of(cls, job: Job) -> "Lease":
+        """Return the lease under which a job was claimed."""
+        return cls(job.id, job.attempts)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The leases that a renewal has found lost."""
+
+    canceled: set[Lease] = field(default_factory=set)
+    """Of jobs that were cancelled."""
+    taken: set[Lease] = field(default_factory=set)
+    """Of jobs that another process took, or ended."""
+
+
+class Leases:
+    """The leases of one runner, by the clock of the database. Thread-safe. Each call raises DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._holder = secrets.token_hex(16)
+        self._last_owner = ""
+
+    def is_due(self) -> bool:
+        """Return whether there is a job to claim; it writes nothing."""
+        return self._database.read(self._is_due)
+
+    def claim(self, count: int) -> list[Job]:
+        """Claim up to so many jobs that are due: of each owner in turn the oldest.
+
+        Before that, those of processes that are taken for dead become pending again, or end if that was too often.
+        """
+        return self._database.write(lambda transaction: self._claim(transaction, count))
+
+    def renew(self, progress: Mapping[Lease, Json | None]) -> Lost:
+        """Renew leases, and keep the newest progress of their jobs. Returns those that are lost."""
+        return self._database.write(lambda transaction: self._renew(transaction, progress))
+
+    def keep(self, lease: Lease, images: list[Json]) -> bool:
+        """Keep the images that were made so far. Returns whether the lease was still held."""
+        values = {**self._key(lease), "made": images}
+        return self._database.write(lambda it: it.connection.execute(KEEP, values).rowcount > 0)
+
+    def finish(self, lease: Lease, outcome: Outcome) -> bool:
+        """End a job. Returns whether the lease was still held; nothing is changed if it was not."""
+        return self._database.write(lambda transaction: self._finish(transaction, lease, outcome))
+
+    def retry(self, lease: Lease, again: Retry) -> bool:
+        """Make a job pending for its next attempt. Returns whether the lease was still held."""
+        return self._database.write(lambda transaction: self._retry(transaction, lease, again))
+
+    def give_back(self, leases: Iterable[Lease]) -> None:
+        """Make jobs pending again whose attempts did not come to an end, as if they had not begun."""
+        given = list(leases)
+        self._database.write(lambda transaction: self._give_back(transaction, given))
+
+    def image_size(self, job: Job) -> int:
+        """Return how many bytes the image has that a job begins with."""
+        return self._database.read(lambda it: it.execute(IMAGE_SIZE, {"job_id": job.id}).scalar()) or 0
+
+    def image_of(self, job: Job) -> bytes | None:
+        """Return the image that a job begins with; None if it has none."""
+        return self._database.read(lambda it: it.execute(IMAGE, {"job_id": job.id}).scalar())
+
+    def _is_due(self, connection: Connection) -> bool:
+        given = {"now": _clock(connection), "me": self._holder}
+        return any(connection.execute(query, given).first() is not None for query in (DUE, EXPIRED.limit(1)))
+
+    def _key(self, lease: Lease) -> dict[str, Any]:
+        return {"job_id": lease.job_id, "attempt": lease.attempt, "me": self._holder}
+
+    def _held(self, transaction: Transaction, lease: Lease) -> Job | None:
+        row = transaction.connection.execute(HELD, self._key(lease)).one_or_none()
+        return as_job(row) if row else None
+
+    def _claim(self, transaction: Transaction, count: int) -> list[Job]:
+        given = {"now": transaction.now, "me": self._holder, "until": transaction.now + LEASE_SECONDS}
+        for row in transaction.connection.execute(EXPIRED, given).all():
+            _interrupt(transaction, as_job(row))
+        claimed: list[Job] = []
+        last = self._last_owner
+        while len(claimed) < count:
+            found = _next(transaction, last)
+            if found is None:
+                break
+            claimed.append(_claimed(transaction, found, given))
+            last = claimed[-1].owner
+        self._last_owner = last
+        return claimed
+
+    def _renew(self, transaction: Transaction, progress: Mapping[Lease, Json | None]) -> Lost:
+        lost = Lost()
+        until = transaction.now + LEASE_SECONDS
+        for lease, news in progress.items():
+            values = {**self._key(lease), "until": until, "news": news}
+            if not transaction.connection.execute(RENEW, values).rowcount:
+                status = transaction.connection.execute(STATUS, {"job_id": lease.job_id}).scalar()
+                (lost.canceled if status == "canceled" else lost.taken).add(lease)
+        return lost
+
+    def _finish(self, transaction: Transaction, lease: Lease, outcome: Outcome) -> bool:
+        job = self._held(transaction, lease)
+        return job is not None and _end(transaction, job, outcome)
+
+    def _retry(self, transaction: Transaction, lease: Lease, again: Retry) -> bool:
+        if not (job := self._held(transaction, lease)):
+            return False
+        values = {"due": transaction.now + again.seconds, "made": again.images, "lost": again.failed}
+        transaction.connection.execute(RETRY, {"job_id": job.id, **values, "reason": again.error})
+        change_queue(transaction, job.owner, pending=1)
+        return True
+
+    def _give_back(self, transaction: Transaction, leases: list[Lease]) -> None:
+        for lease in leases:
+            if job := self._held(transaction, lease):
+                transaction.connection.execute(GIVE_BACK, {"job_id": job.id})
+                change_queue(transaction, job.owner, pending=1)
+
+
+def _clock(connection: Connection) -> float:
+    """Return the database's clock."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
+
+
+def _next(transaction: Transaction, last: str) -> Row[Any] | None:
+    """Return the oldest due job of the next owner after the last one, in a circle."""
+    given = {"now": transaction.now, "last": last}
+    after = transaction.connection.execute(FIRST_AFTER, given).first()
+    return after or transaction.connection.execute(FIRST, given).first()
+
+
+def _claimed(transaction: Transaction, found: Row[Any], given: dict[str, Any]) -> Job:
+    transaction.connection.execute(CLAIM, {**given, "job_id": found.id})
+    change_queue(transaction, found.owner, pending=-1)
+    return job_of(transaction.connection, found.id)
+
+
+def _interrupt(transaction: Transaction, job: Job) -> None:
+    """Make a job pending again whose process is taken for dead; it ends if that was too often."""
+    if job.interruptions >= MAX_INTERRUPTIONS:
+        _end(transaction, job, conclude(job, job.images, dict.fromkeys(job.missing, JobInterrupted())))
+        return
+    transaction.connection.execute(INTERRUPT, {"job_id": job.id})
+    change_queue(transaction, job.owner, pending=1)
+
+
+def _end(transaction: Transaction, job: Job, outcome: Outcome) -> bool:
+    return end_job(
+        transaction, job, status=outcome.status, images=outcome.images, failed=outcome.failed, error=outcome.error
+    )

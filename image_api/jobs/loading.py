@@ -1,0 +1,84 @@
+"""Loading the jobs' services: once, in the background, and again as long as their database is out of reach."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+from image_api.errors import ApiError
+from image_api.jobs.errors import DatabaseUnavailable
+
+PATIENCE_SECONDS = 10.0  # for which a request waits
+FIRST_PAUSE_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Loading(Generic[T]):
+    """What is built in the background at first use, and again with exponential backoff until that succeeds.
+
+    All that ask share one attempt. Thread-safe.
+    """
+
+    def __init__(self, build: Callable[[], T]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._attempt: Future[T] | None = None
+        """The latest one."""
+
+    @property
+    def is_begun(self) -> bool:
+        """Return whether it was ever needed."""
+        return self._attempt is not None
+
+    @property
+    def loaded(self) -> T | None:
+        """Return what was built; None if it is not there yet."""
+        attempt = self._attempt
+        return attempt.result() if attempt and attempt.done() and not attempt.exception() else None
+
+    def begin(self) -> "Future[T]":
+        """Have it built, and return the latest attempt at that."""
+        with self._lock:
+            if self._attempt is None:
+                self._attempt = Future()
+                threading.Thread(target=self._run, name="jobs-start", daemon=True).start()
+            return self._attempt
+
+    def get(self) -> T:
+        """Return what was built.
+
+        Raises DatabaseUnavailable if the latest attempt failed so, or takes longer than a request waits.
+        """
+        try:
+            return self.begin().result(PATIENCE_SECONDS)
+        except TimeoutError:
+            raise DatabaseUnavailable from None
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        attempt = self.begin()
+        while True:
+            try:
+                attempt.set_result(self._build())
+                return
+            except Exception as error:  # noqa: BLE001 - it is raised in what asks for it
+                attempt.set_exception(_told(error, pause))
+            time.sleep(random.uniform(0.5, 1) * pause)  # noqa: S311
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
+            with self._lock:
+                attempt = self._attempt = Future()
+
+
+def _told(error: Exception, pause: float) -> ApiError:
+    """Log why nothing was built, and return what clients get."""
+    if isinstance(error, ApiError):
+        log.warning("jobs cannot be used, which is tried again in %.0f seconds: %s", pause, error.__cause__ or error)
+        return error
+    log.error("jobs cannot be used, which is tried again in %.0f seconds", pause, exc_info=error)
+    return DatabaseUnavailable()

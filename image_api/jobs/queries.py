@@ -1,0 +1,70 @@
+"""What is read of the jobs: pages, places in the queue, the queue. An index answers each of a million jobs."""
+
+from typing import Any, get_args
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, bindparam, case, func, literal, select
+
+from image_api.jobs.ids import first_id
+from image_api.jobs.job import Job, JobStatus, Queue, Selection
+from image_api.jobs.rows import as_job
+from image_api.jobs.tables import PENDING, has_status, job_images, jobs, queues
+
+MAX_RANK = 1000  # up to which the place among the owner's own pending jobs is counted
+FIRST, LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
+OWNER = bindparam("its_owner", type_=jobs.c.owner.type)
+
+
+def page_of(connection: Connection, which: Selection) -> list[Job]:
+    """Return a page of jobs, the newest first. Their times are those of their ids, to the millisecond."""
+    ends = [LAST if which.before is None else which.before, LAST if which.until is None else first_id(which.until)]
+    bounds = {"low": FIRST if which.since is None else first_id(which.since), "high": min(ends)}
+    rows = connection.execute(PAGES[which.status], {"its_owner": which.owner, "size": which.limit, **bounds})
+    return [as_job(row) for row in rows]
+
+
+def position_of(connection: Connection, job: Job) -> int:
+    """Return the place of a pending job: owners take turns, so of each as many are before it as of its own owner."""
+    rank = 1 + int(connection.execute(OWN_BEFORE, {"its_owner": job.owner, "job_id": job.id}).scalar_one())
+    return rank + int(connection.execute(OTHERS, {"its_owner": job.owner, "rank": rank}).scalar_one())
+
+
+def queue_of(connection: Connection) -> Queue:
+    """Return how many jobs are pending, and since when the oldest is."""
+    pending = int(connection.execute(ALL_PENDING).scalar_one())
+    return Queue(pending, connection.execute(OLDEST).scalar() if pending else None)
+
+
+def image_of(connection: Connection, job_id: UUID) -> bytes | None:
+    """Return the image that a job begins with; None if it has none, or is final."""
+    found = connection.execute(IMAGE, {"its_id": job_id}).scalar()
+    return None if found is None else bytes(found)
+
+
+def _page(status: JobStatus | None) -> Select[*tuple[Any, ...]]:
+    found = select(jobs).where(
+        (jobs.c.owner == OWNER) & (jobs.c.id >= bindparam("low")) & (jobs.c.id < bindparam("high"))
+    )
+    if status:
+        found = found.where(has_status(status))
+    return found.order_by(jobs.c.id.desc()).limit(bindparam("size"))
+
+
+def _own_before() -> Select[int]:
+    before = (jobs.c.owner == OWNER) & PENDING & (jobs.c.id < bindparam("job_id"))
+    ahead = select(literal(1).label("one")).where(before).limit(MAX_RANK).subquery()
+    return select(func.coalesce(func.sum(ahead.c.one), 0))
+
+
+def _others() -> Select[int]:
+    rank = bindparam("rank", type_=queues.c.pending.type)
+    counted = case((queues.c.pending < rank, queues.c.pending), else_=rank)
+    return select(func.coalesce(func.sum(counted), 0)).where(queues.c.owner != OWNER)
+
+
+PAGES = {status: _page(status) for status in (None, *get_args(JobStatus))}
+OWN_BEFORE = _own_before()
+OTHERS = _others()
+ALL_PENDING = select(func.coalesce(func.sum(queues.c.pending), 0))
+OLDEST = select(jobs.c.created_at).where(PENDING).order_by(jobs.c.id).limit(1)
+IMAGE = select(job_images.c.data).where(job_images.c.job_id == bindparam("its_id"))

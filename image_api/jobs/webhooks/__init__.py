@@ -1,0 +1,1 @@
+"""Webhooks: what a job came to, signed (Standard Webhooks) and sent to the receiver that its client named."""

@@ -1,0 +1,46 @@
+"""A webhook as Standard Webhooks (standardwebhooks.com) has it: the body, and the headers that sign it."""
+
+import json
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from image_api.jobs.delivery import Delivery
+from image_api.jobs.job import Job
+from image_api.jobs.job_json import JobView
+
+if TYPE_CHECKING:
+    from standardwebhooks.webhooks import Webhook
+
+
+def body_of(delivery: Delivery, job: Job, api_prefix: str) -> str:
+    """Return the JSON of a webhook, with the job as a client without the worker's token sees it.
+
+    It is the same in all attempts, since a job that has ended does not change.
+    """
+    data = JobView.of(job, job.base_url, api_prefix).model_dump(mode="json", exclude_none=True)
+    at = datetime.fromtimestamp(delivery.created_at, UTC).isoformat(timespec="milliseconds")
+    message = {"type": delivery.type, "timestamp": at.replace("+00:00", "Z"), "data": data}
+    return json.dumps(message, separators=(",", ":"))
+
+
+class Signer:
+    """Signs webhooks with each of the secrets, so that receivers can change from one to another."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        self._secrets = secrets
+
+    def headers(self, message_id: str, body: str, seconds: float) -> dict[str, str]:
+        """Return the headers of an attempt that is made `seconds` after the epoch."""
+        at = datetime.fromtimestamp(int(seconds), UTC)
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(seconds)),
+            "webhook-signature": " ".join(each.sign(message_id, at, body) for each in self._signers),
+        }
+
+    @cached_property
+    def _signers(self) -> list["Webhook"]:
+        from standardwebhooks.webhooks import Webhook
+
+        return [Webhook(secret) for secret in self._secrets]

@@ -1,0 +1,55 @@
+"""Whose a job is: the machine's own, or a client's by its address."""
+
+from urllib.parse import urlsplit
+
+from flask import request
+
+from image_api.allowed_hosts import ANY
+from image_api.networks import NETWORKS, address_of, within
+from image_api.services import services
+from image_api.web.trusted_proxies import CLIENT_ADDRESS
+
+LOCAL = "local"
+"""The owner of what the machine itself submits."""
+UNKNOWN = "unknown"
+"""The owner of what comes by a Unix socket, or by a proxy that TRUSTED_PROXIES does not name."""
+# A request with one of them came through a proxy, a tunnel or a CDN, whatever its peer is.
+FORWARDED = (
+    *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_SERVER"),
+    *("HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA", "HTTP_X_CLIENT_IP", "HTTP_TRUE_CLIENT_IP"),
+    *("HTTP_CF_CONNECTING_IP", "HTTP_FLY_CLIENT_IP", "HTTP_X_ORIGINAL_HOST"),
+)
+
+
+def job_owner() -> str:
+    """Return the owner of the current request's jobs. It stays the same when this service is started again."""
+    if is_local():
+        return LOCAL
+    return services().owner_ids.id_of(request.environ.get(CLIENT_ADDRESS)) or UNKNOWN
+
+
+def is_local() -> bool:
+    """Return whether the machine itself asks, and neither a proxy on it nor another site's page in its browser."""
+    return _is_loopback(request.environ.get("REMOTE_ADDR") or "") and not (
+        any(header in request.environ for header in FORWARDED) or _is_rebound() or _is_of_another_site()
+    )
+
+
+def _is_loopback(text: str) -> bool:
+    address = address_of(text)
+    return address is not None and within(address, NETWORKS["loopback"])
+
+
+def _is_rebound() -> bool:
+    """Return whether the Host may be another site's, whose name leads to this machine (DNS rebinding)."""
+    if ANY not in services().settings.allowed_hosts:
+        return False  # it is checked already
+    name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".")
+    return not (name == "localhost" or name.endswith(".localhost") or _is_loopback(name))
+
+
+def _is_of_another_site() -> bool:
+    """Return whether a page sent it that is not this service's, nor of an origin that CORS_ORIGINS names."""
+    origin = request.headers.get("Origin")
+    own = f"{request.scheme}://{request.host}"
+    return origin is not None and origin.lower() not in (own.lower(), *services().settings.cors_origins)

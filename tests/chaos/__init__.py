@@ -1,0 +1,1 @@
+"""Chaos: jobs by the hundred, and what runs them killed at a random moment."""

@@ -1,0 +1,79 @@
+"""A scene as it is carried out: its processes, the clients, the disturbance, and the verdict."""
+
+import contextlib
+import random
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos import verdict
+from tests.chaos.clients import Clients
+from tests.chaos.scenes import Scene
+from tests.chaos.stage import Stage
+
+FINAL_SECONDS = 180.0  # within which every job is final, after the last disturbance
+LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a scene on one database."""
+
+    problems: list[str]
+    statuses: Counter[str]
+    seconds: float
+    again: int
+    """Pictures that more than one life of a render worker began."""
+
+
+def perform(scene: Scene, database: str, jobs: int, seed: int, seconds: tuple[float, float] = (0.5, 1.0)) -> Outcome:
+    """Carry out a scene. A picture takes from and to so many seconds."""
+    chance = random.Random(seed)
+    begun = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder,
+        Stage(database, Path(folder), seconds=seconds, workers=scene.workers, apis=scene.apis) as stage,
+    ):
+        clients = Clients(lambda: [it.url for it in stage.apis], jobs, chance)
+        try:
+            with _watched(clients):
+                clients.start()
+                scene.disturb(stage, chance)
+                clients.join()
+                _wait(clients)
+            verdict.last_look(clients)
+            problems = verdict.problems(stage, clients)
+        except Exception as error:  # noqa: BLE001 - the other scenes go on
+            problems = [f"{type(error).__name__}: {error}", *clients.errors, *stage.tracebacks()]
+        statuses = Counter(job.finals[0]["status"] if job.finals else "stuck" for job in clients.jobs)
+        return Outcome(problems, statuses, time.monotonic() - begun, verdict.paid_twice(stage))
+
+
+@contextlib.contextmanager
+def _watched(clients: Clients) -> Iterator[None]:
+    """Ask for the jobs' statuses all the time while the context lasts."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_SECONDS):
+            clients.look()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _wait(clients: Clients) -> None:
+    """Wait until every job was seen final. Raises AssertionError if one is not within FINAL_SECONDS."""
+    end = time.monotonic() + FINAL_SECONDS
+    while stuck := sum(not job.finals for job in clients.jobs):
+        assert time.monotonic() < end, f"{stuck} jobs are not final"
+        time.sleep(0.1)
