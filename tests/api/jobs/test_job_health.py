@@ -83,7 +83,17 @@ def test_a_worker_that_is_down_is_named_and_jobs_are_accepted(client_with):
     assert found.json["workers"][0]["status"] == "down"
 
 
-def test_of_several_workers_the_one_that_is_down_is_named(client_with, worker):
+def test_one_that_is_killed_is_noticed_though_no_client_asks_it(client_with, busy):
+    worker = busy(1)
+    client = client_with(perchance_worker_url=worker.url, worker_wake_seconds=0)
+    ended(client, submit(client))
+    assert client.get(HEALTH).json["workers"][0]["status"] == "up"
+    worker.close()
+    wait_until(lambda: client.get(HEALTH).json["status"] == "degraded", "the news of it", 10)
+    assert client.get(HEALTH).json["reasons"] == ["The render worker is down."]
+
+
+def test_of_several_workers_each_has_its_number(client_with, worker):
     client = client_with(perchance_worker_url=f"{worker.url},http://127.0.0.1:{free_port()}", worker_wake_seconds=0)
     assert [it["number"] for it in client.get(HEALTH).json["workers"]] == [1, 2]
 
@@ -207,7 +217,7 @@ def test_what_is_known_of_each_place(variables, is_durable):
 
 
 def test_a_disk_of_its_own_is_durable(monkeypatch):
-    monkeypatch.setattr(Path, "is_mount", lambda path: path == durability.DEFAULT_FILE.parent)
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == durability.DEFAULT_FILE.parent.resolve())
     assert loss_hint(Settings(render="true")) is None
 
 
