@@ -16,7 +16,7 @@ from urllib3.connection import HTTPSConnection
 
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureUnavailable
-from image_api.outbound import public_hosts
+from image_api.outbound import pinned_connection, public_hosts
 from image_api.outbound.guarded_http import GuardedSession
 from image_api.outbound.pinned_connection import PinnedAdapter, PinnedConnection
 from image_api.outbound.public_hosts import NotPublic
@@ -178,6 +178,34 @@ def test_it_works_by_the_name_s_own_certificate(names, serve, session, loopback_
     assert serve.sent == [(HOST, f"{HOST}:{port}")]
 
 
+def test_the_usual_authorities_are_loaded_once(names, serve, authority, loopback_is_public, monkeypatch, tmp_path):
+    bundle = str(tmp_path / "usual.pem")
+    authority.cert_pem.write_to_path(bundle)
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", bundle)
+    monkeypatch.setattr(pinned_connection, "DEFAULT_CA_BUNDLE_PATH", bundle)
+    pinned_connection.trusting_context.cache_clear()
+    names.known[HOST] = names.known["other.example"] = [["127.0.0.1"]]
+    with GuardedSession() as session:
+        session.mount("https://", PinnedAdapter())
+        assert session.get(f"https://{HOST}:{serve('127.0.0.1')}/", timeout=5).text == "ok"
+        (tmp_path / "usual.pem").write_text("")  # what is loaded again would have none
+        assert session.get(f"https://{HOST}:{serve('127.0.0.1')}/", timeout=5).text == "ok"
+        with pytest.raises(requests.exceptions.SSLError, match="Hostname mismatch"):
+            session.get(f"https://other.example:{serve('127.0.0.1')}/", timeout=5)
+    pinned_connection.trusting_context.cache_clear()
+
+
+def test_the_usual_authorities_vouch_for_no_other(names, serve, loopback_is_public):
+    names.known[HOST] = [["127.0.0.1"]]
+    with GuardedSession() as session:
+        session.mount("https://", PinnedAdapter())
+        for _ in range(2):
+            with pytest.raises(requests.exceptions.SSLError, match="certificate verify failed"):
+                session.get(f"https://{HOST}:{serve('127.0.0.1')}/", timeout=5)
+    assert serve.sent == []
+    assert len(pinned_connection.trusting_context().get_ca_certs()) > 50
+
+
 @pytest.mark.parametrize(
     "answers", [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::1", "127.0.0.1"], ["169.254.1.1"]]
 )
@@ -281,7 +309,7 @@ SLOW_HANDSHAKE = """
 from gevent import monkey
 monkey.patch_all()
 import gevent, socket, sys, threading, time, requests
-from image_api.outbound import public_hosts
+from image_api.outbound import pinned_connection, public_hosts
 from image_api.outbound.guarded_http import GuardedAdapter, GuardedSession
 from image_api.outbound.pinned_connection import PinnedAdapter
 public_hosts.is_public = lambda address: True
