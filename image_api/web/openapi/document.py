@@ -13,6 +13,7 @@ from werkzeug.routing import Rule
 
 from image_api.errors import ApiError, Relayed
 from image_api.jobs.webhooks.message import JobWebhook
+from image_api.services import services_of
 from image_api.web import api_answers
 from image_api.web.api import FORM, HTML, JSON, OPERATIONS, Answer, Content, Models, Operation
 from image_api.web.cors import PICTURES
@@ -24,7 +25,6 @@ from render_worker.contract import IMAGE_NAME, VERSION, ErrorBody, Fields
 from render_worker.serving.http_errors import HTTP_CODES
 
 VARIABLE = re.compile(r"<(?:any\((?P<choices>[^)]*)\):|(?P<converter>[a-z_]+):)?(?P<name>\w+)>")
-TITLE = "Image Generation API"
 INTRODUCTION = """\
 A prompt in, a picture out: `GET /generate?prompt=a%20red%20boat` returns the address of one.
 
@@ -64,7 +64,7 @@ def document(app: Flask) -> Schema:
                 path[method.lower()] = _operation(rule, method, operation, view, schemas)
     return {
         "openapi": "3.1.0",
-        "info": _info(),
+        "info": _info(services_of(app).settings.name),
         "tags": _tags(view for _, _, view in operations),
         "paths": dict(sorted(paths.items())),
         "webhooks": webhooks(),
@@ -72,9 +72,9 @@ def document(app: Flask) -> Schema:
     }
 
 
-def _info() -> Schema:
+def _info(title: str) -> Schema:
     licensed = {"name": "MIT", "identifier": "MIT"}
-    return {"title": TITLE, "version": VERSION, "description": INTRODUCTION, "license": licensed}
+    return {"title": title, "version": VERSION, "description": INTRODUCTION, "license": licensed}
 
 
 def _operations(app: Flask) -> Iterator[tuple[Rule, Operation, Any]]:
