@@ -43,8 +43,7 @@ class Names:
         self.asked.append(host)
         if host not in self.known:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        answers = self.known[host]
-        addresses = answers.pop(0) if len(answers) > 1 else answers[0]
+        addresses = self.known[host].pop(0) if len(self.known[host]) > 1 else self.known[host][0]
         return [found for address in addresses for found in self._real(address, port, *more)]
 
 
@@ -83,9 +82,8 @@ class Listener:
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    running = Listener()
-    yield running
-    running.close()
+    with contextlib.closing(Listener()) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +141,7 @@ def serve(tls) -> Iterator[Callable[[str], int]]:
 
 @pytest.fixture
 def loopback_is_public(monkeypatch) -> None:
-    allowed = ("127.", "::1")
-    monkeypatch.setattr(public_hosts, "is_public", lambda address: address.startswith(allowed))
+    monkeypatch.setattr(public_hosts, "is_public", lambda address: address.startswith(("127.", "::1")))
 
 
 @pytest.fixture
