@@ -46,9 +46,9 @@ def tables() -> MetaData | None:
     """Return the tables as the code has them, with which `--autogenerate` compares; an upgrade needs none."""
     if GIVEN:
         return None
-    from image_api.jobs.tables import metadata
+    from image_api.jobs.tables import complete
 
-    return metadata
+    return complete()
 
 
 def render_item(_: str, item: Any, autogen_context: AutogenContext) -> Literal[False]:
