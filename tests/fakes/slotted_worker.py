@@ -24,6 +24,8 @@ class SlottedWorker:
         self.ready = True
         self.refuses: tuple[int, dict] | None = None
         """What requests for pictures are refused with, if they are."""
+        self.models_refused: tuple[int, dict] | None = None
+        """What requests for the models are refused with, if they are."""
         self.is_refused = lambda asked: True
         """Returns whether one is."""
         self.breaks = 0
@@ -141,6 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
     def found(self) -> tuple[int, bytes | dict]:
         """Return the reply to a GET."""
         name = self.path.rpartition("/")[2]
+        if self.path == "/models" and self._worker.models_refused:
+            return self._worker.models_refused
         if self.path in ("/health", "/models"):
             return 200, self._worker.health() if name == "health" else self._worker.model_list()
         if name in self._worker.deleted:
