@@ -4,6 +4,7 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ class Attempt:
         self.lease = Lease.of(job)
         self.progress: Json | None = None
         """The newest."""
+        self._begun = time.monotonic()
+        self._expected: Deadline | None = None
         self.end: End | None = None
         """Why nothing of it counts any more, if so."""
         self._errors: dict[int, ApiError] = {}
@@ -78,6 +81,16 @@ class Attempt:
     def images(self) -> list[Json]:
         """Return what was made, in this attempt and before it."""
         return [self._images[index] for index in sorted(self._images)]
+
+    @property
+    def elapsed(self) -> float:
+        """Return for how many seconds it runs."""
+        return time.monotonic() - self._begun
+
+    @property
+    def expected_seconds(self) -> float | None:
+        """Return in how many seconds its only picture is there, as the engine said; None if that is not known."""
+        return (self._expected.remaining or None) if self._expected and self.job.pictures == 1 else None
 
     @property
     def errors(self) -> dict[int, ApiError]:
@@ -168,6 +181,8 @@ class Attempt:
 
     def _report(self, index: int, progress: Progress) -> None:
         news = progress.model_dump(mode="json", exclude={"event", "preview"}, exclude_none=True)
+        if progress.expected_seconds is not None:
+            self._expected = Deadline.after(progress.expected_seconds)
         self.progress = {**news, "index": index} if self.job.pictures > 1 else news
         self._on_progress()
 

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.pool import NullPool
 
 from image_api.database_url import sqlite_file
@@ -29,14 +28,6 @@ KEEPALIVES: dict[str, Any] = {
 }
 
 
-class _Compiler(SQLiteCompiler):
-    """Writes LIMIT without the OFFSET 0 of SQLAlchemy's own, so that each OFFSET in a log is a mistake to be found."""
-
-    def limit_clause(self, select: Any, **kw: Any) -> str:
-        """Return the clause of a query, none of which has an offset."""
-        return "\n LIMIT " + self.process(select._limit_clause, **kw)
-
-
 def engine_of(url: str, *, writes: bool) -> Engine:
     """Return the engine for a URL of `engine_url`; one that only reads is in no transaction."""
     file = sqlite_file(url)
@@ -45,6 +36,8 @@ def engine_of(url: str, *, writes: bool) -> Engine:
 
 
 def _sqlite(file: Path, *, writes: bool) -> Engine:
+    from image_api.jobs.sqlite_compiler import PlainLimitCompiler  # not with PostgreSQL: it loads the dialect
+
     def connect() -> sqlite3.Connection:
         address = f"file:{quote(str(file))}?mode={'rwc' if writes else 'rw'}"
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
@@ -57,7 +50,7 @@ def _sqlite(file: Path, *, writes: bool) -> Engine:
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
-    engine.dialect.statement_compiler = _Compiler
+    engine.dialect.statement_compiler = PlainLimitCompiler
     if writes:
 
         @event.listens_for(engine, "begin")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
+from image_api.generation.options import MAX_PICTURES
+
 JobStatus = Literal["pending", "processing", "completed", "failed", "canceled"]
 FINAL: frozenset[JobStatus] = frozenset({"completed", "failed", "canceled"})
 """The statuses that a job keeps."""
@@ -46,6 +48,8 @@ class Job:
     """How many have begun."""
     interruptions: int = 0
     """How many of them ended with the process that ran them."""
+    is_repeated: bool = False
+    """Of a job that was claimed: whether an attempt before it may have reached a render worker."""
     started_at: float | None = None
     """When the latest attempt began."""
     completed_at: float | None = None
@@ -69,7 +73,8 @@ class Job:
     @property
     def pictures(self) -> int:
         """Return how many pictures were asked for."""
-        return int(self.request.get("n") or 1)
+        count = self.request.get("n")
+        return count if type(count) is int and 1 < count <= MAX_PICTURES else 1
 
     @property
     def missing(self) -> list[int]:

@@ -1,6 +1,7 @@
 """Jobs, as the routes use them. The database and its library are loaded once a job was ever asked for."""
 
 import logging
+from importlib import import_module
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.loading import Loading
 from image_api.jobs.webhooks.urls import WebhookURLs
+from image_api.native_thread import NativeThread
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
@@ -82,6 +84,11 @@ class Jobs:
         """Cancel a job, at the engine too, and return it. Raises JobNotFound, and JobOver if it has ended."""
         return self._service().cancel(job_id)
 
+    def expected_seconds(self, job: Job, position: int | None) -> int | None:
+        """Return in how many seconds a job should be completed; None if that is not known. It asks no database."""
+        service = self._loading.loaded
+        return service.runner.expected_seconds(job, position) if service else None
+
     def queue(self) -> Queue:
         """Return how many jobs are pending, and since when the oldest is."""
         return self._service().queue()
@@ -114,6 +121,8 @@ class Jobs:
         return self._loading.get()
 
     def _build(self) -> "JobService":
+        # A quarter of a second of CPU, at a full core: in gevent's hub it would delay all clients.
+        NativeThread().call(import_module, "image_api.jobs.service")
         from image_api.jobs.service import JobService
 
         return JobService.build(self._settings, self._generation, self._image_memory)

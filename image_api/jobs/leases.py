@@ -1,24 +1,24 @@
 """Leases: which process runs a job, and until when it may be taken for dead."""
 
 import secrets
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, func, literal, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, literal, or_, select, update
 
 from image_api.jobs.conclusion import Retry, conclude
 from image_api.jobs.database import Database
 from image_api.jobs.endings import end_job
 from image_api.jobs.errors import JobInterrupted
 from image_api.jobs.job import Job, Json, Outcome
+from image_api.jobs.queries import image_of
 from image_api.jobs.queue_numbers import change_queue
 from image_api.jobs.retries import MAX_PAUSE_SECONDS
 from image_api.jobs.rows import as_job, job_of
-from image_api.jobs.tables import PENDING, PROCESSING, by_index, job_images, jobs
-from image_api.jobs.transaction import Transaction
+from image_api.jobs.tables import PENDING, PROCESSING, by_index, jobs
+from image_api.jobs.transaction import Transaction, clock_of
 
 LEASE_SECONDS = 15.0
 MAX_INTERRUPTIONS = 10  # after which a job is taken for what kills its process
@@ -28,10 +28,8 @@ MAX_TAKEN_OVER = 100  # of one transaction
 IS_DUE = PENDING & or_(
     jobs.c.not_before <= bindparam("now"), jobs.c.not_before > bindparam("now") + literal(2 * MAX_PAUSE_SECONDS)
 )
-IS_EXPIRED = (
-    PROCESSING
-    & (jobs.c.holder != bindparam("me"))
-    & or_(jobs.c.lease_until < bindparam("now"), jobs.c.lease_until > bindparam("now") + literal(2 * LEASE_SECONDS))
+IS_LAPSED = PROCESSING & or_(
+    jobs.c.lease_until < bindparam("now"), jobs.c.lease_until > bindparam("now") + literal(2 * LEASE_SECONDS)
 )
 IS_HELD = (
     (jobs.c.id == bindparam("job_id"))
@@ -40,7 +38,7 @@ IS_HELD = (
     & (jobs.c.attempts == bindparam("attempt"))
 )
 DUE = select(jobs.c.id).where(IS_DUE).limit(1)
-EXPIRED = select(jobs).where(IS_EXPIRED).limit(MAX_TAKEN_OVER)
+LAPSED = select(jobs).where(IS_LAPSED).limit(MAX_TAKEN_OVER)
 HELD = select(jobs).where(IS_HELD)
 FIRST = by_index(select(jobs).where(IS_DUE).order_by(jobs.c.owner, jobs.c.id).limit(1), "jobs_pending")
 FIRST_AFTER = FIRST.where(jobs.c.owner > bindparam("last"))
@@ -63,13 +61,12 @@ PUT_BACK = (
     .where(jobs.c.id == bindparam("job_id"))
     .values(status="pending", holder=None, lease_until=None, progress=None)
 )
-GIVE_BACK = PUT_BACK.values(attempts=jobs.c.attempts - 1, started_at=None)
+GIVE_BACK = PUT_BACK.values(attempts=jobs.c.attempts - 1)
 INTERRUPT = PUT_BACK.values(interruptions=jobs.c.interruptions + 1)
 RETRY = PUT_BACK.values(
     not_before=bindparam("due"), images=bindparam("made"), failed=bindparam("lost"), error=bindparam("reason")
 )
 IMAGE_SIZE = select(jobs.c.image_bytes).where(jobs.c.id == bindparam("job_id"))
-IMAGE = select(job_images.c.data).where(job_images.c.job_id == bindparam("job_id"))
 
 
 @dataclass(frozen=True)
@@ -107,12 +104,13 @@ class Leases:
         """Return whether there is a job to claim; it writes nothing."""
         return self._database.read(self._is_due)
 
-    def claim(self, count: int) -> list[Job]:
+    def claim(self, count: int, running: Collection[Lease] = ()) -> list[Job]:
         """Claim up to so many jobs that are due: of each owner in turn the oldest.
 
-        Before that, those of processes that are taken for dead become pending again, or end if that was too often.
+        Before that, those with lapsed leases become pending again, or end if that was too often; but not those that are
+        `running` here, which were only renewed late.
         """
-        return self._database.write(lambda transaction: self._claim(transaction, count))
+        return self._database.write(lambda transaction: self._claim(transaction, count, running))
 
     def renew(self, progress: Mapping[Lease, Json | None]) -> Lost:
         """Renew leases, and keep the newest progress of their jobs. Returns those that are lost."""
@@ -142,11 +140,11 @@ class Leases:
 
     def image_of(self, job: Job) -> bytes | None:
         """Return the image that a job begins with; None if it has none."""
-        return self._database.read(lambda it: it.execute(IMAGE, {"job_id": job.id}).scalar())
+        return self._database.read(lambda connection: image_of(connection, job.id))
 
     def _is_due(self, connection: Connection) -> bool:
-        given = {"now": _clock(connection), "me": self._holder}
-        return any(connection.execute(query, given).first() is not None for query in (DUE, EXPIRED.limit(1)))
+        given = {"now": clock_of(connection)}
+        return any(connection.execute(query, given).first() is not None for query in (DUE, LAPSED.limit(1)))
 
     def _key(self, lease: Lease) -> dict[str, Any]:
         return {"job_id": lease.job_id, "attempt": lease.attempt, "me": self._holder}
@@ -155,10 +153,12 @@ class Leases:
         row = transaction.connection.execute(HELD, self._key(lease)).one_or_none()
         return as_job(row) if row else None
 
-    def _claim(self, transaction: Transaction, count: int) -> list[Job]:
+    def _claim(self, transaction: Transaction, count: int, running: Collection[Lease]) -> list[Job]:
         given = {"now": transaction.now, "me": self._holder, "until": transaction.now + LEASE_SECONDS}
-        for row in transaction.connection.execute(EXPIRED, given).all():
-            _interrupt(transaction, as_job(row))
+        for row in transaction.connection.execute(LAPSED, given).all():
+            job = as_job(row)
+            if row.holder != self._holder or Lease.of(job) not in running:
+                _interrupt(transaction, job)
         claimed: list[Job] = []
         last = self._last_owner
         while len(claimed) < count:
@@ -199,13 +199,6 @@ class Leases:
                 change_queue(transaction, job.owner, pending=1)
 
 
-def _clock(connection: Connection) -> float:
-    """Return the database's clock."""
-    if connection.dialect.name == "sqlite":
-        return time.time()
-    return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
-
-
 def _next(transaction: Transaction, last: str) -> Row[Any] | None:
     """Return the oldest due job of the next owner after the last one, in a circle."""
     given = {"now": transaction.now, "last": last}
@@ -216,7 +209,7 @@ def _next(transaction: Transaction, last: str) -> Row[Any] | None:
 def _claimed(transaction: Transaction, found: Row[Any], given: dict[str, Any]) -> Job:
     transaction.connection.execute(CLAIM, {**given, "job_id": found.id})
     change_queue(transaction, found.owner, pending=-1)
-    return job_of(transaction.connection, found.id)
+    return replace(job_of(transaction.connection, found.id), is_repeated=found.started_at is not None)
 
 
 def _interrupt(transaction: Transaction, job: Job) -> None:

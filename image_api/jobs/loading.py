@@ -59,6 +59,8 @@ class Loading(Generic[T]):
             return self.begin().result(PATIENCE_SECONDS)
         except TimeoutError:
             raise DatabaseUnavailable from None
+        except ApiError as error:
+            raise error.with_traceback(None) from error.__cause__  # shared: it would grow with each that asks
 
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS

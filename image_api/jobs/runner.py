@@ -1,18 +1,21 @@
 """The runner: claims pending jobs, makes their pictures by the use case, and keeps what came of it."""
 
 import logging
+import math
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
 from image_api.generation.use_case import Generation
-from image_api.jobs.attempts import Attempt, Tools
-from image_api.jobs.conclusion import Retry, judge
+from image_api.jobs.attempts import Attempt, InternalFault, Tools
+from image_api.jobs.conclusion import Retry, as_json, judge
 from image_api.jobs.database import Database
 from image_api.jobs.errors import DatabaseUnavailable
+from image_api.jobs.expectation import RecentJobs
 from image_api.jobs.job import Job, Outcome
 from image_api.jobs.leases import Lease, Leases
 from image_api.jobs.retries import RetryPolicy
@@ -26,7 +29,10 @@ POLL_SECONDS = 2.0  # for the jobs of other processes, and for those whose retry
 RENEW_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.5  # while the database is unavailable
 MAX_PAUSE_SECONDS = 10.0
-GIVE_BACK_SECONDS = 2.0  # of the three that a process has left after its grace period
+MAX_CANCELLED = 100  # jobs that are remembered as cancelled
+GIVE_BACK_SECONDS = 1.5  # of the three that a process has left after its grace period
+
+FAULT = Outcome("failed", error=as_json(InternalFault()))
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +53,7 @@ class Runner:
         """Call `changed` after each change of a job, and `on_final` after one became final."""
         self.concurrency = settings.job_concurrency or JOBS_PER_WORKER * max(1, len(settings.worker_urls))
         self._leases = Leases(database)
+        self._recent = RecentJobs(self.concurrency)
         self._policy = RetryPolicy.of(settings)
         pictures = threading.Semaphore(self.concurrency)
         self._tools = Tools(self._leases, generation, image_memory, pictures, NativeThread())
@@ -58,6 +65,8 @@ class Runner:
         self._wake = threading.Event()
         self._idle = threading.Condition(self._lock)
         self._grace: Deadline | None = None
+        self._giving: threading.Thread | None = None
+        self._cancelled: deque[UUID] = deque(maxlen=MAX_CANCELLED)
 
     @property
     def running(self) -> int:
@@ -77,11 +86,23 @@ class Runner:
         attempt = None if job.is_final else self._attempts.get(Lease.of(job))
         return replace(job, progress=attempt.progress) if attempt and attempt.progress else job
 
+    def expected_seconds(self, job: Job, position: int | None) -> int | None:
+        """Return in how many seconds a job should be completed; None if that is not known. It asks no database."""
+        if job.status == "pending":
+            return self._recent.seconds_of_pending(position) if position else None
+        if attempt := self._attempts.get(Lease.of(job)):
+            said = attempt.expected_seconds
+            return math.ceil(said) if said else self._recent.seconds_of_running(attempt.elapsed)
+        said = (job.progress or {}).get("expected_seconds") if job.pictures == 1 else None
+        return said and int(said)
+
     def cancelled(self, job_id: UUID) -> None:
         """End a job's generation, at the engine too, if it runs in this process."""
-        for attempt in self._all():
-            if attempt.job.id == job_id:
-                attempt.cancel()
+        with self._lock:
+            self._cancelled.append(job_id)  # it may have been claimed, and not begun
+            attempts = [attempt for attempt in self._attempts.values() if attempt.job.id == job_id]
+        for attempt in attempts:
+            attempt.cancel()
         self._changed(job_id)
 
     def drain(self) -> None:
@@ -101,11 +122,13 @@ class Runner:
 
     def give_back(self) -> None:
         """Give the jobs back that are still in flight, so that another process runs them at once."""
-        if left := self._all():
-            # In a thread of its own: the process must end in time, also if the database does not answer.
-            giving = threading.Thread(target=self._give_back, args=(left,), name="jobs-back", daemon=True)
-            giving.start()
-            giving.join(GIVE_BACK_SECONDS)
+        with self._lock:
+            if self._giving is None:
+                # In a thread of its own: the process must end in time, also if the database does not answer.
+                left = list(self._attempts)
+                self._giving = threading.Thread(target=self._give_back, args=(left,), name="jobs-back", daemon=True)
+                self._giving.start()
+        self._giving.join(GIVE_BACK_SECONDS)
 
     def _all(self) -> list[Attempt]:
         with self._lock:
@@ -147,11 +170,22 @@ class Runner:
         room = self.concurrency - self.running
         if self._grace or room <= 0 or not self._leases.is_due():
             return
-        for job in self._leases.claim(room):
+        for job in self._leases.claim(room, {attempt.lease for attempt in self._all()}):
             attempt = Attempt(job, self._tools, lambda job_id=job.id: self._changed(job_id))  # type: ignore[misc]
-            with self._lock:
-                self._attempts[attempt.lease] = attempt
+            self._begin(attempt)
+
+    def _begin(self, attempt: Attempt) -> None:
+        with self._lock:
+            self._attempts[attempt.lease] = attempt
+            is_cancelled = attempt.job.id in self._cancelled
+        if is_cancelled:
+            attempt.cancel()
+        try:
             threading.Thread(target=self._attempt, args=(attempt,), name="job", daemon=True).start()
+        except RuntimeError:  # the system has no more threads: the job is claimed again when its lease has lapsed
+            with self._lock:
+                del self._attempts[attempt.lease]
+            raise
 
     def _attempt(self, attempt: Attempt) -> None:
         """Run an attempt, and have the database take what came of it."""
@@ -168,7 +202,7 @@ class Runner:
             self.wake()
 
     def _settle(self, attempt: Attempt) -> None:
-        came_to = None
+        came_to: Outcome | Retry | None = None
         if attempt.is_complete or not attempt.end:
             came_to = judge(attempt.job, attempt.images, attempt.errors, self._policy)
         pause = 0.0
@@ -178,20 +212,29 @@ class Runner:
             except DatabaseUnavailable:
                 pause = _longer(pause)
                 time.sleep(pause)
+            except Exception:  # the job is to end, and this process to go on with others
+                if came_to == FAULT:
+                    raise
+                log.exception("job %s: what came of it cannot be kept", attempt.job.id)
+                came_to = FAULT
 
     def _settle_once(self, attempt: Attempt, came_to: Outcome | Retry | None) -> None:
         if isinstance(came_to, Outcome):
             if self._leases.finish(attempt.lease, came_to):
                 self._on_final()
+                if came_to.status == "completed":
+                    self._recent.add(attempt.elapsed)
         elif came_to:
             self._leases.retry(attempt.lease, came_to)
         elif attempt.end == "stopped":
             self.drain()  # what is claimed now would end in the same way
             self._leases.give_back([attempt.lease])
 
-    def _give_back(self, left: list[Attempt]) -> None:
+    def _give_back(self, left: list[Lease]) -> None:
+        if not left:
+            return
         try:
-            self._leases.give_back(attempt.lease for attempt in left)
+            self._leases.give_back(left)
             log.info("%d jobs in flight went back into the queue", len(left))
         except DatabaseUnavailable as error:
             log.warning("%d jobs begin again when their leases have lapsed: %s", len(left), error)

@@ -14,14 +14,14 @@ MIN_POLL_SECONDS, MAX_POLL_SECONDS = 2, 30
 PLACES_A_SECOND = 10  # of a long queue: a client far behind need not ask often
 
 
-def job_body(job: Job, position: int | None = None, expected_seconds: int | None = None) -> JobView:
+def job_body(job: Job, position: int | None = None) -> JobView:
     """Return a job as this client sees it. It asks no database."""
     return JobView.of(
         job,
         base_url(),
         services().settings.api_v1_prefix,
         position=position,
-        expected_seconds=expected_seconds,
+        expected_seconds=None if job.is_final else services().jobs.expected_seconds(job, position),
         visible=visible_error,
     )
 

@@ -20,6 +20,7 @@ class Process:
     """A process of this service, with its store and its leases."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.database = Database(engine_url(SecretStr(url)))
         self.database.write(lambda transaction: metadata.create_all(transaction.connection))
         self.store = JobStore(self.database, max_pending=1000)

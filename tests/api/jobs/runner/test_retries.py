@@ -15,7 +15,7 @@ from render_worker.errors import BadPicture
 from render_worker.serving.http_errors import HTTP_CODES
 from tests.api.jobs.processes import job_with
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 POLICY = RetryPolicy(max_retries=3, base=2)
 IMAGE = {"index": 1, "image_url": "/images/b.png"}
 

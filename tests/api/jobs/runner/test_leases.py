@@ -88,11 +88,19 @@ def test_a_process_that_was_paused_goes_on_with_what_none_has_taken(here):
     here.submit()
     (job,) = here.leases.claim(1)
     here.set(job, lease_until=PAST)
-    assert here.leases.claim(1) == []
+    assert here.leases.claim(1, {Lease.of(job)}) == []
     lost = here.leases.renew({Lease.of(job): {"phase": "generating", "message": "Half."}})
     assert (lost.taken, lost.canceled) == (set(), set())
     assert here.value(job, "lease_until") > PAST
     assert here.store.get(job.id).progress == {"phase": "generating", "message": "Half."}
+
+
+def test_what_a_process_has_claimed_without_knowing_it_is_run_again(here):
+    here.submit()
+    (lost,) = here.leases.claim(1)  # the connection broke before the answer to the commit
+    here.set(lost, lease_until=PAST)
+    (job,) = here.leases.claim(1, running=set())
+    assert (job.id, job.attempts, job.interruptions) == (lost.id, 2, 1)
 
 
 def test_a_renewal_tells_of_a_cancellation_elsewhere(here, there):
@@ -159,7 +167,8 @@ def test_what_is_given_back_is_taken_at_once_as_if_it_had_not_begun(here, there)
     (job,) = here.leases.claim(1)
     here.leases.give_back([Lease.of(job)])
     assert here.store.get(job.id).status == "pending"
-    assert [(it.attempts, it.interruptions) for it in there.leases.claim(1)] == [(1, 0)]
+    (again,) = there.leases.claim(1)
+    assert (again.attempts, again.interruptions, job.is_repeated, again.is_repeated) == (1, 0, False, True)
 
 
 def test_a_job_cancelled_while_pending_never_begins(here):
