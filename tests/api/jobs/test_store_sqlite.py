@@ -120,6 +120,20 @@ def is_usable(stored: Stored) -> bool:
         return False
 
 
+def test_a_log_does_not_flap_if_reads_succeed_and_writes_fail(stored, file, caplog):
+    caplog.set_level("INFO")
+    with Lock(file):
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable):
+                stored.database.write(lambda _: None, seconds=2.2)
+            stored.page()
+    stored.submit()
+    stored.page()
+    assert [it.message for it in caplog.records] == [
+        "the jobs' database cannot be written: OperationalError: database is locked"
+    ]
+
+
 def test_a_file_that_is_replaced_is_the_one_from_then_on(stored, file, tmp_path):
     stored.submit("old")
     other = tmp_path / "other.db"
