@@ -95,6 +95,7 @@ def test_a_deleted_file_is_made_again(stored, file):
     assert stored.page() == []
     job = stored.submit()
     assert stored.page() == Stored(f"sqlite:///{file}").page() == [job]
+    assert [it.stat().st_mode & 0o777 for it in file.parent.glob("jobs.db*")] == [0o600] * 3
 
 
 def test_a_deleted_folder_is_refused_until_it_is_there_again(tmp_path):
