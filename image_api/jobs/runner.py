@@ -190,8 +190,8 @@ class Runner:
     def _attempt(self, attempt: Attempt) -> None:
         """Run an attempt, and have the database take what came of it."""
         job_id = attempt.job.id
-        self._changed(job_id)
         try:
+            self._changed(job_id)
             attempt.run()
             self._settle(attempt)
         finally:
