@@ -26,7 +26,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory soak hostile fuzz fuzz-document clean
+.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers soak hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -124,6 +124,9 @@ bench-small-plan: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a fre
 
 bench-capacity: $(DEV_PACKAGES) ## Measure how many waiting clients one API process holds; needs root.
 	@$(BIN)/python -m bench.capacity
+
+bench-workers: $(DEV_PACKAGES) ## Measure what four render workers carry beside one.
+	@$(BIN)/python -m bench.workers
 
 bench-memory: $(DEV_PACKAGES) $(BROWSER) ## Make 2,000 pictures by each route in 512 MiB; needs root.
 	@$(BIN)/python -m bench.memory

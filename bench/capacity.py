@@ -61,9 +61,9 @@ class Measured:
 
 
 @contextmanager
-def stub(seconds: float) -> Iterator[str]:
+def stub(seconds: float, *options: str) -> Iterator[str]:
     """Run the stub; yield its address."""
-    command = [sys.executable, "-m", "bench.stub_worker", "--seconds", str(seconds)]
+    command = [sys.executable, "-m", "bench.stub_worker", "--seconds", str(seconds), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
     try:
         assert process.stdout  # noqa: S101 - it is a pipe

@@ -1,6 +1,7 @@
 """`python -m bench.stub_worker --seconds 10`: a render worker that accepts every request and responds after a delay.
 
-For a peer it also responds in OpenAI's format. It makes no picture. It prints its port and serves until it is ended.
+With `--slots` so many of them run at a time, and the others wait. For a peer it also responds in OpenAI's format. It
+makes no picture. It prints its port and serves until it is ended.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from typing import Any
 
 from bench.clients import content_length
 
+MANY = 100_000
 MODELS: dict[str, Any] = {"models": []}
 OPENAI_S = {"created": 1, "data": [{"url": "https://pictures.example/a.png"}]}
 HEADERS = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Service: render-worker\r\nContent-Length: {}\r\n\r\n"
@@ -39,13 +41,44 @@ def result(recipe: dict[str, Any], name: str = "0" * 64, size: int = 1) -> dict[
     }
 
 
-async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+class Slots:
+    """The slots of a worker, each of which is taken for some seconds by a request."""
+
+    def __init__(self, count: int, seconds: float) -> None:
+        self._count = count
+        self._seconds = seconds
+        self._free = asyncio.Semaphore(count)
+        self._running = self._waiting = 0
+
+    async def work(self) -> None:
+        """Wait for a slot, and hold it."""
+        self._waiting += 1
+        async with self._free:
+            self._waiting -= 1
+            self._running += 1
+            await asyncio.sleep(self._seconds)
+            self._running -= 1
+
+    def health(self) -> dict[str, object]:
+        """Return the worker's health."""
+        queue = {"running": self._running, "waiting": self._waiting, "max_concurrency": self._count}
+        return {
+            "status": "busy" if self._waiting else "ready",
+            "ready": True,
+            "uptime_seconds": 1,
+            "queue": {**queue, "queue_size": MANY},
+            "engines": {},
+            "storage": "local",
+        }
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, slots: Slots) -> None:
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             body = await reader.readexactly(content_length(head))
             if head.startswith(b"POST"):
-                await asyncio.sleep(seconds)
-            response = json.dumps(_response(head, body)).encode()
+                await slots.work()
+            response = json.dumps(_response(head, body, slots)).encode()
             writer.write(HEADERS.format(len(response)).encode() + response)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -54,7 +87,9 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sec
         writer.close()
 
 
-def _response(head: bytes, body: bytes) -> dict[str, Any]:
+def _response(head: bytes, body: bytes, slots: Slots) -> dict[str, Any]:
+    if head.startswith(b"GET /health"):
+        return slots.health()
     if not head.startswith(b"POST"):
         return MODELS
     return OPENAI_S if head.startswith(b"POST /v1/") else result(json.loads(body))
@@ -64,9 +99,11 @@ async def main() -> None:
     """Print a free port and serve on it."""
     parser = argparse.ArgumentParser(prog="python -m bench.stub_worker", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="until each response (10)")
+    parser.add_argument("--slots", type=int, default=MANY, help="requests that run at a time (all)")
     given = parser.parse_args()
+    slots = Slots(given.slots, given.seconds)
     server = await asyncio.start_server(
-        lambda reader, writer: _serve(reader, writer, given.seconds), "127.0.0.1", 0, backlog=4096
+        lambda reader, writer: _serve(reader, writer, slots), "127.0.0.1", 0, backlog=4096
     )
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()

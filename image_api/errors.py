@@ -2,8 +2,7 @@
 
 ApiError
 ├── InvalidParameter     400 invalid_parameter
-│   ├── UnknownToWorker
-│   └── ImageUnknownToWorker
+│   └── UnknownToWorker
 ├── Unsupported          400 unsupported
 ├── UploadTooLarge       413 too_large
 ├── ModelNotFound        404 model_not_found
@@ -74,15 +73,6 @@ class UnknownToWorker(InvalidParameter):
             " out for now, or ask with model=auto."
         )
         self.names = names
-
-
-class ImageUnknownToWorker(InvalidParameter):
-    """Raised if the render worker is of an older version, which takes no image to begin with."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "image cannot be honoured by the render worker, which is of an older version; leave it out for now."
-        )
 
 
 class Unsupported(ApiError):

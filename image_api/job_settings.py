@@ -12,6 +12,14 @@ from render_worker.serving.environment import EnvironmentSettings
 
 WEBHOOK_SECRET = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
 SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
+PREFIX = re.compile(r"(?:/(?!\.)[A-Za-z0-9._~-]+)+")
+FIRST_PARTS = """
+apple-touch-icon.png apple-touch-icon-precomposed.png badge.svg docs favicon.ico generate health images
+manifest.webmanifest models openapi.json p ready redoc requests robots.txt sheet sheet.json static status stream v1
+vendor wake wake.gif
+"""
+TAKEN = frozenset(FIRST_PARTS.split())
+"""With what the other paths of this service begin."""
 MAX_SECRETS = 5  # that sign each webhook, for its receivers to change over
 
 
@@ -23,7 +31,9 @@ class JobSettings(EnvironmentSettings):
         description="Database of the jobs, like postgresql://user:password@host/name or sqlite:////data/jobs.db; if"
         " unset, the SQLite file .data/jobs.db.",
     )
-    api_v1_prefix: str = Field("/api/v1", description="Path below which the jobs' routes are.")
+    api_v1_prefix: str = Field(
+        "/api/v1", max_length=100, description="Path below which the jobs' routes are, without a slash at its end."
+    )
     max_retries: int = Field(
         3, ge=0, le=20, description="How often a job's failed attempt is repeated, if that can help."
     )
@@ -56,6 +66,15 @@ class JobSettings(EnvironmentSettings):
         description="SSRF guard: origins, like http://hooks:9000, that webhooks may be sent to besides public https"
         " hosts.",
     )
+
+    @field_validator("api_v1_prefix")
+    @classmethod
+    def _of_no_other_route(cls, value: str) -> str:
+        if not PREFIX.fullmatch(value):
+            raise ValueError("it must be a path like /api/v1, with a slash at its beginning and none at its end")
+        if (first := value.split("/")[1]) in TAKEN:
+            raise ValueError(f"other routes of this service begin with /{first}; a path like /api/v1 is free")
+        return value
 
     @property
     def webhook_secrets(self) -> list[str]:

@@ -70,7 +70,7 @@ class RemotePictures:
             return stored.status_code == GONE
 
     def _from_outside(self, address: str) -> requests.Response:
-        if not self._session.allows(address):
+        if not self._session.urls.allows(address):
             raise PictureUnavailable("The picture was made, but its address is none of a public https host.")
         try:
             return self._session.get(

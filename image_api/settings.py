@@ -11,10 +11,11 @@ from image_api.addresses import is_address, worker_addresses
 from image_api.allowed_hosts import AllowedHosts
 from image_api.job_settings import JobSettings
 from image_api.networks import networks_of
-from render_worker.serving.environment import Host, LogLevel, Port, read
+from render_worker.serving.environment import Debug, Host, LogLevel, Port, read
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
 MAX_PROXIES = 10
+NAME = "Image Generation API"
 
 
 class Settings(JobSettings):
@@ -50,8 +51,17 @@ class Settings(JobSettings):
     graceful_timeout_seconds: int = Field(
         20, ge=1, description="Graceful shutdown: seconds in which requests in flight are drained; then they get 503."
     )
+    debug: Debug = Field(False, description="Logs DEBUG too if LOG_LEVEL is unset, and changes nothing else.")
     log_level: LogLevel = Field(
-        "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case."
+        "",
+        validate_default=True,
+        description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case; if unset,"
+        " INFO.",
+    )
+    project_name: str | None = Field(
+        None,
+        max_length=100,
+        description="Name of this service in the title of its pages and of /openapi.json.",
     )
     simulated: bool = Field(
         False, description="Marks every response as simulated: the sandbox stands in for the outside world."
@@ -103,6 +113,11 @@ class Settings(JobSettings):
         description="Protection from DNS rebinding: hosts, like pictures.example or *.pictures.example, that a request"
         " may name; * means any.",
     )
+
+    @property
+    def name(self) -> str:
+        """Return the name of this service."""
+        return self.project_name or NAME
 
     @property
     def worker_urls(self) -> tuple[str, ...]:

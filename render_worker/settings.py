@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from render_worker.budgets.settings import BudgetSettings
 from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, names_of_further, registration_of
-from render_worker.serving.environment import Host, LogLevel, Port, read
+from render_worker.serving.environment import Debug, Host, LogLevel, Port, read, variables
 from render_worker.setting_types import SHOWN_NAME, Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
 
@@ -36,8 +36,12 @@ class CoreSettings(SettingsPart):
     host: Host = Field("127.0.0.1", description="Address to listen on; :: means all, of IPv6 too.")
     port: Port = Field(8001, description="Port to listen on.")
     worker_token: Secret | None = Field(None, description="Bearer token that clients must send; unset means none.")
+    debug: Debug = Field(False, description="Logs DEBUG too if LOG_LEVEL is unset, and changes nothing else.")
     log_level: LogLevel = Field(
-        "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case."
+        "",
+        validate_default=True,
+        description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any case; if unset,"
+        " INFO.",
     )
     simulated: bool = Field(False, description="Marks every response: the sandbox stands in for the outside world.")
     simulated_engines: Listed[EngineName] = Field(
@@ -122,7 +126,7 @@ class Settings(BudgetSettings, CoreSettings, SettingsOfEngines, SettingsOfStorag
         return self.simulated_names.issuperset(self.engines)
 
 
-VARIABLES = frozenset(name.upper() for name in Settings.model_fields)
+VARIABLES = frozenset(it for name, field in Settings.model_fields.items() for it in variables(name, field))
 """The environment variables that are read; several are secrets."""
 
 

@@ -111,7 +111,7 @@ class ColdStart:
     @property
     def problem(self) -> str:
         """Return why the worker is not up, as a sentence."""
-        return self._problem
+        return self._failed[1] if self._failed and self.is_paused else self._problem
 
     def retry(
         self,

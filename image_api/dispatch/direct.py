@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from image_api.dispatch.base import ReportProgress
 from image_api.dispatch.cancellation_sender import CancellationSender
 from image_api.dispatch.cold_start import WorkerStarting
-from image_api.dispatch.image_form import ImageForm, refuses_images
+from image_api.dispatch.image_form import ImageForm, ImageUnknownToWorker, refuses_images
 from image_api.dispatch.replies import (
     BROKEN_OFF,
     MAX_REPLY_BYTES,
@@ -22,7 +22,7 @@ from image_api.dispatch.replies import (
 )
 from image_api.dispatch.validation import checked_progress, checked_result
 from image_api.dispatch.worker_client import Body, WorkerClient
-from image_api.errors import DeadlinePassed, ImageUnknownToWorker, Relayed, UnknownToWorker, WorkerUnavailable
+from image_api.errors import DeadlinePassed, Relayed, UnknownToWorker, WorkerUnavailable
 from image_api.outbound.abort import Abort
 from image_api.sent_images import SentImage
 from render_worker.contract import (

@@ -3,13 +3,22 @@
 import secrets
 from collections.abc import Iterator
 
-from image_api.errors import ApiError, UploadTooLarge
+from image_api.errors import ApiError, InvalidParameter, UploadTooLarge
 from image_api.sent_images import SentImage
 from render_worker.contract import IMAGE_PART, REQUEST_PART
 
 FORM = "multipart/form-data"
 OLDER_WORKER = "The body is a multipart form."  # how a worker that knows no image begins its refusal
 PART = '--{}\r\nContent-Disposition: form-data; name="{}"{}\r\nContent-Type: {}\r\n\r\n'
+
+
+class ImageUnknownToWorker(InvalidParameter):
+    """Raised if the render worker is of an older version, which takes no image to begin with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "image cannot be honoured by the render worker, which is of an older version; leave it out for now."
+        )
 
 
 class ImageForm:

@@ -120,7 +120,12 @@ class LoadBalancer:
                 return False
             hopeful = live
         search.budget = search.budget or search.deadline.earlier(Deadline.after(self._wake_seconds))
-        self._wait_for_any(hopeful, search)
+        try:
+            self._wait_for_any(hopeful, search)
+        except WorkerUnavailable:
+            if search.refused:
+                return False
+            raise
         search.forgive()
         if search.budget.expired and not any(worker.is_up for worker in self._candidates(search)):
             if search.refused:
@@ -129,19 +134,24 @@ class LoadBalancer:
         return True
 
     def _wait_for_any(self, workers: list[PooledWorker], search: Search) -> None:
-        """Start one after the other until one is up; wait for a while if none is."""
+        """Start one after the other until one is up; wait for a while if none is.
+
+        Raises WorkerUnavailable if there is nothing to wait for: each failed for good, as if another service replied.
+        """
         started = []
-        for worker in workers:
+        for worker in [it for it in workers if not it.has_failed] or workers:
             started.append(worker.wake())
             if not _tried(started[-1], QUIET_SECONDS, search.abort):
                 self._tell(search)
                 _tried(started[-1], min(HELD_SECONDS, search.deadline.remaining), search.abort)
             if worker.is_up:
                 return
-        assert search.budget is not None  # noqa: S101 - its only caller sets it
-        if seconds := search.budget.at_most(SLICE_SECONDS):
+        in_flight = [probes for probes in started if probes.in_flight]
+        if started and not in_flight:
+            raise WorkerUnavailable(self._problem(workers))
+        if search.budget and (seconds := search.budget.at_most(SLICE_SECONDS)):
             self._tell(search)
-            search.abort.wait(_first_up(started), seconds)
+            search.abort.wait(_first_up(in_flight), seconds)
 
     def _tell(self, search: Search) -> None:
         """Report the cold start, once."""

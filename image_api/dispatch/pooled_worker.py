@@ -68,6 +68,11 @@ class PooledWorker:
         return not (self.is_up or self.is_lost or self.client.cold_start.in_progress)
 
     @property
+    def has_failed(self) -> bool:
+        """Return whether a cold start of it has failed a short time ago, and no other has begun."""
+        return self.client.cold_start.is_paused and not self.client.cold_start.in_progress
+
+    @property
     def is_held(self) -> bool:
         """Return whether it is being woken, and the first probe goes on: a platform's edge may hold it."""
         probes = self.client.cold_start.latest
@@ -121,7 +126,7 @@ class PooledWorker:
 
     def retry(self) -> None:
         """Probe it in the background if it is lost: once for all requests, and after a pause if that failed before."""
-        if self.is_lost and not (self.client.cold_start.in_progress or self.client.cold_start.is_paused):
+        if self.is_lost and not (self.client.cold_start.in_progress or self.has_failed):
             self.client.cold_start.probes()
 
     def answers(self, abort: Abort) -> bool:

@@ -17,7 +17,9 @@ from image_api.jobs.failures import FailureLog, meaning_of
 from image_api.jobs.sqlite_log import LogFile
 from image_api.native_thread import NativeThread
 
-CALL_SECONDS = 15.0  # after which a call is interrupted: a server can hang, and its own timeouts with it
+# After which a call is interrupted: a server can hang, and its own timeouts with it.
+WRITE_SECONDS = 15.0
+READ_SECONDS = 10.0
 PAUSE_SECONDS = 0.5  # after a connection was refused, before the next is tried
 
 T = TypeVar("T")
@@ -45,8 +47,9 @@ class DatabaseConnection:
         It is called once more if the connection was lost, unless that raised OutcomeUnknown. Raises DatabaseUnavailable
         if the database cannot be used, and OutcomeUnknown if one that writes is not answered.
         """
+        seconds = WRITE_SECONDS if self._writes else READ_SECONDS
         try:
-            return self._thread.call_within(CALL_SECONDS, self._interrupt, lambda: self._call(work))
+            return self._thread.call_within(seconds, self._interrupt, lambda: self._call(work))
         except TimeoutError:
             self._failures.report(TimeoutError("it does not answer"))
             raise (OutcomeUnknown if self._writes else DatabaseUnavailable) from None
@@ -78,10 +81,10 @@ class DatabaseConnection:
             if self._log_file:
                 self._log_file.cut(self._raw)
         except DBAPIError as error:
+            self._drop()
             meant = meaning_of(error)
             if not meant:
                 raise
-            self._drop()
             self._failures.report(error.orig)
             raise meant from error
         except BaseException:

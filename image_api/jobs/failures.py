@@ -18,11 +18,16 @@ def meaning_of(error: DBAPIError) -> DatabaseUnavailable | None:
     name, text = type(error.orig).__name__, str(error.orig)
     if name == "UndefinedTable" or text.startswith("no such table"):
         return TablesMissing()
-    if isinstance(error, DataError | IntegrityError | ProgrammingError):
+    if isinstance(error, DataError | IntegrityError | ProgrammingError) or _is_of_statement(error.orig):
         return None
     # A reason of SQLite's like "database is locked" or "database schema is locked", and PostgreSQL's lock_timeout.
     is_locked = name == "LockNotAvailable" or (isinstance(error.orig, sqlite3.Error) and "is locked" in text)
     return DatabaseLocked() if is_locked else DatabaseUnavailable()
+
+
+def _is_of_statement(error: BaseException | None) -> bool:
+    """Return whether SQLite says that a statement is wrong, which it calls an operational error."""
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_ERROR
 
 
 class FailureLog:

@@ -1,13 +1,12 @@
 """Leases: which process runs a job, and until when it may be taken for dead."""
 
 import secrets
-import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, func, literal, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, literal, or_, select, update
 
 from image_api.jobs.conclusion import Retry, conclude
 from image_api.jobs.database import Database
@@ -19,7 +18,7 @@ from image_api.jobs.queue_numbers import change_queue
 from image_api.jobs.retries import MAX_PAUSE_SECONDS
 from image_api.jobs.rows import as_job, job_of
 from image_api.jobs.tables import PENDING, PROCESSING, jobs
-from image_api.jobs.transaction import Transaction
+from image_api.jobs.transaction import Transaction, clock_of
 
 LEASE_SECONDS = 15.0
 MAX_INTERRUPTIONS = 10  # after which a job is taken for what kills its process
@@ -144,7 +143,7 @@ class Leases:
         return self._database.read(lambda connection: image_of(connection, job.id))
 
     def _is_due(self, connection: Connection) -> bool:
-        given = {"now": _clock(connection)}
+        given = {"now": clock_of(connection)}
         return any(connection.execute(query, given).first() is not None for query in (DUE, LAPSED.limit(1)))
 
     def _key(self, lease: Lease) -> dict[str, Any]:
@@ -198,13 +197,6 @@ class Leases:
             if job := self._held(transaction, lease):
                 transaction.connection.execute(GIVE_BACK, {"job_id": job.id})
                 change_queue(transaction, job.owner, pending=1)
-
-
-def _clock(connection: Connection) -> float:
-    """Return the database's clock."""
-    if connection.dialect.name == "sqlite":
-        return time.time()
-    return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
 
 
 def _next(transaction: Transaction, last: str) -> Row[Any] | None:

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from image_api.database_url import ROOT, sqlite_file
 from image_api.jobs.connection import DatabaseConnection
@@ -80,9 +79,8 @@ def _revision_of(url: str) -> str | None:
             return connection.call(_read_revision)
         finally:
             connection.close()
-    except (DatabaseUnavailable, OSError, SQLAlchemyError) as error:  # its folder may be closed to us, or it is none
-        log.warning("the jobs' database cannot be read: %s", str(error.__cause__ or error).partition("\n")[0])
-        raise DatabaseUnavailable from None
+    except OSError as error:  # the file's folder is closed to this user
+        raise DatabaseUnavailable from error
 
 
 def _read_revision(connection: Connection) -> str | None:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Insert, Select, bindparam, case, delete, func, insert, literal, select, union_all
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Select, bindparam, case, delete, func, insert, literal, select, union_all
 
 from image_api.jobs.tables import PENDING, PROCESSING, jobs, queues
 from image_api.jobs.transaction import Transaction
@@ -74,10 +73,10 @@ class QueueNumbers:
         changed, self._changed = self._changed, set()
         kept = [(owner, it) for owner in sorted(changed) if (it := self._of_owner[owner]).pending or it.image_bytes]
         rows = [{"owner": owner, "pending": it.pending, "image_bytes": it.image_bytes} for owner, it in kept]
+        if changed:  # no upsert: it would load the other database's dialect as well, 3 MiB
+            self._connection.execute(FORGET, [{"its_owner": owner} for owner in sorted(changed)])
         if rows:
-            self._connection.execute(UPSERT[self._connection.dialect.name], rows)
-        if empty := changed.difference(owner for owner, _ in kept):
-            self._connection.execute(FORGET, [{"its_owner": owner} for owner in sorted(empty)])
+            self._connection.execute(insert(queues), rows)
 
 
 def change_queue(transaction: Transaction, owner: str, *, pending: int = 0, image_bytes: int = 0) -> None:
@@ -90,12 +89,6 @@ def recount_queues(transaction: Transaction) -> None:
     connection = transaction.connection
     connection.execute(delete(queues))
     connection.execute(insert(queues).from_select(["owner", "pending", "image_bytes"], TRUTH))
-
-
-def _upsert(dialect: str) -> Insert:
-    adding = sqlite.insert(queues) if dialect == "sqlite" else postgresql.insert(queues)
-    changes = {"pending": adding.excluded.pending, "image_bytes": adding.excluded.image_bytes}
-    return adding.on_conflict_do_update(index_elements=["owner"], set_=changes)
 
 
 def _truth() -> Select[str, int, int]:
@@ -113,5 +106,4 @@ def _truth() -> Select[str, int, int]:
     )
 
 
-UPSERT = {name: _upsert(name) for name in ("sqlite", "postgresql")}
 TRUTH = _truth()

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    event,
     literal_column,
     text,
 )
@@ -30,7 +31,7 @@ metadata = MetaData()
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """Return an index of the rows that meet a condition, in both databases."""
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    return Index(name, *columns, unique=unique, info={"where": where})
 
 
 jobs = Table(
@@ -65,7 +66,7 @@ jobs = Table(
     _partial("jobs_oldest_pending", "id", where="status = 'pending'"),
     _partial("jobs_processing", "owner", "id", where="status = 'processing'"),
     _partial("jobs_idempotency", "owner", "idempotency_key", where="idempotency_key is not null", unique=True),
-    postgresql_with={"fillfactor": 85},
+    info={"fillfactor": 85},
 )
 
 
@@ -116,3 +117,19 @@ While one is sent, it has a holder, and its `not_before` is the end of that leas
 """
 UNDELIVERED = deliveries.c.status == literal_column("'pending'")
 """The condition of a delivery that is to be sent, or sent again."""
+
+
+@event.listens_for(metadata, "before_create")
+def _add_options(*_: object, **__: object) -> None:
+    complete()
+
+
+def complete() -> MetaData:
+    """Return the tables with what only their creation needs: it loads both databases' dialects, 4 MiB."""
+    for table in metadata.tables.values():
+        if fillfactor := table.info.get("fillfactor"):
+            table.dialect_kwargs["postgresql_with"] = {"fillfactor": fillfactor}
+        for index in table.indexes:
+            if where := index.info.get("where"):
+                index.dialect_kwargs["sqlite_where"] = index.dialect_kwargs["postgresql_where"] = text(where)
+    return metadata

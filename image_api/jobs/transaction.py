@@ -3,7 +3,7 @@
 import time
 from typing import Protocol, TypeVar, cast
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
 WRITER_LOCK = 0x6A6F6273  # "jobs": of PostgreSQL's advisory locks the one that a writer holds
 # One writer at a time, as SQLite has it: no operation waits for another's row, and ids grow in the order of commits.
@@ -65,3 +65,10 @@ class Transaction:
     def alone(self) -> "Transaction":
         """Return it for one operation, after which it is flushed, so that it is known whose fault an error is."""
         return Transaction(self._connection, self.now, self.number)
+
+
+def clock_of(connection: Connection) -> float:
+    """Return seconds since the epoch, by the database's clock."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())

@@ -12,7 +12,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from image_api.outbound.guarded_http import GuardedAdapter, GuardedHTTPSConnection, GuardedSession
-from image_api.outbound.public_hosts import Found, PublicHosts, is_public_url
+from image_api.outbound.public_hosts import AllowedURLs, Found, PublicHosts
 from render_worker.serving.deadline import Deadline
 
 CONNECT_SECONDS = 10.0  # for the look-up and all of the host's addresses, unless the request has its own limit
@@ -82,17 +82,8 @@ class PublicSession(GuardedSession):
 
     def __init__(self, origins: tuple[str, ...] = ()) -> None:
         super().__init__()
-        # With the slash a prefix is an origin to every URL parser: no other host, port or user can follow.
-        self._trusted = tuple(f"{origin}/" for origin in origins)
+        self.urls = AllowedURLs(origins)
         self.adapters.clear()  # those of requests would send anything by http
         self.mount("https://", PinnedAdapter())
-        for prefix in self._trusted:
+        for prefix in self.urls.trusted_prefixes:
             self.mount(prefix, GuardedAdapter())
-
-    def is_trusted(self, url: str) -> bool:
-        """Return whether a URL is at one of the origins that the operator trusts."""
-        return url.lower().startswith(self._trusted)
-
-    def allows(self, url: str) -> bool:
-        """Return whether a URL may be requested, as far as can be told without a look-up of its host."""
-        return self.is_trusted(url) or is_public_url(url)

@@ -54,6 +54,18 @@ def is_public_url(text: str) -> bool:
     return found is not None and (found[1] is None or 0 < int(found[1]) <= MAX_PORT)
 
 
+class AllowedURLs:
+    """The URLs that may be requested: of public hosts by https, and of the origins that the operator trusts."""
+
+    def __init__(self, trusted_origins: tuple[str, ...] = ()) -> None:
+        # With the slash a prefix is an origin to every URL parser: no other host, port or user can follow.
+        self.trusted_prefixes = tuple(f"{origin}/" for origin in trusted_origins)
+
+    def allows(self, url: str) -> bool:
+        """Return whether a URL may be requested, as far as can be told without a look-up of its host."""
+        return url.lower().startswith(self.trusted_prefixes) or is_public_url(url)
+
+
 def is_public(address: str) -> bool:
     """Return whether an IP address is on the public internet, and so is the one that it is a translation of."""
     found = ipaddress.ip_address(address)

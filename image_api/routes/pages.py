@@ -6,7 +6,7 @@ from image_api.services import services
 from image_api.web.api import HTML, JSON, Answer, describe
 from image_api.web.api_answers import PAGE_HEADERS
 from image_api.web.pages.html_pages import app_page, prefers_page
-from image_api.web.pages.link_previews import SITE, preview_page
+from image_api.web.pages.link_previews import preview_page
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.documentation import Documentation
 from image_api.web.speculative_requests import is_for_preview
@@ -29,7 +29,7 @@ routes = Blueprint("pages", __name__)
 def front() -> Response:
     """Return the page on which pictures are made, or documentation with examples that run as they stand."""
     if is_for_preview():
-        return preview_page(SITE, None, Documentation.model_fields["description"].default)
+        return preview_page(services().settings.name, None, Documentation.model_fields["description"].default)
     if prefers_page():
         return app_page("page.html", VARY)
     response = json_response(Documentation.at(base_url(), services().settings.api_v1_prefix))

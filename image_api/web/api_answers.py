@@ -23,7 +23,7 @@ from image_api.errors import (
     WorkerNotConfigured,
     WorkerUnavailable,
 )
-from image_api.jobs.errors import DatabaseUnavailable, KeyReused, TooManyJobs
+from image_api.jobs.errors import DatabaseUnavailable, KeyReused, TooManyJobs, WebhooksDisabled
 from image_api.jobs.job_json import JobProgress, JobView
 from image_api.web.api import EVENTS, HTML, JSON, Answer, Models
 from image_api.web.event_stream import StreamError
@@ -166,7 +166,7 @@ OPENING = (PictureUnavailable, PictureDeleted)
 STREAMING = (TooManyStreams, StreamLost)
 JOB_ERRORS = (*COSTS, DatabaseUnavailable)
 """What asking for a job may come to."""
-SUBMITTING = (*JOB_ERRORS, TooManyJobs, KeyReused)
+SUBMITTING = (*JOB_ERRORS, TooManyJobs, KeyReused, WebhooksDisabled)
 UPLOADS = (*BODIES, UploadTooLarge, ServiceBusy)
 SPECULATION = (SpeculativeRequest,)
 HEALING = (*MAKING, *OPENING, PictureLostAgain, SpeculativeRequest)

@@ -7,7 +7,14 @@ import sys
 from ipaddress import ip_address
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,6 +23,8 @@ HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 OTHER_LEVELS = {"WARN": "WARNING", "FATAL": "CRITICAL"}
 MAX_PORT = 65535
+# DEBUG of Node's programs, as Playwright is: pw:api, or *.
+NAMESPACES = re.compile(r"[^:*,]*[:*,].*")
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -89,7 +98,13 @@ def _port(value: object) -> int:
     return int(digits)
 
 
-def _level(value: str) -> str:
+def _debug(value: object) -> object:
+    return False if isinstance(value, str) and NAMESPACES.fullmatch(value) else value
+
+
+def _level(value: str, info: ValidationInfo) -> str:
+    if not value:
+        return "DEBUG" if info.data.get("debug") else "INFO"
     level = OTHER_LEVELS.get(value.upper(), value.upper())
     if level not in LEVELS:
         raise ValueError(f"it must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
@@ -100,5 +115,7 @@ Host = Annotated[str, AfterValidator(_host)]
 """An address or a name to listen on; of IPv6 with or without brackets."""
 Port = Annotated[int, BeforeValidator(_port)]
 """A TCP port to listen on."""
+Debug = Annotated[bool, BeforeValidator(_debug)]
+"""Whether LOG_LEVEL is DEBUG unless it is set. There is no debugger. It stands before LOG_LEVEL's field."""
 LogLevel = Annotated[str, AfterValidator(_level)]
-"""A level of logging, in any case."""
+"""A level of logging, in any case; the default, an empty text, is what DEBUG says."""

@@ -160,9 +160,8 @@ def client_with(worker: ScriptedWorker, tmp_path: Path) -> Iterator[Callable[...
 
     yield make
     for app in apps:
-        services_of(app).generation.stop()
         services_of(app).jobs.drain()
-        services_of(app).jobs.leave()
+        services_of(app).stop()
     for thread in threading.enumerate():
         if thread.name == "cold-start":
             thread.join(5)

@@ -4,13 +4,14 @@ import logging
 
 import pytest
 
+from image_api import create_app
 from image_api.settings import load as load_api
 from local.settings import load as load_local
 from local.settings import variables
 from render_worker.serving.environment import gunicorn_address
 from render_worker.settings import load as load_worker
 
-NAMES = ("HOST", "PORT", "API_HOST", "API_PORT", "LOG_LEVEL", "WORKER_TOKEN", "ALLOWED_HOSTS", "SIMULATED")
+NAMES = ("HOST", "PORT", "API_HOST", "API_PORT", "LOG_LEVEL", "DEBUG", "WORKER_TOKEN", "ALLOWED_HOSTS", "SIMULATED")
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,42 @@ def test_a_log_level_may_be_in_any_case(load, monkeypatch, value, level):
     monkeypatch.setenv("LOG_LEVEL", value)
     assert load().log_level == level
     assert level in logging.getLevelNamesMapping()
+
+
+@pytest.mark.parametrize(
+    ("debug", "log_level", "level"),
+    [
+        ("true", "", "DEBUG"),
+        ("True", "  ", "DEBUG"),
+        ("1", None, "DEBUG"),
+        ("true", "warning", "WARNING"),
+        ("True", "INFO", "INFO"),
+        ("False", None, "INFO"),
+        ("0", "debug", "DEBUG"),
+        ("", None, "INFO"),
+        # What Playwright and other programs of Node's read by this name is none of ours.
+        ("pw:api", None, "INFO"),
+        ("*", None, "INFO"),
+        ("pw:browser,pw:api", "error", "ERROR"),
+    ],
+)
+def test_debug_is_the_log_level_unless_that_is_set(load, monkeypatch, debug, log_level, level):
+    monkeypatch.setenv("DEBUG", debug)
+    if log_level is not None:
+        monkeypatch.setenv("LOG_LEVEL", log_level)
+    assert load().log_level == level
+
+
+def test_debug_opens_no_debugger(monkeypatch):
+    monkeypatch.setenv("DEBUG", "true")
+    app = create_app(load_api())
+    assert (app.debug, app.testing, app.config["PROPAGATE_EXCEPTIONS"]) == (False, False, None)
+
+
+def test_debug_that_is_neither_is_refused_by_name(load, monkeypatch):
+    monkeypatch.setenv("DEBUG", "treu")
+    with pytest.raises(SystemExit, match=r"^DEBUG cannot be used: "):
+        load()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import contextlib
 import http.server
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -22,7 +24,7 @@ from image_api.remote_pictures import RemotePictures
 from image_api.settings import Settings
 from render_worker.contract import GenerateResult
 from tests.api.conftest import RESULT
-from tests.fakes.processes import free_port
+from tests.fakes.processes import ROOT, free_port
 from tests.fakes.scripted_server import PatientServer
 
 HOST = "storage.example"
@@ -273,3 +275,42 @@ def test_a_proxy_of_the_environment_is_not_used(names, serve, session, listener,
     assert session.get(f"https://{HOST}:{serve('127.0.0.1')}/", timeout=5).text == "ok"
     listener.flush()
     assert listener.accepted == 0
+
+
+SLOW_HANDSHAKE = """
+from gevent import monkey
+monkey.patch_all()
+import gevent, socket, sys, threading, time, requests
+from image_api.outbound import public_hosts
+from image_api.outbound.guarded_http import GuardedAdapter, GuardedSession
+from image_api.outbound.pinned_connection import PinnedAdapter
+public_hosts.is_public = lambda address: True
+server = socket.create_server(("127.0.0.1", 0))
+def drip():
+    while True:
+        connection, _ = server.accept()
+        connection.sendall(b"\\x16\\x03\\x03\\x40\\x00")
+        try:
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.1)
+        except OSError:
+            pass
+threading.Thread(target=drip, daemon=True).start()
+for adapter in (PinnedAdapter(), GuardedAdapter()):
+    session = GuardedSession()
+    session.mount("https://", adapter)
+    begun = time.monotonic()
+    try:
+        session.get(f"https://localhost:{server.getsockname()[1]}/", timeout=(0.5, 5))
+    except requests.Timeout:
+        assert time.monotonic() - begun < 3, time.monotonic() - begun
+        print("ended")
+"""
+
+
+def test_a_handshake_that_comes_byte_by_byte_ends_in_time():
+    ran = subprocess.run(
+        [sys.executable, "-c", SLOW_HANDSHAKE], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.stdout, ran.stderr) == ("ended\nended\n", "")

@@ -2,11 +2,14 @@
 
 import threading
 
+import pytest
 import requests
 
 from image_api.dispatch import load_balancer, pooled_worker
 from tests.api.pooled import seconds_of
-from tests.fakes.processes import wait_until
+from tests.fakes.processes import free_port, wait_until
+from tests.fakes.scripted_server import ScriptedServer
+from tests.fakes.slotted_worker import SlottedWorker
 
 BUSY = {"error": "The queue is full.", "code": "worker_busy", "retry_after": 9}
 
@@ -151,6 +154,33 @@ class TestFailover:
         front = before(both)
         assert seconds_of(lambda: front.make_many(4, 4)) < 8
         assert len(both[1].generated) == 4
+
+
+class TestStrangers:
+    """Another service is at one of the addresses, or at all of them."""
+
+    @pytest.fixture
+    def stranger(self):
+        with ScriptedServer() as server:
+            server.say(200, b"{}", Content_Type="application/json")
+            yield server
+
+    def test_it_is_left_out(self, workers, before, stranger):
+        (own,) = workers(1)
+        front = before([stranger, own])
+        assert {front.make().status_code for _ in range(4)} == {200}
+        assert len(stranger.asked) <= 2
+
+    def test_if_there_is_nothing_else_the_answer_says_so_at_once(self, before, stranger):
+        front = before([stranger, SlottedWorker(port=free_port())], worker_wake_seconds=0)
+        for _ in range(2):
+            answer = front.make()
+            assert (
+                answer.json()["error"]
+                == "The address of the render worker answered HTTP 200, but not as a render worker."
+            )
+            assert answer.elapsed.total_seconds() < 3
+        assert len(stranger.asked) <= 4
 
 
 class TestCancel:

@@ -15,7 +15,7 @@ from tests.chaos.clients import Clients
 from tests.chaos.scenes import Scene
 from tests.chaos.stage import Stage
 
-FINAL_SECONDS = 180.0  # within which every job is final, after the last disturbance
+FINAL_SECONDS = 90.0  # within which every job is final, after the last disturbance
 LOOK_SECONDS = 0.5
 
 

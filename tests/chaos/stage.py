@@ -178,7 +178,14 @@ class Stage:
     def tracebacks(self) -> list[str]:
         """Return the logs that have a traceback."""
         logs = [it.log() for it in (*self.apis, *self.workers)]
-        return [log[log.index(TRACEBACK) :][:4000] for log in logs if TRACEBACK in log]
+        return [_first_traceback(log) for log in logs if TRACEBACK in log]
+
+
+def _first_traceback(log: str) -> str:
+    """Return the end of a log's first traceback, with its error."""
+    lines = log[log.index(TRACEBACK) :].splitlines()
+    length = next((number for number, line in enumerate(lines) if number and line[:1].strip()), len(lines))
+    return "\n".join(lines[max(0, length - 6) : length + 1])[:1500]
 
 
 def _kill(processes: list[psutil.Process]) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -28,8 +29,10 @@ def _of_jobs(clients: Clients) -> Iterator[str]:
 
 
 def _lasting(found: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a final job's answer must never change."""
-    return {name: found.get(name) for name in ("job_id", "status", "images", "failed", "code", "completed_at")}
+    """Return what of a final job's answer must never change, without the host that the client named."""
+    kept = {name: found.get(name) for name in ("job_id", "status", "failed", "code", "completed_at")}
+    images = [{**it, "image_url": urlsplit(it["image_url"]).path} for it in found.get("images") or []]
+    return {**kept, "images": images}
 
 
 def _wrong(job: Submitted, found: dict[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from typing import Self
 FOLDER = Path(__file__).resolve().parent
 PROGRAMS = FOLDER.parent.parent / ".venv-clients" / "bin"
 INSTALL = "run `make test`, or `make clients` alone"
-INTERPRETERS = {".mjs": "node", ".py": "python"}
+INTERPRETERS = {".mjs": "node", ".py": "python", ".sh": "/bin/sh"}
 FOREIGN = ("OPENAI_", "AZURE_", "LITELLM_")  # what the clients read from the environment of the machine's owner
 ENDED = "the client's program has ended: what it printed is in the captured standard error"
 LITELLM_WITHOUT_NETWORK = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # else it fetches a price list when it starts

@@ -25,7 +25,8 @@ FOLDER = Path(__file__).resolve().parent.parent.parent / "docs" / "examples"
 ADDRESS = "http://localhost:8000"
 SOCKETS = ("websocket.mjs", "websocket_client.py")
 STREAMS = (*SOCKETS, "fetch_stream.mjs")
-PROGRAMS_THAT_RUN = (*STREAMS, "discord_embed.py")
+JOBS = ("job.py", "job.sh")
+PROGRAMS_THAT_RUN = (*STREAMS, *JOBS, "discord_embed.py")
 # As each names itself in the logs of what it asks.
 SPREADSHEETS = [
     "Mozilla/5.0 (compatible; GoogleDocs; apps-spreadsheets; +http://docs.google.com)",
@@ -62,6 +63,39 @@ def test_a_picture_is_made_and_its_progress_shown(front, play, name):
     *progress, address = done.stdout.splitlines()
     assert "A machine of AI Horde's is making the picture." in "\n".join(progress)
     assert picture_at(address).size == (768, 768)
+
+
+@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("marker", [b'"job_id"', b'"phase"'], ids=["as it is submitted", "as it is watched"])
+def test_a_job_is_made_once_though_the_connection_breaks(stack, front, play, name, marker):
+    play(delay=3)
+    before = len(stack.requests_to("horde"))
+    with CuttingProxy(urlsplit(front).port, marker, 1) as proxy:
+        done = run(name, f'a "boat" by {name} @ {marker.decode()}', f"http://127.0.0.1:{proxy.port}")
+    assert (done.returncode, done.stderr) == (0, "")
+    *progress, address = done.stdout.splitlines()
+    assert "A machine of AI Horde's is making the picture." in progress
+    assert proxy.left == 0
+    path = urlsplit(address).path
+    assert picture_at(front + path).size == (768, 768)
+    assert len(stack.requests_to("horde")) - before == 1
+
+
+def test_the_guide_s_commands_lead_from_a_job_to_its_picture(front, tmp_path):
+    section = (FOLDER.parent.parent / "DEPLOYMENT_GUIDE.md").read_text().split("\n## Jobs\n")[1]
+    lines = re.search(r"(?:^    .*\n)+", section, re.MULTILINE)[0].replace(ADDRESS, front)
+    assert lines.count("curl ") == 5
+    done = subprocess.run(["bash", "-euc", lines], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "event: completed" in done.stdout
+    assert decoded((tmp_path / "boat.png").read_bytes()).size == (768, 768)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_that_fails_says_why(front, play, name):
+    play(horde="corrupt_prompt")
+    done = run(name, "a boat", front)
+    assert (done.returncode, done.stderr) == (1, "AI Horde does not accept this prompt.\n")
 
 
 @pytest.mark.parametrize("name", STREAMS)

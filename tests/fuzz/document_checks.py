@@ -17,6 +17,7 @@ EXCLUDED = {
     # Values are read as clients write them: "42" is 42, TRUE is true, null is as left out, trackers are ignored; a
     # schema that said so would hide the type. tests/api/test_values.py has what is refused.
     "negative_data_rejection": "the document names the types of values, the service reads other spellings too",
+    "use_after_free": "DELETE cancels a job, and its status can be asked for afterwards",
     "positive_data_acceptance": "has its exceptions below",
     "not_a_server_error": "has its exceptions below",
 }
@@ -50,7 +51,12 @@ REFUSED = (
     Excuse("a name that no model has: the document does not list the enabled ones", 400, "model must be "),
     Excuse("what OpenAI's clients may send and no engine here does", 400, '"code":"unsupported"'),
     Excuse("a file that is no picture, or text that is no picture in base64", 400, "(image|mask)[^.]* (must be|is) "),
+    Excuse("a time, and the cursor of a page, which no pattern can say", 400, "(since|until|cursor) must be"),
+    Excuse("a key in visible ASCII without commas: the document says it in words", 400, "Idempotency-Key must be"),
+    Excuse("a key that came with another request before", 422, '"code":"idempotency_key_reused"'),
+    Excuse("webhooks need a secret of the operator's", 400, "webhook_url (cannot be honoured|must be)"),
     Excuse("a WebSocket's address, which OpenAPI can only describe as a GET", 426, '"code":"websocket_only"'),
+    Excuse("an If-Match that is made up, of a picture that a job made", 412, '"code":"precondition_failed"'),
     Excuse("the stream of an id that is made up", 410, '"code":"stream_lost"'),
 )
 FAILED = (

@@ -15,7 +15,7 @@ ADDRESSED = re.compile(r"https?://|localhost|\$API")  # an example of options al
 REQUEST = re.compile(r"\bGET (?:https?://\S+?)?/[a-z./]*\?[^`\n]*")  # as in GET /generate?prompt=a%20red%20boat
 CONTINUED = re.compile(r" \\\n\s*")
 PLACEHOLDER = re.compile(r"\$\{?[A-Z_]+\}?")
-WITH_A_VALUE = ("-F", "-H", "-X", "-d", "-o", "-m", "-w", "--max-time", "--data", "--header")
+WITH_A_VALUE = ("-F", "-H", "-X", "-d", "-o", "-m", "-w", "--json", "--max-time", "--data", "--header")
 URL = re.compile(r"https?://[\w.\-:\[\]]+(?:/[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*)?")
 
 

@@ -14,6 +14,24 @@ def test_it_works(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("set_to", "folder"),
+    [
+        ({}, ".data/images"),
+        ({"STORAGE_PATH": "./storage"}, "storage"),
+        ({"STORAGE_PATH": "/a", "LOCAL_STORAGE_DIR": "/b"}, "/b"),
+        ({"STORAGE_PATH": "/a", "LOCAL_STORAGE_DIR": ""}, "/a"),
+        ({"STORAGE_PATH": "  ", "LOCAL_STORAGE_DIR": ""}, ".data/images"),
+    ],
+)
+def test_the_folder_of_pictures_has_two_names(monkeypatch, set_to, folder):
+    for name in ("STORAGE_PATH", "LOCAL_STORAGE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in set_to.items():
+        monkeypatch.setenv(name, value)
+    assert str(load().local_storage_dir) == folder
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("PORT", "http"),

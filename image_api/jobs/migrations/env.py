@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 
 # In which another process's migration has to end.
 PATIENCE_SECONDS = 60
-# The lock of the jobs' writers (group_commit.py), so that there is none while a table changes.
+# The lock of the jobs' writers (transaction.py), so that there is none while a table changes.
 POSTGRESQL_LOCK = "SELECT pg_advisory_xact_lock(1785684595)"
 POSTGRESQL_LIMIT = f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"
 OWN_FILES = 0o600
@@ -46,9 +46,9 @@ def tables() -> MetaData | None:
     """Return the tables as the code has them, with which `--autogenerate` compares; an upgrade needs none."""
     if GIVEN:
         return None
-    from image_api.jobs.tables import metadata
+    from image_api.jobs.tables import complete
 
-    return metadata
+    return complete()
 
 
 def render_item(_: str, item: Any, autogen_context: AutogenContext) -> Literal[False]:

@@ -1,7 +1,9 @@
 """The request that carries a webhook, behind the SSRF guard, and what its response means."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import mktime_tz, parsedate_tz
 
 import requests
 import urllib3
@@ -16,7 +18,12 @@ CONNECT_SECONDS = 5.0  # for the look-up, the connection and TLS, each
 ANSWER_SECONDS = 15.0  # the least that Standard Webhooks recommends
 ATTEMPT_SECONDS = 25.0  # in all
 MAX_RETRY_AFTER = 6 * 3600
-HEADERS = {"User-Agent": f"image-generation-api/{VERSION}", "Content-Type": "application/json"}
+MAX_DATE = 40  # characters
+HEADERS = {
+    "User-Agent": f"image-generation-api/{VERSION}",
+    "Content-Type": "application/json",
+    "Connection": "close",  # one that is kept may be closed just when the next webhook is sent
+}
 GONE = 410
 DELIVERED = range(200, 300)
 REDIRECTS = range(300, 400)
@@ -51,7 +58,7 @@ class WebhookClient:
 
     def post(self, url: str, body: str, headers: Mapping[str, str]) -> Reply:
         """Send a webhook once, and return what came of it. No redirect is followed, and no body is read."""
-        if not self._session.allows(url):  # WEBHOOK_ORIGINS may have changed since it was submitted
+        if not self._session.urls.allows(url):  # WEBHOOK_ORIGINS may have changed since it was submitted
             return Reply(reason=NO_PUBLIC_HOST)
         try:
             with time_limit(ATTEMPT_SECONDS), self._sent(url, body, headers) as response:
@@ -84,4 +91,15 @@ def _reply(response: requests.Response) -> Reply:
         return Reply(status)
     if status in REDIRECTS:
         return Reply(status, f"The host answered with a redirect (HTTP {status}), which is not followed.")
-    return Reply(status, f"The host answered HTTP {status}.", retry_after(response, MAX_RETRY_AFTER))
+    return Reply(status, f"The host answered HTTP {status}.", _seconds_to_wait(response))
+
+
+def _seconds_to_wait(response: requests.Response) -> int:
+    """Return the seconds of a Retry-After header, up to MAX_RETRY_AFTER; it may be a date. 0 if there is none."""
+    date = parsedate_tz(response.headers.get("Retry-After", "")[:MAX_DATE])
+    if date is None:
+        return retry_after(response, MAX_RETRY_AFTER)
+    try:
+        return max(0, min(MAX_RETRY_AFTER, int(mktime_tz(date) - time.time())))
+    except (ValueError, OverflowError):  # it is no date that exists
+        return 0

@@ -12,7 +12,7 @@ from image_api.jobs.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from image_api.jobs.job import Job
 from image_api.jobs.rows import as_job, job_of
 from image_api.jobs.tables import UNDELIVERED, deliveries, jobs
-from image_api.jobs.transaction import Transaction
+from image_api.jobs.transaction import Transaction, clock_of
 
 LEASE_SECONDS = 60.0  # of an attempt, which takes less than half of it
 MAX_CANDIDATES = 200  # that a claim looks at
@@ -60,10 +60,14 @@ class Deliveries:
 
         return self._database.read(query)
 
-    def next_due(self, full_hosts: Collection[str]) -> float | None:
-        """Return when the next one to another host is due, in seconds since the epoch; None if there is none."""
-        due = select(func.min(deliveries.c.not_before)).where(_waiting(full_hosts))
-        return self._database.read(lambda connection: connection.execute(due).scalar())
+    def seconds_until_due(self, full_hosts: Collection[str]) -> float | None:
+        """Return the seconds until the next one to another host is due, 0 if one is; None if there is none."""
+
+        def query(connection: Connection) -> float | None:
+            due = connection.execute(select(func.min(deliveries.c.not_before)).where(_waiting(full_hosts))).scalar()
+            return None if due is None else max(0.0, due - clock_of(connection))
+
+        return self._database.read(query)
 
     def claim(self, holder: str, room: Room) -> list[Claimed]:
         """Return deliveries that are due, for this holder alone to send within LEASE_SECONDS."""

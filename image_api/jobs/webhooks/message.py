@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job
 from image_api.jobs.job_json import JobView
@@ -13,15 +15,27 @@ if TYPE_CHECKING:
     from standardwebhooks.webhooks import Webhook
 
 
+class JobWebhook(BaseModel):
+    """What a webhook says: a job has ended."""
+
+    type: str
+    """`job.completed`, `job.failed` or `job.canceled`."""
+    timestamp: str
+    """When it ended (UTC)."""
+    data: JobView
+    """The job, as its status is shown."""
+
+
 def body_of(delivery: Delivery, job: Job, api_prefix: str) -> str:
     """Return the JSON of a webhook, with the job as a client without the worker's token sees it.
 
     It is the same in all attempts, since a job that has ended does not change.
     """
-    data = JobView.of(job, job.base_url, api_prefix).model_dump(mode="json", exclude_none=True)
     at = datetime.fromtimestamp(delivery.created_at, UTC).isoformat(timespec="milliseconds")
-    message = {"type": delivery.type, "timestamp": at.replace("+00:00", "Z"), "data": data}
-    return json.dumps(message, separators=(",", ":"))
+    webhook = JobWebhook(
+        type=delivery.type, timestamp=at.replace("+00:00", "Z"), data=JobView.of(job, job.base_url, api_prefix)
+    )
+    return json.dumps(webhook.model_dump(mode="json", exclude_none=True), separators=(",", ":"))
 
 
 class Signer:

@@ -77,9 +77,9 @@ class WebhookSender:
         """Begin to send all that is due, as far as there is room, and return the seconds until there may be more."""
         while not self._stopping:
             room = self._room()
-            due = self._deliveries.next_due(room.full_hosts) if room.slots else None
-            if due is None or due > time.time():
-                return POLL_SECONDS if due is None else min(POLL_SECONDS, due - time.time())
+            seconds = self._deliveries.seconds_until_due(room.full_hosts) if room.slots else None
+            if seconds is None or seconds > 0:
+                return POLL_SECONDS if seconds is None else min(POLL_SECONDS, seconds)
             claimed = self._deliveries.claim(self._holder, room)
             for each in claimed:
                 self._begin(each)

@@ -4,7 +4,7 @@ import re
 
 from image_api.errors import InvalidParameter
 from image_api.jobs.errors import WebhooksDisabled
-from image_api.outbound.pinned_connection import PublicSession
+from image_api.outbound.public_hosts import AllowedURLs
 from image_api.settings import Settings
 
 MAX_URL = 2000  # characters
@@ -16,13 +16,13 @@ class WebhookURLs:
 
     def __init__(self, settings: Settings) -> None:
         self._enabled = settings.webhook_secret is not None
-        self._session = PublicSession(settings.webhook_origins)
+        self._urls = AllowedURLs(settings.webhook_origins)
 
     def check(self, url: str) -> None:
         """Raise InvalidParameter if no webhook would be sent there."""
         if not self._enabled:
             raise WebhooksDisabled
-        if len(url) > MAX_URL or "#" in url or not PRINTABLE.fullmatch(url) or not self._session.allows(url):
+        if len(url) > MAX_URL or "#" in url or not PRINTABLE.fullmatch(url) or not self._urls.allows(url):
             raise InvalidParameter(
                 "webhook_url must be an https address of a public host by its name, like https://client.example/hook,"
                 f" of up to {MAX_URL:,} characters, without a user or a fragment."

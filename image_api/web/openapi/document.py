@@ -12,17 +12,19 @@ from pydantic import BaseModel
 from werkzeug.routing import Rule
 
 from image_api.errors import ApiError, Relayed
+from image_api.jobs.webhooks.message import JobWebhook
+from image_api.services import services_of
 from image_api.web import api_answers
 from image_api.web.api import FORM, HTML, JSON, OPERATIONS, Answer, Content, Models, Operation
 from image_api.web.cors import PICTURES
 from image_api.web.error_responses import AUTOMATIC_METHODS, family_of
 from image_api.web.openapi.schemas import Schema, reference, schemas_of, without_null
 from image_api.web.openapi.sharing import share
+from image_api.web.openapi.webhooks import webhooks
 from render_worker.contract import IMAGE_NAME, VERSION, ErrorBody, Fields
 from render_worker.serving.http_errors import HTTP_CODES
 
 VARIABLE = re.compile(r"<(?:any\((?P<choices>[^)]*)\):|(?P<converter>[a-z_]+):)?(?P<name>\w+)>")
-TITLE = "Image Generation API"
 INTRODUCTION = """\
 A prompt in, a picture out: `GET /generate?prompt=a%20red%20boat` returns the address of one.
 
@@ -51,7 +53,7 @@ def document(app: Flask) -> Schema:
     with app.app_context():
         operations = list(_operations(app))
         errors = [_error_model(rule) for rule, _, _ in operations]
-        schemas = schemas_of([*_models(operation for _, operation, _ in operations), *errors])
+        schemas = schemas_of([*_models(operation for _, operation, _ in operations), *errors, JobWebhook])
         paths: dict[str, Schema] = {}
         for rule, operation, view in operations:
             path = paths.setdefault(_path(rule), {})
@@ -62,16 +64,17 @@ def document(app: Flask) -> Schema:
                 path[method.lower()] = _operation(rule, method, operation, view, schemas)
     return {
         "openapi": "3.1.0",
-        "info": _info(),
+        "info": _info(services_of(app).settings.name),
         "tags": _tags(view for _, _, view in operations),
         "paths": dict(sorted(paths.items())),
+        "webhooks": webhooks(),
         "components": {"schemas": schemas, "headers": _headers(), **share(paths)},
     }
 
 
-def _info() -> Schema:
+def _info(title: str) -> Schema:
     licensed = {"name": "MIT", "identifier": "MIT"}
-    return {"title": TITLE, "version": VERSION, "description": INTRODUCTION, "license": licensed}
+    return {"title": title, "version": VERSION, "description": INTRODUCTION, "license": licensed}
 
 
 def _operations(app: Flask) -> Iterator[tuple[Rule, Operation, Any]]:

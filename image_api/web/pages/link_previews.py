@@ -2,11 +2,11 @@
 
 from flask import Response
 
+from image_api.services import services
 from image_api.web.pages.html_pages import html_page
 from image_api.web.responses import with_absolute_url
 from render_worker.contract import GenerateResult
 
-SITE = "Image Generation API"
 MADE = "A picture made of these words."
 NOT_MADE = "Open the link, and the picture is made."
 
@@ -16,7 +16,7 @@ def preview_page(title: str, result: GenerateResult | None, description: str | N
     return html_page(
         "preview.html",
         "Accept, Sec-Fetch-Dest, User-Agent",
-        site=SITE,
+        site=services().settings.name,
         title=" ".join(title.split()),
         description=description or (MADE if result else NOT_MADE),
         picture=with_absolute_url(result) if result else None,

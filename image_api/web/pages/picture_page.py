@@ -8,12 +8,12 @@ from markupsafe import escape
 from werkzeug.routing import BaseConverter
 
 from image_api.errors import ApiError, PictureGone
+from image_api.services import services
 from image_api.web.file_names import file_names
 from image_api.web.file_response import ENDINGS
 from image_api.web.pages.error_page import error_page
 from image_api.web.pages.html_pages import app_page, prefers_json
 from image_api.web.pages.known_picture import KnownPicture, known_picture
-from image_api.web.pages.link_previews import SITE
 from image_api.web.pages.moments import moment, seconds_text
 from image_api.web.pages.static_files import relative_root
 from image_api.web.responses import base_url, json_response
@@ -67,7 +67,7 @@ def _values(details: PictureDetails, found: KnownPicture, base: str) -> dict[str
     address = root + details.image_url.removeprefix(f"{base}/") if own else details.image_url
     return {
         "picture": details,
-        "site": SITE,
+        "site": services().settings.name,
         "canonical": details.page_url,
         "heading": " ".join((details.prompt or "").split()),
         "address": address,

@@ -8,6 +8,8 @@ from typing import Any
 
 from flask import request
 
+from image_api.services import services
+
 FOLDER = Path(str(files("image_api"))) / "texts"
 DEFAULT = "en"
 
@@ -23,8 +25,13 @@ def language() -> str:
     return request.accept_languages.best_match(languages(), DEFAULT) or DEFAULT
 
 
-@cache
 def texts(name: str) -> dict[str, Any]:
-    """Return the texts in a language."""
+    """Return the texts in a language, with PROJECT_NAME as the title of the app and of the API's pages if it is set."""
+    return _titled(name, services().settings.project_name)
+
+
+@cache
+def _titled(name: str, title: str | None) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    return found
+    titled = {part: {**found[part], "title": title} for part in ("page", "api")} if title else {}
+    return {**found, **titled}

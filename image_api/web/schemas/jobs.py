@@ -13,7 +13,7 @@ from render_worker.contract import Fields
 
 MAX_URL = 2000  # characters
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
-LAST_SECOND = 253_402_300_799  # of the year 9999; the milliseconds since 1970 of today are more
+END_SECOND = 253_402_300_800  # of the year 9999; the milliseconds since 1970 of today are more
 SECONDS = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
 # In a query a plus sign that is not percent-encoded is a space.
 LOST_PLUS = re.compile(r"(T[0-9:.,]+) (?=[0-9]{2}(:?[0-9]{2})?\Z)", re.IGNORECASE)
@@ -33,8 +33,8 @@ def _seconds(text: str) -> float:
     else:
         moment = datetime.fromisoformat(LOST_PLUS.sub(r"\1+", text))
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if seconds > LAST_SECOND:
-        raise ValueError("too late")
+    if seconds > END_SECOND:
+        raise ValueError("after the year 9999")
     return max(seconds, 0.0)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from render_worker.storages.settings import StorageSettings
 
@@ -12,7 +12,11 @@ class LocalStorageSettings(StorageSettings):
 
     title = "Storage `local`"
 
-    local_storage_dir: Path = Field(Path(".data/images"), description="Folder of the pictures.")
+    local_storage_dir: Path = Field(
+        Path(".data/images"),
+        validation_alias=AliasChoices("local_storage_dir", "storage_path"),
+        description="Folder of the pictures. STORAGE_PATH is another name, which LOCAL_STORAGE_DIR overrides.",
+    )
     local_storage_mb: int = Field(
         256, ge=1, description="Size of that folder in MiB; sketches are evicted first, then the oldest pictures."
     )

@@ -17,8 +17,8 @@ from sqlalchemy import text
 from image_api.database_url import engine_url
 from image_api.jobs import migration
 from image_api.jobs.errors import DatabaseUnavailable
-from image_api.jobs.group_commit import WRITER_LOCK
 from image_api.jobs.migration import MIGRATIONS, bring_up_to_date
+from image_api.jobs.transaction import WRITER_LOCK
 from tests.api.jobs.test_migrations import TABLES, engine_for, tables_of
 from tests.fakes.postgres_server import PASSWORD, PostgresServer
 from tests.fakes.processes import ROOT, api, command_of, wait_until

@@ -17,9 +17,9 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from image_api.database_url import engine_url
-from image_api.jobs.group_commit import WRITER_LOCK
 from image_api.jobs.migration import MIGRATIONS, head, revisions
 from image_api.jobs.tables import metadata
+from image_api.jobs.transaction import WRITER_LOCK
 from tests.fakes.processes import ROOT, clean_environment
 
 TABLES = {"jobs", "job_images", "queues", "deliveries"}

@@ -11,11 +11,14 @@ from sqlalchemy import delete, text, update
 
 from image_api.database_url import engine_url
 from image_api.errors import Stopping
+from image_api.jobs import updates
 from image_api.jobs.database import Database
+from image_api.jobs.endings import end_job
 from image_api.jobs.errors import DatabaseUnavailable, JobNotFound
 from image_api.jobs.ids import JobIds
 from image_api.jobs.job import Job, NewJob
-from image_api.jobs.store import JobStore, change_queue, end_job
+from image_api.jobs.queue_numbers import change_queue
+from image_api.jobs.store import JobStore
 from image_api.jobs.tables import jobs, metadata
 from image_api.jobs.updates import POLL_SECONDS, JobUpdates
 from tests.fakes.postgres_server import PostgresServer
@@ -54,7 +57,7 @@ class Rows:
 
     def begin(self, job: Job) -> None:
         def operation(transaction) -> None:
-            change_queue(transaction.connection, job.owner, pending=-1)
+            change_queue(transaction, job.owner, pending=-1)
             values = {"status": "processing", "attempts": 1, "started_at": transaction.now}
             transaction.connection.execute(update(jobs).where(jobs.c.id == job.id).values(**values))
 
@@ -105,7 +108,7 @@ def test_a_place_in_the_queue_that_changes_is_told(rows):
 
 
 def test_what_this_process_knows_is_told_without_a_look_at_all(rows, monkeypatch):
-    monkeypatch.setattr("image_api.jobs.updates.POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(updates, "POLL_SECONDS", 3600.0)
     job = rows.submit()
     rows.begin(job)
     watch = rows.updates.watch(job.id)

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import time
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -81,16 +82,30 @@ def test_nothing_of_an_answer_s_body_or_phrase_is_recorded(service):
     assert "private-of-the-url" not in recorded
 
 
-def test_retry_after_is_honoured_within_bounds():
-    for text, seconds in (
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
         ("7", 7),
         ("99999999", client.MAX_RETRY_AFTER),
+        ("9" * 5000, client.MAX_RETRY_AFTER),
+        ("Fri, 31 Dec 2990 23:59:59 GMT", client.MAX_RETRY_AFTER),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
+        ("Mon, 1 Jan 99999 00:00:00 GMT", 0),
         ("soon", 0),
         ("-1", 0),
-        ("9" * 5000, client.MAX_RETRY_AFTER),
-    ):
-        with Receiver(status(429, Retry_After=text)) as receiver:
-            assert WebhookClient((receiver.origin,)).post(receiver.url, "{}", {}).retry_after == seconds
+        ("1e9", 0),
+        ("", 0),
+    ],
+)
+def test_retry_after_is_honoured_within_bounds(text, seconds):
+    with Receiver(status(429, Retry_After=text)) as receiver:
+        assert WebhookClient((receiver.origin,)).post(receiver.url, "{}", {}).retry_after == seconds
+
+
+def test_retry_after_may_be_a_date():
+    in_an_hour = formatdate(time.time() + 3600, usegmt=True)
+    with Receiver(status(503, Retry_After=in_an_hour)) as receiver:
+        assert 3500 < WebhookClient((receiver.origin,)).post(receiver.url, "{}", {}).retry_after <= 3600
 
 
 def test_an_origin_that_is_named_no_more_is_sent_nothing(service):

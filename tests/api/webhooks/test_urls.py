@@ -2,6 +2,8 @@
 
 import base64
 import socket
+import subprocess
+import sys
 
 import pytest
 from pydantic import ValidationError
@@ -9,6 +11,7 @@ from pydantic import ValidationError
 from image_api.errors import InvalidParameter
 from image_api.jobs.webhooks.urls import MAX_URL, WebhookURLs
 from image_api.settings import Settings, load
+from tests.fakes.processes import ROOT
 from tests.fakes.webhook_receiver import SECRET
 
 OTHER = "whsec_" + base64.b64encode(b"x" * 64).decode()
@@ -178,3 +181,20 @@ def test_an_empty_secret_counts_as_none(monkeypatch):
 def test_a_secret_is_not_in_the_settings_text():
     settings = Settings(webhook_secret=SECRET)
     assert SECRET not in repr(settings) + str(settings)
+
+
+NOTHING_LOADED = f"""
+import sys
+from image_api import create_app
+from image_api.services import services_of
+from image_api.settings import Settings
+app = create_app(Settings(webhook_secret={SECRET!r}, database_url="sqlite:////nowhere/jobs.db"))
+services_of(app).jobs.start()
+services_of(app).jobs.webhook_urls.check("https://hook.example/")
+print([name for name in ("standardwebhooks", "sqlalchemy", "psycopg", "alembic") if name in sys.modules])
+"""
+
+
+def test_nothing_is_loaded_for_webhooks_before_there_is_a_job():
+    ran = subprocess.run([sys.executable, "-c", NOTHING_LOADED], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
