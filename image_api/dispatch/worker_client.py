@@ -162,6 +162,15 @@ class WorkerClient:
             with contextlib.suppress(ApiError), self._reads.slot(client) as abort:
                 self._observed.get(abort)
 
+    def has_request(self, request_id: str) -> bool:
+        """Return whether the worker says that it has a request; False if it does not say so at once."""
+        with (
+            contextlib.suppress(ApiError),
+            self.send("GET", f"/requests/{request_id}/known", IMPROVING_SECONDS) as reply,
+        ):
+            return bool(reply.status_code == requests.codes.no_content)
+        return False
+
     def cancel(self, request_id: str) -> None:
         """Have the worker cancel a request; one that cannot be reached is asked once more."""
         for pause in CANCEL_PAUSES:

@@ -1,7 +1,7 @@
 """Several render workers as one: what each knows together, and what one of them can do by whichever is fit for it."""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import requests
 
@@ -126,6 +126,13 @@ class WorkerPool:
         """Remember the worker that has the picture at an address, unless a storage outside has it."""
         if stored := WORKER_PATH.fullmatch(address):
             self._locations.put(stored[1], worker.client.identity)
+
+    def holder_of(self, request_id: str) -> PooledWorker | None:
+        """Return the worker that has a request in flight or its result; None if none says so at once."""
+        asked = [worker for worker in self.workers if not worker.has_failed]
+        with ThreadPoolExecutor(max(1, len(asked))) as threads:
+            found = threads.map(lambda worker: worker.client.has_request(request_id), asked)
+            return next((worker for worker, has in zip(asked, found, strict=True) if has), None)
 
     def observe(self, client: str | None = None) -> None:
         """Read the health and the models of those that are surely awake, unless they are known."""
