@@ -182,7 +182,8 @@ class Attempt:
         return response.result.model_dump(mode="json", exclude_none=True)
 
     def _waiter(self) -> Waiter:
-        return Waiter(self.job.owner, gone=self._over.is_set, request_id=self._request_id)
+        repeated = self.job.is_repeated
+        return Waiter(self.job.owner, gone=self._over.is_set, request_id=self._request_id, repeated=repeated)
 
     def _report(self, index: int, progress: Progress) -> None:
         news = progress.model_dump(mode="json", exclude={"event", "preview"}, exclude_none=True)
