@@ -36,6 +36,8 @@ def engine_of(url: str, *, writes: bool) -> Engine:
 
 
 def _sqlite(file: Path, *, writes: bool) -> Engine:
+    from image_api.jobs.sqlite_compiler import PlainLimitCompiler  # not with PostgreSQL: it loads the dialect
+
     def connect() -> sqlite3.Connection:
         address = f"file:{quote(str(file))}?mode={'rwc' if writes else 'rw'}"
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
@@ -48,6 +50,7 @@ def _sqlite(file: Path, *, writes: bool) -> Engine:
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+    engine.dialect.statement_compiler = PlainLimitCompiler
     if writes:
 
         @event.listens_for(engine, "begin")
