@@ -44,11 +44,12 @@ class TestRefusals:
         assert (answer.status_code, answer.json()["code"]) == (503, "worker_busy")
         assert answer.elapsed.total_seconds() < 3
 
-    def test_an_engine_that_rests_at_one_is_asked_at_the_other(self, workers, before):
+    @pytest.mark.parametrize("code", ["engine_resting", "too_slow"])
+    def test_an_engine_that_is_not_asked_at_one_is_asked_at_the_other(self, workers, before, code):
         both = workers()
         front = before(both)
         front.warm(*both)
-        both[0].refuses = (503, {"error": "It rests.", "code": "engine_resting"})
+        both[0].refuses = (503, {"error": "It rests.", "code": code})
         assert {front.make().status_code for _ in range(3)} == {200}
 
     def test_an_error_of_the_request_s_own_is_not_asked_twice(self, workers, before):

@@ -3,6 +3,7 @@
 import requests
 
 from tests.api.pooled import Front
+from tests.api.test_picture_pages import BROWSER
 from tests.fakes.processes import wait_until
 
 
@@ -100,6 +101,7 @@ class TestStates:
         found = requests.get(f"{front.url}/status", headers={"Accept": "application/json"}, timeout=10).json()
         assert (found["status"], [it["status"] for it in found["workers"]]) == ("up", ["waking", "up"])
         assert [it["name"] for it in found["engines"]] == ["flux"]
+        assert "1: Waking up, 2: Up" in requests.get(f"{front.url}/status", headers=BROWSER, timeout=10).text
 
     def test_wake_starts_the_first_that_answers(self, workers, before):
         both = workers(asleep=(0,))
