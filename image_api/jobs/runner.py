@@ -145,9 +145,8 @@ class Runner:
                     self._renew()
                 self._claim()
                 pause = 0.0
-            except DatabaseUnavailable as error:
+            except DatabaseUnavailable:  # which the database's own log tells of, once
                 pause = _longer(pause)
-                log.warning("the runner of jobs waits for their database: %s", error.__cause__ or error)
             except Exception:
                 pause = _longer(pause)
                 log.exception("the runner of jobs failed by its own fault")
