@@ -208,12 +208,14 @@ def gunicorn_worker_killed(stage: Stage, chance: random.Random) -> None:
 def disk_full(stage: Stage, chance: random.Random) -> None:
     """No file of the API tier can grow for eight seconds, as on a full disk."""
     pause(chance)
-    processes = stage.api.server.tree()
-    for process in processes:
-        process.rlimit(psutil.RLIMIT_FSIZE, (FULL_BYTES, psutil.RLIM_INFINITY))
+    _limit_files(stage, FULL_BYTES)
     time.sleep(8)
-    for process in processes:
-        process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+    _limit_files(stage, psutil.RLIM_INFINITY)
+
+
+def _limit_files(stage: Stage, most: int) -> None:
+    for process in stage.api.server.tree():
+        process.rlimit(psutil.RLIMIT_FSIZE, (most, psutil.RLIM_INFINITY))
 
 
 @scene("everything")
