@@ -1,14 +1,10 @@
 """Which URLs and addresses are of the public internet, and the one look-up of a host that decides it."""
 
 import socket
-import subprocess
-import sys
-import time
 
 import pytest
 
 from image_api.outbound.public_hosts import MAX_ADDRESSES, NotPublic, PublicHosts, is_public, is_public_url
-from tests.fakes.processes import ROOT
 
 PUBLIC, OTHER, INSIDE = "93.184.216.34", "93.184.216.35", "10.0.0.1"
 
@@ -189,50 +185,3 @@ def test_which_urls_may_be_public(url):
 )
 def test_which_urls_are_refused(url):
     assert not is_public_url(url)
-
-
-SLOW_NAME_SERVER = """
-import socket, time
-real = socket.getaddrinfo
-def slow(host, *more):
-    if host.endswith("slow.example"):
-        time.sleep(3)  # a native thread's: nothing is patched yet
-    return real("127.0.0.1", *more)
-socket.getaddrinfo = slow
-from gevent import monkey
-monkey.patch_all()
-import gevent
-from image_api.outbound import public_hosts
-from image_api.outbound.public_hosts import LOOK_UP_THREADS, NotPublic, PublicHosts
-gaps, last = [0.0], time.monotonic()
-def tick():
-    global last
-    while True:
-        gevent.sleep(0.01)
-        gaps.append(time.monotonic() - last)
-        last = time.monotonic()
-gevent.spawn(tick)
-hosts = PublicHosts()
-def refused(name):
-    begun = time.monotonic()
-    try:
-        hosts.addresses(name, 443, 0.3)
-    except NotPublic:
-        return time.monotonic() - begun
-names = [f"{number}.slow.example" for number in range(LOOK_UP_THREADS + 2)]
-took = [each.get() for each in [gevent.spawn(refused, name) for name in names]]
-assert len(took) == len(names) and 0.25 < min(took) and max(took) < 2, took
-begun = time.monotonic()
-socket.getaddrinfo("127.0.0.1", 443)  # by gevent's own threads
-assert time.monotonic() - begun < 2
-assert max(gaps) < 1, max(gaps)
-print("held", flush=True)
-"""
-
-
-def test_name_servers_that_do_not_answer_hold_up_neither_the_hub_nor_other_look_ups_nor_the_exit():
-    begun = time.monotonic()
-    command = [sys.executable, "-c", SLOW_NAME_SERVER]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "held\n", "")
-    assert time.monotonic() - begun < 30
