@@ -15,8 +15,7 @@ from image_api.dispatch.pooled_dispatch import PooledDispatch
 from image_api.dispatch.render_workers import RenderWorkers
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.dispatch.worker_pool import WorkerPool
-from image_api.generation.cache import Cache
-from image_api.generation.cache import build as build_cache
+from image_api.generation.cache import Cache, MemoryCache
 from image_api.generation.picture_locations import PictureLocations
 from image_api.generation.use_case import Generation
 from image_api.jobs.jobs import Jobs
@@ -62,7 +61,7 @@ class Services:
     def build(cls, settings: Settings) -> "Services":
         """Return the services as the settings configure them, without a connection yet."""
         token = settings.worker_token.get_secret_value() if settings.worker_token else None
-        cache = build_cache(settings)
+        cache = _cache(settings)
         worker, dispatch = _workers(settings, cache)
         pictures = RemotePictures(worker, settings.picture_origins)
         checks = PictureChecks(pictures)
@@ -100,6 +99,15 @@ def _workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Dispatch]
         return pool, PooledDispatch(pool)
     worker = WorkerClient(settings)
     return worker, DirectDispatch(worker)
+
+
+def _cache(settings: Settings) -> Cache:
+    """Return the cache that the settings configure."""
+    if settings.redis_url is None:
+        return MemoryCache()
+    from image_api.generation.redis_cache import RedisCache
+
+    return RedisCache(settings.redis_url.get_secret_value())
 
 
 def services_of(app: Flask) -> Services:
