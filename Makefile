@@ -26,7 +26,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs-rows soak hostile fuzz fuzz-document clean
+.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-idle soak chaos hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,7 +38,7 @@ test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) $(CLIENT_PACKAGES) $(NODE_MODULES)/.
 	@$(MAKE) --no-print-directory lint types
 	@$(PYTEST) -n 4 tests/api tests/repo tests/worker # they mostly wait
 	@$(PYTEST) -n 2 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each
-	@$(PYTEST) -n 2 tests/hostile tests/fuzz # two servers each, and the cores to themselves
+	@$(PYTEST) -n 2 tests/hostile tests/fuzz tests/chaos # two servers each, and the cores to themselves
 	@$(PYTEST) -n 2 --dist loadfile tests/page # pytest-playwright's event loop lets no other test use asyncio.run
 
 results: ## Run make test, and write docs/TESTING_RESULTS.md of it.
@@ -134,8 +134,17 @@ bench-jobs-rows: $(DEV_PACKAGES) ## Ask the jobs' database, SQLite and PostgreSQ
 bench-memory: $(DEV_PACKAGES) $(BROWSER) ## Make 2,000 pictures by each route in 512 MiB; needs root.
 	@$(BIN)/python -m bench.memory
 
+bench-jobs: $(DEV_PACKAGES) $(SERVERS) ## Submit 500 jobs a second, on SQLite and PostgreSQL, and watch /health.
+	@$(BIN)/python -m bench.jobs
+
+bench-idle: $(DEV_PACKAGES) $(SERVERS) ## Measure the memory of an idle API tier, with jobs and without; needs root.
+	@$(BIN)/python -m bench.idle
+
 soak: $(DEV_PACKAGES) $(BROWSER) ## Twenty minutes of faults by chance.
 	@$(BIN)/python -m tests.end_to_end.soak
+
+chaos: $(DEV_PACKAGES) $(SERVERS) ## Kill what runs 200 jobs, and what they need, at random moments (ONLY="all-killed" SEED=7).
+	@$(BIN)/python -m tests.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
 hostile: $(DEV_PACKAGES) ## Carry out what one anonymous client could do to the others (ONLY="log-flood late-body").
 	@$(BIN)/python -m tests.hostile $(if $(ONLY),--only $(ONLY))

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
-from redis.connection import parse_url
 
 from image_api.addresses import is_address, worker_addresses
 from image_api.allowed_hosts import AllowedHosts
@@ -191,9 +190,12 @@ class Settings(JobSettings):
     @field_validator("redis_url")
     @classmethod
     def _of_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        from redis.connection import parse_url  # here: without Redis its 7 MiB are not loaded
+
         try:
-            if value:
-                parse_url(value.get_secret_value())  # type: ignore[no-untyped-call]
+            parse_url(value.get_secret_value())  # type: ignore[no-untyped-call]
         except ValueError:  # its text may have the password
             raise ValueError(
                 "it must be an address like redis://:password@host:6379/0, the password percent-encoded"

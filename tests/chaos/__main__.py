@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
 def _told(outcome: Outcome, jobs: int) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.statuses.items()))
     state = f"{len(outcome.problems)} PROBLEMS" if outcome.problems else "held"
-    again = f"; {outcome.again} pictures begun again after their render worker's end" if outcome.again else ""
+    again = f"; {outcome.again} pictures made again after their render worker was killed" if outcome.again else ""
     lines = [f"{state}, {outcome.seconds:.0f} s: of {jobs} jobs {counts}{again}"]
     return "\n    ".join([*lines, *outcome.problems[:10]])
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+CLIENTS = 8
 PATIENCE_SECONDS = 120.0
 TIMEOUT_SECONDS = 15.0
 FINAL = {"completed", "failed", "canceled"}
@@ -45,15 +46,17 @@ class Submitted:
 class Clients:
     """Some clients that submit at once, each a thread with its own connection."""
 
-    def __init__(self, addresses: Callable[[], list[str]], jobs: int, chance: random.Random, clients: int = 8) -> None:
-        """Have `jobs` submitted to the API tiers at `addresses`, in turn."""
-        self.jobs = [_request(number, chance) for number in range(jobs)]
+    def __init__(
+        self, addresses: Callable[[], list[str]], jobs: int, chance: random.Random, *, all_plain: bool
+    ) -> None:
+        """Have `jobs` submitted to the API tiers at `addresses`, in turn; with `all_plain` none fails."""
+        self.jobs = [_request(number, chance, all_plain) for number in range(jobs)]
         self.errors: list[str] = []
         self._addresses = addresses
         self._chance = chance
         self._left = iter(self.jobs)
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._submit_all, daemon=True) for _ in range(clients)]
+        self._threads = [threading.Thread(target=self._submit_all, daemon=True) for _ in range(CLIENTS)]
 
     def start(self) -> None:
         """Begin to submit."""
@@ -131,14 +134,14 @@ class Clients:
             job.finals.append(found)
 
 
-def _request(number: int, chance: random.Random) -> Submitted:
+def _request(number: int, chance: random.Random, all_plain: bool) -> Submitted:
     """Return a job of the usual kind, or now and then one of several pictures, with an image, or that fails."""
-    word = chance.choices(("plain", "flaky", "refused"), (88, 6, 6))[0]
+    word = "plain" if all_plain else chance.choices(("plain", "flaky", "refused"), (88, 6, 6))[0]
     body: dict[str, Any] = {"prompt": f"{word} picture {number} {uuid.uuid4().hex}"}
     kind = chance.choices(("one", "several", "image"), (80, 10, 10))[0]
     if kind == "several":
         body["n"] = chance.randint(2, 3)
-    if kind == "image":
+    if kind == "image" and not all_plain:
         body["image"] = f"data:image/png;base64,{PNG}"
     clients = (None, "198.51.100.7", "198.51.100.8", "203.0.113.9")
     return Submitted(body, chance.choice(clients), wants_cancel=chance.random() < 0.05)

@@ -27,7 +27,7 @@ class Outcome:
     statuses: Counter[str]
     seconds: float
     again: int
-    """Pictures that more than one life of a render worker began."""
+    """Pictures that were made again after their render worker was killed."""
 
 
 def perform(scene: Scene, database: str, jobs: int, seed: int, seconds: tuple[float, float] = (0.5, 1.0)) -> Outcome:
@@ -36,9 +36,9 @@ def perform(scene: Scene, database: str, jobs: int, seed: int, seconds: tuple[fl
     begun = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder,
-        Stage(database, Path(folder), seconds=seconds, workers=scene.workers, apis=scene.apis) as stage,
+        Stage(database, Path(folder), seconds, workers=scene.workers, apis=scene.apis, is_real=scene.is_real) as stage,
     ):
-        clients = Clients(lambda: [it.url for it in stage.apis], jobs, chance)
+        clients = Clients(lambda: [it.url for it in stage.apis], jobs, chance, all_plain=scene.is_real)
         try:
             with _watched(clients):
                 clients.start()
@@ -50,7 +50,7 @@ def perform(scene: Scene, database: str, jobs: int, seed: int, seconds: tuple[fl
         except Exception as error:  # noqa: BLE001 - the other scenes go on
             problems = [f"{type(error).__name__}: {error}", *clients.errors, *stage.tracebacks()]
         statuses = Counter(job.finals[0]["status"] if job.finals else "stuck" for job in clients.jobs)
-        return Outcome(problems, statuses, time.monotonic() - begun, verdict.paid_twice(stage))
+        return Outcome(problems, statuses, time.monotonic() - begun, verdict.made_again(stage, clients))
 
 
 @contextlib.contextmanager

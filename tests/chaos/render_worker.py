@@ -13,6 +13,7 @@ import json
 import os
 import random
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,13 @@ OPTIONS: dict[str, Any] = {"backlog": 4096, "limit": 2**22}
 Answer = tuple[int, dict[str, Any]]
 
 
+def append(ledger: Path, entry: dict[str, Any]) -> None:
+    """Append an entry to a ledger, which several processes may write to."""
+    file = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(file, json.dumps(entry).encode() + b"\n")
+    os.close(file)
+
+
 class RenderWorker:
     """One process's generations. Each event is a line of the ledger, written before it is told of."""
 
@@ -41,10 +49,7 @@ class RenderWorker:
 
     def note(self, event: str, request_id: str) -> None:
         """Append an event to the ledger."""
-        line = json.dumps({"worker": self.name, "event": event, "id": request_id})
-        file = os.open(self._ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        os.write(file, line.encode() + b"\n")
-        os.close(file)
+        append(self._ledger, {"worker": self.name, "event": event, "id": request_id, "at": time.time()})
 
     async def generate(self, recipe: dict[str, Any]) -> Answer:
         """Return what comes of a request: of the generation in flight, or done, if there is one."""

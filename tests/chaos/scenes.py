@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import psutil
 import psycopg
 
 from tests.chaos.stage import Stage
 
 LEASE_SECONDS = 15  # of a job: as long as a killed process's jobs wait
+FULL_BYTES = 16 * 1024
 Disturb = Callable[[Stage, random.Random], None]
 BOTH = ("sqlite", "postgresql")
 
@@ -25,18 +27,20 @@ class Scene:
     databases: tuple[str, ...] = BOTH
     workers: int = 1
     apis: int = 1
+    is_real: bool = False
+    """Whether the render worker is this repository's, and no stub."""
 
 
 SCENES: dict[str, Scene] = {}
 
 
 def scene(
-    name: str, databases: tuple[str, ...] = BOTH, *, workers: int = 1, apis: int = 1
+    name: str, databases: tuple[str, ...] = BOTH, *, workers: int = 1, apis: int = 1, is_real: bool = False
 ) -> Callable[[Disturb], Disturb]:
     """Register a function as a scene, described by its docstring."""
 
     def register(disturb: Disturb) -> Disturb:
-        SCENES[name] = Scene(name, (disturb.__doc__ or "").strip(), disturb, databases, workers, apis)
+        SCENES[name] = Scene(name, (disturb.__doc__ or "").strip(), disturb, databases, workers, apis, is_real)
         return disturb
 
     return register
@@ -178,6 +182,40 @@ def two_workers(stage: Stage, chance: random.Random) -> None:
     stage.workers[1].kill()
     time.sleep(2)
     stage.workers[1].start()
+
+
+@scene("real-worker", is_real=True)
+def real_worker(stage: Stage, chance: random.Random) -> None:
+    """kill -9 of the API tier, and then of this repository's own render worker, whose pictures a stand-in makes."""
+    pause(chance, 1.0, 3.0)
+    stage.api.kill()
+    stage.api.start_again()
+    pause(chance, 1.0, 3.0)
+    stage.workers[0].kill()
+    stage.workers[0].start()
+
+
+@scene("gunicorn-worker-killed")
+def gunicorn_worker_killed(stage: Stage, chance: random.Random) -> None:
+    """kill -9 of the API tier's gunicorn worker alone, which its master starts again, three times."""
+    for _ in range(3):
+        pause(chance)
+        for process in stage.api.server.tree()[1:]:
+            process.kill()
+
+
+@scene("disk-full", ("sqlite",))
+def disk_full(stage: Stage, chance: random.Random) -> None:
+    """No file of the API tier can grow for eight seconds, as on a full disk."""
+    pause(chance)
+    _limit_files(stage, FULL_BYTES)
+    time.sleep(8)
+    _limit_files(stage, psutil.RLIM_INFINITY)
+
+
+def _limit_files(stage: Stage, most: int) -> None:
+    for process in stage.api.server.tree():
+        process.rlimit(psutil.RLIMIT_FSIZE, (most, psutil.RLIM_INFINITY))
 
 
 @scene("everything")

@@ -2,23 +2,43 @@
 
 import contextlib
 import json
+import math
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections import Counter
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
 import psycopg
+import requests
 
+from tests.chaos.render_worker import append
 from tests.fakes.postgres_server import PostgresServer
-from tests.fakes.processes import ROOT, Server, api, free_port, left_of, wait_until
+from tests.fakes.processes import ROOT, Server, api, free_port, left_of, sandbox, wait_until, worker
 
 TRACEBACK = "Traceback (most recent call last)"
 STOP_SECONDS = 40  # of an API tier that drains, on a machine that is busy
+
+
+@dataclass(frozen=True)
+class Made:
+    """A picture that a render worker made."""
+
+    what: str
+    """The request's id, or the prompt."""
+    at: float
+    until: float
+    """When that life of the render worker ended, which knew of it until then. Both are of the render worker's clock."""
+
+
+def made_within(what: str, at: float, ends: list[float]) -> Made:
+    """Return a picture that was made in the life that ended next."""
+    return Made(what, at, min((it for it in ends if it >= at), default=math.inf))
 
 
 class StubWorker:
@@ -39,20 +59,78 @@ class StubWorker:
                 [sys.executable, *command, "--seconds", *self._seconds], cwd=ROOT, stdout=log, stderr=log
             )
 
+    def close(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait()
+
     def kill(self) -> None:
         """Kill it with SIGKILL."""
         self.process.kill()
         self.process.wait()
+        append(self.ledger, {"event": "killed", "at": time.time()})
 
     def log(self) -> str:
         """Return what it has printed."""
         return self._log.read_text()
 
-    def events(self, event: str) -> Counter[tuple[str, str]]:
-        """Return how often an event came to each request of each life of this worker."""
-        lines = self.ledger.read_text().splitlines() if self.ledger.exists() else []
-        entries = [json.loads(line) for line in lines]
-        return Counter((it["worker"], it["id"]) for it in entries if it["event"] == event)
+    def made(self) -> list[Made]:
+        """Return the pictures that all of its lives have made."""
+        entries = [json.loads(line) for line in self.ledger.read_text().splitlines()] if self.ledger.exists() else []
+        ends = [it["at"] for it in entries if it["event"] == "killed"]
+        return [made_within(it["id"], it["at"], ends) for it in entries if it["event"] == "made"]
+
+
+class RealWorker:
+    """A render worker of this repository, with the sandbox's AI Horde behind it."""
+
+    def __init__(self, folder: Path, seconds: tuple[float, float]) -> None:
+        self._site = sandbox()
+        self._folder = folder
+        self._seconds = max(seconds)
+        self._logs: list[str] = []
+        self._ends: list[float] = []
+
+    def start(self) -> None:
+        """Start it, the first time with its sandbox, and wait until it is up."""
+        if self._logs:
+            self.server.start_again()
+            return
+        self._site.__enter__()
+        requests.post(f"{self._site.url}/sandbox", json={"delay": self._seconds}, timeout=10).raise_for_status()
+        self.server = worker(
+            **{**self._site.pointers("horde"), "ENGINES": "horde", "HORDE_POLL_SECONDS": 0.2},
+            LOCAL_STORAGE_DIR=self._folder / "images",
+        )
+        self.server.__enter__()
+        self.url = self.server.url
+
+    def kill(self) -> None:
+        """Kill all of its processes with SIGKILL."""
+        self._logs.append(self.server.log())
+        _kill(self.server.tree())
+        self.server.process.wait()
+        self._ends.append(len(self._orders()))
+
+    def close(self) -> None:
+        """End it and its sandbox."""
+        if self.server.process.poll() is None:
+            _kill(self.server.tree())
+            self.server.process.wait()
+        self.server.log_file.unlink(missing_ok=True)
+        self._site.__exit__()
+
+    def log(self) -> str:
+        """Return what all of its lives have printed."""
+        return "".join([*self._logs, self.server.log()])
+
+    def made(self) -> list[Made]:
+        """Return the pictures that it ordered, by their prompts."""
+        return [made_within(prompt, number, self._ends) for number, prompt in enumerate(self._orders())]
+
+    def _orders(self) -> list[str]:
+        entries = requests.get(f"{self._site.url}/sandbox/log", timeout=10).json()
+        return [it["body"]["prompt"] for it in entries if it["endpoint"] == "horde"]
 
 
 class Api:
@@ -107,24 +185,24 @@ class Stage:
     """The processes of one scene; all of them are ended with it."""
 
     def __init__(
-        self, kind: str, folder: Path, *, seconds: tuple[float, float], workers: int = 1, apis: int = 1
+        self, kind: str, folder: Path, seconds: tuple[float, float], *, workers: int, apis: int, is_real: bool
     ) -> None:
-        self.folder = folder
         self.postgres = PostgresServer(fsync=True) if kind == "postgresql" else None
         self.file = folder / "jobs.db"
-        self.workers = [StubWorker(folder, seconds) for _ in range(workers)]
-        self._apis_count = apis
+        self.workers = [(RealWorker if is_real else StubWorker)(folder, seconds) for _ in range(workers)]
         self.apis: list[Api] = []
+        self._api_count = apis
+        self._concurrency = 4 if is_real else 16
         self._running = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as starting:
             if self.postgres:
                 starting.enter_context(self.postgres)
-            for worker in self.workers:
-                worker.start()
-                starting.callback(worker.kill)
-            for _ in range(self._apis_count):
+            for each in self.workers:
+                each.start()
+                starting.callback(each.close)
+            for _ in range(self._api_count):
                 starting.enter_context(self._api())
             self._running = starting.pop_all()
         return self
@@ -135,7 +213,7 @@ class Stage:
             DATABASE_URL=self.database_url,
             PERCHANCE_WORKER_URL=",".join(worker.url for worker in self.workers),
             TRUSTED_PROXIES="loopback",
-            JOB_CONCURRENCY=16,
+            JOB_CONCURRENCY=self._concurrency,
             GRACEFUL_TIMEOUT_SECONDS=5,
             RETRY_BACKOFF_BASE=1,
         )
