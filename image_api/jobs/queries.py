@@ -3,7 +3,7 @@
 from typing import Any, get_args
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, bindparam, case, func, literal, select
+from sqlalchemy import Connection, Select, bindparam, case, func, literal, select, tuple_
 
 from image_api.jobs.ids import first_id
 from image_api.jobs.job import Job, JobStatus, Queue, Selection
@@ -12,7 +12,6 @@ from image_api.jobs.tables import PENDING, by_index, has_status, job_images, job
 
 MAX_RANK = 1000  # up to which the place among the owner's own pending jobs is counted
 FIRST, LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
-OPEN_INDEXES: dict[JobStatus | None, str] = {"pending": "jobs_pending", "processing": "jobs_processing"}
 OWNER = bindparam("its_owner", type_=jobs.c.owner.type)
 
 
@@ -43,14 +42,16 @@ def image_of(connection: Connection, job_id: UUID) -> bytes | None:
 
 
 def _page(status: JobStatus | None) -> Select[*tuple[Any, ...]]:
-    found = select(jobs).where(
-        (jobs.c.owner == OWNER) & (jobs.c.id >= bindparam("low")) & (jobs.c.id < bindparam("high"))
-    )
+    """Return the query of a page: by both columns of its index, in whose order no other index has the rows.
+
+    By `owner = … ORDER BY id` PostgreSQL would go through the newest jobs of all owners, if this one has many.
+    """
+    key = tuple_(jobs.c.owner, jobs.c.id)
+    low, high = (tuple_(OWNER, bindparam(name, type_=jobs.c.id.type)) for name in ("low", "high"))
+    found = select(jobs).where((key >= low) & (key < high))
     if status:
-        found = found.where(has_status(status))
-    if status in OPEN_INDEXES:
-        found = by_index(found, OPEN_INDEXES[status])
-    return found.order_by(jobs.c.id.desc()).limit(bindparam("size"))
+        found = by_index(found.where(has_status(status)), f"jobs_{status}")
+    return found.order_by(jobs.c.owner.desc(), jobs.c.id.desc()).limit(bindparam("size"))
 
 
 def _own_before() -> Select[int]:

@@ -1,6 +1,6 @@
 """The tables of the jobs' database, the same for SQLite and PostgreSQL."""
 
-from typing import TypeVarTuple
+from typing import TypeVarTuple, get_args
 
 from sqlalchemy import (
     JSON,
@@ -64,15 +64,10 @@ jobs = Table(
     Column("failed", DOCUMENT),
     Column("error", DOCUMENT),
     Index("jobs_by_owner", "owner", "id"),
-    # Each change of a status writes to the indexes of the old and the new one alone. None has lease_until or progress:
-    # PostgreSQL renews a lease without touching any (HOT), in the room that fillfactor leaves.
-    # SQLite sees that a status is one of several by `or`, not by `in`.
-    _partial(
-        "jobs_final", "owner", "status", "id", where="status = 'completed' or status = 'failed' or status = 'canceled'"
-    ),
-    _partial("jobs_pending", "owner", "id", where="status = 'pending'"),
+    # One for each status: a change writes to that of the new one alone. None has lease_until or progress: PostgreSQL
+    # renews a lease without touching any (HOT), in the room that fillfactor leaves.
+    *(_partial(f"jobs_{status}", "owner", "id", where=f"status = '{status}'") for status in get_args(JobStatus)),
     _partial("jobs_oldest_pending", "id", where="status = 'pending'"),
-    _partial("jobs_processing", "owner", "id", where="status = 'processing'"),
     _partial("jobs_idempotency", "owner", "idempotency_key", where="idempotency_key is not null", unique=True),
     info={"fillfactor": 85},
 )

@@ -38,15 +38,9 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 85},
     )
     op.create_index("jobs_by_owner", "jobs", ["owner", "id"])
-    _partial_index(
-        "jobs_final",
-        "jobs",
-        ["owner", "status", "id"],
-        "status = 'completed' or status = 'failed' or status = 'canceled'",
-    )
-    _partial_index("jobs_pending", "jobs", ["owner", "id"], "status = 'pending'")
+    for status in ("pending", "processing", "completed", "failed", "canceled"):
+        _partial_index(f"jobs_{status}", "jobs", ["owner", "id"], f"status = '{status}'")
     _partial_index("jobs_oldest_pending", "jobs", ["id"], "status = 'pending'")
-    _partial_index("jobs_processing", "jobs", ["owner", "id"], "status = 'processing'")
     _partial_index("jobs_idempotency", "jobs", ["owner", "idempotency_key"], "idempotency_key is not null", unique=True)
     op.create_table(
         "job_images",
