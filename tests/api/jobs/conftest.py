@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
+from image_api.database_url import engine_url
 from image_api.jobs.migration import bring_up_to_date
 from tests.fakes.processes import wait_until
 
@@ -31,7 +33,10 @@ def client(client_with, migrated, tmp_path) -> FlaskClient:
 @pytest.fixture
 def both(client_with, database_url) -> FlaskClient:
     """Return a client whose service keeps its jobs in SQLite, and in PostgreSQL in turn."""
-    return client_with(database_url=database_url, max_retries=0)
+    bring_up_to_date(engine_url(SecretStr(database_url)))
+    client = client_with(database_url=database_url, max_retries=0)
+    wait_until(lambda: client.get("/api/v1/jobs").status_code == 200, "the database is ready", 30)
+    return client
 
 
 @pytest.fixture
