@@ -26,7 +26,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-idle soak chaos hostile fuzz fuzz-document clean
+.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-idle soak chaos hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -127,6 +127,9 @@ bench-capacity: $(DEV_PACKAGES) ## Measure how many waiting clients one API proc
 
 bench-workers: $(DEV_PACKAGES) ## Measure what four render workers carry beside one.
 	@$(BIN)/python -m bench.workers
+
+bench-jobs-rows: $(DEV_PACKAGES) ## Ask the jobs' database, SQLite and PostgreSQL, with a million rows in it.
+	@$(BIN)/python -m bench.jobs_rows
 
 bench-memory: $(DEV_PACKAGES) $(BROWSER) ## Make 2,000 pictures by each route in 512 MiB; needs root.
 	@$(BIN)/python -m bench.memory

@@ -38,7 +38,7 @@ class AwaitedWork(Protocol):
 class Waiter:
     """A client's request, event stream or WebSocket, for as long as it holds a slot."""
 
-    __slots__ = ("cancelled", "client", "evicted", "gone", "request_id", "stream", "work")
+    __slots__ = ("cancelled", "client", "evicted", "gone", "repeated", "request_id", "stream", "work")
 
     def __init__(
         self,
@@ -47,11 +47,14 @@ class Waiter:
         stream: bool = False,
         gone: Callable[[], bool] = lambda: False,
         request_id: str = "",
+        repeated: bool = False,
     ) -> None:
         """Wait for `client`, None if no shares apply to it; `gone` returns whether it has closed its connection.
 
-        By `request_id` the client can cancel what is waited for.
+        By `request_id` the client can cancel what is waited for. `repeated`: a render worker may have the request
+        already, from a process that was ended.
         """
+        self.repeated = repeated
         self.client = client
         self.request_id = request_id
         self.stream = stream

@@ -50,7 +50,7 @@ class NativeThread:
     def end(self) -> None:
         """End the thread, once its call has ended; another call starts a new one."""
         pool: ThreadPool | None = self.__dict__.pop("_pool", None)
-        if pool:
+        if pool is not None:  # one without unfinished calls counts as false
             pool.kill()
 
     @cached_property

@@ -1,12 +1,14 @@
 """The services of one application, built once by `create_app` and passed to its views."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Flask, current_app
 
 from image_api.admission import Admission
 from image_api.client_ids import ClientIds
 from image_api.database_url import engine_url
+from image_api.dispatch.awake_workers import look_at_awake
 from image_api.dispatch.base import Dispatch
 from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.pooled_dispatch import PooledDispatch
@@ -17,6 +19,7 @@ from image_api.generation.cache import Cache, MemoryCache
 from image_api.generation.picture_locations import PictureLocations
 from image_api.generation.use_case import Generation
 from image_api.jobs.jobs import Jobs
+from image_api.jobs.shared_check import SharedCheck
 from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
 from image_api.picture_variants import PictureVariants
@@ -41,6 +44,8 @@ class Services:
     owner_ids: ClientIds
     """Ids of the owners of jobs, which stay the same when this service is started again."""
     worker: RenderWorkers
+    worker_looks: SharedCheck[None]
+    """Looks at the render workers that are awake, for all clients that ask for the health of jobs."""
     generation: Generation
     jobs: Jobs
     pictures: RemotePictures
@@ -68,6 +73,7 @@ class Services:
             client_ids=ClientIds(token.encode() if token else None),
             owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
             worker=worker,
+            worker_looks=SharedCheck(partial(look_at_awake, worker)),
             generation=generation,
             jobs=Jobs(settings, generation, image_memory),
             pictures=pictures,

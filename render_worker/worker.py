@@ -1,5 +1,5 @@
-"""The worker's HTTP interface: POST /generate, DELETE /requests/<id>, GET /health, /models, /images/<name>,
-/recipes/<name> and /metrics.
+"""The worker's HTTP interface: POST /generate, DELETE /requests/<id>, GET /requests/<id>/known, /health, /models,
+/images/<name>, /recipes/<name> and /metrics.
 
 Every response is JSON but the pictures. Errors have one shape, `contract.ErrorBody`. If WORKER_TOKEN is set, all but
 /health needs `Authorization: Bearer <token>` and returns 401 `unauthorized` without it, and /health shows reasons,
@@ -124,6 +124,15 @@ def cancel(request_id: str) -> Response:
         abort(404)
     services = _services()
     services.runtime.run(services.requests.cancel(request_id), CANCEL_SECONDS)
+    return Response(status=204)
+
+
+@views.get("/requests/<request_id>/known")
+def known(request_id: str) -> Response:
+    """Return 204 if a retry of the request would cost nothing, as it is in flight or has its picture; else 404."""
+    services = _services()
+    if not ID.fullmatch(request_id) or not services.runtime.run(services.requests.has(request_id), CANCEL_SECONDS):
+        abort(404)
     return Response(status=204)
 
 

@@ -10,6 +10,9 @@ from render_worker.contract import GenerateRequest, GenerateResult, Progress
 ReportProgress = Callable[[Progress], None]
 """Takes the progress of a generation as it comes."""
 
+Send = Callable[..., GenerateResult]
+"""A Dispatch's `generate` or `resume`."""
+
 
 class Dispatch(Protocol):
     """The way of a generation to a render worker. Thread-safe."""
@@ -28,6 +31,16 @@ class Dispatch(Protocol):
         one whose digest the request has. Raises an ApiError if there is no picture, which is ServiceBusy if `abort` is
         set meanwhile.
         """
+
+    def resume(
+        self,
+        request: GenerateRequest,
+        report: ReportProgress,
+        client: str | None = None,
+        abort: Abort | None = None,
+        image: SentImage | None = None,
+    ) -> GenerateResult:
+        """Do as `generate`, for a request that a render worker may have already: it goes to that one."""
 
     def cancel(self, request_id: str) -> None:
         """Have a render worker cancel a request, also one that has yet to reach it. Returns at once."""

@@ -73,11 +73,13 @@ class ColdStart:
     """The cold start that all clients share. Thread-safe.
 
     `probe` requests the worker's health once, with a timeout in seconds, and raises WorkerStarting if it is not up.
+    `name` is what the log calls the worker.
     `seconds` is the retry budget of one cold start.
     """
 
-    def __init__(self, seconds: float, probe: Callable[[float], WorkerHealth]) -> None:
+    def __init__(self, seconds: float, probe: Callable[[float], WorkerHealth], name: str = "render worker") -> None:
         self._seconds = seconds
+        self._name = name
         self._probe = probe
         self._lock = threading.Lock()
         self._probes: Probes | None = None
@@ -196,14 +198,14 @@ class ColdStart:
         try:
             health = self._probe_until_up(probes)
         except Exception as error:  # noqa: BLE001 - it is raised in the requests that wait
-            log.warning("render worker cold start failed: %s", error)
+            log.warning("%s cold start failed: %s", self._name, error)
             self._failed = Deadline.after(FAILED_START_TTL_SECONDS), str(error)
             probes.up.set_exception(error)
             probes.note_tried()
             return
         took = probes.age
         if took > UP_SECONDS:
-            log.info("render worker up after a cold start of %.0f seconds", took)
+            log.info("%s up after a cold start of %.0f seconds", self._name, took)
             self._last_seconds = took
         self._failed = None
         self._up = Deadline.after(HEALTH_TTL_SECONDS), health
@@ -220,7 +222,7 @@ class ColdStart:
                 self._problem = str(error)
                 probes.note_tried()
                 if pause == 0:
-                    log.info("render worker unavailable, probing for up to %g seconds: %s", self._seconds, error)
+                    log.info("%s unavailable, probing for up to %g seconds: %s", self._name, self._seconds, error)
                 pause = _longer(pause)
                 if budget.expired or self._is_stopped_within(budget.at_most(max(pause, error.pause)), Abort()):
                     raise WorkerUnavailable(after_retries(self._problem, time.monotonic() - begun)) from error

@@ -71,6 +71,8 @@ class DirectDispatch:
         job = Job(request, Deadline.after(request.timeout_seconds), report, client, image)
         return self._worker.cold_start.retry(lambda: self.attempt(job), job.deadline, report, abort)
 
+    resume = generate
+
     def attempt(self, job: "Job") -> GenerateResult:
         """Return the picture of one attempt. Raises WorkerStarting if the worker may be in a cold start."""
         try:

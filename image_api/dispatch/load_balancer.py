@@ -33,6 +33,8 @@ class Search:
     deadline: Deadline
     report: ReportProgress
     abort: Abort
+    preferred: PooledWorker | None = None
+    """The worker that has the request already."""
     refused: dict[PooledWorker, ApiError] = field(default_factory=dict)
     budget: Deadline | None = None
     """Of waiting for cold starts, from the first wait on."""
@@ -68,6 +70,8 @@ class LoadBalancer:
         """
         while True:
             search.abort.check()
+            if search.preferred and search.preferred not in search.refused and search.preferred.is_up:
+                return self._take([search.preferred])
             if search.deadline.expired:
                 raise DeadlinePassed("No render worker had room for this request in time.")
             live = self._candidates(search)

@@ -5,6 +5,7 @@ another only if the first does not answer any more: so no picture is paid for tw
 """
 
 import contextlib
+import logging
 import re
 import threading
 from collections.abc import Iterator
@@ -30,11 +31,13 @@ from image_api.sent_images import SentImage
 from render_worker.contract import GenerateRequest, GenerateResult
 from render_worker.serving.deadline import Deadline
 
-RESTING = "engine_resting"  # the worker asked no service
+UNASKED = ("engine_resting", "too_slow")  # codes with which a worker has asked no service
 NO_MODEL = re.compile(r"model must be one of ")  # says a worker of a model that it does not have
 SERVER_ERROR = 500
 MAX_VISITS = 2  # of one request to a worker that breaks its connections, while others can be asked
-NO_FAULT = {BUSY, DeadlinePassed.code, "too_slow"}
+NO_FAULT = {BUSY, DeadlinePassed.code, *UNASKED}
+
+log = logging.getLogger(__name__)
 
 
 class PooledDispatch:
@@ -54,8 +57,23 @@ class PooledDispatch:
         image: SentImage | None = None,
     ) -> GenerateResult:
         """Return the picture that one of the workers made, as `Dispatch.generate`."""
+        return self._generate(Job(request, Deadline.after(request.timeout_seconds), report, client, image), abort)
+
+    def resume(
+        self,
+        request: GenerateRequest,
+        report: ReportProgress,
+        client: str | None = None,
+        abort: Abort | None = None,
+        image: SentImage | None = None,
+    ) -> GenerateResult:
+        """Return the picture of a request that one of the workers may have, as `Dispatch.resume`."""
         job = Job(request, Deadline.after(request.timeout_seconds), report, client, image)
-        search = Search(request.model, job.deadline, report, abort or Abort())
+        return self._generate(job, abort, self._pool.holder_of(request.request_id))
+
+    def _generate(self, job: Job, abort: Abort | None, preferred: PooledWorker | None = None) -> GenerateResult:
+        request = job.request
+        search = Search(request.model, job.deadline, job.report, abort or Abort(), preferred)
         failover = _Failover(self._pool.balancer, job, search)
         with self._following(request.request_id, failover):
             result, worker = failover.run()
@@ -137,6 +155,7 @@ class _Failover:
             worker.note_failure()
         if not _is_passed_on(error):
             raise error
+        log.info("%s: %s made no picture: %s", self.job.request.request_id, worker.client.name, error)
         self.search.refused[worker] = error
 
     def _error(self) -> ApiError:
@@ -156,7 +175,7 @@ def _is_passed_on(error: ApiError) -> bool:
     """Return whether another worker may be asked: this one made nothing, and said it of itself alone."""
     if isinstance(error, WorkerUnavailable | UnknownToWorker | ImageUnknownToWorker):
         return True
-    return isinstance(error, Relayed) and (error.body().code in (BUSY, RESTING) or _is_without_model(error))
+    return isinstance(error, Relayed) and (error.body().code in (BUSY, *UNASKED) or _is_without_model(error))
 
 
 def _is_without_model(error: ApiError) -> bool:
@@ -166,7 +185,7 @@ def _is_without_model(error: ApiError) -> bool:
 def _rank(error: ApiError) -> tuple[int, int]:
     """Return the place of an error among those of several workers: the one that a client can do most about is first."""
     code = error.body().code
-    if code in (BUSY, RESTING):
+    if code in (BUSY, *UNASKED):
         return code != BUSY, error.body().retry_after or 0
     if isinstance(error, UnknownToWorker | ImageUnknownToWorker):
         return 2, 0

@@ -50,12 +50,14 @@ class WorkerClient:
     def __init__(self, settings: Settings, number: int = 1) -> None:
         """Ask the worker with that number in the setting, from 1 on."""
         self.number = number
+        self.name = f"render worker {number}" if len(settings.worker_urls) > 1 else "render worker"
+        """What the log calls it."""
         self._url = settings.worker_urls[number - 1] if settings.worker_urls else None
         token = settings.worker_token
         self.has_token = token is not None
         """Whether requests carry a WORKER_TOKEN."""
         self._session = worker_session(token.get_secret_value() if token else None)
-        self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe)
+        self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe, self.name)
         self._reads = ReadSlots(min(MAX_READS, settings.max_generations))
         self._models = CoalescedRead(self._read_models)
         self._names = CoalescedRead(lambda: self._get("/models", ModelList, IMPROVING_SECONDS))
@@ -162,6 +164,15 @@ class WorkerClient:
             with contextlib.suppress(ApiError), self._reads.slot(client) as abort:
                 self._observed.get(abort)
 
+    def has_request(self, request_id: str) -> bool:
+        """Return whether the worker says that it has a request; False if it does not say so at once."""
+        with (
+            contextlib.suppress(ApiError),
+            self.send("GET", f"/requests/{request_id}/known", IMPROVING_SECONDS) as reply,
+        ):
+            return bool(reply.status_code == requests.codes.no_content)
+        return False
+
     def cancel(self, request_id: str) -> None:
         """Have the worker cancel a request; one that cannot be reached is asked once more."""
         for pause in CANCEL_PAUSES:
@@ -174,7 +185,7 @@ class WorkerClient:
                 break
             except ApiError as error:
                 problem = error
-        log.warning("%s: the render worker was not told of its cancellation: %s", request_id, problem)
+        log.warning("%s: the %s was not told of its cancellation: %s", request_id, self.name, problem)
 
     def stop(self) -> None:
         """End every wait for a cold start, and close the connections that are idle."""

@@ -1,7 +1,7 @@
 """Several render workers as one: what each knows together, and what one of them can do by whichever is fit for it."""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import requests
 
@@ -11,8 +11,8 @@ from image_api.dispatch.picture_search import Locations, PictureSearch
 from image_api.dispatch.pooled_worker import PooledWorker
 from image_api.dispatch.recent_contact import LastKnown
 from image_api.dispatch.validation import WORKER_PATH
-from image_api.dispatch.worker_client import WorkerClient
-from image_api.errors import ApiError, WorkerUnavailable
+from image_api.dispatch.worker_client import READ_RETRY_SECONDS, WorkerClient
+from image_api.errors import ApiError, DeadlinePassed, WorkerUnavailable
 from image_api.settings import Settings
 from render_worker.contract import ModelList, Recipe, WorkerHealth
 from render_worker.serving.deadline import Deadline
@@ -68,6 +68,8 @@ class WorkerPool:
             heard_of = worker.is_lost or worker.client.recent.last(ModelList)
             if worker.is_up or not heard_of:
                 worker.client.model_names(client)
+        if not any(worker.known_models for worker in self.workers):
+            self._wake_for_models(client)
         return union([known for worker in self.workers if (known := worker.known_models)])
 
     def model_names(self, client: str | None = None) -> frozenset[str]:
@@ -87,6 +89,8 @@ class WorkerPool:
                 found.append(worker.client.accepted_health(client))
             except ApiError as error:
                 errors.append(error)
+                if error.body().code == DeadlinePassed.code:
+                    worker.client.mark_lost()  # it holds connections: the others are asked before it now
         if not found:
             raise errors[0]
         return next((health for health in found if health.ready), found[0])
@@ -127,6 +131,13 @@ class WorkerPool:
         if stored := WORKER_PATH.fullmatch(address):
             self._locations.put(stored[1], worker.client.identity)
 
+    def holder_of(self, request_id: str) -> PooledWorker | None:
+        """Return the worker that has a request in flight or its result; None if none says so at once."""
+        asked = [worker for worker in self.workers if not worker.has_failed]
+        with ThreadPoolExecutor(max(1, len(asked))) as threads:
+            found = threads.map(lambda worker: worker.client.has_request(request_id), asked)
+            return next((worker for worker, has in zip(asked, found, strict=True) if has), None)
+
     def observe(self, client: str | None = None) -> None:
         """Read the health and the models of those that are surely awake, unless they are known."""
         for each in self.each:
@@ -146,7 +157,10 @@ class WorkerPool:
     def _wake_for_models(self, client: str | None) -> None:
         """Read the models of the first worker that answers. Raises an ApiError if none does."""
         errors: list[ApiError] = []
+        deadline = Deadline.after(READ_RETRY_SECONDS)
         for worker in self._by_state():
+            if errors and deadline.expired:
+                break
             try:
                 worker.client.models(client)
             except ApiError as error:

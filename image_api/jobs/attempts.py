@@ -75,6 +75,7 @@ class Attempt:
         self._over = threading.Event()
         self._keeping = threading.Lock()
         self._waiters: set[Waiter] = set()
+        self._room: Room | None = None  # of the image that it begins with
         self._request_id = secrets.token_hex(16)  # of this attempt alone, so that no client can cancel it as a request
 
     @property
@@ -162,8 +163,12 @@ class Attempt:
                 return self._generated_once(index, options, deadline)
             except ApiError as error:
                 pause = error.body().retry_after or 1
-                if error.body().code not in BUSY or deadline.remaining <= pause or self._over.wait(pause):
+                if not self._is_refusal(error) or deadline.remaining <= pause or self._over.wait(pause):
                     raise
+
+    def _is_refusal(self, error: ApiError) -> bool:
+        """Return whether admission control refused a picture, and its image has not given way to those of others."""
+        return error.body().code in BUSY and not (self._room and self._room.evicted)
 
     def _generated_once(self, index: int, options: GenerationOptions, deadline: Deadline) -> Json:
         # The same over all attempts: the render worker joins them, and makes no picture twice (idempotency).
@@ -177,7 +182,8 @@ class Attempt:
         return response.result.model_dump(mode="json", exclude_none=True)
 
     def _waiter(self) -> Waiter:
-        return Waiter(self.job.owner, gone=self._over.is_set, request_id=self._request_id)
+        repeated = self.job.is_repeated
+        return Waiter(self.job.owner, gone=self._over.is_set, request_id=self._request_id, repeated=repeated)
 
     def _report(self, index: int, progress: Progress) -> None:
         news = progress.model_dump(mode="json", exclude={"event", "preview"}, exclude_none=True)
@@ -219,7 +225,7 @@ class Attempt:
         if not self.job.has_image:
             yield None
             return
-        room = self._room(self._tools.leases.image_size(self.job))
+        room = self._room = self._taken_room(self._tools.leases.image_size(self.job))
         try:
             image = self._read_image(room)
         except BaseException:
@@ -230,7 +236,7 @@ class Attempt:
         finally:
             image.release()
 
-    def _room(self, size: int) -> Room:
+    def _taken_room(self, size: int) -> Room:
         """Return room for an image, as soon as there is some. Raises ServiceBusy if there is none by the deadline."""
         deadline = self._tools.generation.deadline()
         while True:

@@ -26,8 +26,9 @@ class Database:
 
     def __init__(self, url: str, prepare: Callable[[], object] = lambda: None) -> None:
         """Take the URL of `engine_url`, and what makes the tables if they are missing. Nothing is connected to yet."""
-        failures = FailureLog(make_url(url).password)
-        self._writes = GroupCommit(DatabaseConnection(url, failures, writes=True))
+        password = make_url(url).password
+        self._writes = GroupCommit(DatabaseConnection(url, FailureLog(password, "written"), writes=True))
+        failures = FailureLog(password, "read")
         self._readers: queue.LifoQueue[DatabaseConnection] = queue.LifoQueue()
         for _ in range(READERS):
             self._readers.put(DatabaseConnection(url, failures, writes=False))

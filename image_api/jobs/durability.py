@@ -15,5 +15,5 @@ def loss_hint(settings: Settings) -> str | None:
         return None
     file = sqlite_file(engine_url(settings.database_url))
     # A disk that outlives a Render instance is mounted at a folder of its own (https://render.com/docs/disks).
-    is_lost = file == DEFAULT_FILE and not DEFAULT_FILE.parent.is_mount()
+    is_lost = file == DEFAULT_FILE and not DEFAULT_FILE.parent.resolve().is_mount()
     return LOST if is_lost else None

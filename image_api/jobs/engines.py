@@ -1,6 +1,8 @@
 """SQLAlchemy's engines for SQLite and PostgreSQL, each of which makes the connection of one native thread."""
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +14,7 @@ from image_api.database_url import sqlite_file
 
 CONNECT_SECONDS = 5
 BUSY_MILLISECONDS = 2000  # for which SQLite waits for another process's lock, before it is asked again
+FILE_MODE = 0o600  # it has prompts, and webhooks' addresses
 PRAGMAS = (
     f"busy_timeout={BUSY_MILLISECONDS}",
     "journal_mode=WAL",
@@ -36,8 +39,13 @@ def engine_of(url: str, *, writes: bool) -> Engine:
 
 
 def _sqlite(file: Path, *, writes: bool) -> Engine:
+    from image_api.jobs.sqlite_compiler import HintingCompiler  # not with PostgreSQL: it loads the dialect
+
     def connect() -> sqlite3.Connection:
-        address = f"file:{quote(str(file))}?mode={'rwc' if writes else 'rw'}"
+        if writes:
+            with suppress(OSError):  # of which SQLite tells in a moment
+                os.close(os.open(file, os.O_CREAT | os.O_RDWR, FILE_MODE))
+        address = f"file:{quote(str(file))}?mode=rw"
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         try:
             for pragma in PRAGMAS:
@@ -48,6 +56,7 @@ def _sqlite(file: Path, *, writes: bool) -> Engine:
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+    engine.dialect.statement_compiler = HintingCompiler
     if writes:
 
         @event.listens_for(engine, "begin")

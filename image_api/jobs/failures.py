@@ -9,6 +9,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from image_api.jobs.errors import DatabaseLocked, DatabaseUnavailable, TablesMissing
 
 LOG_SECONDS = 60  # in which one reason is logged once
+QUIET_SECONDS = 5.0  # without a failure, after which it is taken for recovered: of a full disk some writes succeed
 
 log = logging.getLogger(__name__)
 
@@ -33,22 +34,25 @@ def _is_of_statement(error: BaseException | None) -> bool:
 class FailureLog:
     """Logs why the database cannot be used, without its password: each reason once a minute. Thread-safe."""
 
-    def __init__(self, password: str | None) -> None:
+    def __init__(self, password: str | None, use: str = "used") -> None:
+        """Take the password that no line may have, and what the database cannot be, such as "written"."""
         self._password = password
-        self._last = ("", 0.0)
+        self._use = use
+        self._reason: str | None = None
+        self._logged_at = self._failed_at = 0.0
 
     def report(self, error: BaseException | None) -> None:
         """Log a driver's error, unless it is the last one again."""
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
         if self._password:
             text = text.replace(self._password, "***")
-        reason, logged = self._last
-        if text != reason or time.monotonic() - logged > LOG_SECONDS:
-            self._last = (text, time.monotonic())
-            log.warning("the jobs' database cannot be used: %s", text)
+        self._failed_at = time.monotonic()
+        if text != self._reason or self._failed_at - self._logged_at > LOG_SECONDS:
+            self._reason, self._logged_at = text, self._failed_at
+            log.warning("the jobs' database cannot be %s: %s", self._use, text)
 
     def recovered(self) -> None:
-        """Log that the database can be used again, if it could not."""
-        if self._last[0]:
-            self._last = ("", 0.0)
-            log.info("the jobs' database can be used again")
+        """Log that the database can be used again, if it could not, and has not failed for some seconds."""
+        if self._reason is not None and time.monotonic() - self._failed_at > QUIET_SECONDS:
+            self._reason = None
+            log.info("the jobs' database can be %s again", self._use)

@@ -31,6 +31,7 @@ class Jobs:
         self._generation = generation
         self._image_memory = image_memory
         self._loading = Loading(self._build)
+        self._draining = False
         self.webhook_urls = WebhookURLs(settings)
         self.database = DatabaseHealth(self.queue, lambda: self._service().try_write(), lambda: self.in_use)
         """Whether jobs can be accepted."""
@@ -99,6 +100,7 @@ class Jobs:
 
     def drain(self) -> None:
         """Begin no more jobs: this service is being stopped. Returns at once."""
+        self._draining = True  # it may be loaded only now
         if service := self._loading.loaded:
             service.drain()
 
@@ -125,4 +127,7 @@ class Jobs:
         NativeThread().call(import_module, "image_api.jobs.service")
         from image_api.jobs.service import JobService
 
-        return JobService.build(self._settings, self._generation, self._image_memory)
+        service = JobService.build(self._settings, self._generation, self._image_memory)
+        if not self._draining:
+            service.start()
+        return service

@@ -17,7 +17,7 @@ from image_api.jobs.queries import image_of
 from image_api.jobs.queue_numbers import change_queue
 from image_api.jobs.retries import MAX_PAUSE_SECONDS
 from image_api.jobs.rows import as_job, job_of
-from image_api.jobs.tables import PENDING, PROCESSING, jobs
+from image_api.jobs.tables import PENDING, PROCESSING, by_index, jobs
 from image_api.jobs.transaction import Transaction, clock_of
 
 LEASE_SECONDS = 15.0
@@ -40,7 +40,7 @@ IS_HELD = (
 DUE = select(jobs.c.id).where(IS_DUE).limit(1)
 LAPSED = select(jobs).where(IS_LAPSED).limit(MAX_TAKEN_OVER)
 HELD = select(jobs).where(IS_HELD)
-FIRST = select(jobs).where(IS_DUE).order_by(jobs.c.owner, jobs.c.id).limit(1)
+FIRST = by_index(select(jobs).where(IS_DUE).order_by(jobs.c.owner, jobs.c.id).limit(1), "jobs_pending")
 FIRST_AFTER = FIRST.where(jobs.c.owner > bindparam("last"))
 CLAIM = (
     update(jobs)

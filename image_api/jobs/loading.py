@@ -80,7 +80,7 @@ class Loading(Generic[T]):
 def _told(error: Exception, pause: float) -> ApiError:
     """Log why nothing was built, and return what clients get."""
     if isinstance(error, ApiError):
-        log.warning("jobs cannot be used, which is tried again in %.0f seconds: %s", pause, error.__cause__ or error)
+        log.warning("jobs cannot be used, which is tried again in %.0f seconds: %s", pause, error)
         return error
     log.error("jobs cannot be used, which is tried again in %.0f seconds", pause, exc_info=error)
     return DatabaseUnavailable()

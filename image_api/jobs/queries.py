@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Select, bindparam, case, func, literal, selec
 from image_api.jobs.ids import first_id
 from image_api.jobs.job import Job, JobStatus, Queue, Selection
 from image_api.jobs.rows import as_job
-from image_api.jobs.tables import PENDING, has_status, job_images, jobs, queues
+from image_api.jobs.tables import PENDING, by_index, has_status, job_images, jobs, queues
 
 MAX_RANK = 1000  # up to which the place among the owner's own pending jobs is counted
 FIRST, LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
+OPEN_INDEXES: dict[JobStatus | None, str] = {"pending": "jobs_pending", "processing": "jobs_processing"}
 OWNER = bindparam("its_owner", type_=jobs.c.owner.type)
 
 
@@ -47,12 +48,14 @@ def _page(status: JobStatus | None) -> Select[*tuple[Any, ...]]:
     )
     if status:
         found = found.where(has_status(status))
+    if status in OPEN_INDEXES:
+        found = by_index(found, OPEN_INDEXES[status])
     return found.order_by(jobs.c.id.desc()).limit(bindparam("size"))
 
 
 def _own_before() -> Select[int]:
     before = (jobs.c.owner == OWNER) & PENDING & (jobs.c.id < bindparam("job_id"))
-    ahead = select(literal(1).label("one")).where(before).limit(MAX_RANK).subquery()
+    ahead = by_index(select(literal(1).label("one")).where(before).limit(MAX_RANK), "jobs_pending").subquery()
     return select(func.coalesce(func.sum(ahead.c.one), 0))
 
 

@@ -57,7 +57,7 @@ class Retention:
         """
         deleted, after = 0, FIRST
         while not self._is_stopped.wait(PAUSE_SECONDS if deleted else 0):
-            count, last = self._database.write(partial(_delete_batch, after=after, seconds=self._seconds))
+            count, last = self._database.write(partial(delete_batch, after=after, seconds=self._seconds))
             deleted += count
             if last is None:
                 break
@@ -76,7 +76,7 @@ class Retention:
             self._is_stopped.wait(EVERY_SECONDS)
 
 
-def _delete_batch(transaction: Transaction, after: UUID, seconds: float) -> tuple[int, UUID | None]:
+def delete_batch(transaction: Transaction, after: UUID, seconds: float) -> tuple[int, UUID | None]:
     """Delete the next old jobs that are final, and return how many, and the last one looked at; None at the end.
 
     Ids tell when jobs were created: none after `end` can have ended before it.

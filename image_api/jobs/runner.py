@@ -145,9 +145,8 @@ class Runner:
                     self._renew()
                 self._claim()
                 pause = 0.0
-            except DatabaseUnavailable as error:
+            except DatabaseUnavailable:  # which the database's own log tells of, once
                 pause = _longer(pause)
-                log.warning("the runner of jobs waits for their database: %s", error.__cause__ or error)
             except Exception:
                 pause = _longer(pause)
                 log.exception("the runner of jobs failed by its own fault")
@@ -190,8 +189,8 @@ class Runner:
     def _attempt(self, attempt: Attempt) -> None:
         """Run an attempt, and have the database take what came of it."""
         job_id = attempt.job.id
-        self._changed(job_id)
         try:
+            self._changed(job_id)
             attempt.run()
             self._settle(attempt)
         finally:

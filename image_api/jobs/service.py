@@ -33,10 +33,12 @@ class JobService:
     deliveries: Deliveries
     webhooks: WebhookSender
     retention: Retention
+    sends: bool
+    """Whether webhooks are sent: without a WEBHOOK_SECRET what is due waits for one."""
 
     @classmethod
     def build(cls, settings: Settings, generation: Generation, image_memory: ImageMemory) -> "JobService":
-        """Return the services, with the database brought up to date, and the runner and the webhooks at work."""
+        """Return the services, with the database brought up to date."""
         url = engine_url(settings.database_url)
         bring_up_to_date(url)
         database = Database(url, partial(bring_up_to_date, url))
@@ -52,12 +54,15 @@ class JobService:
         )
         runner = Runner(database, generation, image_memory, settings, changed=updates.changed, on_final=webhooks.wake)
         updates.with_progress = runner.with_progress
-        runner.start()
-        if settings.webhook_secrets:  # without one, what is due waits for it
-            webhooks.start()
         retention = Retention(database, settings.job_retention_days)
-        retention.start()
-        return cls(store, runner, updates, deliveries, webhooks, retention)
+        return cls(store, runner, updates, deliveries, webhooks, retention, sends=bool(settings.webhook_secrets))
+
+    def start(self) -> None:
+        """Begin to run jobs, to send webhooks and to delete old jobs."""
+        self.runner.start()
+        if self.sends:
+            self.webhooks.start()
+        self.retention.start()
 
     def submit(self, new: NewJob) -> tuple[Job, bool]:
         """Return a new job and True, or the one that its idempotency key made before, and False."""

@@ -60,12 +60,11 @@ def negotiated_response(options: GenerationOptions) -> Response:
     lists = options.n is not None and (streams or not _shows_one_picture(options))
     if options.n not in (None, 1) and not lists:
         raise InvalidField(ONE_PICTURE)
-    is_job = becomes_job(options, is_json=not streams and not _shows_one_picture(options))
     if is_for_preview():
         http_response = _preview(options)
     elif request.method == "HEAD":
         http_response = _head_response(options)
-    elif is_job:
+    elif becomes_job(options, lambda: not streams and not _shows_one_picture(options)):
         http_response = accepted_response(options)
         http_response.headers["Vary"] = f"{VARY}, Prefer"
     elif streams:

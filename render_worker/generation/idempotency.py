@@ -125,6 +125,11 @@ class IdempotentRequests:
             log.info("%s: idempotent retry joins the generation in flight", request.request_id)
         return await generation.result(on_progress, deadline)
 
+    async def has(self, request_id: str) -> bool:
+        """Return whether a request is in flight, or its result is kept, so that its retry costs nothing."""
+        in_flight = any(it.request_id == request_id and not it.abandoned for it in self._in_flight.values())
+        return in_flight or any(result.request_id == request_id for result in self._results.values())
+
     async def cancel(self, request_id: str) -> None:
         """Cancel what is in flight for a request, and refuse it for a minute: its cancellation may overtake it."""
         self._cancelled[request_id] = True

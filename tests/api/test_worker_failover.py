@@ -5,7 +5,10 @@ import threading
 import pytest
 import requests
 
+from image_api.admission import Waiter
 from image_api.dispatch import load_balancer, pooled_worker
+from image_api.generation.options import GenerationOptions
+from image_api.services import services_of
 from tests.api.pooled import seconds_of
 from tests.fakes.processes import free_port, wait_until
 from tests.fakes.scripted_server import ScriptedServer
@@ -41,11 +44,12 @@ class TestRefusals:
         assert (answer.status_code, answer.json()["code"]) == (503, "worker_busy")
         assert answer.elapsed.total_seconds() < 3
 
-    def test_an_engine_that_rests_at_one_is_asked_at_the_other(self, workers, before):
+    @pytest.mark.parametrize("code", ["engine_resting", "too_slow"])
+    def test_an_engine_that_is_not_asked_at_one_is_asked_at_the_other(self, workers, before, code):
         both = workers()
         front = before(both)
         front.warm(*both)
-        both[0].refuses = (503, {"error": "It rests.", "code": "engine_resting"})
+        both[0].refuses = (503, {"error": "It rests.", "code": code})
         assert {front.make().status_code for _ in range(3)} == {200}
 
     def test_an_error_of_the_request_s_own_is_not_asked_twice(self, workers, before):
@@ -181,6 +185,54 @@ class TestStrangers:
             )
             assert answer.elapsed.total_seconds() < 3
         assert len(stranger.asked) <= 4
+
+
+class TestResume:
+    """A request that a process sent which was ended is sent again, by another one."""
+
+    def resumed(self, front, request_id: str, **options: object):
+        generation = services_of(front.app).generation
+        waiter = Waiter(request_id=request_id, repeated=True)
+        return generation.generate(GenerationOptions(prompt="a tree", **options), request_id, waiter).result
+
+    @pytest.mark.parametrize("index", [0, 1])
+    def test_it_goes_to_the_worker_that_has_it(self, workers, before, index):
+        both = workers()
+        both[index].begun.add("an-id")
+        assert self.resumed(before(both), "an-id").engine == "sketch"
+        assert [len(worker.generated) for worker in both] == [1 - index, index]
+
+    def test_it_waits_there_even_if_that_one_is_the_busier(self, workers, before):
+        both = workers(slots=1, seconds=0.3)
+        front = before(both)
+        front.warm(*both)
+        both[0].begun.add("an-id")
+        asked = threading.Thread(target=front.make_many, args=(2, 2))
+        asked.start()
+        wait_until(lambda: both[0].running and both[1].running, "both work")
+        self.resumed(front, "an-id")
+        asked.join()
+        assert [it["request_id"] for it in both[0].generated][-1] == "an-id"
+
+    def test_it_goes_to_any_if_none_has_it_or_that_one_is_gone(self, workers, before):
+        both = workers(asleep=(0,))
+        both[0].begun.add("an-id")
+        assert self.resumed(before(both), "an-id").engine == "sketch"
+        assert len(both[1].generated) == 1
+
+    def test_one_that_hangs_does_not_hold_it(self, workers, before, monkeypatch):
+        monkeypatch.setattr(load_balancer, "HELD_SECONDS", 0.5)
+        both = workers()
+        both[0].hangs.set()
+        both[1].begun.add("an-id")
+        front = before(both)
+        assert seconds_of(lambda: self.resumed(front, "an-id")) < 5
+
+    def test_one_worker_alone_is_not_asked(self, workers, before):
+        (own,) = workers(1)
+        front = before([own])
+        assert self.resumed(front, "an-id").engine == "sketch"
+        assert ("GET", "/requests/an-id/known") not in own.asked
 
 
 class TestCancel:

@@ -2,7 +2,9 @@
 
 import requests
 
+from image_api.dispatch import coalesced_read, worker_client
 from tests.api.pooled import Front
+from tests.api.test_picture_pages import BROWSER
 from tests.fakes.processes import wait_until
 
 
@@ -90,6 +92,29 @@ class TestStates:
         front = before(both)
         assert front.get("/ready").json()["code"] == "worker_unavailable"
 
+    def test_a_hung_one_delays_readiness_once(self, workers, before, monkeypatch):
+        monkeypatch.setattr(worker_client, "QUICK_SECONDS", 0.5)
+        monkeypatch.setattr(coalesced_read, "READ_TTL_SECONDS", 0)
+        both = workers()
+        front = before(both)
+        front.warm(*both)
+        both[0].hangs.set()
+        assert front.get("/ready").status_code == 200
+        both[0].asked.clear()
+        assert front.get("/ready").status_code == 200
+        assert both[0].asked == []
+
+    def test_if_none_accepts_the_token_models_say_so(self, workers, before):
+        both = workers()
+        front = before(both)
+        front.warm(*both)
+        for worker in both:
+            worker.models_refused = (401, {"error": "Wrong.", "code": "unauthorized"})
+            front.pool.each[worker is both[1]].recent._last.clear()
+        answer = front.get("/models")
+        assert (answer.status_code, answer.json()["code"]) == (503, "worker_unavailable")
+        assert "WORKER_TOKEN" in answer.json()["error"]
+
     def test_status_is_that_of_the_best(self, workers, before):
         both = workers()
         both[1].models = ("flux",)
@@ -100,6 +125,7 @@ class TestStates:
         found = requests.get(f"{front.url}/status", headers={"Accept": "application/json"}, timeout=10).json()
         assert (found["status"], [it["status"] for it in found["workers"]]) == ("up", ["waking", "up"])
         assert [it["name"] for it in found["engines"]] == ["flux"]
+        assert "1: Waking up, 2: Up" in requests.get(f"{front.url}/status", headers=BROWSER, timeout=10).text
 
     def test_wake_starts_the_first_that_answers(self, workers, before):
         both = workers(asleep=(0,))

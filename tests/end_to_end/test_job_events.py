@@ -18,10 +18,16 @@ API = "/api/v1"
 
 
 def start(url: str, **fields: object) -> dict:
-    """Submit a job, and return it."""
-    response = requests.post(f"{url}{API}/generate", json={"prompt": "a boat", **fields}, timeout=30)
-    assert response.status_code == 202, response.text
-    return response.json()
+    """Submit a job, and return it; the first one waits until the service has loaded what jobs need."""
+    replies: list[requests.Response] = []
+
+    def answered() -> bool:
+        replies.append(requests.post(f"{url}{API}/generate", json={"prompt": "a boat", **fields}, timeout=60))
+        return replies[-1].status_code != 503
+
+    wait_until(answered, "the database of jobs")
+    assert replies[-1].status_code == 202, replies[-1].text
+    return replies[-1].json()
 
 
 def events_of(url: str, job: dict, **headers: str) -> Watching:
@@ -287,3 +293,22 @@ def test_a_database_that_goes_down_cuts_no_stream(stack, tmp_path):
             postgres.start()
             assert watching.wait_for_end().name == "completed"
         wait_until(lambda: requests.get(f"{server.url}{API}/health", timeout=20).ok, "the database's health", 30)
+
+
+def test_a_stream_gives_way_to_another_client_s_picture(stack, tmp_path):
+    stack.play(delay=30)
+    settings = {"MAX_GENERATIONS": 4, "TRUSTED_PROXIES": "loopback", "JOB_CONCURRENCY": 1}
+    with api_of(stack, f"sqlite:///{tmp_path}/jobs.db", **settings) as server, contextlib.ExitStack() as opened:
+        job = start(server.url)
+        greedy = {"X-Forwarded-For": "192.0.2.1"}
+        streams = [opened.enter_context(Watching(job["links"]["events"], greedy)) for _ in range(4)]
+        streams = [stream for stream in streams if stream.response.status == 200]
+        assert len(streams) >= 3  # the job itself may hold one
+        for stream in streams:
+            stream.wait_for("status")
+        other = {"X-Forwarded-For": "192.0.2.2"}
+        made = requests.get(f"{server.url}/generate?prompt=a&model=sketch", headers=other, timeout=30)
+        assert made.status_code == 200, made.text
+        wait_until(lambda: any(stream.ended for stream in streams), "the end of one stream", 20)
+        assert not any(event.id.endswith(":end") for stream in streams for event in stream.events)
+        requests.delete(job["links"]["cancel"], timeout=30)

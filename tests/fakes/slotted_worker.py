@@ -24,6 +24,8 @@ class SlottedWorker:
         self.ready = True
         self.refuses: tuple[int, dict] | None = None
         """What requests for pictures are refused with, if they are."""
+        self.models_refused: tuple[int, dict] | None = None
+        """What requests for the models are refused with, if they are."""
         self.is_refused = lambda asked: True
         """Returns whether one is."""
         self.breaks = 0
@@ -37,6 +39,8 @@ class SlottedWorker:
         self.files: dict[str, bytes] = {}
         self.recipes: dict[str, dict] = {}
         self.deleted: set[str] = set()
+        self.begun: set[str] = set()
+        """The ids of requests that a retry of costs nothing."""
         self.hangs = threading.Event()
         self.running = self.waiting = self.most = 0
         self._free = threading.Condition()
@@ -88,6 +92,7 @@ class SlottedWorker:
             if self.running >= self.slots and self.waiting >= self.queue:
                 return 503, {"error": "The queue is full.", "code": "worker_busy", "retry_after": self.retry_after}
             self.waiting += 1
+            self.begun.add(asked["request_id"])
             self._free.wait_for(lambda: self.running < self.slots)
             self.waiting -= 1
             self.running += 1
@@ -138,10 +143,18 @@ class _Handler(BaseHTTPRequestHandler):
     def found(self) -> tuple[int, bytes | dict]:
         """Return the reply to a GET."""
         name = self.path.rpartition("/")[2]
+        if self.path == "/models" and self._worker.models_refused:
+            return self._worker.models_refused
         if self.path in ("/health", "/models"):
             return 200, self._worker.health() if name == "health" else self._worker.model_list()
         if name in self._worker.deleted:
             return 410, {"error": "gone", "code": "picture_deleted"}
+        if name == "known":
+            return (
+                (204, b"")
+                if self.path.split("/")[2] in self._worker.begun
+                else (404, {"error": "There is none.", "code": "not_found"})
+            )
         if self.path.startswith("/recipes/") and name in self._worker.recipes:
             return 200, self._worker.recipes[name]
         if self.path.startswith("/images/") and name in self._worker.files:

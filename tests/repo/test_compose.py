@@ -78,9 +78,10 @@ def test_jobs_have_a_volume_where_the_image_has_the_folder_of_its_user():
     assert dockerfile.index("/data/jobs") < dockerfile.index("USER api")
 
 
-def test_the_database_s_password_is_the_api_s_alone():
-    assert SERVICES["render-worker"]["environment"]["DATABASE_URL"] == ""
-    assert "DATABASE_URL" not in SERVICES["image-api"]["environment"]  # .env's
+@pytest.mark.parametrize("name", ["DATABASE_URL", "WEBHOOK_SECRET"])
+def test_a_secret_of_the_jobs_is_the_api_s_alone(name):
+    assert SERVICES["render-worker"]["environment"][name] == ""
+    assert name not in SERVICES["image-api"]["environment"]  # .env's
 
 
 def test_every_log_is_bounded():

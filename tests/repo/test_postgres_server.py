@@ -1,5 +1,6 @@
 """The PostgreSQL that the tests of jobs run on, and the script that installs it."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,7 @@ def test_it_ends_with_a_process_that_was_killed_before_it_could_stop_it():
     folder = Path(done.stdout.strip())
     assert folder.name.startswith("postgres-")
     wait_until(lambda: not (folder / "data/postmaster.pid").exists(), "the end of PostgreSQL")
+    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,10 @@ def running(client) -> int:
     return client.get("/health").json["queue"]["running"]
 
 
+def known(client, request_id: str) -> int:
+    return client.get(f"/requests/{request_id}/known").status_code
+
+
 def test_it_works(client, slow):
     with client.post("/generate", json=SKETCH, headers=AS_STREAM) as stream:
         answer = client.delete("/requests/an-id")
@@ -25,6 +29,25 @@ def test_it_works(client, slow):
     assert (last["event"], last["status"], last["error"]["code"]) == ("error", 409, "cancelled")
     assert last["error"]["request_id"] == "an-id"
     wait_until(lambda: running(client) == 0, "the slot is free", 5)
+
+
+def test_a_request_is_known_from_its_beginning_on(client, slow):
+    assert known(client, "an-id") == 404
+    with client.post("/generate", json=SKETCH, headers=AS_STREAM) as stream:
+        wait_until(lambda: running(client) == 1, "it has begun", 5)
+        assert (known(client, "an-id"), known(client, "another")) == (204, 404)
+        slow.set()
+        assert lines_of(stream)[-1]["event"] == "result"
+    assert known(client, "an-id") == 204
+
+
+def test_a_cancelled_one_is_not_known(client, slow):
+    with client.post("/generate", json=SKETCH, headers=AS_STREAM) as stream:
+        wait_until(lambda: running(client) == 1, "it has begun", 5)
+        client.delete("/requests/an-id")
+        assert known(client, "an-id") == 404
+        lines_of(stream)
+    assert known(client, "an-id") == 404
 
 
 def test_a_plain_response_is_an_error(client, slow):

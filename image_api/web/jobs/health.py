@@ -2,7 +2,7 @@
 
 import time
 
-from flask import Response, g
+from flask import Response
 
 from image_api.database_url import engine_url, sqlite_file
 from image_api.jobs.database_health import DatabaseState
@@ -21,10 +21,12 @@ UNSET = "PERCHANCE_WORKER_URL is not set: no job can run."
 
 def health_response() -> Response:
     """Return the state of all that jobs need within some seconds, whatever hangs; no render worker is woken."""
-    jobs, worker = services().jobs, services().worker
-    jobs.database.begin()
-    worker.observe(g.client)
-    database, workers = jobs.database.state(), worker_states()
+    jobs_database, looks = services().jobs.database, services().worker_looks
+    jobs_database.begin()  # side by side
+    looks.begin()
+    database = jobs_database.state()
+    looks.result()
+    workers = worker_states()
     reasons = [*_problems_of(database), *_problems_of_workers(workers)]
     can_accept = database.status != "down"
     body = JobsHealth(

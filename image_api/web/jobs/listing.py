@@ -19,7 +19,7 @@ from image_api.web.schemas.jobs import JobPage, JobQuery
 ID_BYTES, CHECK_BYTES = 16, 5
 NOT_LISTED = (
     "Only the machine itself is shown its jobs, asked for as http://localhost and by no proxy: many clients may share"
-    " one address. Whoever has a job's id can ask for its status."
+    " one address. The status of any job can be asked for by its id."
 )
 
 

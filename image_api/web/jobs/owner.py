@@ -31,8 +31,14 @@ def job_owner() -> str:
 def is_local() -> bool:
     """Return whether the machine itself asks, and neither a proxy on it nor another site's page in its browser."""
     return _is_loopback(request.environ.get("REMOTE_ADDR") or "") and not (
-        any(header in request.environ for header in FORWARDED) or _is_rebound() or _is_of_another_site()
+        _is_forwarded() or _is_rebound() or _is_of_another_site()
     )
+
+
+def _is_forwarded() -> bool:
+    """Return whether a proxy may have sent it; HTTP/1.0 is what nginx speaks unless it is told otherwise."""
+    environ = request.environ
+    return environ.get("SERVER_PROTOCOL") == "HTTP/1.0" or any(header in environ for header in FORWARDED)
 
 
 def _is_loopback(text: str) -> bool:

@@ -1,5 +1,7 @@
 """The submission of a job: by a route of its own, or because a request prefers to be answered at once."""
 
+from collections.abc import Callable
+
 from flask import Response
 
 from image_api.generation.options import GenerationOptions
@@ -22,12 +24,12 @@ def options_model() -> type[GenerationOptions]:
     return AsyncOptions if prefers_async() else GenerationOptions
 
 
-def becomes_job(options: GenerationOptions, *, is_json: bool) -> bool:
+def becomes_job(options: GenerationOptions, is_json: Callable[[], bool]) -> bool:
     """Return whether the request prefers to be a job; only one whose response is JSON with addresses may be one.
 
     Raises InvalidField if it may not, but has a webhook.
     """
-    if prefers_async() and is_json and not options.embeds_picture:
+    if prefers_async() and is_json() and not options.embeds_picture:
         return True
     if isinstance(options, AsyncOptions) and options.webhook_url:
         raise InvalidField("webhook_url goes with a response of JSON with addresses alone; leave one of both out.")

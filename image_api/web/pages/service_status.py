@@ -70,8 +70,13 @@ def service_status() -> ServiceStatus:
 
 
 def worker_states() -> list[WorkerStatus]:
-    """Return each render worker's state, as it is known. None is asked."""
-    return [_numbered(_Worker.of(client)) for client in services().worker.each]
+    """Return each render worker's state, as it is known: one that was lost does not sleep. None is asked."""
+    states = [_numbered(_Worker.of(client)) for client in services().worker.each]
+    lost = {client.number for client in services().worker.each if client.recent.is_lost}
+    return [
+        it.model_copy(update={"status": State.DOWN}) if it.number in lost and it.status == State.ASLEEP else it
+        for it in states
+    ]
 
 
 def _numbered(worker: _Worker) -> WorkerStatus:

@@ -18,8 +18,8 @@ class Running(Process):
 
     def __init__(self, url: str, worker: ScriptedWorker, **settings: object) -> None:
         super().__init__(url)
-        given = {"retry_backoff_base": 1, "worker_wake_seconds": 0, **settings}
-        self.settings = Settings(perchance_worker_url=worker.url, **given)
+        given = {"perchance_worker_url": worker.url, "retry_backoff_base": 1, "worker_wake_seconds": 0, **settings}
+        self.settings = Settings(**given)
         self.services = Services.build(self.settings)
         self.changes: list[object] = []
         self.ends = threading.Semaphore(0)

@@ -1,6 +1,7 @@
 """How this service brings its database up to date: in a process of its own, alone, at once or not at all."""
 
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from image_api.jobs.migration import MIGRATIONS, bring_up_to_date
 from image_api.jobs.transaction import WRITER_LOCK
 from tests.api.jobs.test_migrations import TABLES, engine_for, tables_of
 from tests.fakes.postgres_server import PASSWORD, PostgresServer
-from tests.fakes.processes import ROOT, api, command_of, wait_until
+from tests.fakes.processes import ROOT, api, clean_environment, command_of, free_port, wait_until
 
 SLOW = '''"""Add a table, slowly."""
 
@@ -45,6 +46,22 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("half_done")
 '''
+
+AS_UNDER_GUNICORN = """
+from gevent import monkey
+monkey.patch_all()
+import os, sys
+from image_api.jobs.errors import DatabaseUnavailable
+from image_api.jobs.migration import bring_up_to_date
+def open_now(): return [len(os.listdir(f"/proc/self/{kind}")) for kind in ("task", "fd")]
+before = open_now()
+for url in sys.argv[1:]:
+    try:
+        bring_up_to_date(url)
+    except DatabaseUnavailable:
+        print("unavailable")
+print(open_now() == before)
+"""
 
 
 @pytest.fixture
@@ -214,6 +231,14 @@ def test_its_process_has_no_secret_in_its_arguments_and_variables(database_url, 
     for secret in (url, database_url, PASSWORD, quote(PASSWORD, safe=""), "a-t0ken", "an0ther"):
         assert secret not in shown[0] + shown[1]
     assert "PGAPPNAME" in shown[1]
+
+
+def test_an_attempt_leaves_no_thread_and_no_file_open(tmp_path):
+    down = engine_url(SecretStr(f"postgresql://user:password@127.0.0.1:{free_port()}/jobs"))
+    command = [sys.executable, "-c", AS_UNDER_GUNICORN, *[down] * 3, *[f"sqlite:///{tmp_path}/jobs.db"] * 3]
+    done = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [*["unavailable"] * 3, "True"]
+    assert tables_of(f"sqlite:///{tmp_path}/jobs.db") == {*TABLES, "alembic_version"}
 
 
 def test_under_gunicorn_it_runs_beside_the_requests(postgres):

@@ -66,6 +66,14 @@ def test_clients_of_a_trusted_proxy_are_told_apart(client_with, proxies):
     assert LOCAL not in found
 
 
+def test_what_may_come_by_a_proxy_that_says_nothing_is_not(client):
+    found = []
+    client.application.before_request(lambda: found.append(job_owner()))
+    client.get("/health", environ_overrides={"SERVER_PROTOCOL": "HTTP/1.0"})
+    assert len(found) == 1
+    assert LOCAL not in found
+
+
 def test_a_unix_socket_is_not(client):
     assert owner(client, "") == UNKNOWN
     assert owner(client, "", x_forwarded_for="127.0.0.1") == UNKNOWN

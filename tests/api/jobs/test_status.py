@@ -1,5 +1,6 @@
 """GET /api/v1/status/<id> and DELETE /api/v1/jobs/<id>: a job by its id."""
 
+import json
 import threading
 from uuid import UUID
 
@@ -54,6 +55,23 @@ def test_a_pending_job_has_its_position(client_with, held):
     assert [status(client, it).json.get("position") for it in ids] == [None, 1, 2, 3]
     client.delete(f"/api/v1/jobs/{ids[1]}")
     assert [status(client, it).json.get("position") for it in ids] == [None, None, 1, 2]
+
+
+def test_a_job_has_the_seconds_that_it_should_take(client, worker, held):
+    line = {"event": "progress", "phase": "generating", "message": "Painting.", "percent": 40, "expected_seconds": 9}
+    last = {"event": "result", "result": RESULT}
+    worker.say(
+        200,
+        (json.dumps(line).encode() + b"\n", lambda: held.wait(20), json.dumps(last).encode() + b"\n"),
+        Content_Type="application/x-ndjson",
+    )
+    job_id = client.post("/api/v1/generate", json={"prompt": "a"}).json["job_id"]
+    wait_until(lambda: "progress" in status(client, job_id).json, "there is progress", 20)
+    shown = status(client, job_id).json
+    assert (shown["progress"]["phase"], shown["progress"]["percent"]) == ("generating", 40)
+    assert 1 <= shown["expected_seconds"] <= 9
+    held.set()
+    assert "expected_seconds" not in ended(client, job_id)
 
 
 def test_a_job_that_fails_has_the_error_as_clients_may_see_it(client, client_with, worker, submit):

@@ -95,6 +95,7 @@ def test_a_deleted_file_is_made_again(stored, file):
     assert stored.page() == []
     job = stored.submit()
     assert stored.page() == Stored(f"sqlite:///{file}").page() == [job]
+    assert [it.stat().st_mode & 0o777 for it in file.parent.glob("jobs.db*")] == [0o600] * 3
 
 
 def test_a_deleted_folder_is_refused_until_it_is_there_again(tmp_path):
@@ -118,6 +119,20 @@ def is_usable(stored: Stored) -> bool:
         return bool(stored.submit())
     except DatabaseUnavailable:
         return False
+
+
+def test_a_log_does_not_flap_if_reads_succeed_and_writes_fail(stored, file, caplog):
+    caplog.set_level("INFO")
+    with Lock(file):
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable):
+                stored.database.write(lambda _: None, seconds=2.2)
+            stored.page()
+    stored.submit()
+    stored.page()
+    assert [it.message for it in caplog.records] == [
+        "the jobs' database cannot be written: OperationalError: database is locked"
+    ]
 
 
 def test_a_file_that_is_replaced_is_the_one_from_then_on(stored, file, tmp_path):

@@ -74,6 +74,7 @@ def test_an_image_is_kept_with_the_job_and_its_room_given_back(client, worker, f
     [
         ({"prompt": ""}, "prompt is required"),
         ({"prompt": "a\x00b"}, "prompt must be"),
+        ({"prompt": "\ud800"}, "prompt must be"),
         ({"seed": "x"}, "seed must be"),
         ({"seed": "٣"}, "seed must be"),
         ({"n": 11}, "n must be"),

@@ -38,7 +38,12 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 85},
     )
     op.create_index("jobs_by_owner", "jobs", ["owner", "id"])
-    _partial_index("jobs_final", "jobs", ["owner", "status", "id"], "status in ('completed', 'failed', 'canceled')")
+    _partial_index(
+        "jobs_final",
+        "jobs",
+        ["owner", "status", "id"],
+        "status = 'completed' or status = 'failed' or status = 'canceled'",
+    )
     _partial_index("jobs_pending", "jobs", ["owner", "id"], "status = 'pending'")
     _partial_index("jobs_oldest_pending", "jobs", ["id"], "status = 'pending'")
     _partial_index("jobs_processing", "jobs", ["owner", "id"], "status = 'processing'")

@@ -189,3 +189,20 @@ def test_an_image_that_is_none_or_lost_fails_the_job(one):
     one.set(lost, status="pending", image_bytes=5, images=[])
     assert one.final(lost).error["code"] == "job_unreadable"
     assert one.services.image_memory.left == MAX_BYTES
+
+
+def test_an_image_that_gave_way_to_those_of_others_is_read_again(one, worker):
+    memory = one.services.image_memory
+
+    def evict() -> None:
+        (room,) = memory._rooms
+        memory.give_back(room)
+        room.evict()
+        worker.say(200, RESULT)
+
+    worker.say(503, BUSY, before=evict)
+    waiting = one.when(one.submit(image=png()), lambda it: it.attempts and it.status == "pending")
+    assert waiting.error["code"] == "service_busy"
+    one.set(waiting, not_before=0)
+    job = one.final(waiting)
+    assert (job.status, job.attempts, worker.sent_images()[-1]) == ("completed", 2, png())

@@ -146,3 +146,19 @@ def test_a_fault_of_this_program_ends_the_job(one, worker, monkeypatch):
     assert (job.status, job.error["code"], job.error["status"]) == ("failed", "internal_error", 500)
     monkeypatch.undo()
     assert one.run().status == "completed"
+
+
+def test_a_repeated_attempt_goes_to_the_render_worker_that_has_its_request(tmp_path, worker):
+    having = ScriptedWorker()
+    worker.say_to("/requests/", 404, {"success": False, "error": "No.", "code": "not_found"})
+    having.say_to("/requests/", 204, b"")
+    with running(f"sqlite:///{tmp_path}/jobs.db", worker, perchance_worker_url=f"{worker.url},{having.url}") as here:
+        here.runner.drain()
+        for _ in range(3):
+            job = here.submit()
+            here.set(job, started_at=1)
+        with running(here.url, worker, perchance_worker_url=f"{worker.url},{having.url}") as second:
+            second.final(job)
+            wait_until(lambda: len(ids_at(having)) == 3, "three pictures", 10)
+    assert ids_at(worker) == []
+    having.close()
