@@ -22,7 +22,6 @@ from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.processes import ROOT, Server, api, free_port, left_of, sandbox, wait_until, worker
 
 TRACEBACK = "Traceback (most recent call last)"
-STOP_SECONDS = 40  # of an API tier that drains, on a machine that is busy
 
 
 @dataclass(frozen=True)
