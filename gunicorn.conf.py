@@ -24,7 +24,7 @@ import signal  # noqa: E402
 import gevent  # noqa: E402
 import gunicorn.http.message  # noqa: E402
 
-from image_api.jobs.durability import loss_hint  # noqa: E402
+from image_api.jobs.database.durability import loss_hint  # noqa: E402
 from image_api.services import services_of  # noqa: E402
 from image_api.settings import load  # noqa: E402
 from render_worker.serving import logs  # noqa: E402

@@ -22,15 +22,15 @@ from sqlalchemy import select
 
 from bench.table import print_table
 from image_api.database_url import engine_url, sqlite_file
-from image_api.jobs.database import Database
+from image_api.jobs.database.database import Database
+from image_api.jobs.database.tables import jobs
 from image_api.jobs.ids import JobIds
 from image_api.jobs.job import Job, NewJob, Selection
-from image_api.jobs.leases import Lease, Leases
-from image_api.jobs.migration import bring_up_to_date
-from image_api.jobs.queries import FIRST
-from image_api.jobs.retention import delete_batch
-from image_api.jobs.store import JobStore
-from image_api.jobs.tables import jobs
+from image_api.jobs.migrations.migration import bring_up_to_date
+from image_api.jobs.runner.leases import Lease, Leases
+from image_api.jobs.store.queries import FIRST
+from image_api.jobs.store.retention import delete_batch
+from image_api.jobs.store.store import JobStore
 from tests.fakes.postgres_server import PostgresServer
 
 ROWS = 1_000_000

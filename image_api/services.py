@@ -11,15 +11,15 @@ from image_api.database_url import engine_url
 from image_api.dispatch.awake_workers import look_at_awake
 from image_api.dispatch.base import Dispatch
 from image_api.dispatch.direct import DirectDispatch
-from image_api.dispatch.pooled_dispatch import PooledDispatch
+from image_api.dispatch.pool.pooled_dispatch import PooledDispatch
+from image_api.dispatch.pool.worker_pool import WorkerPool
 from image_api.dispatch.render_workers import RenderWorkers
 from image_api.dispatch.worker_client import WorkerClient
-from image_api.dispatch.worker_pool import WorkerPool
 from image_api.generation.cache import Cache, MemoryCache
 from image_api.generation.picture_locations import PictureLocations
 from image_api.generation.use_case import Generation
+from image_api.jobs.database.shared_check import SharedCheck
 from image_api.jobs.jobs import Jobs
-from image_api.jobs.shared_check import SharedCheck
 from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
 from image_api.picture_variants import PictureVariants

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from image_api.database_url import engine_url, sqlite_file
 from image_api.generation.use_case import Generation
-from image_api.jobs.database_health import DatabaseHealth
+from image_api.jobs.database.database_health import DatabaseHealth
 from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue, Selection
-from image_api.jobs.job_watch import JobWatch
 from image_api.jobs.loading import Loading
+from image_api.jobs.updates.job_watch import JobWatch
 from image_api.jobs.webhooks.urls import WebhookURLs
 from image_api.native_thread import NativeThread
 from image_api.sent_images import ImageMemory

@@ -6,15 +6,15 @@ from uuid import UUID
 
 from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
-from image_api.jobs.database import Database
+from image_api.jobs.database.database import Database
 from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue, Selection
-from image_api.jobs.job_watch import JobWatch
-from image_api.jobs.migration import bring_up_to_date
-from image_api.jobs.retention import Retention
-from image_api.jobs.runner import Runner
-from image_api.jobs.store import JobStore
-from image_api.jobs.updates import JobUpdates
+from image_api.jobs.migrations.migration import bring_up_to_date
+from image_api.jobs.runner.runner import Runner
+from image_api.jobs.store.retention import Retention
+from image_api.jobs.store.store import JobStore
+from image_api.jobs.updates.job_watch import JobWatch
+from image_api.jobs.updates.updates import JobUpdates
 from image_api.jobs.webhooks.client import WebhookClient
 from image_api.jobs.webhooks.deliveries import Deliveries
 from image_api.jobs.webhooks.message import Signer

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from image_api.admission import Waiter
-from image_api.dispatch import load_balancer, pooled_worker
+from image_api.dispatch.pool import load_balancer, pooled_worker
 from image_api.generation.options import GenerationOptions
 from image_api.services import services_of
 from tests.api.pooled import seconds_of

@@ -17,8 +17,8 @@ create_app(Settings(){jobs})
 json.dump(sorted(sys.modules), sys.stdout)
 """
 JOBS = """)
-from image_api.jobs.database import Database
-from image_api.jobs.migration import bring_up_to_date
+from image_api.jobs.database.database import Database
+from image_api.jobs.migrations.migration import bring_up_to_date
 import image_api.jobs.service
 from sqlalchemy import create_engine
 create_engine("sqlite://").connect("""

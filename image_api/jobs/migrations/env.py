@@ -46,7 +46,7 @@ def tables() -> MetaData | None:
     """Return the tables as the code has them, with which `--autogenerate` compares; an upgrade needs none."""
     if GIVEN:
         return None
-    from image_api.jobs.tables import complete
+    from image_api.jobs.database.tables import complete
 
     return complete()
 

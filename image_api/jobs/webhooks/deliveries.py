@@ -7,12 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
-from image_api.jobs.database import Database
+from image_api.jobs.database.database import Database
+from image_api.jobs.database.tables import UNDELIVERED, deliveries, jobs
+from image_api.jobs.database.transaction import Transaction, clock_of
 from image_api.jobs.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from image_api.jobs.job import Job
-from image_api.jobs.rows import as_job, job_of
-from image_api.jobs.tables import UNDELIVERED, deliveries, jobs
-from image_api.jobs.transaction import Transaction, clock_of
+from image_api.jobs.store.rows import as_job, job_of
 
 LEASE_SECONDS = 60.0  # of an attempt, which takes less than half of it
 MAX_CANDIDATES = 200  # that a claim looks at

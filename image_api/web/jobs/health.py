@@ -5,8 +5,8 @@ import time
 from flask import Response
 
 from image_api.database_url import engine_url, sqlite_file
-from image_api.jobs.database_health import DatabaseState
-from image_api.jobs.durability import loss_hint
+from image_api.jobs.database.database_health import DatabaseState
+from image_api.jobs.database.durability import loss_hint
 from image_api.services import services
 from image_api.web.pages.service_status import State, worker_states
 from image_api.web.responses import json_response

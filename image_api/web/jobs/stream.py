@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from image_api.admission import Waiter
 from image_api.generation.progress_stream import END, HEARTBEAT_SECONDS
 from image_api.jobs.job_json import JobProgress
-from image_api.jobs.job_watch import JobUpdate, JobWatch
+from image_api.jobs.updates.job_watch import JobUpdate, JobWatch
 from image_api.services import services
 from image_api.web.client_connection import waiter
 from image_api.web.event_stream import RETRY, last_event_id, stream_response

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from image_api.jobs.database_health import DatabaseStatus
+from image_api.jobs.database.database_health import DatabaseStatus
 from image_api.web.schemas.status import WorkerStatus
 from render_worker.contract import VERSION
 

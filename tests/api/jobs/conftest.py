@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
 from image_api.database_url import engine_url
-from image_api.jobs.migration import bring_up_to_date
+from image_api.jobs.migrations.migration import bring_up_to_date
 from tests.fakes.processes import wait_until
 
 FINAL = {"completed", "failed", "canceled"}

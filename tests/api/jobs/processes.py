@@ -7,11 +7,11 @@ from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
 from image_api.database_url import engine_url
-from image_api.jobs.database import Database
+from image_api.jobs.database.database import Database
+from image_api.jobs.database.tables import jobs, metadata, queues
 from image_api.jobs.job import Job, NewJob, Outcome
-from image_api.jobs.leases import Leases
-from image_api.jobs.store import JobStore
-from image_api.jobs.tables import jobs, metadata, queues
+from image_api.jobs.runner.leases import Leases
+from image_api.jobs.store.store import JobStore
 
 DONE = Outcome("completed", [{"index": 0, "image_url": "/images/a.png"}])
 

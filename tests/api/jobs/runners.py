@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from image_api.jobs.job import Job
-from image_api.jobs.runner import Runner
+from image_api.jobs.runner.runner import Runner
 from image_api.services import Services
 from image_api.settings import Settings
 from tests.api.conftest import ScriptedWorker

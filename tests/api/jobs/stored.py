@@ -8,13 +8,13 @@ from pydantic import SecretStr
 from sqlalchemy import case, func, select, update
 
 from image_api.database_url import engine_url
-from image_api.jobs.database import Database
-from image_api.jobs.endings import end_job
+from image_api.jobs.database.database import Database
+from image_api.jobs.database.tables import jobs, metadata, queues
+from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.job import Job, NewJob, Selection
-from image_api.jobs.queue_numbers import change_queue
-from image_api.jobs.store import JobStore
-from image_api.jobs.tables import jobs, metadata, queues
-from image_api.jobs.transaction import Transaction
+from image_api.jobs.store.endings import end_job
+from image_api.jobs.store.queue_numbers import change_queue
+from image_api.jobs.store.store import JobStore
 
 
 def make_tables(url: str) -> None:

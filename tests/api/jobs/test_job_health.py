@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from image_api.jobs import durability
-from image_api.jobs.durability import loss_hint
+from image_api.jobs.database import durability
+from image_api.jobs.database.durability import loss_hint
 from image_api.settings import Settings
 from tests.api.jobs.conftest import ended
 from tests.fakes.postgres_server import PASSWORD, PostgresServer

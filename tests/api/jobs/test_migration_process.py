@@ -16,10 +16,10 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from image_api.database_url import engine_url
-from image_api.jobs import migration
+from image_api.jobs.database.transaction import WRITER_LOCK
 from image_api.jobs.errors import DatabaseUnavailable
-from image_api.jobs.migration import MIGRATIONS, bring_up_to_date
-from image_api.jobs.transaction import WRITER_LOCK
+from image_api.jobs.migrations import migration
+from image_api.jobs.migrations.migration import MIGRATIONS, bring_up_to_date
 from tests.api.jobs.test_migrations import TABLES, engine_for, tables_of
 from tests.fakes.postgres_server import PASSWORD, PostgresServer
 from tests.fakes.processes import ROOT, api, clean_environment, command_of, free_port, wait_until
@@ -52,7 +52,7 @@ from gevent import monkey
 monkey.patch_all()
 import os, sys
 from image_api.jobs.errors import DatabaseUnavailable
-from image_api.jobs.migration import bring_up_to_date
+from image_api.jobs.migrations.migration import bring_up_to_date
 def open_now(): return [len(os.listdir(f"/proc/self/{kind}")) for kind in ("task", "fd")]
 before = open_now()
 for url in sys.argv[1:]:

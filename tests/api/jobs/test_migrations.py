@@ -17,9 +17,9 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from image_api.database_url import engine_url
-from image_api.jobs.migration import MIGRATIONS, head, revisions
-from image_api.jobs.tables import metadata
-from image_api.jobs.transaction import WRITER_LOCK
+from image_api.jobs.database.tables import metadata
+from image_api.jobs.database.transaction import WRITER_LOCK
+from image_api.jobs.migrations.migration import MIGRATIONS, head, revisions
 from tests.fakes.processes import ROOT, clean_environment
 
 TABLES = {"jobs", "job_images", "queues", "deliveries"}
@@ -133,7 +133,7 @@ def test_a_changed_model_becomes_a_migration_that_runs_and_keeps_the_rows(checko
     with engine_for(database_url).begin() as connection:
         connection.execute(text(INSERT), ROW)
         connection.execute(text("INSERT INTO job_images VALUES (:id, :data)"), {"id": ROW["id"], "data": b"abc"})
-    tables = checkout / "image_api/jobs/tables.py"
+    tables = checkout / "image_api/jobs/database/tables.py"
     source = tables.read_text().replace('    Column("error", DOCUMENT),\n', NEW_COLUMN)
     source = source.replace('Column("base_url", Text, nullable=False)', 'Column("base_url", Text)')
     tables.write_text(f"from sqlalchemy.dialects.postgresql import JSONB\n{source}")

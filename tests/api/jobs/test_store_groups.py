@@ -8,9 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from image_api.errors import ApiError
-from image_api.jobs import group_commit
+from image_api.jobs.database import group_commit
+from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.errors import DatabaseUnavailable, TooManyJobs
-from image_api.jobs.transaction import Transaction
 from tests.api.jobs.stored import Stored, at_once, make_tables, new_job
 from tests.fakes.processes import wait_until
 

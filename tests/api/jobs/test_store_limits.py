@@ -3,7 +3,7 @@
 import pytest
 
 from image_api.jobs.errors import TooManyJobs
-from image_api.jobs.pending_limits import FULL, IMAGES_FULL, SHARE_USED, PendingLimits
+from image_api.jobs.store.pending_limits import FULL, IMAGES_FULL, SHARE_USED, PendingLimits
 from tests.api.jobs.stored import Stored, at_once, make_tables
 
 

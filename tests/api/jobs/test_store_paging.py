@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from image_api.jobs import transaction
+from image_api.jobs.database import transaction
 from image_api.jobs.ids import JobIds
 from tests.api.jobs.stored import Stored, make_tables
 from tests.fakes.processes import ROOT

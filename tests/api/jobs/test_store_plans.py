@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert
 
+from image_api.jobs.database.tables import jobs
 from image_api.jobs.ids import JobIds
 from image_api.jobs.job import Outcome
-from image_api.jobs.leases import Lease, Leases
-from image_api.jobs.retention import Retention
-from image_api.jobs.tables import jobs
+from image_api.jobs.runner.leases import Lease, Leases
+from image_api.jobs.store.retention import Retention
 from tests.api.jobs.stored import Stored, make_tables
 
 ROWS = 12_000

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from image_api.jobs import failures, group_commit
+from image_api.jobs.database import failures, group_commit
 from image_api.jobs.errors import DatabaseUnavailable, OutcomeUnknown
 from tests.api.jobs.cutting import CommitCutter
 from tests.api.jobs.stored import Stored, at_once, make_tables, new_job

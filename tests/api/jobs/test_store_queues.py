@@ -9,9 +9,9 @@ import time
 import pytest
 from sqlalchemy import insert, text
 
+from image_api.jobs.database.tables import queues
 from image_api.jobs.job import NewJob
-from image_api.jobs.queue_numbers import change_queue
-from image_api.jobs.tables import queues
+from image_api.jobs.store.queue_numbers import change_queue
 from tests.api.jobs.stored import Stored, at_once, make_tables
 from tests.fakes.processes import ROOT, wait_until
 

@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from image_api.jobs import retention
+from image_api.jobs.database.tables import deliveries, job_images, jobs
 from image_api.jobs.errors import JobNotFound
 from image_api.jobs.ids import JobIds
 from image_api.jobs.job import Job
-from image_api.jobs.retention import DAY_SECONDS, Retention
-from image_api.jobs.tables import deliveries, job_images, jobs
+from image_api.jobs.store import retention
+from image_api.jobs.store.retention import DAY_SECONDS, Retention
 from tests.api.jobs.stored import Stored, at_once, make_tables
 from tests.fakes.processes import wait_until
 

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from image_api.jobs.database.sqlite_log import CUT_BYTES, LogFile
 from image_api.jobs.errors import DatabaseUnavailable
-from image_api.jobs.sqlite_log import CUT_BYTES, LogFile
 from tests.api.jobs.stored import Stored, at_once, make_tables
 from tests.fakes.processes import ROOT, wait_until
 

@@ -11,16 +11,16 @@ from sqlalchemy import delete, text, update
 
 from image_api.database_url import engine_url
 from image_api.errors import Stopping
-from image_api.jobs import updates
-from image_api.jobs.database import Database
-from image_api.jobs.endings import end_job
+from image_api.jobs.database.database import Database
+from image_api.jobs.database.tables import jobs, metadata
 from image_api.jobs.errors import DatabaseUnavailable, JobNotFound
 from image_api.jobs.ids import JobIds
 from image_api.jobs.job import Job, NewJob
-from image_api.jobs.queue_numbers import change_queue
-from image_api.jobs.store import JobStore
-from image_api.jobs.tables import jobs, metadata
-from image_api.jobs.updates import POLL_SECONDS, JobUpdates
+from image_api.jobs.store.endings import end_job
+from image_api.jobs.store.queue_numbers import change_queue
+from image_api.jobs.store.store import JobStore
+from image_api.jobs.updates import updates
+from image_api.jobs.updates.updates import POLL_SECONDS, JobUpdates
 from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.processes import wait_until
 

@@ -7,12 +7,12 @@ import pytest
 from pydantic import SecretStr
 
 from image_api.database_url import engine_url
-from image_api.jobs.database import Database
+from image_api.jobs.database.database import Database
+from image_api.jobs.database.tables import metadata
 from image_api.jobs.delivery import Delivery
-from image_api.jobs.endings import end_job
 from image_api.jobs.job import Job, NewJob
-from image_api.jobs.store import JobStore
-from image_api.jobs.tables import metadata
+from image_api.jobs.store.endings import end_job
+from image_api.jobs.store.store import JobStore
 from image_api.jobs.webhooks import client, sender
 from image_api.jobs.webhooks.client import WebhookClient
 from image_api.jobs.webhooks.deliveries import Deliveries

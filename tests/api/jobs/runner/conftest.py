@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from image_api.jobs import runner
+from image_api.jobs.runner import runner
 from tests.api.conftest import RESULT, ScriptedWorker
 from tests.api.jobs.runners import Running, running
 

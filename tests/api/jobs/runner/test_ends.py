@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 
-from image_api.jobs import leases
+from image_api.jobs.runner import leases
 from tests.api.conftest import ScriptedWorker
 from tests.api.jobs.runners import Running, ids_at, running
 from tests.fakes.processes import wait_until

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from image_api.jobs.expectation import RecentJobs
+from image_api.jobs.runner.expectation import RecentJobs
 from tests.api.conftest import RESULT
 from tests.api.jobs.processes import job_with
 from tests.api.jobs.runners import ids_at

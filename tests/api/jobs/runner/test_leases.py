@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from image_api.jobs.conclusion import Retry
 from image_api.jobs.errors import JobOver
 from image_api.jobs.job import Outcome
-from image_api.jobs.leases import MAX_INTERRUPTIONS, Lease
+from image_api.jobs.runner.conclusion import Retry
+from image_api.jobs.runner.leases import MAX_INTERRUPTIONS, Lease
 from tests.api.jobs.processes import DONE, Process
 
 PAST, FUTURE = 1.0, 4e9

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from image_api.errors import ApiError, DeadlinePassed, InvalidParameter, Relayed, ServiceBusy, WorkerUnavailable
-from image_api.jobs.conclusion import Retry, judge
 from image_api.jobs.job import Job, Outcome
-from image_api.jobs.retries import AGAIN, MAX_PAUSE_SECONDS, NEVER, RetryPolicy, can_help
+from image_api.jobs.runner.conclusion import Retry, judge
+from image_api.jobs.runner.retries import AGAIN, MAX_PAUSE_SECONDS, NEVER, RetryPolicy, can_help
 from render_worker.contract import ErrorBody
 from render_worker.errors import BadPicture
 from render_worker.serving.http_errors import HTTP_CODES

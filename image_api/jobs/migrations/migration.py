@@ -11,9 +11,9 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, make_url, text
 
 from image_api.database_url import ROOT, sqlite_file
-from image_api.jobs.connection import DatabaseConnection
+from image_api.jobs.database.connection import DatabaseConnection
+from image_api.jobs.database.failures import FailureLog
 from image_api.jobs.errors import DatabaseUnavailable
-from image_api.jobs.failures import FailureLog
 from render_worker.serving.bare_environment import bare
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"

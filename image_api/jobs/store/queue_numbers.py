@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, bindparam, case, delete, func, insert, literal, select, union_all
 
-from image_api.jobs.tables import PENDING, PROCESSING, jobs, queues
-from image_api.jobs.transaction import Transaction
+from image_api.jobs.database.tables import PENDING, PROCESSING, jobs, queues
+from image_api.jobs.database.transaction import Transaction
 
 HALF = bindparam("half", type_=queues.c.pending.type)
 OWN = select(queues.c.pending, queues.c.image_bytes).where(queues.c.owner == bindparam("its_owner"))

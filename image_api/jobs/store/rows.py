@@ -5,9 +5,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, select
 
+from image_api.jobs.database.tables import jobs
 from image_api.jobs.errors import JobNotFound
 from image_api.jobs.job import Job
-from image_api.jobs.tables import jobs
 
 WITH_ID = select(jobs).where(jobs.c.id == bindparam("job_id"))
 

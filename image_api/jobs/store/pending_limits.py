@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from image_api.jobs.errors import TooManyJobs
-from image_api.jobs.queue_numbers import QueueNumbers
+from image_api.jobs.store.queue_numbers import QueueNumbers
 
 MAX_IMAGE_BYTES = 1024 * 1024 * 1024  # of all images that wait
 FULL = "As many jobs are pending as this service keeps."

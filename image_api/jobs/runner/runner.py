@@ -11,14 +11,14 @@ from dataclasses import replace
 from uuid import UUID
 
 from image_api.generation.use_case import Generation
-from image_api.jobs.attempts import Attempt, InternalFault, Tools
-from image_api.jobs.conclusion import Retry, as_json, judge
-from image_api.jobs.database import Database
+from image_api.jobs.database.database import Database
 from image_api.jobs.errors import DatabaseUnavailable
-from image_api.jobs.expectation import RecentJobs
 from image_api.jobs.job import Job, Outcome
-from image_api.jobs.leases import Lease, Leases
-from image_api.jobs.retries import RetryPolicy
+from image_api.jobs.runner.attempts import Attempt, InternalFault, Tools
+from image_api.jobs.runner.conclusion import Retry, as_json, judge
+from image_api.jobs.runner.expectation import RecentJobs
+from image_api.jobs.runner.leases import Lease, Leases
+from image_api.jobs.runner.retries import RetryPolicy
 from image_api.native_thread import NativeThread
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings

@@ -8,17 +8,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, literal, or_, select, update
 
-from image_api.jobs.conclusion import Retry, conclude
-from image_api.jobs.database import Database
-from image_api.jobs.endings import end_job
+from image_api.jobs.database.database import Database
+from image_api.jobs.database.tables import PENDING, PROCESSING, by_index, jobs
+from image_api.jobs.database.transaction import Transaction, clock_of
 from image_api.jobs.errors import JobInterrupted
 from image_api.jobs.job import Job, Json, Outcome
-from image_api.jobs.queries import image_of
-from image_api.jobs.queue_numbers import change_queue
-from image_api.jobs.retries import MAX_PAUSE_SECONDS
-from image_api.jobs.rows import as_job, job_of
-from image_api.jobs.tables import PENDING, PROCESSING, by_index, jobs
-from image_api.jobs.transaction import Transaction, clock_of
+from image_api.jobs.runner.conclusion import Retry, conclude
+from image_api.jobs.runner.retries import MAX_PAUSE_SECONDS
+from image_api.jobs.store.endings import end_job
+from image_api.jobs.store.queries import image_of
+from image_api.jobs.store.queue_numbers import change_queue
+from image_api.jobs.store.rows import as_job, job_of
 
 LEASE_SECONDS = 15.0
 MAX_INTERRUPTIONS = 10  # after which a job is taken for what kills its process

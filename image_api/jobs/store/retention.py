@@ -8,12 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import Row, bindparam, delete, exists, literal_column, select
 
-from image_api.jobs.database import Database
+from image_api.jobs.database.database import Database
+from image_api.jobs.database.tables import deliveries, jobs
+from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.ids import first_id
-from image_api.jobs.queries import FIRST
-from image_api.jobs.tables import deliveries, jobs
-from image_api.jobs.transaction import Transaction
+from image_api.jobs.store.queries import FIRST
 
 BATCH = 100  # jobs of one transaction, which submits wait for
 PAUSE_SECONDS = 0.1  # in which others write

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import requests
 
 from image_api.dispatch.cold_start import WorkerStarting
-from image_api.dispatch.pooled_worker import PooledWorker
+from image_api.dispatch.pool.pooled_worker import PooledWorker
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import ApiError, DeadlinePassed
 from render_worker.contract import Recipe

@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, make_url
 
-from image_api.jobs.connection import DatabaseConnection
+from image_api.jobs.database.connection import DatabaseConnection
+from image_api.jobs.database.failures import FailureLog
+from image_api.jobs.database.group_commit import PATIENCE_SECONDS, GroupCommit
+from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.errors import DatabaseUnavailable, TablesMissing
-from image_api.jobs.failures import FailureLog
-from image_api.jobs.group_commit import PATIENCE_SECONDS, GroupCommit
-from image_api.jobs.transaction import Transaction
 
 READERS = 3
 READER_SECONDS = 10.0  # for which a query waits for one of them

@@ -5,10 +5,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import requests
 
-from image_api.dispatch.load_balancer import LoadBalancer
-from image_api.dispatch.model_union import union
-from image_api.dispatch.picture_search import Locations, PictureSearch
-from image_api.dispatch.pooled_worker import PooledWorker
+from image_api.dispatch.pool.load_balancer import LoadBalancer
+from image_api.dispatch.pool.model_union import union
+from image_api.dispatch.pool.picture_search import Locations, PictureSearch
+from image_api.dispatch.pool.pooled_worker import PooledWorker
 from image_api.dispatch.recent_contact import LastKnown
 from image_api.dispatch.validation import WORKER_PATH
 from image_api.dispatch.worker_client import READ_RETRY_SECONDS, WorkerClient

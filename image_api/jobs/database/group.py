@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from image_api.errors import ApiError
+from image_api.jobs.database.failures import meaning_of
+from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.errors import DatabaseUnavailable, OutcomeUnknown
-from image_api.jobs.failures import meaning_of
-from image_api.jobs.transaction import Transaction
 
 Operation = Callable[[Transaction], Any]
 

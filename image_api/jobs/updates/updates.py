@@ -9,11 +9,11 @@ from functools import partial
 from uuid import UUID
 
 from image_api.errors import Stopping
-from image_api.jobs.database import Database
+from image_api.jobs.database.database import Database
 from image_api.jobs.errors import DatabaseUnavailable, JobNotFound
 from image_api.jobs.job import Job
-from image_api.jobs.job_watch import JobWatch, WatchedJob, WithProgress
-from image_api.jobs.watched_rows import Look, look_at
+from image_api.jobs.updates.job_watch import JobWatch, WatchedJob, WithProgress
+from image_api.jobs.updates.watched_rows import Look, look_at
 from render_worker.serving.deadline import Deadline
 
 POLL_SECONDS = 1.0  # between two looks at all watched jobs

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from image_api.errors import ApiError
 from image_api.jobs.job import Job, Json, Outcome
-from image_api.jobs.retries import RetryPolicy, can_help
+from image_api.jobs.runner.retries import RetryPolicy, can_help
 
 
 @dataclass(frozen=True)

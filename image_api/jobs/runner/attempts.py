@@ -19,7 +19,7 @@ from image_api.generation.options import GenerationOptions
 from image_api.generation.use_case import Generation
 from image_api.jobs.errors import DatabaseUnavailable, JobUnreadable
 from image_api.jobs.job import Job, Json
-from image_api.jobs.leases import Lease, Leases
+from image_api.jobs.runner.leases import Lease, Leases
 from image_api.native_thread import NativeThread
 from image_api.sent_images import ImageMemory, Room, SentImage
 from render_worker.contract import Progress

@@ -13,8 +13,8 @@ import requests
 
 from image_api.dispatch.cold_start import Probes
 from image_api.dispatch.direct import DirectDispatch
+from image_api.dispatch.pool.worker_load import WorkerLoad
 from image_api.dispatch.worker_client import WorkerClient
-from image_api.dispatch.worker_load import WorkerLoad
 from image_api.errors import ApiError, DeadlinePassed
 from image_api.outbound.abort import Abort
 from render_worker.contract import ModelList, WorkerHealth

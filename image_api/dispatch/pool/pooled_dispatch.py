@@ -15,9 +15,9 @@ from image_api.dispatch.base import ReportProgress
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.direct import Job
 from image_api.dispatch.image_form import ImageUnknownToWorker
-from image_api.dispatch.load_balancer import BUSY, LoadBalancer, Search, is_busy
-from image_api.dispatch.pooled_worker import PooledWorker
-from image_api.dispatch.worker_pool import WorkerPool
+from image_api.dispatch.pool.load_balancer import BUSY, LoadBalancer, Search, is_busy
+from image_api.dispatch.pool.pooled_worker import PooledWorker
+from image_api.dispatch.pool.worker_pool import WorkerPool
 from image_api.errors import (
     ApiError,
     DeadlinePassed,

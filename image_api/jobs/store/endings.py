@@ -2,11 +2,11 @@
 
 from sqlalchemy import bindparam, delete, update
 
+from image_api.jobs.database.tables import has_status, job_images, jobs
+from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.job import Job
-from image_api.jobs.outbox import announce
-from image_api.jobs.queue_numbers import change_queue
-from image_api.jobs.tables import has_status, job_images, jobs
-from image_api.jobs.transaction import Transaction
+from image_api.jobs.store.outbox import announce
+from image_api.jobs.store.queue_numbers import change_queue
 
 DROP_IMAGE = delete(job_images).where(job_images.c.job_id == bindparam("its_id"))
 

@@ -3,17 +3,17 @@
 from functools import partial
 from uuid import UUID
 
-from image_api.jobs.database import Database
-from image_api.jobs.endings import end_job
+from image_api.jobs.database.database import Database
+from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.errors import JobOver
 from image_api.jobs.ids import JobIds
 from image_api.jobs.job import Job, NewJob, Queue, Selection
-from image_api.jobs.new_jobs import NewJobs
-from image_api.jobs.pending_limits import PendingLimits
-from image_api.jobs.queries import image_of, page_of, position_of, queue_of
-from image_api.jobs.queue_numbers import QueueNumbers, change_queue, recount_queues
-from image_api.jobs.rows import job_of
-from image_api.jobs.transaction import Transaction
+from image_api.jobs.store.endings import end_job
+from image_api.jobs.store.new_jobs import NewJobs
+from image_api.jobs.store.pending_limits import PendingLimits
+from image_api.jobs.store.queries import image_of, page_of, position_of, queue_of
+from image_api.jobs.store.queue_numbers import QueueNumbers, change_queue, recount_queues
+from image_api.jobs.store.rows import job_of
 
 
 class JobStore:

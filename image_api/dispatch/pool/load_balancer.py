@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from image_api.dispatch.base import ReportProgress
 from image_api.dispatch.cold_start import QUIET_SECONDS, Probes, WorkerStarting, after_retries, waking
-from image_api.dispatch.pooled_worker import PooledWorker
+from image_api.dispatch.pool.pooled_worker import PooledWorker
 from image_api.errors import ApiError, DeadlinePassed, Relayed, WorkerUnavailable
 from image_api.outbound.abort import Abort
 from render_worker.contract import ModelList

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from image_api.jobs.database.tables import jobs
 from image_api.jobs.job import Job
-from image_api.jobs.queries import position_of
-from image_api.jobs.rows import as_job
-from image_api.jobs.tables import jobs
+from image_api.jobs.store.queries import position_of
+from image_api.jobs.store.rows import as_job
 
 MAX_IDS = 500  # of one query
 

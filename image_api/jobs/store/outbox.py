@@ -5,9 +5,9 @@ from uuid import uuid4
 
 from sqlalchemy import insert
 
+from image_api.jobs.database.tables import deliveries
+from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.job import Job
-from image_api.jobs.tables import deliveries
-from image_api.jobs.transaction import Transaction
 
 HOST = re.compile(r"[a-z]+://([^/?#]*)", re.IGNORECASE)
 MAX_HOST = 255

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, bindparam, case, func, literal, select, tuple_
 
+from image_api.jobs.database.tables import PENDING, by_index, has_status, job_images, jobs, queues
 from image_api.jobs.ids import first_id
 from image_api.jobs.job import Job, JobStatus, Queue, Selection
-from image_api.jobs.rows import as_job
-from image_api.jobs.tables import PENDING, by_index, has_status, job_images, jobs, queues
+from image_api.jobs.store.rows import as_job
 
 MAX_RANK = 1000  # up to which the place among the owner's own pending jobs is counted
 FIRST, LAST = UUID(int=0), UUID(int=(1 << 128) - 1)

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from image_api.database_url import sqlite_file
-from image_api.jobs.engines import engine_of
+from image_api.jobs.database.engines import engine_of
+from image_api.jobs.database.failures import FailureLog, meaning_of
+from image_api.jobs.database.sqlite_log import LogFile
 from image_api.jobs.errors import DatabaseLocked, DatabaseUnavailable, OutcomeUnknown, TablesMissing
-from image_api.jobs.failures import FailureLog, meaning_of
-from image_api.jobs.sqlite_log import LogFile
 from image_api.native_thread import NativeThread
 
 # After which a call is interrupted: a server can hang, and its own timeouts with it.

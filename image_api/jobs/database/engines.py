@@ -39,7 +39,7 @@ def engine_of(url: str, *, writes: bool) -> Engine:
 
 
 def _sqlite(file: Path, *, writes: bool) -> Engine:
-    from image_api.jobs.sqlite_compiler import HintingCompiler  # not with PostgreSQL: it loads the dialect
+    from image_api.jobs.database.sqlite_compiler import HintingCompiler  # not with PostgreSQL: it loads the dialect
 
     def connect() -> sqlite3.Connection:
         if writes:

@@ -12,10 +12,10 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError
 
-from image_api.jobs.connection import DatabaseConnection
+from image_api.jobs.database.connection import DatabaseConnection
+from image_api.jobs.database.group import Group, Write
+from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.errors import DatabaseLocked, DatabaseUnavailable, OutcomeUnknown
-from image_api.jobs.group import Group, Write
-from image_api.jobs.transaction import Transaction
 
 MAX_GROUP = 200  # operations of one transaction
 MAX_GROUP_BYTES = 16 * 1024 * 1024  # of their images, of which the driver makes copies; one alone may have more

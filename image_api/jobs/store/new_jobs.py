@@ -5,11 +5,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from image_api.jobs.database.tables import job_images, jobs
 from image_api.jobs.errors import KeyReused
 from image_api.jobs.ids import JobIds
 from image_api.jobs.job import Job, NewJob
-from image_api.jobs.rows import as_job
-from image_api.jobs.tables import job_images, jobs
+from image_api.jobs.store.rows import as_job
 
 ADD = insert(jobs)
 ADD_IMAGE = insert(job_images)

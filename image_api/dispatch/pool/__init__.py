@@ -1,0 +1,1 @@
+"""Several render workers: which makes a picture, and which has one."""

@@ -1,0 +1,1 @@
+"""The jobs' database: its connections, its tables, and writes in groups."""

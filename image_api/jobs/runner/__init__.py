@@ -1,0 +1,1 @@
+"""What runs jobs: leases, attempts and retries."""

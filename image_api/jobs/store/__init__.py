@@ -1,0 +1,1 @@
+"""The jobs in their database: what is submitted, read, listed, cancelled and deleted."""

@@ -1,0 +1,1 @@
+"""Watches of jobs, which tell each change."""
