@@ -49,6 +49,7 @@ class StubWorker:
         self.ledger = folder / f"ledger-{self.port}"
         self._log = folder / f"worker-{self.port}.log"
         self._seconds = [str(it) for it in seconds]
+        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, without waiting."""
@@ -59,14 +60,14 @@ class StubWorker:
             )
 
     def close(self) -> None:
-        """End it."""
-        self.process.kill()
-        self.process.wait()
+        """End it, if it was started."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
 
     def kill(self) -> None:
         """Kill it with SIGKILL."""
-        self.process.kill()
-        self.process.wait()
+        self.close()
         append(self.ledger, {"event": "killed", "at": time.time()})
 
     def log(self) -> str:
@@ -89,6 +90,7 @@ class RealWorker:
         self._seconds = max(seconds)
         self._logs: list[str] = []
         self._ends: list[float] = []
+        self._running = contextlib.ExitStack()
 
     def start(self) -> None:
         """Start it, the first time with its sandbox, and wait until it is up."""
@@ -96,11 +98,13 @@ class RealWorker:
             self.server.start_again()
             return
         self._site.__enter__()
+        self._running.callback(self._site.__exit__)
         requests.post(f"{self._site.url}/sandbox", json={"delay": self._seconds}, timeout=10).raise_for_status()
         self.server = worker(
             **{**self._site.pointers("horde"), "ENGINES": "horde", "HORDE_POLL_SECONDS": 0.2},
             LOCAL_STORAGE_DIR=self._folder / "images",
         )
+        self._running.callback(self._end_server)
         self.server.__enter__()
         self.url = self.server.url
 
@@ -113,11 +117,13 @@ class RealWorker:
 
     def close(self) -> None:
         """End it and its sandbox."""
+        self._running.close()
+
+    def _end_server(self) -> None:
         if self.server.process.poll() is None:
             _kill(self.server.tree())
             self.server.process.wait()
         self.server.log_file.unlink(missing_ok=True)
-        self._site.__exit__()
 
     def log(self) -> str:
         """Return what all of its lives have printed."""
@@ -199,8 +205,8 @@ class Stage:
             if self.postgres:
                 starting.enter_context(self.postgres)
             for each in self.workers:
-                each.start()
                 starting.callback(each.close)
+                each.start()
             for _ in range(self._api_count):
                 starting.enter_context(self._api())
             self._running = starting.pop_all()
