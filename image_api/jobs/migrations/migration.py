@@ -16,7 +16,7 @@ from image_api.jobs.database.failures import FailureLog
 from image_api.jobs.errors import DatabaseUnavailable
 from render_worker.serving.bare_environment import bare
 
-MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+MIGRATIONS = Path(__file__).resolve().parent
 MIGRATION_SECONDS = 300.0
 # By which libpq finds its files and defaults; a secret is none of them.
 OF_LIBPQ = "PG"
