@@ -57,7 +57,7 @@ def ask(request: Request) -> tuple[dict, int]:
             time.sleep(int(error.headers.get("Retry-After", 1)))
         except (OSError, HTTPException) as error:
             if attempt == ATTEMPTS:
-                raise RuntimeError(f"Cannot reach {request.host}: {getattr(error, 'reason', error)}") from error
+                raise RuntimeError(f"Cannot reach {request.full_url}: {getattr(error, 'reason', error)}") from error
             time.sleep(1)
     raise AssertionError
 

@@ -124,6 +124,11 @@ def test_a_service_that_is_not_there_is_named(name):
     assert urlsplit(address).netloc in done.stderr
 
 
+def test_an_address_without_a_scheme_is_named_too():
+    done = run("job.py", "a boat", "localhost:8000")
+    assert done.stderr == "Cannot reach localhost:8000/api/v1/generate: unknown url type: localhost\n"
+
+
 def test_a_node_without_websockets_is_told_what_it_needs(front):
     done = run("websocket.mjs", "a boat", front, NODE_OPTIONS="--no-experimental-websocket")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)

@@ -21,7 +21,7 @@ import psutil  # noqa: E402
 import psycopg  # noqa: E402
 
 from image_api.errors import ApiError  # noqa: E402
-from image_api.jobs import connection, group_commit  # noqa: E402
+from image_api.jobs.database import connection, group_commit  # noqa: E402
 from tests.api.jobs.stored import Stored  # noqa: E402
 
 
