@@ -91,6 +91,20 @@ def test_a_failure_is_told_at_once_until_it_is_tried_again_in_the_background(qui
     wait_until(lambda: found.loaded == "built", "the next attempt", 10)
 
 
+def test_after_its_end_it_is_not_tried_again(quick):
+    others = set(threading.enumerate())
+    builder = Builder()
+    builder.may_end.set()
+    found = Loading(builder)
+    with pytest.raises(DatabaseUnavailable):
+        found.get()
+    (trying,) = [it for it in set(threading.enumerate()) - others if it.name == "jobs-start"]
+    found.end()
+    trying.join(10)
+    assert not trying.is_alive()
+    assert found.loaded is None
+
+
 def test_the_first_attempt_may_take_a_slow_host_long(monkeypatch):
     monkeypatch.setattr(loading, "PATIENCE_SECONDS", 0.1)
     builder = Builder()
@@ -115,6 +129,7 @@ def test_a_request_does_not_wait_for_a_database_that_hangs(quick, monkeypatch, f
         found.get()
     assert time.monotonic() - begun < 5
     builder.may_end.set()
+    found.end()
 
 
 def test_an_unexpected_failure_is_logged_and_told_without_its_words(quick, caplog):
