@@ -89,6 +89,23 @@ def test_what_waits_too_long_for_the_lock_is_not_carried_out_later(stored, file,
     assert "database is locked" in caplog.text
 
 
+COUNT = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+print(connection.execute("SELECT count(*) FROM jobs").fetchone()[0])
+connection.close()
+"""
+
+
+def test_another_process_that_leaves_takes_no_log_with_it(stored, file):
+    """It deletes the log if it finds no lock on the file: a process loses its own by closing any other handle of it."""
+    for count in (1, 2, 3):
+        stored.submit()
+        stored.page()
+        stored.database._writes._connection._drop()  # as after any failure
+        assert subprocess.check_output([sys.executable, "-c", COUNT, file], text=True) == f"{count}\n"
+
+
 def test_a_deleted_file_is_made_again(stored, file):
     stored.submit()
     for name in ("", "-wal", "-shm"):
