@@ -27,12 +27,16 @@ class LastKnown:
 
 
 class RecentContact:
-    """The replies of the last minute, and whether the worker is surely awake. Thread-safe."""
+    """The replies of the last minute, and whether the worker is surely awake. Thread-safe.
 
-    def __init__(self) -> None:
+    `wake_seconds` is how long a cold start may take.
+    """
+
+    def __init__(self, wake_seconds: float) -> None:
+        self._wake_seconds = wake_seconds
         self._replies: dict[type[BaseModel], tuple[Deadline, BaseModel]] = {}
         self._last: dict[type[BaseModel], BaseModel] = {}
-        self._recent = self._awake = Deadline.after(0)
+        self._recent = self._awake = self._sleepless = self._waking = Deadline.after(0)
         self._reached: bool | None = None
         self._observer = threading.local()
 
@@ -45,6 +49,14 @@ class RecentContact:
     def is_lost(self) -> bool:
         """Return whether the last contact failed, however long ago."""
         return self._reached is False
+
+    @property
+    def is_down(self) -> bool:
+        """Return whether it is lost and no cold start explains that.
+
+        It answered so short a time before that it did not sleep, or it is lost for longer than a cold start takes.
+        """
+        return self.is_lost and self._waking.expired
 
     @property
     def reached(self) -> bool | None:
@@ -62,6 +74,10 @@ class RecentContact:
 
     def note(self, *, reached: bool) -> None:
         """Take note of a contact. What was said before holds no longer if the worker is out of reach."""
+        if reached:
+            self._sleepless = Deadline.after(AWAKE_SECONDS)
+        elif not self.is_lost:
+            self._waking = Deadline.after(self._wake_seconds if self._sleepless.expired else 0)
         self._reached = reached
         self._recent = Deadline.after(RECENT_SECONDS)
         if not getattr(self._observer, "is_here", False):

@@ -65,7 +65,7 @@ class WorkerClient:
         self._accepted_health = CoalescedRead(self._read_accepted_health)
         self._observed = CoalescedRead(self._observe)
         self.last_known: LastKnown | None = None
-        self.recent = RecentContact()
+        self.recent = RecentContact(settings.worker_wake_seconds)
 
     @property
     def configured(self) -> bool:

@@ -3,7 +3,7 @@
 Every field is named here, and none is passed on whole: reasons, memory, past errors and request ids are the operator's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -70,13 +70,17 @@ def service_status() -> ServiceStatus:
 
 
 def worker_states() -> list[WorkerStatus]:
-    """Return each render worker's state, as it is known: one that was lost does not sleep. None is asked."""
-    states = [_numbered(_Worker.of(client)) for client in services().worker.each]
-    lost = {client.number for client in services().worker.each if client.recent.is_lost}
-    return [
-        it.model_copy(update={"status": State.DOWN}) if it.number in lost and it.status == State.ASLEEP else it
-        for it in states
-    ]
+    """Return each render worker's state, as it is known. None is asked.
+
+    One that was lost does not sleep, and one that is down is not waking, though it is probed again and again.
+    """
+    return [_numbered(_down_if_lost(_Worker.of(client))) for client in services().worker.each]
+
+
+def _down_if_lost(worker: _Worker) -> _Worker:
+    recent = worker.client.recent
+    is_down = recent.is_down or (recent.is_lost and worker.state == State.ASLEEP)
+    return replace(worker, state=State.DOWN) if is_down else worker
 
 
 def _numbered(worker: _Worker) -> WorkerStatus:
