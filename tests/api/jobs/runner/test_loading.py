@@ -92,10 +92,28 @@ def test_a_failure_is_told_at_once_until_it_is_tried_again_in_the_background(qui
 
 
 def test_a_request_does_not_wait_for_a_database_that_hangs(monkeypatch):
-    monkeypatch.setattr(loading, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(loading, "FIRST_PATIENCE_SECONDS", 0.1)
     builder = Builder()
     with pytest.raises(DatabaseUnavailable):
         Loading(builder).get()
+    builder.may_end.set()
+
+
+def test_the_first_attempt_is_waited_for_longer_than_those_after_a_failure(quick, monkeypatch):
+    monkeypatch.setattr(loading, "PATIENCE_SECONDS", 0.1)
+    builder = Builder()
+    found = Loading(builder)
+    threading.Timer(0.5, builder.may_end.set).start()
+    with pytest.raises(DatabaseUnavailable):
+        found.get()
+    assert found.begin().done()  # it has failed, and was not given up
+    builder.may_end.clear()
+    wait_until(lambda: builder.calls == 2, "the next attempt", 10)
+    begun = time.monotonic()
+    with pytest.raises(DatabaseUnavailable):
+        found.get()
+    assert time.monotonic() - begun < 5  # it hangs for 10
+    builder.fails = False
     builder.may_end.set()
 
 
