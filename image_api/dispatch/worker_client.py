@@ -57,7 +57,8 @@ class WorkerClient:
         self.has_token = token is not None
         """Whether requests carry a WORKER_TOKEN."""
         self._session = worker_session(token.get_secret_value() if token else None)
-        self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe, self.name)
+        self.recent = RecentContact(settings.worker_wake_seconds)
+        self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe, self.name, lambda: self.recent.is_down)
         self._reads = ReadSlots(min(MAX_READS, settings.max_generations))
         self._models = CoalescedRead(self._read_models)
         self._names = CoalescedRead(lambda: self._get("/models", ModelList, IMPROVING_SECONDS))
@@ -65,7 +66,6 @@ class WorkerClient:
         self._accepted_health = CoalescedRead(self._read_accepted_health)
         self._observed = CoalescedRead(self._observe)
         self.last_known: LastKnown | None = None
-        self.recent = RecentContact(settings.worker_wake_seconds)
 
     @property
     def configured(self) -> bool:

@@ -99,12 +99,16 @@ def test_one_that_is_probed_is_down_if_it_did_not_sleep(client_with, busy):
     client = client_with(perchance_worker_url=worker.url, worker_wake_seconds=20)
     ended(client, submit(client))
     worker.close()
-    submit(client)
+    job_id = submit(client)
     cold_start = services_of(client.application).worker.cold_start
     wait_until(lambda: cold_start.latest and cold_start.latest.tried.done(), "a probe in vain", 10)
     found = client.get(HEALTH).json
     assert cold_start.in_progress
     assert (found["status"], found["workers"][0]["status"]) == ("degraded", "down")
+    wait_until(lambda: "progress" in client.get(f"/api/v1/status/{job_id}").json, "its progress", 10)
+    shown = client.get(f"/api/v1/status/{job_id}").json["progress"]
+    assert shown["message"] == "The render worker does not answer, and is asked again and again."
+    assert "expected_seconds" not in shown
 
 
 def test_one_that_sleeps_is_waking_until_that_takes_too_long(client_with):
