@@ -39,6 +39,8 @@ class RecentContact:
         self._recent = self._awake = self._sleepless = self._waking = Deadline.after(0)
         self._reached: bool | None = None
         self._observer = threading.local()
+        self._awaited = 0
+        self._lock = threading.Lock()
 
     @property
     def is_awake(self) -> bool:
@@ -62,6 +64,22 @@ class RecentContact:
     def reached(self) -> bool | None:
         """Return whether the worker was reached at the last contact; None if that was more than a minute ago."""
         return None if self._recent.expired else self._reached
+
+    @property
+    def is_awaited(self) -> bool:
+        """Return whether a request is on its way that the worker has not answered: it wakes one that sleeps."""
+        return self._awaited > 0
+
+    @contextlib.contextmanager
+    def awaiting(self) -> Iterator[None]:
+        """Count a request that is sent in this context, and answered at its end."""
+        with self._lock:
+            self._awaited += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._awaited -= 1
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[None]:

@@ -208,15 +208,16 @@ class WorkerClient:
         if self._url is None:
             raise WorkerNotConfigured(NOT_CONFIGURED)
         try:
-            reply = self._session.request(
-                method,
-                self._url + path,
-                data=body,
-                headers={"Content-Type": "application/json", **(headers or {})} if body else headers,
-                timeout=(min(CONNECT_SECONDS, seconds), seconds),
-                stream=True,
-                allow_redirects=False,
-            )
+            with self.recent.awaiting():
+                reply = self._session.request(
+                    method,
+                    self._url + path,
+                    data=body,
+                    headers={"Content-Type": "application/json", **(headers or {})} if body else headers,
+                    timeout=(min(CONNECT_SECONDS, seconds), seconds),
+                    stream=True,
+                    allow_redirects=False,
+                )
         except requests.ReadTimeout:
             raise DeadlinePassed(f"The render worker did not answer within {seconds:.3g} seconds.") from None
         except (requests.RequestException, ValueError) as error:  # ValueError: an address without a host

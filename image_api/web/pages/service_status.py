@@ -10,6 +10,7 @@ from typing import Self
 
 from flask import g
 
+from image_api.dispatch.recent_contact import RecentContact
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.services import services
 from image_api.web.schemas.status import EngineStatus, QueueStatus, ServiceStatus, WorkerStatus
@@ -109,13 +110,20 @@ def _state(worker: WorkerClient, health: WorkerHealth | None) -> State:
     if worker.cold_start.in_progress:
         return State.WAKING
     if worker.recent.reached is None:
-        return State.DOWN if worker.recent.is_awake else State.ASLEEP  # it was just asked, and did not answer
+        return _silent_state(worker.recent)
     if not worker.recent.reached:
         return State.DOWN
     if health is None or health.ready:
         return State.UP
     states = {engine.state for engine in health.engines.values()}
     return State.DOWN if states <= {DOWN} else State.RESTING
+
+
+def _silent_state(recent: RecentContact) -> State:
+    """Return the state of a worker that said nothing for a minute."""
+    if recent.is_awake:
+        return State.DOWN  # it was just asked, and did not answer
+    return State.WAKING if recent.is_awaited else State.ASLEEP
 
 
 def _engines_of(workers: list[_Worker]) -> dict[str, EngineStatus]:

@@ -61,7 +61,9 @@ def test_it_counts_what_waits_and_what_runs(client_with, worker, tmp_path):
     worker.say(200, {}, before=lambda: release.wait(20))
     client = client_with(job_concurrency=1, worker_wake_seconds=0, max_retries=0)
     ids = [submit(client) for _ in range(3)]
-    wait_until(lambda: client.get(HEALTH).json["queue"].get("running") == 1, "the first job", 10)
+    wait_until(worker.asked_to_make, "the first job", 10)
+    assert client.get(HEALTH).json["workers"][0]["status"] == "waking"
+    assert client.get(HEALTH).json["queue"]["running"] == 1
     wait_until(lambda: client.get(HEALTH).json["queue"]["oldest_seconds"] >= 1, "some time", 10)
     assert client.get(HEALTH).json["queue"]["pending"] == 2
     for job_id in ids:
