@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, ParamSpec, TypeVar, cast
 
 from gevent import Timeout
+from gevent.event import AsyncResult
 from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
 from gevent.util import wrap_errors
@@ -17,6 +18,9 @@ GRACE_SECONDS = 5.0  # for which a call that was interrupted may take to end
 
 class NativeThread:
     """One native thread, which makes one call after the other. It starts with the first."""
+
+    _latest: "AsyncResult[Any] | None" = None
+    """The latest call of `call_within`, which may go on after that has returned."""
 
     def call(self, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
         """Call a function there, and let the hub go on; without gevent's patches the caller has a thread already."""
@@ -35,7 +39,7 @@ class NativeThread:
         """
         if not is_module_patched("threading"):
             return function()
-        pending = self._pool.spawn(wrap_errors((Exception,), function))
+        pending = self._latest = self._pool.spawn(wrap_errors((Exception,), function))
         pending.wait(seconds)
         if not pending.ready():
             interrupt()
@@ -46,6 +50,13 @@ class NativeThread:
         if isinstance(result, Exception):
             raise result
         return cast(R, result)
+
+    def when_free(self, then: Callable[[], object]) -> None:
+        """Call a function, which must not wait, once the call has ended that `call_within` made: mostly at once."""
+        if self._latest is None or self._latest.ready():
+            then()
+        else:
+            self._latest.rawlink(lambda _: then())
 
     def end(self) -> None:
         """End the thread, once its call has ended; another call starts a new one."""

@@ -98,7 +98,7 @@ class JobService:
         return self.deliveries.of_job(job_id)
 
     def try_write(self) -> bool:
-        """Return True once a transaction that changes nothing was committed. Raises DatabaseUnavailable if need be."""
+        """Return True once something was written that leaves nothing. Raises DatabaseUnavailable if need be."""
         return self.store.try_write()
 
     def queue(self) -> Queue:

@@ -54,6 +54,10 @@ class DatabaseConnection:
             self._failures.report(TimeoutError("it does not answer"))
             raise (OutcomeUnknown if self._writes else DatabaseUnavailable) from None
 
+    def when_free(self, then: Callable[[], object]) -> None:
+        """Call a function, which must not wait, once nothing runs in the thread: it may have outlasted its call."""
+        self._thread.when_free(then)
+
     def close(self) -> None:
         """Close the connection, and end its thread; the next call opens it again."""
         self._thread.call(self._drop)

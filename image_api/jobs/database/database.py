@@ -55,7 +55,7 @@ class Database:
         try:
             return reader.call(query)
         finally:
-            self._readers.put(reader)
+            reader.when_free(lambda: self._readers.put(reader))
 
     def _with_tables(self, use: Callable[[], T]) -> T:
         """Return what some use of the database returns. If its tables are missing, they are made first."""

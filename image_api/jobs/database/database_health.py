@@ -23,7 +23,7 @@ class DatabaseState:
 
 
 class DatabaseHealth:
-    """Checks the jobs' database for all clients together, by a read and by a transaction that changes nothing.
+    """Checks the jobs' database for all clients together, by a read and by a write that leaves nothing.
 
     Thread-safe.
     """

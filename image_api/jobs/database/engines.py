@@ -43,8 +43,10 @@ def _sqlite(file: Path, *, writes: bool) -> Engine:
 
     def connect() -> sqlite3.Connection:
         if writes:
+            # Only a new file: to close any other handle of one ends this process's locks on it, by which others know
+            # that its log is in use (https://www.sqlite.org/howtocorrupt.html, section 2.2).
             with suppress(OSError):  # of which SQLite tells in a moment
-                os.close(os.open(file, os.O_CREAT | os.O_RDWR, FILE_MODE))
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE_MODE))
         address = f"file:{quote(str(file))}?mode=rw"
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         try:

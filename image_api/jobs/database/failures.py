@@ -1,6 +1,7 @@
 """What the database's errors mean, and the log's lines about them."""
 
 import logging
+import re
 import sqlite3
 import time
 
@@ -9,6 +10,9 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from image_api.jobs.errors import DatabaseLocked, DatabaseUnavailable, TablesMissing
 
 LOG_SECONDS = 60  # in which one reason is logged once
+# A table as another version of this service has it, or another role's: no statement of this one's would succeed.
+OF_DATABASE = ("InsufficientPrivilege", "InvalidSchemaName", "UndefinedColumn")
+OF_SQLITE_FILE = re.compile("no such (column|index)|has no column named")
 QUIET_SECONDS = 5.0  # without a failure, after which it is taken for recovered: of a full disk some writes succeed
 
 log = logging.getLogger(__name__)
@@ -19,6 +23,8 @@ def meaning_of(error: DBAPIError) -> DatabaseUnavailable | None:
     name, text = type(error.orig).__name__, str(error.orig)
     if name == "UndefinedTable" or text.startswith("no such table"):
         return TablesMissing()
+    if name in OF_DATABASE or (isinstance(error.orig, sqlite3.Error) and OF_SQLITE_FILE.search(text)):
+        return DatabaseUnavailable()
     if isinstance(error, DataError | IntegrityError | ProgrammingError) or _is_of_statement(error.orig):
         return None
     # A reason of SQLite's like "database is locked" or "database schema is locked", and PostgreSQL's lock_timeout.

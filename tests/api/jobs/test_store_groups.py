@@ -88,7 +88,7 @@ def broken(transaction: Transaction) -> None:
 
 
 def wrong(transaction: Transaction) -> None:
-    transaction.connection.execute(text("SELECT nonsense FROM queues"))
+    transaction.connection.execute(text("SELECT 1 AS nonsense nonsense"))
 
 
 def failing(transaction: Transaction) -> None:
@@ -188,6 +188,6 @@ def test_a_statement_that_is_wrong_is_told_from_a_database_that_is_gone(stored):
     with pytest.raises((OperationalError, ProgrammingError), match="nonsense"):
         stored.database.write(wrong)
     with pytest.raises((OperationalError, ProgrammingError), match="nonsense"):
-        stored.database.read(lambda connection: connection.execute(text("SELECT nonsense FROM queues")))
+        stored.database.read(lambda connection: connection.execute(text("SELECT 1 AS nonsense nonsense")))
     job = stored.submit()
     assert stored.page() == [job]

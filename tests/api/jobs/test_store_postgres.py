@@ -189,9 +189,35 @@ def test_one_that_only_reads_like_a_standby_is_refused_until_it_has_taken_over(u
     stored = Stored(url)
     with pytest.raises(DatabaseUnavailable):
         stored.submit()
+    with pytest.raises(DatabaseUnavailable):
+        stored.store.try_write()
     assert stored.page() == []
     server.run(f"ALTER DATABASE {url.rpartition('/')[2]} RESET default_transaction_read_only")
     assert stored.submit()
+
+
+def test_rights_and_columns_that_are_missing_are_no_fault_of_a_statement(url, server, caplog):
+    server.run("CREATE ROLE app LOGIN PASSWORD 'app'")
+    stored = Stored(f"postgresql://app:app@{url.rpartition('@')[2]}")
+    changes = {
+        "REVOKE ALL ON jobs FROM app": "GRANT ALL ON jobs TO app",
+        "ALTER TABLE jobs RENAME request TO other": "ALTER TABLE jobs RENAME other TO request",
+    }
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
+        job = stored.submit()
+        for change, back in changes.items():
+            owner.execute(change.encode())
+            for use in (stored.submit, stored.page, lambda: stored.store.get(job.id)):
+                with pytest.raises(DatabaseUnavailable):
+                    use()
+            owner.execute(back.encode())
+            assert stored.store.get(job.id) == job
+            assert stored.submit()
+        owner.execute("DROP OWNED BY app")
+        owner.execute("DROP ROLE app")
+    assert "permission denied" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_tables_that_were_dropped_are_made_again(url):

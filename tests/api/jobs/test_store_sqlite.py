@@ -88,6 +88,23 @@ def test_what_waits_too_long_for_the_lock_is_not_carried_out_later(stored, file,
     assert "database is locked" in caplog.text
 
 
+COUNT = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+print(connection.execute("SELECT count(*) FROM jobs").fetchone()[0])
+connection.close()
+"""
+
+
+def test_another_process_that_leaves_takes_no_log_with_it(stored, file):
+    """It deletes the log if it finds no lock on the file: a process loses its own by closing any other handle of it."""
+    for count in (1, 2, 3):
+        stored.submit()
+        stored.page()
+        stored.database._writes._connection._drop()  # as after any failure
+        assert subprocess.check_output([sys.executable, "-c", COUNT, file], text=True) == f"{count}\n"
+
+
 def test_a_deleted_file_is_made_again(stored, file):
     stored.submit()
     for name in ("", "-wal", "-shm"):
@@ -180,6 +197,7 @@ from image_api.jobs.errors import DatabaseUnavailable
 from tests.api.jobs.stored import Stored
 stored = Stored(sys.argv[1])
 kept = [stored.submit().id]
+assert stored.page() and stored.store.try_write()
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, -1))
 try:
     while True:
@@ -187,6 +205,11 @@ try:
 except DatabaseUnavailable:
     print("full", len(kept))
 assert stored.store.get(kept[0]).id == kept[0]
+try:
+    for _ in range(10):  # until what a job is too large for is full
+        stored.store.try_write()
+except DatabaseUnavailable:
+    print("noticed", 1)
 resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
 kept.append(stored.submit().id)
 assert [job.id for job in reversed(stored.page(limit=1000))] == kept
@@ -200,8 +223,27 @@ def test_a_full_disk_refuses_and_loses_nothing(stored):
         [sys.executable, "-c", FULL_DISK, stored.url], cwd=ROOT, capture_output=True, text=True, timeout=100
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[0::2] == ["full", "whole"]
+    assert done.stdout.split()[0::2] == ["full", "noticed", "whole"]
     assert int(done.stdout.split()[1]) > 2
+
+
+@pytest.mark.parametrize(
+    ("change", "back"),
+    [
+        ("ALTER TABLE jobs RENAME progress TO other", "ALTER TABLE jobs RENAME other TO progress"),
+        ("DROP INDEX jobs_pending", "CREATE INDEX jobs_pending ON jobs (owner, id) WHERE status = 'pending'"),
+    ],
+)
+def test_a_table_of_another_version_is_no_fault_of_a_statement(stored, file, change, back):
+    stored.submit()
+    with sqlite3.connect(file) as other:
+        other.execute(change)
+    with pytest.raises(DatabaseUnavailable):
+        stored.page(status="pending")
+    with sqlite3.connect(file) as other:
+        other.execute(back)
+    assert len(stored.page(status="pending")) == 1
+    other.close()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")

@@ -96,3 +96,14 @@ def test_a_server_that_hangs_is_given_up_in_time(url, server):
     assert result["seconds"] < 20
     assert result["again"] == ["Job", "list"]
     assert result["late"] < 2 * LATE_MS
+
+
+def test_readers_whose_disk_hangs_are_spared_until_it_goes_on(tmp_path):
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    make_tables(url)
+    result = Under("stuck", url).begin().result()
+    assert result["one"] == [["DatabaseUnavailable", "list"], ["list"]]
+    assert result["all"][1] == ["DatabaseUnavailable"]
+    assert result["seconds"] < 10
+    assert (result["again"], result["free"]) == (["list"], 3)
+    assert result["late"] < LATE_MS

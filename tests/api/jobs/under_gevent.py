@@ -3,6 +3,8 @@
 Prints a line of JSON: what it did, and by how many milliseconds the hub was late at most.
 """
 
+from threading import Event  # a real one, which holds up a native thread
+
 from gevent import monkey
 
 monkey.patch_all()
@@ -20,8 +22,9 @@ import gevent  # noqa: E402
 import psutil  # noqa: E402
 import psycopg  # noqa: E402
 
+from image_api import native_thread  # noqa: E402
 from image_api.errors import ApiError  # noqa: E402
-from image_api.jobs import connection, group_commit  # noqa: E402
+from image_api.jobs.database import connection, database, group_commit  # noqa: E402
 from tests.api.jobs.stored import Stored  # noqa: E402
 
 
@@ -118,6 +121,29 @@ def hanging(stored: Stored, server: int) -> dict[str, Any]:
     return {"done": sorted(set(done)), "seconds": seconds, "again": again, "threads": threads()}
 
 
+def stuck(stored: Stored) -> dict[str, Any]:
+    """Read while the disk holds up one reader, and then all, which no interruption ends."""
+    connection.READ_SECONDS = native_thread.GRACE_SECONDS = database.READER_SECONDS = 0.5
+    held = Event()
+
+    def read() -> list[Any]:
+        return stored.database.read(lambda _: [held.wait(30)])
+
+    one = outcomes(read, *[stored.page] * 20), outcomes(*[stored.page] * 20)
+    begun = time.perf_counter()
+    all_of_them = outcomes(*[read] * 10, *[stored.page] * 10), outcomes(*[stored.page] * 10)
+    seconds = time.perf_counter() - begun
+    held.set()
+    gevent.sleep(0.5)
+    return {
+        "one": [sorted(set(it)) for it in one],
+        "all": [sorted(set(it)) for it in all_of_them],
+        "seconds": seconds,
+        "again": [*set(outcomes(*[stored.page] * 20))],
+        "free": stored.database._readers.qsize(),
+    }
+
+
 def killed(stored: Stored) -> dict[str, Any]:
     """Kill greenlets that wait: what they wait for is not carried out, and the writer goes on."""
     event = threading.Event()
@@ -147,7 +173,9 @@ def main() -> None:
     sys.stdout.flush()
     sys.stdin.readline()
     HUB.late = 0.0
-    result = {"everything": everything, "locked": locked, "hanging": hanging}[what](stored, *map(int, arguments))
+    result = {"everything": everything, "locked": locked, "hanging": hanging, "stuck": stuck}[what](
+        stored, *map(int, arguments)
+    )
     sys.stdout.write(json.dumps({"late": HUB.late * 1000, **result}))
     sys.stdout.flush()
     os._exit(0)
