@@ -128,7 +128,7 @@ bench-capacity: $(DEV_PACKAGES) ## Measure how many waiting clients one API proc
 bench-workers: $(DEV_PACKAGES) ## Measure what four render workers carry beside one.
 	@$(BIN)/python -m bench.workers
 
-bench-jobs-rows: $(DEV_PACKAGES) ## Ask the jobs' database, SQLite and PostgreSQL, with a million rows in it.
+bench-jobs-rows: $(DEV_PACKAGES) $(SERVERS) ## Ask the jobs' database, SQLite and PostgreSQL, with a million rows in it.
 	@$(BIN)/python -m bench.jobs_rows
 
 bench-memory: $(DEV_PACKAGES) $(BROWSER) ## Make 2,000 pictures by each route in 512 MiB; needs root.

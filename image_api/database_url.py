@@ -33,6 +33,12 @@ service ssl_max_protocol_version ssl_min_protocol_version sslcert sslcertmode ss
 sslkeylogfile sslmode sslnegotiation sslpassword sslrootcert sslsni target_session_attrs tcp_user_timeout user
 """
 PARAMETERS = frozenset(KEYWORDS.split())
+# How other libraries pool connections and cache statements, which this service does in its own way.
+POOLS = """
+command_timeout connection_limit max_cacheable_statement_size max_cached_statement_lifetime max_overflow pgbouncer
+pool_size pool_timeout prepared_statement_cache_size statement_cache_size
+"""
+IGNORED = frozenset(POOLS.split())
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # `ssl` is asyncpg's name for sslmode; other libraries say by it whether TLS is required.
 SSL_WORDS = {
@@ -128,7 +134,7 @@ def _parameters(query: str) -> dict[str, str]:
     if not all(NAME.fullmatch(name) and "\0" not in value for name, value in pairs):
         raise ValueError(EXAMPLES)
     found: dict[str, str] = {}
-    for name, value in pairs:
+    for name, value in [(name, value) for name, value in pairs if name not in IGNORED]:
         if name not in PARAMETERS and name != "ssl":
             raise ValueError(f"its parameter {name} is none of PostgreSQL's")
         known, value = ("sslmode", _ssl_mode(value)) if name in ("ssl", "sslmode") else (name, value)

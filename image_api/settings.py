@@ -184,7 +184,7 @@ class Settings(JobSettings):
     @classmethod
     def _named_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ORIGIN.fullmatch(origin) and is_address(origin) for origin in value):
-            raise ValueError("it must be origins like http://minio:9000, separated by commas")
+            raise ValueError("it must be origins like http://host:9000, without a path, separated by commas")
         return tuple(origin.lower() for origin in value)
 
     @field_validator("redis_url")

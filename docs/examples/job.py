@@ -21,7 +21,8 @@ FINAL = ("completed", "failed", "canceled")
 def submit(address: str, options: dict) -> dict:
     """Return a new job. By the key a repeated request returns the same job, and makes no second one."""
     headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
-    url = f"{address.rstrip('/')}/api/v1/generate"
+    base = address if "://" in address else f"http://{address}"
+    url = f"{base.rstrip('/')}/api/v1/generate"
     return ask(Request(url, json.dumps(options).encode(), headers))[0]
 
 

@@ -101,6 +101,7 @@ class Jobs:
     def drain(self) -> None:
         """Begin no more jobs: this service is being stopped. Returns at once."""
         self._draining = True  # it may be loaded only now
+        self._loading.end()
         if service := self._loading.loaded:
             service.drain()
 

@@ -3,7 +3,6 @@
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
@@ -32,6 +31,7 @@ class Loading(Generic[T]):
         self._attempt: Future[T] | None = None
         """The latest one."""
         self._patience = FIRST_PATIENCE_SECONDS
+        self._ended = threading.Event()
 
     @property
     def is_begun(self) -> bool:
@@ -64,6 +64,10 @@ class Loading(Generic[T]):
         except ApiError as error:
             raise error.with_traceback(None) from error.__cause__  # shared: it would grow with each that asks
 
+    def end(self) -> None:
+        """Try no more: this service is being stopped."""
+        self._ended.set()
+
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         attempt = self.begin()
@@ -74,7 +78,8 @@ class Loading(Generic[T]):
             except Exception as error:  # noqa: BLE001 - it is raised in what asks for it
                 self._patience = PATIENCE_SECONDS
                 attempt.set_exception(_told(error, pause))
-            time.sleep(random.uniform(0.5, 1) * pause)  # noqa: S311
+            if self._ended.wait(random.uniform(0.5, 1) * pause):  # noqa: S311
+                return
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
             with self._lock:
                 attempt = self._attempt = Future()

@@ -125,6 +125,8 @@ BASE = {"user": "user", "password": "pw", "host": "host", "dbname": "jobs"}
         (f"{SERVER}?connect_timeout=3", BASE | {"connect_timeout": "3"}),
         (f"{SERVER}?options=-c%20search_path%3Djobs", BASE | {"options": "-c search_path=jobs"}),
         (f"{SERVER}?", BASE),
+        (f"{SERVER}?prepared_statement_cache_size=0&command_timeout=60&ssl=require", BASE | {"sslmode": "require"}),
+        (f"{SERVER}?pgbouncer=true&connection_limit=5&pool_size=5", BASE),
     ],
 )  # fmt: skip
 def test_the_driver_gets_what_the_url_says(text, parameters):
@@ -164,7 +166,7 @@ def test_the_driver_gets_what_the_url_says(text, parameters):
         "postgresql://user:s3cr3t%00@host/jobs",
         "postgresql://user:s3cr3t%ff@host/jobs",
         "postgresql://user:s3cr3t@host/jobs?nonsense=1",
-        "postgresql://user:s3cr3t@host/jobs?pgbouncer=true",
+        "postgresql://user:s3cr3t@host/jobs?schema=public",
         "postgresql://user:s3cr3t@host/jobs?SSLMODE=require",
         "postgresql://user:s3cr3t@host/jobs?sslmode=s3cr3t",
         "postgresql://user:s3cr3t@host/jobs?ssl=",

@@ -71,7 +71,7 @@ def test_a_job_is_made_once_though_the_connection_breaks(stack, front, play, nam
     play(delay=3)
     before = len(stack.requests_to("horde"))
     with CuttingProxy(urlsplit(front).port, marker, 1) as proxy:
-        done = run(name, f'a "boat" by {name} @ {marker.decode()}', f"http://127.0.0.1:{proxy.port}")
+        done = run(name, f'a "boat" by {name} @ {marker.decode()}', f"127.0.0.1:{proxy.port}")
     assert (done.returncode, done.stderr) == (0, "")
     *progress, address = done.stdout.splitlines()
     assert progress  # what there was of it while the example was not connected it does not see

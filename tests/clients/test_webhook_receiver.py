@@ -90,6 +90,7 @@ def test_it_works_with_the_service_itself(example, tmp_path):
 def test_it_takes_the_same_webhook_once(example):
     assert [send(example.url, body_of(job_id="1")) for _ in range(3)] == [204] * 3
     assert send(example.url, body_of(job_id="2"), "msg_2") == 204
+    wait_until(lambda: example.output.endswith("2 \n"), "what is printed after the answer")
     assert example.output.split() == ["job.completed", "1", "job.completed", "2"]
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 
 from image_api.jobs.errors import DatabaseLocked, DatabaseUnavailable, TablesMissing
 
+LEAST_PASSWORD = 4  # letters: to replace a shorter one would garble each word, and tell it by that
 LOG_SECONDS = 60  # in which one reason is logged once
 # A table as another version of this service has it, or another role's: no statement of this one's would succeed.
 OF_DATABASE = ("InsufficientPrivilege", "InvalidSchemaName", "UndefinedColumn")
@@ -50,7 +51,7 @@ class FailureLog:
     def report(self, error: BaseException | None) -> None:
         """Log a driver's error, unless it is the last one again."""
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        if self._password:
+        if self._password and len(self._password) >= LEAST_PASSWORD:
             text = text.replace(self._password, "***")
         self._failed_at = time.monotonic()
         if text != self._reason or self._failed_at - self._logged_at > LOG_SECONDS:

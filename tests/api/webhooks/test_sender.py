@@ -24,8 +24,8 @@ ROOM = Room(slots=64, retries=32, per_host=4, in_flight={})
 
 
 def test_receivers_that_are_slow_or_down_hold_up_no_other(service, monkeypatch):
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 5.0)
-    with Receiver(hang(5)) as slow, Receiver() as quick:
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 20.0)
+    with Receiver(hang(20)) as slow, Receiver() as quick:
         down = f"http://127.0.0.1:{free_port()}"
         service.sender(slow.origin, quick.origin, down)
         for _ in range(20):
@@ -37,15 +37,15 @@ def test_receivers_that_are_slow_or_down_hold_up_no_other(service, monkeypatch):
         for job in jobs:
             service.end(job)
         quick.wait_for(10)
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 15
         assert len(slow.received) == sender.MAX_PER_HOST
 
 
 def test_deliveries_that_were_tried_before_leave_room_for_new_ones(service, monkeypatch):
     monkeypatch.setattr(sender, "MAX_IN_FLIGHT", 4)
     monkeypatch.setattr(sender, "MAX_RETRIES_IN_FLIGHT", 2)
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 3.0)
-    slow = [Receiver(status(500), hang(5)) for _ in range(6)]
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 20.0)
+    slow = [Receiver(status(500), hang(20)) for _ in range(6)]
     with Receiver() as quick:
         for each in slow:
             each.__enter__()
@@ -56,12 +56,13 @@ def test_deliveries_that_were_tried_before_leave_room_for_new_ones(service, monk
         begun = time.monotonic()
         service.end(service.submit(quick.url))
         quick.wait_for(1)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 15
         for each in slow:
             each.__exit__()
 
 
-def test_two_senders_send_nothing_twice(either):
+def test_two_senders_send_nothing_twice(either, monkeypatch):
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 15.0)  # a busy machine is no failure, after which it is sent again
     with Receiver(lambda handler: (time.sleep(0.05), status(200)(handler))) as receiver:
         jobs = [either.submit(receiver.url) for _ in range(30)]
         for _ in range(2):

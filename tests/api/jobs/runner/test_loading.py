@@ -91,6 +91,20 @@ def test_a_failure_is_told_at_once_until_it_is_tried_again_in_the_background(qui
     wait_until(lambda: found.loaded == "built", "the next attempt", 10)
 
 
+def test_after_its_end_it_is_not_tried_again(quick):
+    others = set(threading.enumerate())
+    builder = Builder()
+    builder.may_end.set()
+    found = Loading(builder)
+    with pytest.raises(DatabaseUnavailable):
+        found.get()
+    (trying,) = [it for it in set(threading.enumerate()) - others if it.name == "jobs-start"]
+    found.end()
+    trying.join(10)
+    assert not trying.is_alive()
+    assert found.loaded is None
+
+
 def test_a_request_does_not_wait_for_a_database_that_hangs(monkeypatch):
     monkeypatch.setattr(loading, "FIRST_PATIENCE_SECONDS", 0.1)
     builder = Builder()
