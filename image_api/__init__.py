@@ -18,7 +18,6 @@ from image_api.routes import (
     images,
     job_events,
     job_health,
-    jobs,
     openai,
     openai_edits,
     openapi,
@@ -32,6 +31,7 @@ from image_api.routes import (
     wake,
     websocket,
 )
+from image_api.routes import jobs as job_routes  # by its own name it would hide the package image_api.jobs here
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
 from image_api.web import cors, error_responses, host_check, responses, speculative_requests
@@ -90,6 +90,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         crawlers,
     ):
         app.register_blueprint(family.routes)
-    for family in (jobs, deliveries, job_events, job_health):
+    for family in (job_routes, deliveries, job_events, job_health):
         app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
     return app

@@ -50,7 +50,11 @@ class JobSettings(EnvironmentSettings):
         description="Jobs that may be pending; more get 503. One client may have half of them while others have some.",
     )
     job_concurrency: int | None = Field(
-        None, ge=1, le=1000, description="Jobs that one process runs at a time; if unset, 4 for each render worker."
+        None,
+        ge=1,
+        le=1000,
+        description="Jobs that one process runs at a time; if unset, 4 for each render worker, up to half of"
+        " MAX_GENERATIONS.",
     )
     job_retention_days: float = Field(
         30, gt=0, le=3650, description="Days after which a job that has ended is deleted; its picture stays."

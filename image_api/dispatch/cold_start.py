@@ -75,12 +75,16 @@ class ColdStart:
     `probe` requests the worker's health once, with a timeout in seconds, and raises WorkerStarting if it is not up.
     `name` is what the log calls the worker.
     `seconds` is the retry budget of one cold start.
+    `is_down` says whether the worker is known not to sleep, so that what is called a cold start here is none.
     """
 
-    def __init__(self, seconds: float, probe: Callable[[float], WorkerHealth], name: str = "render worker") -> None:
+    def __init__(
+        self, seconds: float, probe: Callable[[float], WorkerHealth], name: str, is_down: Callable[[], bool]
+    ) -> None:
         self._seconds = seconds
         self._name = name
         self._probe = probe
+        self._is_down = is_down
         self._lock = threading.Lock()
         self._probes: Probes | None = None
         self._last_seconds = TYPICAL_SECONDS
@@ -110,10 +114,9 @@ class ColdStart:
         """Return whether a cold start has failed so short a time ago that the next one is to wait."""
         return self._failed is not None and not self._failed[0].expired
 
-    @property
-    def problem(self) -> str:
-        """Return why the worker is not up, as a sentence."""
-        return self._failed[1] if self._failed and self.is_paused else self._problem
+    def problem(self, waited: float) -> str:
+        """Return why the worker is not up, as a sentence for a client that waited for so many seconds."""
+        return self._failed[1] if self._failed and self.is_paused else after_retries(self._problem, waited)
 
     def retry(
         self,
@@ -188,7 +191,7 @@ class ColdStart:
         up = self.probes().up
         abort.wait(up, min(seconds, QUIET_SECONDS))
         if not up.done():
-            report(waking(self.expected_seconds))
+            report(waking(None if self._is_down() else self.expected_seconds))
             abort.wait(up, budget.remaining)
         if not up.done():
             raise WorkerUnavailable(after_retries(self._problem, seconds))
@@ -243,8 +246,10 @@ def _longer(pause: float) -> float:
     return min(MAX_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause)) * random.uniform(0.8, 1)  # noqa: S311
 
 
-def waking(expected_seconds: int) -> Progress:
-    """Return the progress of a request that waits for a cold start."""
+def waking(expected_seconds: int | None) -> Progress:
+    """Return the progress of a request that waits for a cold start; None is of a worker that is down."""
+    if expected_seconds is None:
+        return Progress(phase="waking", message="The render worker does not answer, and is asked again and again.")
     sentence = f"The render worker is being woken up, which is likely to take {expected_seconds} seconds."
     return Progress(phase="waking", message=sentence, expected_seconds=expected_seconds)
 

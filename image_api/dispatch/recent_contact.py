@@ -27,14 +27,20 @@ class LastKnown:
 
 
 class RecentContact:
-    """The replies of the last minute, and whether the worker is surely awake. Thread-safe."""
+    """The replies of the last minute, and whether the worker is surely awake. Thread-safe.
 
-    def __init__(self) -> None:
+    `wake_seconds` is how long a cold start may take.
+    """
+
+    def __init__(self, wake_seconds: float) -> None:
+        self._wake_seconds = wake_seconds
         self._replies: dict[type[BaseModel], tuple[Deadline, BaseModel]] = {}
         self._last: dict[type[BaseModel], BaseModel] = {}
-        self._recent = self._awake = Deadline.after(0)
+        self._recent = self._awake = self._sleepless = self._waking = Deadline.after(0)
         self._reached: bool | None = None
         self._observer = threading.local()
+        self._awaited = 0
+        self._lock = threading.Lock()
 
     @property
     def is_awake(self) -> bool:
@@ -47,9 +53,33 @@ class RecentContact:
         return self._reached is False
 
     @property
+    def is_down(self) -> bool:
+        """Return whether it is lost and no cold start explains that.
+
+        It answered so short a time before that it did not sleep, or it is lost for longer than a cold start takes.
+        """
+        return self.is_lost and self._waking.expired
+
+    @property
     def reached(self) -> bool | None:
         """Return whether the worker was reached at the last contact; None if that was more than a minute ago."""
         return None if self._recent.expired else self._reached
+
+    @property
+    def is_awaited(self) -> bool:
+        """Return whether a request is on its way that the worker has not answered: it wakes one that sleeps."""
+        return self._awaited > 0
+
+    @contextlib.contextmanager
+    def awaiting(self) -> Iterator[None]:
+        """Count a request that is sent in this context, and answered at its end."""
+        with self._lock:
+            self._awaited += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._awaited -= 1
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[None]:
@@ -62,6 +92,10 @@ class RecentContact:
 
     def note(self, *, reached: bool) -> None:
         """Take note of a contact. What was said before holds no longer if the worker is out of reach."""
+        if reached:
+            self._sleepless = Deadline.after(AWAKE_SECONDS)
+        elif not self.is_lost:
+            self._waking = Deadline.after(self._wake_seconds if self._sleepless.expired else 0)
         self._reached = reached
         self._recent = Deadline.after(RECENT_SECONDS)
         if not getattr(self._observer, "is_here", False):

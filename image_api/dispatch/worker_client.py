@@ -57,7 +57,8 @@ class WorkerClient:
         self.has_token = token is not None
         """Whether requests carry a WORKER_TOKEN."""
         self._session = worker_session(token.get_secret_value() if token else None)
-        self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe, self.name)
+        self.recent = RecentContact(settings.worker_wake_seconds)
+        self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe, self.name, lambda: self.recent.is_down)
         self._reads = ReadSlots(min(MAX_READS, settings.max_generations))
         self._models = CoalescedRead(self._read_models)
         self._names = CoalescedRead(lambda: self._get("/models", ModelList, IMPROVING_SECONDS))
@@ -65,7 +66,6 @@ class WorkerClient:
         self._accepted_health = CoalescedRead(self._read_accepted_health)
         self._observed = CoalescedRead(self._observe)
         self.last_known: LastKnown | None = None
-        self.recent = RecentContact()
 
     @property
     def configured(self) -> bool:
@@ -208,15 +208,16 @@ class WorkerClient:
         if self._url is None:
             raise WorkerNotConfigured(NOT_CONFIGURED)
         try:
-            reply = self._session.request(
-                method,
-                self._url + path,
-                data=body,
-                headers={"Content-Type": "application/json", **(headers or {})} if body else headers,
-                timeout=(min(CONNECT_SECONDS, seconds), seconds),
-                stream=True,
-                allow_redirects=False,
-            )
+            with self.recent.awaiting():
+                reply = self._session.request(
+                    method,
+                    self._url + path,
+                    data=body,
+                    headers={"Content-Type": "application/json", **(headers or {})} if body else headers,
+                    timeout=(min(CONNECT_SECONDS, seconds), seconds),
+                    stream=True,
+                    allow_redirects=False,
+                )
         except requests.ReadTimeout:
             raise DeadlinePassed(f"The render worker did not answer within {seconds:.3g} seconds.") from None
         except (requests.RequestException, ValueError) as error:  # ValueError: an address without a host

@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 from image_api.errors import ApiError
 from image_api.jobs.errors import DatabaseUnavailable
 
-PATIENCE_SECONDS = 10.0  # for which a request waits
-FIRST_PATIENCE_SECONDS = 60.0  # while no attempt has failed: imports and a migration can take a slow host that long
+FIRST_PATIENCE_SECONDS = 60.0  # for which a request waits: on a busy machine the first attempt takes so long
+PATIENCE_SECONDS = 10.0  # once one has failed
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
 
@@ -31,7 +31,7 @@ class Loading(Generic[T]):
         self._lock = threading.Lock()
         self._attempt: Future[T] | None = None
         """The latest one."""
-        self._has_failed = False
+        self._patience = FIRST_PATIENCE_SECONDS
 
     @property
     def is_begun(self) -> bool:
@@ -58,7 +58,7 @@ class Loading(Generic[T]):
         Raises DatabaseUnavailable if the latest attempt failed so, or takes longer than a request waits.
         """
         try:
-            return self.begin().result(PATIENCE_SECONDS if self._has_failed else FIRST_PATIENCE_SECONDS)
+            return self.begin().result(self._patience)
         except TimeoutError:
             raise DatabaseUnavailable from None
         except ApiError as error:
@@ -72,7 +72,7 @@ class Loading(Generic[T]):
                 attempt.set_result(self._build())
                 return
             except Exception as error:  # noqa: BLE001 - it is raised in what asks for it
-                self._has_failed = True
+                self._patience = PATIENCE_SECONDS
                 attempt.set_exception(_told(error, pause))
             time.sleep(random.uniform(0.5, 1) * pause)  # noqa: S311
             pause = min(2 * pause, MAX_PAUSE_SECONDS)

@@ -17,7 +17,7 @@ from image_api.jobs.updates.job_watch import JobWatch
 from image_api.jobs.updates.updates import JobUpdates
 from image_api.jobs.webhooks.client import WebhookClient
 from image_api.jobs.webhooks.deliveries import Deliveries
-from image_api.jobs.webhooks.message import Signer
+from image_api.jobs.webhooks.message import Signer, body_of
 from image_api.jobs.webhooks.sender import WebhookSender
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
@@ -50,7 +50,7 @@ class JobService:
             deliveries,
             WebhookClient(settings.webhook_origins),
             Signer(settings.webhook_secrets),
-            settings.api_v1_prefix,
+            partial(body_of, api_prefix=settings.api_v1_prefix, simulated=settings.simulated),
         )
         runner = Runner(database, generation, image_memory, settings, changed=updates.changed, on_final=webhooks.wake)
         updates.with_progress = runner.with_progress

@@ -72,6 +72,21 @@ def test_of_four_pictures_what_was_not_begun_is_cancelled_at_an_error_of_all(cli
     wait_until(lambda: held(client) <= 2, "what is let go", 6)
 
 
+def test_jobs_leave_half_of_the_slots_to_others(client_with, worker):
+    client = client_with(max_generations=4)
+    release = threading.Event()
+    worker.say(200, RESULT, before=lambda: release.wait(30))
+    for number in range(4):
+        assert client.post("/api/v1/generate", json={"prompt": f"tree {number}"}).status_code == 202
+    with ThreadPoolExecutor(1) as pool:
+        wait_until(lambda: held(client) == 2, "two jobs")
+        other = pool.submit(client.application.test_client().get, "/generate?prompt=other")
+        wait_until(lambda: held(client) == 3, "the other generation")
+        release.set()
+        assert other.result().status_code == 200
+    wait_until(lambda: len(worker.asked_to_make()) == 5 and held(client) == 0, "the jobs' end")
+
+
 def test_a_cached_response_takes_no_slot(client_with, worker):
     client = client_with(max_generations=1)
     client.get("/generate?prompt=a&seed=7")

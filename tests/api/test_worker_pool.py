@@ -181,6 +181,20 @@ class TestSleep:
         assert seconds_of(lambda: front.make()) < 5
         assert front.make().status_code == 503
 
+    def test_a_stream_tells_that_none_answers_though_none_sleeps(self, workers, before):
+        both = workers()
+        front = before(both, worker_wake_seconds=2)
+        front.warm(*both)
+        for each in both:
+            each.close()
+        events = requests.get(
+            f"{front.url}/generate?prompt=a", headers={"Accept": "text/event-stream"}, timeout=30
+        ).text
+        assert "The render worker does not answer" in events
+        assert "woken up" not in events
+        assert "expected_seconds" not in events
+        assert events.count("Asking again for 2 seconds did not help.") == 1
+
     def test_a_stream_tells_of_the_cold_start(self, workers, before):
         both = workers(asleep=(0, 1))
         front = before(both)

@@ -87,6 +87,18 @@ def garbage(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"\x00\xff nonsense\r\n\r\n")
 
 
+def interim_without_end(handler: BaseHTTPRequestHandler) -> None:
+    """Promise an answer, again and again."""
+    with contextlib.suppress(OSError):
+        handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+
+def head_without_end(handler: BaseHTTPRequestHandler) -> None:
+    """Send a head of megabytes at once."""
+    with contextlib.suppress(OSError):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X-Long: x\r\n" * 500_000)
+
+
 class Receiver:
     """Answers its requests by its reactions, one after the other; the last is kept."""
 

@@ -12,7 +12,7 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 
 from image_api.dispatch.base import ReportProgress
-from image_api.dispatch.cold_start import QUIET_SECONDS, Probes, WorkerStarting, after_retries, waking
+from image_api.dispatch.cold_start import QUIET_SECONDS, Probes, WorkerStarting, waking
 from image_api.dispatch.pool.pooled_worker import PooledWorker
 from image_api.errors import ApiError, DeadlinePassed, Relayed, WorkerUnavailable
 from image_api.outbound.abort import Abort
@@ -134,7 +134,7 @@ class LoadBalancer:
         if search.budget.expired and not any(worker.is_up for worker in self._candidates(search)):
             if search.refused:
                 return False
-            raise WorkerUnavailable(after_retries(self._problem(live), self._wake_seconds))
+            raise WorkerUnavailable(self._problem(live, self._wake_seconds))
         return True
 
     def _wait_for_any(self, workers: list[PooledWorker], search: Search) -> None:
@@ -161,7 +161,8 @@ class LoadBalancer:
         """Report the cold start, once."""
         if not search.told:
             search.told = True
-            search.report(waking(self.expected_seconds))
+            are_down = all(worker.client.recent.is_down for worker in self._workers)
+            search.report(waking(None if are_down else self.expected_seconds))
 
     @property
     def expected_seconds(self) -> int:
@@ -169,9 +170,9 @@ class LoadBalancer:
         starts = [worker.client.cold_start for worker in self._workers]
         return min(it.expected_seconds for it in [it for it in starts if it.in_progress] or starts)
 
-    def _problem(self, workers: Iterable[PooledWorker]) -> str:
+    def _problem(self, workers: Iterable[PooledWorker], waited: float = 0) -> str:
         lost = (worker for worker in (*workers, *self._workers) if worker.is_lost)
-        return next((worker.client.cold_start.problem for worker in lost), "No render worker answers.")
+        return next((worker.client.cold_start.problem(waited) for worker in lost), "No render worker answers.")
 
     def unreachable(self, search: Search) -> WorkerUnavailable | None:
         """Return the error of a worker that may have the model, if one is lost."""

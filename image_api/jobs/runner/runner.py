@@ -51,7 +51,7 @@ class Runner:
         on_final: Callable[[], None] = lambda: None,
     ) -> None:
         """Call `changed` after each change of a job, and `on_final` after one became final."""
-        self.concurrency = settings.job_concurrency or JOBS_PER_WORKER * max(1, len(settings.worker_urls))
+        self.concurrency = settings.job_concurrency or _default_concurrency(settings)
         self._leases = Leases(database)
         self._recent = RecentJobs(self.concurrency)
         self._policy = RetryPolicy.of(settings)
@@ -242,3 +242,9 @@ class Runner:
 def _longer(pause: float) -> float:
     """Return the pause after the next failure: exponential backoff with jitter."""
     return min(MAX_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause)) * random.uniform(0.8, 1)  # noqa: S311
+
+
+def _default_concurrency(settings: Settings) -> int:
+    """Return four for each render worker, and half of the slots at most: jobs shall not hold all of other requests."""
+    by_workers = JOBS_PER_WORKER * max(1, len(settings.worker_urls))
+    return max(1, min(by_workers, settings.max_generations // 2))

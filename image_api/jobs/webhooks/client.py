@@ -4,9 +4,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
+from http.client import HTTPException
 
 import requests
 import urllib3
+from urllib3.exceptions import ProtocolError
 
 from image_api.outbound.bounds import retry_after
 from image_api.outbound.pinned_connection import PublicSession
@@ -69,8 +71,8 @@ class WebhookClient:
             return Reply(reason=TOO_LATE)
         except requests.exceptions.SSLError:
             return Reply(reason=NO_TLS)
-        except (requests.ConnectionError, OSError):
-            return Reply(reason=NO_CONNECTION)
+        except (requests.ConnectionError, OSError) as error:
+            return Reply(reason=INVALID if _is_of_answer(error) else NO_CONNECTION)
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
             return Reply(reason=INVALID)
 
@@ -92,6 +94,16 @@ def _reply(response: requests.Response) -> Reply:
     if status in REDIRECTS:
         return Reply(status, f"The host answered with a redirect (HTTP {status}), which is not followed.")
     return Reply(status, f"The host answered HTTP {status}.", _seconds_to_wait(response))
+
+
+def _is_of_answer(error: Exception) -> bool:
+    """Return whether an error is about what the host answered, which requests takes for one of the connection.
+
+    Where no answer came at all, the cause is an OSError too.
+    """
+    problem = error.args[0] if error.args else None
+    cause = problem.args[-1] if isinstance(problem, ProtocolError) else None
+    return isinstance(cause, HTTPException) and not isinstance(cause, OSError)
 
 
 def _seconds_to_wait(response: requests.Response) -> int:

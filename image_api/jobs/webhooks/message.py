@@ -26,15 +26,15 @@ class JobWebhook(BaseModel):
     """The job, as its status is shown."""
 
 
-def body_of(delivery: Delivery, job: Job, api_prefix: str) -> str:
+def body_of(delivery: Delivery, job: Job, *, api_prefix: str, simulated: bool) -> str:
     """Return the JSON of a webhook, with the job as a client without the worker's token sees it.
 
-    It is the same in all attempts, since a job that has ended does not change.
+    It is the same in all attempts, since a job that has ended does not change. It is marked if the outside world is
+    simulated, as responses are.
     """
     at = datetime.fromtimestamp(delivery.created_at, UTC).isoformat(timespec="milliseconds")
-    webhook = JobWebhook(
-        type=delivery.type, timestamp=at.replace("+00:00", "Z"), data=JobView.of(job, job.base_url, api_prefix)
-    )
+    view = JobView.of(job, job.base_url, api_prefix).model_copy(update={"simulated": simulated or None})
+    webhook = JobWebhook(type=delivery.type, timestamp=at.replace("+00:00", "Z"), data=view)
     return json.dumps(webhook.model_dump(mode="json", exclude_none=True), separators=(",", ":"))
 
 

@@ -5,13 +5,15 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from uuid import uuid4
 
-from image_api.jobs.delivery import DeliveryAttempt
+from image_api.jobs.delivery import Delivery, DeliveryAttempt
 from image_api.jobs.errors import DatabaseUnavailable
+from image_api.jobs.job import Job
 from image_api.jobs.webhooks.client import Reply, WebhookClient
 from image_api.jobs.webhooks.deliveries import LEASE_SECONDS, Claimed, Deliveries, Room
-from image_api.jobs.webhooks.message import Signer, body_of
+from image_api.jobs.webhooks.message import Signer
 from render_worker.serving.deadline import Deadline
 
 MAX_IN_FLIGHT = 64
@@ -19,6 +21,7 @@ MAX_RETRIES_IN_FLIGHT = 32
 MAX_PER_HOST = 4
 POLL_SECONDS = 5.0  # for what other processes have left
 PAUSES = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 21_600, 34_200)  # seconds between attempts, 23 hours in all
+GIVE_UP_SECONDS = 24 * 3600  # after the first attempt: a receiver's Retry-After stretches the pauses
 JITTER = 0.2  # of a pause, to both sides
 RECORD_AGAIN_SECONDS = 1.0
 UNWRITABLE = "The webhook could not be written."
@@ -34,13 +37,12 @@ class WebhookSender:
         deliveries: Deliveries,
         client: WebhookClient,
         signer: Signer,
-        api_prefix: str,
+        body_of: Callable[[Delivery, Job], str],
     ) -> None:
-        """Take the path of the jobs' routes, for the addresses in a webhook."""
         self._deliveries = deliveries
         self._client = client
         self._signer = signer
-        self._api_prefix = api_prefix
+        self._body_of = body_of
         self._holder = uuid4().hex
         self._in_flight: Counter[str] = Counter()
         self._retries = 0
@@ -118,7 +120,7 @@ class WebhookSender:
 
     def _attempt(self, claimed: Claimed, at: float) -> Reply:
         try:
-            body = body_of(claimed.delivery, claimed.job, self._api_prefix)
+            body = self._body_of(claimed.delivery, claimed.job)
             headers = self._signer.headers(claimed.delivery.message_id, body, at)
         except Exception:
             log.exception("a webhook could not be written")  # it would be claimed again and again
@@ -140,8 +142,13 @@ class WebhookSender:
         held = claimed.delivery
         if attempt.reason is None:
             self._deliveries.record(held, self._holder, attempt, "delivered")
-        elif reply.is_gone or len(held.attempts) >= len(PAUSES):
+        elif reply.is_gone or len(held.attempts) >= len(PAUSES) or _is_late(held, attempt):
             self._deliveries.record(held, self._holder, attempt, "failed")
         else:
             pause = PAUSES[len(held.attempts)] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
             self._deliveries.record(held, self._holder, attempt, "pending", max(pause, reply.retry_after))
+
+
+def _is_late(held: Delivery, attempt: DeliveryAttempt) -> bool:
+    """Return whether an attempt is the last for having been made a day after the first."""
+    return bool(held.attempts) and attempt.at - held.attempts[0].at >= GIVE_UP_SECONDS

@@ -3,13 +3,14 @@
 Every field is named here, and none is passed on whole: reasons, memory, past errors and request ids are the operator's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
 from flask import g
 
+from image_api.dispatch.recent_contact import RecentContact
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.services import services
 from image_api.web.schemas.status import EngineStatus, QueueStatus, ServiceStatus, WorkerStatus
@@ -70,13 +71,17 @@ def service_status() -> ServiceStatus:
 
 
 def worker_states() -> list[WorkerStatus]:
-    """Return each render worker's state, as it is known: one that was lost does not sleep. None is asked."""
-    states = [_numbered(_Worker.of(client)) for client in services().worker.each]
-    lost = {client.number for client in services().worker.each if client.recent.is_lost}
-    return [
-        it.model_copy(update={"status": State.DOWN}) if it.number in lost and it.status == State.ASLEEP else it
-        for it in states
-    ]
+    """Return each render worker's state, as it is known. None is asked.
+
+    One that was lost does not sleep, and one that is down is not waking, though it is probed again and again.
+    """
+    return [_numbered(_down_if_lost(_Worker.of(client))) for client in services().worker.each]
+
+
+def _down_if_lost(worker: _Worker) -> _Worker:
+    recent = worker.client.recent
+    is_down = recent.is_down or (recent.is_lost and worker.state == State.ASLEEP)
+    return replace(worker, state=State.DOWN) if is_down else worker
 
 
 def _numbered(worker: _Worker) -> WorkerStatus:
@@ -105,13 +110,20 @@ def _state(worker: WorkerClient, health: WorkerHealth | None) -> State:
     if worker.cold_start.in_progress:
         return State.WAKING
     if worker.recent.reached is None:
-        return State.DOWN if worker.recent.is_awake else State.ASLEEP  # it was just asked, and did not answer
+        return _silent_state(worker.recent)
     if not worker.recent.reached:
         return State.DOWN
     if health is None or health.ready:
         return State.UP
     states = {engine.state for engine in health.engines.values()}
     return State.DOWN if states <= {DOWN} else State.RESTING
+
+
+def _silent_state(recent: RecentContact) -> State:
+    """Return the state of a worker that said nothing for a minute."""
+    if recent.is_awake:
+        return State.DOWN  # it was just asked, and did not answer
+    return State.WAKING if recent.is_awaited else State.ASLEEP
 
 
 def _engines_of(workers: list[_Worker]) -> dict[str, EngineStatus]:

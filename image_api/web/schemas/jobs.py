@@ -13,8 +13,10 @@ from render_worker.contract import Fields
 
 MAX_URL = 2000  # characters
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
-END_SECOND = 253_402_300_800  # of the year 9999; the milliseconds since 1970 of today are more
-SECONDS = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
+END_SECOND = 253_402_300_800  # of the year 9999
+BASIC_DATE = 8  # digits: 20261130
+# Ten digits reach the year 2286; milliseconds are more.
+SECONDS = re.compile(r"[+-]?(?![0-9]{8}\Z)[0-9]{1,10}(\.[0-9]{1,9})?", re.ASCII)
 # In a query a plus sign that is not percent-encoded is a space.
 LOST_PLUS = re.compile(r"(T[0-9:.,]+) (?=[0-9]{2}(:?[0-9]{2})?\Z)", re.IGNORECASE)
 JOB_OTHER_NAMES = {
@@ -30,6 +32,8 @@ def _seconds(text: str) -> float:
     """Return seconds since 1970, from 0 on. Raises ValueError if the text is no time, or after the year 9999."""
     if SECONDS.fullmatch(text):
         seconds = float(text)
+    elif text.isdigit() and len(text) != BASIC_DATE:
+        raise ValueError("too many seconds")  # which could be read as a date, any digit and a time
     else:
         moment = datetime.fromisoformat(LOST_PLUS.sub(r"\1+", text))
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

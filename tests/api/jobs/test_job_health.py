@@ -12,6 +12,7 @@ import pytest
 
 from image_api.jobs.database import durability
 from image_api.jobs.database.durability import loss_hint
+from image_api.services import services_of
 from image_api.settings import Settings
 from tests.api.jobs.conftest import ended
 from tests.fakes.postgres_server import PASSWORD, PostgresServer
@@ -60,7 +61,9 @@ def test_it_counts_what_waits_and_what_runs(client_with, worker, tmp_path):
     worker.say(200, {}, before=lambda: release.wait(20))
     client = client_with(job_concurrency=1, worker_wake_seconds=0, max_retries=0)
     ids = [submit(client) for _ in range(3)]
-    wait_until(lambda: client.get(HEALTH).json["queue"].get("running") == 1, "the first job", 10)
+    wait_until(worker.asked_to_make, "the first job", 10)
+    assert client.get(HEALTH).json["workers"][0]["status"] == "waking"
+    assert client.get(HEALTH).json["queue"]["running"] == 1
     wait_until(lambda: client.get(HEALTH).json["queue"]["oldest_seconds"] >= 1, "some time", 10)
     assert client.get(HEALTH).json["queue"]["pending"] == 2
     for job_id in ids:
@@ -91,6 +94,37 @@ def test_one_that_is_killed_is_noticed_though_no_client_asks_it(client_with, bus
     worker.close()
     wait_until(lambda: client.get(HEALTH).json["status"] == "degraded", "the news of it", 10)
     assert client.get(HEALTH).json["reasons"] == ["The render worker is down."]
+
+
+def test_one_that_is_probed_is_down_if_it_did_not_sleep(client_with, busy):
+    worker = busy(1)
+    client = client_with(perchance_worker_url=worker.url, worker_wake_seconds=20)
+    ended(client, submit(client))
+    worker.close()
+    job_id = submit(client)
+    cold_start = services_of(client.application).worker.cold_start
+    wait_until(lambda: cold_start.latest and cold_start.latest.tried.done(), "a probe in vain", 10)
+    found = client.get(HEALTH).json
+    assert cold_start.in_progress
+    assert (found["status"], found["workers"][0]["status"]) == ("degraded", "down")
+    wait_until(lambda: "progress" in client.get(f"/api/v1/status/{job_id}").json, "its progress", 10)
+    shown = client.get(f"/api/v1/status/{job_id}").json["progress"]
+    assert shown["message"] == "The render worker does not answer, and is asked again and again."
+    assert "expected_seconds" not in shown
+
+
+def test_one_that_sleeps_is_waking_until_that_takes_too_long(client_with):
+    client = client_with(perchance_worker_url=f"http://127.0.0.1:{free_port()}", worker_wake_seconds=2)
+    cold_start = services_of(client.application).worker.cold_start
+    first = cold_start.probes()
+    wait_until(first.tried.done, "a probe in vain", 10)
+    found = client.get(HEALTH).json
+    assert (found["status"], found["workers"][0]["status"]) == ("healthy", "waking")
+    wait_until(first.up.done, "the end of the cold start", 20)
+    cold_start.probes()
+    found = client.get(HEALTH).json
+    assert cold_start.in_progress
+    assert (found["status"], found["workers"][0]["status"]) == ("degraded", "down")
 
 
 def test_of_several_workers_each_has_its_number(client_with, worker):

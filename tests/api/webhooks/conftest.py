@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from pydantic import SecretStr
@@ -16,7 +17,7 @@ from image_api.jobs.store.store import JobStore
 from image_api.jobs.webhooks import client, sender
 from image_api.jobs.webhooks.client import WebhookClient
 from image_api.jobs.webhooks.deliveries import Deliveries
-from image_api.jobs.webhooks.message import Signer
+from image_api.jobs.webhooks.message import Signer, body_of
 from image_api.jobs.webhooks.sender import PAUSES, WebhookSender
 from tests.fakes.processes import wait_until
 from tests.fakes.webhook_receiver import (
@@ -43,11 +44,15 @@ class Service:
             each.wake()
         return ended
 
-    def sender(self, *origins: str, verify: str | None = None, secrets: tuple[str, ...] = (SECRET,)) -> WebhookSender:
+    def sender(
+        self, *origins: str, verify: str | None = None, secrets: tuple[str, ...] = (SECRET,), simulated: bool = False
+    ) -> WebhookSender:
         """Start a sender that may send to these origins."""
         making = WebhookClient(origins)
         making._session.verify = verify or True
-        made = WebhookSender(self.deliveries, making, Signer(list(secrets)), "/api/v1")
+        made = WebhookSender(
+            self.deliveries, making, Signer(list(secrets)), partial(body_of, api_prefix="/api/v1", simulated=simulated)
+        )
         made.start()
         self._senders.append(made)
         return made

@@ -21,6 +21,8 @@ from tests.fakes.webhook_receiver import (
     drip_head,
     garbage,
     hang,
+    head_without_end,
+    interim_without_end,
     status,
 )
 
@@ -51,7 +53,9 @@ def test_only_2xx_delivers(service, code):
         (hang(), client.TOO_LATE),
         (drip_head, client.TOO_LATE),
         (break_off, client.NO_CONNECTION),
-        (garbage, client.NO_CONNECTION),
+        (garbage, client.INVALID),
+        (interim_without_end, client.INVALID),
+        (head_without_end, client.INVALID),
     ],
 )
 def test_a_host_without_an_answer_is_a_failure_within_bounded_time(reaction, reason):

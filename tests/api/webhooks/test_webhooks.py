@@ -8,7 +8,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from image_api.jobs.errors import JobNotFound
 from image_api.jobs.job_json import JobView
-from image_api.jobs.webhooks import client
+from image_api.jobs.webhooks import client, sender
 from image_api.jobs.webhooks.sender import PAUSES
 from tests.api.webhooks.conftest import statuses
 from tests.fakes.processes import free_port, wait_until
@@ -48,6 +48,15 @@ def test_it_works(either, ending):
     assert delivery.next_attempt_at is None
     assert delivery.completed_at >= delivery.created_at
     assert abs(delivery.attempts[0].at - received.at) < 10
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_it_is_marked_if_the_outside_world_is_simulated(service, simulated):
+    with Receiver() as receiver:
+        service.sender(receiver.origin, simulated=simulated)
+        service.end(service.submit(receiver.url))
+        (received,) = receiver.wait_for(1)
+    assert received.message["data"].get("simulated") == (True if simulated else None)
 
 
 def test_a_job_without_a_receiver_has_no_delivery(service):
@@ -132,6 +141,18 @@ def test_after_a_day_it_is_given_up(service):
         assert len(receiver.received) == len(PAUSES) + 1
     assert (delivery.status, statuses(delivery)) == ("failed", [500] * (len(PAUSES) + 1))
     assert service.store.get(job.id).status == "completed"
+
+
+def test_a_receiver_that_stretches_the_pauses_does_not_stretch_the_day(service, monkeypatch):
+    monkeypatch.setattr(sender, "GIVE_UP_SECONDS", 2)
+    with Receiver(status(503, Retry_After="1")) as receiver:
+        service.sender(receiver.origin)
+        job = service.submit(receiver.url)
+        service.end(job)
+        delivery = service.sent(job)
+    assert delivery.status == "failed"
+    assert 2 <= len(delivery.attempts) <= 3
+    assert delivery.attempts[-1].at - delivery.attempts[0].at >= 2
 
 
 def test_the_pauses_grow_and_make_a_day():
