@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from render_worker.browser.browser import find_system_browser
+from tests.fakes.processes import command_of
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def installed_browser() -> Path:
     """Return the path of the browser's executable."""
     with chromium():
         below = psutil.Process().children(recursive=True)
-        return next(Path(process.exe()) for process in below if "--remote-debugging-pipe" in process.cmdline())
+        return next(Path(process.exe()) for process in below if "--remote-debugging-pipe" in command_of(process))
 
 
 def _missing_browser(playwright: Playwright) -> Path | None:
