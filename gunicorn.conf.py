@@ -106,7 +106,7 @@ def post_worker_init(worker):
 
 def worker_exit(server, worker):
     """Let the jobs in flight end within what is left of the grace period, and give the rest back."""
-    if worker.booted:
-        services = services_of(worker.wsgi)
+    services = services_of(worker.wsgi) if worker.booted else None
+    if services and services.generation.ending:  # if gunicorn itself was killed, streams break off, to be resumed
         services.jobs.wait()
         services.stop()
