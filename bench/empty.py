@@ -7,8 +7,9 @@ from flask import Flask, Response
 from image_api.services import KEY
 
 app = Flask(__name__)
-# gunicorn.conf.py tells the generation of a stop.
-app.extensions[KEY] = SimpleNamespace(generation=SimpleNamespace(ending=False, stop=lambda: None))
+# gunicorn.conf.py begins the jobs, and tells the services of a stop.
+JOBS = SimpleNamespace(start=lambda: None, drain=lambda: None, wait=lambda: None)
+app.extensions[KEY] = SimpleNamespace(generation=SimpleNamespace(ending=False), jobs=JOBS, stop=lambda: None)
 
 
 @app.get("/")
