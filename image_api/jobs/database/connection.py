@@ -91,7 +91,7 @@ class DatabaseConnection:
                 raise
             self._failures.report(error.orig)
             raise meant from error
-        except BaseException:
+        except BaseException:  # a connection that was left in the middle is not used again, whatever ended it
             self._drop()
             raise
         self._failures.recovered()

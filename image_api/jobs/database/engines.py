@@ -52,7 +52,7 @@ def _sqlite(file: Path, *, writes: bool) -> Engine:
         try:
             for pragma in PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
-        except BaseException:
+        except BaseException:  # also of a thread that ends: an open file would keep its locks
             connection.close()
             raise
         return connection

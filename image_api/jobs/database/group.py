@@ -79,7 +79,7 @@ class Group:
         """
         try:
             self._commit(connection, self._together)
-        except Exception as error:
+        except Exception as error:  # of any operation: the others are not to fail with it
             if (isinstance(error, DBAPIError) and meaning_of(error)) or isinstance(error, OutcomeUnknown):
                 raise
             self._commit(connection, self._each_alone)
@@ -123,7 +123,7 @@ class Group:
                 with connection.begin_nested():
                     done = _carried_out(write, alone)
                     alone.flush()
-            except Exception as error:
+            except Exception as error:  # it is raised in the greenlet that waits for this operation
                 if isinstance(error, DBAPIError) and meaning_of(error):
                     raise
                 done = write, None, error

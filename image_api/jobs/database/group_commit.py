@@ -64,7 +64,7 @@ class GroupCommit:
                 self._settle(group)
             except DatabaseUnavailable as error:
                 group.fail(error)
-            except BaseException as error:
+            except BaseException as error:  # the writer's thread has to outlive what one group does
                 log.exception("a transaction of the jobs' database failed")
                 group.fail(error)
 

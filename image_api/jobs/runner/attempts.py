@@ -114,7 +114,7 @@ class Attempt:
             self._end("stopped")
         except ApiError as error:
             self._errors.update(dict.fromkeys(missing, error))
-        except Exception:
+        except Exception:  # a bug of this program is a job's end, and not that of the runner's thread
             log.exception("job %s: unexpected error", self.job.id)
             self._errors.update(dict.fromkeys(missing, InternalFault()))
 
@@ -151,7 +151,7 @@ class Attempt:
             self._end("stopped")
         except ApiError as error:
             self._errors[index] = error
-        except Exception:
+        except Exception:  # likewise: the other pictures go on
             log.exception("job %s: unexpected error", self.job.id)
             self._errors[index] = InternalFault()
 
