@@ -10,9 +10,6 @@ from render_worker.contract import GenerateRequest, GenerateResult, Progress
 ReportProgress = Callable[[Progress], None]
 """Takes the progress of a generation as it comes."""
 
-Send = Callable[..., GenerateResult]
-"""A Dispatch's `generate` or `resume`."""
-
 
 class Dispatch(Protocol):
     """The way of a generation to a render worker. Thread-safe."""
@@ -24,23 +21,15 @@ class Dispatch(Protocol):
         client: str | None = None,
         abort: Abort | None = None,
         image: SentImage | None = None,
+        *,
+        repeated: bool = False,
     ) -> GenerateResult:
         """Return the picture that a render worker made, within the request's `timeout_seconds`.
 
         `client` is the id of the client whose share of the worker the request counts against, if any; `image` is the
-        one whose digest the request has. Raises an ApiError if there is no picture, which is ServiceBusy if `abort` is
-        set meanwhile.
+        one whose digest the request has. One that is `repeated` goes to the render worker that has it, if any. Raises
+        an ApiError if there is no picture, which is ServiceBusy if `abort` is set meanwhile.
         """
-
-    def resume(
-        self,
-        request: GenerateRequest,
-        report: ReportProgress,
-        client: str | None = None,
-        abort: Abort | None = None,
-        image: SentImage | None = None,
-    ) -> GenerateResult:
-        """Do as `generate`, for a request that a render worker may have already: it goes to that one."""
 
     def cancel(self, request_id: str) -> None:
         """Have a render worker cancel a request, also one that has yet to reach it. Returns at once."""

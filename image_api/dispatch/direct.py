@@ -63,6 +63,8 @@ class DirectDispatch:
         client: str | None = None,
         abort: Abort | None = None,
         image: SentImage | None = None,
+        *,
+        repeated: bool = False,
     ) -> GenerateResult:
         """Return the picture that the worker made, as `Dispatch.generate`.
 
@@ -70,8 +72,6 @@ class DirectDispatch:
         """
         job = Job(request, Deadline.after(request.timeout_seconds), report, client, image)
         return self._worker.cold_start.retry(lambda: self.attempt(job), job.deadline, report, abort)
-
-    resume = generate
 
     def attempt(self, job: "Job") -> GenerateResult:
         """Return the picture of one attempt. Raises WorkerStarting if the worker may be in a cold start."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import partial
 
 from image_api.admission import Admission, Waiter
-from image_api.dispatch.base import Dispatch, Send
+from image_api.dispatch.base import Dispatch
 from image_api.errors import DeadlinePassed, InvalidParameter, Stopping, UnknownToWorker
 from image_api.generation import results
 from image_api.generation.cache import Cache
@@ -189,8 +189,7 @@ class Generation:
 
     def _maker(self, options: GenerationOptions, key: str | None, request_id: str, waiter: Waiter) -> Make:
         """Return what generates the picture of a flight, caches it and stores its recipe."""
-        recipe, client = options.recipe(), waiter.client
-        send = self._dispatch.resume if waiter.repeated else self._dispatch.generate
+        recipe = options.recipe()
 
         def make(flight: Flight) -> GenerateResult:
             request = GenerateRequest(
@@ -202,7 +201,7 @@ class Generation:
                 previews=True if options.previews else None,
                 as_size=True if options.size else None,
             )
-            result, seconds = self._dispatched(send, request, flight, client, options.image)
+            result, seconds = self._dispatched(request, flight, waiter, options.image)
             flight.abort.check()
             result = with_id(result, NO_REQUEST_ID)  # by its id a request is cancelled: other clients must not have it
             if key:
@@ -214,18 +213,19 @@ class Generation:
         return make
 
     def _dispatched(
-        self, send: Send, request: GenerateRequest, flight: Flight, client: str | None, image: SentImage | None
+        self, request: GenerateRequest, flight: Flight, waiter: Waiter, image: SentImage | None
     ) -> tuple[GenerateResult, float]:
         """Return the result, and for how many seconds it may be cached.
 
         A worker that does not know sizes makes the shape, unless the size is exact and the model named.
         """
+        send = partial(self._dispatch.generate, repeated=waiter.repeated)
         try:
-            return send(request, flight.report, client, flight.abort, image), math.inf
+            return send(request, flight.report, waiter.client, flight.abort, image), math.inf
         except UnknownToWorker as error:
             if request.exact_size and request.model != "auto" and not request.size_optional:
                 raise
-            result = send(request.without_size(), flight.report, client, flight.abort, image)
+            result = send(request.without_size(), flight.report, waiter.client, flight.abort, image)
             missed = {name for name in error.names if not _has(result, name, request)}
             changes = {
                 "ignored": sorted(missed.union(result.ignored or ())) or None,

@@ -118,7 +118,7 @@ def test_a_joiner_sees_the_newest_if_it_wants_and_none_else():
     going_on = threading.Event()
 
     class Dispatch:
-        def generate(self, request, report, client=None, abort=None, image=None):
+        def generate(self, request, report, client=None, abort=None, image=None, *, repeated=False):
             for shown in (RED, BLUE):
                 report(Progress(phase="generating", message="At it.", preview=shown))
             going_on.wait(30)

@@ -21,7 +21,7 @@ class Queue:
         self.stopped = False
         self.cancelled = []
 
-    def generate(self, request, report, client=None, abort=None, image=None):
+    def generate(self, request, report, client=None, abort=None, image=None, *, repeated=False):
         self.requests.append((request, client))
         report(Progress(phase="generating", message="At it."))
         if request.prompt == "refused":

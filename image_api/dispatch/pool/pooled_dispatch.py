@@ -55,25 +55,13 @@ class PooledDispatch:
         client: str | None = None,
         abort: Abort | None = None,
         image: SentImage | None = None,
+        *,
+        repeated: bool = False,
     ) -> GenerateResult:
         """Return the picture that one of the workers made, as `Dispatch.generate`."""
-        return self._generate(Job(request, Deadline.after(request.timeout_seconds), report, client, image), abort)
-
-    def resume(
-        self,
-        request: GenerateRequest,
-        report: ReportProgress,
-        client: str | None = None,
-        abort: Abort | None = None,
-        image: SentImage | None = None,
-    ) -> GenerateResult:
-        """Return the picture of a request that one of the workers may have, as `Dispatch.resume`."""
         job = Job(request, Deadline.after(request.timeout_seconds), report, client, image)
-        return self._generate(job, abort, self._pool.holder_of(request.request_id))
-
-    def _generate(self, job: Job, abort: Abort | None, preferred: PooledWorker | None = None) -> GenerateResult:
-        request = job.request
-        search = Search(request.model, job.deadline, job.report, abort or Abort(), preferred)
+        preferred = self._pool.holder_of(request.request_id) if repeated else None
+        search = Search(request.model, job.deadline, report, abort or Abort(), preferred)
         failover = _Failover(self._pool.balancer, job, search)
         with self._following(request.request_id, failover):
             result, worker = failover.run()
