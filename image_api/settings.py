@@ -1,9 +1,9 @@
 """The settings of this tier, read from the environment here alone: upper-case variables of the same names."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from image_api.addresses import is_address, worker_addresses
@@ -13,6 +13,7 @@ from image_api.networks import networks_of
 from render_worker.serving.environment import Debug, Host, LogLevel, Port, read
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
+BROKER = re.compile(r"(redis|rediss|unix|amqp|amqps)://\S+")
 MAX_PROXIES = 10
 NAME = "Image Generation API"
 
@@ -90,6 +91,17 @@ class Settings(JobSettings):
         None, description="Redis for the cache, shared by all processes; if unset, each caches in its memory."
     )
 
+    celery_broker_url: SecretStr | None = Field(
+        None,
+        description="Broker of the queue, if it is another than REDIS_URL: a Redis, or by amqp:// a RabbitMQ, which is"
+        " untested.",
+    )
+    dispatch: Literal["direct", "celery"] = Field(
+        "direct",
+        description="How pictures are asked for: direct sends each request to a render worker of PERCHANCE_WORKER_URL,"
+        " celery puts it into the queue of the Celery workers, which needs REDIS_URL.",
+    )
+
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*",), description="CORS: origins, like https://pictures.example, whose pages may send requests; * means any."
     )
@@ -112,6 +124,11 @@ class Settings(JobSettings):
         description="Protection from DNS rebinding: hosts, like pictures.example or *.pictures.example, that a request"
         " may name; * means any.",
     )
+
+    @property
+    def broker_url(self) -> SecretStr | None:
+        """Return the address of the queue's broker."""
+        return self.celery_broker_url or self.redis_url
 
     @property
     def name(self) -> str:
@@ -200,6 +217,20 @@ class Settings(JobSettings):
             raise ValueError(
                 "it must be an address like redis://:password@host:6379/0, the password percent-encoded"
             ) from None
+        return value
+
+    @field_validator("celery_broker_url")
+    @classmethod
+    def _of_a_broker(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not BROKER.fullmatch(value.get_secret_value()):
+            raise ValueError("it must be an address like redis://:password@host:6379/0 or amqp://user:password@host")
+        return value
+
+    @field_validator("dispatch")
+    @classmethod
+    def _with_redis(cls, value: str, info: ValidationInfo) -> str:
+        if value == "celery" and info.data.get("redis_url") is None:  # it may be refused itself, and is named then
+            raise ValueError("celery needs REDIS_URL, which holds what is true of the queue; or set it to direct")
         return value
 
     @field_validator("worker_token")

@@ -22,8 +22,8 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseExc
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from render_worker.client_socket import ClientSocket
 from render_worker.contract import SERVICE, SERVICE_HEADER
+from render_worker.serving.client_socket import ClientSocket
 from render_worker.serving.error_responses import JsonErrorResponses, require_http
 from render_worker.serving.request_bodies import watch_body
 

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from render_worker.budgets.settings import BudgetSettings
 from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, names_of_further, registration_of
+from render_worker.queued.settings import QueueSettings
 from render_worker.serving.environment import Debug, Host, LogLevel, Port, read, variables
 from render_worker.setting_types import SHOWN_NAME, Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
@@ -88,8 +89,7 @@ class CoreSettings(SettingsPart):
     )
 
 
-# mypy's plugin for pydantic redefines model_construct once for each level of bases, and compares what it made so.
-class Settings(BudgetSettings, CoreSettings, SettingsOfEngines, SettingsOfStorages):  # type: ignore[misc]
+class Settings(BudgetSettings, QueueSettings, CoreSettings, SettingsOfEngines, SettingsOfStorages):
     """Everything that can be set from outside. Fields of the first base are read last, when `engines` is known."""
 
     @field_validator("engine_prices", "engine_daily_budget")

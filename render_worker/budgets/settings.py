@@ -26,7 +26,9 @@ class BudgetSettings(SettingsPart):
         "before each attempt; what may have been billed stays counted.",
     )
     redis_url: SecretStr | None = Field(
-        None, description="Redis that counts the budgets, for several workers; unset means BUDGET_FILE."
+        None,
+        description="Redis that counts the budgets, for several workers, and holds the queue of a Celery worker; unset "
+        "means BUDGET_FILE.",
     )
     budget_file: Path = Field(
         Path(".data/budgets.sqlite3"), description="File that counts the budgets, for all workers of one machine."

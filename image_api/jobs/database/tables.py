@@ -59,6 +59,7 @@ jobs = Table(
     Column("not_before", Float, nullable=False),
     Column("holder", String(40)),
     Column("lease_until", Float),
+    Column("published_at", Float),
     Column("progress", DOCUMENT),
     Column("images", DOCUMENT),
     Column("failed", DOCUMENT),
@@ -67,6 +68,7 @@ jobs = Table(
     # One for each status: a change writes to that of the new one alone. None has lease_until or progress: PostgreSQL
     # renews a lease without touching any (HOT), in the room that fillfactor leaves.
     *(_partial(f"jobs_{status}", "owner", "id", where=f"status = '{status}'") for status in get_args(JobStatus)),
+    _partial("jobs_published", "published_at", where="status = 'pending' and published_at is not null"),
     _partial("jobs_oldest_pending", "id", where="status = 'pending'"),
     _partial("jobs_idempotency", "owner", "idempotency_key", where="idempotency_key is not null", unique=True),
     info={"fillfactor": 85},

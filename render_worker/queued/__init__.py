@@ -1,0 +1,1 @@
+"""Generations that come by a queue, as Celery delivers them."""
