@@ -22,6 +22,7 @@ class CeleryQueue:
     def __init__(self, redis: Redis, blocking: Redis, broker: Broker) -> None:
         """Share a quick client, and one that may block."""
         self.redis = redis
+        self.blocking = blocking
         self.broker = broker
         self.states = RequestStates(redis)
         self.publisher = Publisher(self.states, broker)
