@@ -123,13 +123,15 @@ def _render_workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Di
 
 def _queued(settings: Settings, cache: Cache) -> "tuple[RenderWorkers, Dispatch, QueueHealth]":
     """Return the Celery workers and the queue to them. Celery and Redis are loaded here, for this dispatch alone."""
+    from image_api.dispatch.queued.celery_dispatch import CeleryDispatch
     from image_api.dispatch.queued.celery_workers import CeleryWorkers
     from image_api.dispatch.queued.queue import CeleryQueue
     from image_api.dispatch.queued.queue_health import QueueHealth
 
     queue = CeleryQueue.build(settings)
     servers, direct = _render_workers(settings, cache)
-    return CeleryWorkers(queue.reports, servers), direct, QueueHealth(queue.redis, queue.reports, queue.broker)
+    dispatch = CeleryDispatch(queue, settings.worker_wake_seconds, direct.stop)
+    return CeleryWorkers(queue.reports, servers), dispatch, QueueHealth(queue.redis, queue.reports, queue.broker)
 
 
 def _cache(settings: Settings) -> Cache:
