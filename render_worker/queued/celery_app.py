@@ -1,9 +1,11 @@
 """The Celery app of a Celery worker: how it consumes its queues, and what it shows of messages."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery, Task
+from celery.concurrency import get_implementation
 from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 
@@ -71,3 +73,14 @@ def _transport_options(broker: str) -> dict[str, Any]:
         "socket_timeout": SOCKET_SECONDS,
         "socket_keepalive": True,
     }
+
+
+def is_pool(chosen: Any) -> bool:
+    """Return whether a pool, as a name or a class, is the one that can be used."""
+    return get_implementation(chosen) is get_implementation(POOL)
+
+
+def without_message(record: logging.LogRecord) -> bool:
+    """Leave but the first line of a record of Celery's consumer: after it comes the message that it cannot use."""
+    record.msg, record.args = record.getMessage().strip().partition("\n")[0], None
+    return True

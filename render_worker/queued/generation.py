@@ -6,8 +6,6 @@ import re
 import threading
 from collections.abc import Callable
 
-from pydantic import ValidationError
-
 from render_worker.cancellation import Cancelled
 from render_worker.contract import (
     NO_REQUEST_ID,
@@ -80,14 +78,18 @@ class QueuedGenerations:
         """
         if self._stopping.is_set():
             raise PutBack
-        message = self._read(text)
-        making = message and self._keeper.enter(Claim(message.request.request_id, message.attempt))
-        if not (message and making):
+        try:
+            if message := self._read(text):
+                self._make_once(message)
+        except GivenUp:
+            raise PutBack from None
+
+    def _make_once(self, message: QueuedRequest) -> None:
+        making = self._keeper.enter(Claim(message.request.request_id, message.attempt))
+        if not making:
             return
         try:
             self._claim_and_make(message, making)
-        except GivenUp:
-            raise PutBack from None
         finally:
             self._progress.forget(making.claim)
             self._keeper.leave(making)
@@ -152,7 +154,7 @@ class QueuedGenerations:
             message = QueuedRequest.model_validate_json(text)
             if message.request.request_id != NO_REQUEST_ID:
                 return message
-        except (ValidationError, TypeError):
+        except (ValueError, TypeError):
             if claim := _claim_in(text):
                 line = _line(Stopping(UNREADABLE), claim.id)
                 self._insist(lambda: self._claims.finish(claim, line))
@@ -169,7 +171,7 @@ def _claim_in(text: str) -> Claim | None:
     try:
         message = json.loads(text)
         request_id, attempt = str(message["request"]["request_id"]), int(message["attempt"])
-    except (ValueError, TypeError, LookupError, RecursionError):
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return None
     known = ID.fullmatch(request_id) and request_id != NO_REQUEST_ID and attempt >= 1
     return Claim(request_id, attempt) if known else None
