@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from typing import Self
 
+import psutil
 import redis
 
 from tests.fakes.processes import free_port, wait_until
@@ -32,6 +33,11 @@ class RedisServer:
             return bool(self.client.ping())
         except redis.ConnectionError:
             return False
+
+    @property
+    def process(self) -> psutil.Process:
+        """Return its process."""
+        return psutil.Process(self._process.pid)
 
     def stop(self) -> None:
         """Kill Redis, as if its host failed."""
