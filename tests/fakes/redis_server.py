@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from typing import Self
+from urllib.parse import quote
 
 import redis
 
@@ -10,19 +11,24 @@ from tests.fakes.processes import free_port, wait_until
 
 
 class RedisServer:
-    """A Redis that runs while it is entered, and keeps nothing on disk."""
+    """A Redis that runs while it is entered, and keeps nothing on disk; with a password if one is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, password: str = "") -> None:
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.client = redis.Redis(port=self.port)
+        self.password = password
+        user = f":{quote(password, safe='')}@" if password else ""
+        self.url = f"redis://{user}127.0.0.1:{self.port}/0"
+        self.client = redis.Redis(port=self.port, password=password or None)
 
     def start(self) -> None:
         """Start Redis, also after a stop; it begins empty. Raises AssertionError if redis-server is missing."""
         executable = shutil.which("redis-server")
         assert executable, "redis-server is missing; `make test` installs it"
         self._process = subprocess.Popen(
-            [executable, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            [
+                *(executable, "--port", str(self.port), "--bind", "127.0.0.1"),
+                *("--save", "", "--appendonly", "no", "--requirepass", self.password),
+            ],
             stdout=subprocess.DEVNULL,
         )
         wait_until(self._answers, "redis-server")
