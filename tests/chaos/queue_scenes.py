@@ -47,10 +47,10 @@ def celery_worker_paused(stage: Stage, chance: random.Random) -> None:
     pause(chance, 1.0)
     worker = stage.celery_workers[0]
     worker.ends.append(time.time())
-    for process in worker.tree():
+    for process in worker.process.tree():
         process.suspend()
     time.sleep(2 * LEASE_SECONDS)
-    for process in worker.tree():
+    for process in worker.process.tree():
         process.resume()
 
 
