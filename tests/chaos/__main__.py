@@ -48,11 +48,10 @@ class Turn:
         _say(f"{self} … {_told(outcome, self.jobs)}\n")
         return not outcome.problems
 
-    def carry_out_apart(self) -> subprocess.CompletedProcess[str]:
-        """Carry it out in a process of its own, which an interrupt ends as it ends this one."""
+    def apart(self) -> list[str]:
+        """Return the command that carries it out in a process of its own."""
         given = ("--only", self.scene.name, "--database", self.database, "--jobs", self.jobs, "--seed", self.seed)
-        command = [sys.executable, "-m", "tests.chaos", *map(str, given), "--lanes", "1"]
-        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        return [sys.executable, "-m", "tests.chaos", *map(str, given), "--lanes", "1"]
 
 
 def _told(outcome: Outcome, jobs: int) -> str:
@@ -65,17 +64,24 @@ def _told(outcome: Outcome, jobs: int) -> str:
 
 
 def _in_lanes(turns: list[Turn], lanes: int) -> bool:
-    """Carry out so many turns at a time; return whether all held."""
-    held = True
+    """Carry out so many turns at a time; return whether all held. Those that run end with this process."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def told(turn: Turn) -> tuple[str, int]:
+        process = subprocess.Popen(turn.apart(), stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        return process.communicate()[0] or f"{turn}\n", process.returncode
+
     with ThreadPoolExecutor(lanes) as pool:
-        running = {pool.submit(turn.carry_out_apart): turn for turn in turns}
+        running = [pool.submit(told, turn) for turn in turns]
         try:
             for number, done in enumerate(as_completed(running), 1):
-                held &= done.result().returncode == 0
-                _say(f"[{number:2}/{len(turns)}] {done.result().stdout or running[done]}")
+                _say(f"[{number:2}/{len(turns)}] {done.result()[0]}")
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    return held
+            for process in processes:
+                process.terminate()
+    return all(done.result()[1] == 0 for done in running)
 
 
 def _say(text: str) -> None:

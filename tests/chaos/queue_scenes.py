@@ -47,10 +47,10 @@ def celery_worker_paused(stage: Stage, chance: random.Random) -> None:
     pause(chance, 1.0)
     worker = stage.celery_workers[0]
     worker.ends.append(time.time())
-    for process in worker.tree():
+    for process in worker.process.tree():
         process.suspend()
     time.sleep(2 * LEASE_SECONDS)
-    for process in worker.tree():
+    for process in worker.process.tree():
         process.resume()
 
 
@@ -107,8 +107,7 @@ def client_kill(stage: Stage, chance: random.Random) -> None:
     """CLIENT KILL of all connections of the Celery workers and the API tier, ten times within five seconds."""
     for _ in range(10):
         pause(chance, 0.1, 0.9)
-        stage.redis.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        stage.redis.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        _cut_all(stage)
 
 
 @scene("news-trimmed")
@@ -116,12 +115,7 @@ def news_trimmed(stage: Stage, chance: random.Random) -> None:
     """Redis drops the news that a killed API tier has not read yet, twice."""
     for _ in range(2):
         pause(chance, 1.0)
-        with stage.outage():
-            stage.api.kill()
-            time.sleep(OUTAGE_SECONDS)
-            stage.redis.client.xtrim(NEWS, maxlen=0, approximate=False)
-            stage.api.start_again()
-            stage.api.wait()
+        _trim_news(stage)
 
 
 @scene("queue-api-killed")
@@ -188,22 +182,46 @@ def queue_all_killed_aof(stage: Stage, chance: random.Random) -> None:
     queue_all_killed(stage, chance)
 
 
-@scene("queue-everything")
+@scene("queue-everything", SQLITE)
 def queue_everything(stage: Stage, chance: random.Random) -> None:
-    """All of it within some seconds: kill -9 and SIGTERM of Celery workers, FLUSHALL, Redis, the database, and all."""
+    """All of it within some seconds: FLUSHALL, CLIENT KILL, news trimmed, and everything killed, alone and at once."""
     pause(chance, 0.5, 1.0)
     stage.celery_workers[0].kill()
     stage.celery_workers[0].start()
     pause(chance, 0.2, 1.0)
     stage.redis.client.flushall()
     pause(chance, 0.2, 1.0)
-    _restarted(stage, stage.redis.stop, stage.redis.start, seconds=0.5)
+    _cut_all(stage)
+    _trim_news(stage, seconds=0.5)
     if stage.postgres:
         _restarted(stage, stage.postgres.kill, stage.postgres.start, seconds=0)
     stage.celery_workers[1].terminate()
     stage.celery_workers[1].start()
+    _restarted(stage, stage.redis.stop, stage.redis.start, seconds=0.5)
     pause(chance, 0.2, 1.0)
     _kill_all(stage)
+
+
+@scene("queue-everything-aof", POSTGRES, AOF)
+def queue_everything_aof(stage: Stage, chance: random.Random) -> None:
+    """The same, with a Redis that keeps all on disk."""
+    queue_everything(stage, chance)
+
+
+def _cut_all(stage: Stage) -> None:
+    """Cut all connections to Redis but this one."""
+    for kind in ("normal", "pubsub"):
+        stage.redis.client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+
+
+def _trim_news(stage: Stage, seconds: float = OUTAGE_SECONDS) -> None:
+    """Have Redis drop the news that a killed API tier has not read yet."""
+    with stage.outage():
+        stage.api.kill()
+        time.sleep(seconds)
+        stage.redis.client.xtrim(NEWS, maxlen=0, approximate=False)
+        stage.api.start_again()
+        stage.api.wait()
 
 
 def _restarted(

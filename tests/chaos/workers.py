@@ -1,6 +1,5 @@
 """The workers of a scene, which make pictures and are killed and started again: stubs, and this repository's own."""
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -8,15 +7,15 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-import psutil
-
 from tests.chaos.ends import Made, kill_all, made_within
 from tests.chaos.render_worker import append
+from tests.fakes import celery_worker
 from tests.fakes.image_service import ImageService
-from tests.fakes.processes import ROOT, clean_environment, free_port, worker
+from tests.fakes.processes import ROOT, free_port, worker
 
 CONCURRENCY = 16
-STOP_SECONDS = 15
+THREADS = 8
+"""Of a Celery worker: pictures that it makes at a time."""
 
 
 class Worker(Protocol):
@@ -145,55 +144,35 @@ class RealWorker(_OfService):
 
 
 class CeleryWorker(_OfService):
-    """A Celery worker of this repository, with a number of threads."""
+    """A Celery worker of this repository, with some threads."""
 
     def __init__(self, name: str, folder: Path, service: ImageService, redis_url: str) -> None:
         super().__init__(name, service)
-        self._log = folder / f"{name}.log"
-        self._environment = clean_environment(
-            **self._settings(folder), REDIS_URL=redis_url, STORAGE="local", LOCAL_STORAGE_SHARED="true"
-        )
-        self.process: subprocess.Popen[bytes] | None = None
+        settings = self._settings(folder)
+        self.process = celery_worker.CeleryWorker(redis_url, "-c", str(THREADS), name=name, **settings)
+        self._is_started = False
 
     def start(self) -> None:
         """Start it, without waiting."""
-        command = ["-m", "celery", "-A", "render_worker.tasks", "worker", "-n", f"{self.name}@%h", "-c", "8"]
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *command, "--loglevel=INFO"],
-                cwd=ROOT,
-                env=self._environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def tree(self) -> list[psutil.Process]:
-        """Return its process and all of its descendants; empty if it does not run."""
-        if self.process is None or self.process.poll() is not None:
-            return []
-        parent = psutil.Process(self.process.pid)
-        return [parent, *parent.children(recursive=True)]
+        self.process.start()
+        self._is_started = True
 
     def kill(self) -> None:
         """Kill all of its processes with SIGKILL."""
-        self.close()
+        self.process.kill()
         self.ends.append(time.time())
 
     def terminate(self) -> None:
         """Send SIGTERM and wait for the end. Raises TimeoutExpired if it does not come."""
-        assert self.process
-        self.process.terminate()
-        self.process.wait(STOP_SECONDS)
+        self.process.stop()
         self.ends.append(time.time())
 
     def close(self) -> None:
         """End it, if it was started."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            kill_all(self.tree())
-        if self.process:
-            self.process.wait()
+        if self._is_started:
+            self.process.kill()
+            self.process.remove_log()
 
     def log(self) -> str:
         """Return what all of its lives have printed."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+        return self.process.log()
