@@ -58,6 +58,14 @@ class RequestState:
     """The number of its latest attempt; 0 if that is not known."""
 
 
+@dataclass(frozen=True)
+class Final:
+    """The end of a request that is not settled yet."""
+
+    attempt: int
+    line: ResultLine | ErrorLine
+
+
 class RequestStates:
     """The keys of queued requests. Thread-safe. Each call raises redis.RedisError if Redis does not take it."""
 
@@ -94,10 +102,22 @@ class RequestStates:
 
     def endings(self, request_ids: Sequence[str]) -> list[ResultLine | ErrorLine | None]:
         """Return how each request ended; None if it has not, or if that was settled."""
+        return [final.line if final else None for final in self.finals(request_ids)]
+
+    def finals(self, request_ids: Sequence[str]) -> list[Final | None]:
+        """Return the end of each request, with the number of its attempt; None as `endings`."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for request_id in request_ids:
-                pipeline.hget(queue_key(request_id, "final"), "line")
-            return [_ending(line) for line in pipeline.execute()]
+                pipeline.hmget(queue_key(request_id, "final"), ["number", "line"])
+            replies: list[Any] = pipeline.execute()
+        lines = ((number, _ending(line)) for number, line in replies)
+        return [Final(int(number), line) if line else None for number, line in lines]
+
+    def forget(self, request_ids: Iterable[str]) -> None:
+        """Forget that requests ever were, so that they can be made again."""
+        keys = [key for it in request_ids for key in _keys(it, "attempt", "lease", "final", "image", "preview")]
+        if keys:
+            self._redis.delete(*keys)
 
     def settle(self, request_ids: Iterable[str]) -> None:
         """Forget all of requests that have their ends, but that they are over."""

@@ -17,9 +17,9 @@ from image_api.jobs.job import Job, Outcome
 from image_api.jobs.runner.attempts import Attempt, InternalFault, Tools
 from image_api.jobs.runner.conclusion import Retry, as_json, judge
 from image_api.jobs.runner.expectation import RecentJobs
+from image_api.jobs.runner.inputs import JobImages
 from image_api.jobs.runner.leases import Lease, Leases
 from image_api.jobs.runner.retries import RetryPolicy
-from image_api.native_thread import NativeThread
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 from render_worker.serving.deadline import Deadline
@@ -56,7 +56,7 @@ class Runner:
         self._recent = RecentJobs(self.concurrency)
         self._policy = RetryPolicy.of(settings)
         pictures = threading.Semaphore(self.concurrency)
-        self._tools = Tools(self._leases, generation, image_memory, pictures, NativeThread())
+        self._tools = Tools(self._leases, generation, JobImages(self._leases, image_memory), pictures)
         self._grace_seconds = settings.graceful_timeout_seconds
         self._changed = changed
         self._on_final = on_final
@@ -137,9 +137,13 @@ class Runner:
     def _run(self) -> None:
         """Renew the leases and claim jobs, until this process ends."""
         pause = 0.0
+        is_first = True
         renewal = Deadline.after(RENEW_SECONDS)
         while not (self._grace and self._grace.expired and not self._attempts):
             try:
+                if is_first:  # DISPATCH was celery before, and nothing else ends what its workers made
+                    self._leases.adopt()
+                    is_first = False
                 if renewal.expired:
                     renewal = Deadline.after(RENEW_SECONDS)
                     self._renew()
