@@ -91,12 +91,8 @@ def stub_celery_worker(redis: RedisServer, slots: int, seconds: float = 0) -> It
 
 def celery_worker(redis: RedisServer, threads: int, **settings: str) -> CeleryWorker:
     """Return a Celery worker that is not started, and makes so many pictures at a time."""
-    shared: dict[str, object] = {
-        **settings,
-        "ENGINE_CONCURRENCY": threads,
-        "LOG_LEVEL": "INFO",
-    }  # by which it says that it is ready
-    return CeleryWorker(redis.url, "-c", str(threads), **shared)
+    said: dict[str, Any] = {**settings, "ENGINE_CONCURRENCY": threads, "LOG_LEVEL": "INFO"}  # it says that it is ready
+    return CeleryWorker(redis.url, "-c", str(threads), **said)
 
 
 @contextlib.contextmanager
