@@ -113,7 +113,8 @@ def memory() -> bool:
     """Print the resident memory of a Celery worker and of a render worker."""
     rows = []
     with RedisServer() as redis, database("sqlite") as data, pictures(JOB_SECONDS) as settings:
-        with queued_api(redis, data.url) as front, celery_worker(redis, THREADS, **settings) as process:
+        with queued_api(redis, data.url) as front, celery_worker(redis, THREADS, **settings) as made:
+            process = psutil.Process(made.process.pid)
             rows.append([f"Celery worker of {THREADS} threads", *_idle_and_at_work(front.port, process)])
         door = worker(**settings, ENGINE_CONCURRENCY=THREADS)
         with door, api(PERCHANCE_WORKER_URL=door.url, LOG_LEVEL="WARNING") as front:

@@ -1,7 +1,6 @@
 """What the benchmarks of the queue start: Redis, a database, the API tier, and Celery workers or stubs of these."""
 
 import contextlib
-import secrets
 import sqlite3
 import subprocess
 import sys
@@ -14,8 +13,9 @@ import psutil
 import psycopg
 
 from bench.capacity import stub
+from tests.fakes.celery_worker import CeleryWorker
 from tests.fakes.postgres_server import PostgresServer
-from tests.fakes.processes import ROOT, Server, api, clean_environment, wait_until
+from tests.fakes.processes import ROOT, Server, api, wait_until
 from tests.fakes.redis_server import RedisServer
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -89,18 +89,10 @@ def stub_celery_worker(redis: RedisServer, slots: int, seconds: float = 0) -> It
             process.kill()
 
 
-@contextlib.contextmanager
-def celery_worker(redis: RedisServer, threads: int, **settings: str) -> Iterator[psutil.Process]:
-    """Run a Celery worker with these settings, that makes so many pictures at a time; yield its process."""
-    own = {"REDIS_URL": redis.url, "LOCAL_STORAGE_SHARED": "true", "ENGINE_CONCURRENCY": threads}
-    variables = clean_environment(**settings, **own)
-    options = ["-c", str(threads), "-n", f"bench-{secrets.token_hex(4)}@%h", "--loglevel=WARNING"]
-    command = [sys.executable, "-m", "celery", "-A", "render_worker.tasks", "worker", *options]
-    with subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - our own
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
+def celery_worker(redis: RedisServer, threads: int, **settings: str) -> CeleryWorker:
+    """Return a Celery worker that is not started, and makes so many pictures at a time."""
+    said: dict[str, Any] = {**settings, "ENGINE_CONCURRENCY": threads, "LOG_LEVEL": "INFO"}  # it says that it is ready
+    return CeleryWorker(redis.url, "-c", str(threads), **said)
 
 
 @contextlib.contextmanager
