@@ -37,6 +37,7 @@ from typing import ClassVar, Literal
 
 from render_worker.contract import ErrorBody, PassedOver
 
+OWN_FAULT = "The render worker failed by its own fault."
 USUAL_WAIT_SECONDS = 15  # about a picture's latency, until one has been measured
 
 

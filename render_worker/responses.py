@@ -9,12 +9,11 @@ from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
 from render_worker.contract import ErrorBody, InvalidField
-from render_worker.errors import InvalidParameter, WorkerError
+from render_worker.errors import OWN_FAULT, InvalidParameter, WorkerError
 from render_worker.serving.error_responses import REFUSAL
 from render_worker.serving.http_errors import HTTP_CODES, SENTENCES
 from render_worker.serving.json_text import embeddable
 from render_worker.serving.refusals import Refusal, refusal_of
-from render_worker.stream import OWN_FAULT
 
 REQUIRED_HEADERS = ("Allow", "Content-Range")  # of a 405 and a 416
 

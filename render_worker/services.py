@@ -96,9 +96,12 @@ class Services:
             self.health.remember(error, request.model, request.request_id)
 
 
-def build_services(settings: Settings) -> Services:
-    """Return the services of a worker with these settings; nothing is started yet."""
-    latencies, metrics, storages = Latencies(), Metrics(), build_storages(settings)
+def build_services(settings: Settings, *, folder_served: bool = True) -> Services:
+    """Return the services of a worker with these settings; nothing is started yet.
+
+    `folder_served`: whether a render worker serves the local folder, so that pictures may be kept there.
+    """
+    latencies, metrics, storages = Latencies(), Metrics(), build_storages(settings, folder_served=folder_served)
     engines = build_engines(settings.engines, settings)
     admission = Admission(settings.slots, settings.queue_size, (engine.slots for engine in engines.values()))
     breakers = {name: _breaker(name, settings) for name in engines}

@@ -6,12 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 
 from render_worker.contract import ErrorLine, GenerateResult, Heartbeat, Progress, ResultLine
-from render_worker.errors import WorkerError
+from render_worker.errors import OWN_FAULT, WorkerError
 from render_worker.runtime import LoopWork
 
 # Many proxies close what is silent for 30, and a reader that is gone shows only when written to.
 HEARTBEAT_SECONDS = 10.0
-OWN_FAULT = "The render worker failed by its own fault."
 
 Line = Progress | Heartbeat | ResultLine | ErrorLine
 

@@ -70,12 +70,17 @@ class SettingsOfStorages(S3Settings, GcsSettings, CloudinarySettings, ImgurSetti
     )
 
 
-def build_storages(settings: SettingsOfStorages) -> "StorageChain":
-    """Return the chain of the storages that STORAGE names, with the local folder as the last fallback."""
+def named_storages(settings: SettingsOfStorages) -> tuple[str, ...]:
+    """Return the storages that are meant, in order of preference."""
+    return settings.storage or (("imgur",) if settings.imgur_client_id else ("local",))
+
+
+def build_storages(settings: SettingsOfStorages, *, folder_served: bool = True) -> "StorageChain":
+    """Return the chain of the storages that are meant, with the local folder as the last fallback if it is served."""
     from render_worker.storages.chain import StorageChain
 
-    names: tuple[str, ...] = settings.storage or (("imgur",) if settings.imgur_client_id else ())
-    if "local" not in names:
+    names = named_storages(settings)
+    if folder_served and "local" not in names:
         names = (*names, "local")
     storages = [STORAGES[name].load()(settings) for name in names]
     return StorageChain(*storages, open_seconds=settings.storage_rest_seconds)

@@ -1,0 +1,86 @@
+"""The Celery app of a Celery worker: how it consumes its queues, and what it shows of messages."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from celery import Celery, Task
+from celery.concurrency import get_implementation
+from celery.worker.request import Request
+from kombu.entity import Exchange, Queue
+
+from render_worker.contract import VISIBILITY_SECONDS
+from render_worker.queued.connections import celery_address, is_redis
+
+POOL = "threads"
+HIDDEN = "(…)"
+CONNECT_SECONDS, SOCKET_SECONDS = 2.0, 5.0
+
+
+class _PrivateRequest(Request):  # type: ignore[misc]  # Celery has no types
+    """A message whose text, which has the prompt, is in no event, log or inspection."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._argsrepr = self._kwargsrepr = HIDDEN
+
+    def info(self, safe: bool = False) -> dict[str, Any]:
+        """Return what `celery inspect` and Flower show."""
+        shown: dict[str, Any] = super().info(safe=True)
+        return shown
+
+
+class PrivateTask(Task):  # type: ignore[misc]
+    """A task whose arguments are not shown."""
+
+    Request = _PrivateRequest
+
+
+def build_app(broker: str, queues: Iterable[str], concurrency: int) -> Celery:
+    """Return an app that consumes these queues, unless the command names others, in so many threads."""
+    app = Celery("render_worker", broker=celery_address(broker), task_cls=PrivateTask, set_as_current=True)
+    app.conf.update(
+        worker_pool=POOL,  # prefork would start a browser for each child
+        worker_concurrency=concurrency,
+        worker_prefetch_multiplier=1,
+        task_queues=[_queue(name) for name in queues],
+        task_default_queue=next(iter(queues)),
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        accept_content=["json"],
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=_transport_options(broker),
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+    )
+    return app
+
+
+def _queue(name: str) -> Queue:
+    """Return a queue that gets the messages of its own name alone; Celery's default binds all to one key."""
+    return Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
+
+
+def _transport_options(broker: str) -> dict[str, Any]:
+    """Return options of a Redis as the broker; others have none."""
+    if not is_redis(broker):
+        return {}
+    return {
+        "visibility_timeout": VISIBILITY_SECONDS,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": SOCKET_SECONDS,
+        "socket_keepalive": True,
+    }
+
+
+def is_pool(chosen: Any) -> bool:
+    """Return whether a pool, as a name or a class, is the one that can be used."""
+    return get_implementation(chosen) is get_implementation(POOL)
+
+
+def without_message(record: logging.LogRecord) -> bool:
+    """Leave but the first line of a record of Celery's consumer: after it comes the message that it cannot use."""
+    record.msg, record.args = record.getMessage().strip().partition("\n")[0], None
+    return True

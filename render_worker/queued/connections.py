@@ -1,0 +1,38 @@
+"""Connections of a Celery worker: to the Redis that holds what is true of requests, and to the broker."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+TIMEOUT_SECONDS = 2.0  # less than a lease, which has to be renewed on another connection if one hangs
+MAX_CONNECTIONS = 10_000  # redis-py has 100 by default; each thread takes one
+REDIS = ("redis://", "rediss://", "unix://")
+
+
+def is_redis(address: str) -> bool:
+    """Return whether an address is one of a Redis."""
+    return address.startswith(REDIS)
+
+
+def connect(address: str) -> Redis:
+    """Return a client that waits for TIMEOUT_SECONDS at most, and retries nothing; it connects when it is used."""
+    return Redis.from_url(
+        address,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=MAX_CONNECTIONS,
+        socket_keepalive=None if address.startswith("unix:") else True,
+    )
+
+
+def celery_address(address: str) -> str:
+    """Return a broker's address as Celery writes it, which has another name for a Redis at a Unix socket."""
+    if not address.startswith("unix://"):
+        return address
+    parts = urlsplit(address)
+    options = parse_qs(parts.query)
+    password = f":{options['password'][0]}@" if "password" in options else ""
+    return f"redis+socket://{password}{parts.path}?virtual_host={options.get('db', ['0'])[0]}"
