@@ -11,7 +11,8 @@ from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 
 from render_worker.contract import VISIBILITY_SECONDS
-from render_worker.queued.connections import celery_address, is_redis
+from render_worker.queued.connections import is_redis
+from render_worker.serving.celery_address import celery_address
 
 POOL = "threads"
 HIDDEN = "(…)"
