@@ -24,13 +24,11 @@ class RedisServer:
         """Start Redis, also after a stop; it begins empty. Raises AssertionError if redis-server is missing."""
         executable = shutil.which("redis-server")
         assert executable, "redis-server is missing; `make test` installs it"
-        self._process = subprocess.Popen(
-            [
-                *(executable, "--port", str(self.port), "--bind", "127.0.0.1"),
-                *("--save", "", "--appendonly", "no", "--requirepass", self.password),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
+        options = f'bind 127.0.0.1\nport {self.port}\nsave ""\nappendonly no\nrequirepass "{self.password}"\n'
+        self._process = subprocess.Popen([executable, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        assert self._process.stdin
+        with self._process.stdin as stdin:  # a command line is for all to read
+            stdin.write(options.encode())
         wait_until(self._answers, "redis-server")
 
     def _answers(self) -> bool:
