@@ -30,6 +30,7 @@ from image_api.settings import Settings
 from image_api.shared_check import SharedCheck
 
 if TYPE_CHECKING:
+    from image_api.dispatch.queued.queue import CeleryQueue
     from image_api.dispatch.queued.queue_health import QueueHealth
 
 UPLOAD_SLOTS = 4  # each of twice MAX_UPLOAD_MB on the disk, which may be one in memory
@@ -69,7 +70,7 @@ class Services:
         """Return the services as the settings configure them, without a connection yet."""
         token = settings.worker_token.get_secret_value() if settings.worker_token else None
         cache = _cache(settings)
-        worker, dispatch, queue_health = _workers(settings, cache)
+        worker, dispatch, queue = _workers(settings, cache)
         pictures = RemotePictures(worker, settings.picture_origins)
         checks = PictureChecks(pictures)
         picture_thread = NativeThread()
@@ -81,9 +82,9 @@ class Services:
             owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
-            queue_health=queue_health,
+            queue_health=_queue_health(queue) if queue else None,
             generation=generation,
-            jobs=Jobs(settings, generation, image_memory),
+            jobs=Jobs(settings, generation, image_memory, queue),
             pictures=pictures,
             checks=checks,
             variants=PictureVariants(picture_thread),
@@ -104,8 +105,8 @@ class Services:
         self.jobs.give_back()
 
 
-def _workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Dispatch, "QueueHealth | None"]:
-    """Return the render workers, the way of a generation to one of them, and the health of that if it is a queue."""
+def _workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Dispatch, "CeleryQueue | None"]:
+    """Return the render workers, the way of a generation to one of them, and the queue if that is one."""
     if settings.dispatch == "celery":
         return _queued(settings, cache)
     worker, dispatch = _render_workers(settings, cache)
@@ -121,15 +122,22 @@ def _render_workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Di
     return worker, DirectDispatch(worker)
 
 
-def _queued(settings: Settings, cache: Cache) -> "tuple[RenderWorkers, Dispatch, QueueHealth]":
+def _queued(settings: Settings, cache: Cache) -> "tuple[RenderWorkers, Dispatch, CeleryQueue]":
     """Return the Celery workers and the queue to them. Celery and Redis are loaded here, for this dispatch alone."""
+    from image_api.dispatch.queued.celery_dispatch import CeleryDispatch
     from image_api.dispatch.queued.celery_workers import CeleryWorkers
     from image_api.dispatch.queued.queue import CeleryQueue
-    from image_api.dispatch.queued.queue_health import QueueHealth
 
     queue = CeleryQueue.build(settings)
     servers, direct = _render_workers(settings, cache)
-    return CeleryWorkers(queue.reports, servers), direct, QueueHealth(queue.redis, queue.reports, queue.broker)
+    dispatch = CeleryDispatch(queue, settings.worker_wake_seconds, direct.stop)
+    return CeleryWorkers(queue.reports, servers), dispatch, queue
+
+
+def _queue_health(queue: "CeleryQueue") -> "QueueHealth":
+    from image_api.dispatch.queued.queue_health import QueueHealth
+
+    return QueueHealth(queue.redis, queue.reports, queue.broker)
 
 
 def _cache(settings: Settings) -> Cache:

@@ -71,10 +71,11 @@ class CeleryWorker:
 
     def shut_down(self, seconds: float) -> None:
         """Take no more messages, and after some seconds put back what is still being made; this does not block."""
-        self._generations.stop_taking()
-        threading.Thread(target=self._reports.stop, name="last-report", daemon=True).start()
         _after(seconds, self._generations.give_up)
-        _after(LAST_SECONDS, _exit)
+        if not self._generations.stopping.is_set():
+            self._generations.stopping.set()
+            _after(0, self._reports.stop)
+            _after(LAST_SECONDS, _exit)
 
     def stop(self) -> None:
         """Stop the pipeline with its browser, and the threads."""

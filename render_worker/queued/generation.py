@@ -56,13 +56,10 @@ class QueuedGenerations:
         self._progress = progress
         self._begin = begin
         self._record_failure = record_failure
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
+        """Set it, and each message that comes from then on is put back."""
         self._given_up = threading.Event()
-        self._insist = Insistence(self._stopping)
-
-    def stop_taking(self) -> None:
-        """Put back each message that comes from now on."""
-        self._stopping.set()
+        self._insist = Insistence(self.stopping)
 
     def give_up(self) -> None:
         """Put back all that is being made."""
@@ -76,7 +73,7 @@ class QueuedGenerations:
 
         When it returns, the message is done with.
         """
-        if self._stopping.is_set():
+        if self.stopping.is_set():
             raise PutBack
         try:
             if message := self._read(text):
@@ -121,13 +118,15 @@ class QueuedGenerations:
             return None
         except WorkerError as error:
             failure = Cancelled() if making.canceled else error
-            self._record_failure(failure, request)
         except GivenUp:
             raise
         except Exception:  # the border where a fault of our own is met
             log.exception("%s: unexpected error", request.request_id)
             failure = WorkerError(OWN_FAULT)
-        return None if making.taken else _line(failure, request.request_id)
+        if making.taken or self._given_up.is_set():
+            return None  # it was ended by this process
+        self._record_failure(failure, request)
+        return _line(failure, request.request_id)
 
     def _result(self, message: QueuedRequest, making: Making, left: float | None) -> GenerateResult:
         request = self._with_image(message.request)
