@@ -1,9 +1,12 @@
 """The Celery app of a Celery worker: how it consumes its queues, and what it shows of messages."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
-from celery import Celery, Task
+from celery import Celery, Task, signals
+from celery.concurrency import get_implementation
+from celery.platforms import EX_FAILURE
 from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 
@@ -26,6 +29,10 @@ class _PrivateRequest(Request):  # type: ignore[misc]  # Celery has no types
         """Return what `celery inspect` and Flower show."""
         shown: dict[str, Any] = super().info(safe=True)
         return shown
+
+    def cancel(self, pool: Any, **_: Any) -> None:
+        """Say at once that a cold shutdown begins: Celery cannot cancel threads, and says it after they have ended."""
+        signals.worker_shutting_down.send(sender=self.hostname, sig="SIGQUIT", how="Cold", exitcode=EX_FAILURE)
 
 
 class PrivateTask(Task):  # type: ignore[misc]
@@ -71,3 +78,14 @@ def _transport_options(broker: str) -> dict[str, Any]:
         "socket_timeout": SOCKET_SECONDS,
         "socket_keepalive": True,
     }
+
+
+def is_pool(chosen: Any) -> bool:
+    """Return whether a pool, as a name or a class, is the one that can be used."""
+    return get_implementation(chosen) is get_implementation(POOL)
+
+
+def without_message(record: logging.LogRecord) -> bool:
+    """Leave but the first line of a record of Celery's consumer: after it comes the message that it cannot use."""
+    record.msg, record.args = record.getMessage().strip().partition("\n")[0], None
+    return True

@@ -73,6 +73,11 @@ class RequestStates:
         self._redis = redis
         self._announce, self._settle = redis.register_script(ANNOUNCE), redis.register_script(SETTLE)
 
+    def now(self) -> float:
+        """Return the seconds since the epoch by Redis's clock."""
+        seconds, microseconds = self._redis.time()
+        return seconds + microseconds / 1e6
+
     def announce(self, request_id: str, attempt: int) -> Announced:
         """Note an attempt, before its message is sent; the failure of an earlier one does not count any more."""
         reply = self._announce(keys=_keys(request_id, "attempt", "final"), args=[attempt, KEPT_SECONDS])

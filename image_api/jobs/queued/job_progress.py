@@ -50,7 +50,8 @@ class JobProgresses:
         newest = self._newest.get(job.id) if job.status == "processing" else None
         if newest is None:
             return job
-        return replace(job, progress=newest.progress | ({"index": newest.index} if job.pictures > 1 else {}))
+        place = {"index": newest.index} if job.pictures > 1 else {}
+        return replace(job, progress={**newest.progress, **place})
 
     def expected_seconds(self, job: Job) -> float | None:
         """Return in how many seconds a job's only picture is there, as the engine said; None if that is not known."""

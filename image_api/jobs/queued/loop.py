@@ -24,6 +24,7 @@ class Loop:
         self._wake = threading.Event()
         self._is_stopped = threading.Event()
         self._is_failing = False
+        self._thread = threading.Thread(target=self._run, name=f"jobs-{name}", daemon=True)
 
     @property
     def is_stopped(self) -> bool:
@@ -32,7 +33,7 @@ class Loop:
 
     def start(self) -> None:
         """Begin, in the background."""
-        threading.Thread(target=self._run, name=f"jobs-{self._name}", daemon=True).start()
+        self._thread.start()
 
     def wake(self) -> None:
         """Take the next step at once."""
@@ -42,6 +43,11 @@ class Loop:
         """Take no further step, and end the wait for the next. Returns at once."""
         self._is_stopped.set()
         self._wake.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait until the step of this moment has ended, so many seconds at most."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
 
     def _run(self) -> None:
         pause = 0.0

@@ -32,6 +32,6 @@ def missing_of(job: Job) -> list[str]:
     return [str(PictureId(job.id, index)) for index in job.missing]
 
 
-def all_of(job_id: UUID) -> list[str]:
-    """Return the request ids that the pictures of a job can have."""
-    return [str(PictureId(job_id, index)) for index in range(MAX_PICTURES)]
+def all_of(job_id: UUID, pictures: int = MAX_PICTURES) -> list[str]:
+    """Return the request ids of a job of so many pictures, or those that any job can have."""
+    return [str(PictureId(job_id, index)) for index in range(pictures)]

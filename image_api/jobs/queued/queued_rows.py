@@ -14,7 +14,7 @@ from image_api.jobs.database.tables import PROCESSING, by_index, jobs
 from image_api.jobs.database.transaction import Transaction, clock_of
 from image_api.jobs.errors import JobInterrupted
 from image_api.jobs.job import Job, Json, Outcome
-from image_api.jobs.queued.turns import IS_PUBLISHED, is_any_due, turns_of, window_of
+from image_api.jobs.queued.turns import IS_PUBLISHED, Window, is_any_due, turns_of, window_of
 from image_api.jobs.runner.conclusion import Retry, conclude, judge
 from image_api.jobs.runner.leases import MAX_INTERRUPTIONS
 from image_api.jobs.runner.retries import RetryPolicy
@@ -28,9 +28,6 @@ PUBLISHED = OF_JOB.values(published_at=bindparam("now"))
 WAITING = by_index(select(jobs).where(IS_PUBLISHED), "jobs_published")
 BEGUN = by_index(select(jobs).where(PROCESSING & jobs.c.lease_until.is_(None)), "jobs_processing")
 
-Settled = Literal["over", "final", "retried", "open"]
-"""What endings came to: the job was final before, is final now, is tried again, or lacks other pictures."""
-
 T = TypeVar("T")
 
 
@@ -43,6 +40,18 @@ class QueuedJob:
     """Seconds since it was published, the last time."""
     is_leased: bool
     """Whether a process of this tier runs it, without the queue."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What endings of its pictures came to for a job."""
+
+    what: Literal["over", "final", "retried", "open"]
+    """It was final before, is final now, is tried again, or lacks other pictures."""
+    pictures: int = 0
+    """How many the job has."""
+    seconds: float | None = None
+    """How long the attempt took that completed it."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +79,9 @@ class QueuedRows:
         self._policy = policy
         self._last_owner = ""
 
-    def is_due(self) -> bool:
-        """Return whether a job is due, and the queue has room for it; it writes nothing."""
-        return self._database.read(lambda it: is_any_due(it, clock_of(it)) and window_of(it).room > 0)
+    def look(self) -> tuple[bool, Window]:
+        """Return whether a job is due, and what is in the queue; it writes nothing."""
+        return self._database.read(lambda it: (is_any_due(it, clock_of(it)), window_of(it)))
 
     def publish(self) -> list[Job]:
         """Return jobs that are to be sent: by their rows they are in the queue now."""
@@ -115,27 +124,33 @@ class QueuedRows:
 
 
 def begin(transaction: Transaction, job_id: UUID, attempt: int) -> bool:
-    """Have a job be processing, of which a picture has begun. Returns whether it is still to be made."""
+    """Have a job be processing, of which a picture has begun. Returns False if it is over, and not to be made."""
     found = _find(transaction, job_id)
-    if found is None or found.job.is_final:
+    if found is None:  # of another database, whose jobs share this Redis
+        return True
+    if found.job.is_final:
         return False
     if found.job.attempts < attempt and not found.is_leased:  # else it is old news, or of another picture
         _write(transaction, found.job, pending=0, status="processing", attempts=attempt, started_at=transaction.now)
     return True
 
 
-def put_back(transaction: Transaction, job_id: UUID, attempt: int) -> None:
-    """Have a job be pending whose Celery worker was stopped: it is in the queue again, as if it had not begun."""
+def put_back(transaction: Transaction, job_id: UUID, attempt: int) -> bool:
+    """Have a job be pending whose Celery worker was stopped: it is in the queue again, as if it had not begun.
+
+    Returns False if it is over, and not to be made.
+    """
     found = _find(transaction, job_id)
     if found and _is_running(found, attempt) and len(found.job.missing) == 1:  # else others of it may run
         _put_back(transaction, found.job)
+    return not (found and found.job.is_final)
 
 
 def reset(transaction: Transaction, seen: Job) -> None:
     """Have a job be pending none of whose pictures is being made, though its row says so."""
     found = _find(transaction, seen.id)
-    if found and found.job == seen and _is_running(found, seen.attempts):
-        _put_back(transaction, seen)
+    if found and _version(found.job) == _version(seen) and _is_running(found, seen.attempts):
+        _put_back(transaction, found.job)
 
 
 def interrupt(transaction: Transaction, seen: Job, attempt: int) -> Job | None:
@@ -165,10 +180,17 @@ def resend(transaction: Transaction, seen: Job) -> bool:
     return True
 
 
+def fail(transaction: Transaction, job_id: UUID, error: ApiError) -> None:
+    """End a job by an error, with the pictures that it has."""
+    found = _find(transaction, job_id)
+    if found and not found.job.is_final:
+        _end(transaction, found.job, conclude(found.job, found.job.images, dict.fromkeys(found.job.missing, error)))
+
+
 def _settle(transaction: Transaction, endings: Endings, policy: RetryPolicy) -> Settled:
     found = _find(transaction, endings.job_id)
     if found is None or found.job.is_final:
-        return "over"
+        return Settled("over", found.job.pictures if found else 0)
     job = found.job
     images = [*job.images, *(endings.images[index] for index in job.missing if index in endings.images)]
     images.sort(key=lambda image: int(image["index"]))
@@ -178,14 +200,17 @@ def _settle(transaction: Transaction, endings: Endings, policy: RetryPolicy) -> 
     errors = {index: failures[index].error for index in missing if index in failures}
     if len(errors) < len(missing):
         _write(transaction, found.job, images=images)
-        return "open"
-    came_to = judge(job, images, errors, policy)
-    started_at = job.started_at or transaction.now
-    if isinstance(came_to, Outcome):
-        _end(transaction, found.job, came_to, attempts=max(job.attempts, 1), started_at=started_at)
-        return "final"
-    _retry(transaction, found.job, came_to, attempts=job.attempts, started_at=started_at)
-    return "retried"
+        return Settled("open")
+    return _conclude(transaction, found.job, judge(job, images, errors, policy), job.attempts)
+
+
+def _conclude(transaction: Transaction, job: Job, came_to: Outcome | Retry, attempts: int) -> Settled:
+    started_at = job.started_at or transaction.now  # the news of its beginning may come later, or never
+    if isinstance(came_to, Retry):
+        _retry(transaction, job, came_to, attempts=attempts, started_at=started_at)
+        return Settled("retried")
+    _end(transaction, job, came_to, attempts=max(attempts, 1), started_at=started_at)
+    return Settled("final", job.pictures, transaction.now - started_at if came_to.status == "completed" else None)
 
 
 def _counts(failure: Failure, job: Job) -> bool:

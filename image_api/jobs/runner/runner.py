@@ -53,7 +53,7 @@ class Runner:
         """Call `changed` after each change of a job, and `on_final` after one became final."""
         self.concurrency = settings.job_concurrency or _default_concurrency(settings)
         self._leases = Leases(database)
-        self._recent = RecentJobs(self.concurrency)
+        self._recent = RecentJobs()
         self._policy = RetryPolicy.of(settings)
         pictures = threading.Semaphore(self.concurrency)
         self._tools = Tools(self._leases, generation, JobImages(self._leases, image_memory), pictures)
@@ -89,7 +89,7 @@ class Runner:
     def expected_seconds(self, job: Job, position: int | None) -> int | None:
         """Return in how many seconds a job should be completed; None if that is not known. It asks no database."""
         if job.status == "pending":
-            return self._recent.seconds_of_pending(position) if position else None
+            return self._recent.seconds_of_pending(position, self.concurrency) if position else None
         if attempt := self._attempts.get(Lease.of(job)):
             said = attempt.expected_seconds
             return math.ceil(said) if said else self._recent.seconds_of_running(attempt.elapsed)
