@@ -67,6 +67,7 @@ class CeleryWorker:
         try:
             self.stop()
         finally:
+            self.printed = self.log()
             self._log.unlink(missing_ok=True)
 
     def log(self) -> str:
