@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from flask import Flask, current_app
 
@@ -13,12 +14,12 @@ from image_api.dispatch.base import Dispatch
 from image_api.dispatch.direct import DirectDispatch
 from image_api.dispatch.pool.pooled_dispatch import PooledDispatch
 from image_api.dispatch.pool.worker_pool import WorkerPool
+from image_api.dispatch.queued.queue_state import QueueState
 from image_api.dispatch.render_workers import RenderWorkers
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.generation.cache import Cache, MemoryCache
 from image_api.generation.picture_locations import PictureLocations
 from image_api.generation.use_case import Generation
-from image_api.jobs.database.shared_check import SharedCheck
 from image_api.jobs.jobs import Jobs
 from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
@@ -26,6 +27,11 @@ from image_api.picture_variants import PictureVariants
 from image_api.remote_pictures import RemotePictures
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
+from image_api.shared_check import SharedCheck
+
+if TYPE_CHECKING:
+    from image_api.dispatch.queued.queue import CeleryQueue
+    from image_api.dispatch.queued.queue_health import QueueHealth
 
 UPLOAD_SLOTS = 4  # each of twice MAX_UPLOAD_MB on the disk, which may be one in memory
 UPLOADS_FULL = "As many clients send pictures as this service can hold."
@@ -46,6 +52,8 @@ class Services:
     worker: RenderWorkers
     worker_looks: SharedCheck[None]
     """Looks at the render workers that are awake, for all clients that ask for the health of jobs."""
+    queue_health: "QueueHealth | None"
+    """That of the queue; None without DISPATCH=celery."""
     generation: Generation
     jobs: Jobs
     pictures: RemotePictures
@@ -62,7 +70,7 @@ class Services:
         """Return the services as the settings configure them, without a connection yet."""
         token = settings.worker_token.get_secret_value() if settings.worker_token else None
         cache = _cache(settings)
-        worker, dispatch = _workers(settings, cache)
+        worker, dispatch, queue = _workers(settings, cache)
         pictures = RemotePictures(worker, settings.picture_origins)
         checks = PictureChecks(pictures)
         picture_thread = NativeThread()
@@ -74,8 +82,9 @@ class Services:
             owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
+            queue_health=_queue_health(queue) if queue else None,
             generation=generation,
-            jobs=Jobs(settings, generation, image_memory),
+            jobs=Jobs(settings, generation, image_memory, queue),
             pictures=pictures,
             checks=checks,
             variants=PictureVariants(picture_thread),
@@ -85,6 +94,10 @@ class Services:
             picture_thread=picture_thread,
         )
 
+    def queue_state(self) -> QueueState | None:
+        """Return the state of the queue within some seconds, whatever hangs; None without DISPATCH=celery."""
+        return self.queue_health.state() if self.queue_health else None
+
     def stop(self) -> None:
         """End what still waits when the grace period of the graceful shutdown is over."""
         self.jobs.leave()
@@ -92,13 +105,39 @@ class Services:
         self.jobs.give_back()
 
 
-def _workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Dispatch]:
-    """Return the render workers and the way of a generation to one of them."""
+def _workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Dispatch, "CeleryQueue | None"]:
+    """Return the render workers, the way of a generation to one of them, and the queue if that is one."""
+    if settings.dispatch == "celery":
+        return _queued(settings, cache)
+    worker, dispatch = _render_workers(settings, cache)
+    return worker, dispatch, None
+
+
+def _render_workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Dispatch]:
+    """Return the render workers of PERCHANCE_WORKER_URL, and the direct way to them."""
     if len(settings.worker_urls) > 1:
         pool = WorkerPool(settings, PictureLocations(cache))
         return pool, PooledDispatch(pool)
     worker = WorkerClient(settings)
     return worker, DirectDispatch(worker)
+
+
+def _queued(settings: Settings, cache: Cache) -> "tuple[RenderWorkers, Dispatch, CeleryQueue]":
+    """Return the Celery workers and the queue to them. Celery and Redis are loaded here, for this dispatch alone."""
+    from image_api.dispatch.queued.celery_dispatch import CeleryDispatch
+    from image_api.dispatch.queued.celery_workers import CeleryWorkers
+    from image_api.dispatch.queued.queue import CeleryQueue
+
+    queue = CeleryQueue.build(settings)
+    servers, direct = _render_workers(settings, cache)
+    dispatch = CeleryDispatch(queue, settings.worker_wake_seconds, direct.stop)
+    return CeleryWorkers(queue.reports, servers), dispatch, queue
+
+
+def _queue_health(queue: "CeleryQueue") -> "QueueHealth":
+    from image_api.dispatch.queued.queue_health import QueueHealth
+
+    return QueueHealth(queue.redis, queue.reports, queue.broker)
 
 
 def _cache(settings: Settings) -> Cache:

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,6 +14,8 @@ RECENT_SECONDS = 60.0
 # A platform puts a worker to sleep that had no request for 15 minutes (render.com/docs/free): in the first of them
 # another request wakes none.
 AWAKE_SECONDS = 300.0
+# Of the last known states, the best first; another word of a newer worker is no worse than "reachable".
+STATES = ("ready", "reachable", "busy", "degraded", "starting", "unreachable")
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -24,6 +26,12 @@ class LastKnown:
 
     status: str
     at: str
+
+
+def best_of(known: Iterable[LastKnown]) -> LastKnown | None:
+    """Return the best state, the newest of several that are equal; None if there is none."""
+    newest_first = sorted(known, key=lambda it: it.at, reverse=True)
+    return min(newest_first, key=lambda it: STATES.index(it.status) if it.status in STATES else 1, default=None)
 
 
 class RecentContact:

@@ -15,6 +15,7 @@ from render_worker.contract import (
     OPEN,
     SIDE_STEP,
     SIZE_PATTERN,
+    GenerateRequest,
     GenerateResult,
     InvalidField,
     Preference,
@@ -26,6 +27,7 @@ from render_worker.contract import (
 )
 
 MAX_PICTURES = 10  # of one request
+MIN_TIMEOUT_SECONDS = 0.001  # the contract takes no time of 0
 MAX_QUERY_FIELDS = 100
 RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide how the picture looks
 
@@ -138,6 +140,18 @@ class GenerationOptions(Recipe):
         """Return the recipe alone, in the style; with output_format=auto without the quality, which is a variant's."""
         left_out = {"output_compression"} if self.output_format == "auto" else set()
         return Recipe(**self.in_style().model_dump(include=RECIPE_FIELDS - left_out))
+
+    def request(self, request_id: str, seconds: float) -> GenerateRequest:
+        """Return what a render worker is asked for, within so many seconds."""
+        return GenerateRequest(
+            **self.recipe().model_dump(),
+            request_id=request_id,
+            timeout_seconds=max(seconds, MIN_TIMEOUT_SECONDS),
+            within=self.within,
+            prefer=self.prefer,
+            previews=True if self.previews else None,
+            as_size=True if self.size else None,
+        )
 
     def as_asked(self, result: GenerateResult) -> GenerateResult:
         """Return the result of an equal request in the words of this one, which may have asked for the same size by

@@ -7,15 +7,12 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from redis import BlockingConnectionPool, Redis, RedisError, ResponseError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import RedisError, ResponseError
 
 from image_api.generation.cache import Kind
+from image_api.outbound.redis_clients import quick_client
 from render_worker.serving.deadline import Deadline
 
-REDIS_SECONDS = 1.5
-REDIS_CONNECTIONS = 64
 BREAKER_OPEN_SECONDS = 2.0  # after a timeout, as each request would wait for the next
 LEASE_SECONDS = 6.0  # longer than a Redis that hangs, with the breaker open after it, delays a renewal
 RENEW_SECONDS = 1.0
@@ -36,16 +33,7 @@ class RedisCache:
     shared = True
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis(
-            connection_pool=BlockingConnectionPool.from_url(
-                url,
-                max_connections=REDIS_CONNECTIONS,
-                timeout=REDIS_SECONDS,
-                socket_timeout=REDIS_SECONDS,
-                socket_connect_timeout=REDIS_SECONDS,
-                retry=Retry(NoBackoff(), 0),
-            )
-        )
+        self._redis = quick_client(url)
         self._renew = self._redis.register_script(RENEW)
         self._release = self._redis.register_script(RELEASE)
         self._token = secrets.token_hex(8).encode()

@@ -35,7 +35,6 @@ from render_worker.contract import NO_REQUEST_ID, GenerateRequest, GenerateResul
 from render_worker.serving.deadline import Deadline
 
 DISPATCH_GRACE_SECONDS = 4.0  # the dispatch has a deadline of its own, whose error says more
-MIN_TIMEOUT_SECONDS = 0.001  # the contract takes no time of 0
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +123,28 @@ class Generation:
         result = self._cached(options, self._key(options))
         return result and options.as_asked(result)
 
+    def present(self, options: GenerationOptions, request_id: str) -> GenerateResult | None:
+        """Return the same as that of a request, unless its host has lost the picture, which it is asked for."""
+        key = self._key(options)
+        cached = self._cached(options, key)
+        if not cached or not key:
+            return None
+        if not options.opens_picture and self._is_gone(key, cached):
+            log.info("%s: making a cached picture anew, its host has lost it", request_id)
+            self._results.drop(key)
+            return None
+        return with_id(options.as_asked(cached), request_id).model_copy(update={"cached": True})
+
+    def keep(self, options: GenerationOptions, result: GenerateResult, seconds: float = math.inf) -> GenerateResult:
+        """Cache what was made for these options, for so many seconds at most, and store how; return it as asked for."""
+        key, recipe = self._key(options), options.recipe()
+        result = with_id(result, NO_REQUEST_ID)  # by its id a request is cancelled: other clients must not have it
+        if key:
+            self._results.save(key, recipe, result, seconds)
+        self._recipes.save(recipe, result, cached=key is not None)
+        self.records.save(recipe, result)
+        return options.with_own_alt(result)
+
     def is_repeatable(self, options: GenerationOptions) -> bool:
         """Return whether an identical request gets the same picture: from the cache, or of a flight that it joins."""
         return self.is_cacheable(options) and options.cache and not options.chooses_engine
@@ -142,16 +163,10 @@ class Generation:
     def _stream(
         self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline, *, recorded: bool
     ) -> GenerationStream:
-        key = self._key(options)
-        cached = self._cached(options, key)
-        if cached and key and not options.opens_picture and self._is_gone(key, cached):
-            log.info("%s: making a cached picture anew, its host has lost it", request_id)
-            self._results.drop(key)
-        elif cached:
-            result = with_id(options.as_asked(cached), request_id).model_copy(update={"cached": True})
-            yield response_event(request_id, result, "HIT", options.image)
+        if cached := self.present(options, request_id):
+            yield response_event(request_id, cached, "HIT", options.image)
             return
-        yield from self._stream_flight(options, key, request_id, waiter, deadline, recorded)
+        yield from self._stream_flight(options, request_id, waiter, deadline, recorded)
 
     def _key(self, options: GenerationOptions) -> str | None:
         """Return the key of the result in the cache, None if it is not to be cached."""
@@ -161,14 +176,13 @@ class Generation:
     def _stream_flight(
         self,
         options: GenerationOptions,
-        key: str | None,
         request_id: str,
         waiter: Waiter,
         deadline: Deadline,
         recorded: bool,
     ) -> GenerationStream:
-        make = self._maker(options, key, request_id, waiter)
-        shared_key = key if options.cache and not options.chooses_engine else None
+        make = self._maker(options, request_id, waiter)
+        shared_key = self._key(options) if options.cache and not options.chooses_engine else None
         while True:
             flight, joined = self._flights.join_or_start(shared_key, request_id, make, deadline, waiter)
             if options.image and not joined:
@@ -187,28 +201,14 @@ class Generation:
                 if not joined or deadline.expired:
                     raise
 
-    def _maker(self, options: GenerationOptions, key: str | None, request_id: str, waiter: Waiter) -> Make:
-        """Return what generates the picture of a flight, caches it and stores its recipe."""
-        recipe = options.recipe()
+    def _maker(self, options: GenerationOptions, request_id: str, waiter: Waiter) -> Make:
+        """Return what generates the picture of a flight, and keeps it."""
 
         def make(flight: Flight) -> GenerateResult:
-            request = GenerateRequest(
-                **recipe.model_dump(),
-                request_id=request_id,
-                timeout_seconds=max(flight.deadline.remaining, MIN_TIMEOUT_SECONDS),
-                within=options.within,
-                prefer=options.prefer,
-                previews=True if options.previews else None,
-                as_size=True if options.size else None,
-            )
+            request = options.request(request_id, flight.deadline.remaining)
             result, seconds = self._dispatched(request, flight, waiter, options.image)
             flight.abort.check()
-            result = with_id(result, NO_REQUEST_ID)  # by its id a request is cancelled: other clients must not have it
-            if key:
-                self._results.save(key, recipe, result, seconds)
-            self._recipes.save(recipe, result, cached=key is not None)
-            self.records.save(recipe, result)
-            return options.with_own_alt(result)
+            return self.keep(options, result, seconds)
 
         return make
 

@@ -18,6 +18,7 @@ from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
 if TYPE_CHECKING:
+    from image_api.dispatch.queued.queue import CeleryQueue
     from image_api.jobs.service import JobService
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,12 @@ log = logging.getLogger(__name__)
 class Jobs:
     """The jobs of this service. Thread-safe. All that is about single jobs raises DatabaseUnavailable if need be."""
 
-    def __init__(self, settings: Settings, generation: Generation, image_memory: ImageMemory) -> None:
+    def __init__(
+        self, settings: Settings, generation: Generation, image_memory: ImageMemory, queue: "CeleryQueue | None" = None
+    ) -> None:
+        """Have jobs made by Celery workers if there is a `queue`, else by the dispatch of the generation."""
         self._settings = settings
+        self._queue = queue
         self._generation = generation
         self._image_memory = image_memory
         self._loading = Loading(self._build)
@@ -128,7 +133,7 @@ class Jobs:
         NativeThread().call(import_module, "image_api.jobs.service")
         from image_api.jobs.service import JobService
 
-        service = JobService.build(self._settings, self._generation, self._image_memory)
+        service = JobService.build(self._settings, self._generation, self._image_memory, self._queue)
         if not self._draining:
             service.start()
         return service

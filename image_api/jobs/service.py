@@ -1,7 +1,9 @@
 """The jobs' services once they are loaded: the store, and the runner that makes their pictures."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from image_api.database_url import engine_url
@@ -9,6 +11,7 @@ from image_api.generation.use_case import Generation
 from image_api.jobs.database.database import Database
 from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue, Selection
+from image_api.jobs.job_runner import JobRunner
 from image_api.jobs.migrations.migration import bring_up_to_date
 from image_api.jobs.runner.runner import Runner
 from image_api.jobs.store.retention import Retention
@@ -22,13 +25,16 @@ from image_api.jobs.webhooks.sender import WebhookSender
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
+if TYPE_CHECKING:
+    from image_api.dispatch.queued.queue import CeleryQueue
+
 
 @dataclass(frozen=True)
 class JobService:
     """Jobs that are kept and run. Thread-safe."""
 
     store: JobStore
-    runner: Runner
+    runner: JobRunner
     updates: JobUpdates
     deliveries: Deliveries
     webhooks: WebhookSender
@@ -37,8 +43,10 @@ class JobService:
     """Whether webhooks are sent: without a WEBHOOK_SECRET what is due waits for one."""
 
     @classmethod
-    def build(cls, settings: Settings, generation: Generation, image_memory: ImageMemory) -> "JobService":
-        """Return the services, with the database brought up to date."""
+    def build(
+        cls, settings: Settings, generation: Generation, image_memory: ImageMemory, queue: "CeleryQueue | None" = None
+    ) -> "JobService":
+        """Return the services, with the database brought up to date. Jobs go to the queue, if there is one."""
         url = engine_url(settings.database_url)
         bring_up_to_date(url)
         database = Database(url, partial(bring_up_to_date, url))
@@ -52,7 +60,7 @@ class JobService:
             Signer(settings.webhook_secrets),
             partial(body_of, api_prefix=settings.api_v1_prefix, simulated=settings.simulated),
         )
-        runner = Runner(database, generation, image_memory, settings, changed=updates.changed, on_final=webhooks.wake)
+        runner = _runner(queue, database, generation, image_memory, settings, updates.changed, webhooks.wake)
         updates.with_progress = runner.with_progress
         retention = Retention(database, settings.job_retention_days)
         return cls(store, runner, updates, deliveries, webhooks, retention, sends=bool(settings.webhook_secrets))
@@ -115,3 +123,19 @@ class JobService:
         self.runner.leave()
         self.webhooks.stop()
         self.retention.stop()
+
+
+def _runner(
+    queue: "CeleryQueue | None",
+    database: Database,
+    generation: Generation,
+    image_memory: ImageMemory,
+    settings: Settings,
+    changed: Callable[[UUID], None],
+    on_final: Callable[[], None],
+) -> JobRunner:
+    if queue is None:
+        return Runner(database, generation, image_memory, settings, changed=changed, on_final=on_final)
+    from image_api.jobs.queued.queued_runner import QueuedRunner  # which loads Celery
+
+    return QueuedRunner(database, queue, generation, image_memory, settings, changed=changed, on_final=on_final)

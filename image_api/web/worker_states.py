@@ -23,12 +23,13 @@ def numbered_workers() -> list[NumberedWorker] | None:
 
 
 def models_of_workers() -> Models:
-    """Return the models of all workers, as far as this client may see them, and which of several has which.
+    """Return the models of all workers, as far as this client may see them, and which of several render workers has
+    which, if they make the pictures.
 
     Raises an ApiError if none answers.
     """
     known = visible_models(services().worker.models(g.client))
-    clients = services().worker.each
+    clients = () if services().queue_health else services().worker.each
     workers = [_models_of(client) for client in clients] if len(clients) > 1 else None
     return Models(models=known.models, simulated=known.simulated, workers=workers)
 

@@ -33,6 +33,8 @@ NEWS_FIELD = "news"
 MAX_NEWS = 100_000
 """About how many are kept; what was trimmed is in `final`."""
 MAX_PROGRESS = 10_000
+MEMORY = PREFIX + "memory"
+"""A random text, by which a Redis that has lost its memory is known."""
 WORKERS = PREFIX + "workers"
 """Sorted set of the names of Celery workers, by when each last reported, in seconds of Redis's clock."""
 REPORT_SECONDS = 5.0

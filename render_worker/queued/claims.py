@@ -87,7 +87,7 @@ return 1
 
 @dataclass(frozen=True)
 class Claim:
-    """A request that this worker makes, at one attempt."""
+    """A request that this worker makes, at one attempt, whose number is the fencing token."""
 
     id: str
     attempt: int

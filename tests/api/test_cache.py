@@ -264,7 +264,7 @@ def test_redis_may_go_away_and_come_back(client_with, worker, monkeypatch, caplo
 
 
 def test_redis_that_hangs_costs_one_wait(client_with, monkeypatch):
-    monkeypatch.setattr("image_api.generation.redis_cache.REDIS_SECONDS", 2)
+    monkeypatch.setattr("image_api.outbound.redis_clients.QUICK_SECONDS", 2)
     with RedisServer() as server:
         client = client_with(redis_url=server.url)
         server.client.client_pause(60_000)

@@ -127,7 +127,7 @@ class _Service:
             return FAILED
         note("made")
         width, height = map(int, fields["size"].split("x"))
-        return 200, {"created": 1, "data": [{"b64_json": base64.b64encode(_png(width, height)).decode()}]}
+        return 200, {"created": 1, "data": [{"b64_json": base64.b64encode(png(width, height)).decode()}]}
 
 
 async def _until_done_or_left(making: "asyncio.Task[Answer]", reader: asyncio.StreamReader) -> None:
@@ -158,7 +158,7 @@ def _fields(content_type: str, body: bytes) -> dict[str, str]:
     return {name.decode(): text.decode() for name, text in parts}
 
 
-def _png(width: int, height: int) -> bytes:
+def png(width: int, height: int) -> bytes:
     """Return a picture of two random colors, which no other picture has."""
     row = b"\0" + random.randbytes(3) * (width // 2) + random.randbytes(3) * (width - width // 2)
     parts = {

@@ -5,11 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import requests
 
+from image_api.dispatch.model_union import union
 from image_api.dispatch.pool.load_balancer import LoadBalancer
-from image_api.dispatch.pool.model_union import union
 from image_api.dispatch.pool.picture_search import Locations, PictureSearch
 from image_api.dispatch.pool.pooled_worker import PooledWorker
-from image_api.dispatch.recent_contact import LastKnown
+from image_api.dispatch.recent_contact import LastKnown, best_of
 from image_api.dispatch.validation import WORKER_PATH
 from image_api.dispatch.worker_client import READ_RETRY_SECONDS, WorkerClient
 from image_api.errors import ApiError, DeadlinePassed, WorkerUnavailable
@@ -17,8 +17,6 @@ from image_api.settings import Settings
 from render_worker.contract import ModelList, Recipe, WorkerHealth
 from render_worker.serving.deadline import Deadline
 
-# Of the last known states, the best first; another word of a newer worker is no worse than "reachable".
-STATES = ("ready", "reachable", "busy", "degraded", "starting", "unreachable")
 HELD_SECONDS = 1.0  # in which a worker that is up answers, before the next one is tried as well
 
 
@@ -49,8 +47,7 @@ class WorkerPool:
     @property
     def last_known(self) -> LastKnown | None:
         """Return the best of the workers' states at their last contact; None before the first."""
-        known = sorted((it.last_known for it in self.each if it.last_known), key=lambda it: it.at, reverse=True)
-        return min(known, key=lambda it: STATES.index(it.status) if it.status in STATES else 1, default=None)
+        return best_of(known for it in self.each if (known := it.last_known))
 
     @property
     def expected_wake_seconds(self) -> int:

@@ -58,12 +58,25 @@ class RequestState:
     """The number of its latest attempt; 0 if that is not known."""
 
 
+@dataclass(frozen=True)
+class Final:
+    """The end of a request that is not settled yet."""
+
+    attempt: int
+    line: ResultLine | ErrorLine
+
+
 class RequestStates:
     """The keys of queued requests. Thread-safe. Each call raises redis.RedisError if Redis does not take it."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._announce, self._settle = redis.register_script(ANNOUNCE), redis.register_script(SETTLE)
+
+    def now(self) -> float:
+        """Return the seconds since the epoch by Redis's clock."""
+        seconds, microseconds = self._redis.time()
+        return seconds + microseconds / 1e6
 
     def announce(self, request_id: str, attempt: int) -> Announced:
         """Note an attempt, before its message is sent; the failure of an earlier one does not count any more."""
@@ -94,10 +107,22 @@ class RequestStates:
 
     def endings(self, request_ids: Sequence[str]) -> list[ResultLine | ErrorLine | None]:
         """Return how each request ended; None if it has not, or if that was settled."""
+        return [final.line if final else None for final in self.finals(request_ids)]
+
+    def finals(self, request_ids: Sequence[str]) -> list[Final | None]:
+        """Return the end of each request, with the number of its attempt; None as `endings`."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for request_id in request_ids:
-                pipeline.hget(queue_key(request_id, "final"), "line")
-            return [_ending(line) for line in pipeline.execute()]
+                pipeline.hmget(queue_key(request_id, "final"), ["number", "line"])
+            replies: list[Any] = pipeline.execute()
+        lines = ((number, _ending(line)) for number, line in replies)
+        return [Final(int(number), line) if line else None for number, line in lines]
+
+    def forget(self, request_ids: Iterable[str]) -> None:
+        """Forget that requests ever were, so that they can be made again."""
+        keys = [key for it in request_ids for key in _keys(it, "attempt", "lease", "final", "image", "preview")]
+        if keys:
+            self._redis.delete(*keys)
 
     def settle(self, request_ids: Iterable[str]) -> None:
         """Forget all of requests that have their ends, but that they are over."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from image_api.errors import ApiError
-from image_api.jobs.database.shared_check import SharedCheck
 from image_api.jobs.job import Queue
+from image_api.shared_check import SharedCheck
 
 DatabaseStatus = Literal["up", "locked", "down", "not_in_use"]
 

@@ -129,6 +129,10 @@ UNDELIVERED = deliveries.c.status == literal_column("'pending'")
 """The condition of a delivery that is to be sent, or sent again."""
 
 
+identity = Table("identity", metadata, Column("id", String(32), primary_key=True))
+"""What tells this database from others whose jobs share a Redis: one row, once it was needed."""
+
+
 @event.listens_for(metadata, "before_create")
 def _add_options(*_: object, **__: object) -> None:
     complete()

@@ -11,24 +11,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from pydantic import ValidationError
-
 from image_api.admission import Waiter
 from image_api.errors import ApiError, RequestOver, ServiceBusy, Stopping
 from image_api.generation.options import GenerationOptions
 from image_api.generation.use_case import Generation
-from image_api.jobs.errors import DatabaseUnavailable, JobUnreadable
+from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.job import Job, Json
+from image_api.jobs.runner.inputs import JobImages, options_of
 from image_api.jobs.runner.leases import Lease, Leases
-from image_api.native_thread import NativeThread
-from image_api.sent_images import ImageMemory, Room, SentImage
+from image_api.sent_images import Room, SentImage
 from render_worker.contract import Progress
 from render_worker.serving.deadline import Deadline
 
 POLL_SECONDS = 0.5
 BUSY = frozenset({ServiceBusy.code, "worker_busy"})  # codes of admission control, in both tiers
-OTHER_VERSION = "Another version of this service accepted this job, and this one does not understand its {}."
-IMAGE_LOST = "The image that this job begins with is not there any more."
 
 End = Literal["canceled", "taken", "stopped"]
 """The job was cancelled, another process has it now, or this process ends."""
@@ -49,11 +45,9 @@ class Tools:
 
     leases: Leases
     generation: Generation
-    image_memory: ImageMemory
+    images: JobImages
     pictures: threading.Semaphore
     """As many as are made at a time for all jobs: what clients wait for comes through between them."""
-    images: NativeThread
-    """Where images are hashed."""
 
 
 class Attempt:
@@ -108,7 +102,7 @@ class Attempt:
         missing = self.job.missing
         try:
             with self._image() as image:
-                pictures = _options_of(self.job, image).series()
+                pictures = options_of(self.job, image).series()
                 self._make_all({index: pictures[index] for index in missing})
         except Stopping:
             self._end("stopped")
@@ -225,40 +219,21 @@ class Attempt:
         if not self.job.has_image:
             yield None
             return
-        room = self._room = self._taken_room(self._tools.leases.image_size(self.job))
-        try:
-            image = self._read_image(room)
-        except BaseException:
-            self._tools.image_memory.give_back(room)
-            raise
+        room = self._room = self._taken_room()
+        image = self._tools.images.read(self.job, room)
         try:
             yield image
         finally:
             image.release()
 
-    def _taken_room(self, size: int) -> Room:
+    def _taken_room(self) -> Room:
         """Return room for an image, as soon as there is some. Raises ServiceBusy if there is none by the deadline."""
         deadline = self._tools.generation.deadline()
         while True:
             try:
-                return self._tools.image_memory.take(size, self.job.owner, self._over.is_set)
+                return self._tools.images.take(self.job, self._over.is_set)
             except ServiceBusy:
                 if deadline.expired:
                     raise
             if self._over.wait(POLL_SECONDS):
                 raise Stopping
-
-    def _read_image(self, room: Room) -> SentImage:
-        data = self._tools.leases.image_of(self.job)
-        if data is None:
-            raise JobUnreadable(IMAGE_LOST)
-        return self._tools.images.call(SentImage, data, room, self._tools.image_memory)
-
-
-def _options_of(job: Job, image: SentImage | None) -> GenerationOptions:
-    """Return a job's options. Raises JobUnreadable if this version does not know them."""
-    try:
-        return GenerationOptions.model_validate({**job.request, **({"image": image} if image else {})})
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise JobUnreadable(OTHER_VERSION.format(".".join(map(str, first["loc"])))) from None

@@ -10,17 +10,19 @@ RECENT = 20
 class RecentJobs:
     """How long the attempts took that this process has completed of late. Thread-safe."""
 
-    def __init__(self, concurrency: int) -> None:
-        self._concurrency = concurrency
+    def __init__(self) -> None:
         self._seconds: deque[float] = deque(maxlen=RECENT)
 
     def add(self, seconds: float) -> None:
         """Add the duration of an attempt that completed its job."""
         self._seconds.append(seconds)
 
-    def seconds_of_pending(self, position: int) -> int | None:
-        """Return in how many seconds the job at this place in the queue should be completed; None if it is unknown."""
-        turns = math.ceil(position / self._concurrency)
+    def seconds_of_pending(self, position: int, concurrency: int) -> int | None:
+        """Return in how many seconds the job at this place in the queue should be completed; None if it is unknown.
+
+        `concurrency` is how many jobs run at a time.
+        """
+        turns = math.ceil(position / concurrency)
         return math.ceil(turns * statistics.median(self._seconds)) if self._seconds else None
 
     def seconds_of_running(self, elapsed: float) -> int | None:

@@ -53,13 +53,14 @@ CLAIM = (
         lease_until=bindparam("until"),
     )
 )
+ADOPT = update(jobs).where(PROCESSING & jobs.c.lease_until.is_(None)).values(lease_until=bindparam("until"))
 RENEW = update(jobs).where(IS_HELD).values(lease_until=bindparam("until"), progress=bindparam("news"))
 STATUS = select(jobs.c.status).where(jobs.c.id == bindparam("job_id"))
 KEEP = update(jobs).where(IS_HELD).values(images=bindparam("made"))
 PUT_BACK = (
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
-    .values(status="pending", holder=None, lease_until=None, progress=None)
+    .values(status="pending", holder=None, lease_until=None, published_at=None, progress=None)
 )
 GIVE_BACK = PUT_BACK.values(attempts=jobs.c.attempts - 1)
 INTERRUPT = PUT_BACK.values(interruptions=jobs.c.interruptions + 1)
@@ -112,6 +113,20 @@ class Leases:
         """
         return self._database.write(lambda transaction: self._claim(transaction, count, running))
 
+    def take_over(self) -> bool:
+        """Have jobs with lapsed leases be pending again, or end if that was too often. Returns whether there were some.
+
+        It writes nothing if there are none.
+        """
+        if not self._database.read(lambda it: it.execute(LAPSED.limit(1), {"now": clock_of(it)}).first()):
+            return False
+        self._database.write(lambda transaction: self._take_over(transaction, ()))
+        return True
+
+    def adopt(self) -> None:
+        """Give jobs leases that are made by Celery workers, so that they are run here once they have lapsed."""
+        self._database.write(lambda it: it.connection.execute(ADOPT, {"until": it.now + LEASE_SECONDS}))
+
     def renew(self, progress: Mapping[Lease, Json | None]) -> Lost:
         """Renew leases, and keep the newest progress of their jobs. Returns those that are lost."""
         return self._database.write(lambda transaction: self._renew(transaction, progress))
@@ -155,10 +170,7 @@ class Leases:
 
     def _claim(self, transaction: Transaction, count: int, running: Collection[Lease]) -> list[Job]:
         given = {"now": transaction.now, "me": self._holder, "until": transaction.now + LEASE_SECONDS}
-        for row in transaction.connection.execute(LAPSED, given).all():
-            job = as_job(row)
-            if row.holder != self._holder or Lease.of(job) not in running:
-                _interrupt(transaction, job)
+        self._take_over(transaction, running)
         claimed: list[Job] = []
         last = self._last_owner
         while len(claimed) < count:
@@ -169,6 +181,12 @@ class Leases:
             last = claimed[-1].owner
         self._last_owner = last
         return claimed
+
+    def _take_over(self, transaction: Transaction, running: Collection[Lease]) -> None:
+        for row in transaction.connection.execute(LAPSED, {"now": transaction.now}).all():
+            job = as_job(row)
+            if row.holder != self._holder or Lease.of(job) not in running:
+                _interrupt(transaction, job)
 
     def _renew(self, transaction: Transaction, progress: Mapping[Lease, Json | None]) -> Lost:
         lost = Lost()

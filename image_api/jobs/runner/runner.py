@@ -17,9 +17,9 @@ from image_api.jobs.job import Job, Outcome
 from image_api.jobs.runner.attempts import Attempt, InternalFault, Tools
 from image_api.jobs.runner.conclusion import Retry, as_json, judge
 from image_api.jobs.runner.expectation import RecentJobs
+from image_api.jobs.runner.inputs import JobImages
 from image_api.jobs.runner.leases import Lease, Leases
 from image_api.jobs.runner.retries import RetryPolicy
-from image_api.native_thread import NativeThread
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 from render_worker.serving.deadline import Deadline
@@ -53,10 +53,10 @@ class Runner:
         """Call `changed` after each change of a job, and `on_final` after one became final."""
         self.concurrency = settings.job_concurrency or _default_concurrency(settings)
         self._leases = Leases(database)
-        self._recent = RecentJobs(self.concurrency)
+        self._recent = RecentJobs()
         self._policy = RetryPolicy.of(settings)
         pictures = threading.Semaphore(self.concurrency)
-        self._tools = Tools(self._leases, generation, image_memory, pictures, NativeThread())
+        self._tools = Tools(self._leases, generation, JobImages(self._leases, image_memory), pictures)
         self._grace_seconds = settings.graceful_timeout_seconds
         self._changed = changed
         self._on_final = on_final
@@ -89,7 +89,7 @@ class Runner:
     def expected_seconds(self, job: Job, position: int | None) -> int | None:
         """Return in how many seconds a job should be completed; None if that is not known. It asks no database."""
         if job.status == "pending":
-            return self._recent.seconds_of_pending(position) if position else None
+            return self._recent.seconds_of_pending(position, self.concurrency) if position else None
         if attempt := self._attempts.get(Lease.of(job)):
             said = attempt.expected_seconds
             return math.ceil(said) if said else self._recent.seconds_of_running(attempt.elapsed)
@@ -137,9 +137,13 @@ class Runner:
     def _run(self) -> None:
         """Renew the leases and claim jobs, until this process ends."""
         pause = 0.0
+        is_first = True
         renewal = Deadline.after(RENEW_SECONDS)
         while not (self._grace and self._grace.expired and not self._attempts):
             try:
+                if is_first:  # DISPATCH was celery before, and nothing else ends what its workers made
+                    self._leases.adopt()
+                    is_first = False
                 if renewal.expired:
                     renewal = Deadline.after(RENEW_SECONDS)
                     self._renew()

@@ -1,4 +1,4 @@
-"""The health of jobs: their database, the render workers and the queue."""
+"""The health of jobs: their database, and what makes their pictures."""
 
 import time
 
@@ -8,6 +8,7 @@ from image_api.database_url import engine_url, sqlite_file
 from image_api.jobs.database.database_health import DatabaseState
 from image_api.jobs.database.durability import loss_hint
 from image_api.services import services
+from image_api.web.jobs.queue_health import problems_of_queue, queue_parts
 from image_api.web.pages.service_status import State, worker_states
 from image_api.web.responses import json_response
 from image_api.web.schemas.job_health import DatabaseHealth, JobQueueHealth, JobsHealth
@@ -24,10 +25,11 @@ def health_response() -> Response:
     jobs_database, looks = services().jobs.database, services().worker_looks
     jobs_database.begin()  # side by side
     looks.begin()
+    queue = services().queue_state()
     database = jobs_database.state()
     looks.result()
     workers = worker_states()
-    reasons = [*_problems_of(database), *_problems_of_workers(workers)]
+    reasons = [*_problems_of(database), *problems_of_queue(queue), *_problems_of_workers(workers)]
     can_accept = database.status != "down"
     body = JobsHealth(
         status="unhealthy" if not can_accept else "degraded" if reasons else "healthy",
@@ -35,6 +37,7 @@ def health_response() -> Response:
         database=_database_health(database),
         workers=workers,
         queue=_queue_health(database),
+        **queue_parts(queue),
     )
     return json_response(body, 200 if can_accept else 503)
 

@@ -10,6 +10,7 @@ from typing import Self
 
 from flask import g
 
+from image_api.dispatch.queued.queue_state import CeleryWorker, QueueState
 from image_api.dispatch.recent_contact import RecentContact
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.services import services
@@ -35,38 +36,50 @@ BEST_FIRST = list(State)
 
 @dataclass(frozen=True)
 class _Worker:
-    """One render worker's state, and what it said in the last minute."""
+    """The state of one that makes pictures, and what it said in the last minute."""
 
-    client: WorkerClient
     state: State
     health: WorkerHealth | None
     models: ModelList | None
+    age: float
+    """Seconds since it told its health."""
 
     @classmethod
     def of(cls, client: WorkerClient) -> Self:
         """Return the state of a client's worker."""
         health, models = client.recent.reply(WorkerHealth), client.recent.reply(ModelList)
-        return cls(client, _state(client, health), health, models)
+        return cls(_state(client, health), health, models, client.recent.age(WorkerHealth))
+
+    @classmethod
+    def of_celery(cls, worker: CeleryWorker) -> Self:
+        """Return the state of a Celery worker."""
+        report = worker.report
+        if report is None:
+            return cls(State.DOWN, None, None, worker.age)
+        return cls(_state_by(report.health), report.health, report.models, worker.age)
 
 
 def service_status() -> ServiceStatus:
     """Return the service's state. A worker that is surely awake is asked for it once a minute, and none is woken."""
-    services().worker.observe(g.client)
-    workers = [_Worker.of(client) for client in services().worker.each]
-    state = min((worker.state for worker in workers), key=BEST_FIRST.index)
-    healthy = [(worker, worker.health) for worker in workers if worker.health]
+    queue = services().queue_state()
+    if not queue:
+        services().worker.observe(g.client)
+    clients = () if queue else services().worker.each
+    workers = _celery_workers(queue) if queue else [_Worker.of(client) for client in clients]
+    state = min((worker.state for worker in workers), key=BEST_FIRST.index, default=State.DOWN)
+    healthy = [(worker.health, worker.age) for worker in workers if worker.health]
     engines = _engines_of(workers)
     known = services().worker.last_known
     return ServiceStatus(
         status=state,
         median_seconds=_median_seconds(engines),
         engines=list(engines.values()) if state in (State.UP, State.RESTING) else [],
-        queue=_queue([health for _, health in healthy]),
-        up_since=min((_up_since(health, it.client.recent.age(WorkerHealth)) for it, health in healthy), default=None),
+        queue=_queue([health for health, _ in healthy], queue),
+        up_since=min((_up_since(health, age) for health, age in healthy), default=None),
         expected_seconds=services().worker.expected_wake_seconds if state in (State.ASLEEP, State.WAKING) else None,
         last_contact=known.at if known else None,
-        workers=[_numbered(worker) for worker in workers] if len(workers) > 1 else None,
-        simulated=_is_simulated([health for _, health in healthy]) or services().settings.simulated or None,
+        workers=[_numbered(*it) for it in zip(clients, workers, strict=True)] if len(clients) > 1 else None,
+        simulated=_is_simulated([health for health, _ in healthy]) or services().settings.simulated or None,
     )
 
 
@@ -75,25 +88,36 @@ def worker_states() -> list[WorkerStatus]:
 
     One that was lost does not sleep, and one that is down is not waking, though it is probed again and again.
     """
-    return [_numbered(_down_if_lost(_Worker.of(client))) for client in services().worker.each]
+    return [_numbered(client, _down_if_lost(client, _Worker.of(client))) for client in services().worker.each]
 
 
-def _down_if_lost(worker: _Worker) -> _Worker:
-    recent = worker.client.recent
+def state_of(worker: CeleryWorker) -> State:
+    """Return the state of a Celery worker."""
+    return _state_by(worker.report.health) if worker.report else State.DOWN
+
+
+def _celery_workers(queue: QueueState) -> list[_Worker]:
+    return [_Worker.of_celery(worker) for worker in queue.workers or ()]
+
+
+def _down_if_lost(client: WorkerClient, worker: _Worker) -> _Worker:
+    recent = client.recent
     is_down = recent.is_down or (recent.is_lost and worker.state == State.ASLEEP)
     return replace(worker, state=State.DOWN) if is_down else worker
 
 
-def _numbered(worker: _Worker) -> WorkerStatus:
-    known = worker.client.last_known
-    return WorkerStatus(number=worker.client.number, status=worker.state, last_contact=known.at if known else None)
+def _numbered(client: WorkerClient, worker: _Worker) -> WorkerStatus:
+    known = client.last_known
+    return WorkerStatus(number=client.number, status=worker.state, last_contact=known.at if known else None)
 
 
-def _queue(healths: list[WorkerHealth]) -> QueueStatus | None:
+def _queue(healths: list[WorkerHealth], carried: QueueState | None) -> QueueStatus | None:
+    """Return the sums of the workers' own queues, and of the one that carries messages to Celery workers."""
     if not healths:
         return None
     queues = [health.queue for health in healths]
-    return QueueStatus(running=sum(it.running for it in queues), waiting=sum(it.waiting for it in queues))
+    waiting = sum(it.waiting for it in queues) + (carried.waiting if carried else 0)
+    return QueueStatus(running=sum(it.running for it in queues), waiting=waiting)
 
 
 def _is_simulated(healths: list[WorkerHealth]) -> bool:
@@ -113,7 +137,12 @@ def _state(worker: WorkerClient, health: WorkerHealth | None) -> State:
         return _silent_state(worker.recent)
     if not worker.recent.reached:
         return State.DOWN
-    if health is None or health.ready:
+    return State.UP if health is None else _state_by(health)
+
+
+def _state_by(health: WorkerHealth) -> State:
+    """Return the state of a worker that answers."""
+    if health.ready:
         return State.UP
     states = {engine.state for engine in health.engines.values()}
     return State.DOWN if states <= {DOWN} else State.RESTING

@@ -1,4 +1,4 @@
-"""The models of several render workers as one list."""
+"""The models of several workers as one list."""
 
 from render_worker.contract import Model, ModelList
 

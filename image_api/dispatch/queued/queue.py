@@ -1,0 +1,50 @@
+"""What one process has of the queue."""
+
+from typing import Self
+
+from pydantic import SecretStr
+from redis import Redis
+
+from image_api.dispatch.queued.broker import Broker
+from image_api.dispatch.queued.news_reader import NewsReader
+from image_api.dispatch.queued.publisher import Publisher
+from image_api.dispatch.queued.queue_names import QueueNames
+from image_api.dispatch.queued.request_states import RequestStates
+from image_api.dispatch.queued.sweep import Sweep
+from image_api.dispatch.queued.worker_reports import WorkerReports
+from image_api.outbound.redis_clients import blocking_client, quick_client
+from image_api.settings import Settings
+
+
+class CeleryQueue:
+    """The parts of the queue that the dispatch and the jobs share. Thread-safe; nothing connects before it is used."""
+
+    def __init__(self, redis: Redis, blocking: Redis, broker: Broker) -> None:
+        """Share a quick client, and one that may block."""
+        self.redis = redis
+        self.blocking = blocking
+        self.broker = broker
+        self.states = RequestStates(redis)
+        self.publisher = Publisher(self.states, broker)
+        self.news = NewsReader(blocking)
+        self.reports = WorkerReports(redis)
+        self.names = QueueNames(self.reports)
+
+    @classmethod
+    def build(cls, settings: Settings) -> Self:
+        """Return the queue that the settings configure, which have a REDIS_URL."""
+        url, broker = _text(settings.redis_url), _text(settings.broker_url)
+        return cls(quick_client(url), blocking_client(url), Broker(broker))
+
+    def sweep(self) -> Sweep:
+        """Return a sweep of its own for one caller."""
+        return Sweep(self.redis, self.states, self.broker)
+
+    def stop(self) -> None:
+        """End the reader of news, and close the connections that are idle."""
+        self.news.stop()
+        self.broker.close()
+
+
+def _text(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""

@@ -1,0 +1,56 @@
+"""The sweep: a look at open requests, which finds what the news did not tell."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+
+from image_api.dispatch.queued.broker import Broker
+from image_api.dispatch.queued.failures import QUEUE_FAILURES
+from image_api.dispatch.queued.losses import RESEND_SECONDS, Found, Losses, OpenRequest
+from image_api.dispatch.queued.request_states import RequestState, RequestStates
+from render_worker.contract import MEMORY
+
+SWEEP_SECONDS = 1.0
+BATCH = 500  # requests whose states are asked for at a time: what others ask comes between
+
+
+class Sweep:
+    """Looks at the same requests again and again. One caller at a time; each has its own."""
+
+    def __init__(self, redis: Redis, states: RequestStates, broker: Broker) -> None:
+        self._redis = redis
+        self._states = states
+        self._broker = broker
+        self._losses = Losses()
+
+    def look(self, requests: Sequence[OpenRequest]) -> list[Found]:
+        """Return what has become of each request. Raises one of QUEUE_FAILURES if Redis or the broker fails."""
+        try:
+            self._losses.note_identity(self._identity())
+            states = self._states_of(requests)
+            lengths = self._broker.lengths(_questionable(requests, states))
+        except QUEUE_FAILURES:
+            self._losses.note_absence()
+            raise
+        return self._losses.judge(requests, states, lengths)
+
+    def _identity(self) -> str:
+        with self._redis.pipeline() as pipeline:
+            pipeline.set(MEMORY, secrets.token_hex(8), nx=True)
+            pipeline.get(MEMORY)
+            pipeline.info("server")
+            replies: list[Any] = pipeline.execute()
+        return f"{replies[1].decode()} {replies[2]['run_id']}"
+
+    def _states_of(self, requests: Sequence[OpenRequest]) -> list[RequestState]:
+        ids = [request.id for request in requests]
+        batches = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+        return [state for batch in batches for state in self._states.states(batch)]
+
+
+def _questionable(requests: Sequence[OpenRequest], states: Sequence[RequestState]) -> set[str]:
+    """Return the queues whose lengths matter."""
+    pairs = zip(requests, states, strict=True)
+    return {it.queue for it, state in pairs if state.status == "queued" and it.waited >= RESEND_SECONDS}

@@ -1,0 +1,47 @@
+"""The outbox: pending jobs go into the queue once their rows say so, never within a client's request."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from image_api.errors import ApiError
+from image_api.jobs.job import Job
+from image_api.jobs.queued.ends import JobEnds
+from image_api.jobs.queued.loop import Loop
+from image_api.jobs.queued.queued_rows import Endings, QueuedRows
+from image_api.jobs.queued.sender import NOT_NOW, Sender
+from image_api.jobs.queued.turns import Window
+
+POLL_SECONDS = 1.0  # for the jobs of other processes, and for those whose retry is due
+SENDERS = 4
+
+
+class Outbox:
+    """Sends the jobs that are due. Thread-safe."""
+
+    def __init__(self, rows: QueuedRows, sender: Sender, ends: JobEnds) -> None:
+        self._rows = rows
+        self._sender = sender
+        self._ends = ends
+        self._pool = ThreadPoolExecutor(SENDERS, "jobs-send")
+        self.window = Window(0, 0, 0)
+        """What was in the queue at the latest look."""
+        self.loop = Loop("outbox", self._step)
+
+    def _step(self) -> float:
+        is_due, self.window = self._rows.look()
+        if not is_due or self.window.room <= 0:
+            return POLL_SECONDS
+        jobs = self._rows.publish()
+        sent = list(self._pool.map(self._sent, jobs))
+        failed = [(job, it) for job, it in zip(jobs, sent, strict=True) if isinstance(it, ApiError)]
+        if failed:
+            self._rows.unpublish([job for job, _ in failed])
+        self._ends.settle([it for it in sent if isinstance(it, Endings)])
+        if failed:
+            raise failed[0][1]
+        return 0.0 if jobs else POLL_SECONDS
+
+    def _sent(self, job: Job) -> Endings | ApiError:
+        try:
+            return self._sender.send(job, job.attempts + 1)
+        except NOT_NOW as error:
+            return error

@@ -1,0 +1,75 @@
+"""Sending jobs: a message for each picture that is missing, and is not in the cache."""
+
+import logging
+from collections.abc import Collection
+
+from image_api.dispatch.queued.publisher import Publisher
+from image_api.dispatch.queued.queue_names import QueueNames
+from image_api.errors import ApiError, ServiceBusy, WorkerUnavailable
+from image_api.generation.options import GenerationOptions
+from image_api.jobs.job import Job, Json
+from image_api.jobs.queued.picture_ids import PictureId
+from image_api.jobs.queued.pictures import JobPictures
+from image_api.jobs.queued.queued_rows import Endings, Failure
+from image_api.jobs.runner.attempts import InternalFault
+from render_worker.contract import QueuedRequest
+
+log = logging.getLogger(__name__)
+
+NOT_NOW = (WorkerUnavailable, ServiceBusy)
+"""What says that a job cannot be sent now, and can be later."""
+
+
+class Sender:
+    """Sends jobs. Thread-safe."""
+
+    def __init__(self, publisher: Publisher, names: QueueNames, pictures: JobPictures, seconds: float) -> None:
+        """Give each picture so many seconds from its beginning."""
+        self._publisher = publisher
+        self._names = names
+        self._pictures = pictures
+        self._seconds = seconds
+
+    def send(self, job: Job, attempt: int, places: Collection[int] | None = None) -> Endings:
+        """Send those of a job's missing pictures, or of those at the places, that the cache does not have.
+
+        Returns the ends of those that are not to be made. Raises one of NOT_NOW if the queue, or the memory for
+        images, does not take it now.
+        """
+        missing = [index for index in job.missing if places is None or index in places]
+        try:
+            with self._pictures.series(job) as series:
+                wanted = {index: series[index] for index in missing}
+                return Endings(job.id, self._send(job, attempt, wanted), {})
+        except NOT_NOW:
+            raise
+        except ApiError as error:
+            failure = Failure(attempt, error)
+        except Exception:  # a bug is this job's end, and no other's
+            log.exception("job %s: unexpected error", job.id)
+            failure = Failure(attempt, InternalFault())
+        return Endings(job.id, {}, dict.fromkeys(missing, failure))
+
+    def queue_of(self, job: Job) -> str:
+        """Return the queue of a job, also if no Celery worker has its model any more."""
+        model = str(job.request.get("model", "auto"))
+        try:
+            return self._names.queue_of(model)
+        except ApiError:
+            return model
+
+    def _send(self, job: Job, attempt: int, wanted: dict[int, GenerationOptions]) -> dict[int, Json]:
+        present: dict[int, Json] = {}
+        for index, options in wanted.items():
+            if image := self._pictures.present(job, index, options):
+                present[index] = image
+            else:
+                self._publish(job, attempt, index, options)
+        return present
+
+    def _publish(self, job: Job, attempt: int, index: int, options: GenerationOptions) -> None:
+        quiet = options.model_copy(update={"previews": False})  # which jobs do not show
+        request = quiet.request(str(PictureId(job.id, index)), self._seconds)
+        message = QueuedRequest(request=request, attempt=attempt, client=job.owner)
+        image = options.image.whole() if options.image else None
+        self._publisher.send(message, self._names.queue_of(options.model), image)

@@ -1,0 +1,130 @@
+"""The sweeper: finds what the news of the queue did not tell, such as that a Celery worker or Redis has died."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
+
+from redis import Redis
+
+from image_api.dispatch.queued.losses import Found, OpenRequest
+from image_api.dispatch.queued.sweep import SWEEP_SECONDS, Sweep
+from image_api.jobs.job import Job
+from image_api.jobs.queued.ends import JobEnds
+from image_api.jobs.queued.loop import Loop
+from image_api.jobs.queued.picture_ids import PictureId
+from image_api.jobs.queued.queued_rows import QueuedJob, QueuedRows, begin, interrupt, resend, reset
+from image_api.jobs.queued.sender import NOT_NOW, Sender
+from image_api.jobs.runner.leases import Leases
+
+LOCK = "img_jobs:sweeper:{}"
+LOCK_SECONDS = 3.0
+JOBS_PER_SECOND = 2000  # that are looked at: with more of them the looks are rarer
+
+KEEP_LOCK = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+
+class SweeperLock:
+    """The lock by which one process of a database sweeps for all."""
+
+    def __init__(self, redis: Redis, database_id: str) -> None:
+        self._key = LOCK.format(database_id)
+        self._token = secrets.token_hex(8)
+        self._keep = redis.register_script(KEEP_LOCK)
+
+    def keep(self) -> bool:
+        """Take the lock, or keep it. Returns False if another process has it."""
+        return bool(self._keep(keys=[self._key], args=[self._token, round(LOCK_SECONDS * 1000)]))
+
+
+class Sweeper:
+    """Looks at all jobs in the queue, and brings their rows in line with what Redis says of them."""
+
+    def __init__(
+        self, rows: QueuedRows, leases: Leases, sender: Sender, ends: JobEnds, sweep: Sweep, lock: SweeperLock
+    ) -> None:
+        self._rows = rows
+        self._leases = leases
+        self._sender = sender
+        self._ends = ends
+        self._sweep = sweep
+        self._lock = lock
+        self._is_first = True
+        self._idle: set[UUID] = set()
+        """Jobs that are processing by their rows, of which the latest look has found no picture being made."""
+        self.loop = Loop("sweeper", self._step)
+
+    def _step(self) -> float:
+        # The first look is for what ended while no process ran, whose lock may not have lapsed.
+        if not (self._lock.keep() or self._is_first):
+            return SWEEP_SECONDS
+        self._leases.take_over()
+        jobs = [it for it in self._rows.open_jobs() if not it.is_leased]
+        self._look(jobs)
+        self._is_first = False
+        return max(SWEEP_SECONDS, len(jobs) / JOBS_PER_SECOND)
+
+    def _look(self, jobs: Sequence[QueuedJob]) -> None:
+        found: defaultdict[UUID, list[Found]] = defaultdict(list)
+        for it in self._sweep.look([request for job in jobs for request in self._requests(job)]):
+            picture = PictureId.parse(it.request.id)
+            assert picture  # noqa: S101 - they are those of jobs
+            found[picture.job_id].append(it)
+        self._ends.settle_jobs({job_id for job_id, its in found.items() if any(it.what == "ended" for it in its)})
+        before, self._idle = self._idle, set()
+        for queued in jobs:
+            self._mend(queued.job, found[queued.job.id], was_idle=queued.job.id in before)
+
+    def _requests(self, queued: QueuedJob) -> list[OpenRequest]:
+        job = queued.job
+        attempt = job.attempts + int(job.status == "pending")
+        queue = self._sender.queue_of(job)
+        return [OpenRequest(str(PictureId(job.id, it)), attempt, queued.waited, queue) for it in job.missing]
+
+    def _mend(self, job: Job, found: Sequence[Found], *, was_idle: bool) -> None:
+        """Bring a job's row in line with what was found of its missing pictures."""
+        whats = {it.what for it in found}
+        latest = max((it.attempt for it in found), default=0)
+        if "lost" in whats:
+            self._interrupt(job, latest, [it for it in found if it.what == "lost"])
+        elif job.status == "pending" and "running" in whats:  # whose news were lost, or come soon
+            begun = max(it.attempt for it in found if it.what == "running")
+            self._rows.change([partial(begin, job_id=job.id, attempt=begun)])
+        elif job.status == "processing" and not whats & {"running", "ended"}:
+            self._mend_idle(job, found, latest, was_idle=was_idle)
+        elif "unsent" in whats:
+            self._resend(job, [it for it in found if it.what == "unsent"])
+
+    def _mend_idle(self, job: Job, found: Sequence[Found], latest: int, *, was_idle: bool) -> None:
+        """Have a job be pending that no Celery worker makes: it was put back, or Redis knows nothing of it any more."""
+        if not was_idle:
+            self._idle.add(job.id)
+        elif latest:
+            self._rows.change([partial(reset, seen=job)])
+        elif all(it.what == "unsent" for it in found):
+            self._interrupt(job, job.attempts, found)
+
+    def _interrupt(self, job: Job, attempt: int, lost: Sequence[Found]) -> None:
+        (again,) = self._rows.change([partial(interrupt, seen=job, attempt=attempt)])
+        if again:
+            self._send(again, again.attempts + 1, lost)
+        else:  # it has changed, or has ended
+            self._ends.note_end(job.id)
+
+    def _resend(self, job: Job, unsent: Sequence[Found]) -> None:
+        attempt = max(max(it.attempt, it.request.attempt) for it in unsent)
+        if self._rows.change([partial(resend, seen=job)])[0]:
+            self._send(job, attempt, unsent)
+
+    def _send(self, job: Job, attempt: int, found: Sequence[Found]) -> None:
+        places = [picture.index for it in found if (picture := PictureId.parse(it.request.id))]
+        try:
+            self._ends.settle([self._sender.send(job, attempt, places)])
+        except NOT_NOW:  # the next look but few finds it again
+            return
