@@ -58,6 +58,7 @@ def build_app(broker: str, queues: Iterable[str], concurrency: int) -> Celery:
         accept_content=["json"],
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a Redis that is full, or read-only, for a while
         broker_transport_options=_transport_options(broker),
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
