@@ -11,7 +11,7 @@ from render_worker.contract import WORKERS, ResultLine, report_key
 from tests.fakes.celery_worker import NO_SERVICE, CeleryWorker
 from tests.fakes.processes import ROOT, clean_environment, free_port, wait_until
 from tests.fakes.redis_server import RedisServer
-from tests.worker.queued.conftest import QUICK, Queue
+from tests.worker.queued.conftest import Queue
 
 PASSWORD = "correct-horse"
 SHARED = {"LOCAL_STORAGE_SHARED": "true"}
@@ -88,7 +88,7 @@ def guarded(tmp_path: Path):
 def test_it_takes_messages_of_a_redis_with_a_password_and_logs_it_nowhere(guarded, tmp_path, by):
     url = guarded.url if by == "port" else f"unix://{tmp_path}/redis.sock?db=0&password={PASSWORD}"
     queue = Queue(guarded)
-    with CeleryWorker(url, *QUICK, LOG_LEVEL="DEBUG") as worker:
+    with CeleryWorker(url, LOG_LEVEL="DEBUG") as worker:
         request = uuid.uuid4().hex
         queue.send_text(queue.message(request, model="sketch"), queue="sketch")
         assert isinstance(queue.ended(request), ResultLine)
@@ -99,7 +99,7 @@ def test_it_takes_messages_of_a_redis_with_a_password_and_logs_it_nowhere(guarde
 
 def test_it_waits_for_a_redis_that_comes_later_and_takes_its_report_back_at_the_end(tmp_path):
     server = RedisServer()
-    worker = CeleryWorker(server.url, *QUICK, "-c", "3", "-Q", "auto,sketch", "-n", "late@here")
+    worker = CeleryWorker(server.url, "-c", "3", "-Q", "auto,sketch", "-n", "late@here")
     worker.name = "late@here"
     worker.start()
     try:
@@ -118,7 +118,7 @@ def test_it_waits_for_a_redis_that_comes_later_and_takes_its_report_back_at_the_
 def test_without_a_served_folder_the_storages_that_are_named_have_no_other_fallback(redis_server):
     named = {"STORAGE": "imgur", "IMGUR_CLIENT_ID": "a", "IMGUR_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
     queue = Queue(redis_server)
-    with CeleryWorker(redis_server.url, *QUICK, **{**named, "LOCAL_STORAGE_SHARED": "false"}):
+    with CeleryWorker(redis_server.url, **{**named, "LOCAL_STORAGE_SHARED": "false"}):
         request = uuid.uuid4().hex
         queue.send_text(queue.message(request, model="sketch"), queue="sketch")
         line = queue.ended(request)
