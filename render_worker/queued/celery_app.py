@@ -10,8 +10,8 @@ from celery.platforms import EX_FAILURE
 from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 
-from render_worker.contract import VISIBILITY_SECONDS
-from render_worker.queued.connections import celery_address, is_redis
+from render_worker.contract import VISIBILITY_SECONDS, celery_address
+from render_worker.queued.connections import is_redis
 from render_worker.queued.redis_channel import tolerate_other_messages
 
 POOL = "threads"

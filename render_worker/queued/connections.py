@@ -1,6 +1,6 @@
 """Connections of a Celery worker: to the Redis that holds what is true of requests, and to the broker."""
 
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -18,21 +18,12 @@ def is_redis(address: str) -> bool:
 
 def connect(address: str) -> Redis:
     """Return a client that waits for TIMEOUT_SECONDS at most, and retries nothing; it connects when it is used."""
+    of_network: dict[str, Any] = {} if address.startswith("unix:") else {"socket_keepalive": True}
     return Redis.from_url(
         address,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
         max_connections=MAX_CONNECTIONS,
-        socket_keepalive=None if address.startswith("unix:") else True,
+        **of_network,
     )
-
-
-def celery_address(address: str) -> str:
-    """Return a broker's address as Celery writes it, which has another name for a Redis at a Unix socket."""
-    if not address.startswith("unix://"):
-        return address
-    parts = urlsplit(address)
-    options = parse_qs(parts.query)
-    password = f":{options['password'][0]}@" if "password" in options else ""
-    return f"redis+socket://{password}{parts.path}?virtual_host={options.get('db', ['0'])[0]}"
