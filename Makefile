@@ -26,7 +26,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-idle soak chaos hostile fuzz fuzz-document clean
+.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle soak chaos hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -134,8 +134,12 @@ bench-jobs-rows: $(DEV_PACKAGES) $(SERVERS) ## Ask the jobs' database, SQLite an
 bench-memory: $(DEV_PACKAGES) $(BROWSER) ## Make 2,000 pictures by each route in 512 MiB; needs root.
 	@$(BIN)/python -m bench.memory
 
-bench-jobs: $(DEV_PACKAGES) $(SERVERS) ## Submit 500 jobs a second, on SQLite and PostgreSQL, and watch /health.
+bench-jobs: $(DEV_PACKAGES) $(SERVERS) ## Submit 500 jobs a second, on SQLite and PostgreSQL, and watch /health; then bench-queue.
 	@$(BIN)/python -m bench.jobs
+	@$(BIN)/python -m bench.queue
+
+bench-queue: $(DEV_PACKAGES) $(SERVERS) ## Measure what the queue carries and adds (ONLY="workers added memory parts").
+	@$(BIN)/python -m bench.queue $(if $(ONLY),--only $(ONLY))
 
 bench-idle: $(DEV_PACKAGES) $(SERVERS) ## Measure the memory of an idle API tier, with jobs and without; needs root.
 	@$(BIN)/python -m bench.idle

@@ -1,4 +1,5 @@
-"""`python -m bench.idle`: the memory of an API tier that is idle, without jobs and with each database of them.
+"""`python -m bench.idle`: the memory of an API tier that is idle, without jobs, with each database of them, and by the
+queue.
 
 It has come up, and has served /health. Needs root, for the control group.
 """
@@ -15,6 +16,7 @@ from bench.cgroup import Cgroup, CgroupError
 from bench.table import print_table
 from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.processes import Server, api, wait_until
+from tests.fakes.redis_server import RedisServer
 
 LIMIT_MIB = 512
 SETTLED_SECONDS = 5.0  # after which the start is over, and what the jobs need is loaded
@@ -30,12 +32,12 @@ def _submit_one(server: Server) -> None:
     wait_until(is_accepted, "a job")
 
 
-def measure(url: str, *, has_jobs: bool) -> float:
-    """Return the MiB of an API tier with that DATABASE_URL."""
+def measure(url: str, *, has_jobs: bool, **settings: str) -> float:
+    """Return the MiB of an API tier with that DATABASE_URL and these settings."""
     if has_jobs:
-        with api(DATABASE_URL=url) as server:
+        with api(DATABASE_URL=url, **settings) as server:
             _submit_one(server)
-    server = api(DATABASE_URL=url)
+    server = api(DATABASE_URL=url, **settings)
     with Cgroup(LIMIT_MIB, machine.cores()) as group:
         server.before_start = group.join
         with server:
@@ -47,13 +49,20 @@ def measure(url: str, *, has_jobs: bool) -> float:
 def main() -> int:
     """Measure each, and print them side by side."""
     argparse.ArgumentParser(prog="python -m bench.idle", description=__doc__).parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-idle-") as folder, PostgresServer() as postgres:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-idle-") as folder,
+        PostgresServer() as postgres,
+        RedisServer() as redis,
+    ):
         url = f"sqlite:///{folder}/jobs.db"
+        queue = {"DISPATCH": "celery", "REDIS_URL": redis.url}
         try:
             found = {
                 "no jobs yet": measure(url, has_jobs=False),
                 "jobs in SQLite": measure(url, has_jobs=True),
                 "jobs in PostgreSQL": measure(postgres.url, has_jobs=True),
+                "by the queue, no jobs yet": measure(f"sqlite:///{folder}/queue.db", has_jobs=False, **queue),
+                "by the queue, jobs in PostgreSQL": measure(postgres.url, has_jobs=True, **queue),
             }
         except CgroupError as error:
             print(error, file=sys.stderr)

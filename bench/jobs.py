@@ -1,8 +1,8 @@
 """`python -m bench.jobs`: 500 jobs a second are submitted to one API process, and what /health takes beside.
 
 An open loop in a process of its own, beside the same service without jobs. The runner is on, behind a stub render
-worker whose pictures take a second, so that most jobs wait: MAX_PENDING_JOBS is raised for it. PostgreSQL and SQLite
-wait for the disk at each commit, as they do by default.
+worker, or by the queue behind a stub of Celery workers, whose four pictures at a time take a second, so that most jobs
+wait: MAX_PENDING_JOBS is raised for it. PostgreSQL and SQLite wait for the disk at each commit, as they do by default.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,11 +20,13 @@ import requests
 
 from bench.capacity import stub
 from bench.open_loop import Sent
+from bench.queue_chain import MANY_JOBS, database, queued_api, stub_celery_worker
 from bench.table import print_table
-from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.processes import ROOT, Server, api, wait_until
+from tests.fakes.redis_server import RedisServer
 
 WORKER_SECONDS = 1.0
+WORKER_SLOTS = 4
 LOCK_SECONDS = 3.0
 COLUMNS = (
     *("submits kept a second", "202 p50, ms", "p95", "p99", "/health p50, ms", "p99", "longest"),
@@ -41,6 +42,7 @@ class Contender:
     database: str
     rate: float
     disturb: Callable[[str], contextlib.AbstractContextManager[None]] = lambda _: contextlib.nullcontext()
+    is_queued: bool = False
 
 
 @contextlib.contextmanager
@@ -66,31 +68,34 @@ def _contenders(rate: float) -> list[Contender]:
         Contender("SQLite", "sqlite", rate),
         Contender("PostgreSQL", "postgresql", rate),
         Contender(f"SQLite, locked for {LOCK_SECONDS:g} s", "sqlite", rate, _locked),
+        Contender("SQLite, by the queue", "sqlite", rate, is_queued=True),
+        Contender("PostgreSQL, by the queue", "postgresql", rate, is_queued=True),
     ]
 
 
 @contextlib.contextmanager
-def _database(kind: str) -> Iterator[str]:
-    """Yield the DATABASE_URL of an empty database."""
-    if kind == "postgresql":
-        with PostgresServer(fsync=True) as server:
-            yield server.url
-    else:
-        with tempfile.TemporaryDirectory(prefix="bench-jobs-", ignore_cleanup_errors=True) as folder:
-            yield f"sqlite:///{folder}/jobs.db"
+def _service(contender: Contender, url: str) -> Iterator[Server]:
+    """Run the API tier and what makes its pictures."""
+    with contextlib.ExitStack() as stack:
+        if contender.is_queued:
+            redis = stack.enter_context(RedisServer())
+            stack.enter_context(stub_celery_worker(redis, WORKER_SLOTS, WORKER_SECONDS))
+            yield stack.enter_context(queued_api(redis, url))
+        else:
+            worker = stack.enter_context(stub(WORKER_SECONDS))
+            settings = {"PERCHANCE_WORKER_URL": worker, "MAX_PENDING_JOBS": MANY_JOBS, "LOG_LEVEL": "WARNING"}
+            yield stack.enter_context(api(DATABASE_URL=url, **settings))
 
 
 def measure(contender: Contender, seconds: float) -> list[str]:
     """Return a contender's row."""
-    with _database(contender.database) as url, stub(WORKER_SECONDS) as worker:
-        settings = {"PERCHANCE_WORKER_URL": worker, "MAX_PENDING_JOBS": 1_000_000, "LOG_LEVEL": "WARNING"}
-        with api(DATABASE_URL=url, **settings) as server:
-            if contender.rate:
-                _submit_one(server)
-            before = _processor_seconds(server)
-            with contender.disturb(url.removeprefix("sqlite:///")):
-                found = _driven(server, contender.rate, seconds)
-            spent = _processor_seconds(server) - before
+    with database(contender.database) as data, _service(contender, data.url) as server:
+        if contender.rate:
+            _submit_one(server)
+        before = _processor_seconds(server)
+        with contender.disturb(data.url.removeprefix("sqlite:///")):
+            found = _driven(server, contender.rate, seconds)
+        spent = _processor_seconds(server) - before
     return _row(contender, found, spent)
 
 
@@ -139,9 +144,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.jobs", description=__doc__)
     parser.add_argument("--submits", type=float, default=500, help="a second (500)")
     parser.add_argument("--seconds", type=float, default=30, help="of sending (30)")
+    parser.add_argument("--only", help="the rows whose name begins so")
     given = parser.parse_args()
     rows = []
-    for contender in _contenders(given.submits):
+    for contender in [it for it in _contenders(given.submits) if it.name.startswith(given.only or "")]:
         sys.stderr.write(f"{contender.name} ...\n")
         rows.append(measure(contender, given.seconds))
     print_table([f"{given.submits:g} submits a second for {given.seconds:g} s", *COLUMNS], rows)

@@ -1,15 +1,19 @@
 """`python -m bench.stub_worker --seconds 10`: a render worker that accepts every request and responds after a delay.
 
-With `--slots` so many of them run at a time, and the others wait. For a peer it also responds in OpenAI's format. It
-makes no picture. It prints its port and serves until it is ended.
+With `--slots` so many of them run at a time, and the others wait. It also responds in OpenAI's format: for a peer by an
+address, with `--pictures` with one and the same PNG of 512×512. It prints its port and serves until it is ended.
 """
 
 import argparse
 import asyncio
+import base64
+import io
 import json
 import sys
 from datetime import UTC, datetime
 from typing import Any
+
+from PIL import Image
 
 from bench.clients import content_length
 
@@ -42,11 +46,12 @@ def result(recipe: dict[str, Any], name: str = "0" * 64, size: int = 1) -> dict[
 
 
 class Slots:
-    """The slots of a worker, each of which is taken for some seconds by a request."""
+    """The slots of a worker, each of which is taken for some seconds by a request, and what OpenAI's clients get."""
 
-    def __init__(self, count: int, seconds: float) -> None:
+    def __init__(self, count: int, seconds: float, of_openai: dict[str, Any]) -> None:
         self._count = count
         self._seconds = seconds
+        self.of_openai = of_openai
         self._free = asyncio.Semaphore(count)
         self._running = self._waiting = 0
 
@@ -92,7 +97,14 @@ def _response(head: bytes, body: bytes, slots: Slots) -> dict[str, Any]:
         return slots.health()
     if not head.startswith(b"POST"):
         return MODELS
-    return OPENAI_S if head.startswith(b"POST /v1/") else result(json.loads(body))
+    return slots.of_openai if head.startswith(b"POST /v1/") else result(json.loads(body))
+
+
+def _picture() -> dict[str, Any]:
+    """Return a picture in OpenAI's format."""
+    file = io.BytesIO()
+    Image.new("RGB", (512, 512), "teal").save(file, "PNG")
+    return {"created": 1, "data": [{"b64_json": base64.b64encode(file.getvalue()).decode()}]}
 
 
 async def main() -> None:
@@ -100,8 +112,9 @@ async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.stub_worker", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="until each response (10)")
     parser.add_argument("--slots", type=int, default=MANY, help="requests that run at a time (all)")
+    parser.add_argument("--pictures", action="store_true", help="in OpenAI's format respond with a picture")
     given = parser.parse_args()
-    slots = Slots(given.slots, given.seconds)
+    slots = Slots(given.slots, given.seconds, _picture() if given.pictures else OPENAI_S)
     server = await asyncio.start_server(
         lambda reader, writer: _serve(reader, writer, slots), "127.0.0.1", 0, backlog=4096
     )

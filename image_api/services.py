@@ -124,12 +124,14 @@ def _render_workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Di
 
 def _queued(settings: Settings, cache: Cache) -> "tuple[RenderWorkers, Dispatch, CeleryQueue]":
     """Return the Celery workers and the queue to them. Celery and Redis are loaded here, for this dispatch alone."""
+    from image_api.dispatch.queued.celery_dispatch import CeleryDispatch
     from image_api.dispatch.queued.celery_workers import CeleryWorkers
     from image_api.dispatch.queued.queue import CeleryQueue
 
     queue = CeleryQueue.build(settings)
     servers, direct = _render_workers(settings, cache)
-    return CeleryWorkers(queue.reports, servers), direct, queue
+    dispatch = CeleryDispatch(queue, settings.worker_wake_seconds, direct.stop)
+    return CeleryWorkers(queue.reports, servers), dispatch, queue
 
 
 def _queue_health(queue: "CeleryQueue") -> "QueueHealth":

@@ -9,155 +9,28 @@ return_large_blocks()
 import logging  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
-import threading  # noqa: E402
-import uuid  # noqa: E402
-from collections.abc import Callable  # noqa: E402
 from typing import Any  # noqa: E402
 
 from celery import signals  # noqa: E402
 from celery.exceptions import Reject  # noqa: E402
 
-from render_worker.browser.orphans import reap_all  # noqa: E402
-from render_worker.browser.processes import kill_descendants  # noqa: E402
 from render_worker.budgets.budgets import require_ledger  # noqa: E402
-from render_worker.contract import (  # noqa: E402
-    AUTO_QUEUE,
-    PUBLIC_HEALTH,
-    TASK,
-    CeleryWorkerReport,
-    GenerateRequest,
-    GenerateResult,
-    ModelList,
-    Progress,
-    WorkerHealth,
+from render_worker.celery_worker import (  # noqa: E402
+    GRACE_SECONDS,
+    CeleryWorker,
+    broker_address,
+    require_storage,
 )
-from render_worker.generation.admission import CURRENT_CLIENT  # noqa: E402
-from render_worker.queued.celery_app import POOL, build_app  # noqa: E402
-from render_worker.queued.claims import Claims  # noqa: E402
-from render_worker.queued.connections import connect, is_redis  # noqa: E402
-from render_worker.queued.generation import PutBack, QueuedGenerations  # noqa: E402
-from render_worker.queued.lease_keeper import LeaseKeeper  # noqa: E402
-from render_worker.queued.progress_sender import ProgressSender  # noqa: E402
-from render_worker.queued.reports import Reports  # noqa: E402
-from render_worker.runtime import LoopWork  # noqa: E402
-from render_worker.services import build_services  # noqa: E402
+from render_worker.contract import AUTO_QUEUE, TASK  # noqa: E402
+from render_worker.queued.celery_app import POOL, build_app, is_pool, without_message  # noqa: E402
+from render_worker.queued.generation import PutBack  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
-from render_worker.settings import Settings, load  # noqa: E402
-from render_worker.storages import named_storages  # noqa: E402
+from render_worker.settings import load  # noqa: E402
 
 ALWAYS_THERE = "sketch"
-GRACE_SECONDS = 3.0  # in which a picture may still be finished once the process is to stop
-LAST_SECONDS = 9.0  # after which nothing is waited for: Docker kills after 10
-ROOM = 10_000  # in the pipeline's queue: as many requests come as there are threads, and none is to be refused
-
-log = logging.getLogger(__name__)
-
-
-class CeleryWorker:
-    """The services of a Celery worker's process, and all that it does with Redis."""
-
-    def __init__(self, settings: Settings, name: str, queues: list[str], concurrency: int) -> None:
-        """Serve under this name; nothing is started yet."""
-        self._services = build_services(
-            settings.model_copy(update={"queue_size": ROOM}), folder_served=settings.local_storage_shared
-        )
-        self._name, self._queues, self._concurrency = name, queues, concurrency
-        redis = connect(redis_address(settings))
-        claims = Claims(redis, name, uuid.uuid4().hex)
-        self._keeper = LeaseKeeper(claims, self._cancel)
-        self._progress = ProgressSender(redis)
-        self._reports = Reports(redis, name, self._report)
-        self._generations = QueuedGenerations(
-            claims, self._keeper, self._progress, self._begin, self._services.record_failure
-        )
-
-    def start(self) -> None:
-        """Start the pipeline, and the threads that keep leases and send progress."""
-        self._services.start(hosts=["127.0.0.1"])
-        self._keeper.start()
-        self._progress.start()
-
-    def ready(self) -> None:
-        """Report, as messages come from now on."""
-        self._reports.start()
-
-    def make(self, message: str) -> None:
-        """Make the picture of a message. Raises PutBack if it has to go back into its queue."""
-        self._generations.make(message)
-
-    def shut_down(self, seconds: float) -> None:
-        """Take no more messages, and after some seconds put back what is still being made; this does not block."""
-        self._generations.stop_taking()
-        threading.Thread(target=self._reports.stop, name="last-report", daemon=True).start()
-        _after(seconds, self._generations.give_up)
-        _after(LAST_SECONDS, _exit)
-
-    def stop(self) -> None:
-        """Stop the pipeline with its browser, and the threads."""
-        self._keeper.stop()
-        self._progress.stop()
-        self._services.stop()
-        kill_descendants()  # what did not end in time
-        reap_all(seconds=1)
-
-    def _begin(
-        self, request: GenerateRequest, client: str | None, on_progress: Callable[[Progress], None]
-    ) -> LoopWork[GenerateResult]:
-        CURRENT_CLIENT.set(client)  # the generation's task inherits it
-        work = self._services.requests.generate(request, on_progress)
-        return self._services.runtime.begin(work, request.timeout_seconds)
-
-    def _cancel(self, request_id: str) -> None:
-        self._services.runtime.submit(self._services.requests.cancel(request_id))
-
-    def _report(self) -> CeleryWorkerReport:
-        health = self._services.health.report().model_dump(include=PUBLIC_HEALTH)
-        models = [model.model_copy(update={"reason": None}) for model in self._services.models().models]
-        return CeleryWorkerReport(
-            name=self._name,
-            queues=self._queues,
-            concurrency=self._concurrency,
-            running=self._keeper.running,
-            health=WorkerHealth.model_validate(health),
-            models=ModelList(models=models, simulated=self._services.models().simulated),
-        )
-
-
-def redis_address(settings: Settings) -> str:
-    """Return the address of the Redis that holds what is true of requests. Exits with a sentence if there is none."""
-    broker = settings.celery_broker_url.get_secret_value() if settings.celery_broker_url else ""
-    if settings.redis_url:
-        return settings.redis_url.get_secret_value()
-    if is_redis(broker):
-        return broker
-    sys.exit("REDIS_URL has to be set: it is where a Celery worker keeps which requests it makes, and their results.")
-
-
-def broker_address(settings: Settings) -> str:
-    """Return the address of the broker. Exits with a sentence if there is none."""
-    return settings.celery_broker_url.get_secret_value() if settings.celery_broker_url else redis_address(settings)
-
-
-def require_storage(settings: Settings) -> None:
-    """Exit with a sentence if pictures would be kept in a folder that no render worker serves."""
-    if "local" in named_storages(settings) and not settings.local_storage_shared:
-        sys.exit(
-            "STORAGE=local cannot be used by a Celery worker, as it serves no pictures. Name another storage, or set "
-            "LOCAL_STORAGE_SHARED=true if LOCAL_STORAGE_DIR is a volume that a render worker serves."
-        )
-
-
-def _after(seconds: float, call: Callable[[], None]) -> None:
-    timer = threading.Timer(seconds, call)
-    timer.daemon = True
-    timer.start()
-
-
-def _exit() -> None:
-    log.warning("this process does not end in time, and is ended")
-    kill_descendants()
-    os._exit(1)
-
+WITH_MESSAGES = ("celery", "kombu", "amqp")  # libraries whose records of level DEBUG have whole messages
+OF_EACH_MESSAGE = ("celery.worker.strategy", "celery.app.trace")  # and the pipeline logs each picture
+WITH_ADDRESSES = ("httpx", "httpx2")  # they would log the address of every picture
 
 os.environ["NODE_OPTIONS"] = "--max-semi-space-size=1"  # noqa: TID251 - for Playwright's driver: see gunicorn.conf.py
 settings = load()
@@ -179,11 +52,12 @@ def generate(message: str) -> None:
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def set_up_logs(**_: Any) -> None:
-    """Log as the render worker does; Celery's own records of level DEBUG have whole messages, and are left out."""
-    for library in ("httpx", "httpx2"):  # they would log the address of every picture
-        logging.getLogger(library).setLevel(logging.WARNING)
-    for library in ("celery", "kombu", "amqp"):
+    """Log as the render worker does, in place of Celery, and no message."""
+    for library in WITH_MESSAGES:
         logging.getLogger(library).setLevel(logging.INFO)
+    for library in (*OF_EACH_MESSAGE, *WITH_ADDRESSES):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(without_message)
     logs.set_up(settings.log_level)
 
 
@@ -191,8 +65,8 @@ def set_up_logs(**_: Any) -> None:
 def start(sender: Any, **_: Any) -> None:
     """Start the services. Exits with a sentence if they cannot be of use, or under another pool than threads."""
     global _worker  # Celery has no other place for what a process holds
-    if not str(sender.pool_cls).endswith(("thread.TaskPool'>", POOL)):
-        sys.exit(f"-P {sender.pool_cls} cannot be used: start this Celery worker with -P {POOL}, or without -P.")
+    if not is_pool(sender.pool_cls):
+        sys.exit(f"Only -P {POOL} can be used, and is without -P: others start a browser for each child, or wait.")
     require_storage(settings)
     queues = list(app.amqp.queues.consume_from)
     _worker = CeleryWorker(settings, sender.hostname, queues, int(sender.concurrency))

@@ -1,14 +1,18 @@
 """The Celery app of a Celery worker: how it consumes its queues, and what it shows of messages."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
-from celery import Celery, Task
+from celery import Celery, Task, signals
+from celery.concurrency import get_implementation
+from celery.platforms import EX_FAILURE
 from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 
 from render_worker.contract import VISIBILITY_SECONDS
 from render_worker.queued.connections import celery_address, is_redis
+from render_worker.queued.redis_channel import tolerate_other_messages
 
 POOL = "threads"
 HIDDEN = "(…)"
@@ -27,6 +31,10 @@ class _PrivateRequest(Request):  # type: ignore[misc]  # Celery has no types
         shown: dict[str, Any] = super().info(safe=True)
         return shown
 
+    def cancel(self, pool: Any, **_: Any) -> None:
+        """Say at once that a cold shutdown begins: Celery cannot cancel threads, and says it after they have ended."""
+        signals.worker_shutting_down.send(sender=self.hostname, sig="SIGQUIT", how="Cold", exitcode=EX_FAILURE)
+
 
 class PrivateTask(Task):  # type: ignore[misc]
     """A task whose arguments are not shown."""
@@ -36,6 +44,7 @@ class PrivateTask(Task):  # type: ignore[misc]
 
 def build_app(broker: str, queues: Iterable[str], concurrency: int) -> Celery:
     """Return an app that consumes these queues, unless the command names others, in so many threads."""
+    tolerate_other_messages()
     app = Celery("render_worker", broker=celery_address(broker), task_cls=PrivateTask, set_as_current=True)
     app.conf.update(
         worker_pool=POOL,  # prefork would start a browser for each child
@@ -71,3 +80,14 @@ def _transport_options(broker: str) -> dict[str, Any]:
         "socket_timeout": SOCKET_SECONDS,
         "socket_keepalive": True,
     }
+
+
+def is_pool(chosen: Any) -> bool:
+    """Return whether a pool, as a name or a class, is the one that can be used."""
+    return get_implementation(chosen) is get_implementation(POOL)
+
+
+def without_message(record: logging.LogRecord) -> bool:
+    """Leave but the first line of a record of Celery's consumer: after it comes the message that it cannot use."""
+    record.msg, record.args = record.getMessage().strip().partition("\n")[0], None
+    return True

@@ -37,7 +37,10 @@ now = tonumber(now[1]) + tonumber(now[2]) / 1e6
 if redis.call('EXISTS', KEYS[3]) == 1 then return {'final', ''} end
 if redis.call('EXISTS', KEYS[4]) == 1 then return {'canceled', ''} end
 if tonumber(redis.call('HGET', KEYS[2], 'number') or '0') > tonumber(ARGV[2]) then return {'old', ''} end
-if redis.call('EXISTS', KEYS[1]) == 1 then return {'leased', ''} end
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] and tonumber(string.match(holder, '%d+$')) >= tonumber(ARGV[2]) then
+    return {'leased', ''}
+end
 if ARGV[4] ~= '' and tonumber(ARGV[4]) <= now then return {'late', ''} end
 if ARGV[5] == '1' and redis.call('EXISTS', KEYS[5]) == 0 then return {'no_image', ''} end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
@@ -46,7 +49,7 @@ redis.call('EXPIRE', KEYS[2], ARGV[6])
 redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[7], '*', ARGV[8], ARGV[9])
 if ARGV[4] == '' then return {'go', ''} end
 return {'go', string.format('%.3f', tonumber(ARGV[4]) - now)}
-"""
+"""  # the own lease is of a claim whose answer was lost; an older attempt's worker learns that its lease is taken
 RENEW = """
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 'taken' end
@@ -59,10 +62,12 @@ if redis.call('EXISTS', KEYS[4]) == 1 then return 'canceled' end
 return 'kept'
 """  # a lease that Redis lost, with all that it had, is taken again
 FINISH = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+local holder = redis.call('GET', KEYS[1])
+if holder == ARGV[1] then redis.call('DEL', KEYS[1]) end
 local known = redis.call('HMGET', KEYS[3], 'number', 'made')
 if known[2] == '1' then return 0 end
 if ARGV[3] == '0' then
+    if holder and holder ~= ARGV[1] then return 0 end
     if known[1] and tonumber(known[1]) >= tonumber(ARGV[2]) then return 0 end
     if tonumber(redis.call('HGET', KEYS[2], 'number') or '0') > tonumber(ARGV[2]) then return 0 end
 end
@@ -82,7 +87,7 @@ return 1
 
 @dataclass(frozen=True)
 class Claim:
-    """A request that this worker makes, at one attempt."""
+    """A request that this worker makes, at one attempt, whose number is the fencing token."""
 
     id: str
     attempt: int

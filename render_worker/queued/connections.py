@@ -7,6 +7,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 TIMEOUT_SECONDS = 2.0  # less than a lease, which has to be renewed on another connection if one hangs
+MAX_CONNECTIONS = 10_000  # redis-py has 100 by default; each thread takes one
 REDIS = ("redis://", "rediss://", "unix://")
 
 
@@ -22,6 +23,7 @@ def connect(address: str) -> Redis:
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
+        max_connections=MAX_CONNECTIONS,
         socket_keepalive=None if address.startswith("unix:") else True,
     )
 

@@ -6,8 +6,6 @@ import re
 import threading
 from collections.abc import Callable
 
-from pydantic import ValidationError
-
 from render_worker.cancellation import Cancelled
 from render_worker.contract import (
     NO_REQUEST_ID,
@@ -58,13 +56,10 @@ class QueuedGenerations:
         self._progress = progress
         self._begin = begin
         self._record_failure = record_failure
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
+        """Set it, and each message that comes from then on is put back."""
         self._given_up = threading.Event()
-        self._insist = Insistence(self._stopping)
-
-    def stop_taking(self) -> None:
-        """Put back each message that comes from now on."""
-        self._stopping.set()
+        self._insist = Insistence(self.stopping)
 
     def give_up(self) -> None:
         """Put back all that is being made."""
@@ -78,16 +73,20 @@ class QueuedGenerations:
 
         When it returns, the message is done with.
         """
-        if self._stopping.is_set():
+        if self.stopping.is_set():
             raise PutBack
-        message = self._read(text)
-        making = message and self._keeper.enter(Claim(message.request.request_id, message.attempt))
-        if not (message and making):
+        try:
+            if message := self._read(text):
+                self._make_once(message)
+        except GivenUp:
+            raise PutBack from None
+
+    def _make_once(self, message: QueuedRequest) -> None:
+        making = self._keeper.enter(Claim(message.request.request_id, message.attempt))
+        if not making:
             return
         try:
             self._claim_and_make(message, making)
-        except GivenUp:
-            raise PutBack from None
         finally:
             self._progress.forget(making.claim)
             self._keeper.leave(making)
@@ -119,13 +118,15 @@ class QueuedGenerations:
             return None
         except WorkerError as error:
             failure = Cancelled() if making.canceled else error
-            self._record_failure(failure, request)
         except GivenUp:
             raise
         except Exception:  # the border where a fault of our own is met
             log.exception("%s: unexpected error", request.request_id)
             failure = WorkerError(OWN_FAULT)
-        return None if making.taken else _line(failure, request.request_id)
+        if making.taken or self._given_up.is_set():
+            return None  # it was ended by this process
+        self._record_failure(failure, request)
+        return _line(failure, request.request_id)
 
     def _result(self, message: QueuedRequest, making: Making, left: float | None) -> GenerateResult:
         request = self._with_image(message.request)
@@ -152,7 +153,7 @@ class QueuedGenerations:
             message = QueuedRequest.model_validate_json(text)
             if message.request.request_id != NO_REQUEST_ID:
                 return message
-        except (ValidationError, TypeError):
+        except (ValueError, TypeError):
             if claim := _claim_in(text):
                 line = _line(Stopping(UNREADABLE), claim.id)
                 self._insist(lambda: self._claims.finish(claim, line))
@@ -169,7 +170,7 @@ def _claim_in(text: str) -> Claim | None:
     try:
         message = json.loads(text)
         request_id, attempt = str(message["request"]["request_id"]), int(message["attempt"])
-    except (ValueError, TypeError, LookupError, RecursionError):
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return None
     known = ID.fullmatch(request_id) and request_id != NO_REQUEST_ID and attempt >= 1
     return Claim(request_id, attempt) if known else None

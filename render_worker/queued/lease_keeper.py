@@ -76,7 +76,10 @@ class LeaseKeeper:
     def _keep(self) -> None:
         while not self._stopped.wait(RENEW_SECONDS):
             with self._renewing:
-                self._renew([making for making in self.all() if making.begun.is_set() and not making.taken])
+                try:
+                    self._renew([making for making in self.all() if making.begun.is_set() and not making.taken])
+                except Exception:  # whatever it is, it must not cost all leases
+                    log.exception("leases: unexpected error")
 
     def _renew(self, held: list[Making]) -> None:
         if not held:

@@ -65,5 +65,7 @@ class Reports:
                 )
             except (RedisError, OSError) as error:
                 log.warning("Redis takes no report: %s", type(error).__name__)
+            except Exception:  # whatever it is, the next report may be possible
+                log.exception("reports: unexpected error")
             if self._stopped.wait(REPORT_SECONDS):
                 return

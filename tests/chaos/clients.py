@@ -1,5 +1,6 @@
 """Clients of the jobs' routes, that repeat what failed as good clients do, and remember what they were told."""
 
+import base64
 import random
 import threading
 import time
@@ -10,12 +11,12 @@ from typing import Any
 
 import requests
 
+from tests.fakes.image_service import png
+
 CLIENTS = 8
 PATIENCE_SECONDS = 120.0
 TIMEOUT_SECONDS = 15.0
 FINAL = {"completed", "failed", "canceled"}
-# Of one pixel.
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 
 
 @dataclass
@@ -46,11 +47,9 @@ class Submitted:
 class Clients:
     """Some clients that submit at once, each a thread with its own connection."""
 
-    def __init__(
-        self, addresses: Callable[[], list[str]], jobs: int, chance: random.Random, *, all_plain: bool
-    ) -> None:
-        """Have `jobs` submitted to the API tiers at `addresses`, in turn; with `all_plain` none fails."""
-        self.jobs = [_request(number, chance, all_plain) for number in range(jobs)]
+    def __init__(self, addresses: Callable[[], list[str]], jobs: int, chance: random.Random, *, of_stub: bool) -> None:
+        """Have `jobs` submitted to the API tiers at `addresses`, in turn; a stub knows no other model than auto."""
+        self.jobs = [_request(number, chance, of_stub) for number in range(jobs)]
         self.errors: list[str] = []
         self._addresses = addresses
         self._chance = chance
@@ -134,14 +133,16 @@ class Clients:
             job.finals.append(found)
 
 
-def _request(number: int, chance: random.Random, all_plain: bool) -> Submitted:
+def _request(number: int, chance: random.Random, of_stub: bool) -> Submitted:
     """Return a job of the usual kind, or now and then one of several pictures, with an image, or that fails."""
-    word = "plain" if all_plain else chance.choices(("plain", "flaky", "refused"), (88, 6, 6))[0]
+    word = chance.choices(("plain", "flaky", "refused"), (88, 6, 6))[0]
     body: dict[str, Any] = {"prompt": f"{word} picture {number} {uuid.uuid4().hex}"}
+    if not of_stub and chance.random() < 0.3:
+        body["model"] = "openai"
     kind = chance.choices(("one", "several", "image"), (80, 10, 10))[0]
     if kind == "several":
         body["n"] = chance.randint(2, 3)
-    if kind == "image" and not all_plain:
-        body["image"] = f"data:image/png;base64,{PNG}"
+    if kind == "image":
+        body["image"] = f"data:image/png;base64,{base64.b64encode(png(64, 64)).decode()}"
     clients = (None, "198.51.100.7", "198.51.100.8", "203.0.113.9")
     return Submitted(body, chance.choice(clients), wants_cancel=chance.random() < 0.05)

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos import verdict
+from tests.chaos import promptness, queue_verdict, verdict
 from tests.chaos.clients import Clients
-from tests.chaos.scenes import Scene
+from tests.chaos.promptness import Promptness
+from tests.chaos.row_watch import RowWatch
+from tests.chaos.scene import Scene
 from tests.chaos.stage import Stage
 
 FINAL_SECONDS = 90.0  # within which every job is final, after the last disturbance
@@ -27,30 +29,51 @@ class Outcome:
     statuses: Counter[str]
     seconds: float
     again: int
-    """Pictures that were made again after their render worker was killed."""
+    """Pictures that were made again after their worker was killed."""
+    promptness: Promptness | None = None
+    """Of a queue, if it was measured."""
 
 
-def perform(scene: Scene, database: str, jobs: int, seed: int, seconds: tuple[float, float] = (0.5, 1.0)) -> Outcome:
-    """Carry out a scene. A picture takes from and to so many seconds."""
+def perform(
+    scene: Scene,
+    database: str,
+    jobs: int,
+    seed: int,
+    seconds: tuple[float, float] = (0.5, 1.0),
+    *,
+    is_timed: bool = True,
+) -> Outcome:
+    """Carry out a scene. A picture takes from and to so many seconds; what is not timed may be slow."""
     chance = random.Random(seed)
     begun = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder,
-        Stage(database, Path(folder), seconds, workers=scene.workers, apis=scene.apis, is_real=scene.is_real) as stage,
+        Stage(database, Path(folder), seconds, scene.cast) as stage,
     ):
-        clients = Clients(lambda: [it.url for it in stage.apis], jobs, chance, all_plain=scene.is_real)
+        clients = Clients(lambda: [it.url for it in stage.apis], jobs, chance, of_stub=scene.cast.kind == "stub")
+        found = None
         try:
-            with _watched(clients):
-                clients.start()
-                scene.disturb(stage, chance)
-                clients.join()
-                _wait(clients)
-            verdict.last_look(clients)
+            with RowWatch(stage) as watch:
+                _carry_out(scene, stage, clients, chance)
             problems = verdict.problems(stage, clients)
+            if scene.cast.has_queue:
+                found = promptness.measured(stage, clients, watch) if is_timed else None
+                problems += [*queue_verdict.problems(stage, clients), *(found.problems() if found else ())]
         except Exception as error:  # noqa: BLE001 - the other scenes go on
             problems = [f"{type(error).__name__}: {error}", *clients.errors, *stage.tracebacks()]
         statuses = Counter(job.finals[0]["status"] if job.finals else "stuck" for job in clients.jobs)
-        return Outcome(problems, statuses, time.monotonic() - begun, verdict.made_again(stage, clients))
+        again = verdict.made_again(stage, clients)
+        return Outcome(problems, statuses, time.monotonic() - begun, again, found)
+
+
+def _carry_out(scene: Scene, stage: Stage, clients: Clients, chance: random.Random) -> None:
+    """Submit the jobs, have happen what the scene says, and wait for every job's end."""
+    with _watched(clients):
+        clients.start()
+        scene.disturb(stage, chance)
+        clients.join()
+        _wait(clients)
+    verdict.last_look(clients)
 
 
 @contextlib.contextmanager

@@ -1,54 +1,19 @@
-"""The scenes: what happens to the processes while jobs are submitted and run."""
+"""The scenes of jobs over HTTP: what happens to the processes while jobs are submitted and run."""
 
 import random
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import psutil
 import psycopg
 
-from tests.chaos.stage import Stage
+from tests.chaos.scene import Scenes, pause
+from tests.chaos.stage import Cast, Stage
 
 LEASE_SECONDS = 15  # of a job: as long as a killed process's jobs wait
 FULL_BYTES = 16 * 1024
-Disturb = Callable[[Stage, random.Random], None]
-BOTH = ("sqlite", "postgresql")
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One scene, on one kind of database after the other."""
-
-    name: str
-    what: str
-    disturb: Disturb
-    databases: tuple[str, ...] = BOTH
-    workers: int = 1
-    apis: int = 1
-    is_real: bool = False
-    """Whether the render worker is this repository's, and no stub."""
-
-
-SCENES: dict[str, Scene] = {}
-
-
-def scene(
-    name: str, databases: tuple[str, ...] = BOTH, *, workers: int = 1, apis: int = 1, is_real: bool = False
-) -> Callable[[Disturb], Disturb]:
-    """Register a function as a scene, described by its docstring."""
-
-    def register(disturb: Disturb) -> Disturb:
-        SCENES[name] = Scene(name, (disturb.__doc__ or "").strip(), disturb, databases, workers, apis, is_real)
-        return disturb
-
-    return register
-
-
-def pause(chance: random.Random, least: float = 0.2, most: float = 4.0) -> None:
-    """Wait until a random moment."""
-    time.sleep(chance.uniform(least, most))
+SCENES = Scenes(Cast())
+scene = SCENES.scene
 
 
 @scene("nothing")
@@ -156,7 +121,7 @@ def postgres_disconnects(stage: Stage, chance: random.Random) -> None:
             )
 
 
-@scene("api-paused", apis=2)
+@scene("api-paused", cast=Cast(apis=2))
 def api_paused(stage: Stage, chance: random.Random) -> None:
     """One of two API tiers stands still for longer than its leases, and goes on."""
     pause(chance)
@@ -165,14 +130,14 @@ def api_paused(stage: Stage, chance: random.Random) -> None:
     stage.api.send(signal.SIGCONT)
 
 
-@scene("one-api-killed", apis=2)
+@scene("one-api-killed", cast=Cast(apis=2))
 def one_api_killed(stage: Stage, chance: random.Random) -> None:
     """kill -9 of one of two API tiers, which does not come back."""
     pause(chance)
     stage.api.kill()
 
 
-@scene("two-workers", workers=2)
+@scene("two-workers", cast=Cast(workers=2))
 def two_workers(stage: Stage, chance: random.Random) -> None:
     """kill -9 of the API tier before two render workers, and then of one of these."""
     pause(chance)
@@ -184,7 +149,7 @@ def two_workers(stage: Stage, chance: random.Random) -> None:
     stage.workers[1].start()
 
 
-@scene("real-worker", is_real=True)
+@scene("real-worker", cast=Cast("real"))
 def real_worker(stage: Stage, chance: random.Random) -> None:
     """kill -9 of the API tier, and then of this repository's own render worker, whose pictures a stand-in makes."""
     pause(chance, 1.0, 3.0)

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import requests
 
 from tests.chaos.clients import FINAL, Clients, Submitted
-from tests.chaos.stage import Made, Stage
+from tests.chaos.ends import Made
+from tests.chaos.stage import Stage
 
 
 def problems(stage: Stage, clients: Clients) -> list[str]:
@@ -73,8 +74,8 @@ def _of_rows(stage: Stage, clients: Clients) -> Iterator[str]:
 
 
 def _of_pictures(stage: Stage, clients: Clients) -> Iterator[str]:
-    """Yield the pictures that were made again, though the render worker that had made them lived on."""
-    several = {job.body["prompt"]: job.body.get("n", 1) for job in clients.jobs}
+    """Yield the pictures that were made again, though the worker that had made them lived on."""
+    several = _expected(clients)
     for what, pictures in _by_request(stage).items():
         for number, later in enumerate(pictures):
             known = sum(later.at < earlier.until for earlier in pictures[:number])
@@ -89,6 +90,11 @@ def _by_request(stage: Stage) -> dict[str, list[Made]]:
     return found
 
 
+def _expected(clients: Clients) -> dict[str, int]:
+    """Return how many pictures of each prompt are begun if nothing happens: of a flaky one the first fails."""
+    return {job.body["prompt"]: job.body.get("n", 1) + ("flaky" in job.body["prompt"]) for job in clients.jobs}
+
+
 def last_look(clients: Clients) -> None:
     """Ask for each job once more: its answer must be what it was."""
     with requests.Session() as session:
@@ -97,6 +103,6 @@ def last_look(clients: Clients) -> None:
 
 
 def made_again(stage: Stage, clients: Clients) -> int:
-    """Return how many pictures were made again after their render worker was killed."""
-    several = {job.body["prompt"]: job.body.get("n", 1) for job in clients.jobs}
+    """Return how many pictures were made again after their worker was killed."""
+    several = _expected(clients)
     return sum(max(0, len(pictures) - several.get(what, 1)) for what, pictures in _by_request(stage).items())

@@ -12,7 +12,8 @@ import requests
 from PIL import Image
 
 from tests.api.conftest import ScriptedWorker
-from tests.fakes.processes import Sandbox, Server, api, sandbox, wait_until, worker
+from tests.end_to_end.rendering import DISPATCHES, Rendering, rendering, scripted_rendering
+from tests.fakes.processes import Sandbox, Server, api, sandbox, wait_until
 
 TOKEN = "a-token-of-the-tests"
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
@@ -25,6 +26,8 @@ class Stack:
     sandbox: Sandbox
     worker: Server
     api: Server
+    rendering: Rendering | None = None
+    """What makes the pictures."""
 
     def get(self, path: str = "/generate", headers: dict[str, str] | None = None, **query: object) -> requests.Response:
         """Send a GET to the API tier as a client does, without following redirects; return the response."""
@@ -89,15 +92,19 @@ def worker_settings(site: Sandbox, folder: Path, **settings: object) -> dict[str
 
 @contextmanager
 def running(
-    folder: Path, ready: bool = True, before_start: Callable[[], object] | None = None, **settings: object
+    folder: Path,
+    ready: bool = True,
+    before_start: Callable[[], object] | None = None,
+    dispatch: str = "direct",
+    **settings: object,
 ) -> Iterator[Stack]:
     """Run both tiers and the sandbox; `settings` are the worker's, and `ready` waits until it is."""
     with (
         sandbox() as site,
-        worker(before_start=before_start, **worker_settings(site, folder, **settings)) as renderer,
-        api(PERCHANCE_WORKER_URL=renderer.url, WORKER_TOKEN=TOKEN, SIMULATED="true") as front,
+        rendering(dispatch, before_start, **worker_settings(site, folder, **settings)) as made_by,
+        api(**{**made_by.of_api, "WORKER_TOKEN": TOKEN, "SIMULATED": "true"}) as front,
     ):
-        stack = Stack(site, renderer, front)
+        stack = Stack(site, made_by.worker, front, made_by)
         if ready:
             wait_until(lambda: stack.get("/ready").ok, "the worker's readiness")
         yield stack
@@ -109,6 +116,13 @@ def scripted() -> Iterator[ScriptedWorker]:
     worker = ScriptedWorker()
     yield worker
     worker.close()
+
+
+@pytest.fixture(params=DISPATCHES)
+def api_before(request: pytest.FixtureRequest, scripted: ScriptedWorker) -> Iterator[Callable[..., Server]]:
+    """Makes API tiers, not started, whose requests the scripted worker gets by each dispatch in turn."""
+    with scripted_rendering(request.param, scripted) as own:
+        yield lambda **settings: api(**{**own, **settings})
 
 
 @pytest.fixture(scope="session")

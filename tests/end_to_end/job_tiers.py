@@ -7,7 +7,8 @@ from pathlib import Path
 import requests
 
 from tests.end_to_end.conftest import TOKEN, Stack, worker_settings
-from tests.fakes.processes import Server, api, sandbox, wait_until, worker
+from tests.end_to_end.rendering import rendering
+from tests.fakes.processes import Server, api, sandbox, wait_until
 from tests.fakes.watching import Watching
 
 API = "/api/v1"
@@ -35,14 +36,22 @@ def events_of(url: str, job: dict, **headers: str) -> Watching:
 
 def api_of(stack: Stack, database: str, **settings: object) -> Server:
     """Return an API tier before the stack's render worker, with a database of jobs, that is not started."""
-    return api(PERCHANCE_WORKER_URL=stack.worker.url, WORKER_TOKEN=TOKEN, DATABASE_URL=database, **settings)
+    return api(**{**stack.rendering.of_api, "WORKER_TOKEN": TOKEN, "DATABASE_URL": database, **settings})
 
 
 @contextmanager
-def job_tiers(folder: Path) -> Iterator[Stack]:
-    """Run both tiers and the sandbox, without a browser; the API tier runs two jobs at a time."""
-    with sandbox() as site, worker(**worker_settings(site, folder, ENGINES="horde", QUEUE_SIZE=20)) as renderer:
-        stack = Stack(site, renderer, None)
+def job_rendering(folder: Path, dispatch: str) -> Iterator[Stack]:
+    """Run the sandbox and what makes pictures, without a browser, and no API tier yet."""
+    limits = {"MAX_CONCURRENCY": 2} if dispatch == "celery" else {}
+    settings = {"ENGINES": "horde", "QUEUE_SIZE": 20, **limits}
+    with sandbox() as site, rendering(dispatch, **worker_settings(site, folder, **settings)) as made_by:
+        yield Stack(site, made_by.worker, None, made_by)
+
+
+@contextmanager
+def job_tiers(folder: Path, dispatch: str) -> Iterator[Stack]:
+    """Run both tiers and the sandbox, without a browser; two jobs are run at a time."""
+    with job_rendering(folder, dispatch) as stack:
         stack.api = api_of(stack, f"sqlite:///{folder}/jobs.db", JOB_CONCURRENCY=2, MAX_STREAMS_PER_CLIENT=10)
         with stack.api:
             wait_until(lambda: stack.get("/ready").ok, "the worker's readiness")

@@ -9,12 +9,13 @@ import requests
 
 from tests.end_to_end.conftest import Stack
 from tests.end_to_end.job_tiers import API, events_of, job_tiers, reset, start
+from tests.end_to_end.rendering import DISPATCHES
 from tests.fakes.processes import wait_until
 
 
-@pytest.fixture(scope="module")
-def tiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with job_tiers(tmp_path_factory.mktemp("jobs")) as stack:
+@pytest.fixture(scope="module", params=DISPATCHES)
+def tiers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with job_tiers(tmp_path_factory.mktemp("jobs"), request.param) as stack:
         yield stack
 
 

@@ -67,7 +67,11 @@ class CeleryWorker:
         try:
             self.stop()
         finally:
-            self._log.unlink(missing_ok=True)
+            self.remove_log()
+
+    def remove_log(self) -> None:
+        """Remove the file of what it has printed."""
+        self._log.unlink(missing_ok=True)
 
     def log(self) -> str:
         """Return what it has printed."""

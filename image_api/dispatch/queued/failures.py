@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from image_api.errors import WorkerUnavailable
+from image_api.errors import ApiError, WorkerUnavailable
 
 QUEUE_FAILURES = (RedisError, OperationalError, OSError)
 """What Redis and the broker raise if they do not do what they are asked."""
@@ -23,3 +23,8 @@ def reaching_queue() -> Iterator[None]:
         yield
     except QUEUE_FAILURES as error:  # its text may have an address
         raise QueueUnavailable(f"The queue of the Celery workers does not answer ({type(error).__name__}).") from error
+
+
+def can_be_repeated(error: ApiError) -> bool:
+    """Return whether an error is that the queue does not answer, also if another request met it first."""
+    return error.body().code == QueueUnavailable.code

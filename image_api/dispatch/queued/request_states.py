@@ -35,8 +35,8 @@ return 'go'
 """
 SETTLE = """
 redis.call('DEL', KEYS[3], KEYS[4])
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 0 then return redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[2], 'line', '')
 return redis.call('EXPIRE', KEYS[2], ARGV[1])
 """
@@ -72,6 +72,11 @@ class RequestStates:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._announce, self._settle = redis.register_script(ANNOUNCE), redis.register_script(SETTLE)
+
+    def now(self) -> float:
+        """Return the seconds since the epoch by Redis's clock."""
+        seconds, microseconds = self._redis.time()
+        return seconds + microseconds / 1e6
 
     def announce(self, request_id: str, attempt: int) -> Announced:
         """Note an attempt, before its message is sent; the failure of an earlier one does not count any more."""

@@ -1,8 +1,12 @@
-"""The jobs' routes in this process, before a real database of either kind and a scripted render worker."""
+"""The jobs' routes in this process, before a real database of either kind and a scripted render worker.
+
+That has its requests by HTTP, or by a queue in turn.
+"""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,7 +15,10 @@ from werkzeug.test import TestResponse
 
 from image_api.database_url import engine_url
 from image_api.jobs.migrations.migration import bring_up_to_date
+from tests.api.conftest import ScriptedWorker
 from tests.fakes.processes import wait_until
+from tests.fakes.redis_server import RedisServer
+from tests.fakes.scripted_celery_worker import ScriptedCeleryWorker
 
 FINAL = {"completed", "failed", "canceled"}
 
@@ -30,11 +37,30 @@ def client(client_with, migrated, tmp_path) -> FlaskClient:
     return client_with(max_retries=0)
 
 
+@pytest.fixture(scope="session")
+def queue() -> Iterator[RedisServer]:
+    """Return a Redis for queues."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["direct", "celery"])
+def dispatch(request: pytest.FixtureRequest, worker: ScriptedWorker) -> Iterator[dict[str, Any]]:
+    """Return the settings of each dispatch in turn, by which requests reach the scripted worker."""
+    if request.param == "direct":
+        yield {}
+        return
+    server = request.getfixturevalue("queue")
+    server.client.flushall()
+    with ScriptedCeleryWorker(server.url, worker.url):
+        yield {"dispatch": "celery", "redis_url": server.url}
+
+
 @pytest.fixture
-def both(client_with, database_url) -> FlaskClient:
-    """Return a client whose service keeps its jobs in SQLite, and in PostgreSQL in turn."""
+def both(dispatch, client_with, database_url) -> FlaskClient:
+    """Return a client whose service keeps its jobs in SQLite and in PostgreSQL, and has each dispatch, in turn."""
     bring_up_to_date(engine_url(SecretStr(database_url)))
-    client = client_with(database_url=database_url, max_retries=0)
+    client = client_with(database_url=database_url, max_retries=0, **dispatch)
     wait_until(lambda: client.get("/api/v1/jobs").status_code == 200, "the database is ready", 30)
     return client
 

@@ -35,15 +35,15 @@ def test_it_works(both):
     assert both.get(f"{URL}?limit=7").json.keys() == {"jobs"}
 
 
-def test_jobs_are_filtered_by_status_and_the_next_page_too(client, worker):
+def test_jobs_are_filtered_by_status_and_the_next_page_too(both, worker):
     worker.say(422, {"success": False, "error": "No.", "code": "content_refused"})
-    failed = submitted(client, 3)
+    failed = submitted(both, 3)
     for it in failed:
-        ended(client, it)
-    first = client.get(f"{URL}?status=FAILED&limit=2")
+        ended(both, it)
+    first = both.get(f"{URL}?status=FAILED&limit=2")
     assert ids(first) == [failed[2], failed[1]]
-    assert ids(client.get(first.json["next"])) == [failed[0]]
-    assert ids(client.get(f"{URL}?status=completed")) == []
+    assert ids(both.get(first.json["next"])) == [failed[0]]
+    assert ids(both.get(f"{URL}?status=completed")) == []
 
 
 def test_jobs_are_filtered_by_the_time_that_they_show(both):

@@ -57,7 +57,7 @@ def test_a_pending_job_has_its_position(client_with, held):
     assert [status(client, it).json.get("position") for it in ids] == [None, None, 1, 2]
 
 
-def test_a_job_has_the_seconds_that_it_should_take(client, worker, held):
+def test_a_job_has_the_seconds_that_it_should_take(both, worker, held):
     line = {"event": "progress", "phase": "generating", "message": "Painting.", "percent": 40, "expected_seconds": 9}
     last = {"event": "result", "result": RESULT}
     worker.say(
@@ -65,18 +65,18 @@ def test_a_job_has_the_seconds_that_it_should_take(client, worker, held):
         (json.dumps(line).encode() + b"\n", lambda: held.wait(20), json.dumps(last).encode() + b"\n"),
         Content_Type="application/x-ndjson",
     )
-    job_id = client.post("/api/v1/generate", json={"prompt": "a"}).json["job_id"]
-    wait_until(lambda: "progress" in status(client, job_id).json, "there is progress", 20)
-    shown = status(client, job_id).json
+    job_id = both.post("/api/v1/generate", json={"prompt": "a"}).json["job_id"]
+    wait_until(lambda: "progress" in status(both, job_id).json, "there is progress", 20)
+    shown = status(both, job_id).json
     assert (shown["progress"]["phase"], shown["progress"]["percent"]) == ("generating", 40)
     assert 1 <= shown["expected_seconds"] <= 9
     held.set()
-    assert "expected_seconds" not in ended(client, job_id)
+    assert "expected_seconds" not in ended(both, job_id)
 
 
-def test_a_job_that_fails_has_the_error_as_clients_may_see_it(client, client_with, worker, submit):
+def test_a_job_that_fails_has_the_error_as_clients_may_see_it(both, worker):
     worker.say(502, REFUSED)
-    failed = ended(client, submit().json["job_id"])
+    failed = ended(both, both.post("/api/v1/generate", json={"prompt": "a"}).json["job_id"])
     assert (failed["status"], failed["code"], failed["images"]) == ("failed", "engine_unauthorized", [])
     assert "acct" not in failed["error"]
     assert "success" not in failed
@@ -123,14 +123,14 @@ def test_a_job_is_cancelled_also_at_the_engine(both, worker, held):
 
 
 @pytest.mark.parametrize("made", [True, False], ids=["completed", "failed"])
-def test_a_job_that_has_ended_is_not_cancelled(client, worker, submit, made):
+def test_a_job_that_has_ended_is_not_cancelled(both, worker, made):
     if not made:
         worker.say(422, {"success": False, "error": "No.", "code": "content_refused"})
-    job_id = submit().json["job_id"]
-    before = ended(client, job_id)
-    answer = client.delete(f"/api/v1/jobs/{job_id}")
+    job_id = both.post("/api/v1/generate", json={"prompt": "a"}).json["job_id"]
+    before = ended(both, job_id)
+    answer = both.delete(f"/api/v1/jobs/{job_id}")
     assert (answer.status_code, answer.json["code"]) == (409, "job_over")
-    assert status(client, job_id).json == before
+    assert status(both, job_id).json == before
 
 
 @pytest.mark.parametrize("headers", [{"User-Agent": "Twitterbot/1.0"}, {"Sec-Purpose": "prefetch"}])

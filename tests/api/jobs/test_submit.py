@@ -40,12 +40,12 @@ def test_it_works(both, worker):
     assert (asked["prompt"], asked["seed"]) == ("a tree", 7)
 
 
-def test_several_pictures_of_a_style_and_a_size_are_made_as_generate_makes_them(client, worker):
+def test_several_pictures_of_a_style_and_a_size_are_made_as_generate_makes_them(both, worker):
     fields = {"prompt": "a tree", "n": 2, "seed": 40, "style": "anime", "size": "512x768", "guidance_scale": "8"}
-    made = ended(client, client.post(URL, json=fields).json["job_id"])
+    made = ended(both, both.post(URL, json=fields).json["job_id"])
     by_job = sorted(worker.asked_to_make(), key=lambda it: it["seed"])
     worker.requests.clear()
-    assert client.post("/generate?", json={**fields, "cache": False}).status_code == 200
+    assert both.post("/generate?", json={**fields, "cache": False}).status_code == 200
     at_once = sorted(worker.asked_to_make(), key=lambda it: it["seed"])
     own = {"request_id", "timeout_seconds"}
     assert [{**it, **dict.fromkeys(own)} for it in by_job] == [{**it, **dict.fromkeys(own)} for it in at_once]
@@ -53,16 +53,16 @@ def test_several_pictures_of_a_style_and_a_size_are_made_as_generate_makes_them(
 
 
 @pytest.mark.parametrize("form", [True, False], ids=["form", "json"])
-def test_an_image_is_kept_with_the_job_and_its_room_given_back(client, worker, form):
-    memory = services_of(client.application).image_memory
+def test_an_image_is_kept_with_the_job_and_its_room_given_back(both, worker, form):
+    memory = services_of(both.application).image_memory
     if form:
         sent = {"data": {"prompt": "a tree", "strength": "0.4", "image": (io.BytesIO(PNG), "a.png")}}
     else:
         sent = {"json": {"prompt": "a tree", "strength": 0.4, "image": base64.b64encode(PNG).decode()}}
-    answer = client.post(URL, **sent)
+    answer = both.post(URL, **sent)
     assert answer.status_code == 202, answer.text
     answer.close()
-    made = ended(client, answer.json["job_id"])
+    made = ended(both, answer.json["job_id"])
     assert made["status"] == "completed", made
     assert worker.sent_images() == [PNG]
     assert worker.asked_to_make()[0]["strength"] == 0.4

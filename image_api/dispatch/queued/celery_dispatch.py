@@ -1,0 +1,115 @@
+"""The dispatch by the queue: each generation is a message that one of the Celery workers takes."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+
+from image_api.dispatch.base import ReportProgress
+from image_api.dispatch.cancellation_sender import CancellationSender
+from image_api.dispatch.queued.failures import QUEUE_FAILURES
+from image_api.dispatch.queued.queue import CeleryQueue
+from image_api.dispatch.queued.queued_call import Job, QueuedCall, Tools
+from image_api.dispatch.queued.request_states import unreadable
+from image_api.dispatch.queued.retried_sends import RetriedSends
+from image_api.dispatch.queued.waiting_calls import WaitingCalls
+from image_api.dispatch.validation import checked_error, checked_result
+from image_api.errors import ApiError, DeadlinePassed, Relayed
+from image_api.outbound.abort import Abort
+from image_api.sent_images import SentImage
+from render_worker.contract import ErrorLine, GenerateRequest, GenerateResult
+
+EARLY_SECONDS = 2.5  # by which a Celery worker may be early: the last of several engines is ended that much before
+
+log = logging.getLogger(__name__)
+
+
+class CeleryDispatch:
+    """Sends generations to the Celery workers by the queue. Thread-safe."""
+
+    def __init__(self, queue: CeleryQueue, wake_seconds: float, stop: Callable[[], object] = lambda: None) -> None:
+        """Wait for up to `wake_seconds` while there is no queue or no Celery worker; `stop` is called by `stop`."""
+        self._states = queue.states
+        self._tools = Tools(queue, RetriedSends(), WaitingCalls(queue.sweep), wake_seconds)
+        self._cancellations = CancellationSender(self._tell_cancelled)
+        self._settlements = CancellationSender(self._settle)
+        self._in_flight: dict[str, set[str]] = {}
+        self._lock = threading.Lock()
+        self._stop = stop
+
+    def generate(
+        self,
+        request: GenerateRequest,
+        report: ReportProgress,
+        client: str | None = None,
+        abort: Abort | None = None,
+        image: SentImage | None = None,
+        *,
+        repeated: bool = False,
+    ) -> GenerateResult:
+        """Return the picture that a Celery worker made, as `Dispatch.generate`.
+
+        A request whose Celery worker is lost is sent again, MAX_LOSSES times at most. None is `repeated` here: jobs
+        take the queue themselves.
+        """
+        call = QueuedCall(Job(request, report, client, abort or Abort(), image), self._tools)
+        with self._following(request.request_id, call):
+            line = call.line()
+        if isinstance(line, ErrorLine):
+            raise _error_of(line, request.request_id, is_late=call.deadline.later_by(-EARLY_SECONDS).expired)
+        try:
+            return checked_result(line.result).model_copy(update={"request_id": request.request_id})
+        except ValueError as error:
+            raise unreadable() from error
+
+    def cancel(self, request_id: str) -> None:
+        """Tell the Celery workers in the background that a request of this process is cancelled."""
+        with self._lock:
+            ids = list(self._in_flight.get(request_id, ()))
+        for queue_id in ids:
+            self._cancellations.add(queue_id)
+
+    def stop(self) -> None:
+        """End every wait, and have what is made for it cancelled."""
+        self._tools.calls.stop()
+        self._tools.queue.stop()
+        self._stop()
+
+    @contextlib.contextmanager
+    def _following(self, request_id: str, call: QueuedCall) -> Iterator[None]:
+        """Know of a call while it lasts; have it settled at its end, and cancelled if it is left without one."""
+        with self._lock:
+            self._in_flight.setdefault(request_id, set()).add(call.id)
+        try:
+            yield
+        except BaseException:
+            self._cancellations.add(call.id)
+            raise
+        else:
+            self._settlements.add(call.id)
+        finally:
+            with self._lock:
+                self._in_flight[request_id].discard(call.id)
+                if not self._in_flight[request_id]:
+                    del self._in_flight[request_id]
+
+    def _tell_cancelled(self, queue_id: str) -> None:
+        try:
+            self._states.cancel([queue_id])
+        except QUEUE_FAILURES as error:
+            log.warning("%s: the Celery workers were not told of its cancellation: %s", queue_id, type(error).__name__)
+
+    def _settle(self, queue_id: str) -> None:
+        with contextlib.suppress(*QUEUE_FAILURES):  # its keys expire
+            self._states.settle([queue_id])
+
+
+def _error_of(line: ErrorLine, request_id: str, *, is_late: bool) -> ApiError:
+    """Return what the error of a Celery worker means in this tier, at the end of the request's time or before."""
+    try:
+        body = checked_error(line.error, line.status)
+    except ValueError:
+        return unreadable()
+    if body.code == DeadlinePassed.code and is_late:  # the request's own deadline, not that of one of its phases
+        return DeadlinePassed(body.error, body.fallback_from)
+    return Relayed(body.model_copy(update={"request_id": body.request_id and request_id}), line.status)

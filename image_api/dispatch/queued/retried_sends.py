@@ -1,0 +1,80 @@
+"""Sends that are repeated while the queue does not answer: by few threads, however many wait."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from image_api.dispatch.queued.failures import can_be_repeated
+from image_api.errors import ApiError
+
+SENDERS = 4  # a Redis that hangs holds each for seconds, and a connection with it
+FIRST_PAUSE_SECONDS = 0.1
+MAX_PAUSE_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Send:
+    """A send that is repeated until it succeeds, fails for good, or is given up."""
+
+    def __init__(self, once: Callable[[], object], failed: Callable[[ApiError], object]) -> None:
+        """`once` sends, and raises QueueUnavailable if a repetition can help; `failed` is told of other errors."""
+        self.once = once
+        self.failed = failed
+        self.problem: str | None = None
+        """Why the last try did not succeed."""
+        self.given_up = False
+
+
+class RetriedSends:
+    """The sends of one process. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Send] = deque()
+        self._senders = 0
+        self._lock = threading.Lock()
+
+    def add(self, send: Send) -> None:
+        """Have something sent, and return at once."""
+        with self._lock:
+            self._waiting.append(send)
+            if self._senders == SENDERS:
+                return
+            self._senders += 1
+        threading.Thread(target=self._run, name="queue-send", daemon=True).start()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while send := self._next():
+            if send.given_up or self._is_done(send):
+                pause = 0.0
+                continue
+            with self._lock:
+                self._waiting.append(send)  # behind the others, which one that cannot be sent must not hold up
+            pause = min(MAX_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause))
+            time.sleep(pause)
+
+    def _next(self) -> Send | None:
+        """Return the send that waited longest; None, and count this thread no more, if none waits."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._senders -= 1
+            return None
+
+    def _is_done(self, send: Send) -> bool:
+        try:
+            send.once()
+        except ApiError as error:
+            send.problem = str(error)
+            if can_be_repeated(error):
+                return False
+            send.failed(error)
+        except Exception:  # a bug must not end the sending of others
+            log.exception("unexpected error in a send to the queue")
+            send.failed(ApiError("This service failed by its own fault."))
+        else:
+            send.problem = None
+        return True

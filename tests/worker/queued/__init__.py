@@ -1,0 +1,1 @@
+"""Tests of Celery workers, with a real Redis and real processes."""

@@ -1,0 +1,142 @@
+"""A real Redis, an image service with a ledger, and Celery workers that ask it."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from pydantic import TypeAdapter
+
+from image_api.dispatch.queued.request_states import RequestStates
+from render_worker.contract import (
+    NEWS,
+    NEWS_FIELD,
+    TASK,
+    Ending,
+    ErrorLine,
+    GenerateRequest,
+    QueuedRequest,
+    ResultLine,
+    queue_key,
+)
+from tests.fakes.celery_worker import CeleryWorker
+from tests.fakes.image_service import ImageService
+from tests.fakes.processes import wait_until
+from tests.fakes.redis_server import RedisServer
+
+QUEUE = "openai"
+QUICK = "--without-mingle", "--without-gossip"
+"""A Celery worker that is alone need not look for others."""
+
+
+class Queue:
+    """The API tier's side of the queue: it announces requests, sends their messages and reads what comes of them."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.server = server
+        self.redis = server.client
+        self.states = RequestStates(server.client)
+        self.app = Celery(broker=server.url, set_as_current=False)
+
+    def send(self, request_id: str = "", *, attempt: int = 1, seconds: float | None = 60.0, **fields: object) -> str:
+        """Announce a request, send its message, and return its id."""
+        request_id = request_id or uuid.uuid4().hex
+        self.states.announce(request_id, attempt)
+        self.send_text(self.message(request_id, attempt, seconds, **fields))
+        return request_id
+
+    def message(self, request_id: str, attempt: int = 1, seconds: float | None = 60.0, **fields: object) -> str:
+        """Return the message of a request."""
+        expires_at = None if seconds is None else time.time() + seconds
+        request = GenerateRequest(**{"prompt": "a boat", "model": QUEUE, "request_id": request_id, **fields})
+        return QueuedRequest(request=request, attempt=attempt, expires_at=expires_at).model_dump_json(exclude_none=True)
+
+    def send_text(self, *texts: object, task: str = TASK, queue: str = QUEUE, **options: object) -> None:
+        """Send a message as it is."""
+        self.app.send_task(task, texts, queue=queue, ignore_result=True, **options)
+
+    def ended(self, request_id: str) -> ResultLine | ErrorLine:
+        """Wait for the end of a request, and return it."""
+        key = queue_key(request_id, "final")
+        wait_until(lambda: self.redis.hget(key, "line"), f"the end of {request_id}", seconds=30)
+        return TypeAdapter(Ending).validate_json(self.redis.hget(key, "line"))
+
+    def status(self, request_id: str) -> str:
+        """Return the status of a request."""
+        return self.states.states([request_id])[0].status
+
+    def begun(self, request_id: str) -> None:
+        """Wait until a request is made."""
+        wait_until(lambda: self.status(request_id) == "running", f"the beginning of {request_id}", seconds=30)
+
+    def news(self, request_id: str) -> list[tuple[str, int]]:
+        """Return the events of a request, each with its attempt."""
+        news = [json.loads(fields[NEWS_FIELD.encode()]) for _, fields in self.redis.xrange(NEWS)]
+        return [(it["event"], it["attempt"]) for it in news if it["id"] == request_id]
+
+    def waiting(self, queue: str = QUEUE) -> int:
+        """Return how many messages are in a queue."""
+        return self.redis.llen(queue)
+
+    def unacknowledged(self) -> int:
+        """Return how many messages Celery workers have."""
+        return self.redis.hlen("unacked")
+
+    def all_done_with(self) -> None:
+        """Wait until no message is in the queue or with a Celery worker."""
+        wait_until(lambda: not self.waiting() and not self.unacknowledged(), "the end of all messages", seconds=20)
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
+    """Return an image service whose pictures take 0.1 s."""
+    with ImageService(tmp_path_factory.mktemp("service"), (0.1, 0.1)) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def slow_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
+    """Return an image service whose pictures take 8 s."""
+    with ImageService(tmp_path_factory.mktemp("slow"), (8, 8)) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def queue(redis_server: RedisServer) -> Queue:
+    redis_server.client.flushall()
+    return Queue(redis_server)
+
+
+Start = Callable[..., CeleryWorker]
+
+
+@pytest.fixture
+def start(redis_server: RedisServer, tmp_path: Path) -> Iterator[Start]:
+    """Return a function that starts a Celery worker at an image service, and waits until it takes messages."""
+    started: list[CeleryWorker] = []
+
+    def make(service: ImageService, *arguments: str, name: str = "w", **environment: object) -> CeleryWorker:
+        own = {**service.environment(name), "LOCAL_STORAGE_DIR": tmp_path / "images", "OPENAI_CONCURRENCY": 8}
+        worker = CeleryWorker(redis_server.url, *QUICK, *arguments, name=name, **{**own, **environment})
+        started.append(worker)
+        worker.start()
+        worker.wait_ready()
+        return worker
+
+    yield make
+    for worker in started:
+        worker.kill()
+
+
+def events(service: ImageService, prompt: str) -> list[str]:
+    """Return what the image service has written down of a prompt."""
+    return [entry.event for entry in service.entries() if entry.prompt == prompt]
