@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.api.conftest import ScriptedWorker
-from tests.fakes.celery_worker import CeleryWorker
+from tests.fakes.celery_worker import NO_SERVICE, CeleryWorker
 from tests.fakes.processes import Server, worker
 from tests.fakes.redis_server import RedisServer
 from tests.fakes.scripted_celery_worker import ScriptedCeleryWorker
@@ -42,7 +42,7 @@ def rendering(dispatch: str, before_start: Callable[[], object] | None = None, *
         return
     with (
         RedisServer(PASSWORD) as redis,
-        worker(**{**settings, "ENGINES": "sketch"}) as renderer,
+        worker(**{**settings, **NO_SERVICE}) as renderer,
         CeleryWorker(redis.url, **settings) as celery_worker,
     ):
         of_api = {"DISPATCH": "celery", "REDIS_URL": redis.url, "PERCHANCE_WORKER_URL": renderer.url}

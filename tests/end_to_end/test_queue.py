@@ -93,7 +93,7 @@ def test_auto_falls_back_within_the_celery_worker(stack):
     ("play", "query", "status", "code"),
     [
         ({"horde": "corrupt_prompt"}, {"model": "horde"}, 422, "content_refused"),
-        ({"horde": "html_502"}, {"model": "horde"}, 502, "engine_busy"),
+        ({"horde": "html_502"}, {"model": "horde"}, 503, "engine_busy"),
         ({}, {"model": "nothing"}, 400, "invalid_parameter"),
         ({}, {"model": "horde", "guidance_scale": 99}, 400, "invalid_parameter"),
     ],
