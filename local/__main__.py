@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Literal
@@ -17,12 +18,14 @@ from urllib.parse import urlsplit
 
 import requests
 
+from local import own_redis
 from local.hosts import host_to_ask, reachable_at
 from local.processes import Processes
 from local.settings import Environments, Settings, environments, load, plan_of, variables
 from render_worker.serving.environment import gunicorn_address
 from render_worker.settings import load as load_worker_settings
 
+MODULE = (sys.executable, "-m")
 ROOT = Path(__file__).resolve().parent.parent
 REACH_SECONDS = 5.0
 READY_SECONDS = 120.0
@@ -38,6 +41,8 @@ def main() -> int:
     os.chdir(ROOT)
     _require_free(settings.port, "the API", settings.host)
     _require_free(settings.worker_port, "the render worker")
+    if settings.own_redis:
+        own_redis.require()
     reason = _reason_for_sandbox(settings.sandbox)
     found = plan_of(settings, simulated=bool(reason))
     if found.simulated:
@@ -48,11 +53,15 @@ def main() -> int:
     _say(found.sentence)
     _say("Starting, a few seconds ...")
     processes = Processes(settings.graceful_timeout_seconds)
-    try:
-        each = environments(variables(settings, simulated=bool(reason)))
-        return _run_tiers(processes, settings, each, simulated=bool(found.simulated))
-    finally:
-        processes.stop()
+    with tempfile.TemporaryDirectory(prefix="image-api-") as folder:
+        try:
+            redis = own_redis.address(folder) if settings.own_redis else ""
+            each = environments(variables(settings, simulated=bool(reason), redis=redis))
+            if redis:
+                processes.start("Redis", each.sandbox, *own_redis.command(folder), needed=True)
+            return _run_tiers(processes, settings, each, simulated=bool(found.simulated))
+        finally:
+            processes.stop()
 
 
 def _parse_arguments() -> None:
@@ -65,10 +74,12 @@ def _parse_arguments() -> None:
 
 def _run_tiers(processes: Processes, settings: Settings, found: Environments, simulated: bool) -> int:
     if simulated:
-        processes.start("the sandbox", found.sandbox, "gunicorn", "-c", "sandbox/gunicorn.conf.py")
+        processes.start("the sandbox", found.sandbox, *MODULE, "gunicorn", "-c", "sandbox/gunicorn.conf.py")
     of_worker = {**found.worker, "HOST": "127.0.0.1", "PORT": str(settings.worker_port)}
-    processes.start("the render worker", of_worker, "gunicorn", "-c", "render_worker/gunicorn.conf.py")
-    processes.start("the API", found.api, "gunicorn", "app:app")
+    processes.start("the render worker", of_worker, *MODULE, "gunicorn", "-c", "render_worker/gunicorn.conf.py")
+    if settings.dispatch == "celery":
+        processes.start("the Celery worker", of_worker, *MODULE, "celery", "-A", "render_worker.tasks", "worker")
+    processes.start("the API", found.api, *MODULE, "gunicorn", "app:app")
     if _becomes_ready(processes, settings, found.api):
         processes.wait()
     failed = processes.ended()

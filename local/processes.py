@@ -25,14 +25,20 @@ class Processes:
     def __init__(self, graceful_seconds: float) -> None:
         self._stop_seconds = graceful_seconds + STOP_SECONDS
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._needed: set[str] = set()
         self._stop = threading.Event()
         for number in STOP_SIGNALS:
             signal.signal(number, lambda *_: self._stop.set())
 
-    def start(self, name: str, environment: Mapping[str, str], *arguments: str) -> None:
-        """Start `python -m …` with an environment of its own; its output goes where this process's goes."""
+    def start(self, name: str, environment: Mapping[str, str], *command: str, needed: bool = False) -> None:
+        """Start a program with an environment of its own; its output goes where this process's goes.
+
+        `needed`: the other programs need it to the end.
+        """
+        if needed:
+            self._needed.add(name)
         self._running[name] = subprocess.Popen(  # noqa: S603 - our own programs
-            [sys.executable, "-m", *arguments],
+            command,
             env=environment,
             start_new_session=True,
             preexec_fn=_end_with_parent,  # safe: no thread has been started here
@@ -52,11 +58,16 @@ class Processes:
         return True
 
     def stop(self) -> None:
-        """Send SIGTERM to all programs at once; kill those that outlast the timeout, with all that they started."""
-        for process in self._running.values():
+        """Stop all programs, those that the others need after them."""
+        self._stop_at_once([process for name, process in self._running.items() if name not in self._needed])
+        self._stop_at_once([self._running[name] for name in self._needed])
+
+    def _stop_at_once(self, programs: list[subprocess.Popen[bytes]]) -> None:
+        """Send SIGTERM to programs; kill those that outlast the timeout, with all that they started."""
+        for process in programs:
             process.terminate()
         end = time.monotonic() + self._stop_seconds
-        for process in self._running.values():
+        for process in programs:
             try:
                 process.wait(max(0.0, end - time.monotonic()))
             except subprocess.TimeoutExpired:

@@ -44,6 +44,12 @@ class Settings(EnvironmentSettings):
         f"{' and '.join(OWN)} whose address is set, and {' and '.join(FREE)}.",
     )
     storage: str = Field("local", description="Where the worker keeps pictures.")
+    dispatch: Literal["direct", "celery"] = Field(
+        "direct", description="How the API asks for pictures; celery starts a Celery worker too."
+    )
+    redis_url: str | None = Field(
+        None, description="Redis of the queue and the cache; unset means one of its own if DISPATCH=celery."
+    )
     sandbox: Literal["auto", "always", "never"] = Field(
         "auto",
         description="When the sandbox stands in for services of which no address and no key is set; auto means if "
@@ -51,6 +57,11 @@ class Settings(EnvironmentSettings):
     )
     # A picture takes longer than a user waits after Ctrl-C, so running ones are given up soon.
     graceful_timeout_seconds: int = Field(2, ge=1, description="How long running pictures may take at a stop.")
+
+    @property
+    def own_redis(self) -> bool:
+        """Return whether the run has a Redis of its own."""
+        return self.dispatch == "celery" and not self.redis_url
 
     @property
     def worker_port(self) -> int:
@@ -87,8 +98,11 @@ def plan_of(settings: Settings, simulated: bool) -> Plan:
     return replace(found, stand_ins=tuple(played))
 
 
-def variables(settings: Settings, simulated: bool) -> dict[str, str]:
-    """Return the variables that a local run sets, by the names that the tiers and the sandbox read."""
+def variables(settings: Settings, simulated: bool, redis: str = "") -> dict[str, str]:
+    """Return the variables that a local run sets, by the names that the tiers and the sandbox read.
+
+    `redis`: the address of the run's own Redis, if it has one.
+    """
     found = plan_of(settings, simulated)
     changes = {
         "PORT": str(settings.port),
@@ -100,6 +114,10 @@ def variables(settings: Settings, simulated: bool) -> dict[str, str]:
         "WORKER_TOKEN": settings.worker_token or secrets.token_hex(16),
         "ALLOWED_HOSTS": settings.allowed_hosts or ",".join(own_hosts(settings.host)),
     }
+    if settings.dispatch == "celery":
+        changes["LOCAL_STORAGE_SHARED"] = "true"  # the render worker serves the folder
+    if redis:
+        changes["REDIS_URL"] = redis
     return changes | (_sandbox_variables(settings, found) if found.simulated else {})
 
 

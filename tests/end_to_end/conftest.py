@@ -12,7 +12,7 @@ import requests
 from PIL import Image
 
 from tests.api.conftest import ScriptedWorker
-from tests.end_to_end.rendering import Rendering, rendering
+from tests.end_to_end.rendering import DISPATCHES, Rendering, rendering, scripted_rendering
 from tests.fakes.processes import Sandbox, Server, api, sandbox, wait_until
 
 TOKEN = "a-token-of-the-tests"
@@ -116,6 +116,13 @@ def scripted() -> Iterator[ScriptedWorker]:
     worker = ScriptedWorker()
     yield worker
     worker.close()
+
+
+@pytest.fixture(params=DISPATCHES)
+def api_before(request: pytest.FixtureRequest, scripted: ScriptedWorker) -> Iterator[Callable[..., Server]]:
+    """Makes API tiers, not started, whose requests the scripted worker gets by each dispatch in turn."""
+    with scripted_rendering(request.param, scripted) as own:
+        yield lambda **settings: api(**{**own, **settings})
 
 
 @pytest.fixture(scope="session")

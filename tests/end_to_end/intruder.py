@@ -1,7 +1,7 @@
-"""`python -m tests.end_to_end.intruder worker|local FOLDER`: start that and look around as an intruder in its browser.
+"""`python -m tests.end_to_end.intruder worker|celery|local FOLDER`: start that, and look around from its browser.
 
-Prints what it saw as a line of JSON. The secrets are made here, so that only what is started has them in its
-environment.
+Prints what an intruder there sees as a line of JSON. The secrets are made here, so that only what is started has them
+in its environment.
 """
 
 import json
@@ -15,8 +15,12 @@ from pathlib import Path
 
 import psutil
 import requests
+from celery import Celery
 
+from image_api.dispatch.queued.request_states import RequestStates
+from render_worker.contract import TASK, GenerateRequest, QueuedRequest, ResultLine
 from tests.end_to_end.conftest import worker_settings
+from tests.fakes.celery_worker import CeleryWorker
 from tests.fakes.processes import (
     ROOT,
     clean_environment,
@@ -27,11 +31,15 @@ from tests.fakes.processes import (
     wait_until,
     worker,
 )
+from tests.fakes.redis_server import RedisServer
 
 NAMES = ("WORKER_TOKEN", "REPLICATE_API_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "REDIS_URL", "OTHER")
+REDIS = RedisServer(secrets.token_hex(16))
 SECRETS = {name: f"redis://:{secrets.token_hex(16)}@127.0.0.1:{free_port()}/0" for name in NAMES}
+SECRETS["REDIS_URL"] = REDIS.url
 KINDS = {
     "-m local": "local",
+    "-m celery": "Celery worker",
     "render_worker/gunicorn.conf.py": "worker",
     "sandbox/gunicorn.conf.py": "stand-in",
     "app:app": "api",
@@ -125,6 +133,21 @@ def running_worker(folder: Path) -> Iterator[dict[str, object]]:
         yield health["engines"]["perchance"]["details"]
 
 
+@contextmanager
+def running_celery(folder: Path) -> Iterator[dict[str, object]]:
+    """Run a Celery worker until it has made a picture."""
+    request = GenerateRequest(prompt="a tree", model="perchance", request_id="a-request")
+    message = QueuedRequest(request=request, attempt=1).model_dump_json(exclude_none=True)
+    with REDIS, sandbox() as site:
+        settings = {**worker_settings(site, folder / "images", ENGINES="perchance"), **SECRETS}
+        with CeleryWorker(**{**settings, "redis_url": REDIS.url}), Celery(broker=REDIS.url) as app:
+            app.send_task(TASK, [message], queue="perchance", ignore_result=True)
+            states = RequestStates(REDIS.client)
+            wait_until(lambda: states.states([request.request_id])[0].status == "ended", "the picture")
+            assert isinstance(states.endings([request.request_id])[0], ResultLine)
+            yield {}
+
+
 def start_local(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     """Start `make run` without make, wait until it is ready, and return it with the API's port."""
     settings = {"SANDBOX": "always", "LOCAL_STORAGE_DIR": folder / "images"}
@@ -156,7 +179,7 @@ def running_local(folder: Path) -> Iterator[dict[str, object]]:
 
 def main() -> None:
     """Start it beside a process that hides nothing, and print what can be read as JSON."""
-    running = {"worker": running_worker, "local": running_local}[sys.argv[1]]
+    running = {"worker": running_worker, "celery": running_celery, "local": running_local}[sys.argv[1]]
     control = subprocess.Popen(["sleep", "1000"], env={**os.environ, **SECRETS})
     try:
         with running(Path(sys.argv[2])) as details:

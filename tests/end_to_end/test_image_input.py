@@ -12,7 +12,9 @@ from PIL import Image
 from websockets.sync.client import connect
 
 from tests.end_to_end.conftest import OPERATOR, TOKEN
-from tests.fakes.processes import Sandbox, Server, api, sandbox, worker
+from tests.end_to_end.rendering import DISPATCHES, rendering
+from tests.fakes.celery_worker import CeleryWorker
+from tests.fakes.processes import Sandbox, Server, api, sandbox
 
 MIB = 1024 * 1024
 
@@ -26,17 +28,17 @@ def photo(size: tuple[int, int] = (300, 200), turned: bool = False) -> bytes:
     return file.getvalue()
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory) -> Iterator[tuple[Sandbox, Server, Server]]:
+@pytest.fixture(scope="module", params=DISPATCHES)
+def servers(request, tmp_path_factory) -> Iterator[tuple[Sandbox, Server | CeleryWorker, Server]]:
     folder = tmp_path_factory.mktemp("images")
     with sandbox() as site:
         pointers = {**site.pointers("automatic1111"), "AUTOMATIC1111_POLL_SECONDS": "0.2"}
         settings = {"WORKER_TOKEN": TOKEN, "ENGINES": "automatic1111", "LOCAL_STORAGE_DIR": folder, **pointers}
         with (
-            worker(**settings) as render_worker,
-            api(PERCHANCE_WORKER_URL=render_worker.url, WORKER_TOKEN=TOKEN) as front,
+            rendering(request.param, **settings) as made_by,
+            api(**made_by.of_api, WORKER_TOKEN=TOKEN) as front,
         ):
-            yield site, render_worker, front
+            yield site, made_by.queue.worker if made_by.queue else made_by.worker, front
 
 
 @pytest.fixture
@@ -131,8 +133,9 @@ def test_what_the_worker_cannot_decode_is_the_image_s_fault(servers, front):
     answer = requests.post(f"{front}/generate", files={"image": ("a", broken)}, data={"prompt": "a hat"}, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
     assert answer.json()["error"].startswith("image must be a whole PNG, JPEG or WebP picture")
-    health = requests.get(f"{servers[1].url}/health", headers=OPERATOR, timeout=5).json()
-    assert health["engines"]["automatic1111"]["breaker"] == "closed"
+    if isinstance(servers[1], Server):
+        health = requests.get(f"{servers[1].url}/health", headers=OPERATOR, timeout=5).json()
+        assert health["engines"]["automatic1111"]["breaker"] == "closed"
 
 
 def test_no_log_has_the_image(servers):

@@ -16,7 +16,7 @@ import pytest
 from tests.fakes.processes import ROOT
 from tests.fakes.unprivileged import unprivileged, user_namespaces_are_granted, without_user_namespaces
 
-WORKER, LOCAL = "worker", "local"
+WORKER, CELERY, LOCAL = "worker", "celery", "local"
 
 
 class Scene:
@@ -77,6 +77,16 @@ def test_pages_are_in_chromium_s_sandbox_if_the_host_grants_user_namespaces(besi
     assert scene.saw["renderers"], "no page was open"
     assert {renderer["own process namespace"] for renderer in scene.saw["renderers"]} == {sandboxed}
     assert {renderer["system calls filtered"] for renderer in scene.saw["renderers"]} == {sandboxed}
+
+
+def test_a_celery_worker_keeps_its_secrets_too():
+    scene = Scene(CELERY, unprivileged)
+    assert scene.kinds("found a secret") == {"control"}, scene.saw
+    assert scene.kinds("environment kept") >= {"Celery worker"}
+    assert scene.kinds("memory kept") >= {"Celery worker"}
+    assert scene.kinds("environment read") >= {"control", "driver", "browser"}
+    assert scene.kinds("secret in command line") == set()
+    assert scene.saw["inherited"] == []
 
 
 def test_make_run_keeps_its_secrets_too():

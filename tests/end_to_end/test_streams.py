@@ -75,9 +75,9 @@ def test_what_fails_at_once_is_a_plain_response(stack, query, status):
     assert (response.status_code, response.json()["code"]) == (status, "invalid_parameter")
 
 
-def test_a_lost_stream_is_replayed_without_a_second_generation(scripted):
+def test_a_lost_stream_is_replayed_without_a_second_generation(scripted, api_before):
     stream_of(scripted, 1.0)
-    with api(PERCHANCE_WORKER_URL=scripted.url) as front:
+    with api_before() as front:
         with open_stream(f"{front.url}/generate", prompt="a tree") as response:
             _, mark, _ = next(events(response))
         again = open_stream(f"{front.url}/generate", {"Last-Event-ID": mark}, prompt="a tree")
@@ -111,11 +111,11 @@ def test_a_polyfill_resumes_by_the_query(scripted):
     assert len(scripted.asked_to_make()) == 1
 
 
-def test_a_stream_can_be_resumed_before_its_first_progress(scripted):
+def test_a_stream_can_be_resumed_before_its_first_progress(scripted, api_before):
     head = json.dumps({"event": "heartbeat"}).encode() + b"\n"
     last = json.dumps({"event": "result", "result": RESULT}).encode() + b"\n"
     scripted.say(200, (head, 4, last), Content_Type="application/x-ndjson")
-    with api(PERCHANCE_WORKER_URL=scripted.url, REQUEST_TIMEOUT_SECONDS=9) as front:
+    with api_before(REQUEST_TIMEOUT_SECONDS=9) as front:
         body = {"prompt": "a tree"}
         with requests.post(f"{front.url}/generate", json=body, headers=EVENTS, stream=True, timeout=30) as response:
             lines = response.iter_lines(chunk_size=1, decode_unicode=True)
@@ -146,9 +146,9 @@ def test_an_unknown_stream_costs_no_generation(scripted):
     assert len(scripted.asked_to_make()) == 0
 
 
-def test_a_coalesced_stream_has_the_same_progress(scripted):
+def test_a_coalesced_stream_has_the_same_progress(scripted, api_before):
     stream_of(scripted, 1.0)
-    with api(PERCHANCE_WORKER_URL=scripted.url) as front, ThreadPoolExecutor(2) as pool:
+    with api_before() as front, ThreadPoolExecutor(2) as pool:
         plain = pool.submit(requests.get, f"{front.url}/generate", params={"prompt": "a", "seed": 7}, timeout=30)
         wait_until(lambda: len(scripted.asked_to_make()) == 1, "the generation")
         joined = open_stream(f"{front.url}/generate", prompt="a", seed=7)
@@ -200,9 +200,9 @@ def conversation(socket: simple_websocket.Client, message: str) -> list[dict]:
     return said
 
 
-def test_the_websocket_has_the_same_events(scripted):
+def test_the_websocket_has_the_same_events(scripted, api_before):
     stream_of(scripted, 0.2)
-    with api(PERCHANCE_WORKER_URL=scripted.url) as front:
+    with api_before() as front:
         socket = socket_to(front)
         first = conversation(socket, json.dumps({"prompt": "a tree"}))
         assert [line["event"] for line in first] == ["progress", "progress", "result"]
@@ -212,7 +212,7 @@ def test_the_websocket_has_the_same_events(scripted):
         assert (wrong[-1]["status"], wrong[-1]["error"]["code"]) == (400, "invalid_parameter")
         assert conversation(socket, json.dumps({"prompt": "a tree"}))[-1]["event"] == "result"
         socket.close()
-    ids = [json.loads(body)["request_id"] for method, _, _, body in scripted.requests if method == "POST"]
+    ids = [it["request_id"] for it in scripted.asked_to_make()]
     assert len(set(ids)) == 2  # the same id would be an idempotent retry: the same picture
 
 

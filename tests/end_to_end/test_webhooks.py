@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.api.conftest import ScriptedWorker
+from tests.end_to_end.rendering import DISPATCHES, scripted_rendering
 from tests.fakes.processes import Server, api, free_port, wait_until
 from tests.fakes.webhook_receiver import SECRET, Receiver, hang, independent_signature, status
 
@@ -61,8 +62,13 @@ def delivery(server: Server, job_id: str) -> dict[str, Any]:
     return found[0] if found else {}
 
 
-def test_it_works_and_says_what_the_status_says(worker, tmp_path):
-    with Receiver(status(500), status(204)) as receiver, serving(worker, tmp_path, receiver.origin) as server:
+@pytest.mark.parametrize("dispatch", DISPATCHES)
+def test_it_works_and_says_what_the_status_says(worker, tmp_path, dispatch):
+    with (
+        Receiver(status(500), status(204)) as receiver,
+        scripted_rendering(dispatch, worker) as settings,
+        serving(worker, tmp_path, receiver.origin, **settings) as server,
+    ):
         job_id = submit(server, receiver.url, n=2)
         first, second = receiver.wait_for(2)
         wait_until(lambda: delivery(server, job_id)["status"] == "delivered", "the delivery")
@@ -79,10 +85,15 @@ def test_it_works_and_says_what_the_status_says(worker, tmp_path):
         assert SECRET.removeprefix("whsec_") not in text
 
 
-def test_a_failed_and_a_cancelled_job_tell_so_too(worker, tmp_path):
+@pytest.mark.parametrize("dispatch", DISPATCHES)
+def test_a_failed_and_a_cancelled_job_tell_so_too(worker, tmp_path, dispatch):
     failing = ScriptedWorker()
     failing.say(422, {"success": False, "error": "This prompt was refused.", "code": "content_refused"})
-    with Receiver() as receiver, serving(failing, tmp_path, receiver.origin) as server:
+    with (
+        Receiver() as receiver,
+        scripted_rendering(dispatch, failing) as settings,
+        serving(failing, tmp_path, receiver.origin, **settings) as server,
+    ):
         submit(server, receiver.url)
         (failed,) = receiver.wait_for(1)
         failing.say(200, {}, before=lambda: time.sleep(20))

@@ -32,13 +32,11 @@ class RedisServer:
         """Start Redis, also after a stop; it begins with what it kept. Raises AssertionError if it is missing."""
         executable = shutil.which("redis-server")
         assert executable, "redis-server is missing; `make test` installs it"
-        self._process = subprocess.Popen(
-            [
-                *(executable, "--port", str(self.port), "--bind", "127.0.0.1"),
-                *("--requirepass", self.password, "--save", "", *self._persistence),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
+        command = [executable, "-", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *self._persistence]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        assert self._process.stdin
+        with self._process.stdin as settings:  # a command line is for all to read
+            settings.write(f'requirepass "{self.password}"\n'.encode())
         wait_until(self._answers, "redis-server")
 
     def _answers(self) -> bool:

@@ -1,7 +1,4 @@
-"""render.yaml by the rules of Render's published schema, restated here.
-
-Source: https://render.com/schema/render.yaml.json and https://render.com/docs/blueprint-spec.
-"""
+"""render.yaml, and what render.paid.yaml shares with it, by the rules of Render's published schema."""
 
 import copy
 import json
@@ -21,107 +18,25 @@ from image_api.web.trusted_proxies import CLIENT_ADDRESS, TrustedProxies
 from render_worker.settings import Settings as WorkerSettings
 from render_worker.worker import create_app as create_worker
 from tests.fakes.processes import clean_environment
+from tests.repo.blueprint_rules import BLUEPRINT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SECRETS = {"WORKER_TOKEN", "IMGUR_CLIENT_ID"}
+FILES = ("render.yaml", "render.paid.yaml")
+SECRETS = {"WORKER_TOKEN", "IMGUR_CLIENT_ID", "CLOUDINARY_URL", "REDIS_URL", "DATABASE_URL"}
+SETTINGS = {"perchance-worker": WorkerSettings, "celery-worker": WorkerSettings, "image-api": ApiSettings}
 SHOWN = ("graceful_timeout", "workers")
 SHUTDOWN_SECONDS = 30  # Render's maxShutdownDelaySeconds if it is not set
-
-
-def only(required: str = "", **properties: object) -> dict:
-    """Return the schema of an object with these fields and no others."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": required.split(),
-        "additionalProperties": False,
-    }
-
-
-TEXT = {"type": "string"}
-TEXTS = {"type": "array", "items": TEXT}
-YES_NO = {"type": "boolean"}
-PREVIEWS = only(generation={"enum": ["automatic", "manual", "off"]}, expireAfterDays={"type": "number"})
-NAMED_SERVICE = {
-    "type": {"enum": ["web", "cron", "worker", "pserv", "static", "dpg", "job", "redis", "keyvalue"]},
-    "name": TEXT,
-}
-ENV_VAR = {
-    "oneOf": [
-        only(
-            "key",
-            key=TEXT,
-            value={"type": ["string", "number"]},
-            generateValue=YES_NO,
-            sync=YES_NO,
-            previewValue={"type": ["string", "number"]},
-        ),
-        only("key fromDatabase", key=TEXT, fromDatabase=only("name property", name=TEXT, property=TEXT)),
-        only(
-            "key fromService",
-            key=TEXT,
-            fromService={
-                "oneOf": [
-                    only("type name envVarKey", **NAMED_SERVICE, envVarKey=TEXT),
-                    only(
-                        "type name property",
-                        **NAMED_SERVICE,
-                        property={"enum": ["host", "port", "hostport", "connectionString"]},
-                    ),
-                ]
-            },
-        ),
-        only("fromGroup", fromGroup=TEXT),
-    ]
-}
-SERVER = only(
-    "type name runtime",
-    type={"enum": ["web", "worker", "pserv"]},
-    name=TEXT,
-    runtime={"enum": ["docker", "elixir", "go", "image", "node", "python", "ruby", "rust", "static"]},
-    plan={"enum": ["free", "starter", "standard", "pro", "pro plus", "pro max", "pro ultra"]},
-    region={"enum": ["oregon", "ohio", "frankfurt", "singapore", "virginia"]},
-    repo=TEXT,
-    branch=TEXT,
-    image=only("url", url=TEXT, creds={"type": "object"}),
-    rootDir=TEXT,
-    dockerfilePath=TEXT,
-    dockerContext=TEXT,
-    dockerCommand=TEXT,
-    registryCredential={"type": "object"},
-    buildCommand=TEXT,
-    startCommand=TEXT,
-    preDeployCommand=TEXT,
-    initialDeployHook=TEXT,
-    healthCheckPath=TEXT,
-    numInstances={"type": "integer"},
-    scaling={"type": "object"},
-    domain=TEXT,
-    domains=TEXTS,
-    envVars={"type": "array", "items": ENV_VAR},
-    disk={"type": "object"},
-    buildFilter=only(paths=TEXTS, ignoredPaths=TEXTS),
-    autoDeploy=YES_NO,
-    autoDeployTrigger={"enum": ["off", "commit", "checksPass"]},
-    previews={"type": "object"},
-    maxShutdownDelaySeconds={"type": "integer", "minimum": 1, "maximum": 300},
-    ipAllowList={"type": "array"},
-    renderSubdomainPolicy={"enum": ["enabled", "disabled"]},
-)
-BLUEPRINT = only(
-    services={"type": "array", "items": SERVER},
-    databases={"type": "array"},
-    envVarGroups={"type": "array"},
-    previews=PREVIEWS,
-    projects={"type": "array"},
-    ungrouped={"type": "object"},
-    version={"const": "1"},
-)
 
 
 @pytest.fixture
 def blueprint():
     return yaml.safe_load((ROOT / "render.yaml").read_text())
+
+
+@pytest.fixture(params=FILES)
+def either(request):
+    """Return each of the two blueprints."""
+    return yaml.safe_load((ROOT / request.param).read_text())
 
 
 @pytest.fixture
@@ -135,12 +50,33 @@ def api(blueprint):
 
 
 def variables(service: dict) -> dict[str, dict]:
-    return {variable["key"]: variable for variable in service["envVars"]}
+    return {variable["key"]: variable for variable in service.get("envVars", ())}
 
 
-def test_it_is_valid(blueprint):
-    jsonschema.validate(blueprint, BLUEPRINT)
-    assert len(blueprint["services"]) == 2
+def servers(blueprint: dict) -> list[dict]:
+    """Return the services that run our own code."""
+    return [service for service in blueprint["services"] if service["name"] in SETTINGS]
+
+
+def test_each_is_valid(either):
+    jsonschema.validate(either, BLUEPRINT)
+    names = [part["name"] for part in (*either["services"], *either.get("databases", ()))]
+    assert len(names) == len(set(names))
+    assert len(servers(either)) == 2
+
+
+def test_what_a_variable_is_taken_from_is_a_part_of_the_same_blueprint(either):
+    parts = {(service["type"], service["name"]) for service in either["services"]}
+    databases = {database["name"] for database in either.get("databases", ())}
+    for variable in (it for service in either["services"] for it in variables(service).values()):
+        if taken := variable.get("fromService"):
+            assert (taken["type"], taken["name"]) in parts
+        if taken := variable.get("fromDatabase"):
+            assert taken["name"] in databases
+
+
+def test_all_are_in_one_region(either):
+    assert {part["region"] for part in (*either["services"], *either.get("databases", ()))} == {"oregon"}
 
 
 def test_the_database_that_it_shows_is_valid_once_it_is_uncommented():
@@ -193,8 +129,8 @@ def test_it_fits_the_free_plan(blueprint):
     assert "databases" not in blueprint
 
 
-def test_the_image_s_paths_are_there_seen_from_the_root(worker):
-    assert worker["runtime"] == "docker"
+def test_the_image_s_paths_are_there_seen_from_the_root(either):
+    (worker,) = (service for service in servers(either) if service["runtime"] == "docker")
     assert "rootDir" not in worker  # Render's documents contradict each other on how it shifts the other paths
     assert (ROOT / worker["dockerfilePath"]).is_file()
     assert (ROOT / worker["dockerContext"]).is_dir()
@@ -261,8 +197,8 @@ def test_it_asks_for_nothing(blueprint):
         assert not [name for name, variable in variables(service).items() if "sync" in variable]
 
 
-def test_no_secret_is_written_down(blueprint):
-    for service in blueprint["services"]:
+def test_no_secret_is_written_down(either):
+    for service in either["services"]:
         for name, variable in variables(service).items():
             assert name not in SECRETS or "value" not in variable
 
@@ -273,10 +209,10 @@ def test_the_python_version_is_whole(api):
     assert version.startswith("3.11.")  # what the tests run on
 
 
-def test_only_what_exists_is_set(worker, api):
+def test_only_what_exists_is_set(either):
     render_s_own = {"PYTHON_VERSION"}
-    for service, settings in ((worker, WorkerSettings), (api, ApiSettings)):
-        known = {name.upper() for name in settings.model_fields} | render_s_own
+    for service in servers(either):
+        known = {name.upper() for name in SETTINGS[service["name"]].model_fields} | render_s_own
         assert variables(service).keys() <= known
 
 

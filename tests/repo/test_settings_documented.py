@@ -15,7 +15,7 @@ from tests.repo.test_links import anchor
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = (ROOT / ".env.example").read_text()
-OF_COMPOSE = {"API_PORT"}
+OF_COMPOSE = {"API_PORT", "CELERY_WORKERS", "COMPOSE_PROFILES", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
 
 
 def variables(settings: type) -> list[str]:

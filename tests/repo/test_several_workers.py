@@ -7,7 +7,7 @@ import jsonschema
 import yaml
 
 from image_api.settings import Settings
-from tests.repo.test_blueprint import BLUEPRINT
+from tests.repo.blueprint_rules import BLUEPRINT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GUIDE = (ROOT / "DEPLOYMENT_GUIDE.md").read_text()

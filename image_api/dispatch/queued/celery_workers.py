@@ -49,7 +49,8 @@ class CeleryWorkers:
         if not self.reports.read_at:
             return None
         at = datetime.fromtimestamp(self.reports.read_at, UTC).isoformat(timespec="seconds")
-        known = (LastKnown(it.report.health.status, at) for it in self.reports.latest or () if it.report)
+        latest = self.reports.latest
+        known = [LastKnown(report.health.status, at) for report in latest.live] if latest else []
         return best_of(known) or LastKnown("unreachable", at)
 
     @property

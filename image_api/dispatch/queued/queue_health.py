@@ -6,10 +6,10 @@ from typing import Protocol
 
 from redis import Redis, ResponseError
 
-from image_api.dispatch.queued.queue_state import QueueState, RedisStatus
+from image_api.dispatch.queued.queue_state import CeleryWorker, QueueState, RedisStatus
 from image_api.dispatch.queued.worker_reports import WorkerReports
 from image_api.errors import ApiError
-from image_api.shared_check import SharedCheck
+from image_api.shared_check import Checked, SharedCheck
 from render_worker.contract import AUTO_QUEUE
 
 PROBE = "img_queue:probe"
@@ -39,8 +39,12 @@ class QueueHealth:
         """Return what the checks show within a moment, side by side."""
         for check in (self._writes, self._read, self._lengths):
             check.begin()
-        lengths, workers = self._lengths.result().value, self._read.result().value
-        return QueueState(self._writes.result().value or "down", lengths, workers)
+        return QueueState(self._writes.result().value or "down", self._lengths.result().value, self._workers())
+
+    def _workers(self) -> list[CeleryWorker] | None:
+        read = self._read.result()
+        is_late = read == Checked()  # with a thousand of them, or on a busy host: then those of the read before
+        return self._reports.latest.workers if is_late and self._reports.latest else read.value
 
     def _write(self) -> RedisStatus:
         """Write what leaves nothing. A Redis that is full, a replica, or cannot save may still answer reads."""

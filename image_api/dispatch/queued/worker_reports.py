@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +24,15 @@ NONE_UP = "No Celery worker is up."
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Reported:
+    """What one read has found."""
+
+    workers: list[CeleryWorker]
+    live: list[CeleryWorkerReport]
+    """Of those that are up."""
+
+
 class WorkerReports:
     """What Celery workers say of themselves. Thread-safe."""
 
@@ -31,7 +41,7 @@ class WorkerReports:
         self._redis = redis
         self._reading = CoalescedRead(self._read)
         self._refused: set[str] = set()
-        self.latest: list[CeleryWorker] | None = None
+        self.latest: Reported | None = None
         """What was read last; None before the first read, or if Redis did not answer it."""
         self.last_live: list[CeleryWorkerReport] = []
         """Those that were up when that was last known."""
@@ -44,11 +54,11 @@ class WorkerReports:
         Raises QueueUnavailable, or as Relayed what another request got, if Redis does not answer, and ServiceBusy if
         `abort` is set meanwhile.
         """
-        return self._reading.get(abort or Abort())
+        return self._reading.get(abort or Abort()).workers
 
     def live(self, abort: Abort | None = None) -> list[CeleryWorkerReport]:
-        """Return the reports of those that are up. Raises as `all`."""
-        return [worker.report for worker in self.all(abort) if worker.report]
+        """Return the reports of those that are up, the same list until they are read again. Raises as `all`."""
+        return self._reading.get(abort or Abort()).live
 
     def require_live(self) -> list[CeleryWorkerReport]:
         """Return the reports of those that are up. Raises WorkerUnavailable if none is, and as `all`."""
@@ -56,14 +66,15 @@ class WorkerReports:
             return live
         raise WorkerUnavailable(NONE_UP)
 
-    def _read(self) -> list[CeleryWorker]:
-        found: list[CeleryWorker] | None = None
+    def _read(self) -> Reported:
+        found: Reported | None = None
         try:
             with reaching_queue():
-                found = list(self._workers())
+                workers = list(self._workers())
+            found = Reported(workers, [worker.report for worker in workers if worker.report])
         finally:
             self.latest, self.read_at = found, time.time()
-        self.last_live = [worker.report for worker in found if worker.report] or self.last_live
+        self.last_live = found.live or self.last_live
         return found
 
     def _workers(self) -> Iterator[CeleryWorker]:

@@ -18,7 +18,7 @@ REDIS_PROBLEMS = {
 BROKER_DOWN = "The broker of the queue does not answer: jobs are accepted, and wait until it does."
 NONE_UP = "No Celery worker is up: jobs are accepted, and wait for one."
 UNSERVED = "Celery workers keep pictures in a folder, and PERCHANCE_WORKER_URL names no render worker that serves it."
-UNTAKEN = "No Celery worker takes the queue {name}, in which {length} messages wait."
+UNTAKEN = "No Celery worker takes the queue {name}, in which {messages}."
 UNKNOWN = "unknown"
 PROBLEMS = {
     State.DOWN: "Celery worker {number} of {count} is down.",
@@ -65,7 +65,8 @@ def _untaken(queue: QueueState) -> Iterator[str]:
     """Yield a sentence for each queue whose messages wait for a Celery worker that there is not."""
     for name, length in sorted((queue.lengths or {}).items()):
         if length and queue.live and not queue.live_in(name):
-            yield UNTAKEN.format(name=printable(name, MAX_NAME), length=length)
+            messages = "1 message waits" if length == 1 else f"{length} messages wait"
+            yield UNTAKEN.format(name=printable(name, MAX_NAME), messages=messages)
 
 
 def _length(queue: QueueState, name: str) -> QueueLength:

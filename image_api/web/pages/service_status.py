@@ -61,8 +61,9 @@ class _Worker:
 
 def service_status() -> ServiceStatus:
     """Return the service's state. A worker that is surely awake is asked for it once a minute, and none is woken."""
-    services().worker.observe(g.client)
     queue = services().queue_state()
+    if not queue:
+        services().worker.observe(g.client)
     clients = () if queue else services().worker.each
     workers = _celery_workers(queue) if queue else [_Worker.of(client) for client in clients]
     state = min((worker.state for worker in workers), key=BEST_FIRST.index, default=State.DOWN)

@@ -1,0 +1,1 @@
+"""What clients see of Celery workers, from reports in a real Redis."""

@@ -1,0 +1,277 @@
+"""/api/v1/health with DISPATCH=celery: Redis, the broker, the queues and each Celery worker, whatever hangs."""
+
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from tests.api.celery_workers.conftest import OPERATOR, model
+from tests.fakes.processes import free_port, wait_until
+from tests.fakes.redis_server import RedisServer
+
+HEALTH = "/api/v1/health"
+BOUND_SECONDS = 6.0
+PASSWORD = "a-password"
+
+
+@pytest.fixture
+def hung():
+    """The port of a server that takes connections, and answers nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as silent:
+        yield silent.getsockname()[1]
+
+
+@pytest.fixture
+def own():
+    """A Redis for one test, which it may stop."""
+    with RedisServer() as running:
+        yield running
+
+
+def asked(client, headers: dict | None = None) -> dict:
+    """Return what a client gets within the bound."""
+    begun = time.monotonic()
+    found = client.get(HEALTH, headers=headers)
+    assert time.monotonic() - begun < BOUND_SECONDS
+    return found.json
+
+
+def untimed(workers: list[dict]) -> list[dict]:
+    return [{name: value for name, value in it.items() if name != "last_report"} for it in workers]
+
+
+class TestAllIsWell:
+    def test_it_works(self, client, reporting):
+        reporting.report("a@host")
+        reporting.report("b@host", "sketch", concurrency=2, running=0)
+        reporting.redis.rpush("horde", "x", "y")
+        found = asked(client)
+        assert (found["status"], "reasons" in found, found["workers"]) == ("healthy", False, [])
+        assert (found["redis"], found["broker"]) == ({"status": "up"}, {"status": "up"})
+        assert found["queues"] == [
+            {"name": "auto", "length": 0, "workers": 2},
+            {"name": "horde", "length": 2, "workers": 1},
+            {"name": "sketch", "length": 0, "workers": 1},
+        ]
+        assert untimed(found["celery_workers"]) == [
+            {
+                "number": 1,
+                "status": "up",
+                "queues": ["auto", "horde"],
+                "concurrency": 8,
+                "running": 1,
+                "engines": {"horde": "ready"},
+            },
+            {
+                "number": 2,
+                "status": "up",
+                "queues": ["auto", "sketch"],
+                "concurrency": 2,
+                "running": 0,
+                "engines": {"sketch": "ready"},
+            },
+        ]
+        assert all(it["last_report"] for it in found["celery_workers"])
+
+    def test_names_which_have_a_host_s_are_the_operator_s(self, client, reporting):
+        reporting.report("a@host-within", health_reasons=["a secret"])
+        reporting.fall_silent("b@host-within", 20)
+        assert "host-within" not in client.get(HEALTH).text
+        assert "host-within" not in client.get(HEALTH, headers={"Authorization": "Bearer wrong"}).text
+        found = client.get(HEALTH, headers=OPERATOR)
+        assert [it["name"] for it in found.json["celery_workers"]] == ["a@host-within", "b@host-within"]
+        assert "a secret" not in found.text
+
+    def test_messages_of_each_priority_are_counted(self, client, reporting):
+        reporting.report("a@host")
+        reporting.redis.rpush("auto", "x")
+        reporting.redis.rpush("auto\x06\x163", "y", "z")
+        assert asked(client)["queues"][0] == {"name": "auto", "length": 3, "workers": 1}
+
+    def test_nothing_is_left_in_redis(self, client, reporting):
+        reporting.report("a@host")
+        before = set(reporting.redis.keys())
+        asked(client)
+        wait_until(lambda: set(reporting.redis.keys()) == before, "the probe's end", 5)
+
+    def test_the_direct_dispatch_tells_of_no_queue(self, client_with, reporting):
+        reporting.report("a@host")
+        found = client_with(redis_url=reporting.server.url).get(HEALTH).json
+        assert not {"redis", "broker", "queues", "celery_workers"} & found.keys()
+        assert [it["number"] for it in found["workers"]] == [1]
+
+
+class TestCeleryWorkers:
+    def test_if_none_is_up_jobs_wait(self, client):
+        found = client.get(HEALTH)
+        assert (found.status_code, found.json["status"]) == (200, "degraded")
+        assert found.json["reasons"] == ["No Celery worker is up: jobs are accepted, and wait for one."]
+        assert (found.json["celery_workers"], found.json["redis"]) == ([], {"status": "up"})
+
+    def test_one_that_fell_silent_is_down_until_it_is_forgotten(self, client, reporting):
+        reporting.report("a@host")
+        reporting.report("b@host")
+        reporting.fall_silent("b@host", 20)
+        found = asked(client)
+        assert (found["status"], found["reasons"]) == ("degraded", ["Celery worker 2 of 2 is down."])
+        assert untimed(found["celery_workers"])[1] == {"number": 2, "status": "down"}
+        reporting.fall_silent("b@host", 601)
+        found = asked(client)
+        assert (found["status"], len(found["celery_workers"])) == ("healthy", 1)
+
+    def test_one_that_left_is_not_told_of(self, client, reporting):
+        reporting.report("a@host")
+        reporting.report("b@host")
+        assert len(asked(client)["celery_workers"]) == 2
+        reporting.leave("b@host")
+        found = asked(client)
+        assert (found["status"], len(found["celery_workers"])) == ("healthy", 1)
+
+    def test_one_whose_engines_do_nothing_is_told_as_a_render_worker_would_be(self, client, reporting):
+        reporting.report("a@host", health_ready=False, health_engines={"horde": {"state": "down"}})
+        reporting.report("b@host", health_ready=False, health_engines={"horde": {"state": "resting"}})
+        found = asked(client)
+        assert [it["status"] for it in found["celery_workers"]] == ["down", "resting"]
+        assert found["reasons"] == ["Celery worker 1 of 2 is down."]
+
+    def test_one_of_another_version_is_unknown(self, client, reporting, caplog):
+        reporting.report("a@host")
+        reporting.say("b@host", json.dumps({"name": "b@host", "version": 2}))
+        for _ in range(3):
+            found = asked(client)
+        assert found["reasons"] == ["Celery worker 2 of 2 is of another version: its report cannot be read."]
+        assert untimed(found["celery_workers"])[1] == {"number": 2, "status": "unknown"}
+        assert caplog.text.count("b@host") == 1
+
+    def test_a_later_version_s_new_fields_do_no_harm(self, client, reporting):
+        reporting.report("a@host")
+        text = json.loads(reporting.redis.get("img_queue:worker:a@host"))
+        reporting.say("a@host", json.dumps({**text, "new": 1, "health": {**text["health"], "new": [1]}}))
+        assert asked(client)["status"] == "healthy"
+
+    def test_a_queue_that_none_takes_is_named_while_messages_wait_in_it(self, client, reporting):
+        reporting.report("a@host")
+        reporting.report("b@host", "sketch")
+        assert asked(client)["status"] == "healthy"
+        reporting.leave("b@host")
+        assert asked(client)["status"] == "healthy"
+        reporting.redis.rpush("sketch", "x")
+        assert asked(client)["reasons"] == ["No Celery worker takes the queue sketch, in which 1 message waits."]
+        reporting.redis.rpush("sketch", "x")
+        assert asked(client)["reasons"] == ["No Celery worker takes the queue sketch, in which 2 messages wait."]
+
+    def test_a_thousand_are_told_soon(self, client, reporting):
+        models = {"models": [model(f"model-{number}", "horde") for number in range(50)]}
+        for number in range(1000):
+            reporting.report(f"worker-{number}@host", models=models)
+        wait_until(lambda: len(asked(client).get("celery_workers", ())) == 1000, "all of them", 20)
+        assert asked(client)["status"] == "healthy"
+
+
+class TestPictures:
+    def test_a_folder_that_nothing_serves_is_told(self, client, reporting):
+        reporting.report("a@host", health_storage="local")
+        (reason,) = asked(client)["reasons"]
+        assert "PERCHANCE_WORKER_URL" in reason
+
+    def test_render_workers_that_serve_them_are_told_of_too(self, queued, reporting, worker):
+        reporting.report("a@host", health_storage="local")
+        client = queued(perchance_worker_url=f"{worker.url},http://127.0.0.1:{free_port()}")
+        assert [it["status"] for it in asked(client)["workers"]] == ["asleep", "asleep"]
+        client.get(f"/images/{'a' * 64}.png")
+        found = asked(client)
+        assert (found["status"], found["workers"][0]["status"]) == ("healthy", "up")
+        worker.close()
+        wait_until(lambda: asked(client)["workers"][0]["status"] == "down", "the news of it", 15)
+        assert asked(client)["reasons"] == ["Render worker 1 of 2 is down."]
+
+
+class TestRedis:
+    def test_one_that_is_down_comes_back(self, queued, own):
+        client = queued(redis_url=own.url)
+        own.stop()
+        found = client.get(HEALTH)
+        assert (found.status_code, found.json["status"]) == (200, "degraded")
+        assert found.json["reasons"] == ["Redis does not answer: jobs are accepted, and wait until it does."]
+        assert (found.json["redis"], found.json["broker"]) == ({"status": "down"}, {"status": "down"})
+        assert not {"queues", "celery_workers"} & found.json.keys()
+        own.start()
+        wait_until(lambda: asked(client)["redis"] == {"status": "up"}, "its return", 15)
+        assert asked(client)["broker"] == {"status": "up"}
+
+    @pytest.mark.parametrize("setting", ["redis_url", "celery_broker_url"])
+    def test_one_that_hangs_is_told_within_a_bound_for_any_number_of_clients(self, queued, reporting, hung, setting):
+        reporting.report("a@host")
+        client = queued(**{setting: f"redis://:{PASSWORD}@127.0.0.1:{hung}/0"})
+        found: list[dict] = []
+        ask = lambda: found.append(asked(client.application.test_client()))  # noqa: E731
+        clients = [threading.Thread(target=ask) for _ in range(20)]
+        for each in clients:
+            each.start()
+        for each in clients:
+            each.join(30)
+        expected = {"redis_url": ("down", "down"), "celery_broker_url": ("up", "down")}[setting]
+        assert [(it["redis"]["status"], it["broker"]["status"]) for it in found] == [expected] * 20
+        assert not any(it in str(found) for it in (PASSWORD, str(hung), "127.0.0.1"))
+        assert sum(thread.name == "check" for thread in threading.enumerate()) <= 5
+
+    def test_a_broker_of_its_own_that_is_down_is_told_apart(self, queued, reporting):
+        reporting.report("a@host")
+        found = asked(queued(celery_broker_url=f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/1"))
+        assert (found["redis"]["status"], found["broker"]["status"]) == ("up", "down")
+        assert found["reasons"] == [
+            "The broker of the queue does not answer: jobs are accepted, and wait until it does."
+        ]
+        assert ("queues" in found, len(found["celery_workers"])) == (False, 1)
+
+    def test_a_broker_of_its_own_has_the_queues(self, queued, reporting, own):
+        reporting.report("a@host")
+        own.client.rpush("horde", "x")
+        assert asked(queued(celery_broker_url=own.url))["queues"][1]["length"] == 1
+
+    def test_a_broker_by_amqp_that_is_down_is_told(self, queued, reporting):
+        reporting.report("a@host")
+        found = asked(queued(celery_broker_url=f"amqp://user:{PASSWORD}@127.0.0.1:{free_port()}//"))
+        assert (found["redis"]["status"], found["broker"]["status"]) == ("up", "down")
+
+    def test_one_that_is_full_refuses_writes(self, queued, own):
+        client = queued(redis_url=own.url)
+        own.client.config_set("maxmemory-policy", "noeviction")
+        own.client.config_set("maxmemory", 1)
+        found = asked(client)
+        assert found["redis"] == {"status": "refuses_writes"}
+        assert found["reasons"][0] == "Redis refuses writes: jobs are accepted, and wait until it takes them."
+        own.client.config_set("maxmemory", 0)
+        assert asked(client)["redis"] == {"status": "up"}
+
+    def test_so_does_a_replica(self, queued, own):
+        client = queued(redis_url=own.url)
+        own.client.replicaof("127.0.0.1", free_port())
+        own.client.config_set("replica-serve-stale-data", "yes")
+        assert asked(client)["redis"] == {"status": "refuses_writes"}
+
+    def test_a_wrong_password_is_as_bad_as_none(self, queued, own):
+        own.client.config_set("requirepass", PASSWORD)
+        found = queued(redis_url=own.url.replace("redis://", "redis://:wrong-password@")).get(HEALTH)
+        assert (found.status_code, found.json["redis"]) == (200, {"status": "down"})
+        assert not any(word in found.text for word in (PASSWORD, "wrong-password"))
+        right = own.url.replace("redis://", f"redis://:{PASSWORD}@")
+        assert asked(queued(redis_url=right))["redis"] == {"status": "up"}
+
+    def test_one_that_lost_all_it_had_is_up(self, client, reporting):
+        reporting.report("a@host")
+        assert asked(client)["status"] == "healthy"
+        reporting.redis.flushall()
+        assert asked(client)["reasons"] == ["No Celery worker is up: jobs are accepted, and wait for one."]
+        reporting.report("a@host")
+        assert asked(client)["status"] == "healthy"
+
+
+def test_without_the_database_it_is_503_whatever_redis_does(queued):
+    down = f"redis://127.0.0.1:{free_port()}/0"
+    client = queued(redis_url=down, database_url=f"postgresql://user:secret@127.0.0.1:{free_port()}/jobs")
+    found = client.get(HEALTH)
+    assert (found.status_code, found.json["status"]) == (503, "unhealthy")
+    assert (found.json["redis"]["status"], len(found.json["reasons"])) == ("down", 2)
