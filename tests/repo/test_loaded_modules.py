@@ -36,7 +36,9 @@ def without_jobs():
     return loaded(PROGRAM.format(jobs=""))
 
 
-@pytest.mark.parametrize("library", ["sqlalchemy", "psycopg", "alembic", "standardwebhooks", "redis", "celery", "kombu", "PIL"])
+@pytest.mark.parametrize(
+    "library", ["sqlalchemy", "psycopg", "alembic", "standardwebhooks", "redis", "celery", "kombu", "PIL"]
+)
 def test_a_service_without_jobs_does_not_load(library, without_jobs):
     assert "flask" in without_jobs
     assert library not in without_jobs
