@@ -12,6 +12,7 @@ from kombu.entity import Exchange, Queue
 
 from render_worker.contract import VISIBILITY_SECONDS
 from render_worker.queued.connections import celery_address, is_redis
+from render_worker.queued.redis_channel import tolerate_other_messages
 
 POOL = "threads"
 HIDDEN = "(…)"
@@ -43,6 +44,7 @@ class PrivateTask(Task):  # type: ignore[misc]
 
 def build_app(broker: str, queues: Iterable[str], concurrency: int) -> Celery:
     """Return an app that consumes these queues, unless the command names others, in so many threads."""
+    tolerate_other_messages()
     app = Celery("render_worker", broker=celery_address(broker), task_cls=PrivateTask, set_as_current=True)
     app.conf.update(
         worker_pool=POOL,  # prefork would start a browser for each child

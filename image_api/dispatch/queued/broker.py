@@ -55,10 +55,6 @@ class Broker:
         """Raise one of QUEUE_FAILURES if the broker does not answer."""
         self.lengths(["celery"])
 
-    def close(self) -> None:
-        """Close the connections that are idle."""
-        self._app.pool.force_close_all()
-
 
 def _length(connection: Connection, queue: str) -> int:
     try:

@@ -41,9 +41,8 @@ class CeleryQueue:
         return Sweep(self.redis, self.states, self.broker)
 
     def stop(self) -> None:
-        """End the reader of news, and close the connections that are idle."""
+        """End the reader of news."""
         self.news.stop()
-        self.broker.close()
 
 
 def _text(secret: SecretStr | None) -> str:

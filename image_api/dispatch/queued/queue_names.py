@@ -12,6 +12,7 @@ class QueueNames:
     def __init__(self, reports: WorkerReports) -> None:
         self._reports = reports
         self._engines: dict[str, str] = {}
+        self._live: list[CeleryWorkerReport] = []
 
     def queue_of(self, model: str, abort: Abort | None = None) -> str:
         """Return the queue of a model: by its engine's name, or by its own if no Celery worker has told of any.
@@ -33,7 +34,8 @@ class QueueNames:
             if model not in self._engines:
                 raise
             return []
-        self._engines = {**self._engines, **_engines(live)}
+        if live is not self._live:  # with many Celery workers it takes its time
+            self._live, self._engines = live, {**self._engines, **_engines(live)}
         return live
 
     def is_served(self, queue: str, abort: Abort | None = None) -> bool:

@@ -35,8 +35,8 @@ return 'go'
 """
 SETTLE = """
 redis.call('DEL', KEYS[3], KEYS[4])
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 0 then return redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[2], 'line', '')
 return redis.call('EXPIRE', KEYS[2], ARGV[1])
 """

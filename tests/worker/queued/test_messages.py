@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 import time
 import uuid
 
@@ -141,7 +142,7 @@ def test_a_newer_attempt_takes_the_lease_of_an_older_one(queue, service):
 
 
 def test_an_image_comes_through_redis(queue, service):
-    sent = (service.ledger.parent / "sent.png").read_bytes() if False else _png()
+    sent = _png()
     digest, request, text = hashlib.sha256(sent).hexdigest(), uuid.uuid4().hex, prompt()
     refused(queue, queue.message(request, prompt=text, image=digest))
     assert (events(service, text), queue.news(request)) == ([], [])
@@ -204,21 +205,52 @@ def test_messages_of_other_makers_do_no_harm(queue, worker):
     queue.send_text(prompt(), prompt())
     queue.app.send_task("render_worker.generate", kwargs={"message": prompt()}, queue=QUEUE, ignore_result=True)
     queue.app.send_task("render_worker.generate", [prompt()], queue=QUEUE, serializer="pickle", ignore_result=True)
-    queue.redis.lpush(QUEUE, "no envelope")
     wait_until(lambda: not queue.waiting(), "the end of all messages")
     assert isinstance(queue.ended(queue.send(prompt=prompt())), ResultLine)
     assert worker.process.poll() is None
 
 
-def test_no_prompt_is_in_a_log_an_event_or_an_inspection(queue, worker, redis_server):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no envelope",
+        "\xff",
+        "null",
+        "[]",
+        "{}",
+        '{"properties": null}',
+        '{"properties": {}}',
+        '{"properties": {"delivery_tag": "a"}}',
+        '{"properties": {"delivery_tag": "a"}, "body": 7}',
+        '{"properties": {"delivery_tag": "a", "body_encoding": "base64"}, "body": "???"}',
+        '{"properties": {"delivery_tag": "a"}, "headers": 7, "body": "[]", "content-type": "application/json"}',
+        '{"properties": {"delivery_tag": "a"}, "headers": {"task": "render_worker.generate", "id": null},'
+        ' "body": "[]", "content-type": "application/json", "content-encoding": "utf-8"}',
+        '{"properties": {"delivery_tag": "a"}, "headers": {"task": [], "id": {}},'
+        ' "body": "{}", "content-type": "application/json", "content-encoding": "utf-8"}',
+        '{"properties": {"delivery_tag": ["a"]}, "headers": {"task": "render_worker.generate", "id": "a"},'
+        ' "body": "[[],{},{}]", "content-type": "application/json", "content-encoding": "x"}',
+    ],
+    ids=lambda text: repr(text)[:40],
+)
+def test_what_is_no_message_ends_no_process(queue, worker, text):
+    queue.redis.lpush(QUEUE, text)
+    assert isinstance(queue.ended(queue.send(prompt=prompt())), ResultLine)
+    assert worker.process.poll() is None
+
+
+def test_no_prompt_is_in_a_log_an_event_or_an_inspection(queue, worker):
+    seen: list[dict] = []
     with queue.app.connection_for_read() as connection:
-        seen: list[dict] = []
         receiver = queue.app.events.Receiver(connection, handlers={"*": seen.append})
-        capture = receiver.itercapture(limit=None, timeout=10)
-        next(capture)  # it listens
-        request = queue.send(prompt=prompt())
-        queue.ended(request)
-        wait_until(lambda: next(capture) and seen and seen[-1]["type"] == "task-succeeded", "the event of the end")
+        thread = threading.Thread(target=receiver.capture, kwargs={"limit": None, "wakeup": False}, daemon=True)
+        thread.start()
+        wait_until(lambda: seen, "a heartbeat")
+        queue.ended(queue.send(prompt=prompt()))
+        wait_until(lambda: "task-succeeded" in [event["type"] for event in seen], "the event of the end")
+        receiver.should_stop = True
+        thread.join()
     assert {"task-received", "task-started", "task-succeeded"} <= {event["type"] for event in seen}
     assert SECRET not in repr(seen)
     assert SECRET not in worker.log()
