@@ -11,8 +11,9 @@ from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 
 from render_worker.contract import VISIBILITY_SECONDS
-from render_worker.queued.connections import celery_address, is_redis
+from render_worker.queued.connections import is_redis
 from render_worker.queued.redis_channel import tolerate_other_messages
+from render_worker.serving.celery_address import celery_address
 
 POOL = "threads"
 HIDDEN = "(…)"

@@ -1,7 +1,5 @@
 """Connections of a Celery worker: to the Redis that holds what is true of requests, and to the broker."""
 
-from urllib.parse import parse_qs, urlsplit
-
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -26,13 +24,3 @@ def connect(address: str) -> Redis:
         max_connections=MAX_CONNECTIONS,
         socket_keepalive=None if address.startswith("unix:") else True,
     )
-
-
-def celery_address(address: str) -> str:
-    """Return a broker's address as Celery writes it, which has another name for a Redis at a Unix socket."""
-    if not address.startswith("unix://"):
-        return address
-    parts = urlsplit(address)
-    options = parse_qs(parts.query)
-    password = f":{options['password'][0]}@" if "password" in options else ""
-    return f"redis+socket://{password}{parts.path}?virtual_host={options.get('db', ['0'])[0]}"

@@ -8,6 +8,7 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from render_worker.contract import TASK, QueuedRequest
+from render_worker.serving.celery_address import celery_address
 
 BROKER_SECONDS = 1.5
 POOL_SECONDS = 2.0  # for a connection, while all are in use
@@ -22,7 +23,7 @@ class Broker:
 
     def __init__(self, url: str) -> None:
         self._is_redis = not url.startswith("amqp")
-        self._app = Celery("image_api", broker=url, set_as_current=False)
+        self._app = Celery("image_api", broker=celery_address(url), set_as_current=False)
         self._app.conf.update(
             task_ignore_result=True,
             broker_connection_timeout=BROKER_SECONDS,
