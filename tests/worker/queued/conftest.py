@@ -52,6 +52,12 @@ class Queue:
         request = GenerateRequest(**{"prompt": "a boat", "model": QUEUE, "request_id": request_id, **fields})
         return QueuedRequest(request=request, attempt=attempt, expires_at=expires_at).model_dump_json(exclude_none=True)
 
+    def send_to(self, queue: str, **fields: object) -> str:
+        """Send a message of a new request to a queue, for the model of that name, and return the request's id."""
+        request_id = uuid.uuid4().hex
+        self.send_text(self.message(request_id, model=queue, **fields), queue=queue)
+        return request_id
+
     def send_text(self, *texts: object, task: str = TASK, queue: str = QUEUE, **options: object) -> None:
         """Send a message as it is."""
         self.app.send_task(task, texts, queue=queue, ignore_result=True, **options)
