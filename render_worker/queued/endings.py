@@ -12,6 +12,7 @@ from redis import Redis
 
 from render_worker.contract import MEMORY, ErrorLine, ResultLine
 from render_worker.queued.claims import Claim, Claims
+from render_worker.serving.deadline import Clock
 
 REMEMBERED_SECONDS = 60.0  # in which a result is read, unless the API tier is down as well
 MAX_REMEMBERED = 1000  # some kilobytes each
@@ -33,9 +34,10 @@ class Endings:
     and told again it could be taken for that of a later attempt.
     """
 
-    def __init__(self, redis: Redis, claims: Claims) -> None:
+    def __init__(self, redis: Redis, claims: Claims, clock: Clock = time.monotonic) -> None:
         self._redis = redis
         self._claims = claims
+        self._clock = clock
         self._latest: deque[_Made] = deque(maxlen=MAX_REMEMBERED)
         self._identity: str | None = None
         self._lock = Lock()
@@ -45,7 +47,7 @@ class Endings:
         self._claims.finish(claim, line)
         if isinstance(line, ResultLine):
             with self._lock:
-                self._latest.append(_Made(claim, line, time.monotonic()))
+                self._latest.append(_Made(claim, line, self._clock()))
 
     def repeat(self) -> None:
         """Write the latest results again if Redis has lost its memory since the last call.
@@ -61,7 +63,7 @@ class Endings:
         self._identity = identity
 
     def _remembered(self) -> list[_Made]:
-        since = time.monotonic() - REMEMBERED_SECONDS
+        since = self._clock() - REMEMBERED_SECONDS
         with self._lock:
             return [it for it in self._latest if it.at >= since]
 
