@@ -102,9 +102,16 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
 
 
 @pytest.fixture(scope="session")
+def patient_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
+    """Return an image service whose pictures take 3 s."""
+    with ImageService(tmp_path_factory.mktemp("patient"), (3, 3)) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
 def slow_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
-    """Return an image service whose pictures take 8 s."""
-    with ImageService(tmp_path_factory.mktemp("slow"), (8, 8)) as service:
+    """Return an image service whose pictures take 30 s."""
+    with ImageService(tmp_path_factory.mktemp("slow"), (30, 30)) as service:
         yield service
 
 
