@@ -110,12 +110,8 @@ class QueuedRows:
         """Carry out changes in one transaction, and return what each returns. `ids` are read at once before them."""
 
         def carry_out(transaction: Transaction) -> list[T]:
-            rows = transaction.part(SeenRows)
-            rows.look(ids)
-            try:
-                return [change(transaction) for change in changes]
-            finally:
-                rows.look(())  # others of the same transaction may change them
+            transaction.part(SeenRows).look(ids)
+            return [change(transaction) for change in changes]
 
         return self._database.write(carry_out) if changes else []
 

@@ -17,7 +17,7 @@ class SeenRows:
         self._rows: dict[UUID, Row[Any]] = {}
 
     def look(self, ids: Collection[UUID]) -> None:
-        """Read the rows of these jobs, and forget the others."""
+        """Read the rows of these jobs, and forget what was read before: other operations may have changed it."""
         found = self._connection.execute(select(jobs).where(jobs.c.id.in_(ids))) if ids else ()
         self._rows = {row.id: row for row in found}
 
