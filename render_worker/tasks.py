@@ -15,14 +15,14 @@ from celery import signals  # noqa: E402
 from celery.exceptions import Reject  # noqa: E402
 
 from render_worker.budgets.budgets import require_ledger  # noqa: E402
-from render_worker.celery_worker import (  # noqa: E402
+from render_worker.contract import AUTO_QUEUE, TASK  # noqa: E402
+from render_worker.queued.celery_app import POOL, build_app, is_pool, without_message  # noqa: E402
+from render_worker.queued.celery_worker import (  # noqa: E402
     GRACE_SECONDS,
     CeleryWorker,
     broker_address,
     require_storage,
 )
-from render_worker.contract import AUTO_QUEUE, TASK  # noqa: E402
-from render_worker.queued.celery_app import POOL, build_app, is_pool, without_message  # noqa: E402
 from render_worker.queued.generation import PutBack  # noqa: E402
 from render_worker.serving import logs  # noqa: E402
 from render_worker.settings import load  # noqa: E402

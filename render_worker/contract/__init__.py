@@ -14,7 +14,6 @@ It imports nothing else of the worker. Both tiers import from the package itself
 """
 
 from render_worker.contract.alt import alternative_text
-from render_worker.contract.broker import celery_address
 from render_worker.contract.errors import InvalidField
 from render_worker.contract.fields import MAX_TEXT, Fields, Text
 from render_worker.contract.health import (
@@ -193,7 +192,6 @@ __all__ = [
     "Within",
     "WorkerHealth",
     "alternative_text",
-    "celery_address",
     "difference",
     "is_side",
     "is_tracker",

@@ -7,7 +7,8 @@ from celery import Celery
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
-from render_worker.contract import TASK, QueuedRequest, celery_address
+from render_worker.contract import TASK, QueuedRequest
+from render_worker.serving.celery_address import celery_address
 
 BROKER_SECONDS = 1.5
 POOL_SECONDS = 2.0  # for a connection, while all are in use

@@ -28,8 +28,6 @@ from tests.fakes.processes import wait_until
 from tests.fakes.redis_server import RedisServer
 
 QUEUE = "openai"
-QUICK = "--without-mingle", "--without-gossip"
-"""A Celery worker that is alone need not look for others."""
 
 
 class Queue:
@@ -126,7 +124,7 @@ def start(redis_server: RedisServer, tmp_path: Path) -> Iterator[Start]:
 
     def make(service: ImageService, *arguments: str, name: str = "w", **environment: object) -> CeleryWorker:
         own = {**service.environment(name), "LOCAL_STORAGE_DIR": tmp_path / "images", "OPENAI_CONCURRENCY": 8}
-        worker = CeleryWorker(redis_server.url, *QUICK, *arguments, name=name, **{**own, **environment})
+        worker = CeleryWorker(redis_server.url, *arguments, name=name, **{**own, **environment})
         started.append(worker)
         worker.start()
         worker.wait_ready()

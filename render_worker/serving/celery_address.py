@@ -1,10 +1,10 @@
-"""The broker's address, which is set as redis-py reads it, as Celery reads it."""
+"""How Celery writes the address of a broker, in both tiers."""
 
 from urllib.parse import parse_qs, quote, urlsplit
 
 
 def celery_address(address: str) -> str:
-    """Return the address of a broker for Celery, which has another name for a Redis at a Unix socket."""
+    """Return a broker's address as Celery writes it, which has another name for a Redis at a Unix socket."""
     if not address.startswith("unix://"):
         return address
     parts = urlsplit(address)
