@@ -6,6 +6,7 @@ from typing import Protocol
 
 from redis import Redis, ResponseError
 
+from image_api.dispatch.queued.failures import QueueUnavailable
 from image_api.dispatch.queued.queue_state import CeleryWorker, QueueState, RedisStatus
 from image_api.dispatch.queued.worker_reports import WorkerReports
 from image_api.errors import ApiError
@@ -40,6 +41,11 @@ class QueueHealth:
         for check in (self._writes, self._read, self._lengths):
             check.begin()
         return QueueState(self._writes.result().value or "down", self._lengths.result().value, self._workers())
+
+    def require(self) -> None:
+        """Raise QueueUnavailable if no message can be sent now."""
+        if problem := self.state().problem:
+            raise QueueUnavailable(f"{problem}.")
 
     def _workers(self) -> list[CeleryWorker] | None:
         read = self._read.result()

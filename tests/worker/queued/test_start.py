@@ -72,8 +72,17 @@ def guarded(tmp_path: Path):
     """Return a Redis with a password, at a port and at a Unix socket."""
     server = RedisServer()
     process = subprocess.Popen(
-        ["redis-server", "--port", str(server.port), "--requirepass", PASSWORD, "--save", "", "--unixsocket"]
-        + [str(tmp_path / "redis.sock")],
+        [
+            "redis-server",
+            "--port",
+            str(server.port),
+            "--requirepass",
+            PASSWORD,
+            "--save",
+            "",
+            "--unixsocket",
+            str(tmp_path / "redis.sock"),
+        ],
         stdout=subprocess.DEVNULL,
     )
     server.url = f"redis://:{PASSWORD}@127.0.0.1:{server.port}/0"
