@@ -119,7 +119,7 @@ class ScriptedCeleryWorker(ConsumerMixin):
             if reply.ok:
                 yield ResultLine(event="result", result=GenerateResult.model_validate(body))
             yield ErrorLine(status=reply.status_code, error=ErrorBody.model_validate(body))
-        for text in reply.iter_lines():
+        for text in reply.iter_lines(chunk_size=1):
             line = LINE.validate_json(text)
             if isinstance(line, ResultLine | ErrorLine):
                 yield line
