@@ -145,7 +145,7 @@ class ScriptedCeleryWorker(ConsumerMixin):
                 for claim, renewal in zip(claims, self._claims.renew(claims), strict=True):
                     if renewal == "canceled" and claim.id not in told:
                         told.add(claim.id)
-                        requests.delete(f"{self._url}/requests/{claim.id}", timeout=5)
+                        self._makers.submit(requests.delete, f"{self._url}/requests/{claim.id}", timeout=30)
                 self._report()
 
     def _report(self) -> None:
