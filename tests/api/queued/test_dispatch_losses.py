@@ -5,7 +5,11 @@ import time
 
 import pytest
 
+from image_api.dispatch.queued.broker import Broker
+from image_api.dispatch.queued.celery_dispatch import CeleryDispatch
+from image_api.dispatch.queued.queue import CeleryQueue
 from image_api.errors import WorkerUnavailable
+from image_api.outbound.redis_clients import blocking_client, quick_client
 from render_worker.contract import NEWS
 from tests.api.queued.celery_side import CelerySide, claim_of
 from tests.fakes.processes import wait_until
@@ -141,3 +145,28 @@ def test_a_redis_that_is_full_is_waited_for_and_named(own_redis, dispatching, as
     celery = CelerySide(own_redis.client)
     celery.make(celery.begin())
     assert call.result()
+
+
+def test_a_broker_of_its_own_that_loses_all_costs_no_request(redis, own_redis, ask, quick_sweeps):
+    queue = CeleryQueue(quick_client(redis.url), blocking_client(redis.url), Broker(own_redis.url))
+    call = ask(CeleryDispatch(queue, 30))
+    broker, celery = CelerySide(own_redis.client), CelerySide(redis.client)
+    lost = broker.take()
+    own_redis.stop()
+    own_redis.start()
+    message = CelerySide(own_redis.client).take()
+    assert message.request.request_id == lost.request.request_id
+    assert celery.claims.claim(message)[0] == "go"
+    celery.make(message)
+    assert call.result()
+    queue.stop()
+
+
+def test_connections_that_are_cut_again_and_again_cost_no_request(redis, ask, celery, quick_sweeps):
+    calls = [ask(prompt=f"p{number}") for number in range(5)]
+    for _ in calls:
+        redis.client.client_kill_filter(_type="normal", skipme=True)
+        message = celery.begin()
+        redis.client.client_kill_filter(_type="normal", skipme=True)
+        celery.make(message)
+    assert all(call.result() for call in calls)
