@@ -1,9 +1,10 @@
 """Addresses of the queue's broker, and how Celery writes them, in both tiers."""
 
 import re
-from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit, urlunsplit
 
 BROKER = re.compile(r"(redis|rediss|unix|amqp|amqps)://\S+")
+CERTIFICATE = "ssl_cert_reqs"
 
 
 def is_broker(address: str) -> bool:
@@ -22,12 +23,21 @@ def is_readable(address: str) -> bool:
 
 
 def celery_address(address: str) -> str:
-    """Return a broker's address as Celery writes it, which has another name for a Redis at a Unix socket."""
+    """Return a broker's address as Celery writes it.
+
+    It has another name for a Redis at a Unix socket, and without a word of it would trust any certificate.
+    """
     parts = urlsplit(address)
-    return _of_socket(parts) if parts.scheme == "unix" else address
+    if parts.scheme == "unix":
+        return _of_socket(parts)
+    if parts.scheme == "rediss" and CERTIFICATE not in parse_qs(parts.query):
+        return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, f"{CERTIFICATE}=required")))))
+    return address
 
 
 def _of_socket(parts: SplitResult) -> str:
-    options = parse_qs(parts.query)
-    password = f":{quote(options['password'][0], safe='')}@" if "password" in options else ""
-    return f"redis+socket://{password}{parts.path}?virtual_host={options.get('db', ['0'])[0]}"
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    user = parts.username or quote(options.get("username", ""), safe="")
+    password = parts.password or quote(options.get("password", ""), safe="")
+    login = f"{user}:{password}@" if password else ""
+    return f"redis+socket://{login}{parts.path}?virtual_host={options.get('db', '0')}"

@@ -1,0 +1,355 @@
+"""The rows of jobs in the queue, over both databases: news may come twice, late, in another order or never."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from image_api.errors import ServiceBusy
+from image_api.jobs.errors import JobInterrupted, JobUnreadable
+from image_api.jobs.job import Job
+from image_api.jobs.queued import turns
+from image_api.jobs.queued.queued_rows import (
+    Endings,
+    Failure,
+    QueuedRows,
+    Settled,
+    begin,
+    fail,
+    interrupt,
+    put_back,
+    resend,
+    reset,
+)
+from image_api.jobs.runner.leases import MAX_INTERRUPTIONS
+from image_api.jobs.runner.retries import RetryPolicy
+from tests.api.jobs.processes import Process
+
+HOPELESS, HOPEFUL = JobUnreadable("It is of another version."), ServiceBusy("All slots are in use.")
+
+
+class QueueProcess(Process):
+    """A process of this service that sends its jobs to the queue."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.rows = QueuedRows(self.database, RetryPolicy(max_retries=1, base=2))
+
+    def job(self, job: Job) -> Job:
+        return self.store.get(job.id)
+
+    def begin(self, job: Job, attempt: int = 1) -> bool:
+        return self.rows.change([partial(begin, job_id=job.id, attempt=attempt)])[0]
+
+    def put_back(self, job: Job, attempt: int = 1) -> bool:
+        return self.rows.change([partial(put_back, job_id=job.id, attempt=attempt)])[0]
+
+    def interrupt(self, seen: Job, attempt: int = 1) -> Job | None:
+        return self.rows.change([partial(interrupt, seen=seen, attempt=attempt)])[0]
+
+    def made(self, job: Job, *places: int) -> Settled:
+        images = {index: {"index": index, "image_url": f"/images/{index}.png"} for index in places or (0,)}
+        return self.rows.change([self.rows.settling(Endings(job.id, images, {}))])[0]
+
+    def failed(self, job: Job, attempt: int, error: Exception = HOPELESS, index: int = 0) -> Settled:
+        endings = Endings(job.id, {}, {index: Failure(attempt, error)})
+        return self.rows.change([self.rows.settling(endings)])[0]
+
+    def published(self, **request: object) -> Job:
+        """Return a job that is in the queue."""
+        job = self.submit(**request)
+        self.rows.publish()
+        return self.job(job)
+
+    def running(self, **request: object) -> Job:
+        """Return a job whose first attempt has begun."""
+        job = self.published(**request)
+        self.begin(job)
+        return self.job(job)
+
+
+@pytest.fixture
+def here(database_url) -> QueueProcess:
+    return QueueProcess(database_url)
+
+
+@pytest.fixture(autouse=True)
+def numbers_of_the_queue(here):
+    """Compare what is kept of each owner with the rows, after each test."""
+    yield
+    assert here.kept() == here.counted()
+
+
+def test_owners_take_turns_and_each_gets_its_oldest_first(here):
+    first, second, third = (here.submit("a").id for _ in range(3))
+    of_b, of_c = here.submit("b").id, here.submit("c").id
+    assert [job.id for job in here.rows.publish()] == [first, of_b, of_c, second, third]
+    assert here.rows.publish() == []
+    assert here.rows.look()[0] is False
+
+
+def test_the_next_turn_is_that_of_the_owner_after_the_last(here, monkeypatch):
+    monkeypatch.setattr(turns, "MIN_WINDOW", 2)
+    for owner in ("a", "a", "b", "c", "c"):
+        here.submit(owner)
+    first = here.rows.publish()
+    for job in first:
+        here.begin(job)
+    second = here.rows.publish()
+    assert ([it.owner for it in first], [it.owner for it in second]) == (["a", "b"], ["c", "a"])
+
+
+def test_as_many_jobs_wait_in_the_queue_as_run_and_the_rest_where_others_can_overtake_it(here, monkeypatch):
+    monkeypatch.setattr(turns, "MIN_WINDOW", 3)
+    jobs = [here.submit() for _ in range(12)]
+    assert len(here.rows.publish()) == 3
+    assert (here.rows.publish(), here.rows.look()[1].room) == ([], 0)
+    for job in jobs[:3]:
+        here.begin(job)
+    assert len(here.rows.publish()) == 3
+    for job in jobs[3:6]:
+        here.begin(job)
+    assert len(here.rows.publish()) == 6
+
+
+def test_two_processes_fill_one_window_and_publish_no_job_twice(here, database_url, monkeypatch):
+    monkeypatch.setattr(turns, "MIN_WINDOW", 5)
+    there = QueueProcess(database_url)
+    for _ in range(8):
+        here.submit()
+    published = [*here.rows.publish(), *there.rows.publish()]
+    assert len({job.id for job in published}) == len(published) == 5
+
+
+def test_images_wait_in_the_database_until_redis_has_room_and_others_overtake_them(here, monkeypatch):
+    monkeypatch.setattr(turns, "MAX_IMAGE_BYTES", 100)
+    large = here.submit("a", image=b"x" * 300)
+    second = here.submit("a", image=b"x" * 10)
+    without = here.submit("b")
+    assert [job.id for job in here.rows.publish()] == [large.id, without.id]
+    here.begin(large)
+    assert here.rows.publish() == []
+    here.made(large)
+    assert [job.id for job in here.rows.publish()] == [second.id]
+
+
+def test_what_is_due_later_is_not_published_before(here):
+    job = here.submit()
+    here.set(job, not_before=4e9)
+    soon = here.submit()
+    here.set(soon, not_before=here.job(soon).created_at + 100)
+    assert [it.id for it in here.rows.publish()] == [job.id]  # from before the clock was set back
+
+
+def test_a_job_that_could_not_be_sent_is_published_again(here):
+    (job,) = [here.submit()][:1]
+    published = here.rows.publish()
+    here.rows.unpublish(published)
+    assert [it.id for it in here.rows.publish()] == [job.id]
+    here.begin(job)
+    here.rows.unpublish(published)  # its message had reached the queue
+    assert here.value(job, "published_at") is not None
+
+
+def test_a_job_that_begins_is_processing(here):
+    job = here.running()
+    assert (job.status, job.attempts, job.interruptions) == ("processing", 1, 0)
+    assert job.started_at >= job.created_at
+    assert here.value(job, "lease_until") is None
+
+
+def test_news_of_a_beginning_count_once_and_never_after_the_end(here):
+    job = here.published()
+    assert here.begin(job) is here.begin(job) is True
+    assert here.job(job).attempts == 1
+    here.made(job)
+    assert here.begin(job, 2) is False
+    assert here.job(job).status == "completed"
+
+
+def test_a_job_of_another_database_is_none_of_this_one(here):
+    other = replace(here.submit(), id=here.submit().id.__class__(int=5))
+    assert here.begin(other) is True  # it is not cancelled
+    assert here.made(other).what == "over"
+    here.put_back(other)
+    assert here.interrupt(other) is None
+
+
+def test_a_cancelled_job_is_not_to_be_made(here):
+    job = here.published()
+    here.store.cancel(job.id)
+    assert here.begin(job) is False
+    assert here.made(job).what == "over"
+    assert here.job(job).images == []
+
+
+def test_a_job_that_was_put_back_is_pending_and_its_attempt_does_not_count(here):
+    job = here.running()
+    here.set(job, published_at=1.0)
+    here.put_back(job)
+    again = here.job(job)
+    assert (again.status, again.attempts, again.interruptions) == ("pending", 0, 0)
+    assert here.value(job, "published_at") > 1e9
+    here.put_back(job)  # the same news
+    assert here.job(job) == again
+    assert here.begin(job) is True
+    here.put_back(job, attempt=7)
+    assert here.job(job).status == "processing"
+
+
+def test_several_pictures_are_not_pending_while_one_may_run(here):
+    job = here.running(n=2)
+    here.put_back(job)
+    assert here.job(job).status == "processing"
+    here.rows.change([partial(reset, seen=here.job(job))])
+    assert (here.job(job).status, here.job(job).attempts) == ("pending", 0)
+
+
+def test_a_lost_attempt_is_an_interruption_and_the_next_has_a_higher_number(here):
+    seen = here.running()
+    again = here.interrupt(seen)
+    assert again == here.job(seen)
+    assert (again.status, again.attempts, again.interruptions) == ("pending", 1, 1)
+    assert here.interrupt(seen) is None  # another process has seen the same
+    assert here.job(seen).interruptions == 1
+    assert here.begin(seen, 2) is True
+    assert here.job(seen).attempts == 2
+
+
+def test_a_lost_attempt_of_which_no_news_came_counts_as_well(here):
+    again = here.interrupt(here.published(), attempt=1)
+    assert (again.status, again.attempts, again.interruptions) == ("pending", 1, 1)
+
+
+def test_a_job_that_is_lost_again_and_again_fails_with_the_pictures_it_has(here):
+    job, other = here.running(n=2), here.running()
+    here.made(job, 1)
+    for it in (job, other):
+        here.set(it, interruptions=MAX_INTERRUPTIONS)
+        assert here.interrupt(here.job(it)) is None
+    assert (here.job(other).status, here.job(other).error["code"]) == ("failed", JobInterrupted.code)
+    assert (here.job(job).status, len(here.job(job).images)) == ("completed", 1)
+
+
+def test_a_picture_completes_its_job_whatever_came_before(here):
+    job = here.running()
+    settled = here.made(job)
+    assert (settled.what, settled.pictures) == ("final", 1)
+    assert 0 <= settled.seconds < 60
+    ended = here.job(job)
+    assert (ended.status, ended.images[0]["index"], ended.attempts) == ("completed", 0, 1)
+    assert here.made(job).what == "over"
+    assert here.failed(job, 1).what == "over"
+
+
+def test_an_end_without_news_of_its_beginning_counts_as_an_attempt(here):
+    made, failed = here.published(), here.published()
+    here.made(made)
+    here.failed(failed, 1)
+    for job, status in ((made, "completed"), (failed, "failed")):
+        assert (here.job(job).status, here.job(job).attempts) == (status, 1)
+        assert here.job(job).started_at <= here.job(job).completed_at
+
+
+def test_a_picture_of_an_attempt_that_was_given_up_counts_and_its_failure_does_not(here):
+    job = here.running()
+    here.interrupt(job)
+    assert here.failed(job, 1).what == "open"
+    assert here.job(job).status == "pending"
+    assert here.made(job).what == "final"
+
+
+def test_a_failure_that_may_pass_is_tried_again_and_the_next_is_final(here):
+    job = here.running()
+    assert here.failed(job, 1, HOPEFUL).what == "retried"
+    again = here.job(job)
+    assert (again.status, again.attempts, again.error["code"]) == ("pending", 1, "service_busy")
+    assert here.value(job, "published_at") is None
+    assert here.failed(job, 1, HOPEFUL).what == "open"  # the same news
+    assert here.job(job) == again
+    here.set(job, not_before=0)
+    here.rows.publish()
+    assert here.failed(job, 1, HOPEFUL).what == "open"  # and once more, before the next attempt is announced
+    here.begin(job, 2)
+    assert here.failed(job, 2, HOPEFUL).what == "final"
+    assert (here.job(job).status, here.job(job).attempts) == ("failed", 2)
+
+
+def test_each_of_several_pictures_is_kept_and_the_job_ends_with_the_last(here):
+    job = here.running(n=3)
+    assert here.made(job, 2).what == "open"
+    assert [it["index"] for it in here.job(job).images] == [2]
+    both = {0: Failure(1, HOPELESS)}
+    assert here.rows.change([here.rows.settling(Endings(job.id, {}, both))])[0].what == "open"
+    assert here.job(job).failed == []
+    images = {1: {"index": 1}}
+    assert here.rows.change([here.rows.settling(Endings(job.id, images, both))])[0].what == "final"
+    ended = here.job(job)
+    assert (ended.status, [it["index"] for it in ended.images]) == ("completed", [1, 2])
+    assert [it["index"] for it in ended.failed] == [0]
+
+
+def test_a_failed_picture_ends_with_one_that_was_lost_and_made_again(here):
+    job = here.running(n=2)
+    here.interrupt(job)  # of the second picture
+    here.begin(job, 2)
+    endings = Endings(job.id, {1: {"index": 1}}, {0: Failure(1, HOPELESS)})
+    assert here.rows.change([here.rows.settling(endings)])[0].what == "final"
+
+
+def test_only_what_is_missing_is_made_after_a_retry(here):
+    job = here.running(n=2)
+    endings = Endings(job.id, {0: {"index": 0}}, {1: Failure(1, HOPEFUL)})
+    assert here.rows.change([here.rows.settling(endings)])[0].what == "retried"
+    here.set(job, not_before=0)
+    (again,) = here.rows.publish()
+    assert (again.missing, again.attempts) == ([1], 1)
+
+
+def test_a_job_is_sent_again_unless_it_has_changed(here):
+    seen = here.published()
+    here.set(seen, published_at=1.0)
+    assert here.rows.change([partial(resend, seen=seen)]) == [True]
+    assert here.value(seen, "published_at") > 1e9
+    here.begin(seen)
+    assert here.rows.change([partial(resend, seen=seen)]) == [False]
+
+
+def test_a_fault_ends_a_job_once(here):
+    job = here.running()
+    for _ in range(2):
+        here.rows.change([partial(fail, job_id=job.id, error=HOPELESS)])
+    assert (here.job(job).status, here.job(job).error["code"]) == ("failed", HOPELESS.code)
+
+
+def test_open_jobs_are_those_of_the_queue_and_not_those_of_a_runner(here):
+    waiting, running = here.submit(), here.submit()
+    here.rows.publish()
+    here.begin(running)
+    direct = here.submit()
+    here.leases.claim(1)
+    assert here.job(direct).status == "pending"  # the runner took the oldest, which is in the queue
+    open_jobs = {it.job.id: it for it in here.rows.open_jobs()}
+    assert set(open_jobs) == {running.id}
+    assert not open_jobs[running.id].is_leased
+    assert here.begin(waiting, 2) is True
+    assert here.job(waiting).attempts == 1  # it is the runner's
+
+
+def test_a_runner_takes_what_the_queue_has_left(here):
+    job = here.running()
+    here.leases.adopt()
+    assert not here.leases.is_due()
+    here.set(job, lease_until=1.0)
+    (claimed,) = here.leases.claim(1)
+    assert (claimed.id, claimed.attempts, claimed.interruptions) == (job.id, 2, 1)
+
+
+def test_the_queue_takes_what_a_runner_has_left(here):
+    job = here.submit()
+    here.leases.claim(1)
+    assert here.leases.take_over() is False
+    here.set(job, lease_until=1.0)
+    assert here.leases.take_over() is True
+    (again,) = here.rows.publish()
+    assert (again.id, again.attempts, again.interruptions) == (job.id, 1, 1)
