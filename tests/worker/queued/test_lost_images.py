@@ -1,7 +1,5 @@
 """An image that Redis loses between the claim of its request and the picture: the request is sent again with it."""
 
-import threading
-
 import pytest
 
 from render_worker.contract import queue_key
@@ -28,7 +26,7 @@ class ClaimsBeforeALoss(Claims):
 def generations(queue: Queue):
     claims = ClaimsBeforeALoss(queue.redis, "w@tests", "token")
     claims.redis = queue.redis
-    keeper = LeaseKeeper(claims, Endings(queue.redis, claims), threading.Event)
+    keeper = LeaseKeeper(claims, print)
     return QueuedGenerations(claims, Endings(queue.redis, claims), keeper, ProgressSender(queue.redis), None, None)
 
 
