@@ -19,6 +19,7 @@ from contextlib import ExitStack
 
 import psutil
 
+from bench.capacity import stub
 from bench.clients import drive, get, post
 from bench.load import Load
 from bench.queue_chain import (
@@ -47,6 +48,7 @@ GENERATE = get("/generate?prompt=a+lighthouse&width=512&height=512")
 SETTLED_SECONDS = 3.0
 WORK = 100
 MANY, SLOTS = 2000, 50
+OWNERS = ("API", "Redis", "database")
 MIB = 2**20
 
 
@@ -144,29 +146,37 @@ def _resident_mib(process: psutil.Process) -> float:
 
 
 def parts() -> bool:
-    """Print what each part takes of the processor for a job."""
-    columns = ("jobs a second", "submit: API", "the rest: API", "Redis", "database")
-    rows = [[title, *_parts_of(kind)] for kind, title in DATABASES.items()]
-    print_table([f"{MANY} jobs without pictures; processor's ms a job", *columns], rows)
+    """Print what each part takes of the processor for a job, by the queue and by HTTP."""
+    ways = {"HTTP": _by_http, "the queue": _by_queue}
+    rows = [[f"{title}, by {way}", *_parts_of(kind, ways[way])] for kind, title in DATABASES.items() for way in ways]
+    print_table([f"{MANY} jobs without pictures", "jobs a second", *(f"{it}, ms a job" for it in OWNERS)], rows)
     return True
 
 
-def _parts_of(kind: str) -> list[str]:
+def _by_http(stack: ExitStack, redis: RedisServer, data: Database) -> Server:
+    settings = {"PERCHANCE_WORKER_URL": stack.enter_context(stub(0)), "JOB_CONCURRENCY": SLOTS, "REDIS_URL": redis.url}
+    return stack.enter_context(api(DATABASE_URL=data.url, LOG_LEVEL="WARNING", **settings))
+
+
+def _by_queue(stack: ExitStack, redis: RedisServer, data: Database) -> Server:
+    stack.enter_context(stub_celery_worker(redis, SLOTS))
+    return stack.enter_context(queued_api(redis, data.url))
+
+
+def _parts_of(kind: str, start: Callable[[ExitStack, RedisServer, Database], Server]) -> list[str]:
+    """Return how many jobs a second are submitted and end, and what a job takes of the processor in each part."""
     with ExitStack() as stack:
         redis, data = stack.enter_context(RedisServer()), stack.enter_context(database(kind))
-        front = stack.enter_context(queued_api(redis, data.url))
+        front = start(stack, redis, data)
+        _complete(front, data, SLOTS)
         owners = [[psutil.Process(front.process.pid)], [redis.process], data.processes]
-        with stub_celery_worker(redis, THREADS):
-            _complete(front, data, THREADS)
-        before = processor_seconds(owners[0])
+        before = [processor_seconds(each) for each in owners]
+        begun = time.monotonic()
         drive(front.port, SUBMIT, MANY, CLIENTS)
-        submits = processor_seconds(owners[0]) - before
-        stack.enter_context(stub_celery_worker(redis, SLOTS))
-        begun, spent = time.monotonic(), [processor_seconds(each) for each in owners]
-        data.wait_for(THREADS + MANY, 180)
+        data.wait_for(SLOTS + MANY, 180)
         seconds = time.monotonic() - begun
-        spent = [processor_seconds(each) - it for each, it in zip(owners, spent, strict=True)]
-    return [f"{MANY / seconds:.0f}", *(f"{1000 * it / MANY:.2f}" for it in (submits, *spent))]
+        spent = [processor_seconds(each) - it for each, it in zip(owners, before, strict=True)]
+    return [f"{MANY / seconds:.0f}", *(f"{1000 * it / MANY:.2f}" for it in spent)]
 
 
 PARTS: dict[str, Callable[[], bool]] = {"workers": workers, "added": added, "memory": memory, "parts": parts}

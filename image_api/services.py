@@ -82,7 +82,7 @@ class Services:
             owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
-            queue_health=_queue_health(queue) if queue else None,
+            queue_health=queue.health if queue else None,
             generation=generation,
             jobs=Jobs(settings, generation, image_memory, queue),
             pictures=pictures,
@@ -131,13 +131,7 @@ def _queued(settings: Settings, cache: Cache) -> "tuple[RenderWorkers, Dispatch,
     queue = CeleryQueue.build(settings)
     servers, direct = _render_workers(settings, cache)
     dispatch = CeleryDispatch(queue, settings.worker_wake_seconds, direct.stop)
-    return CeleryWorkers(queue.reports, servers), dispatch, queue
-
-
-def _queue_health(queue: "CeleryQueue") -> "QueueHealth":
-    from image_api.dispatch.queued.queue_health import QueueHealth
-
-    return QueueHealth(queue.redis, queue.reports, queue.broker)
+    return CeleryWorkers(queue.reports, queue.health, servers), dispatch, queue
 
 
 def _cache(settings: Settings) -> Cache:

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from render_worker.budgets.settings import BudgetSettings
 from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, names_of_further, registration_of
-from render_worker.queued.settings import QueueSettings
+from render_worker.serving.celery_address import is_broker
 from render_worker.serving.environment import Debug, Host, LogLevel, Port, read, variables
 from render_worker.setting_types import SHOWN_NAME, Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
@@ -87,6 +87,30 @@ class CoreSettings(SettingsPart):
         description="Hedging with model=auto: free starts the next engine beside one that takes longer than its p95, "
         "if its picture costs nothing, and takes the first picture.",
     )
+
+
+class QueueSettings(SettingsPart):
+    """Which queue's messages it takes, and whether its folder of pictures is served."""
+
+    title = "A Celery worker"
+
+    celery_broker_url: SecretStr | None = Field(
+        None,
+        description="Broker of the queue, if it is another than REDIS_URL: a Redis, or by amqp:// a RabbitMQ, which is "
+        "untested.",
+    )
+    local_storage_shared: bool = Field(
+        False,
+        description="Whether LOCAL_STORAGE_DIR is a volume that a render worker serves; else a Celery worker keeps "
+        "nothing there.",
+    )
+
+    @field_validator("celery_broker_url")
+    @classmethod
+    def _of_a_broker(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not is_broker(value.get_secret_value()):
+            raise ValueError("it must be an address like redis://:password@host:6379/0 or amqp://user:password@host")
+        return value
 
 
 class Settings(BudgetSettings, QueueSettings, CoreSettings, SettingsOfEngines, SettingsOfStorages):

@@ -1,15 +1,28 @@
-"""kombu's channel to a Redis, which would end the process at a message that is none."""
+"""kombu's channel to a Redis, which would end the process at a message that is none, or as Redis goes away."""
 
 import logging
 from typing import Any
 
-from kombu.transport.redis import Channel, Transport
+from kombu.transport.redis import Channel, QoS, Transport
 
 log = logging.getLogger(__name__)
 
 
+class _TolerantQoS(QoS):
+    """The messages that are not acknowledged; if they cannot be given back, they are sent again in time."""
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """Give messages back as the channel is closed."""
+        try:
+            super().restore_unacked(client)  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001 - kombu's own faults too, at which Celery would end
+            log.warning("unacknowledged messages cannot be given back: %s", type(error).__name__)
+
+
 class TolerantChannel(Channel):
     """A channel that drops what is no message of Celery's, and takes the next."""
+
+    QoS = _TolerantQoS
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
@@ -19,6 +32,6 @@ class TolerantChannel(Channel):
             return True
 
 
-def tolerate_other_messages() -> None:
+def be_tolerant() -> None:
     """Have all connections to a Redis that are made from now on use such a channel."""
     Transport.Channel = TolerantChannel

@@ -137,8 +137,8 @@ def _request(number: int, chance: random.Random, of_stub: bool) -> Submitted:
     """Return a job of the usual kind, or now and then one of several pictures, with an image, or that fails."""
     word = chance.choices(("plain", "flaky", "refused"), (88, 6, 6))[0]
     body: dict[str, Any] = {"prompt": f"{word} picture {number} {uuid.uuid4().hex}"}
-    if not of_stub and chance.random() < 0.3:
-        body["model"] = "openai"
+    if not of_stub:  # small pictures: what is tried is not how they are encoded
+        body |= {"width": 256, "height": 256, "model": chance.choice(("auto", "auto", "openai"))}
     kind = chance.choices(("one", "several", "image"), (80, 10, 10))[0]
     if kind == "several":
         body["n"] = chance.randint(2, 3)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from render_worker.contract import NEWS
 from tests.chaos.scene import Scenes, pause
 from tests.chaos.stage import Cast, Stage
+from tests.chaos.workers import CeleryWorker
+from tests.fakes.processes import wait_until
 
 OUTAGE_SECONDS = 2
 LEASE_SECONDS = 5  # of a picture that a Celery worker makes
@@ -15,6 +17,13 @@ POSTGRES, SQLITE = ("postgresql",), ("sqlite",)
 SCENES = Scenes(Cast("celery", workers=2))
 AOF = Cast("celery-aof", workers=2)
 scene = SCENES.scene
+
+
+def at_work(stage: Stage, chance: random.Random, worker: CeleryWorker | None = None) -> None:
+    """Wait until a random moment at which a Celery worker, or this one, makes pictures."""
+    pause(chance, 0.2, 2.0)
+    names = [worker.name] if worker else []
+    wait_until(lambda: stage.service.in_flight(*names) > 0, "a picture that a Celery worker makes")
 
 
 @scene("queue")
@@ -26,7 +35,7 @@ def queue(stage: Stage, chance: random.Random) -> None:
 def celery_worker_killed(stage: Stage, chance: random.Random) -> None:
     """kill -9 of one of two Celery workers, twice, for two seconds each."""
     for _ in range(2):
-        pause(chance, 1.0)
+        at_work(stage, chance, stage.celery_workers[0])
         stage.celery_workers[0].kill()
         time.sleep(OUTAGE_SECONDS)
         stage.celery_workers[0].start()
@@ -36,7 +45,7 @@ def celery_worker_killed(stage: Stage, chance: random.Random) -> None:
 def celery_worker_stopped(stage: Stage, chance: random.Random) -> None:
     """SIGTERM of each of two Celery workers while it makes pictures."""
     for worker in stage.celery_workers:
-        pause(chance, 1.0)
+        at_work(stage, chance, worker)
         worker.terminate()
         worker.start()
 
@@ -44,8 +53,8 @@ def celery_worker_stopped(stage: Stage, chance: random.Random) -> None:
 @scene("celery-worker-paused", SQLITE)
 def celery_worker_paused(stage: Stage, chance: random.Random) -> None:
     """One of two Celery workers stands still for longer than its leases, and goes on."""
-    pause(chance, 1.0)
     worker = stage.celery_workers[0]
+    at_work(stage, chance, worker)
     worker.ends.append(time.time())
     for process in worker.process.tree():
         process.suspend()
@@ -57,7 +66,7 @@ def celery_worker_paused(stage: Stage, chance: random.Random) -> None:
 @scene("celery-workers-away", SQLITE)
 def celery_workers_away(stage: Stage, chance: random.Random) -> None:
     """kill -9 of both Celery workers, which come back after longer than a lease."""
-    pause(chance, 1.0)
+    at_work(stage, chance)
     for worker in stage.celery_workers:
         worker.kill()
     time.sleep(2 * LEASE_SECONDS)
@@ -69,7 +78,7 @@ def celery_workers_away(stage: Stage, chance: random.Random) -> None:
 def redis_killed(stage: Stage, chance: random.Random) -> None:
     """kill -9 of Redis, which keeps nothing, twice, for two seconds each."""
     for _ in range(2):
-        pause(chance, 1.0)
+        at_work(stage, chance)
         _restarted(stage, stage.redis.stop, stage.redis.start)
 
 
@@ -82,14 +91,14 @@ def redis_aof_killed(stage: Stage, chance: random.Random) -> None:
 @scene("redis-paused", POSTGRES)
 def redis_paused(stage: Stage, chance: random.Random) -> None:
     """Redis stands still for longer than a lease, and goes on."""
-    pause(chance, 1.0)
+    at_work(stage, chance)
     _restarted(stage, stage.redis.suspend, stage.redis.resume, seconds=2 * LEASE_SECONDS)
 
 
 @scene("redis-full", SQLITE)
 def redis_full(stage: Stage, chance: random.Random) -> None:
     """Redis has no memory left for five seconds, and refuses every write."""
-    pause(chance, 1.0)
+    at_work(stage, chance)
     client = stage.redis.client
     _restarted(stage, lambda: client.config_set("maxmemory", 1), lambda: client.config_set("maxmemory", 0), seconds=5)
 
@@ -98,7 +107,7 @@ def redis_full(stage: Stage, chance: random.Random) -> None:
 def flushall(stage: Stage, chance: random.Random) -> None:
     """FLUSHALL of Redis, twice."""
     for _ in range(2):
-        pause(chance, 1.0)
+        at_work(stage, chance)
         stage.redis.client.flushall()
 
 
@@ -114,7 +123,7 @@ def client_kill(stage: Stage, chance: random.Random) -> None:
 def news_trimmed(stage: Stage, chance: random.Random) -> None:
     """Redis drops the news that a killed API tier has not read yet, twice."""
     for _ in range(2):
-        pause(chance, 1.0)
+        at_work(stage, chance)
         _trim_news(stage)
 
 
@@ -122,7 +131,7 @@ def news_trimmed(stage: Stage, chance: random.Random) -> None:
 def queue_api_killed(stage: Stage, chance: random.Random) -> None:
     """kill -9 of the API tier before a queue, three times."""
     for _ in range(3):
-        pause(chance)
+        at_work(stage, chance)
         _restarted(stage, stage.api.kill, stage.api.start_again, seconds=1)
 
 
@@ -130,21 +139,21 @@ def queue_api_killed(stage: Stage, chance: random.Random) -> None:
 def queue_api_stopped(stage: Stage, chance: random.Random) -> None:
     """SIGTERM of the API tier before a queue, three times."""
     for _ in range(3):
-        pause(chance)
+        at_work(stage, chance)
         _restarted(stage, stage.api.terminate, stage.api.start_again, seconds=0)
 
 
 @scene("queue-one-api-killed", POSTGRES, Cast("celery", workers=2, apis=2))
 def queue_one_api_killed(stage: Stage, chance: random.Random) -> None:
     """kill -9 of one of two API tiers before a queue, which does not come back."""
-    pause(chance)
+    at_work(stage, chance)
     stage.api.kill()
 
 
 @scene("queue-api-paused", POSTGRES, Cast("celery", workers=2, apis=2))
 def queue_api_paused(stage: Stage, chance: random.Random) -> None:
     """One of two API tiers before a queue stands still for ten seconds, and goes on."""
-    pause(chance)
+    at_work(stage, chance)
     with stage.outage():
         stage.api.send(signal.SIGSTOP)
         time.sleep(2 * LEASE_SECONDS)
@@ -156,14 +165,14 @@ def queue_postgres_killed(stage: Stage, chance: random.Random) -> None:
     """kill -9 of all of PostgreSQL's processes behind a queue, twice, for two seconds each."""
     assert stage.postgres
     for _ in range(2):
-        pause(chance)
+        at_work(stage, chance)
         _restarted(stage, stage.postgres.kill, stage.postgres.start)
 
 
 @scene("queue-locked", SQLITE)
 def queue_locked(stage: Stage, chance: random.Random) -> None:
     """Another process holds SQLite's write lock for ten seconds, while the queue goes on."""
-    pause(chance)
+    at_work(stage, chance)
     with stage.outage(), stage.locked():
         time.sleep(2 * LEASE_SECONDS)
 
@@ -172,7 +181,7 @@ def queue_locked(stage: Stage, chance: random.Random) -> None:
 def queue_all_killed(stage: Stage, chance: random.Random) -> None:
     """kill -9 of Celery workers, API tier and Redis at once, twice, for two seconds each."""
     for _ in range(2):
-        pause(chance, 1.0)
+        at_work(stage, chance)
         _kill_all(stage)
 
 
@@ -185,7 +194,7 @@ def queue_all_killed_aof(stage: Stage, chance: random.Random) -> None:
 @scene("queue-everything", SQLITE)
 def queue_everything(stage: Stage, chance: random.Random) -> None:
     """All of it within some seconds: FLUSHALL, CLIENT KILL, news trimmed, and everything killed, alone and at once."""
-    pause(chance, 0.5, 1.0)
+    at_work(stage, chance, stage.celery_workers[0])
     stage.celery_workers[0].kill()
     stage.celery_workers[0].start()
     pause(chance, 0.2, 1.0)
@@ -195,10 +204,11 @@ def queue_everything(stage: Stage, chance: random.Random) -> None:
     _trim_news(stage, seconds=0.5)
     if stage.postgres:
         _restarted(stage, stage.postgres.kill, stage.postgres.start, seconds=0)
+    at_work(stage, chance, stage.celery_workers[1])
     stage.celery_workers[1].terminate()
     stage.celery_workers[1].start()
     _restarted(stage, stage.redis.stop, stage.redis.start, seconds=0.5)
-    pause(chance, 0.2, 1.0)
+    at_work(stage, chance)
     _kill_all(stage)
 
 

@@ -78,6 +78,11 @@ class ImageService:
         """Return what it has written down."""
         return [Entry(**json.loads(line)) for line in self.ledger.read_text().splitlines()]
 
+    def in_flight(self, *clients: str) -> int:
+        """Return how many requests of some clients have begun and not ended; of all, if none is named."""
+        entries = [it for it in self.entries() if not clients or it.client in clients]
+        return sum(1 if it.event == "begun" else -1 for it in entries)
+
 
 class _Service:
     """What the process does with its requests. Each event is in the ledger before it is told of."""

@@ -13,7 +13,6 @@ import requests
 from kombu.mixins import ConsumerMixin
 from pydantic import TypeAdapter
 
-from bench.stub_worker import Slots
 from render_worker.contract import (
     AUTO_QUEUE,
     IMAGE_PART,
@@ -25,6 +24,7 @@ from render_worker.contract import (
     REQUEST_PART,
     WORKERS,
     CeleryWorkerReport,
+    EngineHealth,
     ErrorBody,
     ErrorLine,
     GenerateResult,
@@ -33,6 +33,7 @@ from render_worker.contract import (
     ModelList,
     Progress,
     QueuedRequest,
+    QueueHealth,
     QueueProgress,
     ResultLine,
     StreamLine,
@@ -118,7 +119,7 @@ class ScriptedCeleryWorker(ConsumerMixin):
             if reply.ok:
                 yield ResultLine(event="result", result=GenerateResult.model_validate(body))
             yield ErrorLine(status=reply.status_code, error=ErrorBody.model_validate(body))
-        for text in reply.iter_lines():
+        for text in reply.iter_lines(chunk_size=1):
             line = LINE.validate_json(text)
             if isinstance(line, ResultLine | ErrorLine):
                 yield line
@@ -144,7 +145,7 @@ class ScriptedCeleryWorker(ConsumerMixin):
                 for claim, renewal in zip(claims, self._claims.renew(claims), strict=True):
                     if renewal == "canceled" and claim.id not in told:
                         told.add(claim.id)
-                        requests.delete(f"{self._url}/requests/{claim.id}", timeout=5)
+                        self._makers.submit(requests.delete, f"{self._url}/requests/{claim.id}", timeout=30)
                 self._report()
 
     def _report(self) -> None:
@@ -152,13 +153,20 @@ class ScriptedCeleryWorker(ConsumerMixin):
             Model(name=it, description="d", engine=it, answers_auto=True, state="ready", honours=["seed", "image"])
             for it in ENGINES
         ]
-        health = {**Slots(1, 1).health(), "engines": {it: {"state": "ready"} for it in ENGINES}}
+        health = WorkerHealth(
+            status="ready",
+            ready=True,
+            uptime_seconds=1,
+            queue=QueueHealth(running=0, waiting=0, max_concurrency=self._concurrency, queue_size=0),
+            engines={it: EngineHealth(state="ready") for it in ENGINES},
+            storage="local",
+        )
         report = CeleryWorkerReport(
             name=NAME,
             queues=[AUTO_QUEUE, *ENGINES],
             concurrency=self._concurrency,
             running=len(self._running),
-            health=WorkerHealth.model_validate(health),
+            health=health,
             models=ModelList(models=models),
         )
         self._redis.set(report_key(NAME), report.model_dump_json(), ex=int(REPORT_TTL_SECONDS))

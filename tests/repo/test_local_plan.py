@@ -17,7 +17,7 @@ WITH_ACCOUNT = [name for name, row in ENGINES.items() if row.configured_by and n
 
 @pytest.fixture(autouse=True)
 def _nothing_is_set(monkeypatch):
-    for name in (*VARIABLES, "PICTURE_ORIGINS", "SANDBOX"):
+    for name in (*VARIABLES, "DISPATCH", "PICTURE_ORIGINS", "SANDBOX"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 
@@ -178,3 +178,18 @@ def test_and_it_is_enough(monkeypatch, name):
     settings = Settings()
     assert ENGINES[name].is_configured(settings.model_fields_set)
     ENGINES[name].load().of(name, settings).check()
+
+
+def test_a_queue_needs_no_redis_of_the_user_s_and_takes_one_that_is_set(monkeypatch):
+    assert not load().own_redis
+    monkeypatch.setenv("DISPATCH", "celery")
+    assert load().own_redis
+    found = environments(variables(load(), simulated=False, redis="unix:///run/redis.sock"))
+    assert found.api["REDIS_URL"] == found.worker["REDIS_URL"] == "unix:///run/redis.sock"
+    assert found.worker["LOCAL_STORAGE_SHARED"] == "true"
+    assert "DISPATCH" not in found.worker
+    monkeypatch.setenv("redis_url", "redis://:mine@127.0.0.1/0")
+    assert not load().own_redis
+    found = environments(variables(load(), simulated=False))
+    assert found.api["redis_url"] == found.worker["redis_url"] == "redis://:mine@127.0.0.1/0"
+    assert "redis_url" not in found.sandbox

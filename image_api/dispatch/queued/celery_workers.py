@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import requests
 
 from image_api.dispatch.model_union import union
+from image_api.dispatch.queued.queue_health import QueueHealth
 from image_api.dispatch.queued.queue_state import keep_in_a_folder
 from image_api.dispatch.queued.worker_reports import WorkerReports
 from image_api.dispatch.recent_contact import LastKnown, best_of
@@ -28,9 +29,10 @@ class CeleryWorkers:
 
     configured = True
 
-    def __init__(self, reports: WorkerReports, render_workers: RenderWorkers) -> None:
+    def __init__(self, reports: WorkerReports, health: QueueHealth, render_workers: RenderWorkers) -> None:
         """Ask the `render_workers` for pictures, if there is an address to ask."""
         self.reports = reports
+        self._health = health
         self._render_workers = render_workers
 
     @property
@@ -69,14 +71,18 @@ class CeleryWorkers:
         return frozenset(model.name for report in self.reports.last_live for model in report.models.models)
 
     def accepted_health(self, client: str | None = None) -> WorkerHealth:
-        """Return the best health of the last few seconds. Raises WorkerUnavailable if no Celery worker is up."""
+        """Return the best health of the last few seconds.
+
+        Raises WorkerUnavailable if no Celery worker is up, or if the queue carries no message to it.
+        """
+        self._health.require()
         healths = [report.health for report in self.reports.require_live()]
         return next((health for health in healths if health.ready), healths[0])
 
     def wake(self, seconds: float, client: str | None = None) -> WorkerHealth | None:
         """Return the health of a Celery worker, and start a render worker that sleeps in the background.
 
-        Raises WorkerUnavailable if no Celery worker is up: none of them can be started from here.
+        Raises as `accepted_health`: no Celery worker can be started from here.
         """
         if self._render_workers.configured:
             with contextlib.suppress(ApiError):

@@ -8,6 +8,7 @@ from redis import Redis
 from image_api.dispatch.queued.broker import Broker
 from image_api.dispatch.queued.news_reader import NewsReader
 from image_api.dispatch.queued.publisher import Publisher
+from image_api.dispatch.queued.queue_health import QueueHealth
 from image_api.dispatch.queued.queue_names import QueueNames
 from image_api.dispatch.queued.request_states import RequestStates
 from image_api.dispatch.queued.sweep import Sweep
@@ -17,7 +18,10 @@ from image_api.settings import Settings
 
 
 class CeleryQueue:
-    """The parts of the queue that the dispatch and the jobs share. Thread-safe; nothing connects before it is used."""
+    """The parts of the queue that the dispatch, the jobs and the views share. Thread-safe.
+
+    Nothing connects before it is used.
+    """
 
     def __init__(self, redis: Redis, blocking: Redis, broker: Broker) -> None:
         """Share a quick client, and one that may block."""
@@ -29,6 +33,7 @@ class CeleryQueue:
         self.news = NewsReader(blocking)
         self.reports = WorkerReports(redis)
         self.names = QueueNames(self.reports)
+        self.health = QueueHealth(redis, self.reports, broker)
 
     @classmethod
     def build(cls, settings: Settings) -> Self:

@@ -8,6 +8,8 @@ from render_worker.contract import CeleryWorkerReport
 
 RedisStatus = Literal["up", "refuses_writes", "down"]
 BrokerStatus = Literal["up", "down"]
+REDIS_PROBLEMS = {"down": "Redis does not answer", "refuses_writes": "Redis refuses writes"}
+BROKER_DOWN = "The broker of the queue does not answer"
 LOCAL = "local"  # the storage whose pictures have no address of their own
 
 
@@ -38,6 +40,11 @@ class QueueState:
     def broker(self) -> BrokerStatus:
         """Return the state of the queue's broker."""
         return "down" if self.lengths is None else "up"
+
+    @property
+    def problem(self) -> str | None:
+        """Return what keeps all messages from being sent; None if nothing does."""
+        return REDIS_PROBLEMS.get(self.redis) or (BROKER_DOWN if self.broker == "down" else None)
 
     @property
     def waiting(self) -> int:

@@ -18,7 +18,7 @@ from render_worker.contract import QueueNews
 
 log = logging.getLogger(__name__)
 
-K = TypeVar("K")
+K = TypeVar("K", Endings, tuple[PictureId, QueueNews])
 T = TypeVar("T")
 
 
@@ -97,7 +97,8 @@ class JobEnds:
         """Carry out changes in one transaction, and return what each returns; one that fails spoils no other."""
         keys = [key for key, _ in changes]
         try:
-            return list(zip(keys, self._rows.change([change for _, change in changes]), strict=True))
+            results = self._rows.change([change for _, change in changes], {_job_of(key) for key in keys})
+            return list(zip(keys, results, strict=True))
         except DatabaseUnavailable:
             raise
         except Exception:
@@ -115,6 +116,10 @@ class JobEnds:
         if is_final:
             self._listeners.on_final()
         self._listeners.changed(job_id)
+
+
+def _job_of(key: Endings | tuple[PictureId, QueueNews]) -> UUID:
+    return (key[0] if isinstance(key, tuple) else key).job_id
 
 
 def _change_of(picture: PictureId, news: QueueNews) -> Callable[[Transaction], bool]:

@@ -11,11 +11,7 @@ from image_api.web.disclosure import has_token
 from image_api.web.pages.service_status import State, state_of
 from image_api.web.schemas.job_health import BrokerHealth, CeleryWorkerStatus, QueueLength, RedisHealth
 
-REDIS_PROBLEMS = {
-    "down": "Redis does not answer: jobs are accepted, and wait until it does.",
-    "refuses_writes": "Redis refuses writes: jobs are accepted, and wait until it takes them.",
-}
-BROKER_DOWN = "The broker of the queue does not answer: jobs are accepted, and wait until it does."
+WAITING = "{problem}: jobs are accepted, and wait until that is over."
 NONE_UP = "No Celery worker is up: jobs are accepted, and wait for one."
 UNSERVED = "Celery workers keep pictures in a folder, and PERCHANCE_WORKER_URL names no render worker that serves it."
 UNTAKEN = "No Celery worker takes the queue {name}, in which {messages}."
@@ -43,10 +39,9 @@ def problems_of_queue(queue: QueueState | None) -> list[str]:
     """Return a sentence for each thing that keeps jobs of the queue waiting, or their pictures from being seen."""
     if queue is None:
         return []
-    redis = REDIS_PROBLEMS.get(queue.redis)
-    broker = BROKER_DOWN if queue.broker == "down" and not redis else None
+    waiting = WAITING.format(problem=queue.problem) if queue.problem else None
     unserved = UNSERVED if keep_in_a_folder(queue.live) and not services().settings.worker_urls else None
-    found = [redis, broker, *_problems_of_workers(queue), *_untaken(queue), unserved]
+    found = [waiting, *_problems_of_workers(queue), *_untaken(queue), unserved]
     return [sentence for sentence in found if sentence]
 
 

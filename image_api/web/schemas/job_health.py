@@ -28,7 +28,7 @@ class JobQueueHealth(BaseModel):
     oldest_seconds: int | None = None
     """For how long the oldest of them has been pending."""
     running: int
-    """Those that run in the process that responds."""
+    """Those that run: in the process that responds or, with DISPATCH=celery, those of the database."""
 
 
 class RedisHealth(BaseModel):

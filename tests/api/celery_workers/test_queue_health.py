@@ -194,7 +194,7 @@ class TestRedis:
         own.stop()
         found = client.get(HEALTH)
         assert (found.status_code, found.json["status"]) == (200, "degraded")
-        assert found.json["reasons"] == ["Redis does not answer: jobs are accepted, and wait until it does."]
+        assert found.json["reasons"] == ["Redis does not answer: jobs are accepted, and wait until that is over."]
         assert (found.json["redis"], found.json["broker"]) == ({"status": "down"}, {"status": "down"})
         assert not {"queues", "celery_workers"} & found.json.keys()
         own.start()
@@ -222,9 +222,16 @@ class TestRedis:
         found = asked(queued(celery_broker_url=f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/1"))
         assert (found["redis"]["status"], found["broker"]["status"]) == ("up", "down")
         assert found["reasons"] == [
-            "The broker of the queue does not answer: jobs are accepted, and wait until it does."
+            "The broker of the queue does not answer: jobs are accepted, and wait until that is over."
         ]
         assert ("queues" in found, len(found["celery_workers"])) == (False, 1)
+
+    @pytest.mark.parametrize("path", ["/ready", "/wake"])
+    def test_without_a_broker_no_picture_can_be_made(self, queued, reporting, path):
+        reporting.report("a@host")
+        client = queued(celery_broker_url=f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/1")
+        found = client.get(path)
+        assert (found.status_code, found.json["error"]) == (503, "The broker of the queue does not answer.")
 
     def test_a_broker_of_its_own_has_the_queues(self, queued, reporting, own):
         reporting.report("a@host")
@@ -242,7 +249,7 @@ class TestRedis:
         own.client.config_set("maxmemory", 1)
         found = asked(client)
         assert found["redis"] == {"status": "refuses_writes"}
-        assert found["reasons"][0] == "Redis refuses writes: jobs are accepted, and wait until it takes them."
+        assert found["reasons"][0] == "Redis refuses writes: jobs are accepted, and wait until that is over."
         own.client.config_set("maxmemory", 0)
         assert asked(client)["redis"] == {"status": "up"}
 

@@ -19,7 +19,7 @@ from render_worker.contract import (
 )
 from tests.fakes.celery_worker import CeleryWorker
 from tests.fakes.processes import wait_until
-from tests.worker.queued.conftest import QUEUE, QUICK, Queue, events
+from tests.worker.queued.conftest import QUEUE, Queue, events
 
 SECRET = "xylophone"
 """A word of prompts that no log has."""
@@ -29,7 +29,7 @@ SECRET = "xylophone"
 def worker(redis_server, service, tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")
     options = {**service.environment("w"), "LOCAL_STORAGE_DIR": folder, "LOG_LEVEL": "DEBUG"}
-    with CeleryWorker(redis_server.url, *QUICK, "-E", **options) as worker:
+    with CeleryWorker(redis_server.url, "-E", **options) as worker:
         yield worker
 
 
@@ -87,7 +87,7 @@ def test_an_unknown_model_is_an_error_as_by_http(queue):
 
 def test_its_time_ends_when_nothing_waits_any_longer(queue, redis_server, slow_service, tmp_path):
     own = {**slow_service.environment("slow"), "LOCAL_STORAGE_DIR": tmp_path}
-    with CeleryWorker(redis_server.url, *QUICK, "-Q", "slow", **own):
+    with CeleryWorker(redis_server.url, "-Q", "slow", **own):
         request = uuid.uuid4().hex
         queue.send_text(queue.message(request, seconds=1.5, prompt=prompt()), queue="slow")
         line = queue.ended(request)
@@ -258,7 +258,7 @@ def test_no_prompt_is_in_a_log_an_event_or_an_inspection(queue, worker):
 
 def test_what_runs_is_inspected_without_its_prompt(queue, redis_server, slow_service, tmp_path):
     own = {**slow_service.environment("inspected"), "LOCAL_STORAGE_DIR": tmp_path}
-    with CeleryWorker(redis_server.url, *QUICK, "-Q", "inspected", **own) as worker:
+    with CeleryWorker(redis_server.url, "-Q", "inspected", **own) as worker:
         request = uuid.uuid4().hex
         queue.send_text(queue.message(request, prompt=prompt()), queue="inspected")
         queue.begun(request)
