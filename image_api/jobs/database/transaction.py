@@ -51,6 +51,13 @@ class Transaction:
         self.flush()
         return self._connection
 
+    def without(self, kind: type[Part]) -> Connection:
+        """Return the connection for statements that what one kind puts off is nothing to: it is put off further."""
+        for each, part in self._parts.items():
+            if each is not kind:
+                part.flush()
+        return self._connection
+
     def part(self, kind: type[P]) -> P:
         """Return the one object of a kind that this transaction has."""
         if kind not in self._parts:

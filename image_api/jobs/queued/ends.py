@@ -18,7 +18,7 @@ from render_worker.contract import QueueNews
 
 log = logging.getLogger(__name__)
 
-K = TypeVar("K")
+K = TypeVar("K", Endings, tuple[PictureId, QueueNews])
 T = TypeVar("T")
 
 
@@ -65,20 +65,20 @@ class JobEnds:
 
     def note_end(self, job_id: UUID) -> None:
         """Tell of a job that has ended without a picture's end."""
+        self._tell(job_id, is_final=True)
         self.settle_jobs({job_id})
-        self._listeners.on_final()
-        self._listeners.changed(job_id)
 
     def settle(self, endings: Iterable[Endings]) -> None:
         """Write how pictures ended, and have Redis forget those that are in their rows."""
-        told = [it for it in endings if it.images or it.failures]
-        for it, settled in self._change([(it, self._rows.settling(it)) for it in told], self._fail):
-            self._states.settle(_settled_requests(it, settled))
-            if settled.what == "final":
-                self._listeners.on_final()
+        told = [(it, self._rows.settling(it)) for it in endings if it.images or it.failures]
+        results = self._change(told, self._fail)
+        for it, settled in results:
+            self._tell(it.job_id, is_final=settled.what == "final")
             if settled.seconds is not None:
                 self._listeners.on_completed(settled.seconds)
-            self._listeners.changed(it.job_id)
+        over = [request_id for it, settled in results for request_id in _settled_requests(it, settled)]
+        if over:
+            self._states.settle(over)
 
     def _note(self, news: Sequence[tuple[PictureId, QueueNews]]) -> None:
         """Write which pictures have begun, or were put back."""
@@ -97,7 +97,8 @@ class JobEnds:
         """Carry out changes in one transaction, and return what each returns; one that fails spoils no other."""
         keys = [key for key, _ in changes]
         try:
-            return list(zip(keys, self._rows.change([change for _, change in changes]), strict=True))
+            results = self._rows.change([change for _, change in changes], {_job_of(key) for key in keys})
+            return list(zip(keys, results, strict=True))
         except DatabaseUnavailable:
             raise
         except Exception:
@@ -109,6 +110,16 @@ class JobEnds:
 
     def _fail(self, endings: Endings) -> None:
         self._rows.change([partial(fail, job_id=endings.job_id, error=InternalFault())])
+        self._tell(endings.job_id, is_final=True)
+
+    def _tell(self, job_id: UUID, *, is_final: bool) -> None:
+        if is_final:
+            self._listeners.on_final()
+        self._listeners.changed(job_id)
+
+
+def _job_of(key: Endings | tuple[PictureId, QueueNews]) -> UUID:
+    return (key[0] if isinstance(key, tuple) else key).job_id
 
 
 def _change_of(picture: PictureId, news: QueueNews) -> Callable[[Transaction], bool]:

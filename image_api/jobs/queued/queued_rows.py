@@ -1,6 +1,6 @@
 """The rows of jobs in the queue, and what changes them: each change is conditional, so that news may come twice."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -14,13 +14,14 @@ from image_api.jobs.database.tables import PROCESSING, by_index, jobs
 from image_api.jobs.database.transaction import Transaction, clock_of
 from image_api.jobs.errors import JobInterrupted
 from image_api.jobs.job import Job, Json, Outcome
+from image_api.jobs.queued.seen_rows import SeenRows
 from image_api.jobs.queued.turns import IS_PUBLISHED, Window, is_any_due, turns_of, window_of
 from image_api.jobs.runner.conclusion import Retry, conclude, judge
 from image_api.jobs.runner.leases import MAX_INTERRUPTIONS
 from image_api.jobs.runner.retries import RetryPolicy
 from image_api.jobs.store.endings import end_job
 from image_api.jobs.store.queries import image_of
-from image_api.jobs.store.queue_numbers import change_queue
+from image_api.jobs.store.queue_numbers import QueueNumbers, change_queue
 from image_api.jobs.store.rows import WITH_ID, as_job
 
 OF_JOB = update(jobs).where(jobs.c.id == bindparam("job_id"))
@@ -105,9 +106,14 @@ class QueuedRows:
         query = select(jobs).where(jobs.c.id.in_(ids))
         return self._database.read(lambda connection: [as_job(row) for row in connection.execute(query)])
 
-    def change(self, changes: Sequence[Callable[[Transaction], T]]) -> list[T]:
-        """Carry out changes in one transaction, and return what each returns."""
-        return self._database.write(lambda transaction: [change(transaction) for change in changes]) if changes else []
+    def change(self, changes: Sequence[Callable[[Transaction], T]], ids: Collection[UUID] = ()) -> list[T]:
+        """Carry out changes in one transaction, and return what each returns. `ids` are read at once before them."""
+
+        def carry_out(transaction: Transaction) -> list[T]:
+            transaction.part(SeenRows).look(ids)
+            return [change(transaction) for change in changes]
+
+        return self._database.write(carry_out) if changes else []
 
     def settling(self, endings: Endings) -> Callable[[Transaction], Settled]:
         """Return the change that endings of its pictures are to a job."""
@@ -243,13 +249,14 @@ def _put_back(transaction: Transaction, job: Job) -> None:
 
 def _write(transaction: Transaction, job: Job, pending: int | None = None, **values: Any) -> None:
     """Write values to a job's row, which is to be `pending` or not from now on, unless that is None."""
-    transaction.connection.execute(OF_JOB.values(**values), {"job_id": job.id})
+    transaction.without(QueueNumbers).execute(OF_JOB.values(**values), {"job_id": job.id})
     if pending is not None:
         change_queue(transaction, job.owner, pending=pending - int(job.status == "pending"))
 
 
 def _find(transaction: Transaction, job_id: UUID) -> QueuedJob | None:
-    row = transaction.connection.execute(WITH_ID, {"job_id": job_id}).one_or_none()
+    row = transaction.part(SeenRows).take(job_id)
+    row = row or transaction.without(QueueNumbers).execute(WITH_ID, {"job_id": job_id}).one_or_none()
     return _queued(row, transaction.now) if row else None
 
 

@@ -66,7 +66,7 @@ class QueuedRunner:
         self._outbox = Outbox(self._rows, sender, ends)
         self._consumer = NewsConsumer(queue.blocking, f"{GROUP}{database_id}", ends.take)
         lock = SweeperLock(queue.redis, database_id)
-        self._sweeper = Sweeper(self._rows, leases, sender, ends, queue.sweep(), lock)
+        self._sweeper = Sweeper(self._rows, leases, sender, ends, queue, lock)
 
     @property
     def running(self) -> int:
