@@ -17,9 +17,13 @@ UNSERVED = "Celery workers keep pictures in a folder, and PERCHANCE_WORKER_URL n
 UNTAKEN = "No Celery worker takes the queue {name}, in which {messages}."
 UNKNOWN = "unknown"
 PROBLEMS = {
-    State.DOWN: "Celery worker {number} of {count} is down.",
-    UNKNOWN: "Celery worker {number} of {count} is of another version: its report cannot be read.",
+    State.DOWN: ("Celery worker {which} of {all} is down.", "{count} of {all} Celery workers are down."),
+    UNKNOWN: (
+        "Celery worker {which} of {all} is of another version: its report cannot be read.",
+        "{count} of {all} Celery workers are of another version: their reports cannot be read.",
+    ),
 }
+"""Of one Celery worker, and of several."""
 MAX_NAME = 100
 
 
@@ -46,14 +50,16 @@ def problems_of_queue(queue: QueueState | None) -> list[str]:
 
 
 def _problems_of_workers(queue: QueueState) -> Iterator[str]:
-    workers = queue.workers or ()
-    if queue.workers is not None and not queue.live:
+    if queue.workers is None:
+        return
+    if all(worker.is_silent for worker in queue.workers):
         yield NONE_UP
         return
-    for number, worker in enumerate(workers, 1):
-        status = _state(worker)
-        if status in PROBLEMS:
-            yield PROBLEMS[status].format(number=number, count=len(workers))
+    for status, (of_one, of_several) in PROBLEMS.items():
+        numbers = [number for number, worker in enumerate(queue.workers, 1) if _state(worker) == status]
+        if numbers:
+            sentence = of_one if len(numbers) == 1 else of_several
+            yield sentence.format(which=numbers[0], count=len(numbers), all=len(queue.workers))
 
 
 def _untaken(queue: QueueState) -> Iterator[str]:
