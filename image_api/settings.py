@@ -10,10 +10,10 @@ from image_api.addresses import is_address, worker_addresses
 from image_api.allowed_hosts import AllowedHosts
 from image_api.job_settings import JobSettings
 from image_api.networks import networks_of
+from render_worker.serving.celery_address import is_broker
 from render_worker.serving.environment import Debug, Host, LogLevel, Port, read
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
-BROKER = re.compile(r"(redis|rediss|unix|amqp|amqps)://\S+")
 MAX_PROXIES = 10
 NAME = "Image Generation API"
 
@@ -222,7 +222,7 @@ class Settings(JobSettings):
     @field_validator("celery_broker_url")
     @classmethod
     def _of_a_broker(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not BROKER.fullmatch(value.get_secret_value()):
+        if value and not is_broker(value.get_secret_value()):
             raise ValueError("it must be an address like redis://:password@host:6379/0 or amqp://user:password@host")
         return value
 

@@ -1,12 +1,12 @@
 """The only reader of the environment in this tier. Every setting is an upper-case variable of the same name."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from render_worker.budgets.settings import BudgetSettings
 from render_worker.engines import AUTO_ENGINES, ENGINES, SettingsOfEngines, names_of_further, registration_of
+from render_worker.serving.celery_address import is_broker
 from render_worker.serving.environment import Debug, Host, LogLevel, Port, read, variables
 from render_worker.setting_types import SHOWN_NAME, Listed, Secret, SettingsPart
 from render_worker.storages import SettingsOfStorages
@@ -25,7 +25,6 @@ def _enabled(name: str, info: ValidationInfo) -> str:
     raise ValueError(f"{wrong} is no engine that it may name")
 
 
-BROKER = re.compile(r"(redis|rediss|unix|amqp|amqps)://\S+")
 EngineName = Annotated[str, AfterValidator(_enabled)]
 FURTHER = (f"{kind}:name for each of {row.several.upper()}" for kind, row in ENGINES.items() if row.several)
 
@@ -109,7 +108,7 @@ class QueueSettings(SettingsPart):
     @field_validator("celery_broker_url")
     @classmethod
     def _of_a_broker(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not BROKER.fullmatch(value.get_secret_value()):
+        if value and not is_broker(value.get_secret_value()):
             raise ValueError("it must be an address like redis://:password@host:6379/0 or amqp://user:password@host")
         return value
 

@@ -28,9 +28,15 @@ from render_worker.serving import logs  # noqa: E402
 from render_worker.settings import load  # noqa: E402
 
 ALWAYS_THERE = "sketch"
-WITH_MESSAGES = ("celery", "kombu", "amqp")  # libraries whose records of level DEBUG have whole messages
-OF_EACH_MESSAGE = ("celery.worker.strategy", "celery.app.trace")  # and the pipeline logs each picture
-WITH_ADDRESSES = ("httpx", "httpx2")  # they would log the address of every picture
+LEAST_LEVELS = {
+    "httpx": logging.WARNING,  # they would log the address of every picture
+    "httpx2": logging.WARNING,
+    "celery": logging.INFO,  # below it are whole messages
+    "kombu": logging.INFO,
+    "amqp": logging.INFO,
+    "celery.worker.strategy": logging.WARNING,  # the pipeline logs each picture
+    "celery.app.trace": logging.ERROR,  # a message that goes back is no failure
+}
 
 os.environ["NODE_OPTIONS"] = "--max-semi-space-size=1"  # noqa: TID251 - for Playwright's driver: see gunicorn.conf.py
 settings = load()
@@ -53,10 +59,8 @@ def generate(message: str) -> None:
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def set_up_logs(**_: Any) -> None:
     """Log as the render worker does, in place of Celery, and no message."""
-    for library in WITH_MESSAGES:
-        logging.getLogger(library).setLevel(logging.INFO)
-    for library in (*OF_EACH_MESSAGE, *WITH_ADDRESSES):
-        logging.getLogger(library).setLevel(logging.WARNING)
+    for library, level in LEAST_LEVELS.items():
+        logging.getLogger(library).setLevel(level)
     logging.getLogger("celery.worker.consumer.consumer").addFilter(without_message)
     logs.set_up(settings.log_level)
 

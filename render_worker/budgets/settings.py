@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 
 from render_worker.budgets.amounts import Amounts
+from render_worker.serving.celery_address import is_readable
 from render_worker.setting_types import SettingsPart
 
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -37,6 +38,7 @@ class BudgetSettings(SettingsPart):
     @field_validator("redis_url")
     @classmethod
     def _of_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not value.get_secret_value().startswith(REDIS_SCHEMES):
+        address = value.get_secret_value() if value else ""
+        if value and not (address.startswith(REDIS_SCHEMES) and is_readable(address)):
             raise ValueError("it must be an address like redis://:password@host:6379/0, the password percent-encoded")
         return value

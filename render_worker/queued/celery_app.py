@@ -62,9 +62,11 @@ class _PrivateTask(Task):  # type: ignore[misc]
 def build_app(broker: str, queues: Iterable[str], concurrency: int) -> Celery:
     """Return an app that consumes these queues, unless the command names others, in so many threads."""
     be_tolerant()
-    app = Celery("render_worker", broker=celery_address(broker), task_cls=_PrivateTask, set_as_current=True)
+    app = Celery("render_worker", task_cls=_PrivateTask, set_as_current=True)
     app.Worker = app.subclass_with_self(_Worker, name="Worker")
     app.conf.update(
+        broker_read_url=celery_address(broker),  # which counts before CELERY_BROKER_URL, as Celery reads that itself
+        broker_write_url=celery_address(broker),
         worker_pool=POOL,  # prefork would start a browser for each child
         worker_concurrency=concurrency,
         worker_prefetch_multiplier=1,

@@ -21,6 +21,7 @@ from render_worker.contract import (
 from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.queued.claims import Claims
 from render_worker.queued.connections import connect, is_redis
+from render_worker.queued.endings import Endings
 from render_worker.queued.generation import QueuedGenerations
 from render_worker.queued.lease_keeper import LeaseKeeper
 from render_worker.queued.progress_sender import ProgressSender
@@ -48,11 +49,12 @@ class CeleryWorker:
         self._name, self._queues, self._concurrency = name, queues, concurrency
         redis = connect(redis_address(settings))
         claims = Claims(redis, name, uuid.uuid4().hex)
-        self._keeper = LeaseKeeper(claims, self._cancel)
+        endings = Endings(redis, claims)
+        self._keeper = LeaseKeeper(claims, endings, self._cancel)
         self._progress = ProgressSender(redis)
         self._reports = Reports(redis, name, self._report)
         self._generations = QueuedGenerations(
-            claims, self._keeper, self._progress, self._begin, self._services.record_failure
+            claims, endings, self._keeper, self._progress, self._begin, self._services.record_failure
         )
 
     def start(self) -> None:

@@ -1,5 +1,7 @@
 """Connections of a Celery worker: to the Redis that holds what is true of requests, and to the broker."""
 
+from typing import Any
+
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -16,11 +18,12 @@ def is_redis(address: str) -> bool:
 
 def connect(address: str) -> Redis:
     """Return a client that waits for TIMEOUT_SECONDS at most, and retries nothing; it connects when it is used."""
+    over_network: dict[str, Any] = {} if address.startswith("unix:") else {"socket_keepalive": True}
     return Redis.from_url(
         address,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
         max_connections=MAX_CONNECTIONS,
-        socket_keepalive=None if address.startswith("unix:") else True,
+        **over_network,
     )

@@ -18,6 +18,7 @@ from render_worker.contract import (
 )
 from render_worker.errors import OWN_FAULT, InvalidParameter, Stopping, Superseded, WorkerError
 from render_worker.queued.claims import Claim, Claims
+from render_worker.queued.endings import Endings
 from render_worker.queued.insistence import GivenUp, Insistence
 from render_worker.queued.lease_keeper import LeaseKeeper, Making
 from render_worker.queued.progress_sender import ProgressSender
@@ -46,12 +47,14 @@ class QueuedGenerations:
     def __init__(
         self,
         claims: Claims,
+        endings: Endings,
         keeper: LeaseKeeper,
         progress: ProgressSender,
         begin: Begin,
         record_failure: Callable[[WorkerError, GenerateRequest], None],
     ) -> None:
         self._claims = claims
+        self._endings = endings
         self._keeper = keeper
         self._progress = progress
         self._begin = begin
@@ -101,7 +104,7 @@ class QueuedGenerations:
         if self._given_up.is_set() and not isinstance(outcome, ResultLine):
             self._put_back(making)
         elif outcome:
-            self._insist(lambda: self._claims.finish(making.claim, outcome))
+            self._insist(lambda: self._endings.finish(making.claim, outcome))
 
     def _put_back(self, making: Making) -> None:
         self._keeper.leave(making)
@@ -156,7 +159,7 @@ class QueuedGenerations:
         except (ValueError, TypeError):
             if claim := _claim_in(text):
                 line = _line(Stopping(UNREADABLE), claim.id)
-                self._insist(lambda: self._claims.finish(claim, line))
+                self._insist(lambda: self._endings.finish(claim, line))
         log.warning("a message cannot be read, and is dropped")
         return None
 

@@ -1,5 +1,6 @@
 """The leases of all requests that this process makes, renewed together by one thread."""
 
+import contextlib
 import logging
 import threading
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from redis import RedisError
 
 from render_worker.contract import RENEW_SECONDS, GenerateResult
 from render_worker.queued.claims import Claim, Claims
+from render_worker.queued.endings import Endings
 from render_worker.runtime import LoopWork
 
 log = logging.getLogger(__name__)
@@ -31,9 +33,10 @@ class Making:
 class LeaseKeeper:
     """Renews the lease of each request that is made, and ends those that were cancelled or taken. Thread-safe."""
 
-    def __init__(self, claims: Claims, cancel: Any) -> None:
+    def __init__(self, claims: Claims, endings: Endings, cancel: Any) -> None:
         """Have `cancel` called with the id of a request that was cancelled; it must not block."""
         self._claims = claims
+        self._endings = endings
         self._cancel = cancel
         self._made: dict[Claim, Making] = {}
         self._lock = threading.Lock()  # of what is made
@@ -80,6 +83,8 @@ class LeaseKeeper:
                     self._renew([making for making in self.all() if making.begun.is_set() and not making.taken])
                 except Exception:  # whatever it is, it must not cost all leases
                     log.exception("leases: unexpected error")
+            with contextlib.suppress(RedisError, OSError):
+                self._endings.repeat()
 
     def _renew(self, held: list[Making]) -> None:
         if not held:

@@ -88,9 +88,11 @@ class _OfService:
         self._service = service
 
     def made(self) -> list[Made]:
-        """Return the pictures that all of its lives have begun, by their prompts."""
-        entries = [it for it in self._service.entries() if it.client == self.name and it.event == "begun"]
-        return [made_within(it.prompt, it.at, self.ends) for it in entries]
+        """Return the pictures that all of its lives have begun, by their prompts, but those that failed."""
+        entries = self._service.entries()
+        failed = {it.number for it in entries if it.event in ("failed", "refused")}
+        begun = [it for it in entries if it.client == self.name and it.event == "begun" and it.number not in failed]
+        return [made_within(it.prompt, it.at, self.ends) for it in begun]
 
     def _settings(self, folder: Path) -> dict[str, Any]:
         return {

@@ -40,18 +40,18 @@ def api_of(stack: Stack, database: str, **settings: object) -> Server:
 
 
 @contextmanager
-def job_rendering(folder: Path, dispatch: str) -> Iterator[Stack]:
+def job_rendering(folder: Path, dispatch: str, **settings: object) -> Iterator[Stack]:
     """Run the sandbox and what makes pictures, without a browser, and no API tier yet."""
-    limits = {"MAX_CONCURRENCY": 2} if dispatch == "celery" else {}
-    settings = {"ENGINES": "horde", "QUEUE_SIZE": 20, **limits}
-    with sandbox() as site, rendering(dispatch, **worker_settings(site, folder, **settings)) as made_by:
+    own = {"ENGINES": "horde", "QUEUE_SIZE": 20, **settings}
+    with sandbox() as site, rendering(dispatch, **worker_settings(site, folder, **own)) as made_by:
         yield Stack(site, made_by.worker, None, made_by)
 
 
 @contextmanager
 def job_tiers(folder: Path, dispatch: str) -> Iterator[Stack]:
     """Run both tiers and the sandbox, without a browser; two jobs are run at a time."""
-    with job_rendering(folder, dispatch) as stack:
+    limits = {"MAX_CONCURRENCY": 2} if dispatch == "celery" else {}
+    with job_rendering(folder, dispatch, **limits) as stack:
         stack.api = api_of(stack, f"sqlite:///{folder}/jobs.db", JOB_CONCURRENCY=2, MAX_STREAMS_PER_CLIENT=10)
         with stack.api:
             wait_until(lambda: stack.get("/ready").ok, "the worker's readiness")

@@ -119,7 +119,7 @@ class ScriptedCeleryWorker(ConsumerMixin):
             if reply.ok:
                 yield ResultLine(event="result", result=GenerateResult.model_validate(body))
             yield ErrorLine(status=reply.status_code, error=ErrorBody.model_validate(body))
-        for text in reply.iter_lines():
+        for text in reply.iter_lines(chunk_size=1):
             line = LINE.validate_json(text)
             if isinstance(line, ResultLine | ErrorLine):
                 yield line
@@ -145,7 +145,7 @@ class ScriptedCeleryWorker(ConsumerMixin):
                 for claim, renewal in zip(claims, self._claims.renew(claims), strict=True):
                     if renewal == "canceled" and claim.id not in told:
                         told.add(claim.id)
-                        requests.delete(f"{self._url}/requests/{claim.id}", timeout=5)
+                        self._makers.submit(requests.delete, f"{self._url}/requests/{claim.id}", timeout=30)
                 self._report()
 
     def _report(self) -> None:

@@ -23,8 +23,9 @@ class Broker:
 
     def __init__(self, url: str) -> None:
         self._is_redis = not url.startswith("amqp")
-        self._app = Celery("image_api", broker=celery_address(url), set_as_current=False)
+        self._app = Celery("image_api", set_as_current=False)
         self._app.conf.update(
+            broker_write_url=celery_address(url),  # to `broker_url` Celery prefers the environment's CELERY_BROKER_URL
             task_ignore_result=True,
             broker_connection_timeout=BROKER_SECONDS,
             broker_transport_options=_redis_options() if self._is_redis else _options(),

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from kombu.exceptions import OperationalError
-from redis import RedisError
+from redis import RedisError, ResponseError
 
 from image_api.errors import ApiError, WorkerUnavailable
 
@@ -21,8 +21,14 @@ def reaching_queue() -> Iterator[None]:
     """Raise QueueUnavailable if Redis or the broker fails within the context."""
     try:
         yield
-    except QUEUE_FAILURES as error:  # its text may have an address
-        raise QueueUnavailable(f"The queue of the Celery workers does not answer ({type(error).__name__}).") from error
+    except QUEUE_FAILURES as error:
+        raise QueueUnavailable(problem_of(error)) from error
+
+
+def problem_of(error: Exception) -> str:
+    """Return a failure as a sentence; its own text may have an address."""
+    verb = "refuses commands" if isinstance(error, ResponseError) else "does not answer"
+    return f"The queue of the Celery workers {verb} ({type(error).__name__})."
 
 
 def can_be_repeated(error: ApiError) -> bool:

@@ -41,6 +41,7 @@ class NewsReader:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_away = False
+        self._is_new = True  # whether the Redis may be another one than before
 
     def listen(self, listener: Listener) -> None:
         """Have a listener told of all requests."""
@@ -74,15 +75,18 @@ class NewsReader:
                 self._note(away=False)
             except QUEUE_FAILURES as error:
                 self._note(away=True, why=type(error).__name__)
+                self._is_new = True
+                self._stopped.wait(PAUSE_SECONDS)
+            except Exception:  # a bug must not end the news
+                log.exception("unexpected error in the news of the queue")
                 self._stopped.wait(PAUSE_SECONDS)
 
     def _read(self) -> None:
         """Tell of the next entries, if there are any within BLOCK_SECONDS."""
-        for stream in MODELS:
-            if stream not in self._positions:
-                newest: Any = self._redis.xrevrange(stream, count=1)
-                self._positions[stream] = newest[0][0].decode() if newest else "0-0"
-        self._positioned.set()
+        if self._is_new:
+            self._positions = {stream: self._position(stream) for stream in MODELS}
+            self._is_new = False
+            self._positioned.set()
         positions: Any = dict(self._positions)
         streams: Any = self._redis.xread(positions, count=BATCH, block=round(BLOCK_SECONDS * 1000))
         for name, entries in streams or ():
@@ -90,6 +94,13 @@ class NewsReader:
             for position, fields in entries:
                 self._positions[stream] = position.decode()
                 self._tell(stream, fields.get(NEWS_FIELD.encode(), b""))
+
+    def _position(self, stream: str) -> str:
+        """Return where to read on: at the end if nothing was read yet, or if Redis's clock is behind what was read."""
+        newest: Any = self._redis.xrevrange(stream, count=1)
+        end = newest[0][0].decode() if newest else "0-0"
+        before = self._positions.get(stream, end)
+        return before if _order(before) <= _order(end) else end
 
     def _tell(self, stream: str, text: bytes) -> None:
         try:
@@ -108,3 +119,9 @@ class NewsReader:
         if away != self._is_away:
             self._is_away = away
             log.warning("the news of the queue cannot be read: %s", why) if away else log.info("the news come again")
+
+
+def _order(position: str) -> tuple[int, int]:
+    """Return a position in a stream as it is ordered."""
+    milliseconds, _, number = position.partition("-")
+    return int(milliseconds), int(number)

@@ -2,16 +2,18 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from redis import Redis, ResponseError
 
 from image_api.dispatch.queued.failures import QueueUnavailable
-from image_api.dispatch.queued.queue_state import CeleryWorker, QueueState, RedisStatus
+from image_api.dispatch.queued.queue_state import QueueState, RedisStatus
 from image_api.dispatch.queued.worker_reports import WorkerReports
 from image_api.errors import ApiError
 from image_api.shared_check import Checked, SharedCheck
 from render_worker.contract import AUTO_QUEUE
+
+T = TypeVar("T")
 
 PROBE = "img_queue:probe"
 PROBE_MILLISECONDS = 1000
@@ -40,17 +42,12 @@ class QueueHealth:
         """Return what the checks show within a moment, side by side."""
         for check in (self._writes, self._read, self._lengths):
             check.begin()
-        return QueueState(self._writes.result().value or "down", self._lengths.result().value, self._workers())
+        return QueueState(_shown(self._writes) or "down", _shown(self._lengths), _shown(self._read))
 
     def require(self) -> None:
         """Raise QueueUnavailable if no message can be sent now."""
         if problem := self.state().problem:
             raise QueueUnavailable(f"{problem}.")
-
-    def _workers(self) -> list[CeleryWorker] | None:
-        read = self._read.result()
-        is_late = read == Checked()  # with a thousand of them, or on a busy host: then those of the read before
-        return self._reports.latest.workers if is_late and self._reports.latest else read.value
 
     def _write(self) -> RedisStatus:
         """Write what leaves nothing. A Redis that is full, a replica, or cannot save may still answer reads."""
@@ -67,3 +64,9 @@ class QueueHealth:
                 self._reports.all()
         self._queues.update(queue for report in self._reports.last_live for queue in report.queues)
         return self._broker.lengths(sorted(self._queues))
+
+
+def _shown(check: SharedCheck[T]) -> T | None:
+    """Return what a check shows; if it is late, as on a busy host, or with a thousand Celery workers, the last one."""
+    found = check.result()
+    return check.last.value if found == Checked() else found.value

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from image_api.dispatch.queued.failures import QUEUE_FAILURES
+from image_api.dispatch.queued.failures import QUEUE_FAILURES, problem_of
 from image_api.dispatch.queued.losses import Found, OpenRequest
 from image_api.dispatch.queued.sweep import SWEEP_SECONDS, Sweep
 
@@ -75,7 +75,7 @@ class WaitingCalls:
                 self._look(sweep)
                 self.problem = None
             except QUEUE_FAILURES as error:
-                self.problem = f"The queue of the Celery workers does not answer ({type(error).__name__})."
+                self.problem = problem_of(error)
             except Exception:  # a bug must not end the sweeps
                 log.exception("unexpected error in the sweep of the queue")
 

@@ -42,12 +42,13 @@ def client(queued, celery_worker, server):
 def flower(server, tmp_path):
     """Flower's address, as docs have it started."""
     port = free_port()
-    command = [sys.executable, "-m", "celery", f"--broker={server.url}", "flower"]
+    command = [sys.executable, "-m", "celery", "flower", "--address=127.0.0.1", f"--port={port}"]
+    secrets = {"CELERY_BROKER_URL": server.url, "FLOWER_BASIC_AUTH": "operator:a-secret"}
     with (tmp_path / "flower.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--address=127.0.0.1", f"--port={port}", "--basic-auth=operator:a-secret"],
+            command,
             cwd=tmp_path,
-            env=clean_environment(),
+            env=clean_environment(**secrets),
             stdout=log,
             stderr=subprocess.STDOUT,
         )

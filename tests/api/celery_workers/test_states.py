@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from image_api import shared_check
 from image_api.dispatch import coalesced_read
 from image_api.services import services_of
 from render_worker.contract import WORKERS
@@ -103,6 +104,7 @@ class TestWithoutRedis:
 
     def test_it_is_asked_once_for_many(self, queued, hung, monkeypatch):
         monkeypatch.setattr(coalesced_read, "READ_TTL_SECONDS", 30)
+        monkeypatch.setattr(shared_check, "FRESH_SECONDS", 30)
         client = queued(redis_url=hung)
         client.get("/ready")
         begun = time.monotonic()

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from image_api.dispatch.queued.broker import Broker
 from image_api.dispatch.queued.failures import QUEUE_FAILURES, QueueUnavailable
 from render_worker.contract import GenerateRequest, QueuedRequest
 from tests.api.queued.conftest import queue_of
+from tests.fakes.processes import wait_until
 
 
 def message(request_id: str, attempt: int = 1) -> QueuedRequest:
@@ -77,6 +79,23 @@ def test_a_redis_that_hangs_costs_seconds_and_not_minutes(own_redis):
     finally:
         own_redis._process.send_signal(signal.SIGCONT)
     assert queue.publisher.send(message("c"), "auto") == "go"
+
+
+def test_a_unix_socket_with_a_password_will_do(tmp_path, monkeypatch):
+    path = tmp_path / "redis.sock"
+    with subprocess.Popen(
+        ["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--requirepass", "geheim@"],
+        stdout=subprocess.DEVNULL,
+    ) as server:
+        try:
+            wait_until(path.exists, "the socket")
+            url = f"unix://{path}?db=2&password=geheim%40"
+            monkeypatch.setenv("CELERY_BROKER_URL", url)  # which Celery would read by itself, and not understand
+            broker = Broker(url)
+            broker.send(message("a"), "auto")
+            assert broker.lengths(["auto"]) == {"auto": 1}
+        finally:
+            server.terminate()
 
 
 def test_no_error_tells_the_password():

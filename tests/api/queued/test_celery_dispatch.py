@@ -1,15 +1,13 @@
 """The dispatch by the queue: real Redis, and a Celery worker's side that does what a test says."""
 
-import threading
 import time
 
 import pytest
 
 from image_api.errors import DeadlinePassed, InvalidParameter, Relayed, ServiceBusy, Stopping, WorkerUnavailable
 from image_api.sent_images import ImageMemory, SentImage
-from render_worker.contract import NEWS, GenerateRequest, queue_key
+from render_worker.contract import GenerateRequest, queue_key
 from tests.api.pictures import PNG
-from tests.api.queued.celery_side import CelerySide, claim_of
 from tests.api.queued.test_queue_names import report
 from tests.fakes.processes import wait_until
 
@@ -107,127 +105,6 @@ def test_a_cancellation_by_the_requests_id_reaches_each_of_its_calls(ask, celery
         assert celery.renew_until(message, "canceled") < 2
         celery.fail(message, 409, "cancelled")
     assert {call.error().body().code for call in calls} == {"cancelled"}
-
-
-def test_what_a_lost_celery_worker_made_is_made_again(ask, celery, quick_sweeps):
-    call = ask()
-    lost = celery.begin()
-    celery.die(lost)
-    again = celery.begin()
-    assert (again.request.request_id, again.attempt) == (lost.request.request_id, 2)
-    assert not celery.fail(lost, 503, "worker_busy")  # the failure of an attempt that was given up
-    celery.make(again)
-    assert call.result()
-
-
-def test_a_picture_of_an_attempt_that_was_given_up_counts(ask, celery, quick_sweeps):
-    call = ask()
-    lost = celery.begin()
-    celery.die(lost)
-    celery.take()
-    celery.make(lost, engine="slow")
-    assert call.result().engine == "slow"
-
-
-def test_after_four_lost_celery_workers_it_is_given_up(ask, celery, quick_sweeps):
-    call = ask()
-    for attempt in (1, 2, 3, 4):
-        message = celery.begin()
-        assert message.attempt == attempt
-        celery.die(message)
-    error = call.error()
-    assert isinstance(error, WorkerUnavailable)
-    assert "4 of them" in str(error)
-
-
-def test_what_is_put_back_is_no_loss(ask, celery, quick_sweeps):
-    call = ask()
-    message = celery.begin()
-    assert celery.claims.put_back(claim_of(message))
-    again = celery.begin()  # its message was lost, which a sweep finds
-    assert again.attempt == 1
-    celery.make(again)
-    assert call.result()
-
-
-@pytest.mark.parametrize("taken", [False, True], ids=["in the queue", "by a Celery worker that was killed then"])
-def test_a_message_that_is_lost_is_sent_again(ask, celery, redis, quick_sweeps, taken):
-    call = ask()
-    message = celery.take()
-    if not taken:
-        redis.client.flushall()
-    again = celery.begin()
-    assert again.request.request_id == message.request.request_id
-    celery.make(again)
-    assert call.result()
-
-
-def test_what_runs_through_a_flush_is_not_begun_twice(ask, celery, redis, quick_sweeps):
-    call = ask()
-    message = celery.begin()
-    for _ in range(3):
-        redis.client.flushall()
-        for _ in range(10):
-            celery.renew_until(message, "kept")
-            time.sleep(0.05)
-    assert redis.client.llen("auto") == 0
-    celery.make(message)
-    assert call.result()
-
-
-def test_an_end_whose_news_is_lost_is_found(ask, celery, redis, quick_sweeps):
-    call = ask()
-    message = celery.begin()
-    done = threading.Event()
-
-    def trim() -> None:
-        while not done.is_set():
-            redis.client.xtrim(NEWS, maxlen=0, approximate=False)
-
-    ask.dispatch._tools.queue.news.leave(message.request.request_id)
-    threading.Thread(target=trim, daemon=True).start()
-    celery.make(message)
-    assert call.result(5)
-    done.set()
-
-
-def test_redis_that_comes_late_is_waited_for(own_redis, dispatching, ask):
-    own_redis.stop()
-    call = ask(dispatching(own_redis))
-    wait_until(lambda: [it.phase for it in call.progress] == ["waking"], "a word of the absence")
-    own_redis.start()
-    celery = CelerySide(own_redis.client)
-    celery.make(celery.begin())
-    assert call.result()
-
-
-def test_redis_that_is_lost_with_all_it_had_costs_no_request(own_redis, dispatching, ask, quick_sweeps):
-    call = ask(dispatching(own_redis))
-    celery = CelerySide(own_redis.client)
-    celery.take()
-    own_redis.stop()
-    own_redis.start()
-    celery.make(celery.begin())
-    assert call.result()
-
-
-def test_redis_that_stays_away_is_an_error_that_says_so(own_redis, dispatching, ask):
-    own_redis.stop()
-    error = ask(dispatching(own_redis, wake_seconds=1)).error()
-    own_redis.start()
-    assert isinstance(error, WorkerUnavailable)
-    assert "queue of the Celery workers does not answer" in str(error)
-    assert "Asking again for 1 seconds did not help" in str(error)
-
-
-@pytest.mark.parametrize(("wake_seconds", "timeout"), [(1, 20), (30, 1)])
-def test_without_a_celery_worker_the_error_says_so(redis, dispatching, ask, celery, wake_seconds, timeout):
-    call = ask(dispatching(redis, wake_seconds), timeout_seconds=timeout)
-    error = call.error()
-    assert isinstance(error, WorkerUnavailable)
-    assert "No Celery worker takes requests of the queue auto" in str(error)
-    wait_until(lambda: redis.client.keys("*:cancel"), "the cancellation of what waits in the queue")
-    assert celery.claims.claim(celery.take())[0] == "canceled"
 
 
 def test_a_request_that_is_not_begun_in_time_is_late(ask, redis):

@@ -60,6 +60,18 @@ def test_the_news_come_again_after_redis_was_away(own_redis):
     reader.stop()
 
 
+def test_a_redis_whose_clock_is_behind_is_read_from_its_beginning(own_redis):
+    own_redis.client.xadd(NEWS, {"a": "b"}, id="9999999999999-0")
+    reader, told = reader_of(own_redis)
+    time.sleep(0.1)
+    own_redis.stop()
+    own_redis.start()
+    wait_until(lambda: not reader._is_new and not reader._is_away, "the reader")
+    tell(own_redis, "mine")
+    wait_until(lambda: told == ["begun"], "the news")
+    reader.stop()
+
+
 def test_a_connection_that_is_cut_loses_no_news(redis):
     reader, told = reader_of(redis)
     for _ in range(5):

@@ -52,6 +52,12 @@ class Queue:
         request = GenerateRequest(**{"prompt": "a boat", "model": QUEUE, "request_id": request_id, **fields})
         return QueuedRequest(request=request, attempt=attempt, expires_at=expires_at).model_dump_json(exclude_none=True)
 
+    def send_to(self, queue: str, **fields: object) -> str:
+        """Send a message of a new request to a queue, for the model of that name, and return the request's id."""
+        request_id = uuid.uuid4().hex
+        self.send_text(self.message(request_id, model=queue, **fields), queue=queue)
+        return request_id
+
     def send_text(self, *texts: object, task: str = TASK, queue: str = QUEUE, **options: object) -> None:
         """Send a message as it is."""
         self.app.send_task(task, texts, queue=queue, ignore_result=True, **options)
@@ -96,9 +102,16 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
 
 
 @pytest.fixture(scope="session")
+def patient_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
+    """Return an image service whose pictures take 3 s."""
+    with ImageService(tmp_path_factory.mktemp("patient"), (3, 3)) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
 def slow_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
-    """Return an image service whose pictures take 8 s."""
-    with ImageService(tmp_path_factory.mktemp("slow"), (8, 8)) as service:
+    """Return an image service whose pictures take 30 s."""
+    with ImageService(tmp_path_factory.mktemp("slow"), (30, 30)) as service:
         yield service
 
 

@@ -41,6 +41,7 @@ def test_a_stopped_worker_puts_its_message_back_and_the_attempt_does_not_count(q
     worker.process.wait(8)
     assert not left_of(tree)
     assert worker.process.returncode == 0
+    assert "Traceback" not in worker.log()
     start(service, name="next")
     assert isinstance(queue.ended(request), ResultLine)
     assert queue.news(request) == [("begun", 1), ("returned", 1), ("begun", 1), ("ended", 1)]
@@ -58,7 +59,7 @@ def test_other_ways_of_stopping_put_back_too(queue, start, slow_service, how):
 
 
 def test_a_picture_that_is_nearly_done_is_finished_before_the_worker_stops(queue, start, service):
-    worker = start(service, OPENAI_BASE_URL=f"http://127.0.0.1:{service.port}/v1")
+    worker = start(service)
     request = queue.send(prompt=prompt())
     queue.begun(request)
     worker.stop()
@@ -81,8 +82,8 @@ def test_a_cancelled_picture_ends_within_two_seconds(queue, start, slow_service)
     queue.all_done_with()
 
 
-def test_cut_connections_begin_nothing_again(queue, start, slow_service):
-    start(slow_service, "-c", "4")
+def test_cut_connections_begin_nothing_again(queue, start, patient_service):
+    start(patient_service, "-c", "4")
     texts = [prompt() for _ in range(4)]
     requests = [queue.send(prompt=text) for text in texts]
     for request in requests:
@@ -92,11 +93,11 @@ def test_cut_connections_begin_nothing_again(queue, start, slow_service):
     assert all(isinstance(queue.ended(request), ResultLine) for request in requests)
     queue.all_done_with()
     assert all(queue.news(request) == [("begun", 1), ("ended", 1)] for request in requests)
-    assert all(events(slow_service, text) == ["begun", "made"] for text in texts)
+    assert all(events(patient_service, text) == ["begun", "made"] for text in texts)
 
 
-def test_a_flushed_redis_gets_the_lease_and_the_end_again(queue, start, slow_service):
-    start(slow_service)
+def test_a_flushed_redis_gets_the_lease_and_the_end_again(queue, start, patient_service):
+    start(patient_service)
     text = prompt()
     request = queue.send(prompt=text)
     queue.begun(request)
@@ -104,7 +105,7 @@ def test_a_flushed_redis_gets_the_lease_and_the_end_again(queue, start, slow_ser
     queue.begun(request)
     queue.send(request, prompt=text)  # as the API tier does
     assert isinstance(queue.ended(request), ResultLine)
-    assert events(slow_service, text) == ["begun", "made"]
+    assert events(patient_service, text) == ["begun", "made"]
 
 
 def test_a_redis_that_is_away_as_the_picture_ends_gets_it_later(queue, start, service):
@@ -133,13 +134,13 @@ def test_a_lease_that_another_has_ends_the_work_without_a_word(queue, start, slo
     assert queue.status(request) == "running"
 
 
-def test_a_message_that_comes_twice_is_made_once(queue: Queue, start: Start, slow_service):
-    start(slow_service)
+def test_a_message_that_comes_twice_is_made_once(queue: Queue, start: Start, patient_service):
+    start(patient_service)
     text = prompt()
     request = queue.send(prompt=text)
     queue.begun(request)
     queue.send(request, prompt=text)
     wait_until(lambda: not queue.waiting() and queue.unacknowledged() == 1, "the end of the second message")
     assert isinstance(queue.ended(request), ResultLine)
-    assert events(slow_service, text) == ["begun", "made"]
+    assert events(patient_service, text) == ["begun", "made"]
     assert queue.news(request) == [("begun", 1), ("ended", 1)]

@@ -1,93 +1,131 @@
 """How a Celery worker starts, and what it refuses by a sentence."""
 
+import os
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import pytest
+import redis
 
-from render_worker.contract import WORKERS, ResultLine, report_key
+from render_worker.contract import WORKERS, ErrorLine, ResultLine, report_key
+from render_worker.queued.celery_worker import broker_address, redis_address, require_storage
+from render_worker.settings import Settings, load
 from tests.fakes.celery_worker import NO_SERVICE, CeleryWorker
-from tests.fakes.processes import ROOT, clean_environment, free_port, wait_until
+from tests.fakes.processes import FOREIGN, ROOT, clean_environment, free_port, wait_until
 from tests.fakes.redis_server import RedisServer
 from tests.worker.queued.conftest import Queue
 
-PASSWORD = "correct-horse"
-SHARED = {"LOCAL_STORAGE_SHARED": "true"}
-NOWHERE = {"REDIS_URL": "redis://127.0.0.1:9/0"}
-REFUSED_FOLDER = "STORAGE=local cannot be used by a Celery worker"
+PASSWORD = "correct horse"
+QUOTED = "correct%20horse"
+REDIS = "redis://127.0.0.1:9/0"
 
 
-def refusal(*arguments: str, app: str = "render_worker.tasks", **environment: object) -> str:
-    """Return what a Celery worker that does not start prints, without Celery's warning of root."""
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch):
+    """Return a function that returns settings of an environment."""
+    for name in FOREIGN & set(os.environ):
+        monkeypatch.delenv(name)
+
+    def read(**environment: str) -> Settings:
+        for name, value in {**NO_SERVICE, **environment}.items():
+            monkeypatch.setenv(name, value)
+        return load()
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("environment", "addresses"),
+    [
+        ({"REDIS_URL": REDIS}, (REDIS, REDIS)),
+        ({"CELERY_BROKER_URL": REDIS}, (REDIS, REDIS)),
+        ({"REDIS_URL": REDIS, "CELERY_BROKER_URL": "amqp://h"}, (REDIS, "amqp://h")),
+        ({"REDIS_URL": REDIS, "CELERY_BROKER_URL": "redis://h/1"}, (REDIS, "redis://h/1")),
+        ({"REDIS_URL": "unix:///r?db=1"}, ("unix:///r?db=1", "unix:///r?db=1")),
+    ],
+)
+def test_the_broker_is_the_redis_unless_it_is_another(settings, environment, addresses):
+    read = settings(**environment)
+    assert (redis_address(read), broker_address(read)) == addresses
+
+
+@pytest.mark.parametrize("environment", [{}, {"CELERY_BROKER_URL": "amqp://h"}], ids=["nothing", "amqp alone"])
+def test_a_redis_is_needed(settings, environment):
+    with pytest.raises(SystemExit, match=r"^REDIS_URL has to be set: [^\n]*\.$"):
+        redis_address(settings(**environment))
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://h",
+        "h:6379",
+        f"redis://:{PASSWORD}/@h:6379/0",
+        "redis://:correct/horse@h:6379/0",
+        "redis://:correct#horse@h:6379/0",
+        "redis://:1/correct horse@h:6379/0",
+        "redis://:correct@h:horse/0",
+        "redis://:correct@[h/0",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_without_showing_it(settings, name, address):
+    with pytest.raises(SystemExit, match=f"^{name} cannot be used: it must be an address like ") as refusal:
+        settings(**{name: address})
+    assert "correct" not in str(refusal.value)
+    assert "horse" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{}, {"STORAGE": "local"}, {"STORAGE": "imgur,local", "IMGUR_CLIENT_ID": "a"}],
+    ids=["nothing", "local", "also local"],
+)
+def test_a_folder_that_nothing_serves_is_refused(settings, environment):
+    with pytest.raises(SystemExit, match=r"^STORAGE=local cannot be used.*LOCAL_STORAGE_SHARED=true"):
+        require_storage(settings(**environment))
+    require_storage(settings(**environment, LOCAL_STORAGE_SHARED="true"))
+
+
+@pytest.mark.parametrize(
+    "environment", [{"IMGUR_CLIENT_ID": "a"}, {"STORAGE": "s3"}, {"STORAGE": "gcs,imgur"}], ids=lambda it: str(it)
+)
+def test_other_storages_need_no_folder(settings, environment):
+    require_storage(settings(**environment))
+
+
+@pytest.mark.parametrize(
+    ("app", "arguments", "environment", "sentence"),
+    [
+        ("celery_app", ("--loglevel=info",), {}, "REDIS_URL has to be set"),
+        ("render_worker.tasks", (), {"REDIS_URL": REDIS}, "STORAGE=local cannot be used"),
+        ("celery_app:celery_app", ("-P", "solo"), {"REDIS_URL": REDIS}, "Only -P threads can be used"),
+    ],
+)
+def test_the_process_ends_with_a_sentence(app, arguments, environment, sentence):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "celery", "-A", app, "worker", *arguments],
         cwd=ROOT,
         env=clean_environment(**{**NO_SERVICE, **environment}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
     )
-    assert done.returncode, done.stdout
-    return done.stderr.strip()
-
-
-@pytest.mark.parametrize(
-    ("environment", "sentence"),
-    [
-        ({}, "REDIS_URL has to be set"),
-        ({"CELERY_BROKER_URL": "amqp://127.0.0.1"}, "REDIS_URL has to be set"),
-        ({"REDIS_URL": "http://127.0.0.1"}, "REDIS_URL cannot be used: it must be an address like redis://"),
-        ({"REDIS_URL": "redis://h:1/x y"}, "REDIS_URL cannot be used: it must be an address like redis://"),
-        ({"CELERY_BROKER_URL": "sqs://"}, "CELERY_BROKER_URL cannot be used: it must be an address like redis://"),
-        ({**NOWHERE, "CELERY_BROKER_URL": f"redis://:{PASSWORD}@h:port/"}, "CELERY_BROKER_URL cannot be used"),
-        ({**NOWHERE, "ENGINES": "nosuch"}, "ENGINES cannot be used"),
-        (NOWHERE, REFUSED_FOLDER),
-        ({**NOWHERE, "STORAGE": "local"}, REFUSED_FOLDER),
-        ({**NOWHERE, "STORAGE": "imgur,local", "IMGUR_CLIENT_ID": "a"}, REFUSED_FOLDER),
-        ({**NOWHERE, "LOCAL_STORAGE_SHARED": "perhaps"}, "LOCAL_STORAGE_SHARED cannot be used"),
-    ],
-    ids=lambda it: it[:40] if isinstance(it, str) else ",".join(it) or "nothing",
-)
-def test_what_cannot_be_used_is_refused_by_a_sentence(environment, sentence):
-    printed = refusal(**environment)
-    assert printed.startswith(sentence)
-    assert len(printed.splitlines()) == 1
-    assert PASSWORD not in printed
-
-
-@pytest.mark.parametrize("pool", ["solo", "processes"])
-def test_another_pool_than_threads_is_refused(pool):
-    assert refusal("-P", pool, **NOWHERE, **SHARED).startswith("Only -P threads can be used")
-
-
-@pytest.mark.parametrize("app", ["celery_app", "celery_app:celery_app", "render_worker.tasks:celery"])
-def test_other_names_of_the_app_work_too(app):
-    assert refusal(app=app, **NOWHERE).startswith(REFUSED_FOLDER)
+    assert done.returncode
+    assert done.stderr.startswith(sentence)
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.fixture
 def guarded(tmp_path: Path):
     """Return a Redis with a password, at a port and at a Unix socket."""
-    server = RedisServer()
-    process = subprocess.Popen(
-        [
-            "redis-server",
-            "--port",
-            str(server.port),
-            "--requirepass",
-            PASSWORD,
-            "--save",
-            "",
-            "--unixsocket",
-            str(tmp_path / "redis.sock"),
-        ],
-        stdout=subprocess.DEVNULL,
-    )
-    server.url = f"redis://:{PASSWORD}@127.0.0.1:{server.port}/0"
-    server.client = type(server.client).from_url(server.url)
-    wait_until((tmp_path / "redis.sock").exists, "redis-server")
+    server, socket = RedisServer(), tmp_path / "redis.sock"
+    options = ["--port", server.port, "--requirepass", PASSWORD, "--save", "", "--unixsocket", socket]
+    process = subprocess.Popen(["redis-server", *map(str, options)], stdout=subprocess.DEVNULL)
+    server.url = f"redis://:{QUOTED}@127.0.0.1:{server.port}/0"
+    server.client = redis.Redis.from_url(server.url)
+    wait_until(socket.exists, "redis-server")
     yield server
     process.kill()
     process.wait()
@@ -95,24 +133,25 @@ def guarded(tmp_path: Path):
 
 @pytest.mark.parametrize("by", ["port", "socket"])
 def test_it_takes_messages_of_a_redis_with_a_password_and_logs_it_nowhere(guarded, tmp_path, by):
-    url = guarded.url if by == "port" else f"unix://{tmp_path}/redis.sock?db=0&password={PASSWORD}"
+    url = guarded.url if by == "port" else f"unix://{tmp_path}/redis.sock?db=0&password={QUOTED}"
     queue = Queue(guarded)
     with CeleryWorker(url, LOG_LEVEL="DEBUG") as worker:
-        request = uuid.uuid4().hex
-        queue.send_text(queue.message(request, model="sketch"), queue="sketch")
-        assert isinstance(queue.ended(request), ResultLine)
+        assert isinstance(queue.ended(queue.send_to("sketch")), ResultLine)
         guarded.client.client_kill_filter(_type="normal", skipme=True)
-        wait_until(lambda: "Connection to broker lost" in worker.log(), "the loss of the broker")
-    assert PASSWORD not in worker.printed
+        assert isinstance(queue.ended(queue.send_to("sketch")), ResultLine)
+        worker.stop()
+        log = worker.log()
+    assert "Connected to redis" in log
+    assert PASSWORD not in log
+    assert QUOTED not in log
 
 
-def test_it_waits_for_a_redis_that_comes_later_and_takes_its_report_back_at_the_end(tmp_path):
+def test_it_waits_for_a_redis_that_comes_later_and_takes_its_report_back_at_the_end():
     server = RedisServer()
-    worker = CeleryWorker(server.url, "-c", "3", "-Q", "auto,sketch", "-n", "late@here")
-    worker.name = "late@here"
+    worker = CeleryWorker(server.url, "-c", "3", "-Q", "auto,sketch")
     worker.start()
     try:
-        wait_until(lambda: "Cannot connect to redis://" in worker.log(), "an attempt to connect", seconds=30)
+        wait_until(lambda: "Cannot connect to redis://" in worker.log(), "an attempt to connect")
         with server:
             worker.wait_ready()
             wait_until(lambda: server.client.zscore(WORKERS, worker.name), "a report")
@@ -124,12 +163,11 @@ def test_it_waits_for_a_redis_that_comes_later_and_takes_its_report_back_at_the_
         worker.kill()
 
 
-def test_without_a_served_folder_the_storages_that_are_named_have_no_other_fallback(redis_server):
-    named = {"STORAGE": "imgur", "IMGUR_CLIENT_ID": "a", "IMGUR_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
-    queue = Queue(redis_server)
-    with CeleryWorker(redis_server.url, **{**named, "LOCAL_STORAGE_SHARED": "false"}):
-        request = uuid.uuid4().hex
-        queue.send_text(queue.message(request, model="sketch"), queue="sketch")
-        line = queue.ended(request)
-    assert not isinstance(line, ResultLine)
-    assert "local" not in line.error.error
+def test_without_a_served_folder_no_picture_is_kept_in_it(redis_server):
+    queue, nowhere = Queue(redis_server), f"http://127.0.0.1:{free_port()}"
+    imgur = {"STORAGE": "imgur", "IMGUR_CLIENT_ID": "a", "IMGUR_API_URL": nowhere, "LOCAL_STORAGE_SHARED": "false"}
+    with CeleryWorker(redis_server.url, **imgur) as worker:
+        line = queue.ended(queue.send_to("sketch"))
+    assert isinstance(line, ErrorLine)
+    assert line.error.code.startswith("storage")
+    assert not worker.folder.exists()

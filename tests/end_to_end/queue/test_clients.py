@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import openai
@@ -12,55 +11,11 @@ import pytest
 import requests
 from PIL import Image
 
-from render_worker.contract import AUTO_QUEUE
 from tests.api.test_cancel import cancel, id_of, is_cancelled, stream
-from tests.end_to_end.conftest import TOKEN, Stack, worker_settings
 from tests.end_to_end.job_tiers import api_of
-from tests.end_to_end.rendering import rendering
+from tests.end_to_end.queue.conftest import database_of, made, redis_of, waiting
 from tests.end_to_end.test_streams import conversation, events, open_stream, socket_to
-from tests.fakes.celery_worker import CeleryWorker
-from tests.fakes.processes import Server, sandbox, wait_until
-
-QUEUES = (AUTO_QUEUE, "horde", "automatic1111", "sketch")
-
-
-@pytest.fixture(scope="module")
-def tiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Run a Celery worker without a browser, and two processes of the API tier."""
-    folder = tmp_path_factory.mktemp("images")
-    with sandbox() as site:
-        own = {"ENGINES": "horde,automatic1111", "AUTOMATIC1111_POLL_SECONDS": 0.2, **site.pointers("automatic1111")}
-        with rendering("celery", **worker_settings(site, folder, **own, QUEUE_SIZE=20)) as made_by:
-            stack = Stack(site, made_by.worker, None, made_by)
-            stack.api = api_of(stack, f"sqlite:///{folder}/jobs.db")
-            with stack.api:
-                wait_until(lambda: stack.get("/ready").ok, "the Celery worker's readiness")
-                yield stack
-
-
-@pytest.fixture(scope="module")
-def second(tiers: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run a second process of the API tier before the same queue."""
-    with api_of(tiers, tiers.api._environment["DATABASE_URL"]) as server:
-        yield server
-
-
-@pytest.fixture
-def stack(tiers: Stack) -> Iterator[Stack]:
-    requests.post(f"{tiers.sandbox.url}/sandbox/reset", timeout=5).raise_for_status()
-    tiers.play(painted="beforehand")
-    yield tiers
-    requests.post(f"{tiers.sandbox.url}/sandbox/reset", timeout=5).raise_for_status()
-
-
-def waiting(stack: Stack) -> int:
-    """Return how many messages wait, urgent ones and others."""
-    client = stack.rendering.queue.redis.client
-    return sum(client.llen(key) for key in client.scan_iter("*") if client.type(key) == b"list")
-
-
-def made(stack: Stack, engine: str = "horde") -> int:
-    return len(stack.requests_to(engine))
+from tests.fakes.processes import wait_until
 
 
 def test_it_works(stack):
@@ -106,7 +61,7 @@ def test_errors_are_those_of_the_engine(stack, play, query, status, code):
 
 
 def test_head_robots_and_speculation_send_no_message(stack):
-    news = stack.rendering.queue.redis.client.xlen("img_queue:news")
+    news = redis_of(stack).xlen("img_queue:news")
     for method, headers in (
         ("HEAD", {}),
         ("GET", {"User-Agent": "Twitterbot/1.0", "Accept": "text/html"}),
@@ -116,7 +71,7 @@ def test_head_robots_and_speculation_send_no_message(stack):
             requests.request(method, stack.api.url + path, headers=headers, timeout=20)
     assert stack.get(prompt="").status_code == 400
     assert (made(stack), waiting(stack)) == (0, 0)
-    assert stack.rendering.queue.redis.client.xlen("img_queue:news") == news
+    assert redis_of(stack).xlen("img_queue:news") == news
 
 
 def test_a_crowd_of_identical_requests_to_two_processes_costs_one_picture(stack, second):
@@ -182,7 +137,7 @@ def test_an_image_and_previews_come_through(stack):
         assert Image.open(io.BytesIO(base64.b64decode(event.b64_json))).format == "JPEG"
     assert last.type == "image_edit.completed"
     assert "img2img" in json.dumps(stack.requests_to("automatic1111"))
-    client = stack.rendering.queue.redis.client
+    client = redis_of(stack)
     wait_until(lambda: not client.keys("img_queue:*:image"), "the image is forgotten", 5)
     assert not client.keys("img_queue:*:preview")
 
@@ -190,7 +145,7 @@ def test_an_image_and_previews_come_through(stack):
 def test_no_preview_is_kept_for_a_request_that_wants_none(stack):
     stack.play(delay=1)
     stack.get(prompt="a hat", model="automatic1111")
-    with stack.rendering.queue.redis.client as client:
+    with redis_of(stack) as client:
         assert not client.keys("img_queue:*:preview")
 
 
@@ -246,65 +201,9 @@ def test_another_process_s_request_is_not_cancelled_here(stack, second):
 
 def test_a_request_of_a_deadline_that_passes_gets_the_deadline_s_error(tiers, stack):
     stack.play(delay=60)
-    with api_of(tiers, tiers.api._environment["DATABASE_URL"], REQUEST_TIMEOUT_SECONDS=3) as front:
+    with api_of(tiers, database_of(tiers), REQUEST_TIMEOUT_SECONDS=3) as front:
         begun = time.monotonic()
         answer = requests.get(f"{front.url}/generate?prompt=a&model=horde", timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
     assert 2 < time.monotonic() - begun < 12
     wait_until(lambda: stack.requests_to("horde_cancel"), "the engine is told", 10)
-
-
-def test_no_key_is_left_of_requests_but_that_they_are_over(stack):
-    stack.get(prompt="a-prompt-to-look-for", model="sketch")
-    client = stack.rendering.queue.redis.client
-    wait_until(lambda: not _with(client, b"a-prompt-to-look-for"), "the prompt is forgotten", 5)
-    assert all(client.ttl(key) > 0 for key in client.scan_iter("img_queue:*:*"))
-
-
-def _with(client, text: bytes) -> list[bytes]:
-    """Return the keys of the queue that hold a text; the cache has its own."""
-    return [key for key in client.scan_iter("*") if b"img_queue" in key and text in (client.dump(key) or b"")]
-
-
-def test_without_a_celery_worker_a_sentence_says_so_and_one_that_comes_late_is_in_time(tiers, stack):
-    queue = tiers.rendering.queue
-    assert queue.worker.stop() < 10
-    try:
-        with api_of(tiers, tiers.api._environment["DATABASE_URL"], WORKER_WAKE_SECONDS=3) as front:
-            begun = time.monotonic()
-            answer = requests.get(f"{front.url}/generate?prompt=a&model=sketch", timeout=60)
-            assert (answer.status_code, answer.json()["code"]) == (503, "worker_unavailable"), answer.text
-            assert time.monotonic() - begun < 30
-        with ThreadPoolExecutor(1) as pool:
-            late = pool.submit(stack.get, prompt="a late one", model="sketch")
-            time.sleep(2)
-            queue.worker.start()
-            assert late.result().status_code == 200, late.result().text
-    finally:
-        if queue.worker.process.poll() is not None:
-            queue.worker.start()
-        queue.worker.wait_ready()
-    assert waiting(stack) == 0
-
-
-def test_a_celery_worker_takes_what_it_has_an_engine_for(tiers, stack, tmp_path):
-    """Of two, the one without Horde never gets what names it."""
-    queue = tiers.rendering.queue
-    own = worker_settings(tiers.sandbox, tmp_path, ENGINES="pollinations", **tiers.sandbox.pointers("pollinations"))
-    with CeleryWorker(queue.redis.url, **{**own, "LOCAL_STORAGE_DIR": tiers.rendering.queue.worker.folder}) as other:
-        wait_until(lambda: _has(stack, "pollinations"), "the models of both", 30)
-        for _ in range(4):
-            assert stack.get(prompt="a", model="horde").json()["engine"] == "horde"
-            assert stack.get(prompt="a", model="pollinations").json()["engine"] == "pollinations"
-        assert "horde" not in other.log()
-
-
-def _has(stack: Stack, name: str) -> bool:
-    return name in {it["name"] for it in stack.get("/models").json()["models"]}
-
-
-def test_secrets_are_in_no_log(stack, second):
-    password = stack.rendering.queue.redis.password
-    for server in (stack.api, second, stack.rendering.queue.worker, stack.worker):
-        for secret in (password, "p%40ss", "w:rd", TOKEN):
-            assert secret not in server.log()
