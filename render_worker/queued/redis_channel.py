@@ -19,6 +19,17 @@ class _TolerantQoS(QoS):
             log.warning("unacknowledged messages cannot be given back: %s", type(error).__name__)
 
 
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message, unless its connection was lost since: then it is delivered again, and refused."""
+        if self.channel.connection is not None:  # kombu would raise AttributeError, at which Celery ends
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Reject a message likewise."""
+        if self.channel.connection is not None:
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
+
+
 class TolerantChannel(Channel):
     """A channel that drops what is no message of Celery's, and takes the next."""
 
