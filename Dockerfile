@@ -11,9 +11,10 @@ COPY render_worker/__init__.py render_worker/
 COPY render_worker/contract render_worker/contract
 COPY render_worker/serving render_worker/serving
 # Leaves bytecode, which the user below may not write and which a small host would make again at every start: of the
-# server, and of the jobs with their migrations. The default database of jobs, .data/jobs.db, is in a folder of that
-# user's, where a volume keeps it.
-RUN python -c "import app, psycopg, sqlite3, image_api.jobs.service" \
+# server, of the jobs with their migrations, and of the queue. The default database of jobs, .data/jobs.db, is in a
+# folder of that user's, where a volume keeps it.
+RUN python -c "import app, psycopg, sqlite3, image_api.jobs.service, celery, kombu.transport.redis" \
+ && python -m compileall -q image_api render_worker \
  && DATABASE_URL=sqlite:////tmp/jobs.db alembic upgrade head && rm /tmp/jobs.db* \
  && useradd --system api \
  && install --directory --owner=api --mode=700 /data/jobs \

@@ -31,7 +31,7 @@ PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-run: $(PACKAGES) $(WANTED) $(BROWSER) ## Run both tiers on this machine (PORT=9000 moves them).
+run: $(PACKAGES) $(WANTED) $(BROWSER) ## Run both tiers on this machine (PORT=9000 moves them, DISPATCH=celery adds a queue).
 	@exec $(BIN)/python -m local
 
 test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Check style, types and imports, then run every test.

@@ -36,6 +36,8 @@ def celery_address(address: str) -> str:
 
 
 def _of_socket(parts: SplitResult) -> str:
-    options = parse_qs(parts.query)
-    password = f":{quote(options['password'][0], safe='')}@" if "password" in options else ""
-    return f"redis+socket://{password}{parts.path}?virtual_host={options.get('db', ['0'])[0]}"
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    user = parts.username or quote(options.get("username", ""), safe="")
+    password = parts.password or quote(options.get("password", ""), safe="")
+    login = f"{user}:{password}@" if password else ""
+    return f"redis+socket://{login}{parts.path}?virtual_host={options.get('db', '0')}"

@@ -102,7 +102,7 @@ def units() -> dict[str, list[str]]:
 
 
 def test_the_units_make_their_user_and_folder():
-    assert units().keys() == {"render-worker", "image-api"}
+    assert units().keys() == {"render-worker", "image-api", "celery-worker"}
     for lines in units().values():
         assert {"DynamicUser=yes", "KillMode=mixed", "EnvironmentFile=/srv/pictures/.env"} <= set(lines)
         assert not [line for line in lines if line.startswith("User=")]
@@ -124,6 +124,29 @@ def test_a_unit_starts_what_is_there(name):
     assert program == "/srv/pictures/.venv/bin/gunicorn"
     command = [sys.executable, "-m", "gunicorn", *arguments, "--check-config"]
     subprocess.run(command, cwd=ROOT, env=clean_environment(WORKER_TOKEN="secret"), check=True)
+
+
+def test_the_unit_of_a_celery_worker_starts_what_compose_starts():
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    started = next(line for line in units()["celery-worker"] if line.startswith("ExecStart="))
+    command = " ".join(compose["services"]["celery-worker"]["command"])
+    assert started == f"ExecStart=/srv/pictures/.venv/bin/{command}"
+
+
+def test_the_lines_for_compose_s_queue_make_settings_that_both_tiers_take(tmp_path):
+    shown = SECTIONS["Several machines: the queue"].split("### The queue with Compose\n")[1]
+    lines = re.findall(r"^    (.*)$", shown.partition("docker compose up")[0], re.MULTILINE)
+    subprocess.run(["sh", "-ec", "\n".join(line for line in lines if line)], cwd=tmp_path, check=True)
+    made = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
+    assert re.fullmatch("[0-9a-f]{48}", made["REDIS_PASSWORD"])
+    assert made["REDIS_PASSWORD"] != made["POSTGRES_PASSWORD"]
+    assert made["REDIS_URL"] == f"redis://:{made['REDIS_PASSWORD']}@redis:6379/0"
+    assert made["DATABASE_URL"] == f"postgresql://jobs:{made['POSTGRES_PASSWORD']}@postgres:5432/jobs"
+    example = (ROOT / ".env.example").read_text()
+    assert [name for name in made if f"\n# {name}=" not in example] == []
+    for module in ("image_api.settings", "render_worker.settings"):
+        command = [sys.executable, "-c", f"from {module} import load; load()"]
+        subprocess.run(command, cwd=ROOT, env=clean_environment(**made), check=True)
 
 
 def test_replit_s_commands_and_port_fit():

@@ -26,15 +26,21 @@ class Sweep:
         self._losses = Losses()
 
     def look(self, requests: Sequence[OpenRequest]) -> list[Found]:
-        """Return what has become of each request. Raises one of QUEUE_FAILURES if Redis or the broker fails."""
+        """Return what has become of each request. Raises one of QUEUE_FAILURES if Redis fails."""
         try:
             self._losses.note_identity(self._identity())
             states = self._states_of(requests)
-            lengths = self._broker.lengths(_questionable(requests, states))
         except QUEUE_FAILURES:
             self._losses.note_absence()
             raise
-        return self._losses.judge(requests, states, lengths)
+        return self._losses.judge(requests, states, self._lengths(_questionable(requests, states)))
+
+    def _lengths(self, queues: set[str]) -> dict[str, int]:
+        """Return the lengths of queues; none of a broker that does not answer, which may be another than Redis."""
+        try:
+            return self._broker.lengths(queues) if queues else {}
+        except QUEUE_FAILURES:
+            return {}
 
     def _identity(self) -> str:
         with self._redis.pipeline() as pipeline:

@@ -59,11 +59,11 @@ jobs = Table(
     Column("not_before", Float, nullable=False),
     Column("holder", String(40)),
     Column("lease_until", Float),
-    Column("published_at", Float),
     Column("progress", DOCUMENT),
     Column("images", DOCUMENT),
     Column("failed", DOCUMENT),
     Column("error", DOCUMENT),
+    Column("published_at", Float),
     Index("jobs_by_owner", "owner", "id"),
     # One for each status: a change writes to that of the new one alone. None has lease_until or progress: PostgreSQL
     # renews a lease without touching any (HOT), in the room that fillfactor leaves.

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from image_api import shared_check
 from tests.api.celery_workers.conftest import OPERATOR, model
 from tests.fakes.processes import free_port, wait_until
 from tests.fakes.redis_server import RedisServer
@@ -145,6 +146,18 @@ class TestCeleryWorkers:
         assert untimed(found["celery_workers"])[1] == {"number": 2, "status": "unknown"}
         assert caplog.text.count("b@host") == 1
 
+    def test_several_are_told_in_one_sentence(self, client, reporting):
+        for name in ("a@host", "b@host", "c@host"):
+            reporting.report(name)
+            reporting.fall_silent(name, 20)
+        assert asked(client)["reasons"] == ["No Celery worker is up: jobs are accepted, and wait for one."]
+        for name in ("d@host", "e@host"):
+            reporting.say(name, "{}")
+        assert asked(client)["reasons"] == [
+            "3 of 5 Celery workers are down.",
+            "2 of 5 Celery workers are of another version: their reports cannot be read.",
+        ]
+
     def test_a_later_version_s_new_fields_do_no_harm(self, client, reporting):
         reporting.report("a@host")
         text = json.loads(reporting.redis.get("img_queue:worker:a@host"))
@@ -168,6 +181,14 @@ class TestCeleryWorkers:
             reporting.report(f"worker-{number}@host", models=models)
         wait_until(lambda: len(asked(client).get("celery_workers", ())) == 1000, "all of them", 20)
         assert asked(client)["status"] == "healthy"
+
+
+def test_a_check_that_is_late_shows_the_last_one(client, reporting, monkeypatch):
+    monkeypatch.setattr(shared_check, "WAIT_SECONDS", 0)
+    reporting.report("a@host")
+    asked(client)
+    wait_until(lambda: asked(client)["status"] == "healthy", "the checks' ends", 10)
+    assert len(asked(client)["celery_workers"]) == 1
 
 
 class TestPictures:

@@ -33,7 +33,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "slow"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -125,7 +125,7 @@ def test_a_database_of_a_newer_version_is_refused_and_stays_as_it_is(database_ur
     with pytest.raises(DatabaseUnavailable, match="newer version of this service"):
         bring_up_to_date(url)
     assert "of_tomorrow" in caplog.text
-    assert tables_of(database_url) == {"jobs", "job_images", "queues", "alembic_version"}
+    assert tables_of(database_url) == {"jobs", "job_images", "queues", "identity", "alembic_version"}
 
 
 def test_tables_that_are_not_ours_are_left_alone_and_the_reason_is_logged(database_url, url, caplog):
@@ -177,7 +177,7 @@ def without_tables(database_url: str) -> None:
     """Leave of a database only Alembic's own table, empty."""
     with engine_for(database_url).begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-        for table in ("deliveries", "queues", "job_images", "jobs"):
+        for table in ("deliveries", "identity", "queues", "job_images", "jobs"):
             connection.execute(text(f"DROP TABLE {table}"))
 
 

@@ -240,6 +240,21 @@ def test_what_is_no_message_ends_no_process(queue, worker, text):
     assert worker.process.poll() is None
 
 
+def test_a_redis_that_is_full_for_a_while_loses_nothing(queue, worker, service):
+    text, before = prompt(), len(worker.log())
+    request = queue.send(prompt=text)
+    wait_until(lambda: events(service, text), "the beginning")
+    queue.redis.config_set("maxmemory", 1)
+    try:
+        wait_until(lambda: "OutOfMemoryError" in worker.log()[before:], "a call that fails")
+        wait_until(lambda: "Connection to broker lost" in worker.log()[before:], "the loss of the broker")
+    finally:
+        queue.redis.config_set("maxmemory", 0)
+    assert isinstance(queue.ended(request), ResultLine)
+    assert isinstance(queue.ended(queue.send(prompt=prompt())), ResultLine)
+    assert worker.process.poll() is None
+
+
 def test_no_prompt_is_in_a_log_an_event_or_an_inspection(queue, worker):
     seen: list[dict] = []
     with queue.app.connection_for_read() as connection:

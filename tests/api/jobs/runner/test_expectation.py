@@ -15,20 +15,20 @@ SOON = {"event": "progress", "phase": "generating", "message": "Begun.", "expect
 
 @pytest.fixture
 def recent() -> RecentJobs:
-    found = RecentJobs(concurrency=4)
+    found = RecentJobs()
     for seconds in (8, 10, 60):
         found.add(seconds)
     return found
 
 
 def test_nothing_is_guessed_before_a_job_was_completed():
-    assert RecentJobs(4).seconds_of_pending(1) is None
-    assert RecentJobs(4).seconds_of_running(1) is None
+    assert RecentJobs().seconds_of_pending(1, 4) is None
+    assert RecentJobs().seconds_of_running(1) is None
 
 
 @pytest.mark.parametrize(("position", "seconds"), [(1, 10), (4, 10), (5, 20), (40, 100)])
 def test_a_pending_job_waits_for_those_before_it(recent, position, seconds):
-    assert recent.seconds_of_pending(position) == seconds
+    assert recent.seconds_of_pending(position, 4) == seconds
 
 
 @pytest.mark.parametrize(("elapsed", "seconds"), [(0, 10), (7.5, 3), (10, None), (500, None)])
