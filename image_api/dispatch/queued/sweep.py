@@ -2,9 +2,8 @@
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from image_api.dispatch.queued.broker import Broker
 from image_api.dispatch.queued.failures import QUEUE_FAILURES
@@ -43,12 +42,15 @@ class Sweep:
             return {}
 
     def _identity(self) -> str:
-        with self._redis.pipeline() as pipeline:
+        """Return which Redis there is, with which memory, as far as it says: it may be full, or refuse INFO."""
+        with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.set(MEMORY, secrets.token_hex(8), nx=True)
             pipeline.get(MEMORY)
             pipeline.info("server")
-            replies: list[Any] = pipeline.execute()
-        return f"{replies[1].decode()} {replies[2]['run_id']}"
+            _, memory, server = pipeline.execute(raise_on_error=False)
+        if isinstance(memory, RedisError):
+            raise memory
+        return f"{memory} {server.get('run_id') if isinstance(server, dict) else None}"
 
     def _states_of(self, requests: Sequence[OpenRequest]) -> list[RequestState]:
         ids = [request.id for request in requests]

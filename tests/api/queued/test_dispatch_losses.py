@@ -13,6 +13,7 @@ from image_api.errors import WorkerUnavailable
 from image_api.outbound.redis_clients import blocking_client, quick_client
 from render_worker.contract import NEWS, GenerateRequest, QueuedRequest
 from tests.api.queued.celery_side import CelerySide, claim_of
+from tests.api.queued.conftest import queue_of
 from tests.fakes.processes import wait_until
 
 
@@ -188,3 +189,17 @@ def test_a_lost_celery_worker_is_found_though_the_broker_is_away(redis, own_redi
     assert [[it.what for it in sweep.look(requests)] for _ in range(2)] == [["running", "queued"], ["lost", "queued"]]
     own_redis.start()
     assert [it.what for it in sweep.look(requests)] == ["lost", "unsent"]
+
+
+@pytest.mark.parametrize("trouble", ["it is full", "it refuses INFO"])
+def test_a_lost_celery_worker_is_found_though_redis_is_not_at_its_best(own_redis, monkeypatch, trouble):
+    monkeypatch.setattr("image_api.dispatch.queued.losses.LEASE_SECONDS", 0.0)
+    queue, celery = queue_of(own_redis), CelerySide(own_redis.client)
+    queue.publisher.send(QueuedRequest(request=GenerateRequest(prompt="a", request_id="it"), attempt=1), "auto")
+    celery.die(celery.begin())
+    if trouble == "it is full":
+        own_redis.client.config_set("maxmemory", 1)
+    else:
+        own_redis.client.acl_setuser("default", commands=["-info"])
+    sweep = queue.sweep()
+    assert [sweep.look([OpenRequest("it", 1, 9.0, "auto")])[0].what for _ in range(2)] == ["running", "lost"]
