@@ -22,13 +22,13 @@ class Outbox:
         self._sender = sender
         self._ends = ends
         self._pool = ThreadPoolExecutor(SENDERS, "jobs-send")
-        self.window = Window(0, 0, 0)
+        self.window = Window({}, 0, 0)
         """What was in the queue at the latest look."""
         self.loop = Loop("outbox", self._step)
 
     def _step(self) -> float:
         is_due, self.window = self._rows.look()
-        if not is_due or self.window.room <= 0:
+        if not is_due:
             return POLL_SECONDS
         jobs = self._rows.publish()
         sent = list(self._pool.map(self._sent, jobs))

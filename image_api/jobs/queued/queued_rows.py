@@ -81,8 +81,13 @@ class QueuedRows:
         self._last_owner = ""
 
     def look(self) -> tuple[bool, Window]:
-        """Return whether a job is due, and what is in the queue; it writes nothing."""
-        return self._database.read(lambda it: (is_any_due(it, clock_of(it)), window_of(it)))
+        """Return whether a job is due that the queue has room for, and what is there; it writes nothing."""
+
+        def look(connection: Connection) -> tuple[bool, Window]:
+            window = window_of(connection)
+            return is_any_due(connection, clock_of(connection), window), window
+
+        return self._database.read(look)
 
     def publish(self) -> list[Job]:
         """Return jobs that are to be sent: by their rows they are in the queue now."""
@@ -122,7 +127,7 @@ class QueuedRows:
     def _publish(self, transaction: Transaction) -> list[Job]:
         connection = transaction.connection
         window = window_of(connection)
-        rows = list(window.fitting(turns_of(connection, transaction.now, self._last_owner, window.room)))
+        rows = list(window.fitting(turns_of(connection, transaction.now, self._last_owner, window)))
         if rows:
             connection.execute(PUBLISHED, [{"job_id": row.id, "now": transaction.now} for row in rows])
             self._last_owner = rows[-1].owner

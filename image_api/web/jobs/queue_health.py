@@ -31,11 +31,14 @@ def queue_parts(queue: QueueState | None) -> dict[str, Any]:
     """Return the fields of JobsHealth that tell of the queue; none if there is none."""
     if queue is None:
         return {}
+    named = has_token()
     return {
         "redis": RedisHealth(status=queue.redis),
         "broker": BrokerHealth(status=queue.broker),
         "queues": None if queue.lengths is None else [_length(queue, name) for name in sorted(queue.lengths)],
-        "celery_workers": None if queue.workers is None else [_status(*it) for it in enumerate(queue.workers, 1)],
+        "celery_workers": None
+        if queue.workers is None
+        else [_status(number, worker, named=named) for number, worker in enumerate(queue.workers, 1)],
     }
 
 
@@ -78,13 +81,13 @@ def _state(worker: CeleryWorker) -> str:
     return UNKNOWN if worker.report is None and not worker.is_silent else state_of(worker)
 
 
-def _status(number: int, worker: CeleryWorker) -> CeleryWorkerStatus:
+def _status(number: int, worker: CeleryWorker, *, named: bool) -> CeleryWorkerStatus:
     at = datetime.now(UTC) - timedelta(seconds=worker.age)
     known: dict[str, Any] = {}
     if report := worker.report:
         engines = {name: engine.state for name, engine in report.health.engines.items()}
         known = {"queues": report.queues, "concurrency": report.concurrency, "running": report.running}
         known["engines"] = engines
-    name = worker.name if has_token() else None
+    name = worker.name if named else None
     last_report = at.isoformat(timespec="seconds")
     return CeleryWorkerStatus(number=number, name=name, status=_state(worker), last_report=last_report, **known)

@@ -103,13 +103,22 @@ def test_as_many_jobs_wait_in_the_queue_as_run_and_the_rest_where_others_can_ove
     monkeypatch.setattr(turns, "MIN_WINDOW", 3)
     jobs = [here.submit() for _ in range(12)]
     assert len(here.rows.publish()) == 3
-    assert (here.rows.publish(), here.rows.look()[1].room) == ([], 0)
+    assert (here.rows.publish(), here.rows.look()[0]) == ([], False)
     for job in jobs[:3]:
         here.begin(job)
     assert len(here.rows.publish()) == 3
     for job in jobs[3:6]:
         here.begin(job)
     assert len(here.rows.publish()) == 6
+
+
+def test_jobs_whose_celery_worker_is_gone_keep_those_of_other_models_out_of_nothing(here, monkeypatch):
+    monkeypatch.setattr(turns, "MIN_WINDOW", 2)
+    gone = [here.submit("a", model="horde").id for _ in range(5)]
+    others = [here.submit(owner, **request).id for owner, request in (("a", {"model": "auto"}), ("b", {}), ("a", {}))]
+    published = [job.id for _ in range(4) for job in here.rows.publish()]
+    assert sorted(published) == sorted([*gone[:2], *others[:2]])
+    assert here.rows.look()[0] is False
 
 
 def test_two_processes_fill_one_window_and_publish_no_job_twice(here, database_url, monkeypatch):
