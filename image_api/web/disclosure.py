@@ -32,7 +32,8 @@ def visible_problem(worker: WorkerHealth) -> str:
     """Return why no picture can be generated, as far as this client may see it."""
     states = [f"{name} is {engine.state}" for name, engine in worker.engines.items() if engine.state != "ready"]
     reasons = "; ".join(it.rstrip(".") for it in (worker.reasons if has_token() else states))
-    return f"The render worker is {worker.status}: {reasons}." if reasons else f"The render worker is {worker.status}."
+    maker = "Celery worker" if services().queue_health else "render worker"
+    return f"The {maker} is {worker.status}: {reasons}." if reasons else f"The {maker} is {worker.status}."
 
 
 def visible_error(body: ErrorBody) -> ErrorBody:

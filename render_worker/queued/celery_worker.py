@@ -49,18 +49,19 @@ class CeleryWorker:
         self._name, self._queues, self._concurrency = name, queues, concurrency
         redis = connect(redis_address(settings))
         claims = Claims(redis, name, uuid.uuid4().hex)
-        endings = Endings(redis, claims)
-        self._keeper = LeaseKeeper(claims, endings, self._cancel)
+        self._endings = Endings(redis, claims)
+        self._keeper = LeaseKeeper(claims, self._cancel)
         self._progress = ProgressSender(redis)
         self._reports = Reports(redis, name, self._report)
         self._generations = QueuedGenerations(
-            claims, endings, self._keeper, self._progress, self._begin, self._services.record_failure
+            claims, self._endings, self._keeper, self._progress, self._begin, self._services.record_failure
         )
 
     def start(self) -> None:
         """Start the pipeline, and the threads that keep leases and send progress."""
         self._services.start(hosts=["127.0.0.1"])
-        self._keeper.start()
+        self._keeper.thread.start()
+        self._endings.thread.start()
         self._progress.start()
 
     def ready(self) -> None:
@@ -81,7 +82,8 @@ class CeleryWorker:
 
     def stop(self) -> None:
         """Stop the pipeline with its browser, and the threads."""
-        self._keeper.stop()
+        self._keeper.thread.stop()
+        self._endings.thread.stop()
         self._progress.stop()
         self._services.stop()
         kill_descendants()  # what did not end in time

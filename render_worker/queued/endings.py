@@ -12,8 +12,10 @@ from redis import Redis
 
 from render_worker.contract import MEMORY, ErrorLine, ResultLine
 from render_worker.queued.claims import Claim, Claims
+from render_worker.queued.periodic import Periodic
 from render_worker.serving.deadline import Clock
 
+LOOK_SECONDS = 1.0
 REMEMBERED_SECONDS = 60.0  # in which a result is read, unless the API tier is down as well
 MAX_REMEMBERED = 1000  # some kilobytes each
 
@@ -41,6 +43,7 @@ class Endings:
         self._latest: deque[_Made] = deque(maxlen=MAX_REMEMBERED)
         self._identity: str | None = None
         self._lock = Lock()
+        self.thread = Periodic("endings", LOOK_SECONDS, self.repeat)
 
     def finish(self, claim: Claim, line: ResultLine | ErrorLine) -> None:
         """Write how a request ended, and remember a picture. Raises redis.RedisError if Redis does not take it."""

@@ -37,6 +37,10 @@ class PutBack(Exception):
     """Raised if a message has to go back into its queue, as this process is being stopped."""
 
 
+class ImageLost(Exception):
+    """Raised if Redis has lost the image that a picture begins with: its request is sent again, with the image."""
+
+
 Outcome = ResultLine | ErrorLine | None
 """How a request ended; None if that is not for this process to tell."""
 
@@ -107,10 +111,14 @@ class QueuedGenerations:
             self._insist(lambda: self._endings.finish(making.claim, outcome))
 
     def _put_back(self, making: Making) -> None:
-        self._keeper.leave(making)
-        if self._insist(lambda: self._claims.put_back(making.claim)):
+        if self._give_back(making):
             log.info("%s: put back, as this process is being stopped", making.claim.id)
             raise PutBack
+
+    def _give_back(self, making: Making) -> bool:
+        """Give a lease back as if the attempt had not begun. Returns False if it is not held any more."""
+        self._keeper.leave(making)
+        return self._insist(lambda: self._claims.put_back(making.claim))
 
     def _outcome(self, message: QueuedRequest, making: Making, left: float | None) -> Outcome:
         """Make the picture, and return how that ended."""
@@ -123,6 +131,9 @@ class QueuedGenerations:
             failure = Cancelled() if making.canceled else error
         except GivenUp:
             raise
+        except ImageLost:
+            self._give_back(making)
+            return None
         except Exception:  # the border where a fault of our own is met
             log.exception("%s: unexpected error", request.request_id)
             failure = WorkerError(OWN_FAULT)
@@ -142,10 +153,13 @@ class QueuedGenerations:
         return making.work.result()
 
     def _with_image(self, request: GenerateRequest) -> GenerateRequest:
-        """Return the request with the bytes of its image. Raises InvalidParameter if Redis has others, or none."""
+        """Return the request with its image's bytes. Raises ImageLost, or InvalidParameter if they are another's."""
         if request.image is None:
             return request
-        with_image = request.with_image(self._insist(lambda: self._claims.image(request.request_id)) or b"")
+        data = self._insist(lambda: self._claims.image(request.request_id))
+        if data is None:
+            raise ImageLost
+        with_image = request.with_image(data)
         if with_image.image != request.image:
             raise InvalidParameter("image could not be read where the API tier puts it.")
         return with_image

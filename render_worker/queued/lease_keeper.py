@@ -1,19 +1,13 @@
 """The leases of all requests that this process makes, renewed together by one thread."""
 
-import contextlib
-import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
-
-from redis import RedisError
 
 from render_worker.contract import RENEW_SECONDS, GenerateResult
 from render_worker.queued.claims import Claim, Claims
-from render_worker.queued.endings import Endings
+from render_worker.queued.periodic import Periodic
 from render_worker.runtime import LoopWork
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -33,23 +27,14 @@ class Making:
 class LeaseKeeper:
     """Renews the lease of each request that is made, and ends those that were cancelled or taken. Thread-safe."""
 
-    def __init__(self, claims: Claims, endings: Endings, cancel: Any) -> None:
+    def __init__(self, claims: Claims, cancel: Callable[[str], None]) -> None:
         """Have `cancel` called with the id of a request that was cancelled; it must not block."""
         self._claims = claims
-        self._endings = endings
         self._cancel = cancel
         self._made: dict[Claim, Making] = {}
         self._lock = threading.Lock()  # of what is made
         self._renewing = threading.Lock()
-        self._stopped = threading.Event()
-
-    def start(self) -> None:
-        """Start the thread."""
-        threading.Thread(target=self._keep, name="leases", daemon=True).start()
-
-    def stop(self) -> None:
-        """Have the thread end."""
-        self._stopped.set()
+        self.thread = Periodic("leases", RENEW_SECONDS, self._keep)
 
     @property
     def running(self) -> int:
@@ -77,23 +62,13 @@ class LeaseKeeper:
             return list(self._made.values())
 
     def _keep(self) -> None:
-        while not self._stopped.wait(RENEW_SECONDS):
-            with self._renewing:
-                try:
-                    self._renew([making for making in self.all() if making.begun.is_set() and not making.taken])
-                except Exception:  # whatever it is, it must not cost all leases
-                    log.exception("leases: unexpected error")
-            with contextlib.suppress(RedisError, OSError):
-                self._endings.repeat()
+        with self._renewing:
+            held = [making for making in self.all() if making.begun.is_set() and not making.taken]
+            if held:
+                self._renew(held)
 
     def _renew(self, held: list[Making]) -> None:
-        if not held:
-            return
-        try:
-            renewals = self._claims.renew([making.claim for making in held])
-        except (RedisError, OSError) as error:
-            log.warning("Redis renews no lease: %s", type(error).__name__)
-            return
+        renewals = self._claims.renew([making.claim for making in held])
         for making, renewal in zip(held, renewals, strict=True):
             if renewal == "canceled" and not making.canceled:
                 making.canceled = True

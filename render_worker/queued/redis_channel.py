@@ -18,11 +18,26 @@ class _TolerantQoS(QoS):
         except Exception as error:  # noqa: BLE001 - kombu's own faults too, at which Celery would end
             log.warning("unacknowledged messages cannot be given back: %s", type(error).__name__)
 
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message, unless its connection was lost since: then it is delivered again, and refused."""
+        if self.channel.connection is not None:  # kombu would raise AttributeError, at which Celery ends
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Reject a message likewise."""
+        if self.channel.connection is not None:
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
+
 
 class TolerantChannel(Channel):
     """A channel that drops what is no message of Celery's, and takes the next."""
 
     QoS = _TolerantQoS
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        if self.connection is None or self.connection.client is None:  # at which kombu would raise AttributeError
+            raise ConnectionError("this channel is closed")
+        return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

@@ -1,19 +1,18 @@
 """What a Celery worker says of itself in Redis, as long as it lives."""
 
 import logging
-import threading
 from collections.abc import Callable
 
 from redis import Redis, RedisError
 
 from render_worker.contract import (
-    KEPT_SECONDS,
     REPORT_SECONDS,
     REPORT_TTL_SECONDS,
     WORKERS,
     CeleryWorkerReport,
     report_key,
 )
+from render_worker.queued.periodic import Periodic
 
 REPORT = """
 local now = redis.call('TIME')[1]
@@ -22,6 +21,7 @@ redis.call('ZADD', KEYS[2], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[4])
 """
 MILLISECONDS = 1000
+FORGOTTEN_SECONDS = 3600  # after which a name goes, as those of containers that are gone
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +34,15 @@ class Reports:
         self._name = name
         self._report = report
         self._write = redis.register_script(REPORT)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._report_always, name="reports", daemon=True)
+        self._thread = Periodic("reports", REPORT_SECONDS, self._write_report)
 
     def start(self) -> None:
         """Report now, and each REPORT_SECONDS."""
-        if not self._thread.ident:  # a Celery worker is ready again after each loss of its broker
-            self._thread.start()
+        self._thread.start()  # a Celery worker is ready again after each loss of its broker
 
     def stop(self) -> None:
         """Report no longer, and take back what was reported."""
-        self._stopped.set()
-        if self._thread.ident:
-            self._thread.join()
+        self._thread.stop()
         try:
             with self._redis.pipeline() as pipeline:
                 pipeline.delete(report_key(self._name))
@@ -55,17 +51,9 @@ class Reports:
         except (RedisError, OSError) as error:  # then it expires
             log.info("Redis takes the last report not back: %s", type(error).__name__)
 
-    def _report_always(self) -> None:
-        while True:
-            try:
-                text = self._report().model_dump_json(exclude_none=True)
-                self._write(
-                    keys=[report_key(self._name), WORKERS],
-                    args=[self._name, text, int(REPORT_TTL_SECONDS * MILLISECONDS), KEPT_SECONDS],
-                )
-            except (RedisError, OSError) as error:
-                log.warning("Redis takes no report: %s", type(error).__name__)
-            except Exception:  # whatever it is, the next report may be possible
-                log.exception("reports: unexpected error")
-            if self._stopped.wait(REPORT_SECONDS):
-                return
+    def _write_report(self) -> None:
+        text = self._report().model_dump_json(exclude_none=True)
+        self._write(
+            keys=[report_key(self._name), WORKERS],
+            args=[self._name, text, int(REPORT_TTL_SECONDS * MILLISECONDS), FORGOTTEN_SECONDS],
+        )

@@ -1,6 +1,7 @@
 """The processes of one scene: a database, workers, API tiers, and Redis if a queue is between them."""
 
 import contextlib
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.processes import wait_until
 from tests.fakes.redis_server import RedisServer
 
-TRACEBACK = "Traceback (most recent call last)"
+TRACEBACK = re.compile(r"^ *Traceback \(most recent call last\)", re.MULTILINE)
+OF_CONNECTION = " celery.worker.consumer.consumer "
+"""The logger by which Celery tells of a broker that is away, with tracebacks."""
 Kind = Literal["stub", "real", "celery", "celery-aof"]
 """Which workers make the pictures: Celery workers have a Redis before them, which keeps all on disk with `aof`."""
 
@@ -156,13 +159,16 @@ class Stage:
         self.outages.append(Outage(since, time.time()))
 
     def tracebacks(self) -> list[str]:
-        """Return the logs that have a traceback."""
-        logs = [it.log() for it in (*self.apis, *self.workers)]
-        return [_first_traceback(log) for log in logs if TRACEBACK in log]
+        """Return the first traceback of each log that has one, but those by which Celery says that Redis is away."""
+        found = (next(_tracebacks(it.log()), None) for it in (*self.apis, *self.workers))
+        return [traceback for traceback in found if traceback]
 
 
-def _first_traceback(log: str) -> str:
-    """Return the end of a log's first traceback, with its error."""
-    lines = log[log.index(TRACEBACK) :].splitlines()
-    length = next((number for number, line in enumerate(lines) if number and line[:1].strip()), len(lines))
-    return "\n".join(lines[max(0, length - 6) : length + 1])[:1500]
+def _tracebacks(log: str) -> Iterator[str]:
+    """Yield the tracebacks of a log: the line that each belongs to, and its end with the error."""
+    for start in (match.start() for match in TRACEBACK.finditer(log)):
+        line = log[log.rfind("\n", 0, max(0, start - 1)) + 1 : start]
+        lines = log[start:].splitlines()
+        length = next((number for number, line in enumerate(lines) if number and line[:1].strip()), len(lines))
+        if OF_CONNECTION not in line:
+            yield "\n".join([line.rstrip(), *lines[max(0, length - 6) : length + 1]])[:1500]

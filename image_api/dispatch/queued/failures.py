@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from kombu.exceptions import OperationalError
-from redis import RedisError, ResponseError
+from redis import AuthenticationError, RedisError, ResponseError
 
 from image_api.errors import ApiError, WorkerUnavailable
 
@@ -27,7 +27,7 @@ def reaching_queue() -> Iterator[None]:
 
 def problem_of(error: Exception) -> str:
     """Return a failure as a sentence; its own text may have an address."""
-    verb = "refuses commands" if isinstance(error, ResponseError) else "does not answer"
+    verb = "refuses commands" if isinstance(error, ResponseError | AuthenticationError) else "does not answer"
     return f"The queue of the Celery workers {verb} ({type(error).__name__})."
 
 

@@ -2,9 +2,8 @@
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from image_api.dispatch.queued.broker import Broker
 from image_api.dispatch.queued.failures import QUEUE_FAILURES
@@ -26,23 +25,32 @@ class Sweep:
         self._losses = Losses()
 
     def look(self, requests: Sequence[OpenRequest]) -> list[Found]:
-        """Return what has become of each request. Raises one of QUEUE_FAILURES if Redis or the broker fails."""
+        """Return what has become of each request. Raises one of QUEUE_FAILURES if Redis fails."""
         try:
             self._losses.note_identity(self._identity())
             states = self._states_of(requests)
-            lengths = self._broker.lengths(_questionable(requests, states))
         except QUEUE_FAILURES:
             self._losses.note_absence()
             raise
-        return self._losses.judge(requests, states, lengths)
+        return self._losses.judge(requests, states, self._lengths(_questionable(requests, states)))
+
+    def _lengths(self, queues: set[str]) -> dict[str, int]:
+        """Return the lengths of queues; none of a broker that does not answer, which may be another than Redis."""
+        try:
+            return self._broker.lengths(queues) if queues else {}
+        except QUEUE_FAILURES:
+            return {}
 
     def _identity(self) -> str:
-        with self._redis.pipeline() as pipeline:
+        """Return which Redis there is, with which memory, as far as it says: it may be full, or refuse INFO."""
+        with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.set(MEMORY, secrets.token_hex(8), nx=True)
             pipeline.get(MEMORY)
             pipeline.info("server")
-            replies: list[Any] = pipeline.execute()
-        return f"{replies[1].decode()} {replies[2]['run_id']}"
+            _, memory, server = pipeline.execute(raise_on_error=False)
+        if isinstance(memory, RedisError):
+            raise memory
+        return f"{memory} {server.get('run_id') if isinstance(server, dict) else None}"
 
     def _states_of(self, requests: Sequence[OpenRequest]) -> list[RequestState]:
         ids = [request.id for request in requests]

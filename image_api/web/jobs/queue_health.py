@@ -17,9 +17,13 @@ UNSERVED = "Celery workers keep pictures in a folder, and PERCHANCE_WORKER_URL n
 UNTAKEN = "No Celery worker takes the queue {name}, in which {messages}."
 UNKNOWN = "unknown"
 PROBLEMS = {
-    State.DOWN: "Celery worker {number} of {count} is down.",
-    UNKNOWN: "Celery worker {number} of {count} is of another version: its report cannot be read.",
+    State.DOWN: ("Celery worker {which} of {all} is down.", "{count} of {all} Celery workers are down."),
+    UNKNOWN: (
+        "Celery worker {which} of {all} is of another version: its report cannot be read.",
+        "{count} of {all} Celery workers are of another version: their reports cannot be read.",
+    ),
 }
+"""Of one Celery worker, and of several."""
 MAX_NAME = 100
 
 
@@ -27,11 +31,14 @@ def queue_parts(queue: QueueState | None) -> dict[str, Any]:
     """Return the fields of JobsHealth that tell of the queue; none if there is none."""
     if queue is None:
         return {}
+    named = has_token()
     return {
         "redis": RedisHealth(status=queue.redis),
         "broker": BrokerHealth(status=queue.broker),
         "queues": None if queue.lengths is None else [_length(queue, name) for name in sorted(queue.lengths)],
-        "celery_workers": None if queue.workers is None else [_status(*it) for it in enumerate(queue.workers, 1)],
+        "celery_workers": None
+        if queue.workers is None
+        else [_status(number, worker, named=named) for number, worker in enumerate(queue.workers, 1)],
     }
 
 
@@ -46,14 +53,16 @@ def problems_of_queue(queue: QueueState | None) -> list[str]:
 
 
 def _problems_of_workers(queue: QueueState) -> Iterator[str]:
-    workers = queue.workers or ()
-    if queue.workers is not None and not queue.live:
+    if queue.workers is None:
+        return
+    if all(worker.is_silent for worker in queue.workers):
         yield NONE_UP
         return
-    for number, worker in enumerate(workers, 1):
-        status = _state(worker)
-        if status in PROBLEMS:
-            yield PROBLEMS[status].format(number=number, count=len(workers))
+    for status, (of_one, of_several) in PROBLEMS.items():
+        numbers = [number for number, worker in enumerate(queue.workers, 1) if _state(worker) == status]
+        if numbers:
+            sentence = of_one if len(numbers) == 1 else of_several
+            yield sentence.format(which=numbers[0], count=len(numbers), all=len(queue.workers))
 
 
 def _untaken(queue: QueueState) -> Iterator[str]:
@@ -72,13 +81,13 @@ def _state(worker: CeleryWorker) -> str:
     return UNKNOWN if worker.report is None and not worker.is_silent else state_of(worker)
 
 
-def _status(number: int, worker: CeleryWorker) -> CeleryWorkerStatus:
+def _status(number: int, worker: CeleryWorker, *, named: bool) -> CeleryWorkerStatus:
     at = datetime.now(UTC) - timedelta(seconds=worker.age)
     known: dict[str, Any] = {}
     if report := worker.report:
         engines = {name: engine.state for name, engine in report.health.engines.items()}
         known = {"queues": report.queues, "concurrency": report.concurrency, "running": report.running}
         known["engines"] = engines
-    name = worker.name if has_token() else None
+    name = worker.name if named else None
     last_report = at.isoformat(timespec="seconds")
     return CeleryWorkerStatus(number=number, name=name, status=_state(worker), last_report=last_report, **known)

@@ -7,11 +7,13 @@ import pytest
 
 from image_api.dispatch.queued.broker import Broker
 from image_api.dispatch.queued.celery_dispatch import CeleryDispatch
+from image_api.dispatch.queued.losses import OpenRequest
 from image_api.dispatch.queued.queue import CeleryQueue
 from image_api.errors import WorkerUnavailable
 from image_api.outbound.redis_clients import blocking_client, quick_client
-from render_worker.contract import NEWS
+from render_worker.contract import NEWS, GenerateRequest, QueuedRequest
 from tests.api.queued.celery_side import CelerySide, claim_of
+from tests.api.queued.conftest import queue_of
 from tests.fakes.processes import wait_until
 
 
@@ -170,3 +172,34 @@ def test_connections_that_are_cut_again_and_again_cost_no_request(redis, ask, ce
         redis.client.client_kill_filter(_type="normal", skipme=True)
         celery.make(message)
     assert all(call.result() for call in calls)
+
+
+def test_a_lost_celery_worker_is_found_though_the_broker_is_away(redis, own_redis, monkeypatch):
+    monkeypatch.setattr("image_api.dispatch.queued.losses.LEASE_SECONDS", 0.0)
+    queue = CeleryQueue(quick_client(redis.url), blocking_client(redis.url), Broker(own_redis.url))
+    celery, broker = CelerySide(redis.client), CelerySide(own_redis.client)
+    requests = [OpenRequest(name, 1, 9.0, "auto") for name in ("lost", "waits")]
+    for name in ("lost", "waits"):
+        queue.publisher.send(QueuedRequest(request=GenerateRequest(prompt="a", request_id=name), attempt=1), "auto")
+    lost = broker.take()
+    assert celery.claims.claim(lost)[0] == "go"
+    celery.die(lost)
+    own_redis.stop()
+    sweep = queue.sweep()
+    assert [[it.what for it in sweep.look(requests)] for _ in range(2)] == [["running", "queued"], ["lost", "queued"]]
+    own_redis.start()
+    assert [it.what for it in sweep.look(requests)] == ["lost", "unsent"]
+
+
+@pytest.mark.parametrize("trouble", ["it is full", "it refuses INFO"])
+def test_a_lost_celery_worker_is_found_though_redis_is_not_at_its_best(own_redis, monkeypatch, trouble):
+    monkeypatch.setattr("image_api.dispatch.queued.losses.LEASE_SECONDS", 0.0)
+    queue, celery = queue_of(own_redis), CelerySide(own_redis.client)
+    queue.publisher.send(QueuedRequest(request=GenerateRequest(prompt="a", request_id="it"), attempt=1), "auto")
+    celery.die(celery.begin())
+    if trouble == "it is full":
+        own_redis.client.config_set("maxmemory", 1)
+    else:
+        own_redis.client.acl_setuser("default", commands=["-info"])
+    sweep = queue.sweep()
+    assert [sweep.look([OpenRequest("it", 1, 9.0, "auto")])[0].what for _ in range(2)] == ["running", "lost"]

@@ -28,6 +28,8 @@ from tests.fakes.processes import wait_until
 from tests.fakes.redis_server import RedisServer
 
 QUEUE = "openai"
+SECRET = "xylophone"
+"""A word of prompts that no log has."""
 
 
 class Queue:
@@ -151,3 +153,38 @@ def start(redis_server: RedisServer, tmp_path: Path) -> Iterator[Start]:
 def events(service: ImageService, prompt: str) -> list[str]:
     """Return what the image service has written down of a prompt."""
     return [entry.event for entry in service.entries() if entry.prompt == prompt]
+
+
+@pytest.fixture(scope="module")
+def worker(
+    redis_server: RedisServer, service: ImageService, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CeleryWorker]:
+    """Return a Celery worker that the tests of a module share, with events and all that it logs."""
+    folder = tmp_path_factory.mktemp("images")
+    options = {**service.environment("w"), "LOCAL_STORAGE_DIR": folder, "LOG_LEVEL": "DEBUG"}
+    with CeleryWorker(redis_server.url, "-E", **options) as worker:
+        yield worker
+
+
+@pytest.fixture
+def shared_queue(redis_server: RedisServer, worker: CeleryWorker) -> Queue:
+    """Return the queue of that worker without messages; what Celery has in Redis stays."""
+    queue = Queue(redis_server)
+    queue.all_done_with()
+    return queue
+
+
+def prompt() -> str:
+    """Return a prompt that no other test has, with the word that no log has."""
+    return f"a {SECRET} {uuid.uuid4().hex}"
+
+
+def refused(queue: Queue, text: str) -> None:
+    """Send a message that is refused, and wait until it is done with."""
+    queue.send_text(text)
+    queue.all_done_with()
+
+
+def asked(service: ImageService, text: str) -> None:
+    """Wait until the image service is asked for a prompt."""
+    wait_until(lambda: events(service, text), "a request of the service", seconds=30)

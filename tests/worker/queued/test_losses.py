@@ -2,19 +2,14 @@
 
 import signal
 import time
-import uuid
 
 import pytest
 
 from render_worker.contract import LEASE_SECONDS, ErrorLine, ResultLine, queue_key
 from tests.fakes.processes import left_of, wait_until
-from tests.worker.queued.conftest import Queue, Start, events
+from tests.worker.queued.conftest import Queue, Start, asked, events, prompt
 
 PUT_BACK_SECONDS = 4.0
-
-
-def prompt() -> str:
-    return f"a boat {uuid.uuid4().hex}"
 
 
 def test_a_killed_worker_loses_its_lease_and_another_makes_the_next_attempt(queue, start, service, slow_service):
@@ -32,7 +27,7 @@ def test_a_killed_worker_loses_its_lease_and_another_makes_the_next_attempt(queu
 def test_a_stopped_worker_puts_its_message_back_and_the_attempt_does_not_count(queue, start, service, slow_service):
     worker, text = start(slow_service, name="stopped"), prompt()
     request = queue.send(prompt=text)
-    queue.begun(request)
+    asked(slow_service, text)
     tree, begun = worker.tree(), time.monotonic()
     worker.process.send_signal(signal.SIGTERM)
     wait_until(lambda: queue.waiting() == 1, "the message in its queue")
@@ -71,7 +66,7 @@ def test_a_cancelled_picture_ends_within_two_seconds(queue, start, slow_service)
     start(slow_service)
     text = prompt()
     request = queue.send(prompt=text)
-    queue.begun(request)
+    asked(slow_service, text)
     begun = time.monotonic()
     queue.states.cancel([request])
     line = queue.ended(request)
@@ -112,7 +107,7 @@ def test_a_redis_that_is_away_as_the_picture_ends_gets_it_later(queue, start, se
     text = prompt()
     worker = start(service)
     with_end = queue.send(prompt=text)
-    wait_until(lambda: events(service, text), "the beginning")
+    asked(service, text)
     queue.server.stop()
     try:
         wait_until(lambda: events(service, text) == ["begun", "made"], "the picture")
@@ -126,7 +121,7 @@ def test_a_lease_that_another_has_ends_the_work_without_a_word(queue, start, slo
     start(slow_service)
     text = prompt()
     request = queue.send(prompt=text)
-    queue.begun(request)
+    asked(slow_service, text)
     queue.redis.set(queue_key(request, "lease"), "another:1", ex=60)
     wait_until(lambda: events(slow_service, text) == ["begun", "left"], "the end of the work")
     queue.all_done_with()
