@@ -76,9 +76,10 @@ def window_of(connection: Connection) -> Window:
     return Window({row.model: int(row.jobs) for row in waiting}, int(running), image_bytes)
 
 
-def is_any_due(connection: Connection, now: float, window: Window) -> bool:
-    """Return whether a job may go into the queue that is not there."""
-    return connection.execute(_beside(FIRST, window), {"now": now}).first() is not None
+def is_any_due(connection: Connection, now: float, window: Window | None = None) -> bool:
+    """Return whether a job is due that is not in the queue, and that the window has room for, if there is one."""
+    query = _beside(FIRST, window) if window else FIRST
+    return connection.execute(query, {"now": now}).first() is not None
 
 
 def turns_of(connection: Connection, now: float, last_owner: str, window: Window) -> list[Row[Any]]:
