@@ -183,6 +183,7 @@ def test_what_ended_while_no_process_ran_is_in_the_row_soon_after(processes, red
     message = celery.begin()
     before.when(job, lambda it: it.status == "processing")
     before.runner.leave()
+    before.runner._consumer.loop.join(5)
     celery.redis.set("img_jobs:sweeper:other", 1)
     celery.make(message)
     celery.redis.delete("img_queue:news")  # they were trimmed as well

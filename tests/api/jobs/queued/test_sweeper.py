@@ -139,6 +139,7 @@ def test_a_failure_that_does_not_count_any_more_leaves_no_job_behind(one, proces
     job = one.submit()
     message = begun(one, celery, job)
     one.runner.leave()  # the process dies between the row's change and the message
+    one.runner._consumer.loop.join(5)
     celery.fail(message, 422, "content_refused")
     one.runner._rows.change([partial(interrupt, seen=one.store.get(job.id), attempt=1)])
     after = processes(one.url, redis)
