@@ -57,10 +57,19 @@ def dispatch(request: pytest.FixtureRequest, worker: ScriptedWorker) -> Iterator
 
 
 @pytest.fixture
-def both(dispatch, client_with, database_url) -> FlaskClient:
+def migrated_url(database_url, migrated) -> str:
+    """Return the DATABASE_URL of a database with the jobs' tables, of each kind in turn."""
+    if database_url.startswith("sqlite"):
+        shutil.copy(migrated, database_url.removeprefix("sqlite:///"))
+    else:
+        bring_up_to_date(engine_url(SecretStr(database_url)))
+    return database_url
+
+
+@pytest.fixture
+def both(dispatch, client_with, migrated_url) -> FlaskClient:
     """Return a client whose service keeps its jobs in SQLite and in PostgreSQL, and has each dispatch, in turn."""
-    bring_up_to_date(engine_url(SecretStr(database_url)))
-    client = client_with(database_url=database_url, max_retries=0, **dispatch)
+    client = client_with(database_url=migrated_url, max_retries=0, **dispatch)
     wait_until(lambda: client.get("/api/v1/jobs").status_code == 200, "the database is ready", 30)
     return client
 
