@@ -56,14 +56,23 @@ def dispatch(request: pytest.FixtureRequest, worker: ScriptedWorker) -> Iterator
         yield {"dispatch": "celery", "redis_url": server.url}
 
 
-@pytest.fixture
-def migrated_url(database_url, migrated) -> str:
+@pytest.fixture(scope="session")
+def migrated_database(postgres) -> Iterator[str]:
+    """Return the name of a database of PostgreSQL with the jobs' tables, to copy."""
+    with postgres.database() as url:
+        bring_up_to_date(engine_url(SecretStr(url)))
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request, tmp_path, migrated) -> Iterator[str]:
     """Return the DATABASE_URL of a database with the jobs' tables, of each kind in turn."""
-    if database_url.startswith("sqlite"):
-        shutil.copy(migrated, database_url.removeprefix("sqlite:///"))
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(migrated, tmp_path / 'jobs.db')}"
     else:
-        bring_up_to_date(engine_url(SecretStr(database_url)))
-    return database_url
+        template = request.getfixturevalue("migrated_database")
+        with request.getfixturevalue("postgres").database(template) as url:
+            yield url
 
 
 @pytest.fixture
