@@ -138,7 +138,7 @@ bench-jobs: $(DEV_PACKAGES) $(SERVERS) ## Submit 500 jobs a second, on SQLite an
 	@$(BIN)/python -m bench.jobs
 	@$(BIN)/python -m bench.queue
 
-bench-queue: $(DEV_PACKAGES) $(SERVERS) ## Measure what the queue carries and adds (ONLY="workers added memory parts").
+bench-queue: $(DEV_PACKAGES) $(SERVERS) ## Measure what the queue carries and adds (ONLY="workers added memory parts slots").
 	@$(BIN)/python -m bench.queue $(if $(ONLY),--only $(ONLY))
 
 bench-idle: $(DEV_PACKAGES) $(SERVERS) ## Measure the memory of an idle API tier, with jobs and without; needs root.

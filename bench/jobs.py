@@ -94,7 +94,7 @@ def measure(contender: Contender, seconds: float) -> list[str]:
             _submit_one(server)
         before = _processor_seconds(server)
         with contender.disturb(data.url.removeprefix("sqlite:///")):
-            found = _driven(server, contender.rate, seconds)
+            found = driven(server, contender.rate, seconds)
         spent = _processor_seconds(server) - before
     return _row(contender, found, spent)
 
@@ -109,7 +109,8 @@ def _submit_one(server: Server) -> None:
     wait_until(is_accepted, "a job")
 
 
-def _driven(server: Server, rate: float, seconds: float) -> dict[str, Sent]:
+def driven(server: Server, rate: float, seconds: float) -> dict[str, Sent]:
+    """Submit jobs to a server at a rate, and return what came of them and of /health beside."""
     options = ["--submits", str(rate), "--seconds", str(seconds)]
     done = subprocess.run(  # noqa: S603 - our own
         [sys.executable, "-m", "bench.open_loop", str(server.port), *options],
@@ -129,12 +130,13 @@ def _processor_seconds(server: Server) -> float:
 def _row(contender: Contender, found: dict[str, Sent], spent: float) -> list[str]:
     submits, health = found["submits"], found["health"]
     kept, lost = len(submits.milliseconds), len(submits.bad) + submits.unanswered
-    times = [*_quantiles(submits, 0.5, 0.95, 0.99), *_quantiles(health, 0.5, 0.99, 1.0)]
+    times = [*quantiles(submits, 0.5, 0.95, 0.99), *quantiles(health, 0.5, 0.99, 1.0)]
     a_submit = f"{spent * 1000 / kept:.2f}" if kept else f"{spent * 1000 / len(health.milliseconds):.2f} a /health"
     return [contender.name, f"{kept / submits.seconds:.0f}" if kept else "", *times, a_submit, str(lost or "")]
 
 
-def _quantiles(sent: Sent, *shares: float) -> list[str]:
+def quantiles(sent: Sent, *shares: float) -> list[str]:
+    """Return quantiles of the latencies, in milliseconds."""
     latencies = sorted(sent.milliseconds)
     return [f"{latencies[min(int(len(latencies) * it), len(latencies) - 1)]:.0f}" if latencies else "" for it in shares]
 

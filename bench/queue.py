@@ -4,6 +4,7 @@
     added     GET /generate by the queue and by HTTP, in turns
     memory    of a Celery worker, idle and with ten pictures at a time, beside a render worker
     parts     the processor time of each part of a job that makes no picture, on each database
+    slots     the same at 50 jobs a second, with 100 slots of Celery workers and with 1,000; only if it is named
 
 Redis keeps nothing on disk; PostgreSQL and SQLite wait for it. Exits with 1 if three Celery workers are less than 2.8
 times as fast as one, or if the queue adds more than 5 ms at the median.
@@ -21,6 +22,7 @@ import psutil
 
 from bench.capacity import stub
 from bench.clients import drive, get, post
+from bench.jobs import driven, quantiles
 from bench.load import Load
 from bench.queue_chain import (
     DATABASES,
@@ -48,6 +50,7 @@ GENERATE = get("/generate?prompt=a+lighthouse&width=512&height=512")
 SETTLED_SECONDS = 3.0
 WORK = 100
 MANY, SLOTS = 2000, 50
+RATE, RATE_SECONDS, STUBS = 50, 40, 2
 OWNERS = ("API", "Redis", "database")
 MIB = 2**20
 
@@ -179,7 +182,32 @@ def _parts_of(kind: str, start: Callable[[ExitStack, RedisServer, Database], Ser
     return [f"{MANY / seconds:.0f}", *(f"{1000 * it / MANY:.2f}" for it in spent)]
 
 
-PARTS: dict[str, Callable[[], bool]] = {"workers": workers, "added": added, "memory": memory, "parts": parts}
+def slots() -> bool:
+    """Print what a job takes at the same rate of jobs, with few slots and with many."""
+    rows = [[f"{count} of {seconds:g} s", *_at_rate(count, seconds)] for count, seconds in ((100, 1.0), (1000, 20.0))]
+    heading = f"slots, {RATE} jobs a second on PostgreSQL"
+    print_table([heading, "202 p50, ms", "p99", *(f"{it}, ms a job" for it in OWNERS)], rows)
+    return True
+
+
+def _at_rate(count: int, seconds: float) -> list[str]:
+    with ExitStack() as stack:
+        redis, data = stack.enter_context(RedisServer()), stack.enter_context(database("postgresql"))
+        for _ in range(STUBS):
+            stack.enter_context(stub_celery_worker(redis, count // STUBS, seconds))
+        front = stack.enter_context(queued_api(redis, data.url))
+        _complete(front, data, 1)
+        owners = [[psutil.Process(front.process.pid)], [redis.process], data.processes]
+        before = [processor_seconds(each) for each in owners]
+        found = driven(front, RATE, RATE_SECONDS)["submits"]
+        jobs = len(found.milliseconds)
+        data.wait_for(1 + jobs, 180)
+        spent = [processor_seconds(each) - it for each, it in zip(owners, before, strict=True)]
+    return [*quantiles(found, 0.5, 0.99), *(f"{1000 * it / jobs:.1f}" for it in spent)]
+
+
+PARTS: dict[str, Callable[[], bool]] = {it.__name__: it for it in (workers, added, memory, parts, slots)}
+USUAL = ("workers", "added", "memory", "parts")
 
 
 def main() -> int:
@@ -187,7 +215,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.queue", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", metavar="PART", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--only", nargs="+", metavar="PART", choices=PARTS, default=USUAL)
     kept = []
     for name in parser.parse_args().only:
         sys.stderr.write(f"{name} ...\n")

@@ -16,7 +16,7 @@ from tests.chaos.performance import Outcome, perform
 from tests.chaos.programme import SCENES
 from tests.chaos.scene import BOTH, Scene
 
-LANES = 2
+LANES = 3
 
 
 def _parser() -> argparse.ArgumentParser:

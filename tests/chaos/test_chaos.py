@@ -20,6 +20,6 @@ def test_each_accepted_job_gets_one_true_answer(database):
 @pytest.mark.parametrize("name", ["queue-everything", "queue-everything-aof"])
 def test_each_job_of_a_queue_gets_one_true_answer(name):
     scene = SCENES[name]
-    outcome = perform(scene, *scene.databases, JOBS, seed=7, seconds=(0.2, 0.6), is_timed=False)
+    outcome = perform(scene, *scene.databases, JOBS, seed=7, seconds=(1.0, 2.0), is_timed=False)
     assert not outcome.problems
     assert set(outcome.statuses) <= FINAL

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from kombu.exceptions import OperationalError
 from redis import AuthenticationError, RedisError, ResponseError
 
-from image_api.errors import ApiError, WorkerUnavailable
+from image_api.errors import WorkerUnavailable
 
 QUEUE_FAILURES = (RedisError, OperationalError, OSError)
 """What Redis and the broker raise if they do not do what they are asked."""
@@ -29,8 +29,3 @@ def problem_of(error: Exception) -> str:
     """Return a failure as a sentence; its own text may have an address."""
     verb = "refuses commands" if isinstance(error, ResponseError | AuthenticationError) else "does not answer"
     return f"The queue of the Celery workers {verb} ({type(error).__name__})."
-
-
-def can_be_repeated(error: ApiError) -> bool:
-    """Return whether an error is that the queue does not answer, also if another request met it first."""
-    return error.body().code == QueueUnavailable.code

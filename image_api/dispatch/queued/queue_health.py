@@ -45,8 +45,9 @@ class QueueHealth:
         return QueueState(_shown(self._writes) or "down", _shown(self._lengths), _shown(self._read))
 
     def require(self) -> None:
-        """Raise QueueUnavailable if no message can be sent now."""
-        if problem := self.state().problem:
+        """Raise QueueUnavailable if no message can be sent now; not if the first checks have yet to end."""
+        problem = self.state().problem
+        if problem and Checked() not in (self._writes.last, self._lengths.last):
             raise QueueUnavailable(f"{problem}.")
 
     def _write(self) -> RedisStatus:

@@ -1,9 +1,12 @@
 """Which queue a request goes to."""
 
+from image_api.dispatch.queued.failures import QueueUnavailable
 from image_api.dispatch.queued.worker_reports import WorkerReports
 from image_api.errors import ApiError, InvalidParameter
 from image_api.outbound.abort import Abort
 from render_worker.contract import AUTO_QUEUE, CeleryWorkerReport
+
+NONE_KNOWN = "No Celery worker has told of its models yet."
 
 
 class QueueNames:
@@ -15,22 +18,29 @@ class QueueNames:
         self._live: list[CeleryWorkerReport] = []
 
     def queue_of(self, model: str, abort: Abort | None = None) -> str:
-        """Return the queue of a model: by its engine's name, or by its own if no Celery worker has told of any.
+        """Return the queue of a model: that of its engine. No client can choose the name of one.
 
-        Raises InvalidParameter if those that live do not have it, and as `WorkerReports.live`.
+        Raises InvalidParameter if those that live do not have the model, QueueUnavailable if it is not known and none
+        lives, or Redis does not answer, and ServiceBusy if `abort` is set meanwhile.
         """
         if model == AUTO_QUEUE:
             return AUTO_QUEUE
         live = self._live_unless_known(model, abort)
-        if model not in self._engines and live:
+        if engine := self._engines.get(model):
+            return engine
+        if live:
             raise InvalidParameter(f"model must be one of {', '.join((AUTO_QUEUE, *self._engines))}.")
-        return self._engines.get(model, model)
+        raise QueueUnavailable(NONE_KNOWN)
+
+    def is_served(self, queue: str, abort: Abort | None = None) -> bool:
+        """Return whether a Celery worker that lives takes messages from a queue. Raises as `queue_of`."""
+        return any(queue in report.queues for report in self._reports_of(abort))
 
     def _live_unless_known(self, model: str, abort: Abort | None) -> list[CeleryWorkerReport]:
         """Return the Celery workers that live; none if they cannot be read, and the model is known from before."""
         try:
-            live = self._reports.live(abort)
-        except ApiError:
+            live = self._reports_of(abort)
+        except QueueUnavailable:
             if model not in self._engines:
                 raise
             return []
@@ -38,9 +48,14 @@ class QueueNames:
             self._live, self._engines = live, {**self._engines, **_engines(live)}
         return live
 
-    def is_served(self, queue: str, abort: Abort | None = None) -> bool:
-        """Return whether a Celery worker that lives takes messages from a queue. Raises as `WorkerReports.live`."""
-        return any(queue in report.queues for report in self._reports.live(abort))
+    def _reports_of(self, abort: Abort | None) -> list[CeleryWorkerReport]:
+        """Return the Celery workers that live. Raises QueueUnavailable also if another request met that first."""
+        try:
+            return self._reports.live(abort)
+        except ApiError as error:
+            if error.body().code == QueueUnavailable.code:
+                raise QueueUnavailable(str(error)) from error
+            raise
 
 
 def _engines(reports: list[CeleryWorkerReport]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from image_api.dispatch.base import ReportProgress
 from image_api.dispatch.queued.absence import Absence
-from image_api.dispatch.queued.failures import QUEUE_FAILURES, can_be_repeated, reaching_queue
+from image_api.dispatch.queued.failures import QUEUE_FAILURES, QueueUnavailable, reaching_queue
 from image_api.dispatch.queued.inbox import Inbox, Message, Sent
 from image_api.dispatch.queued.losses import Found, OpenRequest
 from image_api.dispatch.queued.queue import CeleryQueue
@@ -208,9 +208,7 @@ class QueuedCall:
             return self._tools.calls.problem
         try:
             served = self._tools.queue.names.is_served(self._queue, self._job.abort)
-        except ApiError as error:
-            if not can_be_repeated(error):
-                raise
+        except QueueUnavailable as error:
             return str(error)
         return None if served else NOT_SERVED.format(self._queue)
 

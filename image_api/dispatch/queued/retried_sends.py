@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from image_api.dispatch.queued.failures import can_be_repeated
+from image_api.dispatch.queued.failures import QueueUnavailable
 from image_api.errors import ApiError
 
 SENDERS = 4  # a Redis that hangs holds each for seconds, and a connection with it
@@ -67,10 +67,10 @@ class RetriedSends:
     def _is_done(self, send: Send) -> bool:
         try:
             send.once()
-        except ApiError as error:
+        except QueueUnavailable as error:
             send.problem = str(error)
-            if can_be_repeated(error):
-                return False
+            return False
+        except ApiError as error:
             send.failed(error)
         except Exception:  # a bug must not end the sending of others
             log.exception("unexpected error in a send to the queue")

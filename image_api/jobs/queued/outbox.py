@@ -9,6 +9,7 @@ from image_api.jobs.queued.loop import Loop
 from image_api.jobs.queued.queued_rows import Endings, QueuedRows
 from image_api.jobs.queued.sender import NOT_NOW, Sender
 from image_api.jobs.queued.turns import Window
+from render_worker.serving.deadline import Deadline
 
 POLL_SECONDS = 1.0  # for the jobs of other processes, and for those whose retry is due
 SENDERS = 4
@@ -22,13 +23,16 @@ class Outbox:
         self._sender = sender
         self._ends = ends
         self._pool = ThreadPoolExecutor(SENDERS, "jobs-send")
-        self.window = Window(0, 0, 0)
-        """What was in the queue at the latest look."""
+        self.window = Window({}, 0, 0)
+        """What was in the queue when it was counted last."""
+        self._recount = Deadline.after(0)
         self.loop = Loop("outbox", self._step)
 
     def _step(self) -> float:
-        is_due, self.window = self._rows.look()
-        if not is_due or self.window.room <= 0:
+        if self._recount.expired:
+            self._recount = Deadline.after(POLL_SECONDS)
+            self.window = self._rows.window()
+        if not self._rows.is_due():
             return POLL_SECONDS
         jobs = self._rows.publish()
         sent = list(self._pool.map(self._sent, jobs))

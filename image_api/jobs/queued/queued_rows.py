@@ -80,9 +80,13 @@ class QueuedRows:
         self._policy = policy
         self._last_owner = ""
 
-    def look(self) -> tuple[bool, Window]:
-        """Return whether a job is due, and what is in the queue; it writes nothing."""
-        return self._database.read(lambda it: (is_any_due(it, clock_of(it)), window_of(it)))
+    def window(self) -> Window:
+        """Return what is in the queue, or begun."""
+        return self._database.read(window_of)
+
+    def is_due(self) -> bool:
+        """Return whether a job is due that the queue has room for; it writes nothing."""
+        return self._database.read(_is_due)
 
     def publish(self) -> list[Job]:
         """Return jobs that are to be sent: by their rows they are in the queue now."""
@@ -122,11 +126,16 @@ class QueuedRows:
     def _publish(self, transaction: Transaction) -> list[Job]:
         connection = transaction.connection
         window = window_of(connection)
-        rows = list(window.fitting(turns_of(connection, transaction.now, self._last_owner, window.room)))
+        rows = list(window.fitting(turns_of(connection, transaction.now, self._last_owner, window)))
         if rows:
             connection.execute(PUBLISHED, [{"job_id": row.id, "now": transaction.now} for row in rows])
             self._last_owner = rows[-1].owner
         return [as_job(row) for row in rows]
+
+
+def _is_due(connection: Connection) -> bool:
+    now = clock_of(connection)
+    return is_any_due(connection, now) and is_any_due(connection, now, window_of(connection))
 
 
 def begin(transaction: Transaction, job_id: UUID, attempt: int) -> bool:

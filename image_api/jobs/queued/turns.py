@@ -1,23 +1,31 @@
 """Which pending jobs go into the queue next: owners take turns, and little waits there, where none can be overtaken."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, CursorResult, Row, Select, bindparam, func, literal_column, select, text
 
 from image_api.jobs.database.tables import PENDING, PROCESSING, by_index, jobs
 from image_api.jobs.runner.leases import IS_DUE
+from render_worker.contract import AUTO_QUEUE
 
 MIN_WINDOW = 20  # refilled within some 50 ms of each news; so many wait there before the first has begun
 MAX_IMAGE_BYTES = 64 * 1024 * 1024  # of the images that lie in Redis
 
+MODEL = func.coalesce(jobs.c.request["model"].as_string(), literal_column(f"'{AUTO_QUEUE}'"))
 IS_UNPUBLISHED = IS_DUE & jobs.c.published_at.is_(None)
 IS_PUBLISHED = PENDING & jobs.c.published_at.is_not(None)
-NUMBERS = (func.count(), func.coalesce(func.sum(jobs.c.image_bytes), 0))
-WAITING = by_index(select(*NUMBERS).where(IS_PUBLISHED), "jobs_published")
-RUNNING = by_index(select(*NUMBERS).where(PROCESSING), "jobs_processing")
+IMAGE_BYTES = func.coalesce(func.sum(jobs.c.image_bytes), 0)
+WAITING = by_index(
+    select(MODEL.label("model"), func.count().label("jobs"), IMAGE_BYTES.label("bytes"))
+    .where(IS_PUBLISHED)
+    .group_by(text("1")),
+    "jobs_published",
+)
+RUNNING = by_index(select(func.count(), IMAGE_BYTES).where(PROCESSING), "jobs_processing")
 FIRST = by_index(select(jobs).where(IS_UNPUBLISHED).order_by(jobs.c.owner, jobs.c.id).limit(1), "jobs_pending")
 FIRST_AFTER = FIRST.where(jobs.c.owner > bindparam("last"))
 OF_OWNER = by_index(
@@ -27,62 +35,86 @@ OF_OWNER = by_index(
     .limit(bindparam("room")),
     "jobs_pending",
 )
-DUE = by_index(select(jobs.c.id).where(IS_UNPUBLISHED).limit(1), "jobs_pending")
 
 
 @dataclass(frozen=True)
 class Window:
-    """What of the jobs is in the queue, or begun."""
+    """What of the jobs is in the queue, or begun. One whose Celery worker is gone keeps no other model's out."""
 
-    waiting: int
+    waiting: Mapping[str, int]
+    """Jobs in the queue, by their models."""
     running: int
     image_bytes: int
 
     @property
-    def room(self) -> int:
-        """Return how many more may wait in the queue: as many as are made at a time."""
-        return max(MIN_WINDOW, self.running) - self.waiting
+    def size(self) -> int:
+        """Return how many jobs of a model may wait in the queue: as many as are made at a time."""
+        return max(MIN_WINDOW, self.running)
+
+    @property
+    def full(self) -> list[str]:
+        """Return the models of which no more jobs may wait."""
+        return [model for model, count in self.waiting.items() if count >= self.size]
 
     def fitting(self, rows: Iterable[Row[Any]]) -> Iterator[Row[Any]]:
-        """Yield the rows whose images Redis has room for; one may be larger than all of that."""
-        size = self.image_bytes
+        """Yield the rows that there is room for, also for their images in Redis; one may be larger than all of that."""
+        waiting, size = Counter(self.waiting), self.image_bytes
         for row in rows:
-            if not row.image_bytes or not size or size + row.image_bytes <= MAX_IMAGE_BYTES:
+            model = row.request.get("model", AUTO_QUEUE)
+            has_room = not row.image_bytes or not size or size + row.image_bytes <= MAX_IMAGE_BYTES
+            if has_room and waiting[model] < self.size:
+                waiting[model] += 1
                 size += row.image_bytes
                 yield row
 
 
 def window_of(connection: Connection) -> Window:
     """Return what is in the queue, of all processes of this service."""
-    waiting, waiting_bytes = connection.execute(WAITING).one()
-    running, running_bytes = connection.execute(RUNNING).one()
-    return Window(int(waiting), int(running), int(waiting_bytes) + int(running_bytes))
+    waiting = connection.execute(WAITING).all()
+    running, image_bytes = connection.execute(RUNNING).one()
+    image_bytes = sum((int(row.bytes) for row in waiting), int(image_bytes))
+    return Window({row.model: int(row.jobs) for row in waiting}, int(running), image_bytes)
 
 
-def is_any_due(connection: Connection, now: float) -> bool:
-    """Return whether a job may go into the queue that is not there."""
-    return connection.execute(DUE, {"now": now}).first() is not None
+def is_any_due(connection: Connection, now: float, window: Window | None = None) -> bool:
+    """Return whether a job is due that is not in the queue, and that the window has room for, if there is one."""
+    query = _beside(FIRST, window) if window else FIRST
+    return connection.execute(query, {"now": now}).first() is not None
 
 
-def turns_of(connection: Connection, now: float, last_owner: str, room: int) -> list[Row[Any]]:
+def turns_of(connection: Connection, now: float, last_owner: str, window: Window) -> list[Row[Any]]:
     """Return the next jobs: of each owner after the last one the oldest, in a circle, then each one's second."""
+    turns = _Turns(connection, now, window)
     heads: list[Row[Any]] = []
-    while len(heads) < room:
-        found = _next(connection, now, heads[-1].owner if heads else last_owner)
+    while len(heads) < window.size:
+        found = turns.next_after(heads[-1].owner if heads else last_owner)
         if found is None or (heads and found.id == heads[0].id):
             break
         heads.append(found)
-    rest = room - len(heads)
-    lines = ([head, *_after(connection, now, head, rest)] for head in heads)
-    return list(islice(filter(None, chain.from_iterable(zip_longest(*lines))), room))
+    lines = ([head, *turns.behind(head, window.size - len(heads))] for head in heads)
+    return list(islice(filter(None, chain.from_iterable(zip_longest(*lines))), window.size))
 
 
-def _next(connection: Connection, now: float, last_owner: str) -> Row[Any] | None:
-    after = connection.execute(FIRST_AFTER, {"now": now, "last": last_owner}).first()
-    return after or connection.execute(FIRST, {"now": now}).first()
+class _Turns:
+    """The lines of owners, without the models that have no room."""
+
+    def __init__(self, connection: Connection, now: float, window: Window) -> None:
+        self._connection = connection
+        self._now = now
+        self._window = window
+
+    def next_after(self, owner: str) -> Row[Any] | None:
+        """Return the oldest job of the next owner."""
+        return self._rows(FIRST_AFTER, last=owner).first() or self._rows(FIRST).first()
+
+    def behind(self, head: Row[Any], room: int) -> Iterable[Row[Any]]:
+        """Return the next jobs of an owner."""
+        return self._rows(OF_OWNER, its_owner=head.owner, after=head.id, room=room) if room > 0 else ()
+
+    def _rows(self, query: Select[Any], **given: object) -> CursorResult[Any]:
+        return self._connection.execute(_beside(query, self._window), {"now": self._now, **given})
 
 
-def _after(connection: Connection, now: float, head: Row[Any], room: int) -> Iterable[Row[Any]]:
-    if room <= 0:
-        return ()
-    return connection.execute(OF_OWNER, {"now": now, "its_owner": head.owner, "after": head.id, "room": room})
+def _beside(query: Select[Any], window: Window) -> Select[Any]:
+    """Return a query of jobs without those of models that have no room: mostly the same, which reads no JSON."""
+    return query.where(MODEL.not_in(window.full)) if window.full else query

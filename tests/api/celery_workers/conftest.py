@@ -16,6 +16,8 @@ from tests.fakes.redis_server import RedisServer
 TOKEN = "a-token"
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 QUEUE = {"running": 1, "waiting": 0, "max_concurrency": 8, "queue_size": 20}
+HEALTH = "/api/v1/health"
+BOUND_SECONDS = 6.0
 READY = {"state": "ready", "median_seconds": 7.4, "p90_seconds": 12.0}
 
 
@@ -44,6 +46,14 @@ def report_of(name: str, engine: str = "horde", **changes: object) -> dict[str, 
         "models": {"models": [model(engine, engine)]},
         **changes,
     }
+
+
+def asked(client: FlaskClient, headers: dict | None = None) -> dict:
+    """Return the health of jobs, which a client gets within the bound."""
+    begun = time.monotonic()
+    found = client.get(HEALTH, headers=headers)
+    assert time.monotonic() - begun < BOUND_SECONDS
+    return found.json
 
 
 class Reporting:

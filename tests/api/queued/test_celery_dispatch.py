@@ -181,3 +181,13 @@ def test_many_at_once_get_each_its_own(ask, celery):
         message = celery.begin()
         celery.make(message, engine=message.request.prompt)
     assert {name: call.result().engine for name, call in calls.items()} == {name: name for name in calls}
+
+
+def test_a_model_waits_for_the_first_celery_worker_and_leaves_no_queue_of_its_name(ask, celery, redis, monkeypatch):
+    monkeypatch.setattr("image_api.dispatch.coalesced_read.READ_TTL_SECONDS", 0.1)
+    call = ask(model="flux")
+    wait_until(lambda: call.progress, "a word of the absence")
+    assert not redis.client.exists("flux")
+    report(redis, "celery@a", ["painter"], {"flux": "painter"})
+    celery.make(celery.begin("painter"))
+    assert call.result()

@@ -5,67 +5,11 @@ from functools import partial
 
 import pytest
 
-from image_api.errors import ServiceBusy
-from image_api.jobs.errors import JobInterrupted, JobUnreadable
-from image_api.jobs.job import Job
+from image_api.jobs.errors import JobInterrupted
 from image_api.jobs.queued import turns
-from image_api.jobs.queued.queued_rows import (
-    Endings,
-    Failure,
-    QueuedRows,
-    Settled,
-    begin,
-    fail,
-    interrupt,
-    put_back,
-    resend,
-    reset,
-)
+from image_api.jobs.queued.queued_rows import resend, reset
 from image_api.jobs.runner.leases import MAX_INTERRUPTIONS
-from image_api.jobs.runner.retries import RetryPolicy
-from tests.api.jobs.processes import Process
-
-HOPELESS, HOPEFUL = JobUnreadable("It is of another version."), ServiceBusy("All slots are in use.")
-
-
-class QueueProcess(Process):
-    """A process of this service that sends its jobs to the queue."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.rows = QueuedRows(self.database, RetryPolicy(max_retries=1, base=2))
-
-    def job(self, job: Job) -> Job:
-        return self.store.get(job.id)
-
-    def begin(self, job: Job, attempt: int = 1) -> bool:
-        return self.rows.change([partial(begin, job_id=job.id, attempt=attempt)])[0]
-
-    def put_back(self, job: Job, attempt: int = 1) -> bool:
-        return self.rows.change([partial(put_back, job_id=job.id, attempt=attempt)])[0]
-
-    def interrupt(self, seen: Job, attempt: int = 1) -> Job | None:
-        return self.rows.change([partial(interrupt, seen=seen, attempt=attempt)])[0]
-
-    def made(self, job: Job, *places: int) -> Settled:
-        images = {index: {"index": index, "image_url": f"/images/{index}.png"} for index in places or (0,)}
-        return self.rows.change([self.rows.settling(Endings(job.id, images, {}))])[0]
-
-    def failed(self, job: Job, attempt: int, error: Exception = HOPELESS, index: int = 0) -> Settled:
-        endings = Endings(job.id, {}, {index: Failure(attempt, error)})
-        return self.rows.change([self.rows.settling(endings)])[0]
-
-    def published(self, **request: object) -> Job:
-        """Return a job that is in the queue."""
-        job = self.submit(**request)
-        self.rows.publish()
-        return self.job(job)
-
-    def running(self, **request: object) -> Job:
-        """Return a job whose first attempt has begun."""
-        job = self.published(**request)
-        self.begin(job)
-        return self.job(job)
+from tests.api.jobs.queued.rows import QueueProcess
 
 
 @pytest.fixture
@@ -85,7 +29,7 @@ def test_owners_take_turns_and_each_gets_its_oldest_first(here):
     of_b, of_c = here.submit("b").id, here.submit("c").id
     assert [job.id for job in here.rows.publish()] == [first, of_b, of_c, second, third]
     assert here.rows.publish() == []
-    assert here.rows.look()[0] is False
+    assert here.rows.is_due() is False
 
 
 def test_the_next_turn_is_that_of_the_owner_after_the_last(here, monkeypatch):
@@ -103,13 +47,22 @@ def test_as_many_jobs_wait_in_the_queue_as_run_and_the_rest_where_others_can_ove
     monkeypatch.setattr(turns, "MIN_WINDOW", 3)
     jobs = [here.submit() for _ in range(12)]
     assert len(here.rows.publish()) == 3
-    assert (here.rows.publish(), here.rows.look()[1].room) == ([], 0)
+    assert (here.rows.publish(), here.rows.is_due()) == ([], False)
     for job in jobs[:3]:
         here.begin(job)
     assert len(here.rows.publish()) == 3
     for job in jobs[3:6]:
         here.begin(job)
     assert len(here.rows.publish()) == 6
+
+
+def test_jobs_whose_celery_worker_is_gone_keep_those_of_other_models_out_of_nothing(here, monkeypatch):
+    monkeypatch.setattr(turns, "MIN_WINDOW", 2)
+    gone = [here.submit("a", model="horde").id for _ in range(5)]
+    others = [here.submit(owner, **request).id for owner, request in (("a", {"model": "auto"}), ("b", {}), ("a", {}))]
+    published = [job.id for _ in range(4) for job in here.rows.publish()]
+    assert sorted(published) == sorted([*gone[:2], *others[:2]])
+    assert here.rows.is_due() is False
 
 
 def test_two_processes_fill_one_window_and_publish_no_job_twice(here, database_url, monkeypatch):
@@ -231,81 +184,6 @@ def test_a_job_that_is_lost_again_and_again_fails_with_the_pictures_it_has(here)
     assert (here.job(job).status, len(here.job(job).images)) == ("completed", 1)
 
 
-def test_a_picture_completes_its_job_whatever_came_before(here):
-    job = here.running()
-    settled = here.made(job)
-    assert (settled.what, settled.pictures) == ("final", 1)
-    assert 0 <= settled.seconds < 60
-    ended = here.job(job)
-    assert (ended.status, ended.images[0]["index"], ended.attempts) == ("completed", 0, 1)
-    assert here.made(job).what == "over"
-    assert here.failed(job, 1).what == "over"
-
-
-def test_an_end_without_news_of_its_beginning_counts_as_an_attempt(here):
-    made, failed = here.published(), here.published()
-    here.made(made)
-    here.failed(failed, 1)
-    for job, status in ((made, "completed"), (failed, "failed")):
-        assert (here.job(job).status, here.job(job).attempts) == (status, 1)
-        assert here.job(job).started_at <= here.job(job).completed_at
-
-
-def test_a_picture_of_an_attempt_that_was_given_up_counts_and_its_failure_does_not(here):
-    job = here.running()
-    here.interrupt(job)
-    assert here.failed(job, 1).what == "open"
-    assert here.job(job).status == "pending"
-    assert here.made(job).what == "final"
-
-
-def test_a_failure_that_may_pass_is_tried_again_and_the_next_is_final(here):
-    job = here.running()
-    assert here.failed(job, 1, HOPEFUL).what == "retried"
-    again = here.job(job)
-    assert (again.status, again.attempts, again.error["code"]) == ("pending", 1, "service_busy")
-    assert here.value(job, "published_at") is None
-    assert here.failed(job, 1, HOPEFUL).what == "open"  # the same news
-    assert here.job(job) == again
-    here.set(job, not_before=0)
-    here.rows.publish()
-    assert here.failed(job, 1, HOPEFUL).what == "open"  # and once more, before the next attempt is announced
-    here.begin(job, 2)
-    assert here.failed(job, 2, HOPEFUL).what == "final"
-    assert (here.job(job).status, here.job(job).attempts) == ("failed", 2)
-
-
-def test_each_of_several_pictures_is_kept_and_the_job_ends_with_the_last(here):
-    job = here.running(n=3)
-    assert here.made(job, 2).what == "open"
-    assert [it["index"] for it in here.job(job).images] == [2]
-    both = {0: Failure(1, HOPELESS)}
-    assert here.rows.change([here.rows.settling(Endings(job.id, {}, both))])[0].what == "open"
-    assert here.job(job).failed == []
-    images = {1: {"index": 1}}
-    assert here.rows.change([here.rows.settling(Endings(job.id, images, both))])[0].what == "final"
-    ended = here.job(job)
-    assert (ended.status, [it["index"] for it in ended.images]) == ("completed", [1, 2])
-    assert [it["index"] for it in ended.failed] == [0]
-
-
-def test_a_failed_picture_ends_with_one_that_was_lost_and_made_again(here):
-    job = here.running(n=2)
-    here.interrupt(job)  # of the second picture
-    here.begin(job, 2)
-    endings = Endings(job.id, {1: {"index": 1}}, {0: Failure(1, HOPELESS)})
-    assert here.rows.change([here.rows.settling(endings)])[0].what == "final"
-
-
-def test_only_what_is_missing_is_made_after_a_retry(here):
-    job = here.running(n=2)
-    endings = Endings(job.id, {0: {"index": 0}}, {1: Failure(1, HOPEFUL)})
-    assert here.rows.change([here.rows.settling(endings)])[0].what == "retried"
-    here.set(job, not_before=0)
-    (again,) = here.rows.publish()
-    assert (again.missing, again.attempts) == ([1], 1)
-
-
 def test_a_job_is_sent_again_unless_it_has_changed(here):
     seen = here.published()
     here.set(seen, published_at=1.0)
@@ -313,13 +191,6 @@ def test_a_job_is_sent_again_unless_it_has_changed(here):
     assert here.value(seen, "published_at") > 1e9
     here.begin(seen)
     assert here.rows.change([partial(resend, seen=seen)]) == [False]
-
-
-def test_a_fault_ends_a_job_once(here):
-    job = here.running()
-    for _ in range(2):
-        here.rows.change([partial(fail, job_id=job.id, error=HOPELESS)])
-    assert (here.job(job).status, here.job(job).error["code"]) == ("failed", HOPELESS.code)
 
 
 def test_open_jobs_are_those_of_the_queue_and_not_those_of_a_runner(here):
