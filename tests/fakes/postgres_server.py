@@ -117,10 +117,10 @@ class PostgresServer:
         wait_until(lambda: not left_of(processes), "the end of PostgreSQL")  # one that is left keeps it from starting
 
     @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
-        """Create an empty database, and drop it after the context; its address, as a DATABASE_URL, is the context's."""
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """Create an empty database, or a copy, and drop it after the context, whose value is its DATABASE_URL."""
         name = f"test_{next(self._numbers)}"
-        self.run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self.url_of(name)
         finally:

@@ -56,11 +56,29 @@ def dispatch(request: pytest.FixtureRequest, worker: ScriptedWorker) -> Iterator
         yield {"dispatch": "celery", "redis_url": server.url}
 
 
+@pytest.fixture(scope="session")
+def migrated_database(postgres) -> Iterator[str]:
+    """Return the name of a database of PostgreSQL with the jobs' tables, to copy."""
+    with postgres.database() as url:
+        bring_up_to_date(engine_url(SecretStr(url)))
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request, tmp_path, migrated) -> Iterator[str]:
+    """Return the DATABASE_URL of a database with the jobs' tables, of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(migrated, tmp_path / 'jobs.db')}"
+    else:
+        template = request.getfixturevalue("migrated_database")
+        with request.getfixturevalue("postgres").database(template) as url:
+            yield url
+
+
 @pytest.fixture
-def both(dispatch, client_with, database_url) -> FlaskClient:
+def both(dispatch, client_with, migrated_url) -> FlaskClient:
     """Return a client whose service keeps its jobs in SQLite and in PostgreSQL, and has each dispatch, in turn."""
-    bring_up_to_date(engine_url(SecretStr(database_url)))
-    client = client_with(database_url=database_url, max_retries=0, **dispatch)
+    client = client_with(database_url=migrated_url, max_retries=0, **dispatch)
     wait_until(lambda: client.get("/api/v1/jobs").status_code == 200, "the database is ready", 30)
     return client
 

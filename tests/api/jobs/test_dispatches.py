@@ -7,10 +7,7 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from pydantic import SecretStr
 
-from image_api.database_url import engine_url
-from image_api.jobs.migrations.migration import bring_up_to_date
 from tests.api.conftest import RESULT
 from tests.api.jobs.conftest import ended
 from tests.fakes.processes import wait_until
@@ -21,10 +18,9 @@ DOWN = {"success": False, "error": "Horde is down.", "code": "engine_unavailable
 
 
 @pytest.fixture
-def client_of(dispatch, client_with, database_url) -> Callable[..., FlaskClient]:
+def client_of(dispatch, client_with, migrated_url) -> Callable[..., FlaskClient]:
     """Makes clients of a service with each dispatch and database in turn, and settings of the test's choice."""
-    bring_up_to_date(engine_url(SecretStr(database_url)))
-    return lambda **settings: client_with(database_url=database_url, **dispatch, **settings)
+    return lambda **settings: client_with(database_url=migrated_url, **dispatch, **settings)
 
 
 def submit(client: FlaskClient, **fields: object) -> str:

@@ -44,12 +44,12 @@ def test_without_any_job_all_is_well_and_nothing_is_loaded(tmp_path):
     assert not file.exists()
 
 
-def test_it_tells_of_the_database_the_worker_and_the_queue(both, worker, database_url):
+def test_it_tells_of_the_database_the_worker_and_the_queue(both, worker, migrated_url):
     ended(both, submit(both))
     found = both.get(HEALTH)
     assert (found.status_code, found.json["status"]) == (200, "healthy")
     assert "reasons" not in found.json
-    kind = database_url.partition(":")[0]
+    kind = migrated_url.partition(":")[0]
     assert found.json["database"] == {"status": "up", "kind": kind, "durable": True}
     assert [it["number"] for it in found.json["workers"]] == [1]
     wait_until(lambda: both.get(HEALTH).json["queue"] == {"pending": 0, "running": 0}, "an empty queue", 10)

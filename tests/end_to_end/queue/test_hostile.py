@@ -51,7 +51,7 @@ def test_a_job_s_pictures_cannot_be_cancelled_as_requests(stack):
     for request_id in (bare, f"{bare}-0", job["job_id"], f"{job['job_id']}-0", key.decode().split(":")[1]):
         answer = requests.delete(f"{stack.api.url}/requests/{request_id}", timeout=10)
         assert answer.status_code == 404, answer.text
-    assert not redis_of(stack).keys("img_queue:*:cancel")
+    assert not redis_of(stack).keys(key.decode().replace(":lease", ":cancel"))
     assert ended(job)["status"] == "completed"
 
 
