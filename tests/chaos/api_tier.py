@@ -33,12 +33,12 @@ class Api:
         self.server.start_again()
 
     def wait(self) -> None:
-        """Wait until it is up."""
+        """Wait until it is up, its jobs included, which load after the rest."""
         wait_until(self._answers, "an answer of the API tier")
 
     def _answers(self) -> bool:
         try:
-            return requests.get(f"{self.url}/health", timeout=5).ok
+            return requests.get(f"{self.url}/api/v1/jobs", timeout=5).ok
         except requests.RequestException:
             return False
 
