@@ -4,6 +4,7 @@ import time
 
 from image_api.dispatch.base import ReportProgress
 from image_api.dispatch.cold_start import after_retries
+from image_api.dispatch.queued.failures import Trouble
 from image_api.errors import WorkerUnavailable
 from render_worker.contract import Progress
 
@@ -19,15 +20,15 @@ class Absence:
         self._since: float | None = None
         self._told: str | None = None
 
-    def note(self, problem: str | None) -> None:
-        """Take note of a problem, if there is one. Raises WorkerUnavailable if there has been one for too long."""
-        if problem is None:
+    def note(self, trouble: Trouble | None) -> None:
+        """Take note of a trouble, if there is one. Raises WorkerUnavailable if there has been one for too long."""
+        if trouble is None:
             self._since = self._told = None
             return
-        now = time.monotonic()
-        self._since = now if self._since is None else self._since
-        if now - self._since >= self._budget:
-            raise WorkerUnavailable(after_retries(problem, now - self._since))
-        if now - self._since >= QUIET_SECONDS and problem != self._told:
-            self._told = problem
-            self._report(Progress(phase="waking", message=problem))
+        self._since = trouble.since if self._since is None else min(self._since, trouble.since)
+        seconds = time.monotonic() - self._since
+        if seconds >= self._budget:
+            raise WorkerUnavailable(after_retries(trouble.problem, seconds))
+        if seconds >= QUIET_SECONDS and trouble.problem != self._told:
+            self._told = trouble.problem
+            self._report(Progress(phase="waking", message=trouble.problem))

@@ -53,6 +53,17 @@ class Broker:
             except connection.connection_errors as error:
                 raise OperationalError(str(error)) from error
 
+    def urgent_length(self, queue: str) -> int:
+        """Return how many urgent messages wait in a queue of Redis; 0 of RabbitMQ, which has one line for all."""
+        if not self._is_redis:
+            return 0
+        with self._app.pool.acquire(block=True, timeout=POOL_SECONDS) as connection:
+            try:
+                channel: Any = connection.default_channel
+                return int(channel.client.llen(queue))  # kombu's name of the list of priority 0
+            except connection.connection_errors as error:
+                raise OperationalError(str(error)) from error
+
     def ping(self) -> None:
         """Raise one of QUEUE_FAILURES if the broker does not answer."""
         self.lengths(["celery"])

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from kombu.exceptions import OperationalError
 from redis import AuthenticationError, RedisError, ResponseError
@@ -14,6 +15,15 @@ QUEUE_FAILURES = (RedisError, OperationalError, OSError)
 
 class QueueUnavailable(WorkerUnavailable):
     """Raised if Redis or the broker does not take what is sent to it."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why there is nothing to hope for, for a while."""
+
+    problem: str
+    since: float
+    """When it began, in seconds of the monotonic clock."""
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from image_api.dispatch.queued.queue_health import QueueHealth
 from image_api.dispatch.queued.queue_names import QueueNames
 from image_api.dispatch.queued.request_states import RequestStates
 from image_api.dispatch.queued.sweep import Sweep
+from image_api.dispatch.queued.urgent_window import UrgentWindow
 from image_api.dispatch.queued.worker_reports import WorkerReports
 from image_api.outbound.redis_clients import blocking_client, quick_client
 from image_api.settings import Settings
@@ -33,6 +34,7 @@ class CeleryQueue:
         self.news = NewsReader(blocking)
         self.reports = WorkerReports(redis)
         self.names = QueueNames(self.reports)
+        self.urgent = UrgentWindow(self.reports, broker)
         self.health = QueueHealth(redis, self.reports, broker)
 
     @classmethod

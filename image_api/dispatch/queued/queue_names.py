@@ -32,6 +32,10 @@ class QueueNames:
             raise InvalidParameter(f"model must be one of {', '.join((AUTO_QUEUE, *self._engines))}.")
         raise QueueUnavailable(NONE_KNOWN)
 
+    def known(self, model: str) -> str | None:
+        """Return the queue of a model at once; None if no Celery worker was heard of that has it."""
+        return AUTO_QUEUE if model == AUTO_QUEUE else self._engines.get(model)
+
     def is_served(self, queue: str, abort: Abort | None = None) -> bool:
         """Return whether a Celery worker that lives takes messages from a queue. Raises as `queue_of`."""
         return any(queue in report.queues for report in self._reports_of(abort))

@@ -7,11 +7,12 @@ from uuid import uuid4
 
 from image_api.dispatch.base import ReportProgress
 from image_api.dispatch.queued.absence import Absence
-from image_api.dispatch.queued.failures import QUEUE_FAILURES, QueueUnavailable, reaching_queue
+from image_api.dispatch.queued.failures import QUEUE_FAILURES, QueueUnavailable, Trouble, reaching_queue
 from image_api.dispatch.queued.inbox import Inbox, Message, Sent
 from image_api.dispatch.queued.losses import Found, OpenRequest
 from image_api.dispatch.queued.queue import CeleryQueue
-from image_api.dispatch.queued.retried_sends import RetriedSends, Send
+from image_api.dispatch.queued.retried_sends import RetriedSends
+from image_api.dispatch.queued.turns import Send
 from image_api.dispatch.queued.waiting_calls import WaitingCalls
 from image_api.dispatch.validation import checked_progress
 from image_api.errors import ApiError, DeadlinePassed, Stopping, WorkerUnavailable
@@ -74,6 +75,7 @@ class QueuedCall:
         self._begun = False
         self._told_queued = False
         self._queue: str | None = None
+        self._published_at = 0.0
         self._sent_at: float | None = None
         self._send: Send | None = None
 
@@ -87,7 +89,7 @@ class QueuedCall:
             self._tools.calls.remove(self)
             self._tools.queue.news.leave(self.id)
             if self._send:
-                self._send.given_up = True
+                self._tools.sends.give_up(self._send)
 
     def open_request(self) -> OpenRequest | None:
         """Return what a sweep has to look for; None while it is being sent."""
@@ -113,16 +115,19 @@ class QueuedCall:
                 return ended
 
     def _publish(self) -> None:
-        """Have the latest attempt sent, again and again until the queue takes it."""
+        """Have the latest attempt sent as soon as it is its client's turn, until the queue takes it."""
         self._begun, self._sent_at = False, None
-        self._send = Send(self._send_once, self._inbox.put)
+        self._queue = self._tools.queue.names.known(self._job.request.model)
+        self._send = Send(self._job.client, self._queue, self._send_once, self._inbox.put)
+        self._published_at = time.monotonic()
         self._tools.sends.add(self._send)
 
     def _send_once(self) -> None:
         """Send the latest attempt: in a thread that many calls share."""
         image, queue = self._job.image, self._tools.queue
         self._queue = queue.names.queue_of(self._job.request.model)
-        sent = queue.publisher.send(self._message(), self._queue, image.whole() if image else None, urgent=True)
+        with queue.urgent.room(self._queue):
+            sent = queue.publisher.send(self._message(), self._queue, image.whole() if image else None, urgent=True)
         self._sent_at = time.monotonic()
         self._inbox.put(Sent(self._attempt, sent))
 
@@ -192,25 +197,30 @@ class QueuedCall:
 
     def _look_about(self) -> None:
         """Raise an ApiError if there is no hope any more, and else tell why it takes its time."""
-        problem = self._problem()
-        self._absence.note(problem)
+        trouble = self._trouble()
+        self._absence.note(trouble)
         if self.deadline.later_by(REPLY_GRACE_SECONDS if self._begun else 0.0).expired:
-            raise WorkerUnavailable(problem) if problem else self._late()
-        if not self._begun and self._sent_at is not None and not self._told_queued:
+            raise WorkerUnavailable(trouble.problem) if trouble else self._late()
+        if not self._begun and not trouble and not self._told_queued:
             self._told_queued = True
             self._job.report(Progress(phase="queued", message=WAITS))
 
-    def _problem(self) -> str | None:
+    def _trouble(self) -> Trouble | None:
         """Return why there is nothing to hope for now; None if there is."""
-        if self._sent_at is None:
-            return self._send.problem if self._send else None
-        if self._tools.calls.problem or self._begun or self._queue is None:
-            return self._tools.calls.problem
+        waits = self._sent_at is None and self._send
+        if waits and (trouble := self._tools.sends.trouble(waits)):
+            return Trouble(trouble.problem, max(trouble.since, self._published_at))
+        problem = self._tools.calls.problem
+        if not problem and not self._begun and self._queue:
+            problem = self._problem_of(self._queue)
+        return Trouble(problem, time.monotonic()) if problem else None
+
+    def _problem_of(self, queue: str) -> str | None:
         try:
-            served = self._tools.queue.names.is_served(self._queue, self._job.abort)
+            served = self._tools.queue.names.is_served(queue, self._job.abort)
         except QueueUnavailable as error:
             return str(error)
-        return None if served else NOT_SERVED.format(self._queue)
+        return None if served else NOT_SERVED.format(queue)
 
     def _late(self) -> DeadlinePassed:
         seconds = round(self._job.request.timeout_seconds, 1)

@@ -23,17 +23,19 @@ GRACE_SECONDS = 0.3
 class Call:
     """A generation in a thread of its own."""
 
-    def __init__(self, dispatch: CeleryDispatch, request: GenerateRequest, image: SentImage | None) -> None:
+    def __init__(
+        self, dispatch: CeleryDispatch, request: GenerateRequest, image: SentImage | None, client: str | None
+    ) -> None:
         self.request = request
         self.abort = Abort()
         self.progress: list[Progress] = []
         self.outcome: Future[GenerateResult] = Future()
-        arguments = (dispatch, image)
+        arguments = (dispatch, image, client)
         threading.Thread(target=self._run, args=arguments, daemon=True).start()
 
-    def _run(self, dispatch: CeleryDispatch, image: SentImage | None) -> None:
+    def _run(self, dispatch: CeleryDispatch, image: SentImage | None, client: str | None) -> None:
         try:
-            result = dispatch.generate(self.request, self.progress.append, "client", self.abort, image)
+            result = dispatch.generate(self.request, self.progress.append, client, self.abort, image)
         except Exception as error:  # noqa: BLE001 - the test looks at it
             self.outcome.set_exception(error)
         else:
@@ -107,9 +109,14 @@ def ask(redis, dispatching) -> Callable[..., Call]:
     """Ask for a picture; by default of model=auto, by a dispatch that all of a test share."""
     shared = dispatching(redis)
 
-    def ask(dispatch: CeleryDispatch | None = None, sent: SentImage | None = None, **changes: Any) -> Call:
+    def ask(
+        dispatch: CeleryDispatch | None = None,
+        sent: SentImage | None = None,
+        client: str | None = "client",
+        **changes: Any,
+    ) -> Call:
         request = {"prompt": "a tree", "request_id": "of-a-client", "timeout_seconds": 20, **changes}
-        return Call(dispatch or shared, GenerateRequest.model_validate(request), sent)
+        return Call(dispatch or shared, GenerateRequest.model_validate(request), sent, client)
 
     ask.dispatch = shared  # type: ignore[attr-defined]
     return ask

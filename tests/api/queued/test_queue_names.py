@@ -21,13 +21,16 @@ HEALTH = {
 }
 
 
-def report(server, name: str, queues: list[str], models: dict[str, str]) -> None:
+def report(server, name: str, queues: list[str], models: dict[str, str], concurrency: int = 1) -> None:
     listed = [
         {"name": model, "description": "", "engine": engine, "answers_auto": True, "state": "ready"}
         for model, engine in models.items()
     ]
     told = CeleryWorkerReport.model_validate(
-        {"name": name, "queues": queues, "concurrency": 1, "running": 0, "health": HEALTH, "models": {"models": listed}}
+        {
+            **{"name": name, "queues": queues, "concurrency": concurrency, "running": 0},
+            **{"health": HEALTH, "models": {"models": listed}},
+        }
     )
     server.client.set(report_key(name), told.model_dump_json(exclude_none=True), ex=15)
     server.client.zadd(WORKERS, {name: time.time()})
