@@ -26,6 +26,7 @@ def test_a_killed_worker_loses_its_lease_and_another_makes_the_next_attempt(shar
 
 def test_a_stopped_worker_finishes_what_is_nearly_done_and_puts_back_the_rest(shared_queue, start, service, worker):
     stopped, text = start("stopped"), prompt(seconds=30)
+    assert "not enabled; it can make those of auto, openai, sketch." in stopped.log()
     request = shared_queue.send(prompt=text, queue="stopped")
     asked(service, text)
     short = prompt(seconds=1)

@@ -150,6 +150,7 @@ def test_a_redis_that_refuses_writes_for_a_while_loses_nothing(shared_queue, wor
     assert isinstance(shared_queue.ended(shared_queue.send(prompt=prompt())), ResultLine)
     shared_queue.forget_unacknowledged()
     assert "Frequent restarts" not in worker.log()[before:]
+    assert worker.log()[before:].count("endings: Redis does not take a call") <= 2  # refused, or cut off before
     assert worker.process.poll() is None
 
 
