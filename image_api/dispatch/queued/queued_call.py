@@ -203,7 +203,7 @@ class QueuedCall:
     def _problem(self) -> str | None:
         """Return why there is nothing to hope for now; None if there is."""
         if self._sent_at is None:
-            return self._send.problem if self._send else None
+            return (self._send and self._send.problem) or self._tools.sends.problem
         if self._tools.calls.problem or self._begun or self._queue is None:
             return self._tools.calls.problem
         try:

@@ -35,6 +35,8 @@ class RetriedSends:
         self._waiting: deque[Send] = deque()
         self._senders = 0
         self._lock = threading.Lock()
+        self.problem: str | None = None
+        """Why the queue did not take the last that was tried, whichever it was: others may wait long for their turn."""
 
     def add(self, send: Send) -> None:
         """Have something sent, and return at once."""
@@ -69,6 +71,8 @@ class RetriedSends:
             send.once()
         except QueueUnavailable as error:
             send.problem = str(error)
+            if error.__cause__:  # else it is not the queue's
+                self.problem = send.problem
             return False
         except ApiError as error:
             send.failed(error)
@@ -76,5 +80,5 @@ class RetriedSends:
             log.exception("unexpected error in a send to the queue")
             send.failed(ApiError("This service failed by its own fault."))
         else:
-            send.problem = None
+            send.problem = self.problem = None
         return True

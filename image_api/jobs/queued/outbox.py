@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from image_api.dispatch.queued.backlog import Backlog
 from image_api.errors import ApiError
 from image_api.jobs.job import Job
 from image_api.jobs.queued.ends import JobEnds
@@ -13,28 +14,32 @@ from render_worker.serving.deadline import Deadline
 
 POLL_SECONDS = 1.0  # for the jobs of other processes, and for those whose retry is due
 SENDERS = 4
+MESSAGES_PER_JOB = 20  # of a full window: ten pictures each, and as many more of cancelled jobs and of other requests
 
 
 class Outbox:
     """Sends the jobs that are due. Thread-safe."""
 
-    def __init__(self, rows: QueuedRows, sender: Sender, ends: JobEnds) -> None:
+    def __init__(self, rows: QueuedRows, sender: Sender, ends: JobEnds, backlog: Backlog) -> None:
         self._rows = rows
+        self._backlog = backlog
         self._sender = sender
         self._ends = ends
         self._pool = ThreadPoolExecutor(SENDERS, "jobs-send")
         self.window = Window({}, 0, 0)
         """What was in the queue when it was counted last."""
         self._recount = Deadline.after(0)
+        self._models: frozenset[str] = frozenset()
+        self._models_until = Deadline.after(0)
         self.loop = Loop("outbox", self._step)
 
     def _step(self) -> float:
         if self._recount.expired:
             self._recount = Deadline.after(POLL_SECONDS)
             self.window = self._rows.window()
-        if not self._rows.is_due():
+        if not (self._rows.is_due() and self._rows.is_due(self._open_models())):
             return POLL_SECONDS
-        jobs = self._rows.publish()
+        jobs = self._rows.publish(self._models)
         sent = list(self._pool.map(self._sent, jobs))
         failed = [(job, it) for job, it in zip(jobs, sent, strict=True) if isinstance(it, ApiError)]
         if failed:
@@ -43,6 +48,13 @@ class Outbox:
         if failed:
             raise failed[0][1]
         return 0.0 if jobs else POLL_SECONDS
+
+    def _open_models(self) -> frozenset[str]:
+        """Return the models whose queues take more, as they were within the last second."""
+        if self._models_until.expired:
+            self._models = self._backlog.models_below(MESSAGES_PER_JOB * self.window.size)
+            self._models_until = Deadline.after(POLL_SECONDS)
+        return self._models
 
     def _sent(self, job: Job) -> Endings | ApiError:
         try:
