@@ -122,6 +122,7 @@ class QueuedCall:
         """Send the latest attempt: in a thread that many calls share."""
         image, queue = self._job.image, self._tools.queue
         self._queue = queue.names.queue_of(self._job.request.model)
+        queue.backlog.check(self._queue)
         sent = queue.publisher.send(self._message(), self._queue, image.whole() if image else None, urgent=True)
         self._sent_at = time.monotonic()
         self._inbox.put(Sent(self._attempt, sent))

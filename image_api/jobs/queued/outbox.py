@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from image_api.dispatch.queued.backlog import Backlog
+from image_api.dispatch.queued.failures import QueueUnavailable
 from image_api.errors import ApiError
 from image_api.jobs.job import Job
 from image_api.jobs.queued.ends import JobEnds
@@ -26,35 +27,29 @@ class Outbox:
         self._sender = sender
         self._ends = ends
         self._pool = ThreadPoolExecutor(SENDERS, "jobs-send")
-        self.window = Window({}, 0, 0)
+        self.window = Window({}, 0, {}, 0)
         """What was in the queue when it was counted last."""
         self._recount = Deadline.after(0)
-        self._models: frozenset[str] = frozenset()
-        self._models_until = Deadline.after(0)
         self.loop = Loop("outbox", self._step)
 
     def _step(self) -> float:
         if self._recount.expired:
             self._recount = Deadline.after(POLL_SECONDS)
             self.window = self._rows.window()
-        if not (self._rows.is_due() and self._rows.is_due(self._open_models())):
+        if not self._rows.is_due():
             return POLL_SECONDS
-        jobs = self._rows.publish(self._models)
+        models = self._backlog.models_below(MESSAGES_PER_JOB * self.window.size)
+        if not self._rows.is_due(models):
+            return POLL_SECONDS
+        jobs = self._rows.publish(models)
         sent = list(self._pool.map(self._sent, jobs))
         failed = [(job, it) for job, it in zip(jobs, sent, strict=True) if isinstance(it, ApiError)]
         if failed:
             self._rows.unpublish([job for job, _ in failed])
         self._ends.settle([it for it in sent if isinstance(it, Endings)])
-        if failed:
-            raise failed[0][1]
-        return 0.0 if jobs else POLL_SECONDS
-
-    def _open_models(self) -> frozenset[str]:
-        """Return the models whose queues take more, as they were within the last second."""
-        if self._models_until.expired:
-            self._models = self._backlog.models_below(MESSAGES_PER_JOB * self.window.size)
-            self._models_until = Deadline.after(POLL_SECONDS)
-        return self._models
+        for error in (error for _, error in failed if isinstance(error, QueueUnavailable)):
+            raise error
+        return 0.0 if jobs and not failed else POLL_SECONDS
 
     def _sent(self, job: Job) -> Endings | ApiError:
         try:

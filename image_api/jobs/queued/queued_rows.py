@@ -1,5 +1,6 @@
 """The rows of jobs in the queue, and what changes them: each change is conditional, so that news may come twice."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +29,8 @@ OF_JOB = update(jobs).where(jobs.c.id == bindparam("job_id"))
 PUBLISHED = OF_JOB.values(published_at=bindparam("now"))
 WAITING = by_index(select(jobs).where(IS_PUBLISHED), "jobs_published")
 BEGUN = by_index(select(jobs).where(PROCESSING & jobs.c.lease_until.is_(None)), "jobs_processing")
+
+MAX_AHEAD_SECONDS = 5.0  # by which another process may have published a job after this one read the clock
 
 T = TypeVar("T")
 
@@ -276,8 +279,10 @@ def _find(transaction: Transaction, job_id: UUID) -> QueuedJob | None:
 
 
 def _queued(row: Any, now: float) -> QueuedJob:
-    waited = 0.0 if row.published_at is None else max(now - row.published_at, 0.0)
-    return QueuedJob(as_job(row), waited, row.lease_until is not None)
+    waited = 0.0 if row.published_at is None else now - row.published_at
+    if waited < -MAX_AHEAD_SECONDS:  # from before the clock was set back
+        waited = math.inf
+    return QueuedJob(as_job(row), max(waited, 0.0), row.lease_until is not None)
 
 
 def _open_jobs(connection: Connection) -> list[QueuedJob]:

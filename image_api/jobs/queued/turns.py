@@ -14,6 +14,7 @@ from render_worker.contract import AUTO_QUEUE
 
 MIN_WINDOW = 20  # refilled within some 50 ms of each news; so many wait there before the first has begun
 MAX_IMAGE_BYTES = 64 * 1024 * 1024  # of the images that lie in Redis
+MODEL_IMAGE_BYTES = 16 * 1024 * 1024  # of those that a model may have there, whatever others have
 
 MODEL = func.coalesce(jobs.c.request["model"].as_string(), literal_column(f"'{AUTO_QUEUE}'"))
 IS_UNPUBLISHED = IS_DUE & jobs.c.published_at.is_(None)
@@ -44,7 +45,9 @@ class Window:
     waiting: Mapping[str, int]
     """Jobs in the queue, by their models."""
     running: int
-    image_bytes: int
+    image_bytes: Mapping[str, int]
+    """Of those that wait, by their models."""
+    running_bytes: int
     models: Collection[str] = ()
     """Those whose queues take more: a model that no Celery worker has told of has none."""
 
@@ -59,23 +62,28 @@ class Window:
         return [model for model in self.models if self.waiting.get(model, 0) < self.size]
 
     def fitting(self, rows: Iterable[Row[Any]]) -> Iterator[Row[Any]]:
-        """Yield the rows that there is room for, also for their images in Redis; one may be larger than all of that."""
-        waiting, size = Counter(self.waiting), self.image_bytes
+        """Yield the rows that there is room for, also for their images in Redis."""
+        waiting, images = Counter(self.waiting), Counter(self.image_bytes)
         for row in rows:
             model = row.request.get("model", AUTO_QUEUE)
-            has_room = not row.image_bytes or not size or size + row.image_bytes <= MAX_IMAGE_BYTES
-            if has_room and waiting[model] < self.size:
+            if waiting[model] < self.size and self._has_room(row.image_bytes, model, images):
                 waiting[model] += 1
-                size += row.image_bytes
+                images[model] += row.image_bytes
                 yield row
+
+    def _has_room(self, size: int, model: str, images: Counter[str]) -> bool:
+        """Return whether an image has room beside others; one may be larger than all of that."""
+        of_model = self.running_bytes + images[model]
+        of_all = self.running_bytes + images.total()
+        return not (size and of_model) or of_model + size <= MODEL_IMAGE_BYTES or of_all + size <= MAX_IMAGE_BYTES
 
 
 def window_of(connection: Connection, models: Collection[str] = ()) -> Window:
     """Return what is in the queue, of all processes of this service, with room for these models."""
     waiting = connection.execute(WAITING).all()
     running, image_bytes = connection.execute(RUNNING).one()
-    image_bytes = sum((int(row.bytes) for row in waiting), int(image_bytes))
-    return Window({row.model: int(row.jobs) for row in waiting}, int(running), image_bytes, models)
+    jobs_of, bytes_of = ({row.model: int(row[at]) for row in waiting} for at in (1, 2))
+    return Window(jobs_of, int(running), bytes_of, int(image_bytes), models)
 
 
 def is_any_due(connection: Connection, now: float, window: Window | None = None) -> bool:

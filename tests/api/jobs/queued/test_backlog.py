@@ -2,8 +2,10 @@
 
 import pytest
 
+from image_api.dispatch.queued import backlog
 from image_api.jobs.queued import outbox
 from render_worker.contract import queue_key
+from tests.api.jobs.runner.test_attempts import png
 from tests.api.queued.celery_side import CelerySide
 from tests.api.queued.test_queue_names import report
 from tests.fakes.processes import wait_until
@@ -13,6 +15,7 @@ from tests.fakes.processes import wait_until
 def quick_reads(monkeypatch) -> None:
     monkeypatch.setattr("image_api.dispatch.coalesced_read.READ_TTL_SECONDS", 0.1)
     monkeypatch.setattr(outbox, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(backlog, "READ_SECONDS", 0.0)
 
 
 def test_an_accepted_job_waits_for_the_celery_worker_of_its_model_and_others_go_on(here, redis, celery):
@@ -66,6 +69,20 @@ def test_clients_that_submit_and_cancel_fill_no_queue(here, celery, monkeypatch)
         celery.take(seconds=5)
     celery.make(_when_go(celery))
     assert here.final(last).status == "completed"
+
+
+def test_an_image_that_has_no_room_in_memory_holds_up_no_other_job(one, celery, caplog):
+    memory = one.services.image_memory
+    room = memory.take(memory.left)
+    waiting = one.submit(image=png(), strength=0.5)
+    other = one.submit("another")
+    celery.make(celery.begin())
+    assert one.final(other).status == "completed"
+    assert one.job(waiting).attempts == 0
+    memory.give_back(room)
+    celery.make(celery.begin())
+    assert one.final(waiting).status == "completed"
+    assert "its own fault" not in caplog.text
 
 
 def test_redis_keeps_one_key_of_each_picture_that_was_sent_and_cancelled(one, celery):

@@ -1,5 +1,6 @@
 """The rows of jobs in the queue, over both databases: news may come twice, late, in another order or never."""
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -85,6 +86,7 @@ def test_two_processes_fill_one_window_and_publish_no_job_twice(here, database_u
 
 def test_images_wait_in_the_database_until_redis_has_room_and_others_overtake_them(here, monkeypatch):
     monkeypatch.setattr(turns, "MAX_IMAGE_BYTES", 100)
+    monkeypatch.setattr(turns, "MODEL_IMAGE_BYTES", 50)
     large = here.submit("a", image=b"x" * 300)
     second = here.submit("a", image=b"x" * 10)
     without = here.submit("b")
@@ -93,6 +95,23 @@ def test_images_wait_in_the_database_until_redis_has_room_and_others_overtake_th
     assert here.publish() == []
     here.made(large)
     assert [job.id for job in here.publish()] == [second.id]
+
+
+def test_images_of_a_model_whose_celery_worker_is_gone_keep_those_of_no_other_out(here, monkeypatch):
+    monkeypatch.setattr(turns, "MAX_IMAGE_BYTES", 100)
+    monkeypatch.setattr(turns, "MODEL_IMAGE_BYTES", 50)
+    for _ in range(4):
+        here.submit("a", image=b"x" * 30, model="horde")
+    assert len(here.publish()) == 3
+    others = [here.submit("b", image=b"x" * 20).id for _ in range(3)]
+    assert [job.id for job in here.publish()] == others[:2]
+
+
+@pytest.mark.parametrize(("ahead", "waited"), [(3600.0, math.inf), (1.0, 0.0)])
+def test_a_clock_that_was_set_back_hides_no_lost_message(here, ahead, waited):
+    job = here.published()
+    here.set(job, published_at=here.value(job, "published_at") + ahead)
+    assert [it.waited for it in here.rows.open_jobs()] == [waited]
 
 
 def test_what_is_due_later_is_not_published_before(here):
