@@ -122,6 +122,7 @@ class QueuedCall:
         """Send the latest attempt: in a thread that many calls share."""
         image, queue = self._job.image, self._tools.queue
         self._queue = queue.names.queue_of(self._job.request.model)
+        queue.backlog.check(self._queue)
         sent = queue.publisher.send(self._message(), self._queue, image.whole() if image else None, urgent=True)
         self._sent_at = time.monotonic()
         self._inbox.put(Sent(self._attempt, sent))
@@ -203,7 +204,7 @@ class QueuedCall:
     def _problem(self) -> str | None:
         """Return why there is nothing to hope for now; None if there is."""
         if self._sent_at is None:
-            return self._send.problem if self._send else None
+            return (self._send and self._send.problem) or self._tools.sends.problem
         if self._tools.calls.problem or self._begun or self._queue is None:
             return self._tools.calls.problem
         try:

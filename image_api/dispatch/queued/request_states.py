@@ -92,7 +92,7 @@ class RequestStates:
         with self._redis.pipeline(transaction=False) as pipeline:
             for request_id in request_ids:
                 pipeline.set(queue_key(request_id, "cancel"), 1, ex=SETTLED_SECONDS)
-                pipeline.delete(queue_key(request_id, "image"))
+                pipeline.delete(*_keys(request_id, "attempt", "image"))
             pipeline.execute()
 
     def states(self, request_ids: Sequence[str]) -> list[RequestState]:

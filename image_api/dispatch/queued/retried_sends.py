@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -32,15 +31,19 @@ class RetriedSends:
     """The sends of one process. Thread-safe."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Send] = deque()
+        self._new: deque[Send] = deque()
+        self._again: deque[Send] = deque()
         self._senders = 0
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self.problem: str | None = None
+        """Why the queue did not take the last that was tried, whichever it was: others may wait long for their turn."""
 
     def add(self, send: Send) -> None:
         """Have something sent, and return at once."""
-        with self._lock:
-            self._waiting.append(send)
+        with self._changed:
+            self._new.append(send)
             if self._senders == SENDERS:
+                self._changed.notify()
                 return
             self._senders += 1
         threading.Thread(target=self._run, name="queue-send", daemon=True).start()
@@ -51,16 +54,16 @@ class RetriedSends:
             if send.given_up or self._is_done(send):
                 pause = 0.0
                 continue
-            with self._lock:
-                self._waiting.append(send)  # behind the others, which one that cannot be sent must not hold up
             pause = min(MAX_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause))
-            time.sleep(pause)
+            with self._changed:
+                self._again.append(send)  # behind the new ones, which those that cannot be sent must not hold up
+                self._changed.wait_for(lambda: self._new, pause)
 
     def _next(self) -> Send | None:
-        """Return the send that waited longest; None, and count this thread no more, if none waits."""
-        with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
+        """Return a new send, or the one tried longest ago; None, and count this thread no more, if none waits."""
+        with self._changed:
+            if waiting := self._new or self._again:
+                return waiting.popleft()
             self._senders -= 1
             return None
 
@@ -69,6 +72,8 @@ class RetriedSends:
             send.once()
         except QueueUnavailable as error:
             send.problem = str(error)
+            if error.__cause__:  # else it is not the queue's
+                self.problem = send.problem
             return False
         except ApiError as error:
             send.failed(error)
@@ -76,5 +81,5 @@ class RetriedSends:
             log.exception("unexpected error in a send to the queue")
             send.failed(ApiError("This service failed by its own fault."))
         else:
-            send.problem = None
+            send.problem = self.problem = None
         return True

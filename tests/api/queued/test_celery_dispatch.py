@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from image_api.dispatch.queued import backlog
 from image_api.errors import DeadlinePassed, InvalidParameter, Relayed, ServiceBusy, Stopping, WorkerUnavailable
 from image_api.sent_images import ImageMemory, SentImage
 from render_worker.contract import GenerateRequest, queue_key
@@ -181,6 +182,30 @@ def test_many_at_once_get_each_its_own(ask, celery):
         message = celery.begin()
         celery.make(message, engine=message.request.prompt)
     assert {name: call.result().engine for name, call in calls.items()} == {name: name for name in calls}
+
+
+def test_requests_that_nothing_takes_fill_redis_to_a_bound(ask, celery, redis, monkeypatch):
+    monkeypatch.setattr(backlog, "MAX_MESSAGES", 3)
+    monkeypatch.setattr(backlog, "READ_SECONDS", 0.0)
+    report(redis, "celery@a", ["painter"], {"flux": "painter"})
+    calls = [ask(model="flux") for _ in range(20)]
+    wait_until(lambda: any("Too many requests wait" in str(call.progress) for call in calls), "what they wait for")
+    assert 3 <= redis.client.llen("painter") <= 6  # four threads send
+    ask()
+    celery.make(celery.begin(seconds=2))  # those for other queues wait for none of these
+    for _ in calls:
+        celery.make(celery.begin("painter"))
+    assert all(call.result() for call in calls)
+
+
+def test_all_who_wait_for_a_queue_that_hangs_are_told_in_time(own_redis, dispatching, ask):
+    dispatch = dispatching(own_redis, wake_seconds=1.0)
+    own_redis.suspend()
+    begun = time.monotonic()
+    calls = [ask(dispatch) for _ in range(40)]
+    assert {call.error().body().code for call in calls} == {"worker_unavailable"}
+    assert time.monotonic() - begun < 10
+    own_redis.resume()
 
 
 def test_a_model_waits_for_the_first_celery_worker_and_leaves_no_queue_of_its_name(ask, celery, redis, monkeypatch):
