@@ -20,7 +20,7 @@ from render_worker.contract import (
 )
 from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.queued.claims import Claims
-from render_worker.queued.connections import connect, is_redis
+from render_worker.queued.connections import connect
 from render_worker.queued.endings import Endings
 from render_worker.queued.generation import QueuedGenerations
 from render_worker.queued.lease_keeper import LeaseKeeper
@@ -28,6 +28,7 @@ from render_worker.queued.progress_sender import ProgressSender
 from render_worker.queued.reports import Reports
 from render_worker.runtime import LoopWork
 from render_worker.services import build_services
+from render_worker.serving.celery_address import is_redis
 from render_worker.settings import Settings
 from render_worker.storages import named_storages
 
@@ -115,11 +116,18 @@ class CeleryWorker:
 def redis_address(settings: Settings) -> str:
     """Return the address of the Redis that holds what is true of requests. Exits with a sentence if there is none."""
     broker = settings.celery_broker_url.get_secret_value() if settings.celery_broker_url else ""
-    if settings.redis_url:
-        return settings.redis_url.get_secret_value()
-    if is_redis(broker):
-        return broker
+    found = settings.redis_url.get_secret_value() if settings.redis_url else broker
+    if is_redis(found):
+        _require_known_options(found)
+        return found
     sys.exit("REDIS_URL has to be set: it is where a Celery worker keeps which requests it makes, and their results.")
+
+
+def _require_known_options(address: str) -> None:
+    try:
+        connect(address).connection_pool.make_connection()  # it connects to nothing yet
+    except (TypeError, ValueError):  # its text may have the password
+        sys.exit("REDIS_URL cannot be used: its address has an option after \"?\" that is none of a Redis client's.")
 
 
 def broker_address(settings: Settings) -> str:

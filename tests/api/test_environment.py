@@ -109,6 +109,7 @@ def test_gunicorn_listens_on_the_host(load, monkeypatch, value, bind):
         ],
         *[("PORT", it) for it in ("0", "65536", "-1", "8000.0", "http", "tcp://10.0.0.1:80", "٨٠٠٠", "9" * 5000)],
         *[("LOG_LEVEL", it) for it in ("loud", "20", "INFO,DEBUG")],
+        *[("REDIS_URL", f"redis://{it}") for it in ("h/name", "h:port", "[h", "user:12#3@h", "h/0?bogus=1", "h?db=x")],
     ],
 )
 def test_the_rest_is_refused_by_name(load, monkeypatch, name, value):
