@@ -10,7 +10,7 @@ from image_api.addresses import is_address, worker_addresses
 from image_api.allowed_hosts import AllowedHosts
 from image_api.job_settings import JobSettings
 from image_api.networks import networks_of
-from render_worker.serving.celery_address import is_broker, is_redis
+from render_worker.serving.celery_address import has_known_options, is_broker, is_redis
 from render_worker.serving.environment import Debug, Host, LogLevel, Port, read
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
@@ -209,16 +209,8 @@ class Settings(JobSettings):
     @field_validator("redis_url")
     @classmethod
     def _of_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        from redis import ConnectionPool  # here: without Redis its 7 MiB are not loaded
-
-        address = value.get_secret_value()
-        try:
-            ConnectionPool.from_url(address).make_connection()  # it connects to nothing, and refuses unknown options
-        except (TypeError, ValueError):
-            address = ""
-        if not is_redis(address):  # its text may have the password
+        address = value.get_secret_value() if value else ""
+        if value and not (is_redis(address) and has_known_options(address)):
             raise ValueError("it must be an address like redis://:password@host:6379/0, the password percent-encoded")
         return value
 

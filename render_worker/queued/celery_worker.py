@@ -28,7 +28,7 @@ from render_worker.queued.progress_sender import ProgressSender
 from render_worker.queued.reports import Reports
 from render_worker.runtime import LoopWork
 from render_worker.services import build_services
-from render_worker.serving.celery_address import is_redis
+from render_worker.serving.celery_address import has_known_options, is_redis
 from render_worker.settings import Settings
 from render_worker.storages import named_storages
 
@@ -118,16 +118,10 @@ def redis_address(settings: Settings) -> str:
     broker = settings.celery_broker_url.get_secret_value() if settings.celery_broker_url else ""
     found = settings.redis_url.get_secret_value() if settings.redis_url else broker
     if is_redis(found):
-        _require_known_options(found)
+        if not has_known_options(found):  # its text may have the password
+            sys.exit('REDIS_URL cannot be used: what follows its "?" is no option of a Redis client\'s.')
         return found
     sys.exit("REDIS_URL has to be set: it is where a Celery worker keeps which requests it makes, and their results.")
-
-
-def _require_known_options(address: str) -> None:
-    try:
-        connect(address).connection_pool.make_connection()  # it connects to nothing yet
-    except (TypeError, ValueError):  # its text may have the password
-        sys.exit("REDIS_URL cannot be used: its address has an option after \"?\" that is none of a Redis client's.")
 
 
 def broker_address(settings: Settings) -> str:

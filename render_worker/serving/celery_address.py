@@ -32,6 +32,17 @@ def is_redis(address: str) -> bool:
     return parts.scheme == "unix" or bool(DATABASE.fullmatch(parts.path))
 
 
+def has_known_options(address: str) -> bool:
+    """Return whether a client of Redis takes an address with its options; it connects to nothing."""
+    from redis import ConnectionPool  # here: without Redis its 7 MiB are not loaded
+
+    try:
+        ConnectionPool.from_url(address).make_connection()
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def celery_address(address: str) -> str:
     """Return a broker's address as Celery writes it.
 
