@@ -14,9 +14,8 @@ from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 
 from render_worker.contract import VISIBILITY_SECONDS
-from render_worker.queued.connections import is_redis
 from render_worker.queued.redis_channel import be_tolerant
-from render_worker.serving.celery_address import celery_address
+from render_worker.serving.celery_address import celery_address, is_redis
 
 POOL = "threads"
 HIDDEN = "(…)"

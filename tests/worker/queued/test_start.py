@@ -57,6 +57,14 @@ def test_a_redis_is_needed(settings, environment):
 
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL"])
+def test_an_option_that_a_client_of_redis_lacks_is_refused_without_showing_it(settings, name):
+    with pytest.raises(SystemExit, match=r"^REDIS_URL cannot be used: [^\n]*\.$") as refusal:
+        redis_address(settings(**{name: f"redis://:{QUOTED}@h:6379/0?horse=1"}))
+    assert PASSWORD not in str(refusal.value)
+    assert "horse" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL"])
 @pytest.mark.parametrize(
     "address",
     [
@@ -68,6 +76,7 @@ def test_a_redis_is_needed(settings, environment):
         "redis://:1/correct horse@h:6379/0",
         "redis://:correct@h:horse/0",
         "redis://:correct@[h/0",
+        "redis://h/horse",
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused_without_showing_it(settings, name, address):
