@@ -21,7 +21,8 @@ class OpenRequest:
     attempt: int
     waited: float
     """Seconds since it was last published."""
-    queue: str
+    queue: str | None
+    """None if no Celery worker has told of its model."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Losses:
 
     Redis may lose its memory, or come back from an absence in which no lease could be renewed: for LEASE_SECONDS from
     then, nothing counts as lost. A request is lost if two looks in a row have shown it begun with neither lease nor
-    end. A message is lost if its request is unknown to Redis, if its queue is empty, if Redis is a new one, or if one
-    that was published well after it has begun.
+    end. A message is lost if its request is unknown to Redis, or known by a lost attempt before it alone, if its queue
+    is empty, if Redis is a new one, or if one that was published well after it has begun.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
@@ -70,7 +71,7 @@ class Losses:
         """Return what the states of requests mean. A queue that is missing in `lengths` counts as not empty."""
         pairs = list(zip(requests, states, strict=True))
         for request, state in pairs:
-            if state.status in ("running", "ended"):
+            if request.queue and state.status in ("running", "ended"):
                 published = self._clock() - request.waited
                 self._begun_at[request.queue] = max(published, self._begun_at.get(request.queue, published))
         before, self._suspects = self._suspects, {}
@@ -81,7 +82,7 @@ class Losses:
     ) -> Literal["ended", "lost", "unsent", "running", "queued"]:
         if state.status in ("ended", "running"):
             return "ended" if state.status == "ended" else "running"
-        if state.status == "lost":
+        if state.status == "lost" and state.attempt >= request.attempt:
             if not self._quiet.expired:
                 return "running"
             self._suspects[request.id] = state.attempt
@@ -93,8 +94,11 @@ class Losses:
             return False
         published = self._clock() - request.waited
         return (
-            state.status == "unknown"
-            or lengths.get(request.queue) == 0
+            state.status != "queued"
             or published < self._new_at
-            or published + RESEND_SECONDS <= self._begun_at.get(request.queue, published)
+            or (request.queue is not None and self._is_overtaken(request.queue, published, lengths))
         )
+
+    def _is_overtaken(self, queue: str, published: float, lengths: Mapping[str, int]) -> bool:
+        """Return whether a queue has nothing more of what was published then."""
+        return lengths.get(queue) == 0 or published + RESEND_SECONDS <= self._begun_at.get(queue, published)

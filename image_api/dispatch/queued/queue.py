@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import SecretStr
 from redis import Redis
 
+from image_api.dispatch.queued.backlog import Backlog
 from image_api.dispatch.queued.broker import Broker
 from image_api.dispatch.queued.news_reader import NewsReader
 from image_api.dispatch.queued.publisher import Publisher
@@ -34,6 +35,7 @@ class CeleryQueue:
         self.news = NewsReader(blocking)
         self.reports = WorkerReports(redis)
         self.names = QueueNames(self.reports)
+        self.backlog = Backlog(self.names, broker)
         self.urgent = UrgentWindow(self.reports, broker)
         self.health = QueueHealth(redis, self.reports, broker)
 

@@ -1,5 +1,8 @@
 """Which queue a request goes to."""
 
+import contextlib
+from collections.abc import Mapping
+
 from image_api.dispatch.queued.failures import QueueUnavailable
 from image_api.dispatch.queued.worker_reports import WorkerReports
 from image_api.errors import ApiError, InvalidParameter
@@ -23,12 +26,9 @@ class QueueNames:
         Raises InvalidParameter if those that live do not have the model, QueueUnavailable if it is not known and none
         lives, or Redis does not answer, and ServiceBusy if `abort` is set meanwhile.
         """
-        if model == AUTO_QUEUE:
-            return AUTO_QUEUE
-        live = self._live_unless_known(model, abort)
-        if engine := self._engines.get(model):
-            return engine
-        if live:
+        if queue := self.find(model, abort):
+            return queue
+        if self._live:
             raise InvalidParameter(f"model must be one of {', '.join((AUTO_QUEUE, *self._engines))}.")
         raise QueueUnavailable(NONE_KNOWN)
 
@@ -36,21 +36,33 @@ class QueueNames:
         """Return the queue of a model at once; None if no Celery worker was heard of that has it."""
         return AUTO_QUEUE if model == AUTO_QUEUE else self._engines.get(model)
 
+    def find(self, model: str, abort: Abort | None = None) -> str | None:
+        """Return the queue of a model; None if no Celery worker has told of it. Raises as `queue_of` if Redis fails."""
+        if model != AUTO_QUEUE:
+            self._read(model, abort)
+        return self.known(model)
+
+    def all(self) -> Mapping[str, str]:
+        """Return the queue of each model, as far as Celery workers have told of them."""
+        with contextlib.suppress(ApiError):
+            self._learn(self._reports_of(None))
+        return {AUTO_QUEUE: AUTO_QUEUE, **self._engines}
+
     def is_served(self, queue: str, abort: Abort | None = None) -> bool:
         """Return whether a Celery worker that lives takes messages from a queue. Raises as `queue_of`."""
         return any(queue in report.queues for report in self._reports_of(abort))
 
-    def _live_unless_known(self, model: str, abort: Abort | None) -> list[CeleryWorkerReport]:
-        """Return the Celery workers that live; none if they cannot be read, and the model is known from before."""
+    def _read(self, model: str, abort: Abort | None) -> None:
+        """Read which Celery workers live. Raises QueueUnavailable if Redis fails, and the model is not known."""
         try:
-            live = self._reports_of(abort)
+            self._learn(self._reports_of(abort))
         except QueueUnavailable:
             if model not in self._engines:
                 raise
-            return []
+
+    def _learn(self, live: list[CeleryWorkerReport]) -> None:
         if live is not self._live:  # with many Celery workers it takes its time
             self._live, self._engines = live, {**self._engines, **_engines(live)}
-        return live
 
     def _reports_of(self, abort: Abort | None) -> list[CeleryWorkerReport]:
         """Return the Celery workers that live. Raises QueueUnavailable also if another request met that first."""

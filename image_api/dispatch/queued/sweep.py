@@ -61,4 +61,5 @@ class Sweep:
 def _questionable(requests: Sequence[OpenRequest], states: Sequence[RequestState]) -> set[str]:
     """Return the queues whose lengths matter."""
     pairs = zip(requests, states, strict=True)
-    return {it.queue for it, state in pairs if state.status == "queued" and it.waited >= RESEND_SECONDS}
+    waiting = (it for it, state in pairs if state.status == "queued" and it.waited >= RESEND_SECONDS)
+    return {it.queue for it in waiting if it.queue}

@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from image_api.generation.options import MAX_PICTURES
 from image_api.jobs.job import Job
 
 PATTERN = re.compile(r"([0-9a-f]{32})-([0-9])")
@@ -32,6 +31,6 @@ def missing_of(job: Job) -> list[str]:
     return [str(PictureId(job.id, index)) for index in job.missing]
 
 
-def all_of(job_id: UUID, pictures: int = MAX_PICTURES) -> list[str]:
-    """Return the request ids of a job of so many pictures, or those that any job can have."""
+def all_of(job_id: UUID, pictures: int) -> list[str]:
+    """Return the request ids of a job of so many pictures."""
     return [str(PictureId(job_id, index)) for index in range(pictures)]

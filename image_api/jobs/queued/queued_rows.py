@@ -1,5 +1,6 @@
 """The rows of jobs in the queue, and what changes them: each change is conditional, so that news may come twice."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +29,8 @@ OF_JOB = update(jobs).where(jobs.c.id == bindparam("job_id"))
 PUBLISHED = OF_JOB.values(published_at=bindparam("now"))
 WAITING = by_index(select(jobs).where(IS_PUBLISHED), "jobs_published")
 BEGUN = by_index(select(jobs).where(PROCESSING & jobs.c.lease_until.is_(None)), "jobs_processing")
+
+MAX_AHEAD_SECONDS = 5.0  # by which another process may have published a job after this one read the clock
 
 T = TypeVar("T")
 
@@ -84,13 +87,13 @@ class QueuedRows:
         """Return what is in the queue, or begun."""
         return self._database.read(window_of)
 
-    def is_due(self) -> bool:
-        """Return whether a job is due that the queue has room for; it writes nothing."""
-        return self._database.read(_is_due)
+    def is_due(self, models: Collection[str] | None = None) -> bool:
+        """Return whether a job is due; if `models` are given, one of those that the queue has room for."""
+        return self._database.read(partial(_is_due, models=models))
 
-    def publish(self) -> list[Job]:
-        """Return jobs that are to be sent: by their rows they are in the queue now."""
-        return self._database.write(self._publish)
+    def publish(self, models: Collection[str]) -> list[Job]:
+        """Return jobs of the models that are to be sent: by their rows they are in the queue now."""
+        return self._database.write(partial(self._publish, models=models))
 
     def unpublish(self, unsent: Iterable[Job]) -> None:
         """Have jobs published again, which could not be sent."""
@@ -104,6 +107,12 @@ class QueuedRows:
     def image_of(self, job: Job) -> bytes | None:
         """Return the image that a job begins with; None if it has none, or is final."""
         return self._database.read(lambda connection: image_of(connection, job.id))
+
+    def published(self, job_id: UUID) -> Job | None:
+        """Return a job of which messages may be in the queue; None if there is no such job."""
+        query = select(jobs).where((jobs.c.id == job_id) & jobs.c.published_at.is_not(None))
+        row = self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return as_job(row) if row else None
 
     def find(self, ids: Sequence[UUID]) -> list[Job]:
         """Return the jobs that there are of these."""
@@ -123,9 +132,9 @@ class QueuedRows:
         """Return the change that endings of its pictures are to a job."""
         return lambda transaction: _settle(transaction, endings, self._policy)
 
-    def _publish(self, transaction: Transaction) -> list[Job]:
+    def _publish(self, transaction: Transaction, models: Collection[str]) -> list[Job]:
         connection = transaction.connection
-        window = window_of(connection)
+        window = window_of(connection, models)
         rows = list(window.fitting(turns_of(connection, transaction.now, self._last_owner, window)))
         if rows:
             connection.execute(PUBLISHED, [{"job_id": row.id, "now": transaction.now} for row in rows])
@@ -133,9 +142,9 @@ class QueuedRows:
         return [as_job(row) for row in rows]
 
 
-def _is_due(connection: Connection) -> bool:
-    now = clock_of(connection)
-    return is_any_due(connection, now) and is_any_due(connection, now, window_of(connection))
+def _is_due(connection: Connection, models: Collection[str] | None) -> bool:
+    window = None if models is None else window_of(connection, models)
+    return is_any_due(connection, clock_of(connection), window)
 
 
 def begin(transaction: Transaction, job_id: UUID, attempt: int) -> bool:
@@ -270,8 +279,10 @@ def _find(transaction: Transaction, job_id: UUID) -> QueuedJob | None:
 
 
 def _queued(row: Any, now: float) -> QueuedJob:
-    waited = 0.0 if row.published_at is None else max(now - row.published_at, 0.0)
-    return QueuedJob(as_job(row), waited, row.lease_until is not None)
+    waited = 0.0 if row.published_at is None else now - row.published_at
+    if waited < -MAX_AHEAD_SECONDS:  # from before the clock was set back
+        waited = math.inf
+    return QueuedJob(as_job(row), max(waited, 0.0), row.lease_until is not None)
 
 
 def _open_jobs(connection: Connection) -> list[QueuedJob]:

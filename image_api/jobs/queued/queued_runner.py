@@ -10,12 +10,13 @@ from image_api.dispatch.queued.failures import QUEUE_FAILURES
 from image_api.dispatch.queued.queue import CeleryQueue
 from image_api.generation.use_case import Generation
 from image_api.jobs.database.database import Database
+from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.job import Job
 from image_api.jobs.queued.ends import JobEnds, Listeners
 from image_api.jobs.queued.job_progress import JobProgresses
 from image_api.jobs.queued.news_consumer import NewsConsumer
 from image_api.jobs.queued.outbox import Outbox
-from image_api.jobs.queued.picture_ids import all_of
+from image_api.jobs.queued.picture_ids import missing_of
 from image_api.jobs.queued.pictures import JobPictures
 from image_api.jobs.queued.queued_rows import QueuedRows
 from image_api.jobs.queued.sender import Sender
@@ -63,7 +64,7 @@ class QueuedRunner:
         self._rows = QueuedRows(database, RetryPolicy.of(settings))
         listeners = Listeners(changed, on_final, self._recent.add, self.wake)
         ends = JobEnds(self._rows, queue.states, pictures, listeners)
-        self._outbox = Outbox(self._rows, sender, ends)
+        self._outbox = Outbox(self._rows, sender, ends, queue.backlog)
         self._consumer = NewsConsumer(queue.blocking, f"{GROUP}{database_id}", ends.take)
         lock = SweeperLock(queue.redis, database_id)
         self._sweeper = Sweeper(self._rows, leases, sender, ends, queue, lock)
@@ -125,7 +126,11 @@ class QueuedRunner:
         deadline = Deadline.after(CANCEL_SECONDS)
         while not deadline.expired:
             try:
-                self._queue.states.cancel(all_of(UUID(job_id)))
+                if job := self._rows.published(UUID(job_id)):  # each key stays for hours: none for what was never sent
+                    self._queue.states.cancel(missing_of(job))
                 break
-            except QUEUE_FAILURES:  # which the news of its beginning, or of its end, make up for
+            except (
+                *QUEUE_FAILURES,
+                DatabaseUnavailable,
+            ):  # which the news of its beginning, or of its end, make up for
                 time.sleep(CANCEL_PAUSE_SECONDS)

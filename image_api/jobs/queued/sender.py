@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection
 
+from image_api.dispatch.queued.failures import QueueUnavailable
 from image_api.dispatch.queued.publisher import Publisher
 from image_api.dispatch.queued.queue_names import QueueNames
 from image_api.errors import ApiError, ServiceBusy, WorkerUnavailable
@@ -12,10 +13,11 @@ from image_api.jobs.queued.picture_ids import PictureId
 from image_api.jobs.queued.pictures import JobPictures
 from image_api.jobs.queued.queued_rows import Endings, Failure
 from image_api.jobs.runner.attempts import InternalFault
-from render_worker.contract import QueuedRequest
+from render_worker.contract import AUTO_QUEUE, QueuedRequest
 
 log = logging.getLogger(__name__)
 
+UNKNOWN = "No Celery worker has told of its model yet."
 NOT_NOW = (WorkerUnavailable, ServiceBusy)
 """What says that a job cannot be sent now, and can be later."""
 
@@ -50,13 +52,12 @@ class Sender:
             failure = Failure(attempt, InternalFault())
         return Endings(job.id, {}, dict.fromkeys(missing, failure))
 
-    def queue_of(self, job: Job) -> str:
-        """Return the queue of a job, also if no Celery worker has its model any more."""
-        model = str(job.request.get("model", "auto"))
+    def queue_of(self, job: Job) -> str | None:
+        """Return the queue of a job; None if no Celery worker has told of its model yet."""
         try:
-            return self._names.queue_of(model)
+            return self._names.find(str(job.request.get("model", AUTO_QUEUE)))
         except ApiError:
-            return model
+            return None
 
     def _send(self, job: Job, attempt: int, wanted: dict[int, GenerationOptions]) -> dict[int, Json]:
         present: dict[int, Json] = {}
@@ -72,4 +73,7 @@ class Sender:
         request = quiet.request(str(PictureId(job.id, index)), self._seconds)
         message = QueuedRequest(request=request, attempt=attempt, client=job.owner)
         image = options.image.whole() if options.image else None
-        self._publisher.send(message, self._names.queue_of(options.model), image)
+        queue = self._names.find(options.model)
+        if queue is None:  # it was accepted when this service, or another process of it, knew more
+            raise QueueUnavailable(UNKNOWN)
+        self._publisher.send(message, queue, image)

@@ -1,7 +1,7 @@
 """Which pending jobs go into the queue next: owners take turns, and little waits there, where none can be overtaken."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from typing import Any
@@ -14,6 +14,7 @@ from render_worker.contract import AUTO_QUEUE
 
 MIN_WINDOW = 20  # refilled within some 50 ms of each news; so many wait there before the first has begun
 MAX_IMAGE_BYTES = 64 * 1024 * 1024  # of the images that lie in Redis
+MODEL_IMAGE_BYTES = 16 * 1024 * 1024  # of those that a model may have there, whatever others have
 
 MODEL = func.coalesce(jobs.c.request["model"].as_string(), literal_column(f"'{AUTO_QUEUE}'"))
 IS_UNPUBLISHED = IS_DUE & jobs.c.published_at.is_(None)
@@ -44,7 +45,11 @@ class Window:
     waiting: Mapping[str, int]
     """Jobs in the queue, by their models."""
     running: int
-    image_bytes: int
+    image_bytes: Mapping[str, int]
+    """Of those that wait, by their models."""
+    running_bytes: int
+    models: Collection[str] = ()
+    """Those whose queues take more: a model that no Celery worker has told of has none."""
 
     @property
     def size(self) -> int:
@@ -52,33 +57,38 @@ class Window:
         return max(MIN_WINDOW, self.running)
 
     @property
-    def full(self) -> list[str]:
-        """Return the models of which no more jobs may wait."""
-        return [model for model, count in self.waiting.items() if count >= self.size]
+    def open(self) -> list[str]:
+        """Return the models of which more jobs may wait."""
+        return [model for model in self.models if self.waiting.get(model, 0) < self.size]
 
     def fitting(self, rows: Iterable[Row[Any]]) -> Iterator[Row[Any]]:
-        """Yield the rows that there is room for, also for their images in Redis; one may be larger than all of that."""
-        waiting, size = Counter(self.waiting), self.image_bytes
+        """Yield the rows that there is room for, also for their images in Redis."""
+        waiting, images = Counter(self.waiting), Counter(self.image_bytes)
         for row in rows:
             model = row.request.get("model", AUTO_QUEUE)
-            has_room = not row.image_bytes or not size or size + row.image_bytes <= MAX_IMAGE_BYTES
-            if has_room and waiting[model] < self.size:
+            if waiting[model] < self.size and self._has_room(row.image_bytes, model, images):
                 waiting[model] += 1
-                size += row.image_bytes
+                images[model] += row.image_bytes
                 yield row
 
+    def _has_room(self, size: int, model: str, images: Counter[str]) -> bool:
+        """Return whether an image has room beside others; one may be larger than all of that."""
+        of_model = self.running_bytes + images[model]
+        of_all = self.running_bytes + images.total()
+        return not (size and of_model) or of_model + size <= MODEL_IMAGE_BYTES or of_all + size <= MAX_IMAGE_BYTES
 
-def window_of(connection: Connection) -> Window:
-    """Return what is in the queue, of all processes of this service."""
+
+def window_of(connection: Connection, models: Collection[str] = ()) -> Window:
+    """Return what is in the queue, of all processes of this service, with room for these models."""
     waiting = connection.execute(WAITING).all()
     running, image_bytes = connection.execute(RUNNING).one()
-    image_bytes = sum((int(row.bytes) for row in waiting), int(image_bytes))
-    return Window({row.model: int(row.jobs) for row in waiting}, int(running), image_bytes)
+    jobs_of, bytes_of = ({row.model: int(row[at]) for row in waiting} for at in (1, 2))
+    return Window(jobs_of, int(running), bytes_of, int(image_bytes), models)
 
 
 def is_any_due(connection: Connection, now: float, window: Window | None = None) -> bool:
     """Return whether a job is due that is not in the queue, and that the window has room for, if there is one."""
-    query = _beside(FIRST, window) if window else FIRST
+    query = _fitting(FIRST, window) if window else FIRST
     return connection.execute(query, {"now": now}).first() is not None
 
 
@@ -96,7 +106,7 @@ def turns_of(connection: Connection, now: float, last_owner: str, window: Window
 
 
 class _Turns:
-    """The lines of owners, without the models that have no room."""
+    """The lines of owners, of the models that have room."""
 
     def __init__(self, connection: Connection, now: float, window: Window) -> None:
         self._connection = connection
@@ -112,9 +122,9 @@ class _Turns:
         return self._rows(OF_OWNER, its_owner=head.owner, after=head.id, room=room) if room > 0 else ()
 
     def _rows(self, query: Select[Any], **given: object) -> CursorResult[Any]:
-        return self._connection.execute(_beside(query, self._window), {"now": self._now, **given})
+        return self._connection.execute(_fitting(query, self._window), {"now": self._now, **given})
 
 
-def _beside(query: Select[Any], window: Window) -> Select[Any]:
-    """Return a query of jobs without those of models that have no room: mostly the same, which reads no JSON."""
-    return query.where(MODEL.not_in(window.full)) if window.full else query
+def _fitting(query: Select[Any], window: Window) -> Select[Any]:
+    """Return a query of the jobs of models that have room."""
+    return query.where(MODEL.in_(window.open))

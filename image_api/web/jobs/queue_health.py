@@ -14,6 +14,7 @@ from image_api.web.schemas.job_health import BrokerHealth, CeleryWorkerStatus, Q
 WAITING = "{problem}: jobs are accepted, and wait until that is over."
 NONE_UP = "No Celery worker is up: jobs are accepted, and wait for one."
 UNSERVED = "Celery workers keep pictures in a folder, and PERCHANCE_WORKER_URL names no render worker that serves it."
+UNREAD = "The reports of the Celery workers cannot be read: whether one is up is not known."
 UNTAKEN = "No Celery worker takes the queue {name}, in which {messages}."
 UNKNOWN = "unknown"
 PROBLEMS = {
@@ -54,6 +55,8 @@ def problems_of_queue(queue: QueueState | None) -> list[str]:
 
 def _problems_of_workers(queue: QueueState) -> Iterator[str]:
     if queue.workers is None:
+        if queue.redis == "up":
+            yield UNREAD
         return
     if all(worker.is_silent for worker in queue.workers):
         yield NONE_UP

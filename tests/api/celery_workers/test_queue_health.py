@@ -79,6 +79,13 @@ class TestCeleryWorkers:
         assert found.json["reasons"] == ["No Celery worker is up: jobs are accepted, and wait for one."]
         assert (found.json["celery_workers"], found.json["redis"]) == ([], {"status": "up"})
 
+    def test_reports_that_cannot_be_read_are_told_of(self, client, reporting):
+        reporting.redis.rpush("img_queue:workers", "of another program")
+        found = asked(client)
+        assert (found["status"], found["redis"]) == ("degraded", {"status": "up"})
+        assert found["reasons"] == ["The reports of the Celery workers cannot be read: whether one is up is not known."]
+        assert "celery_workers" not in found
+
     def test_one_that_fell_silent_is_down_until_it_is_forgotten(self, client, reporting):
         reporting.report("a@host")
         reporting.report("b@host")

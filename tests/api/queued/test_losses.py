@@ -40,6 +40,21 @@ def test_a_lease_between_two_looks_ends_the_suspicion():
     assert [looks.at((state, 9)) for state in ("lost", "running", "lost")] == [["running"]] * 3
 
 
+def test_a_message_of_an_attempt_after_a_lost_one_is_not_lost_a_second_time():
+    looks = Looks().settled()
+    known = [RequestState("lost", 1)]
+    for waited, what in ((0.5, "queued"), (2.5, "queued"), (5.5, "unsent")):
+        (found,) = looks.losses.judge([OpenRequest("it", 2, waited, "auto")], known, {})
+        assert found.what == what
+
+
+def test_without_a_queue_no_message_is_taken_for_overtaken():
+    looks = Looks().settled()
+    requests = [OpenRequest("it", 1, 20.0, None), OpenRequest("other", 1, 9.0, None)]
+    found = looks.losses.judge(requests, [RequestState("queued", 1), RequestState("running", 1)], {})
+    assert [it.what for it in found] == ["queued", "running"]
+
+
 def test_a_suspicion_of_an_earlier_attempt_does_not_count_against_the_next():
     looks = Looks().settled()
     looks.at(("lost", 9))

@@ -61,6 +61,13 @@ def test_without_celery_workers_no_name_is_a_queue(redis, model):
     assert names.queue_of("auto") == "auto"
 
 
+def test_a_model_that_is_not_known_may_be_so_later_for_what_was_accepted(redis):
+    report(redis, "celery@a", ["auto", "sketch"], {"sketch": "sketch"})
+    names = names_of(redis)
+    assert (names.find("nothing"), names.find("sketch"), names.find("auto")) == (None, "sketch", "auto")
+    assert names.all() == {"auto": "auto", "sketch": "sketch"}
+
+
 def test_an_engine_whose_queue_none_takes_is_not_offered(redis):
     report(redis, "celery@a", ["auto"], {"sketch": "sketch"})
     with pytest.raises(InvalidParameter):

@@ -136,7 +136,9 @@ def test_an_address_that_is_none_ends_the_start(url, monkeypatch):
         load()
 
 
-def test_a_database_that_is_none_ends_the_start_too():
-    settings = Settings(engines=("openai",), engine_daily_budget="openai=1", redis_url="redis://host/0?db=x")
+@pytest.mark.parametrize("option", ["db=x", "bogus=1"])
+def test_an_option_that_is_none_ends_the_start_too(option):
+    url = f"redis://host/0?{option}"
+    settings = Settings(engines=("openai",), engine_daily_budget="openai=1", redis_url=url)
     with pytest.raises(SystemExit, match="REDIS_URL cannot be used"):
         require_ledger(settings)

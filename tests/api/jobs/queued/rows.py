@@ -9,6 +9,8 @@ from image_api.jobs.queued.queued_rows import Endings, Failure, QueuedRows, Sett
 from image_api.jobs.runner.retries import RetryPolicy
 from tests.api.jobs.processes import Process
 
+MODELS = ("auto", "horde")
+"""Those that Celery workers have told of."""
 HOPELESS, HOPEFUL = JobUnreadable("It is of another version."), ServiceBusy("All slots are in use.")
 
 
@@ -18,6 +20,12 @@ class QueueProcess(Process):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.rows = QueuedRows(self.database, RetryPolicy(max_retries=1, base=2))
+
+    def publish(self, *models: str) -> list[Job]:
+        return self.rows.publish(models or MODELS)
+
+    def is_due(self, *models: str) -> bool:
+        return self.rows.is_due(models or MODELS)
 
     def job(self, job: Job) -> Job:
         return self.store.get(job.id)
@@ -42,7 +50,7 @@ class QueueProcess(Process):
     def published(self, **request: object) -> Job:
         """Return a job that is in the queue."""
         job = self.submit(**request)
-        self.rows.publish()
+        self.publish()
         return self.job(job)
 
     def running(self, **request: object) -> Job:

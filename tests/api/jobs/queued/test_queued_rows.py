@@ -1,5 +1,6 @@
 """The rows of jobs in the queue, over both databases: news may come twice, late, in another order or never."""
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -27,42 +28,51 @@ def numbers_of_the_queue(here):
 def test_owners_take_turns_and_each_gets_its_oldest_first(here):
     first, second, third = (here.submit("a").id for _ in range(3))
     of_b, of_c = here.submit("b").id, here.submit("c").id
-    assert [job.id for job in here.rows.publish()] == [first, of_b, of_c, second, third]
-    assert here.rows.publish() == []
-    assert here.rows.is_due() is False
+    assert [job.id for job in here.publish()] == [first, of_b, of_c, second, third]
+    assert here.publish() == []
+    assert here.is_due() is False
 
 
 def test_the_next_turn_is_that_of_the_owner_after_the_last(here, monkeypatch):
     monkeypatch.setattr(turns, "MIN_WINDOW", 2)
     for owner in ("a", "a", "b", "c", "c"):
         here.submit(owner)
-    first = here.rows.publish()
+    first = here.publish()
     for job in first:
         here.begin(job)
-    second = here.rows.publish()
+    second = here.publish()
     assert ([it.owner for it in first], [it.owner for it in second]) == (["a", "b"], ["c", "a"])
 
 
 def test_as_many_jobs_wait_in_the_queue_as_run_and_the_rest_where_others_can_overtake_it(here, monkeypatch):
     monkeypatch.setattr(turns, "MIN_WINDOW", 3)
     jobs = [here.submit() for _ in range(12)]
-    assert len(here.rows.publish()) == 3
-    assert (here.rows.publish(), here.rows.is_due()) == ([], False)
+    assert len(here.publish()) == 3
+    assert (here.publish(), here.is_due()) == ([], False)
     for job in jobs[:3]:
         here.begin(job)
-    assert len(here.rows.publish()) == 3
+    assert len(here.publish()) == 3
     for job in jobs[3:6]:
         here.begin(job)
-    assert len(here.rows.publish()) == 6
+    assert len(here.publish()) == 6
 
 
 def test_jobs_whose_celery_worker_is_gone_keep_those_of_other_models_out_of_nothing(here, monkeypatch):
     monkeypatch.setattr(turns, "MIN_WINDOW", 2)
     gone = [here.submit("a", model="horde").id for _ in range(5)]
     others = [here.submit(owner, **request).id for owner, request in (("a", {"model": "auto"}), ("b", {}), ("a", {}))]
-    published = [job.id for _ in range(4) for job in here.rows.publish()]
+    published = [job.id for _ in range(4) for job in here.publish()]
     assert sorted(published) == sorted([*gone[:2], *others[:2]])
-    assert here.rows.is_due() is False
+    assert here.is_due() is False
+
+
+def test_a_model_that_no_celery_worker_has_told_of_waits_and_keeps_no_other_out(here, monkeypatch):
+    monkeypatch.setattr(turns, "MIN_WINDOW", 2)
+    unknown = [here.submit("a", model="img_queue:news").id for _ in range(3)]
+    other = here.submit("a", model="horde")
+    assert [job.id for job in here.publish()] == [other.id]
+    assert (here.is_due(), here.publish()) == (False, [])
+    assert [job.id for job in here.publish("img_queue:news")] == unknown[:2]
 
 
 def test_two_processes_fill_one_window_and_publish_no_job_twice(here, database_url, monkeypatch):
@@ -70,20 +80,38 @@ def test_two_processes_fill_one_window_and_publish_no_job_twice(here, database_u
     there = QueueProcess(database_url)
     for _ in range(8):
         here.submit()
-    published = [*here.rows.publish(), *there.rows.publish()]
+    published = [*here.publish(), *there.publish()]
     assert len({job.id for job in published}) == len(published) == 5
 
 
 def test_images_wait_in_the_database_until_redis_has_room_and_others_overtake_them(here, monkeypatch):
     monkeypatch.setattr(turns, "MAX_IMAGE_BYTES", 100)
+    monkeypatch.setattr(turns, "MODEL_IMAGE_BYTES", 50)
     large = here.submit("a", image=b"x" * 300)
     second = here.submit("a", image=b"x" * 10)
     without = here.submit("b")
-    assert [job.id for job in here.rows.publish()] == [large.id, without.id]
+    assert [job.id for job in here.publish()] == [large.id, without.id]
     here.begin(large)
-    assert here.rows.publish() == []
+    assert here.publish() == []
     here.made(large)
-    assert [job.id for job in here.rows.publish()] == [second.id]
+    assert [job.id for job in here.publish()] == [second.id]
+
+
+def test_images_of_a_model_whose_celery_worker_is_gone_keep_those_of_no_other_out(here, monkeypatch):
+    monkeypatch.setattr(turns, "MAX_IMAGE_BYTES", 100)
+    monkeypatch.setattr(turns, "MODEL_IMAGE_BYTES", 50)
+    for _ in range(4):
+        here.submit("a", image=b"x" * 30, model="horde")
+    assert len(here.publish()) == 3
+    others = [here.submit("b", image=b"x" * 20).id for _ in range(3)]
+    assert [job.id for job in here.publish()] == others[:2]
+
+
+@pytest.mark.parametrize(("ahead", "waited"), [(3600.0, math.inf), (1.0, 0.0)])
+def test_a_clock_that_was_set_back_hides_no_lost_message(here, ahead, waited):
+    job = here.published()
+    here.set(job, published_at=here.value(job, "published_at") + ahead)
+    assert [it.waited for it in here.rows.open_jobs()] == [waited]
 
 
 def test_what_is_due_later_is_not_published_before(here):
@@ -91,14 +119,14 @@ def test_what_is_due_later_is_not_published_before(here):
     here.set(job, not_before=4e9)
     soon = here.submit()
     here.set(soon, not_before=here.job(soon).created_at + 100)
-    assert [it.id for it in here.rows.publish()] == [job.id]  # from before the clock was set back
+    assert [it.id for it in here.publish()] == [job.id]  # from before the clock was set back
 
 
 def test_a_job_that_could_not_be_sent_is_published_again(here):
     (job,) = [here.submit()][:1]
-    published = here.rows.publish()
+    published = here.publish()
     here.rows.unpublish(published)
-    assert [it.id for it in here.rows.publish()] == [job.id]
+    assert [it.id for it in here.publish()] == [job.id]
     here.begin(job)
     here.rows.unpublish(published)  # its message had reached the queue
     assert here.value(job, "published_at") is not None
@@ -195,7 +223,7 @@ def test_a_job_is_sent_again_unless_it_has_changed(here):
 
 def test_open_jobs_are_those_of_the_queue_and_not_those_of_a_runner(here):
     waiting, running = here.submit(), here.submit()
-    here.rows.publish()
+    here.publish()
     here.begin(running)
     direct = here.submit()
     here.leases.claim(1)
@@ -222,5 +250,5 @@ def test_the_queue_takes_what_a_runner_has_left(here):
     assert here.leases.take_over() is False
     here.set(job, lease_until=1.0)
     assert here.leases.take_over() is True
-    (again,) = here.rows.publish()
+    (again,) = here.publish()
     assert (again.id, again.attempts, again.interruptions) == (job.id, 1, 1)

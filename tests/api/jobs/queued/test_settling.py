@@ -57,7 +57,7 @@ def test_a_failure_that_may_pass_is_tried_again_and_the_next_is_final(here):
     assert here.failed(job, 1, HOPEFUL).what == "open"  # the same news
     assert here.job(job) == again
     here.set(job, not_before=0)
-    here.rows.publish()
+    here.publish()
     assert here.failed(job, 1, HOPEFUL).what == "open"  # and once more, before the next attempt is announced
     here.begin(job, 2)
     assert here.failed(job, 2, HOPEFUL).what == "final"
@@ -91,7 +91,7 @@ def test_only_what_is_missing_is_made_after_a_retry(here):
     endings = Endings(job.id, {0: {"index": 0}}, {1: Failure(1, HOPEFUL)})
     assert here.rows.change([here.rows.settling(endings)])[0].what == "retried"
     here.set(job, not_before=0)
-    (again,) = here.rows.publish()
+    (again,) = here.publish()
     assert (again.missing, again.attempts) == ([1], 1)
 
 
