@@ -15,6 +15,7 @@ from image_api.outbound.redis_clients import blocking_client, quick_client
 from image_api.sent_images import SentImage
 from render_worker.contract import GenerateRequest, GenerateResult, Progress
 from tests.api.queued.celery_side import CelerySide
+from tests.fakes.processes import wait_until
 from tests.fakes.redis_server import RedisServer
 
 GRACE_SECONDS = 0.3
@@ -102,6 +103,7 @@ def dispatching() -> Iterator[Callable[..., CeleryDispatch]]:
     yield build
     for dispatch in made:
         dispatch.stop()
+    wait_until(lambda: not any(it.name == "queue-send" for it in threading.enumerate()), "the end of all sends")
 
 
 @pytest.fixture
