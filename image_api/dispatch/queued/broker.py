@@ -53,10 +53,6 @@ class Broker:
             except connection.connection_errors as error:
                 raise OperationalError(str(error)) from error
 
-    def ping(self) -> None:
-        """Raise one of QUEUE_FAILURES if the broker does not answer."""
-        self.lengths(["celery"])
-
 
 def _length(connection: Connection, queue: str) -> int:
     try:

@@ -7,13 +7,12 @@ from typing import Any, Literal, cast
 from pydantic import TypeAdapter, ValidationError
 from redis import Redis
 
-from image_api.errors import ApiError, Relayed, WorkerUnavailable
+from image_api.errors import ApiError, WorkerUnavailable
 from render_worker.contract import (
     KEPT_SECONDS,
     SETTLED_SECONDS,
     Ending,
     ErrorLine,
-    GenerateResult,
     KeyName,
     ResultLine,
     queue_key,
@@ -92,6 +91,7 @@ class RequestStates:
         with self._redis.pipeline(transaction=False) as pipeline:
             for request_id in request_ids:
                 pipeline.set(queue_key(request_id, "cancel"), 1, ex=SETTLED_SECONDS)
+                pipeline.expire(queue_key(request_id, "final"), SETTLED_SECONDS)
                 pipeline.delete(*_keys(request_id, "attempt", "image"))
             pipeline.execute()
 
@@ -136,13 +136,6 @@ class RequestStates:
         """Return the newest preview of a request, a data URL; None if there is none."""
         found = self._redis.get(queue_key(request_id, "preview"))
         return found.decode() if isinstance(found, bytes) else None
-
-
-def result_of(line: ResultLine | ErrorLine) -> GenerateResult:
-    """Return the result of an ending. Raises its error, as an ApiError."""
-    if isinstance(line, ErrorLine):
-        raise Relayed(line.error, line.status)
-    return line.result
 
 
 def unreadable() -> ApiError:
