@@ -10,7 +10,7 @@ from image_api.addresses import is_address, worker_addresses
 from image_api.allowed_hosts import AllowedHosts
 from image_api.job_settings import JobSettings
 from image_api.networks import networks_of
-from render_worker.serving.celery_address import is_broker
+from render_worker.serving.celery_address import has_known_options, is_broker, is_redis
 from render_worker.serving.environment import Debug, Host, LogLevel, Port, read
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
@@ -88,7 +88,9 @@ class Settings(JobSettings):
         description="Hours for which an identical request gets the same picture from the cache; 0 disables it.",
     )
     redis_url: SecretStr | None = Field(
-        None, description="Redis for the cache, shared by all processes; if unset, each caches in its memory."
+        None,
+        description="Redis for the cache, shared by all processes, and for the queue of DISPATCH=celery; if unset, each"
+        " process caches in its memory.",
     )
 
     celery_broker_url: SecretStr | None = Field(
@@ -207,16 +209,9 @@ class Settings(JobSettings):
     @field_validator("redis_url")
     @classmethod
     def _of_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        from redis.connection import parse_url  # here: without Redis its 7 MiB are not loaded
-
-        try:
-            parse_url(value.get_secret_value())  # type: ignore[no-untyped-call]
-        except ValueError:  # its text may have the password
-            raise ValueError(
-                "it must be an address like redis://:password@host:6379/0, the password percent-encoded"
-            ) from None
+        address = value.get_secret_value() if value else ""
+        if value and not (is_redis(address) and has_known_options(address)):
+            raise ValueError("it must be an address like redis://:password@host:6379/0, the password percent-encoded")
         return value
 
     @field_validator("celery_broker_url")

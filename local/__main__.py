@@ -78,7 +78,8 @@ def _run_tiers(processes: Processes, settings: Settings, found: Environments, si
     of_worker = {**found.worker, "HOST": "127.0.0.1", "PORT": str(settings.worker_port)}
     processes.start("the render worker", of_worker, *MODULE, "gunicorn", "-c", "render_worker/gunicorn.conf.py")
     if settings.dispatch == "celery":
-        processes.start("the Celery worker", of_worker, *MODULE, "celery", "-A", "render_worker.tasks", "worker")
+        command = (*MODULE, "celery", "-A", "render_worker.tasks", "worker")
+        processes.start("the Celery worker", of_worker, *command, replaced=True)
     processes.start("the API", found.api, *MODULE, "gunicorn", "app:app")
     if _becomes_ready(processes, settings, found.api):
         processes.wait()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 STOP_SECONDS = 6.0  # beyond the graceful timeout
 LOOK_SECONDS = 0.2
@@ -26,23 +26,32 @@ class Processes:
         self._stop_seconds = graceful_seconds + STOP_SECONDS
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._needed: set[str] = set()
+        self._replaced: dict[str, Callable[[], subprocess.Popen[bytes]]] = {}
         self._stop = threading.Event()
         for number in STOP_SIGNALS:
             signal.signal(number, lambda *_: self._stop.set())
 
-    def start(self, name: str, environment: Mapping[str, str], *command: str, needed: bool = False) -> None:
+    def start(
+        self, name: str, environment: Mapping[str, str], *command: str, needed: bool = False, replaced: bool = False
+    ) -> None:
         """Start a program with an environment of its own; its output goes where this process's goes.
 
-        `needed`: the other programs need it to the end.
+        `needed`: the other programs need it to the end. `replaced`: it is started again if it is killed.
         """
+
+        def start() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(  # noqa: S603 - our own programs
+                command,
+                env=environment,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # safe: no thread has been started here
+            )
+
         if needed:
             self._needed.add(name)
-        self._running[name] = subprocess.Popen(  # noqa: S603 - our own programs
-            command,
-            env=environment,
-            start_new_session=True,
-            preexec_fn=_end_with_parent,  # safe: no thread has been started here
-        )
+        if replaced:
+            self._replaced[name] = start
+        self._running[name] = start()
 
     def ended(self) -> str | None:
         """Return the name of a program that has ended by itself; returns None if all run."""
@@ -51,11 +60,18 @@ class Processes:
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until a signal says stop or a program ends; return False if neither happens within `seconds`."""
         end = None if seconds is None else time.monotonic() + seconds
-        while not self._stop.is_set() and not self.ended():
+        while not self._stop.is_set() and not self._ended_for_good():
             if end is not None and time.monotonic() > end:
                 return False
             self._stop.wait(LOOK_SECONDS)
         return True
+
+    def _ended_for_good(self) -> str | None:
+        """Return as `ended` does, once those that were killed and are to be replaced have been started again."""
+        for name, start in self._replaced.items():
+            if (self._running[name].poll() or 0) < 0:
+                self._running[name] = start()
+        return self.ended()
 
     def stop(self) -> None:
         """Stop all programs, those that the others need after them."""

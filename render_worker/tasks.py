@@ -41,9 +41,9 @@ LEAST_LEVELS = {
 os.environ["NODE_OPTIONS"] = "--max-semi-space-size=1"  # noqa: TID251 - for Playwright's driver: see gunicorn.conf.py
 settings = load()
 require_ledger(settings)
-app = celery = build_app(
-    broker_address(settings), dict.fromkeys((AUTO_QUEUE, *settings.engines, ALWAYS_THERE)), settings.slots
-)
+own_queues = list(dict.fromkeys((AUTO_QUEUE, *settings.engines, ALWAYS_THERE)))
+app = celery = build_app(broker_address(settings), own_queues, settings.slots)
+log = logging.getLogger(__name__)
 _worker: CeleryWorker
 
 
@@ -73,6 +73,8 @@ def start(sender: Any, **_: Any) -> None:
         sys.exit(f"Only -P {POOL} can be used, and is without -P: others start a browser for each child, or wait.")
     require_storage(settings)
     queues = list(app.amqp.queues.consume_from)
+    if not {*queues} <= {*own_queues}:
+        log.warning("-Q names queues of engines that are not enabled; it can make those of %s.", ", ".join(own_queues))
     _worker = CeleryWorker(settings, sender.hostname, queues, int(sender.concurrency))
     _worker.start()
 

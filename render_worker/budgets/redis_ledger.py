@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from render_worker.budgets.errors import BudgetUnavailable
 from render_worker.budgets.ledger import Ledger, Reservation
 from render_worker.optional_packages import missing_package
+from render_worker.serving.celery_address import has_known_options
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -45,11 +46,7 @@ class RedisLedger(Ledger):
     def problem(self) -> str | None:
         if problem := missing_package("redis", "daily budget in Redis", "redis"):
             return problem
-        from redis.connection import parse_url
-
-        try:
-            parse_url(self._url)  # type: ignore[no-untyped-call]
-        except ValueError:  # its text may have the password
+        if not has_known_options(self._url):
             return "REDIS_URL cannot be used: it must be an address like redis://:password@host:6379/0."
         return None
 

@@ -5,10 +5,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 
 from render_worker.budgets.amounts import Amounts
-from render_worker.serving.celery_address import is_readable
+from render_worker.serving.celery_address import is_redis
 from render_worker.setting_types import SettingsPart
-
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class BudgetSettings(SettingsPart):
@@ -38,7 +36,6 @@ class BudgetSettings(SettingsPart):
     @field_validator("redis_url")
     @classmethod
     def _of_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        address = value.get_secret_value() if value else ""
-        if value and not (address.startswith(REDIS_SCHEMES) and is_readable(address)):
+        if value and not is_redis(value.get_secret_value()):
             raise ValueError("it must be an address like redis://:password@host:6379/0, the password percent-encoded")
         return value

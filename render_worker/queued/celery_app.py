@@ -1,6 +1,7 @@
 """The Celery app of a Celery worker: how it consumes its queues, and what it shows of messages."""
 
 import logging
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,17 +9,18 @@ from celery import Celery, Task, signals
 from celery.apps.worker import Worker
 from celery.concurrency import get_implementation
 from celery.platforms import EX_FAILURE
+from celery.worker.consumer import Consumer
 from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 
 from render_worker.contract import VISIBILITY_SECONDS
-from render_worker.queued.connections import is_redis
 from render_worker.queued.redis_channel import be_tolerant
-from render_worker.serving.celery_address import celery_address
+from render_worker.serving.celery_address import celery_address, is_redis
 
 POOL = "threads"
 HIDDEN = "(…)"
 CONNECT_SECONDS, SOCKET_SECONDS = 2.0, 5.0
+PAUSE_SECONDS = 1.0  # before it connects to its broker again
 
 
 class _PrivateRequest(Request):  # type: ignore[misc]  # Celery has no types
@@ -36,6 +38,25 @@ class _PrivateRequest(Request):  # type: ignore[misc]  # Celery has no types
     def cancel(self, pool: Any, **_: Any) -> None:
         """Say at once that a cold shutdown begins: Celery cannot cancel threads, and says it after they have ended."""
         signals.worker_shutting_down.send(sender=self.hostname, sig="SIGQUIT", how="Cold", exitcode=EX_FAILURE)
+
+
+class _Consumer(Consumer):  # type: ignore[misc]
+    """A consumer that leaves nothing of a connection that was lost, and connects again after a pause.
+
+    A Redis that is full, or read-only, takes each connection, and refuses its first write.
+    """
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Forget the connection; Celery's event loop does so if it was running, and not if it was to begin."""
+        super().on_connection_error_after_connected(exc)
+        if self.hub:
+            self.hub.reset()
+        time.sleep(PAUSE_SECONDS)
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Wait before the next try."""
+        super().on_connection_error_before_connected(exc)
+        time.sleep(PAUSE_SECONDS)
 
 
 class _Worker(Worker):  # type: ignore[misc]
@@ -67,6 +88,7 @@ def build_app(broker: str, queues: Iterable[str], concurrency: int) -> Celery:
     app.conf.update(
         broker_read_url=celery_address(broker),  # which counts before CELERY_BROKER_URL, as Celery reads that itself
         broker_write_url=celery_address(broker),
+        worker_consumer=_Consumer,
         worker_pool=POOL,  # prefork would start a browser for each child
         worker_concurrency=concurrency,
         worker_prefetch_multiplier=1,

@@ -20,7 +20,7 @@ from render_worker.contract import (
 )
 from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.queued.claims import Claims
-from render_worker.queued.connections import connect, is_redis
+from render_worker.queued.connections import connect
 from render_worker.queued.endings import Endings
 from render_worker.queued.generation import QueuedGenerations
 from render_worker.queued.lease_keeper import LeaseKeeper
@@ -28,6 +28,7 @@ from render_worker.queued.progress_sender import ProgressSender
 from render_worker.queued.reports import Reports
 from render_worker.runtime import LoopWork
 from render_worker.services import build_services
+from render_worker.serving.celery_address import has_known_options, is_redis
 from render_worker.settings import Settings
 from render_worker.storages import named_storages
 
@@ -115,10 +116,11 @@ class CeleryWorker:
 def redis_address(settings: Settings) -> str:
     """Return the address of the Redis that holds what is true of requests. Exits with a sentence if there is none."""
     broker = settings.celery_broker_url.get_secret_value() if settings.celery_broker_url else ""
-    if settings.redis_url:
-        return settings.redis_url.get_secret_value()
-    if is_redis(broker):
-        return broker
+    found = settings.redis_url.get_secret_value() if settings.redis_url else broker
+    if is_redis(found):
+        if not has_known_options(found):  # its text may have the password
+            sys.exit('REDIS_URL cannot be used: what follows its "?" is no option of a Redis client\'s.')
+        return found
     sys.exit("REDIS_URL has to be set: it is where a Celery worker keeps which requests it makes, and their results.")
 
 

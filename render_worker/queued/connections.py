@@ -8,12 +8,6 @@ from redis.retry import Retry
 
 TIMEOUT_SECONDS = 2.0  # less than a lease, which has to be renewed on another connection if one hangs
 MAX_CONNECTIONS = 10_000  # redis-py has 100 by default; each thread takes one
-REDIS = ("redis://", "rediss://", "unix://")
-
-
-def is_redis(address: str) -> bool:
-    """Return whether an address is one of a Redis."""
-    return address.startswith(REDIS)
 
 
 def connect(address: str) -> Redis:

@@ -17,7 +17,8 @@ from pydantic import Field, SecretStr
 from redis import RedisError
 
 from render_worker.contract import REPORT_TTL_SECONDS, report_key
-from render_worker.queued.connections import connect, is_redis
+from render_worker.queued.connections import connect
+from render_worker.serving.celery_address import is_redis
 from render_worker.serving.environment import EnvironmentSettings, read
 
 

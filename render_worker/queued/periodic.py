@@ -32,11 +32,15 @@ class Periodic:
             self._thread.join()
 
     def _repeat(self) -> None:
+        problem = ""
         while not self._stopped.is_set():
             try:
                 self._call()
+                problem = ""
             except (RedisError, OSError) as error:  # whose text may have the address, and its password
-                log.warning("%s: Redis does not take a call: %s", self._name, type(error).__name__)
+                if problem != type(error).__name__:  # else it would fill the log for as long as that lasts
+                    problem = type(error).__name__
+                    log.warning("%s: Redis does not take a call: %s", self._name, problem)
             except Exception:  # whatever it is, the next call may succeed
                 log.exception("%s: unexpected error", self._name)
             self._stopped.wait(self._seconds)

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from kombu.transport.redis import Channel, QoS, Transport
+from redis import RedisError
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +29,30 @@ class _TolerantQoS(QoS):
         if self.channel.connection is not None:
             super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
 
+    def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
+        """Give back messages of others that have gone, unless Redis takes no call; this is called again in time."""
+        try:
+            super().restore_visible(start, num, interval)  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as error:  # Celery would forget the connection that it makes, and leave it open
+            log.warning("messages of others cannot be given back: %s", type(error).__name__)
+
 
 class TolerantChannel(Channel):
     """A channel that drops what is no message of Celery's, and takes the next."""
 
     QoS = _TolerantQoS
+
+    def close(self) -> None:
+        """Close the channel with all its connections, also if Redis refuses what is said to it before."""
+        try:
+            super().close()  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as error:
+            log.warning("a channel is closed at once: %s", type(error).__name__)
+            self.closed = True
+            if self.connection is not None:
+                self.connection.close_channel(self)
+        finally:
+            self._disconnect_pools()  # type: ignore[no-untyped-call]  # kombu connects again as it gives back
 
     def _connparams(self, asynchronous: bool = False) -> Any:
         if self.connection is None or self.connection.client is None:  # at which kombu would raise AttributeError

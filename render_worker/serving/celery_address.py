@@ -4,12 +4,14 @@ import re
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit, urlunsplit
 
 BROKER = re.compile(r"(redis|rediss|unix|amqp|amqps)://\S+")
+REDIS = re.compile(r"(redis|rediss|unix)://")
+DATABASE = re.compile(r"/?[0-9]*/?")
 CERTIFICATE = "ssl_cert_reqs"
 
 
 def is_broker(address: str) -> bool:
     """Return whether an address is one of a broker; Celery would log the password of one that it cannot read."""
-    return bool(BROKER.fullmatch(address)) and is_readable(address)
+    return bool(BROKER.fullmatch(address)) and (is_redis if REDIS.match(address) else is_readable)(address)
 
 
 def is_readable(address: str) -> bool:
@@ -20,6 +22,25 @@ def is_readable(address: str) -> bool:
     except ValueError:
         return False
     return "@" not in parts.path + parts.query + parts.fragment or parts.scheme == "unix"
+
+
+def is_redis(address: str) -> bool:
+    """Return whether an address is one of a Redis, its database a number."""
+    if not REDIS.match(address) or not is_readable(address):
+        return False
+    parts = urlsplit(address)
+    return parts.scheme == "unix" or bool(DATABASE.fullmatch(parts.path))
+
+
+def has_known_options(address: str) -> bool:
+    """Return whether a client of Redis takes an address with its options; it connects to nothing."""
+    from redis import ConnectionPool  # here: without Redis its 7 MiB are not loaded
+
+    try:
+        ConnectionPool.from_url(address).make_connection()
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def celery_address(address: str) -> str:

@@ -109,12 +109,21 @@ def test_gunicorn_listens_on_the_host(load, monkeypatch, value, bind):
         ],
         *[("PORT", it) for it in ("0", "65536", "-1", "8000.0", "http", "tcp://10.0.0.1:80", "٨٠٠٠", "9" * 5000)],
         *[("LOG_LEVEL", it) for it in ("loud", "20", "INFO,DEBUG")],
+        *[("REDIS_URL", f"redis://{it}") for it in ("h/name", "h:port", "[h", "user:12#3@h")],
     ],
 )
 def test_the_rest_is_refused_by_name(load, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit, match=rf"^{name}[A-Z_ or]* cannot be used: it must be .*\. What it sets: "):
         load()
+
+
+@pytest.mark.parametrize("option", ["bogus=geheim", "db=x", "protocol=x"])
+def test_what_no_client_of_redis_takes_is_refused_without_showing_it(monkeypatch, option):
+    monkeypatch.setenv("REDIS_URL", f"redis://:geheim@h/0?{option}")
+    with pytest.raises(SystemExit, match=r"^REDIS_URL cannot be used: it must be an address like ") as refusal:
+        load_api()
+    assert "geheim" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "nowhere.invalid"])

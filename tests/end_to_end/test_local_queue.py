@@ -62,9 +62,12 @@ def makes_pictures(run: LocalRun) -> None:
     assert [it["concurrency"] for it in requests.get(f"{address}/api/v1/health", timeout=5).json()["celery_workers"]]
 
 
-def test_a_redis_and_a_celery_worker_are_started_and_nothing_is_left(start):
+def test_a_redis_and_a_celery_worker_are_started_which_may_be_killed_and_nothing_is_left(start):
     run = start()
     assert programs(run).keys() == {"redis-server", "celery", "render_worker/gunicorn.conf.py", "app:app"}
+    killed = programs(run)["celery"]
+    killed.kill()
+    wait_until(lambda: programs(run).get("celery") not in (None, killed), "another Celery worker")
     makes_pictures(run)
     socket = Path(command_of(programs(run)["redis-server"]).split("unixsocket:")[1].split()[0])
     assert socket.parent.stat().st_mode & 0o77 == 0  # no process of another user reaches it, and no page of a browser
@@ -89,10 +92,10 @@ def test_a_redis_of_the_user_s_is_used_and_its_password_shown_nowhere(start):
         assert "5ecre7" not in run.printed()
 
 
-def test_when_the_celery_worker_ends_all_do_and_it_is_reported(start):
+def test_when_the_celery_worker_ends_and_was_not_killed_all_do_and_it_is_reported(start):
     run = start()
     everything = psutil.Process(run.process.pid).children(recursive=True)
-    programs(run)["celery"].kill()
+    programs(run)["celery"].terminate()
     assert run.process.wait(PATIENCE_SECONDS) == 1
     assert "The Celery worker has ended" in run.printed()
     wait_until(lambda: left_of(everything) == [], "the end of everything")

@@ -2,7 +2,7 @@
 
 It outlives what asks it, and writes down each request as it begins and ends: `begun`, then `made`, `failed`, `refused`
 or, if its client left, `left`. The key that it is asked with names the client. A prompt says what comes of it:
-`refused` is declined, and of `flaky` the first request fails.
+`refused` is declined, of `flaky` the first request fails, and of `takes 30` it takes 30 seconds.
 """
 
 import argparse
@@ -120,7 +120,7 @@ class _Service:
         self._of_prompt[prompt] += 1
         is_first = self._of_prompt[prompt] == 1
         try:
-            await asyncio.sleep(0 if "refused" in prompt else random.uniform(*self._seconds))
+            await asyncio.sleep(self._seconds_of(prompt, is_first))
         except asyncio.CancelledError:
             note("left")
             raise
@@ -133,6 +133,13 @@ class _Service:
         note("made")
         width, height = map(int, fields["size"].split("x"))
         return 200, {"created": 1, "data": [{"b64_json": base64.b64encode(png(width, height)).decode()}]}
+
+    def _seconds_of(self, prompt: str, is_first: bool) -> float:
+        """Return how long a picture takes."""
+        if "refused" in prompt:
+            return 0.0
+        said = re.search(r"takes (\d+)", prompt) if is_first else None
+        return float(said[1]) if said else random.uniform(*self._seconds)
 
 
 async def _until_done_or_left(making: "asyncio.Task[Answer]", reader: asyncio.StreamReader) -> None:

@@ -129,11 +129,13 @@ def test_a_shutdown_is_the_last_line(client, slow):
 
 def test_heartbeats_are_sent_while_there_is_no_progress(client, slow, monkeypatch):
     monkeypatch.setattr("render_worker.stream.HEARTBEAT_SECONDS", 0.05)
+    events = []
     with client.post("/generate", json=SKETCH, headers=AS_STREAM) as answer:
-        threading.Timer(0.3, slow.set).start()
-        events = [line["event"] for line in lines_of(answer)]
-    assert events[0] == "progress"
-    assert events[1:3] == ["heartbeat", "heartbeat"]
+        for line in answer.response:
+            events.append(json.loads(line)["event"])
+            if events[-3:] == ["progress", "heartbeat", "heartbeat"]:
+                slow.set()
+    assert slow.is_set()
     assert events[-1] == "result"
 
 

@@ -12,7 +12,7 @@ from render_worker.budgets.budgets import Budgets, require_ledger
 from render_worker.budgets.errors import BudgetUnavailable
 from render_worker.budgets.file_ledger import FileLedger
 from render_worker.budgets.redis_ledger import RedisLedger
-from render_worker.settings import Settings
+from render_worker.settings import Settings, load
 from tests.fakes.buying import buy, run
 
 
@@ -130,6 +130,15 @@ def test_a_sum_that_is_no_number_buys_nothing(opened, redis, tmp_path):
 
 
 @pytest.mark.parametrize("url", ["redis://host:port/0", "redis://[::1"])
-def test_an_address_that_is_none_ends_the_start(url):
+def test_an_address_that_is_none_ends_the_start(url, monkeypatch):
+    monkeypatch.setenv("REDIS_URL", url)
     with pytest.raises(SystemExit, match="REDIS_URL cannot be used"):
-        require_ledger(Settings(engines=("openai",), engine_daily_budget="openai=1", redis_url=url))
+        load()
+
+
+@pytest.mark.parametrize("option", ["db=x", "bogus=1"])
+def test_an_option_that_is_none_ends_the_start_too(option):
+    url = f"redis://host/0?{option}"
+    settings = Settings(engines=("openai",), engine_daily_budget="openai=1", redis_url=url)
+    with pytest.raises(SystemExit, match="REDIS_URL cannot be used"):
+        require_ledger(settings)

@@ -41,11 +41,19 @@ class Queue:
         self.states = RequestStates(server.client)
         self.app = Celery(broker=server.url, set_as_current=False)
 
-    def send(self, request_id: str = "", *, attempt: int = 1, seconds: float | None = 60.0, **fields: object) -> str:
+    def send(
+        self,
+        request_id: str = "",
+        *,
+        attempt: int = 1,
+        seconds: float | None = 60.0,
+        queue: str = QUEUE,
+        **fields: object,
+    ) -> str:
         """Announce a request, send its message, and return its id."""
         request_id = request_id or uuid.uuid4().hex
         self.states.announce(request_id, attempt)
-        self.send_text(self.message(request_id, attempt, seconds, **fields))
+        self.send_text(self.message(request_id, attempt, seconds, **fields), queue=queue)
         return request_id
 
     def message(self, request_id: str, attempt: int = 1, seconds: float | None = 60.0, **fields: object) -> str:
@@ -91,6 +99,10 @@ class Queue:
         """Return how many messages Celery workers have."""
         return self.redis.hlen("unacked")
 
+    def forget_unacknowledged(self) -> None:
+        """Forget messages whose connection was lost; they would come again after VISIBILITY_SECONDS."""
+        self.redis.delete("unacked", "unacked_index")
+
     def all_done_with(self) -> None:
         """Wait until no message is in the queue or with a Celery worker."""
         wait_until(lambda: not self.waiting() and not self.unacknowledged(), "the end of all messages", seconds=20)
@@ -98,22 +110,8 @@ class Queue:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
-    """Return an image service whose pictures take 0.1 s."""
+    """Return an image service whose pictures take 0.1 s, unless the prompt says otherwise."""
     with ImageService(tmp_path_factory.mktemp("service"), (0.1, 0.1)) as service:
-        yield service
-
-
-@pytest.fixture(scope="session")
-def patient_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
-    """Return an image service whose pictures take 3 s."""
-    with ImageService(tmp_path_factory.mktemp("patient"), (3, 3)) as service:
-        yield service
-
-
-@pytest.fixture(scope="session")
-def slow_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageService]:
-    """Return an image service whose pictures take 30 s."""
-    with ImageService(tmp_path_factory.mktemp("slow"), (30, 30)) as service:
         yield service
 
 
@@ -129,17 +127,42 @@ def queue(redis_server: RedisServer) -> Queue:
     return Queue(redis_server)
 
 
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    """Return the Redis of the Celery worker that tests share; it is not flushed for each."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def worker(
+    shared_redis: RedisServer, service: ImageService, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CeleryWorker]:
+    """Return a Celery worker that tests share and do not end, with events and all that it logs."""
+    own = {"LOCAL_STORAGE_DIR": tmp_path_factory.mktemp("images"), "LOG_LEVEL": "DEBUG", "OPENAI_CONCURRENCY": 8}
+    with CeleryWorker(shared_redis.url, "-E", **{**service.environment("w"), **own}) as worker:
+        yield worker
+
+
+@pytest.fixture
+def shared_queue(shared_redis: RedisServer, worker: CeleryWorker) -> Queue:
+    """Return the queue of that Celery worker without messages; what Celery has in Redis stays."""
+    queue = Queue(shared_redis)
+    queue.all_done_with()
+    return queue
+
+
 Start = Callable[..., CeleryWorker]
 
 
 @pytest.fixture
-def start(redis_server: RedisServer, tmp_path: Path) -> Iterator[Start]:
-    """Return a function that starts a Celery worker at an image service, and waits until it takes messages."""
+def start(shared_redis: RedisServer, service: ImageService, tmp_path: Path) -> Iterator[Start]:
+    """Return a function that starts a Celery worker of a queue of its own, and waits until it takes messages."""
     started: list[CeleryWorker] = []
 
-    def make(service: ImageService, *arguments: str, name: str = "w", **environment: object) -> CeleryWorker:
-        own = {**service.environment(name), "LOCAL_STORAGE_DIR": tmp_path / "images", "OPENAI_CONCURRENCY": 8}
-        worker = CeleryWorker(redis_server.url, *arguments, name=name, **{**own, **environment})
+    def make(queue: str) -> CeleryWorker:
+        own = {**service.environment(queue), "LOCAL_STORAGE_DIR": tmp_path / "images", "OPENAI_CONCURRENCY": 8}
+        worker = CeleryWorker(shared_redis.url, "-Q", queue, name=queue, **own)
         started.append(worker)
         worker.start()
         worker.wait_ready()
@@ -148,6 +171,7 @@ def start(redis_server: RedisServer, tmp_path: Path) -> Iterator[Start]:
     yield make
     for worker in started:
         worker.kill()
+        worker.remove_log()
 
 
 def events(service: ImageService, prompt: str) -> list[str]:
@@ -155,28 +179,9 @@ def events(service: ImageService, prompt: str) -> list[str]:
     return [entry.event for entry in service.entries() if entry.prompt == prompt]
 
 
-@pytest.fixture(scope="module")
-def worker(
-    redis_server: RedisServer, service: ImageService, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[CeleryWorker]:
-    """Return a Celery worker that the tests of a module share, with events and all that it logs."""
-    folder = tmp_path_factory.mktemp("images")
-    options = {**service.environment("w"), "LOCAL_STORAGE_DIR": folder, "LOG_LEVEL": "DEBUG"}
-    with CeleryWorker(redis_server.url, "-E", **options) as worker:
-        yield worker
-
-
-@pytest.fixture
-def shared_queue(redis_server: RedisServer, worker: CeleryWorker) -> Queue:
-    """Return the queue of that worker without messages; what Celery has in Redis stays."""
-    queue = Queue(redis_server)
-    queue.all_done_with()
-    return queue
-
-
-def prompt() -> str:
-    """Return a prompt that no other test has, with the word that no log has."""
-    return f"a {SECRET} {uuid.uuid4().hex}"
+def prompt(seconds: int | None = None) -> str:
+    """Return a prompt that no other test has, with the word that no log has; it may say how long its picture takes."""
+    return f"a {SECRET} {uuid.uuid4().hex}" + (f" takes {seconds}" if seconds else "")
 
 
 def refused(queue: Queue, text: str) -> None:

@@ -7,135 +7,128 @@ import pytest
 
 from render_worker.contract import LEASE_SECONDS, ErrorLine, ResultLine, queue_key
 from tests.fakes.processes import left_of, wait_until
-from tests.worker.queued.conftest import Queue, Start, asked, events, prompt
+from tests.worker.queued.conftest import asked, events, prompt
 
 PUT_BACK_SECONDS = 4.0
 
 
-def test_a_killed_worker_loses_its_lease_and_another_makes_the_next_attempt(queue, start, service, slow_service):
-    worker = start(slow_service, name="killed")
-    request = queue.send(prompt=prompt())
-    queue.begun(request)
-    worker.kill()
-    wait_until(lambda: queue.status(request) == "lost", "the loss", seconds=LEASE_SECONDS + 5)
-    start(service, name="next")
-    queue.send(request, attempt=2)
-    assert isinstance(queue.ended(request), ResultLine)
-    assert queue.news(request) == [("begun", 1), ("begun", 2), ("ended", 2)]
+def test_a_killed_worker_loses_its_lease_and_another_makes_the_next_attempt(shared_queue, start):
+    killed = start("killed")
+    request = shared_queue.send(prompt=prompt(seconds=30), queue="killed")
+    shared_queue.begun(request)
+    killed.kill()
+    wait_until(lambda: shared_queue.status(request) == "lost", "the loss", seconds=LEASE_SECONDS + 5)
+    shared_queue.send(request, attempt=2, prompt=prompt())
+    assert isinstance(shared_queue.ended(request), ResultLine)
+    assert shared_queue.news(request) == [("begun", 1), ("begun", 2), ("ended", 2)]
+    shared_queue.forget_unacknowledged()
 
 
-def test_a_stopped_worker_puts_its_message_back_and_the_attempt_does_not_count(queue, start, service, slow_service):
-    worker, text = start(slow_service, name="stopped"), prompt()
-    request = queue.send(prompt=text)
-    asked(slow_service, text)
-    tree, begun = worker.tree(), time.monotonic()
-    worker.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: queue.waiting() == 1, "the message in its queue")
+def test_a_stopped_worker_finishes_what_is_nearly_done_and_puts_back_the_rest(shared_queue, start, service, worker):
+    stopped, text = start("stopped"), prompt(seconds=30)
+    assert "not enabled; it can make those of auto, openai, sketch." in stopped.log()
+    request = shared_queue.send(prompt=text, queue="stopped")
+    asked(service, text)
+    short = prompt(seconds=1)
+    nearly_done = shared_queue.send(prompt=short, queue="stopped")
+    asked(service, short)
+    tree, begun = stopped.tree(), time.monotonic()
+    stopped.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: shared_queue.waiting("stopped") == 1, "the message in its queue")
     assert time.monotonic() - begun < PUT_BACK_SECONDS
-    assert queue.status(request) == "queued"
-    worker.process.wait(8)
+    assert shared_queue.status(request) == "queued"
+    assert isinstance(shared_queue.ended(nearly_done), ResultLine)
+    stopped.process.wait(8)
     assert not left_of(tree)
-    assert worker.process.returncode == 0
-    assert "Traceback" not in worker.log()
-    start(service, name="next")
-    assert isinstance(queue.ended(request), ResultLine)
-    assert queue.news(request) == [("begun", 1), ("returned", 1), ("begun", 1), ("ended", 1)]
-    wait_until(lambda: events(slow_service, text) == ["begun", "left"], "the end of what was put back")
+    assert stopped.process.returncode == 0
+    assert "Traceback" not in stopped.log()
+    shared_queue.app.control.add_consumer("stopped", destination=[worker.name])
+    assert isinstance(shared_queue.ended(request), ResultLine)
+    assert shared_queue.news(request) == [("begun", 1), ("returned", 1), ("begun", 1), ("ended", 1)]
+    wait_until(lambda: events(service, text) == ["begun", "left", "begun", "made"], "the end of what was put back")
+    shared_queue.all_done_with()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
-def test_other_ways_of_stopping_put_back_too(queue, start, slow_service, how):
-    worker = start(slow_service)
-    request = queue.send(prompt=prompt())
-    queue.begun(request)
+def test_other_ways_of_stopping_put_back_too(shared_queue, start, how):
+    worker = start(how.name)
+    request = shared_queue.send(prompt=prompt(seconds=30), queue=how.name)
+    shared_queue.begun(request)
     worker.stop(how)
-    wait_until(lambda: queue.waiting() == 1, "the message in its queue")
-    assert queue.news(request) == [("begun", 1), ("returned", 1)]
+    wait_until(lambda: shared_queue.waiting(how.name) == 1, "the message in its queue")
+    assert shared_queue.news(request) == [("begun", 1), ("returned", 1)]
 
 
-def test_a_picture_that_is_nearly_done_is_finished_before_the_worker_stops(queue, start, service):
-    worker = start(service)
-    request = queue.send(prompt=prompt())
-    queue.begun(request)
-    worker.stop()
-    assert isinstance(queue.ended(request), ResultLine)
-    assert (queue.waiting(), queue.unacknowledged()) == (0, 0)
-
-
-def test_a_cancelled_picture_ends_within_two_seconds(queue, start, slow_service):
-    start(slow_service)
-    text = prompt()
-    request = queue.send(prompt=text)
-    asked(slow_service, text)
+def test_a_cancelled_picture_ends_within_two_seconds(shared_queue, service):
+    text = prompt(seconds=30)
+    request = shared_queue.send(prompt=text)
+    asked(service, text)
     begun = time.monotonic()
-    queue.states.cancel([request])
-    line = queue.ended(request)
+    shared_queue.states.cancel([request])
+    line = shared_queue.ended(request)
     assert time.monotonic() - begun < 2
     assert isinstance(line, ErrorLine)
     assert (line.status, line.error.code) == (409, "cancelled")
-    wait_until(lambda: events(slow_service, text) == ["begun", "left"], "the end of the service's work")
-    queue.all_done_with()
+    wait_until(lambda: events(service, text) == ["begun", "left"], "the end of the service's work")
+    shared_queue.all_done_with()
 
 
-def test_cut_connections_begin_nothing_again(queue, start, patient_service):
-    start(patient_service, "-c", "4")
-    texts = [prompt() for _ in range(4)]
-    requests = [queue.send(prompt=text) for text in texts]
+def test_cut_connections_begin_nothing_again(shared_queue, service):
+    texts = [prompt(seconds=3) for _ in range(4)]
+    requests = [shared_queue.send(prompt=text) for text in texts]
     for request in requests:
-        queue.begun(request)
-    queue.redis.client_kill_filter(_type="normal", skipme=True)
-    queue.redis.client_kill_filter(_type="pubsub", skipme=True)
-    assert all(isinstance(queue.ended(request), ResultLine) for request in requests)
-    queue.all_done_with()
-    assert all(queue.news(request) == [("begun", 1), ("ended", 1)] for request in requests)
-    assert all(events(patient_service, text) == ["begun", "made"] for text in texts)
+        shared_queue.begun(request)
+    shared_queue.redis.client_kill_filter(_type="normal", skipme=True)
+    shared_queue.redis.client_kill_filter(_type="pubsub", skipme=True)
+    assert all(isinstance(shared_queue.ended(request), ResultLine) for request in requests)
+    shared_queue.all_done_with()
+    assert all(shared_queue.news(request) == [("begun", 1), ("ended", 1)] for request in requests)
+    assert all(events(service, text) == ["begun", "made"] for text in texts)
 
 
-def test_a_flushed_redis_gets_the_lease_and_the_end_again(queue, start, patient_service):
-    start(patient_service)
-    text = prompt()
-    request = queue.send(prompt=text)
-    queue.begun(request)
-    queue.redis.flushall()
-    queue.begun(request)
-    queue.send(request, prompt=text)  # as the API tier does
-    assert isinstance(queue.ended(request), ResultLine)
-    assert events(patient_service, text) == ["begun", "made"]
+def test_a_flushed_redis_gets_the_lease_and_the_end_again(shared_queue, service):
+    text = prompt(seconds=3)
+    request = shared_queue.send(prompt=text)
+    shared_queue.begun(request)
+    shared_queue.redis.flushall()
+    shared_queue.begun(request)
+    shared_queue.send(request, prompt=text)  # as the API tier does
+    assert isinstance(shared_queue.ended(request), ResultLine)
+    assert events(service, text) == ["begun", "made"]
 
 
-def test_a_redis_that_is_away_as_the_picture_ends_gets_it_later(queue, start, service):
-    text = prompt()
-    worker = start(service)
-    with_end = queue.send(prompt=text)
+def test_a_redis_that_is_away_as_the_picture_ends_gets_it_later(shared_queue, worker, service):
+    text, before = prompt(seconds=1), len(worker.log())
+    with_end = shared_queue.send(prompt=text)
     asked(service, text)
-    queue.server.stop()
+    shared_queue.server.stop()
     try:
         wait_until(lambda: events(service, text) == ["begun", "made"], "the picture")
-        wait_until(lambda: "which is repeated" in worker.log(), "a call that fails")
+        wait_until(lambda: "which is repeated" in worker.log()[before:], "a call that fails")
     finally:
-        queue.server.start()
-    assert isinstance(queue.ended(with_end), ResultLine)
+        shared_queue.server.start()
+    assert isinstance(shared_queue.ended(with_end), ResultLine)
 
 
-def test_a_lease_that_another_has_ends_the_work_without_a_word(queue, start, slow_service):
-    start(slow_service)
-    text = prompt()
-    request = queue.send(prompt=text)
-    asked(slow_service, text)
-    queue.redis.set(queue_key(request, "lease"), "another:1", ex=60)
-    wait_until(lambda: events(slow_service, text) == ["begun", "left"], "the end of the work")
-    queue.all_done_with()
-    assert queue.news(request) == [("begun", 1)]
-    assert queue.status(request) == "running"
+def test_a_lease_that_another_has_ends_the_work_without_a_word(shared_queue, service):
+    text = prompt(seconds=30)
+    request = shared_queue.send(prompt=text)
+    asked(service, text)
+    shared_queue.redis.set(queue_key(request, "lease"), "another:1", ex=60)
+    wait_until(lambda: events(service, text) == ["begun", "left"], "the end of the work")
+    shared_queue.all_done_with()
+    assert shared_queue.news(request) == [("begun", 1)]
+    assert shared_queue.status(request) == "running"
 
 
-def test_a_message_that_comes_twice_is_made_once(queue: Queue, start: Start, patient_service):
-    start(patient_service)
-    text = prompt()
-    request = queue.send(prompt=text)
-    queue.begun(request)
-    queue.send(request, prompt=text)
-    wait_until(lambda: not queue.waiting() and queue.unacknowledged() == 1, "the end of the second message")
-    assert isinstance(queue.ended(request), ResultLine)
-    assert events(patient_service, text) == ["begun", "made"]
-    assert queue.news(request) == [("begun", 1), ("ended", 1)]
+def test_a_message_that_comes_twice_is_made_once(shared_queue, service):
+    text = prompt(seconds=3)
+    request = shared_queue.send(prompt=text)
+    shared_queue.begun(request)
+    shared_queue.send(request, prompt=text)
+    wait_until(
+        lambda: not shared_queue.waiting() and shared_queue.unacknowledged() == 1, "the end of the second message"
+    )
+    assert isinstance(shared_queue.ended(request), ResultLine)
+    assert events(service, text) == ["begun", "made"]
+    assert shared_queue.news(request) == [("begun", 1), ("ended", 1)]

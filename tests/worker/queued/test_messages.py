@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 
+import psutil
 import pytest
 
 from render_worker.contract import (
@@ -17,9 +18,8 @@ from render_worker.contract import (
     queue_key,
     report_key,
 )
-from tests.fakes.celery_worker import CeleryWorker
 from tests.fakes.processes import wait_until
-from tests.worker.queued.conftest import SECRET, events, prompt, refused
+from tests.worker.queued.conftest import SECRET, asked, events, prompt, refused
 
 
 def test_a_picture_is_made_kept_and_told_of_once(shared_queue, worker, service):
@@ -56,12 +56,8 @@ def test_an_unknown_model_is_an_error_as_by_http(shared_queue):
     assert (line.status, line.error.code) == (400, "invalid_parameter")
 
 
-def test_its_time_ends_when_nothing_waits_any_longer(shared_queue, redis_server, slow_service, tmp_path):
-    own = {**slow_service.environment("slow"), "LOCAL_STORAGE_DIR": tmp_path}
-    with CeleryWorker(redis_server.url, "-Q", "slow", **own):
-        request = uuid.uuid4().hex
-        shared_queue.send_text(shared_queue.message(request, seconds=1.5, prompt=prompt()), queue="slow")
-        line = shared_queue.ended(request)
+def test_its_time_ends_when_nothing_waits_any_longer(shared_queue):
+    line = shared_queue.ended(shared_queue.send(seconds=1.5, prompt=prompt(seconds=30)))
     assert isinstance(line, ErrorLine)
     assert (line.status, line.error.code) == (504, "timeout")
 
@@ -130,18 +126,31 @@ def test_another_image_than_the_one_that_was_named_is_refused(shared_queue):
     assert (line.status, line.error.code) == (400, "invalid_parameter")
 
 
-def test_a_redis_that_is_full_for_a_while_loses_nothing(shared_queue, worker, service):
-    text, before = prompt(), len(worker.log())
+REFUSALS = {
+    "full": (("CONFIG", "SET", "maxmemory", 1), ("CONFIG", "SET", "maxmemory", 0)),
+    "read-only": (("REPLICAOF", "127.0.0.1", 1), ("REPLICAOF", "NO", "ONE")),
+}
+TRIES = 4
+
+
+@pytest.mark.parametrize(("refuse", "accept"), REFUSALS.values(), ids=REFUSALS)
+def test_a_redis_that_refuses_writes_for_a_while_loses_nothing(shared_queue, worker, service, refuse, accept):
+    process, text, before = psutil.Process(worker.process.pid), prompt(), len(worker.log())
     request = shared_queue.send(prompt=text)
-    wait_until(lambda: events(service, text), "the beginning")
-    shared_queue.redis.config_set("maxmemory", 1)
+    asked(service, text)
+    files = process.num_fds()
+    shared_queue.redis.execute_command(*refuse)
+    shared_queue.redis.client_kill_filter(_type="normal", skipme=True)
     try:
-        wait_until(lambda: "OutOfMemoryError" in worker.log()[before:], "a call that fails")
-        wait_until(lambda: "Connection to broker lost" in worker.log()[before:], "the loss of the broker")
+        wait_until(lambda: worker.log()[before:].count("Connection to broker lost") > TRIES, "tries to connect")
+        assert process.num_fds() < files + TRIES
     finally:
-        shared_queue.redis.config_set("maxmemory", 0)
+        shared_queue.redis.execute_command(*accept)
     assert isinstance(shared_queue.ended(request), ResultLine)
     assert isinstance(shared_queue.ended(shared_queue.send(prompt=prompt())), ResultLine)
+    shared_queue.forget_unacknowledged()
+    assert "Frequent restarts" not in worker.log()[before:]
+    assert worker.log()[before:].count("endings: Redis does not take a call") <= 2  # refused, or cut off before
     assert worker.process.poll() is None
 
 
@@ -161,13 +170,11 @@ def test_no_prompt_is_in_a_log_an_event_or_an_inspection(shared_queue, worker):
     assert SECRET not in worker.log()
 
 
-def test_what_runs_is_inspected_without_its_prompt(shared_queue, redis_server, slow_service, tmp_path):
-    own = {**slow_service.environment("inspected"), "LOCAL_STORAGE_DIR": tmp_path}
-    with CeleryWorker(redis_server.url, "-Q", "inspected", **own) as worker:
-        request = uuid.uuid4().hex
-        shared_queue.send_text(shared_queue.message(request, prompt=prompt()), queue="inspected")
-        shared_queue.begun(request)
-        active = shared_queue.app.control.inspect([worker.name], timeout=5).active()
+def test_what_runs_is_inspected_without_its_prompt(shared_queue, worker):
+    request = shared_queue.send(prompt=prompt(seconds=30))
+    shared_queue.begun(request)
+    active = shared_queue.app.control.inspect([worker.name], timeout=5, limit=1).active()
+    shared_queue.states.cancel([request])
     assert len(active[worker.name]) == 1
     assert SECRET not in repr(active)
 

@@ -57,6 +57,14 @@ def test_a_redis_is_needed(settings, environment):
 
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL"])
+def test_an_option_that_a_client_of_redis_lacks_is_refused_without_showing_it(settings, name):
+    with pytest.raises(SystemExit, match=r"^REDIS_URL cannot be used: [^\n]*\.$") as refusal:
+        redis_address(settings(**{name: f"redis://:{QUOTED}@h:6379/0?horse=1"}))
+    assert PASSWORD not in str(refusal.value)
+    assert "horse" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL"])
 @pytest.mark.parametrize(
     "address",
     [
@@ -68,6 +76,7 @@ def test_a_redis_is_needed(settings, environment):
         "redis://:1/correct horse@h:6379/0",
         "redis://:correct@h:horse/0",
         "redis://:correct@[h/0",
+        "redis://h/horse",
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused_without_showing_it(settings, name, address):
@@ -119,46 +128,57 @@ def test_the_process_ends_with_a_sentence(app, arguments, environment, sentence)
 
 @pytest.fixture
 def guarded(tmp_path: Path):
-    """Return a Redis with a password, at a port and at a Unix socket."""
+    """Return a Redis with a password, which does not run, at a port and at a Unix socket, and how it is started."""
     server, socket = RedisServer(), tmp_path / "redis.sock"
     options = ["--port", server.port, "--requirepass", PASSWORD, "--save", "", "--unixsocket", socket]
-    process = subprocess.Popen(["redis-server", *map(str, options)], stdout=subprocess.DEVNULL)
     server.url = f"redis://:{QUOTED}@127.0.0.1:{server.port}/0"
     server.client = redis.Redis.from_url(server.url)
-    wait_until(socket.exists, "redis-server")
-    yield server
-    process.kill()
-    process.wait()
+    started = []
+
+    def start():
+        started.append(subprocess.Popen(["redis-server", *map(str, options)], stdout=subprocess.DEVNULL))
+        wait_until(socket.exists, "redis-server")
+
+    yield server, start
+    for process in started:
+        process.kill()
+        process.wait()
 
 
-@pytest.mark.parametrize("by", ["port", "socket"])
-def test_it_takes_messages_of_a_redis_with_a_password_and_logs_it_nowhere(guarded, tmp_path, by):
-    url = guarded.url if by == "port" else f"unix://{tmp_path}/redis.sock?db=0&password={QUOTED}"
-    queue = Queue(guarded)
-    with CeleryWorker(url, LOG_LEVEL="DEBUG") as worker:
-        assert isinstance(queue.ended(queue.send_to("sketch")), ResultLine)
-        guarded.client.client_kill_filter(_type="normal", skipme=True)
-        assert isinstance(queue.ended(queue.send_to("sketch")), ResultLine)
-        worker.stop()
-        log = worker.log()
-    assert "Connected to redis" in log
-    assert PASSWORD not in log
-    assert QUOTED not in log
+def check_two_pictures(server: RedisServer, worker: CeleryWorker) -> None:
+    """Have a Celery worker make pictures before and after its connections are cut, and find no password in its log."""
+    queue = Queue(server)
+    assert isinstance(queue.ended(queue.send_to("sketch")), ResultLine)
+    server.client.client_kill_filter(_type="normal", skipme=True)
+    assert isinstance(queue.ended(queue.send_to("sketch")), ResultLine)
+    worker.stop()
+    assert "Connected to redis" in worker.log()
+    assert PASSWORD not in worker.log()
+    assert QUOTED not in worker.log()
 
 
-def test_it_waits_for_a_redis_that_comes_later_and_takes_its_report_back_at_the_end():
-    server = RedisServer()
-    worker = CeleryWorker(server.url, "-c", "3", "-Q", "auto,sketch")
+@pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL"])
+def test_it_takes_messages_of_a_redis_at_a_socket_with_a_password_and_logs_it_nowhere(guarded, tmp_path, name):
+    server, start = guarded
+    start()
+    address = {name: f"unix://{tmp_path}/redis.sock?db=0&password={QUOTED}"}  # Celery itself reads the second name
+    with CeleryWorker("", LOG_LEVEL="DEBUG", **address) as worker:
+        check_two_pictures(server, worker)
+
+
+def test_it_waits_for_a_redis_that_comes_later_and_takes_its_report_back_at_the_end(guarded):
+    server, start = guarded
+    worker = CeleryWorker(server.url, "-c", "3", "-Q", "auto,sketch", LOG_LEVEL="DEBUG")
     worker.start()
     try:
         wait_until(lambda: "Cannot connect to redis://" in worker.log(), "an attempt to connect")
-        with server:
-            worker.wait_ready()
-            wait_until(lambda: server.client.zscore(WORKERS, worker.name), "a report")
-            report = server.client.get(report_key(worker.name)).decode()
-            assert '"queues":["auto","sketch"],"concurrency":3,"running":0' in report
-            worker.stop()
-            assert (server.client.exists(report_key(worker.name)), server.client.zcard(WORKERS)) == (0, 0)
+        start()
+        worker.wait_ready()
+        wait_until(lambda: server.client.zscore(WORKERS, worker.name), "a report")
+        report = server.client.get(report_key(worker.name)).decode()
+        assert '"queues":["auto","sketch"],"concurrency":3,"running":0' in report
+        check_two_pictures(server, worker)
+        assert (server.client.exists(report_key(worker.name)), server.client.zcard(WORKERS)) == (0, 0)
     finally:
         worker.kill()
 

@@ -1,5 +1,7 @@
 """What is in the queue of jobs: little, whatever clients submit and cancel, and nothing by a name that they chose."""
 
+import time
+
 import pytest
 
 from image_api.dispatch.queued import backlog
@@ -9,6 +11,7 @@ from tests.api.jobs.runner.test_attempts import png
 from tests.api.queued.celery_side import CelerySide
 from tests.api.queued.test_queue_names import report
 from tests.fakes.processes import wait_until
+from tests.fakes.redis_server import RedisServer
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +55,22 @@ def test_a_job_that_was_lost_waits_for_its_celery_worker_also_in_a_process_that_
     assert message.attempt == 2
     celery.make(message)
     assert after.final(job).status == "completed"
+
+
+def test_jobs_of_models_that_are_not_known_yet_spend_no_attempt_while_redis_is_away(processes, tmp_path):
+    with RedisServer() as redis:
+        redis.stop()
+        here = processes(f"sqlite:///{tmp_path}/jobs.db", redis, max_retries=0)
+        jobs = [here.submit(f"owner {number}", model="flux") for number in range(6)]
+        for _ in range(10):
+            assert {(it.status, it.attempts) for it in map(here.job, jobs)} == {("pending", 0)}
+            time.sleep(0.1)
+        redis.start()
+        report(redis, "celery@b", ["painter"], {"flux": "painter"})
+        celery = CelerySide(redis.client)
+        for _ in jobs:
+            celery.make(celery.begin("painter"))
+        assert {here.final(job).attempts for job in jobs} == {1}
 
 
 def test_clients_that_submit_and_cancel_fill_no_queue(here, celery, monkeypatch):
