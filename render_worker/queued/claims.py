@@ -15,6 +15,7 @@ from render_worker.contract import (
     MAX_NEWS,
     NEWS,
     NEWS_FIELD,
+    SETTLED_SECONDS,
     ErrorLine,
     KeyName,
     QueuedRequest,
@@ -30,6 +31,8 @@ Renewal = Literal["kept", "canceled", "taken"]
 """What became of a lease: `taken` if another worker has it, or the request is final."""
 
 MILLISECONDS = 1000
+TTLS = (KEPT_SECONDS, SETTLED_SECONDS)
+"""Of what is kept of a request, and of one that was cancelled, whose end nothing may ask for."""
 
 CLAIM = """
 local now = redis.call('TIME')
@@ -57,9 +60,9 @@ if redis.call('EXISTS', KEYS[3]) == 1 then return 'taken' end
 if tonumber(redis.call('HGET', KEYS[2], 'number') or '0') > tonumber(ARGV[2]) then return 'taken' end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
 redis.call('HSET', KEYS[2], 'number', ARGV[2], 'begun', '1')
-redis.call('EXPIRE', KEYS[2], ARGV[4])
-if redis.call('EXISTS', KEYS[4]) == 1 then return 'canceled' end
-return 'kept'
+local canceled = redis.call('EXISTS', KEYS[4]) == 1
+redis.call('EXPIRE', KEYS[2], canceled and ARGV[5] or ARGV[4])
+return canceled and 'canceled' or 'kept'
 """  # a lease that Redis lost, with all that it had, is taken again
 FINISH = """
 local holder = redis.call('GET', KEYS[1])
@@ -72,8 +75,8 @@ if ARGV[3] == '0' then
     if tonumber(redis.call('HGET', KEYS[2], 'number') or '0') > tonumber(ARGV[2]) then return 0 end
 end
 redis.call('HSET', KEYS[3], 'number', ARGV[2], 'made', ARGV[3], 'line', ARGV[4])
-redis.call('EXPIRE', KEYS[3], ARGV[5])
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*', ARGV[7], ARGV[8])
+redis.call('EXPIRE', KEYS[3], redis.call('EXISTS', KEYS[4]) == 1 and ARGV[6] or ARGV[5])
+redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[7], '*', ARGV[8], ARGV[9])
 return 1
 """  # a picture counts also if it comes from an attempt that was given up; a failure does not
 PUT_BACK = """
@@ -123,7 +126,7 @@ class Claims:
             for claim in claims:
                 self._renew(
                     keys=_keys(claim, "lease", "attempt", "final", "cancel"),
-                    args=[self._holder(claim), claim.attempt, int(LEASE_SECONDS * MILLISECONDS), KEPT_SECONDS],
+                    args=[self._holder(claim), claim.attempt, int(LEASE_SECONDS * MILLISECONDS), *TTLS],
                     client=pipeline,
                 )
             return [cast(Renewal, reply.decode()) for reply in pipeline.execute()]
@@ -131,10 +134,10 @@ class Claims:
     def finish(self, claim: Claim, line: ResultLine | ErrorLine) -> bool:
         """Write how a request ended, and give its lease back. Returns False if another ending counts."""
         kept = self._finish(
-            keys=[*_keys(claim, "lease", "attempt", "final"), NEWS],
+            keys=[*_keys(claim, "lease", "attempt", "final", "cancel"), NEWS],
             args=[
                 *(self._holder(claim), claim.attempt, int(isinstance(line, ResultLine))),
-                *(line.model_dump_json(exclude_none=True), KEPT_SECONDS, *self._news(claim, "ended")),
+                *(line.model_dump_json(exclude_none=True), *TTLS, *self._news(claim, "ended")),
             ],
         )
         return bool(kept)

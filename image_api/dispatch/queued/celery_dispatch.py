@@ -1,13 +1,11 @@
 """The dispatch by the queue: each generation is a message that one of the Celery workers takes."""
 
 import contextlib
-import logging
 import threading
 from collections.abc import Callable, Iterator
 
 from image_api.dispatch.base import ReportProgress
-from image_api.dispatch.cancellation_sender import CancellationSender
-from image_api.dispatch.queued.failures import QUEUE_FAILURES
+from image_api.dispatch.queued.ended_requests import EndedRequests
 from image_api.dispatch.queued.queue import CeleryQueue
 from image_api.dispatch.queued.queued_call import Job, QueuedCall, Tools
 from image_api.dispatch.queued.request_states import unreadable
@@ -21,18 +19,14 @@ from render_worker.contract import ErrorLine, GenerateRequest, GenerateResult
 
 EARLY_SECONDS = 2.5  # by which a Celery worker may be early: the last of several engines is ended that much before
 
-log = logging.getLogger(__name__)
-
 
 class CeleryDispatch:
     """Sends generations to the Celery workers by the queue. Thread-safe."""
 
     def __init__(self, queue: CeleryQueue, wake_seconds: float, stop: Callable[[], object] = lambda: None) -> None:
         """Wait for up to `wake_seconds` while there is no queue or no Celery worker; `stop` is called by `stop`."""
-        self._states = queue.states
         self._tools = Tools(queue, RetriedSends(), WaitingCalls(queue.sweep), wake_seconds)
-        self._cancellations = CancellationSender(self._tell_cancelled)
-        self._settlements = CancellationSender(self._settle)
+        self._ended = EndedRequests(queue.states)
         self._in_flight: dict[str, set[str]] = {}
         self._lock = threading.Lock()
         self._stop = stop
@@ -67,7 +61,7 @@ class CeleryDispatch:
         with self._lock:
             ids = list(self._in_flight.get(request_id, ()))
         for queue_id in ids:
-            self._cancellations.add(queue_id)
+            self._ended.cancel(queue_id)
 
     def stop(self) -> None:
         """End every wait, and have what is made for it cancelled."""
@@ -83,25 +77,15 @@ class CeleryDispatch:
         try:
             yield
         except BaseException:
-            self._cancellations.add(call.id)
+            self._ended.cancel(call.id)
             raise
         else:
-            self._settlements.add(call.id)
+            self._ended.settle(call.id)
         finally:
             with self._lock:
                 self._in_flight[request_id].discard(call.id)
                 if not self._in_flight[request_id]:
                     del self._in_flight[request_id]
-
-    def _tell_cancelled(self, queue_id: str) -> None:
-        try:
-            self._states.cancel([queue_id])
-        except QUEUE_FAILURES as error:
-            log.warning("%s: the Celery workers were not told of its cancellation: %s", queue_id, type(error).__name__)
-
-    def _settle(self, queue_id: str) -> None:
-        with contextlib.suppress(*QUEUE_FAILURES):  # its keys expire
-            self._states.settle([queue_id])
 
 
 def _error_of(line: ErrorLine, request_id: str, *, is_late: bool) -> ApiError:

@@ -91,6 +91,7 @@ class RequestStates:
         with self._redis.pipeline(transaction=False) as pipeline:
             for request_id in request_ids:
                 pipeline.set(queue_key(request_id, "cancel"), 1, ex=SETTLED_SECONDS)
+                pipeline.expire(queue_key(request_id, "final"), SETTLED_SECONDS)
                 pipeline.delete(*_keys(request_id, "attempt", "image"))
             pipeline.execute()
 

@@ -69,6 +69,7 @@ jobs = Table(
     # renews a lease without touching any (HOT), in the room that fillfactor leaves.
     *(_partial(f"jobs_{status}", "owner", "id", where=f"status = '{status}'") for status in get_args(JobStatus)),
     _partial("jobs_published", "published_at", where="status = 'pending' and published_at is not null"),
+    _partial("jobs_untold", "id", where="status = 'canceled' and published_at is not null"),
     _partial("jobs_oldest_pending", "id", where="status = 'pending'"),
     _partial("jobs_idempotency", "owner", "idempotency_key", where="idempotency_key is not null", unique=True),
     info={"fillfactor": 85},

@@ -108,12 +108,6 @@ class QueuedRows:
         """Return the image that a job begins with; None if it has none, or is final."""
         return self._database.read(lambda connection: image_of(connection, job.id))
 
-    def published(self, job_id: UUID) -> Job | None:
-        """Return a job of which messages may be in the queue; None if there is no such job."""
-        query = select(jobs).where((jobs.c.id == job_id) & jobs.c.published_at.is_not(None))
-        row = self._database.read(lambda connection: connection.execute(query).one_or_none())
-        return as_job(row) if row else None
-
     def find(self, ids: Sequence[UUID]) -> list[Job]:
         """Return the jobs that there are of these."""
         query = select(jobs).where(jobs.c.id.in_(ids))

@@ -5,18 +5,15 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from image_api.dispatch.cancellation_sender import CancellationSender
-from image_api.dispatch.queued.failures import QUEUE_FAILURES
 from image_api.dispatch.queued.queue import CeleryQueue
 from image_api.generation.use_case import Generation
 from image_api.jobs.database.database import Database
-from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.job import Job
+from image_api.jobs.queued.canceller import Canceller
 from image_api.jobs.queued.ends import JobEnds, Listeners
 from image_api.jobs.queued.job_progress import JobProgresses
 from image_api.jobs.queued.news_consumer import NewsConsumer
 from image_api.jobs.queued.outbox import Outbox
-from image_api.jobs.queued.picture_ids import missing_of
 from image_api.jobs.queued.pictures import JobPictures
 from image_api.jobs.queued.queued_rows import QueuedRows
 from image_api.jobs.queued.sender import Sender
@@ -28,12 +25,9 @@ from image_api.jobs.runner.retries import RetryPolicy
 from image_api.jobs.store.identity import identity_of
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
-from render_worker.serving.deadline import Deadline
 
 GROUP = "api:"
 """What the name of a database's group of consumers begins with."""
-CANCEL_SECONDS = 30.0  # for which a cancellation is repeated, while Redis is down
-CANCEL_PAUSE_SECONDS = 0.5
 LAST_SEND_SECONDS = 2.0  # for what is being sent when this process ends
 
 
@@ -58,16 +52,17 @@ class QueuedRunner:
         database_id = database.write(identity_of)
         self._recent = RecentJobs()
         self._progresses = JobProgresses(changed)
-        self._cancellations = CancellationSender(self._cancel)
         pictures = JobPictures(queue.states, generation, JobImages(leases, image_memory))
         sender = Sender(queue.publisher, queue.names, pictures, settings.request_timeout_seconds)
         self._rows = QueuedRows(database, RetryPolicy.of(settings))
+        self._canceller = Canceller(database, queue.states)
         listeners = Listeners(changed, on_final, self._recent.add, self.wake)
         ends = JobEnds(self._rows, queue.states, pictures, listeners)
         self._outbox = Outbox(self._rows, sender, ends, queue.backlog)
         self._consumer = NewsConsumer(queue.blocking, f"{GROUP}{database_id}", ends.take)
         lock = SweeperLock(queue.redis, database_id)
         self._sweeper = Sweeper(self._rows, leases, sender, ends, queue, lock)
+        self._parts = (self._outbox, self._consumer, self._sweeper, self._canceller)
 
     @property
     def running(self) -> int:
@@ -77,7 +72,7 @@ class QueuedRunner:
     def start(self) -> None:
         """Begin to send jobs, and to keep what comes of them."""
         self._queue.news.listen(self._progresses.listen)
-        for part in (self._outbox, self._consumer, self._sweeper):
+        for part in self._parts:
             part.loop.start()
 
     def wake(self) -> None:
@@ -100,7 +95,7 @@ class QueuedRunner:
 
     def cancelled(self, job_id: UUID) -> None:
         """End a job's generation, at the engine too. Returns at once."""
-        self._cancellations.add(job_id.hex)
+        self._canceller.loop.wake()
         self._changed(job_id)
         self.wake()
 
@@ -115,22 +110,8 @@ class QueuedRunner:
 
     def leave(self) -> None:
         """End what keeps the rows: another process, or the next one, goes on with that. Returns at once."""
-        for part in (self._outbox, self._consumer, self._sweeper):
+        for part in self._parts:
             part.loop.stop()
 
     def give_back(self) -> None:
         """Do nothing: jobs in flight are the Celery workers'."""
-
-    def _cancel(self, job_id: str) -> None:
-        """Have the Celery workers end a job, as soon as Redis takes that."""
-        deadline = Deadline.after(CANCEL_SECONDS)
-        while not deadline.expired:
-            try:
-                if job := self._rows.published(UUID(job_id)):  # each key stays for hours: none for what was never sent
-                    self._queue.states.cancel(missing_of(job))
-                break
-            except (
-                *QUEUE_FAILURES,
-                DatabaseUnavailable,
-            ):  # which the news of its beginning, or of its end, make up for
-                time.sleep(CANCEL_PAUSE_SECONDS)

@@ -19,9 +19,11 @@ from image_api.jobs.queued.picture_ids import PictureId
 from image_api.jobs.queued.queued_rows import QueuedJob, QueuedRows, begin, interrupt, resend, reset
 from image_api.jobs.queued.sender import NOT_NOW, Sender
 from image_api.jobs.runner.leases import Leases
+from render_worker.serving.deadline import Deadline
 
 LOCK = "img_jobs:sweeper:{}"
 LOCK_SECONDS = 3.0
+LOOK_SECONDS = 10.0  # after which a process without the lock looks as well
 JOBS_PER_SECOND = 2000  # that are looked at: with more of them the looks are rarer
 
 log = logging.getLogger(__name__)
@@ -60,19 +62,21 @@ class Sweeper:
         self._states = queue.states
         self._sweep = queue.sweep()
         self._lock = lock
-        self._is_first = True
+        self._look_at = Deadline.after(0)
+        """By when this process looks, also if another has the lock."""
         self._odd: set[UUID] = set()
         """Jobs whose rows the latest look has found to differ from what Redis says: news may be on their way."""
         self.loop = Loop("sweeper", self._step)
 
     def _step(self) -> float:
-        # The first look is for what ended while no process ran, whose lock may not have lapsed.
-        if not (self._lock.keep() or self._is_first):
+        # At first what ended while no process ran is to be found, whose lock may not have lapsed; and later, rarely,
+        # what another database needs, of which this one is a copy: it has the same identity, and perhaps the lock.
+        if not (self._lock.keep() or self._look_at.expired):
             return SWEEP_SECONDS
         self._leases.take_over()
         jobs = [it for it in self._rows.open_jobs() if not it.is_leased]
         self._look(jobs)
-        self._is_first = False
+        self._look_at = Deadline.after(LOOK_SECONDS)
         return max(SWEEP_SECONDS, len(jobs) / JOBS_PER_SECOND)
 
     def _look(self, jobs: Sequence[QueuedJob]) -> None:

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Row, Select, bindparam, func, literal_column, select, text
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Row,
+    Select,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 
 from image_api.jobs.database.tables import PENDING, PROCESSING, by_index, jobs
 from image_api.jobs.runner.leases import IS_DUE
@@ -15,6 +27,7 @@ from render_worker.contract import AUTO_QUEUE
 MIN_WINDOW = 20  # refilled within some 50 ms of each news; so many wait there before the first has begun
 MAX_IMAGE_BYTES = 64 * 1024 * 1024  # of the images that lie in Redis
 MODEL_IMAGE_BYTES = 16 * 1024 * 1024  # of those that a model may have there, whatever others have
+MAX_INTEGER = 2**31 - 1  # of the column of an image's size
 
 MODEL = func.coalesce(jobs.c.request["model"].as_string(), literal_column(f"'{AUTO_QUEUE}'"))
 IS_UNPUBLISHED = IS_DUE & jobs.c.published_at.is_(None)
@@ -66,16 +79,16 @@ class Window:
         waiting, images = Counter(self.waiting), Counter(self.image_bytes)
         for row in rows:
             model = row.request.get("model", AUTO_QUEUE)
-            if waiting[model] < self.size and self._has_room(row.image_bytes, model, images):
+            if waiting[model] < self.size and row.image_bytes <= self.image_room(model, images):
                 waiting[model] += 1
                 images[model] += row.image_bytes
                 yield row
 
-    def _has_room(self, size: int, model: str, images: Counter[str]) -> bool:
-        """Return whether an image has room beside others; one may be larger than all of that."""
-        of_model = self.running_bytes + images[model]
-        of_all = self.running_bytes + images.total()
-        return not (size and of_model) or of_model + size <= MODEL_IMAGE_BYTES or of_all + size <= MAX_IMAGE_BYTES
+    def image_room(self, model: str, images: Mapping[str, int]) -> int:
+        """Return how many bytes a model's next image may have beside those that wait; the only one may have any."""
+        of_model = self.running_bytes + images.get(model, 0)
+        of_all = self.running_bytes + sum(images.values())
+        return max(MODEL_IMAGE_BYTES - of_model, MAX_IMAGE_BYTES - of_all, 0) if of_model else MAX_INTEGER
 
 
 def window_of(connection: Connection, models: Collection[str] = ()) -> Window:
@@ -126,5 +139,7 @@ class _Turns:
 
 
 def _fitting(query: Select[Any], window: Window) -> Select[Any]:
-    """Return a query of the jobs of models that have room."""
-    return query.where(MODEL.in_(window.open))
+    """Return a query of the jobs that have room: their models, and their images."""
+    room = {model: window.image_room(model, window.image_bytes) for model in window.open}
+    fits = (MODEL.in_([model]) & (jobs.c.image_bytes <= size) for model, size in room.items())
+    return query.where(or_(false(), *fits))

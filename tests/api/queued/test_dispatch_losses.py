@@ -7,14 +7,17 @@ import pytest
 
 from image_api.dispatch.queued.broker import Broker
 from image_api.dispatch.queued.celery_dispatch import CeleryDispatch
+from image_api.dispatch.queued.ended_requests import EndedRequests
 from image_api.dispatch.queued.losses import OpenRequest
 from image_api.dispatch.queued.queue import CeleryQueue
 from image_api.errors import WorkerUnavailable
 from image_api.outbound.redis_clients import blocking_client, quick_client
-from render_worker.contract import NEWS, GenerateRequest, QueuedRequest
+from render_worker.contract import NEWS, SETTLED_SECONDS, GenerateRequest, QueuedRequest, queue_key
 from tests.api.queued.celery_side import CelerySide, claim_of
 from tests.api.queued.conftest import queue_of
 from tests.fakes.processes import wait_until
+
+REDIS_TIMEOUT = 2.0  # of a quick client, and a little more
 
 
 def test_what_a_lost_celery_worker_made_is_made_again(ask, celery, quick_sweeps):
@@ -117,6 +120,28 @@ def test_redis_that_is_lost_with_all_it_had_costs_no_request(own_redis, dispatch
     own_redis.start()
     celery.make(celery.begin())
     assert call.result()
+
+
+def test_a_cancellation_is_told_again_until_redis_takes_it(own_redis, dispatching, ask):
+    celery = CelerySide(own_redis.client)
+    call = ask(dispatching(own_redis))
+    message = celery.begin()
+    own_redis.suspend()
+    call.abort.set()
+    assert call.error(2)
+    time.sleep(REDIS_TIMEOUT)  # the first try has failed
+    own_redis.resume()
+    assert celery.renew_until(message, "canceled", 5)
+
+
+def test_the_end_of_a_picture_is_settled_also_if_redis_was_away_then(own_redis):
+    states = queue_of(own_redis).states
+    states.announce("made", 1)
+    own_redis.suspend()
+    EndedRequests(states).settle("made")
+    time.sleep(REDIS_TIMEOUT)
+    own_redis.resume()
+    wait_until(lambda: own_redis.client.ttl(queue_key("made", "attempt")) <= SETTLED_SECONDS, "its settlement")
 
 
 def test_redis_that_stays_away_is_an_error_that_says_so(own_redis, dispatching, ask):

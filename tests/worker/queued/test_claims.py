@@ -9,6 +9,7 @@ from image_api.dispatch.queued.request_states import RequestStates
 from render_worker.contract import (
     NEWS,
     PROGRESS,
+    SETTLED_SECONDS,
     ErrorBody,
     ErrorLine,
     GenerateRequest,
@@ -154,6 +155,21 @@ def test_renewals_tell_of_each_request_what_became_of_it(one, other, states, red
     one.finish(claims[2], picture())
     redis.set(queue_key(claims[3].id, "lease"), "token-other:1")
     assert one.renew(claims) == ["kept", "canceled", "taken", "taken"]
+
+
+@pytest.mark.parametrize("ends_before", [False, True])
+def test_a_cancelled_request_leaves_nothing_for_longer_than_a_late_delivery_may_take(
+    one, states, redis, request_id, ends_before
+):
+    one.claim(message(request_id))
+    if not ends_before:
+        states.cancel([request_id])
+    one.renew([Claim(request_id, 1)])
+    one.finish(Claim(request_id, 1), FAILURE)
+    states.cancel([request_id])
+    keys = redis.keys(f"*{request_id}*")
+    assert queue_key(request_id, "final").encode() in keys
+    assert all(0 < redis.ttl(key) <= SETTLED_SECONDS for key in keys)
 
 
 def test_a_request_that_is_settled_is_made_by_none(one, states, request_id):

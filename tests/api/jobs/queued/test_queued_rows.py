@@ -107,6 +107,20 @@ def test_images_of_a_model_whose_celery_worker_is_gone_keep_those_of_no_other_ou
     assert [job.id for job in here.publish()] == others[:2]
 
 
+def test_jobs_without_an_image_overtake_those_whose_images_have_no_room(here, monkeypatch):
+    for name, value in (("MIN_WINDOW", 3), ("MAX_IMAGE_BYTES", 100), ("MODEL_IMAGE_BYTES", 40)):
+        monkeypatch.setattr(turns, name, value)
+    first = here.submit("a", image=b"x" * 90)
+    waiting = [here.submit("a", image=b"x" * 20).id for _ in range(4)]
+    text = here.submit("a")
+    assert [job.id for job in here.publish()] == [first.id]
+    assert [job.id for job in here.publish()] == [text.id]
+    assert (here.is_due(), here.publish()) == (False, [])
+    here.begin(first)
+    here.made(first)
+    assert [job.id for job in here.publish()] == waiting[:2]
+
+
 @pytest.mark.parametrize(("ahead", "waited"), [(3600.0, math.inf), (1.0, 0.0)])
 def test_a_clock_that_was_set_back_hides_no_lost_message(here, ahead, waited):
     job = here.published()

@@ -1,12 +1,16 @@
 """Jobs by the queue: a job's picture is asked for by a message, and what came of it is in the row."""
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 from image_api.jobs.queued.picture_ids import PictureId
 from render_worker.contract import queue_key
 from tests.api.jobs.runner.test_attempts import png
+from tests.api.queued.celery_side import CelerySide
 from tests.fakes.processes import wait_until
+from tests.fakes.redis_server import RedisServer
 
 
 def test_a_job_is_made_by_the_celery_worker_that_takes_its_message(here, celery):
@@ -121,6 +125,35 @@ def test_a_job_that_was_cancelled_while_redis_was_away_is_ended_once_it_begins(o
     assert one.job(job).status == "canceled"
 
 
+def test_a_cancellation_is_told_again_until_redis_takes_it(processes, tmp_path):
+    with RedisServer() as redis:
+        here = processes(f"sqlite:///{tmp_path}/jobs.db", redis)
+        celery = CelerySide(redis.client)
+        job = here.submit()
+        message = celery.begin()
+        here.when(job, lambda it: it.status == "processing")
+        redis.suspend()
+        here.store.cancel(job.id)
+        here.runner.cancelled(job.id)
+        time.sleep(2)  # the first try has failed
+        redis.resume()
+        celery.renew_until(message, "canceled", 5)
+        wait_until(lambda: here.value(job, "published_at") is None, "a note that Redis was told", 5)
+
+
+def test_a_cancellation_that_its_process_could_not_tell_is_told_by_another(
+    here, processes, redis, celery, database_url
+):
+    job = here.submit()
+    message = celery.begin()
+    here.when(job, lambda it: it.status == "processing")
+    here.runner.leave()
+    here.runner._canceller.loop.join(5)
+    here.store.cancel(job.id)
+    processes(database_url, redis)
+    celery.renew_until(message, "canceled", 5)
+
+
 def test_progress_is_shown_and_forgotten_at_the_end(one, celery):
     job = one.submit()
     message = celery.begin()
@@ -172,6 +205,24 @@ def test_two_processes_share_the_news_and_each_job_ends_once(here, processes, re
 def test_two_databases_on_one_redis_do_not_touch_each_others_jobs(processes, redis, celery, tmp_path):
     here, there = (processes(f"sqlite:///{tmp_path}/{name}.db", redis) for name in ("here", "there"))
     jobs = [(process, process.submit()) for process in (here, there) for _ in range(5)]
+    for _ in jobs:
+        celery.make(celery.begin())
+    assert {process.final(job).status for process, job in jobs} == {"completed"}
+
+
+def test_a_copy_of_a_database_on_the_same_redis_completes_its_jobs_too(processes, redis, celery, tmp_path, monkeypatch):
+    monkeypatch.setattr("image_api.jobs.queued.sweeper.LOOK_SECONDS", 0.5)
+    first = processes(f"sqlite:///{tmp_path}/first.db", redis)
+    before = first.submit()
+    celery.make(celery.begin())
+    first.final(before)
+    with (
+        closing(sqlite3.connect(tmp_path / "first.db")) as source,
+        closing(sqlite3.connect(tmp_path / "copy.db")) as target,
+    ):
+        source.backup(target)
+    copy = processes(f"sqlite:///{tmp_path}/copy.db", redis)
+    jobs = [(process, process.submit()) for process in (first, copy) for _ in range(6)]
     for _ in jobs:
         celery.make(celery.begin())
     assert {process.final(job).status for process, job in jobs} == {"completed"}
