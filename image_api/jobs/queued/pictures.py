@@ -62,7 +62,9 @@ class JobPictures:
             except ApiError as error:
                 failures[index] = Failure(final.attempt if final else 0, error)
         kept = self._kept(job, results) if results else {}
-        return Endings(job.id, {index: _as_image(job, index, result) for index, result in kept.items()}, failures)
+        images = {index: _as_image(job, index, result) for index, result in kept.items()}
+        made_at = [final.attempt for index, final in finals.items() if final and index in images]
+        return Endings(job.id, images, failures, max(made_at, default=0))
 
     def _kept(self, job: Job, results: Mapping[int, GenerateResult]) -> Mapping[int, GenerateResult]:
         """Have the use case keep results, and return them as the client asked for them."""

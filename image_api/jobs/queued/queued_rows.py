@@ -73,6 +73,8 @@ class Endings:
     job_id: UUID
     images: Mapping[int, Json]
     failures: Mapping[int, Failure]
+    attempt: int = 0
+    """The latest that made one of the images, whose beginning may not have been told yet."""
 
 
 class QueuedRows:
@@ -213,7 +215,7 @@ def _settle(transaction: Transaction, endings: Endings, policy: RetryPolicy) -> 
     images = [*job.images, *(endings.images[index] for index in job.missing if index in endings.images)]
     images.sort(key=lambda image: int(image["index"]))
     failures = {index: it for index, it in endings.failures.items() if _counts(it, job)}
-    job = replace(job, attempts=max([job.attempts, *(it.attempt for it in failures.values())]))
+    job = replace(job, attempts=max([job.attempts, endings.attempt, *(it.attempt for it in failures.values())]))
     missing = replace(job, images=images).missing
     errors = {index: failures[index].error for index in missing if index in failures}
     if len(errors) < len(missing):

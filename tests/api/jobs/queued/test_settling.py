@@ -40,6 +40,15 @@ def test_an_end_without_news_of_its_beginning_counts_as_an_attempt(here):
         assert here.job(job).started_at <= here.job(job).completed_at
 
 
+def test_a_picture_that_is_told_before_its_beginning_counts_its_attempt(here):
+    job = here.running()
+    here.interrupt(job)
+    image = {0: {"index": 0, "image_url": "/images/0.png"}}
+    assert here.rows.change([here.rows.settling(Endings(job.id, image, {}, attempt=2))])[0].what == "final"
+    here.begin(job, 2)
+    assert (here.job(job).status, here.job(job).attempts) == ("completed", 2)
+
+
 def test_a_picture_of_an_attempt_that_was_given_up_counts_and_its_failure_does_not(here):
     job = here.running()
     here.interrupt(job)
