@@ -58,9 +58,9 @@ def celery_worker_paused(stage: Stage, chance: random.Random) -> None:
     """One of two Celery workers stands still for longer than its leases, and goes on."""
     worker = stage.celery_workers[0]
     at_work(stage, chance, worker)
-    worker.ends.append(time.time())
     for process in worker.process.tree():
         process.suspend()
+    worker.ends.append(time.time())  # only now: what it began before may be made again
     time.sleep(2 * LEASE_SECONDS)
     for process in worker.process.tree():
         process.resume()
