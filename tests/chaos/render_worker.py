@@ -87,6 +87,11 @@ class RenderWorker:
             self.note("cancelled", request_id)
             task.cancel()
 
+    def has(self, request_id: str) -> bool:
+        """Return whether a request is in flight, or has its picture."""
+        task = self._generations.get(request_id)
+        return task is not None and (not task.done() or (not task.cancelled() and task.result()[0] == 200))
+
     def health(self) -> dict[str, Any]:
         """Return the contract's health, with what is in flight."""
         running = sum(not task.done() for task in self._generations.values())
@@ -109,6 +114,8 @@ class RenderWorker:
         if method == "DELETE":
             self.cancel(path.rpartition("/")[2])
             return reply(200, {})
+        if path.endswith("/known"):
+            return reply(204 if self.has(path.split("/")[-2]) else 404, b"")
         if path.startswith("/images/"):
             whole = reply(200, PICTURE, Content_Type="image/png")
             return whole[: -len(PICTURE)] if method == "HEAD" else whole
