@@ -19,9 +19,10 @@ def test_an_idle_browser_is_closed_and_the_next_request_starts_it_again(tmp_path
         assert stack.get(prompt="a tree").status_code == 200
         wait_until(lambda: not engine(stack)["details"]["browser_running"], "the browser's end")
         wait_until(lambda: not of_worker(stack, "headless") + of_worker(stack, "run-driver"), "its processes' end")
+        launches = engine(stack)["details"]["browser_launches"]  # two on a machine that was slow to send the first
         assert stack.get("/ready").status_code == 200
         assert stack.get(prompt="a tree").status_code == 200
-        assert engine(stack)["details"]["browser_launches"] == 2
+        assert engine(stack)["details"]["browser_launches"] == launches + 1
 
 
 def test_a_browser_at_work_is_not_idle(tmp_path):
