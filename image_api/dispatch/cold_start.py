@@ -6,13 +6,13 @@ refuses connections, holds them, or replies with pages of the platform's own; wi
 
 import contextlib
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import TypeVar
 
+from image_api.backoff import longer_pause
 from image_api.dispatch.base import ReportProgress
 from image_api.errors import DeadlinePassed, WorkerUnavailable
 from image_api.outbound.abort import Abort
@@ -148,7 +148,8 @@ class ColdStart:
                 if budget.remaining <= pause or self._is_stopped_within(pause, abort):
                     raise WorkerUnavailable(str(error)) from error
                 self._wait_until_up(budget, report, abort)
-                pause = _longer(pause)  # the worker is up, but its edge may still refuse attempts
+                # The worker is up, but its edge may still refuse attempts.
+                pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
 
     def begin(self, seconds: float, abort: Abort) -> WorkerHealth | None:
         """Start the worker in the background. Return its health, None if it is not up within `seconds`.
@@ -226,7 +227,7 @@ class ColdStart:
                 probes.note_tried()
                 if pause == 0:
                     log.info("%s unavailable, probing for up to %g seconds: %s", self._name, self._seconds, error)
-                pause = _longer(pause)
+                pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
                 if budget.expired or self._is_stopped_within(budget.at_most(max(pause, error.pause)), Abort()):
                     raise WorkerUnavailable(after_retries(self._problem, time.monotonic() - begun)) from error
 
@@ -240,10 +241,6 @@ def run_probe(attempt: Callable[[], T]) -> T:
         return attempt()
     except DeadlinePassed as error:
         raise WorkerStarting(str(error)) from error
-
-
-def _longer(pause: float) -> float:
-    return min(MAX_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause)) * random.uniform(0.8, 1)  # noqa: S311
 
 
 def waking(expected_seconds: int | None) -> Progress:

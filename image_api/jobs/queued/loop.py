@@ -1,10 +1,10 @@
 """A step that is taken again and again in a thread of its own, whatever of the database and Redis is down."""
 
 import logging
-import random
 import threading
 from collections.abc import Callable
 
+from image_api.backoff import longer_pause
 from image_api.dispatch.queued.failures import QUEUE_FAILURES, QueueUnavailable
 from image_api.jobs.errors import DatabaseUnavailable
 
@@ -57,13 +57,13 @@ class Loop:
                 self._note_end_of_failure()
                 pause = 0.0
             except DatabaseUnavailable:  # which the database's own log tells of, once
-                seconds = pause = _longer(pause)
+                seconds = pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
             except (*QUEUE_FAILURES, QueueUnavailable) as error:
                 self._note_failure(error)
-                seconds = pause = _longer(pause)
+                seconds = pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
             except Exception:  # a bug must not end what all jobs depend on
                 log.exception("the %s of the queue's jobs failed by its own fault", self._name)
-                seconds = pause = _longer(pause)
+                seconds = pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
             self._wake.wait(seconds)
             self._wake.clear()
 
@@ -81,8 +81,3 @@ class Loop:
 def _name_of(error: Exception) -> str:
     """Return the kind of an error, whose text may have an address."""
     return type(error.__cause__ or error).__name__
-
-
-def _longer(pause: float) -> float:
-    """Return the pause after the next failure: exponential backoff with jitter."""
-    return min(MAX_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause)) * random.uniform(0.8, 1)  # noqa: S311

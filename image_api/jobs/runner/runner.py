@@ -2,7 +2,6 @@
 
 import logging
 import math
-import random
 import threading
 import time
 from collections import deque
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
+from image_api.backoff import longer_pause
 from image_api.generation.use_case import Generation
 from image_api.jobs.database.database import Database
 from image_api.jobs.errors import DatabaseUnavailable
@@ -150,9 +150,9 @@ class Runner:
                 self._claim()
                 pause = 0.0
             except DatabaseUnavailable:  # which the database's own log tells of, once
-                pause = _longer(pause)
+                pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
             except Exception:
-                pause = _longer(pause)
+                pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
                 log.exception("the runner of jobs failed by its own fault")
             self._wake.wait(pause or min(POLL_SECONDS, max(0.0, renewal.remaining)))
             self._wake.clear()
@@ -213,7 +213,7 @@ class Runner:
             try:
                 return self._settle_once(attempt, came_to)
             except DatabaseUnavailable:
-                pause = _longer(pause)
+                pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
                 time.sleep(pause)
             except Exception:  # the job is to end, and this process to go on with others
                 if came_to == FAULT:
@@ -241,11 +241,6 @@ class Runner:
             log.info("%d jobs in flight went back into the queue", len(left))
         except DatabaseUnavailable as error:
             log.warning("%d jobs begin again when their leases have lapsed: %s", len(left), error)
-
-
-def _longer(pause: float) -> float:
-    """Return the pause after the next failure: exponential backoff with jitter."""
-    return min(MAX_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * pause)) * random.uniform(0.8, 1)  # noqa: S311
 
 
 def _default_concurrency(settings: Settings) -> int:
