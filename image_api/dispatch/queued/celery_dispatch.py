@@ -76,7 +76,7 @@ class CeleryDispatch:
             self._in_flight.setdefault(request_id, set()).add(call.id)
         try:
             yield
-        except BaseException:
+        except BaseException:  # also if the greenlet is killed: the picture would be made for nothing
             self._ended.cancel(call.id)
             raise
         else:

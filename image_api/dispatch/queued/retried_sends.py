@@ -76,7 +76,11 @@ class RetriedSends:
             if self._senders == SENDERS:
                 return
             self._senders += 1
-        threading.Thread(target=self._run, name="queue-send", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="queue-send", daemon=True).start()
+        except RuntimeError:  # the system has no more threads: another sender, or that of the next send, takes it
+            with self._changed:
+                self._senders -= 1
 
     def give_up(self, send: Send) -> None:
         """Send it no more."""

@@ -101,7 +101,7 @@ class JobEnds:
             return list(zip(keys, results, strict=True))
         except DatabaseUnavailable:
             raise
-        except Exception:
+        except Exception:  # a bug met by one job must not keep the ends of the others from their rows
             if len(changes) > 1:
                 return [result for change in changes for result in self._change([change], give_up)]
             log.exception("what came of a job cannot be kept")

@@ -241,8 +241,8 @@ def _counts(failure: Failure, job: Job) -> bool:
 def _retry(transaction: Transaction, job: Job, again: Retry, **values: Any) -> None:
     due = {"not_before": transaction.now + again.seconds, "published_at": None, "progress": None}
     came_to = {"images": again.images, "failed": again.failed, "error": again.error}
-    nobody = {"holder": None, "lease_until": None}
-    _write(transaction, job, pending=1, status="pending", **due, **came_to, **nobody, **values)
+    without_lease = {"holder": None, "lease_until": None}
+    _write(transaction, job, pending=1, status="pending", **due, **came_to, **without_lease, **values)
 
 
 def _end(transaction: Transaction, job: Job, outcome: Outcome, **values: Any) -> None:
