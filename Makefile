@@ -14,7 +14,9 @@ NODE_MODULES := tests/clients/node_modules
 NODE := $(CLIENTS)/bin/node
 SCRIPTS := image_api/static/*.css image_api/static/*.js
 TIERS := requirements.txt render_worker/requirements.txt
-EXTRAS := $(wildcard render_worker/requirements-*.txt)
+# PyTorch is another package on each platform, so what the engine `diffusers` needs is in no lock of hashes.
+UNLOCKED := render_worker/requirements-diffusers.txt
+EXTRAS := $(filter-out $(UNLOCKED),$(wildcard render_worker/requirements-*.txt))
 
 # What `ENGINES=replicate make run` needs beside, or `COMFYUI_URL=… make run`.
 COMMA := ,
@@ -169,6 +171,10 @@ $(BIN)/python:
 
 $(PACKAGES): $(TIERS) | $(BIN)/python
 	$(INSTALL) --require-hashes $(foreach file,$(TIERS),-r $(file))
+	@touch $@
+
+$(VENV)/.packages-diffusers: $(UNLOCKED) | $(BIN)/python
+	$(INSTALL) -r $<
 	@touch $@
 
 $(VENV)/.packages-%: render_worker/requirements-%.txt | $(BIN)/python

@@ -10,6 +10,9 @@ It imports nothing else of the worker. Both tiers import from the package itself
     Progress          a line of the response as a stream, which ends with one ResultLine or ErrorLine
     WorkerHealth      the response to `GET /health`
     ModelList         the response to `GET /models`
+    LoadModelRequest  the body of `POST /models/load`, which LoadedModel answers
+    LoraList          the response to `GET /loras`
+    LoraRequest       the body of `POST /loras/load` and `POST /loras/unload`, which LoraState answers
     QueuedRequest     a GenerateRequest as a message of a queue, in place of `POST /generate`
 """
 
@@ -65,6 +68,8 @@ from render_worker.contract.recipe import (
     MAX_BODY_BYTES,
     MAX_IMAGE_BYTES,
     MAX_SEED,
+    MAX_STEPS,
+    MODEL_PATTERN,
     NO_REQUEST_ID,
     OPEN,
     REQUEST_PART,
@@ -111,6 +116,14 @@ from render_worker.contract.stream import (
     StreamLine,
 )
 from render_worker.contract.trackers import is_tracker
+from render_worker.contract.weights import (
+    LoadedModel,
+    LoadModelRequest,
+    Lora,
+    LoraList,
+    LoraRequest,
+    LoraState,
+)
 
 __all__ = [
     "AUTO",
@@ -128,9 +141,11 @@ __all__ = [
     "MAX_PROGRESS",
     "MAX_SEED",
     "MAX_SIDE",
+    "MAX_STEPS",
     "MAX_TEXT",
     "MEMORY",
     "MIN_SIDE",
+    "MODEL_PATTERN",
     "NDJSON",
     "NEWS",
     "NEWS_FIELD",
@@ -165,6 +180,12 @@ __all__ = [
     "Heartbeat",
     "InvalidField",
     "KeyName",
+    "LoadModelRequest",
+    "LoadedModel",
+    "Lora",
+    "LoraList",
+    "LoraRequest",
+    "LoraState",
     "MemoryHealth",
     "Model",
     "ModelList",

@@ -135,6 +135,14 @@ class Model(BaseModel):
     p90_seconds: float | None = None
     success_rate: float | None = None
     """Share of the last hour's attempts of its engine that brought a picture; None if there were none."""
+    loaded: bool | None = None
+    """Whether its weights are in memory, so that a picture need not wait for them; None if its engine keeps none."""
+    loading: bool | None = None
+    """Whether they are being loaded now."""
+    size_bytes: int | None = None
+    """What its weights take on disk, in bytes; None if they are not there, or if that is not known."""
+    memory_mib: int | None = None
+    """What they take of the device's memory, in MiB, for the operator; None if they are not loaded."""
     simulated: bool | None = None
     """Whether the sandbox stands in for its engine's service."""
 

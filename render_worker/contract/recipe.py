@@ -31,6 +31,8 @@ MAX_IMAGE_BYTES = 50 * 1024 * 1024
 AUTO = "auto"  # the model that is whichever engine can answer
 OPEN = "auto"  # of a size or an aspect ratio: as left out
 LOSSLESS = 100  # of `output_compression`
+MAX_STEPS = 100
+MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$"
 
 SIDE = f"a multiple of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE:,}, or left out"
 
@@ -65,6 +67,13 @@ def _aspect_ratio(text: str) -> str | None:
         return None
     proportion_of(text)
     return text
+
+
+def below_its_folder(name: str) -> str:
+    """Return a name of folders and a file. Raises ValueError if it leaves the folder that it is relative to."""
+    if not {"", ".", ".."}.isdisjoint(name.split("/")):
+        raise ValueError("a name with an empty part, or with dots alone")
+    return name
 
 
 AspectRatio = Annotated[
@@ -108,7 +117,7 @@ class Recipe(Fields):
     )
     """Set if width and height are a wish: an engine that cannot make them makes the shape, and is not asked later."""
     model: Annotated[str, AfterValidator(_auto_in_lower_case)] = Field(
-        "auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", description="auto or a name from /models"
+        "auto", pattern=MODEL_PATTERN, description="auto or a name from /models"
     )
     """The engine that makes the picture, one of its models, or whichever can."""
     output_format: OutputFormat = Field("png", description="one of png, jpeg, webp, auto")
@@ -137,6 +146,37 @@ class Recipe(Fields):
         exclude_if=lambda value: value is None,
     )
     """How far the picture may depart from `image`; if left out, the engine decides."""
+    steps: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_STEPS,
+        description=f"an integer from 1 to {MAX_STEPS}, or left out",
+        exclude_if=lambda value: value is None,
+    )
+    """Denoising steps; if left out, the engine decides."""
+    scheduler: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z0-9_+-]{0,59}$",
+        description="the name of a scheduler, like euler or dpmpp_2m, or left out",
+        exclude_if=lambda value: value is None,
+    )
+    """By which the steps are computed; if left out, the model's own."""
+    lora_path: Annotated[str, AfterValidator(below_its_folder)] | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$",
+        description="the name of a LoRA from /v1/loras/list, or left out",
+        exclude_if=lambda value: value is None,
+    )
+    """The LoRA that is added to the model."""
+    lora_scale: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        allow_inf_nan=False,
+        description="a number from 0 to 2, and goes with lora_path only",
+        exclude_if=lambda value: value is None,
+    )
+    """Its weight; 1 if left out."""
     negative_prompt_optional: Literal[True] | None = Field(
         None, description="true or left out", exclude_if=lambda value: value is None
     )
@@ -209,6 +249,8 @@ class Recipe(Fields):
         """Return the recipe with its shape. Raises InvalidField if two of its parameters contradict each other."""
         if self.strength is not None and self.image is None:
             raise InvalidField("strength goes with image only; leave it out, or send the image.")
+        if self.lora_scale is not None and self.lora_path is None:
+            raise InvalidField("lora_scale goes with lora_path only; leave it out, or name the LoRA.")
         return self._with_its_shape()
 
     def _with_its_shape(self) -> Self:

@@ -45,6 +45,14 @@ class GenerateResult(BaseModel):
     """As used; left out if the engine has no such parameter."""
     strength: float | None = None
     """Of an image, as requested, if the engine honoured it."""
+    steps: int | None = None
+    """Denoising steps as the scheduler took them; left out if the engine does not tell."""
+    scheduler: str | None = None
+    """As used; left out if the engine does not tell."""
+    lora_path: str | None = None
+    """As requested, if the engine honoured it."""
+    lora_scale: float | None = None
+    """As used."""
     negative_prompt: str | None = None
     """As used; left out if it is in `ignored`."""
     width: int

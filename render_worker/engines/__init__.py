@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from render_worker.engines.automatic1111.settings import Automatic1111Settings
 from render_worker.engines.cloudflare.settings import CloudflareSettings
 from render_worker.engines.comfyui.settings import ComfyUISettings
+from render_worker.engines.diffusers.settings import DiffusersSettings
 from render_worker.engines.horde.settings import HordeSettings
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.engines.openai.settings import OpenAISettings
@@ -86,6 +87,7 @@ ENGINES = {
         may_cost=True,
         several="openai_endpoints",
     ),
+    "diffusers": EngineRegistration(DiffusersSettings, "diffusers.engine:DiffusersEngine"),
     "pollinations": EngineRegistration(PollinationsSettings, "pollinations.engine:PollinationsEngine"),
     "sketch": EngineRegistration(EngineSettings, "sketch.engine:SketchEngine", only_named=True),
 }
@@ -103,6 +105,7 @@ class SettingsOfEngines(
     ComfyUISettings,
     CloudflareSettings,
     OpenAISettings,
+    DiffusersSettings,
     PollinationsSettings,
 ):
     """The settings of all engines."""

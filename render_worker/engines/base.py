@@ -1,6 +1,7 @@
 """The interface of engines."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
@@ -71,6 +72,10 @@ class GeneratedImage:
     """Which of its models the engine used, if it has several."""
     made: Size | None = None
     """What the service was asked for in place of the size that `plan` says, as it makes no larger one at the moment."""
+    steps: int | None = None
+    """Denoising steps as the scheduler took them; None if the service does not return that."""
+    scheduler: str | None = None
+    """The name of the scheduler; None if the service does not return it."""
     ignored: tuple[str, ...] = ()
     """Parameters that it honours otherwise, and did not this time; a size that cannot be made is told of by `made`."""
 
@@ -100,7 +105,8 @@ class Engine(ABC):
     """How good its pictures are, as a judgement: 0 a sketch, 1 small models, 2 Stable Diffusion, 3 FLUX and the like, 4
     the best of the day. `quality_of` says it of a model."""
     models: tuple[str, ...] = ()
-    """Names that `model` accepts for this engine, beside its own."""
+    """Names that `model` accepts for this engine, beside its own. It is read anew for each request, so that an engine
+    whose models come and go may have it as a property."""
 
     secrets: tuple[str, ...] = ()
     """Keys and passwords of the settings, which no words of a service may repeat."""
@@ -163,6 +169,13 @@ class Engine(ABC):
     async def edit(self, recipe: Recipe, image: SourcePicture, report: Reporter) -> GeneratedImage:
         """Make one picture that begins with an image, as `generate` does; only asked if it honours `image`."""
         raise NotImplementedError
+
+    def weights_of(self, model: str) -> Mapping[str, bool | int | None]:
+        """Return `loaded`, `loading`, `size_bytes` and `memory_mib` of a model, as Model has them.
+
+        It is empty if the engine keeps no weights itself.
+        """
+        return {}
 
     def health(self) -> EngineHealth:
         """Return the engine's state, which is known without a request to its service."""

@@ -17,6 +17,9 @@ class Capabilities:
     negative_prompt: bool = False
     guidance_scale: bool = False
     steps: bool = False
+    scheduler: bool = False
+    lora_path: bool = False
+    lora_scale: bool = False
     image: bool = False
     """An image to begin with."""
     strength: bool = False
@@ -41,7 +44,11 @@ PARAMETERS = frozenset(field.name for field in fields(Capabilities)) & Recipe.mo
 SIZE_PARAMETERS = ("width", "height")
 
 IMAGE_PARAMETERS = frozenset({"image", "strength"})
-TEXT_PARAMETERS = PARAMETERS - IMAGE_PARAMETERS
+DIFFUSION_PARAMETERS = frozenset({"steps", "scheduler", "lora_path", "lora_scale"})
+"""Those that only engines honour which run the model themselves."""
+COMMON_PARAMETERS = PARAMETERS - DIFFUSION_PARAMETERS
+"""Those that any engine may honour."""
+TEXT_PARAMETERS = COMMON_PARAMETERS - IMAGE_PARAMETERS
 """Those of them that a picture made of texts alone has."""
 
 

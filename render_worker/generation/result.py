@@ -18,6 +18,7 @@ def to_result(
 ) -> GenerateResult:
     """Return the result of an attempt that made `image`, of which `picture` was saved."""
     request, candidate = attempt.request, attempt.candidate
+    honoured = candidate.recipe(request)
     ignored = _ignored(attempt, image, picture)
     return GenerateResult(
         image_url=saved.stored.url,
@@ -27,7 +28,11 @@ def to_result(
         aspect_ratio=request.aspect_ratio,
         guidance_scale=image.guidance_scale,
         strength=None if "strength" in ignored else request.strength,
-        negative_prompt=candidate.recipe(request).negative_prompt,
+        steps=image.steps,
+        scheduler=image.scheduler,
+        lora_path=honoured.lora_path,
+        lora_scale=honoured.lora_scale,
+        negative_prompt=honoured.negative_prompt,
         width=picture.width,
         height=picture.height,
         blurhash=picture.placeholder and picture.placeholder.blurhash,

@@ -47,7 +47,11 @@ class EngineSelector:
         self._admission = admission
         self.budgets = budgets or Budgets()
         self._prices = prices or {}
-        self._named = {name: engine for engine in engines.values() for name in (engine.name, *engine.models)}
+
+    @property
+    def _named(self) -> dict[str, Engine]:
+        """Return the engine of every name; an engine's models may come and go."""
+        return {name: engine for engine in self.engines.values() for name in (engine.name, *engine.models)}
 
     def select(self, request: GenerateRequest) -> Selection:
         """Return the candidates for a request.
@@ -60,9 +64,10 @@ class EngineSelector:
         for name in ("within", "prefer"):
             if getattr(request, name) is not None:
                 raise InvalidParameter(f"{name} only goes with model=auto.")
-        if request.model not in self._named:
-            raise InvalidParameter(f"model must be one of auto, {', '.join(self._named)}.")
-        return self._select_named(request, self._named[request.model])
+        named = self._named
+        if request.model not in named:
+            raise InvalidParameter(f"model must be one of auto, {', '.join(named)}.")
+        return self._select_named(request, named[request.model])
 
     def _select_named(self, request: GenerateRequest, engine: Engine) -> Selection:
         """Return the one candidate; a named engine has no fallback, and nothing is ignored."""
@@ -187,6 +192,7 @@ class EngineSelector:
             sizes=capabilities.sizes.for_clients(),
             price=self._price(engine, Recipe(prompt="a", model=name)),
             quality=engine.quality_of(name),
+            **engine.weights_of(name),
             **self._statistics(engine.name),
         )
 

@@ -18,7 +18,7 @@ from render_worker.engines.automatic1111.replies import Made, made
 from render_worker.engines.automatic1111.server import Server
 from render_worker.engines.automatic1111.settings import Automatic1111Settings
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
-from render_worker.engines.capabilities import PARAMETERS, Capabilities
+from render_worker.engines.capabilities import COMMON_PARAMETERS, Capabilities
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineNotConfigured
 from render_worker.imaging import SourcePicture, fitted
@@ -40,7 +40,7 @@ class Automatic1111Engine(Engine):
     description = "Stable Diffusion on a server of one's own: AUTOMATIC1111, Forge, SD.Next or stable-diffusion.cpp."
     needs = "such a server, started with `--api`: `AUTOMATIC1111_URL`"
     typical_seconds = 30
-    capabilities = Capabilities.of(PARAMETERS, SIZES["1024"])
+    capabilities = Capabilities.of(COMMON_PARAMETERS, SIZES["1024"])
     dollars = 0.0
 
     def __init__(self, settings: Automatic1111Settings) -> None:
@@ -59,7 +59,7 @@ class Automatic1111Engine(Engine):
 
     def capabilities_of(self, model: str) -> Capabilities:
         fixed = {"guidance_scale"} if self._settings.automatic1111_cfg_scale is not None else set()
-        return Capabilities.of(PARAMETERS - fixed, SIZES[self._settings.automatic1111_native])
+        return Capabilities.of(COMMON_PARAMETERS - fixed, SIZES[self._settings.automatic1111_native])
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         return await self._make("/txt2img", recipe, report, {})

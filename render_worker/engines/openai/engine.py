@@ -6,7 +6,7 @@ from typing import Self
 
 from render_worker.contract import MAX_SEED, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
-from render_worker.engines.capabilities import IMAGE_PARAMETERS, PARAMETERS, Capabilities
+from render_worker.engines.capabilities import COMMON_PARAMETERS, IMAGE_PARAMETERS, Capabilities
 from render_worker.engines.openai.answers import SIMULATED, Item, picture_of, seed_of
 from render_worker.engines.openai.client import ImagesClient
 from render_worker.engines.openai.connection import connection
@@ -40,7 +40,7 @@ class OpenAIEngine(Engine):
     description = "An API of images that is compatible with OpenAI's: OpenAI itself, others, or one's own server."
     needs = "a paid account's `OPENAI_API_KEY`; or `OPENAI_BASE_URL` of another service or of one's own server"
     typical_seconds = 30
-    capabilities = Capabilities.of(PARAMETERS, FREE)
+    capabilities = Capabilities.of(COMMON_PARAMETERS, FREE)
 
     def __init__(self, settings: OpenAISettings, name: str = "openai") -> None:
         self.name = name

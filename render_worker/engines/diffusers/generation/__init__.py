@@ -1,0 +1,1 @@
+"""From requests to pictures, on the one thread that runs the models."""
