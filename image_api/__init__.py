@@ -28,6 +28,7 @@ from image_api.routes import (
     static_files,
     status,
     styled,
+    txt2img,
     wake,
     websocket,
 )
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         styled,
         openai,
         openai_edits,
+        txt2img,
         images,
         health,
         wake,

@@ -190,6 +190,7 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
     503: (
         "worker_busy",
         "worker_unavailable",
+        "engine_not_configured",
         "too_slow",
         "engine_resting",
         "engine_busy",
