@@ -116,8 +116,8 @@ def test_what_lands_while_the_length_is_read_takes_room(queue, redis, monkeypatc
     read, on_its_way = queue.broker.urgent_length, contextlib.ExitStack()
     on_its_way.enter_context(queue.urgent.room("auto"))
     monkeypatch.setattr(queue.broker, "urgent_length", read_and_let_land)
-    with pytest.raises(NoRoom):
-        for _ in range(MIN_WINDOW + 1):
+    for _ in range(MIN_WINDOW + 1):
+        with contextlib.suppress(NoRoom):
             send()
     assert redis.client.llen("auto") == MIN_WINDOW
 
