@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from image_api.errors import (
     Cancelled,
     DeadlinePassed,
+    EngineNotConfigured,
     InvalidParameter,
     MisdirectedRequest,
     NotForPreviews,
@@ -170,6 +171,8 @@ SUBMITTING = (*JOB_ERRORS, TooManyJobs, KeyReused, WebhooksDisabled)
 UPLOADS = (*BODIES, UploadTooLarge, ServiceBusy)
 SPECULATION = (SpeculativeRequest,)
 HEALING = (*MAKING, *OPENING, PictureLostAgain, SpeculativeRequest)
+ITS_ENGINE = (*MAKING, *OPENING, EngineNotConfigured)
+"""What making a picture may come to that needs an engine which runs models itself."""
 EDITING = (*MAKING, *OPENING, *UPLOADS, Unsupported)
 
 RELAYED: Mapping[int, tuple[str, ...]] = {
@@ -190,7 +193,6 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
     503: (
         "worker_busy",
         "worker_unavailable",
-        "engine_not_configured",
         "too_slow",
         "engine_resting",
         "engine_busy",
