@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 from image_api import errors as api_errors
+from image_api.auth import errors as auth_errors
 from image_api.errors import ApiError
 from image_api.jobs import errors as job_errors
 from render_worker import errors as worker_errors
@@ -44,7 +45,10 @@ def table() -> str:
 
 def _of_classes() -> Iterator[tuple[str, int, str, str]]:
     """Yield the code, the status, the cause and the hint of each class with a code of its own."""
-    for module, base in (*((it, ApiError) for it in (api_errors, job_errors)), *((it, WorkerError) for it in WORKERS)):
+    for module, base in (
+        *((it, ApiError) for it in (api_errors, auth_errors, job_errors)),
+        *((it, WorkerError) for it in WORKERS),
+    ):
         for cls in vars(module).values():
             if inspect.isclass(cls) and issubclass(cls, base) and cls.__module__ == module.__name__:
                 code = "not_found" if cls is api_errors.PictureGone else vars(cls).get("code", "")

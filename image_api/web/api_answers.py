@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from image_api.auth.errors import AuthUnavailable, Forbidden, Unauthorized
 from image_api.errors import (
     Cancelled,
     DeadlinePassed,
@@ -63,6 +64,7 @@ HEADERS: Mapping[str, str] = {
     "Retry-After": "Seconds after which a retry can succeed.",
     "Sec-WebSocket-Version": "The version of the protocol that is known here: 13.",
     "Upgrade": "`websocket`.",
+    "WWW-Authenticate": "The kind of credential that is needed, and what is wrong with the one that was sent.",
     "Vary": "The request's headers that decide the response.",
     "X-Accel-Buffering": "`no`: nginx is not to buffer the stream.",
     "X-Cache": "`HIT`: the picture was cached. `JOINED`: it was made for an identical request in flight. `MISS`: it was"
@@ -155,6 +157,8 @@ PAGE = {200: Answer("A page.", {HTML: None}, PAGE_HEADERS)}
 
 EVERY = (InvalidParameter, MisdirectedRequest, 414, 431, 500)
 """What any request may get."""
+CREDENTIALS = (Unauthorized, Forbidden, AuthUnavailable)
+"""What any request may get that needs a credential: by AUTH, or by `require_admin`."""
 BODIES = (408, 413)
 COSTS = (NotForPreviews,)
 """What a link-preview bot gets at each address that could cost something."""
