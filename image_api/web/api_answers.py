@@ -190,6 +190,7 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
         "engine_unauthorized",
         "engine_request_refused",
         "engine_unexpected_reply",
+        "model_unusable",
         "picture_…",
         "storage_failed",
         "perchance_…",
@@ -197,6 +198,7 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
     503: (
         "worker_busy",
         "worker_unavailable",
+        "engine_not_configured",
         "too_slow",
         "engine_resting",
         "engine_busy",
@@ -206,6 +208,7 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
         "perchance_…",
     ),
     504: ("timeout",),
+    507: ("out_of_memory",),
 }
 """The codes of the render worker's errors, which this tier relays, by their statuses."""
 REFUSED_HTTP: Mapping[int, tuple[str, ...]] = {400: ("invalid_http",), 414: ("too_large",), 431: ("too_large",)}

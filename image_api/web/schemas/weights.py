@@ -26,6 +26,7 @@ class LoadModelBody(Fields):
     other_names = INSTEAD
 
     model_id: str = Field(pattern=MODEL_PATTERN, description="the name of a model from /v1/models")
+    """The model to load."""
     timeout_seconds: Annotated[float, OF_MODEL["timeout_seconds"]] = OF_MODEL["timeout_seconds"].default
     """How long the response waits for it, in seconds; it goes on being loaded after that."""
 
