@@ -31,6 +31,7 @@ from image_api.routes import (
     txt2img,
     wake,
     websocket,
+    weights,
 )
 from image_api.routes import jobs as job_routes  # by its own name it would hide the package image_api.jobs here
 from image_api.services import KEY, Services
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         openai,
         openai_edits,
         txt2img,
+        weights,
         images,
         health,
         wake,

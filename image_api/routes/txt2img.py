@@ -3,7 +3,7 @@
 from flask import Response
 
 from image_api.web.api import FORM, JSON, Answer, describe
-from image_api.web.api_answers import BODIES, MAKING, OPENING, UPLOADS
+from image_api.web.api_answers import BODIES, ITS_ENGINE, UPLOADS
 from image_api.web.bodies import json_fields
 from image_api.web.error_responses import FormattedBlueprint
 from image_api.web.request_upload import check_type, sent_image, uploaded
@@ -25,7 +25,7 @@ routes = FormattedBlueprint("txt2img", __name__, error_format=None, error_paths=
         "a prompt alone": {"prompt": "a beautiful sunset over mountains"},
         "with steps and a scheduler": {"prompt": "a red boat", "num_inference_steps": 25, "scheduler": "euler"},
     },
-    errors=(*MAKING, *OPENING, *BODIES),
+    errors=(*ITS_ENGINE, *BODIES),
 )
 def txt2img() -> Response:
     """Generate up to ten pictures of a prompt."""
@@ -38,7 +38,7 @@ def txt2img() -> Response:
 @describe(
     {200: Answer("The pictures.", {JSON: TextToImageResponse}, ("X-Cache",))},
     body={FORM: ImageToImageRequest, JSON: ImageToImageRequest},
-    errors=(*MAKING, *OPENING, *UPLOADS),
+    errors=(*ITS_ENGINE, *UPLOADS),
 )
 def img2img() -> Response:
     """Generate up to ten pictures that begin with an image."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from flask import Response, g
 
-from image_api.errors import ApiError, Relayed
+from image_api.errors import ApiError, EngineNotConfigured, Relayed
 from image_api.generation.options import GenerationOptions
 from image_api.sent_images import SentImage
 from image_api.services import services
@@ -19,10 +19,8 @@ from image_api.web.schemas.openai import parameter_named
 from image_api.web.schemas.pictures import IndexedError
 from image_api.web.schemas.txt2img import ENGINE, ITS_MODELS, TextToImageRequest
 from image_api.web.schemas.txt2img_response import TextToImagePicture, TextToImageResponse
-from render_worker.contract import AUTO, ErrorBody
+from render_worker.contract import AUTO
 
-NOT_CONFIGURED = "engine_not_configured"
-HINT = "Add diffusers to ENGINES in the render worker's environment; docs/gpu.md says what that needs."
 NEEDS_ENGINE = "{} needs the engine diffusers, which is not enabled here."
 
 
@@ -77,20 +75,16 @@ def family_errors(options: GenerationOptions, names: Mapping[str, str] = NAMES) 
 def family_error(error: ApiError, options: GenerationOptions, names: Mapping[str, str] = NAMES) -> ApiError:
     """Return an error in this family's words, as `family_errors` raises it."""
     body = error.body()
-    if body.code == NOT_CONFIGURED:
-        return Relayed(body, 503)
+    if body.code == EngineNotConfigured.code:  # of the render worker it is 500, which is no fault of this service
+        return Relayed(body, EngineNotConfigured.status)
     parameter = parameter_named(body)
     if parameter == "model" and options.model in ITS_MODELS:
         named = f"{names.get('model', 'model')}={options.model}"
         needs = "lora_path" if options.lora_path and options.model == ENGINE else named
-        return _not_configured(NEEDS_ENGINE.format(needs))
+        return EngineNotConfigured(NEEDS_ENGINE.format(needs))
     if parameter == "image" and options.model == AUTO and options.image:
-        return _not_configured("No engine that is enabled here makes pictures of an image.")
+        return EngineNotConfigured("No engine that is enabled here makes pictures of an image.")
     return error_in_client_words(error, names)
-
-
-def _not_configured(sentence: str) -> Relayed:
-    return Relayed(ErrorBody(error=sentence, code=NOT_CONFIGURED, hint=HINT), 503)
 
 
 def _failures(pictures: Pictures) -> list[IndexedError]:
