@@ -163,8 +163,8 @@ fuzz: $(DEV_PACKAGES) ## Send 100,000 broken requests to both tiers (SEED=7 COUN
 fuzz-document: $(DEV_PACKAGES) ## Try the API's document on both tiers by schemathesis (SEED=7 SECONDS=600).
 	@$(BIN)/python -m tests.fuzz.document $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
-clean: ## Remove the virtual environment and the local pictures; the jobs' database stays.
-	@if [ -d .data ]; then find .data -mindepth 1 -maxdepth 1 ! -name 'jobs.db*' -exec rm -rf {} +; rmdir .data 2>/dev/null || true; fi
+clean: ## Remove the virtual environment and the local pictures; the jobs' database, models and LoRAs stay.
+	@if [ -d .data ]; then find .data -mindepth 1 -maxdepth 1 ! -name 'jobs.db*' ! -name models ! -name loras -exec rm -rf {} +; rmdir .data 2>/dev/null || true; fi
 	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(NODE_MODULES) .coverage .coverage.* build test-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:

@@ -136,14 +136,15 @@ def test_up_waits_with_the_profile_too(checkout):
 
 def test_clean_removes_pictures_and_environments_but_no_database_of_jobs(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
-    kept = {".data/jobs.db", ".data/jobs.db-wal", ".data/jobs.db-shm", "mine.db", "Makefile"}
+    jobs = {".data/jobs.db", ".data/jobs.db-wal", ".data/jobs.db-shm"}
+    kept = {*jobs, ".data/models/a.safetensors", ".data/loras/b.safetensors", "mine.db", "Makefile"}
     gone = {".data/images/a.png", ".data/images/jobs.db/b.png", ".data/budgets.sqlite3", ".venv/bin/python", "build/x"}
     for name in (kept | gone) - {"Makefile"}:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / ".data/.hidden").mkdir()
     subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {*kept, ".data"}
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == kept
 
 
 def test_clean_leaves_no_empty_folder_and_needs_none(tmp_path):
