@@ -10,6 +10,7 @@ ApiError
 ├── SpeculativeRequest   503 speculative_request
 │   └── NotForPreviews
 ├── WorkerNotConfigured  503 worker_not_configured
+├── EngineNotConfigured  503 engine_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
 ├── ServiceBusy          503 service_busy
 ├── TooManyStreams       429 too_many_streams
@@ -128,6 +129,14 @@ class WorkerNotConfigured(ApiError):
     code = "worker_not_configured"
     status = 503
     hint = "Set PERCHANCE_WORKER_URL to the render worker's address."
+
+
+class EngineNotConfigured(ApiError):
+    """Raised if a request needs an engine that keeps models itself, and no render worker has one."""
+
+    code = "engine_not_configured"
+    status = 503
+    hint = "Add diffusers to ENGINES in the render worker's environment; its guide says what that needs."
 
 
 class WorkerUnavailable(ApiError):

@@ -21,7 +21,8 @@ from image_api.dispatch.replies import (
     read_lines,
 )
 from image_api.dispatch.validation import checked_progress, checked_result
-from image_api.dispatch.worker_client import Body, WorkerClient
+from image_api.dispatch.worker_client import WorkerClient
+from image_api.dispatch.worker_connection import Body
 from image_api.errors import DeadlinePassed, Relayed, UnknownToWorker, WorkerUnavailable
 from image_api.outbound.abort import Abort
 from image_api.sent_images import SentImage
