@@ -29,6 +29,9 @@ OPERATOR = Account("operator", "operator", frozenset({GENERATE, JOBS, ADMIN}))
 class Authenticator(Protocol):
     """Finds the account of a credential."""
 
+    wanted: str
+    """What a client is to send, as a sentence goes on after "send"."""
+
     def account_of(self, credential: str) -> Account:
         """Return the account.
 

@@ -15,6 +15,7 @@ from image_api.errors import ApiError, InvalidParameter
 from image_api.generation.options import GenerationOptions
 from image_api.generation.progress_stream import GenerationResponse, StreamEvent
 from image_api.services import services
+from image_api.web.access import check_again
 from image_api.web.client_connection import waiter
 from image_api.web.cors import is_allowed_origin
 from image_api.web.error_responses import log_failure
@@ -108,6 +109,7 @@ def _replies(request_or_error: GenerationOptions | ApiError, here: Waiter) -> Ge
         yield [_error_json(request_or_error)]
         return
     try:
+        check_again()
         yield from _events(request_or_error, here)
     except InvalidField as error:
         yield [_error_json(InvalidParameter(str(error)))]
