@@ -2,6 +2,7 @@
 
     GET /hub/api/whoami-v2                          the account of a token
     GET /hub/api/models/<id>/revision/<revision>    the names of a model's files
+    GET /hub/api/models/<id>/tree/<revision>        the same with their sizes
     GET /hub/<id>/resolve/<revision>/<name>         one of them; HEAD, too
 
 A token says what it is: `hf_<kind>_<name>` is one of the account <name>, and KINDS has the kinds; all others are
@@ -14,6 +15,8 @@ Unverified: the replies to an account that is disabled, and all permissions of f
 import hashlib
 import json
 import re
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +71,7 @@ class HubScenario(Scenario):
 STAND_IN = StandIn(
     name="hub",
     scenario=HubScenario,
-    faults={"hub": Faults((*REFUSALS, *OTHER_REPLIES, "redirect", "hang", "reset"))},
+    faults={"hub": Faults((*REFUSALS, *OTHER_REPLIES, "redirect", "hang", "reset", "cut"))},
     blueprints=(hub,),
 )
 
@@ -89,13 +92,19 @@ def whoami() -> Response:
 @hub.get("/api/models/<path:model>/revision/<revision>")
 def files(model: str, revision: str) -> Response:
     """Return the names of a model's files."""
-    folder = _folder() / model
     with state().logged("hub_model", {"model": model, "revision": revision}):
-        names = sorted(str(it.relative_to(folder)) for it in folder.rglob("*") if it.is_file())
+        names = [name for name, _ in _files(model)]
         if not names:
             return _missing("RepoNotFound")
         siblings = [{"rfilename": name} for name in names]
         return json_reply({"_id": "0", "id": model, "sha": _commit(model), "private": False, "siblings": siblings})
+
+
+@hub.get("/api/models/<path:model>/tree/<revision>")
+def tree(model: str, revision: str) -> Response:
+    """Return the names of a model's files with their sizes and Git's ids of them."""
+    with state().logged("hub_tree", {"model": model, "revision": revision}):
+        return json_reply([_entry(model, name) for name, _ in _files(model)])
 
 
 @hub.get("/<owner>/<name>/resolve/<revision>/<path:file>")
@@ -105,12 +114,14 @@ def file(owner: str, name: str, revision: str, file: str) -> Response:
         entry.played = state().draw("hub")
         if fault := _fault(entry):
             return fault
-        path = _folder() / owner / name / file
-        if not path.is_file():
+        model = f"{owner}/{name}"
+        if file not in dict(_files(model)):
             return _missing("EntryNotFound")
-        response = send_from_directory(_folder().absolute(), f"{owner}/{name}/{file}", etag=False)
-        response.set_etag(hashlib.sha256(path.read_bytes()).hexdigest())
-        response.headers["X-Repo-Commit"] = _commit(f"{owner}/{name}")
+        if entry.played == "cut" and request.method == "GET":
+            return _half((_folder() / model / file).read_bytes())
+        response = send_from_directory((_folder() / model).absolute(), file, etag=False, conditional=True)
+        response.set_etag(hashlib.sha256((_folder() / model / file).read_bytes()).hexdigest())
+        response.headers["X-Repo-Commit"] = _commit(model)
         return response
 
 
@@ -159,15 +170,40 @@ def _fault(entry: LoggedRequest) -> Response | None:
     return None
 
 
+def _half(content: bytes) -> Response:
+    """Return the first half of a file; then the connection ends."""
+    connection: socket.socket = request.environ["gunicorn.socket"]
+
+    def body() -> Iterator[bytes]:
+        yield content[: len(content) // 2]
+        connection.shutdown(socket.SHUT_RDWR)
+
+    return Response(body(), headers={"Content-Length": str(len(content))})
+
+
 def _folder() -> Path:
     folder: Path = current_app.config["HUB_FOLDER"]
     return folder
 
 
+def _files(model: str) -> list[tuple[str, int]]:
+    """Return the names of a model's files, and when each was last changed; none if there is no such model."""
+    folder = _folder() / model
+    if ".." in folder.parts:
+        return []
+    found = (it for it in folder.rglob("*") if it.is_file())
+    return sorted((str(it.relative_to(folder)), it.stat().st_mtime_ns) for it in found)
+
+
+def _entry(model: str, name: str) -> dict[str, object]:
+    content = (_folder() / model / name).read_bytes()
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+    return {"type": "file", "oid": blob.hexdigest(), "size": len(content), "path": name}
+
+
 def _commit(model: str) -> str:
     """Return the id of the commit that a model's files are of: another one once a file was replaced."""
-    found = sorted((str(it), it.stat().st_mtime_ns) for it in (_folder() / model).rglob("*") if it.is_file())
-    return hashlib.sha1(json.dumps(found).encode(), usedforsecurity=False).hexdigest()
+    return hashlib.sha1(json.dumps(_files(model)).encode(), usedforsecurity=False).hexdigest()
 
 
 def _missing(code: str) -> Response:

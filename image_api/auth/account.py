@@ -32,10 +32,10 @@ class Authenticator(Protocol):
     wanted: str
     """What a client is to send, as a sentence goes on after "send"."""
 
-    def account_of(self, credential: str) -> Account:
-        """Return the account.
+    def account_of(self, credential: str, client: str | None) -> Account:
+        """Return the account of a credential that was sent by a client, whose id may be unknown.
 
-        Raises InvalidCredential if the credential is invalid, Forbidden if it grants too little, and AuthUnavailable if
-        that cannot be found out now.
+        Raises InvalidCredential if the credential is invalid, Forbidden if it grants too little, TooManyAttempts if the
+        client has sent too many of these, and AuthUnavailable if that cannot be found out now.
         """
         ...

@@ -12,8 +12,9 @@ from concurrent.futures import Future
 
 from image_api.auth.account import Account
 from image_api.auth.answer_cache import Answer, AnswerCache, Refusal
-from image_api.auth.errors import AuthUnavailable, InvalidCredential
+from image_api.auth.errors import AuthUnavailable, InvalidCredential, TooManyAttempts
 from image_api.auth.hub_client import CHECK_SLOTS, DOWN, TOTAL_SECONDS, HubClient
+from image_api.auth.refusal_limit import RefusalLimit
 from image_api.errors import ApiError
 
 TOKEN = re.compile(r"hf_[A-Za-z0-9._~+/=-]{1,4000}")  # those of OAuth are JSON Web Tokens
@@ -32,16 +33,23 @@ class HubTokens:
         self._client = HubClient(url, admins)
         self._secret = secrets.token_bytes(32)
         self._answers = AnswerCache()
+        self._refusals = RefusalLimit()
         self._checks: dict[bytes, Future[Answer]] = {}
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(CHECK_SLOTS)
 
-    def account_of(self, credential: str) -> Account:
+    def account_of(self, credential: str, client: str | None) -> Account:
         """Return the account of an access token, as Authenticator has it."""
         if not TOKEN.fullmatch(credential):
             raise InvalidCredential(OTHER_TEXT)
         key = hmac.digest(self._secret, credential.encode(), "sha256")
-        answer = self._answers.get(key) or self._checked(key, credential)
+        answer = self._answers.get(key)
+        if answer is None:
+            if seconds := self._refusals.seconds(client):
+                raise TooManyAttempts(seconds)
+            answer = self._checked(key, credential)
+            if isinstance(answer, Refusal) and not answer.is_failure:
+                self._refusals.count(client)
         if isinstance(answer, Refusal):
             raise answer.error()
         return answer

@@ -24,16 +24,16 @@ def current_account() -> Account | None:
 
 
 def require_scope(scope: Scope) -> None:
-    """Raise Unauthorized, Forbidden or AuthUnavailable unless the request's account has the scope; never if AUTH=none.
+    """Raise Unauthorized or Forbidden unless the request's account has the scope; never if AUTH=none.
 
-    The result is that of the request's first check.
+    Raises as Authenticator does, too. The account is that of the request's first check.
     """
     if services().authenticator is not None and scope not in _account().scopes:
         raise Forbidden(LACKS[scope])
 
 
 def require_admin() -> None:
-    """Raise Unauthorized, Forbidden or AuthUnavailable unless the operator sends the request, or an admin account."""
+    """Raise Unauthorized or Forbidden unless the operator sends the request, or an admin; and as `require_scope`."""
     if has_token():
         return
     if services().authenticator is not None:
@@ -60,7 +60,7 @@ def _account() -> Account:
     if has_token():
         account = OPERATOR
     else:
-        account = authenticator.account_of(_credential(authenticator.wanted))
+        account = authenticator.account_of(_credential(authenticator.wanted), g.client)
         g.client = services().client_ids.id_of(account.id)
     g.account = account
     return account

@@ -18,6 +18,8 @@ OPEN_FAMILIES = frozenset({"api_pages", "crawlers", "icons", "images", "openapi"
 }
 """The modules of routes whose views need no credential."""
 OPEN_VIEWS = frozenset({"generate.models", "styled.health", "styled.styles"})
+CHECKED_VIEWS = frozenset({"openai.models", "openai.model"})
+"""Those that need none, but refuse a wrong one: clients of OpenAI's find out by them whether their key is right."""
 DISCLOSING = frozenset({"generate.models", "health.ready", "job_health.health"})
 """Open views that show more to an admin."""
 JOB_FAMILIES = frozenset({"jobs", "job_events", "deliveries"})
@@ -32,11 +34,16 @@ def register(app: Flask) -> None:
 
 def needs_credential(endpoint: str) -> bool:
     """Return whether the view of an endpoint needs a credential, unless AUTH=none."""
+    return endpoint not in CHECKED_VIEWS and checks_credential(endpoint)
+
+
+def checks_credential(endpoint: str) -> bool:
+    """Return whether the view of an endpoint refuses a wrong credential, unless AUTH=none."""
     return endpoint not in OPEN_VIEWS and endpoint.rpartition(".")[0] not in OPEN_FAMILIES
 
 
 def _authorize() -> None:
-    """Raise Unauthorized, Forbidden or AuthUnavailable unless the request has the scopes that its address needs."""
+    """Raise as `require_scope` unless the request has the scopes that its address needs."""
     if request.url_rule is None or request.method == "OPTIONS":  # a preflight carries no credential
         return
     if _is_open():
@@ -49,9 +56,10 @@ def _authorize() -> None:
 
 
 def _is_open() -> bool:
-    if not needs_credential(request.endpoint or ""):
-        return True
-    return request.endpoint == "generate.by_query" and shows_window()  # its script sends the credential
+    endpoint = request.endpoint or ""
+    if not needs_credential(endpoint):
+        return not (checks_credential(endpoint) and "Authorization" in request.headers)
+    return endpoint == "generate.by_query" and shows_window()  # its script sends the credential
 
 
 def _identify_admin() -> None:

@@ -15,6 +15,7 @@ OPEN = {
     *("/static/<version>/<path:name>", "/vendor/<version>/<name>", "/favicon.ico", "/manifest.webmanifest"),
     *("/apple-touch-icon.png", "/apple-touch-icon-precomposed.png"),
 }
+CHECKED = {"/v1/models", "/v1/models/<path:name>"}
 FORBIDDEN, UNKNOWN = bearer("hf_oauth_ann"), bearer("hf_nobody_ann")
 
 
@@ -37,9 +38,16 @@ def test_every_address_but_the_open_ones_needs_a_credential(client):
         if rule.websocket:
             continue
         answer = client.open(path, method=method)
-        assert (answer.status_code == 401) == (rule.rule not in OPEN), (method, path, answer.status_code)
+        assert (answer.status_code == 401) == (rule.rule not in OPEN | CHECKED), (method, path, answer.status_code)
         closed |= {rule.rule} if answer.status_code == 401 else set()
-    assert {"/generate", "/v1/images/generations", "/api/v1/generate", "/sheet", "/v1/models", "/wake"} <= closed
+    assert {"/generate", "/v1/images/generations", "/api/v1/generate", "/sheet", "/wake"} <= closed
+
+
+@pytest.mark.parametrize(("headers", "status"), [({}, 200), (ANN, 200), (UNKNOWN, 401), (FORBIDDEN, 403)], ids=str)
+def test_the_list_of_models_is_open_and_tells_whether_a_key_is_right(client, worker, headers, status):
+    worker.say_to("/models", 200, {"models": []})
+    assert client.get("/v1/models", headers=headers).status_code == status
+    assert client.get("/v1/models/auto", headers=headers).status_code == status
 
 
 def test_none_does_if_auth_is_none(client_with, worker):

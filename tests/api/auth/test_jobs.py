@@ -99,7 +99,7 @@ def test_a_request_that_prefers_to_be_a_job_belongs_to_its_account(client):
 def test_an_account_without_the_scope_gets_no_job(client, monkeypatch, method, path, more):
     authenticator = services_of(client.application).authenticator
     narrow = Account("huggingface:1", "ann", frozenset({GENERATE}))
-    monkeypatch.setattr(authenticator, "account_of", lambda _: narrow)
+    monkeypatch.setattr(authenticator, "account_of", lambda *_: narrow)
     answer = client.open(
         path, method=method, json={"prompt": "a"} if method == "POST" else None, headers={**ANN, **more}
     )

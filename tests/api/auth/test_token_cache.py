@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from image_api.auth import hub_tokens
+from image_api.auth import hub_tokens, refusal_limit
 from image_api.auth.account import GENERATE, Account
 from image_api.auth.answer_cache import AnswerCache, Refusal
 from image_api.auth.errors import AuthUnavailable, Forbidden, InvalidCredential, Unauthorized
@@ -31,7 +31,7 @@ def server():
 
 def answer_of(tokens: HubTokens, token: str) -> str:
     try:
-        return tokens.account_of(token).id
+        return tokens.account_of(token, None).id
     except ApiError as error:
         return error.code
 
@@ -81,7 +81,7 @@ def test_concurrent_checks_of_one_token_are_coalesced(server, status, found):
     assert tokens._checks == {}
 
 
-def test_checks_of_many_tokens_are_right_each(client, hub):
+def test_checks_of_many_tokens_are_right_each(client, hub, monkeypatch):
     kinds = {"read": 200, "nobody": 401, "oauth": 403}
     expected = {f"hf_{kind}_a{number}": status for number in range(10) for kind, status in kinds.items()}
     application = client.application
@@ -89,6 +89,7 @@ def test_checks_of_many_tokens_are_right_each(client, hub):
     def status(token: str) -> int:
         return application.test_client().get(MAKE, headers=bearer(token)).status_code
 
+    monkeypatch.setattr(refusal_limit, "BURST", 100)
     with ThreadPoolExecutor(30) as pool:
         assert dict(zip(expected, pool.map(status, expected), strict=True)) == expected
     assert hub.checks == 30
@@ -125,7 +126,7 @@ def test_no_token_is_in_the_log_or_an_answer_or_what_is_kept(client, hub, caplog
 def test_keys_of_two_processes_differ(server):
     keys = []
     for tokens in (HubTokens(server.url, ()), HubTokens(server.url, ())):
-        tokens.account_of("hf_x")
+        tokens.account_of("hf_x", None)
         keys += tokens._answers._accounts
     assert len(set(keys)) == 2
 
@@ -134,10 +135,65 @@ def test_a_check_that_is_killed_is_not_the_others_fault(server, monkeypatch):
     tokens = HubTokens(server.url, ())
     monkeypatch.setattr(tokens._client, "account_of", lambda _: (_ for _ in ()).throw(SystemExit))
     with pytest.raises(SystemExit):
-        tokens.account_of("hf_x")
+        tokens.account_of("hf_x", None)
     monkeypatch.undo()
     assert tokens._checks == {}
-    assert tokens.account_of("hf_x").name == "ann"
+    assert tokens.account_of("hf_x", None).name == "ann"
+
+
+class TestRefusalLimit:
+    """Guesses of one client are checked up to a limit; other clients have their own."""
+
+    HERE, ELSEWHERE = {"REMOTE_ADDR": "203.0.113.5"}, {"REMOTE_ADDR": "203.0.113.6"}
+
+    def guess(self, client, number: int, peer=HERE):
+        return client.get(MAKE, headers=bearer(f"hf_nobody_{number}"), environ_overrides=peer)
+
+    def test_guesses_are_limited(self, client, hub):
+        found = [self.guess(client, number) for number in range(2 * refusal_limit.BURST)]
+        assert [it.status_code for it in found] == [401] * refusal_limit.BURST + [429] * refusal_limit.BURST
+        assert (found[-1].json["code"], hub.checks) == ("too_many_attempts", refusal_limit.BURST)
+        assert 1 <= int(found[-1].headers["Retry-After"]) <= refusal_limit.SECONDS_EACH
+
+    def test_nothing_else_is(self, client, hub):
+        assert client.get(MAKE, headers=ANN, environ_overrides=self.HERE).status_code == 200
+        for number in range(2 * refusal_limit.BURST):
+            self.guess(client, number)
+        assert client.get(MAKE, headers=BEN, environ_overrides=self.ELSEWHERE).status_code == 200
+        assert client.get(MAKE, headers=ANN, environ_overrides=self.HERE).status_code == 200
+        assert self.guess(client, 0).status_code == 401
+        assert self.guess(client, 0, self.ELSEWHERE).status_code == 401
+
+    def test_a_wrong_token_that_is_sent_on_and_on_counts_once(self, client):
+        assert {self.guess(client, 1).status_code for _ in range(3 * refusal_limit.BURST)} == {401}
+        assert self.guess(client, 2).status_code == 401
+
+    def test_a_hub_that_fails_counts_for_no_client(self, client, hub):
+        hub.play("error_500")
+        found = {self.guess(client, number).status_code for number in range(2 * refusal_limit.BURST)}
+        assert found == {503}
+
+    def test_it_ends(self):
+        now = [100.0]
+        limit = refusal_limit.RefusalLimit(lambda: now[0])
+        for _ in range(refusal_limit.BURST):
+            assert limit.seconds("a") == 0
+            limit.count("a")
+        assert limit.seconds("a") == refusal_limit.SECONDS_EACH
+        now[0] += refusal_limit.SECONDS_EACH
+        assert limit.seconds("a") == 0
+        limit.count("a")
+        assert limit.seconds("a") > 0
+        now[0] += refusal_limit.SECONDS_EACH * refusal_limit.BURST
+        assert limit.seconds("a") == 0
+
+    def test_it_remembers_so_many_clients(self, monkeypatch):
+        monkeypatch.setattr(refusal_limit, "MAX_CLIENTS", 3)
+        limit = refusal_limit.RefusalLimit()
+        for number in range(10):
+            limit.count(str(number))
+        limit.count(None)
+        assert list(limit._free_at) == ["7", "8", "9"]
 
 
 class TestAnswerCache:
