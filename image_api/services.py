@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, current_app
 
 from image_api.admission import Admission
+from image_api.auth.account import Authenticator
 from image_api.client_ids import ClientIds
 from image_api.database_url import engine_url
 from image_api.dispatch.awake_workers import look_at_awake
@@ -49,6 +50,8 @@ class Services:
     client_ids: ClientIds
     owner_ids: ClientIds
     """Ids of the owners of jobs, which stay the same when this service is started again."""
+    authenticator: Authenticator | None
+    """Finds the accounts of clients; None with AUTH=none."""
     worker: RenderWorkers
     worker_looks: SharedCheck[None]
     """Looks at the render workers that are awake, for all clients that ask for the health of jobs."""
@@ -80,6 +83,7 @@ class Services:
             settings=settings,
             client_ids=ClientIds(token.encode() if token else None),
             owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
+            authenticator=_authenticator(settings),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
             queue_health=queue.health if queue else None,
@@ -103,6 +107,15 @@ class Services:
         self.jobs.leave()
         self.generation.stop()
         self.jobs.give_back()
+
+
+def _authenticator(settings: Settings) -> Authenticator | None:
+    """Return what AUTH configures. What it needs is loaded for it alone."""
+    if settings.auth == "none":
+        return None
+    from image_api.auth.hub_tokens import HubTokens
+
+    return HubTokens(settings.hub_url, settings.admin_accounts)
 
 
 def _workers(settings: Settings, cache: Cache) -> tuple[RenderWorkers, Dispatch, "CeleryQueue | None"]:

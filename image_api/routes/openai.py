@@ -20,7 +20,7 @@ from image_api.web.schemas.openai_models import OpenAIModel, OpenAIModelList, se
 NOT_FOUND = "There is no such address here: this service makes pictures, by POST /v1/images/generations."
 
 routes = FormattedBlueprint(
-    "openai", __name__, error_format=OpenAIError, error_paths=("/v1", "/openai"), not_found=NOT_FOUND
+    "openai", __name__, error_format=OpenAIError, error_paths=("/v1", "/openai", "/api/v1/models"), not_found=NOT_FOUND
 )
 
 
@@ -44,6 +44,7 @@ def generations() -> Response:
 
 
 @routes.get("/v1/models")
+@routes.get("/api/v1/models")
 @describe(OpenAIModelList, errors=WORKER)
 def models() -> Response:
     """Return every name that `model` accepts."""

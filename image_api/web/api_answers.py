@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from image_api.auth.errors import AuthUnavailable, Forbidden, Unauthorized
 from image_api.errors import (
     Cancelled,
     DeadlinePassed,
+    EngineNotConfigured,
     InvalidParameter,
     MisdirectedRequest,
     NotForPreviews,
@@ -62,6 +64,7 @@ HEADERS: Mapping[str, str] = {
     "Retry-After": "Seconds after which a retry can succeed.",
     "Sec-WebSocket-Version": "The version of the protocol that is known here: 13.",
     "Upgrade": "`websocket`.",
+    "WWW-Authenticate": "The kind of credential that is needed, and what is wrong with the one that was sent.",
     "Vary": "The request's headers that decide the response.",
     "X-Accel-Buffering": "`no`: nginx is not to buffer the stream.",
     "X-Cache": "`HIT`: the picture was cached. `JOINED`: it was made for an identical request in flight. `MISS`: it was"
@@ -154,6 +157,8 @@ PAGE = {200: Answer("A page.", {HTML: None}, PAGE_HEADERS)}
 
 EVERY = (InvalidParameter, MisdirectedRequest, 414, 431, 500)
 """What any request may get."""
+CREDENTIALS = (Unauthorized, Forbidden, AuthUnavailable)
+"""What any request may get that needs a credential: by AUTH, or by `require_admin`."""
 BODIES = (408, 413)
 COSTS = (NotForPreviews,)
 """What a link-preview bot gets at each address that could cost something."""
@@ -170,6 +175,8 @@ SUBMITTING = (*JOB_ERRORS, TooManyJobs, KeyReused, WebhooksDisabled)
 UPLOADS = (*BODIES, UploadTooLarge, ServiceBusy)
 SPECULATION = (SpeculativeRequest,)
 HEALING = (*MAKING, *OPENING, PictureLostAgain, SpeculativeRequest)
+ITS_ENGINE = (*MAKING, *OPENING, EngineNotConfigured)
+"""What making a picture may come to that needs an engine which runs models itself."""
 EDITING = (*MAKING, *OPENING, *UPLOADS, Unsupported)
 
 RELAYED: Mapping[int, tuple[str, ...]] = {
@@ -183,6 +190,7 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
         "engine_unauthorized",
         "engine_request_refused",
         "engine_unexpected_reply",
+        "model_unusable",
         "picture_…",
         "storage_failed",
         "perchance_…",
@@ -190,6 +198,7 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
     503: (
         "worker_busy",
         "worker_unavailable",
+        "engine_not_configured",
         "too_slow",
         "engine_resting",
         "engine_busy",
@@ -199,6 +208,7 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
         "perchance_…",
     ),
     504: ("timeout",),
+    507: ("out_of_memory",),
 }
 """The codes of the render worker's errors, which this tier relays, by their statuses."""
 REFUSED_HTTP: Mapping[int, tuple[str, ...]] = {400: ("invalid_http",), 414: ("too_large",), 431: ("too_large",)}

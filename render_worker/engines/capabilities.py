@@ -44,7 +44,9 @@ PARAMETERS = frozenset(field.name for field in fields(Capabilities)) & Recipe.mo
 SIZE_PARAMETERS = ("width", "height")
 
 IMAGE_PARAMETERS = frozenset({"image", "strength"})
-COMMON_PARAMETERS = PARAMETERS - DIFFUSION_NAMES
+DIFFUSION_PARAMETERS = PARAMETERS & DIFFUSION_NAMES
+"""Those that only engines honour which run the model themselves."""
+COMMON_PARAMETERS = PARAMETERS - DIFFUSION_PARAMETERS
 """Those that any engine may honour."""
 TEXT_PARAMETERS = COMMON_PARAMETERS - IMAGE_PARAMETERS
 """Those of them that a picture made of texts alone has."""

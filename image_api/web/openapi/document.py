@@ -13,11 +13,11 @@ from werkzeug.routing import Rule
 
 from image_api.errors import ApiError, Relayed
 from image_api.jobs.webhooks.message import JobWebhook
-from image_api.services import services_of
-from image_api.web import api_answers
+from image_api.services import services, services_of
+from image_api.web import access, api_answers
 from image_api.web.api import FORM, HTML, JSON, OPERATIONS, Answer, Content, Models, Operation
 from image_api.web.cors import PICTURES
-from image_api.web.error_responses import AUTOMATIC_METHODS, family_of
+from image_api.web.error_responses import AUTOMATIC_METHODS, error_format_of
 from image_api.web.openapi.schemas import Schema, reference, schemas_of, without_null
 from image_api.web.openapi.sharing import share
 from image_api.web.openapi.webhooks import webhooks
@@ -47,6 +47,9 @@ REQUEST_HEADERS = {
 }
 STATUS_CODES = {**HTTP_CODES, 414: "too_large", 431: "too_large", 500: "internal_error"}
 
+SCHEME = "bearer"
+SCHEMES = {SCHEME: {"type": "http", "scheme": "bearer", "description": "What `AUTH` asks for, or `WORKER_TOKEN`."}}
+
 
 def document(app: Flask) -> Schema:
     """Return the document, without `servers`."""
@@ -68,7 +71,7 @@ def document(app: Flask) -> Schema:
         "tags": _tags(view for _, _, view in operations),
         "paths": dict(sorted(paths.items())),
         "webhooks": webhooks(),
-        "components": {"schemas": schemas, "headers": _headers(), **share(paths)},
+        "components": {"schemas": schemas, "headers": _headers(), "securitySchemes": SCHEMES, **share(paths)},
     }
 
 
@@ -130,9 +133,18 @@ def _operation(rule: Rule, method: str, operation: Operation, view: Any, schemas
         "description": "\n\n".join(filter(None, (rest.strip(), operation.more))),
         "parameters": [*_path_parameters(rule), *_query_parameters(operation, schemas), *_header_parameters(operation)],
         "requestBody": _body(operation, schemas),
+        "security": _security(rule),
         "responses": _responses(rule, operation),
     }
     return {name: value for name, value in described.items() if value}
+
+
+def _security(rule: Rule) -> list[Schema]:
+    """Return which credentials are accepted: a bearer token, and with AUTH=none also none."""
+    if not access.needs_credential(rule.endpoint):
+        return []
+    optional: list[Schema] = [{}] if services().authenticator is None else []
+    return [*optional, {SCHEME: []}]
 
 
 def _path_parameters(rule: Rule) -> Iterator[Schema]:
@@ -186,7 +198,7 @@ def _form(model: type[Fields], schemas: dict[str, Schema]) -> Schema:
 
 def _responses(rule: Rule, operation: Operation) -> Schema:
     responses = {status: _answer(rule, answer) for status, answer in operation.answers.items()}
-    for status, (codes, headers) in _errors(operation).items():
+    for status, (codes, headers) in _errors(rule, operation).items():
         error = _error(rule, status, codes, headers)
         if other := responses.get(status):
             error["description"] = f"{other['description']} {error['description']}"
@@ -224,10 +236,11 @@ def _any_of(models: Models) -> Schema:
     return reference(listed[0]) if len(listed) == 1 else {"anyOf": [reference(it) for it in listed]}
 
 
-def _errors(operation: Operation) -> dict[int, tuple[set[str], set[str]]]:
+def _errors(rule: Rule, operation: Operation) -> dict[int, tuple[set[str], set[str]]]:
     """Return the codes of an operation's errors and their headers, by status."""
     found: dict[int, tuple[set[str], set[str]]] = {}
-    for error in (*api_answers.EVERY, *operation.errors):
+    credentials = api_answers.CREDENTIALS if access.needs_credential(rule.endpoint) else ()
+    for error in (*api_answers.EVERY, *credentials, *operation.errors):
         for status, codes, headers in _shown(error):
             known = found.setdefault(status, (set(api_answers.REFUSED_HTTP.get(status, ())), set()))
             known[0].update(codes)
@@ -257,8 +270,7 @@ def _error(rule: Rule, status: int, codes: set[str], headers: set[str]) -> Schem
 
 def _error_model(rule: Rule) -> type[BaseModel]:
     """Return the model of the errors of the rule's family of routes."""
-    family = family_of(_path(rule))
-    return family.error_format if family else ErrorBody
+    return error_format_of(_path(rule)) or ErrorBody
 
 
 def _named_headers(rule: Rule, names: Iterable[str]) -> Schema:

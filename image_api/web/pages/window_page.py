@@ -16,11 +16,16 @@ def window_page() -> Response | None:
 
     It costs no generation: its script asks for the picture's events by the same query.
     """
-    if not (is_navigation() and prefers_page()) or is_for_preview():
-        return None
-    if any(request.args.get(name, "").strip() for name in FORM_OF_RESPONSE):
+    if not shows_window():
         return None
     return app_page("page.html", VARY, starts=True, picture=_address_of_picture())
+
+
+def shows_window() -> bool:
+    """Return whether a browser's window is to show the page of a request for a picture."""
+    if not (is_navigation() and prefers_page()) or is_for_preview():
+        return False
+    return not any(request.args.get(name, "").strip() for name in FORM_OF_RESPONSE)
 
 
 def _address_of_picture() -> str:

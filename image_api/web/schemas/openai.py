@@ -4,6 +4,7 @@ A parameter that no engine can honour is refused by name; one that changes nothi
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -29,7 +30,7 @@ PARAMETER = re.compile(
 class ImagesRequest(PictureRequest):
     """The body of POST /v1/images/generations; as with OpenAI, null is the same as left out."""
 
-    other_names = dict.fromkeys(
+    other_names: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("image", "mask", "strength", *IMAGE_NAMES), "POST /v1/images/edits takes an image to begin with"
     )
 

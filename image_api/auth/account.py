@@ -1,0 +1,38 @@
+"""Accounts, and their scopes: what the holder of a credential may do."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Scope = Literal["generate", "jobs", "admin"]
+GENERATE: Scope = "generate"
+"""To have pictures generated."""
+JOBS: Scope = "jobs"
+"""To submit, read and cancel jobs of one's own."""
+ADMIN: Scope = "admin"
+"""To load models and LoRAs, to see the details of health, and to read and cancel any job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account of the client that sends a request."""
+
+    id: str
+    """Unique among the accounts of all kinds, and kept if the account is renamed: `huggingface:<id>`."""
+    name: str
+    scopes: frozenset[Scope]
+
+
+OPERATOR = Account("operator", "operator", frozenset({GENERATE, JOBS, ADMIN}))
+"""The account of the holder of WORKER_TOKEN."""
+
+
+class Authenticator(Protocol):
+    """Finds the account of a credential."""
+
+    def account_of(self, credential: str) -> Account:
+        """Return the account.
+
+        Raises InvalidCredential if the credential is invalid, Forbidden if it grants too little, and AuthUnavailable if
+        that cannot be found out now.
+        """
+        ...

@@ -1,0 +1,97 @@
+"""The cache of what is known of credentials, by keyed hashes of them: accounts, refusals, and failures to find out."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from image_api.auth.account import Account
+from image_api.auth.errors import AuthUnavailable
+from image_api.errors import ApiError
+from render_worker.serving.deadline import Deadline
+
+ACCOUNT_SECONDS = 60.0  # in which a token that was revoked is accepted still
+REFUSAL_SECONDS = 30.0
+FAILURE_SECONDS = 2.0  # unless the service says when it may be asked again
+STALE_SECONDS = 600.0  # for which an account is known still if the service cannot be asked
+MAX_ACCOUNTS = 10_000
+MAX_REFUSALS = 10_000
+"""Kept apart, so that invented credentials evict no valid one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a credential is not accepted."""
+
+    kind: type[ApiError]
+    sentence: str
+    retry_after: int | None
+
+    @classmethod
+    def of(cls, error: ApiError) -> "Refusal":
+        """Return an error as it is cached: without its traceback, which would keep what its frames hold."""
+        return cls(type(error), str(error), error.body().retry_after)
+
+    @property
+    def is_failure(self) -> bool:
+        """Return whether it says nothing of the credential."""
+        return self.kind is AuthUnavailable
+
+    def error(self) -> ApiError:
+        """Return a new error of it."""
+        return AuthUnavailable(self.sentence, self.retry_after) if self.is_failure else self.kind(self.sentence)
+
+    @property
+    def seconds(self) -> float:
+        """Return for how long it is cached."""
+        return max(FAILURE_SECONDS, self.retry_after or 0) if self.is_failure else REFUSAL_SECONDS
+
+
+Answer = Account | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    answer: Answer
+    fresh: Deadline
+    stale: Deadline
+
+
+class AnswerCache:
+    """Answers by key, the least recently used evicted first. Thread-safe."""
+
+    def __init__(self, max_accounts: int = MAX_ACCOUNTS, max_refusals: int = MAX_REFUSALS) -> None:
+        self._accounts: OrderedDict[bytes, _Known] = OrderedDict()
+        self._refusals: OrderedDict[bytes, _Known] = OrderedDict()
+        self._max_accounts = max_accounts
+        self._max_refusals = max_refusals
+        self._lock = threading.Lock()
+
+    def get(self, key: bytes) -> Answer | None:
+        """Return the answer, None if it is unknown or not fresh any more."""
+        with self._lock:
+            for answers in (self._accounts, self._refusals):
+                if (known := answers.get(key)) and not known.fresh.expired:
+                    answers.move_to_end(key)
+                    return known.answer
+        return None
+
+    def add(self, key: bytes, answer: Answer) -> Answer:
+        """Keep an answer, and return what counts: a stale account if the new answer says nothing of the credential."""
+        with self._lock:
+            if isinstance(answer, Account):
+                self._refusals.pop(key, None)
+                _put(self._accounts, key, answer, ACCOUNT_SECONDS, self._max_accounts)
+                return answer
+            if answer.is_failure and (known := self._accounts.get(key)) and not known.stale.expired:
+                self._accounts[key] = _Known(known.answer, Deadline.after(answer.seconds), known.stale)
+                return known.answer
+            self._accounts.pop(key, None)
+            _put(self._refusals, key, answer, answer.seconds, self._max_refusals)
+            return answer
+
+
+def _put(answers: "OrderedDict[bytes, _Known]", key: bytes, answer: Answer, seconds: float, maximum: int) -> None:
+    answers[key] = _Known(answer, Deadline.after(seconds), Deadline.after(STALE_SECONDS))
+    answers.move_to_end(key)
+    if len(answers) > maximum:
+        answers.popitem(last=False)

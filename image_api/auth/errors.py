@@ -1,0 +1,49 @@
+"""The errors of authentication and authorization, each with its stable code, HTTP status and sentence.
+
+The headers are those of bearer tokens: https://www.rfc-editor.org/rfc/rfc6750#section-3
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from image_api.errors import ApiError
+from render_worker.contract import ErrorBody
+
+REALM = 'Bearer realm="image-generation-api"'
+
+
+class Unauthorized(ApiError):
+    """Raised if a request has no credential, and needs one."""
+
+    code = "unauthorized"
+    status = 401
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": REALM}
+
+
+class InvalidCredential(Unauthorized):
+    """Raised if a request's credential is unknown, expired or malformed."""
+
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": f'{REALM}, error="invalid_token"'}
+
+
+class Forbidden(ApiError):
+    """Raised if a credential is valid, but grants less than the request needs."""
+
+    code = "forbidden"
+    status = 403
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": f'{REALM}, error="insufficient_scope"'}
+
+
+class AuthUnavailable(ApiError):
+    """Raised if the service that knows the credentials does not answer, or refuses to for now."""
+
+    code = "auth_unavailable"
+    status = 503
+    retry_after = 5
+
+    def __init__(self, sentence: str, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        self._retry_after = retry_after or self.retry_after
+
+    def body(self) -> ErrorBody:
+        return super().body().model_copy(update={"retry_after": self._retry_after})

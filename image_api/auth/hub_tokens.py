@@ -1,0 +1,81 @@
+"""AUTH=huggingface: access tokens of the Hub, checked there at most once in a while each.
+
+The Hub limits the rate of these checks. So its answers are cached, refusals as well, and concurrent checks of one token
+are coalesced (single-flight). Of a token nothing is kept but a keyed hash.
+"""
+
+import hmac
+import re
+import secrets
+import threading
+from concurrent.futures import Future
+
+from image_api.auth.account import Account
+from image_api.auth.answer_cache import Answer, AnswerCache, Refusal
+from image_api.auth.errors import AuthUnavailable, InvalidCredential
+from image_api.auth.hub_client import DOWN, TOTAL_SECONDS, HubClient
+from image_api.errors import ApiError
+
+TOKEN = re.compile(r"hf_[A-Za-z0-9._~+/=-]{1,4000}")  # those of OAuth are JSON Web Tokens
+NOT_A_TOKEN = "The bearer token must be an access token of the Hugging Face Hub: hf_ and letters and digits."  # noqa: S105
+CHECK_SLOTS = 32  # checks at a time, so that a Hub that hangs holds no more connections
+SLOT_SECONDS = 2.0
+WAIT_SECONDS = TOTAL_SECONDS + SLOT_SECONDS + 1.0
+
+
+class HubTokens:
+    """The accounts of access tokens of the Hub. Thread-safe; no lock is held while a check is in flight."""
+
+    def __init__(self, url: str, admins: tuple[str, ...]) -> None:
+        """Take the Hub's address, and the names of users that are admins here."""
+        self._client = HubClient(url, admins)
+        self._secret = secrets.token_bytes(32)
+        self._answers = AnswerCache()
+        self._checks: dict[bytes, Future[Answer]] = {}
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(CHECK_SLOTS)
+
+    def account_of(self, credential: str) -> Account:
+        """Return the account of an access token, as Authenticator has it."""
+        if not TOKEN.fullmatch(credential):
+            raise InvalidCredential(NOT_A_TOKEN)
+        key = hmac.digest(self._secret, credential.encode(), "sha256")
+        answer = self._answers.get(key) or self._checked(key, credential)
+        if isinstance(answer, Refusal):
+            raise answer.error()
+        return answer
+
+    def _checked(self, key: bytes, token: str) -> Answer:
+        """Return the Hub's answer: that of the check in flight, or of one that begins."""
+        with self._lock:
+            check = self._checks.get(key)
+            if check is None and (answer := self._answers.get(key)):  # another check ended just now
+                return answer
+            first = check is None
+            if check is None:
+                check = self._checks[key] = Future()
+        if first:
+            self._run_check(key, token, check)
+        try:
+            return check.result(WAIT_SECONDS)
+        except TimeoutError:
+            return Refusal.of(AuthUnavailable(DOWN))
+
+    def _run_check(self, key: bytes, token: str, check: "Future[Answer]") -> None:
+        answer: Answer = Refusal.of(AuthUnavailable(DOWN))  # also if this greenlet is killed: others wait for it
+        try:
+            answer = self._answers.add(key, self._ask(token))
+        finally:
+            with self._lock:
+                del self._checks[key]
+            check.set_result(answer)
+
+    def _ask(self, token: str) -> Answer:
+        if not self._slots.acquire(timeout=SLOT_SECONDS):
+            return Refusal.of(AuthUnavailable(DOWN))
+        try:
+            return self._client.account_of(token)
+        except ApiError as error:
+            return Refusal.of(error)
+        finally:
+            self._slots.release()

@@ -1,0 +1,52 @@
+"""The settings of authentication: the part of this tier's settings that decides who may use it."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_settings import NoDecode
+
+from image_api.addresses import is_address
+from render_worker.serving.environment import EnvironmentSettings
+
+ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+
+
+class AuthSettings(EnvironmentSettings):
+    """What decides which clients may generate pictures, and which of them are admins."""
+
+    auth: Literal["none", "huggingface"] = Field(
+        "none",
+        description="Credential that a client needs to generate pictures: none, or huggingface for an access token of"
+        " the Hugging Face Hub with read access.",
+    )
+    admin_accounts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Accounts of the Hub, by name, that may load models and LoRAs and see the details of health, as the"
+        " holder of WORKER_TOKEN may; separated by commas. It needs AUTH=huggingface.",
+    )
+    hub_url: str = Field(
+        "https://huggingface.co",
+        description="Address of the Hub that checks the tokens of AUTH=huggingface. Every token is sent to it.",
+    )
+
+    @field_validator("admin_accounts", mode="before")
+    @classmethod
+    def _account_names(cls, value: object) -> object:
+        return tuple(it.strip() for it in value.split(",") if it.strip()) if isinstance(value, str) else value
+
+    @field_validator("admin_accounts")
+    @classmethod
+    def _with_auth(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if value and info.data.get("auth", "huggingface") == "none":  # an invalid AUTH is named itself
+            raise ValueError("without AUTH=huggingface there are no accounts; set that, or unset this")
+        if not all(map(ACCOUNT_NAME.fullmatch, value)):
+            raise ValueError("it must be names of accounts, like ann or ann,ben")
+        return value
+
+    @field_validator("hub_url")
+    @classmethod
+    def _of_a_hub(cls, value: str) -> str:
+        if not is_address(value):
+            raise ValueError("it must be an address like https://huggingface.co")
+        return value.rstrip("/")
