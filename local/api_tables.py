@@ -71,6 +71,7 @@ SEE = {
     "n": "several-pictures",
     "image": "an-image-to-begin-with",
     "strength": "an-image-to-begin-with",
+    **dict.fromkeys(("steps", "scheduler", "lora_path", "lora_scale"), "steps-schedulers-and-loras"),
     "previews": "event-stream-and-websocket",
     "stream": "stream-true",
     "partial_images": "stream-true",

@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 from image_api import create_app, errors
 from image_api.generation.options import GenerationOptions
 from image_api.settings import Settings
+from image_api.web import websocket_errors
 from image_api.web.api import OPERATIONS, describe
 from image_api.web.api_answers import RELAYED
 from image_api.web.error_responses import AUTOMATIC_METHODS
@@ -135,8 +136,9 @@ def test_each_error_s_status_is_where_it_is_raised(app):
 
 def test_every_error_class_is_raised_by_some_operation():
     named = {error for it in OPERATIONS.values() for error in it.errors} | {errors.InvalidParameter}
-    raised_by_server = {errors.MisdirectedRequest, errors.UnsupportedWebSocketVersion}
-    known = {it for it in vars(errors).values() if isinstance(it, type) and issubclass(it, errors.ApiError)}
+    raised_by_server = {errors.MisdirectedRequest, websocket_errors.UnsupportedWebSocketVersion}
+    modules = vars(errors) | vars(websocket_errors)
+    known = {it for it in modules.values() if isinstance(it, type) and issubclass(it, errors.ApiError)}
     assert known - named - raised_by_server == {errors.ApiError}
 
 
