@@ -22,7 +22,7 @@ def test_each_layout_is_loaded_and_makes_a_picture(make_settings, layout):
 
 
 def test_the_cache_forgets_the_model_that_was_used_longest_ago(make_settings):
-    settings = make_settings(diffusers_memory_mb=12)
+    settings = make_settings(diffusers_memory_mb=13)
     cache = ModelCache(ModelRegistry(settings), choose_device(settings))
     cache.load("sd1").result(60)
     cache.load("sd2").result(60)

@@ -21,7 +21,7 @@ from render_worker.engines.diffusers.settings import DiffusersSettings
 
 if TYPE_CHECKING:  # these import PyTorch
     from render_worker.engines.diffusers.loras.adapter import Adapter, Attached
-    from render_worker.engines.diffusers.models.loader import LoadedModel
+    from render_worker.engines.diffusers.models.loaded_model import LoadedModel
 
 
 @dataclass
