@@ -28,7 +28,7 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle soak chaos hostile fuzz fuzz-document clean
+.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle soak chaos hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -91,17 +91,19 @@ image: ## Build both tiers' images with docker, podman or buildah, whichever wor
 	else echo "None of docker, podman and buildah works here." >&2; exit 1; fi; \
 	set -x; $$build $(IMAGE_OPTIONS) -t render-worker render_worker && $$build $(IMAGE_OPTIONS) -t image-api .
 
-build: ## Build the images with Compose; start, logs and stop go with it.
-	@sh local/compose.sh build
+build: ## Build the images with Compose; up, logs and stop go with it (each with PROFILE=gpu: docs/gpu.md).
+	@PROFILE=$(PROFILE) sh local/compose.sh build
 
-start: ## Start both tiers in containers, with Compose, and wait until they are healthy if it can.
-	@sh local/compose.sh up --detach
+up: ## Start both tiers in containers, with Compose, and wait until they are healthy if it can.
+	@PROFILE=$(PROFILE) sh local/compose.sh up --detach
+
+start: up ## The same as up.
 
 logs: ## Show the logs of the containers until Ctrl-C.
-	@sh local/compose.sh logs --follow
+	@PROFILE=$(PROFILE) sh local/compose.sh logs --follow
 
 stop: ## Stop the containers; pictures stay in their volume.
-	@sh local/compose.sh down
+	@PROFILE=$(PROFILE) sh local/compose.sh down
 
 bench: $(DEV_PACKAGES) $(BROWSER) ## Measure ours beside the perchance package, the bare site and an empty view.
 	@$(BIN)/python -m bench.compare
@@ -161,8 +163,8 @@ fuzz: $(DEV_PACKAGES) ## Send 100,000 broken requests to both tiers (SEED=7 COUN
 fuzz-document: $(DEV_PACKAGES) ## Try the API's document on both tiers by schemathesis (SEED=7 SECONDS=600).
 	@$(BIN)/python -m tests.fuzz.document $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
-clean: ## Remove the virtual environment and the local pictures; the jobs' database stays.
-	@if [ -d .data ]; then find .data -mindepth 1 -maxdepth 1 ! -name 'jobs.db*' -exec rm -rf {} +; rmdir .data 2>/dev/null || true; fi
+clean: ## Remove the virtual environment and the local pictures; the jobs' database, models and LoRAs stay.
+	@if [ -d .data ]; then find .data -mindepth 1 -maxdepth 1 ! -name 'jobs.db*' ! -name models ! -name loras -exec rm -rf {} +; rmdir .data 2>/dev/null || true; fi
 	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(NODE_MODULES) .coverage .coverage.* build test-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:

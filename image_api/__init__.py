@@ -28,8 +28,10 @@ from image_api.routes import (
     static_files,
     status,
     styled,
+    txt2img,
     wake,
     websocket,
+    weights,
 )
 from image_api.routes import jobs as job_routes  # by its own name it would hide the package image_api.jobs here
 from image_api.services import KEY, Services
@@ -77,6 +79,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         styled,
         openai,
         openai_edits,
+        txt2img,
+        weights,
         images,
         health,
         wake,

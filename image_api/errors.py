@@ -10,22 +10,20 @@ ApiError
 ├── SpeculativeRequest   503 speculative_request
 │   └── NotForPreviews
 ├── WorkerNotConfigured  503 worker_not_configured
+├── EngineNotConfigured  503 engine_not_configured
 ├── WorkerUnavailable    503 worker_unavailable
 ├── ServiceBusy          503 service_busy
 ├── TooManyStreams       429 too_many_streams
 ├── Cancelled            409 cancelled
 ├── RequestOver          404 not_found
 ├── StreamLost           410 stream_lost
-├── UpgradeRequired      426 websocket_only
-│   └── UnsupportedWebSocketVersion
-├── BadHandshake         400 bad_handshake
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 ├── PictureUnavailable   502 picture_unavailable
 ├── PictureLostAgain     503 picture_unavailable
 ├── PictureGone          404 not_found
 ├── PictureDeleted       410 picture_deleted
-├── those of jobs (jobs/errors.py)
+├── those of jobs (jobs/errors.py) and of WebSockets (web/websocket_errors.py)
 └── Relayed              an error of the render worker, with its own code and status
 """
 
@@ -130,6 +128,14 @@ class WorkerNotConfigured(ApiError):
     hint = "Set PERCHANCE_WORKER_URL to the render worker's address."
 
 
+class EngineNotConfigured(ApiError):
+    """Raised if a request needs an engine that keeps models itself, and no render worker has one."""
+
+    code = "engine_not_configured"
+    status = 503
+    hint = "Add diffusers to ENGINES in the render worker's environment; its guide says what that needs."
+
+
 class WorkerUnavailable(ApiError):
     """Raised if the render worker is out of reach, or its reply is not a render worker's."""
 
@@ -181,27 +187,6 @@ class StreamLost(ApiError):
     code = "stream_lost"
     status = 410
     hint = "Ask again without Last-Event-ID and the picture is made."
-
-
-class UpgradeRequired(ApiError):
-    """Raised if a plain request is made to the URL of a WebSocket."""
-
-    code = "websocket_only"
-    status = 426
-    headers: ClassVar[Mapping[str, str]] = {"Upgrade": "websocket"}
-
-
-class UnsupportedWebSocketVersion(UpgradeRequired):
-    """Raised if a WebSocket handshake names another version of the protocol, or none."""
-
-    headers: ClassVar[Mapping[str, str]] = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-
-
-class BadHandshake(ApiError):
-    """Raised if a WebSocket handshake is malformed."""
-
-    code = "bad_handshake"
-    status = 400
 
 
 class Stopping(ApiError):

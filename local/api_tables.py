@@ -20,6 +20,9 @@ from image_api.web.schemas.openai import ImagesRequest
 from image_api.web.schemas.openai_edits import EditRequest
 from image_api.web.schemas.sheet import SheetOptions
 from image_api.web.schemas.styled import StyledRequest
+from image_api.web.schemas.txt2img import ImageToImageRequest, TextToImageRequest
+from image_api.web.schemas.txt2img_response import TextToImagePicture, TextToImageResponse
+from image_api.web.schemas.weights import LoadModelBody, LoraBody
 from render_worker.contract import Fields, GenerateResult
 
 Schema = dict[str, Any]
@@ -33,6 +36,15 @@ SECTIONS = {
     "/v1/images/generate": "post-v1imagesgenerate-get-v1styles",
     "/v1/styles": "post-v1imagesgenerate-get-v1styles",
     "/v1/models": "models-and-errors",
+    "/api/v1/models": "models-and-errors",
+    "/v1/txt2img": "post-v1txt2img-v1img2img-also-below-apiv1",
+    "/v1/img2img": "post-v1txt2img-v1img2img-also-below-apiv1",
+    "/api/v1/generate/txt2img": "post-v1txt2img-v1img2img-also-below-apiv1",
+    "/api/v1/generate/img2img": "post-v1txt2img-v1img2img-also-below-apiv1",
+    "/v1/models/load": "post-v1modelsload-v1loras-also-below-apiv1",
+    "/api/v1/models/load": "post-v1modelsload-v1loras-also-below-apiv1",
+    "/v1/loras": "post-v1modelsload-v1loras-also-below-apiv1",
+    "/api/v1/loras": "post-v1modelsload-v1loras-also-below-apiv1",
     "/images": "get-imagesname",
     "/models": "get-models-health-ready",
     "/health": "get-models-health-ready",
@@ -59,6 +71,7 @@ SEE = {
     "n": "several-pictures",
     "image": "an-image-to-begin-with",
     "strength": "an-image-to-begin-with",
+    **dict.fromkeys(("steps", "scheduler", "lora_path", "lora_scale"), "steps-schedulers-and-loras"),
     "previews": "event-stream-and-websocket",
     "stream": "stream-true",
     "partial_images": "stream-true",
@@ -190,6 +203,12 @@ TABLES = {
     "openai-parameters": lambda: parameters(ImagesRequest),
     "edit-parameters": lambda: parameters(EditRequest, ImagesRequest),
     "job-parameters": lambda: parameters(JobOptions, GenerationOptions),
+    "text-to-image-parameters": lambda: parameters(TextToImageRequest),
+    "image-to-image-parameters": lambda: parameters(ImageToImageRequest, TextToImageRequest),
+    "text-to-image-fields": lambda: result_fields(TextToImageResponse),
+    "text-to-image-picture-fields": lambda: result_fields(TextToImagePicture),
+    "load-model-parameters": lambda: parameters(LoadModelBody),
+    "lora-parameters": lambda: parameters(LoraBody),
     "list-parameters": lambda: parameters(JobQuery),
     "result-fields": result_fields,
     "job-fields": lambda: result_fields(JobView),

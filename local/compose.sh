@@ -1,6 +1,7 @@
 #!/bin/sh
 # Run Compose with these arguments, by whichever works here. What starts or builds makes a .env with a secret of its own
-# if there is none, and waits until all is healthy if this Compose can.
+# if there is none, and waits until all is healthy if this Compose can. PROFILE=gpu means the API tier with the render
+# worker on a GPU, and no browser; another PROFILE is Compose's.
 set -e
 if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then compose="docker compose"
 elif podman-compose --version >/dev/null 2>&1; then compose="podman-compose"
@@ -18,4 +19,12 @@ elif [ ! -e .env ]; then
     echo "Made .env, with a WORKER_TOKEN." >&2
 fi
 if [ "$1" = up ] && $compose up --help 2>/dev/null | grep -q -e --wait; then set -- "$@" --wait; fi
+if [ -n "$PROFILE" ]; then export COMPOSE_PROFILES="$PROFILE"; fi
+if [ "$PROFILE" = gpu ]; then
+    if ! grep -qs '^COMPOSE_WORKERS=.' .env; then export COMPOSE_WORKERS=http://render-worker-gpu:8001; fi
+    case $1 in
+    up) set -- "$@" --no-deps image-api render-worker-gpu ;; # the API needs the other worker for its name alone
+    build) set -- "$@" image-api render-worker-gpu ;;
+    esac
+fi
 exec $compose "$@"

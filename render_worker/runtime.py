@@ -17,6 +17,7 @@ from render_worker.serving.deadline import Deadline
 
 CLEAN_UP_SECONDS = 2.0  # what cancelled work may take to release its page before its request stops waiting for that
 STOP_SECONDS = 5.0  # what everything together may take at the end, closing the browser included
+LAST_SECONDS = 1.0  # beyond that, for tasks that are still there to end at further cancellations
 CHILD_NICENESS = 10  # a browser that starts on a tenth of a core must not keep /health from answering
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class Runtime:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        self._loop.run_until_complete(_cancel_left())
         self._loop.close()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
@@ -86,11 +88,11 @@ class Runtime:
         return running
 
     def stop(self, last: Coroutine[Any, Any, None]) -> None:
-        """Cancel all that still runs, run one last coroutine and end the thread."""
-        with contextlib.suppress(TimeoutError):  # what does not end in time ends with the process
+        """Cancel all that still runs, run one last coroutine, cancel what is left of all this and end the thread."""
+        with contextlib.suppress(TimeoutError):  # what takes longer is left
             asyncio.run_coroutine_threadsafe(self._cancel_and_await(last), self._loop).result(STOP_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(STOP_SECONDS)
+        self._thread.join(STOP_SECONDS + LAST_SECONDS)
 
     async def _cancel_and_await(self, last: Coroutine[Any, Any, None]) -> None:
         running = self._cancel_all()
@@ -133,6 +135,21 @@ class LoopWork(Generic[T]):
     def when_done(self, callback: Callable[[], None]) -> None:
         """Call back, on any thread, as soon as `result` does not block."""
         self._future.add_done_callback(lambda _: callback())
+
+
+async def _cancel_left() -> None:
+    """Cancel every other task of the loop, again and again, until all have ended.
+
+    The garbage collector would close their coroutines later, in any thread and any context, amid any other work.
+    """
+    left, end = asyncio.all_tasks() - {asyncio.current_task()}, Deadline.after(LAST_SECONDS)
+    while left and not end.expired:
+        for task in left:
+            task.cancel()
+        ended, left = await asyncio.wait(left, timeout=LAST_SECONDS / 4)
+        for task in ended:
+            if not task.cancelled():
+                task.exception()  # retrieved, lest asyncio log it: nothing waits for the task any more
 
 
 def _deadline_passed(timeout: float) -> DeadlinePassed:

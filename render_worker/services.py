@@ -16,6 +16,7 @@ from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import GenerateRequest, ModelList
 from render_worker.engines import build_engines
 from render_worker.engines.base import Engine
+from render_worker.engines.loadable import EngineNotEnabled, LoadingEngine
 from render_worker.errors import EngineError, InvalidParameter, WorkerError
 from render_worker.generation.admission import Admission
 from render_worker.generation.idempotency import IdempotentRequests
@@ -81,6 +82,15 @@ class Services:
         simulated = self.settings.simulated_names
         models = [it.model_copy(update={"simulated": it.engine in simulated or None}) for it in self.selector.models()]
         return ModelList(models=models, simulated=self.settings.all_simulated or None)
+
+    @property
+    def loading_engine(self) -> LoadingEngine:
+        """Return the enabled engine that keeps weights itself. Raises EngineNotConfigured if it cannot be used."""
+        for engine in self.selector.engines.values():
+            if isinstance(engine, LoadingEngine):
+                engine.check()
+                return engine
+        raise EngineNotEnabled("No engine is enabled that keeps models itself, as diffusers does.")
 
     def trusts(self, authorization: str | None) -> bool:
         """Return whether a client has the token, or none is set and only this machine reaches the worker."""

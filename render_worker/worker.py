@@ -1,5 +1,5 @@
 """The worker's HTTP interface: POST /generate, DELETE /requests/<id>, GET /requests/<id>/known, /health, /models,
-/images/<name>, /recipes/<name> and /metrics.
+/images/<name>, /recipes/<name> and /metrics; and those in routes/.
 
 Every response is JSON but the pictures. Errors have one shape, `contract.ErrorBody`. If WORKER_TOKEN is set, all but
 /health needs `Authorization: Bearer <token>` and returns 401 `unauthorized` without it, and /health shows reasons,
@@ -12,7 +12,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, abort, current_app, request, send_from_directory
+from flask import Blueprint, Flask, Response, abort, request, send_from_directory
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import NotFound
 
@@ -36,6 +36,8 @@ from render_worker.contract import (
 from render_worker.errors import InvalidParameter, PictureDeleted, Unauthorized, WorkerError
 from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.responses import error_response, failure_response, json_response, register_error_handlers
+from render_worker.routes.current import current_services, is_trusted, sent_body
+from render_worker.routes.weights import weights
 from render_worker.services import Services, build_services
 from render_worker.serving.conditional_requests import settle_if_match, settle_range
 from render_worker.serving.json_text import embeddable
@@ -48,6 +50,8 @@ IMAGE_MAX_AGE_SECONDS = 365 * 24 * 3600  # a name means one content for ever
 FORM = "multipart/form-data"
 ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # of a client, and of a request
 CANCEL_SECONDS = 5.0  # for the loop to take a cancellation on
+
+OPERATORS = {"reason", "memory_mib"}  # what strangers do not see of a model
 
 CONFIGURATION = OwnConfiguration(
     Path(__file__).resolve().with_name("gunicorn.conf.py"), "render_worker.gunicorn_worker"
@@ -67,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[KEY] = build_services(settings or load())
     register_error_handlers(app)
     app.register_blueprint(views)
+    app.register_blueprint(weights)
     return app
 
 
@@ -84,8 +89,8 @@ def __getattr__(name: str) -> Flask:
 @views.before_app_request
 def check_token() -> None:
     """Raise Unauthorized if a token is set and the request has it not, except at /health."""
-    guarded = _services().settings.worker_token is not None and request.path != "/health"
-    if guarded and not _is_trusted():
+    guarded = current_services().settings.worker_token is not None and request.path != "/health"
+    if guarded and not is_trusted():
         raise Unauthorized("The bearer token is missing or wrong.")
 
 
@@ -102,7 +107,7 @@ def name_service(response: Response) -> Response:
 @views.post("/generate")
 def generate() -> Response:
     """Make one picture: a GenerateRequest returns a GenerateResult or, if NDJSON is preferred, a stream of lines."""
-    services = _services()
+    services = current_services()
     generate_request = _generate_request()
     # The generation's task inherits it; a thread still has the one of the request before.
     CURRENT_CLIENT.set(_client_id())
@@ -122,7 +127,7 @@ def cancel(request_id: str) -> Response:
     """Cancel a request, or refuse it if it has yet to come: always 204, unless there can be no such id."""
     if not ID.fullmatch(request_id) or request_id == NO_REQUEST_ID:
         abort(404)
-    services = _services()
+    services = current_services()
     services.runtime.run(services.requests.cancel(request_id), CANCEL_SECONDS)
     return Response(status=204)
 
@@ -130,7 +135,7 @@ def cancel(request_id: str) -> Response:
 @views.get("/requests/<request_id>/known")
 def known(request_id: str) -> Response:
     """Return 204 if a retry of the request would cost nothing, as it is in flight or has its picture; else 404."""
-    services = _services()
+    services = current_services()
     if not ID.fullmatch(request_id) or not services.runtime.run(services.requests.has(request_id), CANCEL_SECONDS):
         abort(404)
     return Response(status=204)
@@ -139,29 +144,29 @@ def known(request_id: str) -> Response:
 @views.get("/health")
 def health() -> Response:
     """Return the worker's state as WorkerHealth: always 200, and never slow, because no service is asked."""
-    return json_response(_services().health.report(), include=None if _is_trusted() else PUBLIC_HEALTH)
+    return json_response(current_services().health.report(), include=None if is_trusted() else PUBLIC_HEALTH)
 
 
 @views.get("/models")
 def models() -> Response:
     """Return the names that `model` accepts, as ModelList."""
-    known = _services().models()
-    return json_response(known, exclude=None if _is_trusted() else {"models": {"__all__": {"reason"}}})
+    known = current_services().models()
+    return json_response(known, exclude=None if is_trusted() else {"models": {"__all__": OPERATORS}})
 
 
 @views.get("/metrics")
 def metrics() -> Response:
     """Return the metrics in Prometheus's text format; raises Unauthorized if the client is a stranger."""
-    if not _is_trusted():
+    if not is_trusted():
         raise Unauthorized("WORKER_TOKEN has to be set, and sent as a bearer token, for this.")
-    return Response(generate_latest(_services().metrics), content_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(current_services().metrics), content_type=CONTENT_TYPE_LATEST)
 
 
 @views.get("/recipes/<name>")
 def recipe(name: str) -> Response:
     """Return how a picture was made, as Recipe, to make a lost one again; 404 if it is not known, or to a stranger."""
-    known = _services().recipes.find(name) if re.fullmatch(IMAGE_NAME, name) and _is_trusted() else None
-    if known is None or was_deleted(_services().settings.local_storage_dir.resolve(), name):
+    known = current_services().recipes.find(name) if re.fullmatch(IMAGE_NAME, name) and is_trusted() else None
+    if known is None or was_deleted(current_services().settings.local_storage_dir.resolve(), name):
         abort(404)
     return json_response(known)
 
@@ -171,7 +176,7 @@ def image(name: str) -> Response:
     """Return a picture of the local storage, which clients may cache for ever."""
     if not re.fullmatch(IMAGE_NAME, name):
         abort(404)
-    folder = _services().settings.local_storage_dir.resolve()
+    folder = current_services().settings.local_storage_dir.resolve()
     try:
         return _immutable(folder, name)
     except NotFound:
@@ -180,29 +185,12 @@ def image(name: str) -> Response:
         raise
 
 
-def _services() -> Services:
-    services: Services = current_app.extensions[KEY]
-    return services
-
-
-def _is_trusted() -> bool:
-    return _services().trusts(request.headers.get("Authorization"))
-
-
-def _body() -> bytes:
-    """Return the request's body; a chunked one states its length nowhere, so it is measured."""
-    body = request.get_data()
-    if len(body) > MAX_BODY_BYTES:
-        abort(413)
-    return body
-
-
 def _generate_request() -> GenerateRequest:
     """Return the request in the body: a JSON object, or beside an image the part of a form.
 
     Raises InvalidField if it is none, and InvalidParameter if its image is not the one that came with it.
     """
-    text, image = _form() if request.mimetype == FORM else (_body(), b"")
+    text, image = _form() if request.mimetype == FORM else (sent_body(), b"")
     body = GenerateRequest.parse_json(text)
     if not (body.image or image):
         return body
@@ -227,7 +215,7 @@ def _form() -> tuple[bytes, bytes]:
 def _client_id() -> str | None:
     """Return the client's id from the API tier; None from a stranger, which might send any."""
     found = ID.fullmatch(request.headers.get(CLIENT_HEADER, ""))
-    return found[0] if found and _services().settings.worker_token else None
+    return found[0] if found and current_services().settings.worker_token else None
 
 
 def _streamed(services: Services, generate_request: GenerateRequest) -> Response:

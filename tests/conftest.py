@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.fakes.postgres_server import PostgresServer
-
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres() -> Iterator[Any]:
     """Return a PostgreSQL that runs all the time; a test that stops or kills one starts its own."""
+    from tests.fakes.postgres_server import PostgresServer  # the packages of the engine `diffusers` have no psycopg
+
     with PostgresServer() as server:
         yield server
 

@@ -48,6 +48,11 @@ class CoalescedRead(Generic[T]):
             raise Relayed(result.body(), result.status)  # a new one: a shared one would grow with each traceback
         return result
 
+    def expire(self) -> None:
+        """Have the next client read anew, as what was read before holds no longer."""
+        with self._lock:
+            self._latest = None
+
     def _run_read(self, read: "Future[T | ApiError]") -> None:
         result: T | ApiError
         try:

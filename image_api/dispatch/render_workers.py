@@ -7,7 +7,16 @@ import requests
 
 from image_api.dispatch.recent_contact import LastKnown
 from image_api.dispatch.worker_client import WorkerClient
-from render_worker.contract import ModelList, Recipe, WorkerHealth
+from render_worker.contract import (
+    LoadedModel,
+    LoadModelRequest,
+    LoraList,
+    LoraRequest,
+    LoraState,
+    ModelList,
+    Recipe,
+    WorkerHealth,
+)
 
 
 class RenderWorkers(Protocol):
@@ -55,6 +64,18 @@ class RenderWorkers(Protocol):
 
     def kept_recipe(self, address: str, client: str | None = None, *, wake: bool = True) -> Recipe | None:
         """Return the recipe that a worker keeps of its picture at an address; None if none does."""
+
+    def load_model(self, request: LoadModelRequest, client: str | None = None) -> LoadedModel:
+        """Have each that keeps models itself load one, and return its state when all have, or at the timeout."""
+
+    def loras(self, client: str | None = None) -> LoraList:
+        """Return every LoRA that `lora_path` accepts."""
+
+    def load_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
+        """Have each that keeps models itself check a LoRA against one, and keep it with that."""
+
+    def unload_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
+        """Have each that keeps models itself remove a LoRA from every model."""
 
     def observe(self, client: str | None = None) -> None:
         """Read the health and the models of those that are surely awake, unless they are known."""

@@ -4,28 +4,34 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import requests
 from pydantic import BaseModel
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from image_api.dispatch.coalesced_read import CoalescedRead
-from image_api.dispatch.cold_start import ColdStart, WorkerStarting, run_probe
+from image_api.dispatch.cold_start import ColdStart, run_probe
 from image_api.dispatch.read_slots import ReadSlots
 from image_api.dispatch.recent_contact import LastKnown, RecentContact
-from image_api.dispatch.replies import not_a_worker, parse_reply, read_body
+from image_api.dispatch.replies import parse_reply, read_body
 from image_api.dispatch.validation import WORKER_PATH, parsed_recipe
-from image_api.dispatch.worker_session import worker_session
-from image_api.errors import ApiError, DeadlinePassed, WorkerNotConfigured, WorkerUnavailable
-from image_api.outbound.abort import Abort, is_aborted
+from image_api.dispatch.worker_connection import NOT_CONFIGURED, Body, WorkerConnection
+from image_api.errors import ApiError, DeadlinePassed, EngineNotConfigured, WorkerNotConfigured
+from image_api.outbound.abort import Abort
 from image_api.settings import Settings
-from render_worker.contract import SERVICE, SERVICE_HEADER, ModelList, Recipe, WorkerHealth
+from render_worker.contract import (
+    LoadedModel,
+    LoadModelRequest,
+    LoraList,
+    LoraRequest,
+    LoraState,
+    ModelList,
+    Recipe,
+    WorkerHealth,
+)
 from render_worker.serving.deadline import Deadline
 
-CONNECT_SECONDS = 10.0
 QUICK_SECONDS = 10.0  # for what the worker answers without any work
 # Reads in flight at most: half of the connections that there are beside generations.
 MAX_READS = 500
@@ -33,12 +39,10 @@ IMPROVING_SECONDS = 2.0  # for a read that only improves a response
 READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
 CANCEL_SECONDS = 5.0
 CANCEL_PAUSES = (0.0, 0.5)  # seconds before each attempt: a pooled connection may be closed by now
-NOT_CONFIGURED = "Worker service not configured."
+LORA_SECONDS = 300.0  # for a LoRA, whose model may have to be loaded first
+WEIGHTS_GRACE_SECONDS = 15.0  # the worker says at the timeout that a model is still being loaded, and is busy then
 
 log = logging.getLogger(__name__)
-
-Body = bytes | Iterable[bytes]
-"""Of a request; an iterable has a length, and can be sent again."""
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -52,12 +56,12 @@ class WorkerClient:
         self.number = number
         self.name = f"render worker {number}" if len(settings.worker_urls) > 1 else "render worker"
         """What the log calls it."""
-        self._url = settings.worker_urls[number - 1] if settings.worker_urls else None
+        url = settings.worker_urls[number - 1] if settings.worker_urls else None
         token = settings.worker_token
         self.has_token = token is not None
         """Whether requests carry a WORKER_TOKEN."""
-        self._session = worker_session(token.get_secret_value() if token else None)
         self.recent = RecentContact(settings.worker_wake_seconds)
+        self._connection = WorkerConnection(url, token.get_secret_value() if token else None, self.recent)
         self.cold_start = ColdStart(settings.worker_wake_seconds, self._probe, self.name, lambda: self.recent.is_down)
         self._reads = ReadSlots(min(MAX_READS, settings.max_generations))
         self._models = CoalescedRead(self._read_models)
@@ -65,12 +69,11 @@ class WorkerClient:
         self._last_names: frozenset[str] = frozenset()
         self._accepted_health = CoalescedRead(self._read_accepted_health)
         self._observed = CoalescedRead(self._observe)
-        self.last_known: LastKnown | None = None
 
     @property
     def configured(self) -> bool:
         """Return whether there is an address to send requests to."""
-        return self._url is not None
+        return self._connection.url is not None
 
     @property
     def each(self) -> "tuple[WorkerClient, ...]":
@@ -80,12 +83,17 @@ class WorkerClient:
     @property
     def identity(self) -> str:
         """Return by what this worker is known after a restart, and to other processes: a hash of its address."""
-        return hashlib.sha256((self._url or "").encode()).hexdigest()[:16]
+        return hashlib.sha256((self._connection.url or "").encode()).hexdigest()[:16]
 
     @property
     def is_awake(self) -> bool:
         """Return whether the worker surely does not sleep."""
         return self.recent.is_awake
+
+    @property
+    def last_known(self) -> LastKnown | None:
+        """Return its state at the last contact; None before the first."""
+        return self._connection.last_known
 
     @property
     def expected_wake_seconds(self) -> int:
@@ -110,12 +118,12 @@ class WorkerClient:
         """
         with self.recent.observing():
             health = self._get("/health", WorkerHealth, seconds)
-            self._note(health.status)
+            self._connection.note(health.status)
         return health
 
     def mark_lost(self) -> None:
         """Take note that the worker answers no more."""
-        self._note("unreachable")
+        self._connection.note("unreachable")
 
     def health(self) -> WorkerHealth:
         """Return the worker's health of now, without a retry: a cold start is a state to report."""
@@ -128,7 +136,7 @@ class WorkerClient:
 
     def wake(self, seconds: float, client: str | None = None) -> WorkerHealth | None:
         """Start the worker in the background. Return its health, None if it is not up within `seconds`."""
-        if self._url is None:
+        if not self.configured:
             raise WorkerNotConfigured(NOT_CONFIGURED)
         with self._reads.slot(client) as abort:
             return self.cold_start.begin(seconds, abort)
@@ -154,6 +162,34 @@ class WorkerClient:
         """
         stored = WORKER_PATH.fullmatch(address)
         return self._read(lambda: self._read_recipe(stored[1]), client, wake=wake) if stored else None
+
+    def load_model(self, request: LoadModelRequest, client: str | None = None) -> LoadedModel:
+        """Have the worker load a model, and return its state, at the latest a moment after the request's timeout.
+
+        Raises EngineNotConfigured if no engine there keeps models itself, the worker's refusal if there is no such
+        model, and an ApiError if it cannot be loaded or if the worker is not up in time.
+        """
+        deadline = Deadline.after(request.timeout_seconds)
+
+        def attempt() -> LoadedModel:
+            left = request.model_copy(update={"timeout_seconds": deadline.remaining or QUICK_SECONDS})
+            return self._of_weights("POST", "/models/load", LoadedModel, left.timeout_seconds, left)
+
+        loaded = self._retry_until(deadline, attempt, client)
+        self._models.expire()
+        return loaded
+
+    def loras(self, client: str | None = None) -> LoraList:
+        """Return every LoRA that `lora_path` accepts. Raises as `load_model`."""
+        return self._read(lambda: self._of_weights("GET", "/loras", LoraList, QUICK_SECONDS), client, wake=True)
+
+    def load_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
+        """Have the worker check a LoRA against a model, and keep it with that. Raises as `load_model`."""
+        return self._change_lora("/loras/load", request, client)
+
+    def unload_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
+        """Have the worker remove a LoRA from every model. Raises as `load_model`."""
+        return self._change_lora("/loras/unload", request, client)
 
     def observe(self, client: str | None = None) -> None:
         """Read the health and the models for `recent`, unless that has them, if the worker is surely awake.
@@ -190,7 +226,7 @@ class WorkerClient:
     def stop(self) -> None:
         """End every wait for a cold start, and close the connections that are idle."""
         self.cold_start.stop()
-        self._session.close()
+        self._connection.close()
 
     def send(
         self,
@@ -200,30 +236,8 @@ class WorkerClient:
         body: Body | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send one request and return the worker's response, its body unread; the caller closes it.
-
-        `seconds` is the timeout of the head. Raises DeadlinePassed after it, WorkerStarting if the worker may be in a
-        cold start, and WorkerUnavailable if it cannot be reached or if it is not a render worker that responded.
-        """
-        if self._url is None:
-            raise WorkerNotConfigured(NOT_CONFIGURED)
-        try:
-            with self.recent.awaiting():
-                reply = self._session.request(
-                    method,
-                    self._url + path,
-                    data=body,
-                    headers={"Content-Type": "application/json", **(headers or {})} if body else headers,
-                    timeout=(min(CONNECT_SECONDS, seconds), seconds),
-                    stream=True,
-                    allow_redirects=False,
-                )
-        except requests.ReadTimeout:
-            raise DeadlinePassed(f"The render worker did not answer within {seconds:.3g} seconds.") from None
-        except (requests.RequestException, ValueError) as error:  # ValueError: an address without a host
-            raise self._unreachable(error) from error
-        self._check_sender(reply)
-        return reply
+        """Send one request and return the worker's response, its body unread, as WorkerConnection does."""
+        return self._connection.send(method, path, seconds, body, headers)
 
     def _read(self, attempt: Callable[[], T], client: str | None, *, wake: bool) -> T:
         with self._reads.slot(client) as abort:
@@ -234,6 +248,26 @@ class WorkerClient:
 
     def _retry(self, attempt: Callable[[], T], abort: Abort) -> T:
         return self.cold_start.retry(lambda: run_probe(attempt), Deadline.after(READ_RETRY_SECONDS), abort=abort)
+
+    def _retry_until(self, deadline: Deadline, attempt: Callable[[], T], client: str | None) -> T:
+        with self._reads.slot(client) as abort:
+            return self.cold_start.retry(attempt, deadline, abort=abort)
+
+    def _change_lora(self, path: str, request: LoraRequest, client: str | None) -> LoraState:
+        deadline = Deadline.after(LORA_SECONDS)
+        return self._retry_until(
+            deadline, lambda: self._of_weights("POST", path, LoraState, deadline.remaining, request), client
+        )
+
+    def _of_weights(self, method: str, path: str, model: type[M], seconds: float, body: BaseModel | None = None) -> M:
+        """Return the worker's reply about models and LoRAs. Raises EngineNotConfigured if it is of an older version."""
+        seconds += WEIGHTS_GRACE_SECONDS
+        deadline = Deadline.after(seconds)
+        text = body.model_dump_json(exclude_none=True).encode() if body else None
+        with self.send(method, path, seconds, text) as reply:
+            if reply.status_code == requests.codes.not_found:
+                raise EngineNotConfigured("The render worker is of an older version, which keeps no models itself.")
+            return parse_reply(reply, read_body(reply, deadline), path, model)
 
     def _read_models(self) -> ModelList:
         return self._retry(lambda: self._get("/models", ModelList, QUICK_SECONDS), Abort())
@@ -254,7 +288,7 @@ class WorkerClient:
 
     def _probe(self, seconds: float) -> WorkerHealth:
         health = run_probe(lambda: self._get("/health", WorkerHealth, seconds))
-        self._note(health.status)
+        self._connection.note(health.status)
         return health
 
     def _get(self, path: str, model: type[M], seconds: float) -> M:
@@ -264,32 +298,3 @@ class WorkerClient:
         parsed = parse_reply(reply, text, path, model)
         self.recent.keep(parsed)
         return parsed
-
-    def _unreachable(self, error: Exception) -> WorkerUnavailable:
-        """Return the error of a failed connection, WorkerStarting if the worker may start.
-
-        An unknown host may start too: a container's name cannot be resolved while it does not run.
-        """
-        if not is_aborted():
-            self._note("unreachable")
-        reason = getattr(error.args[0], "reason", None) if error.args else None
-        sentence = f"The render worker cannot be reached ({type(reason or error).__name__})."
-        lasting = isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
-        if isinstance(error, requests.ConnectionError) and not lasting:
-            return WorkerStarting(sentence, sent=not isinstance(reason, NewConnectionError | ConnectTimeoutError))
-        return WorkerUnavailable(sentence)
-
-    def _check_sender(self, reply: requests.Response) -> None:
-        """Close the response and raise WorkerUnavailable unless it is from a render worker that accepts the token."""
-        from_worker = reply.headers.get(SERVICE_HEADER) == SERVICE
-        self._note("reachable" if from_worker else "unreachable")
-        if from_worker and reply.status_code != requests.codes.unauthorized:
-            return
-        reply.close()
-        if from_worker:
-            raise WorkerUnavailable("The render worker did not accept this service's WORKER_TOKEN.")
-        raise not_a_worker(reply)
-
-    def _note(self, status: str) -> None:
-        self.recent.note(reached=status != "unreachable")
-        self.last_known = LastKnown(status, datetime.now(UTC).isoformat(timespec="seconds"))

@@ -9,6 +9,7 @@ from image_api.services import services
 from image_api.web.api import JSON, describe
 from image_api.web.api_answers import BODIES, MAKING, OPENAI_MADE, OPENING, WORKER
 from image_api.web.bodies import json_fields
+from image_api.web.disclosure import visible_models
 from image_api.web.error_responses import FormattedBlueprint
 from image_api.web.openai_paths import with_deployment
 from image_api.web.openai_stream import pictures_of
@@ -19,7 +20,7 @@ from image_api.web.schemas.openai_models import OpenAIModel, OpenAIModelList, se
 NOT_FOUND = "There is no such address here: this service makes pictures, by POST /v1/images/generations."
 
 routes = FormattedBlueprint(
-    "openai", __name__, error_format=OpenAIError, error_paths=("/v1", "/openai"), not_found=NOT_FOUND
+    "openai", __name__, error_format=OpenAIError, error_paths=("/v1", "/openai", "/api/v1/models"), not_found=NOT_FOUND
 )
 
 
@@ -43,17 +44,18 @@ def generations() -> Response:
 
 
 @routes.get("/v1/models")
+@routes.get("/api/v1/models")
 @describe(OpenAIModelList, errors=WORKER)
 def models() -> Response:
     """Return every name that `model` accepts."""
-    return json_response(OpenAIModelList.of(services().worker.models(g.client)))
+    return json_response(OpenAIModelList.of(visible_models(services().worker.models(g.client))))
 
 
 @routes.get("/v1/models/<path:name>")
 @describe(OpenAIModel, errors=(*WORKER, ModelNotFound))
 def model(name: str) -> Response:
     """Return one model; for a name of OpenAI's it is `auto`, which serves such names."""
-    page = OpenAIModelList.of(services().worker.models(g.client))
+    page = OpenAIModelList.of(visible_models(services().worker.models(g.client)))
     models_by_id = {it.id: it for it in page.data}
     found = models_by_id.get(served_model(name, lambda: models_by_id))
     if not found:

@@ -1,15 +1,15 @@
 """/v1/images/edits and /v1/images/variations, of OpenAI's API."""
 
 from functools import partial
-from typing import NoReturn
 
 from flask import Blueprint, Response, g
 
-from image_api.errors import ModelNotFound, NotForPreviews, Unsupported
+from image_api.errors import ModelNotFound
 from image_api.services import services
 from image_api.web.api import FORM, JSON, describe
-from image_api.web.api_answers import EDITING, OPENAI_MADE, UPLOADS
+from image_api.web.api_answers import EDITING, OPENAI_MADE
 from image_api.web.openai_paths import with_deployment
+from image_api.web.openai_response import variations_of
 from image_api.web.openai_stream import pictures_of
 from image_api.web.request_upload import check_type, sent_image, uploaded
 from image_api.web.responses import base_url
@@ -34,16 +34,13 @@ def edits() -> Response:
 
 
 @routes.post("/v1/images/variations")
-@describe(
-    body={FORM: VariationRequest, JSON: VariationRequest},
-    errors=(*UPLOADS, Unsupported, NotForPreviews),
-    summary="Check the request, and refuse it: no engine varies a picture without a prompt.",
-)
-def variations() -> NoReturn:
-    """Raise Unsupported if the request is valid: no engine varies a picture without a prompt."""
+@describe({200: OPENAI_MADE}, body={FORM: VariationRequest, JSON: VariationRequest}, errors=(*EDITING, ModelNotFound))
+def variations() -> Response:
+    """Generate up to ten pictures that begin with an image, without a prompt, if an engine here can."""
+    base = base_url()  # first, so that a bad Host header costs no generation
     check_type()
-    with uploaded(VariationRequest.parse):
-        raise Unsupported(
-            "No engine here makes variations of a picture without a prompt; POST /v1/images/edits makes several"
-            " pictures (n) of the picture and a prompt that describes it."
-        )
+    known = partial(services().worker.model_names, g.client)
+    with uploaded(VariationRequest.parse) as sent:
+        body, image = with_deployment(sent.edit(), known), sent_image(sent.image[0])
+    model = partial(served_model, body.model_name, known)
+    return response_with(image, lambda: variations_of(body, body.pictures(model(), image), base))

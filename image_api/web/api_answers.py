@@ -6,6 +6,7 @@ from image_api.auth.errors import AuthUnavailable, Forbidden, TooManyAttempts, U
 from image_api.errors import (
     Cancelled,
     DeadlinePassed,
+    EngineNotConfigured,
     InvalidParameter,
     MisdirectedRequest,
     NotForPreviews,
@@ -174,6 +175,8 @@ SUBMITTING = (*JOB_ERRORS, TooManyJobs, KeyReused, WebhooksDisabled)
 UPLOADS = (*BODIES, UploadTooLarge, ServiceBusy)
 SPECULATION = (SpeculativeRequest,)
 HEALING = (*MAKING, *OPENING, PictureLostAgain, SpeculativeRequest)
+ITS_ENGINE = (*MAKING, *OPENING, EngineNotConfigured)
+"""What making a picture may come to that needs an engine which runs models itself."""
 EDITING = (*MAKING, *OPENING, *UPLOADS, Unsupported)
 
 RELAYED: Mapping[int, tuple[str, ...]] = {
@@ -187,6 +190,7 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
         "engine_unauthorized",
         "engine_request_refused",
         "engine_unexpected_reply",
+        "model_unusable",
         "picture_…",
         "storage_failed",
         "perchance_…",
@@ -194,6 +198,7 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
     503: (
         "worker_busy",
         "worker_unavailable",
+        "engine_not_configured",
         "too_slow",
         "engine_resting",
         "engine_busy",
@@ -203,6 +208,7 @@ RELAYED: Mapping[int, tuple[str, ...]] = {
         "perchance_…",
     ),
     504: ("timeout",),
+    507: ("out_of_memory",),
 }
 """The codes of the render worker's errors, which this tier relays, by their statuses."""
 REFUSED_HTTP: Mapping[int, tuple[str, ...]] = {400: ("invalid_http",), 414: ("too_large",), 431: ("too_large",)}

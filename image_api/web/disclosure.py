@@ -29,10 +29,11 @@ def visible_health(worker: WorkerHealth) -> dict[str, Any]:
 
 
 def visible_models(known: ModelList) -> ModelList:
-    """Return the models, with the reasons of their states if this client may see those."""
+    """Return the models, with the reasons of their states and what memory they take if this client may see those."""
     if is_operator():
         return known
-    return known.model_copy(update={"models": [it.model_copy(update={"reason": None}) for it in known.models]})
+    hidden = {"reason": None, "memory_mib": None}
+    return known.model_copy(update={"models": [it.model_copy(update=hidden) for it in known.models]})
 
 
 def visible_problem(worker: WorkerHealth) -> str:

@@ -23,12 +23,15 @@ log = logging.getLogger(__name__)
 
 
 class FormattedBlueprint(Blueprint):
-    """A family of routes whose errors have a format of their own, also at URLs below its paths that have no view."""
+    """A family of routes whose errors have a format of their own, also at URLs below its paths that have no view.
+
+    Without one it has the common shape at its paths, which may be below those of another family.
+    """
 
     def __init__(
         self,
         *arguments: Any,
-        error_format: type[ErrorFormat],
+        error_format: type[ErrorFormat] | None,
         error_paths: tuple[str, ...],
         not_found: str = "Not Found.",
     ) -> None:
@@ -111,13 +114,19 @@ def _unexpected_error_response(error: Exception) -> Response:
 
 def _error_response(body: ErrorBody, status: int) -> Response:
     body = body.model_copy(update={"request_id": g.request_id})
-    family = family_of(request.path)
-    return json_response(family.error_format.of(body, status) if family else body, status)
+    shape = error_format_of(request.path)
+    return json_response(shape.of(body, status) if shape else body, status)
 
 
 def family_of(url: str) -> FormattedBlueprint | None:
-    """Return the family of routes that a path belongs to; None if its errors have the common shape."""
+    """Return the family of routes that a path belongs to; None if it belongs to none."""
     families = [family for family in current_app.blueprints.values() if isinstance(family, FormattedBlueprint)]
     paths = {path: family for family in families for path in family.error_paths}
     matching = [path for path in paths if f"{url}/".startswith(f"{path}/")]
     return paths[max(matching, key=len)] if matching else None
+
+
+def error_format_of(url: str) -> type[ErrorFormat] | None:
+    """Return the format of errors at a path; None if it is the common shape."""
+    family = family_of(url)
+    return family.error_format if family else None

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response
 
-from image_api.errors import ModelNotFound, Relayed
+from image_api.errors import ApiError, ModelNotFound, Relayed, Unsupported
 from image_api.generation.options import GenerationOptions
 from image_api.web.base64_json import pictures_json
 from image_api.web.batch import Batch, Pictures
@@ -28,6 +28,16 @@ def pictures_response(body: ImagesRequest, options: list[GenerationOptions], bas
         images = [Image.of(body, it, base) for it in results]
     response = ImagesResponse.of(body, options[0].model, results, images, failures(pictures))
     return pictures_json(response, opened)
+
+
+def variations_of(body: ImagesRequest, options: list[GenerationOptions], base: str) -> Response:
+    """Return variations as `pictures_response`. Raises Unsupported if no engine here makes pictures of an image."""
+    try:
+        return pictures_response(body, options, base)
+    except ApiError as error:
+        if parameter_named(error.body()) != "image":
+            raise
+        raise Unsupported("No engine here makes pictures of an image, and so no variations.") from error
 
 
 def failures(pictures: Pictures) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import TypeVar
 
 from flask import Response, request
 
@@ -10,6 +11,7 @@ from image_api.generation.options import GenerationOptions
 from image_api.sent_images import IMAGE_KEY, SentImage
 from image_api.uploads import Upload
 from image_api.web.bodies import begun_body, parsed, refuse_query
+from image_api.web.message_options import MessageOptions
 from image_api.web.multipart import Pairs
 from image_api.web.request_upload import (
     FORM,
@@ -22,6 +24,7 @@ from image_api.web.request_upload import (
 from render_worker.contract import InvalidField
 
 URL_ENCODED = "application/x-www-form-urlencoded"
+Options = TypeVar("Options", bound=GenerationOptions)
 
 
 def response_to_body(
@@ -47,12 +50,12 @@ def response_with(image: SentImage | None, respond: Callable[[], Response]) -> R
     return response
 
 
-def message_options(message: bytes, here: Waiter) -> GenerationOptions:
+def message_options(message: bytes, here: Waiter) -> MessageOptions:
     """Return the options in a message, whose image is in memory until it is released. Raises as `response_to_body`."""
     if IMAGE_KEY not in message:  # and so it is no longer than MAX_BODY_BYTES
-        return GenerationOptions.parse_json(message)
+        return MessageOptions.parse_json(message)
     with received(message, here) as pairs:
-        return _options(pairs, GenerationOptions)
+        return _options(pairs, MessageOptions)
 
 
 def _body_options(model: type[GenerationOptions]) -> GenerationOptions:
@@ -69,7 +72,7 @@ def _body_options(model: type[GenerationOptions]) -> GenerationOptions:
         return _options(pairs, model)
 
 
-def _options(pairs: Pairs, model: type[GenerationOptions]) -> GenerationOptions:
+def _options(pairs: Pairs, model: type[Options]) -> Options:
     """Return the options of a body's fields, the image in memory. Raises InvalidField, and as `sent_image`."""
     images: list[SentImage] = []
     try:

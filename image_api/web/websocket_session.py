@@ -1,4 +1,7 @@
-"""A session on a WebSocket: each message is a body of POST /generate, and its events come back as messages."""
+"""A session on a WebSocket: each message is a body of POST /generate, and its events come back as messages.
+
+A message may also name parameters as POST /v1/txt2img does.
+"""
 
 import contextlib
 import itertools
@@ -12,19 +15,20 @@ from wsproto.frame_protocol import CloseReason
 
 from image_api.admission import EVICTED, Waiter
 from image_api.errors import ApiError, InvalidParameter
-from image_api.generation.options import GenerationOptions
 from image_api.generation.progress_stream import GenerationResponse, StreamEvent
 from image_api.services import services
 from image_api.web.access import check_again
 from image_api.web.client_connection import waiter
 from image_api.web.cors import is_allowed_origin
 from image_api.web.error_responses import log_failure
+from image_api.web.message_options import MessageOptions
 from image_api.web.picture_json import LineWithPicture, streamed, with_picture
 from image_api.web.pictures_stream import NO_NEWS, pictures_messages
 from image_api.web.request_upload import max_upload_bytes
 from image_api.web.responses import json_text, with_absolute_url
 from image_api.web.schemas.pictures import SessionProgress
 from image_api.web.sent_options import message_options
+from image_api.web.txt2img import family_error
 from image_api.web.websocket import MAX_REASON, WebSocket
 from render_worker.contract import ErrorLine, InvalidField, Progress, ResultLine
 from render_worker.serving.deadline import Deadline
@@ -78,7 +82,7 @@ def _close_reason(here: Waiter) -> tuple[CloseReason, str | None]:
     return CloseReason.NORMAL_CLOSURE, f"No message came for {IDLE_SECONDS:g} seconds."
 
 
-def _next_request(socket: WebSocket, here: Waiter) -> GenerationOptions | ApiError | None:
+def _next_request(socket: WebSocket, here: Waiter) -> MessageOptions | ApiError | None:
     """Return the options in the next message, which is not kept, or their error; None as `_next_message`."""
     upload, slots = waiter(), services().upload_slots
     socket.admit_image = partial(slots.admit, upload)
@@ -103,7 +107,7 @@ def _next_message(socket: WebSocket, here: Waiter) -> str | bytes | None:
     return None
 
 
-def _replies(request_or_error: GenerationOptions | ApiError, here: Waiter) -> Generator[Iterable[bytes]]:
+def _replies(request_or_error: MessageOptions | ApiError, here: Waiter) -> Generator[Iterable[bytes]]:
     """Yield the messages that answer one, each in pieces; then an image is released."""
     if isinstance(request_or_error, ApiError):
         yield [_error_json(request_or_error)]
@@ -114,13 +118,14 @@ def _replies(request_or_error: GenerationOptions | ApiError, here: Waiter) -> Ge
     except InvalidField as error:
         yield [_error_json(InvalidParameter(str(error)))]
     except ApiError as error:
-        yield [_error_json(error)]
+        names = request_or_error.names
+        yield [_error_json(family_error(error, request_or_error, names) if names else error)]
     finally:
         if request_or_error.image:
             request_or_error.image.release()
 
 
-def _events(options: GenerationOptions, here: Waiter) -> Generator[Iterable[bytes]]:
+def _events(options: MessageOptions, here: Waiter) -> Generator[Iterable[bytes]]:
     """Yield the messages about a generation. Raises InvalidField if its options name a format."""
     if options.format:
         raise InvalidField("format cannot be given here; every answer is a message.")

@@ -22,7 +22,8 @@ def kept_private(*texts: str | None) -> Iterator[None]:
     try:
         yield
     finally:
-        _private.reset(token)
+        with contextlib.suppress(ValueError):  # closed by the garbage collector, in a context that has none of this
+            _private.reset(token)
 
 
 def repeatable(words: object, max_length: int = MAX_WORDS, *, secrets: Iterable[str] = ()) -> str:

@@ -42,7 +42,7 @@ class Front:
         """Have the tier know that these are up, by as many requests as that takes; forget what they were asked."""
         known = {client.number: client for client in self.pool.each}
         for number, client in known.items():
-            if any(worker.url == client._url for worker in workers):
+            if any(worker.url == client._connection.url for worker in workers):
                 client.health()
                 client.model_names()
                 assert client.is_awake, number

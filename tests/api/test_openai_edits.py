@@ -1,4 +1,4 @@
-"""/v1/images/edits and /v1/images/variations, requested by OpenAI's own Python client and by others."""
+"""/v1/images/edits, requested by OpenAI's own Python client and by others."""
 
 import hashlib
 import io
@@ -12,7 +12,6 @@ from PIL import Image
 from tests.api.edits import DATA_URL, LARGE_URL, MADE, document, form, refusal
 from tests.api.pictures import JPEG, PNG, WEBP
 
-INSTEAD = "POST /v1/images/edits"
 MIB = 1024 * 1024
 
 
@@ -92,13 +91,6 @@ def test_other_fields_are_checked_as_of_generations(ai, fields, param):
     assert (refused.value.code, refused.value.param) == ("invalid_parameter", param)
 
 
-def test_variations_say_it_too(ai):
-    with pytest.raises(openai.BadRequestError) as refused, pytest.warns(DeprecationWarning, match="deprecated"):
-        ai.images.create_variation(image=("a.png", PNG), n=2, size="256x256", model="dall-e-2", user="me")
-    assert refused.value.code == "unsupported"
-    assert INSTEAD in refused.value.body["message"]
-
-
 @pytest.mark.parametrize("name", ["image", "images", "image[]", "images[]", "image[0]"])
 def test_clients_name_the_pictures_in_many_ways(base, name):
     assert refusal(form(base, (name, ("a", PNG)))) == MADE
@@ -147,22 +139,6 @@ def test_clients_name_the_pictures_in_many_ways(base, name):
 def test_what_is_invalid_is_refused_by_name(base, files, texts, named):
     answer = form(base, *files, **texts)
     assert refusal(answer) == (400, "invalid_parameter", named)
-
-
-@pytest.mark.parametrize(
-    ("texts", "named"),
-    [({"size": "1536x1024"}, "size"), ({"prompt": "a"}, "prompt"), ({"n": "0"}, "n"), ({"model": "a b"}, "model")],
-    ids=str,
-)
-def test_so_it_is_for_variations(base, texts, named):
-    answer = requests.post(base + "/v1/images/variations", data=texts, files={"image": ("a", PNG)}, timeout=9)
-    assert refusal(answer) == (400, "invalid_parameter", named)
-
-
-def test_a_variation_is_of_one_picture(base):
-    files = [("image", ("a", PNG)), ("image", ("b", PNG))]
-    answer = requests.post(base + "/v1/images/variations", files=files, timeout=9)
-    assert refusal(answer) == (400, "invalid_parameter", "image")
 
 
 def test_empty_optional_fields_are_the_same_as_left_out(base):

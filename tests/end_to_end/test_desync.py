@@ -15,7 +15,10 @@ from tests.fakes.processes import api, worker
 TOKEN = "a-token-of-the-tests"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\nX-Padding: " + b"x" * 20 + b"\r\n\r\n"
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
-READS_BODIES = ("/generate", "/api/v1/generate", "/v1/images/generate", "/v1/images/generations")
+READS_BODIES = (
+    *("/generate", "/api/v1/generate", "/v1/images/generate", "/v1/images/generations"),
+    *("/v1/txt2img", "/api/v1/generate/txt2img"),
+)
 
 
 @pytest.fixture(scope="module", params=["api", "worker"])

@@ -45,13 +45,14 @@ from render_worker.queued.claims import Claim, Claims
 
 ENGINES = ("perchance", "sketch", "horde", "pollinations")
 NAME = "celery@scripted"
+CONCURRENCY = 16
 LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
 
 
 class ScriptedCeleryWorker(ConsumerMixin):
     """Takes the messages of all queues while it is entered; what a render worker at `url` replies is how each ends."""
 
-    def __init__(self, redis_url: str, url: str, concurrency: int = 16) -> None:
+    def __init__(self, redis_url: str, url: str, concurrency: int = CONCURRENCY) -> None:
         self.connection = kombu.Connection(redis_url)
         self._redis = redis.Redis.from_url(redis_url)
         self._claims = Claims(self._redis, NAME, secrets.token_hex(8))
@@ -63,6 +64,7 @@ class ScriptedCeleryWorker(ConsumerMixin):
     def __enter__(self) -> Self:
         self._report()
         self._makers = ThreadPoolExecutor(self._concurrency, "makers")
+        self._cancellers = ThreadPoolExecutor(self._concurrency, "cancellers")
         self._threads = [threading.Thread(target=it, daemon=True) for it in (self.run, self._keep)]
         for thread in self._threads:
             thread.start()
@@ -74,6 +76,7 @@ class ScriptedCeleryWorker(ConsumerMixin):
         for thread in self._threads:
             thread.join(10)
         self._makers.shutdown(wait=False)
+        self._cancellers.shutdown(wait=False)
         self.connection.release()
         self._redis.close()
 
@@ -145,7 +148,7 @@ class ScriptedCeleryWorker(ConsumerMixin):
                 for claim, renewal in zip(claims, self._claims.renew(claims), strict=True):
                     if renewal == "canceled" and claim.id not in told:
                         told.add(claim.id)
-                        self._makers.submit(requests.delete, f"{self._url}/requests/{claim.id}", timeout=30)
+                        self._cancellers.submit(requests.delete, f"{self._url}/requests/{claim.id}", timeout=30)
                 self._report()
 
     def _report(self) -> None:

@@ -17,6 +17,7 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 SCALE = {"celery-worker", "redis", "postgres"}
 TIERS = {"image-api": "Dockerfile", "render-worker": "render_worker/Dockerfile"}
+IMAGES = {**TIERS, "render-worker-gpu": "render_worker/Dockerfile.gpu"}
 SERVER = """
 import http.server, sys
 class Health(http.server.BaseHTTPRequestHandler):
@@ -36,7 +37,7 @@ def image_s_probe(dockerfile: str) -> list[str]:
     return yaml.safe_load(found[1])
 
 
-@pytest.mark.parametrize(("service", "dockerfile"), TIERS.items())
+@pytest.mark.parametrize(("service", "dockerfile"), IMAGES.items())
 def test_each_tier_has_its_image_s_health_check_more_often(service, dockerfile):
     check = SERVICES[service]["healthcheck"]
     assert check["test"] == ["CMD", *image_s_probe(dockerfile)]
@@ -69,7 +70,7 @@ def test_the_api_waits_for_no_healthy_worker():
 
 
 def test_a_name_that_both_compose_and_a_tier_read_means_the_port_on_the_machine_alone():
-    for service in TIERS:
+    for service in IMAGES:
         assert {"HOST", "PORT"} <= SERVICES[service]["environment"].keys()  # API_HOST and API_PORT give way to these
     assert SERVICES["image-api"]["ports"] == ["${API_PORT:-8000}:8000"]
 
@@ -83,7 +84,7 @@ def test_jobs_have_a_volume_where_the_image_has_the_folder_of_its_user():
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "POSTGRES_PASSWORD", "WEBHOOK_SECRET"])
-@pytest.mark.parametrize("service", ["render-worker", "celery-worker"])
+@pytest.mark.parametrize("service", ["render-worker", "render-worker-gpu", "celery-worker"])
 def test_a_secret_of_the_jobs_is_the_api_s_alone(service, name):
     assert SERVICES[service]["environment"][name] == ""
     assert name not in SERVICES["image-api"]["environment"]  # .env's

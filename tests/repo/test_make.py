@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NEEDED = ("sh", "make", "sed", "od", "tr", "grep")
 WORKS, FAILS = "#!/bin/sh\necho ran: $0 $*\n", "#!/bin/sh\nexit 1\n"
 NO_ENGINE = '#!/bin/sh\n[ "$1" != info ]\n'
+SHOWS_WORKERS = '#!/bin/sh\necho "ran: $0 $* in ${COMPOSE_PROFILES-no profile} with ${COMPOSE_WORKERS-the default}"\n'
 KNOWS_WAIT = '#!/bin/sh\necho "ran: $0 $* by $WORKER_TOKEN of $ENV_FILE"\n[ "$3" != --help ] || echo "  --wait  Wait"\n'
 WITHOUT_PLUGIN = '#!/bin/sh\n[ "$1" != compose ] || exit 1\n'
 
@@ -28,14 +29,15 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def make(checkout: Path, target: str, **programs: str) -> subprocess.CompletedProcess[str]:
+def make(checkout: Path, target: str, *settings: str, **programs: str) -> subprocess.CompletedProcess[str]:
     """Run a target where these programs are installed."""
     for name, script in programs.items():
         path = checkout / "bin" / name.replace("_", "-")
         path.write_text(script)
         path.chmod(0o755)
     environment = {"PATH": str(checkout / "bin")}
-    return subprocess.run(["make", target], cwd=checkout, env=environment, capture_output=True, text=True)
+    command = ["make", target, *settings]
+    return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,13 @@ def make(checkout: Path, target: str, **programs: str) -> subprocess.CompletedPr
 )
 @pytest.mark.parametrize(
     ("target", "arguments"),
-    [("build", "build"), ("start", "up --detach"), ("logs", "logs --follow"), ("stop", "down")],
+    [
+        ("build", "build"),
+        ("up", "up --detach"),
+        ("start", "up --detach"),
+        ("logs", "logs --follow"),
+        ("stop", "down"),
+    ],
 )
 def test_compose_is_whichever_works_here(checkout, programs, chosen, target, arguments):
     done = make(checkout, target, **programs)
@@ -94,16 +102,49 @@ def test_start_waits_if_compose_can(checkout):
     assert "--wait" not in make(checkout, "build").stdout.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("target", "arguments"),
+    [
+        ("build", "build image-api render-worker-gpu"),
+        ("up", "up --detach --no-deps image-api render-worker-gpu"),
+        ("logs", "logs --follow"),
+        ("stop", "down"),
+    ],
+)
+def test_the_profile_gpu_is_the_api_before_the_gpu_s_worker_without_the_other(checkout, target, arguments):
+    said = make(checkout, target, "PROFILE=gpu", docker=SHOWS_WORKERS).stdout.splitlines()[-1]
+    assert said.endswith(f"docker compose {arguments} in gpu with http://render-worker-gpu:8001")
+    said = make(checkout, target).stdout.splitlines()[-1]
+    assert said.endswith("in no profile with the default")
+
+
+def test_another_profile_is_compose_s_own(checkout):
+    said = make(checkout, "up", "PROFILE=scale", docker=SHOWS_WORKERS).stdout.splitlines()[-1]
+    assert said.endswith("docker compose up --detach in scale with the default")
+
+
+def test_the_workers_that_env_names_stay(checkout):
+    (checkout / ".env").write_text("COMPOSE_WORKERS=http://render-worker-gpu:8001,http://render-worker:8001\n")
+    said = make(checkout, "up", "PROFILE=gpu", docker=SHOWS_WORKERS).stdout.splitlines()[-1]
+    assert said.endswith("in gpu with the default")  # which Compose takes from .env
+
+
+def test_up_waits_with_the_profile_too(checkout):
+    started = make(checkout, "up", "PROFILE=gpu", docker=KNOWS_WAIT).stdout.splitlines()[-1]
+    assert "docker compose up --detach --wait --no-deps image-api render-worker-gpu by" in started
+
+
 def test_clean_removes_pictures_and_environments_but_no_database_of_jobs(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
-    kept = {".data/jobs.db", ".data/jobs.db-wal", ".data/jobs.db-shm", "mine.db", "Makefile"}
+    jobs = {".data/jobs.db", ".data/jobs.db-wal", ".data/jobs.db-shm"}
+    kept = {*jobs, ".data/models/a.safetensors", ".data/loras/b.safetensors", "mine.db", "Makefile"}
     gone = {".data/images/a.png", ".data/images/jobs.db/b.png", ".data/budgets.sqlite3", ".venv/bin/python", "build/x"}
     for name in (kept | gone) - {"Makefile"}:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / ".data/.hidden").mkdir()
     subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {*kept, ".data"}
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == kept
 
 
 def test_clean_leaves_no_empty_folder_and_needs_none(tmp_path):

@@ -15,7 +15,10 @@ from tests.repo.test_links import anchor
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = (ROOT / ".env.example").read_text()
-OF_COMPOSE = {"API_PORT", "CELERY_WORKERS", "COMPOSE_PROFILES", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+OF_COMPOSE = {
+    *("API_PORT", "CELERY_WORKERS", "COMPOSE_PROFILES", "COMPOSE_WORKERS", "GPU_COUNT", "GPU_ENGINES"),
+    *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "TORCH_INDEX_URL"),
+}
 
 
 def variables(settings: type) -> list[str]:

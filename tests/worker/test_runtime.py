@@ -1,12 +1,14 @@
 """The runtime: the thread of the event loop."""
 
 import asyncio
+import gc
 import threading
 
 import pytest
 
 from render_worker.errors import DeadlinePassed, Stopping
 from render_worker.runtime import Runtime
+from tests.fakes.processes import wait_until
 
 
 @pytest.fixture
@@ -58,6 +60,56 @@ def test_a_shutdown_ends_running_work_with_its_own_error():
 
     with pytest.raises(Stopping):
         runtime.run(stop_soon(), 30)
+
+
+def forever():
+    return asyncio.sleep(60)
+
+
+async def stubborn():
+    try:
+        await forever()
+    except asyncio.CancelledError:
+        await forever()
+
+
+async def failing():
+    try:
+        await forever()
+    finally:
+        raise RuntimeError("amid its end")
+
+
+async def shielding():
+    await asyncio.shield(asyncio.create_task(forever()))
+
+
+@pytest.mark.parametrize("work", [forever, stubborn, failing, shielding])
+@pytest.mark.parametrize("last", [lambda: asyncio.sleep(0), forever], ids=["in time", "late"])
+@pytest.mark.parametrize("is_awaited", [True, False], ids=["awaited", "left"])
+def test_a_stop_leaves_no_task_to_the_garbage_collector(monkeypatch, caplog, work, last, is_awaited):
+    monkeypatch.setattr("render_worker.runtime.CLEAN_UP_SECONDS", 0.1)
+    monkeypatch.setattr("render_worker.runtime.STOP_SECONDS", 0.2)
+    gc.collect()  # what other tests left
+    caplog.clear()
+    runtime, begun, tasks = Runtime(), threading.Event(), []
+    runtime.start()
+
+    async def begin():
+        task = asyncio.create_task(work())
+        await asyncio.sleep(0.01)
+        tasks.extend(asyncio.all_tasks() - {asyncio.current_task()})
+        begun.set()
+        if is_awaited:
+            await task
+
+    runtime.submit(begin())
+    assert begun.wait(30)
+    runtime.stop(last())
+    wait_until(lambda: all(task.done() for task in tasks), "the end of all tasks")
+    tasks.clear()
+    gc.collect()
+    assert not [it for it in caplog.records if it.name == "asyncio"]
 
 
 def test_work_that_expires_has_passed_its_deadline(runtime):

@@ -33,7 +33,8 @@ class UrgentWindow:
         self._broker = broker
         self._lengths: Counter[str] = Counter()
         """Of the queues, at most, as far as this process knows."""
-        self._on_their_way: Counter[str] = Counter()
+        self._begun: Counter[str] = Counter()  # sends, since this process began
+        self._ended: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -44,16 +45,18 @@ class UrgentWindow:
             yield
         finally:
             with self._lock:
-                self._on_their_way[queue] -= 1
+                self._ended[queue] += 1
 
     def _enter(self, queue: str) -> None:
         size = self._size(queue)
         if self._takes(queue, size):
             return
+        with self._lock:
+            ended = self._ended[queue]  # before the length is read, which has at most these
         with reaching_queue():
             length = self._broker.urgent_length(queue)
-        with self._lock:
-            self._lengths[queue] = length + self._on_their_way[queue]
+        with self._lock:  # a message that lands during the read may count twice, and is never missed
+            self._lengths[queue] = length + self._begun[queue] - ended
         if not self._takes(queue, size):
             raise NoRoom(queue)
 
@@ -62,7 +65,7 @@ class UrgentWindow:
             if self._lengths[queue] >= size:
                 return False
             self._lengths[queue] += 1
-            self._on_their_way[queue] += 1
+            self._begun[queue] += 1
             return True
 
     def _size(self, queue: str) -> int:

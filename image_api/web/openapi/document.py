@@ -17,7 +17,7 @@ from image_api.services import services, services_of
 from image_api.web import api_answers, scopes
 from image_api.web.api import FORM, HTML, JSON, OPERATIONS, Answer, Content, Models, Operation
 from image_api.web.cors import PICTURES
-from image_api.web.error_responses import AUTOMATIC_METHODS, family_of
+from image_api.web.error_responses import AUTOMATIC_METHODS, error_format_of
 from image_api.web.openapi.schemas import Schema, reference, schemas_of, without_null
 from image_api.web.openapi.sharing import share
 from image_api.web.openapi.webhooks import webhooks
@@ -270,8 +270,7 @@ def _error(rule: Rule, status: int, codes: set[str], headers: set[str]) -> Schem
 
 def _error_model(rule: Rule) -> type[BaseModel]:
     """Return the model of the errors of the rule's family of routes."""
-    family = family_of(_path(rule))
-    return family.error_format if family else ErrorBody
+    return error_format_of(_path(rule)) or ErrorBody
 
 
 def _named_headers(rule: Rule, names: Iterable[str]) -> Schema:

@@ -18,6 +18,13 @@ ENDPOINTS = {
     "GET /v1/styles": "The styles.",
     "POST /v1/images/generations": "Up to ten pictures at once, for OpenAI's clients as they are.",
     "POST /v1/images/edits": "Pictures that begin with an image, for OpenAI's clients as they are.",
+    "POST /v1/images/variations": "Pictures that begin with an image, without a prompt.",
+    "POST /v1/txt2img": "Up to ten pictures as base64: {prompt, model_id?, num_inference_steps?, scheduler?, …}.",
+    "POST /v1/img2img": "The same with an image to begin with; both also below /api/v1/generate.",
+    "POST /v1/models/load": "Loads a model into memory, for the operator; also below /api/v1, as the next three.",
+    "GET /v1/loras/list": "The LoRAs that lora_path accepts.",
+    "POST /v1/loras/load": "Loads a LoRA with a model, for the operator.",
+    "POST /v1/loras/unload": "Removes a LoRA from memory, for the operator.",
     "GET /v1/models": "The names that model accepts, in OpenAI's words; /v1/models/<name> is one of them.",
     "DELETE /requests/<request_id>": "Cancels the request whose response has this X-Request-ID, also at the services.",
     "POST {api}/generate": "The same as a job: 202 at once, and the picture also if the client is gone meanwhile.",
@@ -96,7 +103,7 @@ def _examples(base: str) -> dict[str, str]:
         "all parameters": (  # `size` is another way to give width and height
             f"curl -s '{base}/generate?prompt=fantasy%20castle%20in%20clouds&negative_prompt=blurry&seed=42"
             "&style=watercolor&guidance_scale=8&shape=portrait&width=512&height=768&aspect_ratio=2:3&model=auto&within=120&prefer=free"
-            "&output_format=webp&output_compression=90&format=json&response_format=url&n=2&previews=false&cache=true'"
+            "&steps=25&scheduler=euler&lora_path=ink.safetensors&lora_scale=0.8&output_format=webp&output_compression=90&format=json&response_format=url&n=2&previews=false&cache=true'"
         ),
         "without AI": f"curl -s '{base}/generate?prompt=a%20lighthouse%20at%20night&model=sketch&seed=7'",
         "JSON body": (

@@ -4,6 +4,7 @@ A parameter that no engine can honour is refused by name; one that changes nothi
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -31,7 +32,7 @@ PARAMETER = re.compile(
 class ImagesRequest(PictureRequest):
     """The body of POST /v1/images/generations; as with OpenAI, null is the same as left out."""
 
-    other_names = dict.fromkeys(
+    other_names: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("image", "mask", "strength", *IMAGE_NAMES), "POST /v1/images/edits takes an image to begin with"
     )
 
@@ -55,6 +56,10 @@ class ImagesRequest(PictureRequest):
     seed: Annotated[int | None, LIKE["seed"], if_left_out(-1)] = None
     negative_prompt: Annotated[Text | None, LIKE["negative_prompt"]] = None
     guidance_scale: Annotated[float | None, LIKE["guidance_scale"], if_left_out(7.0)] = None
+    steps: Annotated[int | None, LIKE["steps"]] = None
+    scheduler: Annotated[str | None, LIKE["scheduler"]] = None
+    lora_path: Annotated[str | None, LIKE["lora_path"]] = None
+    lora_scale: Annotated[float | None, LIKE["lora_scale"]] = None
     # Accepted with the only values that can be honoured:
     background: Literal["auto", "opaque"] | None = Field(
         None, description="auto or opaque; no engine makes transparent pictures"
@@ -122,6 +127,10 @@ class ImagesRequest(PictureRequest):
                 "seed": self.seed,
                 "n": self.n,
                 "guidance_scale": self.guidance_scale,
+                "steps": self.steps,
+                "scheduler": self.scheduler,
+                "lora_path": self.lora_path,
+                "lora_scale": self.lora_scale,
                 "model": model,
                 "output_format": self.output_format,
                 "output_compression": self.output_compression,

@@ -1,7 +1,7 @@
 """OpenAI's requests that send pictures: edits and variations."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, InstanceOf, WithJsonSchema
@@ -16,6 +16,8 @@ from render_worker.contract import Fields
 
 MAX_IMAGES = 16
 SHARED = ImagesRequest.model_fields
+VARIATION = "a variation of this picture"
+"""What engines are told in place of a prompt: each needs one, and an image says more."""
 IMAGE_NAME = re.compile(r"images?(\[[0-9]*\])?")  # as OpenAI's own clients, PHP's and JSON bodies name it
 
 
@@ -40,7 +42,7 @@ Mask = Annotated[InstanceOf[Upload], AfterValidator(_png), SHOWN]
 class PictureFields(Fields):
     """Fields of a form or a JSON object that come with pictures."""
 
-    other_names = dict.fromkeys(IMAGE_NAMES, "image is the picture to begin with")
+    other_names: ClassVar[Mapping[str, str]] = dict.fromkeys(IMAGE_NAMES, "image is the picture to begin with")
 
     @classmethod
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
@@ -95,3 +97,8 @@ class VariationRequest(PictureFields):
     )
     response_format: Annotated[Literal["url", "b64_json"] | None, SHARED["response_format"]] = None
     user: Annotated[str | None, SHARED["user"]] = None
+
+    def edit(self) -> ImagesRequest:
+        """Return the request for pictures that the variations are: those of a prompt that says no more than that."""
+        fields = {name: getattr(self, name) for name in ("model", "n", "size", "response_format", "user")}
+        return ImagesRequest.parse([("prompt", VARIATION), *fields.items()])

@@ -1,6 +1,6 @@
 """Errors of this engine alone."""
 
-from render_worker.errors import EngineError
+from render_worker.errors import EngineError, InvalidParameter
 
 
 class OutOfMemory(EngineError):
@@ -18,3 +18,9 @@ class ModelUnusable(EngineError):
     code = "model_unusable"
     unbilled = True
     hint = "The operator looks at the model's files, which the render worker's log names."
+
+
+class LoraInvalid(InvalidParameter):
+    """Raised if there is no LoRA of the name that `lora_path` gives, or if it does not fit the model."""
+
+    forbids_fallback = True  # an engine that knows of no LoRAs would make another picture

@@ -33,6 +33,9 @@ class DiffusersSettings(EngineSettings):
     diffusers_loras: Listed[ModelName] = Field(
         (), description="LoRAs that may be loaded from the Hub, by their repositories, separated by commas."
     )
+    diffusers_lora_limit: int = Field(
+        8, ge=1, le=1000, description="LoRAs in memory with each model; the one that was used longest ago leaves first."
+    )
     hf_home: Path | None = Field(None, description="Folder of what is downloaded from the Hub; unset means its own.")
     torch_home: Path | None = Field(None, description="PyTorch's folder of downloads; unset means its own.")
     cuda_visible_devices: str | None = Field(None, description="GPUs that PyTorch may use, by number.")

@@ -10,7 +10,9 @@ from flask.testing import FlaskClient
 
 from tests.api.conftest import RESULT
 from tests.api.jobs.conftest import ended
+from tests.api.test_cancel import told
 from tests.fakes.processes import wait_until
+from tests.fakes.scripted_celery_worker import CONCURRENCY
 from tests.fakes.webhook_receiver import SECRET, Receiver
 
 REFUSED = {"success": False, "error": "This prompt was refused.", "code": "content_refused"}
@@ -83,18 +85,19 @@ def test_a_picture_of_the_cache_costs_nothing(client_of, worker):
 
 def test_a_job_that_is_cancelled_before_it_begins_is_never_made(client_of, worker):
     released = threading.Event()
-    worker.say(200, RESULT, before=lambda: released.wait(20))
-    client = client_of(job_concurrency=1, cache_expiration_hours=0)
-    ids = [submit(client, prompt=f"tree {number}") for number in range(30)]
-    wait_until(worker.asked_to_make, "the first begins", 20)
-    for job_id in ids:
-        assert client.delete(f"/api/v1/jobs/{job_id}").json["status"] == "canceled"
-    begun = len(worker.asked_to_make())
+    worker.say_to("/generate", 200, RESULT, before=lambda: released.wait(60))
+    worker.say_to("/requests/", 204, b"")
+    client = client_of(job_concurrency=CONCURRENCY, cache_expiration_hours=0)
+    ids = {f"tree {number}": submit(client, prompt=f"tree {number}") for number in range(30)}
+    wait_until(lambda: len(worker.asked_to_make()) == CONCURRENCY, "as many begin as can")
+    begun = prompts(worker)  # while they are held no other begins
+    for prompt in sorted(ids, key=begun.__contains__):  # a slot is free only when none is left that waits for it
+        assert client.delete(f"/api/v1/jobs/{ids[prompt]}").json["status"] == "canceled"
+    wait_until(lambda: len(told(worker)) == CONCURRENCY, "what makes them is told")  # in the order of cancellations
     released.set()
-    last = ended(client, submit(client, prompt="the last"))
-    assert last["status"] == "completed"
-    assert len(worker.asked_to_make()) <= begun + 1 < 30
-    assert {client.get(f"/api/v1/status/{it}").json["status"] for it in ids} == {"canceled"}
+    assert ended(client, submit(client, prompt="the last"))["status"] == "completed"
+    assert prompts(worker) == sorted([*begun, "the last"])
+    assert {client.get(f"/api/v1/status/{it}").json["status"] for it in ids.values()} == {"canceled"}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """What waits for its turn waits in the API process: clients take turns, and few messages are in the queue's Redis."""
 
+import contextlib
 import time
 
 import pytest
 
 from image_api.dispatch.queued.retried_sends import SENDERS
-from image_api.dispatch.queued.urgent_window import MIN_WINDOW, WINDOW_OF_A_SLOT
+from image_api.dispatch.queued.urgent_window import MIN_WINDOW, WINDOW_OF_A_SLOT, NoRoom
 from image_api.errors import ServiceBusy, WorkerUnavailable
 from render_worker.contract import GenerateRequest, QueuedRequest
 from tests.api.queued.celery_side import CelerySide
@@ -95,6 +96,30 @@ def test_processes_share_the_room(ask, celery, redis, dispatching):
         time.sleep(0.01)
         call.abort.set()
     assert redis.client.llen("auto") <= 2 * MIN_WINDOW
+
+
+def test_what_lands_while_the_length_is_read_takes_room(queue, redis, monkeypatch):
+    def send() -> None:
+        with queue.urgent.room("auto"):
+            redis.client.lpush("auto", "a message")
+
+    def read_and_let_land(name: str) -> int:
+        monkeypatch.setattr(queue.broker, "urgent_length", read)
+        length = read(name)
+        redis.client.lpush(name, "the late one")
+        on_its_way.close()
+        return length
+
+    for _ in range(MIN_WINDOW - 1):
+        send()
+    redis.client.flushall()  # a Celery worker has taken them
+    read, on_its_way = queue.broker.urgent_length, contextlib.ExitStack()
+    on_its_way.enter_context(queue.urgent.room("auto"))
+    monkeypatch.setattr(queue.broker, "urgent_length", read_and_let_land)
+    for _ in range(MIN_WINDOW + 1):
+        with contextlib.suppress(NoRoom):
+            send()
+    assert redis.client.llen("auto") == MIN_WINDOW
 
 
 def test_a_full_queue_holds_up_no_other_and_jobs_take_no_room(ask, celery, redis):

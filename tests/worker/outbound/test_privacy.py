@@ -1,6 +1,7 @@
 """A service's words are repeated without the request's texts and without secrets, whatever was made of them."""
 
 import asyncio
+import contextlib
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from render_worker.engines.horde.replies import error_of_reply as horde
 from render_worker.engines.openai.refusals import error_of, refusal_of
 from render_worker.engines.pollinations.replies import error_of as pollinations
 from render_worker.engines.replicate.transport import quoted
+from render_worker.errors import EngineError
 from render_worker.outbound.exchange import Reply
 from render_worker.outbound.privacy import kept_private, repeatable
 
@@ -55,6 +57,24 @@ def test_what_a_task_works_for_is_kept_private():
         return await inner, repeatable(f"no {WISH}")
 
     assert asyncio.run(work()) == ("", f"no {WISH}")
+
+
+@pytest.mark.parametrize("close", [lambda it: it.close(), lambda it: it.throw(EngineError("No."))])
+def test_work_can_be_ended_in_another_context(close):
+    async def work():
+        with kept_private(WISH):
+            await asyncio.sleep(60)
+
+    async def begin(coroutine):
+        coroutine.send(None)
+
+    coroutine = work()
+    asyncio.run(begin(coroutine))
+    with kept_private(KEY):
+        with contextlib.suppress(EngineError):  # and no other error
+            close(coroutine)
+        assert repeatable(f"no {KEY}") == ""
+    assert repeatable(f"no {KEY}") == f"no {KEY}"
 
 
 def refused(service: str, document: dict) -> Reply:

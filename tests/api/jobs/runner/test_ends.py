@@ -41,6 +41,20 @@ def test_a_job_cancelled_between_its_claim_and_its_begin_is_not_made(one, worker
     assert worker.requests == []
 
 
+def test_of_jobs_cancelled_amid_the_runner_s_claims_only_those_are_made_that_had_begun(one, worker, held):
+    jobs = [one.submit() for _ in range(20)]
+    wait_until(lambda: ids_at(worker), "the first picture's begin")
+    not_begun = set()
+    for job in jobs[1::2] + jobs[::2]:  # from the first on each one frees the slot for the next claim
+        if not one.store.cancel(job.id).attempts:
+            not_begun.add(f"{job.id.hex}-0")
+        one.runner.cancelled(job.id)
+    held.set()
+    wait_until(lambda: not one.runner.running, "the end of all attempts")
+    assert not_begun.isdisjoint(ids_at(worker))
+    assert len(not_begun) >= 10
+
+
 def test_a_job_cancelled_by_another_process_ends_with_the_next_renewal(here, worker, held, database_url):
     job = here.submit(n=2)
     wait_until(lambda: len(ids_at(worker)) == 2, "the pictures' begin", 5)

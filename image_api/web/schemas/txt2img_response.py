@@ -1,0 +1,167 @@
+"""The response of POST /v1/txt2img and /v1/img2img: pictures as base64, and how each was made."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel
+
+from image_api.generation.results import absolute_url
+from image_api.web.parameter_names import names_of_client
+from image_api.web.schemas.pictures import IndexedError
+from image_api.web.schemas.txt2img import ENGINE
+from render_worker.contract import AUTO, GenerateResult, PassedOver, StorageProblem
+
+SafetyFilterResult = Literal["passed", "flagged", "not_checked"]
+
+
+class TextToImagePicture(BaseModel):
+    """How one of the pictures was made, and where it stays."""
+
+    index: int
+    """Its place among those requested, from 0."""
+    image_url: str
+    """Its address, which is absolute."""
+    seed: int | None = None
+    """The seed used; left out if the engine does not tell."""
+    model_id: str
+    """The model that made it, or the engine if that does not tell."""
+    engine: str
+    engine_model: str | None = None
+    width: int
+    """Pixels, always the picture's."""
+    height: int
+    num_inference_steps: int | None = None
+    """As the scheduler took them; left out if the engine does not tell."""
+    guidance_scale: float | None = None
+    """As used; left out if the engine has no such parameter."""
+    scheduler: str | None = None
+    """As used; left out if the engine does not tell."""
+    negative_prompt: str | None = None
+    """As used."""
+    strength: float | None = None
+    """As used, of an image."""
+    lora_path: str | None = None
+    lora_scale: float | None = None
+    latency_ms: int
+    """The render worker's time for it."""
+    safety_filter_result: SafetyFilterResult
+    """What the model's own safety checker says of it, if it has one and that is on."""
+    ignored: list[str] | None = None
+    """Requested parameters that the engine cannot honour; with a named model there are none."""
+    note: str | None = None
+    """What was made in another way than requested, such as smaller for want of memory."""
+    cached: bool
+    content_type: str
+    bytes: int
+    sha256: str
+    blurhash: str | None = None
+    dominant_color: str | None = None
+    fallback_from: list[PassedOver] | None = None
+    """Preferred engines that did not make it, and why."""
+    storage: str
+    storage_error: StorageProblem | None = None
+    expires_at: str | None = None
+    created_at: str
+    simulated: bool | None = None
+
+    @classmethod
+    def of(cls, index: int, result: GenerateResult, base: str) -> Self:
+        """Return one of the pictures; its address is below the base URL, or elsewhere."""
+        changes = {
+            "index": index,
+            "image_url": absolute_url(result.image_url, base),
+            "model_id": _model_id(result),
+            "num_inference_steps": result.steps,
+            "latency_ms": result.duration_ms,
+            "safety_filter_result": _safety_filter_result(result),
+            "ignored": names_of_client(result.ignored),
+        }
+        return cls(**{**result.model_dump(), **changes})
+
+
+SHARED = (
+    *("seed", "model_id", "engine", "width", "height", "num_inference_steps", "guidance_scale", "scheduler"),
+    *("negative_prompt", "strength", "lora_path", "lora_scale", "safety_filter_result", "ignored", "note", "simulated"),
+)
+"""The fields of the first picture that the response repeats."""
+
+
+class TextToImageResponse(BaseModel):
+    """Pictures as base64. What differs between them is that of the first, and `pictures` has it of each."""
+
+    success: Literal[True] = True
+    image: str
+    """The first picture: a PNG as base64."""
+    images: list[str]
+    """Every picture, in the order of their seeds."""
+    prompt: str
+    seed: int | None = None
+    """The seed used; left out if the engine does not tell."""
+    seeds: list[int] | None = None
+    """Those of all; left out if an engine does not tell."""
+    model_id: str
+    """The model that made them, or the engine if that does not tell."""
+    engine: str
+    width: int
+    """Pixels, always the picture's."""
+    height: int
+    num_inference_steps: int | None = None
+    """As the scheduler took them; left out if the engine does not tell."""
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+    """As used; left out if the engine does not tell."""
+    negative_prompt: str | None = None
+    strength: float | None = None
+    lora_path: str | None = None
+    lora_scale: float | None = None
+    latency_ms: int
+    """From the request to the response."""
+    safety_filter_result: SafetyFilterResult
+    """`flagged` if a picture was flagged: it is black."""
+    ignored: list[str] | None = None
+    note: str | None = None
+    pictures: list[TextToImagePicture]
+    failed: list[IndexedError] | None = None
+    """Why the pictures that are missing were not made."""
+    request_id: str
+    simulated: bool | None = None
+
+    @classmethod
+    def of(
+        cls,
+        prompt: str,
+        images: list[str],
+        pictures: list[TextToImagePicture],
+        failed: list[IndexedError],
+        *,
+        image: str,
+        latency_ms: int,
+        request_id: str,
+    ) -> Self:
+        """Return the response with the images of these pictures, the first of them twice."""
+        seeds = [it.seed for it in pictures if it.seed is not None]
+        flagged = any(it.safety_filter_result == "flagged" for it in pictures)
+        first = pictures[0].model_dump(include=set(SHARED))
+        return cls(
+            **{**first, **({"safety_filter_result": "flagged"} if flagged else {})},
+            prompt=prompt,
+            image=image,
+            images=images,
+            seeds=seeds if len(seeds) == len(pictures) else None,
+            latency_ms=latency_ms,
+            pictures=pictures,
+            failed=failed or None,
+            request_id=request_id,
+        )
+
+
+def _model_id(result: GenerateResult) -> str:
+    """Return the name by which the model that made a picture can be asked for."""
+    if result.engine == ENGINE and result.engine_model:
+        return result.engine_model
+    return result.engine if result.model == AUTO else result.model
+
+
+def _safety_filter_result(result: GenerateResult) -> SafetyFilterResult:
+    if result.nsfw is None:
+        return "not_checked"
+    return "flagged" if result.nsfw else "passed"

@@ -1,0 +1,1 @@
+"""Views of the render worker beside those of a generation, a blueprint each."""
