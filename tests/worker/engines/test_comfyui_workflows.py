@@ -83,7 +83,7 @@ def test_what_a_workflow_has_no_place_for_is_not_honoured(site, tmp_path):
 
 
 def test_the_built_in_ones_honour_everything(site):
-    everything = {"seed", "negative_prompt", "guidance_scale", "image", "strength"}
+    everything = {"seed", "negative_prompt", "guidance_scale", "steps", "image", "strength"}
     assert engine(site).capabilities_of("auto").parameters == everything
     assert engine(site).capabilities.parameters == everything
 
