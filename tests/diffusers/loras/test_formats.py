@@ -11,7 +11,7 @@ from render_worker.engines.diffusers.generation.request import LoraUse
 from render_worker.engines.diffusers.loras.layer_names import layers_by_name
 from render_worker.engines.diffusers.loras.module_shapes import components_of, targets_of
 from render_worker.engines.diffusers.loras.service import Loras
-from render_worker.engines.diffusers.models.loader import LoadedModel
+from render_worker.engines.diffusers.models.loaded_model import LoadedModel
 from render_worker.engines.diffusers.settings import DiffusersSettings
 from tests.diffusers.loras import makers
 from tests.diffusers.loras.conftest import LoadModel, Picture
