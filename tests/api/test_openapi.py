@@ -26,6 +26,7 @@ from render_worker.errors import ServiceBlocked, WorkerError
 from render_worker.storages import STORAGES
 from tests.api.conftest import NAME, RESULT, Front
 from tests.api.described import described
+from tests.api.pictures import PNG
 
 NOT_RELAYED = {"superseded", "unauthorized", "picture_deleted", "storage_resting"}
 """Codes of the render worker's that this tier turns into others, or that a result has."""
@@ -173,12 +174,13 @@ def test_what_a_field_is_if_it_is_left_out_is_told(app):
     schemas = document(app)["components"]["schemas"]
     told = {
         name: {field: it["default"] for field, it in schemas[name]["properties"].items() if "default" in it}
-        for name in ("ImagesRequest", "EditRequest", "StyledRequest")
+        for name in ("ImagesRequest", "EditRequest", "StyledRequest", "TextToImageRequest")
     }
     openai = {"model": "auto", "n": 1, "size": "auto", "output_format": "png", "stream": False, "partial_images": 0}
     assert told["ImagesRequest"] == {**openai, "seed": -1, "guidance_scale": 7.0}
     assert told["EditRequest"] == told["ImagesRequest"]
     assert told["StyledRequest"] == {"model": "auto", "size": "auto", "response_format": "url"}
+    assert told["TextToImageRequest"] == {"guidance_scale": 7.0, "seed": -1, "num_images": 1}
     (given,) = ImagesRequest(prompt="a", **told["ImagesRequest"]).pictures("auto")
     (left_out,) = ImagesRequest(prompt="a").pictures("auto")
     assert given.model_dump(exclude={"n"}) == left_out.model_dump(exclude={"n"})
@@ -191,7 +193,7 @@ def test_a_form_has_files_and_json_has_base64(app):
     assert {"contentEncoding": "base64", "type": "string"} in schema["properties"]["image"]["anyOf"]
 
 
-@pytest.mark.parametrize("url", ["/generate", "/v1/images/generate", "/v1/images/generations"])
+@pytest.mark.parametrize("url", ["/generate", "/v1/images/generate", "/v1/images/generations", "/v1/txt2img"])
 def test_examples_are_accepted_by_the_schema_and_by_the_service(client, worker, url):
     content = described().operation("POST", url)["requestBody"]["content"]["application/json"]
     worker.say_to("/models", 200, {"models": []})
@@ -260,6 +262,17 @@ REQUESTS = [
     ("POST", "/v1/images/generations", 400, {"json": {"prompt": ""}}),
     ("POST", "/v1/images/edits", 400, {"json": {"prompt": "a"}}),
     ("POST", "/v1/images/variations", 400, {"json": {}}),
+    ("POST", "/v1/txt2img", 200, {"json": {"prompt": "a", "num_inference_steps": 3}}),
+    ("POST", "/v1/txt2img", 400, {"json": {"prompt": "a", "steps": 3}}),
+    ("POST", "/v1/txt2img", 413, {"json": {"prompt": "a" * 70_000}}),
+    ("POST", "/api/v1/generate/txt2img", 200, {"json": {"prompt": "a", "num_images": 2}}),
+    ("POST", "/v1/img2img", 400, {"json": {"prompt": "a"}}),
+    ("POST", "/api/v1/generate/img2img", 200, {"files": {"prompt": (None, "a"), "image": ("a", PNG)}}),
+    ("POST", "/v1/models/load", 403, {"json": {"model_id": "a"}}),
+    ("POST", "/v1/loras/load", 403, {"json": {"lora_path": "a"}}),
+    ("POST", "/v1/loras/unload", 403, {"json": {"lora_path": "a"}}),
+    ("GET", "/v1/loras/list", 503, {}),
+    ("GET", "/v1/loras/list", 503, {"headers": {"User-Agent": "Slackbot-LinkExpanding 1.0"}}),
     ("GET", "/v1/models", 503, {}),
     ("GET", "/v1/models/x", 503, {}),
     ("GET", f"/images/{NAME}", 200, {}),

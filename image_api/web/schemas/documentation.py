@@ -30,7 +30,7 @@ ENDPOINTS = {
     "POST {api}/generate": "The same as a job: 202 at once, and the picture also if the client is gone meanwhile.",
     "GET {api}/status/<job_id>": "A job: how far it is, its pictures, or why it failed.",
     "GET {api}/jobs/<job_id>/events": "The same as events, from its present state to its end.",
-    "GET {api}/jobs": "The jobs of this machine, the newest first; others get an empty list.",
+    "GET {api}/jobs": "The jobs of the account, or without AUTH those of this machine; the newest first.",
     "DELETE {api}/jobs/<job_id>": "Cancels a job.",
     "GET {api}/health": "What jobs need, and which of it is down: their database, the render workers, the queue.",
     "GET /images/<name>": "A picture that was made.",

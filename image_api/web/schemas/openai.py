@@ -20,6 +20,8 @@ MAX_PARTIAL_IMAGES = 3
 EventFamily = Literal["image_generation", "image_edit"]
 """How the types of a stream's events begin."""
 EXTRA_FIELDS = {"hint", "retry_after", "expected_seconds", "fallback_from", "request_id"}
+CODES = {"unauthorized": "invalid_api_key"}
+"""OpenAI's own words for codes of ours."""
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
 ONE_FRAME = "left out; no engine makes moving pictures"
 PARAMETER = re.compile(
@@ -146,7 +148,8 @@ class OpenAIError(ErrorFormat):
     def of(cls, body: ErrorBody, status: int, /) -> Self:
         """Return the error in OpenAI's format."""
         kind = "rate_limit_error" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
-        fields = {"message": body.error, "type": kind, "param": parameter_named(body), "code": body.code}
+        fields = {"message": body.error, "type": kind, "param": parameter_named(body)}
+        fields["code"] = CODES.get(body.code, body.code)
         return cls(error={**fields, **body.model_dump(include=EXTRA_FIELDS, exclude_none=True)})
 
 

@@ -8,7 +8,7 @@ from cachetools import LRUCache
 
 from render_worker.engines.diffusers.loras.header_check import lora_layers
 from render_worker.engines.diffusers.loras.problem import LoraProblem
-from render_worker.engines.diffusers.models.safetensors_header import BrokenFile, Header, read_header
+from render_worker.engines.diffusers.models.safetensors_header import Header, HeaderUnreadable, read_header
 
 MAX_FILE_BYTES = 4 * 1024**3  # it is read into memory as a whole; the largest that are published have 2.4 GB
 MAX_HEADERS = 256
@@ -62,6 +62,8 @@ def _read(path: Path, stamp: Stamp) -> LoraFile | LoraProblem:
     try:
         header = read_header(path)
         lora_layers(header)
-    except (BrokenFile, LoraProblem) as problem:
-        return LoraProblem(str(problem))
+    except HeaderUnreadable as error:
+        return LoraProblem(f"it {error}")
+    except LoraProblem as problem:
+        return problem
     return LoraFile(path, stamp, header)

@@ -1,17 +1,12 @@
 """Of which kind the model in a folder is, and which of its files are loaded, from its configurations alone."""
 
-import json
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from render_worker.engines.diffusers.errors import ModelUnusable
-from render_worker.engines.diffusers.models.safetensors_header import BrokenFile, Header, read_header
+from render_worker.engines.diffusers.models.configurations import json_of, unusable
 
 INDEX = "model_index.json"
-VARIANT = "fp16"
-MAX_JSON_BYTES = 32 * 1024 * 1024  # a tokenizer's vocabulary is no larger
 
 
 class Layout(StrEnum):
@@ -24,173 +19,101 @@ class Layout(StrEnum):
     FLUX = "flux"
 
 
-_SD = {"unet": True, "vae": True, "text_encoder": True}
-WEIGHTS: dict[Layout, dict[str, bool]] = {
-    Layout.SD1: _SD,
-    Layout.SD2: _SD,
-    Layout.SDXL: {**_SD, "text_encoder_2": True},
-    Layout.SD3: {
-        "transformer": True,
-        "vae": True,
-        "text_encoder": True,
-        "text_encoder_2": True,
-        "text_encoder_3": False,
-    },
-    Layout.FLUX: {"transformer": True, "vae": True, "text_encoder": True, "text_encoder_2": True},
-}
-"""The parts with weights, and whether a model cannot do without."""
 PIPELINES = {
     "StableDiffusionPipeline": Layout.SD1,
     "StableDiffusionXLPipeline": Layout.SDXL,
     "StableDiffusion3Pipeline": Layout.SD3,
     "FluxPipeline": Layout.FLUX,
 }
-LIBRARIES = frozenset({"diffusers", "transformers", "stable_diffusion"})
-"""Packages whose classes a model may name: any other would be imported, and run."""
+_CLIP = frozenset({"CLIPTextModel", "CLIPTextModelWithProjection"})
+_T5 = frozenset({"T5EncoderModel"})
+_SD = {
+    "unet": frozenset({"UNet2DConditionModel"}),
+    "vae": frozenset({"AutoencoderKL"}),
+    "text_encoder": _CLIP,
+}
+WEIGHTS: dict[Layout, dict[str, frozenset[str]]] = {
+    Layout.SD1: _SD,
+    Layout.SD2: _SD,
+    Layout.SDXL: {**_SD, "text_encoder_2": _CLIP},
+    Layout.SD3: {
+        "transformer": frozenset({"SD3Transformer2DModel"}),
+        "vae": frozenset({"AutoencoderKL"}),
+        "text_encoder": _CLIP,
+        "text_encoder_2": _CLIP,
+        "text_encoder_3": _T5,
+    },
+    Layout.FLUX: {
+        "transformer": frozenset({"FluxTransformer2DModel"}),
+        "vae": frozenset({"AutoencoderKL"}),
+        "text_encoder": _CLIP,
+        "text_encoder_2": _T5,
+    },
+}
+"""The parts with weights, and the classes that each may have. Only these are ever imported because a model says so."""
+OPTIONAL = {Layout.SD3: frozenset({"text_encoder_3"})}
+"""Parts that a model may do without."""
+TOKENIZERS = frozenset({"CLIPTokenizer", "CLIPTokenizerFast", "T5Tokenizer", "T5TokenizerFast"})
+NEVER_LOADED = ("safety_checker", "feature_extractor", "image_encoder")
+"""Parts that a pipeline is loaded without: the safety checker is applied to the pictures of all kinds alike."""
 
 
-@dataclass(frozen=True)
-class ModelFiles:
-    """A model that can be loaded from its folder."""
+def layout_of(folder: Path) -> Layout:
+    """Return the kind of the model in a folder.
 
-    folder: Path
-    layout: Layout
-    variant: str | None
-    """`fp16` if the files with that in their names are loaded."""
-    absent: tuple[str, ...]
-    """Parts that the model does without, and of which the pipeline must be told so."""
-    side: int
-    """The sides of the square that it is made for, in pixels."""
-    size_bytes: int
-    """What its weights take on disk."""
-    parameters: int
-    """How many numbers its weights have."""
-    has_safety_checker: bool
-
-
-def model_files(folder: Path) -> ModelFiles:
-    """Return what is loaded of a folder. Nothing of it is loaded or run.
-
-    Raises ModelUnusable, with a sentence, if the model in it is broken or of another kind.
+    Raises ModelUnusable, with a sentence, if it is none that is known, or if it names classes that no such model has.
     """
-    index = _json(folder, INDEX)
-    layout = _layout(folder, index)
-    parts = [part for part, needed in WEIGHTS[layout].items() if needed or _names_class(index, part)]
-    if _names_class(index, "safety_checker"):
-        parts.append("safety_checker")
-    variant, files = _chosen(folder, parts)
-    headers = [_header(folder, file) for file in files]
-    return ModelFiles(
-        folder=folder,
-        layout=layout,
-        variant=variant,
-        absent=_absent(layout, index),
-        side=_side(folder),
-        size_bytes=sum(file.stat().st_size for file in files),
-        parameters=sum(header.parameters for header in headers),
-        has_safety_checker="safety_checker" in parts,
-    )
-
-
-def _layout(folder: Path, index: dict[str, Any]) -> Layout:
-    """Return the kind of a model."""
+    index = json_of(folder, INDEX)
     name = index.get("_class_name")
     if not isinstance(name, str) or name not in PIPELINES:
-        raise _unusable(folder, f"its pipeline is {str(name)[:60]}, and known are {', '.join(PIPELINES)}")
-    for part, value in index.items():
-        if isinstance(value, list) and len(value) == 2 and value[0] is not None and value[0] not in LIBRARIES:
-            raise _unusable(folder, f"its {part} is made by code of its own, which is never run")
+        raise unusable(folder, f"its pipeline is {str(name)[:60]}, and known are {', '.join(PIPELINES)}")
     layout = PIPELINES[name]
-    for part, needed in WEIGHTS[layout].items():
-        if needed and not _names_class(index, part):
-            raise _unusable(folder, f"its {INDEX} names no {part}")
+    for part, classes in WEIGHTS[layout].items():
+        _check_class(folder, index, part, classes, optional=part in OPTIONAL.get(layout, ()))
+        tokenizer = part.replace("text_encoder", "tokenizer")
+        if tokenizer != part:
+            _check_class(folder, index, tokenizer, TOKENIZERS, optional=not has_part(index, part))
+    _check_scheduler(folder, index)
     # Of the two with one class the second has matrices where the first has convolutions.
-    if layout is Layout.SD1 and _json(folder, "unet/config.json").get("use_linear_projection"):
+    if layout is Layout.SD1 and json_of(folder, "unet/config.json").get("use_linear_projection"):
         return Layout.SD2
     return layout
 
 
-def _names_class(index: dict[str, Any], part: str) -> bool:
+def has_part(index: dict[str, Any], part: str) -> bool:
     """Return whether a model has that part."""
+    return _class_of(index, part) is not None
+
+
+def parts_with_weights(layout: Layout, index: dict[str, Any]) -> list[str]:
+    """Return the parts whose weights are loaded."""
+    return [part for part in WEIGHTS[layout] if has_part(index, part)]
+
+
+def absent_parts(layout: Layout, index: dict[str, Any]) -> tuple[str, ...]:
+    """Return the parts that the pipeline must be told to do without."""
+    encoders = [part for part in WEIGHTS[layout] if not has_part(index, part)]
+    named = [part for part in NEVER_LOADED if part in index]
+    return (*encoders, *(part.replace("text_encoder", "tokenizer") for part in encoders), *named)
+
+
+def _class_of(index: dict[str, Any], part: str) -> tuple[str, str] | None:
+    """Return the library and the class of a part; None if the model does without."""
     value = index.get(part)
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(it, str) for it in value)
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(it, str) for it in value):
+        return value[0], value[1]
+    return None
 
 
-def _absent(layout: Layout, index: dict[str, Any]) -> tuple[str, ...]:
-    """Return the parts of its kind that the model does without."""
-    encoders = [part for part, needed in WEIGHTS[layout].items() if not needed and not _names_class(index, part)]
-    return tuple(name for part in encoders for name in (part, part.replace("text_encoder", "tokenizer")))
+def _check_class(folder: Path, index: dict[str, Any], part: str, classes: frozenset[str], *, optional: bool) -> None:
+    found = _class_of(index, part)
+    if found is None and not optional:
+        raise unusable(folder, f"its {INDEX} names no {part}")
+    if found and (found[0] not in ("diffusers", "transformers") or found[1] not in classes):
+        raise unusable(folder, f"its {part} is a {'.'.join(found)[:100]}, and known are {', '.join(sorted(classes))}")
 
 
-def _chosen(folder: Path, parts: list[str]) -> tuple[str | None, list[Path]]:
-    """Return the variant that is there of all parts, and its files; the files without a variant come first."""
-    missing = []
-    for variant in (None, VARIANT):
-        found = {part: weight_files(folder, part, variant) for part in parts}
-        if all(found.values()):
-            return variant, [file for files in found.values() for file in files]
-        missing += [part for part, files in found.items() if not files]
-    part = missing[0]
-    if any((folder / part).glob("*.bin")):
-        raise _unusable(folder, f"its {part} is a .bin file, which may run code as it is read; .safetensors is needed")
-    raise _unusable(folder, f"its {part} has no .safetensors file")
-
-
-def weight_files(folder: Path, part: str, variant: str | None) -> list[Path]:
-    """Return the files with the weights of a part; an empty list if there are none of that variant."""
-    infix = f".{variant}" if variant else ""
-    for stem in ("diffusion_pytorch_model", "model"):
-        if (file := folder / part / f"{stem}{infix}.safetensors").is_file():
-            return [file]
-        for name in (f"{stem}.safetensors.index{infix}.json", f"{stem}{infix}.safetensors.index.json"):
-            if (folder / part / name).is_file():
-                return _shards(folder, part, name)
-    return []
-
-
-def _shards(folder: Path, part: str, name: str) -> list[Path]:
-    """Return the files that an index of shards names."""
-    shards = _json(folder, f"{part}/{name}").get("weight_map")
-    names = sorted(set(shards.values())) if isinstance(shards, dict) else []
-    if not names or not all(isinstance(it, str) and "/" not in it and it.endswith(".safetensors") for it in names):
-        raise _unusable(folder, f"{part}/{name} is broken")
-    return [folder / part / it for it in names]
-
-
-def _header(folder: Path, file: Path) -> Header:
-    try:
-        return read_header(file)
-    except BrokenFile as error:
-        raise _unusable(folder, f"{file.relative_to(folder)} is broken: {error}") from error
-
-
-def _side(folder: Path) -> int:
-    """Return the sides of the square that a model is made for: its pipeline's own default."""
-    scale = 8
-    for part in ("unet", "transformer"):
-        if (folder / part / "config.json").is_file():
-            size = _json(folder, f"{part}/config.json").get("sample_size")
-            if type(size) is int and size > 0:
-                return size * scale
-    size = _json(folder, "vae/config.json").get("sample_size")  # FLUX's transformer has none
-    return size if type(size) is int and size > 0 else 1024
-
-
-def _json(folder: Path, name: str) -> dict[str, Any]:
-    """Return a JSON object of a model's folder."""
-    path = folder / name
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise _unusable(folder, f"its {name} is too large")
-        value = json.loads(path.read_bytes())
-    except OSError as error:
-        raise _unusable(folder, f"it has no {name}") from error
-    except (ValueError, RecursionError) as error:
-        raise _unusable(folder, f"its {name} is no JSON") from error
-    if not isinstance(value, dict):
-        raise _unusable(folder, f"its {name} is no JSON object")
-    return value
-
-
-def _unusable(folder: Path, why: str) -> ModelUnusable:
-    return ModelUnusable(f"The model {folder.name} cannot be loaded: {why}.")
+def _check_scheduler(folder: Path, index: dict[str, Any]) -> None:
+    found = _class_of(index, "scheduler")
+    if found is None or found[0] != "diffusers" or not found[1].endswith("Scheduler") or not found[1].isidentifier():
+        raise unusable(folder, f"its {INDEX} names no scheduler of diffusers")

@@ -1,14 +1,20 @@
 """Which models there are: the well-known ones, those that the settings allow, and those in MODEL_CACHE_DIR."""
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 from render_worker.engines.capabilities import COMMON_PARAMETERS, DIFFUSION_PARAMETERS, Capabilities
 from render_worker.engines.diffusers.errors import ModelUnusable
-from render_worker.engines.diffusers.models.layout import INDEX, Layout, ModelFiles, model_files
-from render_worker.engines.diffusers.settings import DiffusersSettings
+from render_worker.engines.diffusers.models.folders import Stamp, model_folders, stamp_of, stays_within
+from render_worker.engines.diffusers.models.hub_cache import HubCache
+from render_worker.engines.diffusers.models.layout import Layout
+from render_worker.engines.diffusers.models.model_files import ModelFiles, model_files
+from render_worker.engines.diffusers.settings import DiffusersSettings, ModelName
 from render_worker.errors import EngineNotConfigured, InvalidParameter
 from render_worker.sizes import SizeRange, Sizes
 
@@ -19,10 +25,11 @@ WELL_KNOWN = {
     "sd-1-5": ("stable-diffusion-v1-5/stable-diffusion-v1-5", Layout.SD1, 512),
 }
 """The repository, the kind and the own size of each."""
-BY_REPOSITORY = {repository: name for name, (repository, _, _) in WELL_KNOWN.items()}
+ALIASES = {repository: name for name, (repository, _, _) in WELL_KNOWN.items()}
 LEAST_SIDE, MOST_SIDE, STEP = 512, 1024, 8
-MAX_DEPTH = 3  # of folders in MODEL_CACHE_DIR
 USUAL_SIDE = 1024
+NAME = re.compile(get_args(ModelName)[1].pattern)
+FRESH_SECONDS = 1.0  # a request asks for the models a dozen times
 
 
 @dataclass(frozen=True)
@@ -31,99 +38,113 @@ class ModelSource:
 
     name: str
     """In the registry."""
-    folder: Path | None
-    """None if it is not downloaded yet."""
     repository: str | None
     """At the Hub; None if it is a folder of the operator's."""
-    files: ModelFiles | None
-    """What is loaded of the folder; None without one, or if it is broken."""
-    layout: Layout | None
-    """None if it is not known before it is downloaded, or if it is broken."""
     sizes: Sizes
+    layout: Layout | None = None
+    """None if that is not known before it is downloaded, or if it is broken."""
+    folder: Path | None = None
+    """None if it is not downloaded yet, or not wholly."""
+    files: ModelFiles | None = None
+    """What is loaded of the folder; None without one, or if it is broken."""
+    stamp: Stamp = ()
+    """Of the folder: another one means that it has changed."""
     problem: ModelUnusable | None = None
-    """Why what is in the folder cannot be loaded."""
+    """Why what is on disk cannot be loaded."""
 
 
 class ModelRegistry:
-    """The models that requests may name. All of it is read anew from the disk, so that folders may come and go."""
+    """The models that requests may name. Folders may come, go and change: they are looked for every second."""
 
-    def __init__(self, settings: DiffusersSettings) -> None:
+    def __init__(self, settings: DiffusersSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._root = settings.model_cache_dir
         self._default = settings.default_model_id
         self._allowed = settings.diffusers_models
+        self.safety_checker = settings.safety_checker
+        self.cache = HubCache(settings.hf_home)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._sources: dict[str, ModelSource] = {}
+        self._read_at = float("-inf")
 
     @property
     def default(self) -> str:
         """Return the name of the default model."""
-        return self._canonical(self._default)
+        return self.canonical(self._default)
 
     def names(self) -> tuple[str, ...]:
         """Return every model's name, the default first."""
-        known = [*WELL_KNOWN, *map(self._canonical, self._allowed), *map(self._canonical, self._folders())]
-        default = [self.default] if self.default in known else []
-        return tuple(dict.fromkeys([*default, *known]))
+        names = self._all()
+        return tuple(dict.fromkeys([*([self.default] if self.default in names else []), *names]))
+
+    def accepted(self) -> tuple[str, ...]:
+        """Return every name that `find` accepts beside the engine's own: the models', and their repositories'."""
+        names = self.names()
+        return (*names, *(alias for alias, name in ALIASES.items() if name in names))
 
     def check(self) -> None:
         """Raise EngineNotConfigured if there is no model of the name in DEFAULT_MODEL_ID."""
         if self.default not in self.names():
             raise EngineNotConfigured(f"DEFAULT_MODEL_ID must be one of {', '.join(self.names())}.")
 
-    def find(self, name: str) -> ModelSource:
+    def find(self, name: str, *, anew: bool = False) -> ModelSource:
         """Return where the model of that name is, or of that repository; `diffusers` and `auto` mean the default.
 
-        Raises InvalidParameter if there is none.
+        With `anew` the disk is read even if it just was. Raises InvalidParameter if there is no such model.
         """
-        name = self.default if name in (ENGINE, "auto") else self._canonical(name)
-        if name not in self.names():
+        source = self._all(anew=anew).get(self.canonical(name))
+        if source is None:
             raise InvalidParameter(f"model must be one of {', '.join(self.names())}.")
-        repository, layout, side = WELL_KNOWN.get(name, (name, None, USUAL_SIDE))
-        at_hub = repository if name in WELL_KNOWN or name in self._allowed else None
-        folder = self._folder_of(name, repository)
-        if folder is None:
-            return ModelSource(name, None, at_hub, None, layout, sizes_of(side))
-        try:
-            files = model_files(folder)
-        except ModelUnusable as problem:
-            return ModelSource(name, folder, at_hub, None, layout, sizes_of(side), problem)
-        return ModelSource(name, folder, at_hub, files, files.layout, sizes_of(files.side))
+        return source
+
+    def canonical(self, name: str) -> str:
+        """Return the registry's name of a model that may be named by its repository, or by the engine's name."""
+        name = self._default if name in (ENGINE, "auto") else name
+        return ALIASES.get(name, name)
 
     def capabilities_of(self, name: str) -> Capabilities:
         """Return what the engine honours with that model."""
-        sizes = self.find(name).sizes
-        return Capabilities.of([*COMMON_PARAMETERS, *DIFFUSION_PARAMETERS, "previews"], sizes)
+        source = self.find(name)
+        parameters = {*COMMON_PARAMETERS, *DIFFUSION_PARAMETERS, "previews"}
+        if source.layout is Layout.FLUX:  # which takes no text of what should not be seen
+            parameters.discard("negative_prompt")
+        if source.files and not source.files.guided:
+            parameters.discard("guidance_scale")
+        return Capabilities.of(parameters, source.sizes)
 
-    def _canonical(self, name: str) -> str:
-        """Return the registry's name of a model that may be named by its repository."""
-        return BY_REPOSITORY.get(name, name)
+    def _all(self, *, anew: bool = False) -> dict[str, ModelSource]:
+        """Return every model by its name."""
+        with self._lock:
+            if anew or self._clock() - self._read_at >= FRESH_SECONDS:
+                self._sources = self._read()
+                self._read_at = self._clock()
+            return self._sources
 
-    def _folder_of(self, name: str, repository: str) -> Path | None:
-        """Return the folder of a model; None if it is not on disk."""
-        for folder in (self._root / name, self._root / repository):
-            if self._is_model(folder):
-                return folder
-        return None
+    def _read(self) -> dict[str, ModelSource]:
+        folders = {name: path for name, path in model_folders(self._root).items() if NAME.fullmatch(name)}
+        at_hub = {name: repository for name, (repository, _, _) in WELL_KNOWN.items()}
+        at_hub |= {self.canonical(name): name for name in self._allowed}
+        names = dict.fromkeys([*at_hub, *map(self.canonical, folders)])
+        return {name: self._source(name, at_hub.get(name), folders) for name in names}
 
-    def _folders(self) -> Iterator[str]:
-        """Yield the names of the models below MODEL_CACHE_DIR, sorted."""
-        yield from sorted(self._below(self._root, ""))
-
-    def _below(self, folder: Path, prefix: str, depth: int = 1) -> Iterator[str]:
+    def _source(self, name: str, repository: str | None, folders: dict[str, Path]) -> ModelSource:
+        """Return a model: the operator's own folder of it if there is one, else what is downloaded."""
+        own = folders.get(name) or folders.get(repository or name)
+        folder = own or (self.cache.snapshot(repository) if repository else None)
+        _, layout, side = WELL_KNOWN.get(name, (None, None, USUAL_SIDE))
+        not_here = ModelSource(name, repository, sizes_of(side, STEP), layout)
+        if folder is None or not (own or stays_within(folder, folder.parent.parent)):
+            return not_here
+        stamp = stamp_of(folder)
+        if (known := self._sources.get(name)) and (known.folder or known.problem) and known.stamp == stamp:
+            return known
         try:
-            names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
-        except OSError:
-            return
-        for name in names:
-            if self._is_model(folder / name):
-                yield f"{prefix}{name}"
-            elif depth < MAX_DEPTH and not (folder / name).is_symlink():
-                yield from self._below(folder / name, f"{prefix}{name}/", depth + 1)
-
-    def _is_model(self, folder: Path) -> bool:
-        """Return whether a folder is a model's, and really below MODEL_CACHE_DIR."""
-        return (folder / INDEX).is_file() and folder.resolve().is_relative_to(self._root.resolve())
+            files = model_files(folder, safety_checker=self.safety_checker)
+        except ModelUnusable as problem:
+            return replace(not_here, layout=None, folder=own, stamp=stamp, problem=problem)
+        return ModelSource(name, repository, sizes_of(files.side, files.step), files.layout, folder, files, stamp)
 
 
-def sizes_of(side: int) -> Sizes:
+def sizes_of(side: int, step: int) -> Sizes:
     """Return the sizes of a model that is made for a square of that side: from 512 to 1024, or from its own if less."""
-    least, most = min(LEAST_SIDE, side), max(MOST_SIDE, side)
-    return Sizes(((side, side),), SizeRange(least, most, STEP), promised=True)
+    return Sizes(((side, side),), SizeRange(min(LEAST_SIDE, side), max(MOST_SIDE, side), step), promised=True)

@@ -6,6 +6,7 @@ JSON, and the tensors' bytes without a hole.
 
 import json
 import math
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,8 @@ BITS = {
 }
 
 
-class BrokenFile(Exception):
-    """Raised if a file is no whole .safetensors file; the sentence says what is wrong, as `it ends too early`."""
+class HeaderUnreadable(ValueError):
+    """Raised if a file is no whole .safetensors file; the message is what follows its name, as `is cut off`."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Tensor:
 
     dtype: str
     shape: tuple[int, ...]
+    offsets: tuple[int, int]
+    """Where its bytes begin and end, counted from the header's end."""
 
     @property
     def numbers(self) -> int:
@@ -61,32 +64,34 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Return the header of a file, whose length is checked too.
+    """Return the header of a file.
 
-    Raises BrokenFile if it is none, cannot be read, or is not as long as its header says.
+    Raises HeaderUnreadable if it is none, cannot be read, or is not as long as its header says.
     """
     try:
         with path.open("rb") as file:
-            size = path.stat().st_size
-            text = _header_bytes(file, size)
+            return parse_header(file, os.fstat(file.fileno()).st_size)
     except OSError as error:
-        raise BrokenFile(f"it cannot be read ({error.strerror or type(error).__name__})") from error
+        raise HeaderUnreadable(f"cannot be read ({error.strerror or type(error).__name__})") from error
+
+
+def parse_header(file: BinaryIO, size: int) -> Header:
+    """Return the header of a file of `size` bytes, as `read_header` does."""
+    text = _header_bytes(file, size)
     return _checked(_parsed(text), size - 8 - len(text))
 
 
 def _header_bytes(file: BinaryIO, size: int) -> bytes:
-    """Return the header's bytes of a file of `size` bytes."""
+    """Return the header's bytes."""
     start = file.read(8)
     if len(start) < 8:
-        raise BrokenFile("it ends before its header")
+        raise HeaderUnreadable("is no .safetensors file")
     (length,) = struct.unpack("<Q", start)
     if length > MAX_HEADER_BYTES:
-        raise BrokenFile("it does not begin as a .safetensors file does")
-    if length > size - 8:
-        raise BrokenFile("it ends within its header")
-    text = file.read(length)
+        raise HeaderUnreadable("is no .safetensors file")
+    text = file.read(length) if length <= size - 8 else b""
     if len(text) < length:
-        raise BrokenFile("it ends within its header")
+        raise HeaderUnreadable("is cut off within its header")
     return text
 
 
@@ -95,9 +100,9 @@ def _parsed(text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BrokenFile("its header is no JSON") from error
+        raise HeaderUnreadable("has a header that is no JSON") from error
     if not isinstance(header, dict):
-        raise BrokenFile("its header is no JSON object")
+        raise HeaderUnreadable("has a header that is no JSON object")
     return header
 
 
@@ -105,37 +110,32 @@ def _checked(header: dict[str, Any], data_bytes: int) -> Header:
     """Return the header if its tensors fill the `data_bytes` behind it, each in its place."""
     metadata = header.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict):
-        raise BrokenFile("its header has metadata that is no JSON object")
-    places = sorted((_place(name, entry), name) for name, entry in header.items())
-    tensors = {name: _tensor(name, header[name]) for name in header}
+        raise HeaderUnreadable("has metadata that is no JSON object")
+    tensors = {name: _tensor(name, entry) for name, entry in header.items()}
     end = 0
-    for (begin, until), name in places:
-        if begin != end or until - begin != tensors[name].size_bytes:
-            raise BrokenFile(f"its header has {_quoted(name)} in a wrong place")
-        end = until
+    for name, tensor in sorted(tensors.items(), key=lambda it: it[1].offsets):
+        if tensor.offsets != (end, end + tensor.size_bytes):
+            raise HeaderUnreadable(f"has {_quoted(name)} in a wrong place")
+        end = tensor.offsets[1]
     if end > data_bytes:
-        raise BrokenFile(f"it ends too early: {data_bytes:,} of {end:,} bytes of its tensors are there")
+        raise HeaderUnreadable(f"is cut off: {data_bytes:,} of {end:,} bytes of its tensors are there")
     if end < data_bytes:
-        raise BrokenFile("it goes on behind its tensors")
+        raise HeaderUnreadable("goes on behind its tensors")
     return Header(tensors, {str(key): str(value) for key, value in metadata.items()})
 
 
-def _place(name: str, entry: object) -> tuple[int, int]:
-    """Return where a tensor begins and ends, counted from the header's end."""
-    offsets = _numbers(entry.get("data_offsets")) if isinstance(entry, dict) else None
-    if offsets is None or len(offsets) != 2:
-        raise BrokenFile(f"its header has no place for {_quoted(name)}")
-    return offsets[0], offsets[1]
-
-
-def _tensor(name: str, entry: dict[str, Any]) -> Tensor:
+def _tensor(name: str, entry: object) -> Tensor:
     """Return a tensor of the header."""
-    dtype, shape = entry.get("dtype"), _numbers(entry.get("shape"))
+    if not isinstance(entry, dict):
+        raise HeaderUnreadable(f"has no place for {_quoted(name)}")
+    dtype, shape, offsets = entry.get("dtype"), _numbers(entry.get("shape")), _numbers(entry.get("data_offsets"))
     if not isinstance(dtype, str) or dtype not in BITS:
-        raise BrokenFile(f"its header has an unknown kind of numbers for {_quoted(name)}")
+        raise HeaderUnreadable(f"has an unknown kind of numbers for {_quoted(name)}")
     if shape is None:
-        raise BrokenFile(f"its header has no shape for {_quoted(name)}")
-    return Tensor(dtype, shape)
+        raise HeaderUnreadable(f"has no shape for {_quoted(name)}")
+    if offsets is None or len(offsets) != 2:
+        raise HeaderUnreadable(f"has no place for {_quoted(name)}")
+    return Tensor(dtype, shape, (offsets[0], offsets[1]))
 
 
 def _numbers(value: object) -> tuple[int, ...] | None:

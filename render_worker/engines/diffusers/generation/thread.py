@@ -1,0 +1,166 @@
+"""The one thread that runs models.
+
+Pipelines keep the state of a run in themselves: two threads on one of them make wrong pictures, or none.
+"""
+
+import copy
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+
+from render_worker.engines.diffusers.generation.batches import BatchLimits, Waiting, WaitingRequests
+from render_worker.engines.diffusers.generation.request import DiffusionPicture, DiffusionRequest, Stopped
+from render_worker.engines.diffusers.models.loaded_model import LoadedModel
+from render_worker.engines.diffusers.models.model_cache import ModelCache, ModelState
+
+Make = Callable[[LoadedModel, Sequence[DiffusionRequest]], Sequence[DiffusionPicture | Exception]]
+
+
+class GenerationThread:
+    """Makes pictures, one batch after another; models are loaded meanwhile, of which one at a time.
+
+    A request for a model that is not loaded waits for it, and those for loaded ones go on. As soon as it is there its
+    requests come first, so that each load brings pictures however many models take turns.
+    """
+
+    def __init__(self, cache: ModelCache, make: Make, limits: BatchLimits) -> None:
+        """`make` returns the pictures of a batch, or what was raised in place of one."""
+        self._cache = cache
+        self._make = make
+        self._limits = limits
+        self._changed = threading.Condition()
+        self._waiting = WaitingRequests()
+        self._running: list[Waiting] = []
+        self._loading: Future[LoadedModel] | None = None
+        self._loaded: LoadedModel | None = None
+        self._crowd = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="generation", daemon=True)
+        self._thread.start()
+
+    def submit(self, request: DiffusionRequest) -> Future[DiffusionPicture]:
+        """Return the future of a picture. Its cancellation, or `stop`, ends its work."""
+        waiting = Waiting(request, self._limits.key(request))
+        with self._changed:
+            if self._closed:
+                waiting.future.set_exception(Stopped())
+                return waiting.future
+            self._waiting.add(waiting)
+            self._changed.notify_all()
+        return waiting.future
+
+    def wake(self) -> None:
+        """Have the thread look at its requests again, as after one of them was stopped."""
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many requests wait."""
+        with self._changed:
+            return sum(1 for _ in self._waiting)
+
+    def close(self, seconds: float) -> None:
+        """Stop all requests, and end the thread; wait so many seconds for that."""
+        with self._changed:
+            self._closed = True
+            for waiting in (*self._waiting, *self._running):
+                waiting.request.stop.set()
+            self._waiting.drop_unwanted()
+            self._changed.notify_all()
+        self._thread.join(seconds)
+
+    def _work(self) -> None:
+        while taken := self._next():
+            model, batch = taken
+            try:
+                self._run(model, batch)
+            finally:
+                self._cache.give_back(model)
+                del model, taken, batch  # what is held here would not be freed
+                with self._changed:
+                    self._running = []
+
+    def _run(self, model: LoadedModel, batch: list[Waiting]) -> None:
+        try:
+            outcomes = self._make(model, [it.request for it in batch])
+        except Exception as error:  # noqa: BLE001 - the futures hand it on; a bug's traceback is logged by the pipeline
+            outcomes = [error, *(copy.copy(error) for _ in batch[1:])]
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                waiting.future.set_exception(outcome)
+            else:
+                waiting.future.set_result(outcome)
+
+    def _next(self) -> tuple[LoadedModel, list[Waiting]] | None:
+        """Wait for a batch whose model is loaded, and return both; None once the thread is to end."""
+        with self._changed:
+            while not self._closed:
+                self._waiting.drop_unwanted()
+                if taken := self._taken():
+                    self._ask_for_load()
+                    return taken
+                self._ask_for_load()
+                self._changed.wait()
+            return None
+
+    def _taken(self) -> tuple[LoadedModel, list[Waiting]] | None:
+        """Take the next batch; None if there is none whose model is loaded."""
+        for first in self._in_turn():
+            model = self._cache.lease(first.request.model)
+            if model is None:
+                continue
+            batch = self._waiting.take(self._gathered(first))
+            self._loaded = None
+            if batch:
+                self._running = batch
+                return model, batch
+            self._cache.give_back(model)
+        return None
+
+    def _in_turn(self) -> list[Waiting]:
+        """Return the waiting requests in their order, those for a model that has just been loaded before the others."""
+        loaded = self._loaded.name if self._loaded else None
+        return sorted(self._waiting, key=lambda it: it.request.model != loaded)
+
+    def _gathered(self, first: Waiting) -> list[Waiting]:
+        """Return the batch of a request, for which it waits a moment if as many came lately as do not wait now."""
+        most = self._limits.pictures
+        batch, crowd = self._waiting.like(first, most), self._crowd
+        end = time.monotonic() + self._limits.window_seconds
+        while first.key is not None and len(batch) < min(most, crowd) and not self._closed:
+            if (remaining := end - time.monotonic()) <= 0:
+                break
+            self._changed.wait(remaining)
+            batch = self._waiting.like(first, most)
+        self._crowd = max(len(self._waiting.like(first, most)), 0)
+        return batch
+
+    def _ask_for_load(self) -> None:
+        """Have the model of the request loaded that has waited longest for one, unless one is being loaded."""
+        if self._loading is not None:
+            return
+        for waiting in self._waiting:
+            name = waiting.request.model
+            if self._cache.state(name) is not ModelState.LOADED:
+                self._loading = self._cache.load(name)
+                self._loading.add_done_callback(partial(self._has_loaded, name))
+                return
+
+    def _has_loaded(self, name: str, future: Future[LoadedModel]) -> None:
+        with self._changed:
+            self._loading = None
+            if future.cancelled():
+                return
+            if error := future.exception():
+                self._fail(name, error)
+            else:
+                self._loaded = future.result()
+            self._changed.notify_all()
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        """Fail the requests for a model that could not be loaded."""
+        for waiting in self._waiting.take(self._waiting.of_model(name)):
+            waiting.future.set_exception(copy.copy(error))
