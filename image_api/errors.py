@@ -17,16 +17,13 @@ ApiError
 ├── Cancelled            409 cancelled
 ├── RequestOver          404 not_found
 ├── StreamLost           410 stream_lost
-├── UpgradeRequired      426 websocket_only
-│   └── UnsupportedWebSocketVersion
-├── BadHandshake         400 bad_handshake
 ├── Stopping             503 service_stopping
 ├── DeadlinePassed       504 timeout
 ├── PictureUnavailable   502 picture_unavailable
 ├── PictureLostAgain     503 picture_unavailable
 ├── PictureGone          404 not_found
 ├── PictureDeleted       410 picture_deleted
-├── those of jobs (jobs/errors.py)
+├── those of jobs (jobs/errors.py) and of WebSockets (web/websocket_errors.py)
 └── Relayed              an error of the render worker, with its own code and status
 """
 
@@ -190,27 +187,6 @@ class StreamLost(ApiError):
     code = "stream_lost"
     status = 410
     hint = "Ask again without Last-Event-ID and the picture is made."
-
-
-class UpgradeRequired(ApiError):
-    """Raised if a plain request is made to the URL of a WebSocket."""
-
-    code = "websocket_only"
-    status = 426
-    headers: ClassVar[Mapping[str, str]] = {"Upgrade": "websocket"}
-
-
-class UnsupportedWebSocketVersion(UpgradeRequired):
-    """Raised if a WebSocket handshake names another version of the protocol, or none."""
-
-    headers: ClassVar[Mapping[str, str]] = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-
-
-class BadHandshake(ApiError):
-    """Raised if a WebSocket handshake is malformed."""
-
-    code = "bad_handshake"
-    status = 400
 
 
 class Stopping(ApiError):

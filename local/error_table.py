@@ -9,6 +9,7 @@ from image_api import errors as api_errors
 from image_api.auth import errors as auth_errors
 from image_api.errors import ApiError
 from image_api.jobs import errors as job_errors
+from image_api.web import websocket_errors
 from render_worker import errors as worker_errors
 from render_worker.budgets import errors as budget_errors
 from render_worker.engines.diffusers import errors as diffusers_errors
@@ -47,7 +48,7 @@ def table() -> str:
 def _of_classes() -> Iterator[tuple[str, int, str, str]]:
     """Yield the code, the status, the cause and the hint of each class with a code of its own."""
     for module, base in (
-        *((it, ApiError) for it in (api_errors, auth_errors, job_errors)),
+        *((it, ApiError) for it in (api_errors, auth_errors, job_errors, websocket_errors)),
         *((it, WorkerError) for it in WORKERS),
     ):
         for cls in vars(module).values():

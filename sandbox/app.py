@@ -16,7 +16,9 @@ LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?")
 def create_app() -> Flask:
     """Return an application that plays everything; a restart or POST /sandbox/reset clears it."""
     app = Flask(__name__, static_folder=None)
-    app.config["UPLOAD_PORT"] = str(Settings().sandbox_upload_port)
+    settings = Settings()
+    app.config["UPLOAD_PORT"] = str(settings.sandbox_upload_port)
+    app.config["HUB_FOLDER"] = settings.sandbox_hub_folder
     app.extensions["sandbox"] = SandboxState(list(STAND_INS.values()))
     app.register_blueprint(control)
     for stand_in in STAND_INS.values():

@@ -29,10 +29,13 @@ OPERATOR = Account("operator", "operator", frozenset({GENERATE, JOBS, ADMIN}))
 class Authenticator(Protocol):
     """Finds the account of a credential."""
 
-    def account_of(self, credential: str) -> Account:
-        """Return the account.
+    wanted: str
+    """What a client is to send, as a sentence goes on after "send"."""
 
-        Raises InvalidCredential if the credential is invalid, Forbidden if it grants too little, and AuthUnavailable if
-        that cannot be found out now.
+    def account_of(self, credential: str, client: str | None) -> Account:
+        """Return the account of a credential that was sent by a client, whose id may be unknown.
+
+        Raises InvalidCredential if the credential is invalid, Forbidden if it grants too little, TooManyAttempts if the
+        client has sent too many of these, and AuthUnavailable if that cannot be found out now.
         """
         ...

@@ -11,7 +11,6 @@ from render_worker.serving.deadline import Deadline
 
 ACCOUNT_SECONDS = 60.0  # in which a token that was revoked is accepted still
 REFUSAL_SECONDS = 30.0
-FAILURE_SECONDS = 2.0  # unless the service says when it may be asked again
 STALE_SECONDS = 600.0  # for which an account is known still if the service cannot be asked
 MAX_ACCOUNTS = 10_000
 MAX_REFUSALS = 10_000
@@ -25,6 +24,7 @@ class Refusal:
     kind: type[ApiError]
     sentence: str
     retry_after: int | None
+    """Seconds after which it may be otherwise."""
 
     @classmethod
     def of(cls, error: ApiError) -> "Refusal":
@@ -43,7 +43,7 @@ class Refusal:
     @property
     def seconds(self) -> float:
         """Return for how long it is cached."""
-        return max(FAILURE_SECONDS, self.retry_after or 0) if self.is_failure else REFUSAL_SECONDS
+        return (self.retry_after or 0) if self.is_failure else REFUSAL_SECONDS
 
 
 Answer = Account | Refusal

@@ -47,3 +47,18 @@ class AuthUnavailable(ApiError):
 
     def body(self) -> ErrorBody:
         return super().body().model_copy(update={"retry_after": self._retry_after})
+
+
+class TooManyAttempts(ApiError):
+    """Raised if a client has sent too many credentials that were refused."""
+
+    code = "too_many_attempts"
+    status = 429
+    retry_after = 60
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Too many credentials of this client were refused; no other one is checked for now.")
+        self._retry_after = retry_after
+
+    def body(self) -> ErrorBody:
+        return super().body().model_copy(update={"retry_after": self._retry_after})

@@ -20,7 +20,7 @@ ANSWER_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
 MAX_BYTES = 1024 * 1024  # it lists the organizations of the account, with their pictures
 MAX_RETRY_AFTER = 300
-POOLED_CONNECTIONS = 8
+CHECK_SLOTS = 32  # checks at a time, so that a Hub that hangs holds no more connections
 HEADERS = {"User-Agent": f"image-generation-api/{VERSION}", "Accept": "application/json"}
 READING_ROLES = frozenset({"read", "contributor", "write", "admin"})
 FINE_GRAINED = "fineGrained"
@@ -97,7 +97,7 @@ class HubClient:
         self._url = url + PATH
         self._admins = frozenset(name.lower() for name in admins)  # the Hub tells no names apart by case
         self._session = GuardedSession()
-        adapter = GuardedAdapter(pool_connections=1, pool_maxsize=POOLED_CONNECTIONS)
+        adapter = GuardedAdapter(pool_connections=1, pool_maxsize=CHECK_SLOTS)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 

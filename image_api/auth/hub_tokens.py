@@ -12,13 +12,13 @@ from concurrent.futures import Future
 
 from image_api.auth.account import Account
 from image_api.auth.answer_cache import Answer, AnswerCache, Refusal
-from image_api.auth.errors import AuthUnavailable, InvalidCredential
-from image_api.auth.hub_client import DOWN, TOTAL_SECONDS, HubClient
+from image_api.auth.errors import AuthUnavailable, InvalidCredential, TooManyAttempts
+from image_api.auth.hub_client import CHECK_SLOTS, DOWN, TOTAL_SECONDS, HubClient
+from image_api.auth.refusal_limit import RefusalLimit
 from image_api.errors import ApiError
 
 TOKEN = re.compile(r"hf_[A-Za-z0-9._~+/=-]{1,4000}")  # those of OAuth are JSON Web Tokens
-NOT_A_TOKEN = "The bearer token must be an access token of the Hugging Face Hub: hf_ and letters and digits."  # noqa: S105
-CHECK_SLOTS = 32  # checks at a time, so that a Hub that hangs holds no more connections
+OTHER_TEXT = "The bearer token is not an access token of the Hugging Face Hub: those begin with hf_."
 SLOT_SECONDS = 2.0
 WAIT_SECONDS = TOTAL_SECONDS + SLOT_SECONDS + 1.0
 
@@ -26,21 +26,30 @@ WAIT_SECONDS = TOTAL_SECONDS + SLOT_SECONDS + 1.0
 class HubTokens:
     """The accounts of access tokens of the Hub. Thread-safe; no lock is held while a check is in flight."""
 
+    wanted = "an access token of the Hugging Face Hub with read access, as Authorization: Bearer hf_…"
+
     def __init__(self, url: str, admins: tuple[str, ...]) -> None:
         """Take the Hub's address, and the names of users that are admins here."""
         self._client = HubClient(url, admins)
         self._secret = secrets.token_bytes(32)
         self._answers = AnswerCache()
+        self._refusals = RefusalLimit()
         self._checks: dict[bytes, Future[Answer]] = {}
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(CHECK_SLOTS)
 
-    def account_of(self, credential: str) -> Account:
+    def account_of(self, credential: str, client: str | None) -> Account:
         """Return the account of an access token, as Authenticator has it."""
         if not TOKEN.fullmatch(credential):
-            raise InvalidCredential(NOT_A_TOKEN)
+            raise InvalidCredential(OTHER_TEXT)
         key = hmac.digest(self._secret, credential.encode(), "sha256")
-        answer = self._answers.get(key) or self._checked(key, credential)
+        answer = self._answers.get(key)
+        if answer is None:
+            if seconds := self._refusals.seconds(client):
+                raise TooManyAttempts(seconds)
+            answer = self._checked(key, credential)
+            if isinstance(answer, Refusal) and not answer.is_failure:
+                self._refusals.count(client)
         if isinstance(answer, Refusal):
             raise answer.error()
         return answer

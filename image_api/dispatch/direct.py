@@ -42,7 +42,9 @@ from render_worker.serving.deadline import Deadline
 REPLY_GRACE_SECONDS = 3.0  # the worker ends its work at the deadline; its reply about that needs a moment to get here
 EARLY_SECONDS = 2.5  # by which the worker may be early: the last of several engines is ended that much before
 
-NO_SIZES = re.compile(r'"(width|height|aspect_ratio)" is not a parameter here')  # says a worker that is older than they
+# Says a worker that is older than they.
+NO_SIZES = re.compile(r'"(width|height|aspect_ratio)" is not a parameter here')
+NO_DIFFUSION = re.compile(r'"(steps|scheduler|lora_path|lora_scale)" is not a parameter here')
 NO_AUTO = re.compile(r"output_format must be one of png, jpeg, webp\.")  # and one that is older than `auto`
 NO_WISH = re.compile(r'"(previews|prefer)" is not a parameter here')  # and one that has none, or asks engines in order
 AS_PNG = {"output_format": "png", "output_compression": None}
@@ -86,6 +88,8 @@ class DirectDispatch:
                 raise ImageUnknownToWorker from error
             if NO_SIZES.match(str(error)):
                 raise UnknownToWorker(_size_parameters(job.request)) from error
+            if NO_DIFFUSION.match(str(error)):
+                raise UnknownToWorker(job.request.diffusion_names) from error
             raise
 
     def cancel(self, request_id: str) -> None:

@@ -18,6 +18,7 @@ from render_worker.contract import (
 )
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")  # a name of an engine, a storage, a model or a code
+LORA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 WORKER_PATH = re.compile(rf"/images/({IMAGE_NAME})")
 URL = re.compile(r"https?://[!-~]{1,4000}")
 BLURHASH = re.compile(r"[0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]{6,200}")  # its digits, of base 83
@@ -29,6 +30,7 @@ UNESCAPED = re.compile(r"[\"<>\\^`{|}]")  # characters that no URL has unescaped
 MAX_SENTENCE = 1000
 MAX_SECONDS = 7 * 24 * 3600  # of a Retry-After or an expected duration
 MAX_PIXELS = 65_535  # of a side, in any of the formats
+MAX_STEPS_TAKEN = 10_000  # a scheduler may take more than were asked for
 MAX_NUMBER = 2**63
 MAX_PASSED_OVER = 50
 ERROR_STATUSES = range(400, 600)
@@ -38,7 +40,8 @@ NUMBERS = ("position", "step", "total", "expected_seconds")  # of a progress
 def checked_result(result: GenerateResult) -> GenerateResult:
     """Return the result if each of its fields is safe in headers, addresses and file names.
 
-    A blurhash or a colour that is none is dropped, because pages put them into their styles. Raises ValueError with the
+    A blurhash or a colour that is none is dropped, because pages put them into their styles, and so is what says how it
+    was made and cannot be true. Raises ValueError with the
     field's name if another one is not safe.
     """
     valid = {
@@ -59,6 +62,9 @@ def checked_result(result: GenerateResult) -> GenerateResult:
     optional = {
         "fallback_from": _valid_passed_over(result.fallback_from),
         "blurhash": _matching(BLURHASH, result.blurhash),
+        "steps": _within(MAX_STEPS_TAKEN, result.steps),
+        "scheduler": _matching(WORD, result.scheduler),
+        "lora_path": _matching(LORA, result.lora_path),
         "dominant_color": _matching(COLOR, result.dominant_color),
     }
     return result.model_copy(update=optional)

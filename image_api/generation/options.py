@@ -39,6 +39,8 @@ IMAGE_NAMES = (
     *("images", "image[]", "images[]", "image[0]", "images[0]", "image_base64", "base64_image", "img"),
 )
 """What other services call the picture to begin with, and how PHP and others name the files of a form."""
+STEPS_NAMES = ("num_inference_steps", "inference_steps", "num_steps", "sampling_steps", "ddim_steps")
+SCHEDULER_NAMES = ("sampler", "sampler_name", "sampler_index", "sampling_method")
 COUNT_NAMES = ("count", "num", "num_images", "num_outputs", "samples")
 OTHER_NAMES = {
     **dict.fromkeys(COUNT_NAMES, "n is how many pictures are made"),
@@ -52,6 +54,10 @@ OTHER_NAMES = {
     "seeds": "GET /sheet.png makes a contact sheet of several",
     **dict.fromkeys(IMAGE_NAMES, "image is the one picture to begin with"),
     **dict.fromkeys(("denoising_strength", "image_strength", "prompt_strength"), "strength is its name, from 0 to 1"),
+    **dict.fromkeys(STEPS_NAMES, "steps is its name, from 1 to 100"),
+    **dict.fromkeys(SCHEDULER_NAMES, "scheduler is its name"),
+    **dict.fromkeys(("lora", "loras", "lora_name", "lora_id", "adapter"), "lora_path is its name"),
+    **dict.fromkeys(("lora_weight", "lora_strength"), "lora_scale is its name, from 0 to 2"),
     "mask": "no engine here edits a part of a picture",
     "partial_images": "previews=true asks an event stream for unfinished pictures",
     "webhook_url": "a job has it, which a POST with the header Prefer: respond-async makes",

@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import Callable
-from fractions import Fraction
 from functools import partial
 
 from image_api.admission import Admission, Waiter
@@ -13,6 +12,7 @@ from image_api.generation import results
 from image_api.generation.cache import Cache
 from image_api.generation.cancellation import Cancellations
 from image_api.generation.flight import Flight, Make
+from image_api.generation.older_workers import with_ignored, without_unknown
 from image_api.generation.options import GenerationOptions
 from image_api.generation.picture_records import PictureRecords
 from image_api.generation.process_coalescing import ProcessCoalescing
@@ -217,21 +217,18 @@ class Generation:
     ) -> tuple[GenerateResult, float]:
         """Return the result, and for how many seconds it may be cached.
 
-        A worker that does not know sizes makes the shape, unless the size is exact and the model named.
+        A worker of an older version makes the picture without what it does not know, unless the model is named: then
+        a shape in place of an aspect ratio, but nothing else.
         """
         send = partial(self._dispatch.generate, repeated=waiter.repeated)
         try:
             return send(request, flight.report, waiter.client, flight.abort, image), math.inf
         except UnknownToWorker as error:
-            if request.exact_size and request.model != "auto" and not request.size_optional:
+            known = without_unknown(request, error.names)
+            if known is None:
                 raise
-            result = send(request.without_size(), flight.report, waiter.client, flight.abort, image)
-            missed = {name for name in error.names if not _has(result, name, request)}
-            changes = {
-                "ignored": sorted(missed.union(result.ignored or ())) or None,
-                "aspect_ratio": None if "aspect_ratio" in missed else request.aspect_ratio,
-            }
-            return result.model_copy(update=changes), results.DEGRADED_TTL_SECONDS
+            result, _ = self._dispatched(known, flight, waiter, image)
+            return with_ignored(result, request, error.names), results.DEGRADED_TTL_SECONDS
 
     def resume(self, event_id: str, waiter: Waiter, *, previews: bool = False) -> GenerationStream | None:
         """Return the rest of a stream after an event, None if it had ended. Raises StreamLost if it is not known."""
@@ -291,10 +288,3 @@ class Generation:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""
         self._flights.stop(Stopping("This service is being stopped."))  # first, as the next raises other errors
         self._dispatch.stop()
-
-
-def _has(result: GenerateResult, name: str, request: GenerateRequest) -> bool:
-    """Return whether a picture has the aspect ratio, or the exact size, that a parameter of the request gives."""
-    if name == "aspect_ratio":
-        return request.proportion == Fraction(result.width, result.height)
-    return request.exact_size == (result.width, result.height)

@@ -7,8 +7,8 @@ from image_api.jobs.job_json import JobView
 from image_api.services import services
 from image_api.web.api import FORM, JSON, Answer, describe
 from image_api.web.api_answers import ACCEPTED, JOB, JOB_ERRORS, SPECULATION, SUBMITTING, UPLOADS
-from image_api.web.jobs.ids import parse_job_id
 from image_api.web.jobs.listing import list_response
+from image_api.web.jobs.owner import own_job_id
 from image_api.web.jobs.submission import accepted_response
 from image_api.web.jobs.views import job_response, status_response
 from image_api.web.schemas.jobs import JobOptions, JobPage, JobQuery
@@ -40,13 +40,13 @@ def submit() -> Response:
 @describe({200: JOB}, errors=(JobNotFound, *JOB_ERRORS))
 def status(job_id: str) -> Response:
     """Return a job: its status, how far it is, its pictures, or why it failed."""
-    return status_response(parse_job_id(job_id))
+    return status_response(own_job_id(job_id))
 
 
 @routes.get("/jobs")
 @describe({200: Answer("A page of them.", {JSON: JobPage}, ("Link",))}, query=JobQuery, errors=JOB_ERRORS)
 def jobs() -> Response:
-    """Return the jobs of this machine, the newest first; other clients get an empty list."""
+    """Return the jobs of the account, or without AUTH those of this machine, the newest first."""
     return list_response()
 
 
@@ -55,4 +55,4 @@ def jobs() -> Response:
 def cancel(job_id: str) -> Response:
     """Cancel a job that has not ended, and what is made for it alone, and return it."""
     refuse_prefetch()
-    return job_response(services().jobs.cancel(parse_job_id(job_id)))
+    return job_response(services().jobs.cancel(own_job_id(job_id)))

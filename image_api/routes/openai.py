@@ -9,6 +9,7 @@ from image_api.services import services
 from image_api.web.api import JSON, describe
 from image_api.web.api_answers import BODIES, MAKING, OPENAI_MADE, OPENING, WORKER
 from image_api.web.bodies import json_fields
+from image_api.web.disclosure import visible_models
 from image_api.web.error_responses import FormattedBlueprint
 from image_api.web.openai_paths import with_deployment
 from image_api.web.openai_stream import pictures_of
@@ -47,14 +48,14 @@ def generations() -> Response:
 @describe(OpenAIModelList, errors=WORKER)
 def models() -> Response:
     """Return every name that `model` accepts."""
-    return json_response(OpenAIModelList.of(services().worker.models(g.client)))
+    return json_response(OpenAIModelList.of(visible_models(services().worker.models(g.client))))
 
 
 @routes.get("/v1/models/<path:name>")
 @describe(OpenAIModel, errors=(*WORKER, ModelNotFound))
 def model(name: str) -> Response:
     """Return one model; for a name of OpenAI's it is `auto`, which serves such names."""
-    page = OpenAIModelList.of(services().worker.models(g.client))
+    page = OpenAIModelList.of(visible_models(services().worker.models(g.client)))
     models_by_id = {it.id: it for it in page.data}
     found = models_by_id.get(served_model(name, lambda: models_by_id))
     if not found:

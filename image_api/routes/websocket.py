@@ -2,13 +2,14 @@
 
 from flask import Blueprint, Response
 
-from image_api.errors import BadHandshake, NotForPreviews, ServiceBusy, TooManyStreams, UpgradeRequired
+from image_api.errors import NotForPreviews, ServiceBusy, TooManyStreams
 from image_api.generation.options import GenerationOptions
 from image_api.services import services
 from image_api.web.api import JSON, describe
 from image_api.web.client_connection import waiter
 from image_api.web.responses import base_url
 from image_api.web.schemas.pictures import IndexedProgress, PictureErrorLine, PictureLine, PicturesLine, SessionProgress
+from image_api.web.websocket_errors import BadHandshake, UpgradeRequired
 from image_api.web.websocket_session import ConnectionOver, serve_session
 from render_worker.contract import ErrorLine, ResultLine
 

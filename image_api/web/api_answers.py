@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from image_api.auth.errors import AuthUnavailable, Forbidden, Unauthorized
+from image_api.auth.errors import AuthUnavailable, Forbidden, TooManyAttempts, Unauthorized
 from image_api.errors import (
     Cancelled,
     DeadlinePassed,
@@ -157,7 +157,7 @@ PAGE = {200: Answer("A page.", {HTML: None}, PAGE_HEADERS)}
 
 EVERY = (InvalidParameter, MisdirectedRequest, 414, 431, 500)
 """What any request may get."""
-CREDENTIALS = (Unauthorized, Forbidden, AuthUnavailable)
+CREDENTIALS = (Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable)
 """What any request may get that needs a credential: by AUTH, or by `require_admin`."""
 BODIES = (408, 413)
 COSTS = (NotForPreviews,)

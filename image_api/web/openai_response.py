@@ -37,7 +37,7 @@ def variations_of(body: ImagesRequest, options: list[GenerationOptions], base: s
     except ApiError as error:
         if parameter_named(error.body()) != "image":
             raise
-        raise Unsupported("No engine that is enabled here makes pictures of an image, and so no variations.") from error
+        raise Unsupported("No engine here makes pictures of an image, and so no variations.") from error
 
 
 def failures(pictures: Pictures) -> list[dict[str, Any]]:

@@ -13,8 +13,9 @@ from wsproto.events import TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import ProtocolError
 
-from image_api.errors import ApiError, BadHandshake, UnsupportedWebSocketVersion
+from image_api.errors import ApiError
 from image_api.sent_images import IMAGE_KEY
+from image_api.web.websocket_errors import BadHandshake, UnsupportedWebSocketVersion
 from render_worker.contract import MAX_BODY_BYTES
 
 PING_SECONDS = 25  # many proxies close what is silent for 60

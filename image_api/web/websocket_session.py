@@ -17,6 +17,7 @@ from image_api.admission import EVICTED, Waiter
 from image_api.errors import ApiError, InvalidParameter
 from image_api.generation.progress_stream import GenerationResponse, StreamEvent
 from image_api.services import services
+from image_api.web.access import check_again
 from image_api.web.client_connection import waiter
 from image_api.web.cors import is_allowed_origin
 from image_api.web.error_responses import log_failure
@@ -112,6 +113,7 @@ def _replies(request_or_error: MessageOptions | ApiError, here: Waiter) -> Gener
         yield [_error_json(request_or_error)]
         return
     try:
+        check_again()
         yield from _events(request_or_error, here)
     except InvalidField as error:
         yield [_error_json(InvalidParameter(str(error)))]

@@ -63,22 +63,25 @@ from render_worker.contract.queue import (
 )
 from render_worker.contract.recipe import (
     AUTO,
+    DIFFUSION_NAMES,
+    MAX_SEED,
+    MAX_STEPS,
+    MODEL_PATTERN,
+    OPEN,
+    AspectRatio,
+    OutputFormat,
+    Recipe,
+    StoredFormat,
+)
+from render_worker.contract.request import (
     CLIENT_HEADER,
     IMAGE_PART,
     MAX_BODY_BYTES,
     MAX_IMAGE_BYTES,
-    MAX_SEED,
-    MAX_STEPS,
-    MODEL_PATTERN,
     NO_REQUEST_ID,
-    OPEN,
     REQUEST_PART,
-    AspectRatio,
     GenerateRequest,
-    OutputFormat,
     Preference,
-    Recipe,
-    StoredFormat,
     Within,
 )
 from render_worker.contract.result import (
@@ -129,6 +132,7 @@ __all__ = [
     "AUTO",
     "AUTO_QUEUE",
     "CLIENT_HEADER",
+    "DIFFUSION_NAMES",
     "IMAGE_NAME",
     "IMAGE_PART",
     "IMAGE_TYPES",

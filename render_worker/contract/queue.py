@@ -17,7 +17,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from render_worker.contract.health import ModelList, WorkerHealth
-from render_worker.contract.recipe import AUTO, GenerateRequest
+from render_worker.contract.recipe import AUTO
+from render_worker.contract.request import GenerateRequest
 from render_worker.contract.stream import ErrorLine, Progress, ResultLine
 
 TASK = "render_worker.generate"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Self
 
-from render_worker.contract import Recipe
+from render_worker.contract import DIFFUSION_NAMES, Recipe
 from render_worker.sizes import Sizes
 
 
@@ -44,7 +44,7 @@ PARAMETERS = frozenset(field.name for field in fields(Capabilities)) & Recipe.mo
 SIZE_PARAMETERS = ("width", "height")
 
 IMAGE_PARAMETERS = frozenset({"image", "strength"})
-DIFFUSION_PARAMETERS = frozenset({"steps", "scheduler", "lora_path", "lora_scale"})
+DIFFUSION_PARAMETERS = PARAMETERS & DIFFUSION_NAMES
 """Those that only engines honour which run the model themselves."""
 COMMON_PARAMETERS = PARAMETERS - DIFFUSION_PARAMETERS
 """Those that any engine may honour."""

@@ -28,7 +28,7 @@ class Described:
         self.document = document(app)
         self.paths = {
             re.compile(PARAMETER.sub(partial(self._pattern, item), path) + r"\Z"): path
-            for path, item in sorted(self.document["paths"].items(), key=lambda it: it[0].count("{"))
+            for path, item in sorted(self.document["paths"].items(), key=lambda it: (it[0].count("{"), -len(it[0])))
         }
 
     def operation(self, method: str, url: str) -> Schema | None:

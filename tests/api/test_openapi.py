@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 from image_api import create_app, errors
 from image_api.generation.options import GenerationOptions
 from image_api.settings import Settings
+from image_api.web import websocket_errors
 from image_api.web.api import OPERATIONS, describe
 from image_api.web.api_answers import RELAYED
 from image_api.web.error_responses import AUTOMATIC_METHODS
@@ -25,6 +26,7 @@ from render_worker.errors import ServiceBlocked, WorkerError
 from render_worker.storages import STORAGES
 from tests.api.conftest import NAME, RESULT, Front
 from tests.api.described import described
+from tests.api.pictures import PNG
 
 NOT_RELAYED = {"superseded", "unauthorized", "picture_deleted", "storage_resting"}
 """Codes of the render worker's that this tier turns into others, or that a result has."""
@@ -134,8 +136,9 @@ def test_each_error_s_status_is_where_it_is_raised(app):
 
 def test_every_error_class_is_raised_by_some_operation():
     named = {error for it in OPERATIONS.values() for error in it.errors} | {errors.InvalidParameter}
-    raised_by_server = {errors.MisdirectedRequest, errors.UnsupportedWebSocketVersion}
-    known = {it for it in vars(errors).values() if isinstance(it, type) and issubclass(it, errors.ApiError)}
+    raised_by_server = {errors.MisdirectedRequest, websocket_errors.UnsupportedWebSocketVersion}
+    modules = vars(errors) | vars(websocket_errors)
+    known = {it for it in modules.values() if isinstance(it, type) and issubclass(it, errors.ApiError)}
     assert known - named - raised_by_server == {errors.ApiError}
 
 
@@ -171,12 +174,13 @@ def test_what_a_field_is_if_it_is_left_out_is_told(app):
     schemas = document(app)["components"]["schemas"]
     told = {
         name: {field: it["default"] for field, it in schemas[name]["properties"].items() if "default" in it}
-        for name in ("ImagesRequest", "EditRequest", "StyledRequest")
+        for name in ("ImagesRequest", "EditRequest", "StyledRequest", "TextToImageRequest")
     }
     openai = {"model": "auto", "n": 1, "size": "auto", "output_format": "png", "stream": False, "partial_images": 0}
     assert told["ImagesRequest"] == {**openai, "seed": -1, "guidance_scale": 7.0}
     assert told["EditRequest"] == told["ImagesRequest"]
     assert told["StyledRequest"] == {"model": "auto", "size": "auto", "response_format": "url"}
+    assert told["TextToImageRequest"] == {"guidance_scale": 7.0, "seed": -1, "num_images": 1}
     (given,) = ImagesRequest(prompt="a", **told["ImagesRequest"]).pictures("auto")
     (left_out,) = ImagesRequest(prompt="a").pictures("auto")
     assert given.model_dump(exclude={"n"}) == left_out.model_dump(exclude={"n"})
@@ -189,7 +193,7 @@ def test_a_form_has_files_and_json_has_base64(app):
     assert {"contentEncoding": "base64", "type": "string"} in schema["properties"]["image"]["anyOf"]
 
 
-@pytest.mark.parametrize("url", ["/generate", "/v1/images/generate", "/v1/images/generations"])
+@pytest.mark.parametrize("url", ["/generate", "/v1/images/generate", "/v1/images/generations", "/v1/txt2img"])
 def test_examples_are_accepted_by_the_schema_and_by_the_service(client, worker, url):
     content = described().operation("POST", url)["requestBody"]["content"]["application/json"]
     worker.say_to("/models", 200, {"models": []})
@@ -258,6 +262,17 @@ REQUESTS = [
     ("POST", "/v1/images/generations", 400, {"json": {"prompt": ""}}),
     ("POST", "/v1/images/edits", 400, {"json": {"prompt": "a"}}),
     ("POST", "/v1/images/variations", 400, {"json": {}}),
+    ("POST", "/v1/txt2img", 200, {"json": {"prompt": "a", "num_inference_steps": 3}}),
+    ("POST", "/v1/txt2img", 400, {"json": {"prompt": "a", "steps": 3}}),
+    ("POST", "/v1/txt2img", 413, {"json": {"prompt": "a" * 70_000}}),
+    ("POST", "/api/v1/generate/txt2img", 200, {"json": {"prompt": "a", "num_images": 2}}),
+    ("POST", "/v1/img2img", 400, {"json": {"prompt": "a"}}),
+    ("POST", "/api/v1/generate/img2img", 200, {"files": {"prompt": (None, "a"), "image": ("a", PNG)}}),
+    ("POST", "/v1/models/load", 403, {"json": {"model_id": "a"}}),
+    ("POST", "/v1/loras/load", 403, {"json": {"lora_path": "a"}}),
+    ("POST", "/v1/loras/unload", 403, {"json": {"lora_path": "a"}}),
+    ("GET", "/v1/loras/list", 503, {}),
+    ("GET", "/v1/loras/list", 503, {"headers": {"User-Agent": "Slackbot-LinkExpanding 1.0"}}),
     ("GET", "/v1/models", 503, {}),
     ("GET", "/v1/models/x", 503, {}),
     ("GET", f"/images/{NAME}", 200, {}),

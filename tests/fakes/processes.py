@@ -153,8 +153,9 @@ class Server:
 class Sandbox(Server):
     """The stand-ins of the outside world; `upload_origin` is the host of their pictures."""
 
-    def __init__(self) -> None:
-        super().__init__("-c", "sandbox/gunicorn.conf.py", port_variable="SANDBOX_PORT", ready="/sandbox")
+    def __init__(self, **environment: Any) -> None:
+        command = ("-c", "sandbox/gunicorn.conf.py")
+        super().__init__(*command, port_variable="SANDBOX_PORT", ready="/sandbox", **environment)
 
     def start(self) -> None:
         """Start the stand-ins on two free ports, without waiting for them."""
@@ -172,9 +173,9 @@ class Sandbox(Server):
         return {name: value for each in names for name, value in STAND_INS[each].keys.items()}
 
 
-def sandbox() -> Sandbox:
+def sandbox(**environment: Any) -> Sandbox:
     """Return a sandbox that is not started."""
-    return Sandbox()
+    return Sandbox(**environment)
 
 
 def worker(**environment: Any) -> Server:

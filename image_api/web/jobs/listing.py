@@ -1,4 +1,4 @@
-"""The list of the machine's own jobs, page by page: each page begins after the last job of the one before."""
+"""The list of the client's own jobs, page by page: each page begins after the last job of the one before."""
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -11,7 +11,7 @@ from image_api.errors import InvalidParameter
 from image_api.generation.options import query_pairs
 from image_api.jobs.job import Job, Selection
 from image_api.services import services
-from image_api.web.jobs.owner import LOCAL, is_local
+from image_api.web.jobs.owner import LOCAL, listed_owner
 from image_api.web.jobs.views import job_body
 from image_api.web.responses import base_url, json_response
 from image_api.web.schemas.jobs import JobPage, JobQuery
@@ -24,12 +24,13 @@ NOT_LISTED = (
 
 
 def list_response() -> Response:
-    """Return a page of the machine's own jobs, empty for other clients. Raises InvalidField, and InvalidParameter."""
+    """Return a page of the jobs that the client may list. Raises InvalidField, and InvalidParameter."""
     query = JobQuery.parse(query_pairs(request.query_string))
     before = _job_before(query.cursor) if query.cursor else None
-    if not is_local():
+    owner = listed_owner()
+    if owner is None:
         return json_response(JobPage(jobs=[], hint=NOT_LISTED))
-    which = Selection(LOCAL, query.limit + 1, before, query.status, query.since_seconds, query.until_seconds)
+    which = Selection(owner, query.limit + 1, before, query.status, query.since_seconds, query.until_seconds)
     jobs = services().jobs.page(which)
     shown = jobs[: query.limit]
     following = _next_address(query, shown[-1]) if len(jobs) > len(shown) else None

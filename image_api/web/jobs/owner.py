@@ -1,16 +1,21 @@
-"""Whose a job is: the machine's own, or a client's by its address."""
+"""Whose a job is: an account's, or with AUTH=none the machine's own, or a client's by its address."""
 
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import request
 
 from image_api.allowed_hosts import ANY
+from image_api.auth.account import ADMIN, OPERATOR
+from image_api.jobs.errors import JobNotFound
 from image_api.networks import NETWORKS, address_of, within
 from image_api.services import services
+from image_api.web.access import current_account
+from image_api.web.jobs.ids import parse_job_id
 from image_api.web.trusted_proxies import CLIENT_ADDRESS
 
 LOCAL = "local"
-"""The owner of what the machine itself submits."""
+"""The owner of what the machine itself submits, and the holder of WORKER_TOKEN if AUTH is not none."""
 UNKNOWN = "unknown"
 """The owner of what comes by a Unix socket, or by a proxy that TRUSTED_PROXIES does not name."""
 # A request with one of them came through a proxy, a tunnel or a CDN, whatever its peer is.
@@ -23,9 +28,27 @@ FORWARDED = (
 
 def job_owner() -> str:
     """Return the owner of the current request's jobs. It stays the same when this service is started again."""
+    if account := current_account():
+        return LOCAL if account is OPERATOR else services().owner_ids.id_of(account.id) or UNKNOWN
     if is_local():
         return LOCAL
     return services().owner_ids.id_of(request.environ.get(CLIENT_ADDRESS)) or UNKNOWN
+
+
+def listed_owner() -> str | None:
+    """Return the owner whose jobs the client may list; None if it may list none."""
+    return job_owner() if current_account() or is_local() else None
+
+
+def own_job_id(text: str) -> UUID:
+    """Return the id of a job that a client names. With AUTH=none any client that knows an id may name it.
+
+    Raises JobNotFound if it is no id, or that of another account's job; and DatabaseUnavailable.
+    """
+    job_id, account = parse_job_id(text), current_account()
+    if account and ADMIN not in account.scopes and services().jobs.get(job_id).owner != job_owner():
+        raise JobNotFound
+    return job_id
 
 
 def is_local() -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from image_api.dispatch.queued.queue_state import CeleryWorker, QueueState, keep_in_a_folder
 from image_api.outbound.bounds import printable
 from image_api.services import services
-from image_api.web.disclosure import has_token
+from image_api.web.disclosure import is_operator
 from image_api.web.pages.service_status import State, state_of
 from image_api.web.schemas.job_health import BrokerHealth, CeleryWorkerStatus, QueueLength, RedisHealth
 
@@ -32,7 +32,7 @@ def queue_parts(queue: QueueState | None) -> dict[str, Any]:
     """Return the fields of JobsHealth that tell of the queue; none if there is none."""
     if queue is None:
         return {}
-    named = has_token()
+    named = is_operator()
     return {
         "redis": RedisHealth(status=queue.redis),
         "broker": BrokerHealth(status=queue.broker),

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from flask import Response
 
+from image_api.auth.account import JOBS
 from image_api.generation.options import GenerationOptions
 from image_api.jobs.job import NewJob
 from image_api.services import services
+from image_api.web.access import require_scope
 from image_api.web.jobs.idempotency import idempotency_key, request_digest
 from image_api.web.jobs.owner import job_owner
 from image_api.web.jobs.views import job_response
@@ -39,8 +41,9 @@ def becomes_job(options: GenerationOptions, is_json: Callable[[], bool]) -> bool
 def accepted_response(options: GenerationOptions) -> Response:
     """Have a job kept, and return 202, also if its idempotency key has made it before.
 
-    Raises an ApiError if it is invalid, or cannot be kept.
+    Raises an ApiError if it is invalid, or cannot be kept, or if the account may not.
     """
+    require_scope(JOBS)  # also if the request is one for a picture that prefers to be a job
     new = _new_job(options)
     job, created = services().jobs.submit(new)
     response = job_response(job, status=202)

@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from image_api.errors import ApiError, Relayed
 from image_api.jobs.webhooks.message import JobWebhook
 from image_api.services import services, services_of
-from image_api.web import access, api_answers
+from image_api.web import api_answers, scopes
 from image_api.web.api import FORM, HTML, JSON, OPERATIONS, Answer, Content, Models, Operation
 from image_api.web.cors import PICTURES
 from image_api.web.error_responses import AUTOMATIC_METHODS, error_format_of
@@ -140,11 +140,11 @@ def _operation(rule: Rule, method: str, operation: Operation, view: Any, schemas
 
 
 def _security(rule: Rule) -> list[Schema]:
-    """Return which credentials are accepted: a bearer token, and with AUTH=none also none."""
-    if not access.needs_credential(rule.endpoint):
+    """Return which credentials are accepted: a bearer token, and perhaps none."""
+    if not scopes.checks_credential(rule.endpoint):
         return []
-    optional: list[Schema] = [{}] if services().authenticator is None else []
-    return [*optional, {SCHEME: []}]
+    is_optional = services().authenticator is None or not scopes.needs_credential(rule.endpoint)
+    return [*([{}] if is_optional else []), {SCHEME: []}]
 
 
 def _path_parameters(rule: Rule) -> Iterator[Schema]:
@@ -239,7 +239,7 @@ def _any_of(models: Models) -> Schema:
 def _errors(rule: Rule, operation: Operation) -> dict[int, tuple[set[str], set[str]]]:
     """Return the codes of an operation's errors and their headers, by status."""
     found: dict[int, tuple[set[str], set[str]]] = {}
-    credentials = api_answers.CREDENTIALS if access.needs_credential(rule.endpoint) else ()
+    credentials = api_answers.CREDENTIALS if scopes.checks_credential(rule.endpoint) else ()
     for error in (*api_answers.EVERY, *credentials, *operation.errors):
         for status, codes, headers in _shown(error):
             known = found.setdefault(status, (set(api_answers.REFUSED_HTTP.get(status, ())), set()))

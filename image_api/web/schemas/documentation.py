@@ -30,7 +30,7 @@ ENDPOINTS = {
     "POST {api}/generate": "The same as a job: 202 at once, and the picture also if the client is gone meanwhile.",
     "GET {api}/status/<job_id>": "A job: how far it is, its pictures, or why it failed.",
     "GET {api}/jobs/<job_id>/events": "The same as events, from its present state to its end.",
-    "GET {api}/jobs": "The jobs of this machine, the newest first; others get an empty list.",
+    "GET {api}/jobs": "The jobs of the account, or without AUTH those of this machine; the newest first.",
     "DELETE {api}/jobs/<job_id>": "Cancels a job.",
     "GET {api}/health": "What jobs need, and which of it is down: their database, the render workers, the queue.",
     "GET /images/<name>": "A picture that was made.",
@@ -103,7 +103,7 @@ def _examples(base: str) -> dict[str, str]:
         "all parameters": (  # `size` is another way to give width and height
             f"curl -s '{base}/generate?prompt=fantasy%20castle%20in%20clouds&negative_prompt=blurry&seed=42"
             "&style=watercolor&guidance_scale=8&shape=portrait&width=512&height=768&aspect_ratio=2:3&model=auto&within=120&prefer=free"
-            "&output_format=webp&output_compression=90&format=json&response_format=url&n=2&previews=false&cache=true'"
+            "&steps=25&scheduler=euler&lora_path=ink.safetensors&lora_scale=0.8&output_format=webp&output_compression=90&format=json&response_format=url&n=2&previews=false&cache=true'"
         ),
         "without AI": f"curl -s '{base}/generate?prompt=a%20lighthouse%20at%20night&model=sketch&seed=7'",
         "JSON body": (

@@ -20,6 +20,8 @@ MAX_PARTIAL_IMAGES = 3
 EventFamily = Literal["image_generation", "image_edit"]
 """How the types of a stream's events begin."""
 EXTRA_FIELDS = {"hint", "retry_after", "expected_seconds", "fallback_from", "request_id"}
+CODES = {"unauthorized": "invalid_api_key"}
+"""OpenAI's own words for codes of ours."""
 ANY_TEXT = "a text of up to 1,000 characters, or left out"
 ONE_FRAME = "left out; no engine makes moving pictures"
 PARAMETER = re.compile(
@@ -54,6 +56,10 @@ class ImagesRequest(PictureRequest):
     seed: Annotated[int | None, LIKE["seed"], if_left_out(-1)] = None
     negative_prompt: Annotated[Text | None, LIKE["negative_prompt"]] = None
     guidance_scale: Annotated[float | None, LIKE["guidance_scale"], if_left_out(7.0)] = None
+    steps: Annotated[int | None, LIKE["steps"]] = None
+    scheduler: Annotated[str | None, LIKE["scheduler"]] = None
+    lora_path: Annotated[str | None, LIKE["lora_path"]] = None
+    lora_scale: Annotated[float | None, LIKE["lora_scale"]] = None
     # Accepted with the only values that can be honoured:
     background: Literal["auto", "opaque"] | None = Field(
         None, description="auto or opaque; no engine makes transparent pictures"
@@ -121,6 +127,10 @@ class ImagesRequest(PictureRequest):
                 "seed": self.seed,
                 "n": self.n,
                 "guidance_scale": self.guidance_scale,
+                "steps": self.steps,
+                "scheduler": self.scheduler,
+                "lora_path": self.lora_path,
+                "lora_scale": self.lora_scale,
                 "model": model,
                 "output_format": self.output_format,
                 "output_compression": self.output_compression,
@@ -138,7 +148,8 @@ class OpenAIError(ErrorFormat):
     def of(cls, body: ErrorBody, status: int, /) -> Self:
         """Return the error in OpenAI's format."""
         kind = "rate_limit_error" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
-        fields = {"message": body.error, "type": kind, "param": parameter_named(body), "code": body.code}
+        fields = {"message": body.error, "type": kind, "param": parameter_named(body)}
+        fields["code"] = CODES.get(body.code, body.code)
         return cls(error={**fields, **body.model_dump(include=EXTRA_FIELDS, exclude_none=True)})
 
 

@@ -10,6 +10,7 @@ from render_worker.contract import Model, ModelList, ModelSizes
 
 AUTO = "auto"
 OWNER = "image-api"
+SHARED = {"sizes", "loaded", "loading", "size_bytes", "memory_mib", "simulated"}  # with /models
 UNKNOWN_DATE = 0  # of a model; OpenAI's clients require a number
 # Of OpenAI's own: those that are known, and those to come. Routers like litellm name the provider before them.
 DALL_E = re.compile(r"(openai/)?dall-e-.+", re.IGNORECASE)
@@ -53,6 +54,11 @@ class OpenAIModel(BaseModel):
     description: str
     sizes: ModelSizes | None = None
     """As /models shows them."""
+    loaded: bool | None = None
+    """Of a model whose weights a render worker keeps itself, as /models shows this and the next three."""
+    loading: bool | None = None
+    size_bytes: int | None = None
+    memory_mib: int | None = None
     simulated: bool | None = None
 
     @classmethod
@@ -82,8 +88,7 @@ class OpenAIModelList(BaseModel):
                 engine=it.engine,
                 state=it.state,
                 description=it.description,
-                sizes=it.sizes,
-                simulated=it.simulated,
+                **it.model_dump(include=SHARED),
             )
             for it in known.models
         ]

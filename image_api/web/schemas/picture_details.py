@@ -12,7 +12,20 @@ from render_worker.contract import IMAGE_TYPES, GenerateResult, Recipe, Size, al
 
 USUAL_GUIDANCE = 7.0
 OF_RESULT = {
-    *("guidance_scale", "strength", "blurhash", "dominant_color", "content_type", "bytes", "nsfw", "engine"),
+    *(
+        "guidance_scale",
+        "strength",
+        "steps",
+        "scheduler",
+        "lora_path",
+        "lora_scale",
+        "blurhash",
+        "dominant_color",
+        "content_type",
+        "bytes",
+        "nsfw",
+        "engine",
+    ),
     *("engine_model", "model", "ignored", "expires_at", "duration_ms", "created_at", "note", "simulated"),
 }
 """The fields that are the result's, if there is one: those that say nothing about a request or a storage."""
@@ -33,6 +46,10 @@ class PictureDetails(BaseModel):
     shape: str | None = None
     aspect_ratio: str | None = None
     strength: float | None = None
+    steps: int | None = None
+    scheduler: str | None = None
+    lora_path: str | None = None
+    lora_scale: float | None = None
     begins_with_image: bool | None = None
     """Whether the client sent an image to begin with, which is not kept."""
     width: int | None = None
@@ -97,7 +114,7 @@ def _of_recipe(recipe: Recipe) -> dict[str, object]:
         "guidance_scale": None if usual else recipe.guidance_scale,
         "shape": recipe.shape,
         "aspect_ratio": recipe.aspect_ratio,
-        "strength": recipe.strength,
+        **recipe.model_dump(include={"strength", "steps", "scheduler", "lora_path", "lora_scale"}),
         "begins_with_image": True if recipe.image else None,
         "alt": alternative_text(prompt),
         "model": recipe.model,

@@ -40,7 +40,7 @@ class Loras:
 
     def __init__(self, settings: DiffusersSettings) -> None:
         self._library = LoraLibrary(settings.lora_dir, settings.diffusers_loras)
-        self._hub = HubLoras(settings.hf_home / "hub" if settings.hf_home else None)
+        self._hub = HubLoras(settings)
         self._files = LoraFiles()
         self._limit = settings.diffusers_lora_limit
         self._lock = threading.Lock()
@@ -96,6 +96,11 @@ class Loras:
             for of_model in self._models.values():
                 of_model.loaded.clear()
 
+    def close(self) -> None:
+        """Stop the downloads in progress, and forget every LoRA."""
+        self._hub.close()
+        self.clear()
+
     def listed(self, models: Iterable["LoadedModel"]) -> LoraList:
         """Return every LoRA, and which of these loaded models it fits."""
         each = {model.name: self._of(model) for model in models}
@@ -111,7 +116,7 @@ class Loras:
             file = self._files.read(path)
         except LoraProblem as problem:
             size = path.stat().st_size if path.is_file() else None
-            return Lora(lora_path=source.name, size_bytes=size, loaded=loaded, problem=str(problem))
+            return Lora(lora_path=source.name, size_bytes=size, loaded=loaded, problem=problem.sentence)
         fits = [name for name, of_model in models.items() if of_model.layers.has_all(file.header)]
         return Lora(lora_path=source.name, size_bytes=file.stamp[1], loaded=loaded, fits=fits)
 
@@ -153,5 +158,4 @@ def _read(model: "LoadedModel", layers: ModelLayers, file: LoraFile) -> "Adapter
     from render_worker.engines.diffusers.loras.adapter import read_adapter
 
     placements = layers.place(file.header)
-    pipe = model.pipe
-    return read_adapter(file.path, file.header, placements, components_of(pipe), pipe._execution_device)
+    return read_adapter(file.path, file.header, placements, components_of(model.pipe), model.device.name)

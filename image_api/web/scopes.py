@@ -1,0 +1,70 @@
+"""Access control: the scope that each address needs, checked before its view is called.
+
+An address needs one unless OPEN_FAMILIES or OPEN_VIEWS has its view: a new one is closed until it is added there.
+"""
+
+from contextlib import suppress
+
+from flask import Flask, request
+
+from image_api.auth.account import GENERATE, JOBS
+from image_api.errors import ApiError
+from image_api.services import services, services_of
+from image_api.web.access import require_scope
+from image_api.web.pages.window_page import shows_window
+
+OPEN_FAMILIES = frozenset({"api_pages", "crawlers", "icons", "images", "openapi", "pages", "picture_pages"}) | {
+    *("health", "job_health", "static_files", "status")
+}
+"""The modules of routes whose views need no credential."""
+OPEN_VIEWS = frozenset({"generate.models", "styled.health", "styled.styles"})
+CHECKED_VIEWS = frozenset({"openai.models", "openai.model"})
+"""Those that need none, but refuse a wrong one: clients of OpenAI's find out by them whether their key is right."""
+DISCLOSING = frozenset({"generate.models", "health.ready", "job_health.health"})
+"""Open views that show more to an admin."""
+JOB_FAMILIES = frozenset({"jobs", "job_events", "deliveries"})
+SUBMISSION = "jobs.submit"
+
+
+def register(app: Flask) -> None:
+    """Require a credential with the scope that each address needs; with AUTH=none nothing is done at a request."""
+    if services_of(app).authenticator is not None:
+        app.before_request(_authorize)
+
+
+def needs_credential(endpoint: str) -> bool:
+    """Return whether the view of an endpoint needs a credential, unless AUTH=none."""
+    return endpoint not in CHECKED_VIEWS and checks_credential(endpoint)
+
+
+def checks_credential(endpoint: str) -> bool:
+    """Return whether the view of an endpoint refuses a wrong credential, unless AUTH=none."""
+    return endpoint not in OPEN_VIEWS and endpoint.rpartition(".")[0] not in OPEN_FAMILIES
+
+
+def _authorize() -> None:
+    """Raise as `require_scope` unless the request has the scopes that its address needs."""
+    if request.url_rule is None or request.method == "OPTIONS":  # a preflight carries no credential
+        return
+    if _is_open():
+        _identify_admin()
+        return
+    if request.blueprint in JOB_FAMILIES:
+        require_scope(JOBS)
+    if request.blueprint not in JOB_FAMILIES or request.endpoint == SUBMISSION:
+        require_scope(GENERATE)
+
+
+def _is_open() -> bool:
+    endpoint = request.endpoint or ""
+    if not needs_credential(endpoint):
+        return not (checks_credential(endpoint) and "Authorization" in request.headers)
+    return endpoint == "generate.by_query" and shows_window()  # its script sends the credential
+
+
+def _identify_admin() -> None:
+    """Find out whether an admin asks for what shows more to one; any other credential is as none."""
+    may_be = "Authorization" in request.headers and services().settings.admin_accounts
+    if may_be and request.endpoint in DISCLOSING:
+        with suppress(ApiError):
+            require_scope(GENERATE)
