@@ -16,7 +16,7 @@ from render_worker.engines.diffusers.models.model_cache import ModelCache
 from render_worker.engines.diffusers.models.registry import ModelRegistry
 from render_worker.engines.diffusers.settings import DiffusersSettings
 
-CLOSE_SECONDS = 3.0  # for a run to end at its next layer
+CLOSE_SECONDS = 2.0  # for a run to end at its next layer, and as much for a load
 READING_SECONDS = 1.0  # for which a reading of the free memory holds: one takes up to 8 ms
 
 
@@ -46,7 +46,7 @@ class Backend:
     def close(self) -> None:
         """Stop all work and give the memory back."""
         self.generation.close(CLOSE_SECONDS)
-        self.cache.close()
+        self.cache.close(CLOSE_SECONDS)
 
 
 def recent(read: MemoryReading) -> MemoryReading:

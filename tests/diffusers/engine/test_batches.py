@@ -1,13 +1,14 @@
 """Requests that are made together: which, and how little their pictures differ from single ones."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from render_worker.engines.diffusers.generation.batches import BatchLimits
+from render_worker.engines.diffusers.generation.batches import BatchLimits, Waiting
 from render_worker.engines.diffusers.generation.request import LoraUse
-from render_worker.engines.diffusers.generation.thread import GenerationThread
+from render_worker.engines.diffusers.generation.thread import Crowd, GenerationThread
 from tests.diffusers import tiny
 from tests.diffusers.engine.requests_of import made, request
 from tests.diffusers.engine.running_engine import SECONDS, pixels, source
@@ -100,13 +101,21 @@ def test_a_lone_request_waits_for_no_others(running):
     thread.close(SECONDS)
 
 
-def test_those_that_come_one_after_another_are_gathered_if_there_are_several(running):
+def test_clients_that_ask_in_turn_are_gathered_into_one_batch(running):
+    """Two that each ask again once they have their picture would take turns for ever without the window."""
     backend = running.backend
-    thread = GenerationThread(backend.cache, backend.maker.make, BatchLimits(2, 64 * 64, window_seconds=60))
-    first, second = thread.submit(request(seed=1)), thread.submit(request(seed=2))
-    first.result(SECONDS)
-    second.result(SECONDS)
-    third = thread.submit(request(seed=3))  # two were there at a time a moment ago, so it waits for the other
-    fourth = thread.submit(request(seed=4))
-    assert {third.result(SECONDS).batch, fourth.result(SECONDS).batch} <= {1, 2}
+    thread = GenerationThread(backend.cache, backend.maker.make, BatchLimits(4, 64 * 64, window_seconds=3))
+
+    def client(number: int) -> list[int]:
+        return [thread.submit(request(seed=10 * number + turn)).result(SECONDS).batch for turn in range(6)]
+
+    with ThreadPoolExecutor(2) as clients:
+        sizes = [size for found in clients.map(client, (1, 2)) for size in found]
     thread.close(SECONDS)
+    assert len(sizes) == 12
+    assert sizes.count(2) >= 6
+
+
+@pytest.mark.parametrize(("key", "asked_at", "found"), [("a", 0, 3), ("b", 0, 1), (None, 0, 1), ("a", 99, 1)], ids=str)
+def test_a_crowd_is_of_one_kind_and_soon_gone(key, asked_at, found):
+    assert Crowd(3, "a", until=1).like(Waiting(request(), key), asked_at) == found

@@ -6,8 +6,9 @@ Pipelines keep the state of a run in themselves: two threads on one of them make
 import copy
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 
 from render_worker.engines.diffusers.generation.batches import BatchLimits, Waiting, WaitingRequests
@@ -16,6 +17,21 @@ from render_worker.engines.diffusers.models.loaded_model import LoadedModel
 from render_worker.engines.diffusers.models.model_cache import ModelCache, ModelState
 
 Make = Callable[[LoadedModel, Sequence[DiffusionRequest]], Sequence[DiffusionPicture | Exception]]
+RETURN_SECONDS = 0.1  # within which a client that had a picture may ask for the next one
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """How many clients asked lately for pictures that can be made together."""
+
+    clients: int
+    key: Hashable
+    until: float
+    """Of the monotonic clock; one that asks later than that seems to be alone."""
+
+    def like(self, first: Waiting, now: float) -> int:
+        """Return how many pictures may be asked for that can be made with this one, itself included."""
+        return self.clients if first.key is not None and first.key == self.key and now < self.until else 1
 
 
 class GenerationThread:
@@ -35,7 +51,7 @@ class GenerationThread:
         self._running: list[Waiting] = []
         self._loading: Future[LoadedModel] | None = None
         self._loaded: LoadedModel | None = None
-        self._crowd = 0
+        self._crowd = Crowd(0, None, 0.0)
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="generation", daemon=True)
         self._thread.start()
@@ -80,14 +96,15 @@ class GenerationThread:
             finally:
                 self._cache.give_back(model)
                 del model, taken, batch  # what is held here would not be freed
-                with self._changed:
-                    self._running = []
 
     def _run(self, model: LoadedModel, batch: list[Waiting]) -> None:
         try:
             outcomes = self._make(model, [it.request for it in batch])
         except Exception as error:  # noqa: BLE001 - the futures hand it on; a bug's traceback is logged by the pipeline
             outcomes = [error, *(copy.copy(error) for _ in batch[1:])]
+        with self._changed:  # before a client has its picture, and may ask for the next one
+            self._running = []
+            self._crowd = self._crowd_after(batch)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 waiting.future.set_exception(outcome)
@@ -102,8 +119,8 @@ class GenerationThread:
                 if taken := self._taken():
                     self._ask_for_load()
                     return taken
-                self._ask_for_load()
-                self._changed.wait()
+                if not self._ask_for_load():
+                    self._changed.wait()
             return None
 
     def _taken(self) -> tuple[LoadedModel, list[Waiting]] | None:
@@ -126,28 +143,35 @@ class GenerationThread:
         return sorted(self._waiting, key=lambda it: it.request.model != loaded)
 
     def _gathered(self, first: Waiting) -> list[Waiting]:
-        """Return the batch of a request, for which it waits a moment if as many came lately as do not wait now."""
-        most = self._limits.pictures
-        batch, crowd = self._waiting.like(first, most), self._crowd
+        """Return the batch of a request, for which it waits a moment if as many may come as came lately."""
+        most = min(self._limits.pictures, self._crowd.like(first, time.monotonic()))
+        batch = self._waiting.like(first, self._limits.pictures)
         end = time.monotonic() + self._limits.window_seconds
-        while first.key is not None and len(batch) < min(most, crowd) and not self._closed:
-            if (remaining := end - time.monotonic()) <= 0:
-                break
+        while len(batch) < most and not self._closed and (remaining := end - time.monotonic()) > 0:
             self._changed.wait(remaining)
-            batch = self._waiting.like(first, most)
-        self._crowd = max(len(self._waiting.like(first, most)), 0)
+            batch = self._waiting.like(first, self._limits.pictures)
         return batch
 
-    def _ask_for_load(self) -> None:
-        """Have the model of the request loaded that has waited longest for one, unless one is being loaded."""
+    def _crowd_after(self, batch: list[Waiting]) -> Crowd:
+        """Return how many clients there seem to be after a batch: its own, and those that came while it was made."""
+        first = batch[0]
+        came = sum(1 for it in self._waiting if it.key == first.key) if first.key is not None else 0
+        return Crowd(len(batch) + came, first.key, time.monotonic() + RETURN_SECONDS)
+
+    def _ask_for_load(self) -> bool:
+        """Have the model of the request loaded that has waited longest for one, unless one is being loaded.
+
+        Return whether that has ended already, so that nothing will tell of it any more.
+        """
         if self._loading is not None:
-            return
+            return False
         for waiting in self._waiting:
             name = waiting.request.model
             if self._cache.state(name) is not ModelState.LOADED:
                 self._loading = self._cache.load(name)
                 self._loading.add_done_callback(partial(self._has_loaded, name))
-                return
+                return self._loading is None
+        return False
 
     def _has_loaded(self, name: str, future: Future[LoadedModel]) -> None:
         with self._changed:
