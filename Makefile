@@ -10,12 +10,18 @@ SERVERS := $(VENV)/.servers
 PEERS := .venv-peers
 CLIENTS := .venv-clients
 CLIENT_PACKAGES := $(CLIENTS)/.packages
+DIFFUSERS := .venv-diffusers
+DIFFUSERS_INSTALL := $(DIFFUSERS)/bin/pip install --quiet --disable-pip-version-check
+DIFFUSERS_PACKAGES := $(DIFFUSERS)/.packages
 NODE_MODULES := tests/clients/node_modules
 NODE := $(CLIENTS)/bin/node
 SCRIPTS := image_api/static/*.css image_api/static/*.js
 TIERS := requirements.txt render_worker/requirements.txt
 # PyTorch is another package on each platform, so what the engine `diffusers` needs is in no lock of hashes.
 UNLOCKED := render_worker/requirements-diffusers.txt
+# Where its tests find PyTorch for a CPU: PyPI's own for Linux is for CUDA, and five gigabytes.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TESTED_WITH := hypothesis pytest pytest-timeout pytest-xdist
 EXTRAS := $(filter-out $(UNLOCKED),$(wildcard render_worker/requirements-*.txt))
 
 # What `ENGINES=replicate make run` needs beside, or `COMFYUI_URL=… make run`.
@@ -25,10 +31,11 @@ NAMED := $(subst s3,buckets,$(subst gcs,buckets,$(subst $(COMMA), ,$(ENGINES) $(
 WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%,$(wildcard $(patsubst %,render_worker/requirements-%.txt,$(NAMED)))))
 
 # `make test REPORTS=<folder>` leaves a report there of each line that runs pytest, named by the line's shell.
-PYTEST = $(BIN)/python -m pytest $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
+REPORT = $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
+PYTEST = $(BIN)/python -m pytest $(REPORT)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test results clients page screenshots coverage lint types format docs lock image build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle soak chaos hostile fuzz fuzz-document clean
+.PHONY: help run test test-diffusers results clients page screenshots coverage lint types format docs lock image build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle bench-diffusers soak chaos hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -42,6 +49,10 @@ test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) $(CLIENT_PACKAGES) $(NODE_MODULES)/.
 	@$(PYTEST) -n 2 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each
 	@$(PYTEST) -n 2 tests/hostile tests/fuzz tests/chaos # two servers each, and the cores to themselves
 	@$(PYTEST) -n 2 --dist loadfile tests/page # pytest-playwright's event loop lets no other test use asyncio.run
+	@$(MAKE) --no-print-directory test-diffusers
+
+test-diffusers: $(DIFFUSERS_PACKAGES) ## Try the engine diffusers with tiny models, in a virtual environment of its own (part of test).
+	@$(DIFFUSERS)/bin/python -m pytest $(REPORT) -n 2 --dist loadfile tests/diffusers # one thread of PyTorch each
 
 results: ## Run make test, and write docs/TESTING_RESULTS.md of it.
 	@rm -rf build/results
@@ -148,6 +159,9 @@ bench-queue: $(DEV_PACKAGES) $(SERVERS) ## Measure what the queue carries and ad
 bench-idle: $(DEV_PACKAGES) $(SERVERS) ## Measure the memory of an idle API tier, with jobs and without; needs root.
 	@$(BIN)/python -m bench.idle
 
+bench-diffusers: $(DIFFUSERS_PACKAGES) ## Measure the engine diffusers beside the bare pipeline, with tiny models (ONLY="overhead swap").
+	@$(DIFFUSERS)/bin/python -m bench.diffusers $(if $(ONLY),--only $(ONLY))
+
 soak: $(DEV_PACKAGES) $(BROWSER) ## Twenty minutes of faults by chance.
 	@$(BIN)/python -m tests.end_to_end.soak
 
@@ -165,7 +179,7 @@ fuzz-document: $(DEV_PACKAGES) ## Try the API's document on both tiers by schema
 
 clean: ## Remove the virtual environment and the local pictures; the jobs' database, models and LoRAs stay.
 	@if [ -d .data ]; then find .data -mindepth 1 -maxdepth 1 ! -name 'jobs.db*' ! -name models ! -name loras -exec rm -rf {} +; rmdir .data 2>/dev/null || true; fi
-	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(NODE_MODULES) .coverage .coverage.* build test-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(DIFFUSERS) $(NODE_MODULES) .coverage .coverage.* build test-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -198,6 +212,14 @@ $(SERVERS): tests/servers.sh | $(BIN)/python
 $(CLIENT_PACKAGES): tests/clients/requirements.txt | $(BIN)/python
 	$(PYTHON) -m venv $(CLIENTS)
 	$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/clients/requirements.txt
+	@touch $@
+
+# Both tiers' packages with their hashes, PyTorch of an index of its own, and the others in the versions of the lock.
+$(DIFFUSERS_PACKAGES): $(UNLOCKED) $(TIERS) constraints.txt
+	$(PYTHON) -m venv $(DIFFUSERS)
+	$(DIFFUSERS_INSTALL) --require-hashes $(foreach file,$(TIERS),-r $(file))
+	$(DIFFUSERS_INSTALL) --retries 1 --extra-index-url $(TORCH_INDEX) "$$(grep '^torch==' $(UNLOCKED))"
+	$(DIFFUSERS_INSTALL) -r $(UNLOCKED) -c constraints.txt $(TESTED_WITH)
 	@touch $@
 
 # By the npm of those packages; what it writes last is the target.

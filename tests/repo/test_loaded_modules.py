@@ -44,6 +44,11 @@ def test_a_service_without_jobs_does_not_load(library, without_jobs):
     assert library not in without_jobs
 
 
+def test_a_service_without_auth_does_not_load_the_hub_s_client(without_jobs):
+    assert "image_api.auth.account" in without_jobs
+    assert not {"image_api.auth.hub_tokens", "image_api.auth.hub_client"} & without_jobs
+
+
 def test_jobs_in_sqlite_load_no_other_database_and_no_migrations():
     modules = loaded(PROGRAM.format(jobs=JOBS))
     assert "sqlalchemy.dialects.sqlite" in modules

@@ -24,6 +24,7 @@ from render_worker.errors import EngineNotConfigured
 from render_worker.imaging import SourcePicture, fitted
 from render_worker.sizes import SizeRange, Sizes
 
+HONOURED = COMMON_PARAMETERS | {"steps"}
 USUAL_STRENGTH = 0.75  # the web UI's own
 LOADING = "Making the picture; if its model has to be loaded first, that may take minutes."
 # Which model it runs is not known before; `promised` is left out, for scripts of the server may enlarge its pictures.
@@ -40,7 +41,7 @@ class Automatic1111Engine(Engine):
     description = "Stable Diffusion on a server of one's own: AUTOMATIC1111, Forge, SD.Next or stable-diffusion.cpp."
     needs = "such a server, started with `--api`: `AUTOMATIC1111_URL`"
     typical_seconds = 30
-    capabilities = Capabilities.of(COMMON_PARAMETERS, SIZES["1024"])
+    capabilities = Capabilities.of(HONOURED, SIZES["1024"])
     dollars = 0.0
 
     def __init__(self, settings: Automatic1111Settings) -> None:
@@ -59,7 +60,7 @@ class Automatic1111Engine(Engine):
 
     def capabilities_of(self, model: str) -> Capabilities:
         fixed = {"guidance_scale"} if self._settings.automatic1111_cfg_scale is not None else set()
-        return Capabilities.of(COMMON_PARAMETERS - fixed, SIZES[self._settings.automatic1111_native])
+        return Capabilities.of(HONOURED - fixed, SIZES[self._settings.automatic1111_native])
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         return await self._make("/txt2img", recipe, report, {})
@@ -86,7 +87,8 @@ class Automatic1111Engine(Engine):
         reply = await self._server.make(path, content, job, report)
         found = await asyncio.to_thread(partial(made, reply, seed))
         scale = None if self._settings.automatic1111_cfg_scale is not None else recipe.guidance_scale
-        return GeneratedImage(found.data, found.seed, scale, note=self._note(checkpoint, found), model=found.model)
+        note = self._note(checkpoint, found)
+        return GeneratedImage(found.data, found.seed, scale, note=note, model=found.model, steps=found.steps)
 
     def _note(self, checkpoint: Checkpoint | None, found: Made) -> str | None:
         """Return what a client should know if the picture is of another checkpoint, as if that has been removed."""
@@ -105,7 +107,7 @@ class Automatic1111Engine(Engine):
             "width": width,
             "height": height,
             "seed": seed,
-            "steps": settings.automatic1111_steps,
+            "steps": recipe.steps or settings.automatic1111_steps,
             "cfg_scale": recipe.guidance_scale if fixed is None else fixed,
             "sampler_name": settings.automatic1111_sampler,
             "scheduler": settings.automatic1111_scheduler,

@@ -28,6 +28,7 @@ NO_SUCH = {  # words of the reply, and the setting that it is about
     re.compile(r"\bmodel\b.*not found", re.IGNORECASE): "AUTOMATIC1111_MODEL",
 }
 MAX_SEED_THERE = 2**63 - 1
+MAX_STEPS_THERE = 10_000
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Made:
     seed: int
     model: str | None
     """The checkpoint, as the server names it."""
+    steps: int | None
+    """As the server says it took them."""
 
 
 def made(reply: Reply, seed: int) -> Made:
@@ -51,7 +54,7 @@ def made(reply: Reply, seed: int) -> Made:
     images = document.get("images")
     data = picture_in_base64(images[0] if isinstance(images, list) and images else None, reply.service)
     details = _details(document.get("info"))
-    return Made(data, _seed(details, seed), printable(details.get("sd_model_name")) or None)
+    return Made(data, _seed(details, seed), printable(details.get("sd_model_name")) or None, _steps(details))
 
 
 def _details(info: object) -> dict[str, object]:
@@ -66,6 +69,11 @@ def _seed(details: dict[str, object], given: int) -> int:
         if isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MAX_SEED_THERE:
             return told
     return given
+
+
+def _steps(details: dict[str, object]) -> int | None:
+    told = details.get("steps")
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 < told <= MAX_STEPS_THERE else None
 
 
 def error_of(reply: Reply) -> EngineError:

@@ -102,7 +102,8 @@ class ComfyUIEngine(Engine):
             await self._leave(visit)
         seed = values["seed"] if "seed" in workflow.places else None
         guidance_scale = recipe.guidance_scale if "cfg" in workflow.places else None
-        return GeneratedImage(data, seed, guidance_scale, model=printable(model) or None)
+        steps = values["steps"] if "steps" in workflow.places else None
+        return GeneratedImage(data, seed, guidance_scale, model=printable(model) or None, steps=steps)
 
     def _values(self, recipe: Recipe, strength: float) -> dict[str, Any]:
         """Return what stands in for the placeholders. Raises InvalidParameter if a text is code without an escape."""
@@ -113,7 +114,7 @@ class ComfyUIEngine(Engine):
             "width": width,
             "height": height,
             "seed": recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED),
-            "steps": self._settings.comfyui_steps,
+            "steps": recipe.steps or self._settings.comfyui_steps,
             "cfg": recipe.guidance_scale,
             "sampler": self._settings.comfyui_sampler,
             "scheduler": self._settings.comfyui_scheduler,

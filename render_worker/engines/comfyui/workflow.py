@@ -22,11 +22,12 @@ PARAMETERS = {
     "negative_prompt": "negative_prompt",
     "seed": "seed",
     "cfg": "guidance_scale",
+    "steps": "steps",
     "image": "image",
     "denoise": "strength",
 }
 """The request's parameters, by the placeholders that honour them."""
-PLACEHOLDERS = frozenset({"prompt", "width", "height", "steps", "sampler", "scheduler", "model", *PARAMETERS})
+PLACEHOLDERS = frozenset({"prompt", "width", "height", "sampler", "scheduler", "model", *PARAMETERS})
 OUTPUT_TITLE = "{{output}}"
 BY_SOCKET, BY_FILE = "SaveImageWebsocket", "PreviewImage"  # the latter's file is in a folder that a start empties
 OUTPUTS = frozenset({BY_SOCKET, BY_FILE, "SaveImage"})

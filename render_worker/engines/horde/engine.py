@@ -34,7 +34,7 @@ class HordeEngine(Engine):
     name = "horde"
     description = "AI Horde: Stable Diffusion and others on volunteers' machines, free."
     needs = "nothing; with a free account's `HORDE_API_KEY` it waits less"
-    capabilities = Capabilities.of(TEXT_PARAMETERS, SIZES)
+    capabilities = Capabilities.of(TEXT_PARAMETERS | {"steps"}, SIZES)
     typical_seconds = 45
     dollars = 0.0
 
@@ -66,7 +66,7 @@ class HordeEngine(Engine):
         """
         _require_no_separator(recipe)
         planned = self.plan(recipe).made
-        terms = self._negotiation.planned(planned)
+        terms = self._negotiation.planned(planned, recipe.steps)
         while True:
             try:
                 return await client.submit(_request_body(recipe, seed, terms)), terms
@@ -110,8 +110,10 @@ class HordeEngine(Engine):
     def _on_terms(self, image: GeneratedImage, terms: Terms, recipe: Recipe) -> GeneratedImage:
         """Return the image with what it was made by, as far as that is not as the recipe has it."""
         guidance, planned = _guidance(recipe, terms), self.plan(recipe).made
-        ignored = () if guidance == round(recipe.guidance_scale, 2) else ("guidance_scale",)
-        image = replace(image, guidance_scale=guidance, ignored=ignored)
+        steps = terms.choice.steps
+        kept = {"guidance_scale": guidance == round(recipe.guidance_scale, 2), "steps": recipe.steps in (None, steps)}
+        ignored = tuple(name for name, is_kept in kept.items() if not is_kept)
+        image = replace(image, guidance_scale=guidance, steps=steps, ignored=ignored)
         if terms.size == planned:
             return image
         note = f"AI Horde makes no larger picture without kudos at the moment; {planned[0]}x{planned[1]} was planned."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from render_worker.contract import Recipe, Size
 from render_worker.engines.base import Reporter
 from render_worker.engines.horde.client import HordeClient
-from render_worker.engines.horde.models import ModelChoice, names_with_workers, without_kudos
+from render_worker.engines.horde.models import MAX_STEPS, ModelChoice, names_with_workers, without_kudos
 from render_worker.engines.horde.replies import KudosUpfront, KudosWanted
 from render_worker.engines.horde.settings import HordeSettings
 from render_worker.engines.horde.smaller import next_smaller
@@ -31,14 +31,14 @@ class Negotiation:
     """Finds the next terms when AI Horde wants kudos; keeps its list of models for a minute, for all requests."""
 
     def __init__(self, settings: HordeSettings) -> None:
-        self._planned = ModelChoice(settings.horde_models, settings.horde_steps)
+        self._usual = ModelChoice(settings.horde_models, settings.horde_steps)
         self._lock = asyncio.Lock()
         self._names: tuple[str, ...] = ()
         self._fresh_until = 0.0
 
-    def planned(self, size: Size) -> Terms:
-        """Return the first terms."""
-        return Terms(size, self._planned)
+    def planned(self, size: Size, steps: int | None) -> Terms:
+        """Return the first terms; None are as many steps as usual."""
+        return Terms(size, replace(self._usual, steps=steps or self._usual.steps))
 
     async def next_terms(
         self,
@@ -54,9 +54,9 @@ class Negotiation:
         Raises KudosWanted if there are none, TooLargeWithoutKudos if the picture must have its exact size.
         """
         if not refused.chosen:
-            choice = await self._choice(client, report, refused.size)
-            refused = replace(refused, choice=choice or refused.choice, chosen=True)
-            if choice and choice != self._planned:
+            wanted = refused.choice
+            refused = replace(refused, choice=await self._choice(client, report, refused), chosen=True)
+            if refused.choice != wanted:
                 return refused
         size = next_smaller(refused.size, planned, refusal.max_pixels)
         if size is None:
@@ -66,11 +66,16 @@ class Negotiation:
         report.setback(f"it wants kudos for {_in_words(refused.size)}; asking for {_in_words(size)}.")
         return replace(refused, size=size)
 
-    async def _choice(self, client: HordeClient, report: Reporter, size: Size) -> ModelChoice | None:
-        """Return the models to ask for without kudos, of the configured ones if there are any; None if none does."""
-        running, configured = await self._running(client, report), self._planned.names
+    async def _choice(self, client: HordeClient, report: Reporter, refused: Terms) -> ModelChoice:
+        """Return the models to ask for without kudos, of the configured ones if there are any.
+
+        If none lifts the limit they are those that were refused, with no more steps than any model allows.
+        """
+        running, configured = await self._running(client, report), self._usual.names
         names = [name for name in configured if name in running] or configured or running
-        return without_kudos(names, self._planned.steps, size[0] * size[1])
+        wanted = refused.choice
+        found = without_kudos(names, wanted.steps, refused.size[0] * refused.size[1])
+        return found or replace(wanted, steps=min(wanted.steps, MAX_STEPS))
 
     async def _running(self, client: HordeClient, report: Reporter) -> tuple[str, ...]:
         """Return the models that machines run now, from the cache if it is fresh; none if they are not to be had."""

@@ -9,7 +9,8 @@ import torch
 
 from render_worker.engines.diffusers.loras.service import Loras
 from render_worker.engines.diffusers.models.device import choose_device
-from render_worker.engines.diffusers.models.loader import LoadedModel, load
+from render_worker.engines.diffusers.models.loaded_model import LoadedModel
+from render_worker.engines.diffusers.models.loader import load
 from render_worker.engines.diffusers.models.registry import ModelRegistry
 from render_worker.engines.diffusers.settings import DiffusersSettings
 from tests.diffusers.loras import makers

@@ -83,9 +83,22 @@ def test_what_a_workflow_has_no_place_for_is_not_honoured(site, tmp_path):
 
 
 def test_the_built_in_ones_honour_everything(site):
-    everything = {"seed", "negative_prompt", "guidance_scale", "image", "strength"}
+    everything = {"seed", "negative_prompt", "guidance_scale", "steps", "image", "strength"}
     assert engine(site).capabilities_of("auto").parameters == everything
     assert engine(site).capabilities.parameters == everything
+
+
+@pytest.mark.parametrize(("named", "sent"), [(None, 20), (1, 1), (44, 44)])
+def test_named_steps_take_the_place_of_the_operator_s(site, named, sent):
+    image = make(site, recipe=Recipe(prompt="a tree", steps=named), comfyui_steps=20)
+    assert asked(site, "comfyui")[0]["body"]["prompt"]["sampler"]["inputs"]["steps"] == sent
+    assert image.steps == sent
+
+
+def test_the_steps_of_a_workflow_are_its_own(site, tmp_path):
+    one = engine(site, comfyui_workflow=written(tmp_path, FLUX))
+    assert one.cannot_honour(Recipe(prompt="a tree", steps=4)) == ["steps"]
+    assert make(site, comfyui_workflow=written(tmp_path, FLUX)).steps is None
 
 
 def test_a_workflow_for_images_has_capabilities_of_its_own(site, tmp_path):

@@ -124,6 +124,29 @@ def test_no_model_is_asked_for_more_steps_than_it_allows(site, steps, named, sen
     assert asked(site, "horde")[1]["body"]["params"]["steps"] == sent
 
 
+@pytest.mark.parametrize(("named", "sent"), [(None, 25), (1, 1), (40, 40), (60, 60)])
+def test_named_steps_are_asked_for_first(site, named, sent):
+    image = make(site, recipe=Recipe(prompt="a tree", steps=named))
+    assert [it["body"]["params"]["steps"] for it in asked(site, "horde")] == [sent]
+    assert (image.steps, image.ignored) == (sent, ())
+
+
+@pytest.mark.parametrize(
+    ("workers", "named", "models", "sent"),
+    [
+        ({CASCADE: 1}, 60, [CASCADE], 30),  # what the large model allows
+        ({"Deliberate": 1}, 60, [], 40),  # no model lifts the limit, and each allows so many
+        ({ALBEDO: 2}, 41, [ALBEDO], 40),
+    ],
+)
+def test_more_steps_than_are_made_without_kudos_become_fewer(site, workers, named, models, sent):
+    play(site, horde_limit=692 if models else 768, horde_workers=workers)
+    image = make(site, recipe=Recipe(prompt="a tree", steps=named), horde_models=("Deliberate",) if not models else ())
+    last = asked(site, "horde")[-1]["body"]
+    assert (last["params"]["steps"], image.steps, image.made) == (sent, sent, None)
+    assert image.ignored == ("steps",)
+
+
 def test_configured_models_stay_the_only_ones(site):
     play(site, horde_limit=692)
     image = make(site, horde_models=("Deliberate", "Another"))

@@ -111,7 +111,7 @@ class Loras:
             file = self._files.read(path)
         except LoraProblem as problem:
             size = path.stat().st_size if path.is_file() else None
-            return Lora(lora_path=source.name, size_bytes=size, loaded=loaded, problem=str(problem))
+            return Lora(lora_path=source.name, size_bytes=size, loaded=loaded, problem=problem.sentence)
         fits = [name for name, of_model in models.items() if of_model.layers.has_all(file.header)]
         return Lora(lora_path=source.name, size_bytes=file.stamp[1], loaded=loaded, fits=fits)
 
@@ -153,5 +153,4 @@ def _read(model: "LoadedModel", layers: ModelLayers, file: LoraFile) -> "Adapter
     from render_worker.engines.diffusers.loras.adapter import read_adapter
 
     placements = layers.place(file.header)
-    pipe = model.pipe
-    return read_adapter(file.path, file.header, placements, components_of(pipe), pipe._execution_device)
+    return read_adapter(file.path, file.header, placements, components_of(model.pipe), model.device.name)

@@ -7,6 +7,7 @@ diffusers issue 4296, transformers issue 41782).
 import ctypes
 import gc
 import logging
+import re
 import threading
 import time
 from typing import Any
@@ -33,6 +34,7 @@ PIPELINES = {
     Layout.FLUX: diffusers.FluxPipeline,
 }
 OFFLOADED_SHARE = 1.1  # of the largest part, which is alone on the GPU then
+MAX_WORDS = 200  # letters of a library's sentence
 
 log = logging.getLogger(__name__)
 
@@ -156,8 +158,15 @@ def _translated(source: ModelSource, error: Exception) -> Exception:
     if is_out_of_memory(error):
         return OutOfMemory(f"There is no memory left to load the model {source.name}.")
     log.warning("The model %s cannot be loaded.", source.name, exc_info=error)
+    return ModelUnusable(f"The model {source.name} cannot be loaded: {_first_sentence(source, error)}")
+
+
+def _first_sentence(source: ModelSource, error: Exception) -> str:
+    """Return the beginning of what a library says, without the paths of this machine."""
     words = " ".join(str(error).split()) or type(error).__name__
-    return ModelUnusable(f"The model {source.name} cannot be loaded: {words[:200]}")
+    if source.folder:
+        words = words.replace(f"{source.folder}/", "").replace(str(source.folder), source.name)
+    return re.split(r"(?<=[.!?]) ", words)[0][:MAX_WORDS]
 
 
 def free_memory() -> None:

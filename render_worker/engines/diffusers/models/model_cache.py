@@ -17,6 +17,7 @@ from render_worker.engines.diffusers.models.task_thread import TaskThread
 from render_worker.errors import EngineError, WorkerError
 
 LEASE_SECONDS = 120.0  # for which a load waits for a batch to give its model back: longer than a batch takes on a GPU
+STOPS = "The render worker stops."
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class ModelCache:
         """Those that are not released yet."""
         self._leases: Counter[LoadedModel] = Counter()
         self._loading: dict[str, Future[LoadedModel]] = {}
+        self._is_closed = False
         self._thread = TaskThread("model-loader")
 
     def state(self, name: str) -> ModelState:
@@ -98,10 +100,12 @@ class ModelCache:
         """Return the model of that name, which is loaded if need be: if it is not in memory, or has changed on disk.
 
         It is loaded once at a time, and cannot be cancelled. It fails with InvalidParameter if there is no such model,
-        with an EngineError if it cannot be loaded.
+        with an EngineError if it cannot be loaded. Raises that if the cache is closed.
         """
         name = self._registry.canonical(name)
         with self._changed:
+            if self._is_closed:
+                raise EngineError(STOPS)
             if name not in self._loading:
                 future: Future[LoadedModel] = Future()
                 future.set_running_or_notify_cancel()  # a caller that stops waiting leaves it to the others
@@ -121,13 +125,17 @@ class ModelCache:
     def close(self, seconds: float = 5.0) -> None:
         """Let all models leave, and end the thread. Waits for a load or download in progress for some seconds only."""
         with self._changed:
+            self._is_closed = True
             self._leaving += self._models.values()
             self._models.clear()
+            self._changed.notify_all()
         self._downloads.close()
         self._thread.submit(self._release_unused)
         self._thread.close(seconds)
-        for future in list(self._loading.values()):
-            _fail(future, EngineError("The render worker stops."))
+        with self._changed:
+            for future in self._loading.values():
+                future.set_exception(EngineError(STOPS))
+            self._loading.clear()
 
     # From here on everything runs on the loader's thread.
 
@@ -149,21 +157,23 @@ class ModelCache:
             give_up(error)
             return
         if source.folder is None and source.repository:
-            self._downloads.start(source.repository, self._device, go_on, give_up)
+            self._downloads.start(source.repository, go_on, give_up, halved=self._device.number_bytes == 2)
         else:
             self._finish(name, future, lambda: self._load(source))
 
     def _finish(self, name: str, future: "Future[LoadedModel]", work: Callable[[], LoadedModel]) -> None:
-        """Set the future's result to that of `work`."""
+        """Set the future's result to that of `work`, unless the cache was closed meanwhile."""
+        model: LoadedModel | None = None
+        error: BaseException | None = None
         try:
             model = work()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, those that wait are told
-            with self._changed:
-                self._loading.pop(name, None)
-            _fail(future, error)
-        else:
-            with self._changed:
-                self._loading.pop(name, None)
+        except BaseException as raised:  # noqa: BLE001 - whatever it is, those that wait are told
+            error = raised
+        with self._changed:
+            is_waited_for = self._loading.pop(name, None) is not None
+        if is_waited_for and error:
+            future.set_exception(error)
+        elif is_waited_for and model:
             future.set_result(model)
 
     def _load(self, source: ModelSource) -> LoadedModel:
@@ -181,9 +191,12 @@ class ModelCache:
             displaced += others
         model.displaced = tuple(displaced)
         with self._changed:
-            if old := self._models.pop(source.name, None):
-                self._leaving.append(old)
-            self._models[source.name] = model
+            if self._is_closed:
+                self._leaving.append(model)
+            else:
+                if old := self._models.pop(source.name, None):
+                    self._leaving.append(old)
+                self._models[source.name] = model
         self._release_unused()
         return model
 
@@ -207,7 +220,7 @@ class ModelCache:
                 displaced.append(name)
         self._release_unused()
         with self._changed:
-            if not self._changed.wait_for(lambda: self._all_unused() or is_enough(), LEASE_SECONDS):
+            if not self._changed.wait_for(lambda: self._is_closed or self._all_unused() or is_enough(), LEASE_SECONDS):
                 log.warning("A model is still in use; another one is loaded beside it.")
         self._release_unused()
         return displaced
@@ -229,11 +242,6 @@ class ModelCache:
 
 def _bytes(models: Iterable[LoadedModel]) -> int:
     return sum(model.memory_bytes for model in models)
-
-
-def _fail(future: "Future[LoadedModel]", error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
 
 
 def _raise(error: BaseException) -> LoadedModel:

@@ -19,6 +19,8 @@ VARIANT = "fp16"
 USUAL_SIDE = 1024
 LEAST_SIDE, MOST_SIDE = 64, 8192
 SAFETY_CHECKER = "safety_checker"
+VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
+"""The files of a tokenizer, in each of its forms."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def model_files(folder: Path, *, safety_checker: bool = False) -> ModelFiles:
     checked = safety_checker and (has_part(index, SAFETY_CHECKER) or (folder / SAFETY_CHECKER).is_dir())
     parts = [*parts_with_weights(layout, index), *([SAFETY_CHECKER] if checked else [])]
     variant, files = _chosen(folder, parts)
+    _check_texts(folder, [part.replace("text_encoder", "tokenizer") for part in parts if "text_encoder" in part])
     headers = {part: [_header(folder, file) for file in found] for part, found in files.items()}
     vae, core = _vae(folder), json_of(folder, f"{parts[0]}/config.json")
     return ModelFiles(
@@ -85,6 +88,14 @@ def model_files(folder: Path, *, safety_checker: bool = False) -> ModelFiles:
         guided=layout is not Layout.FLUX or bool(core.get("guidance_embeds")),
         has_safety_checker=checked,
     )
+
+
+def _check_texts(folder: Path, tokenizers: list[str]) -> None:
+    """Raise ModelUnusable if files are missing that a library would make up for, by a part that is empty."""
+    json_of(folder, "scheduler/scheduler_config.json")
+    for tokenizer in tokenizers:
+        if not any(all((folder / tokenizer / name).is_file() for name in names) for names in VOCABULARIES):
+            raise unusable(folder, f"its {tokenizer} has no vocabulary")
 
 
 def _chosen(folder: Path, parts: list[str]) -> tuple[str | None, dict[str, list[Path]]]:

@@ -1,14 +1,19 @@
 """AUTOMATIC1111 and its likes: the requests that they get, and the pictures that come of them."""
 
+import base64
 import io
+import json
 
+import httpx
 import pytest
 from PIL import Image
 from pydantic import SecretStr, ValidationError
 
 from render_worker.contract import Recipe
 from render_worker.engines.automatic1111.engine import Automatic1111Engine
+from render_worker.engines.automatic1111.replies import made
 from render_worker.errors import EngineNotConfigured, EngineUnauthorized
+from render_worker.outbound.exchange import Reply
 from render_worker.settings import Settings
 from tests.fakes.at_automatic1111 import asked, engine, make, play, source
 
@@ -35,6 +40,23 @@ def test_it_works(site, flavour, shape, size):
 @pytest.mark.parametrize(("shape", "size"), [("portrait", (512, 768)), ("square", (512, 512))])
 def test_a_small_model_has_sizes_of_its_own(site, shape, size):
     assert opened(make(site, recipe=Recipe(prompt="a tree", shape=shape), automatic1111_native="512")).size == size
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize(("named", "sent"), [(None, 30), (1, 1), (44, 44)])
+def test_named_steps_take_the_place_of_the_operator_s(site, flavour, named, sent):
+    play(site, automatic1111_flavour=flavour)
+    image = make(site, recipe=Recipe(prompt="a tree", steps=named), automatic1111_steps=30)
+    assert asked(site)[0]["body"]["steps"] == sent
+    assert image.steps in (sent, None)  # SD.Next and others say no more than the seed
+
+
+@pytest.mark.parametrize("told", ["30", True, 0, -1, 1e9, [3], None])
+def test_steps_that_cannot_be_are_not_told(told):
+    details = json.dumps({"steps": told, "seed": 5})
+    document = {"images": [base64.b64encode(b"a picture").decode()], "info": details}
+    reply = Reply("It", 200, httpx.Headers(), json.dumps(document).encode())
+    assert made(reply, 5).steps is None
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
