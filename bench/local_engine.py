@@ -51,7 +51,14 @@ class LocalEngine:
     ) -> GeneratedImage:
         """Return a square picture; without a `seed` the engine draws one, and may make it in a batch."""
         previews = bool(more.pop("previews", False))
-        fields = {"prompt": PROMPT, "guidance_scale": GUIDANCE, "width": side, "height": side, "steps": steps, **more}
+        fields: dict[str, Any] = {
+            "prompt": PROMPT,
+            "guidance_scale": GUIDANCE,
+            "width": side,
+            "height": side,
+            "steps": steps,
+            **more,
+        }
         recipe = Recipe(model=model, **fields)
         report = ProgressReporter("-", self.engine.name, Latencies(), on_progress, wants_previews=previews)
         return await self.engine.generate(recipe, report)
