@@ -86,12 +86,14 @@ class _Maker:
         marks = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
         config = transformers.CLIPTextConfig(vocab_size=VOCABULARY, **marks, **sizes)
         with torch.device("meta"):
-            return self._filled(kind(config))
+            module = kind(config)
+        return self._filled(module)
 
     def model(self, kind: Any, config: Mapping[str, Any]) -> Any:
         """Return a U-Net or a VAE."""
         with torch.device("meta"):
-            return self._filled(kind(**config))
+            module = kind(**config)
+        return self._filled(module)
 
     def _filled(self, module: Any) -> Any:
         """Return a module of the meta device with weights of chance."""
