@@ -17,7 +17,7 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\nX-Padding: " + b"x" * 20 + b"\
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 READS_BODIES = (
     *("/generate", "/api/v1/generate", "/v1/images/generate", "/v1/images/generations"),
-    *("/v1/txt2img", "/api/v1/generate/txt2img"),
+    *("/v1/txt2img", "/api/v1/generate/txt2img", "/models/load", "/loras/load", "/loras/unload"),
 )
 
 

@@ -40,6 +40,7 @@ CONTRADICTIONS = (
     r"output_compression must be .* 100 with png",
     r"(within|prefer) must be .* it only goes with model=auto",
     r"strength goes with image only",
+    r"lora_scale goes with lora_path only",
     r"seed must be \d+ at most with ",
     r"(negative_)?prompt must be [\d,]+ characters at most with the style",
     r"response_format=b64_json adds to JSON",
@@ -48,7 +49,8 @@ CONTRADICTIONS = (
 REFUSED = (
     Excuse("fields that contradict each other: a schema says one field at a time", 400, "|".join(CONTRADICTIONS)),
     Excuse("a range of ratios, which a pattern of characters cannot say", 400, "aspect_ratio must be auto, a ratio"),
-    Excuse("a name that no model has: the document does not list the enabled ones", 400, "model must be "),
+    Excuse("a name that no model has: the document does not list the enabled ones", 400, "model(_id)? must be "),
+    Excuse("a LoRA's name with dots alone, which no short pattern can rule out", 400, "lora_path must be "),
     Excuse("what OpenAI's clients may send and no engine here does", 400, '"code":"unsupported"'),
     Excuse("a file that is no picture, or text that is no picture in base64", 400, "(image|mask)[^.]* (must be|is) "),
     Excuse("a time, and the cursor of a page, which no pattern can say", 400, "(since|until|cursor) must be"),
@@ -60,6 +62,7 @@ REFUSED = (
     Excuse("the stream of an id that is made up", 410, '"code":"stream_lost"'),
 )
 FAILED = (
+    Excuse("what needs the engine diffusers, which is not enabled here", 503, '"code":"engine_not_configured"'),
     Excuse("a refusal: no engine can be done within that time", 503, '"code":"too_slow"'),
     Excuse("slots are taken: a retry after some seconds gets the picture", 503, '"code":"(service|worker)_busy"'),
 )

@@ -55,6 +55,11 @@ BODIES = [
     "/v1/images/generations",
     "/v1/images/edits",
     "/openai/images/variations/",
+    "/v1/txt2img",
+    "/v1/img2img",
+    "/api/v1/generate/txt2img",
+    "/v1/models/load",
+    "/v1/loras/load",
 ]
 TEXTS = [
     "",

@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from render_worker.engines.diffusers.errors import ModelUnusable
-from render_worker.engines.diffusers.models.device import Device
 from render_worker.engines.diffusers.models.hub_cache import REVISION, HubCache
 from render_worker.engines.diffusers.models.layout import INDEX
 from render_worker.engines.diffusers.models.model_files import SAFETY_CHECKER, VARIANT
@@ -33,22 +32,24 @@ class DownloadStopped(Exception):
 class Downloads:
     """One download at a time, on a thread of its own."""
 
-    def __init__(self, cache: HubCache, *, safety_checker: bool = False) -> None:
+    def __init__(self, cache: HubCache, *, safety_checker: bool = False, endpoint: str | None = None) -> None:
+        """Without an endpoint the Hub is where its own tools look for it: at HF_ENDPOINT, if that is set."""
         self._cache = cache
+        self._endpoint = endpoint
         self._parts = PARTS | ({SAFETY_CHECKER, "feature_extractor"} if safety_checker else set())
         self._stopped = threading.Event()
         self._thread = TaskThread("model-download")
 
     def start(
-        self, repository: str, device: Device, go_on: Callable[[], None], give_up: Callable[[BaseException], None]
+        self, repository: str, go_on: Callable[[], None], give_up: Callable[[BaseException], None], *, halved: bool
     ) -> None:
         """Download a model, and call one of the functions, on the thread of the downloads."""
 
         def work() -> None:
             try:
-                self.download(repository, device)
+                self.download(repository, halved=halved)
             except BaseException as error:  # noqa: BLE001 - whatever it is, those that wait are told
-                give_up(_translated(repository, error))
+                give_up(error)
             else:
                 go_on()
 
@@ -59,12 +60,21 @@ class Downloads:
         self._stopped.set()
         self._thread.close(0)
 
-    def download(self, repository: str, device: Device) -> None:
-        """Download what is loaded of a model. Only then it is the cache's latest one."""
+    def download(self, repository: str, *, halved: bool) -> None:
+        """Download what is loaded of a model, and have it be the cache's latest one then, not before.
+
+        With `halved` the weights in half precision are taken if there are such. Raises an EngineError if that fails.
+        """
+        try:
+            self._download(repository, halved=halved)
+        except Exception as error:
+            raise download_error(f"model {repository}", error) from error
+
+    def _download(self, repository: str, *, halved: bool) -> None:
         from huggingface_hub import HfApi, hf_hub_download  # takes long to import
 
-        found = HfApi().model_info(repository, revision=REVISION)
-        names = self.chosen([it.rfilename for it in found.siblings or ()], halved=device.number_bytes == 2)
+        found = HfApi(endpoint=self._endpoint).model_info(repository, revision=REVISION)
+        names = self.chosen([it.rfilename for it in found.siblings or ()], halved=halved)
         if INDEX not in names:
             raise ModelUnusable(f"The model {repository} cannot be loaded: it has no {INDEX}.")
         if not found.sha:
@@ -76,7 +86,8 @@ class Downloads:
                 name,
                 revision=found.sha,
                 cache_dir=self._cache.folder,
-                tqdm_class=self._progress_bar(),
+                endpoint=self._endpoint,
+                tqdm_class=progress_bar(self._stopped),
             )
         self._cache.set_latest(repository, found.sha)
 
@@ -97,22 +108,21 @@ class Downloads:
         path = PurePosixPath(name)
         return len(path.parts) == 2 and path.parts[0] in self._parts and ".." not in path.parts
 
-    def _progress_bar(self) -> Any:
-        """Return a class of progress bars that show nothing, and end the download if the worker stops."""
-        from tqdm import tqdm
 
-        stopped = self._stopped
+def progress_bar(stopped: threading.Event) -> Any:
+    """Return a class of progress bars that show nothing, and end the download if the worker stops."""
+    from tqdm import tqdm
 
-        class Bar(tqdm):  # type: ignore[misc] # tqdm has no types
-            def __init__(self, *arguments: Any, **options: Any) -> None:
-                super().__init__(*arguments, **{**options, "disable": True, "name": None})
+    class Bar(tqdm):  # type: ignore[misc] # tqdm has no types
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **{**options, "disable": True, "name": None})
 
-            def update(self, n: float | None = 1) -> Any:
-                if stopped.is_set():
-                    raise DownloadStopped
-                return super().update(n)
+        def update(self, n: float | None = 1) -> Any:
+            if stopped.is_set():
+                raise DownloadStopped
+            return super().update(n)
 
-        return Bar
+    return Bar
 
 
 def _is_plain(name: str) -> bool:
@@ -120,21 +130,19 @@ def _is_plain(name: str) -> bool:
     return "." not in PurePosixPath(name).name.removesuffix(WEIGHTS)
 
 
-def _translated(repository: str, error: BaseException) -> BaseException:
-    """Return the error of a download as clients are told it."""
+def download_error(what: str, error: Exception) -> EngineError:
+    """Return the error of a download as clients are told it; `what` is such as `model owner/name`."""
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
     if isinstance(error, EngineError):
         return error
     if isinstance(error, DownloadStopped):
         return EngineError("The render worker stops.")
-    log.warning("The model %s cannot be downloaded.", repository, exc_info=error)
+    log.warning("The %s cannot be downloaded.", what, exc_info=error)
     if isinstance(error, RepositoryNotFoundError | GatedRepoError):
-        return ModelUnusable(
-            f"The Hub has no model {repository} for this render worker: a private or gated one needs an HF_TOKEN."
-        )
+        return ModelUnusable(f"The Hub has no {what} for this render worker: a private or gated one needs an HF_TOKEN.")
     if isinstance(error, HfHubHTTPError):
-        return EngineUnreachable(f"The Hub answered {error.response.status_code} instead of the model {repository}.")
+        return EngineUnreachable(f"The Hub answered {error.response.status_code} instead of the {what}.")
     if isinstance(error, OSError) and error.errno is not None:
-        return EngineError(f"The model {repository} cannot be stored: {error.strerror}.")
-    return EngineUnreachable(f"The Hub cannot be reached for the model {repository}.")
+        return EngineError(f"The {what} cannot be stored: {error.strerror}.")
+    return EngineUnreachable(f"The Hub cannot be reached for the {what}.")
