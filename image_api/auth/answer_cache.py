@@ -82,6 +82,10 @@ class AnswerCache:
                     return known.present_answer()
         return None
 
+    def has_account(self, key: bytes) -> bool:
+        """Return whether the latest answer was an account, be it fresh or not."""
+        return key in self._accounts
+
     def add(self, key: bytes, answer: Answer) -> Answer:
         """Keep an answer, and return what counts: a stale account if the new answer says nothing of the credential."""
         with self._lock:

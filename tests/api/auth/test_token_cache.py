@@ -30,9 +30,9 @@ def server():
         yield running
 
 
-def answer_of(tokens: HubTokens, token: str) -> str:
+def answer_of(tokens: HubTokens, token: str, client: str | None = None) -> str:
     try:
-        return tokens.account_of(token, None).id
+        return tokens.account_of(token, client).id
     except ApiError as error:
         return error.code
 
@@ -176,6 +176,27 @@ class TestRefusalLimit:
     def test_a_wrong_token_that_is_sent_on_and_on_counts_once(self, client):
         assert {self.guess(client, 1).status_code for _ in range(3 * refusal_limit.BURST)} == {401}
         assert self.guess(client, 2).status_code == 401
+
+    def test_a_token_that_was_valid_is_checked_again_whatever_its_neighbours_send(self, client, monkeypatch):
+        monkeypatch.setattr("image_api.auth.answer_cache.ACCOUNT_SECONDS", 0)
+        assert client.get(MAKE, headers=ANN, environ_overrides=self.HERE).status_code == 200
+        for number in range(refusal_limit.BURST + 1):
+            self.guess(client, number)
+        assert client.get(MAKE, headers=ANN, environ_overrides=self.HERE).status_code == 200
+        assert client.get(MAKE, headers=BEN, environ_overrides=self.HERE).status_code == 429
+
+    def test_so_does_one_of_many_requests_at_once(self, server):
+        server.say(401)
+        tokens, ready = HubTokens(server.url, ()), threading.Barrier(40)
+
+        def check() -> str:
+            ready.wait()
+            return answer_of(tokens, "hf_wrong", "a-client")
+
+        with ThreadPoolExecutor(40) as pool:
+            assert {it.result(30) for it in [pool.submit(check) for _ in range(40)]} == {"unauthorized"}
+        server.say(200, WHOAMI)
+        assert answer_of(tokens, "hf_right", "a-client") == "huggingface:1"
 
     def test_a_hub_that_fails_counts_for_no_client(self, client, hub):
         hub.play("error_500")
