@@ -211,10 +211,10 @@ $(CLIENT_PACKAGES): tests/clients/requirements.txt | $(BIN)/python
 	$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/clients/requirements.txt
 	@touch $@
 
-# The worker's packages with their hashes, PyTorch of an index of its own, and the others in the versions of the lock.
-$(DIFFUSERS_PACKAGES): $(UNLOCKED) render_worker/requirements.txt constraints.txt
+# Both tiers' packages with their hashes, PyTorch of an index of its own, and the others in the versions of the lock.
+$(DIFFUSERS_PACKAGES): $(UNLOCKED) $(TIERS) constraints.txt
 	$(PYTHON) -m venv $(DIFFUSERS)
-	$(DIFFUSERS_INSTALL) --require-hashes -r render_worker/requirements.txt
+	$(DIFFUSERS_INSTALL) --require-hashes $(foreach file,$(TIERS),-r $(file))
 	$(DIFFUSERS_INSTALL) --retries 1 --extra-index-url $(TORCH_INDEX) "$$(grep '^torch==' $(UNLOCKED))"
 	$(DIFFUSERS_INSTALL) -r $(UNLOCKED) -c constraints.txt $(TESTED_WITH)
 	@touch $@

@@ -15,6 +15,7 @@ from local.lock import CHOSEN, CLIENTS, CONSTRAINTS, choosing, header, inputs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ALL = "requirements-dev.txt"
+UNLOCKED = "render_worker/requirements-diffusers.txt"  # PyTorch is another package on each platform
 PIN = re.compile(
     r"^(?P<name>[a-z0-9-]+)==(?P<version>[^\s;]+)(?: ; [^\\\n]+?)?"
     r"(?P<hashes>(?: \\\n    --hash=sha256:[0-9a-f]{64})*)\n"
@@ -94,7 +95,16 @@ def problems(root: Path) -> list[str]:
 def test_every_lock_follows_from_its_input():
     found = [*problems(ROOT), *problems_of_one(ROOT / CLIENTS, ROOT)]
     assert not found, f"make lock: {'; '.join(found)}"
-    assert len(inputs(ROOT)) == len([*ROOT.glob("requirements*.txt"), *ROOT.glob("render_worker/requirements*.txt")])
+    files = {*ROOT.glob("requirements*.txt"), *ROOT.glob("render_worker/requirements*.txt")}
+    assert {path.with_suffix(".txt") for path in inputs(ROOT)} == files - {ROOT / UNLOCKED}
+
+
+def test_what_has_no_lock_is_pinned_as_the_locks_have_it():
+    locked = pins(ROOT / ALL)
+    for line in (ROOT / UNLOCKED).read_text().splitlines():
+        if not line.startswith("#"):
+            name, version = re.fullmatch(r"([a-z0-9-]+)==(\S+)", line).groups()
+            assert name not in locked or locked[name].version == version
 
 
 @pytest.mark.parametrize("path", [*inputs(ROOT), ROOT / CLIENTS], ids=lambda path: str(path.relative_to(ROOT)))

@@ -138,7 +138,14 @@ def test_clean_removes_pictures_and_environments_but_no_database_of_jobs(tmp_pat
     shutil.copy(ROOT / "Makefile", tmp_path)
     jobs = {".data/jobs.db", ".data/jobs.db-wal", ".data/jobs.db-shm"}
     kept = {*jobs, ".data/models/a.safetensors", ".data/loras/b.safetensors", "mine.db", "Makefile"}
-    gone = {".data/images/a.png", ".data/images/jobs.db/b.png", ".data/budgets.sqlite3", ".venv/bin/python", "build/x"}
+    gone = {
+        ".data/images/a.png",
+        ".data/images/jobs.db/b.png",
+        ".data/budgets.sqlite3",
+        ".venv/bin/python",
+        ".venv-diffusers/x",
+        "build/x",
+    }
     for name in (kept | gone) - {"Makefile"}:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -175,3 +182,11 @@ def test_a_local_run_has_the_packages_of_the_engines_that_it_enables(given, extr
     command = ["make", "--dry-run", "--always-make", "run"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert set(re.findall(r"requirements-([a-z0-9]+)\.txt", done.stdout)) == extras
+
+
+def test_the_tests_end_with_those_that_have_an_environment_of_their_own():
+    command = ["make", "--dry-run", "--always-make", "test"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    tried = re.findall(r"^(\S+)/python -m pytest .*?(tests/\S+)", done.stdout, re.MULTILINE)
+    assert tried[-1] == (".venv-diffusers/bin", "tests/diffusers")
+    assert ".venv-diffusers/bin" not in dict(tried[:-1])

@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from render_worker.engines.diffusers.errors import ModelUnusable
-from render_worker.engines.diffusers.models.device import Device
 from render_worker.engines.diffusers.models.hub_cache import REVISION, HubCache
 from render_worker.engines.diffusers.models.layout import INDEX
 from render_worker.engines.diffusers.models.model_files import SAFETY_CHECKER, VARIANT
@@ -33,22 +32,24 @@ class DownloadStopped(Exception):
 class Downloads:
     """One download at a time, on a thread of its own."""
 
-    def __init__(self, cache: HubCache, *, safety_checker: bool = False) -> None:
+    def __init__(self, cache: HubCache, *, safety_checker: bool = False, endpoint: str | None = None) -> None:
+        """Without an endpoint the Hub is where its own tools look for it: at HF_ENDPOINT, if that is set."""
         self._cache = cache
+        self._endpoint = endpoint
         self._parts = PARTS | ({SAFETY_CHECKER, "feature_extractor"} if safety_checker else set())
         self._stopped = threading.Event()
         self._thread = TaskThread("model-download")
 
     def start(
-        self, repository: str, device: Device, go_on: Callable[[], None], give_up: Callable[[BaseException], None]
+        self, repository: str, go_on: Callable[[], None], give_up: Callable[[BaseException], None], *, halved: bool
     ) -> None:
         """Download a model, and call one of the functions, on the thread of the downloads."""
 
         def work() -> None:
             try:
-                self.download(repository, device)
+                self.download(repository, halved=halved)
             except BaseException as error:  # noqa: BLE001 - whatever it is, those that wait are told
-                give_up(_translated(repository, error))
+                give_up(error)
             else:
                 go_on()
 
@@ -59,12 +60,21 @@ class Downloads:
         self._stopped.set()
         self._thread.close(0)
 
-    def download(self, repository: str, device: Device) -> None:
-        """Download what is loaded of a model. Only then it is the cache's latest one."""
+    def download(self, repository: str, *, halved: bool) -> None:
+        """Download what is loaded of a model, and have it be the cache's latest one then, not before.
+
+        With `halved` the weights in half precision are taken if there are such. Raises an EngineError if that fails.
+        """
+        try:
+            self._download(repository, halved=halved)
+        except Exception as error:
+            raise _translated(repository, error) from error
+
+    def _download(self, repository: str, *, halved: bool) -> None:
         from huggingface_hub import HfApi, hf_hub_download  # takes long to import
 
-        found = HfApi().model_info(repository, revision=REVISION)
-        names = self.chosen([it.rfilename for it in found.siblings or ()], halved=device.number_bytes == 2)
+        found = HfApi(endpoint=self._endpoint).model_info(repository, revision=REVISION)
+        names = self.chosen([it.rfilename for it in found.siblings or ()], halved=halved)
         if INDEX not in names:
             raise ModelUnusable(f"The model {repository} cannot be loaded: it has no {INDEX}.")
         if not found.sha:
@@ -76,6 +86,7 @@ class Downloads:
                 name,
                 revision=found.sha,
                 cache_dir=self._cache.folder,
+                endpoint=self._endpoint,
                 tqdm_class=self._progress_bar(),
             )
         self._cache.set_latest(repository, found.sha)
@@ -120,7 +131,7 @@ def _is_plain(name: str) -> bool:
     return "." not in PurePosixPath(name).name.removesuffix(WEIGHTS)
 
 
-def _translated(repository: str, error: BaseException) -> BaseException:
+def _translated(repository: str, error: Exception) -> EngineError:
     """Return the error of a download as clients are told it."""
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 

@@ -157,7 +157,7 @@ class ModelCache:
             give_up(error)
             return
         if source.folder is None and source.repository:
-            self._downloads.start(source.repository, self._device, go_on, give_up)
+            self._downloads.start(source.repository, go_on, give_up, halved=self._device.number_bytes == 2)
         else:
             self._finish(name, future, lambda: self._load(source))
 
