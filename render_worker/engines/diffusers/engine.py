@@ -110,6 +110,7 @@ class DiffusersEngine(LoadingEngine):
     async def stop(self) -> None:
         if self._first_load:
             self._first_load.cancel()
+        self._loras.close()
         if self._backend:
             await asyncio.to_thread(self._backend.close)
         await asyncio.to_thread(self._log.close)

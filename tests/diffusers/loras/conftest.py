@@ -1,5 +1,6 @@
 """Loaded models, LoRA files for each of them, and pictures."""
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,29 +18,35 @@ from tests.diffusers.loras import makers
 
 LAYOUTS = ("sd1", "sd2", "sdxl", "sd3", "flux")
 
-LoadModel = Callable[..., LoadedModel]
+LoadModel = Callable[[str], LoadedModel]
 Picture = Callable[[LoadedModel], str]
 
 
 @pytest.fixture(scope="session")
-def lora_dir(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def new_model(models: Path) -> LoadModel:
+    """Return a function that loads the tiny model of a layout anew."""
+
+    def make(layout: str) -> LoadedModel:
+        settings = DiffusersSettings(_env_file=None, model_cache_dir=models, default_model_id=layout)
+        return load(ModelRegistry(settings).find(layout), choose_device(settings))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def load_model(new_model: LoadModel) -> LoadModel:
+    """Return a function for the tiny model of a layout, which tests share: a LoRA leaves no trace in one."""
+    return functools.cache(new_model)
+
+
+@pytest.fixture(scope="session")
+def lora_dir(new_model: LoadModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with two LoRAs of each layout, such as `sd1.safetensors` and `sd1-other.safetensors`."""
     folder = tmp_path_factory.mktemp("loras")
     for layout in LAYOUTS:
         for name, seed in ((layout, 1), (f"{layout}-other", 2)):
-            makers.save(makers.peft_tensors(_fresh(models, layout).pipe, seed), folder / f"{name}.safetensors")
+            makers.save(makers.peft_tensors(new_model(layout).pipe, seed), folder / f"{name}.safetensors")
     return folder
-
-
-def _fresh(models: Path, layout: str) -> LoadedModel:
-    settings = DiffusersSettings(_env_file=None, model_cache_dir=models, default_model_id=layout)
-    return load(ModelRegistry(settings).find(layout), choose_device(settings))
-
-
-@pytest.fixture
-def load_model(models: Path) -> LoadModel:
-    """Return a function that loads the tiny model of a layout."""
-    return lambda layout: _fresh(models, layout)
 
 
 @pytest.fixture
@@ -54,7 +61,7 @@ def picture() -> Picture:
 
     def make(model: LoadedModel) -> str:
         seed = torch.Generator().manual_seed(7)
-        made = model.pipe("a red fox", width=64, height=64, num_inference_steps=3, generator=seed).images[0]
+        made = model.pipe("a red fox", width=64, height=64, num_inference_steps=2, generator=seed).images[0]
         return hashlib.sha256(made.tobytes()).hexdigest()
 
     return make

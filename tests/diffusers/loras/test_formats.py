@@ -11,7 +11,7 @@ from render_worker.engines.diffusers.generation.request import LoraUse
 from render_worker.engines.diffusers.loras.layer_names import layers_by_name
 from render_worker.engines.diffusers.loras.module_shapes import components_of, targets_of
 from render_worker.engines.diffusers.loras.service import Loras
-from render_worker.engines.diffusers.models.loader import LoadedModel
+from render_worker.engines.diffusers.models.loaded_model import LoadedModel
 from render_worker.engines.diffusers.settings import DiffusersSettings
 from tests.diffusers.loras import makers
 from tests.diffusers.loras.conftest import LoadModel, Picture
@@ -28,17 +28,19 @@ def use(make_settings: Callable[..., DiffusersSettings], tmp_path: Path, picture
     def make(model: LoadedModel, tensors: Tensors, scale: float = 1.0, metadata: dict[str, str] | None = None) -> str:
         makers.save(tensors, tmp_path / "it.safetensors", metadata)
         loras.apply(model, LoraUse("it", scale))
-        return picture(model)
+        made = picture(model)
+        loras.apply(model, None)
+        return made
 
     return make
 
 
 @pytest.fixture
-def theirs(load_model: LoadModel, tmp_path: Path, picture: Picture) -> Callable[..., str]:
+def theirs(new_model: LoadModel, tmp_path: Path, picture: Picture) -> Callable[..., str]:
     """Return a function that makes a layout's picture with a LoRA that diffusers loads itself."""
 
     def make(layout: str, tensors: Tensors, metadata: dict[str, str] | None = None) -> str:
-        model = load_model(layout)
+        model = new_model(layout)
         path = makers.save(tensors, tmp_path / "theirs" / "it.safetensors", metadata)
         model.pipe.load_lora_weights(str(path), adapter_name="it")
         return picture(model)
@@ -125,29 +127,38 @@ def first_names(model: LoadedModel, tensors: Tensors) -> Tensors:
     "modules", [makers.CONVOLUTIONS, ("conv_in", "time_emb_proj", "ff.net.0.proj", "ff.net.2", "conv")]
 )
 def test_convolutions_and_other_layers_are_changed_as_by_diffusers(
-    layout: str, modules: tuple[str, ...], load_model: LoadModel, use: Callable[..., str], theirs: Callable[..., str]
+    layout: str,
+    modules: tuple[str, ...],
+    load_model: LoadModel,
+    new_model: LoadModel,
+    use: Callable[..., str],
+    theirs: Callable[..., str],
 ) -> None:
-    tensors = makers.peft_tensors(load_model(layout).pipe, parts=["unet"], modules=modules)
+    tensors = makers.peft_tensors(new_model(layout).pipe, parts=["unet"], modules=modules)
     model = load_model(layout)
     assert use(model, tensors) == theirs(layout, tensors)
     assert use(model, tensors) != use(model, tensors, scale=0.0)
 
 
-def test_a_kernel_of_one_by_one_may_be_left_out(load_model: LoadModel, use: Callable[..., str]) -> None:
-    tensors = makers.peft_tensors(load_model("sd1").pipe, parts=["unet"], modules=["proj_in", "to_q"])
+def test_a_kernel_of_one_by_one_may_be_left_out(
+    load_model: LoadModel, new_model: LoadModel, use: Callable[..., str]
+) -> None:
+    tensors = makers.peft_tensors(new_model("sd1").pipe, parts=["unet"], modules=["proj_in", "to_q"])
     flat = {name: value.reshape(value.shape[:2]) for name, value in tensors.items()}
     square = {name: value.reshape(*value.shape[:2], 1, 1) for name, value in tensors.items()}
     model = load_model("sd1")
     assert use(model, flat) == use(model, square) == use(model, tensors)
 
 
-def test_one_tensor_for_several_layers_is_shared_among_them(load_model: LoadModel, use: Callable[..., str]) -> None:
+def test_one_tensor_for_several_layers_is_shared_among_them(
+    load_model: LoadModel, new_model: LoadModel, use: Callable[..., str]
+) -> None:
     """FLUX's first code has one layer for what diffusers has three or four for; so has SD 3's."""
     for layout, block, fused in (
         ("flux", "transformer_blocks.0.attn", "double_blocks_0_img_attn_qkv"),
         ("sd3", "transformer_blocks.1.attn", "joint_blocks_1_x_block_attn_qkv"),
     ):
-        tensors = makers.peft_tensors(load_model(layout).pipe, parts=["transformer"], modules=makers.ATTENTION[:3])
+        tensors = makers.peft_tensors(new_model(layout).pipe, parts=["transformer"], modules=makers.ATTENTION[:3])
         mine = {name: value for name, value in tensors.items() if name.startswith(f"transformer.{block}.")}
         down = mine[f"transformer.{block}.to_q.lora_A.weight"]
         each = [mine[f"transformer.{block}.{name}.lora_B.weight"] for name in makers.ATTENTION[:3]]

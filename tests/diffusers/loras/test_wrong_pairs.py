@@ -29,6 +29,7 @@ def test_a_lora_of_another_layout_is_refused_and_the_model_is_unchanged(
             assert picture(model) == base
     loras.apply(model, LoraUse(layout, 1.0))
     assert picture(model) != base
+    loras.apply(model, None)
 
 
 def test_a_refused_lora_leaves_the_one_before_it_active(loras: Loras, load_model: LoadModel, picture: Picture) -> None:
@@ -38,3 +39,4 @@ def test_a_refused_lora_leaves_the_one_before_it_active(loras: Loras, load_model
     with pytest.raises(LoraInvalid):
         loras.apply(model, LoraUse("flux", 1.0))
     assert picture(model) == mine
+    loras.apply(model, None)

@@ -1,52 +1,68 @@
 """LoRAs of the Hub that the settings allow, each a repository or a file in one."""
 
+import threading
 from pathlib import Path
 
 from render_worker.engines.diffusers.errors import ModelUnusable
 from render_worker.engines.diffusers.loras.library import ENDING
-from render_worker.optional_packages import missing_package
+from render_worker.engines.diffusers.models.downloads import download_error, progress_bar
+from render_worker.engines.diffusers.models.hub_cache import REVISION, HubCache
+from render_worker.engines.diffusers.models.process import prepare
+from render_worker.engines.diffusers.settings import DiffusersSettings
 
 USUAL_FILE = f"pytorch_lora_weights{ENDING}"
 REPOSITORY_PARTS = 2  # owner/name
 
 
 class HubLoras:
-    """Downloads LoRAs, each once. `cache` is the folder of downloads; None means the Hub's own."""
+    """Finds LoRAs that were downloaded, and downloads others."""
 
-    def __init__(self, cache: Path | None) -> None:
-        self._cache = cache
+    def __init__(self, settings: DiffusersSettings) -> None:
+        self._settings = settings
+        self._cache = HubCache(settings.hf_home)
+        self._stopped = threading.Event()
 
     def cached(self, name: str) -> Path | None:
         """Return the file of a LoRA that was downloaded; None if it was not."""
-        if missing_package("huggingface_hub", "engine diffusers", "diffusers"):
-            return None
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
-
         repository, file = _split(name)
-        try:
-            folder = Path(snapshot_download(repository, cache_dir=self._cache, local_files_only=True))
-        except LocalEntryNotFoundError:
+        folder = self._cache.snapshot(repository)
+        if folder is None:
             return None
-        names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob(f"*{ENDING}"))]
-        chosen = file if file in names else _chosen(names) if file is None else None
-        return folder / chosen if chosen else None
+        file = file or _chosen([path.relative_to(folder).as_posix() for path in folder.rglob(f"*{ENDING}")])
+        return folder / file if file and (folder / file).is_file() else None
 
     def download(self, name: str) -> Path:
-        """Return the file of a LoRA, which is downloaded if need be. Raises ModelUnusable if it cannot be had."""
+        """Return the file of a LoRA, which is downloaded if need be. Raises an EngineError if it cannot be had."""
         if found := self.cached(name):
             return found
-        from huggingface_hub import HfApi, hf_hub_download
-        from huggingface_hub.errors import HfHubHTTPError
+        prepare(self._settings)
+        try:
+            return self._download(name)
+        except Exception as error:  # whatever the Hub's client raises
+            raise download_error(f"LoRA {name}", error) from error
+
+    def close(self) -> None:
+        """Stop the downloads in progress."""
+        self._stopped.set()
+
+    def _download(self, name: str) -> Path:
+        from huggingface_hub import HfApi, hf_hub_download  # takes long to import
 
         repository, file = _split(name)
-        try:
-            file = file or _chosen(HfApi().list_repo_files(repository))
-            if file is None:
-                raise ModelUnusable(f"The LoRA {name} is no single {ENDING} file: DIFFUSERS_LORAS must name which one.")
-            return Path(hf_hub_download(repository, file, cache_dir=self._cache))
-        except (HfHubHTTPError, OSError, ValueError) as error:  # no such file, no right to it, no network, a full disk
-            raise ModelUnusable(f"The LoRA {name} could not be downloaded ({type(error).__name__}).") from error
+        known = self._cache.snapshot(repository)  # of a model in the same repository: its version stays what it is
+        found = HfApi().model_info(repository, revision=known.name if known else REVISION)
+        file = file or _chosen([it.rfilename for it in found.siblings or ()])
+        if file is None or not found.sha:
+            raise ModelUnusable(f"The LoRA {name} is no single {ENDING} file: DIFFUSERS_LORAS must name which one.")
+        path = hf_hub_download(
+            repository,
+            file,
+            revision=found.sha,
+            cache_dir=self._cache.folder,
+            tqdm_class=progress_bar(self._stopped),
+        )
+        self._cache.set_latest(repository, found.sha)
+        return Path(path)
 
 
 def _split(name: str) -> tuple[str, str | None]:

@@ -38,7 +38,7 @@ def scales_of(metadata: Mapping[str, str]) -> dict[str, Scales]:
     try:
         values = json.loads(metadata[KEY])
         return {component: _scales(values, component) for component in COMPONENTS}
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise LoraProblem(f"its metadata {KEY} is broken") from error
 
 

@@ -40,7 +40,7 @@ class Loras:
 
     def __init__(self, settings: DiffusersSettings) -> None:
         self._library = LoraLibrary(settings.lora_dir, settings.diffusers_loras)
-        self._hub = HubLoras(settings.hf_home / "hub" if settings.hf_home else None)
+        self._hub = HubLoras(settings)
         self._files = LoraFiles()
         self._limit = settings.diffusers_lora_limit
         self._lock = threading.Lock()
@@ -95,6 +95,11 @@ class Loras:
         with self._lock:
             for of_model in self._models.values():
                 of_model.loaded.clear()
+
+    def close(self) -> None:
+        """Stop the downloads in progress, and forget every LoRA."""
+        self._hub.close()
+        self.clear()
 
     def listed(self, models: Iterable["LoadedModel"]) -> LoraList:
         """Return every LoRA, and which of these loaded models it fits."""

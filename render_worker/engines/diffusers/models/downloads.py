@@ -68,7 +68,7 @@ class Downloads:
         try:
             self._download(repository, halved=halved)
         except Exception as error:
-            raise _translated(repository, error) from error
+            raise download_error(f"model {repository}", error) from error
 
     def _download(self, repository: str, *, halved: bool) -> None:
         from huggingface_hub import HfApi, hf_hub_download  # takes long to import
@@ -87,7 +87,7 @@ class Downloads:
                 revision=found.sha,
                 cache_dir=self._cache.folder,
                 endpoint=self._endpoint,
-                tqdm_class=self._progress_bar(),
+                tqdm_class=progress_bar(self._stopped),
             )
         self._cache.set_latest(repository, found.sha)
 
@@ -108,22 +108,21 @@ class Downloads:
         path = PurePosixPath(name)
         return len(path.parts) == 2 and path.parts[0] in self._parts and ".." not in path.parts
 
-    def _progress_bar(self) -> Any:
-        """Return a class of progress bars that show nothing, and end the download if the worker stops."""
-        from tqdm import tqdm
 
-        stopped = self._stopped
+def progress_bar(stopped: threading.Event) -> Any:
+    """Return a class of progress bars that show nothing, and end the download if the worker stops."""
+    from tqdm import tqdm
 
-        class Bar(tqdm):  # type: ignore[misc] # tqdm has no types
-            def __init__(self, *arguments: Any, **options: Any) -> None:
-                super().__init__(*arguments, **{**options, "disable": True, "name": None})
+    class Bar(tqdm):  # type: ignore[misc] # tqdm has no types
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **{**options, "disable": True, "name": None})
 
-            def update(self, n: float | None = 1) -> Any:
-                if stopped.is_set():
-                    raise DownloadStopped
-                return super().update(n)
+        def update(self, n: float | None = 1) -> Any:
+            if stopped.is_set():
+                raise DownloadStopped
+            return super().update(n)
 
-        return Bar
+    return Bar
 
 
 def _is_plain(name: str) -> bool:
@@ -131,21 +130,19 @@ def _is_plain(name: str) -> bool:
     return "." not in PurePosixPath(name).name.removesuffix(WEIGHTS)
 
 
-def _translated(repository: str, error: Exception) -> EngineError:
-    """Return the error of a download as clients are told it."""
+def download_error(what: str, error: Exception) -> EngineError:
+    """Return the error of a download as clients are told it; `what` is such as `model owner/name`."""
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
     if isinstance(error, EngineError):
         return error
     if isinstance(error, DownloadStopped):
         return EngineError("The render worker stops.")
-    log.warning("The model %s cannot be downloaded.", repository, exc_info=error)
+    log.warning("The %s cannot be downloaded.", what, exc_info=error)
     if isinstance(error, RepositoryNotFoundError | GatedRepoError):
-        return ModelUnusable(
-            f"The Hub has no model {repository} for this render worker: a private or gated one needs an HF_TOKEN."
-        )
+        return ModelUnusable(f"The Hub has no {what} for this render worker: a private or gated one needs an HF_TOKEN.")
     if isinstance(error, HfHubHTTPError):
-        return EngineUnreachable(f"The Hub answered {error.response.status_code} instead of the model {repository}.")
+        return EngineUnreachable(f"The Hub answered {error.response.status_code} instead of the {what}.")
     if isinstance(error, OSError) and error.errno is not None:
-        return EngineError(f"The model {repository} cannot be stored: {error.strerror}.")
-    return EngineUnreachable(f"The Hub cannot be reached for the model {repository}.")
+        return EngineError(f"The {what} cannot be stored: {error.strerror}.")
+    return EngineUnreachable(f"The Hub cannot be reached for the {what}.")
