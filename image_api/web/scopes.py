@@ -1,4 +1,4 @@
-"""The scope that each address needs, checked before its view is called.
+"""Access control: the scope that each address needs, checked before its view is called.
 
 An address needs one unless OPEN_FAMILIES or OPEN_VIEWS has its view: a new one is closed until it is added there.
 """

@@ -153,7 +153,7 @@ class Server:
 class Sandbox(Server):
     """The stand-ins of the outside world; `upload_origin` is the host of their pictures."""
 
-    def __init__(self, **environment: object) -> None:
+    def __init__(self, **environment: Any) -> None:
         command = ("-c", "sandbox/gunicorn.conf.py")
         super().__init__(*command, port_variable="SANDBOX_PORT", ready="/sandbox", **environment)
 

@@ -1,0 +1,1 @@
+"""The engine `diffusers` in a real render worker, over HTTP."""
