@@ -16,8 +16,11 @@ from tests.diffusers import tiny
 # Two threads make another picture of the same seed than one, and are slower on a machine that is busy.
 torch.set_num_threads(1)
 
-# diffusers' EulerDiscreteScheduler under NumPy 2.4.
-OTHERS_WARNINGS = ("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",)
+# diffusers' schedulers under NumPy 2.4.
+OTHERS_WARNINGS = (
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
+    "ignore:__array_wrap__ must accept context and return_scalar arguments:DeprecationWarning",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -184,16 +184,18 @@ class DiffusersEngine(LoadingEngine):
         begun = time.monotonic()
         source = self._registry.find(request.model)
         backend = await self._running()
+        known = self._in_memory(source.name)
         loading = asyncio.wrap_future(backend.cache.load(source.name))
         loading.add_done_callback(lambda it: it.cancelled() or it.exception())  # if it is not waited for any more
         done, _ = await asyncio.wait({loading}, timeout=request.timeout_seconds)
         model = loading.result() if done else None
+        is_new = model is None or model is not known
         return LoadedModel(
             model=source.name,
             loaded=model is not None,
-            seconds=round(time.monotonic() - begun, 3),
+            seconds=round(time.monotonic() - begun, 3) if is_new else 0,
             size_bytes=source.files.size_bytes if source.files else model and model.size_bytes,
-            unloaded=list(model.displaced) if model else [],
+            unloaded=list(model.displaced) if model and is_new else [],
         )
 
     async def loras(self) -> LoraList:

@@ -10,7 +10,7 @@ from render_worker.engines.diffusers.models.allocation_failures import is_out_of
 from render_worker.sizes import SizeRange
 
 SMALLER = "Smaller than asked for, as the device's memory has no room for {0}x{1}."
-SMALLER_BY = 0.7  # of each side: half of the pixels
+SMALLER_BY = 0.5  # of each side: there is one more try, which should not be in vain
 
 Outcome = DiffusionPicture | Exception
 
@@ -82,7 +82,7 @@ def _with_note(outcome: Outcome, note: str) -> Outcome:
 
 
 def _smaller(size: Size, within: SizeRange | None) -> Size | None:
-    """Return a size of half the pixels; None if the model makes none so small."""
+    """Return a size of half the sides; None if the model makes none so small."""
     if within is None:
         return None
     width, height = (int(side * SMALLER_BY) // within.step * within.step for side in size)

@@ -86,12 +86,17 @@ def _fitted_map(pipe: Any) -> Any:
     latents = (encoded - (getattr(config, "shift_factor", None) or 0)) * config.scaling_factor
     if not bool(torch.isfinite(latents).all()):
         return None
+    return fitted(latents, chart.to(device))
+
+
+def fitted(latents: Any, picture: Any) -> Any:
+    """Return the map by which these latents have the colours of a picture, which are from 0 to 1, or nearly."""
     height, width = latents.shape[1:]
-    colors = torch.nn.functional.adaptive_avg_pool2d(chart[None].to(device), (height, width))[0].flatten(1).T
-    values = torch.cat([latents.flatten(1).T, torch.ones(height * width, 1, device=device)], 1)
-    values, colors = values.double().cpu(), colors.double().cpu()
+    colors = torch.nn.functional.adaptive_avg_pool2d(picture, (height, width)).flatten(1).T.double().cpu()
+    ones = torch.ones(height * width, 1, device=latents.device)
+    values = torch.cat([latents.flatten(1).T, ones], 1).double().cpu()
     square = values.T @ values + RIDGE * len(values) * torch.eye(values.shape[1], dtype=torch.float64)
-    return torch.linalg.solve(square, values.T @ colors).float().to(device)
+    return torch.linalg.solve(square, values.T @ colors).float().to(latents.device)
 
 
 def _chart() -> Any:

@@ -1,0 +1,100 @@
+"""What is no picture: numbers that overflowed, and all black. And what the safety checker flags."""
+
+import contextlib
+import copy
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+
+from render_worker.engines.diffusers.models.loaded_model import Safety
+from render_worker.errors import BadPicture
+from tests.diffusers.engine.requests_of import made, request
+from tests.diffusers.engine.running_engine import digest, pixels
+
+
+@pytest.fixture
+def changed(running):
+    """Return a context in which the last layer of a model's VAE has other weights."""
+
+    @contextlib.contextmanager
+    def change(layout, weight, bias):
+        running.made(model=layout, steps=1)
+        layer = running.backend.cache.ready(layout).pipe.vae.decoder.conv_out
+        kept = copy.deepcopy(layer.state_dict())
+        layer.load_state_dict(
+            {"weight": torch.full_like(layer.weight, weight), "bias": torch.full_like(layer.bias, bias)}
+        )
+        yield
+        layer.load_state_dict(kept)
+
+    return change
+
+
+@pytest.mark.parametrize("layout", ["sd1", "sdxl", "flux"])
+@pytest.mark.parametrize(
+    ("weight", "bias", "code", "words"),
+    [
+        (float("nan"), 0, "picture_broken", "overflowed"),
+        (float("inf"), 0, "picture_broken", "overflowed"),
+        (0, -2, "picture_empty", "black"),
+    ],
+)
+def test_no_numbers_and_black_are_errors_and_the_next_picture_is_right(
+    running, changed, layout, weight, bias, code, words
+):
+    want = digest(running.made(model=layout, seed=2))
+    with changed(layout, weight, bias), pytest.raises(BadPicture, match=words) as caught:
+        running.made(model=layout, seed=2)
+    assert caught.value.code == code
+    assert digest(running.made(model=layout, seed=2)) == want
+
+
+def test_white_is_a_picture(running, changed):
+    with changed("sd1", 0, 2):
+        white = running.made(seed=2)
+    assert np.unique(pixels(white)).tolist() == [255]
+
+
+def safety_that(*, flags: bool) -> Safety:
+    """Return a tiny checker that flags every picture, or none."""
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 37,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+        "image_size": 30,
+        "patch_size": 2,
+        "projection_dim": 32,
+    }
+    text = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 1, "num_attention_heads": 4}
+    torch.manual_seed(0)
+    config = transformers.CLIPConfig(vision_config=vision, text_config=text, projection_dim=32)
+    checker = StableDiffusionSafetyChecker(config)
+    with torch.no_grad():
+        checker.concept_embeds_weights.fill_(-1.0 if flags else 1.0)
+        checker.special_care_embeds_weights.fill_(1.0)
+    extractor = transformers.CLIPImageProcessorPil(crop_size={"height": 30, "width": 30}, size={"shortest_edge": 30})
+    return Safety(checker.eval(), extractor)
+
+
+@pytest.mark.parametrize("layout", ["sd1", "sdxl", "sd3", "flux"])
+def test_a_flagged_picture_is_black_and_one_that_passed_is_as_ever(running, monkeypatch, layout):
+    unchecked = running.made(model=layout, seed=2)
+    model = running.backend.cache.ready(layout)
+    monkeypatch.setattr(model, "safety", safety_that(flags=False))
+    passed = running.made(model=layout, seed=2)
+    monkeypatch.setattr(model, "safety", safety_that(flags=True))
+    flagged = running.made(model=layout, seed=2)
+    assert (unchecked.nsfw, passed.nsfw, flagged.nsfw) == (None, False, True)
+    assert digest(passed) == digest(unchecked)
+    assert pixels(flagged).max() == 0
+
+
+def test_each_picture_of_a_batch_is_checked(running, monkeypatch):
+    running.made(seed=1)
+    monkeypatch.setattr(running.backend.cache.ready("sd1"), "safety", safety_that(flags=True))
+    found = made(running, request(seed=1), request(seed=2))
+    assert [(it.batch, it.nsfw) for it in found] == [(2, True), (2, True)]

@@ -1,0 +1,139 @@
+"""The engine as the worker asks it: its state, its models, and what is refused."""
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from render_worker.contract import LoadModelRequest
+from render_worker.engines.diffusers.errors import ModelUnusable
+from render_worker.errors import EngineNotConfigured, InvalidParameter
+from tests.diffusers import tiny
+from tests.diffusers.engine.running_engine import Reported, digest, request_of
+
+HUB = "stabilityai/stable-diffusion-xl-base-1.0"
+
+
+def test_the_default_model_is_loaded_before_the_first_request(start_engine):
+    running = start_engine(default_model_id="sd2")
+    assert running.engine.health().state == "starting"
+    reported = Reported()
+    assert running.made(reported, model="diffusers", seed=1).model == "sd2"
+    assert running.engine.weights_of("sd2")["loaded"] is True
+    assert running.engine.health().state == "ready"
+    assert running.engine.health().details["device"] == "cpu"
+
+
+def test_a_default_model_that_cannot_be_loaded_leaves_the_others(start_engine, models, tmp_path):
+    for name in ("good", "broken"):
+        tiny.make("sd1", tmp_path / "own" / name)
+    for file in (tmp_path / "own" / "broken" / "unet").glob("*.safetensors"):
+        file.write_bytes(b"nothing")
+    running = start_engine(default_model_id="broken", model_cache_dir=tmp_path / "own")
+    assert running.made(model="good", seed=1).model == "good"
+    with pytest.raises(ModelUnusable, match="broken"):
+        running.made(model="broken", seed=1)
+    assert digest(running.made(model="good", seed=1))
+    assert running.engine.health().state == "ready"
+
+
+def test_a_default_model_that_there_is_not_is_a_setting_to_mend(make_settings):
+    from render_worker.engines.diffusers.engine import DiffusersEngine
+
+    engine = DiffusersEngine(make_settings(default_model_id="nothing"))
+    with pytest.raises(EngineNotConfigured, match="DEFAULT_MODEL_ID"):
+        engine.check()
+    assert engine.capabilities_of("diffusers").steps
+
+
+def test_it_says_what_its_models_weigh_and_whether_they_are_there(running):
+    running.made(seed=1)
+    found = running.engine.weights_of("sd1")
+    assert found["loaded"] is True
+    assert found["loading"] is False
+    assert found["size_bytes"] > 1_000_000
+    assert found["memory_mib"] >= 1
+    absent = running.engine.weights_of("sd-xl-base")
+    assert (absent["loaded"], absent["size_bytes"], absent["memory_mib"]) == (False, None, None)
+    assert running.engine.weights_of("nothing") == {}
+
+
+def test_models_are_loaded_on_request(start_engine):
+    running = start_engine()
+    running.made(seed=1)
+    loaded = running.run(running.engine.load_model(LoadModelRequest(model="sdxl")))
+    assert (loaded.model, loaded.loaded, loaded.unloaded) == ("sdxl", True, [])
+    assert loaded.seconds > 0
+    assert loaded.size_bytes == running.engine.weights_of("sdxl")["size_bytes"]
+    again = running.run(running.engine.load_model(LoadModelRequest(model="sdxl")))
+    assert (again.loaded, again.seconds) == (True, 0)
+    with pytest.raises(InvalidParameter, match="model must be one of"):
+        running.run(running.engine.load_model(LoadModelRequest(model="nothing")))
+
+
+def test_a_load_that_takes_longer_than_is_waited_for_goes_on(start_engine):
+    running = start_engine()
+    running.made(seed=1)
+    loaded = running.run(running.engine.load_model(LoadModelRequest(model="sd3", timeout_seconds=0.001)))
+    assert (loaded.model, loaded.loaded) == ("sd3", False)
+    assert running.made(model="sd3", seed=1).model == "sd3"
+
+
+def test_models_that_do_not_fit_together_take_turns_under_load(start_engine):
+    """Room for about two of three: each request gets its own model's picture, and none fails."""
+    names = ("sd1", "sd2", "sdxl")
+    roomy = start_engine()
+    want = {name: digest(roomy.made(model=name, seed=6)) for name in names}
+    tight = start_engine(diffusers_memory_mb=12)
+    recipes = [names[(client + turn) % 3] for client in range(4) for turn in range(6)]
+    with ThreadPoolExecutor(4) as clients:
+        found = [*clients.map(lambda name: (name, digest(tight.made(model=name, seed=6))), recipes)]
+    assert [it for it in found if it[1] != want[it[0]]] == []
+    assert len(tight.backend.loaded()) <= 2
+
+
+def test_a_model_that_waits_to_be_loaded_holds_up_no_other(start_engine):
+    running = start_engine()
+    running.made(seed=1)
+    reported = Reported()
+    future = running.runtime.submit(running.making(reported, model="flux", seed=1))
+    assert running.made(seed=1).model == "sd1"
+    assert future.result(100).model == "flux"
+    assert any(message and "Loading the model flux" in message for message in reported.messages)
+
+
+def test_a_line_is_logged_of_each_picture_and_each_failure(start_engine, tmp_path, caplog):
+    running = start_engine(log_dir=tmp_path / "logs")
+    with caplog.at_level(logging.INFO, "render_worker.generations"):
+        made = running.made(seed=5, request_id="one")
+        with pytest.raises(InvalidParameter):
+            running.made(lora_path="nothing.safetensors", request_id="two")
+    running.close()
+    lines = [json.loads(line) for line in (tmp_path / "logs" / "generations.jsonl").read_text().splitlines()]
+    assert [json.loads(it.message) for it in caplog.records if it.name == "render_worker.generations"] == lines
+    (line,) = [it for it in lines if it["request_id"] == "one"]
+    assert (line["outcome"], line["seed"], line["model_id"], line["steps"]) == ("made", 5, "sd1", made.steps)
+    assert (line["vram_peak_mb"], line["safety_filter_result"]) == (None, "not_checked")
+    assert line["latency_ms"] >= line["run_ms"] > 0
+    assert "prompt" not in line
+
+
+def test_the_settings_say_whether_the_line_has_the_prompt(start_engine, tmp_path):
+    running = start_engine(log_dir=tmp_path / "logs", log_prompts=True)
+    running.made(seed=5, prompt="a lighthouse")
+    running.close()
+    assert json.loads((tmp_path / "logs" / "generations.jsonl").read_text())["prompt"] == "a lighthouse"
+
+
+def test_it_may_be_asked_by_the_hubs_names_too(running):
+    assert HUB in running.engine.models
+    assert running.engine.capabilities_of(HUB) == running.engine.capabilities_of("sd-xl-base")
+
+
+@pytest.mark.parametrize("layout", tiny.PIPELINES)
+def test_a_shape_alone_gives_the_models_own_size(running, layout):
+    made = running.made(model=layout, seed=1, width=None, height=None, shape="landscape")
+    assert made.made is None
+    plan = running.engine.plan(request_of(model=layout, width=None, height=None, shape="landscape"))
+    assert plan.final_size(plan.made)[0] > plan.final_size(plan.made)[1]
