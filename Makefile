@@ -21,7 +21,7 @@ TIERS := requirements.txt render_worker/requirements.txt
 UNLOCKED := render_worker/requirements-diffusers.txt
 # Where its tests find PyTorch for a CPU: PyPI's own for Linux is for CUDA, and five gigabytes.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-TESTED_WITH := hypothesis pytest pytest-timeout pytest-xdist
+TESTED_WITH := hypothesis peft==0.21.2 pytest pytest-timeout pytest-xdist
 EXTRAS := $(filter-out $(UNLOCKED),$(wildcard render_worker/requirements-*.txt))
 
 # What `ENGINES=replicate make run` needs beside, or `COMFYUI_URL=… make run`.

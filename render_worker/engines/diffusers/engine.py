@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from render_worker.engines.diffusers.backend import Backend
     from render_worker.engines.diffusers.models.loaded_model import LoadedModel as ModelInMemory
 
-PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
+PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
 MIB = 1024 * 1024
 
 log = logging.getLogger(__name__)
