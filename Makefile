@@ -21,7 +21,7 @@ TIERS := requirements.txt render_worker/requirements.txt
 UNLOCKED := render_worker/requirements-diffusers.txt
 # Where its tests find PyTorch for a CPU: PyPI's own for Linux is for CUDA, and five gigabytes.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-TESTED_WITH := hypothesis pytest pytest-timeout pytest-xdist
+TESTED_WITH := hypothesis peft==0.21.2 pytest pytest-timeout pytest-xdist
 EXTRAS := $(filter-out $(UNLOCKED),$(wildcard render_worker/requirements-*.txt))
 
 # What `ENGINES=replicate make run` needs beside, or `COMFYUI_URL=… make run`.
@@ -35,7 +35,7 @@ REPORT = $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 PYTEST = $(BIN)/python -m pytest $(REPORT)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-diffusers results clients page screenshots coverage lint types format docs lock image build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle soak chaos hostile fuzz fuzz-document clean
+.PHONY: help run test test-diffusers results clients page screenshots coverage lint types format docs lock image build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle bench-diffusers soak chaos hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -158,6 +158,9 @@ bench-queue: $(DEV_PACKAGES) $(SERVERS) ## Measure what the queue carries and ad
 
 bench-idle: $(DEV_PACKAGES) $(SERVERS) ## Measure the memory of an idle API tier, with jobs and without; needs root.
 	@$(BIN)/python -m bench.idle
+
+bench-diffusers: $(DIFFUSERS_PACKAGES) ## Measure the engine diffusers beside the bare pipeline, with tiny models (ONLY="overhead swap").
+	@$(DIFFUSERS)/bin/python -m bench.diffusers $(if $(ONLY),--only $(ONLY))
 
 soak: $(DEV_PACKAGES) $(BROWSER) ## Twenty minutes of faults by chance.
 	@$(BIN)/python -m tests.end_to_end.soak

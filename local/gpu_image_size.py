@@ -1,8 +1,8 @@
 """`python -m local.gpu_image_size`: how large the GPU's image is, computed from the sizes of its wheels.
 
 uv resolves what `render_worker/Dockerfile.gpu` installs, for Linux on x86-64 and the image's Python, and its lock has
-the size of each wheel, so that nothing is downloaded. A registry's layer is compressed about as well as a wheel; what
-comes on top was measured, with PyTorch's build for a CPU.
+the size of each wheel, so that nothing is downloaded. A layer is compressed as well as a wheel: that of the image with
+PyTorch for a CPU has 317 MB without bytecode, by gzip, and its wheels have 328.
 """
 
 import argparse
@@ -24,8 +24,8 @@ MB = 1_000_000
 LIMIT_MB = 4000
 BASE_MB = 45
 """The official image of Python on slim Debian, compressed, by its page at Docker Hub."""
-BYTECODE = 0.1
-"""Share of the wheels that are no CUDA libraries by which a layer is larger, for its bytecode."""
+BYTECODE_MB = 99
+"""The bytecode that pip writes, compressed: measured of the image with PyTorch for a CPU, whose Python is the same."""
 GLIBC = 36  # of the newest Debian stable; a wheel asks for an older one
 PIN = re.compile(r"^([a-z0-9-]+)==([^\s;]+)", re.MULTILINE)
 PROJECT = """
@@ -103,7 +103,7 @@ def image_mb(sizes: dict[str, int]) -> dict[str, float]:
     """Return the parts of the compressed image in MB."""
     parts = {name: size / MB for name, size in sizes.items() if is_cuda(name)}
     others = sum(size / MB for name, size in sizes.items() if not is_cuda(name))
-    return {**parts, "other packages": others, "bytecode": BYTECODE * others, "the base image": BASE_MB}
+    return {**parts, "other packages": others, "bytecode": BYTECODE_MB, "the base image": BASE_MB}
 
 
 def _locked(text: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The cache of what is known of credentials, by keyed hashes of them: accounts, refusals, and failures to find out."""
 
+import math
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from image_api.auth.account import Account
 from image_api.auth.errors import AuthUnavailable
@@ -55,6 +56,12 @@ class _Known:
     fresh: Deadline
     stale: Deadline
 
+    def present_answer(self) -> Answer:
+        """Return the answer; of a failure with the seconds that are left of it."""
+        if isinstance(self.answer, Refusal) and self.answer.is_failure:
+            return replace(self.answer, retry_after=max(1, math.ceil(self.fresh.remaining)))
+        return self.answer
+
 
 class AnswerCache:
     """Answers by key, the least recently used evicted first. Thread-safe."""
@@ -72,8 +79,12 @@ class AnswerCache:
             for answers in (self._accounts, self._refusals):
                 if (known := answers.get(key)) and not known.fresh.expired:
                     answers.move_to_end(key)
-                    return known.answer
+                    return known.present_answer()
         return None
+
+    def has_account(self, key: bytes) -> bool:
+        """Return whether the latest answer was an account, be it fresh or not."""
+        return key in self._accounts
 
     def add(self, key: bytes, answer: Answer) -> Answer:
         """Keep an answer, and return what counts: a stale account if the new answer says nothing of the credential."""

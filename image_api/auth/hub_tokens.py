@@ -45,16 +45,15 @@ class HubTokens:
         key = hmac.digest(self._secret, credential.encode(), "sha256")
         answer = self._answers.get(key)
         if answer is None:
-            if seconds := self._refusals.seconds(client):
+            seconds = 0 if self._answers.has_account(key) else self._refusals.seconds(client)
+            if seconds:
                 raise TooManyAttempts(seconds)
-            answer = self._checked(key, credential)
-            if isinstance(answer, Refusal) and not answer.is_failure:
-                self._refusals.count(client)
+            answer = self._checked(key, credential, client)
         if isinstance(answer, Refusal):
             raise answer.error()
         return answer
 
-    def _checked(self, key: bytes, token: str) -> Answer:
+    def _checked(self, key: bytes, token: str, client: str | None) -> Answer:
         """Return the Hub's answer: that of the check in flight, or of one that begins."""
         with self._lock:
             check = self._checks.get(key)
@@ -65,6 +64,9 @@ class HubTokens:
                 check = self._checks[key] = Future()
         if first:
             self._run_check(key, token, check)
+            if isinstance(answer := check.result(), Refusal) and not answer.is_failure:
+                self._refusals.count(client)  # once for all requests with this token
+            return answer
         try:
             return check.result(WAIT_SECONDS)
         except TimeoutError:

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response
 
 from image_api.services import services
+from image_api.web.access import wanted_credential
 from image_api.web.api import HTML, JSON, Answer, describe
 from image_api.web.api_answers import PAGE_HEADERS
 from image_api.web.pages.html_pages import app_page, prefers_page
@@ -32,6 +33,7 @@ def front() -> Response:
         return preview_page(services().settings.name, None, Documentation.model_fields["description"].default)
     if prefers_page():
         return app_page("page.html", VARY)
-    response = json_response(Documentation.at(base_url(), services().settings.api_v1_prefix))
+    documentation = Documentation.at(base_url(), services().settings.api_v1_prefix)
+    response = json_response(documentation, authentication=wanted_credential())
     response.headers["Vary"] = VARY
     return response

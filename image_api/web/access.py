@@ -9,12 +9,18 @@ from image_api.auth.errors import Forbidden, InvalidCredential, Unauthorized
 from image_api.services import services
 from image_api.web.disclosure import has_token
 
+AZURE = "api-key"  # in which OpenAI's clients for Azure send their key
 BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 LACKS = {
     GENERATE: "This credential may not generate pictures.",
     JOBS: "This credential may neither submit nor read jobs.",
     ADMIN: "Only the operator may do this: the holder of WORKER_TOKEN, or an account that ADMIN_ACCOUNTS names.",
 }
+
+
+def sends_credential() -> bool:
+    """Return whether the current request has a credential, right or wrong."""
+    return "Authorization" in request.headers or AZURE in request.headers
 
 
 def current_account() -> Account | None:
@@ -52,6 +58,12 @@ def check_again() -> None:
     require_scope(GENERATE)
 
 
+def wanted_credential() -> str | None:
+    """Return what the documentation says of credentials; None with AUTH=none."""
+    authenticator = services().authenticator
+    return f"Pictures and jobs need a credential: send {authenticator.wanted}." if authenticator else None
+
+
 def _account() -> Account:
     """Return the account of the current request, which then is the client that admission control knows."""
     known, authenticator = current_account(), services().authenticator
@@ -69,6 +81,8 @@ def _account() -> Account:
 def _credential(wanted: str) -> str:
     """Return the bearer token of the request. Raises Unauthorized if there is none, InvalidCredential if it is odd."""
     header = request.headers.get("Authorization", "").strip(" \t")
+    if not header and (key := request.headers.get(AZURE, "").strip(" \t")):
+        return key
     if not header:
         raise Unauthorized(f"This request needs a credential: send {wanted}.")
     found = BEARER.fullmatch(header)

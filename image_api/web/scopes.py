@@ -10,7 +10,7 @@ from flask import Flask, request
 from image_api.auth.account import GENERATE, JOBS
 from image_api.errors import ApiError
 from image_api.services import services, services_of
-from image_api.web.access import require_scope
+from image_api.web.access import require_scope, sends_credential
 from image_api.web.pages.window_page import shows_window
 
 OPEN_FAMILIES = frozenset({"api_pages", "crawlers", "icons", "images", "openapi", "pages", "picture_pages"}) | {
@@ -58,13 +58,13 @@ def _authorize() -> None:
 def _is_open() -> bool:
     endpoint = request.endpoint or ""
     if not needs_credential(endpoint):
-        return not (checks_credential(endpoint) and "Authorization" in request.headers)
+        return not (checks_credential(endpoint) and sends_credential())
     return endpoint == "generate.by_query" and shows_window()  # its script sends the credential
 
 
 def _identify_admin() -> None:
     """Find out whether an admin asks for what shows more to one; any other credential is as none."""
-    may_be = "Authorization" in request.headers and services().settings.admin_accounts
+    may_be = sends_credential() and services().settings.admin_accounts
     if may_be and request.endpoint in DISCLOSING:
         with suppress(ApiError):
             require_scope(GENERATE)

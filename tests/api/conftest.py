@@ -23,10 +23,8 @@ from tests.api.described import CheckedClient
 from tests.api.pictures import stored
 from tests.api.pooled import Front as PooledFront
 from tests.fakes.busy_worker import BusyWorker
-from tests.fakes.keeping_engine import put_in_place
 from tests.fakes.processes import api, free_port, wait_until
 from tests.fakes.scripted_server import PatientServer
-from tests.fakes.served_worker import ServedWorker
 from tests.fakes.slotted_worker import SlottedWorker
 from tests.fakes.ways import Front
 
@@ -285,18 +283,3 @@ def before():
     yield start
     for front in fronts:
         front.close()
-
-
-@pytest.fixture
-def served(tmp_path, monkeypatch) -> Iterator[Callable[..., ServedWorker]]:
-    """Starts real render workers, with engines of the test's choice; that of models is a KeepingEngine."""
-    put_in_place(monkeypatch)
-    started: list[ServedWorker] = []
-
-    def start(*engines: str, **settings: object) -> ServedWorker:
-        started.append(ServedWorker(tmp_path / f"images-{len(started)}", *(engines or ("diffusers",)), **settings))
-        return started[-1]
-
-    yield start
-    for worker in started:
-        worker.close()

@@ -40,8 +40,7 @@ def app():
 def test_it_works(client):
     answer = client.get("/openapi.json")
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
-    assert answer.json["openapi"] == "3.1.0"
-    assert answer.json["info"]["version"] == VERSION
+    assert (answer.json["openapi"], answer.json["info"]["version"]) == ("3.1.0", VERSION)
     assert answer.json["servers"] == [{"url": "http://localhost"}]
     validate(answer.json)
 
@@ -135,11 +134,10 @@ def test_each_error_s_status_is_where_it_is_raised(app):
 
 
 def test_every_error_class_is_raised_by_some_operation():
-    named = {error for it in OPERATIONS.values() for error in it.errors} | {errors.InvalidParameter}
-    raised_by_server = {errors.MisdirectedRequest, websocket_errors.UnsupportedWebSocketVersion}
-    modules = vars(errors) | vars(websocket_errors)
-    known = {it for it in modules.values() if isinstance(it, type) and issubclass(it, errors.ApiError)}
-    assert known - named - raised_by_server == {errors.ApiError}
+    named = {error for it in OPERATIONS.values() for error in it.errors}
+    others = {errors.InvalidParameter, errors.MisdirectedRequest, websocket_errors.UnsupportedWebSocketVersion}
+    known = {it for it in (vars(errors) | vars(websocket_errors)).values() if isinstance(it, type)}
+    assert {it for it in known if issubclass(it, errors.ApiError)} - named - others == {errors.ApiError}
 
 
 def test_the_render_worker_s_codes_are_those_that_it_has():
@@ -264,13 +262,11 @@ REQUESTS = [
     ("POST", "/v1/images/variations", 400, {"json": {}}),
     ("POST", "/v1/txt2img", 200, {"json": {"prompt": "a", "num_inference_steps": 3}}),
     ("POST", "/v1/txt2img", 400, {"json": {"prompt": "a", "steps": 3}}),
-    ("POST", "/v1/txt2img", 413, {"json": {"prompt": "a" * 70_000}}),
     ("POST", "/api/v1/generate/txt2img", 200, {"json": {"prompt": "a", "num_images": 2}}),
     ("POST", "/v1/img2img", 400, {"json": {"prompt": "a"}}),
     ("POST", "/api/v1/generate/img2img", 200, {"files": {"prompt": (None, "a"), "image": ("a", PNG)}}),
     ("POST", "/v1/models/load", 403, {"json": {"model_id": "a"}}),
     ("POST", "/v1/loras/load", 403, {"json": {"lora_path": "a"}}),
-    ("POST", "/v1/loras/unload", 403, {"json": {"lora_path": "a"}}),
     ("GET", "/v1/loras/list", 503, {}),
     ("GET", "/v1/loras/list", 503, {"headers": {"User-Agent": "Slackbot-LinkExpanding 1.0"}}),
     ("GET", "/v1/models", 503, {}),

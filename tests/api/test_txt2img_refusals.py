@@ -2,6 +2,8 @@
 
 import pytest
 
+from image_api.web.schemas.txt2img import ENGINE, ITS_MODELS
+from render_worker.engines.diffusers.models.registry import ALIASES, WELL_KNOWN
 from tests.api.test_txt2img import PATHS, models
 
 NO_SUCH_MODEL = {"success": False, "error": "model must be one of auto, sketch.", "code": "invalid_parameter"}
@@ -9,6 +11,10 @@ NO_SUCH_MODEL = {"success": False, "error": "model must be one of auto, sketch."
 
 def refused(answer) -> tuple[int, str, str]:
     return answer.status_code, answer.json["code"], answer.json["error"]
+
+
+def test_the_names_of_the_engine_s_models_are_those_that_it_has():
+    assert {ENGINE, *WELL_KNOWN, *ALIASES} == ITS_MODELS
 
 
 @pytest.mark.parametrize(

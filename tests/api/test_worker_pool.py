@@ -54,6 +54,25 @@ class TestChoice:
         assert {it.status_code for it in front.make_many(40)} == {200}
         assert abs(len(both[0].generated) - len(both[1].generated)) <= 2
 
+    @pytest.mark.parametrize("index", [0, 1])
+    def test_of_equally_busy_ones_that_is_chosen_which_has_the_model_loaded(self, workers, before, index):
+        both = workers(seconds=0, models=("sd-1-5",))
+        for number, worker in enumerate(both):
+            worker.loaded = ("sd-1-5",) if number == index else ()
+        front = before(both)
+        front.warm(*both)
+        for number in range(6):
+            assert front.make(f"tree {number}", model="sd-1-5").status_code == 200
+        assert [len(worker.generated) for worker in both] == ([6, 0] if index == 0 else [0, 6])
+
+    def test_a_busier_one_is_not_chosen_for_that(self, workers, before):
+        both = workers(slots=4, models=("sd-1-5",))
+        both[0].loaded, both[1].loaded = ("sd-1-5",), ()
+        front = before(both)
+        front.warm(*both)
+        assert {it.status_code for it in front.make_many(16, model="sd-1-5")} == {200}
+        assert len(both[1].generated) >= 4
+
     def test_one_request_after_the_other_is_shared_as_well(self, workers, before):
         both = workers(seconds=0)
         front = before(both)

@@ -40,7 +40,7 @@ def clip_tokenizer(pad: str = "<|endoftext|>") -> transformers.CLIPTokenizer:
 
 def _merges_of(word: str) -> Iterator[tuple[str, str]]:
     """Yield the merges by which a word becomes one token, from the left."""
-    *letters, last = word
+    *letters, last = list(word)
     start, *others = [*letters, f"{last}</w>"]
     for other in others:
         yield start, other

@@ -69,6 +69,7 @@ def test_the_quick_start_gets_a_picture_of_an_engine_that_can(front, path):
     [picture] = body["pictures"]
     assert requests.get(picture["image_url"], timeout=9).content == base64.b64decode(body["images"][0])
     assert (body["guidance_scale"], body["safety_filter_result"]) == (7.5, "not_checked")
+    assert (body["num_inference_steps"], body.get("ignored")) == (25, None)
 
 
 def test_each_of_several_has_its_seed(front):

@@ -20,6 +20,8 @@ class SlottedWorker:
         self, slots: int = 2, queue: int = 10, seconds: float = 0.1, port: int = 0, models=("sketch",)
     ) -> None:
         self.slots, self.queue, self.seconds, self.models = slots, queue, seconds, models
+        self.loaded: tuple[str, ...] | None = None
+        """Which of its models are in memory; None if it keeps none itself."""
         self.retry_after = 7
         self.ready = True
         self.refuses: tuple[int, dict] | None = None
@@ -70,7 +72,8 @@ class SlottedWorker:
         return self._server is not None
 
     def model_list(self) -> dict:
-        return {"models": [{**MODEL, "name": name, "engine": name} for name in self.models]}
+        states = {} if self.loaded is None else {name: {"loaded": name in self.loaded} for name in self.models}
+        return {"models": [{**MODEL, "name": name, "engine": name, **states.get(name, {})} for name in self.models]}
 
     def health(self) -> dict:
         return {

@@ -51,6 +51,7 @@ REFUSED = (
     Excuse("a range of ratios, which a pattern of characters cannot say", 400, "aspect_ratio must be auto, a ratio"),
     Excuse("a name that no model has: the document does not list the enabled ones", 400, "model(_id)? must be "),
     Excuse("a LoRA's name with dots alone, which no short pattern can rule out", 400, "lora_path must be "),
+    Excuse("what the model that is named cannot do, as its `honours` say", 400, " cannot be honoured by "),
     Excuse("what OpenAI's clients may send and no engine here does", 400, '"code":"unsupported"'),
     Excuse("a file that is no picture, or text that is no picture in base64", 400, "(image|mask)[^.]* (must be|is) "),
     Excuse("a time, and the cursor of a page, which no pattern can say", 400, "(since|until|cursor) must be"),

@@ -72,9 +72,13 @@ class Arena:
         own |= {"WORKER_TOKEN": TOKEN}
         return self._watched(processes.worker(**{**QUICK_STOP, **own, **environment}))
 
+    def sandbox(self) -> processes.Sandbox:
+        """Start a sandbox."""
+        return self._running.enter_context(processes.sandbox())
+
     def horde(self, **environment: Any) -> tuple[processes.Sandbox, Server]:
         """Start a render worker with the sandbox's AI Horde behind it; return the sandbox and the worker."""
-        site = self._running.enter_context(processes.sandbox())
+        site = self.sandbox()
         own = {**site.pointers("horde"), "HORDE_POLL_SECONDS": 0.2}
         return site, self.worker(**{**own, **environment})
 

@@ -16,7 +16,7 @@ from tests.repo.test_links import anchor
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = (ROOT / ".env.example").read_text()
 OF_COMPOSE = {
-    *("API_PORT", "CELERY_WORKERS", "COMPOSE_PROFILES", "COMPOSE_WORKERS", "GPU_COUNT", "GPU_ENGINES"),
+    *("API_PORT", "CELERY_WORKERS", "COMPOSE_PROFILES", "COMPOSE_WORKERS", "GPU_ENGINES"),
     *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "TORCH_INDEX_URL"),
 }
 

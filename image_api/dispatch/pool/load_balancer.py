@@ -71,16 +71,16 @@ class LoadBalancer:
         while True:
             search.abort.check()
             if search.preferred and search.preferred not in search.refused and search.preferred.is_up:
-                return self._take([search.preferred])
+                return self._take([search.preferred], search)
             if search.deadline.expired:
                 raise DeadlinePassed("No render worker had room for this request in time.")
             live = self._candidates(search)
             up = _fittest([worker for worker in live if worker.is_up], search.model)
-            if chosen := self._take([worker for worker in up if not worker.is_full]):
+            if chosen := self._take([worker for worker in up if not worker.is_full], search):
                 return chosen
             if up:
                 if not self._wake_another(live, search):
-                    return self._take(up)
+                    return self._take(up, search)
             elif not self._await_cold_start(live, search):
                 return None
 
@@ -93,10 +93,17 @@ class LoadBalancer:
         having = [worker for worker in self._workers if worker.may_have(search.model)]
         return [worker for worker in having or self._workers if worker not in search.refused]
 
-    def _take(self, workers: list[PooledWorker]) -> PooledWorker | None:
-        """Count a request at the least busy of these and return it; the one longest not chosen of equally busy ones."""
+    def _take(self, workers: list[PooledWorker], search: Search) -> PooledWorker | None:
+        """Count a request at the least busy of these and return it.
+
+        Of equally busy ones it is one that need not load the model first, and then the one longest not chosen.
+        """
+
+        def rank(it: PooledWorker) -> tuple[float, bool, int]:
+            return it.pressure, not it.has_loaded(search.model), self._last_turn[it]
+
         with self._lock:
-            chosen = min(workers, key=lambda it: (it.pressure, self._last_turn[it]), default=None)
+            chosen = min(workers, key=rank, default=None)
             if chosen:
                 chosen.load.reserve()
                 self._last_turn[chosen] = next(self._turns)

@@ -103,6 +103,11 @@ class PooledWorker:
         known = self.client.recent.last(ModelList)
         return model == "auto" or known is None or any(it.name == model for it in known.models)
 
+    def has_loaded(self, model: str) -> bool:
+        """Return whether it said last that it has the weights of a model in memory."""
+        known = self.client.recent.last(ModelList)
+        return known is not None and any(it.name == model and it.loaded for it in known.models)
+
     def is_fit(self, model: str) -> bool:
         """Return whether it would try to make a picture of a model: nothing it said or did speaks against that."""
         if not self._demoted.expired:

@@ -76,6 +76,8 @@ class Documentation(BaseModel):
     values: str = VALUES
     endpoints: dict[str, str]
     answers: dict[str, str] = ANSWERS
+    authentication: str | None = None
+    """What is to be sent, if AUTH asks for a credential."""
     simulated: bool | None = None
 
     @classmethod

@@ -14,7 +14,10 @@ from render_worker.contract import MAX_STEPS, MODEL_PATTERN, Fields, InvalidFiel
 
 ENGINE = "diffusers"
 """The engine that runs models itself, and the name of its default model."""
-ITS_MODELS = {ENGINE, "sd-xl-base", "sd-2-1", "sd-1-5", "stabilityai/stable-diffusion-xl-base-1.0"}
+ITS_MODELS = {
+    *(ENGINE, "sd-xl-base", "sd-2-1", "sd-1-5", "stabilityai/stable-diffusion-xl-base-1.0"),
+    *("stabilityai/stable-diffusion-2-1", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
+}
 """Names that are known to be of its models, also if it is not enabled."""
 SIZES = "width and height are the pixels"
 

@@ -39,7 +39,7 @@ class Automatic1111Settings(EngineSettings):
         description="Whether nothing else uses the server, so that what runs there may be interrupted when a request"
         " is cancelled or late.",
     )
-    automatic1111_steps: int = Field(25, ge=1, le=150, description="Sampling steps there.")
+    automatic1111_steps: int = Field(25, ge=1, le=150, description="Sampling steps there if a request names none.")
     automatic1111_sampler: str = Field("Euler", min_length=1, description="Sampler there, by the server's name for it.")
     automatic1111_scheduler: str = Field(
         "Automatic", min_length=1, description="Scheduler there; servers that know none by the name take their own."

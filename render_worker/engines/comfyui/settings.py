@@ -27,7 +27,9 @@ class ComfyUISettings(EngineSettings):
     comfyui_edit_workflow: Path | None = Field(
         None, description="The same for requests with an image; with COMFYUI_WORKFLOW alone there are none."
     )
-    comfyui_steps: int = Field(25, ge=1, le=150, description="Sampling steps, as {{steps}} in a workflow.")
+    comfyui_steps: int = Field(
+        25, ge=1, le=150, description="Sampling steps if a request names none, as {{steps}} in a workflow."
+    )
     comfyui_sampler: str = Field("euler", min_length=1, max_length=100, description="Sampler, as {{sampler}}.")
     comfyui_scheduler: str = Field("normal", min_length=1, max_length=100, description="Scheduler, as {{scheduler}}.")
     comfyui_concurrency: int = Field(

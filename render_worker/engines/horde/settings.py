@@ -24,7 +24,7 @@ class HordeSettings(EngineSettings):
         max_length=100,
         description="Contact that its operators are told with each request, such as your site's address.",
     )
-    horde_steps: int = Field(25, ge=1, le=40, description="Sampling steps there.")
+    horde_steps: int = Field(25, ge=1, le=40, description="Sampling steps there if a request names none.")
     horde_poll_seconds: float = Field(2, ge=0.1, le=60, description="Pause between two looks at a request's progress.")
     horde_image_origins: Listed[Origin] = Field(
         ("https://*.r2.cloudflarestorage.com",), description="Hosts from which its pictures may be fetched."

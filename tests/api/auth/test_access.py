@@ -100,6 +100,12 @@ class TestDialects:
             answer = client.open(f"/api/v1/{path}", method=method, json={"prompt": "a"}, headers=headers)
             assert (answer.status_code, answer.json["success"]) == (status, False)
 
+    def test_stable_diffusion(self, client, headers, status):
+        for path in ("/v1/txt2img", "/api/v1/generate/txt2img", "/v1/models/load", "/v1/loras/load"):
+            answer = client.post(path, json={"prompt": "a"}, headers=headers)
+            assert (answer.status_code, answer.json["success"]) == (status, False)
+            assert answer.json["code"] == ("unauthorized" if status == 401 else "forbidden")
+
     def test_openai(self, client, headers, status):
         answer = client.post("/v1/images/generations", json={"prompt": "a"}, headers=headers)
         code = "invalid_api_key" if status == 401 else "forbidden"
@@ -169,3 +175,22 @@ def test_the_document_says_which_operations_need_a_credential(client, client_wit
     assert "security" not in document["paths"]["/health"]["get"]
     without = json.loads(client_with().get("/openapi.json").text)
     assert without["paths"]["/generate"]["post"]["security"] == [{}, {"bearer": []}]
+
+
+def test_the_documentation_says_what_to_send(client, client_with):
+    assert "Authorization: Bearer hf_" in client.get("/").json["authentication"]
+    assert "authentication" not in client_with().get("/").json
+
+
+@pytest.mark.parametrize(
+    ("key", "status"), [("hf_read_ann", 200), ("hf_nobody_ann", 401), ("hf_oauth_a", 403), ("é", 401)]
+)
+def test_azure_s_clients_send_it_in_a_header_of_their_own(client, key, status):
+    path = "/openai/deployments/sketch/images/generations?api-version=2024-10-21"
+    answer = client.post(path, json={"prompt": "a", "response_format": "url"}, headers={"api-key": key})
+    assert (answer.status_code, "error" in answer.json) == (status, status != 200)
+
+
+def test_a_bearer_token_counts_before_that(client):
+    headers = {"api-key": "hf_read_ann", **UNKNOWN}
+    assert client.get("/generate?prompt=a", headers=headers).status_code == 401

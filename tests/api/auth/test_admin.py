@@ -41,6 +41,18 @@ def test_others_may_not(client, headers, expected):
     assert status(client, headers) == expected
 
 
+ADMINS_OWN = ["models/load", "loras/load", "loras/unload"]
+
+
+@pytest.mark.parametrize("path", [f"{prefix}/{it}" for prefix in ("/v1", "/api/v1") for it in ADMINS_OWN])
+@pytest.mark.parametrize(("headers", "expected"), [({}, 401), (STRANGER, 401), (ANN, 403)], ids=["none", "odd", "user"])
+def test_models_and_loras_are_loaded_by_admins_alone(client, worker, path, headers, expected):
+    assert client.post(path, json={"model_id": "sd-1-5"}, headers=headers).status_code == expected
+    assert worker.requests == []
+    for admin in (OPERATOR, ZOE):
+        assert client.post(path, json={"model_id": "sd-1-5"}, headers=admin).status_code not in (401, 403)
+
+
 def test_without_auth_the_operator_may_alone(client_with):
     client = admins_view(client_with(worker_token=OPERATORS_TOKEN))
     found = [client.post("/of-admins", headers=headers).status_code for headers in (OPERATOR, ZOE, {})]

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -29,9 +30,9 @@ def server():
         yield running
 
 
-def answer_of(tokens: HubTokens, token: str) -> str:
+def answer_of(tokens: HubTokens, token: str, client: str | None = None) -> str:
     try:
-        return tokens.account_of(token, None).id
+        return tokens.account_of(token, client).id
     except ApiError as error:
         return error.code
 
@@ -95,15 +96,23 @@ def test_checks_of_many_tokens_are_right_each(client, hub, monkeypatch):
     assert hub.checks == 30
 
 
-def test_a_hub_that_hangs_holds_few_connections(server, monkeypatch):
+def test_a_hub_that_hangs_holds_few_connections(monkeypatch):
     monkeypatch.setattr(hub_tokens, "SLOT_SECONDS", 0.1)
-    server.say(200, hang=True)
-    tokens = HubTokens(server.url, ())
-    monkeypatch.setattr("image_api.auth.hub_client.ANSWER_SECONDS", 1.0)
+    tokens, released, held = HubTokens("http://hub.example", ()), threading.Event(), []
+
+    def hang(token: str) -> Account:
+        held.append(token)
+        released.wait(60)
+        return ACCOUNT
+
+    monkeypatch.setattr(tokens._client, "account_of", hang)
     with ThreadPoolExecutor(100) as pool:
-        found = list(pool.map(lambda number: answer_of(tokens, f"hf_{number}"), range(100)))
-    assert set(found) == {"auth_unavailable"}
-    assert len(server.asked) <= hub_tokens.CHECK_SLOTS
+        found = [pool.submit(answer_of, tokens, f"hf_{number}") for number in range(100)]
+        wait_until(lambda: sum(it.done() for it in found) == 100 - hub_tokens.CHECK_SLOTS, "the others are refused")
+        assert len(held) == hub_tokens.CHECK_SLOTS
+        released.set()
+        answers = Counter(it.result(20) for it in found)
+    assert answers == {ACCOUNT.id: hub_tokens.CHECK_SLOTS, "auth_unavailable": 100 - hub_tokens.CHECK_SLOTS}
     assert tokens._checks == {}
 
 
@@ -167,6 +176,27 @@ class TestRefusalLimit:
     def test_a_wrong_token_that_is_sent_on_and_on_counts_once(self, client):
         assert {self.guess(client, 1).status_code for _ in range(3 * refusal_limit.BURST)} == {401}
         assert self.guess(client, 2).status_code == 401
+
+    def test_a_token_that_was_valid_is_checked_again_whatever_its_neighbours_send(self, client, monkeypatch):
+        monkeypatch.setattr("image_api.auth.answer_cache.ACCOUNT_SECONDS", 0)
+        assert client.get(MAKE, headers=ANN, environ_overrides=self.HERE).status_code == 200
+        for number in range(refusal_limit.BURST + 1):
+            self.guess(client, number)
+        assert client.get(MAKE, headers=ANN, environ_overrides=self.HERE).status_code == 200
+        assert client.get(MAKE, headers=BEN, environ_overrides=self.HERE).status_code == 429
+
+    def test_so_does_one_of_many_requests_at_once(self, server):
+        server.say(401)
+        tokens, ready = HubTokens(server.url, ()), threading.Barrier(40)
+
+        def check() -> str:
+            ready.wait()
+            return answer_of(tokens, "hf_wrong", "a-client")
+
+        with ThreadPoolExecutor(40) as pool:
+            assert {it.result(30) for it in [pool.submit(check) for _ in range(40)]} == {"unauthorized"}
+        server.say(200, WHOAMI)
+        assert answer_of(tokens, "hf_right", "a-client") == "huggingface:1"
 
     def test_a_hub_that_fails_counts_for_no_client(self, client, hub):
         hub.play("error_500")

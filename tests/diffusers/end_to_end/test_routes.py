@@ -1,68 +1,15 @@
 """txt2img, img2img, variations and the loading of models, through both tiers with the engine diffusers itself."""
 
 import base64
-import io
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import requests
 import simple_websocket
-from PIL import Image
 
-from tests.fakes.processes import Server, api, wait_until, worker
-
-TOKEN = "a-token-of-the-tests"
-OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
-
-
-@pytest.fixture(scope="module")
-def front(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run both tiers; the engine has the tiny models, and sd1 is its default."""
-    folder = tmp_path_factory.mktemp("worker")
-    (folder / "loras").mkdir()
-    with renderer(models, folder) as server, api(PERCHANCE_WORKER_URL=server.url, WORKER_TOKEN=TOKEN) as running:
-        wait_until(lambda: requests.get(f"{running.url}/ready", timeout=5).ok, "the default model")
-        yield running.url
-
-
-def renderer(models: Path, folder: Path) -> Server:
-    return worker(
-        WORKER_TOKEN=TOKEN,
-        ENGINES="diffusers",
-        MODEL_CACHE_DIR=models,
-        DEFAULT_MODEL_ID="sd1",
-        LORA_DIR=folder / "loras",
-        LOCAL_STORAGE_DIR=folder / "images",
-        TORCH_THREADS=1,
-    )
-
-
-def post(front: str, path: str, headers: dict | None = None, **fields: object) -> requests.Response:
-    return requests.post(front + path, json=fields, headers=headers, timeout=60)
-
-
-def refused(answer: requests.Response) -> tuple[int, str, str]:
-    return answer.status_code, answer.json()["code"], answer.json()["error"]
-
-
-def decoded(text: str) -> Image.Image:
-    image = Image.open(io.BytesIO(base64.b64decode(text)))
-    image.load()
-    return image
-
-
-def photo(size: tuple[int, int] = (96, 64)) -> bytes:
-    file = io.BytesIO()
-    Image.effect_noise(size, 80).convert("RGB").save(file, "PNG")
-    return file.getvalue()
-
-
-def listed(front: str, headers: dict | None = None) -> dict[str, dict]:
-    data = requests.get(f"{front}/api/v1/models", headers=headers, timeout=9).json()["data"]
-    return {it["id"]: it for it in data}
+from tests.diffusers.end_to_end.tiers import OPERATOR, decoded, listed, photo, post, refused
+from tests.fakes.processes import wait_until
 
 
 @pytest.mark.parametrize("path", ["/v1/txt2img", "/api/v1/generate/txt2img"])
@@ -139,11 +86,6 @@ def test_a_refusal_names_what_the_client_sent(front, path, fields, named):
     status, code, sentence = refused(post(front, path, OPERATOR, **fields))
     assert (status, code) == (400, "invalid_parameter")
     assert sentence.startswith(named), sentence
-
-
-def test_without_loras_the_list_is_empty(front):
-    answer = requests.get(f"{front}/v1/loras/list", timeout=9)
-    assert (answer.status_code, answer.json()) == (200, {"success": True, "loras": []})
 
 
 def test_the_websocket_tells_the_real_steps(front):

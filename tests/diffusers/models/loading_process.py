@@ -20,11 +20,11 @@ def main(name: str) -> None:
     from tests.diffusers.pictures import picture_of
 
     cache = ModelCache(ModelRegistry(settings), choose_device(settings))
-    print("loading", flush=True)
+    sys.stdout.write("loading\n")
     try:
-        print(picture_of(cache.load(name).result(100).pipe), flush=True)
+        sys.stdout.write(f"{picture_of(cache.load(name).result(100).pipe)}\n")
     except WorkerError as error:
-        print(f"{type(error).__name__}: {error}", flush=True)
+        sys.stdout.write(f"{type(error).__name__}: {error}\n")
 
 
 if __name__ == "__main__":

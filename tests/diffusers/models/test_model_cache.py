@@ -156,3 +156,5 @@ def test_closing_ends_what_waits_and_gives_everything_back(make_cache):
             waiting.result(60)
     wait_until(lambda: model.pipe is None, "the model's end")
     assert cache.loaded() == []
+    with pytest.raises(EngineError, match=r"^The render worker stops\.$"):
+        cache.load("sd1").result(0)

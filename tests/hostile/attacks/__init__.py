@@ -1,5 +1,15 @@
 """The attacks, a module for each kind; importing this package registers them."""
 
-from tests.hostile.attacks import connections, desync, engines, exposure, failures, floods, handshakes, waiting
+from tests.hostile.attacks import (
+    connections,
+    credentials,
+    desync,
+    engines,
+    exposure,
+    failures,
+    floods,
+    handshakes,
+    waiting,
+)
 
-__all__ = ["connections", "desync", "engines", "exposure", "failures", "floods", "handshakes", "waiting"]
+__all__ = ["connections", "credentials", "desync", "engines", "exposure", "failures", "floods", "handshakes", "waiting"]

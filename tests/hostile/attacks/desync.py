@@ -20,7 +20,7 @@ SMUGGLED = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SIGN = b'"version"'  # of its response, and of no other here
 FOLLOWING = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
 GENERATE = {
-    "api": ["POST /generate", "POST /v1/images/generate", "POST /v1/images/generations"],
+    "api": ["POST /generate", "POST /v1/images/generate", "POST /v1/images/generations", "POST /v1/txt2img"],
     "worker": ["POST /generate"],
 }
 REFUSED = ["GET /models", "POST /models", "PUT /generate", "POST /nothing", "POST /images/x", "DELETE /images/x"]

@@ -142,9 +142,8 @@ def test_named_steps_are_asked_for_first(site, named, sent):
 def test_more_steps_than_are_made_without_kudos_become_fewer(site, workers, named, models, sent):
     play(site, horde_limit=692 if models else 768, horde_workers=workers)
     image = make(site, recipe=Recipe(prompt="a tree", steps=named), horde_models=("Deliberate",) if not models else ())
-    last = asked(site, "horde")[-1]["body"]
-    assert (last["params"]["steps"], image.steps, image.made) == (sent, sent, None)
-    assert image.ignored == ("steps",)
+    last = asked(site, "horde")[-1]["body"]["params"]
+    assert (last["steps"], image.steps, image.made, image.ignored) == (sent, sent, None, ("steps",))
 
 
 def test_configured_models_stay_the_only_ones(site):

@@ -17,8 +17,10 @@ REPOSITORY_PARTS = 2  # owner/name
 class HubLoras:
     """Finds LoRAs that were downloaded, and downloads others."""
 
-    def __init__(self, settings: DiffusersSettings) -> None:
+    def __init__(self, settings: DiffusersSettings, endpoint: str | None = None) -> None:
+        """Without an endpoint the Hub is where its own tools look for it."""
         self._settings = settings
+        self._endpoint = endpoint
         self._cache = HubCache(settings.hf_home)
         self._stopped = threading.Event()
 
@@ -50,7 +52,7 @@ class HubLoras:
 
         repository, file = _split(name)
         known = self._cache.snapshot(repository)  # of a model in the same repository: its version stays what it is
-        found = HfApi().model_info(repository, revision=known.name if known else REVISION)
+        found = HfApi(endpoint=self._endpoint).model_info(repository, revision=known.name if known else REVISION)
         file = file or _chosen([it.rfilename for it in found.siblings or ()])
         if file is None or not found.sha:
             raise ModelUnusable(f"The LoRA {name} is no single {ENDING} file: DIFFUSERS_LORAS must name which one.")
@@ -59,6 +61,7 @@ class HubLoras:
             file,
             revision=found.sha,
             cache_dir=self._cache.folder,
+            endpoint=self._endpoint,
             tqdm_class=progress_bar(self._stopped),
         )
         self._cache.set_latest(repository, found.sha)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from render_worker.contract import Lora, LoraList, LoraState
-from render_worker.engines.diffusers.errors import LoraInvalid
+from render_worker.engines.diffusers.errors import LoraInvalid, OutOfMemory
 from render_worker.engines.diffusers.generation.request import LoraUse
 from render_worker.engines.diffusers.loras.files import LoraFile, LoraFiles, Stamp
 from render_worker.engines.diffusers.loras.header_check import ModelLayers
@@ -154,8 +154,17 @@ class Loras:
 
 
 def _read(model: "LoadedModel", layers: ModelLayers, file: LoraFile) -> "Adapter":
-    """Return the LoRA of a file, on the model's device. Raises LoraProblem if it does not fit, or is broken."""
+    """Return the LoRA of a file, on the model's device.
+
+    Raises LoraProblem if it does not fit, or is broken, and OutOfMemory if there is no room for it.
+    """
     from render_worker.engines.diffusers.loras.adapter import read_adapter
+    from render_worker.engines.diffusers.models.allocation_failures import is_out_of_memory
 
     placements = layers.place(file.header)
-    return read_adapter(file.path, file.header, placements, components_of(model.pipe), model.device.name)
+    try:
+        return read_adapter(file.path, file.header, placements, components_of(model.pipe), model.device.name)
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory(f"There is no memory left for the LoRA {file.path.name}.") from error
+        raise

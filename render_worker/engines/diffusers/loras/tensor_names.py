@@ -36,26 +36,26 @@ _ENDINGS = {
     for ending in endings
 } | {".alpha": Part.ALPHA}
 
-_OTHER_KINDS = (
-    (re.compile(r"dora_scale|lora_magnitude_vector"), "a DoRA"),
-    (re.compile(r"[._]hada_"), "a LoHa"),
-    (re.compile(r"[._]lokr_"), "a LoKr"),
-    (re.compile(r"[._]oft_"), "an OFT"),
-    (re.compile(r"\.lora_mid\."), "a LoCon with a tensor in the middle"),
-    (re.compile(r"\.lora_embedding_"), "a LoRA of embeddings"),
-    (re.compile(r"lora.*\.bias$|\.diff_b$"), "a LoRA with biases"),
-    (re.compile(r"\.diff$"), "a file of whole differences"),
-)
+_OTHER_KINDS = {
+    r"dora_scale|lora_magnitude_vector": "a DoRA",
+    r"[._]hada_": "a LoHa",
+    r"[._]lokr_": "a LoKr",
+    r"[._]oft_": "an OFT",
+    r"\.lora_mid\.": "a LoCon with a tensor in the middle",
+    r"\.lora_embedding_": "a LoRA of embeddings",
+    r"lora.*\.bias$|\.diff_b$": "a LoRA with biases",
+    r"\.diff$": "a file of whole differences",
+}
 
 
 def parse_name(name: str) -> TensorName:
     """Return a tensor's layer and part. Raises LoraProblem if it is of no LoRA, or of a kind that is not supported."""
-    for mark, kind in _OTHER_KINDS:
-        if mark.search(name):
-            raise LoraProblem(f"it is {kind}, which is not supported")
     for ending, part in _ENDINGS.items():
         if name.endswith(ending):
             return TensorName(name.removesuffix(ending).replace(".processor.", "."), part)
+    for mark, kind in _OTHER_KINDS.items():
+        if re.search(mark, name):
+            raise LoraProblem(f"it is {kind}, which is not supported")
     raise LoraProblem(f"it is no LoRA: {shortened(name)} is not of one")
 
 

@@ -1,7 +1,7 @@
-"""Loads a model's weights. Everything that loads any, LoRAs too, holds LOAD_LOCK meanwhile.
+"""Loads a model's weights. Whatever makes modules of PyTorch, as each load of a model does, holds LOAD_LOCK meanwhile.
 
 Two loads at a time leave tensors without data in the text encoders, and break the process for good (peft issue 3605,
-diffusers issue 4296, transformers issue 41782).
+diffusers issue 4296, transformers issue 41782). A LoRA is loaded without it: no module is made (loras/adapter.py).
 """
 
 import ctypes

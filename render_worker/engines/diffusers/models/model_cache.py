@@ -100,12 +100,12 @@ class ModelCache:
         """Return the model of that name, which is loaded if need be: if it is not in memory, or has changed on disk.
 
         It is loaded once at a time, and cannot be cancelled. It fails with InvalidParameter if there is no such model,
-        with an EngineError if it cannot be loaded. Raises that if the cache is closed.
+        with an EngineError if it cannot be loaded, or if the cache is closed.
         """
         name = self._registry.canonical(name)
         with self._changed:
             if self._is_closed:
-                raise EngineError(STOPS)
+                return _failed(EngineError(STOPS))
             if name not in self._loading:
                 future: Future[LoadedModel] = Future()
                 future.set_running_or_notify_cancel()  # a caller that stops waiting leaves it to the others
@@ -133,9 +133,9 @@ class ModelCache:
         self._thread.submit(self._release_unused)
         self._thread.close(seconds)
         with self._changed:
-            for future in self._loading.values():
-                future.set_exception(EngineError(STOPS))
-            self._loading.clear()
+            abandoned, self._loading = list(self._loading.values()), {}
+        for future in abandoned:  # outside of the lock: what is called then may wait for another one
+            future.set_exception(EngineError(STOPS))
 
     # From here on everything runs on the loader's thread.
 
@@ -242,6 +242,12 @@ class ModelCache:
 
 def _bytes(models: Iterable[LoadedModel]) -> int:
     return sum(model.memory_bytes for model in models)
+
+
+def _failed(error: EngineError) -> "Future[LoadedModel]":
+    future: Future[LoadedModel] = Future()
+    future.set_exception(error)
+    return future
 
 
 def _raise(error: BaseException) -> LoadedModel:

@@ -4,13 +4,13 @@ What is downloaded here is a model by its files' names; tests/diffusers loads wh
 """
 
 import pytest
-import requests
 
 from render_worker.engines.diffusers.errors import ModelUnusable
 from render_worker.engines.diffusers.models.downloads import Downloads
 from render_worker.engines.diffusers.models.hub_cache import HubCache
 from render_worker.errors import EngineError, EngineUnreachable
 from tests.fakes.processes import sandbox, wait_until
+from tests.worker.engines.diffusers.hub import Hub
 
 REPOSITORY = "tester/tiny-sd"
 LOADED = {
@@ -31,23 +31,6 @@ NEVER_LOADED = (
     "unet/diffusion_pytorch_model.fp16.safetensors",
     "unet/diffusion_pytorch_model.non_ema.safetensors",
 )
-
-
-class Hub:
-    """The sandbox's Hub."""
-
-    def __init__(self, url: str) -> None:
-        self._url = f"{url}/sandbox"
-        self.endpoint = f"{url}/hub"
-
-    def play(self, **scenario: object) -> None:
-        requests.post(f"{self._url}/reset", timeout=10).raise_for_status()
-        requests.post(self._url, json=scenario, timeout=10).raise_for_status()
-
-    def files(self) -> set[str]:
-        """Return the names of the files that were requested."""
-        log = requests.get(f"{self._url}/log", timeout=10).json()
-        return {entry["body"]["file"] for entry in log if entry["endpoint"] == "hub_file"}
 
 
 @pytest.fixture(scope="module")

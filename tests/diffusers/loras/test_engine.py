@@ -1,0 +1,57 @@
+"""LoRAs of the engine: requests with different ones at the same time, and loading by request."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from render_worker.contract import LoraRequest
+from render_worker.engines.diffusers.errors import LoraInvalid
+from tests.diffusers.engine.conftest import start_engine  # noqa: F401 - a fixture
+from tests.diffusers.engine.running_engine import RunningEngine, digest
+
+StartEngine = Callable[..., RunningEngine]
+
+USES = ({}, {"lora_path": "sd1"}, {"lora_path": "sd1", "lora_scale": 0.5}, {"lora_path": "sd1-other.safetensors"})
+
+
+@pytest.fixture
+def running(start_engine: StartEngine, lora_dir: Path, tmp_path: Path) -> RunningEngine:  # noqa: F811
+    """Return an engine with the LoRAs of a folder that a test may change."""
+    return start_engine(lora_dir=shutil.copytree(lora_dir, tmp_path / "own"))
+
+
+def test_requests_with_different_loras_at_the_same_time_get_their_own(running: RunningEngine) -> None:
+    recipes = [{"seed": 7, "steps": 2, **use} for use in USES]
+    alone = [digest(running.made(**recipe)) for recipe in recipes]
+    assert len(set(alone)) == len(USES)
+    together = running.made_together(*recipes * 3)
+    assert [digest(picture) for picture in together] == alone * 3
+
+
+def test_a_wrong_lora_fails_its_own_request_and_no_other(running: RunningEngine) -> None:
+    good = {"seed": 7, "steps": 2}
+    alone = digest(running.made(**good))
+    first, wrong, unknown, last = running.made_together(
+        good, {**good, "lora_path": "flux"}, {**good, "lora_path": "none"}, good
+    )
+    assert digest(first) == digest(last) == alone
+    assert "flux.safetensors does not: the model has no transformer." in str(wrong)
+    assert str(unknown) == "lora_path must be the name of a LoRA from /v1/loras/list."
+    assert isinstance(wrong, LoraInvalid)
+    assert isinstance(unknown, LoraInvalid)
+
+
+def test_a_lora_is_loaded_and_unloaded_by_request(running: RunningEngine) -> None:
+    request = LoraRequest(lora_path="sd1", model="sd1")
+    base = digest(running.made(seed=7, steps=2))
+    assert running.run(running.engine.load_lora(request)).loaded
+    listed = {lora.lora_path: lora for lora in running.run(running.engine.loras()).loras}
+    assert (listed["sd1.safetensors"].loaded, listed["sd1.safetensors"].fits) == (True, ["sd1"])
+    assert not listed["sd2.safetensors"].loaded
+    assert digest(running.made(seed=7, steps=2)) == base
+    assert not running.run(running.engine.unload_lora(request)).loaded
+    assert not any(lora.loaded for lora in running.run(running.engine.loras()).loras)
+    with pytest.raises(LoraInvalid, match="wants 48 there, the LoRA has 32"):
+        running.run(running.engine.load_lora(LoraRequest(lora_path="sd1", model="sd2")))
