@@ -119,6 +119,11 @@ class _LineFile(RotatingFileHandler):
         """Append a line."""
         self.handle(logging.makeLogRecord({"msg": line}))
 
+    def close(self) -> None:
+        """Close the file; what a full disk did not take is lost."""
+        with suppress(OSError):
+            super().close()
+
     def emit(self, record: logging.LogRecord) -> None:
         """Append a record, in a folder that is made if need be."""
         try:

@@ -1,0 +1,66 @@
+"""From a recipe to the request of the generation thread, without PyTorch."""
+
+import pytest
+
+from render_worker.contract import Recipe
+from render_worker.engines.diffusers.generation.request import DiffusionPicture, LoraUse
+from render_worker.engines.diffusers.generation.translation import to_image, to_request
+from render_worker.engines.diffusers.models.registry import ModelRegistry
+from render_worker.engines.diffusers.settings import DiffusersSettings
+from render_worker.errors import InvalidParameter
+
+SIZE = (768, 512)
+
+
+def requested(tmp_path, lora=None, **recipe):
+    registry = ModelRegistry(DiffusersSettings(_env_file=None, model_cache_dir=tmp_path))
+    return to_request(Recipe(prompt="a fox", **recipe), registry.find("sd-xl-base"), SIZE, 25, None, lora)
+
+
+def test_what_is_left_out_is_the_engine_s_choice(tmp_path):
+    found = requested(tmp_path)
+    assert (found.model, found.steps, found.scheduler, found.lora) == ("sd-xl-base", 25, None, None)
+    assert found.seed >= 0
+    assert not found.seed_named
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**31 - 1])
+def test_a_named_seed_is_kept(tmp_path, seed):
+    found = requested(tmp_path, seed=seed)
+    assert (found.seed, found.seed_named) == (seed, True)
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(None, 1.0), (0, 0), (1.5, 1.5)])
+def test_a_lora_has_its_weight(tmp_path, scale, expected):
+    found = requested(tmp_path, lora="ink", lora_path="ink", lora_scale=scale)
+    assert found.lora == LoraUse("ink", expected)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "allowed"),
+    [
+        ({}, True),
+        ({"model": "sd-xl-base"}, True),
+        ({"width": 768, "height": 512}, True),
+        ({"width": 768, "height": 512, "model": "sd-xl-base"}, False),
+        ({"width": 768, "height": 512, "model": "sd-xl-base", "size_optional": True}, True),
+    ],
+)
+def test_a_smaller_picture_is_made_unless_the_size_is_required(tmp_path, recipe, allowed):
+    assert requested(tmp_path, **recipe).smaller_allowed is allowed
+
+
+def test_a_scheduler_is_checked_before_the_request_waits(tmp_path):
+    assert requested(tmp_path, scheduler="DDIMScheduler").scheduler == "ddim"
+    with pytest.raises(InvalidParameter, match="scheduler must be one of"):
+        requested(tmp_path, scheduler="nothing")
+
+
+@pytest.mark.parametrize(("size", "made"), [(SIZE, None), ((384, 256), (384, 256))])
+def test_the_picture_says_what_was_made(tmp_path, size, made):
+    request = requested(tmp_path)
+    found = to_image(
+        request, DiffusionPicture(b"", size, 3, "pndm", 21, None, None, 1, 1, "A note."), has_guidance=False
+    )
+    assert (found.made, found.steps, found.scheduler, found.seed) == (made, 21, "pndm", 3)
+    assert (found.guidance_scale, found.note, found.model) == (None, "A note.", "sd-xl-base")
