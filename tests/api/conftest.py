@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
 
 from bench.stub_worker import result
 from image_api import create_app
@@ -54,6 +55,19 @@ def parts_of(content_type: str, body: bytes) -> list[bytes]:
     _, is_form, boundary = content_type.partition("boundary=")
     parts = body.split(f"--{boundary}".encode())[1:-1] if is_form else []
     return [part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in parts] or [body]
+
+
+def text_of_stream(answer: TestResponse, release: threading.Event, event: str, times: int = 1) -> str:
+    """Return the text of an event stream; set `release` once that has the event so many times.
+
+    Progress that comes together with the end is none that a client must hear of.
+    """
+    text = ""
+    for piece in answer.iter_encoded():
+        text += piece.decode()
+        if text.count(f"event: {event}\n") >= times:
+            release.set()
+    return text
 
 
 class ScriptedWorker:

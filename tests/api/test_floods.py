@@ -2,8 +2,10 @@
 
 import json
 import re
+import threading
 
-from tests.api.conftest import NAME, RESULT
+from image_api.generation import progress_stream
+from tests.api.conftest import NAME, RESULT, text_of_stream
 from tests.fakes.processes import wait_until
 from tests.fakes.redis_server import RedisServer
 
@@ -23,7 +25,8 @@ def is_made_again(client, worker) -> bool:
     return answer.status_code == 302 and answer.headers["Location"].endswith(ANOTHER)
 
 
-def test_refused_streams_push_out_nothing(client_with, worker):
+def test_refused_streams_push_out_nothing(client_with, worker, monkeypatch):
+    monkeypatch.setattr(progress_stream, "FIRST_SECONDS", 60)  # on a slow machine too a refusal is a plain response
     client = client_with(worker_wake_seconds=0)
     client.get(SEEDED)
     refusals = [(503, BUSY, {}), (400, WRONG, {}), (502, b"<html>", {"X_Service": "edge"})]
@@ -51,10 +54,11 @@ def test_a_stream_that_failed_after_it_had_begun_can_be_resumed(client, worker):
         {"event": "progress", "phase": "generating", "message": "Making."},
         {"event": "error", "status": 502, "error": {"success": False, "error": "Broken.", "code": "picture_broken"}},
     ]
-    text = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    worker.say(200, text, Content_Type="application/x-ndjson")
-    first = client.get("/generate?prompt=a", headers=EVENTS)
-    mark = re.search(r"^id: (.*):1$", first.text, re.MULTILINE)[1] + ":0"
+    progress, last = (json.dumps(line).encode() + b"\n" for line in lines)
+    heard = threading.Event()
+    worker.say(200, (progress, lambda: heard.wait(20), last), Content_Type="application/x-ndjson")
+    first = text_of_stream(client.get("/generate?prompt=a", headers=EVENTS), heard, "progress")
+    mark = re.search(r"^id: (.*):1$", first, re.MULTILINE)[1] + ":0"
     again = client.get("/generate?prompt=a", headers={**EVENTS, "Last-Event-ID": mark})
     assert (again.status_code, again.json["code"]) == (502, "picture_broken")
 

@@ -1,12 +1,13 @@
 """Event streams of several pictures: each as soon as it is made, then all, and what a client that comes back gets."""
 
 import json
+import threading
 import time
 
 import pytest
 
 from image_api.services import services_of
-from tests.api.conftest import NAME, RESULT
+from tests.api.conftest import NAME, RESULT, text_of_stream
 from tests.fakes.busy_worker import SECONDS
 from tests.fakes.processes import wait_until
 
@@ -24,7 +25,11 @@ def before(client_with):
 
 def events(answer) -> list[tuple[str, str, dict]]:
     """Return the name, id and data of each event."""
-    parts = [part for part in answer.text.split("\n\n") if part.startswith("event: ")]
+    return parsed(answer.text)
+
+
+def parsed(text: str) -> list[tuple[str, str, dict]]:
+    parts = [part for part in text.split("\n\n") if part.startswith("event: ")]
     fields = [dict(line.split(": ", 1) for line in part.split("\n")) for part in parts]
     return [(it["event"], it["id"], json.loads(it["data"])) for it in fields]
 
@@ -43,9 +48,11 @@ def test_each_comes_as_soon_as_it_is_made_and_all_at_the_end(before, busy):
 
 def test_progress_says_of_which_picture(client, worker):
     lines = [{"event": "progress", "phase": "generating", "message": "Making."}, {"event": "result", "result": RESULT}]
-    worker.say(200, b"".join(json.dumps(it).encode() + b"\n" for it in lines), Content_Type="application/x-ndjson")
-    told = events(client.get("/generate?prompt=a&n=2", headers=EVENTS))
-    assert sorted(data["index"] for name, _, data in told if name == "progress") == [0, 1]
+    progress, last = (json.dumps(line).encode() + b"\n" for line in lines)
+    heard = threading.Event()
+    worker.say(200, (progress, lambda: heard.wait(20), last), Content_Type="application/x-ndjson")
+    text = text_of_stream(client.get("/generate?prompt=a&n=2", headers=EVENTS), heard, "progress", 2)
+    assert sorted(data["index"] for name, _, data in parsed(text) if name == "progress") == [0, 1]
 
 
 def test_a_failed_one_is_told_at_once_and_at_the_end(before, busy):

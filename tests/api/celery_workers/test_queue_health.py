@@ -154,7 +154,7 @@ class TestCeleryWorkers:
         models = {"models": [model(f"model-{number}", "horde") for number in range(50)]}
         for number in range(1000):
             reporting.report(f"worker-{number}@host", models=models)
-        wait_until(lambda: len(asked(client).get("celery_workers", ())) == 1000, "all of them", 20)
+        wait_until(lambda: len(client.get(HEALTH).json.get("celery_workers", ())) == 1000, "all of them")
         assert asked(client)["status"] == "healthy"
 
 

@@ -128,6 +128,7 @@ def test_an_unknown_model_is_refused_and_sent_nowhere(ask, redis):
     assert not redis.client.keys("img_queue:get-*:attempt")
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_an_image_is_there_for_the_celery_worker_again_if_it_is_lost(ask, celery, redis, quick_sweeps):
     memory = ImageMemory()
     image = SentImage(PNG, memory.take(len(PNG)), memory)

@@ -24,7 +24,7 @@ def test_what_a_lost_celery_worker_made_is_made_again(ask, celery, quick_sweeps)
     call = ask()
     lost = celery.begin()
     celery.die(lost)
-    again = celery.begin()
+    again = celery.begin(attempt=2)
     assert (again.request.request_id, again.attempt) == (lost.request.request_id, 2)
     assert not celery.fail(lost, 503, "worker_busy")  # the failure of an attempt that was given up
     celery.make(again)
@@ -43,7 +43,7 @@ def test_a_picture_of_an_attempt_that_was_given_up_counts(ask, celery, quick_swe
 def test_after_four_lost_celery_workers_it_is_given_up(ask, celery, quick_sweeps):
     call = ask()
     for attempt in (1, 2, 3, 4):
-        message = celery.begin()
+        message = celery.begin(attempt=attempt)
         assert message.attempt == attempt
         celery.die(message)
     error = call.error()
@@ -51,6 +51,7 @@ def test_after_four_lost_celery_workers_it_is_given_up(ask, celery, quick_sweeps
     assert "4 of them" in str(error)
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_what_is_put_back_is_no_loss(ask, celery, quick_sweeps):
     call = ask()
     message = celery.begin()
@@ -61,6 +62,7 @@ def test_what_is_put_back_is_no_loss(ask, celery, quick_sweeps):
     assert call.result()
 
 
+@pytest.mark.usefixtures("quick_resends")
 @pytest.mark.parametrize("taken", [False, True], ids=["in the queue", "by a Celery worker that was killed then"])
 def test_a_message_that_is_lost_is_sent_again(ask, celery, redis, quick_sweeps, taken):
     call = ask()
@@ -73,6 +75,7 @@ def test_a_message_that_is_lost_is_sent_again(ask, celery, redis, quick_sweeps, 
     assert call.result()
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_what_runs_through_a_flush_is_not_begun_twice(ask, celery, redis, quick_sweeps):
     call = ask()
     message = celery.begin()
@@ -81,7 +84,7 @@ def test_what_runs_through_a_flush_is_not_begun_twice(ask, celery, redis, quick_
         for _ in range(10):
             celery.renew_until(message, "kept")
             time.sleep(0.05)
-    assert redis.client.llen("auto") == 0
+    assert celery.refuses_the_rest()
     celery.make(message)
     assert call.result()
 
@@ -112,6 +115,7 @@ def test_redis_that_comes_late_is_waited_for(own_redis, dispatching, ask):
     assert call.result()
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_redis_that_is_lost_with_all_it_had_costs_no_request(own_redis, dispatching, ask, quick_sweeps):
     call = ask(dispatching(own_redis))
     celery = CelerySide(own_redis.client)
@@ -174,6 +178,7 @@ def test_a_redis_that_is_full_is_waited_for_and_named(own_redis, dispatching, as
     assert call.result()
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_a_broker_of_its_own_that_loses_all_costs_no_request(redis, own_redis, ask, quick_sweeps):
     queue = CeleryQueue(quick_client(redis.url), blocking_client(redis.url), Broker(own_redis.url))
     call = ask(CeleryDispatch(queue, 30))

@@ -136,6 +136,7 @@ def test_a_full_queue_holds_up_no_other_and_jobs_take_no_room(ask, celery, redis
     assert call.result()
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_a_flush_gives_the_room_back(ask, celery, redis, quick_sweeps):
     calls = [ask() for _ in range(2 * MIN_WINDOW)]
     wait_for_length(redis, MIN_WINDOW)

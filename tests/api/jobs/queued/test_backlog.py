@@ -33,6 +33,7 @@ def test_an_accepted_job_waits_for_the_celery_worker_of_its_model_and_others_go_
     assert here.final(waiting).status == "completed"
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_a_job_that_was_lost_waits_for_its_celery_worker_also_in_a_process_that_knows_none(
     one, processes, redis, celery
 ):
@@ -51,7 +52,7 @@ def test_a_job_that_was_lost_waits_for_its_celery_worker_also_in_a_process_that_
     again = after.job(job)
     assert (again.status, again.interruptions, again.attempts) == ("pending", 1, 1)
     report(redis, "celery@b", ["painter"], {"flux": "painter"})
-    message = celery.begin("painter")
+    message = celery.begin("painter", attempt=2)
     assert message.attempt == 2
     celery.make(message)
     assert after.final(job).status == "completed"

@@ -17,7 +17,7 @@ from tests.fakes.redis_server import RedisServer
 
 def begun(here: QueuedProcess, celery: CelerySide, job, attempt: int = 1):
     """Return the message of a job once its row says that it has begun."""
-    message = celery.begin()
+    message = celery.begin(attempt=attempt)
     assert message.attempt == attempt
     here.when(job, lambda it: (it.status, it.attempts) == ("processing", attempt))
     return message
@@ -59,13 +59,14 @@ def test_one_of_several_pictures_is_lost_and_made_again_alone(here, celery):
     job = here.submit(n=2)
     first, second = begun(here, celery, job), celery.begin()
     celery.die(first)
-    again = celery.begin()
+    again = celery.begin(attempt=2)
     assert (again.request.request_id, again.attempt) == (first.request.request_id, 2)
     celery.make(second)
     celery.make(again)
     assert len(here.final(job).images) == 2
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_all_jobs_in_the_queue_are_sent_again_after_redis_lost_its_memory(here, celery):
     jobs = [here.submit(f"owner {number}") for number in range(5)]
     wait_until(lambda: all(here.value(it, "published_at") for it in jobs), "their messages", 5)
@@ -80,6 +81,7 @@ def test_all_jobs_in_the_queue_are_sent_again_after_redis_lost_its_memory(here, 
     assert {here.job(job).attempts for job in jobs} == {1}
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_a_job_that_runs_while_redis_loses_its_memory_is_not_begun_twice(here, celery):
     job = here.submit()
     message = begun(here, celery, job)
@@ -87,11 +89,12 @@ def test_a_job_that_runs_while_redis_loses_its_memory_is_not_begun_twice(here, c
     for _ in range(10):
         assert celery.claims.renew([claim_of(message)]) == ["kept"]
         time.sleep(0.1)
-    assert celery.redis.llen("auto\x06\x163") == 0
+    assert celery.refuses_the_rest()
     celery.make(message)
     assert here.final(job).attempts == 1
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_a_job_that_redis_and_its_celery_worker_have_lost_is_made_again(here, celery):
     job = here.submit()
     begun(here, celery, job)
@@ -102,6 +105,7 @@ def test_a_job_that_redis_and_its_celery_worker_have_lost_is_made_again(here, ce
     assert here.final(job).status == "completed"
 
 
+@pytest.mark.usefixtures("quick_resends")
 def test_a_job_that_was_put_back_is_pending_also_if_no_news_tell_of_it(here, celery):
     job = here.submit()
     message = begun(here, celery, job)
@@ -143,7 +147,7 @@ def test_a_failure_that_does_not_count_any_more_leaves_no_job_behind(one, proces
     celery.fail(message, 422, "content_refused")
     one.runner._rows.change([partial(interrupt, seen=one.store.get(job.id), attempt=1)])
     after = processes(one.url, redis)
-    again = celery.begin()
+    again = celery.begin(attempt=2)
     assert again.attempt == 2
     celery.make(again)
     assert after.final(job).status == "completed"
@@ -206,7 +210,7 @@ def test_one_process_sweeps_and_another_takes_its_place(here, processes, redis, 
     here.runner.leave()
     job = there.submit()
     celery.die(begun(there, celery, job))
-    celery.make(celery.begin(seconds=20))
+    celery.make(celery.begin(attempt=2))
     assert there.final(job).status == "completed"
 
 
@@ -214,6 +218,7 @@ def test_an_error_that_no_version_understands_is_one_of_its_celery_worker(one, c
     job = one.submit()
     first = begun(one, celery, job)
     celery.claims.finish(claim_of(first), ErrorLine(status=7, error=ErrorBody(error="?", code="<b>")))
+    one.try_again_now(job)
     second = begun(one, celery, job, attempt=2)
     celery.redis.hset(queue_key(second.request.request_id, "final"), mapping={"number": 2, "made": 1, "line": "{"})
     assert one.final(job).error["code"] == "worker_unavailable"
