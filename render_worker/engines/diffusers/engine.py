@@ -151,7 +151,7 @@ class DiffusersEngine(LoadingEngine):
         begun = time.monotonic()
         report("starting")
         model = self._registry.find(recipe.model)
-        lora = await asyncio.to_thread(self._loras.prepare, recipe.lora_path) if recipe.lora_path else None
+        lora = await self._loras.prepare(recipe.lora_path) if recipe.lora_path else None
         size, steps = self.plan(recipe).made, self._settings.diffusers_steps
         request = to_request(recipe, model, size, steps, image, lora)
         if image and takes_no_step(request):
@@ -203,7 +203,7 @@ class DiffusersEngine(LoadingEngine):
         return await asyncio.to_thread(self._loras.listed, models)
 
     async def load_lora(self, request: LoraRequest) -> LoraState:
-        name = await asyncio.to_thread(self._loras.prepare, request.lora_path)
+        name = await self._loras.prepare(request.lora_path)
         source = self._registry.find(request.model or self.name)
         backend = await self._running()
         model = await asyncio.wrap_future(backend.cache.load(source.name))
