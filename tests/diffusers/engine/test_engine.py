@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +11,7 @@ from render_worker.contract import LoadModelRequest
 from render_worker.engines.diffusers.errors import ModelUnusable
 from render_worker.errors import EngineNotConfigured, InvalidParameter
 from tests.diffusers import tiny
-from tests.diffusers.engine.running_engine import Reported, digest, request_of
+from tests.diffusers.engine.running_engine import SECONDS, Reported, digest, request_of
 
 HUB = "stabilityai/stable-diffusion-xl-base-1.0"
 
@@ -137,3 +138,16 @@ def test_a_shape_alone_gives_the_models_own_size(running, layout):
     assert made.made is None
     plan = running.engine.plan(request_of(model=layout, width=None, height=None, shape="landscape"))
     assert plan.final_size(plan.made)[0] > plan.final_size(plan.made)[1]
+
+
+def test_a_download_that_never_ends_holds_up_no_model_on_disk(start_engine, monkeypatch):
+    running = start_engine(diffusers_models="someone/large")
+    running.made(seed=1)
+    begun = threading.Event()
+    monkeypatch.setattr(running.backend.cache._downloads, "start", lambda *_, **__: begun.set())
+    waits = running.runtime.submit(running.making(model="someone/large", seed=1))
+    assert begun.wait(SECONDS)
+    assert [running.made(model=name, seed=1).model for name in ("sd2", "sdxl", "sd1")] == ["sd2", "sdxl", "sd1"]
+    assert not waits.done()
+    waits.cancel()
+    assert running.made(model="flux", seed=1).model == "flux"
