@@ -26,7 +26,7 @@ from render_worker.engines.diffusers.settings import DiffusersSettings
 from render_worker.engines.diffusers.shared_work import SharedWork
 from render_worker.engines.loadable import LoadingEngine
 from render_worker.engines.slots import Slots
-from render_worker.errors import EngineError, InvalidParameter, Stopping
+from render_worker.errors import InvalidParameter, Stopping, WorkerError
 from render_worker.imaging import SourcePicture, fitted
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class DiffusersEngine(LoadingEngine):
         self._backend: Backend | None = None
         self._starting: asyncio.Task[Backend] | None = None
         self._first_load: asyncio.Task[None] | None = None
+        self._problem: str | None = None
 
     @property
     def models(self) -> tuple[str, ...]:  # type: ignore[override]  # they come and go
@@ -85,8 +86,9 @@ class DiffusersEngine(LoadingEngine):
         try:
             backend = await self._running()
             await asyncio.wrap_future(backend.cache.load(self._registry.default))
-        except EngineError as error:  # a request for it says so again
-            log.warning("the model %s is not loaded: %s", self._registry.default, error, extra={"kind": error.code})
+        except Exception as error:  # noqa: BLE001 - such as a PyTorch for another GPU: `health` says it, the others go on
+            self._problem = str(error) if isinstance(error, WorkerError) else f"It cannot start: {error}"
+            log.warning("engine %s: %s", self.name, self._problem, extra={"kind": type(error).__name__})
 
     async def _running(self) -> "Backend":
         """Return the backend, which is started if need be; a request that is cancelled does not end its start."""
@@ -121,12 +123,14 @@ class DiffusersEngine(LoadingEngine):
 
     def health(self) -> EngineHealth:
         begins = self._first_load is not None and not self._first_load.done()
-        if self._backend is None:
-            return EngineHealth(state="starting" if begins else "ready")
-        details = self._backend.details()
-        if failure := self._backend.maker.failure:
+        details = self._backend.details() if self._backend else {}
+        if self._backend and (failure := self._backend.maker.failure):
             return EngineHealth(state="down", reason=str(failure), details=details)
-        return EngineHealth(state="starting" if begins else "ready", details=details)
+        if begins:
+            return EngineHealth(state="starting", details=details)
+        problem = None if self._in_memory(self._registry.default) else self._problem
+        state = "down" if problem and not (self._backend and self._backend.loaded()) else "ready"
+        return EngineHealth(state=state, reason=problem, details=details)
 
     def weights_of(self, model: str) -> Mapping[str, bool | int | None]:
         try:
