@@ -1,6 +1,5 @@
 """Which LoRAs are in memory, and what becomes of them."""
 
-import asyncio
 import os
 import shutil
 from collections.abc import Callable
@@ -95,17 +94,11 @@ def test_an_unknown_one_is_neither_loaded_nor_unloaded(make_loras: MakeLoras, lo
     for attempt in (
         lambda: loras.load(load_model("sd1"), "none"),
         lambda: loras.unload("none"),
-        lambda: asyncio.run(loras.prepare("none")),
+        lambda: loras.prepare("none"),
         lambda: loras.apply(load_model("sd1"), LoraUse("../sd1", 1.0)),
     ):
         with pytest.raises(LoraInvalid, match=r"^lora_path must be the name of a LoRA from /v1/loras/list\.$"):
             attempt()
-
-
-def test_a_picture_waits_for_no_download(make_loras: MakeLoras, load_model: LoadModel) -> None:
-    loras = make_loras(diffusers_loras="owner/name")
-    with pytest.raises(LoraInvalid, match=r"owner/name does not: it is not downloaded any more\.$"):
-        loras.apply(load_model("sd1"), LoraUse("owner/name", 1.0))
 
 
 def test_a_file_that_is_replaced_is_read_again_and_one_that_is_overwritten_does_no_harm(

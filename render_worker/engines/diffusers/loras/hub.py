@@ -1,7 +1,6 @@
 """LoRAs of the Hub that the settings allow, each a repository or a file in one."""
 
 import threading
-from concurrent.futures import Future
 from pathlib import Path
 
 from render_worker.engines.diffusers.errors import ModelUnusable
@@ -9,17 +8,14 @@ from render_worker.engines.diffusers.loras.library import ENDING
 from render_worker.engines.diffusers.models.downloads import download_error, progress_bar
 from render_worker.engines.diffusers.models.hub_cache import REVISION, HubCache
 from render_worker.engines.diffusers.models.process import prepare
-from render_worker.engines.diffusers.models.task_thread import TaskThread
 from render_worker.engines.diffusers.settings import DiffusersSettings
-from render_worker.errors import EngineError
 
 USUAL_FILE = f"pytorch_lora_weights{ENDING}"
 REPOSITORY_PARTS = 2  # owner/name
-STOPS = "The render worker stops."
 
 
 class HubLoras:
-    """Finds LoRAs that were downloaded, and downloads others, one at a time on a thread of its own."""
+    """Finds LoRAs that were downloaded, and downloads others."""
 
     def __init__(self, settings: DiffusersSettings, endpoint: str | None = None) -> None:
         """Without an endpoint the Hub is where its own tools look for it."""
@@ -27,9 +23,6 @@ class HubLoras:
         self._endpoint = endpoint
         self._cache = HubCache(settings.hf_home)
         self._stopped = threading.Event()
-        self._lock = threading.Lock()
-        self._downloading: dict[str, Future[Path]] = {}
-        self._thread: TaskThread | None = None
 
     def cached(self, name: str) -> Path | None:
         """Return the file of a LoRA that was downloaded; None if it was not."""
@@ -39,39 +32,6 @@ class HubLoras:
             return None
         file = file or _chosen([path.relative_to(folder).as_posix() for path in folder.rglob(f"*{ENDING}")])
         return folder / file if file and (folder / file).is_file() else None
-
-    def fetch(self, name: str) -> "Future[Path]":
-        """Return the file of a LoRA, which is downloaded if need be: once at a time, and it cannot be cancelled.
-
-        It fails with an EngineError if the file cannot be had, or if this is closed meanwhile.
-        """
-        with self._lock:
-            if future := self._downloading.get(name):
-                return future
-            future = Future()
-            future.set_running_or_notify_cancel()  # a caller that stops waiting leaves it to the others
-            if self._stopped.is_set():
-                future.set_exception(EngineError(STOPS))
-                return future
-            self._thread = self._thread or TaskThread("lora-download")
-            self._downloading[name] = future
-            self._thread.submit(lambda: self._finish(name, future))
-            return future
-
-    def _finish(self, name: str, future: "Future[Path]") -> None:
-        """Set the future's result to the file of a LoRA, unless this was closed meanwhile."""
-        path: Path | None = None
-        error: BaseException | None = None
-        try:
-            path = self.download(name)
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, those that wait are told
-            error = raised
-        with self._lock:
-            is_waited_for = self._downloading.pop(name, None) is not None
-        if is_waited_for and error:
-            future.set_exception(error)
-        elif is_waited_for and path:
-            future.set_result(path)
 
     def download(self, name: str) -> Path:
         """Return the file of a LoRA, which is downloaded if need be. Raises an EngineError if it cannot be had."""
@@ -84,14 +44,8 @@ class HubLoras:
             raise download_error(f"LoRA {name}", error) from error
 
     def close(self) -> None:
-        """Stop the downloads in progress, without waiting for them."""
+        """Stop the downloads in progress."""
         self._stopped.set()
-        with self._lock:
-            abandoned, self._downloading = list(self._downloading.values()), {}
-        for future in abandoned:
-            future.set_exception(EngineError(STOPS))
-        if self._thread:
-            self._thread.close(0)
 
     def _download(self, name: str) -> Path:
         from huggingface_hub import HfApi, hf_hub_download  # takes long to import

@@ -1,6 +1,5 @@
 """The LoRAs of the engine: which there are, which are in memory, and which one the next picture is made with."""
 
-import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -37,7 +36,7 @@ class _ModelLoras:
 
 
 class Loras:
-    """Any thread may use it, but for `apply`. Its methods but `prepare` read files: they are not for an event loop."""
+    """Any thread may use it, but for `apply`. Its methods read files: they are not for the runtime's loop."""
 
     def __init__(self, settings: DiffusersSettings) -> None:
         self._library = LoraLibrary(settings.lora_dir, settings.diffusers_loras)
@@ -47,25 +46,19 @@ class Loras:
         self._lock = threading.Lock()
         self._models: WeakKeyDictionary[LoadedModel, _ModelLoras] = WeakKeyDictionary()
 
-    async def prepare(self, name: str) -> str:
+    def prepare(self, name: str) -> str:
         """Return a LoRA's own name after its file was downloaded, if need be, and its header was read.
 
-        Raises LoraInvalid if there is none of that name or if it is broken, an EngineError if it cannot be downloaded.
-        A download uses no thread of the loop's own: those few also read headers and encode pictures.
+        Raises LoraInvalid if there is none of that name or if it is broken, ModelUnusable if it cannot be downloaded.
         """
-        source = await asyncio.to_thread(self._library.find, name)
-        if source.path is None:
-            await asyncio.wrap_future(self._hub.fetch(source.name))
-        await asyncio.to_thread(self._read_header, source)
-        return source.name
-
-    def _read_header(self, source: LoraSource) -> None:
+        source = self._library.find(name)
         try:
             self._files.read(self._file(source))
         except LoraProblem as problem:
             raise LoraInvalid(
                 f"lora_path must name a LoRA that can be used, and {source.name} is none: {problem}."
             ) from problem
+        return source.name
 
     def apply(self, model: "LoadedModel", use: LoraUse | None) -> None:
         """Have the model's next pictures made with exactly this LoRA. To be called on the generation thread alone.
@@ -128,10 +121,7 @@ class Loras:
         return Lora(lora_path=source.name, size_bytes=file.stamp[1], loaded=loaded, fits=fits)
 
     def _file(self, source: LoraSource) -> Path:
-        """Return the file of a LoRA. Raises LoraProblem if it is the Hub's and not downloaded: `prepare` does that."""
-        if path := source.path or self._hub.cached(source.name):
-            return path
-        raise LoraProblem("it is not downloaded any more")
+        return source.path or self._hub.download(source.name)
 
     def _of(self, model: "LoadedModel") -> _ModelLoras:
         """Return what is kept for a model."""

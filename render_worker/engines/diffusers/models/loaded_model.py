@@ -64,7 +64,7 @@ class LoadedModel:
     def image_pipe(self) -> Any:
         """Return the pipeline that makes pictures of pictures, with the same weights and the same scheduler."""
         if self._image_pipe is None:
-            self._image_pipe = IMAGE_PIPELINES[self.layout].from_pipe(self.pipe)
+            self._image_pipe = IMAGE_PIPELINES[self.layout].from_pipe(self.pipe, dtype=self.device.dtype)
             self._image_pipe.set_progress_bar_config(disable=True)
         return self._image_pipe
 
