@@ -89,6 +89,17 @@ class Whoami(BaseModel):
         return (entity.type, entity.name) == (self.type, self.name)
 
 
+class _Bearer(requests.auth.AuthBase):
+    """The credential of a request; in `headers` alone, one of the session's or of the address would replace it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        r.headers["Authorization"] = f"Bearer {self._token}"
+        return r
+
+
 class HubClient:
     """Asks the Hub for the accounts of access tokens. Thread-safe."""
 
@@ -116,7 +127,8 @@ class HubClient:
     def _sent(self, token: str) -> requests.Response:
         return self._session.get(
             self._url,
-            headers={**HEADERS, "Authorization": f"Bearer {token}"},
+            headers=HEADERS,
+            auth=_Bearer(token),
             timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
             stream=True,
             allow_redirects=False,

@@ -71,6 +71,12 @@ def test_what_is_no_access_token_is_refused_without_asking_the_hub(client, worke
     assert (hub.checks, worker.requests) == (0, [])
 
 
+@pytest.mark.parametrize(("token", "name"), [("hf_read_ann", "ann"), ("hf_read_ben", "ben")])
+def test_the_client_s_token_is_checked_whatever_else_the_address_has(hub, token, name):
+    address = hub.url.replace("http://", "http://zoe:hf_read_zoe@")
+    assert hub_client.HubClient(address, ()).account_of(token).name == name
+
+
 @pytest.mark.parametrize("header", [None, "", "   "])
 def test_a_request_without_a_credential_is_told_what_to_send(client, hub, header):
     answer = client.get(MAKE, headers={} if header is None else {"Authorization": header})
@@ -146,6 +152,7 @@ def test_the_operator_s_token_needs_no_hub(client, hub):
         {"auth": "HUGGINGFACE "},
         {"auth": "huggingface", "hub_url": "ftp://hub.example"},
         {"auth": "huggingface", "hub_url": "https://hub.example?x=1"},
+        *({"auth": "huggingface", "hub_url": f"https://{it}hub.example"} for it in ("ann:pw@", "ann@", ":pw@", "@")),
         {"auth": "huggingface", "admin_accounts": "an account"},
         {"admin_accounts": "ann"},
         {"auth": "none", "admin_accounts": "ann"},
