@@ -8,8 +8,8 @@ from image_api.settings import Settings
 from tests.api.auth.conftest import ANN, OPERATOR, OPERATORS_TOKEN, bearer
 
 MAKE = "/generate?prompt=a"
-READING = ["read", "contributor", "write", "admin", "fine", "finewrite", "org", "app"]
-NOT_READING = ["narrow", "bare", "steward", "oauth"]
+READING = ["read", "contributor", "write", "admin", "fine", "finewrite", "fineodd", "null", "org", "app"]
+NOT_READING = ["narrow", "bare", "odd", "steward", "oauth", "silent"]
 FAILURES = {
     "too_many": 7,
     "too_many_absurd": 300,
