@@ -218,7 +218,7 @@ $(CLIENT_PACKAGES): tests/clients/requirements.txt | $(BIN)/python
 $(DIFFUSERS_PACKAGES): $(UNLOCKED) $(TIERS) constraints.txt
 	$(PYTHON) -m venv $(DIFFUSERS)
 	$(DIFFUSERS_INSTALL) --require-hashes $(foreach file,$(TIERS),-r $(file))
-	$(DIFFUSERS_INSTALL) --retries 1 --extra-index-url $(TORCH_INDEX) "$$(grep '^torch==' $(UNLOCKED))"
+	$(DIFFUSERS_INSTALL) --retries 1 --timeout 20 --extra-index-url $(TORCH_INDEX) "$$(grep '^torch==' $(UNLOCKED))"
 	$(DIFFUSERS_INSTALL) -r $(UNLOCKED) -c constraints.txt $(TESTED_WITH)
 	@touch $@
 

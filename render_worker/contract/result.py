@@ -73,7 +73,7 @@ class GenerateResult(BaseModel):
     sha256: str
     """Its SHA-256."""
     nsfw: bool | None = None
-    """The engine's own guess, if it makes one."""
+    """The classification by the engine or its service; None if it returns none."""
     engine: str
     """The engine that made it."""
     engine_model: str | None = None

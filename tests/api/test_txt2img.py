@@ -6,6 +6,8 @@ import threading
 import pytest
 import requests
 
+from image_api.web.schemas.txt2img_response import TextToImagePicture, TextToImageResponse
+from render_worker.contract import GenerateResult
 from tests.api.conftest import RESULT
 
 PATHS = ["/v1/txt2img", "/api/v1/generate/txt2img"]
@@ -103,6 +105,22 @@ def test_each_picture_has_its_own_details(client, worker, keeps):
 def test_the_safety_checker_s_result_is_told(client, keeps, nsfw, told):
     keeps(nsfw=nsfw)
     assert client.post("/v1/txt2img", json={"prompt": "a"}).json["safety_filter_result"] == told
+
+
+@pytest.mark.parametrize(
+    ("each", "told"),
+    [
+        ((False, False), "passed"),
+        ((False, None, False), "not_checked"),
+        ((None, False, True), "flagged"),
+        ((True, None), "flagged"),
+    ],
+)
+def test_the_safety_checker_s_worst_result_is_that_of_all(each, told):
+    results = [GenerateResult.model_validate({**RESULT, "nsfw": nsfw}) for nsfw in each]
+    pictures = [TextToImagePicture.of(index, result, "http://localhost") for index, result in enumerate(results)]
+    response = TextToImageResponse.of("a", [], pictures, [], image="", latency_ms=1, request_id="x")
+    assert response.safety_filter_result == told
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The response of POST /v1/txt2img and /v1/img2img: pictures as base64, and how each was made."""
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel
 
@@ -10,7 +10,8 @@ from image_api.web.schemas.pictures import IndexedError
 from image_api.web.schemas.txt2img import ENGINE
 from render_worker.contract import AUTO, GenerateResult, PassedOver, StorageProblem
 
-SafetyFilterResult = Literal["passed", "flagged", "not_checked"]
+SafetyFilterResult = Literal["flagged", "not_checked", "passed"]
+WORST_FIRST: tuple[SafetyFilterResult, ...] = get_args(SafetyFilterResult)
 
 
 class TextToImagePicture(BaseModel):
@@ -44,7 +45,7 @@ class TextToImagePicture(BaseModel):
     latency_ms: int
     """The render worker's time for it."""
     safety_filter_result: SafetyFilterResult
-    """What the model's own safety checker says of it, if it has one and that is on."""
+    """`passed`, or `flagged` and black, if the engine returns a classification; `not_checked` if it returns none."""
     ignored: list[str] | None = None
     """Requested parameters that the engine cannot honour; with a named model there are none."""
     note: str | None = None
@@ -116,7 +117,7 @@ class TextToImageResponse(BaseModel):
     latency_ms: int
     """From the request to the response."""
     safety_filter_result: SafetyFilterResult
-    """`flagged` if a picture was flagged: it is black."""
+    """`flagged` if one was, else `not_checked` if one was not, else `passed`."""
     ignored: list[str] | None = None
     note: str | None = None
     pictures: list[TextToImagePicture]
@@ -139,10 +140,10 @@ class TextToImageResponse(BaseModel):
     ) -> Self:
         """Return the response with the images of these pictures, the first of them twice."""
         seeds = [it.seed for it in pictures if it.seed is not None]
-        flagged = any(it.safety_filter_result == "flagged" for it in pictures)
+        worst = min((it.safety_filter_result for it in pictures), key=WORST_FIRST.index)
         first = pictures[0].model_dump(include=set(SHARED))
         return cls(
-            **{**first, **({"safety_filter_result": "flagged"} if flagged else {})},
+            **{**first, "safety_filter_result": worst},
             prompt=prompt,
             image=image,
             images=images,

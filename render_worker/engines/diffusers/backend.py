@@ -4,6 +4,8 @@ Importing this imports PyTorch and diffusers, which takes seconds: the engine do
 """
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from render_worker.engines.diffusers.generation.batches import BatchLimits
 from render_worker.engines.diffusers.generation.run import PictureMaker
@@ -19,6 +21,8 @@ from render_worker.engines.diffusers.settings import DiffusersSettings
 CLOSE_SECONDS = 2.0  # for a run to end at its next layer, and as much for a load
 READING_SECONDS = 1.0  # for which a reading of the free memory holds: one takes up to 8 ms
 
+T = TypeVar("T")
+
 
 class Backend:
     """The device, its models and the generation thread."""
@@ -33,6 +37,25 @@ class Backend:
     def loaded(self) -> dict[str, LoadedModel]:
         """Return the models in memory, by their names."""
         return {model.name: model for model in self.cache.loaded()}
+
+    def with_model(self, name: str, function: Callable[[LoadedModel], T]) -> T | None:
+        """Return what a function returns of a model, which stays in memory meanwhile; None if it is not there."""
+        model = self.cache.lease(name)
+        if model is None:
+            return None
+        try:
+            return function(model)
+        finally:
+            self.cache.give_back(model)
+
+    def with_loaded(self, function: Callable[[list[LoadedModel]], T]) -> T:
+        """Return what a function returns of all models in memory, which stay there meanwhile."""
+        models = [model for name in self.loaded() if (model := self.cache.lease(name))]
+        try:
+            return function(models)
+        finally:
+            for model in models:
+                self.cache.give_back(model)
 
     def details(self) -> dict[str, int | str | bool]:
         """Return what the operator may want to know."""

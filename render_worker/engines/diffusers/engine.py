@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from render_worker.contract import EngineHealth, LoadedModel, LoadModelRequest, LoraList, LoraRequest, LoraState, Recipe
@@ -22,9 +23,10 @@ from render_worker.engines.diffusers.loras.service import Loras
 from render_worker.engines.diffusers.models.process import prepare
 from render_worker.engines.diffusers.models.registry import ModelRegistry, sizes_of
 from render_worker.engines.diffusers.settings import DiffusersSettings
+from render_worker.engines.diffusers.shared_work import SharedWork
 from render_worker.engines.loadable import LoadingEngine
 from render_worker.engines.slots import Slots
-from render_worker.errors import EngineError, InvalidParameter, Stopping
+from render_worker.errors import InvalidParameter, Stopping, WorkerError
 from render_worker.imaging import SourcePicture, fitted
 
 if TYPE_CHECKING:
@@ -52,10 +54,12 @@ class DiffusersEngine(LoadingEngine):
         self.slots = Slots(settings.diffusers_concurrency)
         self._registry = ModelRegistry(settings)
         self._loras = Loras(settings)
+        self._lora_work = SharedWork("loras")
         self._log = GenerationLog(settings.log_dir, prompts=settings.log_prompts)
         self._backend: Backend | None = None
         self._starting: asyncio.Task[Backend] | None = None
         self._first_load: asyncio.Task[None] | None = None
+        self._problem: str | None = None
 
     @property
     def models(self) -> tuple[str, ...]:  # type: ignore[override]  # they come and go
@@ -82,8 +86,9 @@ class DiffusersEngine(LoadingEngine):
         try:
             backend = await self._running()
             await asyncio.wrap_future(backend.cache.load(self._registry.default))
-        except EngineError as error:  # a request for it says so again
-            log.warning("the model %s is not loaded: %s", self._registry.default, error, extra={"kind": error.code})
+        except Exception as error:  # noqa: BLE001 - such as a PyTorch for another GPU: `health` says it, the others go on
+            self._problem = str(error) if isinstance(error, WorkerError) else f"It cannot start: {error}"
+            log.warning("engine %s: %s", self.name, self._problem, extra={"kind": type(error).__name__})
 
     async def _running(self) -> "Backend":
         """Return the backend, which is started if need be; a request that is cancelled does not end its start."""
@@ -111,18 +116,21 @@ class DiffusersEngine(LoadingEngine):
         if self._first_load:
             self._first_load.cancel()
         self._loras.close()
+        self._lora_work.close()
         if self._backend:
             await asyncio.to_thread(self._backend.close)
         await asyncio.to_thread(self._log.close)
 
     def health(self) -> EngineHealth:
         begins = self._first_load is not None and not self._first_load.done()
-        if self._backend is None:
-            return EngineHealth(state="starting" if begins else "ready")
-        details = self._backend.details()
-        if failure := self._backend.maker.failure:
+        details = self._backend.details() if self._backend else {}
+        if self._backend and (failure := self._backend.maker.failure):
             return EngineHealth(state="down", reason=str(failure), details=details)
-        return EngineHealth(state="starting" if begins else "ready", details=details)
+        if begins:
+            return EngineHealth(state="starting", details=details)
+        problem = None if self._in_memory(self._registry.default) else self._problem
+        state = "down" if problem and not (self._backend and self._backend.loaded()) else "ready"
+        return EngineHealth(state=state, reason=problem, details=details)
 
     def weights_of(self, model: str) -> Mapping[str, bool | int | None]:
         try:
@@ -151,7 +159,7 @@ class DiffusersEngine(LoadingEngine):
         begun = time.monotonic()
         report("starting")
         model = self._registry.find(recipe.model)
-        lora = await asyncio.to_thread(self._loras.prepare, recipe.lora_path) if recipe.lora_path else None
+        lora = await self._lora_work.run_once(recipe.lora_path, self._loras.prepare) if recipe.lora_path else None
         size, steps = self.plan(recipe).made, self._settings.diffusers_steps
         request = to_request(recipe, model, size, steps, image, lora)
         if image and takes_no_step(request):
@@ -199,15 +207,21 @@ class DiffusersEngine(LoadingEngine):
         )
 
     async def loras(self) -> LoraList:
-        models = list(self._backend.loaded().values()) if self._backend else []
-        return await asyncio.to_thread(self._loras.listed, models)
+        backend = self._backend
+        if backend is None:
+            return await self._lora_work.run(self._loras.listed, [])
+        return await self._lora_work.run(backend.with_loaded, self._loras.listed)
 
     async def load_lora(self, request: LoraRequest) -> LoraState:
-        name = await asyncio.to_thread(self._loras.prepare, request.lora_path)
+        name = await self._lora_work.run_once(request.lora_path, self._loras.prepare)
         source = self._registry.find(request.model or self.name)
         backend = await self._running()
-        model = await asyncio.wrap_future(backend.cache.load(source.name))
-        return await asyncio.to_thread(self._loras.load, model, name)
+        state: LoraState | None = None
+        while state is None:  # the model may have had to leave again before it is used
+            await asyncio.wrap_future(backend.cache.load(source.name))
+            work = partial(self._loras.load, name=name)
+            state = await self._lora_work.run(backend.with_model, source.name, work)
+        return state
 
     async def unload_lora(self, request: LoraRequest) -> LoraState:
-        return await asyncio.to_thread(self._loras.unload, request.lora_path)
+        return await self._lora_work.run(self._loras.unload, request.lora_path)

@@ -100,7 +100,8 @@ class HordeEngine(Engine):
         used = int(named) if isinstance(named, str) and re.fullmatch(r"[0-9]{1,10}", named) else seed
         model = printable(generation.get("model")) or None
         data = await self._data(generation["img"])
-        return GeneratedImage(data, used, None, nsfw=False, model=model)
+        nsfw = False if generation.get("censored") is False else None  # the machine's checker, as `censor_nsfw` asks
+        return GeneratedImage(data, used, None, nsfw=nsfw, model=model)
 
     async def _data(self, img: str) -> bytes:
         if img.startswith("http"):

@@ -47,7 +47,7 @@ class SketchEngine(Engine):
         size = self.plan(recipe).made
         threads = self._one_at_a_time if size[0] * size[1] > LARGE_PIXELS else None
         data = await asyncio.get_running_loop().run_in_executor(threads, _paint, recipe, seed, size)
-        return GeneratedImage(data, seed, recipe.guidance_scale, nsfw=False, note=NOTE)
+        return GeneratedImage(data, seed, recipe.guidance_scale, note=NOTE)
 
 
 def _paint(recipe: Recipe, seed: int, size: Size) -> bytes:

@@ -1,7 +1,9 @@
 """The engine as the worker asks it: its state, its models, and what is refused."""
 
+import asyncio
 import json
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +12,7 @@ from render_worker.contract import LoadModelRequest
 from render_worker.engines.diffusers.errors import ModelUnusable
 from render_worker.errors import EngineNotConfigured, InvalidParameter
 from tests.diffusers import tiny
-from tests.diffusers.engine.running_engine import Reported, digest, request_of
+from tests.diffusers.engine.running_engine import SECONDS, Reported, RunningEngine, digest, request_of
 
 HUB = "stabilityai/stable-diffusion-xl-base-1.0"
 
@@ -31,11 +33,34 @@ def test_a_default_model_that_cannot_be_loaded_leaves_the_others(start_engine, m
     for file in (tmp_path / "own" / "broken" / "unet").glob("*.safetensors"):
         file.write_bytes(b"nothing")
     running = start_engine(default_model_id="broken", model_cache_dir=tmp_path / "own")
-    assert running.made(model="good", seed=1).model == "good"
     with pytest.raises(ModelUnusable, match="broken"):
         running.made(model="broken", seed=1)
-    assert digest(running.made(model="good", seed=1))
-    assert running.engine.health().state == "ready"
+    running.run(asyncio.wait_for(running.engine._first_load, SECONDS))
+    found = running.engine.health()
+    assert (found.state, "model broken" in found.reason) == ("down", True)
+    assert running.made(model="good", seed=1).model == "good"
+    found = running.engine.health()
+    assert (found.state, "model broken" in found.reason) == ("ready", True)
+
+
+def test_a_pytorch_that_cannot_start_is_told_and_tried_again(make_settings, monkeypatch):
+    running, tries = None, []
+
+    def broken(*_):
+        tries.append(1)
+        raise OSError("libcudart.so.13: cannot open shared object file")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("render_worker.engines.diffusers.engine.prepare", broken)
+        running = RunningEngine(make_settings())
+        with pytest.raises(OSError, match="libcudart"):
+            running.made(seed=1)
+        running.run(asyncio.wait_for(running.engine._first_load, SECONDS))
+        found = running.engine.health()
+        assert (found.state, "libcudart" in found.reason) == ("down", True)
+    assert running.made(seed=1).model == "sd1"
+    assert (running.engine.health().state, running.engine.health().reason) == ("ready", None)
+    running.close()
 
 
 def test_a_default_model_that_there_is_not_is_a_setting_to_mend(make_settings):
@@ -137,3 +162,16 @@ def test_a_shape_alone_gives_the_models_own_size(running, layout):
     assert made.made is None
     plan = running.engine.plan(request_of(model=layout, width=None, height=None, shape="landscape"))
     assert plan.final_size(plan.made)[0] > plan.final_size(plan.made)[1]
+
+
+def test_a_download_that_never_ends_holds_up_no_model_on_disk(start_engine, monkeypatch):
+    running = start_engine(diffusers_models="someone/large")
+    running.made(seed=1)
+    begun = threading.Event()
+    monkeypatch.setattr(running.backend.cache._downloads, "start", lambda *_, **__: begun.set())
+    waits = running.runtime.submit(running.making(model="someone/large", seed=1))
+    assert begun.wait(SECONDS)
+    assert [running.made(model=name, seed=1).model for name in ("sd2", "sdxl", "sd1")] == ["sd2", "sdxl", "sd1"]
+    assert not waits.done()
+    waits.cancel()
+    assert running.made(model="flux", seed=1).model == "flux"

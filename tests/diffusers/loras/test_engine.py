@@ -55,3 +55,22 @@ def test_a_lora_is_loaded_and_unloaded_by_request(running: RunningEngine) -> Non
     assert not any(lora.loaded for lora in running.run(running.engine.loras()).loras)
     with pytest.raises(LoraInvalid, match="wants 48 there, the LoRA has 32"):
         running.run(running.engine.load_lora(LoraRequest(lora_path="sd1", model="sd2")))
+
+
+def test_a_model_that_leaves_before_its_lora_is_loaded_is_loaded_again(
+    running: RunningEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.made(seed=1)
+    cache, left = running.backend.cache, []
+    lease = cache.lease
+
+    def lease_late(name: str) -> object:
+        if not left:
+            left.append(cache.unload(name))
+        return lease(name)
+
+    monkeypatch.setattr(cache, "lease", lease_late)
+    state = running.run(running.engine.load_lora(LoraRequest(lora_path="sd1", model="sd1")))
+    assert left == [True]
+    assert (state.loaded, state.model) == (True, "sd1")
+    assert "sd1" in {name for it in running.run(running.engine.loras()).loras for name in it.fits}

@@ -37,7 +37,7 @@ def test_it_works(site, shape, size):
     play(site)
     image = make(site, recipe=Recipe(prompt="a tree", shape=shape, seed=7, guidance_scale=5.25))
     assert Image.open(io.BytesIO(image.data)).size == size
-    assert (image.seed, image.guidance_scale, image.model) == (7, 5.25, "stable_diffusion")
+    assert (image.seed, image.guidance_scale, image.model, image.nsfw) == (7, 5.25, "stable_diffusion", False)
     assert asked(site, "horde_cancel") == []
 
 

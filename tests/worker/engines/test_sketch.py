@@ -74,6 +74,10 @@ def test_the_picture_is_the_painter_s(engine, size):
     assert ImageChops.difference(expected, found).getbbox() is None
 
 
+def test_it_returns_no_classification_as_it_has_no_checker(engine):
+    assert asyncio.run(engine.generate(recipe_of(width=64, height=64), Reported())).nsfw is None
+
+
 def test_large_pictures_are_painted_one_at_a_time(engine):
     async def paint_three():
         requests = [engine.generate(recipe_of(width=1024, height=768), Reported()) for _ in range(3)]

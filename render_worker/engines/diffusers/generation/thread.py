@@ -17,6 +17,7 @@ from render_worker.engines.diffusers.models.loaded_model import LoadedModel
 from render_worker.engines.diffusers.models.model_cache import ModelCache, ModelState
 
 Make = Callable[[LoadedModel, Sequence[DiffusionRequest]], Sequence[DiffusionPicture | Exception]]
+LOOK_SECONDS = 0.2  # while a model is loaded: it may turn out that it has to be downloaded first
 RETURN_SECONDS = 0.1  # within which a client that had a picture may ask for the next one
 
 
@@ -35,7 +36,7 @@ class Crowd:
 
 
 class GenerationThread:
-    """Makes pictures, one batch after another; models are loaded meanwhile, of which one at a time.
+    """Makes pictures, one batch after another; models are loaded meanwhile, one at a time, and downloaded.
 
     A request for a model that is not loaded waits for it, and those for loaded ones go on. As soon as it is there its
     requests come first, so that each load brings pictures however many models take turns.
@@ -49,7 +50,7 @@ class GenerationThread:
         self._changed = threading.Condition()
         self._waiting = WaitingRequests()
         self._running: list[Waiting] = []
-        self._loading: Future[LoadedModel] | None = None
+        self._loading: dict[str, Future[LoadedModel]] = {}
         self._loaded: LoadedModel | None = None
         self._crowd = Crowd(0, None, 0.0)
         self._closed = False
@@ -120,7 +121,7 @@ class GenerationThread:
                     self._ask_for_load()
                     return taken
                 if not self._ask_for_load():
-                    self._changed.wait()
+                    self._changed.wait(LOOK_SECONDS if self._loading else None)
             return None
 
     def _taken(self) -> tuple[LoadedModel, list[Waiting]] | None:
@@ -161,23 +162,21 @@ class GenerationThread:
     def _ask_for_load(self) -> bool:
         """Have the model of the request loaded that has waited longest for one, unless one is being loaded.
 
-        Return whether that has ended already, so that nothing will tell of it any more.
+        Downloads go on beside. Return whether the load has ended already, so that nothing will tell of it any more.
         """
-        if self._loading is not None:
+        if not all(self._cache.is_downloading(name) for name in self._loading):
             return False
         for waiting in self._waiting:
             name = waiting.request.model
-            if self._cache.state(name) is not ModelState.LOADED:
-                self._loading = self._cache.load(name)
-                self._loading.add_done_callback(partial(self._has_loaded, name))
-                return self._loading is None
+            if name not in self._loading and self._cache.state(name) is not ModelState.LOADED:
+                self._loading[name] = self._cache.load(name)
+                self._loading[name].add_done_callback(partial(self._has_loaded, name))
+                return name not in self._loading
         return False
 
     def _has_loaded(self, name: str, future: Future[LoadedModel]) -> None:
         with self._changed:
-            self._loading = None
-            if future.cancelled():
-                return
+            del self._loading[name]
             if error := future.exception():
                 self._fail(name, error)
             else:

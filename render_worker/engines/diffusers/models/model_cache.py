@@ -47,6 +47,7 @@ class ModelCache:
         """Those that are not released yet."""
         self._leases: Counter[LoadedModel] = Counter()
         self._loading: dict[str, Future[LoadedModel]] = {}
+        self._downloading: set[str] = set()
         self._is_closed = False
         self._thread = TaskThread("model-loader")
 
@@ -62,6 +63,11 @@ class ModelCache:
         """Return whether a model is being loaded, also if it is loaded anew."""
         with self._changed:
             return self._registry.canonical(name) in self._loading
+
+    def is_downloading(self, name: str) -> bool:
+        """Return whether a model that is to be loaded is being downloaded yet; others can be loaded meanwhile."""
+        with self._changed:
+            return self._registry.canonical(name) in self._downloading
 
     def loaded(self) -> list[LoadedModel]:
         """Return the models in memory, the one that was used longest ago first."""
@@ -146,9 +152,11 @@ class ModelCache:
             return self._registry.find(name, anew=True)
 
         def give_up(error: BaseException) -> None:
+            self._downloading.discard(name)
             self._finish(name, future, lambda: _raise(error))
 
         def go_on() -> None:
+            self._downloading.discard(name)
             self._thread.submit(lambda: self._finish(name, future, lambda: self._load(find())))
 
         try:
@@ -157,6 +165,7 @@ class ModelCache:
             give_up(error)
             return
         if source.folder is None and source.repository:
+            self._downloading.add(name)
             self._downloads.start(source.repository, go_on, give_up, halved=self._device.number_bytes == 2)
         else:
             self._finish(name, future, lambda: self._load(source))
