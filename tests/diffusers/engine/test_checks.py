@@ -6,11 +6,10 @@ import copy
 import numpy as np
 import pytest
 import torch
-import transformers
-from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 
 from render_worker.engines.diffusers.models.loaded_model import Safety
 from render_worker.errors import BadPicture
+from tests.diffusers import tiny
 from tests.diffusers.engine.requests_of import made, request
 from tests.diffusers.engine.running_engine import digest, pixels
 
@@ -60,23 +59,10 @@ def test_white_is_a_picture(running, changed):
 
 def safety_that(*, flags: bool) -> Safety:
     """Return a tiny checker that flags every picture, or none."""
-    vision = {
-        "hidden_size": 32,
-        "intermediate_size": 37,
-        "num_attention_heads": 4,
-        "num_hidden_layers": 2,
-        "image_size": 30,
-        "patch_size": 2,
-        "projection_dim": 32,
-    }
-    text = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 1, "num_attention_heads": 4}
-    torch.manual_seed(0)
-    config = transformers.CLIPConfig(vision_config=vision, text_config=text, projection_dim=32)
-    checker = StableDiffusionSafetyChecker(config)
+    checker, extractor = tiny.safety_checker()
     with torch.no_grad():
         checker.concept_embeds_weights.fill_(-1.0 if flags else 1.0)
         checker.special_care_embeds_weights.fill_(1.0)
-    extractor = transformers.CLIPImageProcessorPil(crop_size={"height": 30, "width": 30}, size={"shortest_edge": 30})
     return Safety(checker.eval(), extractor)
 
 
