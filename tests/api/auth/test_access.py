@@ -15,7 +15,7 @@ OPEN = {
     *("/static/<version>/<path:name>", "/vendor/<version>/<name>", "/favicon.ico", "/manifest.webmanifest"),
     *("/apple-touch-icon.png", "/apple-touch-icon-precomposed.png"),
 }
-CHECKED = {"/v1/models", "/api/v1/models", "/v1/models/<path:name>"}
+CHECKED = {"/v1/models", "/api/v1/models", "/v1/models/<model_name:name>"}
 FORBIDDEN, UNKNOWN = bearer("hf_oauth_ann"), bearer("hf_nobody_ann")
 
 
