@@ -168,6 +168,13 @@ def test_nothing_else_there_does(client, worker, headers):
     assert worker.requests == []
 
 
+@pytest.mark.parametrize(("headers", "status"), [({}, 401), (UNKNOWN, 401), (FORBIDDEN, 403)], ids=str)
+def test_scripts_of_other_origins_can_read_what_is_wrong(client, headers, status):
+    answer = client.get("/generate?prompt=a", headers={"Origin": "https://pictures.example", **headers})
+    assert (answer.status_code, answer.headers["WWW-Authenticate"][:6]) == (status, "Bearer")
+    assert "WWW-Authenticate" in answer.headers["Access-Control-Expose-Headers"].split(", ")
+
+
 def test_the_document_says_which_operations_need_a_credential(client, client_with):
     document = json.loads(client.get("/openapi.json").text)
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
