@@ -91,7 +91,7 @@ class PictureMaker:
         ):
             arguments = _arguments(model, batch, way)
             tensors = pipe(**arguments, output_type="pt", callback_on_step_end=reports).images
-        images = to_images(tensors)
+        images = to_images(tensors, model.device.dtype, first.lora)
         flagged = _flagged(model, images)
         return [
             _outcome(
