@@ -50,8 +50,7 @@ def main() -> int:
         _require_free(settings.sandbox_port, "the sandbox")
         _require_free(settings.sandbox_upload_port, "the sandbox's upload host")
         _say(f"{reason}; the sandbox {_part_of_sandbox(found, settings.sandbox_port)}.")
-    if (ROOT / ".env").exists():
-        _say("Nothing is read of .env, which is Compose's: the settings of this run are the environment's alone.")
+    _say_of_what_is_not_read(ROOT)
     _say(found.sentence)
     _say(f"Starting, {'half a minute with PyTorch' if 'diffusers' in found.engines else 'a few seconds'} ...")
     processes = Processes(settings.graceful_timeout_seconds)
@@ -72,6 +71,11 @@ def _parse_arguments() -> None:
     settings = "\n".join(["Settings come from the environment: those of both tiers, and", *rows])
     form = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser("python -m local", description=__doc__, epilog=settings, formatter_class=form).parse_args()
+
+
+def _say_of_what_is_not_read(folder: Path) -> None:
+    if (folder / ".env").exists():
+        _say("Nothing is read of .env, which is Compose's: the settings of this run are the environment's alone.")
 
 
 def _part_of_sandbox(found: Plan, port: int) -> str:
