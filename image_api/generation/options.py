@@ -42,22 +42,27 @@ IMAGE_NAMES = (
 STEPS_NAMES = ("num_inference_steps", "inference_steps", "num_steps", "sampling_steps", "ddim_steps")
 SCHEDULER_NAMES = ("sampler", "sampler_name", "sampler_index", "sampling_method")
 COUNT_NAMES = ("count", "num", "num_images", "num_outputs", "samples")
-OTHER_NAMES = {
+STRENGTH_NAMES = ("denoising_strength", "image_strength", "prompt_strength")
+SHARED_OTHER_NAMES = {
     **dict.fromkeys(COUNT_NAMES, "n is how many pictures are made"),
     **dict.fromkeys(("w", "h", "resolution"), "width and height, or size, are the pixels"),
     **dict.fromkeys(("ar", "aspect", "aspectratio", "ratio"), "aspect_ratio is its name"),
     **dict.fromkeys(("cfg", "cfg_scale", "guidance", "guidancescale"), "guidance_scale is its name"),
     **dict.fromkeys(("negative", "negativeprompt"), "negative_prompt is its name"),
+    **dict.fromkeys(STEPS_NAMES, "steps is its name, from 1 to 100"),
+    **dict.fromkeys(SCHEDULER_NAMES, "scheduler is its name"),
+    **dict.fromkeys(("lora", "loras", "lora_name", "lora_id", "adapter"), "lora_path is its name"),
+    **dict.fromkeys(("lora_weight", "lora_strength"), "lora_scale is its name, from 0 to 2"),
+}
+"""What other services call parameters that OpenAI's routes have here as well."""
+OTHER_NAMES = {
+    **SHARED_OTHER_NAMES,
     "quality": "output_compression is the quality of a jpeg or webp",
     "background": "no engine makes transparent pictures",
     "stream": "the header Accept: text/event-stream asks for events",
     "seeds": "GET /sheet.png makes a contact sheet of several",
     **dict.fromkeys(IMAGE_NAMES, "image is the one picture to begin with"),
-    **dict.fromkeys(("denoising_strength", "image_strength", "prompt_strength"), "strength is its name, from 0 to 1"),
-    **dict.fromkeys(STEPS_NAMES, "steps is its name, from 1 to 100"),
-    **dict.fromkeys(SCHEDULER_NAMES, "scheduler is its name"),
-    **dict.fromkeys(("lora", "loras", "lora_name", "lora_id", "adapter"), "lora_path is its name"),
-    **dict.fromkeys(("lora_weight", "lora_strength"), "lora_scale is its name, from 0 to 2"),
+    **dict.fromkeys(STRENGTH_NAMES, "strength is its name, from 0 to 1"),
     "mask": "no engine here edits a part of a picture",
     "partial_images": "previews=true asks an event stream for unfinished pictures",
     "webhook_url": "a job has it, which a POST with the header Prefer: respond-async makes",

@@ -5,7 +5,10 @@ import json
 import pytest
 
 from image_api.generation.options import GenerationOptions
+from image_api.web.schemas.openai import ImagesRequest
+from image_api.web.schemas.openai_edits import EditRequest
 from image_api.web.schemas.sheet import SheetOptions
+from image_api.web.schemas.txt2img import TextToImageRequest
 from tests.api.conftest import NAME, RESULT
 
 
@@ -113,7 +116,7 @@ def test_what_others_call_a_parameter_is_refused_with_a_pointer(client, worker, 
 
 
 def test_no_pointer_is_to_a_parameter_of_the_same_name():
-    for options in (GenerationOptions, SheetOptions):
+    for options in (GenerationOptions, SheetOptions, ImagesRequest, EditRequest, TextToImageRequest):
         assert {*options.other_names} == {name.lower() for name in options.other_names}
         assert not options.public_fields().keys() & options.other_names.keys() - {"seeds"}
 

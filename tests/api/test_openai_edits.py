@@ -91,6 +91,16 @@ def test_other_fields_are_checked_as_of_generations(ai, fields, param):
     assert (refused.value.code, refused.value.param) == ("invalid_parameter", param)
 
 
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [("num_inference_steps", "steps"), ("sampler_name", "scheduler"), ("denoising_strength", "strength")],
+)
+def test_what_others_call_a_parameter_is_refused_with_a_pointer(ai, worker, name, own):
+    with pytest.raises(openai.BadRequestError, match=f"{own} is its name") as refused:
+        ai.images.edit(image=("a.png", PNG), prompt="a hat", extra_body={name: 1})
+    assert (refused.value.param, worker.requests) == (name, [])
+
+
 @pytest.mark.parametrize("name", ["image", "images", "image[]", "images[]", "image[0]"])
 def test_clients_name_the_pictures_in_many_ways(base, name):
     assert refusal(form(base, (name, ("a", PNG)))) == MADE

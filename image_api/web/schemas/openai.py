@@ -9,7 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from image_api.generation.options import IMAGE_NAMES, MAX_PICTURES, GenerationOptions
+from image_api.generation.options import (
+    IMAGE_NAMES,
+    MAX_PICTURES,
+    SHARED_OTHER_NAMES,
+    STRENGTH_NAMES,
+    GenerationOptions,
+)
 from image_api.sent_images import SentImage
 from image_api.web.schemas.error_format import ErrorFormat
 from image_api.web.schemas.openai_models import AUTO, is_gpt_image
@@ -32,9 +38,13 @@ PARAMETER = re.compile(
 class ImagesRequest(PictureRequest):
     """The body of POST /v1/images/generations; as with OpenAI, null is the same as left out."""
 
-    other_names: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("image", "mask", "strength", *IMAGE_NAMES), "POST /v1/images/edits takes an image to begin with"
-    )
+    other_names: ClassVar[Mapping[str, str]] = {
+        **SHARED_OTHER_NAMES,
+        **dict.fromkeys(
+            ("image", "mask", "strength", *IMAGE_NAMES, *STRENGTH_NAMES),
+            "POST /v1/images/edits takes an image to begin with",
+        ),
+    }
 
     model: Annotated[str | None, if_left_out(AUTO)] = Field(
         None,

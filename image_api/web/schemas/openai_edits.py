@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, InstanceOf, WithJsonSchema
 
 from image_api.errors import Unsupported
-from image_api.generation.options import IMAGE_NAMES
+from image_api.generation.options import IMAGE_NAMES, OTHER_NAMES, SHARED_OTHER_NAMES, STRENGTH_NAMES
 from image_api.uploads import Upload
 from image_api.web.picture_data import is_blank
 from image_api.web.schemas.openai import EventFamily, ImagesRequest
@@ -61,6 +61,12 @@ def _only(value: object) -> object:
 
 class EditRequest(PictureFields, ImagesRequest):
     """The body of POST /v1/images/edits: the fields of /v1/images/generations, and the pictures to edit."""
+
+    other_names: ClassVar[Mapping[str, str]] = {
+        **SHARED_OTHER_NAMES,
+        **PictureFields.other_names,
+        **{name: OTHER_NAMES[name] for name in STRENGTH_NAMES},
+    }
 
     image: Annotated[tuple[Picture, ...], SHOWN] = Field(
         min_length=1, max_length=MAX_IMAGES, description="one PNG, JPEG or WebP picture"

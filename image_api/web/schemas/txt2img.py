@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from image_api.generation.options import IMAGE_NAMES, MAX_PICTURES, OTHER_NAMES, GenerationOptions
+from image_api.generation.options import IMAGE_NAMES, MAX_PICTURES, OTHER_NAMES, STRENGTH_NAMES, GenerationOptions
 from image_api.sent_images import SentImage
-from image_api.web.parameter_names import NAMES
+from image_api.web.parameter_names import NAMES, OWN_NAMES
 from image_api.web.schemas.openai_edits import SHOWN, Picture, PictureFields
 from image_api.web.schemas.picture_request import LIKE, if_left_out
 from render_worker.contract import MAX_STEPS, MODEL_PATTERN, Fields, InvalidField, Text
@@ -26,7 +26,7 @@ class TextToImageRequest(Fields):
     """The body of POST /v1/txt2img; null is the same as left out."""
 
     other_names: ClassVar[Mapping[str, str]] = {
-        **OTHER_NAMES,
+        **{name: instead for name, instead in OTHER_NAMES.items() if name not in OWN_NAMES},
         **{name: f"{theirs} is its name here" for name, theirs in NAMES.items()},
         **dict.fromkeys(("num_steps", "inference_steps", "sampling_steps"), "num_inference_steps is its name"),
         **dict.fromkeys(("count", "num", "num_outputs", "samples"), "num_images is how many pictures are made"),
@@ -93,7 +93,7 @@ class ImageToImageRequest(PictureFields, TextToImageRequest):
     other_names: ClassVar[Mapping[str, str]] = {
         **TextToImageRequest.other_names,
         **PictureFields.other_names,
-        **{name: OTHER_NAMES[name] for name in ("denoising_strength", "image_strength", "prompt_strength")},
+        **{name: OTHER_NAMES[name] for name in STRENGTH_NAMES},
     }
 
     image: Annotated[tuple[Picture], SHOWN] = Field(description="one PNG, JPEG or WebP picture")

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from render_worker.engines.diffusers.generation.checks import TOO_FEW_BITS, WEAKER_LORA, to_images
+from render_worker.engines.diffusers.generation.request import LoraUse
 from render_worker.engines.diffusers.models.loaded_model import Safety
 from render_worker.errors import BadPicture
 from tests.diffusers import tiny
@@ -49,6 +51,29 @@ def test_no_numbers_and_black_are_errors_and_the_next_picture_is_right(
         running.made(model=layout, seed=2)
     assert caught.value.code == code
     assert digest(running.made(model=layout, seed=2)) == want
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lora", "sentences"),
+    [
+        (torch.float32, None, ()),
+        (torch.bfloat16, None, ()),
+        (torch.float16, None, (TOO_FEW_BITS,)),
+        (torch.float32, LoraUse("ink", 1.0), (WEAKER_LORA.format("ink"),)),
+        (torch.float16, LoraUse("ink", 1.0), (WEAKER_LORA.format("ink"), TOO_FEW_BITS)),
+    ],
+)
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (float("nan"), "The model's picture is no numbers, as they overflowed."),
+        (0, "The model's picture is all black."),
+    ],
+)
+def test_the_error_advises_what_may_be_the_cause_and_nothing_else(number, words, dtype, lora, sentences):
+    (found,) = to_images(torch.full((1, 3, 8, 8), number, dtype=dtype), dtype, lora)
+    assert isinstance(found, BadPicture)
+    assert str(found) == " ".join((words, *sentences))
 
 
 def test_white_is_a_picture(running, changed):

@@ -19,10 +19,8 @@ def test_less_than_one_step_returns_the_image_itself(running, layout, strength, 
     assert "strength" in made.note
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(
-    ("strength", "steps", "taken"), [(0.25, 4, 1), (0.5, 20, 10), (1, 4, 4), (1, 1, 1), (None, 4, 3)]
-)
+@pytest.mark.parametrize("layout", ["sd2", "sdxl", "flux"])
+@pytest.mark.parametrize(("strength", "steps", "taken"), [(0.25, 4, 1), (0.5, 10, 5), (1, 1, 1), (None, 4, 3)])
 def test_strength_says_how_many_steps_are_taken(running, layout, strength, steps, taken):
     made = running.made(image=source(), model=layout, scheduler="euler", strength=strength, steps=steps, seed=1)
     assert made.steps == taken
