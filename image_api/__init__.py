@@ -37,7 +37,7 @@ from image_api.routes import jobs as job_routes  # by its own name it would hide
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
 from image_api.web import cors, error_responses, host_check, responses, scopes, speculative_requests
-from image_api.web.openai_paths import OpenAIPaths
+from image_api.web.openai_paths import ModelNameConverter, OpenAIPaths
 from image_api.web.pages import error_page, security_headers
 from image_api.web.pages.picture_page import ImageNameConverter
 from image_api.web.trusted_proxies import TrustedProxies
@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings = load()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    app.url_map.converters["image_name"] = ImageNameConverter
+    app.url_map.converters |= {"image_name": ImageNameConverter, "model_name": ModelNameConverter}
     is_own_path = app.url_map.bind("").allowed_methods
     paths = OpenAIPaths(app.wsgi_app)
     app.wsgi_app = TrustedProxies(paths, settings.trusted_proxies, is_own_path)  # type: ignore[method-assign]

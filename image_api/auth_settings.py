@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
@@ -49,4 +50,6 @@ class AuthSettings(EnvironmentSettings):
     def _of_a_hub(cls, value: str) -> str:
         if not is_address(value):
             raise ValueError("it must be an address like https://huggingface.co")
+        if "@" in urlsplit(value).netloc:
+            raise ValueError("it must have no user and password: the clients' tokens are the credentials there")
         return value.rstrip("/")

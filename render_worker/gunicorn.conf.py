@@ -16,6 +16,7 @@ become_undumpable()  # before all else; master and worker: what runs in the brow
 return_large_blocks()
 
 import logging  # noqa: E402
+import os  # noqa: E402
 import signal  # noqa: E402
 import threading  # noqa: E402
 
@@ -80,6 +81,17 @@ def worker_exit(server, worker):  # type: ignore[no-untyped-def]
         app.extensions[KEY].stop()
         kill_descendants()  # what did not end in time
         reap_all(seconds=1)
+        if "torch" in sys.modules:
+            _exit_at_once()
+
+
+def _exit_at_once() -> None:
+    """End the process without the interpreter's end, which takes PyTorch seconds: gunicorn may kill it before."""
+    ending = sys.exception()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ending.code if isinstance(ending, SystemExit) and isinstance(ending.code, int) else 0)
 
 
 def _give_up_after_drain(give_up) -> None:  # type: ignore[no-untyped-def]

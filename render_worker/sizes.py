@@ -33,7 +33,7 @@ class SizeRange:
     most_ratio: int | None = None
     """How many times the shorter side the longer one is at most; None if only the sides are bounded."""
 
-    def covering(self, size: Size) -> Size | None:
+    def covering(self, size: Size | tuple[Fraction, Fraction]) -> Size | None:
         """Return a size, as small as may be, that covers another one and is nearly of its proportion if there is such.
 
         Returns None if all that cover it are out of bounds.
@@ -198,16 +198,20 @@ class Sizes:
         usual = self.within.usual if self.within else (USUAL_SIDE, USUAL_SIDE)
         nearest = min(self.native or (usual,), key=lambda it: difference(Fraction(*it), proportion))
         if self.within and not alike(Fraction(*nearest), proportion):
-            return self.within.covering(largest_within(nearest, proportion)) or nearest
+            return self.within.covering(_fitted(nearest, proportion)) or nearest
         return nearest
 
 
 def largest_within(size: Size, proportion: Fraction) -> Size:
     """Return the largest size of a proportion that fits into another one, rounded to whole pixels."""
-    width, height = size
-    if Fraction(width, height) > proportion:
-        return max(1, round(height * proportion)), height
-    return width, max(1, round(width / proportion))
+    width, height = _fitted(size, proportion)
+    return max(1, round(width)), max(1, round(height))
+
+
+def _fitted(size: Size, proportion: Fraction) -> tuple[Fraction, Fraction]:
+    """Return the largest size of a proportion that fits into another one."""
+    width, height = map(Fraction, size)
+    return (height * proportion, height) if width / height > proportion else (width, width / proportion)
 
 
 def alike(one: Fraction, other: Fraction) -> bool:

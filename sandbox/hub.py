@@ -38,8 +38,17 @@ GRANTS: dict[str, list[tuple[str, list[str]]]] = {
     "narrow": [(OWN, ["inference.serverless.write"]), (OTHER, ["repo.content.read"])],
     "bare": [],
 }
-KINDS = (*ROLES, *GRANTS, "steward", "oauth", "org", "app")
-"""Roles and fine-grained grants; a role of later days; a token of OAuth; an organization's and an app's."""
+ODD_GRANTS: list[object] = [
+    None,
+    7,
+    {"entity": None, "permissions": None},
+    {"entity": {"type": "bucket", "name": None}, "permissions": ["repo.content.read"]},
+    {"entity": {"type": 7, "name": ["a"]}, "permissions": ["repo.content.read"]},
+    {"entity": "all", "permissions": {"repo.content.read": True}},
+]
+KINDS = (*ROLES, *GRANTS, "fineodd", "odd", "null", "steward", "oauth", "silent", "org", "app")
+"""Roles and fine-grained grants; with and without a grant that reads among unknown ones; of the role read, with nulls;
+a role of later days; a token of OAuth, and one of which nothing is said; an organization's and an app's."""
 REFUSALS: dict[str, tuple[int, object, dict[str, str]]] = {
     "too_many": (429, {"error": "We had to rate limit your IP"}, {"Retry-After": "7"}),
     "too_many_absurd": (429, {"error": "We had to rate limit your IP"}, {"Retry-After": "9" * 30}),
@@ -141,19 +150,30 @@ def account(kind: str, name: str) -> dict[str, Any]:
     }
     if kind == "oauth":
         return {**found, "auth": {"type": "oauth", "expiresAt": CREATED, "resources": {"sub": []}}}
+    if kind == "silent":
+        return {**found, "auth": None}
     return {**found, "auth": {"type": "access_token", "accessToken": _access_token(kind, name)}}
 
 
 def _access_token(kind: str, name: str) -> dict[str, Any]:
     token: dict[str, Any] = {"displayName": "dev", "createdAt": CREATED}
-    if kind not in GRANTS:
+    if kind == "null":
+        return {**token, "role": "read", "fineGrained": None}
+    if kind not in (*GRANTS, "fineodd", "odd"):
         return {**token, "role": "read" if kind in ("org", "app") else kind}
-    scoped = [
+    grants = {"canReadGatedRepos": False, "global": ["discussion.write"], "scoped": _grants(kind, name)}
+    return {**token, "role": "fineGrained", "fineGrained": grants}
+
+
+def _grants(kind: str, name: str) -> list[object]:
+    if kind == "odd":
+        return ODD_GRANTS
+    if kind == "fineodd":
+        return [*ODD_GRANTS, *_grants("fine", name), *ODD_GRANTS]
+    return [
         {"entity": {"_id": "0", "type": of, "name": name if of == OWN else "an-org"}, "permissions": permissions}
         for of, permissions in GRANTS[kind]
     ]
-    grants = {"canReadGatedRepos": False, "global": ["discussion.write"], "scoped": scoped}
-    return {**token, "role": "fineGrained", "fineGrained": grants}
 
 
 def _fault(entry: LoggedRequest) -> Response | None:

@@ -1,10 +1,11 @@
 """The Hub's answer about an access token: GET /api/whoami-v2, as huggingface_hub's `whoami` asks it."""
 
 import logging
+from typing import Annotated
 
 import requests
 import urllib3
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from image_api.auth.account import ADMIN, GENERATE, JOBS, Account
 from image_api.auth.errors import AuthUnavailable, Forbidden, InvalidCredential
@@ -42,31 +43,48 @@ DOWN = "The Hugging Face Hub, which checks access tokens, does not answer as it 
 log = logging.getLogger(__name__)
 
 
-class _Entity(BaseModel):
+class _Part(BaseModel):
+    """A part of the Hub's answer, in which a null is what is left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: object) -> object:
+        return {name: it for name, it in value.items() if it is not None} if isinstance(value, dict) else value
+
+
+class _Entity(_Part):
     type: str = ""
     name: str = ""
 
 
-class _Grant(BaseModel):
+class _Grant(_Part):
     entity: _Entity = _Entity()
     permissions: list[str] = []
 
 
-class _FineGrained(BaseModel):
-    scoped: list[_Grant] = []
+def _known_grant(value: object) -> _Grant:
+    """Return a grant; one that grants nothing if its form is unknown, for that may be of something else."""
+    try:
+        return _Grant.model_validate(value)
+    except ValidationError:
+        return _Grant()
 
 
-class _AccessToken(BaseModel):
+class _FineGrained(_Part):
+    scoped: list[Annotated[_Grant, BeforeValidator(_known_grant)]] = []
+
+
+class _AccessToken(_Part):
     role: str = ""
     fine_grained: _FineGrained = Field(_FineGrained(), alias=FINE_GRAINED)
 
 
-class _Auth(BaseModel):
+class _Auth(_Part):
     access_token: _AccessToken | None = Field(None, alias="accessToken")
     """None of an OAuth token."""
 
 
-class Whoami(BaseModel):
+class Whoami(_Part):
     """What the Hub answers, as far as it counts here."""
 
     type: str
@@ -87,6 +105,17 @@ class Whoami(BaseModel):
 
     def _is_own(self, entity: _Entity) -> bool:
         return (entity.type, entity.name) == (self.type, self.name)
+
+
+class _Bearer(requests.auth.AuthBase):
+    """The credential of a request; in `headers` alone, one of the session's or of the address would replace it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        r.headers["Authorization"] = f"Bearer {self._token}"
+        return r
 
 
 class HubClient:
@@ -116,7 +145,8 @@ class HubClient:
     def _sent(self, token: str) -> requests.Response:
         return self._session.get(
             self._url,
-            headers={**HEADERS, "Authorization": f"Bearer {token}"},
+            headers=HEADERS,
+            auth=_Bearer(token),
             timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
             stream=True,
             allow_redirects=False,

@@ -51,7 +51,7 @@ def models() -> Response:
     return json_response(OpenAIModelList.of(visible_models(services().worker.models(g.client))))
 
 
-@routes.get("/v1/models/<path:name>")
+@routes.get("/v1/models/<model_name:name>")
 @describe(OpenAIModel, errors=(*WORKER, ModelNotFound))
 def model(name: str) -> Response:
     """Return one model; for a name of OpenAI's it is `auto`, which serves such names."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from flask import request
+from werkzeug.routing import PathConverter
 
 from image_api.web.schemas.openai import ImagesRequest
 from image_api.web.schemas.openai_models import stands_for_model
@@ -33,6 +34,12 @@ OTHER_BASE = re.compile(f"/.*/(?:{PICTURES}|chat/completions|completions|respons
 SLASHES = re.compile("/{2,}")
 OPENAI_CLIENT = "HTTP_X_STAINLESS_LANG"  # a header of OpenAI's own clients
 T = TypeVar("T", bound=ImagesRequest)
+
+
+class ModelNameConverter(PathConverter):
+    """A model's name in a rule: all that is below /v1/models but the addresses there that have a view of their own."""
+
+    regex = "(?!load$)[^/].*?"
 
 
 class OpenAIPaths:

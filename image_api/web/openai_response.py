@@ -13,6 +13,7 @@ from image_api.web.batch import Batch, Pictures
 from image_api.web.disclosure import visible_error
 from image_api.web.schemas.openai import ImagesRequest, parameter_named
 from image_api.web.schemas.openai_pictures import Image, ImagesResponse, failure
+from render_worker.contract import AUTO
 
 
 def pictures_response(body: ImagesRequest, options: list[GenerationOptions], base: str) -> Response:
@@ -35,7 +36,7 @@ def variations_of(body: ImagesRequest, options: list[GenerationOptions], base: s
     try:
         return pictures_response(body, options, base)
     except ApiError as error:
-        if parameter_named(error.body()) != "image":
+        if parameter_named(error.body()) != "image" or options[0].model != AUTO:  # another engine may, then
             raise
         raise Unsupported("No engine here makes pictures of an image, and so no variations.") from error
 

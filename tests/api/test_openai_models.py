@@ -55,3 +55,19 @@ def test_simulation_marks_every_response(ai, worker):
     assert ai.images.generate(prompt="a tree").simulated is True
     assert ai.models.list().simulated is True
     assert ai.models.retrieve("auto").simulated is True
+
+
+@pytest.mark.parametrize("path", ["/v1/models/load", "/api/v1/models/load", "/models/load", "/openai/models/load"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_the_address_that_loads_models_is_no_model_s(client, worker, method, path):
+    answer = client.open(path, method=method)
+    assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, {"OPTIONS", "POST"})
+    if method != "HEAD":
+        assert (answer.json["code"], answer.json["error"]) == ("method_not_allowed", "This address takes POST alone.")
+    assert worker.requests == []
+
+
+@pytest.mark.parametrize("name", ["loader", "load/a", "a/load", "download", "Load"])
+def test_a_model_may_have_a_name_like_it(client, worker, name):
+    worker.say_to("/models", 200, {"models": [{**MODELS[1], "name": name}]})
+    assert client.get(f"/v1/models/{name}").json["id"] == name

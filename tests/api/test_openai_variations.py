@@ -9,6 +9,7 @@ import requests
 from image_api.web.schemas.openai_edits import VARIATION
 from tests.api.edits import refusal
 from tests.api.pictures import PNG
+from tests.api.test_txt2img import models
 
 
 def variations(ai, **fields):
@@ -35,6 +36,16 @@ def test_without_an_engine_that_takes_images_there_are_no_variations(ai, worker)
         variations(ai, n=2, size="256x256", model="dall-e-2", user="me")
     assert (refused.value.code, refused.value.param) == ("unsupported", None)
     assert "so no variations" in refused.value.body["message"]
+
+
+def test_an_engine_that_takes_no_images_is_refused_alone(ai, worker):
+    sentence = "image cannot be honoured by sketch; leave it out, or ask with model=auto."
+    worker.say_to("/models", 200, models("sketch", "diffusers"))
+    worker.say(400, {"success": False, "error": sentence, "code": "invalid_parameter"})
+    with pytest.raises(openai.BadRequestError) as refused:
+        variations(ai, model="sketch")
+    assert (refused.value.code, refused.value.param) == ("invalid_parameter", "image")
+    assert refused.value.body["message"] == sentence
 
 
 def test_another_refusal_of_variations_is_told_as_it_is(ai, worker):

@@ -4,6 +4,7 @@ import os
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     for layout in tiny.PIPELINES:
         tiny.make(layout, folder / layout)
+    # What is imported by now stays: each time a model leaves the memory, all else is searched for garbage.
+    gc.collect()
+    gc.freeze()
     return folder
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from tokenizers import pre_tokenizers
 
 TEXT = (
@@ -224,6 +225,23 @@ def flux() -> Any:
         text_encoder_2=t5_encoder(second),
         tokenizer_2=second,
     )
+
+
+def safety_checker() -> tuple[Any, Any]:
+    """Return a safety checker, and what prepares pictures for it."""
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 37,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+        "image_size": 30,
+        "patch_size": 2,
+        "projection_dim": 32,
+    }
+    text = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 1, "num_attention_heads": 4}
+    config = transformers.CLIPConfig(vision_config=vision, text_config=text, projection_dim=32)
+    extractor = transformers.CLIPImageProcessorPil(crop_size={"height": 30, "width": 30}, size={"shortest_edge": 30})
+    return StableDiffusionSafetyChecker(config), extractor
 
 
 PIPELINES: dict[str, Callable[..., Any]] = {"sd1": sd1, "sd2": sd2, "sdxl": sdxl, "sd3": sd3, "flux": flux}

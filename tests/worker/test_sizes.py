@@ -53,6 +53,7 @@ def assert_in_bounds(sizes: Sizes, made: tuple[int, int]) -> None:
         (FLUX, "landscape", (1216, 832), (1216, 832)),
         (COARSE, "portrait", (512, 768), (512, 768)),
         (ANY, "landscape", (1024, 683), (1024, 683)),
+        (Sizes(((512, 512),), SizeRange(512, 1024, 8)), "portrait", (512, 768), (512, 768)),
         (LARGE, "square", (1280, 1280), (1280, 1280)),
         (SMALL, "square", (544, 544), (544, 544)),
         (Sizes(((1024, 1024), (896, 1280))), "portrait", (896, 1280), (853, 1280)),

@@ -122,7 +122,7 @@ class DiffusersEngine(LoadingEngine):
         await asyncio.to_thread(self._log.close)
 
     def health(self) -> EngineHealth:
-        begins = self._first_load is not None and not self._first_load.done()
+        begins = self._first_load is None or not self._first_load.done()
         details = self._backend.details() if self._backend else {}
         if self._backend and (failure := self._backend.maker.failure):
             return EngineHealth(state="down", reason=str(failure), details=details)

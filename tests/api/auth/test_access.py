@@ -15,7 +15,7 @@ OPEN = {
     *("/static/<version>/<path:name>", "/vendor/<version>/<name>", "/favicon.ico", "/manifest.webmanifest"),
     *("/apple-touch-icon.png", "/apple-touch-icon-precomposed.png"),
 }
-CHECKED = {"/v1/models", "/api/v1/models", "/v1/models/<path:name>"}
+CHECKED = {"/v1/models", "/api/v1/models", "/v1/models/<model_name:name>"}
 FORBIDDEN, UNKNOWN = bearer("hf_oauth_ann"), bearer("hf_nobody_ann")
 
 
@@ -166,6 +166,13 @@ def test_nothing_else_there_does(client, worker, headers):
     assert client.get("/generate?prompt=a", headers=headers).status_code == 401
     assert client.get("/generate?prompt=a&format=image", headers={**WINDOW, **headers}).status_code == 401
     assert worker.requests == []
+
+
+@pytest.mark.parametrize(("headers", "status"), [({}, 401), (UNKNOWN, 401), (FORBIDDEN, 403)], ids=str)
+def test_scripts_of_other_origins_can_read_what_is_wrong(client, headers, status):
+    answer = client.get("/generate?prompt=a", headers={"Origin": "https://pictures.example", **headers})
+    assert (answer.status_code, answer.headers["WWW-Authenticate"][:6]) == (status, "Bearer")
+    assert "WWW-Authenticate" in answer.headers["Access-Control-Expose-Headers"].split(", ")
 
 
 def test_the_document_says_which_operations_need_a_credential(client, client_with):

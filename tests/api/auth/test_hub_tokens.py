@@ -8,8 +8,8 @@ from image_api.settings import Settings
 from tests.api.auth.conftest import ANN, OPERATOR, OPERATORS_TOKEN, bearer
 
 MAKE = "/generate?prompt=a"
-READING = ["read", "contributor", "write", "admin", "fine", "finewrite", "org", "app"]
-NOT_READING = ["narrow", "bare", "steward", "oauth"]
+READING = ["read", "contributor", "write", "admin", "fine", "finewrite", "fineodd", "null", "org", "app"]
+NOT_READING = ["narrow", "bare", "odd", "steward", "oauth", "silent"]
 FAILURES = {
     "too_many": 7,
     "too_many_absurd": 300,
@@ -69,6 +69,12 @@ def test_what_is_no_access_token_is_refused_without_asking_the_hub(client, worke
     assert (answer.status_code, answer.json["code"]) == (401, "unauthorized")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer realm=")
     assert (hub.checks, worker.requests) == (0, [])
+
+
+@pytest.mark.parametrize(("token", "name"), [("hf_read_ann", "ann"), ("hf_read_ben", "ben")])
+def test_the_client_s_token_is_checked_whatever_else_the_address_has(hub, token, name):
+    address = hub.url.replace("http://", "http://zoe:hf_read_zoe@")
+    assert hub_client.HubClient(address, ()).account_of(token).name == name
 
 
 @pytest.mark.parametrize("header", [None, "", "   "])
@@ -146,6 +152,7 @@ def test_the_operator_s_token_needs_no_hub(client, hub):
         {"auth": "HUGGINGFACE "},
         {"auth": "huggingface", "hub_url": "ftp://hub.example"},
         {"auth": "huggingface", "hub_url": "https://hub.example?x=1"},
+        *({"auth": "huggingface", "hub_url": f"https://{it}hub.example"} for it in ("ann:pw@", "ann@", ":pw@", "@")),
         {"auth": "huggingface", "admin_accounts": "an account"},
         {"admin_accounts": "ann"},
         {"auth": "none", "admin_accounts": "ann"},

@@ -6,11 +6,12 @@ import copy
 import numpy as np
 import pytest
 import torch
-import transformers
-from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 
+from render_worker.engines.diffusers.generation.checks import TOO_FEW_BITS, WEAKER_LORA, to_images
+from render_worker.engines.diffusers.generation.request import LoraUse
 from render_worker.engines.diffusers.models.loaded_model import Safety
 from render_worker.errors import BadPicture
+from tests.diffusers import tiny
 from tests.diffusers.engine.requests_of import made, request
 from tests.diffusers.engine.running_engine import digest, pixels
 
@@ -52,6 +53,29 @@ def test_no_numbers_and_black_are_errors_and_the_next_picture_is_right(
     assert digest(running.made(model=layout, seed=2)) == want
 
 
+@pytest.mark.parametrize(
+    ("dtype", "lora", "sentences"),
+    [
+        (torch.float32, None, ()),
+        (torch.bfloat16, None, ()),
+        (torch.float16, None, (TOO_FEW_BITS,)),
+        (torch.float32, LoraUse("ink", 1.0), (WEAKER_LORA.format("ink"),)),
+        (torch.float16, LoraUse("ink", 1.0), (WEAKER_LORA.format("ink"), TOO_FEW_BITS)),
+    ],
+)
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (float("nan"), "The model's picture is no numbers, as they overflowed."),
+        (0, "The model's picture is all black."),
+    ],
+)
+def test_the_error_advises_what_may_be_the_cause_and_nothing_else(number, words, dtype, lora, sentences):
+    (found,) = to_images(torch.full((1, 3, 8, 8), number, dtype=dtype), dtype, lora)
+    assert isinstance(found, BadPicture)
+    assert str(found) == " ".join((words, *sentences))
+
+
 def test_white_is_a_picture(running, changed):
     with changed("sd1", 0, 2):
         white = running.made(seed=2)
@@ -60,23 +84,10 @@ def test_white_is_a_picture(running, changed):
 
 def safety_that(*, flags: bool) -> Safety:
     """Return a tiny checker that flags every picture, or none."""
-    vision = {
-        "hidden_size": 32,
-        "intermediate_size": 37,
-        "num_attention_heads": 4,
-        "num_hidden_layers": 2,
-        "image_size": 30,
-        "patch_size": 2,
-        "projection_dim": 32,
-    }
-    text = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 1, "num_attention_heads": 4}
-    torch.manual_seed(0)
-    config = transformers.CLIPConfig(vision_config=vision, text_config=text, projection_dim=32)
-    checker = StableDiffusionSafetyChecker(config)
+    checker, extractor = tiny.safety_checker()
     with torch.no_grad():
         checker.concept_embeds_weights.fill_(-1.0 if flags else 1.0)
         checker.special_care_embeds_weights.fill_(1.0)
-    extractor = transformers.CLIPImageProcessorPil(crop_size={"height": 30, "width": 30}, size={"shortest_edge": 30})
     return Safety(checker.eval(), extractor)
 
 

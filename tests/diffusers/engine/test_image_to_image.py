@@ -19,10 +19,8 @@ def test_less_than_one_step_returns_the_image_itself(running, layout, strength, 
     assert "strength" in made.note
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(
-    ("strength", "steps", "taken"), [(0.25, 4, 1), (0.5, 20, 10), (1, 4, 4), (1, 1, 1), (None, 4, 3)]
-)
+@pytest.mark.parametrize("layout", ["sd2", "sdxl", "flux"])
+@pytest.mark.parametrize(("strength", "steps", "taken"), [(0.25, 4, 1), (0.5, 10, 5), (1, 1, 1), (None, 4, 3)])
 def test_strength_says_how_many_steps_are_taken(running, layout, strength, steps, taken):
     made = running.made(image=source(), model=layout, scheduler="euler", strength=strength, steps=steps, seed=1)
     assert made.steps == taken
@@ -44,8 +42,11 @@ def test_the_image_and_the_strength_change_the_picture(running):
     assert digest(other) != digest(weak)
 
 
-def test_texts_alone_are_as_before_after_an_image(running):
-    before = digest(running.made(seed=1))
-    running.made(image=source(), strength=0.5, seed=1)
-    assert digest(running.made(seed=1)) == before
-    assert np.unique(pixels(running.made(seed=1))).size > 1
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_texts_alone_are_as_before_after_an_image(start_engine, layout):
+    running = start_engine(diffusers_precision="bf16")
+    usual = {"model": layout, "steps": 2, "seed": 1}
+    before = running.made(**usual)
+    running.made(image=source(), strength=0.5, **usual)
+    assert digest(running.made(**usual)) == digest(before)
+    assert np.unique(pixels(before)).size > 1

@@ -10,6 +10,7 @@ import pytest
 
 from tests.diffusers.engine.test_pictures import ROOT
 
+pytestmark = pytest.mark.timeout(300)  # a picture in tiles has many, and takes seconds on a machine that is busy
 LIMITED = """
 import json, resource, sys
 from pathlib import Path
@@ -78,7 +79,7 @@ def found(models: Path) -> dict:
         env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},  # so that the heap keeps nothing for later
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
     lines = [json.loads(line) for line in ended.stdout.splitlines()]

@@ -99,3 +99,13 @@ def test_the_parameters_change_the_picture(running, layout):
 def test_flux_is_asked_with_a_guidance_of_its_own_unless_one_is_named(running):
     assert running.made(model="flux", seed=1).guidance_scale == 3.5
     assert running.made(model="flux", seed=1, guidance_scale=6).guidance_scale == 6
+
+
+@pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if layout != "flux"])
+@pytest.mark.parametrize(("scale", "is_ignored"), [(0, True), (0.5, True), (1, True), (1.5, False), (7, False)])
+def test_a_negative_prompt_that_the_guidance_scale_leaves_without_effect_is_told(running, layout, scale, is_ignored):
+    recipe = {"model": layout, "seed": 3, "steps": 1, "guidance_scale": scale}
+    plain, negative = running.made(**recipe), running.made(**recipe, negative_prompt="blurry")
+    assert (digest(plain) == digest(negative)) is is_ignored
+    assert negative.ignored == (("negative_prompt",) if is_ignored else ())
+    assert plain.ignored == ()

@@ -28,7 +28,7 @@ def steps_of(name: str, steps: int) -> int:
 
 
 @pytest.mark.parametrize(("layout", "name"), EVERY)
-@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("steps", [1, 3])
 def test_every_scheduler_makes_pictures_and_its_real_steps_are_reported(running, layout, name, steps):
     reported, expected = Reported(), steps_of(name, steps)
     made = running.made(reported, model=layout, scheduler=name, steps=steps, seed=3)
@@ -50,7 +50,7 @@ def test_every_scheduler_begins_with_an_image(running, layout, name):
 
 
 def test_each_scheduler_makes_another_picture(running):
-    found = {name: digest(running.made(scheduler=name, steps=5, seed=3)) for name in NOISE_SCHEDULERS}
+    found = {name: digest(running.made(scheduler=name, steps=4, seed=3)) for name in NOISE_SCHEDULERS}
     assert len({*found.values()}) == len(found), found
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from render_worker.contract import LoraRequest
 from render_worker.engines.diffusers.errors import LoraInvalid
+from render_worker.errors import BadPicture
 from tests.diffusers.engine.conftest import start_engine  # noqa: F401 - a fixture
 from tests.diffusers.engine.running_engine import RunningEngine, digest
+from tests.diffusers.loras import makers
 
 StartEngine = Callable[..., RunningEngine]
 
@@ -74,3 +76,17 @@ def test_a_model_that_leaves_before_its_lora_is_loaded_is_loaded_again(
     assert left == [True]
     assert (state.loaded, state.model) == (True, "sd1")
     assert "sd1" in {name for it in running.run(running.engine.loras()).loras for name in it.fits}
+
+
+def test_one_whose_weights_overflow_is_told_of_and_the_next_picture_is_right(
+    start_engine: StartEngine,  # noqa: F811
+    lora_dir: Path,
+    tmp_path: Path,
+) -> None:
+    tensors = {name: tensor * 1e18 for name, tensor in makers.load(lora_dir / "sd1.safetensors").items()}
+    makers.save(tensors, tmp_path / "large.safetensors")
+    running = start_engine(lora_dir=tmp_path)
+    base = digest(running.made(seed=7, steps=2))
+    with pytest.raises(BadPicture, match=r"overflowed\. Without the LoRA large\.safetensors, or .* whole ones\.$"):
+        running.made(seed=7, steps=2, lora_path="large")
+    assert digest(running.made(seed=7, steps=2)) == base

@@ -3,12 +3,14 @@
 import json
 import shutil
 
+import diffusers
 import pytest
 import safetensors.torch
 import torch
 
 from render_worker.engines.diffusers.errors import ModelUnusable
 from render_worker.errors import EngineError, InvalidParameter
+from tests.diffusers import tiny
 from tests.diffusers.pictures import picture_of
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -50,6 +52,15 @@ def without_a_tensor(name):
     return edit_it
 
 
+def with_other_names(name):
+    def edit_it(folder):
+        weights = safetensors.torch.load_file(folder / name)
+        other = {f"other.{key}" if tensor.ndim > 1 else key: tensor for key, tensor in weights.items()}
+        safetensors.torch.save_file(other, folder / name, metadata={"format": "pt"})
+
+    return edit_it
+
+
 def with_another_shape(folder):
     weights = safetensors.torch.load_file(folder / UNET)
     key = max(weights, key=lambda key: weights[key].numel())
@@ -87,6 +98,9 @@ DAMAGES = {
     "cannot be loaded: its text_encoder has ": edit("text_encoder/config.json", num_hidden_layers=3),
     "cannot be loaded: its unet": without_a_tensor(UNET),
     "cannot be loaded: its text_encoder": without_a_tensor(ENCODER),
+    "its unet came without its weights.": with_other_names(UNET),
+    "its vae came without its weights.": with_other_names("vae/diffusion_pytorch_model.safetensors"),
+    " tensors by its configuration that are not in its files, as embeddings.": with_other_names(ENCODER),
     "The model broken cannot be loaded": with_another_shape,
     "The model broken cannot be loaded:": write("tokenizer/tokenizer.json", "{}"),
     "it has no scheduler/scheduler_config.json": remove("scheduler"),
@@ -96,14 +110,26 @@ DAMAGES = {
 }
 
 
+@pytest.fixture(scope="module")
+def folders(models, tmp_path_factory):
+    """Return a folder with the model sd1, beside which a broken one may be put."""
+    folder = tmp_path_factory.mktemp("folders")
+    shutil.copytree(models / "sd1", folder / "sd1")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def right(folders):
+    """Return the picture of sd1."""
+    return picture_of(diffusers.DiffusionPipeline.from_pretrained(folders / "sd1"))
+
+
 @pytest.mark.parametrize(("words", "damage"), DAMAGES.items(), ids=list(DAMAGES))
-def test_a_broken_folder_is_told_of_in_one_sentence(models, make_cache, tmp_path, words, damage):
-    for name in ("broken", "sd1"):
-        shutil.copytree(models / "sd1", tmp_path / "models" / name)
-    cache = make_cache(model_cache_dir=tmp_path / "models")
-    right = picture_of(cache.load("sd1").result(60).pipe)
-    cache.unload("sd1")
-    damage(tmp_path / "models" / "broken")
+def test_a_broken_folder_is_told_of_in_one_sentence(models, make_cache, folders, right, words, damage):
+    shutil.rmtree(folders / "broken", ignore_errors=True)
+    shutil.copytree(models / "sd1", folders / "broken")
+    damage(folders / "broken")
+    cache = make_cache(model_cache_dir=folders)
     with pytest.raises(ModelUnusable) as raised:
         cache.load("broken").result(60)
     sentence = str(raised.value)
@@ -111,9 +137,23 @@ def test_a_broken_folder_is_told_of_in_one_sentence(models, make_cache, tmp_path
     assert sentence.startswith("The model broken cannot be loaded: ")
     assert "\n" not in sentence
     assert len(sentence) < 300
-    assert str(tmp_path) not in sentence
+    assert str(folders) not in sentence
     assert not cache.is_loading("broken")
     assert picture_of(cache.load("sd1").result(60).pipe) == right
+
+
+def test_a_safety_checker_with_other_names_is_not_loaded(models, make_cache, tmp_path):
+    folder = tmp_path / "models" / "sd1"
+    shutil.copytree(models / "sd1", folder)
+    checker, extractor = tiny.safety_checker()
+    checker.save_pretrained(folder / "safety_checker")
+    extractor.save_pretrained(folder / "feature_extractor")
+    settings = {"model_cache_dir": tmp_path / "models", "safety_checker": True}
+    model = make_cache(**settings).load("sd1").result(60)
+    assert torch.equal(model.safety.checker.concept_embeds, checker.concept_embeds)
+    with_other_names("safety_checker/model.safetensors")(folder)
+    with pytest.raises(ModelUnusable, match=r"its safety_checker has .* that are not in its files, as "):
+        make_cache(**settings).load("sd1").result(60)
 
 
 @pytest.mark.parametrize("name", ["nothing", "../models/sd1", "sd1/unet", "/etc", ""])

@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import diffusers
 import pytest
 import torch
 
-from render_worker.engines.diffusers.models.device import choose_device
+from render_worker.engines.diffusers.models.device import TYPES, choose_device
 from render_worker.engines.diffusers.models.loader import load
 from render_worker.engines.diffusers.models.registry import ModelRegistry
 from tests.diffusers import tiny
@@ -101,11 +102,22 @@ def test_a_model_is_the_same_in_every_process_and_small(models, layout):
     assert sum(path.stat().st_size for path in (models / layout).rglob("*") if path.is_file()) < 6 * 2**20
 
 
+@pytest.mark.parametrize("precision", TYPES)
 @pytest.mark.parametrize("layout", tiny.PIPELINES)
-def test_pictures_of_texts_and_of_pictures_share_their_weights(models, make_settings, layout):
+def test_pictures_of_texts_and_of_pictures_share_their_weights(make_settings, layout, precision):
     settings = make_settings()
-    model = load(ModelRegistry(settings).find(layout), choose_device(settings))
+    device = replace(choose_device(settings), dtype=TYPES[precision])
+    model = load(ModelRegistry(settings).find(layout), device)
+    before = types_of(model)
+    assert device.dtype in before.values()
     assert model.image_pipe() is model.image_pipe()
     for name, part in model.pipe.components.items():
         if isinstance(part, torch.nn.Module):
             assert getattr(model.image_pipe(), name) is part
+    assert types_of(model) == before
+
+
+def types_of(model):
+    """Return the kinds of the numbers of a model's weights."""
+    parts = {name: part for name, part in model.pipe.components.items() if isinstance(part, torch.nn.Module)}
+    return {(name, key): tensor.dtype for name, part in parts.items() for key, tensor in part.named_parameters()}

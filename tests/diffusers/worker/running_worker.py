@@ -55,10 +55,11 @@ class RunningWorker:
     def post(self, path: str, headers: dict | None = None, **fields: object) -> requests.Response:
         return requests.post(self.url + path, json=fields, headers=headers, timeout=180)
 
-    def stop(self) -> None:
+    def stop(self) -> int:
+        """Return the exit code of the process once it has ended."""
         self._process.terminate()
         try:
-            self._process.wait(STOP_SECONDS)
+            return self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise

@@ -70,6 +70,8 @@ class DiffusionPicture:
     """How many pictures were made together."""
     note: str | None = None
     """What a client should know, as of a smaller size than was asked for."""
+    is_guided: bool = True
+    """Whether the guidance scale led away from the negative prompt; not at 1 or less, nor with a distilled model."""
 
 
 class Stopped(Exception):

@@ -91,7 +91,7 @@ class PictureMaker:
         ):
             arguments = _arguments(model, batch, way)
             tensors = pipe(**arguments, output_type="pt", callback_on_step_end=reports).images
-        images = to_images(tensors)
+        images = to_images(tensors, model.device.dtype, first.lora)
         flagged = _flagged(model, images)
         return [
             _outcome(
@@ -103,6 +103,7 @@ class PictureMaker:
                 seconds=time.perf_counter() - begun,
                 batch=len(batch),
                 note=IN_TILES if plan.tiled else None,
+                is_guided=getattr(pipe, "do_classifier_free_guidance", False),
             )
             for request, image, nsfw in zip(batch, images, flagged, strict=True)
         ]
@@ -166,6 +167,7 @@ def _outcome(
     seconds: float,
     batch: int,
     note: str | None,
+    is_guided: bool,
 ) -> Outcome:
     """Return a request's picture, or why there is none."""
     if request.stop.is_set():
@@ -174,7 +176,9 @@ def _outcome(
         return image
     peak = torch.cuda.max_memory_allocated() // MIB if torch.cuda.is_available() else None
     data = to_png(blackened(image) if nsfw else image)
-    return DiffusionPicture(data, image.size, request.seed, scheduler, steps, nsfw, peak, seconds, batch, note)
+    return DiffusionPicture(
+        data, image.size, request.seed, scheduler, steps, nsfw, peak, seconds, batch, note, is_guided
+    )
 
 
 @contextlib.contextmanager

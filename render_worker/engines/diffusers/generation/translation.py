@@ -61,4 +61,5 @@ def to_image(request: DiffusionRequest, picture: DiffusionPicture, *, has_guidan
         made=None if picture.size == request.size else picture.size,
         steps=picture.steps,
         scheduler=picture.scheduler,
+        ignored=("negative_prompt",) if request.negative_prompt and not picture.is_guided else (),
     )

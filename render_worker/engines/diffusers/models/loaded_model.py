@@ -1,5 +1,6 @@
 """A model in memory."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +65,11 @@ class LoadedModel:
     def image_pipe(self) -> Any:
         """Return the pipeline that makes pictures of pictures, with the same weights and the same scheduler."""
         if self._image_pipe is None:
-            self._image_pipe = IMAGE_PIPELINES[self.layout].from_pipe(self.pipe, dtype=self.device.dtype)
+            kind = IMAGE_PIPELINES[self.layout]
+            known = inspect.signature(kind.__init__).parameters
+            # Not by from_pipe, which turns all weights into numbers of one kind: float32 unless it is told another.
+            options = {**self.pipe.config, **self.pipe.components}
+            self._image_pipe = kind(**{name: value for name, value in options.items() if name in known})
             self._image_pipe.set_progress_bar_config(disable=True)
         return self._image_pipe
 

@@ -19,10 +19,11 @@ import transformers
 from render_worker.browser.memory import MIB
 from render_worker.engines.diffusers.errors import ModelUnusable, OutOfMemory
 from render_worker.engines.diffusers.models.allocation_failures import is_out_of_memory
+from render_worker.engines.diffusers.models.configurations import json_of
 from render_worker.engines.diffusers.models.device import CPU, Device
-from render_worker.engines.diffusers.models.layout import Layout
+from render_worker.engines.diffusers.models.layout import INDEX, Layout
 from render_worker.engines.diffusers.models.loaded_model import LoadedModel, Safety
-from render_worker.engines.diffusers.models.model_files import SAFETY_CHECKER, ModelFiles
+from render_worker.engines.diffusers.models.model_files import SAFETY_CHECKER, ModelFiles, weight_files
 from render_worker.engines.diffusers.models.registry import ModelSource
 
 LOAD_LOCK = threading.RLock()
@@ -35,6 +36,7 @@ PIPELINES = {
 }
 OFFLOADED_SHARE = 1.1  # of the largest part, which is alone on the GPU then
 MAX_WORDS = 200  # letters of a library's sentence
+MAX_NAME = 100  # letters of a tensor's name
 
 log = logging.getLogger(__name__)
 
@@ -88,13 +90,41 @@ def _load(source: ModelSource, files: ModelFiles, device: Device) -> LoadedModel
         use_safetensors=True,
         variant=files.variant,
         local_files_only=True,
+        **{part: _encoder(source, files, part, device) for part in files.parameters if "text_encoder" in part},
         **dict.fromkeys(files.absent),
     )
     _check(source, files, pipe)
     pipe.set_progress_bar_config(disable=True)
-    safety = _safety(files, device)
+    safety = _safety(source, files, device)
     _place(pipe, device, is_offloaded=is_offloaded)
     return LoadedModel(source, files, device, pipe, safety, needed if is_offloaded else None)
+
+
+def _encoder(source: ModelSource, files: ModelFiles, part: str, device: Device) -> Any:
+    """Return a text encoder of the class that the model's index names."""
+    kind = json_of(files.folder, INDEX)[part][1]  # one of layout.WEIGHTS
+    return _of_transformers(source, files, part, getattr(transformers, kind), device)
+
+
+def _of_transformers(source: ModelSource, files: ModelFiles, part: str, kind: Any, device: Device) -> Any:
+    """Return a part of a class of transformers, which fills tensors that the files lack with random numbers.
+
+    Raises ModelUnusable if there are such.
+    """
+    module, report = kind.from_pretrained(
+        files.folder / part,
+        dtype=device.dtype,
+        use_safetensors=True,
+        variant=files.variant if weight_files(files.folder, part, files.variant) else None,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    if missing := sorted(report["missing_keys"]):
+        raise ModelUnusable(
+            f"The model {source.name} cannot be loaded: its {part} has {len(missing)} tensors by its configuration that"
+            f" are not in its files, as {missing[0][:MAX_NAME]}."
+        )
+    return module
 
 
 def _place(pipe: Any, device: Device, *, is_offloaded: bool) -> None:
@@ -136,7 +166,7 @@ def _modules(pipe: Any) -> dict[str, Any]:
     return {name: part for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
 
 
-def _safety(files: ModelFiles, device: Device) -> Safety | None:
+def _safety(source: ModelSource, files: ModelFiles, device: Device) -> Safety | None:
     """Return the model's safety checker, if it is wanted."""
     if not files.has_safety_checker:
         return None
@@ -144,9 +174,7 @@ def _safety(files: ModelFiles, device: Device) -> Safety | None:
         StableDiffusionSafetyChecker,
     )  # takes a moment, and is seldom wanted
 
-    checker = StableDiffusionSafetyChecker.from_pretrained(
-        files.folder / SAFETY_CHECKER, dtype=device.dtype, use_safetensors=True, variant=files.variant
-    )
+    checker = _of_transformers(source, files, SAFETY_CHECKER, StableDiffusionSafetyChecker, device)
     extractor = transformers.CLIPImageProcessorPil.from_pretrained(files.folder / "feature_extractor")
     return Safety(checker.to(device.name), extractor)
 

@@ -171,12 +171,13 @@ def test_the_sizes_are_the_seed_s_but_for_models_whose_own_data_say_otherwise(
     assert (sizes.within.least, sizes.within.most, sizes.within.step) == bounds
 
 
-@pytest.mark.parametrize("shape", ["portrait", "landscape", "square"])
-@pytest.mark.parametrize("name", WELL_KNOWN)
-def test_every_shape_of_the_well_known_models_is_within_their_sizes(registry_of, name, shape):
-    width, height = registry_of().find(name).sizes.for_clients().shapes[shape]
-    assert 512 <= min(width, height) <= max(width, height) <= 1024
-    assert (width > height) == (shape == "landscape")
+@pytest.mark.parametrize(
+    ("name", "square", "landscape"),
+    [("sd-xl-base", (1024, 1024), (1024, 688)), ("sd-2-1", (768, 768), (768, 512)), ("sd-1-5", (512, 512), (768, 512))],
+)
+def test_the_shapes_of_the_well_known_models_are_within_the_seed_s_sizes(registry_of, name, square, landscape):
+    shapes = registry_of().find(name).sizes.for_clients().shapes
+    assert shapes == {"square": square, "landscape": landscape, "portrait": landscape[::-1]}
 
 
 def test_a_broken_folder_is_listed_and_says_why(registry_of, tmp_path):

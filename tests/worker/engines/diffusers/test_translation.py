@@ -64,3 +64,13 @@ def test_the_picture_says_what_was_made(tmp_path, size, made):
     )
     assert (found.made, found.steps, found.scheduler, found.seed) == (made, 21, "pndm", 3)
     assert (found.guidance_scale, found.note, found.model) == (None, "A note.", "sd-xl-base")
+
+
+@pytest.mark.parametrize(
+    ("negative", "is_guided", "ignored"),
+    [("blurry", True, ()), ("blurry", False, ("negative_prompt",)), (None, False, ()), (None, True, ())],
+)
+def test_a_negative_prompt_without_effect_is_ignored(tmp_path, negative, is_guided, ignored):
+    request = requested(tmp_path, negative_prompt=negative)
+    picture = DiffusionPicture(b"", SIZE, 3, "pndm", 21, None, None, 1, 1, is_guided=is_guided)
+    assert to_image(request, picture, has_guidance=True).ignored == ignored
