@@ -2,7 +2,7 @@
 
 import pytest
 
-from image_api.web.schemas.txt2img import ENGINE, ITS_MODELS
+from render_worker.contract import KEEPING_ENGINE, KEEPING_ENGINE_NAMES
 from render_worker.engines.diffusers.models.registry import ALIASES, WELL_KNOWN
 from tests.api.test_txt2img import PATHS, models
 
@@ -14,7 +14,7 @@ def refused(answer) -> tuple[int, str, str]:
 
 
 def test_the_names_of_the_engine_s_models_are_those_that_it_has():
-    assert {ENGINE, *WELL_KNOWN, *ALIASES} == ITS_MODELS
+    assert {KEEPING_ENGINE, *WELL_KNOWN, *ALIASES} == KEEPING_ENGINE_NAMES
 
 
 @pytest.mark.parametrize(
