@@ -11,7 +11,7 @@ from render_worker.contract import LoadModelRequest
 from render_worker.engines.diffusers.errors import ModelUnusable
 from render_worker.errors import EngineNotConfigured, InvalidParameter
 from tests.diffusers import tiny
-from tests.diffusers.engine.running_engine import SECONDS, Reported, RunningEngine, request_of
+from tests.diffusers.engine.running_engine import SECONDS, Reported, RunningEngine, request_of, source
 
 HUB = "stabilityai/stable-diffusion-xl-base-1.0"
 
@@ -128,6 +128,20 @@ def test_a_line_is_logged_of_each_picture_and_each_failure(start_engine, tmp_pat
     assert (line["vram_peak_mb"], line["safety_filter_result"]) == (None, "not_checked")
     assert line["latency_ms"] >= line["run_ms"] > 0
     assert "prompt" not in line
+
+
+def test_each_request_has_one_line_also_if_no_model_runs(start_engine, tmp_path):
+    running = start_engine(log_dir=tmp_path / "logs")
+    refused = ({"lora_path": "none"}, {"scheduler": "nope"}, {"model": "nothing"})
+    for recipe in refused:
+        with pytest.raises(InvalidParameter):
+            running.made(seed=5, **recipe)
+    running.made(seed=5, image=source(), strength=0.01)
+    running.close()
+    lines = [json.loads(line) for line in (tmp_path / "logs" / "generations.jsonl").read_text().splitlines()]
+    assert [(line["outcome"], line["steps"]) for line in lines] == [("invalid_parameter", 4)] * 3 + [("made", 0)]
+    assert (lines[0]["lora_path"], lines[1]["scheduler"], lines[2]["model_id"]) == ("none", "nope", "nothing")
+    assert lines[-1]["image_to_image"] is True
 
 
 def test_the_settings_say_whether_the_line_has_the_prompt(start_engine, tmp_path):
