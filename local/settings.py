@@ -55,7 +55,7 @@ class Settings(EnvironmentSettings):
         description="When the sandbox stands in for services of which no address and no key is set; auto means if "
         "Perchance cannot be reached.",
     )
-    auth: str = Field("none", description="As the API has it; another one than none makes `make run` print a token.")
+    auth: str = Field("none", description="As in the API; unless it is none, the printed commands carry a token.")
     # A picture takes longer than a user waits after Ctrl-C, so running ones are given up soon.
     graceful_timeout_seconds: int = Field(2, ge=1, description="How long running pictures may take at a stop.")
 
