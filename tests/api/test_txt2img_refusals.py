@@ -20,7 +20,7 @@ def test_the_names_of_the_engine_s_models_are_those_that_it_has():
 @pytest.mark.parametrize(
     ("fields", "needs"),
     [
-        *(({"model_id": it}, f"model_id={it}") for it in sorted(ITS_MODELS)),
+        *(({"model_id": it}, f"model_id={it}") for it in sorted(KEEPING_ENGINE_NAMES)),
         ({"model_id": "sd-1-5", "lora_path": "a"}, "model_id=sd-1-5"),
         ({"lora_path": "a.safetensors"}, "lora_path"),
     ],
@@ -35,7 +35,7 @@ def test_what_needs_the_engine_says_so_without_it(client, worker, fields, needs)
     assert "ENGINES" in answer.json["hint"]
 
 
-@pytest.mark.parametrize("name", sorted(ITS_MODELS))
+@pytest.mark.parametrize("name", sorted(KEEPING_ENGINE_NAMES))
 def test_at_other_addresses_its_models_are_as_any_unknown_one(client, worker, name):
     worker.say(400, NO_SUCH_MODEL)
     worker.say_to("/models", 200, models("perchance"))
