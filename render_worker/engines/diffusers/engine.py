@@ -162,19 +162,23 @@ class DiffusersEngine(LoadingEngine):
     async def _make(self, recipe: Recipe, image: SourcePicture | None, report: Reporter) -> GeneratedImage:
         begun = time.monotonic()
         report("starting")
+        with self._log.line_of(recipe, begun) as line:
+            line.request = request = await self._request(recipe, image)
+            if image and takes_no_step(request):
+                line.steps = 0
+                return unchanged(request, image)
+            reports = LoopReports(report)
+            request = dataclasses.replace(
+                request, on_step=reports.on_step, on_preview=reports.on_preview if report.wants_previews else None
+            )
+            line.picture = picture = await self._picture(request, report)
+        return to_image(request, picture, has_guidance=self.capabilities_of(request.model).guidance_scale)
+
+    async def _request(self, recipe: Recipe, image: SourcePicture | None) -> DiffusionRequest:
+        """Return the request for a recipe's picture. Raises a WorkerError if there cannot be one."""
         model = self._registry.find(recipe.model)
         lora = await self._lora_work.run_once(recipe.lora_path, self._loras.prepare) if recipe.lora_path else None
-        size, steps = self.plan(recipe).made, self._settings.diffusers_steps
-        request = to_request(recipe, model, size, steps, image, lora)
-        if image and takes_no_step(request):
-            return unchanged(request, image)
-        reports = LoopReports(report)
-        request = dataclasses.replace(
-            request, on_step=reports.on_step, on_preview=reports.on_preview if report.wants_previews else None
-        )
-        with self._log.line_of(recipe, request, begun) as line:
-            line.picture = picture = await self._picture(request, report)
-        return to_image(request, picture, has_guidance=self.capabilities_of(model.name).guidance_scale)
+        return to_request(recipe, model, self.plan(recipe).made, self._settings.diffusers_steps, image, lora)
 
     async def _picture(self, request: DiffusionRequest, report: Reporter) -> DiffusionPicture:
         """Return the picture of a request; if this is cancelled, its work ends, and that of no other one."""

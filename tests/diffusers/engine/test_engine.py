@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,7 +11,7 @@ from render_worker.contract import LoadModelRequest
 from render_worker.engines.diffusers.errors import ModelUnusable
 from render_worker.errors import EngineNotConfigured, InvalidParameter
 from tests.diffusers import tiny
-from tests.diffusers.engine.running_engine import SECONDS, Reported, RunningEngine, digest, request_of
+from tests.diffusers.engine.running_engine import SECONDS, Reported, RunningEngine, request_of, source
 
 HUB = "stabilityai/stable-diffusion-xl-base-1.0"
 
@@ -105,19 +104,6 @@ def test_a_load_that_takes_longer_than_is_waited_for_goes_on(start_engine):
     assert running.made(model="sd3", seed=1).model == "sd3"
 
 
-def test_models_that_do_not_fit_together_take_turns_under_load(start_engine):
-    """Room for about two of three: each request gets its own model's picture, and none fails."""
-    names = ("sd1", "sd2", "sdxl")
-    roomy = start_engine()
-    want = {name: digest(roomy.made(model=name, seed=6)) for name in names}
-    tight = start_engine(diffusers_memory_mb=12)
-    recipes = [names[(client + turn) % 3] for client in range(4) for turn in range(6)]
-    with ThreadPoolExecutor(4) as clients:
-        found = [*clients.map(lambda name: (name, digest(tight.made(model=name, seed=6))), recipes)]
-    assert [it for it in found if it[1] != want[it[0]]] == []
-    assert len(tight.backend.loaded()) <= 2
-
-
 def test_a_model_that_waits_to_be_loaded_holds_up_no_other(start_engine):
     running = start_engine()
     running.made(seed=1)
@@ -142,6 +128,20 @@ def test_a_line_is_logged_of_each_picture_and_each_failure(start_engine, tmp_pat
     assert (line["vram_peak_mb"], line["safety_filter_result"]) == (None, "not_checked")
     assert line["latency_ms"] >= line["run_ms"] > 0
     assert "prompt" not in line
+
+
+def test_each_request_has_one_line_also_if_no_model_runs(start_engine, tmp_path):
+    running = start_engine(log_dir=tmp_path / "logs")
+    refused = ({"lora_path": "none"}, {"scheduler": "nope"}, {"model": "nothing"})
+    for recipe in refused:
+        with pytest.raises(InvalidParameter):
+            running.made(seed=5, **recipe)
+    running.made(seed=5, image=source(), strength=0.01)
+    running.close()
+    lines = [json.loads(line) for line in (tmp_path / "logs" / "generations.jsonl").read_text().splitlines()]
+    assert [(line["outcome"], line["steps"]) for line in lines] == [("invalid_parameter", 4)] * 3 + [("made", 0)]
+    assert (lines[0]["lora_path"], lines[1]["scheduler"], lines[2]["model_id"]) == ("none", "nope", "nothing")
+    assert lines[-1]["image_to_image"] is True
 
 
 def test_the_settings_say_whether_the_line_has_the_prompt(start_engine, tmp_path):

@@ -30,8 +30,12 @@ own_log = logging.getLogger(__name__)
 class GenerationLine:
     """What a line says of a picture that is being made."""
 
+    request: DiffusionRequest | None = None
+    """None as long as the recipe is not known to be one that can be made."""
     picture: DiffusionPicture | None = None
     """None as long as there is none."""
+    steps: int | None = None
+    """How many were taken, if that is known without a picture."""
 
 
 class GenerationLog:
@@ -44,8 +48,8 @@ class GenerationLog:
         self._writer = ThreadPoolExecutor(1, "generation-log")
 
     @contextmanager
-    def line_of(self, recipe: Recipe, request: DiffusionRequest, begun: float) -> Iterator[GenerationLine]:
-        """Write the line of a request at the end of this, whatever that is; its time counts from `begun`.
+    def line_of(self, recipe: Recipe, begun: float) -> Iterator[GenerationLine]:
+        """Write the line of a recipe at the end of this, whatever that is; its time counts from `begun`.
 
         `begun` is of the monotonic clock.
         """
@@ -60,7 +64,7 @@ class GenerationLog:
             outcome = error.code
             raise
         finally:
-            self._write({**_what(recipe, request), **_what_came(request, line.picture, outcome, begun)}, recipe.prompt)
+            self._write({**_what(recipe, line), **_what_came(recipe, line, outcome, begun)}, recipe.prompt)
 
     def close(self) -> None:
         """Write what is left, and close the file."""
@@ -76,11 +80,17 @@ class GenerationLog:
                 self._writer.submit(self._file.write, line)
 
 
-def _what(recipe: Recipe, request: DiffusionRequest) -> dict[str, object]:
+def _what(recipe: Recipe, line: GenerationLine) -> dict[str, object]:
     """Return what was asked for."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "request_id": getattr(recipe, "request_id", NO_REQUEST_ID),
+        **(_requested(line.request) if line.request else _as_sent(recipe)),
+    }
+
+
+def _requested(request: DiffusionRequest) -> dict[str, object]:
+    return {
         "model_id": request.model,
         "seed": request.seed,
         "guidance_scale": request.guidance_scale,
@@ -90,17 +100,29 @@ def _what(recipe: Recipe, request: DiffusionRequest) -> dict[str, object]:
     }
 
 
-def _what_came(
-    request: DiffusionRequest, picture: DiffusionPicture | None, outcome: str, begun: float
-) -> dict[str, object]:
+def _as_sent(recipe: Recipe) -> dict[str, object]:
+    """Return what was asked for by a recipe that is refused."""
+    return {
+        "model_id": recipe.model,
+        "seed": recipe.seed if recipe.seed >= 0 else None,
+        "guidance_scale": recipe.guidance_scale,
+        "lora_path": recipe.lora_path,
+        "lora_scale": recipe.lora_scale,
+        "image_to_image": recipe.image is not None,
+    }
+
+
+def _what_came(recipe: Recipe, line: GenerationLine, outcome: str, begun: float) -> dict[str, object]:
     """Return what came of it."""
-    width, height = picture.size if picture else request.size
+    picture, request = line.picture, line.request
+    width, height = picture.size if picture else request.size if request else (recipe.width, recipe.height)
+    asked = request or recipe
     return {
         "outcome": outcome,
         "width": width,
         "height": height,
-        "steps": picture.steps if picture else request.steps,
-        "scheduler": picture.scheduler if picture else request.scheduler,
+        "steps": picture.steps if picture else asked.steps if line.steps is None else line.steps,
+        "scheduler": picture.scheduler if picture else asked.scheduler,
         "latency_ms": round((time.monotonic() - begun) * 1000),
         "run_ms": picture and round(picture.seconds * 1000),
         "batch": picture and picture.batch,

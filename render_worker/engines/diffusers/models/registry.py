@@ -30,6 +30,7 @@ LEAST_SIDE, MOST_SIDE, STEP = 512, 1024, 8
 USUAL_SIDE = 1024
 NAME = re.compile(get_args(ModelName)[1].pattern)
 FRESH_SECONDS = 1.0  # a request asks for the models a dozen times
+WAIT_SECONDS = 0.05  # for a disk to be read anew: the runtime's loop asks, and a network's disk may take seconds
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,28 @@ class ModelSource:
 
 
 class ModelRegistry:
-    """The models that requests may name. Folders may come, go and change: they are looked for every second."""
+    """The models that requests may name. Folders may come, go and change: they are looked for every second.
 
-    def __init__(self, settings: DiffusersSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    Any thread may use it. Only what reads the disk for the first time, or `anew`, waits for a slow one to the end.
+    """
+
+    def __init__(
+        self,
+        settings: DiffusersSettings,
+        clock: Callable[[], float] = time.monotonic,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
         self._root = settings.model_cache_dir
         self._default = settings.default_model_id
         self._allowed = settings.diffusers_models
         self.safety_checker = settings.safety_checker
         self.cache = HubCache(settings.hf_home)
         self._clock = clock
-        self._lock = threading.Lock()
+        self._wait_seconds = wait_seconds
+        self._reading = threading.Lock()
+        """Held while the disk is read."""
         self._sources: dict[str, ModelSource] = {}
+        """The last reading, which is replaced and never changed."""
         self._read_at = float("-inf")
 
     @property
@@ -113,12 +125,32 @@ class ModelRegistry:
         return Capabilities.of(parameters, source.sizes)
 
     def _all(self, *, anew: bool = False) -> dict[str, ModelSource]:
-        """Return every model by its name."""
-        with self._lock:
-            if anew or self._clock() - self._read_at >= FRESH_SECONDS:
-                self._sources = self._read()
-                self._read_at = self._clock()
-            return self._sources
+        """Return every model by its name: of the last reading, if another one takes long."""
+        if anew:
+            with self._reading:
+                self._refresh()
+        elif not self._sources:
+            with self._reading:
+                if not self._sources:
+                    self._refresh()
+        elif not self._is_fresh() and self._reading.acquire(blocking=False):
+            reader = threading.Thread(target=self._refresh_and_release, name="model-registry", daemon=True)
+            reader.start()
+            reader.join(self._wait_seconds)
+        return self._sources
+
+    def _is_fresh(self) -> bool:
+        return self._clock() - self._read_at < FRESH_SECONDS
+
+    def _refresh_and_release(self) -> None:
+        try:
+            self._refresh()
+        finally:
+            self._reading.release()
+
+    def _refresh(self) -> None:
+        self._sources = self._read()
+        self._read_at = self._clock()
 
     def _read(self) -> dict[str, ModelSource]:
         folders = {name: path for name, path in model_folders(self._root).items() if NAME.fullmatch(name)}

@@ -3,13 +3,18 @@
 import os
 import shutil
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from render_worker.engines.diffusers.errors import ModelUnusable
+from render_worker.engines.diffusers.models import folders
+from render_worker.engines.diffusers.models import registry as registry_module
 from render_worker.engines.diffusers.models.registry import FRESH_SECONDS, ModelRegistry
 from render_worker.engines.diffusers.settings import DiffusersSettings
 from render_worker.errors import EngineNotConfigured, InvalidParameter
+from tests.fakes.processes import wait_until
 from tests.worker.engines.diffusers.model_folder import NUMBERS, make_model
 
 WELL_KNOWN = ("sd-xl-base", "sd-2-1", "sd-1-5")
@@ -31,9 +36,9 @@ class Clock:
 def registry_of(tmp_path):
     """Return a function for registries whose folder is `models`, with these settings."""
 
-    def make(clock=None, **settings):
+    def make(clock=None, wait_seconds=60, **settings):
         mine = {"model_cache_dir": tmp_path / "models", "hf_home": tmp_path / "cache"}
-        return ModelRegistry(DiffusersSettings(_env_file=None, **{**mine, **settings}), clock or Clock())
+        return ModelRegistry(DiffusersSettings(_env_file=None, **{**mine, **settings}), clock or Clock(), wait_seconds)
 
     return make
 
@@ -66,6 +71,66 @@ def test_folders_come_and_go(registry_of, tmp_path):
     shutil.rmtree(tmp_path / "models" / "org")
     with pytest.raises(InvalidParameter, match=r"^model must be one of sd-xl-base, sd-2-1, sd-1-5\.$"):
         registry.find("org/mine", anew=True)
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """Return a function after which the disk is read no sooner than `may_end` is set, and how often it was begun."""
+    begun, may_end = [], threading.Event()
+    read = folders.model_folders
+
+    def wait_and_read(root):
+        begun.append(1)
+        assert may_end.wait(60)
+        return read(root)
+
+    def slow_down():
+        monkeypatch.setattr(registry_module, "model_folders", wait_and_read)
+        return begun, may_end
+
+    yield slow_down
+    may_end.set()
+
+
+def test_a_slow_disk_holds_no_request_up_and_is_read_once_at_a_time(registry_of, tmp_path, slow_disk):
+    clock = Clock()
+    registry = registry_of(clock, wait_seconds=0)
+    assert registry.names() == WELL_KNOWN
+    make_model(tmp_path / "models" / "mine")
+    begun, may_end = slow_disk()
+    clock.now += FRESH_SECONDS
+    for _ in range(3):
+        assert registry.names() == WELL_KNOWN
+        assert registry.find("sd-1-5").name == "sd-1-5"
+        registry.check()
+    assert len(begun) == 1
+    may_end.set()
+    wait_until(lambda: "mine" in registry.names(), "the new folder")
+
+
+def test_what_must_be_as_on_the_disk_is_read_to_the_end(registry_of, tmp_path, slow_disk):
+    clock = Clock()
+    registry = registry_of(clock, wait_seconds=0)
+    assert registry.names() == WELL_KNOWN
+    _, may_end = slow_disk()
+    clock.now += FRESH_SECONDS
+    assert registry.names() == WELL_KNOWN  # so that it is being read
+    make_model(tmp_path / "models" / "mine")
+    with ThreadPoolExecutor(1) as threads:
+        found = threads.submit(registry.find, "mine", anew=True)
+        may_end.set()
+        assert found.result(60).folder == tmp_path / "models" / "mine"
+
+
+def test_a_disk_that_could_not_be_read_is_read_again(registry_of, tmp_path, monkeypatch):
+    clock = Clock()
+    registry = registry_of(clock)
+    with monkeypatch.context() as patched:
+        patched.setattr(registry_module, "model_folders", lambda root: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            registry.names()
+    make_model(tmp_path / "models" / "mine")
+    assert registry.names() == (*WELL_KNOWN, "mine")
 
 
 @pytest.mark.parametrize(
