@@ -172,6 +172,10 @@ class Engine(ABC):
         """Make one picture that begins with an image, as `generate` does; only asked if it honours `image`."""
         raise NotImplementedError
 
+    def description_of(self, model: str) -> str:
+        """Return what clients read about a name that `model` accepts."""
+        return self.description
+
     def weights_of(self, model: str) -> Mapping[str, bool | int | None]:
         """Return `loaded`, `loading`, `size_bytes` and `memory_mib` of a model, as Model has them.
 

@@ -185,7 +185,7 @@ class EngineSelector:
         health, capabilities = self.health(engine.name), engine.capabilities_of(name)
         return Model(
             name=name,
-            description=engine.description,
+            description=engine.description_of(name),
             engine=engine.name,
             answers_auto=name in self._auto,
             state=health.state,

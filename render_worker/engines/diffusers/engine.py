@@ -132,6 +132,10 @@ class DiffusersEngine(LoadingEngine):
         state = "down" if problem and not (self._backend and self._backend.loaded()) else "ready"
         return EngineHealth(state=state, reason=problem, details=details)
 
+    def description_of(self, model: str) -> str:
+        name = self._registry.canonical(model)
+        return self.description if name == model else f"Another name of {name}."
+
     def weights_of(self, model: str) -> Mapping[str, bool | int | None]:
         try:
             source = self._registry.find(model)
