@@ -190,6 +190,7 @@ $(PACKAGES): $(TIERS) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.packages-diffusers: $(UNLOCKED) | $(BIN)/python
+	@echo "Installing PyTorch and what goes with it: gigabytes, so minutes ..."
 	$(INSTALL) -r $<
 	@touch $@
 

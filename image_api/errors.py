@@ -2,6 +2,7 @@
 
 ApiError
 ├── InvalidParameter     400 invalid_parameter
+│   ├── ModelNotEnabled
 │   └── UnknownToWorker
 ├── Unsupported          400 unsupported
 ├── UploadTooLarge       413 too_large
@@ -32,6 +33,7 @@ from typing import ClassVar
 
 from render_worker.contract import ErrorBody, ErrorLine, PassedOver
 
+ENABLE_ENGINE = "Add diffusers to ENGINES in the render worker's environment; its guide says what that needs."
 AS_PAGE_OR_JSON = {"Vary": "Accept, Sec-Fetch-Dest"}
 
 
@@ -60,6 +62,12 @@ class InvalidParameter(ApiError):
 
     code = "invalid_parameter"
     status = 400
+
+
+class ModelNotEnabled(InvalidParameter):
+    """Raised if a request names a model of an engine that keeps models itself, and no render worker has one."""
+
+    hint = ENABLE_ENGINE
 
 
 class UnknownToWorker(InvalidParameter):
@@ -133,7 +141,7 @@ class EngineNotConfigured(ApiError):
 
     code = "engine_not_configured"
     status = 503
-    hint = "Add diffusers to ENGINES in the render worker's environment; its guide says what that needs."
+    hint = ENABLE_ENGINE
 
 
 class WorkerUnavailable(ApiError):

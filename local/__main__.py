@@ -20,6 +20,7 @@ import requests
 
 from local import own_redis
 from local.hosts import host_to_ask, reachable_at
+from local.plan import Plan
 from local.processes import Processes
 from local.settings import Environments, Settings, environments, load, plan_of, variables
 from render_worker.serving.environment import gunicorn_address
@@ -45,13 +46,13 @@ def main() -> int:
         own_redis.require()
     reason = _reason_for_sandbox(settings.sandbox)
     found = plan_of(settings, simulated=bool(reason))
-    if found.simulated:
+    if settings.plays(found):
         _require_free(settings.sandbox_port, "the sandbox")
         _require_free(settings.sandbox_upload_port, "the sandbox's upload host")
-    if reason:
-        _say(f"{reason}; the sandbox stands in for {', '.join(found.simulated) or 'nothing, as all of it is set up'}.")
+        _say(f"{reason}; the sandbox {_part_of_sandbox(found, settings.sandbox_port)}.")
+    _say_of_what_is_not_read(ROOT)
     _say(found.sentence)
-    _say("Starting, a few seconds ...")
+    _say(f"Starting, {'half a minute with PyTorch' if 'diffusers' in found.engines else 'a few seconds'} ...")
     processes = Processes(settings.graceful_timeout_seconds)
     with tempfile.TemporaryDirectory(prefix="image-api-") as folder:
         try:
@@ -59,7 +60,7 @@ def main() -> int:
             each = environments(variables(settings, simulated=bool(reason), redis=redis))
             if redis:
                 processes.start("Redis", each.sandbox, *own_redis.command(folder), needed=True)
-            return _run_tiers(processes, settings, each, simulated=bool(found.simulated))
+            return _run_tiers(processes, settings, each, simulated=settings.plays(found))
         finally:
             processes.stop()
 
@@ -70,6 +71,17 @@ def _parse_arguments() -> None:
     settings = "\n".join(["Settings come from the environment: those of both tiers, and", *rows])
     form = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser("python -m local", description=__doc__, epilog=settings, formatter_class=form).parse_args()
+
+
+def _say_of_what_is_not_read(folder: Path) -> None:
+    if (folder / ".env").exists():
+        _say("Nothing is read of .env, which is Compose's: the settings of this run are the environment's alone.")
+
+
+def _part_of_sandbox(found: Plan, port: int) -> str:
+    if found.simulated:
+        return f"stands in for {', '.join(found.simulated)}"
+    return f"is at http://localhost:{port}, and stands in for no engine of this run"
 
 
 def _run_tiers(processes: Processes, settings: Settings, found: Environments, simulated: bool) -> int:
@@ -107,7 +119,7 @@ def _becomes_ready(processes: Processes, settings: Settings, of_api: dict[str, s
         if problem:
             _say(f"Not ready after {READY_SECONDS:g} seconds: {problem}")
     _say_what_is_down(f"http://127.0.0.1:{settings.worker_port}/health", {"Authorization": headers["Authorization"]})
-    _say_what_to_copy("Running" if problem else "Ready", f"http://{address}")
+    _say_what_to_copy("Running" if problem else "Ready", f"http://{address}", needs_token=settings.auth != "none")
     return True
 
 
@@ -121,19 +133,23 @@ def _readiness_problem(url: str, headers: dict[str, str]) -> str | None:
 
 
 def _say_what_is_down(url: str, headers: dict[str, str]) -> None:
-    """Print which engines are not asked, as they are set up."""
+    """Print which engines are not asked, and what those lack that are."""
     with contextlib.suppress(requests.RequestException):  # then the worker's log says it
         for name, engine in requests.get(url, headers=headers, timeout=REACH_SECONDS).json()["engines"].items():
             if engine["state"] == "down":
-                _say(f"{name} is never asked: {engine['reason']}")
+                _say(f"{name} is down: {engine['reason']}")
+            elif engine.get("reason"):
+                _say(f"{name}: {engine['reason']}")
 
 
-def _say_what_to_copy(state: str, address: str) -> None:
+def _say_what_to_copy(state: str, address: str, *, needs_token: bool) -> None:
+    token = " -H 'Authorization: Bearer hf_...'" if needs_token else ""
+    yours = " (with a token of yours)" if needs_token else ""
     _say(
         f"\n{state}. Open {address} in a browser; Ctrl-C stops everything.\n"
-        "Or copy, for a picture, and for one that is painted without any AI:\n\n"
-        f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape'\n"
-        f"curl -s '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape&model=sketch'"
+        f"Or copy{yours}, for a picture, and for one that is painted without any AI:\n\n"
+        f"curl -s{token} '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape'\n"
+        f"curl -s{token} '{address}/generate?prompt=sunset%20over%20mountains&shape=landscape&model=sketch'"
     )
 
 

@@ -8,9 +8,16 @@ elif podman-compose --version >/dev/null 2>&1; then compose="podman-compose"
 elif docker-compose --version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then compose="docker-compose"
 else
     echo "No Compose works here: neither docker compose nor docker-compose with a running Docker, nor podman-compose." >&2
-    echo "'make run' starts both tiers without containers." >&2
+    if [ "$PROFILE" = gpu ]; then echo "'ENGINES=diffusers make run' starts both tiers without containers: docs/gpu.md." >&2
+    else echo "'make run' starts both tiers without containers." >&2; fi
     exit 1
 fi
+for name in $(echo "$PROFILE" | tr , ' '); do
+    if [ -e compose.yaml ] && [ ! -e compose.override.yaml ] && ! grep -q "profiles:.*[[ ,]$name[], ]" compose.yaml; then
+        echo "compose.yaml has no profile $name." >&2 # Compose would start what has none
+        exit 1
+    fi
+done
 if [ ! -e .env ] && [ "$1" != up ] && [ "$1" != build ]; then
     export ENV_FILE=.env.example WORKER_TOKEN=unused # compose.yaml asks for both, whatever Compose is to do
 elif [ ! -e .env ]; then

@@ -112,6 +112,8 @@ def _locked(text: str) -> dict[str, Any]:
         Path(folder, "pyproject.toml").write_text(text)
         command = [sys.executable, "-m", "uv", "lock", "--quiet"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+        if "No module named uv" in done.stderr:
+            sys.exit("uv is not installed: .venv/bin/pip install uv")
         if done.returncode:
             sys.exit(done.stderr)
         return tomllib.loads(Path(folder, "uv.lock").read_text())

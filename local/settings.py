@@ -55,6 +55,7 @@ class Settings(EnvironmentSettings):
         description="When the sandbox stands in for services of which no address and no key is set; auto means if "
         "Perchance cannot be reached.",
     )
+    auth: str = Field("none", description="As in the API; unless it is none, the printed commands carry a token.")
     # A picture takes longer than a user waits after Ctrl-C, so running ones are given up soon.
     graceful_timeout_seconds: int = Field(2, ge=1, description="How long running pictures may take at a stop.")
 
@@ -62,6 +63,10 @@ class Settings(EnvironmentSettings):
     def own_redis(self) -> bool:
         """Return whether the run has a Redis of its own."""
         return self.dispatch == "celery" and not self.redis_url
+
+    def plays(self, found: Plan) -> bool:
+        """Return whether the sandbox is started: for what it stands in for, or if told to, such as for its Hub."""
+        return self.sandbox == "always" or bool(found.simulated)
 
     @property
     def worker_port(self) -> int:
@@ -118,7 +123,7 @@ def variables(settings: Settings, simulated: bool, redis: str = "") -> dict[str,
         changes["LOCAL_STORAGE_SHARED"] = "true"  # the render worker serves the folder
     if redis:
         changes["REDIS_URL"] = redis
-    return changes | (_sandbox_variables(settings, found) if found.simulated else {})
+    return changes | (_sandbox_variables(settings, found) if settings.plays(found) else {})
 
 
 def _sandbox_variables(settings: Settings, found: Plan) -> dict[str, str]:

@@ -86,6 +86,12 @@ class AnswerCache:
         """Return whether the latest answer was an account, be it fresh or not."""
         return key in self._accounts
 
+    def stale(self, key: bytes) -> Answer | None:
+        """Return the account that counts while the service does not answer, fresh or not; None if there is none."""
+        with self._lock:
+            known = self._accounts.get(key)
+            return known.answer if known and not known.stale.expired else None
+
     def add(self, key: bytes, answer: Answer) -> Answer:
         """Keep an answer, and return what counts: a stale account if the new answer says nothing of the credential."""
         with self._lock:

@@ -21,6 +21,7 @@ TOKEN = re.compile(r"hf_[A-Za-z0-9._~+/=-]{1,4000}")  # those of OAuth are JSON 
 OTHER_TEXT = "The bearer token is not an access token of the Hugging Face Hub: those begin with hf_."
 SLOT_SECONDS = 2.0
 WAIT_SECONDS = TOTAL_SECONDS + SLOT_SECONDS + 1.0
+STALE_WAIT_SECONDS = 1.0  # that a known account waits to be checked again: a Hub that hangs must not hold it up
 
 
 class HubTokens:
@@ -54,7 +55,11 @@ class HubTokens:
         return answer
 
     def _checked(self, key: bytes, token: str, client: str | None) -> Answer:
-        """Return the Hub's answer: that of the check in flight, or of one that begins."""
+        """Return the Hub's answer: that of the check in flight, or of one that begins.
+
+        If it is late, an account that was known before is returned, and the check goes on.
+        """
+        stale = self._answers.stale(key)
         with self._lock:
             check = self._checks.get(key)
             if check is None and (answer := self._answers.get(key)):  # another check ended just now
@@ -62,23 +67,25 @@ class HubTokens:
             first = check is None
             if check is None:
                 check = self._checks[key] = Future()
-        if first:
-            self._run_check(key, token, check)
-            if isinstance(answer := check.result(), Refusal) and not answer.is_failure:
-                self._refusals.count(client)  # once for all requests with this token
-            return answer
+        if first and stale:
+            arguments = (key, token, check, client)
+            threading.Thread(target=self._run_check, args=arguments, name="token-check", daemon=True).start()
+        elif first:
+            self._run_check(key, token, check, client)
         try:
-            return check.result(WAIT_SECONDS)
+            return check.result(STALE_WAIT_SECONDS if stale else WAIT_SECONDS)
         except TimeoutError:
-            return Refusal.of(AuthUnavailable(DOWN))
+            return stale or Refusal.of(AuthUnavailable(DOWN))
 
-    def _run_check(self, key: bytes, token: str, check: "Future[Answer]") -> None:
+    def _run_check(self, key: bytes, token: str, check: "Future[Answer]", client: str | None) -> None:
         answer: Answer = Refusal.of(AuthUnavailable(DOWN))  # also if this greenlet is killed: others wait for it
         try:
             answer = self._answers.add(key, self._ask(token))
         finally:
             with self._lock:
                 del self._checks[key]
+            if isinstance(answer, Refusal) and not answer.is_failure:
+                self._refusals.count(client)  # once for all requests with this token
             check.set_result(answer)
 
     def _ask(self, token: str) -> Answer:

@@ -166,16 +166,18 @@ class GenerationOptions(Recipe):
 
     def as_asked(self, result: GenerateResult) -> GenerateResult:
         """Return the result of an equal request in the words of this one, which may have asked for the same size by
-        other parameters, or for the same prompt by a style.
+        other parameters, for the same prompt by a style, or for a LoRA by its other name.
         """
         ignored = result.ignored or []
         if not SIZE_NAMES.isdisjoint(ignored):
             ignored = sorted({*ignored} - SIZE_NAMES | self._size_names)
         aspect_ratio = None if "aspect_ratio" in ignored else self.aspect_ratio
         result = self.with_own_alt(result)
-        if (aspect_ratio, ignored or None) == (result.aspect_ratio, result.ignored):
+        lora_path = self.lora_path if result.lora_path else None
+        if (aspect_ratio, ignored or None, lora_path) == (result.aspect_ratio, result.ignored, result.lora_path):
             return result
-        return result.model_copy(update={"aspect_ratio": aspect_ratio, "ignored": ignored or None})
+        own = {"aspect_ratio": aspect_ratio, "ignored": ignored or None, "lora_path": lora_path}
+        return result.model_copy(update=own)
 
     def with_own_alt(self, result: GenerateResult) -> GenerateResult:
         """Return the result with the alternative text of the client's own words, without those of a style."""

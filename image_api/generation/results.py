@@ -21,6 +21,7 @@ from render_worker.contract import ErrorLine, GenerateResult, Recipe, ResultLine
 MIB = 1024 * 1024
 MARGIN_SECONDS = 300.0  # for which an address from the cache is valid at least, so that a client has time to use it
 DEGRADED_TTL_SECONDS = 60.0
+LORA_ENDING = ".safetensors"
 PERMANENT = "engine_not_configured"  # the code of an engine that will not be available at the next request either
 RESERVED = b""
 RECIPE_VERSION = 2  # before, every picture was scaled to the sizes of Perchance's shapes
@@ -213,6 +214,8 @@ def recipe_key(recipe: Recipe) -> str:
         parameters |= {"width": size[0], "height": size[1]}
     if proportion:  # also beside an exact size: an engine that cannot make that keeps to it, and else makes its shape
         parameters["aspect_ratio"] = str(proportion)
+    if recipe.lora_path:  # it may be named without its file's ending
+        parameters["lora_path"] = recipe.lora_path.removesuffix(LORA_ENDING)
     if recipe.output_format == "auto":  # the quality is that of a variant of the stored picture
         parameters.pop("output_compression", None)
     return _digest(json.dumps({**parameters, "version": RECIPE_VERSION}, sort_keys=True))

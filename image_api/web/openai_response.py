@@ -49,11 +49,13 @@ def failures(pictures: Pictures) -> list[dict[str, Any]]:
 
 @contextlib.contextmanager
 def openai_errors() -> Iterator[None]:
-    """Raise ModelNotFound in place of the render worker's refusal of a model."""
+    """Raise 404 as ModelNotFound, with the render worker's hint if it has one, in place of its refusal of a model."""
     try:
         yield
     except Relayed as error:
         body = error.body()
         if parameter_named(body) == "model":
-            raise ModelNotFound(body.error) from error
+            hint = body.hint or ModelNotFound.hint
+            found = body.model_copy(update={"code": ModelNotFound.code, "hint": hint})
+            raise Relayed(found, ModelNotFound.status) from error
         raise

@@ -17,9 +17,9 @@ from image_api.web.parameter_names import NAMES, error_in_client_words
 from image_api.web.pictures_response import cache_status
 from image_api.web.schemas.openai import parameter_named
 from image_api.web.schemas.pictures import IndexedError
-from image_api.web.schemas.txt2img import ENGINE, ITS_MODELS, TextToImageRequest
+from image_api.web.schemas.txt2img import TextToImageRequest
 from image_api.web.schemas.txt2img_response import TextToImagePicture, TextToImageResponse
-from render_worker.contract import AUTO
+from render_worker.contract import AUTO, KEEPING_ENGINE, KEEPING_ENGINE_NAMES
 
 NEEDS_ENGINE = "{} needs the engine diffusers, which is not enabled here."
 
@@ -58,7 +58,7 @@ def _opened_again(pictures: Pictures, opened: Mapping[int, EmbeddedPicture]) -> 
 
 def _model_of(body: TextToImageRequest) -> str:
     """Return the model of a request: if it names none, that of the engine that runs models itself, or of any."""
-    return body.needed_model or (ENGINE if ENGINE in services().worker.model_names(g.client) else AUTO)
+    return body.needed_model or (KEEPING_ENGINE if KEEPING_ENGINE in services().worker.model_names(g.client) else AUTO)
 
 
 @contextlib.contextmanager
@@ -78,9 +78,9 @@ def family_error(error: ApiError, options: GenerationOptions, names: Mapping[str
     if body.code == EngineNotConfigured.code:  # of the render worker it is 500, which is no fault of this service
         return Relayed(body, EngineNotConfigured.status)
     parameter = parameter_named(body)
-    if parameter == "model" and options.model in ITS_MODELS:
+    if parameter == "model" and options.model in KEEPING_ENGINE_NAMES:
         named = f"{names.get('model', 'model')}={options.model}"
-        needs = "lora_path" if options.lora_path and options.model == ENGINE else named
+        needs = "lora_path" if options.lora_path and options.model == KEEPING_ENGINE else named
         return EngineNotConfigured(NEEDS_ENGINE.format(needs))
     if parameter == "image" and options.model == AUTO and options.image:
         return EngineNotConfigured("No engine that is enabled here makes pictures of an image.")

@@ -120,6 +120,8 @@ from render_worker.contract.stream import (
 )
 from render_worker.contract.trackers import is_tracker
 from render_worker.contract.weights import (
+    KEEPING_ENGINE,
+    KEEPING_ENGINE_NAMES,
     LoadedModel,
     LoadModelRequest,
     Lora,
@@ -136,6 +138,8 @@ __all__ = [
     "IMAGE_NAME",
     "IMAGE_PART",
     "IMAGE_TYPES",
+    "KEEPING_ENGINE",
+    "KEEPING_ENGINE_NAMES",
     "KEPT_SECONDS",
     "LEASE_SECONDS",
     "MAX_BODY_BYTES",

@@ -44,7 +44,7 @@ class GenerateResult(BaseModel):
     guidance_scale: float | None = None
     """As used; left out if the engine has no such parameter."""
     strength: float | None = None
-    """Of an image, as requested, if the engine honoured it."""
+    """Of an image: as requested, or else the engine's own; left out if the engine has none, or does not tell."""
     steps: int | None = None
     """Denoising steps as the scheduler took them; left out if the engine does not tell."""
     scheduler: str | None = None

@@ -8,6 +8,15 @@ from render_worker.contract.fields import Fields
 from render_worker.contract.recipe import MODEL_PATTERN, below_its_folder
 
 MAX_LOAD_SECONDS = 3600
+KEEPING_ENGINE = "diffusers"
+"""The engine that keeps weights itself, and the name of its default model."""
+KEEPING_ENGINE_NAMES = frozenset(
+    {
+        *(KEEPING_ENGINE, "sd-xl-base", "sd-2-1", "sd-1-5", "stabilityai/stable-diffusion-xl-base-1.0"),
+        *("stabilityai/stable-diffusion-2-1", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
+    }
+)
+"""Names that are known to be of its models, also if it is not enabled."""
 
 _Seconds = Annotated[
     float,

@@ -76,6 +76,8 @@ class GeneratedImage:
     """Denoising steps as the scheduler took them; None if the service does not return that."""
     scheduler: str | None = None
     """The name of the scheduler; None if the service does not return it."""
+    strength: float | None = None
+    """How far it left the image that it began with, also if the recipe does not say; None if that is not known."""
     ignored: tuple[str, ...] = ()
     """Parameters that it honours otherwise, and did not this time; a size that cannot be made is told of by `made`."""
 

@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 from render_worker.contract import LoadedModel, LoadModelRequest, LoraList, LoraRequest, LoraState
 from render_worker.engines.base import Engine
-from render_worker.errors import EngineNotConfigured
+from render_worker.errors import EngineNotConfigured, InvalidParameter
 
 
 class EngineNotEnabled(EngineNotConfigured):
@@ -12,6 +12,12 @@ class EngineNotEnabled(EngineNotConfigured):
 
     status = 503
     hint = "Add diffusers to ENGINES in the render worker's environment; its guide says what that needs."
+
+
+class ModelNotEnabled(InvalidParameter):
+    """Raised if a request names a model that is known to be of such an engine, and none is enabled."""
+
+    hint = EngineNotEnabled.hint
 
 
 class LoadingEngine(Engine):

@@ -27,7 +27,7 @@ def to_result(
         shape=nearest_shape(Fraction(picture.width, picture.height)),
         aspect_ratio=request.aspect_ratio,
         guidance_scale=image.guidance_scale,
-        strength=None if "strength" in ignored else request.strength,
+        strength=None if "strength" in ignored else image.strength if request.strength is None else request.strength,
         steps=image.steps,
         scheduler=image.scheduler,
         lora_path=honoured.lora_path,

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from render_worker.budgets.budgets import Budgets
 from render_worker.circuit_breaker import CircuitBreaker
-from render_worker.contract import AUTO, EngineHealth, GenerateRequest, Model, Recipe
+from render_worker.contract import AUTO, KEEPING_ENGINE_NAMES, EngineHealth, GenerateRequest, Model, Recipe
 from render_worker.engines.base import Engine
+from render_worker.engines.loadable import ModelNotEnabled
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow, WorkerError
 from render_worker.generation.admission import Admission
 from render_worker.generation.latency import Latencies, seconds_to_turn
@@ -66,7 +67,8 @@ class EngineSelector:
                 raise InvalidParameter(f"{name} only goes with model=auto.")
         named = self._named
         if request.model not in named:
-            raise InvalidParameter(f"model must be one of auto, {', '.join(named)}.")
+            refusal = ModelNotEnabled if request.model in KEEPING_ENGINE_NAMES else InvalidParameter
+            raise refusal(f"model must be one of auto, {', '.join(named)}.")
         return self._select_named(request, named[request.model])
 
     def _select_named(self, request: GenerateRequest, engine: Engine) -> Selection:

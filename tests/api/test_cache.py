@@ -54,6 +54,13 @@ def test_another_request_is_not(cached_client, worker, other):
     assert len(worker.asked_to_make()) == 2
 
 
+def test_a_lora_by_its_other_name_is_the_same(cached_client, worker):
+    worker.say(200, {**RESULT, "lora_path": "inks/ink.safetensors"})
+    answers = [cached_client.get(f"{SEEDED}&lora_path=inks/{name}") for name in ("ink.safetensors", "ink", "inker")]
+    assert [it.headers["X-Cache"] for it in answers] == ["MISS", "HIT", "MISS"]
+    assert [it.json["lora_path"] for it in answers[:2]] == ["inks/ink.safetensors", "inks/ink"]
+
+
 def test_what_does_not_change_the_picture_does_not_matter(cached_client, worker):
     cached_client.get(SEEDED)
     assert cached_client.get(SEEDED + "&shape=square&format=redirect").headers["X-Cache"] == "HIT"

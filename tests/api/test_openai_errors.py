@@ -73,6 +73,14 @@ def test_the_engines_that_were_tried_in_vain_are_in_the_error(ai, worker):
     assert failed.value.body["fallback_from"] == asked
 
 
+def test_the_worker_s_hint_comes_with_an_unknown_model(ai, worker):
+    refusal = {"success": False, "error": "model must be one of auto, sketch.", "code": "invalid_parameter"}
+    worker.say(400, {**refusal, "hint": "Add diffusers to ENGINES."})
+    with pytest.raises(openai.NotFoundError) as refused:
+        ai.images.generate(prompt="a tree", model="sd-1-5")
+    assert refused.value.body["hint"] == "Add diffusers to ENGINES."
+
+
 def test_an_unknown_model_is_not_found(ai, worker):
     refusal = "model must be one of auto, perchance, sketch."
     worker.say(400, {"success": False, "error": refusal, "code": "invalid_parameter"})

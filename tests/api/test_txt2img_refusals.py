@@ -2,7 +2,7 @@
 
 import pytest
 
-from image_api.web.schemas.txt2img import ENGINE, ITS_MODELS
+from render_worker.contract import KEEPING_ENGINE, KEEPING_ENGINE_NAMES
 from render_worker.engines.diffusers.models.registry import ALIASES, WELL_KNOWN
 from tests.api.test_txt2img import PATHS, models
 
@@ -14,19 +14,14 @@ def refused(answer) -> tuple[int, str, str]:
 
 
 def test_the_names_of_the_engine_s_models_are_those_that_it_has():
-    assert {ENGINE, *WELL_KNOWN, *ALIASES} == ITS_MODELS
+    assert {KEEPING_ENGINE, *WELL_KNOWN, *ALIASES} == KEEPING_ENGINE_NAMES
 
 
 @pytest.mark.parametrize(
     ("fields", "needs"),
     [
-        ({"model_id": "sd-xl-base"}, "model_id=sd-xl-base"),
-        ({"model_id": "sd-2-1"}, "model_id=sd-2-1"),
+        *(({"model_id": it}, f"model_id={it}") for it in sorted(ITS_MODELS)),
         ({"model_id": "sd-1-5", "lora_path": "a"}, "model_id=sd-1-5"),
-        (
-            {"model_id": "stabilityai/stable-diffusion-xl-base-1.0"},
-            "model_id=stabilityai/stable-diffusion-xl-base-1.0",
-        ),
         ({"lora_path": "a.safetensors"}, "lora_path"),
     ],
     ids=str,
@@ -38,6 +33,14 @@ def test_what_needs_the_engine_says_so_without_it(client, worker, fields, needs)
     sentence = f"{needs} needs the engine diffusers, which is not enabled here."
     assert refused(answer) == (503, "engine_not_configured", sentence)
     assert "ENGINES" in answer.json["hint"]
+
+
+@pytest.mark.parametrize("name", sorted(ITS_MODELS))
+def test_at_other_addresses_its_models_are_as_any_unknown_one(client, worker, name):
+    worker.say(400, NO_SUCH_MODEL)
+    worker.say_to("/models", 200, models("perchance"))
+    answer = client.get("/generate", query_string={"prompt": "a", "model": name})
+    assert refused(answer) == (400, "invalid_parameter", NO_SUCH_MODEL["error"])
 
 
 def test_an_engine_that_is_enabled_but_lacks_its_packages_is_not_configured_either(client, worker):

@@ -2,7 +2,13 @@
 
 import os
 
-os.environ |= {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+# Each load of a model sets the threads by the settings, which have them of this variable unless a test says otherwise.
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TORCH_THREADS": "1",
+}
 
 import gc
 from collections.abc import Callable

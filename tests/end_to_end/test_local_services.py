@@ -73,11 +73,28 @@ def test_an_address_of_perchance_s_that_cannot_be_reached_is_an_error_and_no_sim
 
 
 def test_without_anything_to_play_there_is_no_sandbox(run_with):
-    run = run_with(ENGINES="horde", HORDE_URL=f"{NOWHERE}/api/v2")
-    assert "the sandbox stands in for nothing" in run.printed()
+    addresses = {"PERCHANCE_BASE_URL": f"{NOWHERE}/api", "PERCHANCE_PAGE_URL": f"{NOWHERE}/page"}
+    run = run_with(SANDBOX="auto", ENGINES="horde", HORDE_URL=f"{NOWHERE}/api/v2", **addresses)
+    assert "sandbox" not in run.printed()
+    assert "Perchance" not in run.printed()
     assert ask(run, prompt="a tree")["code"] == "engine_unreachable"
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://127.0.0.1:{run.port + 2}/sandbox", timeout=5)
+
+
+def test_the_sandbox_s_hub_is_there_if_told_to_though_no_engine_is_played(run_with):
+    port = four_free_ports()
+    own = {"ENGINES": "horde", "HORDE_URL": f"{NOWHERE}/api/v2", "SANDBOX": "always", "PORT": port}
+    run = run_with(AUTH="huggingface", HUB_URL=f"http://localhost:{port + 2}/hub", **own)
+    assert f"; the sandbox is at http://localhost:{port + 2}, and stands in for no engine of this run." in run.printed()
+    token = {"Authorization": "Bearer hf_read_ann"}
+    address = f"http://localhost:{port}/generate"
+    sketch = {"prompt": "a tree", "model": "sketch"}
+    made = requests.get(address, sketch, headers=token, timeout=60).json()
+    assert (made["engine"], "simulated" in made) == ("sketch", False)
+    assert requests.get(address, sketch, timeout=60).status_code == 401
+    assert run.printed().count("\ncurl -s -H 'Authorization: Bearer hf_...' '") == 2
+    assert "Or copy (with a token of yours), " in run.printed()
 
 
 def test_engines_that_are_set_up_and_not_enabled_are_named_without_their_keys(run_with):

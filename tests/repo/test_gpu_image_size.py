@@ -90,6 +90,14 @@ def test_a_refusal_of_uv_s_is_shown(monkeypatch):
         gpu_image_size.main()
 
 
+def test_without_uv_it_says_what_to_install(monkeypatch):
+    missing = subprocess.CompletedProcess([], 1, "", "/x/.venv/bin/python: No module named uv\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: missing)
+    monkeypatch.setattr("sys.argv", ["gpu_image_size"])
+    with pytest.raises(SystemExit, match=r"^uv is not installed: \.venv/bin/pip install uv$"):
+        gpu_image_size.main()
+
+
 def test_the_guide_s_figure_is_below_the_limit():
     (figure,) = re.findall(r"compressed, (\d\.\d+) GB", (ROOT / "docs" / "gpu.md").read_text())
     assert float(figure) * 1000 < LIMIT_MB

@@ -78,6 +78,23 @@ def test_without_any_it_says_what_is_missing_and_leaves_nothing(checkout, progra
     assert not (checkout / ".env").exists()
 
 
+def test_without_any_the_profile_gpu_leads_to_a_run_of_its_engine(checkout):
+    for target in ("build", "up", "logs", "stop"):
+        said = make(checkout, target, "PROFILE=gpu", docker=FAILS).stderr
+        assert "'ENGINES=diffusers make run' starts both tiers without containers: docs/gpu.md." in said
+        assert "'make run'" not in said
+
+
+def test_a_profile_that_compose_yaml_has_not_starts_nothing(checkout):
+    shutil.copy(ROOT / "compose.yaml", checkout)
+    done = make(checkout, "up", "PROFILE=gup", docker=WORKS)
+    assert done.returncode != 0
+    assert done.stderr.startswith("compose.yaml has no profile gup.")
+    assert "ran" not in done.stdout
+    for known in ("gpu", "scale", "gpu,scale"):
+        assert make(checkout, "up", f"PROFILE={known}", docker=WORKS).returncode == 0
+
+
 def test_a_missing_env_gets_a_secret_and_one_that_is_there_stays(checkout):
     assert "Made .env" in make(checkout, "build", docker=WORKS).stderr
     made = (checkout / ".env").read_text()

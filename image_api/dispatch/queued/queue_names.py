@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from image_api.dispatch.queued.failures import QueueUnavailable
 from image_api.dispatch.queued.worker_reports import WorkerReports
-from image_api.errors import ApiError, InvalidParameter
+from image_api.errors import ApiError, InvalidParameter, ModelNotEnabled
 from image_api.outbound.abort import Abort
-from render_worker.contract import AUTO_QUEUE, CeleryWorkerReport
+from render_worker.contract import AUTO_QUEUE, KEEPING_ENGINE_NAMES, CeleryWorkerReport
 
 NONE_KNOWN = "No Celery worker has told of its models yet."
 
@@ -29,7 +29,8 @@ class QueueNames:
         if queue := self.find(model, abort):
             return queue
         if self._live:
-            raise InvalidParameter(f"model must be one of {', '.join((AUTO_QUEUE, *self._engines))}.")
+            refusal = ModelNotEnabled if model in KEEPING_ENGINE_NAMES else InvalidParameter
+            raise refusal(f"model must be one of {', '.join((AUTO_QUEUE, *self._engines))}.")
         raise QueueUnavailable(NONE_KNOWN)
 
     def known(self, model: str) -> str | None:

@@ -143,7 +143,8 @@ def _security(rule: Rule) -> list[Schema]:
     """Return which credentials are accepted: a bearer token, and perhaps none."""
     if not scopes.checks_credential(rule.endpoint):
         return []
-    is_optional = services().authenticator is None or not scopes.needs_credential(rule.endpoint)
+    is_needed = services().authenticator is not None and scopes.needs_credential(rule.endpoint)
+    is_optional = not is_needed and rule.endpoint not in scopes.ADMIN_VIEWS
     return [*([{}] if is_optional else []), {SCHEME: []}]
 
 

@@ -10,15 +10,8 @@ from image_api.sent_images import SentImage
 from image_api.web.parameter_names import NAMES, OWN_NAMES
 from image_api.web.schemas.openai_edits import SHOWN, Picture, PictureFields
 from image_api.web.schemas.picture_request import LIKE, if_left_out
-from render_worker.contract import MAX_STEPS, MODEL_PATTERN, Fields, InvalidField, Text
+from render_worker.contract import KEEPING_ENGINE, MAX_STEPS, MODEL_PATTERN, Fields, InvalidField, Text
 
-ENGINE = "diffusers"
-"""The engine that runs models itself, and the name of its default model."""
-ITS_MODELS = {
-    *(ENGINE, "sd-xl-base", "sd-2-1", "sd-1-5", "stabilityai/stable-diffusion-xl-base-1.0"),
-    *("stabilityai/stable-diffusion-2-1", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
-}
-"""Names that are known to be of its models, also if it is not enabled."""
 SIZES = "width and height are the pixels"
 
 
@@ -68,7 +61,7 @@ class TextToImageRequest(Fields):
     def needed_model(self) -> str | None:
         """Return the model that the request needs, also if it names none; None if any would do."""
         if self.lora_path and self.model_id in (None, "auto"):
-            return ENGINE
+            return KEEPING_ENGINE
         return self.model_id
 
     def options(self, model: str, image: SentImage | None = None) -> GenerationOptions:

@@ -7,8 +7,7 @@ from pydantic import BaseModel
 from image_api.generation.results import absolute_url
 from image_api.web.parameter_names import names_of_client
 from image_api.web.schemas.pictures import IndexedError
-from image_api.web.schemas.txt2img import ENGINE
-from render_worker.contract import AUTO, GenerateResult, PassedOver, StorageProblem
+from render_worker.contract import AUTO, KEEPING_ENGINE, GenerateResult, PassedOver, StorageProblem
 
 SafetyFilterResult = Literal["flagged", "not_checked", "passed"]
 WORST_FIRST: tuple[SafetyFilterResult, ...] = get_args(SafetyFilterResult)
@@ -157,7 +156,7 @@ class TextToImageResponse(BaseModel):
 
 def _model_id(result: GenerateResult) -> str:
     """Return the name by which the model that made a picture can be asked for."""
-    if result.engine == ENGINE and result.engine_model:
+    if result.engine == KEEPING_ENGINE and result.engine_model:
         return result.engine_model
     return result.engine if result.model == AUTO else result.model
 

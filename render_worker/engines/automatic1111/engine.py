@@ -8,6 +8,7 @@ import base64
 import json
 import random
 import uuid
+from dataclasses import replace
 from functools import partial
 
 from render_worker.contract import MAX_SEED, Recipe
@@ -70,7 +71,7 @@ class Automatic1111Engine(Engine):
         source = await asyncio.to_thread(lambda: base64.b64encode(fitted(image, size).data).decode())
         strength = USUAL_STRENGTH if recipe.strength is None else recipe.strength
         more = {"init_images": [source], "denoising_strength": strength, "include_init_images": False}
-        return await self._make("/img2img", recipe, report, more)
+        return replace(await self._make("/img2img", recipe, report, more), strength=strength)
 
     async def _make(self, path: str, recipe: Recipe, report: Reporter, more: dict[str, object]) -> GeneratedImage:
         seed = recipe.seed if recipe.seed >= 0 else random.randint(0, MAX_SEED)

@@ -103,7 +103,9 @@ class ComfyUIEngine(Engine):
         seed = values["seed"] if "seed" in workflow.places else None
         guidance_scale = recipe.guidance_scale if "cfg" in workflow.places else None
         steps = values["steps"] if "steps" in workflow.places else None
-        return GeneratedImage(data, seed, guidance_scale, model=printable(model) or None, steps=steps)
+        strength = values["denoise"] if image and "denoise" in workflow.places else None
+        model = printable(model) or None
+        return GeneratedImage(data, seed, guidance_scale, model=model, steps=steps, strength=strength)
 
     def _values(self, recipe: Recipe, strength: float) -> dict[str, Any]:
         """Return what stands in for the placeholders. Raises InvalidParameter if a text is code without an escape."""

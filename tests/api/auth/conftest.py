@@ -7,6 +7,7 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 
+from image_api.auth import hub_tokens
 from tests.fakes.processes import Server, sandbox
 
 OPERATORS_TOKEN = "the-operator-s-token"
@@ -54,6 +55,12 @@ def hub(site) -> Hub:
     found = Hub(site)
     found.reset()
     return found
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """A slow machine is no Hub that hangs."""
+    monkeypatch.setattr(hub_tokens, "STALE_WAIT_SECONDS", 20)
 
 
 @pytest.fixture

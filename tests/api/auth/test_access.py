@@ -6,7 +6,7 @@ import openai
 import pytest
 
 from image_api.services import services_of
-from tests.api.auth.conftest import ANN, OPERATOR, ZOE, bearer
+from tests.api.auth.conftest import ANN, OPERATOR, OPERATORS_TOKEN, ZOE, bearer
 from tests.api.conftest import NAME
 
 OPEN = {
@@ -16,6 +16,7 @@ OPEN = {
     *("/apple-touch-icon.png", "/apple-touch-icon-precomposed.png"),
 }
 CHECKED = {"/v1/models", "/api/v1/models", "/v1/models/<model_name:name>"}
+METHODS = {"get", "post", "put", "delete", "patch"}
 FORBIDDEN, UNKNOWN = bearer("hf_oauth_ann"), bearer("hf_nobody_ann")
 
 
@@ -175,13 +176,24 @@ def test_scripts_of_other_origins_can_read_what_is_wrong(client, headers, status
     assert "WWW-Authenticate" in answer.headers["Access-Control-Expose-Headers"].split(", ")
 
 
-def test_the_document_says_which_operations_need_a_credential(client, client_with):
+def test_the_document_says_which_operations_need_a_credential(client):
     document = json.loads(client.get("/openapi.json").text)
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     assert document["paths"]["/generate"]["post"]["security"] == [{"bearer": []}]
     assert "security" not in document["paths"]["/health"]["get"]
-    without = json.loads(client_with().get("/openapi.json").text)
-    assert without["paths"]["/generate"]["post"]["security"] == [{}, {"bearer": []}]
+
+
+def test_without_auth_it_is_what_the_operator_alone_may(client_with):
+    client = client_with(worker_token=OPERATORS_TOKEN)
+    paths = json.loads(client.get("/openapi.json").text)["paths"]
+    operations = {
+        (method, path): it for path, found in paths.items() for method, it in found.items() if method in METHODS
+    }
+    needed = {key for key, it in operations.items() if it.get("security") == [{"bearer": []}]}
+    refused = {key for key in operations if client.open(key[1], method=key[0].upper()).status_code == 401}
+    assert needed == refused
+    assert len(needed) == 6
+    assert operations["post", "/generate"]["security"] == [{}, {"bearer": []}]
 
 
 def test_the_documentation_says_what_to_send(client, client_with):

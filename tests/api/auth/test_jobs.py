@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from image_api.auth.account import GENERATE, Account
+from image_api.auth.account import GENERATE, JOBS, Account, Scope
 from image_api.services import services_of
 from tests.api.auth.conftest import ANN, BEN, OPERATOR, ZOE, bearer
 from tests.api.jobs.conftest import FINAL, migrated  # noqa: F401 - a fixture
@@ -88,6 +88,12 @@ def test_a_request_that_prefers_to_be_a_job_belongs_to_its_account(client):
     assert client.get(f"/api/v1/jobs/{answer.json['job_id']}", headers=BEN).status_code == 404
 
 
+def narrow(client, monkeypatch, scope: Scope) -> None:
+    """Leave an account one scope alone, which tokens of the Hub have together."""
+    account = Account("huggingface:1", "ann", frozenset({scope}))
+    monkeypatch.setattr(services_of(client.application).authenticator, "account_of", lambda *_: account)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "more"),
     [
@@ -97,11 +103,22 @@ def test_a_request_that_prefers_to_be_a_job_belongs_to_its_account(client):
     ],
 )
 def test_an_account_without_the_scope_gets_no_job(client, monkeypatch, method, path, more):
-    authenticator = services_of(client.application).authenticator
-    narrow = Account("huggingface:1", "ann", frozenset({GENERATE}))
-    monkeypatch.setattr(authenticator, "account_of", lambda *_: narrow)
+    narrow(client, monkeypatch, GENERATE)
     answer = client.open(
         path, method=method, json={"prompt": "a"} if method == "POST" else None, headers={**ANN, **more}
     )
     assert (answer.status_code, answer.json["code"]) == (403, "forbidden")
     assert client.get("/generate?prompt=a", headers=ANN).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/generate?prompt=a"), ("POST", "/generate"), ("POST", "/api/v1/generate")]
+)
+def test_one_that_may_generate_nothing_reads_and_cancels_its_jobs_alone(client, monkeypatch, worker, method, path):
+    narrow(client, monkeypatch, JOBS)
+    answer = client.open(path, method=method, json={"prompt": "a"} if method == "POST" else None, headers=ANN)
+    assert (answer.status_code, answer.json["error"]) == (403, "This credential may not generate pictures.")
+    assert listed(client, ANN) == []
+    job = "/api/v1/jobs/" + "0" * 32
+    found = [client.open(it, method=how, headers=ANN).status_code for how, it in (("GET", job), ("DELETE", job))]
+    assert (found, worker.asked_to_make()) == ([404, 404], [])

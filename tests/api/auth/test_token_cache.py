@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from image_api.auth import hub_tokens, refusal_limit
+from image_api.auth import answer_cache, hub_tokens, refusal_limit
 from image_api.auth.account import GENERATE, Account
 from image_api.auth.answer_cache import AnswerCache, Refusal
 from image_api.auth.errors import AuthUnavailable, Forbidden, InvalidCredential, Unauthorized
@@ -114,6 +114,26 @@ def test_a_hub_that_hangs_holds_few_connections(monkeypatch):
         answers = Counter(it.result(20) for it in found)
     assert answers == {ACCOUNT.id: hub_tokens.CHECK_SLOTS, "auth_unavailable": 100 - hub_tokens.CHECK_SLOTS}
     assert tokens._checks == {}
+
+
+def test_a_hub_that_hangs_holds_up_no_known_account(server, monkeypatch):
+    monkeypatch.setattr(answer_cache, "ACCOUNT_SECONDS", 0)
+    tokens, released, checks = HubTokens(server.url, ()), threading.Event(), []
+    assert answer_of(tokens, "hf_x") == "huggingface:1"
+
+    def hang(token: str) -> Account:
+        checks.append(token)
+        released.wait(60)
+        raise InvalidCredential("It was revoked.")
+
+    monkeypatch.setattr(tokens._client, "account_of", hang)
+    monkeypatch.setattr(hub_tokens, "STALE_WAIT_SECONDS", 0.05)
+    assert {answer_of(tokens, "hf_x") for _ in range(5)} == {"huggingface:1"}
+    assert checks == ["hf_x"]
+    released.set()
+    wait_until(lambda: answer_of(tokens, "hf_x") == "unauthorized", "the check has ended")
+    wait_until(lambda: tokens._checks == {}, "nothing is left of it")
+    assert checks == ["hf_x"]
 
 
 def test_no_token_is_in_the_log_or_an_answer_or_what_is_kept(client, hub, caplog):

@@ -53,6 +53,14 @@ def test_a_model_that_no_celery_worker_has_is_refused_by_name(redis):
         names_of(redis).queue_of("nothing")
 
 
+@pytest.mark.parametrize(("model", "hinted"), [("sd-xl-base", True), ("diffusers", True), ("nothing", False)])
+def test_a_model_of_an_engine_that_no_celery_worker_has_is_refused_with_how_to_enable_it(redis, model, hinted):
+    report(redis, "celery@a", ["auto", "sketch"], {"sketch": "sketch"})
+    with pytest.raises(InvalidParameter) as refused:
+        names_of(redis).queue_of(model)
+    assert ("Add diffusers to ENGINES" in (refused.value.body().hint or "")) == hinted
+
+
 @pytest.mark.parametrize("model", ["perchance", "img_queue:news"])
 def test_without_celery_workers_no_name_is_a_queue(redis, model):
     names = names_of(redis)

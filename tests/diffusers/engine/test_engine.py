@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,7 +11,7 @@ from render_worker.contract import LoadModelRequest
 from render_worker.engines.diffusers.errors import ModelUnusable
 from render_worker.errors import EngineNotConfigured, InvalidParameter
 from tests.diffusers import tiny
-from tests.diffusers.engine.running_engine import SECONDS, Reported, RunningEngine, digest, request_of, source
+from tests.diffusers.engine.running_engine import SECONDS, Reported, RunningEngine, request_of, source
 
 HUB = "stabilityai/stable-diffusion-xl-base-1.0"
 
@@ -103,19 +102,6 @@ def test_a_load_that_takes_longer_than_is_waited_for_goes_on(start_engine):
     loaded = running.run(running.engine.load_model(LoadModelRequest(model="sd3", timeout_seconds=0.001)))
     assert (loaded.model, loaded.loaded) == ("sd3", False)
     assert running.made(model="sd3", seed=1).model == "sd3"
-
-
-def test_models_that_do_not_fit_together_take_turns_under_load(start_engine):
-    """Room for about two of three: each request gets its own model's picture, and none fails."""
-    names = ("sd1", "sd2", "sdxl")
-    roomy = start_engine()
-    want = {name: digest(roomy.made(model=name, seed=6)) for name in names}
-    tight = start_engine(diffusers_memory_mb=12)
-    recipes = [names[(client + turn) % 3] for client in range(4) for turn in range(6)]
-    with ThreadPoolExecutor(4) as clients:
-        found = [*clients.map(lambda name: (name, digest(tight.made(model=name, seed=6))), recipes)]
-    assert [it for it in found if it[1] != want[it[0]]] == []
-    assert len(tight.backend.loaded()) <= 2
 
 
 def test_a_model_that_waits_to_be_loaded_holds_up_no_other(start_engine):

@@ -61,13 +61,13 @@ def test_a_process_that_is_killed_while_it_loads_leaves_nothing_half_loaded(tmp_
         return process
 
     pictures = set()
-    for delay in (0, 0.05, None):
+    for delay in (0.05, None):
         process = started()
         if delay is None:
             pictures.add(process.communicate(timeout=200)[0].strip())
             assert process.returncode == 0
         else:
-            time.sleep(delay)  # into the load, or before it: it may be killed at any time
+            time.sleep(delay)  # into the load, most times: it may be killed at any time
             process.kill()
             process.communicate()
         assert tiny.digest(folder) == before

@@ -48,7 +48,7 @@ def test_it_works(site, asked_for, size):
     sent = nodes(site)
     assert (sent["EmptyLatentImage"]["width"], sent["EmptyLatentImage"]["height"]) == size
     assert sent["KSampler"] | {"seed": 7, "steps": 25, "cfg": 5.5, "sampler_name": "euler"} == sent["KSampler"]
-    assert sent["KSampler"]["denoise"] == 1.0
+    assert (sent["KSampler"]["denoise"], image.strength) == (1.0, None)
     assert "SaveImageWebsocket" in sent
     assert left_at(site) == {"history": [], "queue": [], "files": {}}
 
@@ -252,7 +252,7 @@ def test_an_image_is_begun_with(site, strength, denoise):
     image = make(site, recipe=recipe, image=source())
     assert size_of(image) == (1216, 832)
     sent = nodes(site)
-    assert sent["KSampler"]["denoise"] == denoise
+    assert (sent["KSampler"]["denoise"], image.strength) == (denoise, denoise)
     assert (sent["ImageScale"]["width"], sent["ImageScale"]["height"], sent["ImageScale"]["crop"]) == (
         1216,
         832,

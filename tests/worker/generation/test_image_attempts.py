@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -15,15 +16,16 @@ from tests.fakes.played import Played, drawn, over, pipelines
 class Editing(Played):
     """An engine that takes images."""
 
-    def __init__(self, *arguments, **options):
+    def __init__(self, *arguments, strength=None, **options):
         super().__init__(*arguments, **options)
         self.images = []
+        self.strength = strength
 
     async def edit(self, recipe, image, report):
         self.images.append(image)
         report("generating")
         await report.preview(image.data)
-        return await self.generate(recipe, report)
+        return replace(await self.generate(recipe, report), strength=self.strength)
 
 
 class Texts(Played):
@@ -51,6 +53,11 @@ def test_an_engine_that_takes_images_gets_it(pipeline_of):
     [image] = engine.images
     assert (image.width, image.height, engine.recipes[0].strength) == (30, 20, 0.4)
     assert (result.engine, result.ignored) == ("one", None)
+
+
+def test_the_engine_s_own_strength_is_told_if_none_is_requested(pipeline_of):
+    engine = Editing("one", strength=0.75)
+    assert [ask(pipeline_of(engine), **fields)[0].strength for fields in ({}, {"strength": 0.4})] == [0.75, 0.4]
 
 
 def test_auto_skips_engines_that_take_none(pipeline_of):

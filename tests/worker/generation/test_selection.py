@@ -62,6 +62,14 @@ def test_what_a_named_engine_cannot_honour_is_refused_by_name(pipeline_of):
     assert str(error).startswith("negative_prompt and seed cannot be honoured by one;")
 
 
+@pytest.mark.parametrize("model", ["diffusers", "sd-xl-base", "stable-diffusion-v1-5/stable-diffusion-v1-5"])
+def test_a_model_of_an_engine_that_is_not_enabled_is_refused_with_how_to_enable_it(pipeline_of, model):
+    body = refused(pipeline_of(Played("one")), InvalidParameter, model=model).body()
+    assert (body.error, body.code) == ("model must be one of auto, one.", "invalid_parameter")
+    assert body.hint.startswith("Add diffusers to ENGINES")
+    assert refused(pipeline_of(Played("one")), InvalidParameter, model="nothing").body().hint is None
+
+
 def test_a_style_s_negative_prompt_keeps_no_engine_from_answering(pipeline_of):
     first = Played("one", honoured=("seed",))
     pipeline = pipeline_of(first, Played("two"))

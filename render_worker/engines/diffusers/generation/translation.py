@@ -4,6 +4,7 @@ import random
 
 from render_worker.contract import MAX_SEED, Recipe, Size
 from render_worker.engines.base import GeneratedImage
+from render_worker.engines.diffusers.generation.image_to_image import strength_of
 from render_worker.engines.diffusers.generation.request import DiffusionPicture, DiffusionRequest, LoraUse
 from render_worker.engines.diffusers.generation.schedulers import scheduler_name
 from render_worker.engines.diffusers.models.layout import Layout
@@ -61,5 +62,6 @@ def to_image(request: DiffusionRequest, picture: DiffusionPicture, *, has_guidan
         made=None if picture.size == request.size else picture.size,
         steps=picture.steps,
         scheduler=picture.scheduler,
+        strength=strength_of(request) if request.image else None,
         ignored=("negative_prompt",) if request.negative_prompt and not picture.is_guided else (),
     )

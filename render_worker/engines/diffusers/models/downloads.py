@@ -138,7 +138,9 @@ def download_error(what: str, error: Exception) -> EngineError:
         return error
     if isinstance(error, DownloadStopped):
         return EngineError("The render worker stops.")
-    log.warning("The %s cannot be downloaded.", what, exc_info=error)
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    log.warning("The %s cannot be downloaded: %s", what, reason)
+    log.debug("The error of the download", exc_info=error)
     if isinstance(error, RepositoryNotFoundError | GatedRepoError):
         return ModelUnusable(f"The Hub has no {what} for this render worker: a private or gated one needs an HF_TOKEN.")
     if isinstance(error, HfHubHTTPError):

@@ -13,6 +13,7 @@ def prepare(settings: DiffusersSettings) -> None:
         "CUDA_VISIBLE_DEVICES": settings.cuda_visible_devices,
         "HF_HUB_DISABLE_PROGRESS_BARS": 1,
         "HF_HUB_DISABLE_TELEMETRY": 1,
+        "TRANSFORMERS_VERBOSITY": "error",  # it warns of packages that no model of ours needs
         "TOKENIZERS_PARALLELISM": "false",  # its threads and a fork do not go together
     }
     os.environ |= {name: str(value) for name, value in ours.items() if value is not None}  # noqa: TID251 - it is written

@@ -118,8 +118,8 @@ def test_it_begins_with_an_image_of_the_picture_s_size(site, flavour):
 
 
 def test_a_strength_that_is_left_out_is_the_usual_one(site):
-    make(site, recipe=Recipe(prompt="a tree", image="0" * 64), image=source(1024, 1024))
-    assert asked(site)[0]["body"]["denoising_strength"] == 0.75
+    image = make(site, recipe=Recipe(prompt="a tree", image="0" * 64), image=source(1024, 1024))
+    assert (asked(site)[0]["body"]["denoising_strength"], image.strength) == (0.75, 0.75)
 
 
 def test_a_scale_of_the_model_s_own_takes_the_place_of_the_client_s(site):

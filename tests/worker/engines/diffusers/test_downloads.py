@@ -102,6 +102,16 @@ def test_what_the_hub_has_not_is_told_of(hub, cache, name, endpoint, error, sent
     assert str(raised.value).startswith(sentence)
 
 
+def test_an_error_is_one_line_of_the_log(hub, cache, caplog):
+    with pytest.raises(EngineUnreachable):
+        Downloads(cache, endpoint="http://127.0.0.1:9").download(REPOSITORY, halved=False)
+    [record] = [it for it in caplog.records if it.levelname == "WARNING" and it.name.startswith("render_worker.")]
+    assert record.exc_info is None
+    said = record.getMessage()
+    assert said.startswith("The model tester/tiny-sd cannot be downloaded: ConnectError: ")
+    assert "\n" not in said
+
+
 def test_a_worker_that_stops_waits_for_no_download(hub, cache):
     hub.play(hub="hang")
     downloads = Downloads(cache, endpoint=hub.endpoint)

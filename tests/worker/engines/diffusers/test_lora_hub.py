@@ -41,7 +41,13 @@ def hub(site) -> Hub:
 
 @pytest.fixture
 def loras(hub, tmp_path, monkeypatch) -> HubLoras:
-    for name in ("HF_HOME", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY", "TOKENIZERS_PARALLELISM"):
+    for name in (
+        "HF_HOME",
+        "HF_HUB_DISABLE_PROGRESS_BARS",
+        "HF_HUB_DISABLE_TELEMETRY",
+        "TRANSFORMERS_VERBOSITY",
+        "TOKENIZERS_PARALLELISM",
+    ):
         monkeypatch.setenv(name, "1")  # they are set by a download, and are as before after the test
     return HubLoras(DiffusersSettings(_env_file=None, hf_home=tmp_path), hub.endpoint)
 

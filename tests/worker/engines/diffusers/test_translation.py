@@ -1,5 +1,7 @@
 """From a recipe to the request of the generation thread, without PyTorch."""
 
+from dataclasses import replace
+
 import pytest
 
 from render_worker.contract import Recipe
@@ -74,3 +76,10 @@ def test_a_negative_prompt_without_effect_is_ignored(tmp_path, negative, is_guid
     request = requested(tmp_path, negative_prompt=negative)
     picture = DiffusionPicture(b"", SIZE, 3, "pndm", 21, None, None, 1, 1, is_guided=is_guided)
     assert to_image(request, picture, has_guidance=True).ignored == ignored
+
+
+@pytest.mark.parametrize(("image", "strength", "told"), [(None, None, None), (b"a", None, 0.75), (b"a", 0.4, 0.4)])
+def test_the_picture_says_how_far_it_left_its_image(tmp_path, image, strength, told):
+    request = replace(requested(tmp_path), image=image, strength=strength)
+    picture = DiffusionPicture(b"", SIZE, 3, "pndm", 21, None, None, 1, 1)
+    assert to_image(request, picture, has_guidance=True).strength == told
