@@ -13,6 +13,7 @@ from render_worker.engines.diffusers.generation.thread import GenerationThread
 from render_worker.engines.diffusers.loras.service import Loras
 from render_worker.engines.diffusers.models.device import choose_device
 from render_worker.engines.diffusers.models.loaded_model import LoadedModel
+from render_worker.engines.diffusers.models.loader import free_memory
 from render_worker.engines.diffusers.models.memory import MemoryReading, free_memory_of
 from render_worker.engines.diffusers.models.model_cache import ModelCache
 from render_worker.engines.diffusers.models.registry import ModelRegistry
@@ -29,6 +30,7 @@ class Backend:
 
     def __init__(self, settings: DiffusersSettings, registry: ModelRegistry, loras: Loras) -> None:
         self.device = choose_device(settings)
+        self._loras = loras
         self.cache = ModelCache(registry, self.device)
         limits = BatchLimits(settings.diffusers_batch, settings.diffusers_batch_pixels)
         self.maker = PictureMaker(loras.apply, loras.clear, recent(free_memory_of(self.device.name)))
@@ -56,6 +58,15 @@ class Backend:
         finally:
             for model in models:
                 self.cache.give_back(model)
+
+    def free_unloaded_loras(self) -> None:
+        """Have the memory of LoRAs that were unloaded be free, as soon as no picture is made with them."""
+
+        def free() -> None:
+            self._loras.detach_unloaded()
+            free_memory()
+
+        self.generation.run_between(free)
 
     def details(self) -> dict[str, int | str | bool]:
         """Return what the operator may want to know."""

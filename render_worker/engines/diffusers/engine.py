@@ -232,4 +232,7 @@ class DiffusersEngine(LoadingEngine):
         return state
 
     async def unload_lora(self, request: LoraRequest) -> LoraState:
-        return await self._lora_work.run(self._loras.unload, request.lora_path)
+        state = await self._lora_work.run(self._loras.unload, request.lora_path)
+        if self._backend:
+            self._backend.free_unloaded_loras()
+        return state

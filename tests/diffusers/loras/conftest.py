@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from render_worker.engines.diffusers.loras.module_shapes import components_of
 from render_worker.engines.diffusers.loras.service import Loras
 from render_worker.engines.diffusers.models.device import choose_device
 from render_worker.engines.diffusers.models.loaded_model import LoadedModel
@@ -20,6 +21,12 @@ LAYOUTS = ("sd1", "sd2", "sdxl", "sd3", "flux")
 
 LoadModel = Callable[[str], LoadedModel]
 Picture = Callable[[LoadedModel], str]
+
+
+def hooks(model: LoadedModel) -> int:
+    """Return how many hooks a model's layers have: those of the LoRA that its pictures are made with."""
+    parts = components_of(model.pipe).values()
+    return sum(len(module._forward_hooks) for part in parts for _, module in part.named_modules())
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from render_worker.errors import BadPicture
 from tests.diffusers.engine.conftest import start_engine  # noqa: F401 - a fixture
 from tests.diffusers.engine.running_engine import RunningEngine, digest
 from tests.diffusers.loras import makers
+from tests.diffusers.loras.conftest import hooks
+from tests.fakes.processes import wait_until
 
 StartEngine = Callable[..., RunningEngine]
 
@@ -57,6 +59,29 @@ def test_a_lora_is_loaded_and_unloaded_by_request(running: RunningEngine) -> Non
     assert not any(lora.loaded for lora in running.run(running.engine.loras()).loras)
     with pytest.raises(LoraInvalid, match="wants 48 there, the LoRA has 32"):
         running.run(running.engine.load_lora(LoraRequest(lora_path="sd1", model="sd2")))
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_the_last_picture_s_lora_leaves_the_model_without_another_picture(
+    running: RunningEngine, tmp_path: Path, is_gone: bool
+) -> None:
+    recipe = {"seed": 7, "steps": 2}
+    base = digest(running.made(**recipe))
+    running.made(**recipe, lora_path="sd1")
+    model = running.backend.cache.ready("sd1")
+    assert hooks(model) > 0
+    if is_gone:
+        (tmp_path / "own" / "sd1.safetensors").unlink()
+    state = running.run(running.engine.unload_lora(LoraRequest(lora_path="sd1")))
+    assert (state.lora_path, state.loaded) == ("sd1.safetensors", False)
+    wait_until(lambda: hooks(model) == 0, "the model without the LoRA")
+    assert digest(running.made(**recipe)) == base
+
+
+def test_a_task_that_fails_ends_no_thread(running: RunningEngine, caplog: pytest.LogCaptureFixture) -> None:
+    running.backend.generation.run_between(lambda: 1 / 0)
+    assert running.made(seed=7).model == "sd1"
+    assert "A task of the generation thread failed." in caplog.text
 
 
 def test_a_model_that_leaves_before_its_lora_is_loaded_is_loaded_again(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,11 @@ import torch
 from render_worker.contract import LoraState
 from render_worker.engines.diffusers.errors import LoraInvalid
 from render_worker.engines.diffusers.generation.request import LoraUse
-from render_worker.engines.diffusers.loras.module_shapes import components_of
 from render_worker.engines.diffusers.loras.service import Loras
 from render_worker.engines.diffusers.models.loaded_model import LoadedModel
 from render_worker.engines.diffusers.settings import DiffusersSettings
 from tests.diffusers.loras import makers
-from tests.diffusers.loras.conftest import LoadModel, Picture
+from tests.diffusers.loras.conftest import LoadModel, Picture, hooks
 
 MakeLoras = Callable[..., Loras]
 
@@ -35,11 +35,6 @@ def make_loras(make_settings: Callable[..., DiffusersSettings], folder: Path) ->
 
 def loaded(loras: Loras, *models: LoadedModel) -> list[str]:
     return [lora.lora_path for lora in loras.listed(models).loras if lora.loaded]
-
-
-def hooks(model: LoadedModel) -> int:
-    parts = components_of(model.pipe).values()
-    return sum(len(module._forward_hooks) for part in parts for _, module in part.named_modules())
 
 
 def test_a_list_says_what_fits_and_what_is_broken(make_loras: MakeLoras, folder: Path, load_model: LoadModel) -> None:
@@ -87,6 +82,36 @@ def test_what_is_unloaded_is_not_used_any_more(make_loras: MakeLoras, load_model
     loras.clear()
     loras.apply(model, None)
     assert picture(model) == base
+
+
+@pytest.mark.parametrize("name", ["it", "it.safetensors"])
+def test_one_whose_file_is_gone_is_listed_and_unloaded(
+    name: str, make_loras: MakeLoras, folder: Path, load_model: LoadModel
+) -> None:
+    loras, model, path = make_loras(), load_model("sd1"), folder / "it.safetensors"
+    shutil.copy(folder / "sd1.safetensors", path)
+    loras.load(model, name)
+    path.unlink()
+    found = {lora.lora_path: lora for lora in loras.listed([model]).loras}
+    assert list(found) == sorted(found)
+    assert (found["it.safetensors"].loaded, found["it.safetensors"].problem) == (True, "Its file is gone.")
+    assert loras.unload(name) == LoraState(lora_path="it.safetensors", loaded=False)
+    assert "it.safetensors" not in {lora.lora_path for lora in loras.listed([model]).loras}
+    with pytest.raises(LoraInvalid, match="must be the name of a LoRA"):
+        loras.unload(name)
+
+
+def test_one_that_was_unloaded_leaves_the_model_and_the_memory(make_loras: MakeLoras, load_model: LoadModel) -> None:
+    loras, model = make_loras(), load_model("sd1")
+    loras.apply(model, LoraUse("sd1", 1.0))
+    weights = weakref.ref(loras._models[model].active[0])
+    loras.load(model, "sd1-other")
+    loras.unload("sd1-other")
+    loras.detach_unloaded()
+    assert hooks(model) > 0, "it was another one"
+    loras.unload("sd1")
+    loras.detach_unloaded()
+    assert (hooks(model), weights()) == (0, None)
 
 
 def test_an_unknown_one_is_neither_loaded_nor_unloaded(make_loras: MakeLoras, load_model: LoadModel) -> None:

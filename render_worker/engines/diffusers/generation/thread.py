@@ -4,6 +4,7 @@ Pipelines keep the state of a run in themselves: two threads on one of them make
 """
 
 import copy
+import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -19,6 +20,8 @@ from render_worker.engines.diffusers.models.model_cache import ModelCache, Model
 Make = Callable[[LoadedModel, Sequence[DiffusionRequest]], Sequence[DiffusionPicture | Exception]]
 LOOK_SECONDS = 0.2  # while a model is loaded: it may turn out that it has to be downloaded first
 RETURN_SECONDS = 0.1  # within which a client that had a picture may ask for the next one
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class GenerationThread:
         self._changed = threading.Condition()
         self._waiting = WaitingRequests()
         self._running: list[Waiting] = []
+        self._tasks: list[Callable[[], None]] = []
         self._loading: dict[str, Future[LoadedModel]] = {}
         self._loaded: LoadedModel | None = None
         self._crowd = Crowd(0, None, 0.0)
@@ -67,6 +71,12 @@ class GenerationThread:
             self._waiting.add(waiting)
             self._changed.notify_all()
         return waiting.future
+
+    def run_between(self, task: Callable[[], None]) -> None:
+        """Call a function on the thread, before its next batch."""
+        with self._changed:
+            self._tasks.append(task)
+            self._changed.notify_all()
 
     def wake(self) -> None:
         """Have the thread look at its requests again, as after one of them was stopped."""
@@ -90,13 +100,18 @@ class GenerationThread:
         self._thread.join(seconds)
 
     def _work(self) -> None:
-        while taken := self._next():
-            model, batch = taken
+        while task := self._next():
             try:
-                self._run(model, batch)
-            finally:
-                self._cache.give_back(model)
-                del model, taken, batch  # what is held here would not be freed
+                task()
+            except Exception:  # the thread lives on for the tasks after it
+                log.exception("A task of the generation thread failed.")
+            del task  # what is held here would not be freed
+
+    def _make_and_give_back(self, model: LoadedModel, batch: list[Waiting]) -> None:
+        try:
+            self._run(model, batch)
+        finally:
+            self._cache.give_back(model)
 
     def _run(self, model: LoadedModel, batch: list[Waiting]) -> None:
         try:
@@ -112,14 +127,16 @@ class GenerationThread:
             else:
                 waiting.future.set_result(outcome)
 
-    def _next(self) -> tuple[LoadedModel, list[Waiting]] | None:
-        """Wait for a batch whose model is loaded, and return both; None once the thread is to end."""
+    def _next(self) -> Callable[[], None] | None:
+        """Wait for a task, or for a batch whose model is loaded, and return what does it; None at the end."""
         with self._changed:
             while not self._closed:
+                if self._tasks:
+                    return self._tasks.pop(0)
                 self._waiting.drop_unwanted()
                 if taken := self._taken():
                     self._ask_for_load()
-                    return taken
+                    return partial(self._make_and_give_back, *taken)
                 if not self._ask_for_load():
                     self._changed.wait(LOOK_SECONDS if self._loading else None)
             return None

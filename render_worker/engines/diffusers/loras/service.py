@@ -14,7 +14,7 @@ from render_worker.engines.diffusers.generation.request import LoraUse
 from render_worker.engines.diffusers.loras.files import LoraFile, LoraFiles, Stamp
 from render_worker.engines.diffusers.loras.header_check import ModelLayers
 from render_worker.engines.diffusers.loras.hub import HubLoras
-from render_worker.engines.diffusers.loras.library import LoraLibrary, LoraSource
+from render_worker.engines.diffusers.loras.library import ENDING, LoraLibrary, LoraSource
 from render_worker.engines.diffusers.loras.module_shapes import components_of, targets_of
 from render_worker.engines.diffusers.loras.problem import LoraProblem
 from render_worker.engines.diffusers.settings import DiffusersSettings
@@ -36,7 +36,10 @@ class _ModelLoras:
 
 
 class Loras:
-    """Any thread may use it, but for `apply`. Its methods read files: they are not for the runtime's loop."""
+    """Any thread may use it, but for `apply` and `detach_unloaded`.
+
+    Its methods read files: they are not for the runtime's loop.
+    """
 
     def __init__(self, settings: DiffusersSettings) -> None:
         self._library = LoraLibrary(settings.lora_dir, settings.diffusers_loras)
@@ -83,12 +86,24 @@ class Loras:
         return LoraState(lora_path=source.name, loaded=True, model=model.name)
 
     def unload(self, name: str) -> LoraState:
-        """Forget a LoRA with every model. Raises LoraInvalid if there is none of that name."""
-        source = self._library.find(name)
+        """Forget a LoRA with every model, also if its file is gone. Raises LoraInvalid if there is none of that name.
+
+        One that the last picture was made with stays in memory until `detach_unloaded`.
+        """
+        found = self._named(name)
         with self._lock:
             for of_model in self._models.values():
-                of_model.loaded.pop(source.name, None)
-        return LoraState(lora_path=source.name, loaded=False)
+                of_model.loaded.pop(found, None)
+        return LoraState(lora_path=found, loaded=False)
+
+    def detach_unloaded(self) -> None:
+        """Detach the LoRAs that were unloaded from their models. To be called on the generation thread alone."""
+        with self._lock:
+            for of_model in self._models.values():
+                kept = [adapter for _, adapter in of_model.loaded.values()]
+                if of_model.active and of_model.active[0] not in kept:
+                    of_model.active[2].detach()
+                    of_model.active = None
 
     def clear(self) -> None:
         """Forget every LoRA, so that there is memory for something else."""
@@ -104,7 +119,26 @@ class Loras:
     def listed(self, models: Iterable["LoadedModel"]) -> LoraList:
         """Return every LoRA, and which of these loaded models it fits."""
         each = {model.name: self._of(model) for model in models}
-        return LoraList(loras=[self._described(source, each) for source in self._library.sources()])
+        found = [self._described(source, each) for source in self._library.sources()]
+        with self._lock:
+            gone = _loaded_names(each.values()) - {lora.lora_path for lora in found}
+        found += [Lora(lora_path=name, loaded=True, problem="Its file is gone.") for name in gone]
+        return LoraList(loras=sorted(found, key=lambda lora: lora.lora_path))
+
+    def _named(self, name: str) -> str:
+        """Return a LoRA's own name, also if its file is gone and it is in memory yet.
+
+        Raises LoraInvalid if there is none of that name.
+        """
+        try:
+            return self._library.find(name).name
+        except LoraInvalid:
+            with self._lock:
+                loaded = _loaded_names(self._models.values())
+            gone = [own for own in (name, f"{name}{ENDING}") if own in loaded]
+            if not gone:
+                raise
+            return gone[0]
 
     def _described(self, source: LoraSource, models: dict[str, _ModelLoras]) -> Lora:
         with self._lock:
@@ -151,6 +185,10 @@ class Loras:
             while len(of_model.loaded) > self._limit:
                 of_model.loaded.popitem(last=False)
         return adapter
+
+
+def _loaded_names(models: Iterable[_ModelLoras]) -> set[str]:
+    return {name for of_model in models for name in of_model.loaded}
 
 
 def _read(model: "LoadedModel", layers: ModelLayers, file: LoraFile) -> "Adapter":
