@@ -27,7 +27,7 @@ def test_previews_are_small_pictures_that_change_nothing(running, layout):
     usual = {"model": layout, "scheduler": None, "steps": 6, "seed": 2, "size": (96, 64)}
     plain, shown = (made(running, request(**usual, **it))[0] for it in ({}, {"on_preview": previews.append}))
     assert shown.data == plain.data
-    assert 1 <= len(previews) <= 5  # none of the last step, whose picture is on its way
+    assert 1 <= len(previews) < shown.steps  # none of the last step, whose picture is on its way
     assert {size_of(it) for it in previews} == {("JPEG", (12, 8))}
     assert max(map(len, previews)) < 4096
 
