@@ -198,7 +198,9 @@ class Sizes:
         usual = self.within.usual if self.within else (USUAL_SIDE, USUAL_SIDE)
         nearest = min(self.native or (usual,), key=lambda it: difference(Fraction(*it), proportion))
         if self.within and not alike(Fraction(*nearest), proportion):
-            return self.within.covering(_fitted(nearest, proportion)) or nearest
+            rounded = largest_within(nearest, proportion)
+            whole = self.within.covering(rounded) == rounded  # then nothing is cut off
+            return rounded if whole else self.within.covering(_fitted(nearest, proportion)) or nearest
         return nearest
 
 

@@ -159,9 +159,3 @@ def test_errors_have_the_common_shape(client, path):
     answer = client.delete(path)
     assert {"success", "error", "code", "request_id"} <= set(answer.json)
     assert answer.status_code in (404, 405)
-
-
-def test_a_model_that_is_called_load_is_looked_up_as_any_other(client, worker):
-    worker.say(200, {"models": []})
-    answer = client.get("/v1/models/load")
-    assert (answer.status_code, answer.json["code"]) == (404, "model_not_found")

@@ -17,7 +17,7 @@ NEVER = frozenset(
         *("content_refused", "engine_request_refused", "perchance_request_refused", "too_slow", "job_unreadable"),
         # What an operator has to see to.
         *("worker_not_configured", "engine_not_configured", "storage_not_configured", "unauthorized"),
-        *("engine_unauthorized", "engine_quota_exhausted"),
+        *("engine_unauthorized", "engine_quota_exhausted", "model_unusable", "out_of_memory"),
         *("perchance_client_outdated", "perchance_access_code_required"),
         # A job that was interrupted so often may be what kills its process.
         "job_interrupted",
@@ -25,6 +25,7 @@ NEVER = frozenset(
         *("misdirected_request", "speculative_request", "stream_lost", "websocket_only", "bad_handshake"),
         *("invalid_http", "method_not_allowed", "precondition_failed", "range_not_satisfiable"),
         *("job_not_found", "job_over", "idempotency_key_reused"),
+        *("forbidden", "auth_unavailable", "too_many_attempts"),
     }
 )
 """The codes of errors that another attempt meets again."""

@@ -42,4 +42,5 @@ def test_a_path_of_another_route_is_refused_by_its_name(monkeypatch, prefix):
 def test_every_other_route_is_known():
     app = create_app(Settings(perchance_worker_url="http://127.0.0.1:9", api_v1_prefix="/a-free-one"))
     firsts = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()} - {"", "a-free-one"}
+    firsts -= {"api"}  # txt2img's other addresses, none of which is that of a job whatever the prefix is
     assert {first for first in firsts if "<" not in first} == TAKEN
