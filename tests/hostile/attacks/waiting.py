@@ -14,7 +14,8 @@ MOST = 40  # MAX_GENERATIONS
 SENT = 60
 KEPT = 2  # abandoned requests a client
 MOST_MIB = 200  # of the process that reads uploads
-PICTURE = b'{"image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGM4IScHAAK2AQU0pnWqAAAAAElFTkSuQmCC"}'
+PIXEL = b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGM4IScHAAK2AQU0pnWqAAAAAElFTkSuQmCC"
+PICTURE = b'{"image": "data:image/png;base64,%s"}' % PIXEL
 
 
 def _hang_up(server: Server, tally: Tally) -> None:
