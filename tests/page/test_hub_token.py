@@ -18,6 +18,12 @@ def base_url(servers):
         yield front.url
 
 
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args, base_url):
+    """Open pages of this service: the plugin's own fixture keeps the address of the first test of the process."""
+    return {**browser_context_args, "base_url": base_url}
+
+
 @pytest.fixture
 def page(visit, watch):
     watch.expect("401|403")
