@@ -1,8 +1,8 @@
 """The client of the request in hand: its address, and whether it still waits."""
 
-import select
 import socket
 import time
+from multiprocessing.connection import wait
 
 from flask import request
 
@@ -22,7 +22,7 @@ def wait_connected(entry: LoggedRequest, seconds: float = HANG_SECONDS) -> bool:
     connection: socket.socket = request.environ["gunicorn.socket"]
     end = time.monotonic() + seconds
     while (remaining := end - time.monotonic()) > 0:
-        readable, _, _ = select.select([connection], [], [], min(remaining, ABORT_POLL_SECONDS))
+        readable = wait([connection], min(remaining, ABORT_POLL_SECONDS))
         if readable and not connection.recv(1, socket.MSG_PEEK):
             entry.outcome = "aborted"
             return False

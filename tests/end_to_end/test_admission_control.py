@@ -2,11 +2,11 @@
 
 import contextlib
 import json
-import select
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import wait
 
 import pytest
 import requests
@@ -127,7 +127,7 @@ def test_every_waiting_request_holds_a_concurrency_slot(scripted):
 
 def readable(connections: list[socket.socket]) -> list[socket.socket]:
     """Return the connections on which something has been received."""
-    return select.select(connections, [], [], 0)[0]
+    return wait(connections, 0)
 
 
 def test_a_picture_over_the_only_slot(scripted):

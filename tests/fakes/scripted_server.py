@@ -1,10 +1,10 @@
 """An HTTP server whose response to every request is what a test sets, or none."""
 
 import contextlib
-import select
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import wait
 from typing import Self
 
 HANG_SECONDS = 20
@@ -67,8 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._script.heads.append({name.lower(): text for name, text in self.headers.items()})
         self._script.authorized |= "Authorization" in self.headers
         if self._script.hang:
-            readable, _, _ = select.select([self.connection], [], [], HANG_SECONDS)
-            if readable:  # the request is complete, so only a disconnect makes it readable
+            if wait([self.connection], HANG_SECONDS):  # the request is complete: only a disconnect makes it readable
                 self._script.hung_up.set()
             return
         self.send_response(self._script.statuses.get(self.command, self._script.status))
