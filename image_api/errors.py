@@ -31,9 +31,8 @@ ApiError
 from collections.abc import Mapping
 from typing import ClassVar
 
-from render_worker.contract import ErrorBody, ErrorLine, PassedOver
+from render_worker.contract import ENABLE_KEEPING_ENGINE, ErrorBody, ErrorLine, PassedOver
 
-ENABLE_ENGINE = "Add diffusers to ENGINES in the render worker's environment; its guide says what that needs."
 AS_PAGE_OR_JSON = {"Vary": "Accept, Sec-Fetch-Dest"}
 
 
@@ -67,7 +66,7 @@ class InvalidParameter(ApiError):
 class ModelNotEnabled(InvalidParameter):
     """Raised if a request names a model of an engine that keeps models itself, and no render worker has one."""
 
-    hint = ENABLE_ENGINE
+    hint = ENABLE_KEEPING_ENGINE
 
 
 class UnknownToWorker(InvalidParameter):
@@ -141,7 +140,7 @@ class EngineNotConfigured(ApiError):
 
     code = "engine_not_configured"
     status = 503
-    hint = ENABLE_ENGINE
+    hint = ENABLE_KEEPING_ENGINE
 
 
 class WorkerUnavailable(ApiError):

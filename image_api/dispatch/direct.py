@@ -28,6 +28,7 @@ from image_api.outbound.abort import Abort
 from image_api.sent_images import SentImage
 from render_worker.contract import (
     CLIENT_HEADER,
+    DIFFUSION_NAMES,
     NDJSON,
     ErrorLine,
     GenerateRequest,
@@ -44,7 +45,7 @@ EARLY_SECONDS = 2.5  # by which the worker may be early: the last of several eng
 
 # Says a worker that is older than they.
 NO_SIZES = re.compile(r'"(width|height|aspect_ratio)" is not a parameter here')
-NO_DIFFUSION = re.compile(r'"(steps|scheduler|lora_path|lora_scale)" is not a parameter here')
+NO_DIFFUSION = re.compile(rf'"({"|".join(sorted(DIFFUSION_NAMES))})" is not a parameter here')
 NO_AUTO = re.compile(r"output_format must be one of png, jpeg, webp\.")  # and one that is older than `auto`
 NO_WISH = re.compile(r'"(previews|prefer)" is not a parameter here')  # and one that has none, or asks engines in order
 AS_PNG = {"output_format": "png", "output_compression": None}

@@ -19,6 +19,22 @@ from render_worker.contract import (
 )
 
 
+class Weights(Protocol):
+    """The models and LoRAs that render workers keep in memory. All methods are as WorkerWeights describes them."""
+
+    def load_model(self, request: LoadModelRequest, client: str | None = None) -> LoadedModel:
+        """Have each that keeps models itself load one, and return its state when all have, or at the timeout."""
+
+    def loras(self, client: str | None = None) -> LoraList:
+        """Return every LoRA that `lora_path` accepts."""
+
+    def load_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
+        """Have each that keeps models itself check a LoRA against one, and keep it with that."""
+
+    def unload_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
+        """Have each that keeps models itself remove a LoRA from every model."""
+
+
 class RenderWorkers(Protocol):
     """The render workers of PERCHANCE_WORKER_URL, asked as one. Thread-safe.
 
@@ -65,17 +81,9 @@ class RenderWorkers(Protocol):
     def kept_recipe(self, address: str, client: str | None = None, *, wake: bool = True) -> Recipe | None:
         """Return the recipe that a worker keeps of its picture at an address; None if none does."""
 
-    def load_model(self, request: LoadModelRequest, client: str | None = None) -> LoadedModel:
-        """Have each that keeps models itself load one, and return its state when all have, or at the timeout."""
-
-    def loras(self, client: str | None = None) -> LoraList:
-        """Return every LoRA that `lora_path` accepts."""
-
-    def load_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
-        """Have each that keeps models itself check a LoRA against one, and keep it with that."""
-
-    def unload_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
-        """Have each that keeps models itself remove a LoRA from every model."""
+    @property
+    def weights(self) -> Weights:
+        """Return what they keep in memory. Raises EngineNotConfigured if none of them ever keeps anything."""
 
     def observe(self, client: str | None = None) -> None:
         """Read the health and the models of those that are surely awake, unless they are known."""

@@ -9,6 +9,7 @@ from image_api.outbound.bounds import printable
 from render_worker.contract import (
     IMAGE_NAME,
     IMAGE_TYPES,
+    LORA_PATTERN,
     MAX_PREVIEW_BYTES,
     ErrorBody,
     GenerateResult,
@@ -18,7 +19,7 @@ from render_worker.contract import (
 )
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")  # a name of an engine, a storage, a model or a code
-LORA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+LORA = re.compile(LORA_PATTERN)
 WORKER_PATH = re.compile(rf"/images/({IMAGE_NAME})")
 URL = re.compile(r"https?://[!-~]{1,4000}")
 BLURHASH = re.compile(r"[0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]{6,200}")  # its digits, of base 83
@@ -41,8 +42,7 @@ def checked_result(result: GenerateResult) -> GenerateResult:
     """Return the result if each of its fields is safe in headers, addresses and file names.
 
     A blurhash or a colour that is none is dropped, because pages put them into their styles, and so is what says how it
-    was made and cannot be true. Raises ValueError with the
-    field's name if another one is not safe.
+    was made and cannot be true. Raises ValueError with the field's name if another one is not safe.
     """
     valid = {
         "image_url": _is_picture_address(result.image_url),

@@ -16,31 +16,25 @@ from image_api.dispatch.read_slots import ReadSlots
 from image_api.dispatch.recent_contact import LastKnown, RecentContact
 from image_api.dispatch.replies import parse_reply, read_body
 from image_api.dispatch.validation import WORKER_PATH, parsed_recipe
-from image_api.dispatch.worker_connection import NOT_CONFIGURED, Body, WorkerConnection
-from image_api.errors import ApiError, DeadlinePassed, EngineNotConfigured, WorkerNotConfigured
+from image_api.dispatch.worker_connection import (
+    NOT_CONFIGURED,
+    QUICK_SECONDS,
+    READ_RETRY_SECONDS,
+    Body,
+    WorkerConnection,
+)
+from image_api.dispatch.worker_weights import WorkerWeights
+from image_api.errors import ApiError, DeadlinePassed, WorkerNotConfigured
 from image_api.outbound.abort import Abort
 from image_api.settings import Settings
-from render_worker.contract import (
-    LoadedModel,
-    LoadModelRequest,
-    LoraList,
-    LoraRequest,
-    LoraState,
-    ModelList,
-    Recipe,
-    WorkerHealth,
-)
+from render_worker.contract import ModelList, Recipe, WorkerHealth
 from render_worker.serving.deadline import Deadline
 
-QUICK_SECONDS = 10.0  # for what the worker answers without any work
 # Reads in flight at most: half of the connections that there are beside generations.
 MAX_READS = 500
 IMPROVING_SECONDS = 2.0  # for a read that only improves a response
-READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
 CANCEL_SECONDS = 5.0
 CANCEL_PAUSES = (0.0, 0.5)  # seconds before each attempt: a pooled connection may be closed by now
-LORA_SECONDS = 300.0  # for a LoRA, whose model may have to be loaded first
-WEIGHTS_GRACE_SECONDS = 15.0  # the worker says at the timeout that a model is still being loaded, and is busy then
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +63,8 @@ class WorkerClient:
         self._last_names: frozenset[str] = frozenset()
         self._accepted_health = CoalescedRead(self._read_accepted_health)
         self._observed = CoalescedRead(self._observe)
+        self.weights = WorkerWeights(self._connection, self.cold_start, self._reads, self._models.expire)
+        """What it keeps in memory."""
 
     @property
     def configured(self) -> bool:
@@ -163,34 +159,6 @@ class WorkerClient:
         stored = WORKER_PATH.fullmatch(address)
         return self._read(lambda: self._read_recipe(stored[1]), client, wake=wake) if stored else None
 
-    def load_model(self, request: LoadModelRequest, client: str | None = None) -> LoadedModel:
-        """Have the worker load a model, and return its state, at the latest a moment after the request's timeout.
-
-        Raises EngineNotConfigured if no engine there keeps models itself, the worker's refusal if there is no such
-        model, and an ApiError if it cannot be loaded or if the worker is not up in time.
-        """
-        deadline = Deadline.after(request.timeout_seconds)
-
-        def attempt() -> LoadedModel:
-            left = request.model_copy(update={"timeout_seconds": deadline.remaining or QUICK_SECONDS})
-            return self._of_weights("POST", "/models/load", LoadedModel, left.timeout_seconds, left)
-
-        loaded = self._retry_until(deadline, attempt, client)
-        self._models.expire()
-        return loaded
-
-    def loras(self, client: str | None = None) -> LoraList:
-        """Return every LoRA that `lora_path` accepts. Raises as `load_model`."""
-        return self._read(lambda: self._of_weights("GET", "/loras", LoraList, QUICK_SECONDS), client, wake=True)
-
-    def load_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
-        """Have the worker check a LoRA against a model, and keep it with that. Raises as `load_model`."""
-        return self._change_lora("/loras/load", request, client)
-
-    def unload_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
-        """Have the worker remove a LoRA from every model. Raises as `load_model`."""
-        return self._change_lora("/loras/unload", request, client)
-
     def observe(self, client: str | None = None) -> None:
         """Read the health and the models for `recent`, unless that has them, if the worker is surely awake.
 
@@ -248,26 +216,6 @@ class WorkerClient:
 
     def _retry(self, attempt: Callable[[], T], abort: Abort) -> T:
         return self.cold_start.retry(lambda: run_probe(attempt), Deadline.after(READ_RETRY_SECONDS), abort=abort)
-
-    def _retry_until(self, deadline: Deadline, attempt: Callable[[], T], client: str | None) -> T:
-        with self._reads.slot(client) as abort:
-            return self.cold_start.retry(attempt, deadline, abort=abort)
-
-    def _change_lora(self, path: str, request: LoraRequest, client: str | None) -> LoraState:
-        deadline = Deadline.after(LORA_SECONDS)
-        return self._retry_until(
-            deadline, lambda: self._of_weights("POST", path, LoraState, deadline.remaining, request), client
-        )
-
-    def _of_weights(self, method: str, path: str, model: type[M], seconds: float, body: BaseModel | None = None) -> M:
-        """Return the worker's reply about models and LoRAs. Raises EngineNotConfigured if it is of an older version."""
-        seconds += WEIGHTS_GRACE_SECONDS
-        deadline = Deadline.after(seconds)
-        text = body.model_dump_json(exclude_none=True).encode() if body else None
-        with self.send(method, path, seconds, text) as reply:
-            if reply.status_code == requests.codes.not_found:
-                raise EngineNotConfigured("The render worker is of an older version, which keeps no models itself.")
-            return parse_reply(reply, read_body(reply, deadline), path, model)
 
     def _read_models(self) -> ModelList:
         return self._retry(lambda: self._get("/models", ModelList, QUICK_SECONDS), Abort())

@@ -15,6 +15,8 @@ from image_api.outbound.guarded_http import GuardedAdapter, GuardedSession
 from render_worker.contract import SERVICE, SERVICE_HEADER
 
 CONNECT_SECONDS = 10.0
+QUICK_SECONDS = 10.0  # for what the worker answers without any work
+READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
 POOLED_CONNECTIONS = 64
 NOT_CONFIGURED = "Worker service not configured."
 
@@ -34,7 +36,7 @@ class WorkerConnection:
         self._session = _session(token)
 
     def send(
-        self, method: str, path: str, seconds: float, body: Body | None, headers: Mapping[str, str] | None
+        self, method: str, path: str, seconds: float, body: Body | None = None, headers: Mapping[str, str] | None = None
     ) -> requests.Response:
         """Send one request and return the worker's response, its body unread; the caller closes it.
 

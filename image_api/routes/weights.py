@@ -39,7 +39,7 @@ def load_model() -> Response:
 @describe(Loras, errors=(*WORKER, EngineNotConfigured))
 def loras() -> Response:
     """Return every LoRA that `lora_path` accepts, and the loaded models that each fits."""
-    return json_response(Loras.of(services().worker.loras(g.client)))
+    return json_response(Loras.of(services().worker.weights.loras(g.client)))
 
 
 @routes.post("/v1/loras/load")

@@ -19,7 +19,7 @@ def loaded_model() -> Response:
     """Load the model of the request's body, and return its state; 202 if it is still being loaded."""
     asked = json_fields(LoadModelBody).request()
     with _client_words():
-        state = LoadedModelState.of(services().worker.load_model(asked, g.client), g.request_id)
+        state = LoadedModelState.of(services().worker.weights.load_model(asked, g.client), g.request_id)
     return json_response(state, 200 if state.loaded else LOADING)
 
 
@@ -27,14 +27,14 @@ def loaded_lora() -> Response:
     """Load the LoRA of the request's body with its model, and return its state."""
     asked = json_fields(LoraBody).request()
     with _client_words():
-        return json_response(LoraLoaded.of(services().worker.load_lora(asked, g.client), g.request_id))
+        return json_response(LoraLoaded.of(services().worker.weights.load_lora(asked, g.client), g.request_id))
 
 
 def unloaded_lora() -> Response:
     """Remove the LoRA of the request's body from every model, and return its state."""
     asked = json_fields(LoraBody).request()
     with _client_words():
-        return json_response(LoraLoaded.of(services().worker.unload_lora(asked, g.client), g.request_id))
+        return json_response(LoraLoaded.of(services().worker.weights.unload_lora(asked, g.client), g.request_id))
 
 
 @contextlib.contextmanager

@@ -64,6 +64,7 @@ from render_worker.contract.queue import (
 from render_worker.contract.recipe import (
     AUTO,
     DIFFUSION_NAMES,
+    LORA_PATTERN,
     MAX_SEED,
     MAX_STEPS,
     MODEL_PATTERN,
@@ -90,7 +91,9 @@ from render_worker.contract.result import (
     ErrorBody,
     GenerateResult,
     PassedOver,
+    SafetyFilterResult,
     StorageProblem,
+    safety_filter_result,
 )
 from render_worker.contract.sizes import (
     MAX_SIDE,
@@ -120,6 +123,7 @@ from render_worker.contract.stream import (
 )
 from render_worker.contract.trackers import is_tracker
 from render_worker.contract.weights import (
+    ENABLE_KEEPING_ENGINE,
     KEEPING_ENGINE,
     KEEPING_ENGINE_NAMES,
     LoadedModel,
@@ -135,6 +139,7 @@ __all__ = [
     "AUTO_QUEUE",
     "CLIENT_HEADER",
     "DIFFUSION_NAMES",
+    "ENABLE_KEEPING_ENGINE",
     "IMAGE_NAME",
     "IMAGE_PART",
     "IMAGE_TYPES",
@@ -142,6 +147,7 @@ __all__ = [
     "KEEPING_ENGINE_NAMES",
     "KEPT_SECONDS",
     "LEASE_SECONDS",
+    "LORA_PATTERN",
     "MAX_BODY_BYTES",
     "MAX_IMAGE_BYTES",
     "MAX_NEWS",
@@ -210,6 +216,7 @@ __all__ = [
     "QueuedRequest",
     "Recipe",
     "ResultLine",
+    "SafetyFilterResult",
     "SessionHealth",
     "Shape",
     "Size",
@@ -228,6 +235,7 @@ __all__ = [
     "proportion_of",
     "queue_key",
     "report_key",
+    "safety_filter_result",
     "size_of",
     "to_side",
 ]

@@ -28,6 +28,7 @@ OPEN = "auto"  # of a size or an aspect ratio: as left out
 LOSSLESS = 100  # of `output_compression`
 MAX_STEPS = 100
 MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$"
+LORA_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$"
 
 DIFFUSION_NAMES = frozenset({"steps", "scheduler", "lora_path", "lora_scale"})
 """Parameters that only engines honour which run the model themselves."""
@@ -146,7 +147,7 @@ class Recipe(Fields):
     """By which the steps are computed; if left out, the model's own."""
     lora_path: Annotated[str, AfterValidator(below_its_folder)] | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$",
+        pattern=LORA_PATTERN,
         description="the name of a LoRA from /v1/loras/list, or left out",
         exclude_if=lambda value: value is None,
     )

@@ -10,6 +10,17 @@ IMAGE_NAME = r"[0-9a-f]{64}\.(?:png|jpg|webp)"  # a stored picture is named by t
 IMAGE_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}  # by the name's ending
 
 
+SafetyFilterResult = Literal["flagged", "not_checked", "passed"]
+"""What an engine's own classification of a picture says, the worst first."""
+
+
+def safety_filter_result(nsfw: bool | None) -> SafetyFilterResult:
+    """Return the word for a classification; None is one that the engine did not make."""
+    if nsfw is None:
+        return "not_checked"
+    return "flagged" if nsfw else "passed"
+
+
 class PassedOver(BaseModel):
     """A candidate before the engine that answered, and the code of the error that ruled it out."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from render_worker.contract.fields import Fields
-from render_worker.contract.recipe import MODEL_PATTERN, below_its_folder
+from render_worker.contract.recipe import LORA_PATTERN, MODEL_PATTERN, below_its_folder
 
 MAX_LOAD_SECONDS = 3600
 KEEPING_ENGINE = "diffusers"
@@ -17,6 +17,8 @@ KEEPING_ENGINE_NAMES = frozenset(
     }
 )
 """Names that are known to be of its models, also if it is not enabled."""
+ENABLE_KEEPING_ENGINE = "Add diffusers to ENGINES in the render worker's environment; its guide says what that needs."
+"""The hint of an error of either tier that it is not enabled."""
 
 _Seconds = Annotated[
     float,
@@ -51,7 +53,7 @@ class LoraRequest(Fields):
     """Which LoRA is loaded or unloaded: the body of `POST /loras/load` and `POST /loras/unload`."""
 
     lora_path: Annotated[str, AfterValidator(below_its_folder)] = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$", description="the name of a LoRA from /v1/loras/list"
+        pattern=LORA_PATTERN, description="the name of a LoRA from /v1/loras/list"
     )
     model: str | None = Field(
         None, pattern=MODEL_PATTERN, description="the name of a model from /models, or left out for the default model"

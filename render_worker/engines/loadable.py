@@ -2,7 +2,14 @@
 
 from abc import abstractmethod
 
-from render_worker.contract import LoadedModel, LoadModelRequest, LoraList, LoraRequest, LoraState
+from render_worker.contract import (
+    ENABLE_KEEPING_ENGINE,
+    LoadedModel,
+    LoadModelRequest,
+    LoraList,
+    LoraRequest,
+    LoraState,
+)
 from render_worker.engines.base import Engine
 from render_worker.errors import EngineNotConfigured, InvalidParameter
 
@@ -11,13 +18,13 @@ class EngineNotEnabled(EngineNotConfigured):
     """Raised if a request needs an engine that keeps weights itself, and none is enabled."""
 
     status = 503
-    hint = "Add diffusers to ENGINES in the render worker's environment; its guide says what that needs."
+    hint = ENABLE_KEEPING_ENGINE
 
 
 class ModelNotEnabled(InvalidParameter):
     """Raised if a request names a model that is known to be of such an engine, and none is enabled."""
 
-    hint = EngineNotEnabled.hint
+    hint = ENABLE_KEEPING_ENGINE
 
 
 class LoadingEngine(Engine):

@@ -8,24 +8,15 @@ import requests
 from image_api.dispatch.model_union import union
 from image_api.dispatch.pool.load_balancer import LoadBalancer
 from image_api.dispatch.pool.picture_search import Locations, PictureSearch
+from image_api.dispatch.pool.pooled_weights import PooledWeights
 from image_api.dispatch.pool.pooled_worker import PooledWorker
-from image_api.dispatch.pool.weights_requests import WeightsRequests
 from image_api.dispatch.recent_contact import LastKnown, best_of
 from image_api.dispatch.validation import WORKER_PATH
-from image_api.dispatch.weights_union import union_of_loaded, union_of_loras, union_of_states
-from image_api.dispatch.worker_client import READ_RETRY_SECONDS, WorkerClient
+from image_api.dispatch.worker_client import WorkerClient
+from image_api.dispatch.worker_connection import READ_RETRY_SECONDS
 from image_api.errors import ApiError, DeadlinePassed, WorkerUnavailable
 from image_api.settings import Settings
-from render_worker.contract import (
-    LoadedModel,
-    LoadModelRequest,
-    LoraList,
-    LoraRequest,
-    LoraState,
-    ModelList,
-    Recipe,
-    WorkerHealth,
-)
+from render_worker.contract import ModelList, Recipe, WorkerHealth
 from render_worker.serving.deadline import Deadline
 
 HELD_SECONDS = 1.0  # in which a worker that is up answers, before the next one is tried as well
@@ -44,7 +35,7 @@ class WorkerPool:
         self.balancer = LoadBalancer(self.workers, settings.worker_wake_seconds)
         self._locations = locations
         self._search = PictureSearch(self.workers, locations)
-        self._weights = WeightsRequests(self.workers)
+        self.weights = PooledWeights(self.workers)
 
     @property
     def each(self) -> tuple[WorkerClient, ...]:
@@ -134,22 +125,6 @@ class WorkerPool:
         """Return the recipe that a worker keeps of its picture at an address; None if none does."""
         stored = WORKER_PATH.fullmatch(address)
         return self._search.recipe(stored[1], address, client, wake=wake) if stored else None
-
-    def load_model(self, request: LoadModelRequest, client: str | None = None) -> LoadedModel:
-        """Have each worker that keeps models itself load one, and return its state when all have, or at the timeout."""
-        return union_of_loaded(self._weights.ask(lambda it: it.load_model(request, client)))
-
-    def loras(self, client: str | None = None) -> LoraList:
-        """Return every LoRA that `lora_path` accepts with one of the workers."""
-        return union_of_loras(self._weights.ask(lambda it: it.loras(client)))
-
-    def load_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
-        """Have each worker that keeps models itself check a LoRA against one, and keep it with that."""
-        return union_of_states(self._weights.ask(lambda it: it.load_lora(request, client)))
-
-    def unload_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
-        """Have each worker that keeps models itself remove a LoRA from every model."""
-        return union_of_states(self._weights.ask(lambda it: it.unload_lora(request, client)))
 
     def note_location(self, address: str, worker: PooledWorker) -> None:
         """Remember the worker that has the picture at an address, unless a storage outside has it."""

@@ -12,19 +12,10 @@ from image_api.dispatch.queued.queue_health import QueueHealth
 from image_api.dispatch.queued.queue_state import keep_in_a_folder
 from image_api.dispatch.queued.worker_reports import WorkerReports
 from image_api.dispatch.recent_contact import LastKnown, best_of
-from image_api.dispatch.render_workers import RenderWorkers
+from image_api.dispatch.render_workers import RenderWorkers, Weights
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import ApiError, EngineNotConfigured, WorkerNotConfigured
-from render_worker.contract import (
-    LoadedModel,
-    LoadModelRequest,
-    LoraList,
-    LoraRequest,
-    LoraState,
-    ModelList,
-    Recipe,
-    WorkerHealth,
-)
+from render_worker.contract import ModelList, Recipe, WorkerHealth
 
 UNSERVED = "The Celery workers keep pictures in a folder that no render worker serves: PERCHANCE_WORKER_URL is not set."
 NO_LOADING = (
@@ -121,27 +112,12 @@ class CeleryWorkers:
             return None
         return self._render_workers.kept_recipe(address, client, wake=wake)
 
-    def load_model(self, request: LoadModelRequest, client: str | None = None) -> LoadedModel:
-        """Have the render workers load a model. Raises EngineNotConfigured if there is none, as for all of weights."""
-        return self._keepers.load_model(request, client)
-
-    def loras(self, client: str | None = None) -> LoraList:
-        """Return every LoRA that `lora_path` accepts with one of the render workers."""
-        return self._keepers.loras(client)
-
-    def load_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
-        """Have the render workers check a LoRA against a model, and keep it with that."""
-        return self._keepers.load_lora(request, client)
-
-    def unload_lora(self, request: LoraRequest, client: str | None = None) -> LoraState:
-        """Have the render workers remove a LoRA from every model."""
-        return self._keepers.unload_lora(request, client)
-
     @property
-    def _keepers(self) -> RenderWorkers:
+    def weights(self) -> Weights:
+        """Return what the render workers keep in memory. Raises EngineNotConfigured if there is none."""
         if not self._render_workers.configured:
             raise EngineNotConfigured(NO_LOADING)
-        return self._render_workers
+        return self._render_workers.weights
 
     def observe(self, client: str | None = None) -> None:
         """Read the reports, unless they are known."""

@@ -7,9 +7,16 @@ from pydantic import BaseModel
 from image_api.generation.results import absolute_url
 from image_api.web.parameter_names import names_of_client
 from image_api.web.schemas.pictures import IndexedError
-from render_worker.contract import AUTO, KEEPING_ENGINE, GenerateResult, PassedOver, StorageProblem
+from render_worker.contract import (
+    AUTO,
+    KEEPING_ENGINE,
+    GenerateResult,
+    PassedOver,
+    SafetyFilterResult,
+    StorageProblem,
+    safety_filter_result,
+)
 
-SafetyFilterResult = Literal["flagged", "not_checked", "passed"]
 WORST_FIRST: tuple[SafetyFilterResult, ...] = get_args(SafetyFilterResult)
 
 
@@ -72,17 +79,10 @@ class TextToImagePicture(BaseModel):
             "model_id": _model_id(result),
             "num_inference_steps": result.steps,
             "latency_ms": result.duration_ms,
-            "safety_filter_result": _safety_filter_result(result),
+            "safety_filter_result": safety_filter_result(result.nsfw),
             "ignored": names_of_client(result.ignored),
         }
         return cls(**{**result.model_dump(), **changes})
-
-
-SHARED = (
-    *("seed", "model_id", "engine", "width", "height", "num_inference_steps", "guidance_scale", "scheduler"),
-    *("negative_prompt", "strength", "lora_path", "lora_scale", "safety_filter_result", "ignored", "note", "simulated"),
-)
-"""The fields of the first picture that the response repeats."""
 
 
 class TextToImageResponse(BaseModel):
@@ -140,14 +140,14 @@ class TextToImageResponse(BaseModel):
         """Return the response with the images of these pictures, the first of them twice."""
         seeds = [it.seed for it in pictures if it.seed is not None]
         worst = min((it.safety_filter_result for it in pictures), key=WORST_FIRST.index)
-        first = pictures[0].model_dump(include=set(SHARED))
+        first = pictures[0].model_dump(include=set(cls.model_fields))
+        of_all = {"safety_filter_result": worst, "latency_ms": latency_ms}
         return cls(
-            **{**first, "safety_filter_result": worst},
+            **{**first, **of_all},
             prompt=prompt,
             image=image,
             images=images,
             seeds=seeds if len(seeds) == len(pictures) else None,
-            latency_ms=latency_ms,
             pictures=pictures,
             failed=failed or None,
             request_id=request_id,
@@ -159,9 +159,3 @@ def _model_id(result: GenerateResult) -> str:
     if result.engine == KEEPING_ENGINE and result.engine_model:
         return result.engine_model
     return result.engine if result.model == AUTO else result.model
-
-
-def _safety_filter_result(result: GenerateResult) -> SafetyFilterResult:
-    if result.nsfw is None:
-        return "not_checked"
-    return "flagged" if result.nsfw else "passed"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from render_worker.browser.memory import MIB
 from render_worker.contract import EngineHealth, LoadedModel, LoadModelRequest, LoraList, LoraRequest, LoraState, Recipe
 from render_worker.engines.base import GeneratedImage, Reporter, require_package
 from render_worker.engines.capabilities import COMMON_PARAMETERS, DIFFUSION_PARAMETERS, Capabilities
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from render_worker.engines.diffusers.models.loaded_model import LoadedModel as ModelInMemory
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
-MIB = 1024 * 1024
 
 log = logging.getLogger(__name__)
 

@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from render_worker.contract import NO_REQUEST_ID, Recipe
+from render_worker.contract import NO_REQUEST_ID, Recipe, safety_filter_result
 from render_worker.engines.diffusers.generation.request import DiffusionPicture, DiffusionRequest
 from render_worker.errors import WorkerError
 
 FILE_NAME = "generations.jsonl"
 MAX_BYTES, OLD_FILES = 20_000_000, 4
-SAFETY_RESULTS = {True: "flagged", False: "passed", None: "not_checked"}
 MADE, CANCELLED = "made", "cancelled"
 
 log = logging.getLogger("render_worker.generations")
@@ -127,7 +126,7 @@ def _what_came(recipe: Recipe, line: GenerationLine, outcome: str, begun: float)
         "run_ms": picture and round(picture.seconds * 1000),
         "batch": picture and picture.batch,
         "vram_peak_mb": picture and picture.peak_memory_mb,
-        "safety_filter_result": SAFETY_RESULTS[picture.nsfw if picture else None],
+        "safety_filter_result": safety_filter_result(picture.nsfw if picture else None),
     }
 
 

@@ -66,7 +66,7 @@ def _tried(make: Make, batch: Sequence[DiffusionRequest], way: Way, free: Callab
     """Return what is made; None if there is no memory for it, which is freed then."""
     try:
         return make(batch, way)
-    except Exception as error:
+    except Exception as error:  # the allocators of CPU and GPU raise different ones; all others go on
         if not is_out_of_memory(error):
             raise
         del error

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from render_worker.browser.memory import MIB
 from render_worker.contract import Size
 from render_worker.engines.diffusers.generation.checks import to_images, to_png
 from render_worker.engines.diffusers.generation.image_to_image import opened, strength_of
@@ -28,7 +29,6 @@ from render_worker.errors import EngineError
 ApplyLora = Callable[[LoadedModel, LoraUse | None], None]
 """Has exactly this LoRA be active in a model, or none."""
 GPU_FAILED = "The GPU failed, and this process cannot use it any more; the operator starts the render worker again."
-MIB = 1024 * 1024
 TRANSFORMERS = (Layout.SD3, Layout.FLUX)
 
 

@@ -67,7 +67,7 @@ class Downloads:
         """
         try:
             self._download(repository, halved=halved)
-        except Exception as error:
+        except Exception as error:  # whatever the Hub's client raises
             raise download_error(f"model {repository}", error) from error
 
     def _download(self, repository: str, *, halved: bool) -> None:
