@@ -33,7 +33,7 @@ WORDS = st.sampled_from([*NAMES, *NAMES.values(), "and", "must", "be", "leave", 
         ),
         ("The model makes 20 steps of n.", "The model makes 20 steps of n."),
         ("model_id must be a name.", "model_id must be a name."),
-        ("nobody must be n.", "nobody must be n."),
+        ("others must be n.", "others must be n."),
         ("", ""),
     ],
 )

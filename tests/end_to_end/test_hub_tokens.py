@@ -77,7 +77,7 @@ def test_a_hub_that_hangs_holds_up_no_open_address(scripted):
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [({}, 401), ({"Authorization": "Bearer hf_nobody_a"}, 401), ({"Authorization": "Bearer hf_oauth_a"}, 403)],
+    [({}, 401), ({"Authorization": "Bearer hf_unknown_a"}, 401), ({"Authorization": "Bearer hf_oauth_a"}, 403)],
 )
 def test_a_handshake_is_refused_by_its_status(front, headers, status):
     assert status_of(handshake(front, **headers)) == status
@@ -98,7 +98,7 @@ def test_an_event_stream_is_refused_by_its_status(front):
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_openai_s_client_raises_before_any_event(front, stream):
-    with openai.OpenAI(base_url=f"{front.url}/v1", api_key="hf_nobody_b", max_retries=0) as client:
+    with openai.OpenAI(base_url=f"{front.url}/v1", api_key="hf_unknown_b", max_retries=0) as client:
         with pytest.raises(openai.AuthenticationError) as refused:
             client.images.generate(prompt="a tree", model="gpt-image-1", stream=stream)
         assert refused.value.code == "invalid_api_key"
@@ -113,7 +113,7 @@ def test_a_body_that_is_not_read_smuggles_no_request(front):
 
 
 def test_no_token_is_in_the_log(front):
-    make(front, {"Authorization": "Bearer hf_nobody_AVeryOwnToken"})
+    make(front, {"Authorization": "Bearer hf_unknown_AVeryOwnToken"})
     make(front, {"Authorization": "Bearer hf_read_AVeryOwnToken"})
     make(front, {"Authorization": "Bearer hf_\x7fAVeryOwnToken"})
     assert "AVeryOwnToken" not in front.log()

@@ -50,7 +50,7 @@ def test_a_picture_is_made_with_a_token(page):
 
 def test_a_wrong_token_is_asked_for_again(page):
     ask(page, "a picture for a wrong token")
-    enter(page, "hf_nobody_ann")
+    enter(page, "hf_unknown_ann")
     expect(page.get_by_label("API key")).to_have_accessible_description(re.compile("did not accept this key"))
     enter(page, "hf_read_ann")
     shown(pictures(page).first)

@@ -54,7 +54,7 @@ def test_a_token_of_oauth_is_no_access_token(site):
     assert "accessToken" not in ask(site, "api/whoami-v2", Authorization="Bearer hf_oauth_ann").json()["auth"]
 
 
-@pytest.mark.parametrize("header", ["", "Bearer hf_", "Bearer hf_nobody_ann", "hf_read_ann", "Basic hf_read_ann"])
+@pytest.mark.parametrize("header", ["", "Bearer hf_", "Bearer hf_unknown_ann", "hf_read_ann", "Basic hf_read_ann"])
 def test_any_other_token_is_unknown(site, header):
     answer = ask(site, "api/whoami-v2", Authorization=header)
     assert (answer.status_code, answer.json()) == (401, {"error": "Invalid user token."})

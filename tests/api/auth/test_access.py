@@ -17,7 +17,7 @@ OPEN = {
 }
 CHECKED = {"/v1/models", "/api/v1/models", "/v1/models/<model_name:name>"}
 METHODS = {"get", "post", "put", "delete", "patch"}
-FORBIDDEN, UNKNOWN = bearer("hf_oauth_ann"), bearer("hf_nobody_ann")
+FORBIDDEN, UNKNOWN = bearer("hf_oauth_ann"), bearer("hf_unknown_ann")
 
 
 def requests_of(app):
@@ -123,7 +123,7 @@ def application(client):
 @pytest.mark.parametrize(
     ("key", "error"),
     [
-        ("hf_nobody_a", openai.AuthenticationError),
+        ("hf_unknown_a", openai.AuthenticationError),
         ("sk-anything", openai.AuthenticationError),
         ("hf_oauth_a", openai.PermissionDeniedError),
     ],
@@ -202,7 +202,7 @@ def test_the_documentation_says_what_to_send(client, client_with):
 
 
 @pytest.mark.parametrize(
-    ("key", "status"), [("hf_read_ann", 200), ("hf_nobody_ann", 401), ("hf_oauth_a", 403), ("é", 401)]
+    ("key", "status"), [("hf_read_ann", 200), ("hf_unknown_ann", 401), ("hf_oauth_a", 403), ("é", 401)]
 )
 def test_azure_s_clients_send_it_in_a_header_of_their_own(client, key, status):
     path = "/openai/deployments/sketch/images/generations?api-version=2024-10-21"

@@ -7,7 +7,7 @@ from image_api.web.access import require_admin
 from tests.api.auth.conftest import ANN, OPERATOR, OPERATORS_TOKEN, ZOE, bearer
 from tests.api.test_disclosure import HEALTH, MODELS, SECRET
 
-STRANGER = bearer("hf_nobody_zoe")
+STRANGER = bearer("hf_unknown_zoe")
 
 
 def admins_view(client):

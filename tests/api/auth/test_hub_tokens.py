@@ -34,7 +34,7 @@ def test_a_token_whose_read_access_is_not_known_is_forbidden(client, worker, kin
     assert worker.requests == []
 
 
-@pytest.mark.parametrize("token", ["hf_nobody_ann", "hf_x", "hf_" + "a" * 4000])
+@pytest.mark.parametrize("token", ["hf_unknown_ann", "hf_x", "hf_" + "a" * 4000])
 def test_a_token_that_the_hub_does_not_know_is_unauthorized(client, worker, hub, token):
     answer = client.get(MAKE, headers=bearer(token))
     assert (answer.status_code, answer.json["code"], hub.checks) == (401, "unauthorized", 1)

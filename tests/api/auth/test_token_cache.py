@@ -44,7 +44,7 @@ def test_a_token_is_checked_once(client, hub):
     assert hub.checks == 2
 
 
-@pytest.mark.parametrize(("token", "status"), [("hf_nobody_a", 401), ("hf_oauth_a", 403)])
+@pytest.mark.parametrize(("token", "status"), [("hf_unknown_a", 401), ("hf_oauth_a", 403)])
 def test_so_is_one_that_is_refused(client, hub, token, status):
     assert {client.get(MAKE, headers=bearer(token)).status_code for _ in range(20)} == {status}
     assert hub.checks == 1
@@ -83,7 +83,7 @@ def test_concurrent_checks_of_one_token_are_coalesced(server, status, found):
 
 
 def test_checks_of_many_tokens_are_right_each(client, hub, monkeypatch):
-    kinds = {"read": 200, "nobody": 401, "oauth": 403}
+    kinds = {"read": 200, "unknown": 401, "oauth": 403}
     expected = {f"hf_{kind}_a{number}": status for number in range(10) for kind, status in kinds.items()}
     application = client.application
 
@@ -141,7 +141,7 @@ def test_no_token_is_in_the_log_or_an_answer_or_what_is_kept(client, hub, caplog
     texts = []
     for fault in ("ok", "too_many", "error_500", "wrong_types", "reset", "redirect", "forbidden"):
         hub.play(fault)
-        for token in (f"{SECRET}{fault}", f"hf_nobody_{SECRET}{fault}", f"hf_{SECRET}\x7f"):
+        for token in (f"{SECRET}{fault}", f"hf_unknown_{SECRET}{fault}", f"hf_{SECRET}\x7f"):
             answer = client.get(MAKE, headers=bearer(token))
             texts += [answer.text, str(answer.headers)]
     assert SECRET not in "".join(texts) + caplog.text
@@ -176,7 +176,7 @@ class TestRefusalLimit:
     HERE, ELSEWHERE = {"REMOTE_ADDR": "203.0.113.5"}, {"REMOTE_ADDR": "203.0.113.6"}
 
     def guess(self, client, number: int, peer=HERE):
-        return client.get(MAKE, headers=bearer(f"hf_nobody_{number}"), environ_overrides=peer)
+        return client.get(MAKE, headers=bearer(f"hf_unknown_{number}"), environ_overrides=peer)
 
     def test_guesses_are_limited(self, client, hub):
         found = [self.guess(client, number) for number in range(2 * refusal_limit.BURST)]

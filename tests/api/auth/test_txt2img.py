@@ -16,7 +16,7 @@ MAKES = ["/v1/txt2img", "/api/v1/generate/txt2img"]
 @pytest.mark.parametrize("path", MAKES)
 @pytest.mark.parametrize(
     ("headers", "expected"),
-    [(ANN, 200), (OPERATOR, 200), ({}, 401), (bearer("hf_nobody_ann"), 401), (bearer("hf_oauth_ann"), 403)],
+    [(ANN, 200), (OPERATOR, 200), ({}, 401), (bearer("hf_unknown_ann"), 401), (bearer("hf_oauth_ann"), 403)],
     ids=str,
 )
 def test_a_token_that_may_read_makes_pictures(client, keeps, path, headers, expected):
@@ -28,7 +28,7 @@ def test_a_token_that_may_read_makes_pictures(client, keeps, path, headers, expe
 @pytest.mark.parametrize("path", LOADS)
 @pytest.mark.parametrize(
     ("headers", "expected"),
-    [(ZOE, 200), (OPERATOR, 200), (ANN, 403), (bearer("hf_nobody_zoe"), 401), ({}, 401)],
+    [(ZOE, 200), (OPERATOR, 200), (ANN, 403), (bearer("hf_unknown_zoe"), 401), ({}, 401)],
     ids=str,
 )
 def test_an_admin_account_loads(client, worker, path, headers, expected):

@@ -21,10 +21,10 @@ TOKEN = "a-token"
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 INK = LoraRequest(lora_path="ink.safetensors")
 REQUESTS = [
-    lambda workers: workers.load_model(LoadModelRequest(model="sd-1-5")),
-    lambda workers: workers.loras(),
-    lambda workers: workers.load_lora(INK),
-    lambda workers: workers.unload_lora(INK),
+    lambda workers: workers.weights.load_model(LoadModelRequest(model="sd-1-5")),
+    lambda workers: workers.weights.loras(),
+    lambda workers: workers.weights.load_lora(INK),
+    lambda workers: workers.weights.unload_lora(INK),
 ]
 EACH_REQUEST = pytest.mark.parametrize("request_", REQUESTS, ids=["load model", "loras", "load lora", "unload lora"])
 
@@ -42,7 +42,7 @@ def workers_of(client_with):
 
 
 def load(workers, model="sd-1-5", seconds=20.0):
-    return workers.load_model(LoadModelRequest(model=model, timeout_seconds=seconds))
+    return workers.weights.load_model(LoadModelRequest(model=model, timeout_seconds=seconds))
 
 
 def refusal(do) -> tuple[int, str, str]:
@@ -88,21 +88,21 @@ class TestOne:
 
     def test_loras_are_listed_loaded_and_unloaded(self, workers_of, served):
         workers = workers_of(served())
-        assert next((it.lora_path, it.loaded) for it in workers.loras().loras) == ("ink.safetensors", False)
-        assert workers.load_lora(INK).model_dump() == {
+        assert next((it.lora_path, it.loaded) for it in workers.weights.loras().loras) == ("ink.safetensors", False)
+        assert workers.weights.load_lora(INK).model_dump() == {
             "success": True,
             "lora_path": "ink.safetensors",
             "loaded": True,
             "model": "sd-xl-base",
         }
-        assert workers.loras().loras[0].loaded is True
-        assert workers.unload_lora(INK).loaded is False
-        assert workers.loras().loras[0].loaded is False
+        assert workers.weights.loras().loras[0].loaded is True
+        assert workers.weights.unload_lora(INK).loaded is False
+        assert workers.weights.loras().loras[0].loaded is False
 
     def test_a_lora_that_does_not_fit_is_refused_with_what_it_has(self, workers_of, served):
         workers = workers_of(served())
         request = LoraRequest(lora_path="ink.safetensors", model="sd-1-5")
-        assert refusal(lambda: workers.load_lora(request))[2].endswith("wants 64 there, the LoRA has 32.")
+        assert refusal(lambda: workers.weights.load_lora(request))[2].endswith("wants 64 there, the LoRA has 32.")
 
     @EACH_REQUEST
     def test_without_such_an_engine_it_is_not_configured(self, workers_of, served, request_):
@@ -212,11 +212,11 @@ class TestSeveral:
         one, other = served(), served()
         workers = workers_of(one, other)
         other.keeper.kept_loras["ink.safetensors"] = "sd-xl-base"
-        assert [(it.lora_path, it.loaded) for it in workers.loras().loras] == [
+        assert [(it.lora_path, it.loaded) for it in workers.weights.loras().loras] == [
             ("deep/pixel.safetensors", False),
             ("ink.safetensors", True),
         ]
-        assert workers.unload_lora(INK).loaded is False
+        assert workers.weights.unload_lora(INK).loaded is False
         assert other.keeper.kept_loras == {}
 
 
@@ -224,9 +224,9 @@ class TestCelery:
     def test_the_render_workers_are_asked(self, served):
         workers = celery_workers(served().url)
         assert load(workers).loaded is True
-        assert workers.loras().loras
-        assert workers.load_lora(INK).loaded is True
-        assert workers.unload_lora(INK).loaded is False
+        assert workers.weights.loras().loras
+        assert workers.weights.load_lora(INK).loaded is True
+        assert workers.weights.unload_lora(INK).loaded is False
 
     @EACH_REQUEST
     def test_without_one_it_is_not_configured(self, request_):

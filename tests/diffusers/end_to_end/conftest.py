@@ -6,10 +6,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from render_worker.engines.diffusers.models.device import choose_device
-from render_worker.engines.diffusers.models.loader import load
-from render_worker.engines.diffusers.models.registry import ModelRegistry
-from render_worker.engines.diffusers.settings import DiffusersSettings
 from tests.diffusers.end_to_end.tiers import TOKEN
 from tests.diffusers.loras import makers
 from tests.fakes.processes import api, wait_until, worker
@@ -20,7 +16,7 @@ def front(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     """Run both tiers; sd1 is the default model, and there are a LoRA for it, one for sdxl, and a broken one."""
     folder = tmp_path_factory.mktemp("worker")
     for layout in ("sd1", "sdxl"):
-        make_lora(models, layout, folder / "loras" / f"{layout}.safetensors")
+        makers.save_for(models, layout, folder / "loras" / f"{layout}.safetensors")
     (folder / "loras/broken.safetensors").write_bytes(b"no LoRA")
     renderer = worker(
         WORKER_TOKEN=TOKEN,
@@ -34,10 +30,3 @@ def front(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     with renderer, api(PERCHANCE_WORKER_URL=renderer.url, WORKER_TOKEN=TOKEN) as running:
         wait_until(lambda: requests.get(f"{running.url}/ready", timeout=5).ok, "the default model")
         yield running.url
-
-
-def make_lora(models: Path, layout: str, path: Path) -> None:
-    """Write a LoRA for the tiny model of a layout."""
-    settings = DiffusersSettings(_env_file=None, model_cache_dir=models, default_model_id=layout)
-    model = load(ModelRegistry(settings).find(layout), choose_device(settings))
-    makers.save(makers.peft_tensors(model.pipe, 1), path)

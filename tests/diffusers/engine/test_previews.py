@@ -1,4 +1,4 @@
-"""Previews: small pictures of the latents' colours, for whoever wishes them, and for next to no time."""
+"""Previews: small pictures of the latents' colours, if a client wishes them, for next to no time."""
 
 import io
 import time

@@ -10,10 +10,7 @@ import torch
 
 from render_worker.engines.diffusers.loras.module_shapes import components_of
 from render_worker.engines.diffusers.loras.service import Loras
-from render_worker.engines.diffusers.models.device import choose_device
 from render_worker.engines.diffusers.models.loaded_model import LoadedModel
-from render_worker.engines.diffusers.models.loader import load
-from render_worker.engines.diffusers.models.registry import ModelRegistry
 from render_worker.engines.diffusers.settings import DiffusersSettings
 from tests.diffusers.loras import makers
 
@@ -32,12 +29,7 @@ def hooks(model: LoadedModel) -> int:
 @pytest.fixture(scope="session")
 def new_model(models: Path) -> LoadModel:
     """Return a function that loads the tiny model of a layout anew."""
-
-    def make(layout: str) -> LoadedModel:
-        settings = DiffusersSettings(_env_file=None, model_cache_dir=models, default_model_id=layout)
-        return load(ModelRegistry(settings).find(layout), choose_device(settings))
-
-    return make
+    return functools.partial(makers.new_model, models)
 
 
 @pytest.fixture(scope="session")

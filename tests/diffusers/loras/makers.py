@@ -9,6 +9,11 @@ from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from render_worker.engines.diffusers.loras.module_shapes import components_of
+from render_worker.engines.diffusers.models.device import choose_device
+from render_worker.engines.diffusers.models.loaded_model import LoadedModel
+from render_worker.engines.diffusers.models.loader import load as load_model
+from render_worker.engines.diffusers.models.registry import ModelRegistry
+from render_worker.engines.diffusers.settings import DiffusersSettings
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 TEXT_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
@@ -60,6 +65,17 @@ def save(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) -
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata=metadata)
     return path
+
+
+def new_model(models: Path, layout: str) -> LoadedModel:
+    """Return the tiny model of a layout, loaded anew from the folder of all."""
+    settings = DiffusersSettings(_env_file=None, model_cache_dir=models, default_model_id=layout)
+    return load_model(ModelRegistry(settings).find(layout), choose_device(settings))
+
+
+def save_for(models: Path, layout: str, path: Path) -> Path:
+    """Write a LoRA for the tiny model of a layout, and return its path."""
+    return save(peft_tensors(new_model(models, layout).pipe, 1), path)
 
 
 def load(path: Path) -> Tensors:

@@ -12,45 +12,27 @@ import requests
 from PIL import Image
 
 from render_worker.contract import NDJSON
-from render_worker.engines.diffusers.models.device import choose_device
-from render_worker.engines.diffusers.models.loader import load
-from render_worker.engines.diffusers.models.registry import ModelRegistry
-from render_worker.engines.diffusers.settings import DiffusersSettings
 from tests.diffusers.loras import makers
 from tests.diffusers.worker.running_worker import RunningWorker
+from tests.fakes.processes import wait_until
 
 SMALL = {"prompt": "a red boat", "width": 64, "height": 64, "model": "sd1", "seed": 7, "timeout_seconds": 120}
 LONG = {**SMALL, "steps": 100, "width": 256, "height": 256, "seed": 9}
 
 
 @pytest.fixture(scope="module")
-def lora_dir(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a LoRA of sd1."""
-    folder = tmp_path_factory.mktemp("loras")
-    settings = DiffusersSettings(_env_file=None, model_cache_dir=models, default_model_id="sd1")
-    model = load(ModelRegistry(settings).find("sd1"), choose_device(settings))
-    makers.save(makers.peft_tensors(model.pipe, 1), folder / "ink.safetensors")
-    return folder
+def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("logs")
 
 
 @pytest.fixture(scope="module")
-def server(models: Path, lora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorker]:
+def server(models: Path, log_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorker]:
+    """Run a worker whose default model is sd1, for which there is a LoRA."""
     folder = tmp_path_factory.mktemp("worker")
-    settings = {
-        "ENGINES": "diffusers",
-        "DEFAULT_MODEL_ID": "sd1",
-        "MODEL_CACHE_DIR": models,
-        "LORA_DIR": lora_dir,
-        "LOG_DIR": folder,
-        "TORCH_THREADS": 1,
-        "HF_HUB_OFFLINE": 1,
-    }
-    running = RunningWorker(folder, **settings)
-    try:
-        running.wait_until_ready("diffusers")
+    makers.save_for(models, "sd1", folder / "loras/ink.safetensors")
+    settings = {"DEFAULT_MODEL_ID": "sd1", "MODEL_CACHE_DIR": models, "LORA_DIR": folder / "loras", "LOG_DIR": log_dir}
+    with RunningWorker(folder, **settings) as running:
         yield running
-    finally:
-        running.stop()
 
 
 def made(server: RunningWorker, **fields: object) -> dict:
@@ -76,7 +58,7 @@ def in_flight(server: RunningWorker, request_id: str, fields: dict) -> tuple[thr
 
     thread = threading.Thread(target=send)
     thread.start()
-    server.wait_until(lambda: server.get("/health")["queue"]["running"], "it is being made")
+    wait_until(lambda: server.get("/health")["queue"]["running"], "it is being made")
     return thread, answers
 
 
@@ -185,14 +167,14 @@ def test_the_deadline_ends_the_work(server):
     assert made(server, steps=2, seed=12, scheduler="euler")["steps"] == 2
 
 
-def test_each_picture_has_its_line_in_the_log(server):
+def test_each_picture_has_its_line_in_the_log(server, log_dir):
     result = made(server, steps=2, seed=21, prompt="a secret boat")
-    server.wait_until(lambda: last_line(server)["seed"] == 21, "its line is written")
-    line = last_line(server)
+    wait_until(lambda: last_line(log_dir)["seed"] == 21, "its line is written")
+    line = last_line(log_dir)
     assert (line["seed"], line["model_id"], line["steps"]) == (21, "sd1", result["steps"])
     assert line.keys() >= {"latency_ms", "vram_peak_mb", "safety_filter_result"}
-    assert "a secret boat" not in (server.folder / "generations.jsonl").read_text()
+    assert "a secret boat" not in (log_dir / "generations.jsonl").read_text()
 
 
-def last_line(server: RunningWorker) -> dict:
-    return json.loads((server.folder / "generations.jsonl").read_text().splitlines()[-1])
+def last_line(log_dir: Path) -> dict:
+    return json.loads((log_dir / "generations.jsonl").read_text().splitlines()[-1])

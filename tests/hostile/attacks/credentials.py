@@ -15,7 +15,7 @@ def invented_tokens(arena: Arena) -> Verdict:
     """400 invented access tokens of one client at AUTH=huggingface: how many reach the Hub, and another client."""
     site = arena.sandbox()
     server = arena.behind(arena.stand_in(), AUTH="huggingface", HUB_URL=f"{site.url}/hub")
-    guesses = [_with_token(f"hf_nobody_{number}") for number in range(GUESSES)]
+    guesses = [_with_token(f"hf_unknown_{number}") for number in range(GUESSES)]
     guessed = flood(server.port, guesses)
     arena.tally += guessed
     checks = len(requests.get(f"{site.url}/sandbox/log", timeout=10).json())
