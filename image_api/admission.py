@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from image_api.errors import Cancelled, ServiceBusy, TooManyStreams
+from image_api.limits.payer import Payer
 from render_worker.serving.deadline import Deadline
 
 SWEEP_SECONDS = 1.0
@@ -38,7 +39,7 @@ class AwaitedWork(Protocol):
 class Waiter:
     """A client's request, event stream or WebSocket, for as long as it holds a slot."""
 
-    __slots__ = ("cancelled", "client", "evicted", "gone", "repeated", "request_id", "stream", "work")
+    __slots__ = ("cancelled", "client", "evicted", "gone", "payer", "repeated", "request_id", "stream", "work")
 
     def __init__(
         self,
@@ -48,12 +49,15 @@ class Waiter:
         gone: Callable[[], bool] = lambda: False,
         request_id: str = "",
         repeated: bool = False,
+        payer: Payer | None = None,
     ) -> None:
         """Wait for `client`, None if no shares apply to it; `gone` returns whether it has closed its connection.
 
         By `request_id` the client can cancel what is waited for. `repeated`: a render worker may have the request
-        already, from a process that was ended.
+        already, from a process that was ended. `payer` is charged for the new pictures that are made for it; None if
+        they cost nothing.
         """
+        self.payer = payer
         self.repeated = repeated
         self.client = client
         self.request_id = request_id

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from image_api.addresses import is_address
@@ -16,10 +16,21 @@ ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 class AuthSettings(EnvironmentSettings):
     """What decides which clients may generate pictures, and which of them are admins."""
 
-    auth: Literal["none", "huggingface"] = Field(
+    auth: Literal["none", "keys", "huggingface"] = Field(
         "none",
-        description="Credential that a client needs to generate pictures: none, or huggingface for an access token of"
-        " the Hugging Face Hub with read access.",
+        description="Credential that a client needs to generate pictures: none, keys for one that flask --app app keys"
+        " create made or API_KEYS declares, or huggingface for an access token of the Hugging Face Hub with read"
+        " access.",
+    )
+    api_keys: SecretStr | None = Field(
+        None,
+        description="API keys by their hashes, as keys create --print-hash prints them: name:sha256, separated by"
+        " commas. Others are in the jobs' database.",
+    )
+    signing_keys: SecretStr | None = Field(
+        None,
+        description="Secrets of signed links, of 32 characters at least, separated by commas: the first signs, all"
+        " verify. If unset, one is made in the jobs' database when it is first needed.",
     )
     admin_accounts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

@@ -24,7 +24,8 @@ ApiError
 ├── PictureLostAgain     503 picture_unavailable
 ├── PictureGone          404 not_found
 ├── PictureDeleted       410 picture_deleted
-├── those of jobs (jobs/errors.py) and of WebSockets (web/websocket_errors.py)
+├── those of jobs (jobs/errors.py), of limits (limits/errors.py), of credentials (auth/errors.py) and of WebSockets
+│   (web/websocket_errors.py)
 └── Relayed              an error of the render worker, with its own code and status
 """
 

@@ -10,6 +10,7 @@ from image_api.addresses import is_address, worker_addresses
 from image_api.allowed_hosts import AllowedHosts
 from image_api.auth_settings import AuthSettings
 from image_api.job_settings import JobSettings
+from image_api.limit_settings import LimitSettings
 from image_api.networks import networks_of
 from render_worker.serving.celery_address import has_known_options, is_broker, is_redis
 from render_worker.serving.environment import Debug, Host, LogLevel, Port, read
@@ -19,7 +20,7 @@ MAX_PROXIES = 10
 NAME = "Image Generation API"
 
 
-class Settings(AuthSettings, JobSettings):
+class Settings(AuthSettings, LimitSettings, JobSettings):
     """The settings, checked at start; an empty variable counts as unset."""
 
     host: Host = Field(

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from image_api.limits.allowance import Allowance
+
 Scope = Literal["generate", "jobs", "admin"]
 GENERATE: Scope = "generate"
 """To have pictures generated."""
 JOBS: Scope = "jobs"
 """To submit, read and cancel jobs of one's own."""
 ADMIN: Scope = "admin"
-"""To load models and LoRAs, to see the details of health, and to read and cancel any job."""
+"""To load models and LoRAs, to delete pictures, to see the details of health, and to read and cancel any job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Account:
     """Unique among the accounts of all kinds, and kept if the account is renamed: `huggingface:<id>`."""
     name: str
     scopes: frozenset[Scope]
+    allowance: Allowance | None = None
+    """That of a key; None if the limits of clients without a key apply to it."""
 
 
 OPERATOR = Account("operator", "operator", frozenset({GENERATE, JOBS, ADMIN}))

@@ -34,6 +34,14 @@ class Forbidden(ApiError):
     headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": f'{REALM}, error="insufficient_scope"'}
 
 
+class InvalidLink(ApiError):
+    """Raised if a signed link has expired, or was signed for another request or by an unknown key."""
+
+    code = "invalid_link"
+    status = 403
+    hint: ClassVar[str | None] = "Ask its maker for a new one."
+
+
 class AuthUnavailable(ApiError):
     """Raised if the service that knows the credentials does not answer, or refuses to for now."""
 

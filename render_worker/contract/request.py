@@ -47,6 +47,15 @@ class GenerateRequest(Recipe):
     """It only goes with model=auto."""
     previews: Literal[True] | None = Field(None, description="true or left out", exclude_if=lambda value: value is None)
     """Set if the client wants previews, which cost some services' time or money."""
+    max_price: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="a number of US dollars from 0 on, or left out",
+        exclude_if=lambda value: value is None,
+    )
+    """What all attempts at the picture may cost together, in US dollars: engines whose price is higher, or not known,
+    are passed over. Set for a client with a budget."""
     as_size: Literal[True] | None = Field(None, description="true or left out", exclude_if=lambda value: value is None)
     """Set if the client gave width and height as `size`, by which the response then calls them."""
 

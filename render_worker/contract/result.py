@@ -85,6 +85,9 @@ class GenerateResult(BaseModel):
     """Its SHA-256."""
     nsfw: bool | None = None
     """The classification by the engine or its service; None if it returns none."""
+    cost: float | None = None
+    """What the attempts at it may have been billed at most, in US dollars; 0 if all were free, None if that is not
+    known, and from older workers."""
     engine: str
     """The engine that made it."""
     engine_model: str | None = None
@@ -125,6 +128,8 @@ class ErrorBody(BaseModel):
     code: str
     hint: str | None = None
     retry_after: int | None = None
+    cost: float | None = None
+    """What the attempts may have been billed at most, in US dollars, if it is known and not 0."""
     expected_seconds: int | None = None
     fallback_from: list[PassedOver] | None = None
     request_id: str | None = None

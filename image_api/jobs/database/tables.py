@@ -130,6 +130,35 @@ UNDELIVERED = deliveries.c.status == literal_column("'pending'")
 """The condition of a delivery that is to be sent, or sent again."""
 
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("scopes", String(64), nullable=False),
+    Column("per_minute", Integer),
+    Column("per_day", Integer),
+    Column("budget", BigInteger),
+    Column("created_at", Float, nullable=False),
+    Column("rotated_at", Float),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+)
+"""API keys by the SHA-256 of their texts, in hexadecimal digits. An id stays when its key is rotated."""
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("account", OWNER, primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("micros", BigInteger, nullable=False),
+)
+"""What the pictures of accounts with a budget have cost in a day of UTC, in micro-dollars, reservations included."""
+
+signing_keys = Table("signing_keys", metadata, Column("secret", String(64), primary_key=True))
+"""The secret of signed links: one row, once it was needed."""
+
 identity = Table("identity", metadata, Column("id", String(32), primary_key=True))
 """What tells this database from others whose jobs share a Redis: one row, once it was needed."""
 
