@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from image_api.blocked_terms import BlockedTerms
 from render_worker.serving.environment import EnvironmentSettings
 
 
@@ -17,5 +18,13 @@ class LimitSettings(EnvironmentSettings):
     )
     blocked_terms_file: Path | None = Field(
         None,
-        description="File with words and phrases, one a line, that no prompt may have: such a request gets 422.",
+        description="File with words and phrases, one a line, that no prompt may have: such a request gets 422. It is"
+        " read again when it changes.",
     )
+
+    @field_validator("blocked_terms_file")
+    @classmethod
+    def _with_terms(cls, value: Path | None) -> Path | None:
+        if value:
+            BlockedTerms(value)
+        return value
