@@ -30,7 +30,8 @@ WorkerError
             └── QuotaExhausted  503 engine_quota_exhausted
 
 Errors of Perchance alone are in engines/perchance/errors.py, those of free quotas in engines/free_quota.py, those of
-storages in storages/errors.py, those of budgets in budgets/errors.py, and 409 cancelled in cancellation.py.
+storages in storages/errors.py, those of budgets in budgets/errors.py, 422 nsfw_refused in generation/content_check.py,
+and 409 cancelled in cancellation.py.
 """
 
 from typing import ClassVar, Literal

@@ -22,6 +22,7 @@ from render_worker.errors import (
 )
 from render_worker.generation.admission import Admission
 from render_worker.generation.attempt import Attempt, attempts
+from render_worker.generation.content_check import check_content
 from render_worker.generation.hedging import Hedging
 from render_worker.generation.latency import Latencies
 from render_worker.generation.movable_deadline import MovableDeadline
@@ -55,9 +56,10 @@ class Pipeline:
         simulated: Container[str],
         *,
         hedged: bool = False,
+        refuses_nsfw: bool = False,
     ) -> None:
         """`simulated` names the engines whose pictures are marked so. `hedged`: whether an engine that costs nothing is
-        asked beside one that takes longer than usual.
+        asked beside one that takes longer than usual. `refuses_nsfw`: whether a flagged picture is refused.
         """
         self.selector = selector
         self.storages = storages
@@ -65,6 +67,7 @@ class Pipeline:
         self._latencies = latencies
         self._metrics = metrics
         self.simulated = simulated
+        self._refuses_nsfw = refuses_nsfw
         self._hedging = Hedging(hedged, selector, admission, latencies, metrics)
 
     async def generate(
@@ -107,7 +110,7 @@ class Pipeline:
             attempt.lane.report,
             usual=engine.typical_seconds,
             slots=lambda: self.admission.seconds_to_slots(engine.slots),
-            wants_previews=bool(request.previews),
+            wants_previews=bool(request.previews) and not self._refuses_nsfw,  # which would show it unclassified
             time_left=lambda: attempt.time_left,
         )
         async with self._slot(attempt, reporter) as release_engine:
@@ -182,6 +185,8 @@ class Pipeline:
         async with self.selector.budgets.charged(engine.name, attempt.candidate.price):
             with self.selector.breakers[engine.name].call(), self._outcome(engine.name):
                 image = await _without_fault(engine, recipe, source, reporter)
+                if self._refuses_nsfw:
+                    check_content(engine, image)
                 release_engine()  # encoding and saving need no engine, but one of the slots of all
                 reporter("saving")
                 picture = await self._encode(engine, image, recipe)
