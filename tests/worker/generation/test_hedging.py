@@ -182,13 +182,17 @@ def test_who_leaves_ends_both(pipeline_of, moment):
 
 
 def test_a_busy_one_is_not_started_beside(pipeline_of):
-    second = Timed("two", 0.6, slots=1)
+    second = Timed("two", 30, slots=1)
     pipeline = pipeline_of(Timed("one", 0.3), second)
 
     async def both():
         other = asyncio.create_task(pipeline.generate(GenerateRequest(prompt="b", model="two")))
+        while not second.running:
+            await asyncio.sleep(0.01)
         result = await pipeline.generate(GenerateRequest(prompt="a"))
-        await other
+        other.cancel()  # it is busy until here, however long the other engine takes
+        with contextlib.suppress(asyncio.CancelledError):
+            await other
         return result
 
     assert (asyncio.run(both()).engine, len(second.recipes)) == ("one", 1)
