@@ -108,6 +108,10 @@ class Services:
         self.generation.stop()
         self.jobs.give_back()
 
+    def close(self) -> None:
+        """Close the connections, once no request is answered any more: after `stop`, when the process ends."""
+        self.jobs.close()
+
 
 def _authenticator(settings: Settings) -> Authenticator | None:
     """Return what AUTH configures. What it needs is loaded for it alone."""
