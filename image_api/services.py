@@ -8,7 +8,10 @@ from flask import Flask, current_app
 
 from image_api.admission import Admission
 from image_api.auth.account import Authenticator
+from image_api.auth.signed_links import SigningKeys
 from image_api.client_ids import ClientIds
+from image_api.credentials.credentials_database import CredentialsDatabase
+from image_api.credentials.signing import LinkKeys
 from image_api.database_url import engine_url
 from image_api.dispatch.awake_workers import look_at_awake
 from image_api.dispatch.base import Dispatch
@@ -61,6 +64,7 @@ class Services:
     """On whose limits new pictures count."""
     authenticator: Authenticator | None
     """Finds the accounts of clients; None with AUTH=none."""
+    signing_keys: SigningKeys
     worker: RenderWorkers
     worker_looks: SharedCheck[None]
     """Looks at the render workers that are awake, for all clients that ask for the health of jobs."""
@@ -95,6 +99,7 @@ class Services:
             owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
             payers=Payers(RateLimiter(_shared_counting(settings, breaker)), settings.rates),
             authenticator=_authenticator(settings),
+            signing_keys=LinkKeys(settings.signing_secrets, CredentialsDatabase(settings.database_url)),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
             queue_health=queue.health if queue else None,

@@ -4,7 +4,7 @@ import re
 
 from flask import g, request
 
-from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, Account, Scope
+from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, SIGNED_LINK, Account, Scope
 from image_api.auth.errors import Forbidden, InvalidCredential, Unauthorized
 from image_api.services import services
 from image_api.web.disclosure import has_token
@@ -16,6 +16,7 @@ LACKS = {
     JOBS: "This credential may neither submit nor read jobs.",
     ADMIN: "Only the operator may do this: the holder of WORKER_TOKEN, or an account that ADMIN_ACCOUNTS names.",
 }
+OF_A_LINK = "A signed link is for its pictures alone: it makes no job of them."
 
 
 def sends_credential() -> bool:
@@ -30,12 +31,15 @@ def current_account() -> Account | None:
 
 
 def require_scope(scope: Scope) -> None:
-    """Raise Unauthorized or Forbidden unless the request's account has the scope; never if AUTH=none.
+    """Raise Unauthorized or Forbidden unless the request's account has the scope; with AUTH=none it may have none.
 
     Raises as Authenticator does, too. The account is that of the request's first check.
     """
-    if services().authenticator is not None and scope not in _account().scopes:
-        raise Forbidden(LACKS[scope])
+    if services().authenticator is None and current_account() is None:
+        return
+    account = _account()
+    if scope not in account.scopes:
+        raise Forbidden(OF_A_LINK if account is SIGNED_LINK else LACKS[scope])
 
 
 def require_admin() -> None:
