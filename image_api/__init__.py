@@ -11,6 +11,7 @@ from flask import Flask
 from image_api.routes import (
     api_pages,
     crawlers,
+    deletion,
     deliveries,
     generate,
     health,
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         txt2img,
         weights,
         images,
+        deletion,
         health,
         wake,
         pages,

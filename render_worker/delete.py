@@ -14,12 +14,12 @@ import asyncio
 import logging
 import sys
 
-from render_worker.deletion import DeletionOutcome, delete, outcome_of
 from render_worker.serving.logs import escaped
 from render_worker.settings import load
 from render_worker.storages import build_storages
 from render_worker.storages.base import QUERY_OR_FRAGMENT
 from render_worker.storages.chain import StorageChain
+from render_worker.storages.deletion import DeletionOutcome, delete, outcome_of
 
 
 async def _delete_all(storages: StorageChain, words: list[str]) -> DeletionOutcome:

@@ -6,9 +6,9 @@ import re
 from flask import Blueprint, Response, abort
 
 from render_worker.contract import IMAGE_NAME
-from render_worker.deletion import delete_by_name
 from render_worker.errors import DeadlinePassed, PictureDeleted, Unauthorized
 from render_worker.routes.current import current_services, is_trusted
+from render_worker.storages.deletion import delete_by_name
 from render_worker.storages.local.tombstones import was_deleted
 
 DELETION_SECONDS = 60.0  # the storages are asked one after the other
