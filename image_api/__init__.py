@@ -12,6 +12,7 @@ from image_api import cli
 from image_api.routes import (
     api_pages,
     crawlers,
+    deletion,
     deliveries,
     generate,
     health,
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         txt2img,
         weights,
         images,
+        deletion,
         health,
         wake,
         pages,

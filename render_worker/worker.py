@@ -37,6 +37,7 @@ from render_worker.errors import InvalidParameter, PictureDeleted, Unauthorized,
 from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.responses import error_response, failure_response, json_response, register_error_handlers
 from render_worker.routes.current import current_services, is_trusted, sent_body
+from render_worker.routes.deletion import deletion
 from render_worker.routes.weights import weights
 from render_worker.services import Services, build_services
 from render_worker.serving.conditional_requests import settle_if_match, settle_range
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_error_handlers(app)
     app.register_blueprint(views)
     app.register_blueprint(weights)
+    app.register_blueprint(deletion)
     return app
 
 

@@ -285,6 +285,13 @@ class Generation:
         self.forget(result.image_url)
         self.records.forget(result)
 
+    def forget_name(self, name: str) -> None:
+        """Erase what is stored of the picture of a name, which was deleted from whichever storage had it."""
+        record = self.records.get(name)
+        if record and record.result:
+            self.forget_result(record.result)
+        self.forget(f"/images/{name}")
+
     def stop(self) -> None:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""
         self._flights.stop(Stopping("This service is being stopped."))  # first, as the next raises other errors
