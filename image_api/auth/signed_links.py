@@ -10,15 +10,15 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import quote
 
 from image_api.auth.errors import InvalidLink
+from image_api.key_entries import time_text
 
 EXPIRES, SIGNATURE = "expires", "signature"
 """The parameters that a link has beside those of its request."""
-MOMENT = re.compile(r"[1-9][0-9]{0,11}")
+MOMENT = re.compile(r"[1-9][0-9]{0,10}")
 MISMATCH = (
     "This link was not signed for this request: its address was changed, or the key that signed it is out of use."
 )
@@ -57,7 +57,7 @@ def verify(keys: Iterable[bytes], path: str, pairs: Pairs, now: float) -> None:
     if not any(fits):
         raise InvalidLink(MISMATCH)
     if int(moments[0]) <= now:
-        raise InvalidLink(f"This link has expired: it was valid until {_text(int(moments[0]))}.")
+        raise InvalidLink(f"This link has expired: it was valid until {time_text(int(moments[0]))}.")
 
 
 def _signature(key: bytes, path: str, pairs: Pairs) -> str:
@@ -77,10 +77,3 @@ def _canonical(path: str, pairs: Pairs) -> bytes:
 
 def _encoded(text: str) -> str:
     return quote(text, safe="", errors="surrogateescape")
-
-
-def _text(moment: int) -> str:
-    try:
-        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except (OverflowError, ValueError, OSError):  # of a year that has five digits
-        return f"{moment} in Unix seconds"
