@@ -27,7 +27,7 @@ from image_api.errors import (
 )
 from image_api.jobs.errors import DatabaseUnavailable, KeyReused, TooManyJobs, WebhooksDisabled
 from image_api.jobs.job_json import JobProgress, JobView
-from image_api.limits.errors import BudgetSpent, RateLimited
+from image_api.limits.errors import BudgetSpent, PromptBlocked, RateLimited
 from image_api.web.api import EVENTS, HTML, JSON, Answer, Models
 from image_api.web.event_stream import StreamError
 from image_api.web.picture_json import ResultWithPicture
@@ -171,14 +171,14 @@ COSTS = (NotForPreviews,)
 """What a link-preview bot gets at each address that could cost something."""
 WORKER = (*COSTS, WorkerNotConfigured, WorkerUnavailable, Stopping, DeadlinePassed, Relayed)
 """What asking the render worker may come to."""
-MAKING = (*WORKER, UnknownToWorker, ServiceBusy, Cancelled, RateLimited, BudgetSpent)
+MAKING = (*WORKER, UnknownToWorker, PromptBlocked, ServiceBusy, Cancelled, RateLimited, BudgetSpent)
 """What making a picture may come to."""
 OPENING = (PictureUnavailable, PictureDeleted)
 """What reading its bytes may come to, too."""
 STREAMING = (TooManyStreams, StreamLost)
 JOB_ERRORS = (*COSTS, DatabaseUnavailable)
 """What asking for a job may come to."""
-SUBMITTING = (*JOB_ERRORS, RateLimited, BudgetSpent, TooManyJobs, KeyReused, WebhooksDisabled)
+SUBMITTING = (*JOB_ERRORS, PromptBlocked, RateLimited, BudgetSpent, TooManyJobs, KeyReused, WebhooksDisabled)
 UPLOADS = (*BODIES, UploadTooLarge, ServiceBusy)
 SPECULATION = (SpeculativeRequest,)
 HEALING = (*MAKING, *OPENING, PictureLostAgain, SpeculativeRequest)
