@@ -13,8 +13,8 @@ class RateLimited(ApiError):
     status = 429
     hint: ClassVar[str | None] = "Ask again after that time; pictures that exist already cost nothing."
 
-    def __init__(self, sentence: str, retry_after: int) -> None:
-        """Take the seconds after which the same request can succeed."""
+    def __init__(self, sentence: str, retry_after: int | None) -> None:
+        """Take the seconds after which the same request can succeed; None if it never can."""
         super().__init__(sentence)
         self._retry_after = retry_after
 
