@@ -36,7 +36,7 @@ from image_api.routes import (
 from image_api.routes import jobs as job_routes  # by its own name it would hide the package image_api.jobs here
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, error_responses, host_check, responses, scopes, speculative_requests
+from image_api.web import cors, error_responses, host_check, paying, responses, scopes, speculative_requests
 from image_api.web.openai_paths import ModelNameConverter, OpenAIPaths
 from image_api.web.pages import error_page, security_headers
 from image_api.web.pages.picture_page import ImageNameConverter
@@ -71,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     host_check.register(app, settings.allowed_hosts)
     speculative_requests.register(app)
     scopes.register(app)
+    paying.register(app)
     cors.register(app, settings.cors_origins)
     for family in (
         generate,

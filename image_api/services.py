@@ -22,6 +22,8 @@ from image_api.generation.cache import Cache, MemoryCache
 from image_api.generation.picture_locations import PictureLocations
 from image_api.generation.use_case import Generation
 from image_api.jobs.jobs import Jobs
+from image_api.limits.payers import Payers
+from image_api.limits.rate_limiter import RateLimiter, SharedCounting
 from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
 from image_api.picture_variants import PictureVariants
@@ -31,13 +33,18 @@ from image_api.settings import Settings
 from image_api.shared_check import SharedCheck
 
 if TYPE_CHECKING:
+    from limits.storage import Storage
+
     from image_api.dispatch.queued.queue import CeleryQueue
     from image_api.dispatch.queued.queue_health import QueueHealth
+    from image_api.redis_breaker import RedisBreaker
 
 UPLOAD_SLOTS = 4  # each of twice MAX_UPLOAD_MB on the disk, which may be one in memory
 UPLOADS_FULL = "As many clients send pictures as this service can hold."
 SHEET_SLOTS = 2  # each with a file of up to 40 MiB, nine small pictures of 2 MB and the sheet of 17 MB in memory
 SHEETS_FULL = "As many contact sheets are being composed as this service can hold."
+LIMITS_PREFIX = "img_limit"
+"""Of the names of rates' counters in Redis."""
 KEY = "image_api"
 """The key of `app.extensions` that holds the services."""
 
@@ -50,6 +57,8 @@ class Services:
     client_ids: ClientIds
     owner_ids: ClientIds
     """Ids of the owners of jobs, which stay the same when this service is started again."""
+    payers: Payers
+    """On whose limits new pictures count."""
     authenticator: Authenticator | None
     """Finds the accounts of clients; None with AUTH=none."""
     worker: RenderWorkers
@@ -72,7 +81,8 @@ class Services:
     def build(cls, settings: Settings) -> "Services":
         """Return the services as the settings configure them, without a connection yet."""
         token = settings.worker_token.get_secret_value() if settings.worker_token else None
-        cache = _cache(settings)
+        breaker = _redis_breaker(settings)
+        cache = _cache(settings, breaker)
         worker, dispatch, queue = _workers(settings, cache)
         pictures = RemotePictures(worker, settings.picture_origins)
         checks = PictureChecks(pictures)
@@ -83,6 +93,7 @@ class Services:
             settings=settings,
             client_ids=ClientIds(token.encode() if token else None),
             owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
+            payers=Payers(RateLimiter(_shared_counting(settings, breaker)), settings.rates),
             authenticator=_authenticator(settings),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
@@ -147,13 +158,37 @@ def _queued(settings: Settings, cache: Cache) -> "tuple[RenderWorkers, Dispatch,
     return CeleryWorkers(queue.reports, queue.health, servers), dispatch, queue
 
 
-def _cache(settings: Settings) -> Cache:
+def _redis_breaker(settings: Settings) -> "RedisBreaker | None":
+    """Return the circuit breaker before Redis, which all that use it share; None without REDIS_URL."""
+    if settings.redis_url is None:
+        return None
+    from image_api.redis_breaker import RedisBreaker
+
+    return RedisBreaker()
+
+
+def _cache(settings: Settings, breaker: "RedisBreaker | None") -> Cache:
     """Return the cache that the settings configure."""
     if settings.redis_url is None:
         return MemoryCache()
     from image_api.generation.redis_cache import RedisCache
 
-    return RedisCache(settings.redis_url.get_secret_value())
+    return RedisCache(settings.redis_url.get_secret_value(), breaker)
+
+
+def _shared_counting(settings: Settings, breaker: "RedisBreaker | None") -> SharedCounting | None:
+    """Return how rates are counted by all processes together; None if each counts for itself."""
+    if settings.redis_url is None or breaker is None:
+        return None
+    return SharedCounting(partial(_redis_storage, settings.redis_url.get_secret_value()), breaker)
+
+
+def _redis_storage(url: str) -> "Storage":
+    from limits.storage import RedisStorage
+
+    from image_api.outbound.redis_clients import quick_client
+
+    return RedisStorage(url, connection_pool=quick_client(url).connection_pool, key_prefix=LIMITS_PREFIX)
 
 
 def services_of(app: Flask) -> Services:

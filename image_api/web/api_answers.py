@@ -27,6 +27,7 @@ from image_api.errors import (
 )
 from image_api.jobs.errors import DatabaseUnavailable, KeyReused, TooManyJobs, WebhooksDisabled
 from image_api.jobs.job_json import JobProgress, JobView
+from image_api.limits.errors import BudgetSpent, RateLimited
 from image_api.web.api import EVENTS, HTML, JSON, Answer, Models
 from image_api.web.event_stream import StreamError
 from image_api.web.picture_json import ResultWithPicture
@@ -60,6 +61,8 @@ HEADERS: Mapping[str, str] = {
     "Preference-Applied": "`respond-async`, if `Prefer` asked for it.",
     "Permissions-Policy": "That the page uses none of the device's sensors.",
     "Referrer-Policy": "`same-origin`: the page's address is told to no other host.",
+    "RateLimit": "Of each limit of new pictures: how many are left (`r`), and the seconds until all are again (`t`).",
+    "RateLimit-Policy": "The limits of new pictures that the client has: so many (`q`) in so many seconds (`w`).",
     "Refresh": "Seconds after which the page looks again.",
     "Retry-After": "Seconds after which a retry can succeed.",
     "Sec-WebSocket-Version": "The version of the protocol that is known here: 13.",
@@ -76,7 +79,7 @@ HEADERS: Mapping[str, str] = {
     "X-Seed": "The seed used.",
 }
 ALWAYS = ("X-Request-ID", "X-Content-Type-Options", "Cache-Control")
-ANYWHERE = ("Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
+ANYWHERE = ("RateLimit", "RateLimit-Policy", "Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
 """What any response may have: by CORS_ORIGINS, and by what it depends on."""
 PAGE_HEADERS = (
     *("Content-Encoding", "Content-Security-Policy", "Cross-Origin-Opener-Policy"),
@@ -164,14 +167,14 @@ COSTS = (NotForPreviews,)
 """What a link-preview bot gets at each address that could cost something."""
 WORKER = (*COSTS, WorkerNotConfigured, WorkerUnavailable, Stopping, DeadlinePassed, Relayed)
 """What asking the render worker may come to."""
-MAKING = (*WORKER, UnknownToWorker, ServiceBusy, Cancelled)
+MAKING = (*WORKER, UnknownToWorker, ServiceBusy, Cancelled, RateLimited, BudgetSpent)
 """What making a picture may come to."""
 OPENING = (PictureUnavailable, PictureDeleted)
 """What reading its bytes may come to, too."""
 STREAMING = (TooManyStreams, StreamLost)
 JOB_ERRORS = (*COSTS, DatabaseUnavailable)
 """What asking for a job may come to."""
-SUBMITTING = (*JOB_ERRORS, TooManyJobs, KeyReused, WebhooksDisabled)
+SUBMITTING = (*JOB_ERRORS, RateLimited, BudgetSpent, TooManyJobs, KeyReused, WebhooksDisabled)
 UPLOADS = (*BODIES, UploadTooLarge, ServiceBusy)
 SPECULATION = (SpeculativeRequest,)
 HEALING = (*MAKING, *OPENING, PictureLostAgain, SpeculativeRequest)
