@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from image_api.jobs.errors import DatabaseUnavailable
-from image_api.limits.amounts import MICROS, in_dollars, micros_of
+from image_api.key_entries import MICROS, dollars_of
 from image_api.limits.errors import BudgetSpent
-from image_api.limits.prices import Prices, TooDear
+from image_api.limits.prices import Prices, TooDear, micros_of
 from render_worker.contract import GenerateRequest
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ class KeyBudgets:
         found = self._prices.amount(request, max(0, left), budget)
         if not isinstance(found, TooDear):
             return found
-        costs, allowed = in_dollars(found.cheapest), in_dollars(budget)
+        costs, allowed = dollars_of(found.cheapest), dollars_of(budget)
         if found.cheapest > budget:
-            raise BudgetSpent(f"This picture costs up to {costs}, and this key may spend {allowed} a day.", None)
+            raise BudgetSpent(f"This picture costs up to ${costs}, and this key may spend ${allowed} a day.", None)
         raise BudgetSpent(
-            f"This picture costs up to {costs}, and less is left of this key's {allowed} a day.", seconds_left
+            f"This picture costs up to ${costs}, and less is left of this key's ${allowed} a day.", seconds_left
         )
 
 

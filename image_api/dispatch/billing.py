@@ -1,14 +1,19 @@
 """Billing: what the attempts at one picture may have cost, at all workers that its request was sent to."""
 
+import math
+from datetime import UTC, datetime, timedelta
+
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.image_form import ImageUnknownToWorker
 from image_api.errors import ApiError, DeadlinePassed, Relayed, UnknownToWorker, WorkerNotConfigured, WorkerUnavailable
+from image_api.limits.errors import BudgetSpent
 from render_worker.contract import GenerateRequest, GenerateResult
 
 OVER_BUDGET = "over_budget"
 """The code of a render worker that knows no engine which costs as little as the request's `max_price`."""
 OWN_FAULT = "internal_error"
 MICROS = 6  # decimal places of a dollar that are counted
+TOO_LITTLE = "Too little is left of this key's budget for today."
 LOST = "The render worker was lost while it made this picture, which must not be paid for twice."
 
 
@@ -62,12 +67,19 @@ class Billing:
     def as_failure(self, error: ApiError) -> ApiError:
         """Return the error for a request that failed, with the cost of all attempts.
 
-        That nothing is left for another attempt is not what has failed, if a worker was lost.
+        If engines cost too much that is BudgetSpent, unless nothing was left for them because a worker was lost.
         """
-        if not self._known and error.body().code == OVER_BUDGET:
-            error = WorkerUnavailable(LOST)
+        if error.body().code == OVER_BUDGET:
+            error = BudgetSpent(f"{TOO_LITTLE} {error}", seconds_of_day()) if self._known else WorkerUnavailable(LOST)
         error.billed = self._spent if self._known else None
         return error
+
+
+def seconds_of_day() -> int:
+    """Return in how many seconds the day of UTC ends."""
+    now = datetime.now(UTC)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return math.ceil((midnight - now).total_seconds())
 
 
 def billed_at_worker(error: ApiError) -> float | None:

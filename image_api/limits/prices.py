@@ -1,13 +1,19 @@
 """The prices of engines, as the render workers last told them, and what of a budget is reserved for one picture."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from image_api.limits.amounts import micros_of
+from image_api.key_entries import MICROS
 from image_api.limits.costs import units_of
-from render_worker.contract import AUTO, GenerateRequest, Model
+from render_worker.contract import AUTO, GenerateRequest, ModelList
 
 UNKNOWN_SHARE = 4  # a picture whose price is not known yet gets this part of a budget: others go on beside it
+
+
+def micros_of(dollars: float) -> int:
+    """Return US dollars in micro-dollars, rounded up."""
+    return math.ceil(round(dollars * MICROS, 3))  # 0.07 * 10**6 is 70000.00000000001
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class TooDear:
 class Prices:
     """What pictures may cost. It asks no render worker while a request waits. Thread-safe."""
 
-    def __init__(self, known: Callable[[], Sequence[Model]], refresh: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, known: Callable[[], ModelList | None], refresh: Callable[[], object] = lambda: None) -> None:
         """`known` returns the models that were last told of, and `refresh` has them read again in the background."""
         self._known = known
         self._refresh = refresh
@@ -32,9 +38,10 @@ class Prices:
         It is 0 if only engines that are free may make it, and a share of the budget if no price is known.
         """
         self._refresh()
-        models = [
-            it for it in self._known() if (it.answers_auto if request.model == AUTO else it.name == request.model)
-        ]
+        known, named = self._known(), request.model != AUTO
+        models = (
+            [it for it in known.models if (it.name == request.model if named else it.answers_auto)] if known else []
+        )
         if not models:
             return min(left, budget // UNKNOWN_SHARE)
         usual = sorted(micros_of(it.price) for it in models if it.price is not None)

@@ -10,7 +10,7 @@ from image_api.database_url import engine_url
 from image_api.errors import ApiError
 from image_api.jobs.database.database import Database
 from image_api.limits.prices import Prices
-from render_worker.contract import GenerateRequest, Model
+from render_worker.contract import GenerateRequest, Model, ModelList
 
 THREADS = 4
 
@@ -23,7 +23,7 @@ def model(price: float | None, name: str = "one", *, answers_auto: bool = True) 
 def budgets_at(url: str, *models: Model) -> KeyBudgets:
     """Return the budgets of a process, whose render worker has told of these models."""
     database = Database(engine_url(SecretStr(url)))
-    return KeyBudgets(lambda: database, Prices(lambda: models))
+    return KeyBudgets(lambda: database, Prices(lambda: ModelList(models=list(models))))
 
 
 def main() -> None:

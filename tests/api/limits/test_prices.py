@@ -3,7 +3,7 @@
 import pytest
 
 from image_api.limits.prices import Prices, TooDear
-from render_worker.contract import GenerateRequest
+from render_worker.contract import GenerateRequest, ModelList
 from tests.api.limits.spender import model
 
 MODELS = (
@@ -18,7 +18,7 @@ DOLLAR = 100 * CENT
 
 
 def amount(request: dict, left: int, models=MODELS, budget: int = DOLLAR):
-    return Prices(lambda: models).amount(GenerateRequest(prompt="a", **request), left, budget)
+    return Prices(lambda: ModelList(models=models)).amount(GenerateRequest(prompt="a", **request), left, budget)
 
 
 @pytest.mark.parametrize(
@@ -54,5 +54,5 @@ def test_the_cheapest_is_told_of_if_none_is_cheap_enough():
 
 def test_they_are_read_again_without_waiting():
     asked = []
-    Prices(lambda: [], lambda: asked.append(1)).amount(GenerateRequest(prompt="a"), 0, 0)
+    Prices(lambda: None, lambda: asked.append(1)).amount(GenerateRequest(prompt="a"), 0, 0)
     assert asked == [1]
