@@ -12,6 +12,7 @@ from image_api.auth.api_keys import ApiKeys
 from image_api.auth.signed_links import SigningKeys
 from image_api.client_ids import ClientIds
 from image_api.credentials.credentials import Credentials
+from image_api.credentials.key_budgets import KeyBudgets
 from image_api.credentials.link_keys import LinkKeys
 from image_api.database_url import engine_url
 from image_api.dispatch.awake_workers import look_at_awake
@@ -27,6 +28,7 @@ from image_api.generation.picture_locations import PictureLocations
 from image_api.generation.use_case import Generation
 from image_api.jobs.jobs import Jobs
 from image_api.limits.payers import Payers
+from image_api.limits.prices import Prices
 from image_api.limits.rate_limiter import RateLimiter, SharedCounting
 from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
@@ -97,12 +99,13 @@ class Services:
         generation = Generation(dispatch, cache, settings, worker.kept_recipe, checks.is_gone)
         image_memory = ImageMemory()
         credentials = Credentials(settings)
+        budgets = _budgets(credentials, worker)
         api_keys = ApiKeys(settings.declared_keys, credentials)
         return cls(
             settings=settings,
             client_ids=ClientIds(token.encode() if token else None),
             owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
-            payers=Payers(RateLimiter(_shared_counting(settings, breaker)), settings.rates),
+            payers=Payers(RateLimiter(_shared_counting(settings, breaker)), settings.rates, budgets),
             credentials=credentials,
             api_keys=api_keys,
             authenticator=_authenticator(settings, api_keys),
@@ -145,6 +148,12 @@ class Services:
     def close(self) -> None:
         """Close the connections, once no request is answered any more: after `stop`, when the process ends."""
         self.jobs.close()
+
+
+def _budgets(credentials: Credentials, worker: RenderWorkers) -> KeyBudgets:
+    """Return what counts the costs of keys' pictures, by the prices that the render workers told of last."""
+    prices = Prices(lambda: worker.known_models, SharedCheck(worker.observe).begin)
+    return KeyBudgets(lambda: credentials.store.database, prices)
 
 
 def _authenticator(settings: Settings, api_keys: ApiKeys) -> Authenticator | None:
