@@ -32,7 +32,6 @@ from image_api.shared_check import SharedCheck
 
 if TYPE_CHECKING:
     from image_api.dispatch.queued.queue import CeleryQueue
-    from image_api.dispatch.queued.queue_health import QueueHealth
 
 UPLOAD_SLOTS = 4  # each of twice MAX_UPLOAD_MB on the disk, which may be one in memory
 UPLOADS_FULL = "As many clients send pictures as this service can hold."
@@ -55,8 +54,9 @@ class Services:
     worker: RenderWorkers
     worker_looks: SharedCheck[None]
     """Looks at the render workers that are awake, for all clients that ask for the health of jobs."""
-    queue_health: "QueueHealth | None"
-    """That of the queue; None without DISPATCH=celery."""
+    cache: Cache
+    queue: "CeleryQueue | None"
+    """None without DISPATCH=celery."""
     generation: Generation
     jobs: Jobs
     pictures: RemotePictures
@@ -86,7 +86,8 @@ class Services:
             authenticator=_authenticator(settings),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
-            queue_health=queue.health if queue else None,
+            cache=cache,
+            queue=queue,
             generation=generation,
             jobs=Jobs(settings, generation, image_memory, queue),
             pictures=pictures,
@@ -100,7 +101,7 @@ class Services:
 
     def queue_state(self) -> QueueState | None:
         """Return the state of the queue within some seconds, whatever hangs; None without DISPATCH=celery."""
-        return self.queue_health.state() if self.queue_health else None
+        return self.queue.health.state() if self.queue else None
 
     def stop(self) -> None:
         """End what still waits when the grace period of the graceful shutdown is over."""
@@ -111,6 +112,9 @@ class Services:
     def close(self) -> None:
         """Close the connections, once no request is answered any more: after `stop`, when the process ends."""
         self.jobs.close()
+        self.cache.close()
+        if self.queue:
+            self.queue.close()
 
 
 def _authenticator(settings: Settings) -> Authenticator | None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from redis import RedisError, ResponseError
 
 from image_api.generation.cache import Kind
-from image_api.outbound.redis_clients import quick_client
+from image_api.outbound.redis_clients import close_idle, quick_client
 from render_worker.serving.deadline import Deadline
 
 BREAKER_OPEN_SECONDS = 2.0  # after a timeout, as each request would wait for the next
@@ -40,6 +40,7 @@ class RedisCache:
         self._held: set[str] = set()
         self._lock = threading.Lock()
         self._renewer: threading.Thread | None = None
+        self._is_closed = threading.Event()
         self._breaker = _Breaker()
 
     def get(self, kind: Kind, key: str) -> bytes | None:
@@ -73,6 +74,10 @@ class RedisCache:
             self._held.discard(name)
         self._breaker.call(lambda: self._release(keys=[name], args=[self._token]), None)
 
+    def close(self) -> None:
+        self._is_closed.set()
+        close_idle(self._redis)
+
     def _keep(self, name: str) -> None:
         with self._lock:
             self._held.add(name)
@@ -81,8 +86,7 @@ class RedisCache:
                 self._renewer.start()
 
     def _renew_held(self) -> None:
-        while True:
-            time.sleep(RENEW_SECONDS)
+        while not self._is_closed.wait(RENEW_SECONDS):
             with self._lock:
                 held = list(self._held)
             if held:
