@@ -4,12 +4,15 @@ import threading
 import time
 
 import psutil
+import psycopg
 import pytest
 
 from image_api.jobs.errors import DatabaseUnavailable
 from tests.api.jobs.databases import close_databases
 from tests.api.jobs.stored import Stored, make_tables, new_job
 from tests.fakes.processes import wait_until
+
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
 @pytest.fixture
@@ -19,12 +22,13 @@ def stored(database_url) -> Stored:
     return Stored(database_url)
 
 
-def open_to(stored: Stored) -> list[str]:
-    """Return what this process has open to a SQLite file, or to PostgreSQL's port."""
-    process, address = psutil.Process(), stored.url.partition("@")[2].partition("/")[0]
-    if address:
-        return [str(it) for it in process.net_connections() if it.raddr and it.raddr.port == int(address.split(":")[1])]
-    return [it.path for it in process.open_files() if it.path.startswith(stored.url.removeprefix("sqlite:///"))]
+def open_to(stored: Stored) -> int:
+    """Return how many files of SQLite this process has open, or how many connections PostgreSQL has from it."""
+    if stored.url.startswith("sqlite:///"):
+        file = stored.url.removeprefix("sqlite:///")
+        return sum(it.path.startswith(file) for it in psutil.Process().open_files())
+    with psycopg.connect(stored.url.replace("+psycopg", "")) as connection:
+        return connection.execute(CONNECTIONS).fetchone()[0]
 
 
 def test_nothing_stays_open(stored):
