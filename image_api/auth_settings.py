@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from image_api.addresses import is_address
+from image_api.key_entries import KeyEntry, entries_of
 from render_worker.serving.environment import EnvironmentSettings
 
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -25,7 +26,8 @@ class AuthSettings(EnvironmentSettings):
     api_keys: SecretStr | None = Field(
         None,
         description="API keys by their hashes, as keys create --print-hash prints them: name:sha256, separated by"
-        " commas. Others are in the jobs' database.",
+        " commas, each with :scopes=generate+jobs:per-minute=10:per-day=200:budget=1.50:expires=2027-02-28 if need be."
+        " Others are in the jobs' database.",
     )
     signing_keys: SecretStr | None = Field(
         None,
@@ -42,6 +44,18 @@ class AuthSettings(EnvironmentSettings):
         description="Address of the Hub that checks the tokens of AUTH=huggingface. Every token is sent to it.",
     )
 
+    @property
+    def declared_keys(self) -> tuple[KeyEntry, ...]:
+        """Return the keys of API_KEYS."""
+        return entries_of(self.api_keys.get_secret_value()) if self.api_keys else ()
+
+    @field_validator("api_keys")
+    @classmethod
+    def _of_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            entries_of(value.get_secret_value())
+        return value
+
     @field_validator("admin_accounts", mode="before")
     @classmethod
     def _account_names(cls, value: object) -> object:
@@ -50,7 +64,7 @@ class AuthSettings(EnvironmentSettings):
     @field_validator("admin_accounts")
     @classmethod
     def _with_auth(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if value and info.data.get("auth", "huggingface") == "none":  # an invalid AUTH is named itself
+        if value and info.data.get("auth", "huggingface") != "huggingface":  # an invalid AUTH is named itself
             raise ValueError("without AUTH=huggingface there are no accounts; set that, or unset this")
         if not all(map(ACCOUNT_NAME.fullmatch, value)):
             raise ValueError("it must be names of accounts, like ann or ann,ben")

@@ -8,7 +8,10 @@ from flask import Flask, current_app
 
 from image_api.admission import Admission
 from image_api.auth.account import Authenticator
+from image_api.auth.api_keys import ApiKeys
 from image_api.client_ids import ClientIds
+from image_api.credentials.credentials import Credentials
+from image_api.credentials.key_budgets import KeyBudgets
 from image_api.database_url import engine_url
 from image_api.dispatch.awake_workers import look_at_awake
 from image_api.dispatch.base import Dispatch
@@ -23,6 +26,7 @@ from image_api.generation.picture_locations import PictureLocations
 from image_api.generation.use_case import Generation
 from image_api.jobs.jobs import Jobs
 from image_api.limits.payers import Payers
+from image_api.limits.prices import Prices
 from image_api.limits.rate_limiter import RateLimiter, SharedCounting
 from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
@@ -59,8 +63,10 @@ class Services:
     """Ids of the owners of jobs, which stay the same when this service is started again."""
     payers: Payers
     """On whose limits new pictures count."""
+    credentials: Credentials
+    api_keys: ApiKeys
     authenticator: Authenticator | None
-    """Finds the accounts of clients; None with AUTH=none."""
+    """Finds the accounts of the credentials that AUTH wants; None with AUTH=none. API keys count whatever AUTH is."""
     worker: RenderWorkers
     worker_looks: SharedCheck[None]
     """Looks at the render workers that are awake, for all clients that ask for the health of jobs."""
@@ -89,12 +95,17 @@ class Services:
         picture_thread = NativeThread()
         generation = Generation(dispatch, cache, settings, worker.kept_recipe, checks.is_gone)
         image_memory = ImageMemory()
+        credentials = Credentials(settings)
+        budgets = _budgets(credentials, worker)
+        api_keys = ApiKeys(settings.declared_keys, credentials)
         return cls(
             settings=settings,
             client_ids=ClientIds(token.encode() if token else None),
             owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
-            payers=Payers(RateLimiter(_shared_counting(settings, breaker)), settings.rates),
-            authenticator=_authenticator(settings),
+            payers=Payers(RateLimiter(_shared_counting(settings, breaker)), settings.rates, budgets),
+            credentials=credentials,
+            api_keys=api_keys,
+            authenticator=_authenticator(settings, api_keys),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
             queue_health=queue.health if queue else None,
@@ -113,6 +124,17 @@ class Services:
         """Return the state of the queue within some seconds, whatever hangs; None without DISPATCH=celery."""
         return self.queue_health.state() if self.queue_health else None
 
+    def start(self) -> None:
+        """Go on with the jobs that there are, and have the API keys at hand if AUTH wants them."""
+        self.jobs.start()
+        if self.settings.auth == "keys":
+            self.credentials.begin()
+
+    def drain(self) -> None:
+        """Begin no more jobs: this service is being stopped. Returns at once."""
+        self.credentials.end()
+        self.jobs.drain()
+
     def stop(self) -> None:
         """End what still waits when the grace period of the graceful shutdown is over."""
         self.jobs.leave()
@@ -120,10 +142,18 @@ class Services:
         self.jobs.give_back()
 
 
-def _authenticator(settings: Settings) -> Authenticator | None:
+def _budgets(credentials: Credentials, worker: RenderWorkers) -> KeyBudgets:
+    """Return what counts the costs of keys' pictures, by the prices that the render workers told of last."""
+    prices = Prices(lambda: worker.known_models, SharedCheck(worker.observe).begin)
+    return KeyBudgets(lambda: credentials.store.database, prices)
+
+
+def _authenticator(settings: Settings, api_keys: ApiKeys) -> Authenticator | None:
     """Return what AUTH configures. What it needs is loaded for it alone."""
     if settings.auth == "none":
         return None
+    if settings.auth == "keys":
+        return api_keys
     from image_api.auth.hub_tokens import HubTokens
 
     return HubTokens(settings.hub_url, settings.admin_accounts)

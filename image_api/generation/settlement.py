@@ -2,8 +2,9 @@
 
 import logging
 
-from image_api.errors import ApiError, Cancelled
+from image_api.errors import Cancelled
 from image_api.generation.flight import Flight
+from image_api.limits.budgets import billed_by
 from render_worker.contract import GenerateResult
 
 log = logging.getLogger(__name__)
@@ -22,14 +23,10 @@ def settle(flight: Flight, outcome: GenerateResult | Exception) -> None:
         elif isinstance(outcome, GenerateResult):
             flight.charge.refund()
         else:
-            flight.charge.refund(_billed(outcome))
+            flight.charge.refund(billed_by(outcome))
     except Exception:  # the picture is there: those that wait get it, and the charge stays
         log.exception("%s: its charge could not be settled", flight.request_id)
 
 
 def _is_cancelled(flight: Flight) -> bool:
     return flight.completed.done() and isinstance(flight.completed.exception(), Cancelled)
-
-
-def _billed(error: Exception) -> float | None:
-    return (error.body().cost or 0) if isinstance(error, ApiError) else None

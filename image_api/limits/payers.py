@@ -3,30 +3,12 @@
 from collections.abc import Sequence
 
 from image_api.limits.allowance import Allowance
-from image_api.limits.budgets import Budgets, Reservation
+from image_api.limits.budgets import Budget, Budgets, Reservation
 from image_api.limits.costs import units_of, units_with_cost
 from image_api.limits.payer import Charge
 from image_api.limits.rate_limiter import Quota, RateLimiter, UnitsCharged
 from image_api.rates import SECONDS, Rate
 from render_worker.contract import GenerateRequest, GenerateResult
-
-
-class Budget:
-    """The budget of one account."""
-
-    def __init__(self, budgets: Budgets, account: str, amount: int) -> None:
-        """`amount` is what its pictures may cost in a day, in micro-dollars."""
-        self._budgets = budgets
-        self._account = account
-        self._amount = amount
-
-    def require(self, requests: Sequence[GenerateRequest]) -> None:
-        """Raise BudgetSpent unless pictures of all these could be reserved for now."""
-        self._budgets.require(self._account, self._amount, requests)
-
-    def reserve(self, request: GenerateRequest) -> Reservation:
-        """Reserve what a picture may cost. Raises as Budgets."""
-        return self._budgets.reserve(self._account, self._amount, request)
 
 
 class LimitedPayer:

@@ -174,7 +174,7 @@ def client_with(worker: ScriptedWorker, tmp_path: Path) -> Iterator[Callable[...
 
     yield make
     for app in apps:
-        services_of(app).jobs.drain()
+        services_of(app).drain()
         services_of(app).stop()
     for thread in threading.enumerate():
         if thread.name == "cold-start":
