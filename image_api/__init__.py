@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
+from image_api.cli.keys import keys
 from image_api.routes import (
     api_pages,
     crawlers,
@@ -97,4 +98,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(family.routes)
     for family in (job_routes, deliveries, job_events, job_health):
         app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
+    app.cli.add_command(keys)
     return app
