@@ -77,8 +77,10 @@ HEADERS: Mapping[str, str] = {
     "X-Seed": "The seed used.",
 }
 ALWAYS = ("X-Request-ID", "X-Content-Type-Options", "Cache-Control")
-ANYWHERE = ("Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
-ANYWHERE += ("Content-Security-Policy", "Strict-Transport-Security")
+ANYWHERE = (
+    *("Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"),
+    *("Content-Security-Policy", "Strict-Transport-Security"),
+)
 """What any response may have: by CORS_ORIGINS, by what it depends on, by its content and over https."""
 PAGE_HEADERS = (
     *("Content-Encoding", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy"),
