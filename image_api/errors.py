@@ -46,6 +46,8 @@ class ApiError(Exception):
     hint: ClassVar[str | None] = None
     retry_after: ClassVar[int | None] = None
     """Seconds after which a retry can succeed (the Retry-After header); None if it cannot, or if that is unknown."""
+    billed: float | None = 0
+    """What was tried in vain may have been billed at most, in US dollars; None if that is not known."""
     headers: ClassVar[Mapping[str, str]] = {}
     """Further headers that HTTP requires of the response."""
 
@@ -134,7 +136,7 @@ class WorkerNotConfigured(ApiError):
 
     code = "worker_not_configured"
     status = 503
-    hint = "Set PERCHANCE_WORKER_URL to the render worker's address."
+    hint: ClassVar[str | None] = "Set PERCHANCE_WORKER_URL to the render worker's address."
 
 
 class EngineNotConfigured(ApiError):
@@ -151,6 +153,8 @@ class WorkerUnavailable(ApiError):
     code = "worker_unavailable"
     status = 503
     retry_after = 30
+    unsent: bool = False
+    """Whether it is certain that no engine was asked: no render worker took the request."""
 
 
 class ServiceBusy(ApiError):

@@ -100,7 +100,11 @@ class Services:
         return not self.open_to_all if token is None else has_bearer_token(authorization, token.get_secret_value())
 
     def record_failure(self, error: WorkerError, request: GenerateRequest) -> None:
-        """Keep a failure for the log and, unless it is the client's, for /health; a cancellation is none."""
+        """Note in an error what the request may have cost, and keep it for the log and, unless it is the client's, for
+        /health; a cancellation is no failure.
+        """
+        if error.cost is None:  # its work was cut short, or goes on
+            error.cost = self.requests.cost_of(request)
         if isinstance(error, Cancelled):
             return
         log.warning("%s failed: %s: %s", request.request_id, error.code, error, extra={"kind": error.code})

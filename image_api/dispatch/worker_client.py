@@ -108,6 +108,11 @@ class WorkerClient:
             self._last_names = frozenset(it.name for it in self._names.get(abort).models)
         return self._last_names
 
+    @property
+    def known_models(self) -> ModelList | None:
+        """Return the models by the worker's last word, however old; None if there was none."""
+        return self.recent.last(ModelList)
+
     def look(self, seconds: float) -> WorkerHealth:
         """Return the worker's health of now, without a sign to `recent` that it has work which keeps it awake.
 

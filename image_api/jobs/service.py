@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 class JobService:
     """Jobs that are kept and run. Thread-safe."""
 
+    database: Database
     store: JobStore
     runner: JobRunner
     updates: JobUpdates
@@ -63,7 +64,9 @@ class JobService:
         runner = _runner(queue, database, generation, image_memory, settings, updates.changed, webhooks.wake)
         updates.with_progress = runner.with_progress
         retention = Retention(database, settings.job_retention_days)
-        return cls(store, runner, updates, deliveries, webhooks, retention, sends=bool(settings.webhook_secrets))
+        return cls(
+            database, store, runner, updates, deliveries, webhooks, retention, sends=bool(settings.webhook_secrets)
+        )
 
     def start(self) -> None:
         """Begin to run jobs, to send webhooks and to delete old jobs."""
@@ -123,6 +126,10 @@ class JobService:
         self.runner.leave()
         self.webhooks.stop()
         self.retention.stop()
+
+    def close(self, seconds: float) -> None:
+        """Close the connections to the database, once nothing more uses it; wait up to `seconds` for that."""
+        self.database.close(seconds)
 
 
 def _runner(
