@@ -43,6 +43,7 @@ from render_worker.services import Services, build_services
 from render_worker.serving.conditional_requests import settle_if_match, settle_range
 from render_worker.serving.json_text import embeddable
 from render_worker.serving.own_configuration import OwnConfiguration
+from render_worker.serving.security_headers import WITHOUT_CONTENT, policy_of
 from render_worker.settings import Settings, load
 from render_worker.storages.local.tombstones import was_deleted
 from render_worker.stream import GenerationStream
@@ -101,6 +102,8 @@ def name_service(response: Response) -> Response:
     """Let the API tier distinguish this worker's responses from those of a platform before it."""
     response.headers[SERVICE_HEADER] = SERVICE
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.status_code not in WITHOUT_CONTENT:  # on a 304 it would change the picture in a cache
+        response.headers["Content-Security-Policy"] = policy_of(response.mimetype or "")
     if request.path.startswith("/images/"):  # its errors, too: a page under COEP could not tell them from a block
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

@@ -51,8 +51,8 @@ HEADERS: Mapping[str, str] = {
     "Content-Encoding": "`gzip` if the request accepts that.",
     "Content-Location": "The address at which the same picture stays.",
     "Content-Range": "Which part of the picture it is.",
-    "Content-Security-Policy": "What the page may load and run: nothing from elsewhere.",
-    "Cross-Origin-Resource-Policy": "`cross-origin`: any page may show the picture.",
+    "Content-Security-Policy": "What the page may load and run: nothing from elsewhere. Without a page: nothing.",
+    "Cross-Origin-Resource-Policy": "`cross-origin`: any page may show the picture. `same-origin`: of a page.",
     "Cross-Origin-Opener-Policy": "`same-origin`: no page that opened this one may reach it.",
     "ETag": "The name of this content, for If-None-Match.",
     "Idempotency-Replayed": "`true` if the same `Idempotency-Key` has made the job before.",
@@ -66,6 +66,7 @@ HEADERS: Mapping[str, str] = {
     "Refresh": "Seconds after which the page looks again.",
     "Retry-After": "Seconds after which a retry can succeed.",
     "Sec-WebSocket-Version": "The version of the protocol that is known here: 13.",
+    "Strict-Transport-Security": "Over https: browsers shall use that alone for this host from now on.",
     "Upgrade": "`websocket`.",
     "WWW-Authenticate": "The kind of credential that is needed, and what is wrong with the one that was sent.",
     "Vary": "The request's headers that decide the response.",
@@ -79,10 +80,13 @@ HEADERS: Mapping[str, str] = {
     "X-Seed": "The seed used.",
 }
 ALWAYS = ("X-Request-ID", "X-Content-Type-Options", "Cache-Control")
-ANYWHERE = ("RateLimit", "RateLimit-Policy", "Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
-"""What any response may have: by CORS_ORIGINS, and by what it depends on."""
+ANYWHERE = (
+    *("RateLimit", "RateLimit-Policy", "Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"),
+    *("Content-Security-Policy", "Strict-Transport-Security"),
+)
+"""What any response may have: by CORS_ORIGINS, by what it depends on, by its content and over https."""
 PAGE_HEADERS = (
-    *("Content-Encoding", "Content-Security-Policy", "Cross-Origin-Opener-Policy"),
+    *("Content-Encoding", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy"),
     *("Permissions-Policy", "Referrer-Policy"),
 )
 """Of every page."""
