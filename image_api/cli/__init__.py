@@ -1,4 +1,4 @@
-"""Commands for the operator: `flask --app app --help` lists them. What one needs is loaded when it runs."""
+"""Commands of the operator: `flask --app app …`."""
 
 from flask import Flask
 
