@@ -15,7 +15,7 @@ from render_worker import errors as worker_errors
 from render_worker.budgets import errors as budget_errors
 from render_worker.engines.diffusers import errors as diffusers_errors
 from render_worker.errors import WorkerError
-from render_worker.generation import content_check
+from render_worker.generation import errors as generation_errors
 from render_worker.serving.http_errors import HTTP_CODES
 from render_worker.storages import errors as storage_errors
 
@@ -23,7 +23,7 @@ OWN = tomllib.loads(files(__package__).joinpath("error_codes.toml").read_text(en
 HAPPENED, TO_DO = OWN["what_happened"], OWN["what_to_do"]
 INSIDE = ("superseded", "storage_resting")
 """Codes that no client gets as an error."""
-WORKERS = (worker_errors, content_check, budget_errors, diffusers_errors, storage_errors)
+WORKERS = (worker_errors, generation_errors, budget_errors, diffusers_errors, storage_errors)
 OWN_STATUSES = {
     "invalid_http": (400, 403, 417, 501),
     "too_large": (413, 414, 431),

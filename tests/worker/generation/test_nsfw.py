@@ -4,7 +4,7 @@ import pytest
 
 from render_worker.budgets.budgets import Budgets
 from render_worker.budgets.file_ledger import FileLedger
-from render_worker.generation.content_check import NsfwRefused
+from render_worker.generation.errors import NsfwRefused
 from tests.fakes.played import Played, ask, pipelines, refused
 
 
