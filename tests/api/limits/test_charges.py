@@ -150,7 +150,8 @@ def test_processes_count_together_by_redis(client_with):
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_request_that_its_client_cancels_stays_charged_once_work_has_begun(limited, worker, begun):
     release = threading.Event()
-    worker.say(200, (BEGUN if begun else WAITING, lambda: release.wait(15)), Content_Type="application/x-ndjson")
+    pieces = (BEGUN if begun else WAITING, lambda: release.wait(15), b"\n")
+    worker.say(200, pieces, Content_Type="application/x-ndjson")
     worker.say_to("/requests/", 204, b"")
     generation = services_of(limited.application).generation
     with get(limited, NEW, headers={"Accept": "text/event-stream"}) as stream:
