@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from image_api.errors import UnknownToWorker
-from image_api.generation.results import DEGRADED_TTL_SECONDS
+from image_api.generation import results
 from render_worker.contract import AUTO, DIFFUSION_NAMES, GenerateRequest, GenerateResult
 
 Send = Callable[[GenerateRequest], GenerateResult]
@@ -25,7 +25,7 @@ def send_to_any_version(send: Send, request: GenerateRequest) -> tuple[GenerateR
         if known is None:
             raise
         result, _ = send_to_any_version(send, known)
-        return with_ignored(result, request, error.names), DEGRADED_TTL_SECONDS
+        return with_ignored(result, request, error.names), results.DEGRADED_TTL_SECONDS
 
 
 def without_unknown(request: GenerateRequest, names: list[str]) -> GenerateRequest | None:
