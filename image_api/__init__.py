@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from image_api.cli.keys import keys
+from image_api import cli
 from image_api.routes import (
     api_pages,
     crawlers,
@@ -37,7 +37,7 @@ from image_api.routes import (
 from image_api.routes import jobs as job_routes  # by its own name it would hide the package image_api.jobs here
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, error_responses, host_check, responses, scopes, speculative_requests
+from image_api.web import cors, error_responses, host_check, responses, scopes, signed_links, speculative_requests
 from image_api.web.openai_paths import ModelNameConverter, OpenAIPaths
 from image_api.web.pages import error_page, security_headers
 from image_api.web.pages.picture_page import ImageNameConverter
@@ -71,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     error_page.register(app)
     host_check.register(app, settings.allowed_hosts)
     speculative_requests.register(app)
+    signed_links.register(app)
     scopes.register(app)
     cors.register(app, settings.cors_origins)
     for family in (
@@ -98,5 +99,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(family.routes)
     for family in (job_routes, deliveries, job_events, job_health):
         app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
-    app.cli.add_command(keys)
+    cli.register(app)
     return app

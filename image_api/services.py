@@ -9,8 +9,10 @@ from flask import Flask, current_app
 from image_api.admission import Admission
 from image_api.auth.account import Authenticator
 from image_api.auth.api_keys import ApiKeys
+from image_api.auth.signed_links import SigningKeys
 from image_api.client_ids import ClientIds
 from image_api.credentials.credentials import Credentials
+from image_api.credentials.link_keys import LinkKeys
 from image_api.database_url import engine_url
 from image_api.dispatch.awake_workers import look_at_awake
 from image_api.dispatch.base import Dispatch
@@ -56,6 +58,7 @@ class Services:
     api_keys: ApiKeys
     authenticator: Authenticator | None
     """Finds the accounts of the credentials that AUTH wants; None with AUTH=none. API keys count whatever AUTH is."""
+    signing_keys: SigningKeys
     worker: RenderWorkers
     worker_looks: SharedCheck[None]
     """Looks at the render workers that are awake, for all clients that ask for the health of jobs."""
@@ -92,6 +95,7 @@ class Services:
             credentials=credentials,
             api_keys=api_keys,
             authenticator=_authenticator(settings, api_keys),
+            signing_keys=LinkKeys(settings.signing_secrets, credentials),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
             queue_health=queue.health if queue else None,

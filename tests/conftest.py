@@ -1,10 +1,17 @@
-"""The databases of jobs: a real PostgreSQL, one for each of pytest's processes, and files of SQLite."""
+"""The databases of jobs: a real PostgreSQL, one for each of pytest's processes, and files of SQLite.
+
+And how Hypothesis works here.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ A command's output is what a script wants alone; notes go to standard error. Wha
 the command that needs it: each start of the service loads this module.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,13 +11,13 @@ import click
 from flask.cli import AppGroup
 
 from image_api.auth.api_key import hash_of, new_key
+from image_api.cli.expiry import Expiry
 from image_api.cli.parameter_types import Parsed
 from image_api.errors import ApiError
 from image_api.jobs.errors import OutcomeUnknown
 from image_api.key_entries import (
     DEFAULT_SCOPES,
     KeyEntry,
-    expiry_of,
     limit_of,
     micros_of,
     name_of,
@@ -57,7 +56,7 @@ keys = AppGroup(
 )
 @click.option(
     "--expires",
-    type=Parsed("TIME", lambda text: expiry_of(text, time.time())),
+    type=Expiry(),
     help="When it ends: after 90d, 12h or 4w, or with the day 2027-02-28 of UTC. [default: never]",
 )
 @click.option("--print-hash", is_flag=True, help="Store nothing; print a second line: the key's entry for API_KEYS.")
@@ -67,12 +66,10 @@ def create(
     per_day: int | None,
     budget: int | None,
     scopes: tuple[str, ...],
-    expires: float | None,
+    expires: int | None,
     print_hash: bool,
 ) -> None:
     """Create an API key, and print it alone."""
-    if expires is not None and expires <= time.time():
-        raise click.BadParameter("that is over.", param_hint="'--expires'")
     key = new_key()
     entry = KeyEntry(name, hash_of(key), _scopes(scopes), per_minute, per_day, budget, expires)
     if print_hash:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from image_api.auth.errors import AuthUnavailable, Forbidden, TooManyAttempts, Unauthorized
+from image_api.auth.errors import AuthUnavailable, Forbidden, InvalidLink, TooManyAttempts, Unauthorized
 from image_api.errors import (
     Cancelled,
     DeadlinePassed,
@@ -159,6 +159,10 @@ EVERY = (InvalidParameter, MisdirectedRequest, 414, 431, 500)
 """What any request may get."""
 CREDENTIALS = (Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable)
 """What any request may get that needs a credential: by AUTH, or by `require_admin`."""
+SIGNED = "A signed link to it (`flask --app app sign`) needs no credential: it adds `expires` and `signature`."
+INVALID_LINK = Answer("A signed link is not valid: in an address bar a page says why.", {HTML: None}, PAGE_HEADERS)
+LINKS = (InvalidLink, AuthUnavailable)
+"""What a request by a signed link may get, whatever AUTH is."""
 BODIES = (408, 413)
 COSTS = (NotForPreviews,)
 """What a link-preview bot gets at each address that could cost something."""
