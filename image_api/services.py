@@ -149,6 +149,7 @@ class Services:
     def close(self) -> None:
         """Close the connections, once no request is answered any more: after `stop`, when the process ends."""
         self.jobs.close()
+        self.credentials.close()
         self.cache.close()
         if self.queue:
             self.queue.close()
