@@ -92,13 +92,13 @@ def pre_fork(server, worker):
 def post_worker_init(worker):
     """Go on with the jobs, and have SIGTERM also start the time after which waiting clients are refused."""
     services = services_of(worker.wsgi)
-    services.jobs.start()
+    services.start()
     begin_shutdown = signal.getsignal(signal.SIGTERM)
 
     def shut_down(number, frame) -> None:
         begin_shutdown(number, frame)
         services.generation.ending = True
-        gevent.spawn(services.jobs.drain)
+        gevent.spawn(services.drain)
         gevent.spawn_later(settings.graceful_timeout_seconds, services.stop)
 
     signal.signal(signal.SIGTERM, shut_down)
@@ -110,3 +110,4 @@ def worker_exit(server, worker):
     if services and services.generation.ending:  # if gunicorn itself was killed, streams break off, to be resumed
         services.jobs.wait()
         services.stop()
+        services.close()

@@ -8,8 +8,10 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from image_api.addresses import is_address
+from image_api.key_entries import KeyEntry, entries_of
 from render_worker.serving.environment import EnvironmentSettings
 
+MIN_SIGNING_KEY = 32  # characters: fewer hexadecimal ones than 128 bits can be guessed
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 
@@ -25,7 +27,8 @@ class AuthSettings(EnvironmentSettings):
     api_keys: SecretStr | None = Field(
         None,
         description="API keys by their hashes, as keys create --print-hash prints them: name:sha256, separated by"
-        " commas. Others are in the jobs' database.",
+        " commas, each with :scopes=generate+jobs:per-minute=10:per-day=200:budget=1.50:expires=2027-02-28 if need be."
+        " Others are in the jobs' database.",
     )
     signing_keys: SecretStr | None = Field(
         None,
@@ -42,6 +45,31 @@ class AuthSettings(EnvironmentSettings):
         description="Address of the Hub that checks the tokens of AUTH=huggingface. Every token is sent to it.",
     )
 
+    @property
+    def signing_secrets(self) -> tuple[bytes, ...]:
+        """Return the keys of signed links that are set, the one that signs first."""
+        return tuple(text.encode() for text in _listed(self.signing_keys))
+
+    @field_validator("signing_keys")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        for number, text in enumerate(_listed(value), 1):
+            if len(text) < MIN_SIGNING_KEY:
+                raise ValueError(f"number {number} of its keys is shorter than {MIN_SIGNING_KEY} characters")
+        return value if _listed(value) else None
+
+    @property
+    def declared_keys(self) -> tuple[KeyEntry, ...]:
+        """Return the keys of API_KEYS."""
+        return entries_of(self.api_keys.get_secret_value()) if self.api_keys else ()
+
+    @field_validator("api_keys")
+    @classmethod
+    def _of_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            entries_of(value.get_secret_value())
+        return value
+
     @field_validator("admin_accounts", mode="before")
     @classmethod
     def _account_names(cls, value: object) -> object:
@@ -50,7 +78,7 @@ class AuthSettings(EnvironmentSettings):
     @field_validator("admin_accounts")
     @classmethod
     def _with_auth(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if value and info.data.get("auth", "huggingface") == "none":  # an invalid AUTH is named itself
+        if value and info.data.get("auth", "huggingface") != "huggingface":  # an invalid AUTH is named itself
             raise ValueError("without AUTH=huggingface there are no accounts; set that, or unset this")
         if not all(map(ACCOUNT_NAME.fullmatch, value)):
             raise ValueError("it must be names of accounts, like ann or ann,ben")
@@ -64,3 +92,8 @@ class AuthSettings(EnvironmentSettings):
         if "@" in urlsplit(value).netloc:
             raise ValueError("it must have no user and password: the clients' tokens are the credentials there")
         return value.rstrip("/")
+
+
+def _listed(secret: SecretStr | None) -> list[str]:
+    """Return what commas separate in a secret."""
+    return [text.strip() for text in secret.get_secret_value().split(",") if text.strip()] if secret else []

@@ -10,8 +10,6 @@ from image_api.auth.errors import AuthUnavailable
 from image_api.errors import ApiError
 from render_worker.serving.deadline import Deadline
 
-ACCOUNT_SECONDS = 60.0  # in which a token that was revoked is accepted still
-REFUSAL_SECONDS = 30.0
 STALE_SECONDS = 600.0  # for which an account is known still if the service cannot be asked
 MAX_ACCOUNTS = 10_000
 MAX_REFUSALS = 10_000
@@ -41,11 +39,6 @@ class Refusal:
         """Return a new error of it."""
         return AuthUnavailable(self.sentence, self.retry_after) if self.is_failure else self.kind(self.sentence)
 
-    @property
-    def seconds(self) -> float:
-        """Return for how long it is cached."""
-        return (self.retry_after or 0) if self.is_failure else REFUSAL_SECONDS
-
 
 Answer = Account | Refusal
 
@@ -63,10 +56,22 @@ class _Known:
         return self.answer
 
 
+@dataclass(slots=True)
+class Lifetimes:
+    """The seconds for which answers are fresh."""
+
+    account: float
+    """In which a credential that was revoked is accepted still."""
+    refusal: float
+
+
 class AnswerCache:
     """Answers by key, the least recently used evicted first. Thread-safe."""
 
-    def __init__(self, max_accounts: int = MAX_ACCOUNTS, max_refusals: int = MAX_REFUSALS) -> None:
+    def __init__(
+        self, lifetimes: Lifetimes, max_accounts: int = MAX_ACCOUNTS, max_refusals: int = MAX_REFUSALS
+    ) -> None:
+        self._lifetimes = lifetimes
         self._accounts: OrderedDict[bytes, _Known] = OrderedDict()
         self._refusals: OrderedDict[bytes, _Known] = OrderedDict()
         self._max_accounts = max_accounts
@@ -86,6 +91,13 @@ class AnswerCache:
         """Return whether the latest answer was an account, be it fresh or not."""
         return key in self._accounts
 
+    def has_refusal(self, key: bytes) -> bool:
+        """Return whether the latest answer, of the last STALE_SECONDS, was a refusal that is no failure."""
+        known = self._refusals.get(key)
+        return bool(
+            known and not known.stale.expired and isinstance(known.answer, Refusal) and not known.answer.is_failure
+        )
+
     def stale(self, key: bytes) -> Answer | None:
         """Return the account that counts while the service does not answer, fresh or not; None if there is none."""
         with self._lock:
@@ -97,13 +109,14 @@ class AnswerCache:
         with self._lock:
             if isinstance(answer, Account):
                 self._refusals.pop(key, None)
-                _put(self._accounts, key, answer, ACCOUNT_SECONDS, self._max_accounts)
+                _put(self._accounts, key, answer, self._lifetimes.account, self._max_accounts)
                 return answer
+            seconds = (answer.retry_after or 0) if answer.is_failure else self._lifetimes.refusal
             if answer.is_failure and (known := self._accounts.get(key)) and not known.stale.expired:
-                self._accounts[key] = _Known(known.answer, Deadline.after(answer.seconds), known.stale)
+                self._accounts[key] = _Known(known.answer, Deadline.after(seconds), known.stale)
                 return known.answer
             self._accounts.pop(key, None)
-            _put(self._refusals, key, answer, answer.seconds, self._max_refusals)
+            _put(self._refusals, key, answer, seconds, self._max_refusals)
             return answer
 
 

@@ -20,6 +20,12 @@ class Unauthorized(ApiError):
     headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": REALM}
 
 
+class CredentialInAddress(Unauthorized):
+    """Raised if a request has no credential but one in its query string."""
+
+    hint = "It may be in logs and histories now: if it is a key, have the operator replace it by keys rotate."
+
+
 class InvalidCredential(Unauthorized):
     """Raised if a request's credential is unknown, expired or malformed."""
 

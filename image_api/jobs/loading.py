@@ -1,4 +1,4 @@
-"""Loading the jobs' services: once, in the background, and again as long as their database is out of reach."""
+"""Loading what needs the jobs' database: once, in the background, and again as long as that is out of reach."""
 
 import logging
 import random
@@ -25,8 +25,10 @@ class Loading(Generic[T]):
     All that ask share one attempt. Thread-safe.
     """
 
-    def __init__(self, build: Callable[[], T]) -> None:
+    def __init__(self, build: Callable[[], T], name: str = "jobs") -> None:
+        """Take what builds it, and what it is called in the log, in the plural."""
         self._build = build
+        self._name = name
         self._lock = threading.Lock()
         self._attempt: Future[T] | None = None
         """The latest one."""
@@ -49,7 +51,7 @@ class Loading(Generic[T]):
         with self._lock:
             if self._attempt is None:
                 self._attempt = Future()
-                threading.Thread(target=self._run, name="jobs-start", daemon=True).start()
+                threading.Thread(target=self._run, name=f"{self._name}-start", daemon=True).start()
             return self._attempt
 
     def get(self) -> T:
@@ -77,7 +79,7 @@ class Loading(Generic[T]):
                 return
             except Exception as error:  # noqa: BLE001 - it is raised in what asks for it
                 self._patience = PATIENCE_SECONDS
-                attempt.set_exception(_told(error, pause))
+                attempt.set_exception(_told(error, self._name, pause))
             if self._ended.wait(random.uniform(0.5, 1) * pause):  # noqa: S311
                 return
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
@@ -85,10 +87,10 @@ class Loading(Generic[T]):
                 attempt = self._attempt = Future()
 
 
-def _told(error: Exception, pause: float) -> ApiError:
+def _told(error: Exception, name: str, pause: float) -> ApiError:
     """Log why nothing was built, and return what clients get."""
     if isinstance(error, ApiError):
-        log.warning("jobs cannot be used, which is tried again in %.0f seconds: %s", pause, error)
+        log.warning("%s cannot be used, which is tried again in %.0f seconds: %s", name, pause, error)
         return error
-    log.error("jobs cannot be used, which is tried again in %.0f seconds", pause, exc_info=error)
+    log.error("%s cannot be used, which is tried again in %.0f seconds", name, pause, exc_info=error)
     return DatabaseUnavailable()

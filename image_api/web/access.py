@@ -1,53 +1,61 @@
 """Access control: the account of the current request, and whether that has a scope."""
 
-import re
+from contextlib import suppress
 
-from flask import g, request
+from flask import g
 
-from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, Account, Scope
+from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, SIGNED_LINK, Account, Scope
 from image_api.auth.errors import Forbidden, InvalidCredential, Unauthorized
+from image_api.errors import ApiError
 from image_api.services import services
 from image_api.web.disclosure import has_token
+from image_api.web.sent_credentials import is_key, sends_credential, sent_credential, sent_key
 
-AZURE = "api-key"  # in which OpenAI's clients for Azure send their key
-BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 LACKS = {
-    GENERATE: "This credential may not generate pictures.",
-    JOBS: "This credential may neither submit nor read jobs.",
-    ADMIN: "Only the operator may do this: the holder of WORKER_TOKEN, or an account that ADMIN_ACCOUNTS names.",
+    GENERATE: "This credential may not generate pictures: it lacks the scope generate.",
+    JOBS: "This credential may neither submit nor read jobs: it lacks the scope jobs.",
+    ADMIN: "Only the operator may do this: the holder of WORKER_TOKEN, or of a key with the scope admin, or an account"
+    " that ADMIN_ACCOUNTS names.",
 }
-
-
-def sends_credential() -> bool:
-    """Return whether the current request has a credential, right or wrong."""
-    return "Authorization" in request.headers or AZURE in request.headers
+OF_A_LINK = "A signed link is for its pictures alone: it makes no job of them."
+NO_OPERATOR = (
+    "Only the operator may do this, and this service has no WORKER_TOKEN to know the operator by: set it, or send a key"
+    " with the scope admin."
+)
 
 
 def current_account() -> Account | None:
-    """Return the account of the current request; None with AUTH=none, and if its address needs no credential."""
+    """Return the account of the current request; None if its address needs no credential.
+
+    With AUTH=none it is None, too, unless the request has a valid API key, or came by a signed link.
+    """
     account: Account | None = g.get("account")
     return account
 
 
-def require_scope(scope: Scope) -> None:
-    """Raise Unauthorized or Forbidden unless the request's account has the scope; never if AUTH=none.
+def require_scope(*scopes: Scope) -> None:
+    """Raise Unauthorized or Forbidden unless the request's account has one of the scopes.
 
-    Raises as Authenticator does, too. The account is that of the request's first check.
+    With AUTH=none only a valid API key or a signed link may lack one. Raises as Authenticator does, too. The account is
+    that of the request's first check.
     """
-    if services().authenticator is not None and scope not in _account().scopes:
-        raise Forbidden(LACKS[scope])
+    account = current_account() or _identified()
+    if account is not None and account.scopes.isdisjoint(scopes):
+        raise Forbidden(OF_A_LINK if account is SIGNED_LINK else LACKS[scopes[0]])
 
 
 def require_admin() -> None:
     """Raise Unauthorized or Forbidden unless the operator sends the request, or an admin; and as `require_scope`."""
     if has_token():
         return
-    if services().authenticator is not None:
+    if services().authenticator is None and current_account() is None and sent_key():
+        _become(_holder_of_key())  # which raises what is wrong with it
+    if services().authenticator is not None or current_account():
         require_scope(ADMIN)
     elif services().settings.worker_token is None:
-        raise Forbidden("Only the operator may do this, and this service has no WORKER_TOKEN to know the operator by.")
-    elif "Authorization" in request.headers:
-        raise InvalidCredential("Only the operator may do this, and the bearer token is not WORKER_TOKEN.")
+        raise Forbidden(NO_OPERATOR)
+    elif sends_credential():
+        raise InvalidCredential("Only the operator may do this, and the credential is not WORKER_TOKEN.")
     else:
         raise Unauthorized("Only the operator may do this: send WORKER_TOKEN as a bearer token.")
 
@@ -64,28 +72,28 @@ def wanted_credential() -> str | None:
     return f"Pictures and jobs need a credential: send {authenticator.wanted}." if authenticator else None
 
 
-def _account() -> Account:
-    """Return the account of the current request, which then is the client that admission control knows."""
-    known, authenticator = current_account(), services().authenticator
-    if known is not None or authenticator is None:
-        return known or OPERATOR
-    if has_token():
-        account = OPERATOR
+def _identified() -> Account | None:
+    """Return the account of the current request, from here on; None with AUTH=none and without a valid API key."""
+    authenticator = services().authenticator
+    if authenticator is None:
+        if sent_key():
+            with suppress(ApiError):  # what no address needs is as none if it is wrong
+                _become(_holder_of_key())
+    elif has_token():
+        g.account = OPERATOR
     else:
-        account = authenticator.account_of(_credential(authenticator.wanted), g.client)
-        g.client = services().client_ids.id_of(account.id)
+        credential = sent_credential(authenticator.wanted)
+        its_kind = services().api_keys if is_key(credential) else authenticator
+        _become(its_kind.account_of(credential, g.client))
+    return current_account()
+
+
+def _holder_of_key() -> Account:
+    """Return the account of the API key that the request has. Raises as Authenticator does."""
+    return services().api_keys.account_of(sent_key() or "", g.client)
+
+
+def _become(account: Account) -> None:
+    """Make an account the request's, and the client that admission control knows."""
     g.account = account
-    return account
-
-
-def _credential(wanted: str) -> str:
-    """Return the bearer token of the request. Raises Unauthorized if there is none, InvalidCredential if it is odd."""
-    header = request.headers.get("Authorization", "").strip(" \t")
-    if not header and (key := request.headers.get(AZURE, "").strip(" \t")):
-        return key
-    if not header:
-        raise Unauthorized(f"This request needs a credential: send {wanted}.")
-    found = BEARER.fullmatch(header)
-    if not found:
-        raise InvalidCredential(f"The Authorization header holds no bearer token: send {wanted}.")
-    return found[1]
+    g.client = services().client_ids.id_of(account.id)

@@ -7,11 +7,12 @@ from contextlib import suppress
 
 from flask import Flask, request
 
-from image_api.auth.account import GENERATE, JOBS
+from image_api.auth.account import ADMIN, GENERATE, JOBS
 from image_api.errors import ApiError
-from image_api.services import services, services_of
-from image_api.web.access import require_scope, sends_credential
+from image_api.services import services
+from image_api.web.access import require_admin, require_scope
 from image_api.web.pages.window_page import shows_window
+from image_api.web.sent_credentials import sends_credential, sent_key
 
 OPEN_FAMILIES = frozenset({"api_pages", "crawlers", "icons", "images", "openapi", "pages", "picture_pages"}) | {
     *("health", "job_health", "static_files", "status")
@@ -20,7 +21,7 @@ OPEN_FAMILIES = frozenset({"api_pages", "crawlers", "icons", "images", "openapi"
 OPEN_VIEWS = frozenset({"generate.models", "styled.health", "styled.styles"})
 CHECKED_VIEWS = frozenset({"openai.models", "openai.model"})
 """Those that need none, but refuse a wrong one: clients of OpenAI's find out by them whether their key is right."""
-ADMIN_VIEWS = frozenset({"weights.load_model", "weights.load_lora", "weights.unload_lora"})
+ADMIN_VIEWS = frozenset({"weights.load_model", "weights.load_lora", "weights.unload_lora", "deletion.delete_image"})
 """Those that are the operator's, also with AUTH=none: each calls `require_admin`."""
 DISCLOSING = frozenset({"generate.models", "health.ready", "job_health.health"})
 """Open views that show more to an admin."""
@@ -29,9 +30,8 @@ SUBMISSION = "jobs.submit"
 
 
 def register(app: Flask) -> None:
-    """Require a credential with the scope that each address needs; with AUTH=none nothing is done at a request."""
-    if services_of(app).authenticator is not None:
-        app.before_request(_authorize)
+    """Require a credential with the scope that each address needs; with AUTH=none only of a valid API key."""
+    app.before_request(_authorize)
 
 
 def needs_credential(endpoint: str) -> bool:
@@ -46,14 +46,20 @@ def checks_credential(endpoint: str) -> bool:
 
 def _authorize() -> None:
     """Raise as `require_scope` unless the request has the scopes that its address needs."""
+    if services().authenticator is None and not sends_credential():
+        return
     if request.url_rule is None or request.method == "OPTIONS":  # a preflight carries no credential
         return
     if _is_open():
         _identify_admin()
         return
-    if request.blueprint in JOB_FAMILIES:
-        require_scope(JOBS)
-    if request.blueprint not in JOB_FAMILIES or request.endpoint == SUBMISSION:
+    if request.endpoint in ADMIN_VIEWS:
+        require_admin()
+    elif request.blueprint in JOB_FAMILIES and request.endpoint != SUBMISSION:
+        require_scope(JOBS, ADMIN)
+    else:
+        if request.endpoint == SUBMISSION:
+            require_scope(JOBS)
         require_scope(GENERATE)
 
 
@@ -66,7 +72,7 @@ def _is_open() -> bool:
 
 def _identify_admin() -> None:
     """Find out whether an admin asks for what shows more to one; any other credential is as none."""
-    may_be = sends_credential() and services().settings.admin_accounts
-    if may_be and request.endpoint in DISCLOSING:
+    if request.endpoint in DISCLOSING and sends_credential():
         with suppress(ApiError):
-            require_scope(GENERATE)
+            if services().settings.admin_accounts or sent_key():
+                require_scope(ADMIN)

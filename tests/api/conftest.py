@@ -174,8 +174,9 @@ def client_with(worker: ScriptedWorker, tmp_path: Path) -> Iterator[Callable[...
 
     yield make
     for app in apps:
-        services_of(app).jobs.drain()
+        services_of(app).drain()
         services_of(app).stop()
+        services_of(app).close()
     for thread in threading.enumerate():
         if thread.name == "cold-start":
             thread.join(5)

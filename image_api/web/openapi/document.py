@@ -47,8 +47,10 @@ REQUEST_HEADERS = {
 }
 STATUS_CODES = {**HTTP_CODES, 414: "too_large", 431: "too_large", 500: "internal_error"}
 
-SCHEME = "bearer"
-SCHEMES = {SCHEME: {"type": "http", "scheme": "bearer", "description": "What `AUTH` asks for, or `WORKER_TOKEN`."}}
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "What `AUTH` asks for, or `WORKER_TOKEN`."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same, if it is no token."},
+}
 
 
 def document(app: Flask) -> Schema:
@@ -140,12 +142,12 @@ def _operation(rule: Rule, method: str, operation: Operation, view: Any, schemas
 
 
 def _security(rule: Rule) -> list[Schema]:
-    """Return which credentials are accepted: a bearer token, and perhaps none."""
+    """Return which credentials are accepted: one of SCHEMES, and perhaps none."""
     if not scopes.checks_credential(rule.endpoint):
         return []
     is_needed = services().authenticator is not None and scopes.needs_credential(rule.endpoint)
     is_optional = not is_needed and rule.endpoint not in scopes.ADMIN_VIEWS
-    return [*([{}] if is_optional else []), {SCHEME: []}]
+    return [*([{}] if is_optional else []), *({scheme: []} for scheme in SCHEMES)]
 
 
 def _path_parameters(rule: Rule) -> Iterator[Schema]:

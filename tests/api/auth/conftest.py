@@ -7,7 +7,7 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 
-from image_api.auth import hub_tokens
+from image_api.auth import credential_checks
 from tests.fakes.processes import Server, sandbox
 
 OPERATORS_TOKEN = "the-operator-s-token"
@@ -60,7 +60,7 @@ def hub(site) -> Hub:
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch):
     """A slow machine is no Hub that hangs."""
-    monkeypatch.setattr(hub_tokens, "STALE_WAIT_SECONDS", 20)
+    monkeypatch.setattr(credential_checks, "STALE_WAIT_SECONDS", 20)
 
 
 @pytest.fixture

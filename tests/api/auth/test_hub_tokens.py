@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from image_api.auth import answer_cache, hub_client
+from image_api.auth import answer_cache, hub_client, hub_tokens
 from image_api.settings import Settings
 from tests.api.auth.conftest import ANN, OPERATOR, OPERATORS_TOKEN, bearer
 
@@ -118,7 +118,7 @@ def test_so_is_one_that_hangs(client, hub, monkeypatch):
 
 
 def test_an_account_is_known_still_if_the_hub_fails_later(client, hub, monkeypatch):
-    monkeypatch.setattr(answer_cache, "ACCOUNT_SECONDS", 0)
+    monkeypatch.setattr(hub_tokens.LIFETIMES, "account", 0)
     assert client.get(MAKE, headers=ANN).status_code == 200
     hub.play("error_500")
     assert [client.get(MAKE, headers=ANN).status_code for _ in range(3)] == [200] * 3
@@ -126,7 +126,7 @@ def test_an_account_is_known_still_if_the_hub_fails_later(client, hub, monkeypat
 
 
 def test_but_not_for_long(client, hub, monkeypatch):
-    monkeypatch.setattr(answer_cache, "ACCOUNT_SECONDS", 0)
+    monkeypatch.setattr(hub_tokens.LIFETIMES, "account", 0)
     monkeypatch.setattr(answer_cache, "STALE_SECONDS", 0)
     assert client.get(MAKE, headers=ANN).status_code == 200
     hub.play("error_500")
@@ -134,7 +134,7 @@ def test_but_not_for_long(client, hub, monkeypatch):
 
 
 def test_a_token_that_was_revoked_is_refused_soon(client, hub, monkeypatch):
-    monkeypatch.setattr(answer_cache, "ACCOUNT_SECONDS", 0)
+    monkeypatch.setattr(hub_tokens.LIFETIMES, "account", 0)
     assert client.get(MAKE, headers=ANN).status_code == 200
     hub.play("forbidden")
     assert client.get(MAKE, headers=ANN).status_code == 403
@@ -148,7 +148,7 @@ def test_the_operator_s_token_needs_no_hub(client, hub):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"auth": "keys"},
+        {"auth": "openid"},
         {"auth": "HUGGINGFACE "},
         {"auth": "huggingface", "hub_url": "ftp://hub.example"},
         {"auth": "huggingface", "hub_url": "https://hub.example?x=1"},
@@ -156,6 +156,7 @@ def test_the_operator_s_token_needs_no_hub(client, hub):
         {"auth": "huggingface", "admin_accounts": "an account"},
         {"admin_accounts": "ann"},
         {"auth": "none", "admin_accounts": "ann"},
+        {"auth": "keys", "admin_accounts": "ann"},
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(settings):

@@ -117,7 +117,10 @@ def test_an_account_without_the_scope_gets_no_job(client, monkeypatch, method, p
 def test_one_that_may_generate_nothing_reads_and_cancels_its_jobs_alone(client, monkeypatch, worker, method, path):
     narrow(client, monkeypatch, JOBS)
     answer = client.open(path, method=method, json={"prompt": "a"} if method == "POST" else None, headers=ANN)
-    assert (answer.status_code, answer.json["error"]) == (403, "This credential may not generate pictures.")
+    assert (answer.status_code, answer.json["error"]) == (
+        403,
+        "This credential may not generate pictures: it lacks the scope generate.",
+    )
     assert listed(client, ANN) == []
     job = "/api/v1/jobs/" + "0" * 32
     found = [client.open(it, method=how, headers=ANN).status_code for how, it in (("GET", job), ("DELETE", job))]

@@ -4,14 +4,16 @@ import logging
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from image_api.auth import answer_cache, hub_tokens, refusal_limit
+from image_api.auth import credential_checks, hub_tokens, refusal_limit
 from image_api.auth.account import GENERATE, Account
 from image_api.auth.answer_cache import AnswerCache, Refusal
 from image_api.auth.errors import AuthUnavailable, Forbidden, InvalidCredential, Unauthorized
-from image_api.auth.hub_tokens import HubTokens
+from image_api.auth.hub_client import CHECK_SLOTS
+from image_api.auth.hub_tokens import LIFETIMES, HubTokens
 from image_api.errors import ApiError
 from tests.api.auth.conftest import ANN, BEN, bearer
 from tests.fakes.processes import wait_until
@@ -79,7 +81,7 @@ def test_concurrent_checks_of_one_token_are_coalesced(server, status, found):
     with ThreadPoolExecutor(60) as pool:
         assert {it.result(30) for it in [pool.submit(check) for _ in range(60)]} == {found}
     assert len(server.asked) == 1
-    assert tokens._checks == {}
+    assert tokens.checks._in_flight == {}
 
 
 def test_checks_of_many_tokens_are_right_each(client, hub, monkeypatch):
@@ -97,7 +99,7 @@ def test_checks_of_many_tokens_are_right_each(client, hub, monkeypatch):
 
 
 def test_a_hub_that_hangs_holds_few_connections(monkeypatch):
-    monkeypatch.setattr(hub_tokens, "SLOT_SECONDS", 0.1)
+    monkeypatch.setattr(credential_checks, "SLOT_SECONDS", 0.1)
     tokens, released, held = HubTokens("http://hub.example", ()), threading.Event(), []
 
     def hang(token: str) -> Account:
@@ -105,19 +107,19 @@ def test_a_hub_that_hangs_holds_few_connections(monkeypatch):
         released.wait(60)
         return ACCOUNT
 
-    monkeypatch.setattr(tokens._client, "account_of", hang)
+    monkeypatch.setattr(tokens.checks, "source", replace(tokens.checks.source, account_of=hang))
     with ThreadPoolExecutor(100) as pool:
         found = [pool.submit(answer_of, tokens, f"hf_{number}") for number in range(100)]
-        wait_until(lambda: sum(it.done() for it in found) == 100 - hub_tokens.CHECK_SLOTS, "the others are refused")
-        assert len(held) == hub_tokens.CHECK_SLOTS
+        wait_until(lambda: sum(it.done() for it in found) == 100 - CHECK_SLOTS, "the others are refused")
+        assert len(held) == CHECK_SLOTS
         released.set()
         answers = Counter(it.result(20) for it in found)
-    assert answers == {ACCOUNT.id: hub_tokens.CHECK_SLOTS, "auth_unavailable": 100 - hub_tokens.CHECK_SLOTS}
-    assert tokens._checks == {}
+    assert answers == {ACCOUNT.id: CHECK_SLOTS, "auth_unavailable": 100 - CHECK_SLOTS}
+    assert tokens.checks._in_flight == {}
 
 
 def test_a_hub_that_hangs_holds_up_no_known_account(server, monkeypatch):
-    monkeypatch.setattr(answer_cache, "ACCOUNT_SECONDS", 0)
+    monkeypatch.setattr(hub_tokens.LIFETIMES, "account", 0)
     tokens, released, checks = HubTokens(server.url, ()), threading.Event(), []
     assert answer_of(tokens, "hf_x") == "huggingface:1"
 
@@ -126,13 +128,13 @@ def test_a_hub_that_hangs_holds_up_no_known_account(server, monkeypatch):
         released.wait(60)
         raise InvalidCredential("It was revoked.")
 
-    monkeypatch.setattr(tokens._client, "account_of", hang)
-    monkeypatch.setattr(hub_tokens, "STALE_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(tokens.checks, "source", replace(tokens.checks.source, account_of=hang))
+    monkeypatch.setattr(credential_checks, "STALE_WAIT_SECONDS", 0.05)
     assert {answer_of(tokens, "hf_x") for _ in range(5)} == {"huggingface:1"}
     assert checks == ["hf_x"]
     released.set()
     wait_until(lambda: answer_of(tokens, "hf_x") == "unauthorized", "the check has ended")
-    wait_until(lambda: tokens._checks == {}, "nothing is left of it")
+    wait_until(lambda: tokens.checks._in_flight == {}, "nothing is left of it")
     assert checks == ["hf_x"]
 
 
@@ -146,27 +148,29 @@ def test_no_token_is_in_the_log_or_an_answer_or_what_is_kept(client, hub, caplog
             texts += [answer.text, str(answer.headers)]
     assert SECRET not in "".join(texts) + caplog.text
     tokens = client.application.extensions["image_api"].authenticator
-    kept = [*tokens._answers._accounts, *tokens._answers._refusals]
+    kept = [*tokens.checks.answers._accounts, *tokens.checks.answers._refusals]
     assert kept
     assert not any(SECRET.encode() in key for key in kept)
-    assert SECRET not in repr(vars(tokens)) + repr(vars(tokens._answers))
+    assert SECRET not in repr(vars(tokens.checks)) + repr(vars(tokens.checks.answers))
 
 
 def test_keys_of_two_processes_differ(server):
     keys = []
     for tokens in (HubTokens(server.url, ()), HubTokens(server.url, ())):
         tokens.account_of("hf_x", None)
-        keys += tokens._answers._accounts
+        keys += tokens.checks.answers._accounts
     assert len(set(keys)) == 2
 
 
 def test_a_check_that_is_killed_is_not_the_others_fault(server, monkeypatch):
     tokens = HubTokens(server.url, ())
-    monkeypatch.setattr(tokens._client, "account_of", lambda _: (_ for _ in ()).throw(SystemExit))
+    monkeypatch.setattr(
+        tokens.checks, "source", replace(tokens.checks.source, account_of=lambda _: (_ for _ in ()).throw(SystemExit))
+    )
     with pytest.raises(SystemExit):
         tokens.account_of("hf_x", None)
     monkeypatch.undo()
-    assert tokens._checks == {}
+    assert tokens.checks._in_flight == {}
     assert tokens.account_of("hf_x", None).name == "ann"
 
 
@@ -198,7 +202,7 @@ class TestRefusalLimit:
         assert self.guess(client, 2).status_code == 401
 
     def test_a_token_that_was_valid_is_checked_again_whatever_its_neighbours_send(self, client, monkeypatch):
-        monkeypatch.setattr("image_api.auth.answer_cache.ACCOUNT_SECONDS", 0)
+        monkeypatch.setattr(hub_tokens.LIFETIMES, "account", 0)
         assert client.get(MAKE, headers=ANN, environ_overrides=self.HERE).status_code == 200
         for number in range(refusal_limit.BURST + 1):
             self.guess(client, number)
@@ -248,7 +252,7 @@ class TestRefusalLimit:
 
 class TestAnswerCache:
     def test_invented_tokens_evict_no_valid_one(self):
-        cache = AnswerCache(max_accounts=3, max_refusals=3)
+        cache = AnswerCache(LIFETIMES, max_accounts=3, max_refusals=3)
         cache.add(b"valid", ACCOUNT)
         for number in range(100):
             cache.add(f"{number}".encode(), Refusal.of(InvalidCredential("no")))
@@ -256,7 +260,7 @@ class TestAnswerCache:
         assert len(cache._refusals) == 3
 
     def test_the_least_recently_used_account_is_evicted(self):
-        cache = AnswerCache(max_accounts=2)
+        cache = AnswerCache(LIFETIMES, max_accounts=2)
         for key in (b"a", b"b"):
             cache.add(key, ACCOUNT)
         assert cache.get(b"a")
@@ -264,7 +268,7 @@ class TestAnswerCache:
         assert [key for key in (b"a", b"b", b"c") if cache.get(key)] == [b"a", b"c"]
 
     def test_a_refusal_ends_what_was_known_before(self):
-        cache = AnswerCache()
+        cache = AnswerCache(LIFETIMES)
         cache.add(b"a", ACCOUNT)
         cache.add(b"a", Refusal.of(InvalidCredential("no")))
         assert isinstance(cache.get(b"a"), Refusal)
@@ -272,7 +276,7 @@ class TestAnswerCache:
         assert isinstance(cache.get(b"a"), Refusal)
 
     def test_and_an_account_ends_a_refusal(self):
-        cache = AnswerCache()
+        cache = AnswerCache(LIFETIMES)
         cache.add(b"a", Refusal.of(InvalidCredential("no")))
         cache.add(b"a", ACCOUNT)
         assert (cache.get(b"a"), len(cache._refusals)) == (ACCOUNT, 0)

@@ -5,7 +5,7 @@ import json
 import pytest
 import simple_websocket
 
-from image_api.auth import answer_cache
+from image_api.auth import answer_cache, hub_tokens
 from tests.api.auth.conftest import ANN, OPERATOR
 
 
@@ -32,7 +32,7 @@ def test_a_valid_one_is_accepted(base, headers):
 
 @pytest.mark.parametrize(("fault", "status"), [("forbidden", 403), ("too_many", 503)])
 def test_one_that_is_revoked_meanwhile_is_refused(base, hub, monkeypatch, fault, status):
-    monkeypatch.setattr(answer_cache, "ACCOUNT_SECONDS", 0)
+    monkeypatch.setattr(hub_tokens.LIFETIMES, "account", 0)
     monkeypatch.setattr(answer_cache, "STALE_SECONDS", 0)
     socket = simple_websocket.Client(f"{base.replace('http', 'ws')}/stream/generate/txt2img", headers=ANN)
     assert answer_to(socket) == ("result", None)

@@ -1,0 +1,78 @@
+"""The credentials that the jobs' database keeps. It and its library are loaded once they are needed."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from image_api.auth.api_key import ApiKey
+from image_api.auth.errors import AuthUnavailable
+from image_api.database_url import engine_url, sqlite_file
+from image_api.jobs.errors import DatabaseUnavailable
+from image_api.jobs.loading import Loading
+from image_api.native_thread import NativeThread
+from image_api.settings import Settings
+
+if TYPE_CHECKING:
+    from image_api.credentials.credential_store import CredentialStore
+
+DOWN = "The database of the API keys cannot be used now."
+
+
+class Credentials:
+    """The credentials of this service. Thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings. Nothing is opened yet."""
+        self._url = engine_url(settings.database_url)
+        self._loading = Loading(self._build, "credentials")
+
+    @property
+    def exist(self) -> bool:
+        """Return whether there is a database that may have some."""
+        file = sqlite_file(self._url)
+        try:
+            return file is None or file.exists()
+        except OSError:  # its folder is closed to this process
+            return False
+
+    @property
+    def place(self) -> str:
+        """Return where they are, without any password."""
+        file = sqlite_file(self._url)
+        return str(file) if file else "the PostgreSQL of DATABASE_URL"
+
+    def begin(self) -> None:
+        """Have them loaded in the background, if their database exists."""
+        if self.exist:
+            self._loading.begin()
+
+    def end(self) -> None:
+        """Try no more to load them: this service is being stopped."""
+        self._loading.end()
+
+    @property
+    def store(self) -> "CredentialStore":
+        """Return what reads and writes them, whose database is made if it is missing.
+
+        Raises DatabaseUnavailable if it cannot be used.
+        """
+        return self._loading.get()
+
+    def find_key(self, digest: str) -> ApiKey | None:
+        """Return the API key with a hash; None if there is none. Raises AuthUnavailable if that cannot be found out."""
+        if not self.exist:
+            return None
+        try:
+            return self.store.key_of_hash(digest)
+        except DatabaseUnavailable:  # whose sentence is about jobs
+            raise AuthUnavailable(DOWN) from None
+
+    def open(self) -> "CredentialStore":
+        """Return a store of one's own for a program that uses it once. Raises DatabaseUnavailable at once."""
+        return self._build()
+
+    def _build(self) -> "CredentialStore":
+        # A quarter of a second of CPU, at a full core: in gevent's hub it would delay all clients.
+        NativeThread().call(import_module, "image_api.credentials.credential_store")
+        from image_api.credentials.credential_store import CredentialStore
+
+        return CredentialStore.at(self._url)

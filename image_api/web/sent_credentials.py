@@ -1,0 +1,67 @@
+"""The credential of the current request: a bearer token, or a key in a header of its own, and never in its address."""
+
+import re
+from urllib.parse import parse_qsl
+
+from flask import request
+
+from image_api.auth.api_key import KEY, PREFIX
+from image_api.auth.errors import CredentialInAddress, InvalidCredential, Unauthorized
+
+BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
+KEY_HEADERS = ("X-API-Key", "api-key")
+"""Of clients that send no bearer token; the second is that of OpenAI's clients for Azure."""
+IN_ADDRESS = frozenset({"api_key", "api-key", "apikey", "x-api-key", "key", "token", "access_token"})
+"""Parameters in which other services take one."""
+OF_WSGI = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_API_KEY")
+SEVERAL = "This request has credentials that differ; send one alone."
+
+
+def sends_credential() -> bool:
+    """Return whether the current request has a credential, right or wrong."""
+    return any(name in request.environ for name in OF_WSGI)
+
+
+def is_key(credential: str) -> bool:
+    """Return whether a credential is meant as an API key of this service."""
+    return credential.startswith(PREFIX)
+
+
+def sent_key() -> str | None:
+    """Return the API key of the current request by its form; None if it has none. Other credentials are as none.
+
+    Raises InvalidCredential if it has two.
+    """
+    keys = [it for it in _all_sent() if KEY.fullmatch(it)] if sends_credential() else []
+    if len(keys) > 1:
+        raise InvalidCredential(SEVERAL)
+    return keys[0] if keys else None
+
+
+def sent_credential(wanted: str) -> str:
+    """Return the credential of the current request; `wanted` says what is to be sent.
+
+    Raises Unauthorized if there is none, and InvalidCredential if it is no bearer token, or there are several.
+    """
+    sent = _all_sent()
+    if len(sent) > 1:
+        raise InvalidCredential(SEVERAL)
+    if sent:
+        return sent.pop()
+    if request.headers.get("Authorization", "").strip(" \t"):
+        raise InvalidCredential(f"The Authorization header holds no bearer token: send {wanted}.")
+    if _is_in_address():
+        raise CredentialInAddress(f"A credential in an address is not accepted: send {wanted}.")
+    raise Unauthorized(f"This request needs a credential: send {wanted}.")
+
+
+def _all_sent() -> set[str]:
+    found = BEARER.fullmatch(request.headers.get("Authorization", "").strip(" \t"))
+    keys = {request.headers.get(name, "").strip(" \t") for name in KEY_HEADERS}
+    return (keys | ({found[1]} if found else set())) - {""}
+
+
+def _is_in_address() -> bool:
+    """Return whether the address has a parameter that is a credential elsewhere, also one that was dropped here."""
+    query = request.environ.get("RAW_URI", "").partition("?")[2] or request.query_string.decode("latin-1")
+    return any(name.lower() in IN_ADDRESS for name, _ in parse_qsl(query, keep_blank_values=True))

@@ -1,0 +1,26 @@
+"""API keys of tests, declared by API_KEYS and stored in a database."""
+
+from pydantic import SecretStr
+
+from image_api.auth.api_key import hash_of, new_key
+from image_api.credentials.credential_store import CredentialStore
+from image_api.database_url import engine_url
+from image_api.key_entries import KeyEntry
+
+
+def store_at(database_url: str) -> CredentialStore:
+    """Return the store of credentials in a database, as another process has it."""
+    return CredentialStore.at(engine_url(SecretStr(database_url)))
+
+
+def add(store: CredentialStore, name: str, **options: object) -> str:
+    """Store a key, and return its text."""
+    key = new_key()
+    store.add_key(KeyEntry(name, hash_of(key), **options))
+    return key
+
+
+def declared(name: str, **options: object) -> tuple[str, str]:
+    """Return the text of a key, and its entry for API_KEYS."""
+    key = new_key()
+    return key, str(KeyEntry(name, hash_of(key), **options))
