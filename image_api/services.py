@@ -110,7 +110,7 @@ class Services:
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
             queue_health=queue.health if queue else None,
             generation=generation,
-            jobs=Jobs(settings, generation, image_memory, queue),
+            jobs=Jobs(settings, generation, image_memory, queue, budgets),
             pictures=pictures,
             checks=checks,
             variants=PictureVariants(picture_thread),

@@ -22,6 +22,7 @@ from image_api.jobs.webhooks.client import WebhookClient
 from image_api.jobs.webhooks.deliveries import Deliveries
 from image_api.jobs.webhooks.message import Signer, body_of
 from image_api.jobs.webhooks.sender import WebhookSender
+from image_api.limits.budgets import Budgets
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
@@ -44,7 +45,12 @@ class JobService:
 
     @classmethod
     def build(
-        cls, settings: Settings, generation: Generation, image_memory: ImageMemory, queue: "CeleryQueue | None" = None
+        cls,
+        settings: Settings,
+        generation: Generation,
+        image_memory: ImageMemory,
+        queue: "CeleryQueue | None" = None,
+        budgets: Budgets | None = None,
     ) -> "JobService":
         """Return the services, with the database brought up to date. Jobs go to the queue, if there is one."""
         url = engine_url(settings.database_url)
@@ -60,7 +66,7 @@ class JobService:
             Signer(settings.webhook_secrets),
             partial(body_of, api_prefix=settings.api_v1_prefix, simulated=settings.simulated),
         )
-        runner = _runner(queue, database, generation, image_memory, settings, updates.changed, webhooks.wake)
+        runner = _runner(queue, database, generation, image_memory, settings, budgets, updates.changed, webhooks.wake)
         updates.with_progress = runner.with_progress
         retention = Retention(database, settings.job_retention_days)
         return cls(store, runner, updates, deliveries, webhooks, retention, sends=bool(settings.webhook_secrets))
@@ -131,11 +137,14 @@ def _runner(
     generation: Generation,
     image_memory: ImageMemory,
     settings: Settings,
+    budgets: Budgets | None,
     changed: Callable[[UUID], None],
     on_final: Callable[[], None],
 ) -> JobRunner:
     if queue is None:
-        return Runner(database, generation, image_memory, settings, changed=changed, on_final=on_final)
+        return Runner(database, generation, image_memory, settings, budgets, changed=changed, on_final=on_final)
     from image_api.jobs.queued.queued_runner import QueuedRunner  # which loads Celery
 
-    return QueuedRunner(database, queue, generation, image_memory, settings, changed=changed, on_final=on_final)
+    return QueuedRunner(
+        database, queue, generation, image_memory, settings, budgets, changed=changed, on_final=on_final
+    )
