@@ -45,7 +45,7 @@ class QueuedRunner:
         budgets: Budgets | None = None,
         *,
         changed: Callable[[UUID], None] = lambda _: None,
-        on_final: Callable[[], None] = lambda: None,
+        on_final: Callable[[UUID], None] = lambda _: None,
     ) -> None:
         """Call `changed` after each change of a job, and `on_final` after one became final."""
         self._queue = queue

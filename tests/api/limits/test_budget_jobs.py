@@ -1,5 +1,7 @@
 """Jobs of a key that has a budget, made by this process and by Celery workers in turn."""
 
+import threading
+
 import pytest
 from sqlalchemy import select
 
@@ -106,9 +108,12 @@ def test_a_worker_that_knows_no_engine_so_cheap_ends_it(submitting, worker):
 
 
 def test_a_cancelled_one_may_have_cost_all(submitting, worker):
-    key = submitting(max_retries=0)
-    worker.say_to("/generate", 200, (2.0, b""), Content_Type="application/x-ndjson")
+    key, release = submitting(max_retries=0), threading.Event()
+    worker.say_to("/generate", 200, RESULT, lambda: release.wait(20))
+    worker.say_to("/requests/", 204, b"")
     job_id = key.submit(model="perchance").json["job_id"]
     wait_until(worker.asked_to_make, "it is being made", 20)
-    assert key.client.delete(f"/api/v1/jobs/{job_id}").json == 1
-    wait_until(lambda: key.spent == 40_000, "it stays counted", 10)
+    assert key.client.delete(f"/api/v1/jobs/{job_id}").json["status"] == "canceled"
+    release.set()
+    wait_until(lambda: not services_of(key.client.application).jobs.running, "nothing is made any more", 20)
+    assert key.spent == 40_000
