@@ -8,9 +8,11 @@ from pathlib import Path
 
 from flask import Flask
 
+from image_api import cli
 from image_api.routes import (
     api_pages,
     crawlers,
+    deletion,
     deliveries,
     generate,
     health,
@@ -36,7 +38,16 @@ from image_api.routes import (
 from image_api.routes import jobs as job_routes  # by its own name it would hide the package image_api.jobs here
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, error_responses, host_check, paying, responses, scopes, speculative_requests
+from image_api.web import (
+    cors,
+    error_responses,
+    host_check,
+    paying,
+    responses,
+    scopes,
+    signed_links,
+    speculative_requests,
+)
 from image_api.web.openai_paths import ModelNameConverter, OpenAIPaths
 from image_api.web.pages import error_page, security_headers
 from image_api.web.pages.picture_page import ImageNameConverter
@@ -70,6 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     error_page.register(app)
     host_check.register(app, settings.allowed_hosts)
     speculative_requests.register(app)
+    signed_links.register(app)
     scopes.register(app)
     paying.register(app)
     cors.register(app, settings.cors_origins)
@@ -83,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         txt2img,
         weights,
         images,
+        deletion,
         health,
         wake,
         pages,
@@ -98,4 +111,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(family.routes)
     for family in (job_routes, deliveries, job_events, job_health):
         app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
+    cli.register(app)
     return app

@@ -24,6 +24,7 @@ ApiError
 ├── PictureLostAgain     503 picture_unavailable
 ├── PictureGone          404 not_found
 ├── PictureDeleted       410 picture_deleted
+├── DeletionUnsupported  409 deletion_unsupported
 ├── those of jobs (jobs/errors.py), of limits (limits/errors.py), of credentials (auth/errors.py) and of WebSockets
 │   (web/websocket_errors.py)
 └── Relayed              an error of the render worker, with its own code and status
@@ -273,6 +274,14 @@ class PictureDeleted(ApiError):
 
     def __init__(self) -> None:
         super().__init__("This picture was deleted by the operator.")
+
+
+class DeletionUnsupported(ApiError):
+    """Raised if a picture is to be deleted, and what may have it deletes nothing by a picture's name."""
+
+    code = "deletion_unsupported"
+    status = 409
+    hint = "python -m render_worker.delete deletes pictures where the worker runs, with its settings."
 
 
 class Relayed(ApiError):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from image_api.blocked_terms import BlockedTerms
 from image_api.rates import Rate, parse_rates
 from render_worker.serving.environment import EnvironmentSettings
 
@@ -19,7 +20,8 @@ class LimitSettings(EnvironmentSettings):
     )
     blocked_terms_file: Path | None = Field(
         None,
-        description="File with words and phrases, one a line, that no prompt may have: such a request gets 422.",
+        description="File with words and phrases, one a line, that no prompt may have: such a request gets 422. It is"
+        " read again when it changes.",
     )
 
     @property
@@ -31,4 +33,11 @@ class LimitSettings(EnvironmentSettings):
     @classmethod
     def _of_rates(cls, value: str) -> str:
         parse_rates(value)
+        return value
+
+    @field_validator("blocked_terms_file")
+    @classmethod
+    def _with_terms(cls, value: Path | None) -> Path | None:
+        if value:
+            BlockedTerms(value)
         return value

@@ -9,9 +9,11 @@ from flask import Flask, current_app
 from image_api.admission import Admission
 from image_api.auth.account import Authenticator
 from image_api.auth.api_keys import ApiKeys
+from image_api.auth.signed_links import SigningKeys
 from image_api.client_ids import ClientIds
 from image_api.credentials.credentials import Credentials
 from image_api.credentials.key_budgets import KeyBudgets
+from image_api.credentials.link_keys import LinkKeys
 from image_api.database_url import engine_url
 from image_api.dispatch.awake_workers import look_at_awake
 from image_api.dispatch.base import Dispatch
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from limits.storage import Storage
 
     from image_api.dispatch.queued.queue import CeleryQueue
-    from image_api.dispatch.queued.queue_health import QueueHealth
     from image_api.redis_breaker import RedisBreaker
 
 UPLOAD_SLOTS = 4  # each of twice MAX_UPLOAD_MB on the disk, which may be one in memory
@@ -67,11 +68,13 @@ class Services:
     api_keys: ApiKeys
     authenticator: Authenticator | None
     """Finds the accounts of the credentials that AUTH wants; None with AUTH=none. API keys count whatever AUTH is."""
+    signing_keys: SigningKeys
     worker: RenderWorkers
     worker_looks: SharedCheck[None]
     """Looks at the render workers that are awake, for all clients that ask for the health of jobs."""
-    queue_health: "QueueHealth | None"
-    """That of the queue; None without DISPATCH=celery."""
+    cache: Cache
+    queue: "CeleryQueue | None"
+    """None without DISPATCH=celery."""
     generation: Generation
     jobs: Jobs
     pictures: RemotePictures
@@ -106,9 +109,11 @@ class Services:
             credentials=credentials,
             api_keys=api_keys,
             authenticator=_authenticator(settings, api_keys),
+            signing_keys=LinkKeys(settings.signing_secrets, credentials),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
-            queue_health=queue.health if queue else None,
+            cache=cache,
+            queue=queue,
             generation=generation,
             jobs=Jobs(settings, generation, image_memory, queue, budgets),
             pictures=pictures,
@@ -122,7 +127,7 @@ class Services:
 
     def queue_state(self) -> QueueState | None:
         """Return the state of the queue within some seconds, whatever hangs; None without DISPATCH=celery."""
-        return self.queue_health.state() if self.queue_health else None
+        return self.queue.health.state() if self.queue else None
 
     def start(self) -> None:
         """Go on with the jobs that there are, and have the API keys at hand if AUTH wants them."""
@@ -140,6 +145,13 @@ class Services:
         self.jobs.leave()
         self.generation.stop()
         self.jobs.give_back()
+
+    def close(self) -> None:
+        """Close the connections, once no request is answered any more: after `stop`, when the process ends."""
+        self.jobs.close()
+        self.cache.close()
+        if self.queue:
+            self.queue.close()
 
 
 def _budgets(credentials: Credentials, worker: RenderWorkers) -> KeyBudgets:

@@ -29,6 +29,7 @@ from render_worker.runtime import Runtime
 from render_worker.serving.bearer_tokens import has_bearer_token
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
+from render_worker.storages.chain import StorageChain
 from render_worker.storages.local.recipes import KeptRecipes
 from render_worker.storages.local.storage import kept_recipes
 
@@ -47,6 +48,7 @@ class Services:
     requests: IdempotentRequests
     health: Health
     metrics: CollectorRegistry
+    storages: StorageChain
     recipes: KeptRecipes
     """Of the pictures of the local folder."""
     open_to_all: bool = False
@@ -129,7 +131,8 @@ def build_services(settings: Settings, *, folder_served: bool = True) -> Service
     )
     metrics.registry.register(HealthCollector(health))
     requests = IdempotentRequests(pipeline.generate)
-    return Services(settings, Runtime(), selector, requests, health, metrics.registry, kept_recipes(settings))
+    recipes = kept_recipes(settings)
+    return Services(settings, Runtime(), selector, requests, health, metrics.registry, storages, recipes)
 
 
 def _breaker(name: str, settings: Settings) -> CircuitBreaker:

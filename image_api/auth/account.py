@@ -28,6 +28,8 @@ class Account:
 
 OPERATOR = Account("operator", "operator", frozenset({GENERATE, JOBS, ADMIN}))
 """The account of the holder of WORKER_TOKEN."""
+SIGNED_LINK = Account("link", "signed link", frozenset({GENERATE}))
+"""The account of a request by a signed link: it is for that request alone, and the limits are those of its client."""
 
 
 class Authenticator(Protocol):

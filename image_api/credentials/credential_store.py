@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from image_api.auth.api_key import ApiKey
-from image_api.credentials import key_rows
+from image_api.credentials import key_rows, link_key_rows
 from image_api.credentials.key_rows import KeyRow
 from image_api.jobs.database.database import Database
 from image_api.jobs.migrations.migration import bring_up_to_date
@@ -31,6 +31,10 @@ class CredentialStore:
         """Return all API keys, revoked and expired ones too, in the order of their creation."""
         return self.database.read(key_rows.all_keys)
 
+    def spent_today(self) -> dict[str, int]:
+        """Return the micro-dollars that accounts have spent in this day of UTC, by their ids."""
+        return self.database.read(key_rows.spent_today)
+
     def add_key(self, entry: KeyEntry) -> None:
         """Store a new API key. Raises KeyExists if there is one of its name."""
         self.database.write(partial(key_rows.add_key, entry=entry))
@@ -42,3 +46,11 @@ class CredentialStore:
     def revoke_key(self, name: str) -> None:
         """Revoke an API key. Raises NoSuchKey, and KeyIsOver if it was revoked."""
         self.database.write(partial(key_rows.revoke_key, name=name))
+
+    def link_keys(self) -> tuple[bytes, ...]:
+        """Return the key of signed links; none if it was never needed."""
+        return self.database.read(link_key_rows.link_keys)
+
+    def made_link_key(self) -> bytes:
+        """Return the key of signed links, which is made if there is none."""
+        return self.database.write(link_key_rows.made_link_key)

@@ -29,6 +29,7 @@ from image_api.generation.regeneration import Regenerations
 from image_api.generation.replay import ReplayStore
 from image_api.generation.resumption import Resumption
 from image_api.generation.single_flight import SingleFlight
+from image_api.limits.blocked_prompts import BlockedPrompts
 from image_api.limits.errors import BudgetSpent
 from image_api.sent_images import SentImage
 from image_api.settings import Settings
@@ -54,6 +55,7 @@ class Generation:
         """Ask `kept_recipe` how a lost picture was made if that is not stored here, `is_gone` for a cached one."""
         self._dispatch = dispatch
         self._is_gone = is_gone
+        self._blocked = BlockedPrompts(settings.blocked_terms_file)
         self._timeout_seconds = settings.request_timeout_seconds
         seconds = settings.cache_expiration_hours * 3600
         self._results = results.ResultCache(cache, seconds)
@@ -164,13 +166,14 @@ class Generation:
         return self.is_cacheable(options) and options.cache and not options.chooses_engine
 
     def check(self, options: GenerationOptions) -> None:
-        """Raise InvalidParameter if the options contradict each other."""
+        """Raise InvalidParameter if the options contradict each other, PromptBlocked as BlockedPrompts.check."""
         if options.chooses_engine and options.model != "auto":
             name = "prefer" if options.within is None else "within"
             raise InvalidParameter(f"{name} only goes with model=auto.")
+        self._blocked.check(options.prompt, options.negative_prompt)
 
     def _cached(self, options: GenerationOptions, key: str | None) -> GenerateResult | None:
-        """Return the result of the key. Raises InvalidParameter as `check`."""
+        """Return the result of the key. Raises as `check`."""
         self.check(options)
         return self._results.get(key) if key and options.cache else None
 
@@ -288,6 +291,13 @@ class Generation:
         """Erase what is stored of a picture that was deleted, also if its address does not have its name."""
         self.forget(result.image_url)
         self.records.forget(result)
+
+    def forget_name(self, name: str) -> None:
+        """Erase what is stored of the picture of a name, which was deleted from whichever storage had it."""
+        record = self.records.get(name)
+        if record and record.result:
+            self.forget_result(record.result)
+        self.forget(f"/images/{name}")
 
     def stop(self) -> None:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from image_api.dispatch.queued.queue import CeleryQueue
     from image_api.jobs.service import JobService
 
+CLOSE_SECONDS = 0.5  # of the three that a process has left after its grace period; giving back takes up to 1.5
+
 log = logging.getLogger(__name__)
 
 
@@ -145,6 +147,11 @@ class Jobs:
         """Let the jobs go back into the queue that were left; it takes few seconds at most."""
         if service := self._loading.loaded:
             service.runner.give_back()
+
+    def close(self) -> None:
+        """Close the connections to the database: jobs cannot be used any more. It takes CLOSE_SECONDS at most."""
+        if service := self._loading.loaded:
+            service.close(CLOSE_SECONDS)
 
     def _service(self) -> "JobService":
         return self._loading.get()

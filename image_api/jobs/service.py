@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 class JobService:
     """Jobs that are kept and run. Thread-safe."""
 
+    database: Database
     store: JobStore
     runner: JobRunner
     updates: JobUpdates
@@ -79,7 +80,15 @@ class JobService:
         updates.with_progress = runner.with_progress
         retention = Retention(database, settings.job_retention_days)
         return cls(
-            store, runner, updates, deliveries, webhooks, retention, charges, sends=bool(settings.webhook_secrets)
+            database,
+            store,
+            runner,
+            updates,
+            deliveries,
+            webhooks,
+            retention,
+            charges,
+            sends=bool(settings.webhook_secrets),
         )
 
     def start(self) -> None:
@@ -150,6 +159,10 @@ class JobService:
         self.runner.leave()
         self.webhooks.stop()
         self.retention.stop()
+
+    def close(self, seconds: float) -> None:
+        """Close the connections to the database, once nothing more uses it; wait up to `seconds` for that."""
+        self.database.close(seconds)
 
 
 def _runner(

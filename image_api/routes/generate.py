@@ -8,11 +8,14 @@ from image_api.web.api_answers import (
     ACCEPTED,
     ASYNC,
     FILE,
+    INVALID_LINK,
     LED,
+    LINKS,
     MADE,
     MAKING,
     OPENING,
     RESUMED_TO_END,
+    SIGNED,
     SPECULATION,
     STREAM,
     STREAMING,
@@ -37,12 +40,12 @@ routes = Blueprint("generate", __name__)
 
 @routes.get("/generate")
 @describe(
-    {200: MADE, 202: ACCEPTED, 204: RESUMED_TO_END, 302: LED, 304: UNCHANGED},
+    {200: MADE, 202: ACCEPTED, 204: RESUMED_TO_END, 302: LED, 304: UNCHANGED, 403: INVALID_LINK},
     query=GenerationOptions,
     without=frozenset({"image", "strength"}),
     request_headers=("Last-Event-ID", "Prefer", "Idempotency-Key"),
-    errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION, *SUBMITTING),
-    more=f"{STREAM} {ASYNC}",
+    errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION, *SUBMITTING, *LINKS),
+    more=f"{STREAM} {ASYNC} {SIGNED}",
 )
 def by_query() -> Response:
     """Generate a picture from the query's parameters."""
@@ -52,11 +55,12 @@ def by_query() -> Response:
 
 @routes.get("/generate.<any(png, jpg, jpeg, webp):ending>")
 @describe(
-    {200: FILE, 204: RESUMED_TO_END},
+    {200: FILE, 204: RESUMED_TO_END, 403: INVALID_LINK},
     query=GenerationOptions,
     without=frozenset({"format", "output_format", "response_format", "image", "strength"}),
     request_headers=("Last-Event-ID",),
-    errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION, 404),
+    errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION, *LINKS, 404),
+    more=SIGNED,
 )
 def by_file_name(ending: str) -> Response:
     """Generate a picture from the query's parameters, and return its bytes in the format that the URL names."""

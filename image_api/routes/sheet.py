@@ -3,7 +3,17 @@
 from flask import Blueprint, Response
 
 from image_api.web.api import HTML, JSON, Answer, describe
-from image_api.web.api_answers import MAKING, OPENING, PAGE_HEADERS, PICTURE_HEADERS, SPECULATION, TYPES
+from image_api.web.api_answers import (
+    INVALID_LINK,
+    LINKS,
+    MAKING,
+    OPENING,
+    PAGE_HEADERS,
+    PICTURE_HEADERS,
+    SIGNED,
+    SPECULATION,
+    TYPES,
+)
 from image_api.web.schemas.sheet import SheetOptions, SheetResult
 from image_api.web.sheet import sheet_json, sheet_options, sheet_response
 from image_api.web.speculative_requests import refuse_prefetch
@@ -17,14 +27,17 @@ routes = Blueprint("sheet", __name__)
 @describe(
     {
         200: Answer(
-            "The pictures; to a link-preview bot a page.",
-            {JSON: SheetResult, HTML: None},
-            ("X-Cache", *PAGE_HEADERS),
+            "The pictures; by a signed link the sheet itself, to a client that shows pictures alone."
+            " To a link-preview bot a page.",
+            {JSON: SheetResult, IMAGE_TYPES["png"]: None, HTML: None},
+            (*PICTURE_HEADERS, *PAGE_HEADERS),
         ),
         302: Answer("A redirect to the sheet, to a client that shows pictures alone.", {}, ("Location",)),
+        403: INVALID_LINK,
     },
     query=SheetOptions,
-    errors=(*MAKING, *OPENING, *SPECULATION),
+    errors=(*MAKING, *OPENING, *SPECULATION, *LINKS),
+    more=SIGNED,
 )
 def as_json() -> Response:
     """Generate four or nine pictures from the query's parameters."""
@@ -39,11 +52,13 @@ def as_json() -> Response:
             "The sheet; to a link-preview bot a page.",
             {**dict.fromkeys(TYPES), HTML: None},
             (*PICTURE_HEADERS, *PAGE_HEADERS),
-        )
+        ),
+        403: INVALID_LINK,
     },
     query=SheetOptions,
     without=frozenset({"response_format"}),
-    errors=(*MAKING, *OPENING, *SPECULATION, 404),
+    errors=(*MAKING, *OPENING, *SPECULATION, *LINKS, 404),
+    more=SIGNED,
 )
 def as_picture(ending: str) -> Response:
     """Generate the same, and return them as one picture in the format that the URL names."""

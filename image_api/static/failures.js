@@ -9,12 +9,16 @@ import { has, shorten, text } from "./texts.js";
 /** @typedef {import("./models.js").Model} Model */
 /** @typedef {import("./stream.js").Failure} Failure */
 
-const NOT_AGAIN = new Set(["invalid_parameter", "unsupported", "too_large", "file_lost"]);
+const NOT_AGAIN = new Set([
+  ...["invalid_parameter", "unsupported", "too_large", "file_lost"],
+  ...["prompt_blocked", "invalid_link"],
+]);
 const OF_THE_SERVICE =
-  /^(service_|worker_|storage_|too_many_|connection_|stream_|file_|unauthorized|interrupted|cancelled|page_|no_answer|refused)/;
+  /^(service_|worker_|storage_|too_many_|connection_|stream_|file_|unauthorized|forbidden|auth_|invalid_link|rate_limited|budget_exhausted|prompt_blocked|interrupted|cancelled|page_|no_answer|refused)/;
 const OF_THE_REQUEST = /^(invalid_parameter|unsupported|too_large|misdirected_request|internal_error)$/;
 const CORRECTED = {
   content_refused: "prompt",
+  prompt_blocked: "prompt",
   engine_request_refused: "prompt",
   perchance_request_refused: "prompt",
   too_large: "image",

@@ -14,6 +14,7 @@ import { MAX_PICTURES, toQuery } from "./options.js";
  */
 
 const LONGEST_QUERY = 6000; // of 8 KB that common proxies read of a request line
+const SIGNED = ["expires", "signature"]; // the parameters by which an address is a signed link
 
 /**
  * Return the job of a form's options.
@@ -44,6 +45,7 @@ export function jobOfAddress(search, options) {
 export function withModel(job, model) {
   const query = new URLSearchParams(job.query);
   for (const name of ["within", "prefer"]) query.delete(name); // they go with model=auto alone
+  for (const name of SIGNED) query.delete(name); // it is another request
   query.set("model", model);
   return { ...made(query.toString(), { ...job.options, model }, job.file), hasImage: job.hasImage, tried: job.tried };
 }
@@ -108,12 +110,17 @@ export function lacksFile(job) {
  * @returns {[string, RequestInit]}
  */
 export function requestOf(job, resumes) {
+  if (isSigned(job.query)) return [`generate?${job.query}`, {}]; // for exactly this request
   const query = withPreviews(job.query);
   if (job.file) return ["generate", { method: "POST", body: formOf(query, job.file) }];
   if (job.hasImage && resumes) return ["generate", {}];
   if (query.length <= LONGEST_QUERY) return [`generate?${query}`, {}];
   const body = JSON.stringify(Object.fromEntries(new URLSearchParams(query)));
   return ["generate", { method: "POST", body, headers: { "Content-Type": "application/json" } }];
+}
+
+function isSigned(query) {
+  return new URLSearchParams(query).has("signature");
 }
 
 function withPreviews(query) {

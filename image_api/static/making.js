@@ -40,7 +40,7 @@ export function mountMaking(root, actions) {
   let queue = [];
   /** @type {ReturnType<typeof turnOf> | null} */
   let running = null;
-  const refused = new Map(); // cards of what wants a key, with what tries it again
+  const refused = new Map(); // cards of what wants a key, or another one, with what tries it again
   const resumed = interrupted().then(async (jobs) => {
     for (const job of jobs) if (job.hasImage) job.file = await recallFile(job.id);
     queue = [...jobs, ...queue];
@@ -244,7 +244,7 @@ export function mountMaking(root, actions) {
     }
     failures.prepend(card);
     while (failures.childElementCount > MOST_FAILURES) close(failures.lastElementChild);
-    if (failure.code === "unauthorized" || failure.status === 401) {
+    if (["unauthorized", "forbidden"].includes(failure.code) || failure.status === 401) {
       refused.set(card, () => replace(job));
     }
     tell.say(sentenceOf(failure), true);

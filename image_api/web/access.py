@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from flask import g
 
-from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, Account, Scope
+from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, SIGNED_LINK, Account, Scope
 from image_api.auth.errors import Forbidden, InvalidCredential, Unauthorized
 from image_api.errors import ApiError
 from image_api.services import services
@@ -17,6 +17,7 @@ LACKS = {
     ADMIN: "Only the operator may do this: the holder of WORKER_TOKEN, or of a key with the scope admin, or an account"
     " that ADMIN_ACCOUNTS names.",
 }
+OF_A_LINK = "A signed link is for its pictures alone: it makes no job of them."
 NO_OPERATOR = (
     "Only the operator may do this, and this service has no WORKER_TOKEN to know the operator by: set it, or send a key"
     " with the scope admin."
@@ -26,7 +27,7 @@ NO_OPERATOR = (
 def current_account() -> Account | None:
     """Return the account of the current request; None if its address needs no credential.
 
-    With AUTH=none it is None, too, unless the request has a valid API key.
+    With AUTH=none it is None, too, unless the request has a valid API key, or came by a signed link.
     """
     account: Account | None = g.get("account")
     return account
@@ -35,12 +36,12 @@ def current_account() -> Account | None:
 def require_scope(*scopes: Scope) -> None:
     """Raise Unauthorized or Forbidden unless the request's account has one of the scopes.
 
-    With AUTH=none only the holder of a valid API key may lack one. Raises as Authenticator does, too. The account is
+    With AUTH=none only a valid API key or a signed link may lack one. Raises as Authenticator does, too. The account is
     that of the request's first check.
     """
     account = current_account() or _identified()
     if account is not None and account.scopes.isdisjoint(scopes):
-        raise Forbidden(LACKS[scopes[0]])
+        raise Forbidden(OF_A_LINK if account is SIGNED_LINK else LACKS[scopes[0]])
 
 
 def require_admin() -> None:

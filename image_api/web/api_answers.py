@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from image_api.auth.errors import AuthUnavailable, Forbidden, TooManyAttempts, Unauthorized
+from image_api.auth.errors import AuthUnavailable, Forbidden, InvalidLink, TooManyAttempts, Unauthorized
 from image_api.errors import (
     Cancelled,
     DeadlinePassed,
@@ -27,7 +27,7 @@ from image_api.errors import (
 )
 from image_api.jobs.errors import DatabaseUnavailable, KeyReused, TooManyJobs, WebhooksDisabled
 from image_api.jobs.job_json import JobProgress, JobView
-from image_api.limits.errors import BudgetSpent, RateLimited
+from image_api.limits.errors import BudgetSpent, PromptBlocked, RateLimited
 from image_api.web.api import EVENTS, HTML, JSON, Answer, Models
 from image_api.web.event_stream import StreamError
 from image_api.web.picture_json import ResultWithPicture
@@ -51,8 +51,8 @@ HEADERS: Mapping[str, str] = {
     "Content-Encoding": "`gzip` if the request accepts that.",
     "Content-Location": "The address at which the same picture stays.",
     "Content-Range": "Which part of the picture it is.",
-    "Content-Security-Policy": "What the page may load and run: nothing from elsewhere.",
-    "Cross-Origin-Resource-Policy": "`cross-origin`: any page may show the picture.",
+    "Content-Security-Policy": "What the page may load and run: nothing from elsewhere. Without a page: nothing.",
+    "Cross-Origin-Resource-Policy": "`cross-origin`: any page may show the picture. `same-origin`: of a page.",
     "Cross-Origin-Opener-Policy": "`same-origin`: no page that opened this one may reach it.",
     "ETag": "The name of this content, for If-None-Match.",
     "Idempotency-Replayed": "`true` if the same `Idempotency-Key` has made the job before.",
@@ -66,6 +66,7 @@ HEADERS: Mapping[str, str] = {
     "Refresh": "Seconds after which the page looks again.",
     "Retry-After": "Seconds after which a retry can succeed.",
     "Sec-WebSocket-Version": "The version of the protocol that is known here: 13.",
+    "Strict-Transport-Security": "Over https: browsers shall use that alone for this host from now on.",
     "Upgrade": "`websocket`.",
     "WWW-Authenticate": "The kind of credential that is needed, and what is wrong with the one that was sent.",
     "Vary": "The request's headers that decide the response.",
@@ -79,10 +80,13 @@ HEADERS: Mapping[str, str] = {
     "X-Seed": "The seed used.",
 }
 ALWAYS = ("X-Request-ID", "X-Content-Type-Options", "Cache-Control")
-ANYWHERE = ("RateLimit", "RateLimit-Policy", "Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
-"""What any response may have: by CORS_ORIGINS, and by what it depends on."""
+ANYWHERE = (
+    *("RateLimit", "RateLimit-Policy", "Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"),
+    *("Content-Security-Policy", "Strict-Transport-Security"),
+)
+"""What any response may have: by CORS_ORIGINS, by what it depends on, by its content and over https."""
 PAGE_HEADERS = (
-    *("Content-Encoding", "Content-Security-Policy", "Cross-Origin-Opener-Policy"),
+    *("Content-Encoding", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy"),
     *("Permissions-Policy", "Referrer-Policy"),
 )
 """Of every page."""
@@ -162,19 +166,23 @@ EVERY = (InvalidParameter, MisdirectedRequest, 414, 431, 500)
 """What any request may get."""
 CREDENTIALS = (Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable)
 """What any request may get that needs a credential: by AUTH, or by `require_admin`."""
+SIGNED = "A signed link to it (`flask --app app sign`) needs no credential: it adds `expires` and `signature`."
+INVALID_LINK = Answer("A signed link is not valid: in an address bar a page says why.", {HTML: None}, PAGE_HEADERS)
+LINKS = (InvalidLink, AuthUnavailable)
+"""What a request by a signed link may get, whatever AUTH is."""
 BODIES = (408, 413)
 COSTS = (NotForPreviews,)
 """What a link-preview bot gets at each address that could cost something."""
 WORKER = (*COSTS, WorkerNotConfigured, WorkerUnavailable, Stopping, DeadlinePassed, Relayed)
 """What asking the render worker may come to."""
-MAKING = (*WORKER, UnknownToWorker, ServiceBusy, Cancelled, RateLimited, BudgetSpent)
+MAKING = (*WORKER, UnknownToWorker, PromptBlocked, ServiceBusy, Cancelled, RateLimited, BudgetSpent)
 """What making a picture may come to."""
 OPENING = (PictureUnavailable, PictureDeleted)
 """What reading its bytes may come to, too."""
 STREAMING = (TooManyStreams, StreamLost)
 JOB_ERRORS = (*COSTS, DatabaseUnavailable)
 """What asking for a job may come to."""
-SUBMITTING = (*JOB_ERRORS, RateLimited, BudgetSpent, TooManyJobs, KeyReused, WebhooksDisabled)
+SUBMITTING = (*JOB_ERRORS, PromptBlocked, RateLimited, BudgetSpent, TooManyJobs, KeyReused, WebhooksDisabled)
 UPLOADS = (*BODIES, UploadTooLarge, ServiceBusy)
 SPECULATION = (SpeculativeRequest,)
 HEALING = (*MAKING, *OPENING, PictureLostAgain, SpeculativeRequest)

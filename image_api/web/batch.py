@@ -15,6 +15,7 @@ from image_api.admission import Waiter
 from image_api.errors import ApiError, Cancelled, InvalidParameter, ModelNotFound, ServiceBusy, TooManyStreams
 from image_api.generation.options import GenerationOptions
 from image_api.generation.progress_stream import FIRST_SECONDS, HEARTBEAT_SECONDS, GenerationResponse
+from image_api.limits.errors import PromptBlocked
 from image_api.services import services
 from image_api.web.base64_json import EmbeddedPicture
 from image_api.web.client_connection import waiter
@@ -26,6 +27,7 @@ RESTING = "engine_resting"  # a half-open circuit breaker takes one of several r
 OF_ALL = {
     InvalidParameter.code,
     ModelNotFound.code,
+    PromptBlocked.code,
     TooManyStreams.code,
 }  # codes of errors that every picture of the request would have
 

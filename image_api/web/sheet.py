@@ -22,7 +22,9 @@ from image_api.web.pictures_response import cache_status, indexed_results, resul
 from image_api.web.responses import base_url
 from image_api.web.schemas.openai import parameter_named
 from image_api.web.schemas.sheet import SheetOptions, SheetResult
+from image_api.web.signed_links import is_signed
 from image_api.web.speculative_requests import is_for_preview
+from render_worker.contract import IMAGE_TYPES
 
 NOT_MADE = "Open the link, and the pictures of this contact sheet are made."
 ENDING = "png"
@@ -37,11 +39,16 @@ def sheet_options(ending: str | None = None) -> SheetOptions:
 
 
 def sheet_json(options: SheetOptions) -> Response:
-    """Return the pictures of a sheet as JSON, and its address; a client that shows only pictures is led to that."""
+    """Return the pictures of a sheet as JSON, and its address; a client that shows only pictures is led to that.
+
+    By a signed link it gets the sheet itself: the link is not for the other address.
+    """
     if is_for_preview() or request.method == "HEAD":
         return _costless(options, "application/json")
     base = base_url()  # first, so that a bad Host header costs no generation
     if wants_redirect(options):
+        if is_signed():
+            return sheet_response(options, ENDING, IMAGE_TYPES[ENDING])
         return Response(status=302, headers={"Location": sheet_url(options, ENDING, base), "Vary": VARY})
     options, pictures = _generated(options)
     opened = pictures.opened() if options.embeds_picture else {}

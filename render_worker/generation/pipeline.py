@@ -22,7 +22,7 @@ from render_worker.errors import (
     WorkerBusy,
     WorkerError,
 )
-from render_worker.generation.admission import Admission
+from render_worker.generation.admission import CURRENT_CLIENT, Admission
 from render_worker.generation.attempt import Attempt, attempts
 from render_worker.generation.hedging import Hedging
 from render_worker.generation.latency import Latencies
@@ -206,7 +206,8 @@ class Pipeline:
                 picture = await self._encode(engine, image, recipe)
                 # Of the request, and not of what this engine honours: another one may make the picture the next time.
                 again = attempt.request.with_seed_used(image.seed)
-                return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again)
+                client = CURRENT_CLIENT.get()
+                return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again, client=client)
 
     @contextlib.contextmanager
     def _outcome(self, engine: str) -> Iterator[None]:

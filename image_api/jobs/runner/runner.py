@@ -110,6 +110,7 @@ class Runner:
     def drain(self) -> None:
         """Claim no more jobs; those in flight may end within GRACEFUL_TIMEOUT_SECONDS. Returns at once."""
         self._grace = self._grace or Deadline.after(self._grace_seconds)
+        self.wake()
 
     def wait(self) -> None:
         """Wait until no job is in flight, up to the end of the grace period; not at all without `drain` before."""
@@ -141,7 +142,7 @@ class Runner:
         pause = 0.0
         is_first = True
         renewal = Deadline.after(RENEW_SECONDS)
-        while not (self._grace and self._grace.expired and not self._attempts):
+        while not (self._grace and not self._attempts):  # while it drains, leases are to be renewed
             try:
                 if is_first:  # DISPATCH was celery before, and nothing else ends what its workers made
                     self._leases.adopt()

@@ -6,6 +6,7 @@ from flask import Response, request
 
 from image_api.web.content_negotiation import VARY
 from image_api.web.pages.html_pages import app_page, is_navigation, prefers_page
+from image_api.web.signed_links import is_signed
 from image_api.web.speculative_requests import is_for_preview
 
 FORM_OF_RESPONSE = ("format", "response_format")  # by which a client says that it wants no page
@@ -14,11 +15,12 @@ FORM_OF_RESPONSE = ("format", "response_format")  # by which a client says that 
 def window_page() -> Response | None:
     """Return the page if a browser's window is to show it; None if the request says another form of response.
 
-    It costs no generation: its script asks for the picture's events by the same query.
+    It costs no generation: its script asks for the picture's events by the same query. A link to the picture alone, for
+    browsers without scripts, is another address: one that was signed has none.
     """
     if not shows_window():
         return None
-    return app_page("page.html", VARY, starts=True, picture=_address_of_picture())
+    return app_page("page.html", VARY, starts=True, picture=None if is_signed() else _address_of_picture())
 
 
 def shows_window() -> bool:

@@ -62,6 +62,7 @@ class Running(Process):
         self.runner.leave()
         self.services.generation.stop()
         self.runner.give_back()
+        self.services.close()
 
 
 @contextmanager

@@ -75,6 +75,8 @@ class QueuedProcess(Process):
         self.runner.leave()
         self.services.generation.stop()
         self.queue.stop()
+        self.queue.close()
+        self.services.close()
 
 
 @pytest.fixture(autouse=True)
