@@ -115,7 +115,7 @@ class Services:
             cache=cache,
             queue=queue,
             generation=generation,
-            jobs=Jobs(settings, generation, image_memory, queue),
+            jobs=Jobs(settings, generation, image_memory, queue, budgets),
             pictures=pictures,
             checks=checks,
             variants=PictureVariants(picture_thread),
