@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from limits.storage import Storage
 
     from image_api.dispatch.queued.queue import CeleryQueue
-    from image_api.dispatch.queued.queue_health import QueueHealth
     from image_api.redis_breaker import RedisBreaker
 
 UPLOAD_SLOTS = 4  # each of twice MAX_UPLOAD_MB on the disk, which may be one in memory
@@ -73,8 +72,9 @@ class Services:
     worker: RenderWorkers
     worker_looks: SharedCheck[None]
     """Looks at the render workers that are awake, for all clients that ask for the health of jobs."""
-    queue_health: "QueueHealth | None"
-    """That of the queue; None without DISPATCH=celery."""
+    cache: Cache
+    queue: "CeleryQueue | None"
+    """None without DISPATCH=celery."""
     generation: Generation
     jobs: Jobs
     pictures: RemotePictures
@@ -112,7 +112,8 @@ class Services:
             signing_keys=LinkKeys(settings.signing_secrets, credentials),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
-            queue_health=queue.health if queue else None,
+            cache=cache,
+            queue=queue,
             generation=generation,
             jobs=Jobs(settings, generation, image_memory, queue),
             pictures=pictures,
@@ -126,7 +127,7 @@ class Services:
 
     def queue_state(self) -> QueueState | None:
         """Return the state of the queue within some seconds, whatever hangs; None without DISPATCH=celery."""
-        return self.queue_health.state() if self.queue_health else None
+        return self.queue.health.state() if self.queue else None
 
     def start(self) -> None:
         """Go on with the jobs that there are, and have the API keys at hand if AUTH wants them."""
@@ -148,6 +149,9 @@ class Services:
     def close(self) -> None:
         """Close the connections, once no request is answered any more: after `stop`, when the process ends."""
         self.jobs.close()
+        self.cache.close()
+        if self.queue:
+            self.queue.close()
 
 
 def _budgets(credentials: Credentials, worker: RenderWorkers) -> KeyBudgets:

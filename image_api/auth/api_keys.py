@@ -38,7 +38,7 @@ class ApiKeys:
     wanted = "an API key, as Authorization: Bearer ig_… or X-API-Key: ig_…"
 
     def __init__(self, declared: Iterable[KeyEntry], stored: KeySource) -> None:
-        self._declared = {it.sha256: _declared(it) for it in declared}
+        self._declared = {it.sha256: declared_key(it) for it in declared}
         self._stored = stored
         self.checks = CredentialChecks(Source(self._look_up, DOWN, LOOK_UP_SLOTS, LOOK_UP_SECONDS), LIFETIMES)
 
@@ -56,7 +56,8 @@ class ApiKeys:
         return found.account(time.time())
 
 
-def _declared(entry: KeyEntry) -> ApiKey:
+def declared_key(entry: KeyEntry) -> ApiKey:
+    """Return the key of an entry of API_KEYS."""
     scopes = frozenset(cast("Scope", it) for it in entry.scopes)
     allowance = Allowance(entry.per_minute, entry.per_day, entry.budget)
     return ApiKey(f"env:{entry.name}", entry.name, scopes, allowance, entry.expires_at)

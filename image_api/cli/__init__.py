@@ -1,10 +1,12 @@
-"""Commands for the operator: `flask --app app --help` lists them. What one needs is loaded when it runs."""
+"""Commands of the operator: `flask --app app …`."""
 
 from flask import Flask
 
+from image_api.cli.keys import keys
 from image_api.cli.sign import sign
 
 
 def register(app: Flask) -> None:
     """Add the commands to those of `flask --app app`."""
-    app.cli.add_command(sign)
+    for command in (keys, sign):
+        app.cli.add_command(command)

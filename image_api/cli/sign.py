@@ -1,6 +1,8 @@
 """flask --app app sign: a link that needs no credential, for exactly one request, until it expires."""
 
+import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from urllib.parse import quote, unquote
 
@@ -12,9 +14,10 @@ from werkzeug.routing import RequestRedirect
 
 from image_api.addresses import is_address
 from image_api.auth.signed_links import EXPIRES, SIGNATURE, Pairs, signed_pairs
-from image_api.cli.expiry import Expiry
+from image_api.cli.parameter_types import Parsed
 from image_api.errors import ApiError
 from image_api.generation.options import query_pairs
+from image_api.key_entries import expiry_of
 from image_api.services import services
 from image_api.web.content_negotiation import file_options, query_options
 from image_api.web.sheet import sheet_options
@@ -23,6 +26,7 @@ from render_worker.contract import IMAGE_TYPES, InvalidField
 
 SCHEMES = ("http://", "https://", "//")
 OWN = {EXPIRES, SIGNATURE}
+LONGEST = timedelta(days=3653)
 WHAT_CAN = "only GET requests for pictures can be signed, like /generate.png?prompt=… or /sheet.png?prompt=…"
 PARSERS: Mapping[str, Callable[[str], object]] = {
     "generate.by_query": lambda _: query_options(),
@@ -33,16 +37,32 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
 """What each view does with its query first, with the ending of its path."""
 
 
-def _checked_base(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not is_address(value):
-        raise click.BadParameter("it must be an address like https://pictures.example.", param=option)
-    return value
+def _expiry(text: str) -> int:
+    """Return the moment of an expiry in Unix seconds. Raises ValueError unless it lies ahead, by ten years at most."""
+    now = time.time()
+    moment = int(expiry_of(text.strip(), now))
+    if not now < moment <= now + LONGEST.total_seconds():
+        raise ValueError("it must lie ahead, and within the next ten years")
+    return moment
+
+
+def _base(text: str) -> str:
+    if not is_address(text):
+        raise ValueError("it must be an address like https://pictures.example")
+    return text
 
 
 @click.command()
 @click.argument("address")
-@click.option("--expires", type=Expiry(), required=True, help="When it ends: 12h, 7d or 2w from now, or a date.")
-@click.option("--base-url", callback=_checked_base, help="Where clients reach this service, unless a setting says so.")
+@click.option(
+    "--expires",
+    required=True,
+    type=Parsed("TIME", _expiry),
+    help="When it ends: after 12h, 7d or 2w, or with the day 2027-02-28 of UTC.",
+)
+@click.option(
+    "--base-url", type=Parsed("URL", _base), help="Where clients reach this service, unless a setting says so."
+)
 @with_appcontext
 def sign(address: str, expires: int, base_url: str | None) -> None:
     """Print a link to ADDRESS that needs no credential, like '/generate.png?prompt=a%20red%20boat&seed=7'.

@@ -31,6 +31,10 @@ class CredentialStore:
         """Return all API keys, revoked and expired ones too, in the order of their creation."""
         return self.database.read(key_rows.all_keys)
 
+    def spent_today(self) -> dict[str, int]:
+        """Return the micro-dollars that accounts have spent in this day of UTC, by their ids."""
+        return self.database.read(key_rows.spent_today)
+
     def add_key(self, entry: KeyEntry) -> None:
         """Store a new API key. Raises KeyExists if there is one of its name."""
         self.database.write(partial(key_rows.add_key, entry=entry))

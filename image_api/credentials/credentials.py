@@ -34,6 +34,12 @@ class Credentials:
         except OSError:  # its folder is closed to this process
             return False
 
+    @property
+    def place(self) -> str:
+        """Return where they are, without any password."""
+        file = sqlite_file(self._url)
+        return str(file) if file else "the PostgreSQL of DATABASE_URL"
+
     def begin(self) -> None:
         """Have them loaded in the background, if their database exists."""
         if self.exist:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from image_api.auth.account import Scope
 from image_api.auth.api_key import ApiKey
@@ -18,10 +18,8 @@ from image_api.limits.allowance import Allowance
 SCOPE: dict[str, Scope] = {"generate": "generate", "jobs": "jobs", "admin": "admin"}
 WITH_HASH = select(api_keys).where(api_keys.c.hash == bindparam("digest"))
 WITH_NAME = select(api_keys).where(api_keys.c.name == bindparam("its_name"))
-OF_ITS_DAY = and_(spending.c.account == literal("key:") + api_keys.c.id, spending.c.day == bindparam("today"))
-ALL = (
-    select(api_keys, spending.c.micros).outerjoin(spending, OF_ITS_DAY).order_by(api_keys.c.created_at, api_keys.c.name)
-)
+ALL = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.name)
+SPENT = select(spending.c.account, spending.c.micros).where(spending.c.day == bindparam("today"))
 CHANGE = update(api_keys).where(api_keys.c.id == bindparam("its_id"))
 
 
@@ -30,9 +28,10 @@ class KeyRow:
     """An API key with what its operator wants to know of it."""
 
     key: ApiKey
-    created_at: float
-    rotated_at: float | None
-    spent: int
+    created_at: float | None = None
+    """None if API_KEYS declares it."""
+    rotated_at: float | None = None
+    spent: int = 0
     """Micro-dollars of this day of UTC."""
 
 
@@ -44,9 +43,15 @@ def key_of_hash(connection: Connection, digest: str) -> ApiKey | None:
 
 def all_keys(connection: Connection) -> list[KeyRow]:
     """Return all API keys."""
+    spent = spent_today(connection)
+    found = [(_key(row), row) for row in connection.execute(ALL)]
+    return [KeyRow(key, row.created_at, row.rotated_at, spent.get(key.account_id, 0)) for key, row in found]
+
+
+def spent_today(connection: Connection) -> dict[str, int]:
+    """Return the micro-dollars that accounts have spent in this day of UTC."""
     today = datetime.fromtimestamp(clock_of(connection), UTC).date().isoformat()
-    rows = connection.execute(ALL, {"today": today})
-    return [KeyRow(_key(row), row.created_at, row.rotated_at, row.micros or 0) for row in rows]
+    return {row.account: row.micros for row in connection.execute(SPENT, {"today": today})}
 
 
 def add_key(transaction: Transaction, entry: KeyEntry) -> None:

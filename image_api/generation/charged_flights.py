@@ -1,6 +1,6 @@
 """Flights whose pictures are charged for: a request that starts one pays, and those that join it do not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from image_api.admission import Waiter
 from image_api.generation.flight import Flight, Make
@@ -41,12 +41,6 @@ class ChargedFlights:
         if joined:  # one that has begun meanwhile
             _refund(charge)
         return flight, joined
-
-    def require(self, pictures: Sequence[tuple[str | None, GenerateRequest]], waiter: Waiter) -> None:
-        """Raise RateLimited or BudgetSpent unless all that have no flight yet, by their keys, could be charged now."""
-        new = [request for key, request in pictures if key is None or not self._flights.has_key(key)]
-        if waiter.payer and new:
-            waiter.payer.require(new)
 
 
 def _refund(charge: Charge | None) -> None:

@@ -2,10 +2,9 @@
 
 import secrets
 import threading
-import time
 
 from image_api.generation.cache import Kind
-from image_api.outbound.redis_clients import quick_client
+from image_api.outbound.redis_clients import close_idle, quick_client
 from image_api.redis_breaker import RedisBreaker
 
 LEASE_SECONDS = 6.0  # longer than a Redis that hangs, with the breaker open after it, delays a renewal
@@ -31,6 +30,7 @@ class RedisCache:
         self._held: set[str] = set()
         self._lock = threading.Lock()
         self._renewer: threading.Thread | None = None
+        self._is_closed = threading.Event()
         self._breaker = breaker or RedisBreaker()
 
     def get(self, kind: Kind, key: str) -> bytes | None:
@@ -64,6 +64,10 @@ class RedisCache:
             self._held.discard(name)
         self._breaker.call(lambda: self._release(keys=[name], args=[self._token]), None)
 
+    def close(self) -> None:
+        self._is_closed.set()
+        close_idle(self._redis)
+
     def _keep(self, name: str) -> None:
         with self._lock:
             self._held.add(name)
@@ -72,8 +76,7 @@ class RedisCache:
                 self._renewer.start()
 
     def _renew_held(self) -> None:
-        while True:
-            time.sleep(RENEW_SECONDS)
+        while not self._is_closed.wait(RENEW_SECONDS):
             with self._lock:
                 held = list(self._held)
             if held:

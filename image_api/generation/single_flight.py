@@ -35,8 +35,8 @@ class SingleFlight:
         """Return this process's flight of that name, None if it has none."""
         return self._flights.get(name)
 
-    def has_key(self, key: str) -> bool:
-        """Return whether a flight generates what `key` stands for."""
+    def has(self, key: str | None) -> bool:
+        """Return whether a flight of this process generates what `key` stands for."""
         return key in self._by_key
 
     def join_by_key(self, key: str, waiter: Waiter) -> Flight | None:

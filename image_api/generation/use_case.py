@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from image_api.admission import Admission, Waiter
@@ -143,9 +143,13 @@ class Generation:
     def require(self, pictures: Sequence[GenerationOptions], waiter: Waiter) -> None:
         """Raise RateLimited or BudgetSpent unless all of these that are not there could be charged now."""
         if waiter.payer:
-            new = [it for it in pictures if self.cached(it) is None]
-            requests = [(self._shared_key(it), it.request(NO_REQUEST_ID, self._timeout_seconds)) for it in new]
-            self._charged_flights.require(requests, waiter)
+            not_in_flight = [it for it in pictures if not self._flights.has(self._shared_key(it))]
+            if new := self.new_requests(not_in_flight):
+                waiter.payer.require(new)
+
+    def new_requests(self, pictures: Iterable[GenerationOptions]) -> list[GenerateRequest]:
+        """Return what the render worker would be asked for: a request for each of the pictures that is not cached."""
+        return [it.request(NO_REQUEST_ID, self._timeout_seconds) for it in pictures if self.cached(it) is None]
 
     def keep(self, options: GenerationOptions, result: GenerateResult, seconds: float = math.inf) -> GenerateResult:
         """Cache what was made for these options, for so many seconds at most, and store how; return it as asked for."""

@@ -13,6 +13,7 @@ from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.loading import Loading
 from image_api.jobs.updates.job_watch import JobWatch
 from image_api.jobs.webhooks.urls import WebhookURLs
+from image_api.limits.payers import JobCharge
 from image_api.native_thread import NativeThread
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
@@ -68,9 +69,19 @@ class Jobs:
         service = self._loading.loaded
         return service.runner.running if service else 0
 
-    def submit(self, new: NewJob) -> tuple[Job, bool]:
-        """Return a new job and True, or the one that its idempotency key made before, and False."""
-        return self._service().submit(new)
+    def submit(self, new: NewJob, charge: JobCharge | None = None) -> tuple[Job, bool]:
+        """Return a new job and True, or the one that its idempotency key made before, and False.
+
+        A new one has been charged for by `charge`, which is corrected once it is final.
+        """
+        return self._service().submit(new, charge)
+
+    def made_before(self, new: NewJob) -> Job | None:
+        """Return the job that the idempotency key of a new one has made already; None if there is none.
+
+        Raises KeyReused if that came with another request.
+        """
+        return self._service().made_before(new) if new.idempotency_key else None
 
     def get(self, job_id: UUID) -> Job:
         """Return a job, with the newest progress. Raises JobNotFound if there is none with this id."""

@@ -40,6 +40,23 @@ class LimitedPayer:
             raise
         return PictureCharge(units, charged, reservation)
 
+    def charge_job(self, requests: Sequence[GenerateRequest]) -> "JobCharge | None":
+        """Charge the new pictures of a job together; None if it has no rates. Its budget is charged as each is made.
+
+        Raises as `charge`, also if the budget has nothing left for them now.
+        """
+        charged = None
+        if requests and self._rates:
+            charged = self._limiter.charge(self._name, self._rates, sum(map(units_of, requests)))
+        try:
+            if requests and self._budget:
+                self._budget.require(requests)
+        except BaseException:
+            if charged:
+                charged.correct(0)
+            raise
+        return JobCharge(units_of(requests[0]), charged) if charged else None
+
     def quotas(self) -> list[Quota]:
         """Return what is left of its rates."""
         return self._limiter.quotas(self._name, self._rates) if self._rates else []
@@ -67,6 +84,19 @@ class PictureCharge:
             self._charged.correct(0)
         if self._reservation:
             self._reservation.settle(cost)
+
+
+class JobCharge:
+    """What the pictures of one job were charged for."""
+
+    def __init__(self, units: int, charged: UnitsCharged) -> None:
+        """`units` are those of each picture: all have one size."""
+        self._units = units
+        self._charged = charged
+
+    def settle(self, results: Sequence[GenerateResult]) -> None:
+        """Correct the charge by the pictures that were made for the job, of which there may be none."""
+        self._charged.correct(sum(units_with_cost(self._units, result) for result in results))
 
 
 class Payers:

@@ -48,7 +48,7 @@ class Runner:
         settings: Settings,
         *,
         changed: Callable[[UUID], None] = lambda _: None,
-        on_final: Callable[[], None] = lambda: None,
+        on_final: Callable[[UUID], None] = lambda _: None,
     ) -> None:
         """Call `changed` after each change of a job, and `on_final` after one became final."""
         self.concurrency = settings.job_concurrency or _default_concurrency(settings)
@@ -225,7 +225,7 @@ class Runner:
     def _settle_once(self, attempt: Attempt, came_to: Outcome | Retry | None) -> None:
         if isinstance(came_to, Outcome):
             if self._leases.finish(attempt.lease, came_to):
-                self._on_final()
+                self._on_final(attempt.job.id)
                 if came_to.status == "completed":
                     self._recent.add(attempt.elapsed)
         elif came_to:

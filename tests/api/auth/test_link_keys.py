@@ -1,0 +1,170 @@
+"""The keys of signed links: those that are set, or the database's, which is made once and read seldom."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+import pytest
+from pydantic import SecretStr, ValidationError
+from sqlalchemy import Connection, create_engine, delete, insert, select
+from sqlalchemy.pool import NullPool
+
+from image_api.auth.errors import AuthUnavailable
+from image_api.credentials import link_keys
+from image_api.credentials.credentials import Credentials
+from image_api.credentials.link_keys import LinkKeys
+from image_api.database_url import engine_url
+from image_api.jobs.database.tables import signing_keys
+from image_api.jobs.migrations.migration import bring_up_to_date
+from image_api.settings import Settings
+from tests.fakes.processes import ROOT, clean_environment
+
+KEY, OTHER = "a" * 32, "b" * 40
+FIRST_USE = """
+import sys
+from image_api.credentials.credentials import Credentials
+from image_api.credentials.link_keys import LinkKeys
+from image_api.settings import Settings
+keys = LinkKeys((), Credentials(Settings()))
+print("ready", flush=True)
+sys.stdin.readline()
+print(keys.signing_key().decode(), flush=True)
+"""
+
+
+def keys_of(url: str, declared: str | None = None) -> LinkKeys:
+    settings = Settings(database_url=SecretStr(url), signing_keys=declared)
+    return LinkKeys(settings.signing_secrets, Credentials(settings))
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    with create_engine(engine_url(SecretStr(url)), poolclass=NullPool).begin() as connection:
+        yield connection
+
+
+def rows(url: str) -> list[str]:
+    with connected(url) as connection:
+        return list(connection.scalars(select(signing_keys.c.secret)))
+
+
+def test_it_is_made_at_first_use_and_kept(database_url):
+    key = keys_of(database_url).signing_key()
+    assert len(key) == 43
+    assert keys_of(database_url).signing_key() == key
+    assert list(keys_of(database_url).verifying_keys()) == [key]
+    assert rows(database_url) == [key.decode()]
+
+
+def test_two_services_have_two(tmp_path):
+    one, other = (keys_of(f"sqlite:///{tmp_path}/{name}.db").signing_key() for name in ("one", "other"))
+    assert one != other
+
+
+def test_processes_that_need_it_at_once_make_one(database_url):
+    bring_up_to_date(engine_url(SecretStr(database_url)))
+    environment = clean_environment(DATABASE_URL=database_url)
+    command = [sys.executable, "-c", FIRST_USE]
+    processes = [Popen(command, stdin=PIPE, stdout=PIPE, text=True, cwd=ROOT, env=environment) for _ in range(3)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    made = {process.communicate(timeout=120)[0].strip() for process in processes}
+    assert {process.returncode for process in processes} == {0}
+    assert rows(database_url) == list(made)
+
+
+def test_what_is_set_needs_no_database():
+    keys = keys_of("postgresql://nobody@127.0.0.1:1/none", f"{KEY}, {OTHER}")
+    assert keys.signing_key() == KEY.encode()
+    assert list(keys.verifying_keys()) == [KEY.encode(), OTHER.encode()]
+
+
+def test_to_verify_makes_no_database(tmp_path):
+    assert list(keys_of(f"sqlite:///{tmp_path}/jobs.db").verifying_keys()) == []
+    assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_to_verify_makes_no_key(tmp_path):
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    keys_of(url).signing_key()
+    with connected(url) as connection:
+        connection.execute(delete(signing_keys))
+    assert list(keys_of(url).verifying_keys()) == []
+    assert rows(url) == []
+
+
+def test_one_that_is_made_while_the_service_runs_is_found_soon(tmp_path, monkeypatch):
+    monkeypatch.setattr(link_keys, "UNKNOWN_SECONDS", 0.05)
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    running = keys_of(url)
+    assert list(running.verifying_keys()) == []
+    key = keys_of(url).signing_key()
+    time.sleep(0.1)
+    assert list(running.verifying_keys()) == [key]
+
+
+def test_it_is_read_once_a_minute_however_many_ask(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    key = keys_of(url).signing_key()
+    running = keys_of(url)
+    with ThreadPoolExecutor(8) as pool:
+        assert {tuple(found) for found in pool.map(lambda _: running.verifying_keys(), range(8))} == {(key,)}
+    with connected(url) as connection:
+        connection.execute(delete(signing_keys))
+        connection.execute(insert(signing_keys), {"secret": OTHER})
+    assert list(running.verifying_keys()) == [key]
+    monkeypatch.setattr(link_keys, "KNOWN_SECONDS", 0)
+    running._fresh = link_keys.Deadline.after(0)
+    assert list(running.verifying_keys()) == [OTHER.encode()]
+
+
+def test_a_database_that_is_out_of_reach_is_said(tmp_path):
+    keys = keys_of("postgresql://nobody@127.0.0.1:1/none")
+    for use in (keys.verifying_keys, keys.signing_key):
+        with pytest.raises(AuthUnavailable, match="key of signed links"):
+            use()
+
+
+def test_a_known_key_holds_while_the_database_is_out_of_reach(tmp_path, monkeypatch):
+    monkeypatch.setattr(link_keys, "KNOWN_SECONDS", 0)
+    monkeypatch.setattr(link_keys, "UNKNOWN_SECONDS", 0)
+    file = tmp_path / "jobs.db"
+    key = keys_of(f"sqlite:///{file}").signing_key()
+    running = keys_of(f"sqlite:///{file}")
+    assert list(running.verifying_keys()) == [key]
+    file.write_bytes(b"no database at all" * 1000)
+    assert list(running.verifying_keys()) == [key]
+
+
+@pytest.mark.parametrize("text", ["hunter2", f"{KEY},hunter2", f"{KEY},{'x' * 31}", "a" * 31])
+def test_a_short_one_is_refused_without_its_text(text):
+    with pytest.raises(ValidationError, match="is shorter than 32 characters") as caught:
+        Settings(signing_keys=text)
+    (error,) = caught.value.errors()
+    assert f"number {text.count(',') + 1}" in error["msg"]
+    assert text.rpartition(",")[2] not in error["msg"]
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", " , "])
+def test_an_empty_one_is_none(text):
+    assert Settings(signing_keys=text).signing_secrets == ()
+
+
+def test_threads_that_sign_at_once_make_one(database_url):
+    keys, ready = keys_of(database_url), threading.Barrier(4)
+
+    def made(_: int) -> bytes:
+        ready.wait()
+        return keys.signing_key()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(made, range(4)))) == 1
+    assert len(rows(database_url)) == 1
