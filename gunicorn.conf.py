@@ -110,3 +110,4 @@ def worker_exit(server, worker):
     if services and services.generation.ending:  # if gunicorn itself was killed, streams break off, to be resumed
         services.jobs.wait()
         services.stop()
+        services.close()

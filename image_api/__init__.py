@@ -12,6 +12,7 @@ from image_api import cli
 from image_api.routes import (
     api_pages,
     crawlers,
+    deletion,
     deliveries,
     generate,
     health,
@@ -37,7 +38,16 @@ from image_api.routes import (
 from image_api.routes import jobs as job_routes  # by its own name it would hide the package image_api.jobs here
 from image_api.services import KEY, Services
 from image_api.settings import Settings, load
-from image_api.web import cors, error_responses, host_check, responses, scopes, signed_links, speculative_requests
+from image_api.web import (
+    cors,
+    error_responses,
+    host_check,
+    paying,
+    responses,
+    scopes,
+    signed_links,
+    speculative_requests,
+)
 from image_api.web.openai_paths import ModelNameConverter, OpenAIPaths
 from image_api.web.pages import error_page, security_headers
 from image_api.web.pages.picture_page import ImageNameConverter
@@ -73,6 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     speculative_requests.register(app)
     signed_links.register(app)
     scopes.register(app)
+    paying.register(app)
     cors.register(app, settings.cors_origins)
     for family in (
         generate,
@@ -84,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         txt2img,
         weights,
         images,
+        deletion,
         health,
         wake,
         pages,

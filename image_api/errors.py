@@ -24,6 +24,7 @@ ApiError
 ├── PictureLostAgain     503 picture_unavailable
 ├── PictureGone          404 not_found
 ├── PictureDeleted       410 picture_deleted
+├── DeletionUnsupported  409 deletion_unsupported
 ├── those of jobs (jobs/errors.py), of limits (limits/errors.py), of credentials (auth/errors.py) and of WebSockets
 │   (web/websocket_errors.py)
 └── Relayed              an error of the render worker, with its own code and status
@@ -45,6 +46,8 @@ class ApiError(Exception):
     hint: ClassVar[str | None] = None
     retry_after: ClassVar[int | None] = None
     """Seconds after which a retry can succeed (the Retry-After header); None if it cannot, or if that is unknown."""
+    billed: float | None = 0
+    """What was tried in vain may have been billed at most, in US dollars; None if that is not known."""
     headers: ClassVar[Mapping[str, str]] = {}
     """Further headers that HTTP requires of the response."""
 
@@ -133,7 +136,7 @@ class WorkerNotConfigured(ApiError):
 
     code = "worker_not_configured"
     status = 503
-    hint = "Set PERCHANCE_WORKER_URL to the render worker's address."
+    hint: ClassVar[str | None] = "Set PERCHANCE_WORKER_URL to the render worker's address."
 
 
 class EngineNotConfigured(ApiError):
@@ -150,6 +153,8 @@ class WorkerUnavailable(ApiError):
     code = "worker_unavailable"
     status = 503
     retry_after = 30
+    unsent: bool = False
+    """Whether it is certain that no engine was asked: no render worker took the request."""
 
 
 class ServiceBusy(ApiError):
@@ -269,6 +274,14 @@ class PictureDeleted(ApiError):
 
     def __init__(self) -> None:
         super().__init__("This picture was deleted by the operator.")
+
+
+class DeletionUnsupported(ApiError):
+    """Raised if a picture is to be deleted, and what may have it deletes nothing by a picture's name."""
+
+    code = "deletion_unsupported"
+    status = 409
+    hint = "python -m render_worker.delete deletes pictures where the worker runs, with its settings."
 
 
 class Relayed(ApiError):

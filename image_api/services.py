@@ -12,6 +12,7 @@ from image_api.auth.api_keys import ApiKeys
 from image_api.auth.signed_links import SigningKeys
 from image_api.client_ids import ClientIds
 from image_api.credentials.credentials import Credentials
+from image_api.credentials.key_budgets import KeyBudgets
 from image_api.credentials.link_keys import LinkKeys
 from image_api.database_url import engine_url
 from image_api.dispatch.awake_workers import look_at_awake
@@ -26,6 +27,9 @@ from image_api.generation.cache import Cache, MemoryCache
 from image_api.generation.picture_locations import PictureLocations
 from image_api.generation.use_case import Generation
 from image_api.jobs.jobs import Jobs
+from image_api.limits.payers import Payers
+from image_api.limits.prices import Prices
+from image_api.limits.rate_limiter import RateLimiter, SharedCounting
 from image_api.native_thread import NativeThread
 from image_api.picture_checks import PictureChecks
 from image_api.picture_variants import PictureVariants
@@ -35,13 +39,17 @@ from image_api.settings import Settings
 from image_api.shared_check import SharedCheck
 
 if TYPE_CHECKING:
+    from limits.storage import Storage
+
     from image_api.dispatch.queued.queue import CeleryQueue
-    from image_api.dispatch.queued.queue_health import QueueHealth
+    from image_api.redis_breaker import RedisBreaker
 
 UPLOAD_SLOTS = 4  # each of twice MAX_UPLOAD_MB on the disk, which may be one in memory
 UPLOADS_FULL = "As many clients send pictures as this service can hold."
 SHEET_SLOTS = 2  # each with a file of up to 40 MiB, nine small pictures of 2 MB and the sheet of 17 MB in memory
 SHEETS_FULL = "As many contact sheets are being composed as this service can hold."
+LIMITS_PREFIX = "img_limit"
+"""Of the names of rates' counters in Redis."""
 KEY = "image_api"
 """The key of `app.extensions` that holds the services."""
 
@@ -54,6 +62,8 @@ class Services:
     client_ids: ClientIds
     owner_ids: ClientIds
     """Ids of the owners of jobs, which stay the same when this service is started again."""
+    payers: Payers
+    """On whose limits new pictures count."""
     credentials: Credentials
     api_keys: ApiKeys
     authenticator: Authenticator | None
@@ -62,8 +72,9 @@ class Services:
     worker: RenderWorkers
     worker_looks: SharedCheck[None]
     """Looks at the render workers that are awake, for all clients that ask for the health of jobs."""
-    queue_health: "QueueHealth | None"
-    """That of the queue; None without DISPATCH=celery."""
+    cache: Cache
+    queue: "CeleryQueue | None"
+    """None without DISPATCH=celery."""
     generation: Generation
     jobs: Jobs
     pictures: RemotePictures
@@ -79,7 +90,8 @@ class Services:
     def build(cls, settings: Settings) -> "Services":
         """Return the services as the settings configure them, without a connection yet."""
         token = settings.worker_token.get_secret_value() if settings.worker_token else None
-        cache = _cache(settings)
+        breaker = _redis_breaker(settings)
+        cache = _cache(settings, breaker)
         worker, dispatch, queue = _workers(settings, cache)
         pictures = RemotePictures(worker, settings.picture_origins)
         checks = PictureChecks(pictures)
@@ -87,18 +99,21 @@ class Services:
         generation = Generation(dispatch, cache, settings, worker.kept_recipe, checks.is_gone)
         image_memory = ImageMemory()
         credentials = Credentials(settings)
+        budgets = _budgets(credentials, worker)
         api_keys = ApiKeys(settings.declared_keys, credentials)
         return cls(
             settings=settings,
             client_ids=ClientIds(token.encode() if token else None),
             owner_ids=ClientIds((token or engine_url(settings.database_url)).encode()),
+            payers=Payers(RateLimiter(_shared_counting(settings, breaker)), settings.rates, budgets),
             credentials=credentials,
             api_keys=api_keys,
             authenticator=_authenticator(settings, api_keys),
             signing_keys=LinkKeys(settings.signing_secrets, credentials),
             worker=worker,
             worker_looks=SharedCheck(partial(look_at_awake, worker)),
-            queue_health=queue.health if queue else None,
+            cache=cache,
+            queue=queue,
             generation=generation,
             jobs=Jobs(settings, generation, image_memory, queue),
             pictures=pictures,
@@ -112,7 +127,7 @@ class Services:
 
     def queue_state(self) -> QueueState | None:
         """Return the state of the queue within some seconds, whatever hangs; None without DISPATCH=celery."""
-        return self.queue_health.state() if self.queue_health else None
+        return self.queue.health.state() if self.queue else None
 
     def start(self) -> None:
         """Go on with the jobs that there are, and have the API keys at hand if AUTH wants them."""
@@ -130,6 +145,19 @@ class Services:
         self.jobs.leave()
         self.generation.stop()
         self.jobs.give_back()
+
+    def close(self) -> None:
+        """Close the connections, once no request is answered any more: after `stop`, when the process ends."""
+        self.jobs.close()
+        self.cache.close()
+        if self.queue:
+            self.queue.close()
+
+
+def _budgets(credentials: Credentials, worker: RenderWorkers) -> KeyBudgets:
+    """Return what counts the costs of keys' pictures, by the prices that the render workers told of last."""
+    prices = Prices(lambda: worker.known_models, SharedCheck(worker.observe).begin)
+    return KeyBudgets(lambda: credentials.store.database, prices)
 
 
 def _authenticator(settings: Settings, api_keys: ApiKeys) -> Authenticator | None:
@@ -172,13 +200,37 @@ def _queued(settings: Settings, cache: Cache) -> "tuple[RenderWorkers, Dispatch,
     return CeleryWorkers(queue.reports, queue.health, servers), dispatch, queue
 
 
-def _cache(settings: Settings) -> Cache:
+def _redis_breaker(settings: Settings) -> "RedisBreaker | None":
+    """Return the circuit breaker before Redis, which all that use it share; None without REDIS_URL."""
+    if settings.redis_url is None:
+        return None
+    from image_api.redis_breaker import RedisBreaker
+
+    return RedisBreaker()
+
+
+def _cache(settings: Settings, breaker: "RedisBreaker | None") -> Cache:
     """Return the cache that the settings configure."""
     if settings.redis_url is None:
         return MemoryCache()
     from image_api.generation.redis_cache import RedisCache
 
-    return RedisCache(settings.redis_url.get_secret_value())
+    return RedisCache(settings.redis_url.get_secret_value(), breaker)
+
+
+def _shared_counting(settings: Settings, breaker: "RedisBreaker | None") -> SharedCounting | None:
+    """Return how rates are counted by all processes together; None if each counts for itself."""
+    if settings.redis_url is None or breaker is None:
+        return None
+    return SharedCounting(partial(_redis_storage, settings.redis_url.get_secret_value()), breaker)
+
+
+def _redis_storage(url: str) -> "Storage":
+    from limits.storage import RedisStorage
+
+    from image_api.outbound.redis_clients import quick_client
+
+    return RedisStorage(url, connection_pool=quick_client(url).connection_pool, key_prefix=LIMITS_PREFIX)
 
 
 def services_of(app: Flask) -> Services:

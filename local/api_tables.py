@@ -45,7 +45,7 @@ SECTIONS = {
     "/api/v1/models/load": "post-v1modelsload-v1loras-also-below-apiv1",
     "/v1/loras": "post-v1modelsload-v1loras-also-below-apiv1",
     "/api/v1/loras": "post-v1modelsload-v1loras-also-below-apiv1",
-    "/images": "get-imagesname",
+    "/images": "get-imagesname-delete-imagesname",
     "/models": "get-models-health-ready",
     "/health": "get-models-health-ready",
     "/ready": "get-models-health-ready",

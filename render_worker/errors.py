@@ -53,6 +53,8 @@ class WorkerError(Exception):
     """The candidates before the one that raised this, and why each was passed over."""
     forbids_fallback: ClassVar[bool] = False
     """Whether there is no fallback to another engine."""
+    cost: float | None = None
+    """What the request's attempts may have been billed at most, in US dollars; None if that is not known."""
     unbilled: bool = False
     """Whether it is certain that no service bills the attempt: it refused it at once, or never got it."""
 
@@ -63,6 +65,7 @@ class WorkerError(Exception):
             code=self.code,
             hint=self.hint,
             retry_after=self.retry_after,
+            cost=self.cost or None,
             fallback_from=self.fallback_from,
             request_id=request_id,
         )

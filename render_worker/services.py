@@ -29,6 +29,7 @@ from render_worker.runtime import Runtime
 from render_worker.serving.bearer_tokens import has_bearer_token
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
+from render_worker.storages.chain import StorageChain
 from render_worker.storages.local.recipes import KeptRecipes
 from render_worker.storages.local.storage import kept_recipes
 
@@ -47,6 +48,7 @@ class Services:
     requests: IdempotentRequests
     health: Health
     metrics: CollectorRegistry
+    storages: StorageChain
     recipes: KeptRecipes
     """Of the pictures of the local folder."""
     open_to_all: bool = False
@@ -98,7 +100,11 @@ class Services:
         return not self.open_to_all if token is None else has_bearer_token(authorization, token.get_secret_value())
 
     def record_failure(self, error: WorkerError, request: GenerateRequest) -> None:
-        """Keep a failure for the log and, unless it is the client's, for /health; a cancellation is none."""
+        """Note in an error what the request may have cost, and keep it for the log and, unless it is the client's, for
+        /health; a cancellation is no failure.
+        """
+        if error.cost is None:  # its work was cut short, or goes on
+            error.cost = self.requests.cost_of(request)
         if isinstance(error, Cancelled):
             return
         log.warning("%s failed: %s: %s", request.request_id, error.code, error, extra={"kind": error.code})
@@ -125,7 +131,8 @@ def build_services(settings: Settings, *, folder_served: bool = True) -> Service
     )
     metrics.registry.register(HealthCollector(health))
     requests = IdempotentRequests(pipeline.generate)
-    return Services(settings, Runtime(), selector, requests, health, metrics.registry, kept_recipes(settings))
+    recipes = kept_recipes(settings)
+    return Services(settings, Runtime(), selector, requests, health, metrics.registry, storages, recipes)
 
 
 def _breaker(name: str, settings: Settings) -> CircuitBreaker:

@@ -67,8 +67,8 @@ class GenerationStream:
         try:
             self._lines.put(ResultLine(result=work.result()))
         except WorkerError as error:
-            self._send_error(error)
             self._on_failure(error)
+            self._send_error(error)
         except Exception:  # the status is sent already, so this is the border where a fault of our own is met
             log.exception("%s: unexpected error", self._request_id)
             self._send_error(WorkerError(OWN_FAULT))

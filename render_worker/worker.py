@@ -37,11 +37,13 @@ from render_worker.errors import InvalidParameter, PictureDeleted, Unauthorized,
 from render_worker.generation.admission import CURRENT_CLIENT
 from render_worker.responses import error_response, failure_response, json_response, register_error_handlers
 from render_worker.routes.current import current_services, is_trusted, sent_body
+from render_worker.routes.deletion import deletion
 from render_worker.routes.weights import weights
 from render_worker.services import Services, build_services
 from render_worker.serving.conditional_requests import settle_if_match, settle_range
 from render_worker.serving.json_text import embeddable
 from render_worker.serving.own_configuration import OwnConfiguration
+from render_worker.serving.security_headers import WITHOUT_CONTENT, policy_of
 from render_worker.settings import Settings, load
 from render_worker.storages.local.tombstones import was_deleted
 from render_worker.stream import GenerationStream
@@ -72,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_error_handlers(app)
     app.register_blueprint(views)
     app.register_blueprint(weights)
+    app.register_blueprint(deletion)
     return app
 
 
@@ -99,6 +102,8 @@ def name_service(response: Response) -> Response:
     """Let the API tier distinguish this worker's responses from those of a platform before it."""
     response.headers[SERVICE_HEADER] = SERVICE
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.status_code not in WITHOUT_CONTENT:  # on a 304 it would change the picture in a cache
+        response.headers["Content-Security-Policy"] = policy_of(response.mimetype or "")
     if request.path.startswith("/images/"):  # its errors, too: a page under COEP could not tell them from a block
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

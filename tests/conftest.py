@@ -1,8 +1,10 @@
 """The databases of jobs: a real PostgreSQL, one for each of pytest's processes, and files of SQLite.
 
-And how Hypothesis works here.
+How Hypothesis works here, and a guard: no module of tests may leave many files open.
 """
 
+import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,32 @@ import pytest
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("unhurried")
+
+FILES_LEFT = 40  # by a module: servers and pools that it starts for all that follow, and their connections
+CLOSE_SECONDS = 10.0  # for what closes in the background, such as a blocking read of Redis
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closed_files() -> Iterator[None]:
+    """Fail the last test of a module that leaves files open: a process of the tests has a limit of them, and select."""
+    before = _open_files()
+    yield
+    if _open_files() - before <= FILES_LEFT:
+        return
+    from tests.fakes.processes import wait_until  # nor have those packages all that this needs
+
+    if pools := sys.modules.get("kombu.pools"):
+        pools.reset()  # which keeps connections to each broker that there was
+    gc.collect()
+    wait_until(
+        lambda: _open_files() - before <= FILES_LEFT,
+        f"the end of all files but {FILES_LEFT} that this module has opened",
+        CLOSE_SECONDS,
+    )
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir())
 
 
 @pytest.fixture(scope="session")

@@ -36,12 +36,14 @@ T = TypeVar("T")
 class WorkerStarting(WorkerUnavailable):
     """Raised if no worker replied, or only an edge before it: the worker may be in a cold start."""
 
-    def __init__(self, sentence: str, pause: float = 0.0, *, sent: bool = True) -> None:
+    def __init__(self, sentence: str, pause: float = 0.0, *, sent: bool = True, cost: float | None = None) -> None:
         super().__init__(sentence)
         self.pause = pause
         """Seconds of the edge's Retry-After."""
         self.sent = sent
         """Whether the worker may have the request: there was a connection."""
+        self.cost = cost if sent else 0.0
+        """What the worker may have been billed for it, in US dollars; None if that is not known."""
 
 
 class Probes:

@@ -7,6 +7,7 @@ import requests
 from pydantic import TypeAdapter
 
 from image_api.dispatch.base import ReportProgress
+from image_api.dispatch.billing import Billing, WorkerOutdated
 from image_api.dispatch.cancellation_sender import CancellationSender
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.image_form import ImageForm, ImageUnknownToWorker, refuses_images
@@ -23,7 +24,13 @@ from image_api.dispatch.replies import (
 from image_api.dispatch.validation import checked_progress, checked_result
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.dispatch.worker_connection import Body
-from image_api.errors import DeadlinePassed, Relayed, UnknownToWorker, WorkerUnavailable
+from image_api.errors import (
+    ApiError,
+    DeadlinePassed,
+    Relayed,
+    UnknownToWorker,
+    WorkerUnavailable,
+)
 from image_api.outbound.abort import Abort
 from image_api.sent_images import SentImage
 from render_worker.contract import (
@@ -48,6 +55,7 @@ NO_SIZES = re.compile(r'"(width|height|aspect_ratio)" is not a parameter here')
 NO_DIFFUSION = re.compile(rf'"({"|".join(sorted(DIFFUSION_NAMES))})" is not a parameter here')
 NO_AUTO = re.compile(r"output_format must be one of png, jpeg, webp\.")  # and one that is older than `auto`
 NO_WISH = re.compile(r'"(previews|prefer)" is not a parameter here')  # and one that has none, or asks engines in order
+NO_PRICE = re.compile(r'"max_price" is not a parameter here')  # and one that makes pictures at any price
 AS_PNG = {"output_format": "png", "output_compression": None}
 
 STREAM_LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
@@ -74,11 +82,24 @@ class DirectDispatch:
 
         A request that is sent again costs no second picture: the worker knows it by its id (an idempotent retry).
         """
-        job = Job(request, Deadline.after(request.timeout_seconds), report, client, image)
-        return self._worker.cold_start.retry(lambda: self.attempt(job), job.deadline, report, abort)
+        job = Job(request, Deadline.after(request.timeout_seconds), report, client, image, Billing(request.max_price))
+        try:
+            return self._worker.cold_start.retry(lambda: self.attempt(job), job.deadline, report, abort)
+        except ApiError as error:
+            raise job.billing.as_failure(error) from error.__cause__
 
     def attempt(self, job: "Job") -> GenerateResult:
-        """Return the picture of one attempt. Raises WorkerStarting if the worker may be in a cold start."""
+        """Return the picture of one attempt, with the cost of those before it.
+
+        Raises WorkerStarting if the worker may be in a cold start.
+        """
+        try:
+            return job.billing.with_total(self._attempt(job))
+        except ApiError as error:
+            job.billing.note_error(error)
+            raise
+
+    def _attempt(self, job: "Job") -> GenerateResult:
         try:
             return self._send(job)
         except Relayed as error:
@@ -87,6 +108,8 @@ class DirectDispatch:
                 raise DeadlinePassed(str(error), error.body().fallback_from) from error
             if job.image and refuses_images(error):
                 raise ImageUnknownToWorker from error
+            if NO_PRICE.match(str(error)):
+                raise WorkerOutdated from error
             if NO_SIZES.match(str(error)):
                 raise UnknownToWorker(_size_parameters(job.request)) from error
             if NO_DIFFUSION.match(str(error)):
@@ -137,10 +160,11 @@ class Job:
     report: ReportProgress
     client: str | None
     image: SentImage | None
+    billing: Billing
 
     def body(self, seconds: float) -> tuple[Body, dict[str, str]]:
         """Return the body with so many seconds left, and its headers."""
-        timed = self.request.model_copy(update={"timeout_seconds": seconds})
+        timed = self.billing.bounded(self.request).model_copy(update={"timeout_seconds": seconds})
         text, headers = timed.model_dump_json(exclude_none=True).encode(), {"Accept": NDJSON}
         if not self.image:
             return text, headers

@@ -67,6 +67,10 @@ class RenderWorkers(Protocol):
     def model_names(self, client: str | None = None) -> frozenset[str]:
         """Return the names that `model` accepts; those last known, or none, if no worker answers at once."""
 
+    @property
+    def known_models(self) -> ModelList | None:
+        """Return the models as they were last told of, however long ago; None if they never were. It asks none."""
+
     def accepted_health(self, client: str | None = None) -> WorkerHealth:
         """Return the best health of the last few seconds. Raises WorkerUnavailable if none accepts the token."""
 

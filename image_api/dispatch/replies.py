@@ -35,7 +35,8 @@ def not_a_worker(reply: requests.Response) -> WorkerUnavailable:
     """Return the error for a reply that is not a render worker's: WorkerStarting if it looks like an edge's."""
     sentence = NOT_A_WORKER.format(reply.status_code)
     if _is_from_edge(reply):
-        return WorkerStarting(sentence, float(retry_after(reply, MAX_RETRY_AFTER_SECONDS)))
+        # If the worker has the request all the same, it knows of a retry what it has been billed.
+        return WorkerStarting(sentence, float(retry_after(reply, MAX_RETRY_AFTER_SECONDS)), cost=0.0)
     return WorkerUnavailable(sentence)
 
 
@@ -66,7 +67,7 @@ def error_of(error: ErrorBody, status: int) -> ApiError:
     except ValueError:
         return WorkerUnavailable(NOT_A_WORKER.format(status if status in range(600) else "with no status"))
     if error.code == WorkerUnavailable.code:
-        return WorkerStarting(error.error)  # it is being stopped; a platform brings another
+        return WorkerStarting(error.error, cost=error.cost or 0.0)  # it is being stopped; a platform brings another
     return Relayed(error, status)
 
 

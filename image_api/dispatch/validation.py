@@ -34,6 +34,7 @@ MAX_PIXELS = 65_535  # of a side, in any of the formats
 MAX_STEPS_TAKEN = 10_000  # a scheduler may take more than were asked for
 MAX_NUMBER = 2**63
 MAX_PASSED_OVER = 50
+MAX_DOLLARS = 1_000_000.0  # of one picture
 ERROR_STATUSES = range(400, 600)
 NUMBERS = ("position", "step", "total", "expected_seconds")  # of a progress
 
@@ -66,6 +67,7 @@ def checked_result(result: GenerateResult) -> GenerateResult:
         "scheduler": _matching(WORD, result.scheduler),
         "lora_path": _matching(LORA, result.lora_path),
         "dominant_color": _matching(COLOR, result.dominant_color),
+        "cost": _dollars(result.cost),
     }
     return result.model_copy(update=optional)
 
@@ -82,6 +84,7 @@ def checked_error(error: ErrorBody, status: int) -> ErrorBody:
         "hint": printable(error.hint or "", MAX_SENTENCE) or None,
         "retry_after": _within(MAX_SECONDS, error.retry_after),
         "expected_seconds": _within(MAX_SECONDS, error.expected_seconds),
+        "cost": _dollars(error.cost),
         "fallback_from": _valid_passed_over(error.fallback_from),
     }
     return error.model_copy(update=bounded)
@@ -114,6 +117,10 @@ def _matching(pattern: re.Pattern[str], text: str | None) -> str | None:
 
 def _within(maximum: int, number: int | None) -> int | None:
     return number if number is not None and 0 <= number <= maximum else None
+
+
+def _dollars(cost: float | None) -> float | None:
+    return cost if cost is not None and 0 <= cost <= MAX_DOLLARS else None  # NaN is not within
 
 
 def _valid_passed_over(engines: list[PassedOver] | None) -> list[PassedOver] | None:

@@ -34,6 +34,7 @@ from render_worker.serving.deadline import Deadline
 MAX_READS = 500
 IMPROVING_SECONDS = 2.0  # for a read that only improves a response
 CANCEL_SECONDS = 5.0
+DELETION_SECONDS = 65.0  # the worker gives its storages 60
 CANCEL_PAUSES = (0.0, 0.5)  # seconds before each attempt: a pooled connection may be closed by now
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,11 @@ class WorkerClient:
             self._last_names = frozenset(it.name for it in self._names.get(abort).models)
         return self._last_names
 
+    @property
+    def known_models(self) -> ModelList | None:
+        """Return the models by the worker's last word, however old; None if there was none."""
+        return self.recent.last(ModelList)
+
     def look(self, seconds: float) -> WorkerHealth:
         """Return the worker's health of now, without a sign to `recent` that it has work which keeps it awake.
 
@@ -150,6 +156,10 @@ class WorkerClient:
             return self.send(method, f"/images/{name}", seconds, headers=headers)
 
         return self._read(attempt, client, wake=wake)
+
+    def delete_image(self, name: str, client: str | None = None) -> requests.Response:
+        """Have the worker delete a stored picture, and return its response, its body unread; the caller closes it."""
+        return self._read(lambda: self.send("DELETE", f"/images/{name}", DELETION_SECONDS), client, wake=True)
 
     def kept_recipe(self, address: str, client: str | None = None, *, wake: bool = True) -> Recipe | None:
         """Return the recipe that the worker keeps of its picture at an address; None if it, or an older one, does not.

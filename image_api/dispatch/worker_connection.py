@@ -84,7 +84,7 @@ class WorkerConnection:
         lasting = isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError)
         if isinstance(error, requests.ConnectionError) and not lasting:
             return WorkerStarting(sentence, sent=not isinstance(reason, NewConnectionError | ConnectTimeoutError))
-        return WorkerUnavailable(sentence)
+        return _unsent(sentence)
 
     def _check_sender(self, reply: requests.Response) -> None:
         """Close the response and raise WorkerUnavailable unless it is from a render worker that accepts the token."""
@@ -94,8 +94,14 @@ class WorkerConnection:
             return
         reply.close()
         if from_worker:
-            raise WorkerUnavailable("The render worker did not accept this service's WORKER_TOKEN.")
+            raise _unsent("The render worker did not accept this service's WORKER_TOKEN.")
         raise not_a_worker(reply)
+
+
+def _unsent(sentence: str) -> WorkerUnavailable:
+    error = WorkerUnavailable(sentence)
+    error.unsent = True
+    return error
 
 
 def _session(token: str | None) -> GuardedSession:

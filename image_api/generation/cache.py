@@ -51,6 +51,9 @@ class Cache(Protocol):
     def release(self, kind: Kind, key: str) -> None:
         """Release a lease."""
 
+    def close(self) -> None:
+        """Close the connections, and renew no lease any more: this process ends."""
+
 
 Entry = tuple[Deadline, bytes]
 
@@ -90,6 +93,9 @@ class MemoryCache:
         return False
 
     def release(self, kind: Kind, key: str) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
     def _entries_of(self, kind: Kind) -> LRUCache[str, Entry]:

@@ -7,6 +7,7 @@ from concurrent.futures import Future, InvalidStateError
 
 from image_api.admission import Waiter
 from image_api.errors import DeadlinePassed
+from image_api.limits.payer import Charge
 from image_api.outbound.abort import Abort
 from render_worker.contract import GenerateResult, Progress
 from render_worker.serving.deadline import Deadline
@@ -18,7 +19,9 @@ PICTURE_LATE = "The picture was not there in time."
 class Flight:
     """One generation in flight. It outlives the client that started it. Thread-safe."""
 
-    def __init__(self, name: str, key: str | None, deadline: Deadline, request_id: str = "") -> None:
+    def __init__(
+        self, name: str, key: str | None, deadline: Deadline, request_id: str = "", charge: Charge | None = None
+    ) -> None:
         self.name = name
         """What all that wait for it learn, so it is no request's id: by that a request can be cancelled."""
         self.request_id = request_id
@@ -26,6 +29,8 @@ class Flight:
         self.key = key
         """The key under which identical requests join it, None if none may."""
         self.deadline = deadline
+        self.charge = charge
+        """What the client that started it was charged, None if nothing."""
         self.completed: Future[GenerateResult] = Future()
         self.completed.add_done_callback(lambda _: self.wake())
         self.abort = Abort()
@@ -44,6 +49,11 @@ class Flight:
         self._previewed: int | None = None
         """Which progress has the newest preview, the only one that is kept."""
         self._changed = threading.Condition()
+
+    @property
+    def max_price(self) -> float | None:
+        """Return what the picture may cost at most, in US dollars; None if it may cost anything."""
+        return self.charge.max_price if self.charge else None
 
     def claim_record(self) -> bool:
         """Return True to the first caller, which is to record it for replay."""

@@ -152,14 +152,15 @@ class GenerationOptions(Recipe):
         left_out = {"output_compression"} if self.output_format == "auto" else set()
         return Recipe(**self.in_style().model_dump(include=RECIPE_FIELDS - left_out))
 
-    def request(self, request_id: str, seconds: float) -> GenerateRequest:
-        """Return what a render worker is asked for, within so many seconds."""
+    def request(self, request_id: str, seconds: float, max_price: float | None = None) -> GenerateRequest:
+        """Return what a render worker is asked for, within so many seconds and US dollars."""
         return GenerateRequest(
             **self.recipe().model_dump(),
             request_id=request_id,
             timeout_seconds=max(seconds, MIN_TIMEOUT_SECONDS),
             within=self.within,
             prefer=self.prefer,
+            max_price=max_price,
             previews=True if self.previews else None,
             as_size=True if self.size else None,
         )

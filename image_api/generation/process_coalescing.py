@@ -6,6 +6,7 @@ import time
 from image_api.errors import ApiError, Cancelled, DeadlinePassed, Relayed, ServiceBusy
 from image_api.generation.flight import PICTURE_LATE, Flight, Make
 from image_api.generation.results import FlightFailure, ResultCache, Store
+from image_api.limits.errors import BudgetSpent
 from render_worker.contract import GenerateResult, Progress
 
 POLL_SECONDS = 0.25
@@ -48,11 +49,11 @@ class ProcessCoalescing:
     def _publish(self, key: str, flight: Flight, error: ApiError) -> None:
         """Tell the other processes of an error, unless it is one of this process's clients or of its stop.
 
-        Each client has a deadline of its own, only a flight without other clients here is cancelled, and a flight that
-        is completed while it still runs was so by the stop, or by its cancellation.
+        Each client has a deadline and a budget of its own, only a flight without other clients here is cancelled, and a
+        flight that is completed while it still runs was so by the stop, or by its cancellation.
         """
         own = isinstance(error, DeadlinePassed | ServiceBusy) or flight.completed.done()
-        own = own or error.body().code == Cancelled.code  # also if it is the render worker that says so
+        own = own or error.body().code in (Cancelled.code, BudgetSpent.code)  # also if the render worker says so
         if self._results.shared and not own:
             failure = FlightFailure(flight=secrets.token_hex(8), line=error.line())
             self._failures.put(key, failure, FAILURE_TTL_SECONDS)

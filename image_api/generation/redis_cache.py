@@ -1,19 +1,12 @@
 """The cache in Redis, for all processes. It is loaded only if REDIS_URL is set: the library takes 7 MiB."""
 
-import logging
 import secrets
 import threading
-import time
-from collections.abc import Callable
-from typing import TypeVar
-
-from redis import RedisError, ResponseError
 
 from image_api.generation.cache import Kind
-from image_api.outbound.redis_clients import quick_client
-from render_worker.serving.deadline import Deadline
+from image_api.outbound.redis_clients import close_idle, quick_client
+from image_api.redis_breaker import RedisBreaker
 
-BREAKER_OPEN_SECONDS = 2.0  # after a timeout, as each request would wait for the next
 LEASE_SECONDS = 6.0  # longer than a Redis that hangs, with the breaker open after it, delays a renewal
 RENEW_SECONDS = 1.0
 RENEW = """
@@ -23,16 +16,13 @@ if not holder then return redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2]) end
 """  # a lease that was lost, with all that Redis had, is taken again
 RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end"
 
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
 
 class RedisCache:
     """The cache of all processes with the same REDIS_URL. A lease whose process dies expires after LEASE_SECONDS."""
 
     shared = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, breaker: RedisBreaker | None = None) -> None:
         self._redis = quick_client(url)
         self._renew = self._redis.register_script(RENEW)
         self._release = self._redis.register_script(RELEASE)
@@ -40,7 +30,8 @@ class RedisCache:
         self._held: set[str] = set()
         self._lock = threading.Lock()
         self._renewer: threading.Thread | None = None
-        self._breaker = _Breaker()
+        self._is_closed = threading.Event()
+        self._breaker = breaker or RedisBreaker()
 
     def get(self, kind: Kind, key: str) -> bytes | None:
         found = self._breaker.call(lambda: self._redis.get(kind.key.format(key)), None)
@@ -73,6 +64,10 @@ class RedisCache:
             self._held.discard(name)
         self._breaker.call(lambda: self._release(keys=[name], args=[self._token]), None)
 
+    def close(self) -> None:
+        self._is_closed.set()
+        close_idle(self._redis)
+
     def _keep(self, name: str) -> None:
         with self._lock:
             self._held.add(name)
@@ -81,8 +76,7 @@ class RedisCache:
                 self._renewer.start()
 
     def _renew_held(self) -> None:
-        while True:
-            time.sleep(RENEW_SECONDS)
+        while not self._is_closed.wait(RENEW_SECONDS):
             with self._lock:
                 held = list(self._held)
             if held:
@@ -93,46 +87,6 @@ class RedisCache:
             for name in held:
                 self._renew(keys=[name], args=[self._token, _milliseconds(LEASE_SECONDS)], client=pipeline)
             pipeline.execute()
-
-
-class _Breaker:
-    """The circuit breaker before Redis: open for BREAKER_OPEN_SECONDS after a call without a reply."""
-
-    def __init__(self) -> None:
-        self._open = Deadline.after(0)
-        self._away_since: float | None = None
-        self._refusals: set[str] = set()
-
-    def call(self, command: Callable[[], T], fallback: T) -> T:
-        """Return what Redis replies, `fallback` if the breaker is open or if the command fails."""
-        if not self._open.expired:
-            return fallback
-        try:
-            reply = command()
-        except ResponseError as error:  # it replies, and refuses this: full, read-only, another type
-            self._log_refusal(type(error).__name__)
-            return fallback
-        except (RedisError, OSError) as error:
-            self._trip(type(error).__name__)
-            return fallback
-        self._close()
-        return reply
-
-    def _log_refusal(self, error: str) -> None:
-        if error not in self._refusals:
-            self._refusals.add(error)
-            log.warning("Redis refused a command, continuing without it: %s", error)
-
-    def _trip(self, error: str) -> None:
-        self._open = Deadline.after(BREAKER_OPEN_SECONDS)
-        if self._away_since is None:
-            self._away_since = time.monotonic()
-            log.warning("Redis does not respond, continuing without a cache: %s", error)
-
-    def _close(self) -> None:
-        if (since := self._away_since) is not None:
-            self._away_since = None
-            log.info("Redis responds again after %.0f seconds", time.monotonic() - since)
 
 
 def _lease_name(kind: Kind, key: str) -> str:

@@ -10,6 +10,7 @@ from image_api.errors import ApiError, Cancelled, ServiceBusy, Stopping
 from image_api.generation.options import GenerationOptions
 from image_api.generation.recipes import RecipeStore
 from image_api.generation.results import GenerationOutcome, ResultCache, Store, outcome_of, recipe_key, result_of
+from image_api.limits.errors import RateLimited
 from image_api.sent_images import SentImage
 from render_worker.contract import GenerateResult, Recipe
 
@@ -124,7 +125,7 @@ class Regenerations:
         """Return what `generate` returns, or raise its ApiError; stored unless refused or cancelled."""
         try:
             result_or_error: GenerateResult | ApiError = generate()
-        except (Cancelled, ServiceBusy, Stopping):
+        except (Cancelled, RateLimited, ServiceBusy, Stopping):  # no other request would fail so
             self._outcomes.drop(key)
             raise
         except ApiError as error:

@@ -8,6 +8,8 @@ from image_api.admission import Admission, Waiter
 from image_api.errors import ApiError, Cancelled, ServiceBusy
 from image_api.generation.flight import AbandonedFlight, Flight, Make
 from image_api.generation.process_coalescing import ProcessCoalescing
+from image_api.generation.settlement import settle
+from image_api.limits.payer import Charge
 from render_worker.contract import GenerateResult
 from render_worker.serving.deadline import Deadline
 
@@ -33,20 +35,40 @@ class SingleFlight:
         """Return this process's flight of that name, None if it has none."""
         return self._flights.get(name)
 
+    def has(self, key: str | None) -> bool:
+        """Return whether a flight of this process generates what `key` stands for."""
+        return key in self._by_key
+
+    def join_by_key(self, key: str, waiter: Waiter) -> Flight | None:
+        """Return the flight that generates what `key` stands for, and add the waiter to it; None if there is none.
+
+        Raises ServiceBusy if there is no slot for the waiter.
+        """
+        with self._lock:
+            if flight := self._by_key.get(key):
+                self.join(flight, waiter)
+            return flight
+
     def join_or_start(
-        self, key: str | None, request_id: str, make: Make, deadline: Deadline, waiter: Waiter
+        self,
+        key: str | None,
+        request_id: str,
+        make: Make,
+        deadline: Deadline,
+        waiter: Waiter,
+        charge: Charge | None = None,
     ) -> tuple[Flight, bool]:
         """Return the flight that generates what `key` stands for, and whether the waiter joined an earlier one.
 
         With None for the key it is a new one, which no other request joins. `request_id` is by which the render worker
-        knows a new one. Raises ServiceBusy if there is no slot for the waiter.
+        knows a new one, and `charge` what was charged for it, which is settled at its end. Raises ServiceBusy if there
+        is no slot for the waiter.
         """
         name = secrets.token_hex(16)
         with self._lock:
-            if key is not None and (flight := self._by_key.get(key)):
-                self.join(flight, waiter)
-                return flight, True
-            flight = self._new(Flight(name, key, deadline, request_id), waiter)
+            if key is not None and (found := self.join_by_key(key, waiter)):
+                return found, True
+            flight = self._new(Flight(name, key, deadline, request_id, charge), waiter)
         self._start_thread(flight, lambda: make(flight) if key is None else self._processes.run(key, flight, make))
         return flight, False
 
@@ -136,6 +158,7 @@ class SingleFlight:
     def _finish(self, flight: Flight, result_or_error: GenerateResult | Exception) -> None:
         with self._lock:  # first, so that a client that comes now does not join a flight that has ended
             self._forget_key(flight)
+        settle(flight, result_or_error)  # before its client can send the next request
         if isinstance(result_or_error, Exception):
             flight.fail(result_or_error)
         else:

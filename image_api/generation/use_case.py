@@ -2,15 +2,16 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from image_api.admission import Admission, Waiter
 from image_api.dispatch.base import Dispatch
-from image_api.errors import DeadlinePassed, InvalidParameter, Stopping, UnknownToWorker
+from image_api.errors import ApiError, DeadlinePassed, InvalidParameter, Stopping, UnknownToWorker
 from image_api.generation import results
 from image_api.generation.cache import Cache
 from image_api.generation.cancellation import Cancellations
+from image_api.generation.charged_flights import ChargedFlights
 from image_api.generation.flight import Flight, Make
 from image_api.generation.older_workers import with_ignored, without_unknown
 from image_api.generation.options import GenerationOptions
@@ -20,15 +21,16 @@ from image_api.generation.progress_stream import (
     FlightStream,
     GenerationResponse,
     GenerationStream,
-    StreamEvent,
-    parse_event_id,
     response_event,
     with_id,
 )
 from image_api.generation.recipes import UNCACHED_SECONDS, KeptRecipe, RecipeStore
 from image_api.generation.regeneration import Regenerations
 from image_api.generation.replay import ReplayStore
+from image_api.generation.resumption import Resumption
 from image_api.generation.single_flight import SingleFlight
+from image_api.limits.blocked_prompts import BlockedPrompts
+from image_api.limits.errors import BudgetSpent
 from image_api.sent_images import SentImage
 from image_api.settings import Settings
 from render_worker.contract import NO_REQUEST_ID, GenerateRequest, GenerateResult, Progress
@@ -53,6 +55,7 @@ class Generation:
         """Ask `kept_recipe` how a lost picture was made if that is not stored here, `is_gone` for a cached one."""
         self._dispatch = dispatch
         self._is_gone = is_gone
+        self._blocked = BlockedPrompts(settings.blocked_terms_file)
         self._timeout_seconds = settings.request_timeout_seconds
         seconds = settings.cache_expiration_hours * 3600
         self._results = results.ResultCache(cache, seconds)
@@ -63,8 +66,10 @@ class Generation:
         """The slots of all requests that wait here; the maker of a Waiter releases it."""
         processes = ProcessCoalescing(self._results, results.failures(cache))
         self._flights = SingleFlight(processes, self.admission)
+        self._charged_flights = ChargedFlights(self._flights)
         self.cancellations = Cancellations(self._flights, dispatch.cancel)
         self._replays = ReplayStore(results.replays(cache))
+        self._resumption = Resumption(self._flights, self._replays, self.cancellations, self.admission)
         longest = self._timeout_seconds + 2 * DISPATCH_GRACE_SECONDS
         outcomes = results.regenerations(cache)
         self._regenerations = Regenerations(self._results, self._recipes, outcomes, self.admission, longest)
@@ -135,6 +140,17 @@ class Generation:
             return None
         return with_id(options.as_asked(cached), request_id).model_copy(update={"cached": True})
 
+    def require(self, pictures: Sequence[GenerationOptions], waiter: Waiter) -> None:
+        """Raise RateLimited or BudgetSpent unless all of these that are not there could be charged now."""
+        if waiter.payer:
+            not_in_flight = [it for it in pictures if not self._flights.has(self._shared_key(it))]
+            if new := self.new_requests(not_in_flight):
+                waiter.payer.require(new)
+
+    def new_requests(self, pictures: Iterable[GenerationOptions]) -> list[GenerateRequest]:
+        """Return what the render worker would be asked for: a request for each of the pictures that is not cached."""
+        return [it.request(NO_REQUEST_ID, self._timeout_seconds) for it in pictures if self.cached(it) is None]
+
     def keep(self, options: GenerationOptions, result: GenerateResult, seconds: float = math.inf) -> GenerateResult:
         """Cache what was made for these options, for so many seconds at most, and store how; return it as asked for."""
         key, recipe = self._key(options), options.recipe()
@@ -150,13 +166,14 @@ class Generation:
         return self.is_cacheable(options) and options.cache and not options.chooses_engine
 
     def check(self, options: GenerationOptions) -> None:
-        """Raise InvalidParameter if the options contradict each other."""
+        """Raise InvalidParameter if the options contradict each other, PromptBlocked as BlockedPrompts.check."""
         if options.chooses_engine and options.model != "auto":
             name = "prefer" if options.within is None else "within"
             raise InvalidParameter(f"{name} only goes with model=auto.")
+        self._blocked.check(options.prompt, options.negative_prompt)
 
     def _cached(self, options: GenerationOptions, key: str | None) -> GenerateResult | None:
-        """Return the result of the key. Raises InvalidParameter as `check`."""
+        """Return the result of the key. Raises as `check`."""
         self.check(options)
         return self._results.get(key) if key and options.cache else None
 
@@ -173,6 +190,10 @@ class Generation:
         cacheable = options.seed >= 0 or options.cache_without_seed
         return results.recipe_key(options.in_style()) if cacheable and self._results.enabled else None
 
+    def _shared_key(self, options: GenerationOptions) -> str | None:
+        """Return the key by which an identical request joins the flight of this one; None if none does."""
+        return self._key(options) if options.cache and not options.chooses_engine else None
+
     def _stream_flight(
         self,
         options: GenerationOptions,
@@ -182,9 +203,11 @@ class Generation:
         recorded: bool,
     ) -> GenerationStream:
         make = self._maker(options, request_id, waiter)
-        shared_key = self._key(options) if options.cache and not options.chooses_engine else None
+        shared_key = self._shared_key(options)
+        request = partial(options.request, request_id, deadline.remaining)
+        start = partial(self._charged_flights.join_or_start, shared_key, request_id, request, make, deadline, waiter)
         while True:
-            flight, joined = self._flights.join_or_start(shared_key, request_id, make, deadline, waiter)
+            flight, joined = start()
             if options.image and not joined:
                 options.image.hold_until(flight.completed, partial(self._flights.give_up, flight, waiter.client))
             if recorded:
@@ -200,12 +223,15 @@ class Generation:
                 # The flight has the deadline of the request that started it, which may be earlier than this one's.
                 if not joined or deadline.expired:
                     raise
+            except ApiError as error:
+                if not joined or error.body().code != BudgetSpent.code:  # of the budget of another client
+                    raise
 
     def _maker(self, options: GenerationOptions, request_id: str, waiter: Waiter) -> Make:
         """Return what generates the picture of a flight, and keeps it."""
 
         def make(flight: Flight) -> GenerateResult:
-            request = options.request(request_id, flight.deadline.remaining)
+            request = options.request(request_id, flight.deadline.remaining, flight.max_price)
             result, seconds = self._dispatched(request, flight, waiter, options.image)
             flight.abort.check()
             return self.keep(options, result, seconds)
@@ -232,25 +258,7 @@ class Generation:
 
     def resume(self, event_id: str, waiter: Waiter, *, previews: bool = False) -> GenerationStream | None:
         """Return the rest of a stream after an event, None if it had ended. Raises StreamLost if it is not known."""
-        name, after = parse_event_id(event_id)
-        if after is None:
-            return None
-        if flight := self._flights.find(name):
-            return self.cancellations.until_response(waiter, self._rejoin(flight, waiter, after, previews=previews))
-        return self.cancellations.until_response(waiter, self._replay(name, waiter), elsewhere=True)
-
-    def _rejoin(self, flight: Flight, waiter: Waiter, after: int, *, previews: bool) -> GenerationStream:
-        self._flights.join(flight, waiter)
-        self.cancellations.follow(waiter, flight)
-        stream = FlightStream(self._flights, flight, waiter, True, waiter.request_id, previews=previews)
-        yield from stream.events(Deadline.after(math.inf), after)
-
-    def _replay(self, name: str, waiter: Waiter) -> GenerationStream:
-        for result in self._replays.replay(name):
-            if result is None:
-                self.admission.admit(waiter)
-            own = with_id(result, waiter.request_id) if result else None
-            yield response_event(name, own, "JOINED") if own else StreamEvent()
+        return self._resumption.resume(event_id, waiter, previews=previews)
 
     def regenerate(
         self, address: str, request_id: str, waiter: Waiter, image: SentImage | None = None
@@ -283,6 +291,13 @@ class Generation:
         """Erase what is stored of a picture that was deleted, also if its address does not have its name."""
         self.forget(result.image_url)
         self.records.forget(result)
+
+    def forget_name(self, name: str) -> None:
+        """Erase what is stored of the picture of a name, which was deleted from whichever storage had it."""
+        record = self.records.get(name)
+        if record and record.result:
+            self.forget_result(record.result)
+        self.forget(f"/images/{name}")
 
     def stop(self) -> None:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""

@@ -13,6 +13,7 @@ from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.loading import Loading
 from image_api.jobs.updates.job_watch import JobWatch
 from image_api.jobs.webhooks.urls import WebhookURLs
+from image_api.limits.payers import JobCharge
 from image_api.native_thread import NativeThread
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
@@ -20,6 +21,8 @@ from image_api.settings import Settings
 if TYPE_CHECKING:
     from image_api.dispatch.queued.queue import CeleryQueue
     from image_api.jobs.service import JobService
+
+CLOSE_SECONDS = 0.5  # of the three that a process has left after its grace period; giving back takes up to 1.5
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +69,19 @@ class Jobs:
         service = self._loading.loaded
         return service.runner.running if service else 0
 
-    def submit(self, new: NewJob) -> tuple[Job, bool]:
-        """Return a new job and True, or the one that its idempotency key made before, and False."""
-        return self._service().submit(new)
+    def submit(self, new: NewJob, charge: JobCharge | None = None) -> tuple[Job, bool]:
+        """Return a new job and True, or the one that its idempotency key made before, and False.
+
+        A new one has been charged for by `charge`, which is corrected once it is final.
+        """
+        return self._service().submit(new, charge)
+
+    def made_before(self, new: NewJob) -> Job | None:
+        """Return the job that the idempotency key of a new one has made already; None if there is none.
+
+        Raises KeyReused if that came with another request.
+        """
+        return self._service().made_before(new) if new.idempotency_key else None
 
     def get(self, job_id: UUID) -> Job:
         """Return a job, with the newest progress. Raises JobNotFound if there is none with this id."""
@@ -124,6 +137,11 @@ class Jobs:
         """Let the jobs go back into the queue that were left; it takes few seconds at most."""
         if service := self._loading.loaded:
             service.runner.give_back()
+
+    def close(self) -> None:
+        """Close the connections to the database: jobs cannot be used any more. It takes CLOSE_SECONDS at most."""
+        if service := self._loading.loaded:
+            service.close(CLOSE_SECONDS)
 
     def _service(self) -> "JobService":
         return self._loading.get()

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from image_api.database_url import engine_url
 from image_api.generation.use_case import Generation
+from image_api.jobs.charges import JobCharges
 from image_api.jobs.database.database import Database
 from image_api.jobs.delivery import Delivery
 from image_api.jobs.job import Job, NewJob, Queue, Selection
@@ -22,6 +23,7 @@ from image_api.jobs.webhooks.client import WebhookClient
 from image_api.jobs.webhooks.deliveries import Deliveries
 from image_api.jobs.webhooks.message import Signer, body_of
 from image_api.jobs.webhooks.sender import WebhookSender
+from image_api.limits.payers import JobCharge
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
@@ -33,12 +35,14 @@ if TYPE_CHECKING:
 class JobService:
     """Jobs that are kept and run. Thread-safe."""
 
+    database: Database
     store: JobStore
     runner: JobRunner
     updates: JobUpdates
     deliveries: Deliveries
     webhooks: WebhookSender
     retention: Retention
+    charges: JobCharges
     sends: bool
     """Whether webhooks are sent: without a WEBHOOK_SECRET what is due waits for one."""
 
@@ -60,10 +64,26 @@ class JobService:
             Signer(settings.webhook_secrets),
             partial(body_of, api_prefix=settings.api_v1_prefix, simulated=settings.simulated),
         )
-        runner = _runner(queue, database, generation, image_memory, settings, updates.changed, webhooks.wake)
+        charges = JobCharges(store.get)
+
+        def on_final(job_id: UUID) -> None:
+            webhooks.wake()
+            charges.settle(job_id)
+
+        runner = _runner(queue, database, generation, image_memory, settings, updates.changed, on_final)
         updates.with_progress = runner.with_progress
         retention = Retention(database, settings.job_retention_days)
-        return cls(store, runner, updates, deliveries, webhooks, retention, sends=bool(settings.webhook_secrets))
+        return cls(
+            database,
+            store,
+            runner,
+            updates,
+            deliveries,
+            webhooks,
+            retention,
+            charges,
+            sends=bool(settings.webhook_secrets),
+        )
 
     def start(self) -> None:
         """Begin to run jobs, to send webhooks and to delete old jobs."""
@@ -72,11 +92,20 @@ class JobService:
             self.webhooks.start()
         self.retention.start()
 
-    def submit(self, new: NewJob) -> tuple[Job, bool]:
-        """Return a new job and True, or the one that its idempotency key made before, and False."""
+    def submit(self, new: NewJob, charge: JobCharge | None = None) -> tuple[Job, bool]:
+        """Return a new job and True, or the one that its idempotency key made before, and False.
+
+        A new one has been charged for by `charge`, which is corrected once it is final.
+        """
         job, created = self.store.submit(new)
+        if created and charge:
+            self.charges.keep(job.id, charge)
         self.runner.wake()
         return job, created
+
+    def made_before(self, new: NewJob) -> Job | None:
+        """Return the job that the idempotency key of a new one has made already; None if there is none."""
+        return self.store.made_before(new)
 
     def get(self, job_id: UUID) -> Job:
         """Return a job, with the newest progress."""
@@ -93,6 +122,7 @@ class JobService:
     def cancel(self, job_id: UUID) -> Job:
         """Cancel a job, at the engine too, and return it."""
         job = self.store.cancel(job_id)
+        self.charges.settle(job_id)
         self.runner.cancelled(job_id)
         self.webhooks.wake()
         return job
@@ -124,6 +154,10 @@ class JobService:
         self.webhooks.stop()
         self.retention.stop()
 
+    def close(self, seconds: float) -> None:
+        """Close the connections to the database, once nothing more uses it; wait up to `seconds` for that."""
+        self.database.close(seconds)
+
 
 def _runner(
     queue: "CeleryQueue | None",
@@ -132,7 +166,7 @@ def _runner(
     image_memory: ImageMemory,
     settings: Settings,
     changed: Callable[[UUID], None],
-    on_final: Callable[[], None],
+    on_final: Callable[[UUID], None],
 ) -> JobRunner:
     if queue is None:
         return Runner(database, generation, image_memory, settings, changed=changed, on_final=on_final)

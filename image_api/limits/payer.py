@@ -14,8 +14,10 @@ class Charge(Protocol):
     def settle(self, result: GenerateResult) -> None:
         """Correct the charge by what the picture did cost; one that was made for another request costs nothing."""
 
-    def refund(self, cost: float | None = None) -> None:
-        """Take the charge back: no picture was made. Attempts at it may have cost `cost` US dollars all the same."""
+    def refund(self, cost: float | None = 0) -> None:
+        """Take the charge back: no picture was made. Attempts at it may have cost `cost` US dollars all the same; None
+        if that is not known.
+        """
 
 
 class Payer(Protocol):

@@ -20,6 +20,11 @@ def blocking_client(url: str) -> Redis:
     return _client(url, 2, BLOCK_SECONDS + QUICK_SECONDS)
 
 
+def close_idle(client: Redis) -> None:
+    """Close the connections that no command uses at this moment; the next command opens one again."""
+    client.connection_pool.disconnect(inuse_connections=False)
+
+
 def _client(url: str, connections: int, seconds: float) -> Redis:
     return Redis(
         connection_pool=BlockingConnectionPool.from_url(

@@ -27,6 +27,7 @@ from image_api.errors import (
 )
 from image_api.jobs.errors import DatabaseUnavailable, KeyReused, TooManyJobs, WebhooksDisabled
 from image_api.jobs.job_json import JobProgress, JobView
+from image_api.limits.errors import BudgetSpent, PromptBlocked, RateLimited
 from image_api.web.api import EVENTS, HTML, JSON, Answer, Models
 from image_api.web.event_stream import StreamError
 from image_api.web.picture_json import ResultWithPicture
@@ -50,8 +51,8 @@ HEADERS: Mapping[str, str] = {
     "Content-Encoding": "`gzip` if the request accepts that.",
     "Content-Location": "The address at which the same picture stays.",
     "Content-Range": "Which part of the picture it is.",
-    "Content-Security-Policy": "What the page may load and run: nothing from elsewhere.",
-    "Cross-Origin-Resource-Policy": "`cross-origin`: any page may show the picture.",
+    "Content-Security-Policy": "What the page may load and run: nothing from elsewhere. Without a page: nothing.",
+    "Cross-Origin-Resource-Policy": "`cross-origin`: any page may show the picture. `same-origin`: of a page.",
     "Cross-Origin-Opener-Policy": "`same-origin`: no page that opened this one may reach it.",
     "ETag": "The name of this content, for If-None-Match.",
     "Idempotency-Replayed": "`true` if the same `Idempotency-Key` has made the job before.",
@@ -60,9 +61,12 @@ HEADERS: Mapping[str, str] = {
     "Preference-Applied": "`respond-async`, if `Prefer` asked for it.",
     "Permissions-Policy": "That the page uses none of the device's sensors.",
     "Referrer-Policy": "`same-origin`: the page's address is told to no other host.",
+    "RateLimit": "Of each limit of new pictures: how many are left (`r`), and the seconds until all are again (`t`).",
+    "RateLimit-Policy": "The limits of new pictures that the client has: so many (`q`) in so many seconds (`w`).",
     "Refresh": "Seconds after which the page looks again.",
     "Retry-After": "Seconds after which a retry can succeed.",
     "Sec-WebSocket-Version": "The version of the protocol that is known here: 13.",
+    "Strict-Transport-Security": "Over https: browsers shall use that alone for this host from now on.",
     "Upgrade": "`websocket`.",
     "WWW-Authenticate": "The kind of credential that is needed, and what is wrong with the one that was sent.",
     "Vary": "The request's headers that decide the response.",
@@ -76,10 +80,13 @@ HEADERS: Mapping[str, str] = {
     "X-Seed": "The seed used.",
 }
 ALWAYS = ("X-Request-ID", "X-Content-Type-Options", "Cache-Control")
-ANYWHERE = ("Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
-"""What any response may have: by CORS_ORIGINS, and by what it depends on."""
+ANYWHERE = (
+    *("RateLimit", "RateLimit-Policy", "Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"),
+    *("Content-Security-Policy", "Strict-Transport-Security"),
+)
+"""What any response may have: by CORS_ORIGINS, by what it depends on, by its content and over https."""
 PAGE_HEADERS = (
-    *("Content-Encoding", "Content-Security-Policy", "Cross-Origin-Opener-Policy"),
+    *("Content-Encoding", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy"),
     *("Permissions-Policy", "Referrer-Policy"),
 )
 """Of every page."""
@@ -168,14 +175,14 @@ COSTS = (NotForPreviews,)
 """What a link-preview bot gets at each address that could cost something."""
 WORKER = (*COSTS, WorkerNotConfigured, WorkerUnavailable, Stopping, DeadlinePassed, Relayed)
 """What asking the render worker may come to."""
-MAKING = (*WORKER, UnknownToWorker, ServiceBusy, Cancelled)
+MAKING = (*WORKER, UnknownToWorker, PromptBlocked, ServiceBusy, Cancelled, RateLimited, BudgetSpent)
 """What making a picture may come to."""
 OPENING = (PictureUnavailable, PictureDeleted)
 """What reading its bytes may come to, too."""
 STREAMING = (TooManyStreams, StreamLost)
 JOB_ERRORS = (*COSTS, DatabaseUnavailable)
 """What asking for a job may come to."""
-SUBMITTING = (*JOB_ERRORS, TooManyJobs, KeyReused, WebhooksDisabled)
+SUBMITTING = (*JOB_ERRORS, PromptBlocked, RateLimited, BudgetSpent, TooManyJobs, KeyReused, WebhooksDisabled)
 UPLOADS = (*BODIES, UploadTooLarge, ServiceBusy)
 SPECULATION = (SpeculativeRequest,)
 HEALING = (*MAKING, *OPENING, PictureLostAgain, SpeculativeRequest)

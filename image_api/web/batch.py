@@ -15,6 +15,7 @@ from image_api.admission import Waiter
 from image_api.errors import ApiError, Cancelled, InvalidParameter, ModelNotFound, ServiceBusy, TooManyStreams
 from image_api.generation.options import GenerationOptions
 from image_api.generation.progress_stream import FIRST_SECONDS, HEARTBEAT_SECONDS, GenerationResponse
+from image_api.limits.errors import PromptBlocked
 from image_api.services import services
 from image_api.web.base64_json import EmbeddedPicture
 from image_api.web.client_connection import waiter
@@ -26,6 +27,7 @@ RESTING = "engine_resting"  # a half-open circuit breaker takes one of several r
 OF_ALL = {
     InvalidParameter.code,
     ModelNotFound.code,
+    PromptBlocked.code,
     TooManyStreams.code,
 }  # codes of errors that every picture of the request would have
 
@@ -85,11 +87,14 @@ class Batch:
 
         What admission control refuses is tried again when another picture of the batch has ended, and what a circuit
         breaker refuses when one was made. Raises the ApiError that all would end with, such as that of an invalid
-        parameter, and TooManyStreams if it is for a stream and the client has too many of those.
+        parameter, TooManyStreams if it is for a stream and the client has too many of those, and RateLimited or
+        BudgetSpent, with no picture made, if not all may be.
         """
         admission = self._generation.admission
         counted = admission.stream_of(self._first.client) if self._stream else contextlib.nullcontext()
         with counted, self._generation.cancellations.hold(self._first):
+            if len(self._pictures) > 1:
+                self._generation.require(self._pictures, self._first)
             yield from self._outcomes()
 
     def _outcomes(self) -> Iterator[Outcome | None]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from flask import g, request
 
 from image_api.admission import Waiter
+from image_api.web.paying import current_payer
 
 # Of struct tcp_info's first byte (linux/tcp.h, net/tcp_states.h): reset, and closed by the other side.
 TCP_CLOSE, TCP_CLOSE_WAIT = 7, 8
@@ -19,6 +20,7 @@ def waiter(*, stream: bool = False, given_up: Callable[[], bool] = lambda: False
         stream=stream,
         gone=lambda: given_up() or _is_closed_by_client(connection),
         request_id=g.request_id,
+        payer=current_payer(),
     )
 
 

@@ -9,7 +9,7 @@ from image_api.services import services
 
 ANY = "*"
 EXPOSED_HEADERS = ["Content-Disposition", "Content-Location", "Idempotency-Replayed", "Link", "Location"]
-EXPOSED_HEADERS += ["Preference-Applied", "Retry-After", "WWW-Authenticate"]
+EXPOSED_HEADERS += ["Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"]
 EXPOSED_HEADERS += ["X-Cache", "X-Engine", "X-Ignored", "X-Request-ID", "X-Seed"]
 MAX_AGE_SECONDS = 600  # for which a browser keeps the answer to a preflight request
 # What an <img> may name: redirects (also of a doubled slash), 304 and errors, too.

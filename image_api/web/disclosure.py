@@ -40,7 +40,7 @@ def visible_problem(worker: WorkerHealth) -> str:
     """Return why no picture can be generated, as far as this client may see it."""
     states = [f"{name} is {engine.state}" for name, engine in worker.engines.items() if engine.state != "ready"]
     reasons = "; ".join(it.rstrip(".") for it in (worker.reasons if is_operator() else states))
-    maker = "Celery worker" if services().queue_health else "render worker"
+    maker = "Celery worker" if services().queue else "render worker"
     return f"The {maker} is {worker.status}: {reasons}." if reasons else f"The {maker} is {worker.status}."
 
 

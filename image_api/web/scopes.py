@@ -21,7 +21,7 @@ OPEN_FAMILIES = frozenset({"api_pages", "crawlers", "icons", "images", "openapi"
 OPEN_VIEWS = frozenset({"generate.models", "styled.health", "styled.styles"})
 CHECKED_VIEWS = frozenset({"openai.models", "openai.model"})
 """Those that need none, but refuse a wrong one: clients of OpenAI's find out by them whether their key is right."""
-ADMIN_VIEWS = frozenset({"weights.load_model", "weights.load_lora", "weights.unload_lora"})
+ADMIN_VIEWS = frozenset({"weights.load_model", "weights.load_lora", "weights.unload_lora", "deletion.delete_image"})
 """Those that are the operator's, also with AUTH=none: each calls `require_admin`."""
 DISCLOSING = frozenset({"generate.models", "health.ready", "job_health.health"})
 """Open views that show more to an admin."""

@@ -22,6 +22,7 @@ from image_api.web.client_connection import waiter
 from image_api.web.cors import is_allowed_origin
 from image_api.web.error_responses import log_failure
 from image_api.web.message_options import MessageOptions
+from image_api.web.paying import current_payer, forget_payer
 from image_api.web.picture_json import LineWithPicture, streamed, with_picture
 from image_api.web.pictures_stream import NO_NEWS, pictures_messages
 from image_api.web.request_upload import max_upload_bytes
@@ -114,6 +115,8 @@ def _replies(request_or_error: MessageOptions | ApiError, here: Waiter) -> Gener
         return
     try:
         check_again()
+        forget_payer()
+        here.payer = current_payer()
         yield from _events(request_or_error, here)
     except InvalidField as error:
         yield [_error_json(InvalidParameter(str(error)))]

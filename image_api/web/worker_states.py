@@ -29,7 +29,7 @@ def models_of_workers() -> Models:
     Raises an ApiError if none answers.
     """
     known = visible_models(services().worker.models(g.client))
-    clients = () if services().queue_health else services().worker.each
+    clients = () if services().queue else services().worker.each
     workers = [_models_of(client) for client in clients] if len(clients) > 1 else None
     return Models(models=known.models, simulated=known.simulated, workers=workers)
 

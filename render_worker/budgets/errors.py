@@ -1,4 +1,4 @@
-"""Errors of an engine's daily budget."""
+"""Errors of an engine's daily budget, and of what one request may cost."""
 
 from render_worker.errors import EngineError, QuotaExhausted
 
@@ -7,6 +7,15 @@ class BudgetExhausted(QuotaExhausted):
     """Raised if a picture might exceed what the operator allows an engine to cost in a day."""
 
     hint = "Ask again after 00:00 UTC, or with another model; the operator sets ENGINE_DAILY_BUDGET."
+
+
+class OverMaxPrice(EngineError):
+    """Raised if a picture may exceed the request's `max_price`, or its price is not known."""
+
+    code = "over_budget"
+    status = 429
+    caused_by_request = unbilled = True
+    hint = "Ask with a higher max_price, or for a model that is free."
 
 
 class BudgetUnavailable(EngineError):

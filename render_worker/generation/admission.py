@@ -2,21 +2,22 @@
 
 Each engine has concurrency slots (`Slots`), a guaranteed part of the slots of all, and a share of the queue, so that a
 flood at one engine neither keeps another from running nor fills its queue. Others may borrow what an engine leaves
-unused: no running generation is ended for that, but a waiting one may be evicted.
+unused: no running generation is ended for that, but a waiting one may be evicted. Within an engine's queue clients are
+served fairly: see `engine_queue`.
 """
 
 import asyncio
 import contextlib
 import functools
 import itertools
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 
 from render_worker.contract import QueueHealth
 from render_worker.engines.slots import Slots
 from render_worker.errors import QueueFull
+from render_worker.generation.engine_queue import EngineQueue, InFlight, OnPosition, Waiter
+from render_worker.generation.eviction import Demand, evicted_for, newest
 
 CURRENT_CLIENT: ContextVar[str | None] = ContextVar("CURRENT_CLIENT", default=None)
 """The client whose generation the current context runs; None if clients are not counted."""
@@ -25,52 +26,6 @@ CHEAP_SHARE = 4  # a cheap engine has a quarter of another's share of the queue:
 
 REPORTED = 50  # of each queue; the others hear of it when they move up
 REPORT_SECONDS = 1.0  # after which waiting requests hear of a slot that is taken for longer than was expected
-
-OnPosition = Callable[[int], None]
-"""Called with a request's position in the queue, 1 for the next, when that changes, and each REPORT_SECONDS."""
-
-
-@dataclass(eq=False)
-class EngineQueue:
-    """One engine's queue, and what it holds of the slots of all."""
-
-    slots: Slots
-    waiting: list["_Waiter"] = field(default_factory=list)
-    holders: set["_Waiter"] = field(default_factory=set)
-    """The requests that hold slots."""
-    generating: int = 0
-    """Requests that hold one of the engine's slots."""
-    running: int = 0
-    """Requests that hold one of the slots of all: also those whose pictures are being saved."""
-    guaranteed: int = 0
-    """Slots of all that other engines leave to it."""
-    share: int = 0
-    """Of the whole queue: below it the engine evicts another's requests."""
-
-    @property
-    def unused_guarantee(self) -> int:
-        """Return how many of its guaranteed slots are free; a cheap engine has one while a request waits."""
-        if self.slots.cheap:
-            return int(bool(self.waiting) and not self.running)
-        return max(0, self.guaranteed - self.running)
-
-
-@dataclass(eq=False)
-class _Waiter:
-    """A request that waits in an engine's queue, and then holds slots."""
-
-    queue: EngineQueue
-    on_position: OnPosition
-    retry_after: int | None
-    remaining: Callable[[], float]
-    number: int
-    """In the order of arrival."""
-    granted: asyncio.Future[None]
-    """Done when the request may begin, or when it is evicted."""
-    client: str | None = field(default_factory=CURRENT_CLIENT.get)
-    queued: bool = True
-    generating: bool = False
-    running: bool = False
 
 
 class Admission:
@@ -82,13 +37,15 @@ class Admission:
         self._queue_size = queue_size
         self._numbers = itertools.count()
         self._queues: dict[Slots, EngineQueue] = {}
+        self._in_flight = InFlight()
+        self._demand = Demand()
         self._report: asyncio.TimerHandle | None = None
         self._share_out(engines)
 
     def _share_out(self, engines: Iterable[Slots]) -> None:
         """Give each engine its guaranteed part of all slots and its share of the queue."""
         # A new mapping, because other threads read this one.
-        self._queues = {**self._queues, **{slots: EngineQueue(slots) for slots in engines}}
+        self._queues = {**self._queues, **{slots: EngineQueue(slots, self._in_flight) for slots in engines}}
         costly = [queue for slots, queue in self._queues.items() if not slots.cheap]
         cheap = len(self._queues) - len(costly)
         share = self._queue_size // max(1, CHEAP_SHARE * len(costly) + cheap)
@@ -124,7 +81,8 @@ class Admission:
         Raises QueueFull if the queue has no room, or if the request is evicted.
         """
         granted = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(self.queue_of(slots), on_position, retry_after, remaining, next(self._numbers), granted)
+        number, client = next(self._numbers), CURRENT_CLIENT.get()
+        waiter = Waiter(self.queue_of(slots), on_position, retry_after, remaining, number, granted, client)
         self._enter(waiter, admitted)
         try:
             await granted
@@ -132,15 +90,17 @@ class Admission:
         finally:
             self._leave(waiter)
 
-    def _enter(self, waiter: _Waiter, admitted: bool) -> None:
+    def _enter(self, waiter: Waiter, admitted: bool) -> None:
         queue = waiter.queue
         must_wait = self._must_wait(queue)
+        if not admitted:
+            self._demand.add(waiter.client)
         if self._is_full(must_wait and not admitted):
             self._evict_for(waiter)
+        self._in_flight[waiter.client] += 1
         queue.waiting.append(waiter)
         self._begin_all()
         if waiter.queued:
-            waiter.on_position(len(queue.waiting))
             self._report_later()
 
     def _report_later(self) -> None:
@@ -152,7 +112,7 @@ class Admission:
         self._report = None
         for queue in self._queues.values():
             for position, waiter in enumerate(queue.waiting[:REPORTED], 1):
-                waiter.on_position(position)
+                waiter.report(position)
         self._report_later()
 
     def _is_full(self, needs_room: bool) -> bool:
@@ -165,24 +125,17 @@ class Admission:
             return True
         return needs_room and self._waiting >= self._queue_size
 
-    def _evicted_for(self, new: _Waiter) -> _Waiter | None:
+    def _evicted_for(self, new: Waiter) -> Waiter | None:
         """Return the waiting request that is evicted from the full queue for a new one; None if none is.
 
-        An engine below its share takes from the one furthest above its own. Within one engine's queue a client with
-        more than half of it yields to one with less, unless both would only exchange their shares.
+        An engine below its share takes from the one furthest above its own.
         """
         waiting = new.queue.waiting
         if len(waiting) < new.queue.share or not self._must_wait(new.queue):
-            return _newest(max(self._queues.values(), key=lambda queue: len(queue.waiting) - queue.share).waiting)
-        held = Counter(waiter.client for waiter in waiting if waiter.client)
-        if new.client is None or not held:
-            return None
-        (greediest, most), own, half = held.most_common(1)[0], held[new.client], len(waiting) / 2
-        if not (most > half > own and most - own > 1):
-            return None
-        return next(waiter for waiter in reversed(waiting) if waiter.client == greediest)
+            return newest(max(self._queues.values(), key=lambda queue: len(queue.waiting) - queue.share).waiting)
+        return evicted_for(new.client, waiting, self._demand)
 
-    def _evict_for(self, new: _Waiter) -> None:
+    def _evict_for(self, new: Waiter) -> None:
         """Evict a request from the full queue by raising QueueFull in it; raises QueueFull from here if none can be."""
         full = f"The render worker is busy and its queue of {self._queue_size} is full"
         evicted = self._evicted_for(new)
@@ -194,19 +147,18 @@ class Admission:
             evicted.granted.set_exception(QueueFull(sentence, evicted.retry_after))
 
     def _begin_all(self) -> None:
-        """Start all that may start: first of the engine with the fewest running, then in the order of arrival."""
+        """Start all that may start: first of the engine with the fewest running, then by the order of service."""
         while able := [queue for queue in self._queues.values() if queue.waiting and self._may_begin(queue)]:
-            waiter = min(able, key=self._rank).waiting[0]
-            waiter.generating = waiter.running = True
-            waiter.queue.generating += 1
-            waiter.queue.running += 1
-            waiter.queue.holders.add(waiter)
-            self._remove(waiter)  # afterwards, because those behind it are told how long the slots are taken
+            queue = min(able, key=self._rank)
+            waiter = queue.first()
+            queue.grant(waiter)
             if not waiter.granted.done():  # else it was cancelled, and gives all back in a moment
                 waiter.granted.set_result(None)
+        for queue in self._queues.values():  # afterwards, because those that wait are told how long the slots are taken
+            queue.report_changes()
 
-    def _rank(self, queue: EngineQueue) -> tuple[bool, int, int]:
-        return queue.slots.cheap and self._size == 1, queue.running, queue.waiting[0].number
+    def _rank(self, queue: EngineQueue) -> tuple[bool, int, tuple[int, int]]:
+        return queue.slots.cheap and self._size == 1, queue.running, queue.rank(queue.first())
 
     def _may_begin(self, queue: EngineQueue) -> bool:
         free = self._size - self._running
@@ -219,24 +171,23 @@ class Admission:
         reserved = sum(other.unused_guarantee for other in self._queues.values() if other is not queue)
         return min(max(reserved, int(queue.slots.cheap)), self._size - 1)
 
-    def _remove(self, waiter: _Waiter) -> None:
-        """Remove a request from the queue, and report their new positions to those behind it."""
-        waiting = waiter.queue.waiting
-        before = waiting.index(waiter)
-        del waiting[before]
+    def _remove(self, waiter: Waiter) -> None:
+        """Remove a request from the queue."""
+        waiter.queue.waiting.remove(waiter)
         waiter.queued = False
-        for position, other in enumerate(waiting[before:], before + 1):
-            other.on_position(position)
 
-    def _release_engine(self, waiter: _Waiter) -> None:
+    def _release_engine(self, waiter: Waiter) -> None:
         if waiter.generating:
             waiter.generating = False
             waiter.queue.generating -= 1
             self._begin_all()
 
-    def _leave(self, waiter: _Waiter) -> None:
+    def _leave(self, waiter: Waiter) -> None:
         if waiter.queued:  # it was cancelled
             self._remove(waiter)
+        self._in_flight[waiter.client] -= 1
+        if not self._in_flight[waiter.client]:
+            del self._in_flight[waiter.client]
         waiter.queue.running -= waiter.running
         waiter.queue.generating -= waiter.generating
         waiter.running = waiter.generating = False
@@ -291,9 +242,3 @@ class Admission:
             max_concurrency=self._size,
             queue_size=self._queue_size,
         )
-
-
-def _newest(waiting: list[_Waiter]) -> _Waiter:
-    """Return the newest request of the client that has most in an engine's queue."""
-    held = Counter(waiter.client for waiter in waiting if waiter.client)
-    return max(waiting, key=lambda waiter: (held[waiter.client] if waiter.client else 0, waiter.number))

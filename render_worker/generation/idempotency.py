@@ -13,6 +13,8 @@ from typing import Any
 
 from cachetools import TTLCache
 
+from render_worker.budgets.expense import Expense
+from render_worker.budgets.expenses import Expenses
 from render_worker.cancellation import Cancelled
 from render_worker.contract import NO_REQUEST_ID, GenerateRequest, GenerateResult, Progress
 from render_worker.errors import Superseded
@@ -25,7 +27,7 @@ RESULT_TTL_SECONDS = 3600  # the longest time that a request may have; a signed 
 MAX_CANCELLED = 1024
 CANCELLED_TTL_SECONDS = 60  # within which a request arrives that its cancellation has overtaken
 
-Generate = Callable[[GenerateRequest, OnProgress, MovableDeadline], Coroutine[Any, Any, GenerateResult]]
+Generate = Callable[[GenerateRequest, OnProgress, MovableDeadline, Expense], Coroutine[Any, Any, GenerateResult]]
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +101,7 @@ class IdempotentRequests:
         self._in_flight: dict[str, _Generation] = {}
         self._results: TTLCache[str, GenerateResult] = TTLCache(MAX_RESULTS, RESULT_TTL_SECONDS)
         self._cancelled: TTLCache[str, bool] = TTLCache(MAX_CANCELLED, CANCELLED_TTL_SECONDS)
+        self._expenses = Expenses()
 
     async def generate(self, request: GenerateRequest, on_progress: OnProgress = ignore_progress) -> GenerateResult:
         """Return the result of this request; a failure is not remembered, so that a retry tries again.
@@ -108,8 +111,8 @@ class IdempotentRequests:
         """
         deadline = Deadline.after(request.timeout_seconds)
         if request.request_id == NO_REQUEST_ID:
-            return await self._generate(request, on_progress, MovableDeadline(deadline))
-        key = request.model_dump_json(exclude={"timeout_seconds"})  # a retry has less time left
+            return await self._generate(request, on_progress, MovableDeadline(deadline), Expense(request.max_price))
+        key = _key(request)
         while (generation := self._in_flight.get(key)) and generation.abandoned:
             await asyncio.wait({generation.task})
         if request.request_id in self._cancelled:
@@ -142,8 +145,26 @@ class IdempotentRequests:
     async def _generate_and_keep(
         self, key: str, request: GenerateRequest, on_progress: OnProgress, deadline: MovableDeadline
     ) -> GenerateResult:
+        expense = self._expenses.begin(key, request.max_price)
         try:
-            self._results[key] = result = await self._generate(request, on_progress, deadline)
+            self._results[key] = result = await self._generate(request, on_progress, deadline, expense)
         finally:
             del self._in_flight[key]
+        self._expenses.forget(key)
         return result
+
+    def cost_of(self, request: GenerateRequest) -> float | None:
+        """Return what a request may have been billed that has failed, or is given up; None if that is not known.
+
+        Thread-safe.
+        """
+        return self._expenses.cost_of(_key(request))
+
+    def forget_cost(self, request: GenerateRequest) -> None:
+        """Let the next attempt at a request have a max_price of its own. Thread-safe."""
+        self._expenses.forget(_key(request))
+
+
+def _key(request: GenerateRequest) -> str:
+    """Return what a retry has in common with its request: it has less time left, and less to spend."""
+    return request.model_dump_json(exclude={"timeout_seconds", "max_price"})

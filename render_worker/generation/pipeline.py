@@ -8,6 +8,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator
 from typing import TypeVar
 
+from render_worker.budgets.errors import OverMaxPrice
+from render_worker.budgets.expense import Expense
 from render_worker.contract import GenerateRequest, GenerateResult, Recipe
 from render_worker.engines.base import Engine, GeneratedImage
 from render_worker.errors import (
@@ -20,7 +22,7 @@ from render_worker.errors import (
     WorkerBusy,
     WorkerError,
 )
-from render_worker.generation.admission import Admission
+from render_worker.generation.admission import CURRENT_CLIENT, Admission
 from render_worker.generation.attempt import Attempt, attempts
 from render_worker.generation.hedging import Hedging
 from render_worker.generation.latency import Latencies
@@ -72,13 +74,25 @@ class Pipeline:
         request: GenerateRequest,
         on_progress: OnProgress = ignore_progress,
         deadline: MovableDeadline | None = None,
+        expense: Expense | None = None,
     ) -> GenerateResult:
         """Make and save one picture; with model=auto each failed attempt falls back to the next candidate.
 
-        `deadline`: the request's own if None. Raises the WorkerError of a failed attempt if no other succeeds.
+        `deadline`: the request's own if None. `expense`: what its attempts count on, a new one if None.
+        Raises the WorkerError of a failed attempt, with what all may have cost, if no other succeeds.
         """
+        expense = expense or Expense(request.max_price)
+        try:
+            return await self._first_success(request, on_progress, deadline, expense)
+        except WorkerError as error:
+            error.cost = expense.cost
+            raise
+
+    async def _first_success(
+        self, request: GenerateRequest, on_progress: OnProgress, deadline: MovableDeadline | None, expense: Expense
+    ) -> GenerateResult:
         self.storages.check()
-        selection = self.selector.select(request)
+        selection = self.selector.select(request, expense)
         await self.storages.preflight(request.output_format)
         deadline = deadline or MovableDeadline(Deadline(selection.started + request.timeout_seconds))
         image = SentImage(request.image_data) if request.image else None
@@ -100,6 +114,7 @@ class Pipeline:
     async def _run_attempt(self, attempt: Attempt) -> GenerateResult:
         """Acquire a slot, generate, encode and save."""
         request, engine = attempt.request, attempt.engine
+        attempt.selection.expense.check(engine.name, attempt.candidate.price)  # an attempt before may have cost it
         reporter = ProgressReporter(
             request.request_id,
             engine.name,
@@ -180,14 +195,19 @@ class Pipeline:
         engine, recipe = attempt.engine, attempt.candidate.recipe(attempt.request)
         source = await attempt.image.picture() if attempt.image else None  # only now: those that wait keep small files
         async with self.selector.budgets.charged(engine.name, attempt.candidate.price):
-            with self.selector.breakers[engine.name].call(), self._outcome(engine.name):
+            with (
+                attempt.selection.expense.charged(engine.name, attempt.candidate.price),
+                self.selector.breakers[engine.name].call(),
+                self._outcome(engine.name),
+            ):
                 image = await _without_fault(engine, recipe, source, reporter)
                 release_engine()  # encoding and saving need no engine, but one of the slots of all
                 reporter("saving")
                 picture = await self._encode(engine, image, recipe)
                 # Of the request, and not of what this engine honours: another one may make the picture the next time.
                 again = attempt.request.with_seed_used(image.seed)
-                return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again)
+                client = CURRENT_CLIENT.get()
+                return image, dataclasses.replace(picture, cheap=engine.cheap, recipe=again, client=client)
 
     @contextlib.contextmanager
     def _outcome(self, engine: str) -> Iterator[None]:
@@ -244,7 +264,7 @@ class Pipeline:
     def _record_failure(self, attempt: Attempt, error: WorkerError) -> None:
         """Count a failed attempt, and log it if the request falls back."""
         name = attempt.engine.name
-        if not isinstance(error, WorkerBusy | EngineCircuitOpen):
+        if not isinstance(error, WorkerBusy | EngineCircuitOpen | OverMaxPrice):
             self._metrics.count_engine_failure(name, error.code)
         if attempt.fallbacks:
             kind = {"kind": f"{name} {error.code}"}

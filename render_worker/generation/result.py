@@ -42,6 +42,7 @@ def to_result(
         bytes=len(picture.data),
         sha256=picture.sha256,
         nsfw=image.nsfw,
+        cost=attempt.selection.expense.cost,
         engine=candidate.engine.name,
         engine_model=image.model,
         model=request.model,

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from render_worker.budgets.expense import Expense
 from render_worker.contract import AUTO, GenerateRequest, PassedOver, Preference, Recipe
 from render_worker.engines.base import Engine
 from render_worker.engines.capabilities import SIZE_PARAMETERS
@@ -89,10 +90,16 @@ class Selection:
     """
 
     def __init__(
-        self, request: GenerateRequest, candidates: Sequence[Candidate], unavailable: Iterable[CandidateFailure] = ()
+        self,
+        request: GenerateRequest,
+        candidates: Sequence[Candidate],
+        unavailable: Iterable[CandidateFailure] = (),
+        expense: Expense | None = None,
     ) -> None:
         """Select `candidates`, of which there is at least one; `unavailable` cannot be attempted now."""
         self.request = request
+        self.expense = expense or Expense(request.max_price)
+        """What the attempts may have been billed."""
         self.started = time.monotonic()
         self._remaining = deque(candidates)
         self._unavailable = tuple(unavailable)

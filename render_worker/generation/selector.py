@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from render_worker.budgets.budgets import Budgets
+from render_worker.budgets.expense import Expense
 from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import AUTO, KEEPING_ENGINE_NAMES, EngineHealth, GenerateRequest, Model, Recipe
 from render_worker.engines.base import Engine
@@ -54,14 +55,15 @@ class EngineSelector:
         """Return the engine of every name; an engine's models may come and go."""
         return {name: engine for engine in self.engines.values() for name in (engine.name, *engine.models)}
 
-    def select(self, request: GenerateRequest) -> Selection:
-        """Return the candidates for a request.
+    def select(self, request: GenerateRequest, expense: Expense | None = None) -> Selection:
+        """Return the candidates for a request whose attempts count on `expense`, a new one of its max_price if None.
 
         Raises InvalidParameter if the request cannot be honoured, TooSlow if no engine is expected to be done within
         the time that it names, or, if none is available, the error of the one that can be asked again soonest.
         """
+        expense = expense or Expense(request.max_price)
         if request.model == AUTO:
-            return self._select_auto(request)
+            return self._select_auto(request, expense)
         for name in ("within", "prefer"):
             if getattr(request, name) is not None:
                 raise InvalidParameter(f"{name} only goes with model=auto.")
@@ -69,16 +71,17 @@ class EngineSelector:
         if request.model not in named:
             refusal = ModelNotEnabled if request.model in KEEPING_ENGINE_NAMES else InvalidParameter
             raise refusal(f"model must be one of auto, {', '.join(named)}.")
-        return self._select_named(request, named[request.model])
+        return self._select_named(request, named[request.model], expense)
 
-    def _select_named(self, request: GenerateRequest, engine: Engine) -> Selection:
+    def _select_named(self, request: GenerateRequest, engine: Engine, expense: Expense) -> Selection:
         """Return the one candidate; a named engine has no fallback, and nothing is ignored."""
         engine.check()
         candidate = self._candidate(engine, request)
         if candidate.missed:
             raise InvalidParameter(_refusal(candidate, request))
         self.check(candidate)
-        return Selection(request, [candidate])
+        expense.check(engine.name, candidate.price)
+        return Selection(request, [candidate], expense=expense)
 
     def check(self, candidate: Candidate) -> None:
         """Raise an EngineError if the candidate cannot be attempted now."""
@@ -87,7 +90,7 @@ class EngineSelector:
         self.breakers[name].raise_if_open()
         self.budgets.check(name, candidate.price)
 
-    def _select_auto(self, request: GenerateRequest) -> Selection:
+    def _select_auto(self, request: GenerateRequest, expense: Expense) -> Selection:
         """Return the available candidates by rank, without those expected to exceed `within`."""
         available: list[Candidate] = []
         unavailable: list[CandidateFailure] = []
@@ -97,6 +100,7 @@ class EngineSelector:
                 continue
             try:
                 self.check(candidate)
+                expense.check(engine.name, candidate.price)
                 available.append(candidate)
             except EngineError as error:
                 unavailable.append(CandidateFailure(candidate, error))
@@ -108,7 +112,7 @@ class EngineSelector:
         if request.within is not None:
             available, slow = _split_by_time(available, unavailable, request.within)
             unavailable += slow
-        return Selection(request, available, unavailable)
+        return Selection(request, available, unavailable, expense)
 
     def _candidate(self, engine: Engine, request: GenerateRequest, preference: int = 0) -> Candidate:
         making = self._latencies.p90(engine.name) or engine.typical_seconds

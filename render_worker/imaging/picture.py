@@ -23,6 +23,8 @@ class Picture:
     """Whether making it again costs nothing, so that a full storage evicts it first."""
     recipe: Recipe | None = None
     """By which it is made again if a storage loses it; None if that is not known."""
+    client: str | None = None
+    """The id of the client that it was made for, so that a full storage is shared fairly; None if it is not known."""
 
     @property
     def name(self) -> str:

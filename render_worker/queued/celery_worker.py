@@ -55,7 +55,13 @@ class CeleryWorker:
         self._progress = ProgressSender(redis)
         self._reports = Reports(redis, name, self._report)
         self._generations = QueuedGenerations(
-            claims, self._endings, self._keeper, self._progress, self._begin, self._services.record_failure
+            claims,
+            self._endings,
+            self._keeper,
+            self._progress,
+            self._begin,
+            self._services.record_failure,
+            self._services.requests.cost_of,
         )
 
     def start(self) -> None:
@@ -94,6 +100,7 @@ class CeleryWorker:
         self, request: GenerateRequest, client: str | None, on_progress: Callable[[Progress], None]
     ) -> LoopWork[GenerateResult]:
         CURRENT_CLIENT.set(client)  # the generation's task inherits it
+        self._services.requests.forget_cost(request)  # an attempt before this one has ended, and told what it cost
         work = self._services.requests.generate(request, on_progress)
         return self._services.runtime.begin(work, request.timeout_seconds)
 

@@ -56,13 +56,16 @@ class QueuedGenerations:
         progress: ProgressSender,
         begin: Begin,
         record_failure: Callable[[WorkerError, GenerateRequest], None],
+        cost_of: Callable[[GenerateRequest], float | None] = lambda _: None,
     ) -> None:
+        """`cost_of` returns what a request may have been billed that has failed, or is given up."""
         self._claims = claims
         self._endings = endings
         self._keeper = keeper
         self._progress = progress
         self._begin = begin
         self._record_failure = record_failure
+        self._cost_of = cost_of
         self.stopping = threading.Event()
         """Set it, and each message that comes from then on is put back."""
         self._given_up = threading.Event()
@@ -106,9 +109,23 @@ class QueuedGenerations:
         making.begun.set()
         outcome = self._outcome(message, making, left)
         if self._given_up.is_set() and not isinstance(outcome, ResultLine):
+            outcome = self._paid_in_vain(message.request)
+        if self._given_up.is_set() and not outcome:
             self._put_back(making)
         elif outcome:
             self._insist(lambda: self._endings.finish(making.claim, outcome))
+
+    def _paid_in_vain(self, request: GenerateRequest) -> ErrorLine | None:
+        """Return the end of a request that is given up, and that exceeds its `max_price` if it is made once more.
+
+        None if it has none, or if nothing was billed.
+        """
+        cost = None if request.max_price is None else self._cost_of(request)
+        if not cost:
+            return None
+        error = Stopping("The Celery worker was stopped while it made this picture.")
+        error.cost = cost
+        return _line(error, request.request_id)
 
     def _put_back(self, making: Making) -> None:
         if self._give_back(making):

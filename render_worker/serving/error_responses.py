@@ -13,6 +13,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.test import create_environ, run_wsgi_app
 
 from render_worker.serving.refusals import INTERNAL_ERROR, Refusal, refusal_of
+from render_worker.serving.security_headers import STRICTEST_POLICY
 
 REFUSAL = "serving.refusal"
 """Key of the environment with the Refusal with which the application has to answer, whatever the request is."""
@@ -117,6 +118,7 @@ def _failure_response(headers: tuple[tuple[str, str], ...]) -> bytes:
         ("Content-Length", str(len(text))),
         ("Cache-Control", "no-store"),
         ("X-Content-Type-Options", "nosniff"),
+        ("Content-Security-Policy", STRICTEST_POLICY),
         *headers,
     ]
     return _encoded(f"{INTERNAL_ERROR.status} {HTTP_STATUS_CODES[INTERNAL_ERROR.status]}", fields, text)

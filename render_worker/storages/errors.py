@@ -2,6 +2,7 @@
 
 WorkerError
 ├── StorageNotConfigured        500 storage_not_configured
+├── DeletionUnsupported         409 deletion_unsupported
 └── UpstreamError
     └── StorageFailed           502 storage_failed
         ├── StorageCircuitOpen  502 storage_resting
@@ -24,6 +25,19 @@ class StorageNotConfigured(WorkerError):
 
     code = "storage_not_configured"
     hint = "Set it in the render worker's environment, or leave STORAGE unset to keep pictures locally."
+
+
+class DeletionUnsupported(WorkerError):
+    """Raised if a picture is to be deleted by its name, and the storage that may have it deletes by no name."""
+
+    code = "deletion_unsupported"
+    status = 409
+    hint = "python -m render_worker.delete imgur:DELETEHASH:NAME deletes it, with the deletehash of the worker's log."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No storage had this picture but perhaps Imgur, which deletes only by a deletehash; it is not made again."
+        )
 
 
 class StorageFailed(UpstreamError):

@@ -176,6 +176,7 @@ def client_with(worker: ScriptedWorker, tmp_path: Path) -> Iterator[Callable[...
     for app in apps:
         services_of(app).drain()
         services_of(app).stop()
+        services_of(app).close()
     for thread in threading.enumerate():
         if thread.name == "cold-start":
             thread.join(5)

@@ -53,6 +53,7 @@ class Front:
         services_of(self.app).generation.stop()
         self._server.shutdown()
         self._server.server_close()
+        services_of(self.app).close()
 
 
 def seconds_of(action) -> float:

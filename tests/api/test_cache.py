@@ -250,13 +250,13 @@ def test_what_redis_refuses_is_logged_once(client_with, caplog):
         other = SEEDED.replace("7", "8")
         assert [client.get(other).headers["X-Cache"] for _ in range(3)] == ["MISS"] * 3
         assert client.get(SEEDED).headers["X-Cache"] == "HIT"  # what can be read is read
-    refusals = [record.getMessage() for record in caplog.records if record.name == "image_api.generation.redis_cache"]
+    refusals = [record.getMessage() for record in caplog.records if record.name == "image_api.redis_breaker"]
     assert refusals == ["Redis refused a command, continuing without it: OutOfMemoryError"]
 
 
 def test_redis_may_go_away_and_come_back(client_with, worker, monkeypatch, caplog):
-    caplog.set_level("INFO", "image_api.generation.redis_cache")
-    monkeypatch.setattr("image_api.generation.redis_cache.BREAKER_OPEN_SECONDS", 0.2)
+    caplog.set_level("INFO", "image_api.redis_breaker")
+    monkeypatch.setattr("image_api.redis_breaker.OPEN_SECONDS", 0.2)
     with RedisServer() as server:
         client = client_with(redis_url=server.url)
         assert [client.get(SEEDED).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
@@ -266,7 +266,7 @@ def test_redis_may_go_away_and_come_back(client_with, worker, monkeypatch, caplo
         server.start()
         time.sleep(0.3)
         assert [client.get(SEEDED).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
-    warnings = [record for record in caplog.records if record.name == "image_api.generation.redis_cache"]
+    warnings = [record for record in caplog.records if record.name == "image_api.redis_breaker"]
     assert [record.levelname for record in warnings] == ["WARNING", "INFO"]
 
 

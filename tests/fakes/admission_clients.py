@@ -11,13 +11,17 @@ class Request:
 
     def __init__(self, admission: Admission, slots: Slots, *, admitted: bool = False) -> None:
         self.positions: list[int] = []
+        self.client = CURRENT_CLIENT.get()
+        self.has_slot = False
         self._release = asyncio.Event()
         self._admission, self._slots, self._admitted = admission, slots, admitted
         self.task = asyncio.create_task(self._hold())
 
     async def _hold(self) -> None:
         async with self._admission.slot(self._slots, self.positions.append, admitted=self._admitted):
+            self.has_slot = True
             await self._release.wait()
+        self.has_slot = False
 
     async def end(self) -> None:
         """Release the slot, or do so as soon as there is one."""

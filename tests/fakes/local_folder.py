@@ -6,9 +6,9 @@ from render_worker.imaging import Picture
 from render_worker.storages.base import StoredObject
 
 
-def picture(letter: str, kilobytes: int = 300, *, cheap: bool = False) -> Picture:
-    """Return a picture that is named by a letter."""
-    return Picture(letter.encode() * kilobytes * 1024, 1, 1, letter * 64, cheap=cheap)
+def picture(letter: str, kilobytes: int = 300, *, cheap: bool = False, client: str | None = None) -> Picture:
+    """Return a picture that is named by a letter, made for a client."""
+    return Picture(letter.encode() * kilobytes * 1024, 1, 1, letter * 64, cheap=cheap, client=client)
 
 
 def save(storage, subject: Picture) -> StoredObject:

@@ -17,6 +17,7 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 SCALE = {"celery-worker", "redis", "postgres"}
 TIERS = {"image-api": "Dockerfile", "render-worker": "render_worker/Dockerfile"}
+OURS = ("image-api", "render-worker", "celery-worker", "sandbox")
 IMAGES = {**TIERS, "render-worker-gpu": "render_worker/Dockerfile.gpu"}
 SERVER = """
 import http.server, sys
@@ -88,6 +89,30 @@ def test_jobs_have_a_volume_where_the_image_has_the_folder_of_its_user():
 def test_a_secret_of_the_jobs_is_the_api_s_alone(service, name):
     assert SERVICES[service]["environment"][name] == ""
     assert name not in SERVICES["image-api"]["environment"]  # .env's
+
+
+@pytest.mark.parametrize("service", sorted(set(SERVICES) - {"postgres"}))
+def test_a_service_has_no_capability_and_gains_no_privilege(service):
+    confined = SERVICES[service]
+    assert (confined["cap_drop"], confined["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode"} & confined.keys()
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_a_service_of_ours_is_a_user_that_cannot_write_its_program_and_forks_within_bounds(service):
+    confined = SERVICES[service]
+    assert confined["read_only"] is True
+    assert [entry.partition(":")[0] for entry in confined["tmpfs"]] == ["/tmp"]  # noqa: S108 - in the container
+    assert all(re.search(r":size=\d+m,", entry) for entry in confined["tmpfs"])  # it is memory
+    assert 0 < confined["pids_limit"] <= 1024
+    dockerfile = (ROOT / TIERS.get(service, TIERS["render-worker"])).read_text()
+    assert re.findall(r"^USER (.*)$", dockerfile, re.MULTILINE)[-1] not in ("root", "0")
+
+
+def test_what_a_tier_writes_by_default_is_in_a_volume():
+    worker = SERVICES["render-worker"]
+    for written in (worker["environment"]["LOCAL_STORAGE_DIR"], worker["environment"]["BUDGET_FILE"]):
+        assert any(Path(written).is_relative_to(volume.split(":")[1]) for volume in worker["volumes"])
 
 
 def test_every_log_is_bounded():

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from render_worker.delete import NO_NAME, NO_TOMBSTONE, NOT_NAMED
 from render_worker.imaging import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
+from render_worker.storages.deletion import NO_NAME, NO_TOMBSTONE, NOT_NAMED
 from render_worker.storages.local.tombstones import TOMBSTONE, TOMBSTONE_SECONDS
 from render_worker.storages.s3.storage import S3Storage
 from sandbox.cloudinary import CLOUDINARY_URL

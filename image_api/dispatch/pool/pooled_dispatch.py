@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from image_api.dispatch.base import ReportProgress
+from image_api.dispatch.billing import Billing
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.direct import Job
 from image_api.dispatch.image_form import ImageUnknownToWorker
@@ -24,6 +25,7 @@ from image_api.errors import (
     Relayed,
     ServiceBusy,
     UnknownToWorker,
+    WorkerNotConfigured,
     WorkerUnavailable,
 )
 from image_api.outbound.abort import Abort
@@ -59,12 +61,15 @@ class PooledDispatch:
         repeated: bool = False,
     ) -> GenerateResult:
         """Return the picture that one of the workers made, as `Dispatch.generate`."""
-        job = Job(request, Deadline.after(request.timeout_seconds), report, client, image)
+        job = Job(request, Deadline.after(request.timeout_seconds), report, client, image, Billing(request.max_price))
         preferred = self._pool.holder_of(request.request_id) if repeated else None
         search = Search(request.model, job.deadline, report, abort or Abort(), preferred)
         failover = _Failover(self._pool.balancer, job, search)
         with self._following(request.request_id, failover):
-            result, worker = failover.run()
+            try:
+                result, worker = failover.run()
+            except ApiError as error:
+                raise job.billing.as_failure(error) from error.__cause__
         self._pool.note_location(result.image_url, worker)
         return result
 
@@ -161,7 +166,7 @@ def _is_fault(error: ApiError) -> bool:
 
 def _is_passed_on(error: ApiError) -> bool:
     """Return whether another worker may be asked: this one made nothing, and said it of itself alone."""
-    if isinstance(error, WorkerUnavailable | UnknownToWorker | ImageUnknownToWorker):
+    if isinstance(error, WorkerUnavailable | WorkerNotConfigured | UnknownToWorker | ImageUnknownToWorker):
         return True
     return isinstance(error, Relayed) and (error.body().code in (BUSY, *UNASKED) or _is_without_model(error))
 

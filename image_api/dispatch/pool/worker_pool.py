@@ -78,6 +78,11 @@ class WorkerPool:
             *(client_.model_names(client) for client_ in self.each if client_.is_awake or not self.is_awake)
         )
 
+    @property
+    def known_models(self) -> ModelList | None:
+        """Return the models by the workers' last words, however old; None if there was none."""
+        return union(told) if (told := [known for it in self.each if (known := it.known_models)]) else None
+
     def accepted_health(self, client: str | None = None) -> WorkerHealth:
         """Return the best health of the last few seconds. Raises WorkerUnavailable if none accepts the token."""
         found: list[WorkerHealth] = []

@@ -47,14 +47,24 @@ class CeleryDispatch:
         take the queue themselves.
         """
         call = QueuedCall(Job(request, report, client, abort or Abort(), image), self._tools)
-        with self._following(request.request_id, call):
+        try:
+            return self._result(call, request.request_id)
+        except ApiError as error:
+            raise call.billing.as_failure(error) from error.__cause__
+
+    def _result(self, call: QueuedCall, request_id: str) -> GenerateResult:
+        with self._following(request_id, call):
             line = call.line()
         if isinstance(line, ErrorLine):
-            raise _error_of(line, request.request_id, is_late=call.deadline.later_by(-EARLY_SECONDS).expired)
+            error = _error_of(line, request_id, is_late=call.deadline.later_by(-EARLY_SECONDS).expired)
+            call.billing.note_error(error)
+            raise error
         try:
-            return checked_result(line.result).model_copy(update={"request_id": request.request_id})
+            result = checked_result(line.result).model_copy(update={"request_id": request_id})
         except ValueError as error:
+            call.billing.note(None)
             raise unreadable() from error
+        return call.billing.with_total(result)
 
     def cancel(self, request_id: str) -> None:
         """Tell the Celery workers in the background that a request of this process is cancelled."""
@@ -94,6 +104,9 @@ def _error_of(line: ErrorLine, request_id: str, *, is_late: bool) -> ApiError:
         body = checked_error(line.error, line.status)
     except ValueError:
         return unreadable()
-    if body.code == DeadlinePassed.code and is_late:  # the request's own deadline, not that of one of its phases
-        return DeadlinePassed(body.error, body.fallback_from)
-    return Relayed(body.model_copy(update={"request_id": body.request_id and request_id}), line.status)
+    relayed = Relayed(body.model_copy(update={"request_id": body.request_id and request_id}), line.status)
+    if body.code != DeadlinePassed.code or not is_late:
+        return relayed
+    late = DeadlinePassed(body.error, body.fallback_from)  # the request's own deadline, not that of one of its phases
+    late.__cause__ = relayed
+    return late

@@ -73,6 +73,11 @@ class CeleryWorkers:
             self.reports.all()
         return frozenset(model.name for report in self.reports.last_live for model in report.models.models)
 
+    @property
+    def known_models(self) -> ModelList | None:
+        """Return the models of the Celery workers that were last up; None if none ever was."""
+        return union(told) if (told := [report.models for report in self.reports.last_live]) else None
+
     def accepted_health(self, client: str | None = None) -> WorkerHealth:
         """Return the best health of the last few seconds.
 

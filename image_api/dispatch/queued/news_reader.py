@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from redis import Redis
 
 from image_api.dispatch.queued.failures import QUEUE_FAILURES
-from image_api.outbound.redis_clients import BLOCK_SECONDS
+from image_api.outbound.redis_clients import BLOCK_SECONDS, close_idle
 from render_worker.contract import NEWS, NEWS_FIELD, PROGRESS, QueueNews, QueueProgress
 
 Told = QueueNews | QueueProgress
@@ -80,6 +80,7 @@ class NewsReader:
             except Exception:  # a bug must not end the news
                 log.exception("unexpected error in the news of the queue")
                 self._stopped.wait(PAUSE_SECONDS)
+        close_idle(self._redis)
 
     def _read(self) -> None:
         """Tell of the next entries, if there are any within BLOCK_SECONDS."""

@@ -15,7 +15,7 @@ from image_api.dispatch.queued.request_states import RequestStates
 from image_api.dispatch.queued.sweep import Sweep
 from image_api.dispatch.queued.urgent_window import UrgentWindow
 from image_api.dispatch.queued.worker_reports import WorkerReports
-from image_api.outbound.redis_clients import blocking_client, quick_client
+from image_api.outbound.redis_clients import blocking_client, close_idle, quick_client
 from image_api.settings import Settings
 
 
@@ -52,6 +52,14 @@ class CeleryQueue:
     def stop(self) -> None:
         """End the reader of news."""
         self.news.stop()
+
+    def close(self) -> None:
+        """Close the connections to Redis that are idle; what still reads news closes its own, within BLOCK_SECONDS.
+
+        Those to the broker are in a pool of kombu's, which all of this process share that have its address.
+        """
+        close_idle(self.redis)
+        close_idle(self.blocking)
 
 
 def _text(secret: SecretStr | None) -> str:

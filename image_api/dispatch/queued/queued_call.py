@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from image_api.dispatch.base import ReportProgress
+from image_api.dispatch.billing import Billing
 from image_api.dispatch.queued.absence import Absence
 from image_api.dispatch.queued.failures import QUEUE_FAILURES, QueueUnavailable, Trouble, reaching_queue
 from image_api.dispatch.queued.inbox import Inbox, Message, Sent
@@ -69,6 +70,7 @@ class QueuedCall:
         self._tools = tools
         self._inbox = Inbox()
         self.deadline = Deadline.after(job.request.timeout_seconds)
+        self.billing = Billing(job.request.max_price)
         self._absence = Absence(tools.wake_seconds, job.report)
         self._attempt = 1
         self._losses = 0
@@ -85,6 +87,10 @@ class QueuedCall:
         self._tools.calls.add(self)
         try:
             return self._followed()
+        except ApiError:
+            if self._begun:
+                self.billing.note(None)
+            raise
         finally:
             self._tools.calls.remove(self)
             self._tools.queue.news.leave(self.id)
@@ -139,7 +145,7 @@ class QueuedCall:
         with reaching_queue():
             now = self._tools.queue.states.now()
         return QueuedRequest(
-            request=self._job.request.model_copy(update=changes),
+            request=self.billing.bounded(self._job.request).model_copy(update=changes),
             attempt=self._attempt,
             expires_at=now + seconds,
             client=self._job.client,
@@ -171,6 +177,7 @@ class QueuedCall:
         if found.what == "ended":
             return self._ending()
         if found.what == "lost":
+            self.billing.note(None)
             self._losses += 1
             if self._losses > MAX_LOSSES:
                 raise WorkerUnavailable(LOST)

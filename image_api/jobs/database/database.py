@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from sqlalchemy import Connection, make_url
@@ -13,6 +14,7 @@ from image_api.jobs.database.failures import FailureLog
 from image_api.jobs.database.group_commit import PATIENCE_SECONDS, GroupCommit
 from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.errors import DatabaseUnavailable, TablesMissing
+from render_worker.serving.deadline import Deadline
 
 READERS = 3
 READER_SECONDS = 10.0  # for which a query waits for one of them
@@ -32,6 +34,7 @@ class Database:
         self._readers: queue.LifoQueue[DatabaseConnection] = queue.LifoQueue()
         for _ in range(READERS):
             self._readers.put(DatabaseConnection(url, failures, writes=False))
+        self._is_closed = False
         self._prepare = prepare
         self._preparing = threading.Lock()
         self._prepared_at = -PREPARED_SECONDS
@@ -47,7 +50,21 @@ class Database:
         """Return what an operation returns, once it is committed. It is called, and raises, as GroupCommit says."""
         return self._with_tables(lambda: self._writes.write(operation, seconds, size=size))
 
+    def close(self, seconds: float) -> None:
+        """Close the connections, each once it is free; wait up to `seconds` for that.
+
+        Whatever reads or writes from then on raises DatabaseUnavailable.
+        """
+        self._is_closed = True
+        end = Deadline.after(seconds)
+        self._writes.close(end.remaining)
+        with suppress(queue.Empty):
+            for _ in range(READERS):
+                self._readers.get(timeout=end.remaining).close()
+
     def _read(self, query: Callable[[Connection], T]) -> T:
+        if self._is_closed:
+            raise DatabaseUnavailable
         try:
             reader = self._readers.get(timeout=READER_SECONDS)
         except queue.Empty:

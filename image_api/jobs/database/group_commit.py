@@ -33,17 +33,21 @@ class GroupCommit:
 
     def __init__(self, connection: DatabaseConnection) -> None:
         self._connection = connection
-        self._writes: queue.Queue[Write] = queue.Queue()
-        threading.Thread(target=self._run, name="database-writer", daemon=True).start()
+        self._writes: queue.Queue[Write | None] = queue.Queue()  # None ends the thread
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
+        self._thread.start()
 
     def write(self, operation: Callable[[Transaction], T], seconds: float = PATIENCE_SECONDS, *, size: int = 0) -> T:
         """Return what an operation returns, once its transaction is committed; `size` are the bytes that it writes.
 
         It may be called several times: its group begins again if one of it fails, and if the connection was lost. An
         ApiError of its own, raised before it has written anything, spoils no group. Raises DatabaseUnavailable if the
-        database cannot be used, or does not let the transaction begin within `seconds`: it is surely not carried out
-        then. Raises OutcomeUnknown if the database was lost while it committed.
+        database cannot be used, was closed, or does not let the transaction begin within `seconds`: it is surely not
+        carried out then. Raises OutcomeUnknown if the database was lost while it committed.
         """
+        if self._is_closed:
+            raise DatabaseUnavailable
         write = Write(operation, size)
         self._writes.put(write)
         try:
@@ -56,9 +60,15 @@ class GroupCommit:
             write.give_up()  # if the greenlet that waits is being killed
         return result
 
+    def close(self, seconds: float) -> None:
+        """Close the connection after the operations that wait, and end the thread; wait up to `seconds` for that."""
+        self._is_closed = True
+        self._writes.put(None)
+        self._thread.join(seconds)
+
     def _run(self) -> None:
-        while True:
-            group = Group([self._writes.get()])
+        while write := self._writes.get():
+            group = Group([write])
             try:
                 self._fill(group)
                 self._settle(group)
@@ -67,13 +77,18 @@ class GroupCommit:
             except BaseException as error:  # the writer's thread has to outlive what one group does
                 log.exception("a transaction of the jobs' database failed")
                 group.fail(error)
+        self._connection.close()
 
     def _fill(self, group: Group) -> None:
         """Have the group take what else waits, as far as its size allows."""
         size = group.writes[0].size
         while len(group.writes) < MAX_GROUP and size < MAX_GROUP_BYTES and not self._writes.empty():
-            group.writes.append(self._writes.get())
-            size += group.writes[-1].size
+            write = self._writes.get()
+            if write is None:
+                self._writes.put(None)  # for `_run`, after this group
+                return
+            group.writes.append(write)
+            size += write.size
 
     def _settle(self, group: Group) -> None:
         """Have a group committed, and tell its waiters."""

@@ -150,7 +150,7 @@ api_keys = Table(
 spending = Table(
     "spending",
     metadata,
-    Column("account", OWNER, primary_key=True),
+    Column("account", String(96), primary_key=True),
     Column("day", String(10), primary_key=True),
     Column("micros", BigInteger, nullable=False),
 )

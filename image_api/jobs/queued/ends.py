@@ -28,7 +28,7 @@ class Listeners:
 
     changed: Callable[[UUID], object]
     """Of each job."""
-    on_final: Callable[[], object]
+    on_final: Callable[[UUID], object]
     on_completed: Callable[[float], object]
     """With the seconds that a job's last attempt took."""
     on_room: Callable[[], object]
@@ -114,7 +114,7 @@ class JobEnds:
 
     def _tell(self, job_id: UUID, *, is_final: bool) -> None:
         if is_final:
-            self._listeners.on_final()
+            self._listeners.on_final(job_id)
         self._listeners.changed(job_id)
 
 

@@ -17,10 +17,11 @@ log = logging.getLogger(__name__)
 class Loop:
     """Takes a step, and waits as long as that says, or until it is woken. Thread-safe."""
 
-    def __init__(self, name: str, step: Callable[[], float]) -> None:
-        """`step` returns the seconds until the next."""
+    def __init__(self, name: str, step: Callable[[], float], on_end: Callable[[], object] = lambda: None) -> None:
+        """`step` returns the seconds until the next; `on_end` is called in the thread after the last."""
         self._name = name
         self._step = step
+        self._on_end = on_end
         self._wake = threading.Event()
         self._is_stopped = threading.Event()
         self._is_failing = False
@@ -66,6 +67,7 @@ class Loop:
                 seconds = pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
             self._wake.wait(seconds)
             self._wake.clear()
+        self._on_end()
 
     def _note_failure(self, error: Exception) -> None:
         if not self._is_failing:

@@ -3,13 +3,14 @@
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 from redis import Redis, ResponseError
 
 from image_api.jobs.queued.loop import Loop
-from image_api.outbound.redis_clients import BLOCK_SECONDS
+from image_api.outbound.redis_clients import BLOCK_SECONDS, close_idle
 from render_worker.contract import NEWS, NEWS_FIELD, QueueNews
 from render_worker.serving.deadline import Deadline
 
@@ -35,7 +36,7 @@ class NewsConsumer:
         self._take = take
         self._position = NEW
         self._claim_at = Deadline.after(0)
-        self.loop = Loop("consumer", self._step)
+        self.loop = Loop("consumer", self._step, partial(close_idle, redis))
 
     def _step(self) -> float:
         try:

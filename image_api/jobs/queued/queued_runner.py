@@ -43,7 +43,7 @@ class QueuedRunner:
         settings: Settings,
         *,
         changed: Callable[[UUID], None] = lambda _: None,
-        on_final: Callable[[], None] = lambda: None,
+        on_final: Callable[[UUID], None] = lambda _: None,
     ) -> None:
         """Call `changed` after each change of a job, and `on_final` after one became final."""
         self._queue = queue

@@ -23,10 +23,11 @@ NEVER = frozenset(
         "job_interrupted",
         # Of routes, handshakes, pages and jobs; no attempt ends so.
         *("misdirected_request", "speculative_request", "stream_lost", "websocket_only", "bad_handshake"),
+        "deletion_unsupported",
         *("invalid_http", "method_not_allowed", "precondition_failed", "range_not_satisfiable"),
         *("job_not_found", "job_over", "idempotency_key_reused"),
         *("forbidden", "auth_unavailable", "too_many_attempts", "invalid_link"),
-        *("rate_limited", "budget_exhausted", "prompt_blocked"),
+        *("rate_limited", "budget_exhausted", "over_budget", "prompt_blocked"),
     }
 )
 """The codes of errors that another attempt meets again."""

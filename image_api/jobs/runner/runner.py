@@ -48,7 +48,7 @@ class Runner:
         settings: Settings,
         *,
         changed: Callable[[UUID], None] = lambda _: None,
-        on_final: Callable[[], None] = lambda: None,
+        on_final: Callable[[UUID], None] = lambda _: None,
     ) -> None:
         """Call `changed` after each change of a job, and `on_final` after one became final."""
         self.concurrency = settings.job_concurrency or _default_concurrency(settings)
@@ -108,6 +108,7 @@ class Runner:
     def drain(self) -> None:
         """Claim no more jobs; those in flight may end within GRACEFUL_TIMEOUT_SECONDS. Returns at once."""
         self._grace = self._grace or Deadline.after(self._grace_seconds)
+        self.wake()
 
     def wait(self) -> None:
         """Wait until no job is in flight, up to the end of the grace period; not at all without `drain` before."""
@@ -139,7 +140,7 @@ class Runner:
         pause = 0.0
         is_first = True
         renewal = Deadline.after(RENEW_SECONDS)
-        while not (self._grace and self._grace.expired and not self._attempts):
+        while not (self._grace and not self._attempts):  # while it drains, leases are to be renewed
             try:
                 if is_first:  # DISPATCH was celery before, and nothing else ends what its workers made
                     self._leases.adopt()
@@ -224,7 +225,7 @@ class Runner:
     def _settle_once(self, attempt: Attempt, came_to: Outcome | Retry | None) -> None:
         if isinstance(came_to, Outcome):
             if self._leases.finish(attempt.lease, came_to):
-                self._on_final()
+                self._on_final(attempt.job.id)
                 if came_to.status == "completed":
                     self._recent.add(attempt.elapsed)
         elif came_to:

@@ -36,6 +36,12 @@ class JobStore:
         """
         return self._database.write(partial(self._submit, new=new), size=len(new.image or b""))
 
+    def made_before(self, new: NewJob) -> Job | None:
+        """Return the job that the idempotency key of a new one has made already. Raises KeyReused as `submit`."""
+        if not new.idempotency_key:
+            return None
+        return self._database.read(lambda connection: NewJobs(connection).of_key(new))
+
     def get(self, job_id: UUID) -> Job:
         """Return a job. Raises JobNotFound if there is none with this id."""
         return self._database.read(partial(job_of, job_id=job_id))

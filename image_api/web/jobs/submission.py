@@ -6,12 +6,13 @@ from flask import Response
 
 from image_api.auth.account import JOBS
 from image_api.generation.options import GenerationOptions
-from image_api.jobs.job import NewJob
+from image_api.jobs.job import Job, NewJob
 from image_api.services import services
 from image_api.web.access import require_scope
 from image_api.web.jobs.idempotency import idempotency_key, request_digest
 from image_api.web.jobs.owner import job_owner
 from image_api.web.jobs.views import job_response
+from image_api.web.paying import current_payer
 from image_api.web.preferences import ASYNC, prefers_async
 from image_api.web.responses import base_url
 from image_api.web.schemas.jobs import AsyncOptions
@@ -45,7 +46,7 @@ def accepted_response(options: GenerationOptions) -> Response:
     """
     require_scope(JOBS)  # also if the request is one for a picture that prefers to be a job
     new = _new_job(options)
-    job, created = services().jobs.submit(new)
+    job, created = _submitted(new, options)
     response = job_response(job, status=202)
     response.headers["Location"] = f"{new.base_url}{services().settings.api_v1_prefix}/status/{job.id}"
     if not created:
@@ -53,6 +54,21 @@ def accepted_response(options: GenerationOptions) -> Response:
     if prefers_async():
         response.headers["Preference-Applied"] = ASYNC
     return response
+
+
+def _submitted(new: NewJob, options: GenerationOptions) -> tuple[Job, bool]:
+    """Return the job and True once its payer is charged, or the one that was made before, at no cost, and False."""
+    if before := services().jobs.made_before(new):
+        return before, False
+    payer = current_payer()
+    charge = payer.charge_job(services().generation.new_requests(options.series())) if payer else None
+    created = False
+    try:
+        job, created = services().jobs.submit(new, charge)
+    finally:
+        if charge and not created:
+            charge.settle([])
+    return job, created
 
 
 def _new_job(options: GenerationOptions) -> NewJob:

@@ -10,9 +10,10 @@ from image_api.web.compression import compressed_response
 from image_api.web.pages.static_files import relative_root, static_url
 from image_api.web.pages.texts import language, texts
 from image_api.web.responses import base_url
+from render_worker.serving.security_headers import STRICTEST_POLICY
 
 JSON, HTML = "application/json", "text/html"
-CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = STRICTEST_POLICY
 LOOK = "; style-src 'self'; img-src 'self'; manifest-src 'self'"
 # Pictures may be on a storage's host, which https: allows, or on one that PICTURE_ORIGINS names; blob: shows what a
 # person chose or what was loaded with a key.

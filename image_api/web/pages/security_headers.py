@@ -1,28 +1,44 @@
-"""Headers of all pages that keep what a page knows to itself: https://owasp.org/www-project-secure-headers/."""
+"""Headers of whatever a browser may render, and more of pages: https://owasp.org/www-project-secure-headers/."""
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from image_api.web.pages.html_pages import CONTENT_SECURITY_POLICY, HTML
+from render_worker.serving.security_headers import WITHOUT_CONTENT, policy_of
 
 PAGE_HEADERS = {
     # A page's address may have a prompt, which is not for the hosts of pictures.
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     # A page has its own; this is for one that has forgotten it. It also forbids frames, so that no page is clicked in
     # another one's: X-Frame-Options would say the same to browsers of before 2016.
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
 }
+# Without includeSubDomains: other hosts of the domain are not this service's.
+STRICT_TRANSPORT = "max-age=31536000"
+LOCAL_HOST = "localhost"  # browsers apply the header to every port, so to what else is developed there
 
 
 def register(app: Flask) -> None:
-    """Give every page these headers, unless it has others of these names."""
-    app.after_request(_protect_page)
+    """Give every response these headers, unless it has others of these names."""
+    app.after_request(_protect)
 
 
-def _protect_page(response: Response) -> Response:
-    # Flask calls the type of a response without a body HTML, too; on a 304 these would change the picture in a cache.
-    if response.mimetype == HTML and response.calculate_content_length() != 0:
-        for name, value in PAGE_HEADERS.items():
-            response.headers.setdefault(name, value)
+def _protect(response: Response) -> Response:
+    # On a 304 these would change the response in a cache. Flask calls the type of an empty one HTML, too.
+    is_page = response.mimetype == HTML
+    if response.status_code not in WITHOUT_CONTENT and not (is_page and response.calculate_content_length() == 0):
+        if is_page:
+            for name, value in PAGE_HEADERS.items():
+                response.headers.setdefault(name, value)
+        else:
+            response.headers.setdefault("Content-Security-Policy", policy_of(response.mimetype or ""))
+    if request.scheme == "https" and not _is_local(request.host):
+        response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
     return response
+
+
+def _is_local(host: str) -> bool:
+    name = host.partition(":")[0].rstrip(".").lower()
+    return name == LOCAL_HOST or name.endswith(f".{LOCAL_HOST}")

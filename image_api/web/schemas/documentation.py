@@ -34,6 +34,7 @@ ENDPOINTS = {
     "DELETE {api}/jobs/<job_id>": "Cancels a job.",
     "GET {api}/health": "What jobs need, and which of it is down: their database, the render workers, the queue.",
     "GET /images/<name>": "A picture that was made.",
+    "DELETE /images/<name>": "Deletes a picture, for the operator.",
     "GET /p/<name>": "Its page, to share: the picture and how it was made; <name> is <sha256>.png, .jpg or .webp.",
     "GET /models": "The names that model accepts.",
     "GET /health": "This service, and what it last heard of the render worker.",

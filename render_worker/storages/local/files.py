@@ -1,4 +1,4 @@
-"""The files of the local folder, and their eviction: pictures that are cheap to make again first, then the oldest."""
+"""The files of the local folder."""
 
 import os
 import re
@@ -16,7 +16,7 @@ NOT_OURS = (PermissionError, IsADirectoryError)  # a file of another owner in a 
 
 
 class ImageFile(NamedTuple):
-    """A file of the folder; files sort in the order of their eviction."""
+    """A file of the folder; files sort by what remaking them costs, and then by their age."""
 
     costly: bool
     time: int
@@ -31,16 +31,3 @@ def image_files(folder: Path) -> Iterator[ImageFile]:
             with suppress(FileNotFoundError):
                 found = entry.stat()
                 yield ImageFile(not found.st_mode & CHEAP, found.st_mtime_ns, found.st_size, entry.path)
-
-
-def evict(files: list[ImageFile], surplus: int) -> bool:
-    """Remove the first of the sorted files until they make up `surplus` bytes; return whether any was removed."""
-    removed = False
-    for file in files:
-        if surplus <= 0:
-            break
-        with suppress(*NOT_OURS):
-            Path(file.path).unlink(missing_ok=True)
-            removed = True
-            surplus -= file.size
-    return removed

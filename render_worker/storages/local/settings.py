@@ -18,5 +18,8 @@ class LocalStorageSettings(StorageSettings):
         description="Folder of the pictures. STORAGE_PATH is another name, which LOCAL_STORAGE_DIR overrides.",
     )
     local_storage_mb: int = Field(
-        256, ge=1, description="Size of that folder in MiB; sketches are evicted first, then the oldest pictures."
+        256,
+        ge=1,
+        description="Size of that folder in MiB; sketches are evicted first, then the oldest pictures of the client "
+        "that has most there.",
     )

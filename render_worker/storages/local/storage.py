@@ -18,8 +18,10 @@ from typing import TypeVar
 from render_worker.imaging import Picture
 from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.errors import StorageFailed
-from render_worker.storages.local.files import CHEAP, NOT_OURS, evict, image_files
+from render_worker.storages.local.eviction import Newcomer, evict, eviction_order
+from render_worker.storages.local.files import CHEAP, NOT_OURS, image_files
 from render_worker.storages.local.lock import lock
+from render_worker.storages.local.owners import Owners, digest_of, mark
 from render_worker.storages.local.recipes import KeptRecipes
 from render_worker.storages.local.settings import LocalStorageSettings
 from render_worker.storages.local.tombstones import remove_expired_tombstones, tombstone_of
@@ -45,9 +47,9 @@ T = TypeVar("T")
 class LocalStorage(Storage):
     """Files named by their content's hash, written atomically.
 
-    When the folder is full, pictures that are cheap to make again are evicted first, and of each kind the oldest. The
-    age is the file's time, but never before that of one that was saved earlier: a clock that is set back would
-    otherwise have the newest evicted.
+    When the folder is full, pictures that are cheap to make again are evicted first, and of each kind the oldest of the
+    client that has most. The age is the file's time, but never before that of one that was saved earlier: a clock that
+    is set back would otherwise have the newest evicted.
     """
 
     name = "local"
@@ -63,6 +65,7 @@ class LocalStorage(Storage):
         self.folder = settings.local_storage_dir.resolve()
         self._max_bytes = settings.local_storage_mb * MIB * (RECIPES_SHARE - 1) // RECIPES_SHARE
         self._recipes = kept_recipes(settings)
+        self._owners = Owners()
         self._thread = ThreadPoolExecutor(1, "local-storage")  # one changes the folder at a time
         self._full_seconds = settings.storage_rest_seconds
         self._needed = SMALL_BYTES  # free on the disk, or the next picture cannot be written either …
@@ -151,7 +154,7 @@ class LocalStorage(Storage):
         target = self.folder / picture.name
         with _translated_errors(NOT_WRITTEN, target), self._locked(deadline):
             if not self._refresh(target, picture):
-                self._make_room(len(picture.data))
+                self._make_room(picture)
                 self._write_or_make_room(target, picture)
                 self._needed_until = 0.0
             with suppress(PermissionError):  # another owner's, in a sticky folder: see saved_elsewhere
@@ -204,7 +207,7 @@ class LocalStorage(Storage):
             self._needed = min(ROOM_TIMES * size, USUAL_BYTES)
             self._needed_until = time.monotonic() + self._full_seconds
             # The disk is smaller than LOCAL_STORAGE_MB, or others fill it: the oldest pictures go for the newest.
-            if not self._make_room(size, at_least=ROOM_TIMES * size):
+            if not self._make_room(picture, at_least=ROOM_TIMES * size):
                 raise
             log.warning("the disk of LOCAL_STORAGE_DIR is full; the oldest pictures were removed")
             self._write(target, picture)
@@ -216,6 +219,7 @@ class LocalStorage(Storage):
                 if picture.cheap:
                     with suppress(OSError):  # a file system without such modes keeps it like any other
                         os.fchmod(handle, stat.S_IRUSR | stat.S_IWUSR | CHEAP)
+                mark(handle, picture.client)
                 file.write(picture.data)
             now = self._next_time()
             if now > time.time_ns():  # the clock was set back
@@ -225,10 +229,14 @@ class LocalStorage(Storage):
             Path(temporary).unlink(missing_ok=True)
             raise
 
-    def _make_room(self, needed: int, at_least: int = 0) -> bool:
-        """Evict pictures until `needed` bytes fit, or `at_least` bytes of them; return whether any was removed."""
-        files = sorted(image_files(self.folder))
-        return evict(files, max(at_least, sum(file.size for file in files) + needed - self._max_bytes))
+    def _make_room(self, picture: Picture, at_least: int = 0) -> bool:
+        """Evict pictures until the new one fits, or `at_least` bytes of them; return whether any was removed."""
+        files, size = list(image_files(self.folder)), len(picture.data)
+        surplus = max(at_least, sum(file.size for file in files) + size - self._max_bytes)
+        if surplus <= 0:
+            return False
+        new = Newcomer(digest_of(picture.client), size, costly=not picture.cheap)
+        return evict(eviction_order(files, self._owners.of(files), new), surplus)
 
 
 def kept_recipes(settings: LocalStorageSettings) -> KeptRecipes:

@@ -5,6 +5,7 @@ from flask import Blueprint
 
 from image_api.web.access import require_admin
 from tests.api.auth.conftest import ANN, OPERATOR, OPERATORS_TOKEN, ZOE, bearer
+from tests.api.conftest import NAME
 from tests.api.test_disclosure import HEALTH, MODELS, SECRET
 
 STRANGER = bearer("hf_unknown_zoe")
@@ -51,6 +52,15 @@ def test_models_and_loras_are_loaded_by_admins_alone(client, worker, path, heade
     assert worker.requests == []
     for admin in (OPERATOR, ZOE):
         assert client.post(path, json={"model_id": "sd-1-5"}, headers=admin).status_code not in (401, 403)
+
+
+@pytest.mark.parametrize(("headers", "expected"), [({}, 401), (STRANGER, 401), (ANN, 403)], ids=["none", "odd", "user"])
+def test_pictures_are_deleted_by_admins_alone(client, worker, headers, expected):
+    assert client.delete(f"/images/{NAME}", headers=headers).status_code == expected
+    assert worker.requests == []
+    for admin in (OPERATOR, ZOE):
+        worker.say_to("/images/", 204, b"")
+        assert client.delete(f"/images/{NAME}", headers=admin).status_code == 204
 
 
 def test_without_auth_the_operator_may_alone(client_with):

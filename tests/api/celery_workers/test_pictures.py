@@ -31,6 +31,11 @@ class TestWithoutRenderWorkers:
     def test_it_is_404_as_well_while_redis_is_down(self, queued):
         assert queued(redis_url="redis://127.0.0.1:9/0").get(IMAGE).status_code == 404
 
+    def test_nothing_deletes_one_by_a_request(self, queued):
+        client = queued(worker_token="a-token")
+        found = client.delete(IMAGE, headers={"Authorization": "Bearer a-token"})
+        assert (found.status_code, found.json["code"]) == (409, "deletion_unsupported")
+
 
 class TestWithRenderWorkers:
     @pytest.fixture
@@ -62,3 +67,9 @@ class TestWithRenderWorkers:
         assert not found.is_awake
         client.get(IMAGE)
         assert found.is_awake
+
+    def test_they_are_deleted_there(self, queued, worker):
+        worker.say_to("/images/", 204, b"")
+        client = queued(perchance_worker_url=worker.url, worker_token="a-token")
+        assert client.delete(IMAGE, headers={"Authorization": "Bearer a-token"}).status_code == 204
+        assert [it[:2] for it in worker.requests] == [("DELETE", IMAGE)]

@@ -16,11 +16,19 @@ from werkzeug.test import TestResponse
 from image_api.database_url import engine_url
 from image_api.jobs.migrations.migration import bring_up_to_date
 from tests.api.conftest import ScriptedWorker
+from tests.api.jobs.databases import close_databases
 from tests.fakes.processes import wait_until
 from tests.fakes.redis_server import RedisServer
 from tests.fakes.scripted_celery_worker import ScriptedCeleryWorker
 
 FINAL = {"completed", "failed", "canceled"}
+
+
+@pytest.fixture(autouse=True)
+def closed_databases() -> Iterator[None]:
+    """Close the databases that a test has opened, after all that uses them."""
+    yield
+    close_databases()
 
 
 @pytest.fixture(scope="session")

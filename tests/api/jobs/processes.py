@@ -7,11 +7,11 @@ from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
 from image_api.database_url import engine_url
-from image_api.jobs.database.database import Database
 from image_api.jobs.database.tables import jobs, metadata, queues
 from image_api.jobs.job import Job, NewJob, Outcome
 from image_api.jobs.runner.leases import Leases
 from image_api.jobs.store.store import JobStore
+from tests.api.jobs.databases import open_database
 
 DONE = Outcome("completed", [{"index": 0, "image_url": "/images/a.png"}])
 
@@ -21,7 +21,7 @@ class Process:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.database = Database(engine_url(SecretStr(url)))
+        self.database = open_database(engine_url(SecretStr(url)))
         self.database.write(lambda transaction: metadata.create_all(transaction.connection))
         self.store = JobStore(self.database, max_pending=1000)
         self.leases = Leases(self.database)

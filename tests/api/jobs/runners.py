@@ -29,7 +29,7 @@ class Running(Process):
             self.services.image_memory,
             self.settings,
             changed=self.changes.append,
-            on_final=self.ends.release,
+            on_final=lambda _: self.ends.release(),
         )
 
     def run(self, owner: str = "one", image: bytes | None = None, **request: object) -> Job:
@@ -62,6 +62,7 @@ class Running(Process):
         self.runner.leave()
         self.services.generation.stop()
         self.runner.give_back()
+        self.services.close()
 
 
 @contextmanager

@@ -8,18 +8,18 @@ from pydantic import SecretStr
 from sqlalchemy import case, func, select, update
 
 from image_api.database_url import engine_url
-from image_api.jobs.database.database import Database
 from image_api.jobs.database.tables import jobs, metadata, queues
 from image_api.jobs.database.transaction import Transaction
 from image_api.jobs.job import Job, NewJob, Selection
 from image_api.jobs.store.endings import end_job
 from image_api.jobs.store.queue_numbers import change_queue
 from image_api.jobs.store.store import JobStore
+from tests.api.jobs.databases import open_database
 
 
 def make_tables(url: str) -> None:
     """Make the tables in a database that is empty."""
-    Database(engine_url(SecretStr(url))).write(lambda transaction: metadata.create_all(transaction.connection))
+    open_database(engine_url(SecretStr(url))).write(lambda transaction: metadata.create_all(transaction.connection))
 
 
 def new_job(owner: str = "one", **values: Any) -> NewJob:
@@ -32,7 +32,7 @@ class Stored:
 
     def __init__(self, url: str, max_pending: int = 1000, prepare: Callable[[], object] = lambda: None) -> None:
         self.url = engine_url(SecretStr(url))
-        self.database = Database(self.url, prepare)
+        self.database = open_database(self.url, prepare)
         self.store = JobStore(self.database, max_pending)
 
     def submit(self, owner: str = "one", **values: Any) -> Job:

@@ -72,6 +72,7 @@ def rows(database_url) -> Iterator[Rows]:
     made = Rows(database_url)
     yield made
     made.updates.close()
+    made.database.close(5)
 
 
 def test_the_first_is_the_present_state_at_once(rows):

@@ -80,6 +80,7 @@ def queue(redis) -> Iterator[CeleryQueue]:
     queue = queue_of(redis)
     yield queue
     queue.stop()
+    queue.close()
 
 
 @pytest.fixture
@@ -109,6 +110,8 @@ def dispatching() -> Iterator[Callable[..., CeleryDispatch]]:
     for dispatch in made:
         dispatch.stop()
     wait_until(lambda: not any(it.name == "queue-send" for it in threading.enumerate()), "the end of all sends")
+    for dispatch in made:
+        dispatch._tools.queue.close()
 
 
 @pytest.fixture

@@ -69,6 +69,7 @@ class Service:
     def close(self) -> None:
         for each in self._senders:
             each.stop()
+        self.database.close(5)
 
 
 @contextmanager

@@ -9,13 +9,13 @@ import requests
 
 from tests.fakes.processes import Server, wait_until
 from tests.hostile.arena import TOKEN, Arena, Verdict, attack
-from tests.hostile.wire import Tally, ask, flood, request
+from tests.hostile.wire import Response, Tally, ask, flood, request
 
 ATTACKER, VICTIM = "127.0.0.2", "127.0.0.3"
 FLOOD = 60  # requests at a time, more than all slots and the whole queue
 VICTIMS = 5
 FOLDER_MB = 1
-SKETCHES = 40
+SKETCHES = 400
 HORDE_SECONDS = 60.0
 
 
@@ -72,24 +72,30 @@ def sketch_flood(arena: Arena) -> Verdict:
     return Verdict(made == VICTIMS, f"{made} of {VICTIMS} made ({', '.join(sorted(set(codes)))})")
 
 
+def _small_sketch(seed: int) -> bytes:
+    return request("GET", f"/generate?prompt=a+busy+city+street&model=sketch&seed={seed}&width=192&height=192")
+
+
+def _path(response: Response | None) -> str:
+    result = json.loads(response.body) if response else {}
+    return "/" + result.get("image_url", "http:///none").split("/", 3)[3]
+
+
 @attack(quick=True)
 def folder_flood(arena: Arena) -> Verdict:
-    """40 sketches into a folder of 1 MB: is the picture of another engine still there?"""
+    """400 sketches into a folder of 1 MB: are another's 5 sketches and its picture of an engine still there?"""
     _, worker = arena.horde(LOCAL_STORAGE_MB=FOLDER_MB)
-    server = arena.behind(worker)
+    server = arena.behind(worker, RATE_LIMIT="off")
     _ready(worker)
-    made = arena.tally.add(ask(server.port, _horde(), VICTIM, HORDE_SECONDS))
-    result = json.loads(made.body) if made else {}
-    path = "/" + result.get("image_url", "http:///none").split("/", 3)[3]
-    with ThreadPoolExecutor(4) as pool:
-        for response in pool.map(lambda seed: ask(server.port, _sketch(seed), ATTACKER), range(SKETCHES)):
-            arena.tally.add(response)
+    asked = [_horde(), *map(_small_sketch, range(SKETCHES, SKETCHES + VICTIMS))]
+    made = [arena.tally.add(ask(server.port, data, VICTIM, HORDE_SECONDS)) for data in asked]
+    arena.tally += flood(server.port, map(_small_sketch, range(SKETCHES)), 4, ATTACKER)
     auth = {"Authorization": f"Bearer {TOKEN}"}
-    kept = requests.get(f"{worker.url}{path}", headers=auth, timeout=10).status_code
+    kept = [requests.get(f"{worker.url}{_path(it)}", headers=auth, timeout=10).status_code for it in made]
     size = sum(file.stat().st_size for file in (arena.folder / "images").iterdir())
-    return Verdict(
-        kept == 200 and size <= FOLDER_MB * 2**20, f"the picture is a {kept}, the folder has {size // 2**10:,} KB"
-    )
+    held = kept == [200] * len(asked) and size <= FOLDER_MB * 2**20 and arena.tally.outcomes["200"] >= SKETCHES
+    said = f"{kept.count(200)} of its {len(asked)} are there, the folder has {size // 2**10:,} KB"
+    return Verdict(held, said)
 
 
 @attack(quick=True)

@@ -1,4 +1,4 @@
-"""Eviction of a client's requests from a full queue."""
+"""Clients in a full queue, and in the order of service: which yields, and which comes next."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ import pytest
 from render_worker.engines.slots import Slots
 from render_worker.errors import QueueFull
 from render_worker.generation.admission import Admission
+from render_worker.generation.engine_queue import GRANTS_IN_A_ROW, SINGLES_IN_A_ROW
 from tests.fakes.admission_clients import Request, end_all, request
 
 
@@ -19,6 +20,21 @@ async def queue_of(clients: str) -> tuple[Admission, Slots, list[Request]]:
     return admission, slots, found
 
 
+def in_order_of_arrival(admission: Admission, slots: Slots) -> str:
+    waiting = sorted(admission.queue_of(slots).waiting, key=lambda waiter: waiter.number)
+    return "".join(waiter.client or "-" for waiter in waiting)
+
+
+async def served(admission: Admission, slots: Slots, count: int, found: list[Request]) -> str:
+    """Return the clients of the next requests to be served, one after the other."""
+    order = ""
+    for _ in range(count):
+        (holder,) = admission.queue_of(slots).holders
+        order += holder.client or "-"
+        await next(one for one in found if one.client == holder.client and one.has_slot).end()
+    return order
+
+
 @pytest.mark.parametrize(
     ("waiting", "comes", "then"),
     [
@@ -26,27 +42,30 @@ async def queue_of(clients: str) -> tuple[Admission, Slots, list[Request]]:
         ("aaaa", "bb", "aabb"),
         ("aaaa", "bbb", "aabb"),
         ("aaaa", "bc", "aabc"),
-        ("aaaa", "bcd", "aabc"),
+        ("aaaa", "bcd", "abcd"),
         ("baaaa", "b", "baaab"),
         ("abaaab", "c", "abaabc"),
         ("aaab", "b", "aabb"),
+        ("aabbcc", "d", "aabbcd"),
         ("aaa", "a", "aaa"),
         ("aaa", "-", "aaa"),
         ("---", "a", "---"),
         ("a--", "b", "a--"),
-        ("aa--", "b", "aa--"),
+        ("aa--", "b", "a--b"),
         ("-aaa-", "b", "-aa-b"),
         ("aabbb", "a", "aabbb"),
         ("a", "b", "a"),
         ("aa", "ba", "ab"),
+        ("abc", "aaaaad", "bcd"),
+        ("abc", "aaad", "abc"),
     ],
 )
-def test_a_client_with_more_than_half_of_a_full_queue_is_evicted_for_one_with_less(waiting, comes, then):
+def test_the_client_with_most_in_a_full_queue_yields_to_one_with_less(waiting, comes, then):
     async def scene():
         admission, slots, found = await queue_of(waiting)
         for client in comes:
             found.append(await request(admission, slots, None if client == "-" else client))
-        seen = "".join(one.client or "-" for one in admission.queue_of(slots).waiting)
+        seen = in_order_of_arrival(admission, slots)
         lost = [one.task.exception() for one in found if one.task.done()]
         await end_all(*found)
         return seen, {type(error) for error in lost} <= {QueueFull}, len(lost)
@@ -54,14 +73,84 @@ def test_a_client_with_more_than_half_of_a_full_queue_is_evicted_for_one_with_le
     assert asyncio.run(scene()) == (then, True, len(comes))
 
 
-def test_a_client_alone_may_use_the_whole_queue_and_another_waits_behind_half_of_it():
+def test_a_client_alone_may_use_the_whole_queue_and_another_comes_next():
     async def scene():
         admission, slots, found = await queue_of("a" * 20)
         other = await request(admission, slots, "b")
-        for one in found[:20]:  # the running one, and those of a that are left
-            await one.end()
-        running = admission.queue_of(slots).running, other.task.done()
-        await other.end()
-        return running, other.positions[0], admission.health().running
+        await found[0].end()
+        running = [waiter.client for waiter in admission.queue_of(slots).holders]
+        seen = other.positions[0], [one.positions[-1] for one in found[1:3]]
+        await end_all(*found, other)
+        return running, *seen
 
-    assert asyncio.run(scene()) == ((1, False), 20, 0)
+    assert asyncio.run(scene()) == (["b"], 1, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("waiting", "order"),
+    [
+        ("aaab", "baaa"),
+        ("aabbc", "caabb"),
+        ("abcabd", "cdaabb"),
+        ("aaabb", "bbaaa"),
+        ("---", "---"),
+        ("--a", "a--"),
+        ("abc", "abc"),
+        ("", ""),
+    ],
+)
+def test_the_next_slot_goes_to_the_client_with_the_least_in_flight(waiting, order):
+    async def scene():
+        admission, slots, found = await queue_of(waiting)
+        return await served(admission, slots, 1 + len(waiting), found)
+
+    assert asyncio.run(scene())[len("the running one") :] == order
+
+
+def test_what_runs_counts_as_in_flight_and_so_does_what_another_engine_has():
+    async def scene():
+        one, two = Slots(2), Slots(1)
+        admission = Admission(4, 20, [one, two])
+        found = [await request(admission, one, "a"), await request(admission, two, "b")]
+        found += [await request(admission, one, "c"), await request(admission, two, "c")]
+        found += [await request(admission, one, client) for client in "aac"]
+        positions = [one.positions[-1:] for one in found]
+        await end_all(*found)
+        return positions
+
+    # Both have three.
+    assert asyncio.run(scene()) == [[], [], [], [1], [1], [2], [3]]
+
+
+def test_positions_are_those_of_the_order_of_service():
+    async def scene():
+        admission, slots, found = await queue_of("aaa")
+        other = await request(admission, slots, "b")
+        assert other.task.done() is False
+        seen = [list(one.positions) for one in (*found[1:], other)]
+        await end_all(*found, other)
+        return seen
+
+    # The last of a yields, as there is room for three.
+    assert asyncio.run(scene()) == [[1, 2], [2, 3], [3], [1]]
+
+
+@pytest.mark.parametrize(("others", "most"), [(2, GRANTS_IN_A_ROW), (1, SINGLES_IN_A_ROW)])
+def test_a_client_with_more_in_flight_than_all_others_is_still_served(others, most):
+    """Others that keep so many in flight without a pause would otherwise have every slot."""
+
+    async def scene():
+        slots = Slots(1)
+        admission = Admission(1, 20, [slots])
+        found = [await request(admission, slots, "busy") for _ in range(5)]
+        for turn in range(100):
+            number = sum(waiter.client == "other" for waiter in admission.queue_of(slots).waiting)
+            found += [await request(admission, slots, "other") for _ in range(others - number)]
+            holder = next(one for one in found if one.has_slot)
+            if holder.client == "busy" and turn:
+                break
+            await holder.end()
+        await end_all(*found)
+        return turn
+
+    assert asyncio.run(scene()) in range(2, most + 3)

@@ -132,7 +132,7 @@ def test_what_is_cleaning_up_is_not_cut_short_by_another():
 def test_one_near_the_deadline_is_no_timeout():
     deadlines = []
 
-    async def hang(request, on_progress, deadline):
+    async def hang(request, on_progress, deadline, expense):
         deadlines.append(deadline)
         await asyncio.sleep(10)
 

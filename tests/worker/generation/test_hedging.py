@@ -20,6 +20,12 @@ def pipeline_of(tmp_path):
     return lambda *engines, **options: make(*engines, **{"hedged": True, "failures": 1, **options})
 
 
+async def begun(engine, asking):
+    """Wait until an engine makes a picture, or until the request ends that is to have it do so."""
+    while not engine.running and not asking.done():
+        await asyncio.sleep(0.01)
+
+
 def test_the_hedge_answers_if_it_is_first(pipeline_of):
     first, second = Timed("one", 30), Timed("two", 0.05)
     pipeline = pipeline_of(first, second)
@@ -101,12 +107,15 @@ def test_the_log_tells_of_it(pipeline_of, caplog):
 
 
 def test_a_loser_near_the_deadline_is_counted_once(pipeline_of):
-    pipeline = pipeline_of(Timed("one", 30), Timed("two", 0.3), failures=2)
+    second = Timed("two", 0.3)
+    pipeline = pipeline_of(Timed("one", 30), second, failures=2)
 
     async def asked():
         deadline = MovableDeadline(Deadline.after(20))
-        asyncio.get_running_loop().call_later(0.2, deadline.move_to, Deadline.after(0))
-        return await pipeline.generate(GenerateRequest(prompt="a"), deadline=deadline)
+        asking = asyncio.create_task(pipeline.generate(GenerateRequest(prompt="a"), deadline=deadline))
+        await begun(second, asking)  # an attempt that begins later would have no time at all
+        deadline.move_to(Deadline.after(0))
+        return await asking
 
     assert asyncio.run(asked()).engine == "two"
     assert pipeline.selector.health("one").breaker == "closed"
@@ -146,11 +155,12 @@ def test_a_slow_one_that_costs_may_be_overtaken(pipeline_of):
 
 
 def test_the_p95_decides_when_it_is_known(pipeline_of):
-    second = Timed("two", 0.05)
-    pipeline = pipeline_of(Timed("one", 0.4), second)
+    first, second = Timed("one", 0.4), Timed("two", 0.05)
+    pipeline = pipeline_of(first, second)
     for _ in range(5):
-        pipeline._latencies.add("one", 0.5)
+        pipeline._latencies.add("one", 10)
     assert (hedged(pipeline)[0].engine, second.recipes) == ("one", [])
+    first.seconds = 30
     for _ in range(200):
         pipeline._latencies.add("one", 0.06)
     assert hedged(pipeline)[0].engine == "two"
@@ -182,13 +192,16 @@ def test_who_leaves_ends_both(pipeline_of, moment):
 
 
 def test_a_busy_one_is_not_started_beside(pipeline_of):
-    second = Timed("two", 0.6, slots=1)
+    second = Timed("two", 30, slots=1)
     pipeline = pipeline_of(Timed("one", 0.3), second)
 
     async def both():
         other = asyncio.create_task(pipeline.generate(GenerateRequest(prompt="b", model="two")))
+        await begun(second, other)
         result = await pipeline.generate(GenerateRequest(prompt="a"))
-        await other
+        other.cancel()  # it is busy until here, however long the other engine takes
+        with contextlib.suppress(asyncio.CancelledError):
+            await other
         return result
 
     assert (asyncio.run(both()).engine, len(second.recipes)) == ("one", 1)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from render_worker.budgets.expense import Expense
 from render_worker.contract import GenerateRequest, Progress
 from render_worker.errors import EngineError, Superseded
 from render_worker.generation.idempotency import IdempotentRequests
@@ -19,7 +20,9 @@ class Works:
         self.ended = self.at_once = self._running = 0
         self._failures, self._clean_up = failures, clean_up
 
-    async def generate(self, request: GenerateRequest, on_progress: OnProgress, deadline: MovableDeadline) -> str:
+    async def generate(
+        self, request: GenerateRequest, on_progress: OnProgress, deadline: MovableDeadline, expense: Expense
+    ) -> str:
         self.asked.append(request)
         self._running += 1
         self.at_once = max(self.at_once, self._running)

@@ -28,7 +28,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "spending",
-        sa.Column("account", sa.String(64), nullable=False),
+        sa.Column("account", sa.String(96), nullable=False),
         sa.Column("day", sa.String(10), nullable=False),
         sa.Column("micros", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account", "day"),

@@ -35,7 +35,7 @@ class QueuedProcess(Process):
             self.services.image_memory,
             self.settings,
             changed=self.changes.append,
-            on_final=lambda: self.ends.append("final"),
+            on_final=lambda _: self.ends.append("final"),
         )
 
     def submit(self, owner: str = "one", image: bytes | None = None, **request: object) -> Job:
@@ -75,6 +75,8 @@ class QueuedProcess(Process):
         self.runner.leave()
         self.services.generation.stop()
         self.queue.stop()
+        self.queue.close()
+        self.services.close()
 
 
 @pytest.fixture(autouse=True)

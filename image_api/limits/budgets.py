@@ -1,0 +1,87 @@
+"""Budgets: what the pictures of an account may cost in a day of UTC, in micro-dollars."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from image_api.errors import ApiError
+from render_worker.contract import GenerateRequest, GenerateResult
+
+
+class Reservation(Protocol):
+    """An amount of a budget that is held for one picture."""
+
+    max_price: float
+    """It in US dollars; 0 if nothing is left, and engines that are free may still make the picture."""
+
+    def settle(self, cost: float | None) -> None:
+        """Put what was billed, in US dollars, in the place of the amount; None if that is not known: it stays then.
+
+        What is over is given back to the day from which it was taken. Only the first call has an effect.
+        """
+
+
+class Budgets(Protocol):
+    """Counts what the pictures of accounts cost. Thread-safe, and atomic among all processes of this service."""
+
+    def require(self, account: str, budget: int, requests: Sequence[GenerateRequest]) -> None:
+        """Raise BudgetSpent unless pictures of all these could be reserved for now; reserve nothing.
+
+        Raises DatabaseUnavailable if it cannot be known what was spent.
+        """
+
+    def reserve(self, account: str, budget: int, request: GenerateRequest) -> Reservation:
+        """Reserve what the picture may cost, of a budget of so many micro-dollars a day. Raises as `require`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one account may spend in a day."""
+
+    budgets: Budgets
+    account: str
+    micros: int
+
+    def require(self, requests: Sequence[GenerateRequest]) -> None:
+        """Raise BudgetSpent unless pictures of all these could be reserved for now; reserve nothing."""
+        self.budgets.require(self.account, self.micros, requests)
+
+    def reserve(self, request: GenerateRequest) -> Reservation:
+        """Reserve what the picture may cost. Raises BudgetSpent if nothing that may make it costs so little."""
+        return self.budgets.reserve(self.account, self.micros, request)
+
+
+class BudgetPayer:
+    """Pays for pictures of a budget alone, whose number was limited before: those of jobs."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+
+    def require(self, requests: list[GenerateRequest]) -> None:
+        """Raise BudgetSpent unless new pictures of these could all be paid for now."""
+        self._budget.require(requests)
+
+    def charge(self, request: GenerateRequest) -> "BudgetCharge":
+        """Reserve what one new picture may cost. Raises BudgetSpent if that exceeds the budget."""
+        return BudgetCharge(self._budget.reserve(request))
+
+
+class BudgetCharge:
+    """What one new picture was charged for, if its budget alone counts."""
+
+    def __init__(self, reservation: Reservation) -> None:
+        self._reservation = reservation
+        self.max_price: float | None = reservation.max_price
+
+    def settle(self, result: GenerateResult) -> None:
+        """Correct the charge by what the picture did cost."""
+        self._reservation.settle(result.cost)
+
+    def refund(self, cost: float | None = 0) -> None:
+        """Take the charge back, but for what was billed in vain."""
+        self._reservation.settle(cost)
+
+
+def billed_by(error: BaseException) -> float | None:
+    """Return what a picture that ended in an error may have been billed, in US dollars; None if that is not known."""
+    return error.billed if isinstance(error, ApiError) else None

@@ -1,0 +1,53 @@
+"""The prices of engines, as the render workers last told them, and what of a budget is reserved for one picture."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from image_api.key_entries import MICROS
+from image_api.limits.costs import units_of
+from render_worker.contract import AUTO, GenerateRequest, ModelList
+
+UNKNOWN_SHARE = 4  # a picture whose price is not known yet gets this part of a budget: others go on beside it
+
+
+def micros_of(dollars: float) -> int:
+    """Return US dollars in micro-dollars, rounded up."""
+    return math.ceil(round(dollars * MICROS, 3))  # 0.07 * 10**6 is 70000.00000000001
+
+
+@dataclass(frozen=True, slots=True)
+class TooDear:
+    """That no engine makes a picture for what is left."""
+
+    cheapest: int
+    """What the cheapest one costs, in micro-dollars."""
+
+
+class Prices:
+    """What pictures may cost. It asks no render worker while a request waits. Thread-safe."""
+
+    def __init__(self, known: Callable[[], ModelList | None], refresh: Callable[[], object] = lambda: None) -> None:
+        """`known` returns the models that were last told of, and `refresh` has them read again in the background."""
+        self._known = known
+        self._refresh = refresh
+
+    def amount(self, request: GenerateRequest, left: int, budget: int) -> int | TooDear:
+        """Return what is reserved for a picture, in micro-dollars: the highest price that may be, and is left.
+
+        It is 0 if only engines that are free may make it, and a share of the budget if no price is known.
+        """
+        self._refresh()
+        known, named = self._known(), request.model != AUTO
+        models = (
+            [it for it in known.models if (it.name == request.model if named else it.answers_auto)] if known else []
+        )
+        if not models:
+            return min(left, budget // UNKNOWN_SHARE)
+        usual = sorted(micros_of(it.price) for it in models if it.price is not None)
+        if not usual:
+            return 0  # the render worker says so: it passes over what has no price
+        prices = [price * units_of(request) for price in usual]  # the models' are of pictures of one unit
+        if within := [price for price in prices if price <= left]:
+            return within[-1]
+        return left if usual[0] <= left else TooDear(usual[0])

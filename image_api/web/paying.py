@@ -1,0 +1,75 @@
+"""On whose limits the new pictures of the current request count, and the headers that say what is left of these.
+
+The headers are those of the IETF's draft: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+"""
+
+from flask import Flask, Response, g, request
+
+from image_api.auth.account import OPERATOR
+from image_api.limits.payers import LimitedPayer
+from image_api.limits.rate_limiter import Quota
+from image_api.services import services
+from image_api.web.access import current_account
+from image_api.web.disclosure import has_token
+from image_api.web.jobs.owner import UNKNOWN, is_local
+from image_api.web.trusted_proxies import CLIENT_ADDRESS
+
+POLICY, LEFT = "RateLimit-Policy", "RateLimit"
+
+
+def register(app: Flask) -> None:
+    """Tell each client whose request could have been charged what is left of its limits."""
+    app.after_request(_tell_quotas)
+
+
+def current_payer() -> LimitedPayer | None:
+    """Return the payer of the current request; None if its pictures count on no limits."""
+    if "payer" not in g:
+        g.payer = _payer()
+    payer: LimitedPayer | None = g.payer
+    return payer
+
+
+def forget_payer() -> None:
+    """Look the payer of a WebSocket up again, whose account may have other limits now."""
+    g.pop("payer", None)
+
+
+def _payer() -> LimitedPayer | None:
+    """Return the payer: that of a key has the key's own limits, any other account and client RATE_LIMIT.
+
+    The operator has none, and neither has the machine itself.
+    """
+    account, payers = current_account(), services().payers
+    if account and account.allowance:
+        return payers.of_key(account.id, account.allowance)
+    if not payers.rates or account is OPERATOR or has_token():
+        return None
+    if account:
+        return payers.of_client(account.id)
+    return None if is_local() else payers.of_client(_address())
+
+
+def _address() -> str:
+    """Return the name of a client without an account.
+
+    It is the same in all processes. All clients that cannot be told apart have one: those by a proxy that
+    TRUSTED_PROXIES does not name, and by a Unix socket.
+    """
+    return services().owner_ids.id_of(request.environ.get(CLIENT_ADDRESS)) or UNKNOWN
+
+
+def _tell_quotas(response: Response) -> Response:
+    payer: LimitedPayer | None = g.get("payer")
+    if payer and (quotas := payer.quotas()):
+        response.headers[POLICY] = ", ".join(map(_policy, quotas))
+        response.headers[LEFT] = ", ".join(map(_left, quotas))
+    return response
+
+
+def _policy(quota: Quota) -> str:
+    return f'"{quota.rate.name}";q={quota.rate.amount};w={quota.rate.seconds}'
+
+
+def _left(quota: Quota) -> str:
+    return f'"{quota.rate.name}";r={quota.remaining};t={quota.seconds}'

@@ -1,0 +1,165 @@
+"""What the pictures of keys cost, as it is counted in SQLite and in PostgreSQL."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from image_api.credentials.key_budgets import KeyBudgets
+from image_api.database_url import engine_url
+from image_api.errors import ServiceBusy
+from image_api.jobs.database.database import Database
+from image_api.jobs.database.tables import spending
+from image_api.jobs.errors import DatabaseUnavailable
+from image_api.limits.budgets import Budget, BudgetPayer, billed_by
+from image_api.limits.errors import BudgetSpent
+from image_api.limits.prices import Prices
+from render_worker.contract import GenerateRequest, GenerateResult
+from tests.api.conftest import RESULT
+from tests.api.limits.spender import THREADS, budgets_at, model
+from tests.fakes.processes import ROOT
+
+TREE = GenerateRequest(prompt="a tree")
+DOLLAR = 1_000_000
+PROCESSES = 4
+
+
+def rows(url) -> list[tuple[str, str, int]]:
+    """Return what is counted, by account and day."""
+    database = Database(engine_url(SecretStr(url)))
+    found = database.read(lambda it: it.execute(select(spending.c["account", "day", "micros"])).all())
+    return sorted(tuple(row) for row in found)
+
+
+def spent(url) -> int:
+    return sum(micros for _, _, micros in rows(url))
+
+
+def test_it_counts_what_is_reserved_and_what_it_cost(migrated_url):
+    budget = Budget(budgets_at(migrated_url, model(0.04)), "key:one", DOLLAR)
+    reservation = budget.reserve(TREE)
+    assert (reservation.max_price, spent(migrated_url)) == (0.04, 40_000)
+    reservation.settle(0.01)
+    reservation.settle(0)
+    assert rows(migrated_url) == [("key:one", datetime.now(UTC).date().isoformat(), 10_000)]
+
+
+@pytest.mark.parametrize(
+    ("cost", "counted"), [(0.04, 40_000), (0.0, 0), (None, 40_000), (0.05, 50_000), (0.0000001, 1)]
+)
+def test_what_is_not_known_stays_counted(migrated_url, cost, counted):
+    Budget(budgets_at(migrated_url, model(0.04)), "key:one", DOLLAR).reserve(TREE).settle(cost)
+    assert spent(migrated_url) == counted
+
+
+def test_several_processes_at_once_never_exceed_it(migrated_url):
+    """Of a dollar $0.03 are reserved for each picture, and $0.02 spent: that makes 49, less 8 at most that were refused
+    while 16 threads held what they gave back.
+    """
+    command = [sys.executable, "-m", "tests.api.limits.spender", migrated_url, str(DOLLAR), "8"]
+    spenders = [
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(PROCESSES)
+    ]
+    for each in spenders:
+        each.stdin.write("\n")
+        each.stdin.flush()
+    bought = sum(int(each.communicate(timeout=120)[0]) for each in spenders)
+    assert 49 - PROCESSES * THREADS // 2 <= bought <= 49 < PROCESSES * THREADS * 8
+    assert spent(migrated_url) == bought * 20_000 <= DOLLAR
+
+
+def test_a_process_that_ends_before_its_picture_leaves_it_counted(migrated_url):
+    Budget(budgets_at(migrated_url, model(0.6)), "key:one", DOLLAR).reserve(TREE)
+    again = Budget(budgets_at(migrated_url, model(0.6)), "key:one", DOLLAR)
+    with pytest.raises(BudgetSpent):
+        again.reserve(TREE)
+
+
+def test_accounts_and_days_have_their_own(migrated_url):
+    budgets = budgets_at(migrated_url, model(0.6))
+    budgets.reserve("key:one", DOLLAR, TREE)
+    budgets.reserve(f"key:env:{'n' * 64}", DOLLAR, TREE)
+    database = Database(engine_url(SecretStr(migrated_url)))
+    database.write(lambda it: it.connection.execute(spending.update().values(day="2026-01-01")))
+    budgets.reserve("key:one", DOLLAR, TREE)
+    assert [micros for _, _, micros in rows(migrated_url)] == [600_000] * 3
+
+
+def test_what_is_given_back_later_is_of_the_day_that_it_was_taken_from(migrated_url):
+    budgets = budgets_at(migrated_url, model(0.6))
+    reservation = budgets.reserve("key:one", DOLLAR, TREE)
+    database = Database(engine_url(SecretStr(migrated_url)))
+    database.write(lambda it: it.connection.execute(spending.update().values(day="2026-01-01")))
+    reservation._day = "2026-01-01"
+    budgets.reserve("key:one", DOLLAR, TREE)
+    reservation.settle(0)
+    assert [micros for _, _, micros in rows(migrated_url)] == [0, 600_000]
+
+
+def test_the_error_says_what_a_picture_costs_and_until_when(migrated_url):
+    budget = Budget(budgets_at(migrated_url, model(0.6)), "key:one", 1_500_000)
+    budget.reserve(TREE)
+    budget.reserve(TREE)
+    with pytest.raises(BudgetSpent) as caught:
+        budget.reserve(TREE)
+    body = caught.value.body()
+    assert body.error == "This picture costs up to $0.60, and less is left of this key's $1.50 a day."
+    assert (caught.value.status, body.code) == (429, "budget_exhausted")
+    assert 0 < body.retry_after <= 86_400
+    with pytest.raises(BudgetSpent) as never:
+        Budget(budgets_at(migrated_url, model(2)), "key:one", 1_500_000).require([TREE])
+    assert never.value.body().retry_after is None
+    assert "$2.00" in str(never.value)
+
+
+def test_require_adds_pictures_up_and_reserves_nothing(migrated_url):
+    payer = BudgetPayer(Budget(budgets_at(migrated_url, model(0.3)), "key:one", DOLLAR))
+    payer.require([TREE] * 3)
+    with pytest.raises(BudgetSpent):
+        payer.require([TREE] * 4)
+    assert rows(migrated_url) == []
+
+
+def test_what_is_free_goes_on_when_nothing_is_left(migrated_url):
+    models = model(0.4), model(0, "two")
+    budget = Budget(budgets_at(migrated_url, *models), "key:one", DOLLAR)
+    assert [budget.reserve(TREE).max_price for _ in range(4)] == [0.4, 0.4, 0, 0]
+    budget.require([TREE] * 10)
+    assert budget.reserve(GenerateRequest(prompt="a", model="two")).max_price == 0
+    with pytest.raises(BudgetSpent):
+        budget.reserve(GenerateRequest(prompt="a", model="one"))
+
+
+def test_a_payer_of_a_budget_settles_by_the_result(migrated_url):
+    payer = BudgetPayer(Budget(budgets_at(migrated_url, model(0.4)), "key:one", DOLLAR))
+    charge = payer.charge(TREE)
+    assert charge.max_price == 0.4
+    charge.settle(GenerateResult(**{**RESULT, "cost": 0.1}))
+    payer.charge(TREE).refund()
+    payer.charge(TREE).refund(billed_by(ServiceBusy("Busy.")))
+    assert spent(migrated_url) == 100_000
+    payer.charge(TREE).refund(billed_by(ZeroDivisionError()))
+    assert spent(migrated_url) == 500_000
+
+
+def test_without_the_database_nothing_is_reserved():
+    def lost():
+        raise DatabaseUnavailable
+
+    budgets = KeyBudgets(lost, Prices(lambda: None))
+    for use in (lambda: budgets.reserve("key:one", DOLLAR, TREE), lambda: budgets.require("key:one", DOLLAR, [TREE])):
+        with pytest.raises(DatabaseUnavailable, match="What this key's pictures have cost today"):
+            use()
+
+
+def test_what_cannot_be_given_back_stays_counted(migrated_url, caplog):
+    budget = Budget(budgets_at(migrated_url, model(0.4)), "key:one", DOLLAR)
+    reservation = budget.reserve(TREE)
+    reservation._database = Database("sqlite:////nowhere/jobs.db")
+    reservation.settle(0)
+    assert spent(migrated_url) == 400_000
+    assert "stays counted" in caplog.text

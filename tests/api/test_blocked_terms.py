@@ -1,0 +1,167 @@
+"""BLOCKED_TERMS_FILE: which texts have a term, and what becomes of a file that changes or cannot be used."""
+
+import logging
+import os
+import unicodedata
+
+import pytest
+from pydantic import ValidationError
+
+from image_api.blocked_terms import MAX_BYTES, BlockedTerms, Terms
+from image_api.settings import Settings, load
+from tests.fakes.processes import wait_until
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("nude", "a NUDE statue"),
+        ("nude", "Nude, in oil"),
+        ("nude", "(nude:1.3)"),
+        ("nude", "semi-nude"),
+        ("nude", "nu\u00adde"),
+        ("nude", "n\u200bu\u200dd\u2060e"),
+        ("nude", "\uff4e\uff55\uff44\uff45"),  # full width
+        ("nude", "ｎude, \u24dd\u24e4\u24d3\u24d4"),
+        ("nude", "n\u0336u\u0336d\u0336e\u0336"),  # struck through
+        ("nude", "nüdé"),
+        ("Café", "a cafe at night"),
+        ("Straße", "STRASSE"),
+        ("İstanbul", "istanbul"),
+        ("blood bath", "a blood-bath"),
+        ("blood bath", "blood,   bath"),
+        ("blood bath", "Blood\nbath"),
+        ("blood-bath", "blood_bath"),
+        ("area 51", "area 51!"),
+        ("голый", "Голый человек"),
+        ("血", "流血的人"),
+        ("敏感词", "一个敏感词的图片"),
+        ("敏感词", "敏感 词"),
+        ("敏感词", "敏-感-词"),
+        ("porn", "一张porn图片"),
+        ("ガンダム", "ｶﾞﾝﾀﾞﾑの絵"),  # half width
+        ("고양이", "고양이를 그려"),
+        ("แมว", "ภาพแมวน้อย"),
+        ("किताब", "एक किताब"),
+        ("محمد", "مُحَمَّد"),
+    ],
+)
+def test_a_text_with_a_term_is_found(term, text):
+    assert Terms(term).found_in(text)
+    assert Terms(f"other\n{term}\nmore words").found_in(f"before {text} after")
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("nude", "nudes"),
+        ("nude", "denuded"),
+        ("ass", "a bass player on the grass"),
+        ("blood bath", "a bath of blood"),
+        ("blood bath", "bloodbath"),
+        ("blood bath", "blood"),
+        ("blood bath", "blood in a bath"),
+        ("area 51", "area 5"),
+        ("か", "が"),
+        ("가", "각"),
+        ("किताब", "किता"),
+        ("敏感词", "敏感"),
+        ("nude", ""),
+        ("nude", "!?"),
+    ],
+)
+def test_another_text_is_not(term, text):
+    assert not Terms(term).found_in(text)
+
+
+def test_comments_and_empty_lines_are_no_terms():
+    terms = Terms("# nude\n\n   \r\n  # more\n  tree  \r\n")
+    assert not terms.found_in("nude more #")
+    assert terms.found_in("a tree")
+
+
+def test_of_terms_that_begin_alike_each_is_found():
+    terms = Terms("red\nred square\nred square of doom\n赤\n赤い")
+    for text in ("red", "red square", "the red square of doom", "赤", "赤い"):
+        assert terms.found_in(text)
+    assert not Terms("red square\nred circle").found_in("red triangle, square circle")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+def test_the_normalisation_of_neither_matters(form):
+    for term in ("Éclair", "ガンダム", "고양이", "Việt Nam"):
+        assert Terms(term).found_in(unicodedata.normalize(form, f"x {term} x"))
+        assert Terms(unicodedata.normalize(form, term)).found_in(f"x {term} x")
+
+
+def test_many_terms_cost_no_more_than_few():
+    terms = Terms("\n".join(f"term{number} of{number}" for number in range(20_000)))
+    assert terms.found_in("a term19999 of19999")
+    assert not terms.found_in("a term19999 of1")
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"caf\xe9", "is not in UTF-8"),
+        (b"a" * (MAX_BYTES + 1), "is larger than 256 KiB"),
+        (b"tree\n\n...\n", "line 3 has neither a letter nor a digit"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_at_start(tmp_path, monkeypatch, data, sentence):
+    file = tmp_path / "terms.txt"
+    if data is not None:
+        file.write_bytes(data)
+    monkeypatch.setenv("BLOCKED_TERMS_FILE", str(file))
+    with pytest.raises(SystemExit) as ended:
+        load()
+    assert str(ended.value).startswith("BLOCKED_TERMS_FILE cannot be used: ")
+    assert sentence in str(ended.value)
+    assert "caf" not in str(ended.value)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_refused_without_a_wait(tmp_path, kind):
+    path = tmp_path / "terms"
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    with pytest.raises(ValidationError, match="is no file"):
+        Settings(blocked_terms_file=path)
+
+
+def test_without_the_variable_nothing_is_blocked(monkeypatch):
+    monkeypatch.setenv("BLOCKED_TERMS_FILE", " ")
+    assert load().blocked_terms_file is None
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_term(tmp_path):
+    file = tmp_path / "terms.txt"
+    file.write_bytes(b"\xef\xbb\xbftree\r\nhouse\r\n")
+    assert BlockedTerms(file).found_in("a tree")
+
+
+def test_a_changed_file_is_read_again(tmp_path):
+    file = tmp_path / "terms.txt"
+    file.write_text("tree\n")
+    terms = BlockedTerms(file)
+    file.write_text("house, garden\n")
+    wait_until(lambda: terms.found_in("a house garden"), "the changed file is read")
+    assert not terms.found_in("a tree")
+
+
+@pytest.mark.parametrize("broken", [None, b"\xff\xfe", b"---"])
+def test_a_version_that_cannot_be_used_keeps_the_one_before_and_is_logged_once(tmp_path, caplog, broken):
+    file = tmp_path / "terms.txt"
+    file.write_text("tree\n")
+    terms = BlockedTerms(file)
+    file.unlink() if broken is None else file.write_bytes(broken)
+
+    def warnings() -> list[str]:
+        assert terms.found_in("a tree")
+        return [it.getMessage() for it in caplog.records if it.levelno == logging.WARNING]
+
+    wait_until(warnings, "the broken version is noticed")
+    terms.look()
+    assert len(warnings()) == 1
+    file.write_text("a mended one\n")
+    wait_until(lambda: not terms.found_in("a tree"), "the mended file is read")

@@ -1,0 +1,1 @@
+"""The images as compose.yaml confines them, run by crun: `make hardened`."""
