@@ -38,7 +38,7 @@ def forget_payer() -> None:
 def _payer() -> LimitedPayer | None:
     """Return the payer: that of a key has the key's own limits, any other account and client RATE_LIMIT.
 
-    A signed link is its client's, not its signer's. The operator has no limits, and neither has the machine itself.
+    The operator has none, and neither has the machine itself. A signed link has those of the client that opens it.
     """
     account, payers = current_account(), services().payers
     if account and account.allowance:
