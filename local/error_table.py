@@ -21,7 +21,7 @@ from render_worker.storages import errors as storage_errors
 
 OWN = tomllib.loads(files(__package__).joinpath("error_codes.toml").read_text(encoding="utf-8"))
 HAPPENED, TO_DO = OWN["what_happened"], OWN["what_to_do"]
-INSIDE = ("superseded", "storage_resting")
+INSIDE = ("superseded", "storage_resting", "over_budget")
 """Codes that no client gets as an error."""
 WORKERS = (worker_errors, generation_errors, budget_errors, diffusers_errors, storage_errors)
 OWN_STATUSES = {
