@@ -29,12 +29,12 @@ from tests.api.described import described
 from tests.api.pictures import PNG
 
 NOT_RELAYED = {
-    "over_budget",
     "superseded",
     "unauthorized",
     "picture_deleted",
     "deletion_unsupported",
     "storage_resting",
+    "over_budget",
 }
 """Codes of the render worker's that this tier turns into others, or that a result has."""
 
