@@ -34,10 +34,10 @@ def main() -> None:
     def spend() -> None:
         for _ in range(times):
             try:
-                reservation = budgets.reserve("key:one", budget, GenerateRequest(prompt="a tree"))
+                reservation = budgets.reserve("key:one", budget, GenerateRequest(prompt="a"))
             except ApiError:
                 continue
-            assert reservation.max_price == 0.03
+            assert reservation.max_price == 0.030005
             reservation.settle(0.02)
             bought.append(1)
 

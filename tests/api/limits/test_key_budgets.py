@@ -24,6 +24,7 @@ from tests.fakes.processes import ROOT
 
 TREE = GenerateRequest(prompt="a tree")
 DOLLAR = 1_000_000
+EXTRA = 30  # for the bytes of its prompt
 PROCESSES = 4
 
 
@@ -41,14 +42,14 @@ def spent(url) -> int:
 def test_it_counts_what_is_reserved_and_what_it_cost(migrated_url):
     budget = Budget(budgets_at(migrated_url, model(0.04)), "key:one", DOLLAR)
     reservation = budget.reserve(TREE)
-    assert (reservation.max_price, spent(migrated_url)) == (0.04, 40_000)
+    assert (reservation.max_price, spent(migrated_url)) == (0.04 + EXTRA / DOLLAR, 40_000 + EXTRA)
     reservation.settle(0.01)
     reservation.settle(0)
     assert rows(migrated_url) == [("key:one", datetime.now(UTC).date().isoformat(), 10_000)]
 
 
 @pytest.mark.parametrize(
-    ("cost", "counted"), [(0.04, 40_000), (0.0, 0), (None, 40_000), (0.05, 50_000), (0.0000001, 1)]
+    ("cost", "counted"), [(0.04, 40_000), (0.0, 0), (None, 40_000 + EXTRA), (0.05, 50_000), (0.0000001, 1)]
 )
 def test_what_is_not_known_stays_counted(migrated_url, cost, counted):
     Budget(budgets_at(migrated_url, model(0.04)), "key:one", DOLLAR).reserve(TREE).settle(cost)
@@ -86,7 +87,7 @@ def test_accounts_and_days_have_their_own(migrated_url):
     database = Database(engine_url(SecretStr(migrated_url)))
     database.write(lambda it: it.connection.execute(spending.update().values(day="2026-01-01")))
     budgets.reserve("key:one", DOLLAR, TREE)
-    assert [micros for _, _, micros in rows(migrated_url)] == [600_000] * 3
+    assert [micros for _, _, micros in rows(migrated_url)] == [600_000 + EXTRA] * 3
 
 
 def test_what_is_given_back_later_is_of_the_day_that_it_was_taken_from(migrated_url):
@@ -97,7 +98,7 @@ def test_what_is_given_back_later_is_of_the_day_that_it_was_taken_from(migrated_
     reservation._day = "2026-01-01"
     budgets.reserve("key:one", DOLLAR, TREE)
     reservation.settle(0)
-    assert [micros for _, _, micros in rows(migrated_url)] == [0, 600_000]
+    assert [micros for _, _, micros in rows(migrated_url)] == [0, 600_000 + EXTRA]
 
 
 def test_the_error_says_what_a_picture_costs_and_until_when(migrated_url):
@@ -127,7 +128,7 @@ def test_require_adds_pictures_up_and_reserves_nothing(migrated_url):
 def test_what_is_free_goes_on_when_nothing_is_left(migrated_url):
     models = model(0.4), model(0, "two")
     budget = Budget(budgets_at(migrated_url, *models), "key:one", DOLLAR)
-    assert [budget.reserve(TREE).max_price for _ in range(4)] == [0.4, 0.4, 0, 0]
+    assert [budget.reserve(TREE).max_price for _ in range(4)] == [0.40003, 0.40003, 0, 0]
     budget.require([TREE] * 10)
     assert budget.reserve(GenerateRequest(prompt="a", model="two")).max_price == 0
     with pytest.raises(BudgetSpent):
@@ -137,13 +138,13 @@ def test_what_is_free_goes_on_when_nothing_is_left(migrated_url):
 def test_a_payer_of_a_budget_settles_by_the_result(migrated_url):
     payer = BudgetPayer(Budget(budgets_at(migrated_url, model(0.4)), "key:one", DOLLAR))
     charge = payer.charge(TREE)
-    assert charge.max_price == 0.4
+    assert charge.max_price == 0.40003
     charge.settle(GenerateResult(**{**RESULT, "cost": 0.1}))
     payer.charge(TREE).refund()
     payer.charge(TREE).refund(billed_by(ServiceBusy("Busy.")))
     assert spent(migrated_url) == 100_000
     payer.charge(TREE).refund(billed_by(ZeroDivisionError()))
-    assert spent(migrated_url) == 500_000
+    assert spent(migrated_url) == 500_000 + EXTRA
 
 
 def test_without_the_database_nothing_is_reserved():
@@ -161,5 +162,5 @@ def test_what_cannot_be_given_back_stays_counted(migrated_url, caplog):
     reservation = budget.reserve(TREE)
     reservation._database = Database("sqlite:////nowhere/jobs.db")
     reservation.settle(0)
-    assert spent(migrated_url) == 400_000
+    assert spent(migrated_url) == 400_000 + EXTRA
     assert "stays counted" in caplog.text
