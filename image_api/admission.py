@@ -1,8 +1,8 @@
 """Admission control: concurrency slots for clients that wait, and which waiter is evicted when a slot is needed.
 
 A slot is held by a waiter: a request that waits for a picture, an event stream, a WebSocket, or a flight without a
-client. One client may hold every slot, but more than half of them only until other clients need them. Beyond that a
-client gets ServiceBusy with a Retry-After: backpressure instead of a queue without end.
+client. One client may hold every slot until other clients need some: then the one that holds most yields. A client that
+gets none gets ServiceBusy with a Retry-After: backpressure instead of a queue without end.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ POLL_SECONDS = 0.1
 MAX_ABANDONED_PER_CLIENT = 2  # waiters without work begun of a client that left; it may come back for them
 
 FULL = "As many clients wait for pictures as this service can hold."
-EVICTED = "Other clients needed the place of this one, which had more than half of them or was gone."
+EVICTED = "Other clients needed the place of this one, which had more of them or was gone."
 
 
 class AwaitedWork(Protocol):
@@ -201,9 +201,9 @@ class Admission:
             waiter = self._abandoned.pop()
             if waiter in self._waiters and not waiter.begun:
                 return waiter
-        half = self.limit / 2
-        greedy, held = max(self._held.items(), key=lambda item: item[1], default=("", 0))
-        if held <= half or (client and self._held[client] + 1 > half):
+        greedy, most = max(self._held.items(), key=lambda item: item[1], default=("", 0))
+        # A client that is not known may hold any number; of those that are, two must not exchange a slot for ever.
+        if not (most - self._held[client] > 1 if client else most > self.limit / 2):
             raise ServiceBusy(self._full)
         newest = [waiter for waiter in reversed(self._waiters) if waiter.client == greedy]
         return next((waiter for waiter in newest if not waiter.begun), newest[0])

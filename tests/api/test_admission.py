@@ -53,15 +53,24 @@ def test_a_waiter_is_admitted_and_released_once():
     assert (len(admission), held_by(admission, "a")) == (0, 0)
 
 
-def test_the_newest_of_a_client_with_more_than_half_is_evicted_for_others():
+def test_the_newest_of_the_client_with_most_is_evicted_for_others():
     admission = Admission(6)
     greedy = admitted(admission, "a", 6)
     others = admitted(admission, "b", 3)
     assert [it.evicted for it in greedy] == [False] * 3 + [True] * 3
     assert refused(admission, Waiter("b"))
-    assert refused(admission, Waiter("c"))  # no client holds more than half any longer
     assert not any(it.evicted for it in others)
     assert (held_by(admission, "a"), held_by(admission, "b"), len(admission)) == (3, 3, 6)
+
+
+def test_many_clients_keep_no_other_out_that_has_less():
+    admission = Admission(64)
+    for number in range(32):
+        admitted(admission, f"rude {number}", 2)
+    assert refused(admission, Waiter("rude 0"))
+    polite = admitted(admission, "polite")
+    assert refused(admission, Waiter("polite"))
+    assert ([it.evicted for it in polite], len(admission)) == ([False], 64)
 
 
 def test_what_has_not_begun_is_evicted_first():

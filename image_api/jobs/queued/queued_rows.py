@@ -21,6 +21,7 @@ from image_api.jobs.runner.conclusion import Retry, conclude, judge
 from image_api.jobs.runner.leases import MAX_INTERRUPTIONS
 from image_api.jobs.runner.retries import RetryPolicy
 from image_api.jobs.store.endings import end_job
+from image_api.jobs.store.fair_order import JOBS_IN_A_ROW
 from image_api.jobs.store.queries import image_of
 from image_api.jobs.store.queue_numbers import QueueNumbers, change_queue
 from image_api.jobs.store.rows import WITH_ID, as_job
@@ -84,6 +85,7 @@ class QueuedRows:
         self._database = database
         self._policy = policy
         self._last_owner = ""
+        self._in_a_row = 0  # jobs that were published since one was for its age
 
     def window(self) -> Window:
         """Return what is in the queue, or begun."""
@@ -131,10 +133,12 @@ class QueuedRows:
     def _publish(self, transaction: Transaction, models: Collection[str]) -> list[Job]:
         connection = transaction.connection
         window = window_of(connection, models)
-        rows = list(window.fitting(turns_of(connection, transaction.now, self._last_owner, window)))
+        by_age = self._in_a_row >= JOBS_IN_A_ROW
+        rows = list(window.fitting(turns_of(connection, transaction.now, self._last_owner, window, by_age=by_age)))
         if rows:
             connection.execute(PUBLISHED, [{"job_id": row.id, "now": transaction.now} for row in rows])
             self._last_owner = rows[-1].owner
+            self._in_a_row = 0 if by_age else self._in_a_row + len(rows)
         return [as_job(row) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""Which pending jobs go into the queue next: owners take turns, and little waits there, where none can be overtaken."""
+"""Which pending jobs go into the queue next, in fair order: little waits there, where none can be overtaken."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from image_api.jobs.database.tables import PENDING, PROCESSING, by_index, jobs
 from image_api.jobs.runner.leases import IS_DUE
+from image_api.jobs.store.fair_order import oldest, owners_in_order
 from render_worker.contract import AUTO_QUEUE
 
 MIN_WINDOW = 20  # refilled within some 50 ms of each news; so many wait there before the first has begun
@@ -42,9 +43,10 @@ WAITING = by_index(
 RUNNING = by_index(select(func.count(), IMAGE_BYTES).where(PROCESSING), "jobs_processing")
 FIRST = by_index(select(jobs).where(IS_UNPUBLISHED).order_by(jobs.c.owner, jobs.c.id).limit(1), "jobs_pending")
 FIRST_AFTER = FIRST.where(jobs.c.owner > bindparam("last"))
+OLDEST = oldest(select(jobs).where(IS_UNPUBLISHED))
 OF_OWNER = by_index(
     select(jobs)
-    .where(IS_UNPUBLISHED & (jobs.c.owner == bindparam("its_owner")) & (jobs.c.id > bindparam("after")))
+    .where(IS_UNPUBLISHED & (jobs.c.owner == bindparam("its_owner")))
     .order_by(jobs.c.owner, jobs.c.id)
     .limit(bindparam("room")),
     "jobs_pending",
@@ -105,17 +107,21 @@ def is_any_due(connection: Connection, now: float, window: Window | None = None)
     return connection.execute(query, {"now": now}).first() is not None
 
 
-def turns_of(connection: Connection, now: float, last_owner: str, window: Window) -> list[Row[Any]]:
-    """Return the next jobs: of each owner after the last one the oldest, in a circle, then each one's second."""
+def turns_of(
+    connection: Connection, now: float, last_owner: str, window: Window, *, by_age: bool = False
+) -> list[Row[Any]]:
+    """Return the next jobs: those of the owners with the fewest in flight, of equal owners in turn; or the oldest."""
     turns = _Turns(connection, now, window)
-    heads: list[Row[Any]] = []
-    while len(heads) < window.size:
-        found = turns.next_after(heads[-1].owner if heads else last_owner)
-        if found is None or (heads and found.id == heads[0].id):
+    if by_age:
+        return turns.oldest()
+    found: list[Row[Any]] = []
+    for equals in owners_in_order(connection, last_owner):
+        room = window.size - len(found)
+        if room <= 0:
             break
-        heads.append(found)
-    lines = ([head, *turns.behind(head, window.size - len(heads))] for head in heads)
-    return list(islice(filter(None, chain.from_iterable(zip_longest(*lines))), window.size))
+        lines = [turns.of_owner(owner, room) for owner in equals]
+        found += islice(filter(None, chain.from_iterable(zip_longest(*lines))), room)
+    return found or turns.next_after(last_owner)  # those owners that were looked at have none that is due
 
 
 class _Turns:
@@ -126,13 +132,17 @@ class _Turns:
         self._now = now
         self._window = window
 
-    def next_after(self, owner: str) -> Row[Any] | None:
-        """Return the oldest job of the next owner."""
-        return self._rows(FIRST_AFTER, last=owner).first() or self._rows(FIRST).first()
+    def oldest(self) -> list[Row[Any]]:
+        """Return the oldest job, if there is one."""
+        return list(self._rows(OLDEST))
 
-    def behind(self, head: Row[Any], room: int) -> Iterable[Row[Any]]:
+    def next_after(self, owner: str) -> list[Row[Any]]:
+        """Return the oldest job of the next owner, if there is one."""
+        return list(self._rows(FIRST_AFTER, last=owner)) or list(self._rows(FIRST))
+
+    def of_owner(self, owner: str, room: int) -> Iterable[Row[Any]]:
         """Return the next jobs of an owner."""
-        return self._rows(OF_OWNER, its_owner=head.owner, after=head.id, room=room) if room > 0 else ()
+        return self._rows(OF_OWNER, its_owner=owner, room=room)
 
     def _rows(self, query: Select[Any], **given: object) -> CursorResult[Any]:
         return self._connection.execute(_fitting(query, self._window), {"now": self._now, **given})

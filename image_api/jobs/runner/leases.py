@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from image_api.jobs.job import Job, Json, Outcome
 from image_api.jobs.runner.conclusion import Retry, conclude
 from image_api.jobs.runner.retries import MAX_PAUSE_SECONDS
 from image_api.jobs.store.endings import end_job
+from image_api.jobs.store.fair_order import JOBS_IN_A_ROW, oldest, owners_in_order
 from image_api.jobs.store.queries import image_of
 from image_api.jobs.store.queue_numbers import change_queue
 from image_api.jobs.store.rows import as_job, job_of
@@ -41,7 +43,9 @@ DUE = select(jobs.c.id).where(IS_DUE).limit(1)
 LAPSED = select(jobs).where(IS_LAPSED).limit(MAX_TAKEN_OVER)
 HELD = select(jobs).where(IS_HELD)
 FIRST = by_index(select(jobs).where(IS_DUE).order_by(jobs.c.owner, jobs.c.id).limit(1), "jobs_pending")
+FIRST_OF = FIRST.where(jobs.c.owner == bindparam("its_owner"))
 FIRST_AFTER = FIRST.where(jobs.c.owner > bindparam("last"))
+OLDEST = oldest(select(jobs).where(IS_DUE))
 CLAIM = (
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
@@ -100,13 +104,14 @@ class Leases:
         self._database = database
         self._holder = secrets.token_hex(16)
         self._last_owner = ""
+        self._in_a_row = 0  # jobs that were claimed since one was for its age
 
     def is_due(self) -> bool:
         """Return whether there is a job to claim; it writes nothing."""
         return self._database.read(self._is_due)
 
     def claim(self, count: int, running: Collection[Lease] = ()) -> list[Job]:
-        """Claim up to so many jobs that are due: of each owner in turn the oldest.
+        """Claim up to so many jobs that are due, in fair order: of each owner the oldest first.
 
         Before that, those with lapsed leases become pending again, or end if that was too often; but not those that are
         `running` here, which were only renewed late.
@@ -172,14 +177,14 @@ class Leases:
         given = {"now": transaction.now, "me": self._holder, "until": transaction.now + LEASE_SECONDS}
         self._take_over(transaction, running)
         claimed: list[Job] = []
-        last = self._last_owner
+        last, in_a_row = self._last_owner, self._in_a_row
         while len(claimed) < count:
-            found = _next(transaction, last)
+            found = _next(transaction, last, by_age=in_a_row >= JOBS_IN_A_ROW)
             if found is None:
                 break
             claimed.append(_claimed(transaction, found, given))
-            last = claimed[-1].owner
-        self._last_owner = last
+            last, in_a_row = claimed[-1].owner, 0 if in_a_row >= JOBS_IN_A_ROW else in_a_row + 1
+        self._last_owner, self._in_a_row = last, in_a_row
         return claimed
 
     def _take_over(self, transaction: Transaction, running: Collection[Lease]) -> None:
@@ -217,11 +222,16 @@ class Leases:
                 change_queue(transaction, job.owner, pending=1)
 
 
-def _next(transaction: Transaction, last: str) -> Row[Any] | None:
-    """Return the oldest due job of the next owner after the last one, in a circle."""
-    given = {"now": transaction.now, "last": last}
-    after = transaction.connection.execute(FIRST_AFTER, given).first()
-    return after or transaction.connection.execute(FIRST, given).first()
+def _next(transaction: Transaction, last: str, *, by_age: bool) -> Row[Any] | None:
+    """Return the due job that comes next: the oldest of all, or of the owner with the fewest in flight."""
+    connection, now = transaction.connection, {"now": transaction.now}
+    if by_age:
+        return connection.execute(OLDEST, now).first()
+    for owner in chain.from_iterable(owners_in_order(connection, last)):
+        if found := connection.execute(FIRST_OF, {**now, "its_owner": owner}).first():
+            return found
+    # Those that were looked at have none that is due.
+    return connection.execute(FIRST_AFTER, {**now, "last": last}).first() or connection.execute(FIRST, now).first()
 
 
 def _claimed(transaction: Transaction, found: Row[Any], given: dict[str, Any]) -> Job:

@@ -24,7 +24,7 @@ def page_of(connection: Connection, which: Selection) -> list[Job]:
 
 
 def position_of(connection: Connection, job: Job) -> int:
-    """Return the place of a pending job: owners take turns, so of each as many are before it as of its own owner."""
+    """Return the place of a pending job: after all of owners with fewer, and after as many of equals as of its own."""
     rank = 1 + int(connection.execute(OWN_BEFORE, {"its_owner": job.owner, "job_id": job.id}).scalar_one())
     return rank + int(connection.execute(OTHERS, {"its_owner": job.owner, "rank": rank}).scalar_one())
 
@@ -62,7 +62,9 @@ def _own_before() -> Select[int]:
 
 def _others() -> Select[int]:
     rank = bindparam("rank", type_=queues.c.pending.type)
-    counted = case((queues.c.pending < rank, queues.c.pending), else_=rank)
+    theirs, mine = queues.c.pending, queues.alias("mine")
+    own = select(mine.c.pending).where(mine.c.owner == OWNER).scalar_subquery()
+    counted = case((theirs > own, 0), (theirs < rank, theirs), (theirs < own, theirs), else_=rank)
     return select(func.coalesce(func.sum(counted), 0)).where(queues.c.owner != OWNER)
 
 

@@ -179,14 +179,20 @@ def test_ids_grow_in_the_order_of_commits_over_processes(stored, database_url):
     assert ids == sorted(ids)
 
 
-def test_owners_take_turns_in_the_queue(stored):
+def test_a_position_is_behind_owners_with_fewer_jobs_and_in_turn_with_equals(stored):
     first = [stored.submit("a") for _ in range(5)]
     second = [stored.submit("b") for _ in range(2)]
-    positions = [[stored.store.position(job) for job in each] for each in (first, second)]
-    assert positions == [[2, 4, 5, 6, 7], [2, 4]]
-    stored.begin(first[0])
-    assert stored.store.position(stored.store.get(first[0].id)) is None
-    assert stored.store.position(first[1]) == 2
+    third = [stored.submit("c") for _ in range(2)]
+
+    def positions():
+        return [[stored.store.position(job) for job in each] for each in (first, second, third)]
+
+    assert positions() == [[5, 6, 7, 8, 9], [2, 4], [2, 4]]
+    stored.begin(second[0])
+    assert stored.store.position(stored.store.get(second[0].id)) is None
+    assert stored.store.position(second[1]) == 1
+    assert stored.store.position(third[0]) == 2
+    assert stored.store.position(first[0]) == 4
 
 
 def test_the_queue_says_how_many_wait_and_since_when(stored):

@@ -10,6 +10,7 @@ from image_api.jobs.errors import JobInterrupted
 from image_api.jobs.queued import turns
 from image_api.jobs.queued.queued_rows import resend, reset
 from image_api.jobs.runner.leases import MAX_INTERRUPTIONS
+from image_api.jobs.store.fair_order import JOBS_IN_A_ROW
 from tests.api.jobs.queued.rows import QueueProcess
 
 
@@ -25,23 +26,37 @@ def numbers_of_the_queue(here):
     assert here.kept() == here.counted()
 
 
-def test_owners_take_turns_and_each_gets_its_oldest_first(here):
+def test_the_owner_with_the_fewest_jobs_comes_first_and_each_gets_its_oldest_first(here):
     first, second, third = (here.submit("a").id for _ in range(3))
     of_b, of_c = here.submit("b").id, here.submit("c").id
-    assert [job.id for job in here.publish()] == [first, of_b, of_c, second, third]
+    assert [job.id for job in here.publish()] == [of_b, of_c, first, second, third]
     assert here.publish() == []
     assert here.is_due() is False
 
 
-def test_the_next_turn_is_that_of_the_owner_after_the_last(here, monkeypatch):
-    monkeypatch.setattr(turns, "MIN_WINDOW", 2)
-    for owner in ("a", "a", "b", "c", "c"):
+def test_owners_with_equally_many_take_turns_also_from_one_time_to_the_next(here, monkeypatch):
+    monkeypatch.setattr(turns, "MIN_WINDOW", 3)
+    for owner in "aabcc":
         here.submit(owner)
     first = here.publish()
     for job in first:
         here.begin(job)
     second = here.publish()
-    assert ([it.owner for it in first], [it.owner for it in second]) == (["a", "b"], ["c", "a"])
+    assert ([it.owner for it in first], [it.owner for it in second]) == (["b", "a", "c"], ["a", "c"])
+
+
+def test_one_with_many_jobs_is_served_although_others_submit_few_again_and_again(here, monkeypatch):
+    monkeypatch.setattr(turns, "MIN_WINDOW", 1)
+    for _ in range(3):
+        here.submit("a")
+    order = ""
+    while "a" not in order:
+        here.submit("b")
+        (job,) = here.publish()
+        order += job.owner
+        here.begin(job)
+        here.made(job)
+    assert order == "b" * JOBS_IN_A_ROW + "a"
 
 
 def test_as_many_jobs_wait_in_the_queue_as_run_and_the_rest_where_others_can_overtake_it(here, monkeypatch):
@@ -90,7 +105,7 @@ def test_images_wait_in_the_database_until_redis_has_room_and_others_overtake_th
     large = here.submit("a", image=b"x" * 300)
     second = here.submit("a", image=b"x" * 10)
     without = here.submit("b")
-    assert [job.id for job in here.publish()] == [large.id, without.id]
+    assert [job.id for job in here.publish()] == [without.id, large.id]
     here.begin(large)
     assert here.publish() == []
     here.made(large)

@@ -10,6 +10,7 @@ from image_api.jobs.errors import JobOver
 from image_api.jobs.job import Outcome
 from image_api.jobs.runner.conclusion import Retry
 from image_api.jobs.runner.leases import MAX_INTERRUPTIONS, Lease
+from image_api.jobs.store.fair_order import JOBS_IN_A_ROW
 from tests.api.jobs.processes import DONE, Process
 
 PAST, FUTURE = 1.0, 4e9
@@ -26,12 +27,55 @@ def there(here, database_url) -> Process:
     return Process(database_url)
 
 
-def test_owners_take_turns_and_each_gets_its_oldest_first(here):
+def owners(claimed) -> str:
+    return "".join(job.owner for job in claimed)
+
+
+@pytest.mark.parametrize(
+    ("submitted", "order"),
+    [("aaabc", "bcaaa"), ("abc", "abc"), ("aabbc", "cabab"), ("aaa", "aaa"), ("bbba", "abbb")],
+)
+def test_the_owner_with_the_fewest_jobs_in_flight_comes_next_and_equals_take_turns(here, submitted, order):
+    for owner in submitted:
+        here.submit(owner)
+    assert owners([job for _ in submitted for job in here.leases.claim(1)]) == order
+    assert here.leases.claim(1) == []
+
+
+def test_several_are_claimed_in_the_same_order_and_of_each_owner_the_oldest_first(here):
     first, second, third = (here.submit("a").id for _ in range(3))
     of_b, of_c = here.submit("b").id, here.submit("c").id
-    assert [job.id for job in here.leases.claim(2)] == [first, of_b]
-    assert [job.id for job in here.leases.claim(9)] == [of_c, second, third]
-    assert here.leases.claim(1) == []
+    assert [job.id for job in here.leases.claim(2)] == [of_b, of_c]
+    assert [job.id for job in here.leases.claim(9)] == [first, second, third]
+
+
+def test_what_runs_is_in_flight_as_well(here):
+    for owner in "aab":
+        here.submit(owner)
+    assert owners(here.leases.claim(1)) == "b"
+    assert owners(here.leases.claim(1)) == "a"
+    here.submit("b")
+    here.submit("c")
+    assert owners(here.leases.claim(3)) == "cab"
+
+
+def test_one_with_many_jobs_is_served_although_others_submit_few_again_and_again(here):
+    for _ in range(3):
+        here.submit("a")
+    order = ""
+    while "a" not in order:
+        here.submit("b")
+        (job,) = here.leases.claim(1)
+        order += job.owner
+        here.leases.finish(Lease.of(job), DONE)
+    assert order == "b" * JOBS_IN_A_ROW + "a"
+
+
+def test_a_due_job_is_found_behind_many_owners_that_have_none(here, monkeypatch):
+    monkeypatch.setattr("image_api.jobs.runner.leases.owners_in_order", lambda *_: [["x"], ["y"]])
+    for owner in "ab":
+        here.submit(owner)
+    assert owners(here.leases.claim(3)) == "ab"
 
 
 def test_a_claimed_job_is_processing_and_begun(here):
