@@ -9,7 +9,19 @@ from tests.hostile.attacks import (
     failures,
     floods,
     handshakes,
+    rude_clients,
     waiting,
 )
 
-__all__ = ["connections", "credentials", "desync", "engines", "exposure", "failures", "floods", "handshakes", "waiting"]
+__all__ = [
+    "connections",
+    "credentials",
+    "desync",
+    "engines",
+    "exposure",
+    "failures",
+    "floods",
+    "handshakes",
+    "rude_clients",
+    "waiting",
+]
