@@ -35,7 +35,7 @@ REPORT = $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
 PYTEST = $(BIN)/python -m pytest $(REPORT)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-diffusers results clients page screenshots coverage lint types format docs lock image hardened build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle bench-diffusers soak chaos hostile fuzz fuzz-document clean
+.PHONY: help run test test-diffusers results clients page screenshots coverage lint types format docs lock image hardened audit sbom build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle bench-diffusers soak chaos hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -104,6 +104,12 @@ image: ## Build both tiers' images with docker, podman or buildah, whichever wor
 
 hardened: $(DEV_PACKAGES) ## Run the images that buildah built as compose.yaml confines them; needs root and runc (BUILDAH="--root …").
 	@$(BIN)/python -m tests.images -- $(BUILDAH)
+
+audit: $(DEV_PACKAGES) ## Look up known vulnerabilities of all pinned packages (SERVICE=osv); 3 if that cannot be done.
+	@$(BIN)/python -m local.audit $(if $(SERVICE),--service $(SERVICE))
+
+sbom: $(DEV_PACKAGES) ## Write what the built images consist of into build/sbom, as CycloneDX (BUILDAH="--root …").
+	@$(BIN)/python -m local.sbom -- $(BUILDAH)
 
 build: ## Build the images with Compose; up, logs and stop go with it (each with PROFILE=gpu: docs/gpu.md).
 	@PROFILE=$(PROFILE) sh local/compose.sh build

@@ -25,8 +25,7 @@ ApiError
 ├── PictureGone          404 not_found
 ├── PictureDeleted       410 picture_deleted
 ├── DeletionUnsupported  409 deletion_unsupported
-├── those of jobs (jobs/errors.py), of limits (limits/errors.py), of credentials (auth/errors.py) and of WebSockets
-│   (web/websocket_errors.py)
+├── those in errors.py of jobs, limits and auth, and those of WebSockets (web/websocket_errors.py)
 └── Relayed              an error of the render worker, with its own code and status
 """
 

@@ -115,7 +115,7 @@ class Services:
             cache=cache,
             queue=queue,
             generation=generation,
-            jobs=Jobs(settings, generation, image_memory, queue),
+            jobs=Jobs(settings, generation, image_memory, queue, budgets),
             pictures=pictures,
             checks=checks,
             variants=PictureVariants(picture_thread),
@@ -149,6 +149,7 @@ class Services:
     def close(self) -> None:
         """Close the connections, once no request is answered any more: after `stop`, when the process ends."""
         self.jobs.close()
+        self.credentials.close()
         self.cache.close()
         if self.queue:
             self.queue.close()
@@ -222,10 +223,11 @@ def _shared_counting(settings: Settings, breaker: "RedisBreaker | None") -> Shar
     """Return how rates are counted by all processes together; None if each counts for itself."""
     if settings.redis_url is None or breaker is None:
         return None
-    return SharedCounting(partial(_redis_storage, settings.redis_url.get_secret_value()), breaker)
+    return SharedCounting(partial(redis_storage, settings.redis_url.get_secret_value()), breaker)
 
 
-def _redis_storage(url: str) -> "Storage":
+def redis_storage(url: str) -> "Storage":
+    """Return the storage of rates' counters in Redis."""
     from limits.storage import RedisStorage
 
     from image_api.outbound.redis_clients import quick_client

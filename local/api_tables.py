@@ -23,7 +23,7 @@ from image_api.web.schemas.styled import StyledRequest
 from image_api.web.schemas.txt2img import ImageToImageRequest, TextToImageRequest
 from image_api.web.schemas.txt2img_response import TextToImagePicture, TextToImageResponse
 from image_api.web.schemas.weights import LoadModelBody, LoraBody
-from render_worker.contract import Fields, GenerateResult
+from render_worker.contract import Fields, GenerateResult, WithNulls
 
 Schema = dict[str, Any]
 SECTIONS = {
@@ -145,6 +145,7 @@ def result_fields(model: type[BaseModel] = GenerateResult) -> str:
     more = docstrings_of(model)
     optional = {name for name, field in model.model_fields.items() if field.get_default() is None}
     optional -= {name for name, field in model.model_fields.items() if field.is_required()}
+    optional -= model.written_as_null if issubclass(model, WithNulls) else set()
     rows = [f"| `{name}`{'?' if name in optional else ''} | {text.removesuffix('.')} |" for name, text in more.items()]
     return "\n".join(("| field | is |", "|---|---|", *rows))
 

@@ -14,7 +14,7 @@ from render_worker.browser.settings import BrowserSettings
 from render_worker.contract import SizeBounds
 from render_worker.engines import ENGINES
 from render_worker.engines.base import Engine
-from render_worker.engines.settings import EngineSettings
+from render_worker.engines.settings import ContentSettings, EngineSettings
 from render_worker.setting_types import SettingsPart
 from render_worker.settings import CoreSettings
 from render_worker.settings import Settings as WorkerSettings
@@ -90,7 +90,7 @@ def shown(default: object) -> str:
 
 def parts() -> Iterator[type[SettingsPart]]:
     """Yield the classes that the worker's settings consist of, each once: plug-ins' in their registry's order."""
-    ordered: list[type[SettingsPart]] = [CoreSettings, EngineSettings, BrowserSettings]
+    ordered: list[type[SettingsPart]] = [CoreSettings, ContentSettings, EngineSettings, BrowserSettings]
     ordered += [row.settings for row in ENGINES.values()]
     ordered += [SettingsOfStorages, StorageSettings, UploadSettings, BucketSettings]
     ordered += [row.settings for row in STORAGES.values()]

@@ -9,19 +9,21 @@ from image_api import errors as api_errors
 from image_api.auth import errors as auth_errors
 from image_api.errors import ApiError
 from image_api.jobs import errors as job_errors
+from image_api.limits import errors as limit_errors
 from image_api.web import websocket_errors
 from render_worker import errors as worker_errors
 from render_worker.budgets import errors as budget_errors
 from render_worker.engines.diffusers import errors as diffusers_errors
 from render_worker.errors import WorkerError
+from render_worker.generation import errors as generation_errors
 from render_worker.serving.http_errors import HTTP_CODES
 from render_worker.storages import errors as storage_errors
 
 OWN = tomllib.loads(files(__package__).joinpath("error_codes.toml").read_text(encoding="utf-8"))
 HAPPENED, TO_DO = OWN["what_happened"], OWN["what_to_do"]
-INSIDE = ("superseded", "storage_resting")
+INSIDE = ("superseded", "storage_resting", "over_budget")
 """Codes that no client gets as an error."""
-WORKERS = (worker_errors, budget_errors, diffusers_errors, storage_errors)
+WORKERS = (worker_errors, generation_errors, budget_errors, diffusers_errors, storage_errors)
 OWN_STATUSES = {
     "invalid_http": (400, 403, 417, 501),
     "too_large": (413, 414, 431),
@@ -48,7 +50,7 @@ def table() -> str:
 def _of_classes() -> Iterator[tuple[str, int, str, str]]:
     """Yield the code, the status, the cause and the hint of each class with a code of its own."""
     for module, base in (
-        *((it, ApiError) for it in (api_errors, auth_errors, job_errors, websocket_errors)),
+        *((it, ApiError) for it in (api_errors, auth_errors, job_errors, limit_errors, websocket_errors)),
         *((it, WorkerError) for it in WORKERS),
     ):
         for cls in vars(module).values():

@@ -18,7 +18,7 @@ CLIENTS = Path("tests", "clients", "requirements.in")
 OLDEST_PYTHON = "3.11"
 COMMAND = "#    make lock\n"
 INCLUDED = re.compile(r"^-r (\S+)$", re.MULTILINE)
-CHOSEN = re.compile(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)$", re.MULTILINE)
+CHOSEN = re.compile(r"^([a-z0-9-]+)(?:\[[a-z,-]+\])?==(\S+)$", re.MULTILINE)
 
 
 def inputs(root: Path = ROOT) -> list[Path]:
@@ -37,7 +37,7 @@ def choosing(message: str, root: Path = ROOT) -> Iterator[str]:
     """Yield which input chooses each version that a message of uv's names, which itself names no file."""
     for path in inputs(root):
         for name, version in CHOSEN.findall(path.read_text()):
-            if re.search(rf"(?<![\w-]){name}(\[[a-z,]+\])?=={re.escape(version)}(?!\.?\w)", message):
+            if re.search(rf"(?<![\w-]){name}(\[[a-z,-]+\])?=={re.escape(version)}(?!\.?\w)", message):
                 yield f"{path.relative_to(root)}: {name}=={version}"
 
 

@@ -9,7 +9,6 @@ WorkerError
 ├── DeadlinePassed              504 timeout
 ├── Stopping                    503 worker_unavailable
 ├── Superseded                  409 superseded
-├── TooSlow                     503 too_slow
 ├── PictureDeleted              410 picture_deleted
 └── UpstreamError
     └── EngineError             502 engine_failed
@@ -30,7 +29,8 @@ WorkerError
             └── QuotaExhausted  503 engine_quota_exhausted
 
 Errors of Perchance alone are in engines/perchance/errors.py, those of free quotas in engines/free_quota.py, those of
-storages in storages/errors.py, those of budgets in budgets/errors.py, and 409 cancelled in cancellation.py.
+storages in storages/errors.py, those of budgets in budgets/errors.py, those of the selection and of content in
+generation/errors.py, and 409 cancelled in cancellation.py.
 """
 
 from typing import ClassVar, Literal
@@ -130,21 +130,6 @@ class Superseded(WorkerError):
 
     code = "superseded"
     status = 409
-
-
-class TooSlow(WorkerError):
-    """Raised if every engine's expected latency exceeds the request's `within`."""
-
-    code = "too_slow"
-    status = 503
-    hint = "Ask with a larger within, or without."
-
-    def __init__(self, sentence: str, expected_seconds: int) -> None:
-        super().__init__(sentence)
-        self.expected_seconds = expected_seconds
-
-    def body(self, request_id: str | None = None) -> ErrorBody:
-        return super().body(request_id).model_copy(update={"expected_seconds": self.expected_seconds})
 
 
 class PictureDeleted(WorkerError):

@@ -125,7 +125,16 @@ def build_services(settings: Settings, *, folder_served: bool = True) -> Service
     budgets = build_budgets(settings)
     selector = EngineSelector(engines, settings.engines, breakers, latencies, admission, budgets, prices)
     hedged = settings.hedge == "free"
-    pipeline = Pipeline(selector, storages, admission, latencies, metrics, settings.simulated_names, hedged=hedged)
+    pipeline = Pipeline(
+        selector,
+        storages,
+        admission,
+        latencies,
+        metrics,
+        settings.simulated_names,
+        hedged=hedged,
+        refuses_nsfw=settings.nsfw == "refuse",
+    )
     health = Health(
         selector, storages, admission, memory_limit_mb=settings.memory_limit_mb, simulated=settings.simulated_names
     )

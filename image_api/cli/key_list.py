@@ -2,26 +2,22 @@
 
 import json
 import time
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from image_api.auth.api_key import ApiKey
 from image_api.auth.api_keys import declared_key
 from image_api.credentials.key_rows import KeyRow
-from image_api.key_entries import SCOPES, dollars_of, time_text
-from image_api.services import Services
+from image_api.key_entries import SCOPES, KeyEntry, dollars_of, time_text
 
 HEAD = ("NAME", "STATE", "SCOPES", "LIMITS", "SPENT TODAY", "CREATED", "EXPIRES")
 
 
-def known_keys(services: Services) -> list[KeyRow]:
-    """Return the keys of API_KEYS and those of the database, if there is one. Raises DatabaseUnavailable if need be."""
-    declared = [declared_key(it) for it in services.settings.declared_keys]
-    if not services.credentials.exist:
-        return [KeyRow(it) for it in declared]
-    store = services.credentials.open()
-    spent = store.spent_today()
-    return [KeyRow(it, spent=spent.get(it.account_id, 0)) for it in declared] + store.keys()
+def declared_rows(entries: Iterable[KeyEntry], spent: Mapping[str, int]) -> list[KeyRow]:
+    """Return the keys of API_KEYS; `spent` has what accounts have spent today, in micro-dollars."""
+    keys = [declared_key(it) for it in entries]
+    return [KeyRow(it, spent=spent.get(it.account_id, 0)) for it in keys]
 
 
 def table(keys: list[KeyRow]) -> str:

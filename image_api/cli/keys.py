@@ -7,6 +7,7 @@ the command that needs it: each start of the service loads this module.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 from flask.cli import AppGroup
@@ -26,10 +27,22 @@ from image_api.key_entries import (
 )
 from image_api.services import services
 
+if TYPE_CHECKING:
+    from image_api.credentials.credential_store import CredentialStore
+
 NAME = Parsed("NAME", name_of)
 LIMIT = Parsed("PICTURES", limit_of)
 UNKNOWN_OUTCOME = "The database was lost at the last moment; keys list shows whether it was changed."
 SHOWN_ONCE = "It is shown only now."
+
+
+def _future(text: str) -> float:
+    """Return the moment of an expiry. Raises ValueError unless it lies ahead."""
+    now = time.time()
+    if (moment := expiry_of(text, now)) <= now:
+        raise ValueError("it must lie ahead")
+    return moment
+
 
 keys = AppGroup(
     "keys",
@@ -57,7 +70,7 @@ keys = AppGroup(
 )
 @click.option(
     "--expires",
-    type=Parsed("TIME", lambda text: expiry_of(text, time.time())),
+    type=Parsed("TIME", _future),
     help="When it ends: after 90d, 12h or 4w, or with the day 2027-02-28 of UTC. [default: never]",
 )
 @click.option("--print-hash", is_flag=True, help="Store nothing; print a second line: the key's entry for API_KEYS.")
@@ -71,8 +84,6 @@ def create(
     print_hash: bool,
 ) -> None:
     """Create an API key, and print it alone."""
-    if expires is not None and expires <= time.time():
-        raise click.BadParameter("that is over.", param_hint="'--expires'")
     key = new_key()
     entry = KeyEntry(name, hash_of(key), _scopes(scopes), per_minute, per_day, budget, expires)
     if print_hash:
@@ -81,8 +92,8 @@ def create(
         _note(f"The first line is the key. {SHOWN_ONCE} Nothing was stored: add the second line to API_KEYS.")
         return
     _refuse_declared(name)
-    with _sentences():
-        services().credentials.open().add_key(entry)
+    with _opened() as store:
+        store.add_key(entry)
     click.echo(key)
     _note(f"{SHOWN_ONCE} It was stored in {services().credentials.place}, and is valid from now on.")
     _warn_of_loss()
@@ -95,10 +106,14 @@ def list_keys(as_json: bool) -> None:
 
     Those that API_KEYS declares are in it, too. No key is shown, nor its hash.
     """
-    from image_api.cli.key_list import json_text, known_keys, table
+    from image_api.cli.key_list import declared_rows, json_text, table
 
-    with _sentences():
-        found = known_keys(services())
+    declared = services().settings.declared_keys
+    if services().credentials.exist:
+        with _opened() as store:
+            found = declared_rows(declared, store.spent_today()) + store.keys()
+    else:
+        found = declared_rows(declared, {})
     if as_json or found:
         click.echo(json_text(found) if as_json else table(found))
     else:
@@ -114,8 +129,8 @@ def rotate(name: str) -> None:
     """
     _refuse_declared(name)
     key = new_key()
-    with _sentences():
-        services().credentials.open().rotate_key(name, hash_of(key))
+    with _opened() as store:
+        store.rotate_key(name, hash_of(key))
     click.echo(key)
     _note(f"{SHOWN_ONCE} The old one is refused within a second or two.")
 
@@ -125,8 +140,8 @@ def rotate(name: str) -> None:
 def revoke(name: str) -> None:
     """Revoke the API key NAME, for good."""
     _refuse_declared(name)
-    with _sentences():
-        services().credentials.open().revoke_key(name)
+    with _opened() as store:
+        store.revoke_key(name)
     _note(f"The key {name} is refused within a second or two.")
 
 
@@ -144,10 +159,11 @@ def _refuse_declared(name: str) -> None:
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
-    """End the command with an error's sentence, and with 1."""
+def _opened() -> "Iterator[CredentialStore]":
+    """Yield what reads and writes the keys; end the command with an error's sentence, and with 1."""
     try:
-        yield
+        with services().credentials.opened() as store:
+            yield store
     except OutcomeUnknown:
         raise click.ClickException(UNKNOWN_OUTCOME) from None
     except ApiError as error:

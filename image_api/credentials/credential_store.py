@@ -23,6 +23,10 @@ class CredentialStore:
         bring_up_to_date(url)
         return cls(Database(url, partial(bring_up_to_date, url)))
 
+    def close(self, seconds: float) -> None:
+        """Close the connections, each once it is free; wait up to `seconds` for that."""
+        self.database.close(seconds)
+
     def key_of_hash(self, digest: str) -> ApiKey | None:
         """Return the API key with a hash; None if there is none."""
         return self.database.read(partial(key_rows.key_of_hash, digest=digest))

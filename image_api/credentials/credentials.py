@@ -1,5 +1,7 @@
 """The credentials that the jobs' database keeps. It and its library are loaded once they are needed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from image_api.settings import Settings
 if TYPE_CHECKING:
     from image_api.credentials.credential_store import CredentialStore
 
+CLOSE_SECONDS = 0.5  # of what a process has left after its grace period
 DOWN = "The database of the API keys cannot be used now."
 
 
@@ -66,9 +69,19 @@ class Credentials:
         except DatabaseUnavailable:  # whose sentence is about jobs
             raise AuthUnavailable(DOWN) from None
 
-    def open(self) -> "CredentialStore":
-        """Return a store of one's own for a program that uses it once. Raises DatabaseUnavailable at once."""
-        return self._build()
+    @contextmanager
+    def opened(self) -> "Iterator[CredentialStore]":
+        """Yield a store for a program that uses it once, and close it. Raises DatabaseUnavailable at once."""
+        store = self._build()
+        try:
+            yield store
+        finally:
+            store.close(CLOSE_SECONDS)
+
+    def close(self) -> None:
+        """Close the connections to the database: what needs it raises DatabaseUnavailable from then on."""
+        if store := self._loading.loaded:
+            store.close(CLOSE_SECONDS)
 
     def _build(self) -> "CredentialStore":
         # A quarter of a second of CPU, at a full core: in gevent's hub it would delay all clients.

@@ -45,8 +45,8 @@ class KeyBudgets:
         for request in requests:
             left -= self._amount(request, left, budget, before.seconds_left)
 
-    def reserve(self, account: str, budget: int, request: GenerateRequest) -> "KeyReservation":
-        """Reserve what the picture may cost."""
+    def reserve(self, account: str, budget: int, request: GenerateRequest, name: str | None = None) -> "KeyReservation":
+        """Reserve what the picture may cost, under a name if another process may settle it."""
 
         def amount(before: "Spent") -> int:
             return self._amount(request, budget - before.micros, budget, before.seconds_left)
@@ -55,8 +55,16 @@ class KeyBudgets:
             database = self._database()
             from image_api.credentials.spending import reserve
 
-            before, micros = database.write(partial(reserve, account=account, amount=amount))
-        return KeyReservation(database, account, before.day, micros)
+            day, micros = database.write(partial(reserve, account=account, amount=amount, name=name))
+        return KeyReservation(database, account, day, micros)
+
+    def settle(self, name: str, cost: float | None) -> None:
+        """Settle the reservation of a name, if there is one."""
+        with _as_budgets():
+            database = self._database()
+            from image_api.credentials.spending import settle
+
+            database.write(partial(settle, name=name, micros=None if cost is None else micros_of(cost)))
 
     def _amount(self, request: GenerateRequest, left: int, budget: int, seconds_left: int) -> int:
         found = self._prices.amount(request, max(0, left), budget)

@@ -30,7 +30,8 @@ class LinkKeys:
         if self._declared:
             return self._declared[0]
         try:
-            return self._credentials.open().made_link_key()
+            with self._credentials.opened() as store:
+                return store.made_link_key()
         except DatabaseUnavailable:  # whose sentence is about jobs
             raise AuthUnavailable(DOWN) from None
 

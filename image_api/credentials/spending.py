@@ -4,14 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from image_api.jobs.database.tables import spending
+from image_api.jobs.database.tables import reservations, spending
 from image_api.jobs.database.transaction import Transaction, clock_of
 
 OF_THE_DAY = (spending.c.account == bindparam("its_account")) & (spending.c.day == bindparam("its_day"))
 SPENT = select(spending.c.micros).where(OF_THE_DAY)
 CHANGE = update(spending).where(OF_THE_DAY).values(micros=bindparam("new_micros"))
+
+NAMED = select(reservations).where(reservations.c.name == bindparam("its_name"))
+PRUNE = delete(reservations).where(reservations.c.day < bindparam("its_day"))
+FORGET = delete(reservations).where(reservations.c.name == bindparam("its_name"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +33,45 @@ def spent(connection: Connection, account: str) -> Spent:
     return _spent(connection, account, clock_of(connection))
 
 
-def reserve(transaction: Transaction, account: str, amount: Callable[[Spent], int]) -> tuple[Spent, int]:
-    """Count the micro-dollars that `amount` returns of what was spent before; return both.
+def reserve(
+    transaction: Transaction, account: str, amount: Callable[[Spent], int], name: str | None = None
+) -> tuple[str, int]:
+    """Count the micro-dollars that `amount` returns of what was spent before; return the day and them.
 
-    No other reservation comes in between, in any process: a database has one writer at a time.
+    No other reservation comes in between, in any process: a database has one writer at a time. One with a name is kept
+    for `settle`, and if there is one, it is returned.
     """
-    before = _spent(transaction.connection, account, transaction.now)
+    connection = transaction.connection
+    if name and (kept := connection.execute(NAMED, {"its_name": name}).one_or_none()):
+        return kept.day, kept.micros
+    before = _spent(connection, account, transaction.now)
     micros = amount(before)
-    _add(transaction.connection, account, before.day, micros)
-    return before, micros
+    _add(connection, account, before.day, micros)
+    if name:
+        connection.execute(PRUNE, {"its_day": day_before(transaction.now)})
+        connection.execute(
+            insert(reservations), {"name": name, "account": account, "day": before.day, "micros": micros}
+        )
+    return before.day, micros
+
+
+def settle(transaction: Transaction, name: str, micros: int | None) -> None:
+    """Put what was billed in the place of a reservation, which stays counted if that is None; forget it."""
+    connection = transaction.connection
+    if kept := connection.execute(NAMED, {"its_name": name}).one_or_none():
+        connection.execute(FORGET, {"its_name": name})
+        if micros is not None:
+            _add(connection, kept.account, kept.day, micros - kept.micros)
 
 
 def correct(transaction: Transaction, account: str, day: str, micros: int) -> None:
     """Add to what was spent in a day, or take from it if that is negative."""
     _add(transaction.connection, account, day, micros)
+
+
+def day_before(now: float) -> str:
+    """Return the day before that of a time: what is held since an earlier one is of pictures that were lost."""
+    return (datetime.fromtimestamp(now, UTC) - timedelta(days=1)).date().isoformat()
 
 
 def _spent(connection: Connection, account: str, now: float) -> Spent:

@@ -69,10 +69,14 @@ class Billing:
 
         If engines cost too much that is BudgetSpent, unless nothing was left for them because a worker was lost.
         """
-        if error.body().code == OVER_BUDGET:
-            error = BudgetSpent(f"{TOO_LITTLE} {error}", seconds_of_day()) if self._known else WorkerUnavailable(LOST)
+        error = in_budget_terms(error) if self._known or error.body().code != OVER_BUDGET else WorkerUnavailable(LOST)
         error.billed = self._spent if self._known else None
         return error
+
+
+def in_budget_terms(error: ApiError) -> ApiError:
+    """Return BudgetSpent for the error of a render worker that knows no engine which costs so little."""
+    return BudgetSpent(f"{TOO_LITTLE} {error}", seconds_of_day()) if error.body().code == OVER_BUDGET else error
 
 
 def seconds_of_day() -> int:

@@ -67,7 +67,7 @@ def checked_result(result: GenerateResult) -> GenerateResult:
         "scheduler": _matching(WORD, result.scheduler),
         "lora_path": _matching(LORA, result.lora_path),
         "dominant_color": _matching(COLOR, result.dominant_color),
-        "cost": _dollars(result.cost),
+        "cost": checked_cost(result.cost),
     }
     return result.model_copy(update=optional)
 
@@ -84,7 +84,7 @@ def checked_error(error: ErrorBody, status: int) -> ErrorBody:
         "hint": printable(error.hint or "", MAX_SENTENCE) or None,
         "retry_after": _within(MAX_SECONDS, error.retry_after),
         "expected_seconds": _within(MAX_SECONDS, error.expected_seconds),
-        "cost": _dollars(error.cost),
+        "cost": checked_cost(error.cost),
         "fallback_from": _valid_passed_over(error.fallback_from),
     }
     return error.model_copy(update=bounded)
@@ -119,7 +119,8 @@ def _within(maximum: int, number: int | None) -> int | None:
     return number if number is not None and 0 <= number <= maximum else None
 
 
-def _dollars(cost: float | None) -> float | None:
+def checked_cost(cost: float | None) -> float | None:
+    """Return a cost in US dollars if it can be one; else None."""
     return cost if cost is not None and 0 <= cost <= MAX_DOLLARS else None  # NaN is not within
 
 

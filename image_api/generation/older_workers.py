@@ -1,8 +1,31 @@
 """Requests to a render worker of an older version, which does not know all parameters."""
 
+import math
+from collections.abc import Callable
 from fractions import Fraction
 
+from image_api.errors import UnknownToWorker
+from image_api.generation import results
 from render_worker.contract import AUTO, DIFFUSION_NAMES, GenerateRequest, GenerateResult
+
+Send = Callable[[GenerateRequest], GenerateResult]
+"""Asks a render worker for a picture. Raises an ApiError if there is none."""
+
+
+def send_to_any_version(send: Send, request: GenerateRequest) -> tuple[GenerateResult, float]:
+    """Send a request, and return the result, and for how many seconds it may be cached.
+
+    A worker of an older version makes the picture without what it does not know, unless the model is named: then a
+    shape in place of an aspect ratio, but nothing else.
+    """
+    try:
+        return send(request), math.inf
+    except UnknownToWorker as error:
+        known = without_unknown(request, error.names)
+        if known is None:
+            raise
+        result, _ = send_to_any_version(send, known)
+        return with_ignored(result, request, error.names), results.DEGRADED_TTL_SECONDS
 
 
 def without_unknown(request: GenerateRequest, names: list[str]) -> GenerateRequest | None:

@@ -7,13 +7,13 @@ from functools import partial
 
 from image_api.admission import Admission, Waiter
 from image_api.dispatch.base import Dispatch
-from image_api.errors import ApiError, DeadlinePassed, InvalidParameter, Stopping, UnknownToWorker
+from image_api.errors import ApiError, DeadlinePassed, InvalidParameter, Stopping
 from image_api.generation import results
 from image_api.generation.cache import Cache
 from image_api.generation.cancellation import Cancellations
 from image_api.generation.charged_flights import ChargedFlights
 from image_api.generation.flight import Flight, Make
-from image_api.generation.older_workers import with_ignored, without_unknown
+from image_api.generation.older_workers import send_to_any_version
 from image_api.generation.options import GenerationOptions
 from image_api.generation.picture_records import PictureRecords
 from image_api.generation.process_coalescing import ProcessCoalescing
@@ -231,30 +231,16 @@ class Generation:
         """Return what generates the picture of a flight, and keeps it."""
 
         def make(flight: Flight) -> GenerateResult:
+            def send(request: GenerateRequest) -> GenerateResult:
+                ways = (flight.report, waiter.client, flight.abort, options.image)
+                return self._dispatch.generate(request, *ways, repeated=waiter.repeated)
+
             request = options.request(request_id, flight.deadline.remaining, flight.max_price)
-            result, seconds = self._dispatched(request, flight, waiter, options.image)
+            result, seconds = send_to_any_version(send, request)
             flight.abort.check()
             return self.keep(options, result, seconds)
 
         return make
-
-    def _dispatched(
-        self, request: GenerateRequest, flight: Flight, waiter: Waiter, image: SentImage | None
-    ) -> tuple[GenerateResult, float]:
-        """Return the result, and for how many seconds it may be cached.
-
-        A worker of an older version makes the picture without what it does not know, unless the model is named: then
-        a shape in place of an aspect ratio, but nothing else.
-        """
-        send = partial(self._dispatch.generate, repeated=waiter.repeated)
-        try:
-            return send(request, flight.report, waiter.client, flight.abort, image), math.inf
-        except UnknownToWorker as error:
-            known = without_unknown(request, error.names)
-            if known is None:
-                raise
-            result, _ = self._dispatched(known, flight, waiter, image)
-            return with_ignored(result, request, error.names), results.DEGRADED_TTL_SECONDS
 
     def resume(self, event_id: str, waiter: Waiter, *, previews: bool = False) -> GenerationStream | None:
         """Return the rest of a stream after an event, None if it had ended. Raises StreamLost if it is not known."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from image_api.generation.options import MAX_PICTURES
@@ -12,6 +12,14 @@ FINAL: frozenset[JobStatus] = frozenset({"completed", "failed", "canceled"})
 """The statuses that a job keeps."""
 
 Json = Mapping[str, Any]
+
+
+class JobPayer(TypedDict):
+    """Whose budget the pictures of a job count on; None in its place if they count on none."""
+
+    account: str
+    budget: int
+    """Micro-dollars a day."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class NewJob:
     """The image to begin with."""
     webhook_url: str | None = None
     idempotency_key: str | None = None
+    payer: "JobPayer | None" = None
     digest: str = ""
     """Of the whole request, to tell a repetition from another request with the same key."""
 
@@ -64,6 +73,7 @@ class Job:
     """Those of several pictures that were not made: each an ErrorBody with its `index` and `status`."""
     error: Json | None = None
     """The ErrorBody, with its HTTP status, of the last attempt that failed."""
+    payer: "JobPayer | None" = None
 
     @property
     def is_final(self) -> bool:

@@ -13,6 +13,7 @@ from image_api.jobs.job import Job, NewJob, Queue, Selection
 from image_api.jobs.loading import Loading
 from image_api.jobs.updates.job_watch import JobWatch
 from image_api.jobs.webhooks.urls import WebhookURLs
+from image_api.limits.budgets import Budgets
 from image_api.limits.payers import JobCharge
 from image_api.native_thread import NativeThread
 from image_api.sent_images import ImageMemory
@@ -31,9 +32,18 @@ class Jobs:
     """The jobs of this service. Thread-safe. All that is about single jobs raises DatabaseUnavailable if need be."""
 
     def __init__(
-        self, settings: Settings, generation: Generation, image_memory: ImageMemory, queue: "CeleryQueue | None" = None
+        self,
+        settings: Settings,
+        generation: Generation,
+        image_memory: ImageMemory,
+        queue: "CeleryQueue | None" = None,
+        budgets: Budgets | None = None,
     ) -> None:
-        """Have jobs made by Celery workers if there is a `queue`, else by the dispatch of the generation."""
+        """Have jobs made by Celery workers if there is a `queue`, else by the dispatch of the generation.
+
+        `budgets` are those of the keys that submit them.
+        """
+        self._budgets = budgets
         self._settings = settings
         self._queue = queue
         self._generation = generation
@@ -151,7 +161,7 @@ class Jobs:
         NativeThread().call(import_module, "image_api.jobs.service")
         from image_api.jobs.service import JobService
 
-        service = JobService.build(self._settings, self._generation, self._image_memory, self._queue)
+        service = JobService.build(self._settings, self._generation, self._image_memory, self._queue, self._budgets)
         if not self._draining:
             service.start()
         return service

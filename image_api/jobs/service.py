@@ -23,6 +23,7 @@ from image_api.jobs.webhooks.client import WebhookClient
 from image_api.jobs.webhooks.deliveries import Deliveries
 from image_api.jobs.webhooks.message import Signer, body_of
 from image_api.jobs.webhooks.sender import WebhookSender
+from image_api.limits.budgets import Budgets
 from image_api.limits.payers import JobCharge
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
@@ -48,7 +49,12 @@ class JobService:
 
     @classmethod
     def build(
-        cls, settings: Settings, generation: Generation, image_memory: ImageMemory, queue: "CeleryQueue | None" = None
+        cls,
+        settings: Settings,
+        generation: Generation,
+        image_memory: ImageMemory,
+        queue: "CeleryQueue | None" = None,
+        budgets: Budgets | None = None,
     ) -> "JobService":
         """Return the services, with the database brought up to date. Jobs go to the queue, if there is one."""
         url = engine_url(settings.database_url)
@@ -70,7 +76,7 @@ class JobService:
             webhooks.wake()
             charges.settle(job_id)
 
-        runner = _runner(queue, database, generation, image_memory, settings, updates.changed, on_final)
+        runner = _runner(queue, database, generation, image_memory, settings, budgets, updates.changed, on_final)
         updates.with_progress = runner.with_progress
         retention = Retention(database, settings.job_retention_days)
         return cls(
@@ -165,11 +171,14 @@ def _runner(
     generation: Generation,
     image_memory: ImageMemory,
     settings: Settings,
+    budgets: Budgets | None,
     changed: Callable[[UUID], None],
     on_final: Callable[[UUID], None],
 ) -> JobRunner:
     if queue is None:
-        return Runner(database, generation, image_memory, settings, changed=changed, on_final=on_final)
+        return Runner(database, generation, image_memory, settings, budgets, changed=changed, on_final=on_final)
     from image_api.jobs.queued.queued_runner import QueuedRunner  # which loads Celery
 
-    return QueuedRunner(database, queue, generation, image_memory, settings, changed=changed, on_final=on_final)
+    return QueuedRunner(
+        database, queue, generation, image_memory, settings, budgets, changed=changed, on_final=on_final
+    )

@@ -30,8 +30,14 @@ class Budgets(Protocol):
         Raises DatabaseUnavailable if it cannot be known what was spent.
         """
 
-    def reserve(self, account: str, budget: int, request: GenerateRequest) -> Reservation:
-        """Reserve what the picture may cost, of a budget of so many micro-dollars a day. Raises as `require`."""
+    def reserve(self, account: str, budget: int, request: GenerateRequest, name: str | None = None) -> Reservation:
+        """Reserve what the picture may cost, of a budget of so many micro-dollars a day. Raises as `require`.
+
+        With a `name` any process may settle it; it is the same reservation if there is one of that name.
+        """
+
+    def settle(self, name: str, cost: float | None) -> None:
+        """Settle the reservation of a name, if there is one. Raises DatabaseUnavailable if that is not known now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,9 @@ class Budget:
         """Raise BudgetSpent unless pictures of all these could be reserved for now; reserve nothing."""
         self.budgets.require(self.account, self.micros, requests)
 
-    def reserve(self, request: GenerateRequest) -> Reservation:
+    def reserve(self, request: GenerateRequest, name: str | None = None) -> Reservation:
         """Reserve what the picture may cost. Raises BudgetSpent if nothing that may make it costs so little."""
-        return self.budgets.reserve(self.account, self.micros, request)
+        return self.budgets.reserve(self.account, self.micros, request, name)
 
 
 class BudgetPayer:

@@ -18,6 +18,7 @@ const OF_THE_SERVICE =
 const OF_THE_REQUEST = /^(invalid_parameter|unsupported|too_large|misdirected_request|internal_error)$/;
 const CORRECTED = {
   content_refused: "prompt",
+  nsfw_refused: "prompt",
   prompt_blocked: "prompt",
   engine_request_refused: "prompt",
   perchance_request_refused: "prompt",

@@ -193,7 +193,7 @@ EDITING = (*MAKING, *OPENING, *UPLOADS, Unsupported)
 RELAYED: Mapping[int, tuple[str, ...]] = {
     400: ("invalid_parameter",),
     409: ("cancelled",),
-    422: ("content_refused",),
+    422: ("content_refused", "nsfw_refused"),
     500: ("engine_not_configured", "storage_not_configured", "internal_error"),
     502: (
         "engine_failed",

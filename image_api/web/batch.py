@@ -93,8 +93,7 @@ class Batch:
         admission = self._generation.admission
         counted = admission.stream_of(self._first.client) if self._stream else contextlib.nullcontext()
         with counted, self._generation.cancellations.hold(self._first):
-            if len(self._pictures) > 1:
-                self._generation.require(self._pictures, self._first)
+            self._generation.require(self._pictures, self._first)
             yield from self._outcomes()
 
     def _outcomes(self) -> Iterator[Outcome | None]:

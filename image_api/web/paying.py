@@ -5,7 +5,7 @@ The headers are those of the IETF's draft: https://datatracker.ietf.org/doc/draf
 
 from flask import Flask, Response, g, request
 
-from image_api.auth.account import OPERATOR
+from image_api.auth.account import OPERATOR, SIGNED_LINK
 from image_api.limits.payers import LimitedPayer
 from image_api.limits.rate_limiter import Quota
 from image_api.services import services
@@ -38,14 +38,14 @@ def forget_payer() -> None:
 def _payer() -> LimitedPayer | None:
     """Return the payer: that of a key has the key's own limits, any other account and client RATE_LIMIT.
 
-    The operator has none, and neither has the machine itself.
+    The operator has none, and neither has the machine itself. A signed link has those of the client that opens it.
     """
     account, payers = current_account(), services().payers
     if account and account.allowance:
         return payers.of_key(account.id, account.allowance)
     if not payers.rates or account is OPERATOR or has_token():
         return None
-    if account:
+    if account and account is not SIGNED_LINK:
         return payers.of_client(account.id)
     return None if is_local() else payers.of_client(_address())
 

@@ -32,8 +32,8 @@ PREFIX_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,20}")
 THIS_MACHINE = IPv4Address("127.0.0.1")  # the peer of a Unix socket, which has no address
 UNDECLARED = (
     "X-Forwarded-For came from %s, a loopback or private address that TRUSTED_PROXIES does not name: clients cannot be"
-    " told apart behind that proxy, so no per-client limit applies to its requests, and the scheme and host that it"
-    " forwards are ignored."
+    " told apart behind that proxy, so they share one rate limit, no other per-client limit applies to them, and the"
+    " scheme and host that it forwards are ignored."
 )
 
 log = logging.getLogger(__name__)

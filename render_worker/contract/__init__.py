@@ -35,6 +35,7 @@ from render_worker.contract.health import (
     SizeBounds,
     WorkerHealth,
 )
+from render_worker.contract.nulls import WithNulls
 from render_worker.contract.queue import (
     AUTO_QUEUE,
     KEPT_SECONDS,
@@ -227,6 +228,7 @@ __all__ = [
     "StoredFormat",
     "StreamLine",
     "Text",
+    "WithNulls",
     "Within",
     "WorkerHealth",
     "alternative_text",

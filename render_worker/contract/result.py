@@ -1,9 +1,10 @@
 """The response: a stored picture, or an error."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
+from render_worker.contract.nulls import WithNulls
 from render_worker.contract.sizes import Shape
 
 IMAGE_NAME = r"[0-9a-f]{64}\.(?:png|jpg|webp)"  # a stored picture is named by the SHA-256 of its bytes
@@ -37,8 +38,10 @@ class StorageProblem(BaseModel):
     retry_after: int | None = None
 
 
-class GenerateResult(BaseModel):
+class GenerateResult(WithNulls):
     """A picture that is made and stored. An `image_url` that starts with a slash is on the worker itself."""
+
+    written_as_null: ClassVar[frozenset[str]] = frozenset({"nsfw"})
 
     success: Literal[True] = True
     """`true`."""
@@ -84,7 +87,7 @@ class GenerateResult(BaseModel):
     sha256: str
     """Its SHA-256."""
     nsfw: bool | None = None
-    """The classification by the engine or its service; None if it returns none."""
+    """The classification by the engine or its service; null if it returns none."""
     cost: float | None = None
     """What the attempts at it may have been billed at most, in US dollars; 0 if all were free, None if that is not
     known, and from older workers."""

@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from render_worker.cancellation import run_shielded
-from render_worker.errors import EngineError, PhaseTimeout, TooSlow
+from render_worker.errors import EngineError, PhaseTimeout
 from render_worker.generation.admission import Admission
 from render_worker.generation.attempt import Attempt
+from render_worker.generation.errors import TooSlow
 from render_worker.generation.latency import Latencies
 from render_worker.generation.progress import OnProgress
 from render_worker.generation.selection import Candidate

@@ -24,6 +24,8 @@ from render_worker.errors import (
 )
 from render_worker.generation.admission import CURRENT_CLIENT, Admission
 from render_worker.generation.attempt import Attempt, attempts
+from render_worker.generation.errors import NsfwRefused
+from render_worker.generation.file_texts import file_texts
 from render_worker.generation.hedging import Hedging
 from render_worker.generation.latency import Latencies
 from render_worker.generation.movable_deadline import MovableDeadline
@@ -57,9 +59,10 @@ class Pipeline:
         simulated: Container[str],
         *,
         hedged: bool = False,
+        refuses_nsfw: bool = False,
     ) -> None:
         """`simulated` names the engines whose pictures are marked so. `hedged`: whether an engine that costs nothing is
-        asked beside one that takes longer than usual.
+        asked beside one that takes longer than usual. `refuses_nsfw`: whether a flagged picture is refused.
         """
         self.selector = selector
         self.storages = storages
@@ -67,6 +70,7 @@ class Pipeline:
         self._latencies = latencies
         self._metrics = metrics
         self.simulated = simulated
+        self._refuses_nsfw = refuses_nsfw
         self._hedging = Hedging(hedged, selector, admission, latencies, metrics)
 
     async def generate(
@@ -122,7 +126,7 @@ class Pipeline:
             attempt.lane.report,
             usual=engine.typical_seconds,
             slots=lambda: self.admission.seconds_to_slots(engine.slots),
-            wants_previews=bool(request.previews),
+            wants_previews=bool(request.previews) and not self._refuses_nsfw,  # which would show it unclassified
             time_left=lambda: attempt.time_left,
         )
         async with self._slot(attempt, reporter) as release_engine:
@@ -201,6 +205,8 @@ class Pipeline:
                 self._outcome(engine.name),
             ):
                 image = await _without_fault(engine, recipe, source, reporter)
+                if self._refuses_nsfw and image.nsfw:
+                    raise NsfwRefused(f"{engine.name} says that its picture is not safe for work.")
                 release_engine()  # encoding and saving need no engine, but one of the slots of all
                 reporter("saving")
                 picture = await self._encode(engine, image, recipe)
@@ -221,24 +227,7 @@ class Pipeline:
         self._latencies.add_outcome(engine, success=True)
 
     async def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
-        texts: dict[str, str | None] = {  # None: not even the engine's own text of that name is kept
-            "prompt": recipe.prompt,
-            "negative_prompt": recipe.negative_prompt,
-            "seed": None if image.seed is None else str(image.seed),
-            "guidance_scale": None if image.guidance_scale is None else f"{image.guidance_scale:g}",
-            "steps": None if image.steps is None else str(image.steps),
-            "scheduler": image.scheduler,
-            "lora_path": recipe.lora_path,
-            "lora_scale": None if recipe.lora_scale is None else f"{recipe.lora_scale:g}",
-            "shape": recipe.shape,
-            "width": None if recipe.width is None else str(recipe.width),
-            "height": None if recipe.height is None else str(recipe.height),
-            "aspect_ratio": recipe.aspect_ratio,
-            "engine": engine.name,
-            "model": image.model,
-            "note": image.note,
-            "simulated": "true" if self._is_simulated(engine, image) else None,
-        }
+        texts = file_texts(engine.name, image, recipe, simulated=self._is_simulated(engine, image))
         plan = engine.plan(recipe)
         return await make_picture(
             image.data,

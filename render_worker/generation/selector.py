@@ -9,8 +9,9 @@ from render_worker.circuit_breaker import CircuitBreaker
 from render_worker.contract import AUTO, KEEPING_ENGINE_NAMES, EngineHealth, GenerateRequest, Model, Recipe
 from render_worker.engines.base import Engine
 from render_worker.engines.loadable import ModelNotEnabled
-from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, TooSlow, WorkerError
+from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, WorkerError
 from render_worker.generation.admission import Admission
+from render_worker.generation.errors import TooSlow
 from render_worker.generation.latency import Latencies, seconds_to_turn
 from render_worker.generation.selection import (
     Candidate,

@@ -13,7 +13,7 @@ from render_worker.contract import ErrorBody, ErrorLine, GenerateResult, Recipe
 from tests.api.conftest import RESULT
 
 KEY = "83c9fd175e73eba36abbc068cf663bec8d5b32ca1e7a01239a66af4d105c6f6c"
-STORED = json.dumps({**RESULT, "cached": False}, separators=(",", ":"))
+STORED = json.dumps({**RESULT, "cached": False, "nsfw": None}, separators=(",", ":"))
 RECIPE = Recipe(prompt="a tree é")
 
 
@@ -92,7 +92,7 @@ def test_failures_are_stored_as_by_every_version(cache):
     assert cache.entries == {
         f"img_cache:{KEY}:failure": (
             '{"flight":"ab","line":{"event":"error","status":503,"error":{"success":false,"error":"Busy.",'
-            '"code":"worker_busy","hint":null,"retry_after":15,"expected_seconds":null,"fallback_from":null,'
+            '"code":"worker_busy","hint":null,"retry_after":15,"cost":null,"expected_seconds":null,"fallback_from":null,'
             '"request_id":null,"simulated":null}}}'
         )
     }

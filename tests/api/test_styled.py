@@ -33,6 +33,7 @@ def test_it_works(client, worker):
         "request_id": answer.headers["X-Request-ID"],
         **{name: RESULT[name] for name in ("seed", "content_type", "bytes", "sha256", "engine", "model", "storage")},
         "duration_ms": RESULT["duration_ms"],
+        "nsfw": None,
     }
     sent = json.loads(worker.requests[-1][3])
     assert sent["prompt"].startswith("cinematic film still of a tree, ")

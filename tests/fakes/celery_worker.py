@@ -14,7 +14,12 @@ import psutil
 from tests.fakes.processes import ROOT, START_SECONDS, STOP_SECONDS, clean_environment
 
 APP = "render_worker.tasks"
-NO_SERVICE = {"ENGINES": "openai", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_KIND": "vllm-omni"}
+NO_SERVICE = {
+    "ENGINE_PRICES": "",
+    "ENGINES": "openai",
+    "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+    "OPENAI_KIND": "vllm-omni",
+}
 """Settings of an engine whose service is not there: requests have to name sketch."""
 
 

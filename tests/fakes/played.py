@@ -51,6 +51,7 @@ class Played(Engine):
         file=None,
         price=None,
         quality=2,
+        nsfw=None,
     ):
         self.name = name
         self.does = does
@@ -60,7 +61,7 @@ class Played(Engine):
         self.cancelled = 0
         self.dollars, self.quality = price, quality
         self._missing = missing
-        self._file = file
+        self._file, self._nsfw = file, nsfw
         self.capabilities = Capabilities.of(honoured, sizes)
 
     def check(self):
@@ -82,7 +83,8 @@ class Played(Engine):
         if self.does == "rubbish":
             return GeneratedImage(b"<html>", 5, 7.0)
         size = self._file or self.plan(recipe).made
-        return GeneratedImage(drawn(size), 5 if self.capabilities.seed else None, recipe.guidance_scale)
+        seed = 5 if self.capabilities.seed else None
+        return GeneratedImage(drawn(size), seed, recipe.guidance_scale, nsfw=self._nsfw)
 
 
 def pipelines(folder):
@@ -95,7 +97,16 @@ def pipelines(folder):
         named = {engine.name: engine for engine in engines}
         breakers = {name: CircuitBreaker(name, failures, 60) for name in named}
         selector = EngineSelector(named, tuple(named), breakers, latencies, admission, budgets, prices)
-        return Pipeline(selector, build_storages(settings), admission, latencies, Metrics(), (), hedged=hedged)
+        return Pipeline(
+            selector,
+            build_storages(settings),
+            admission,
+            latencies,
+            Metrics(),
+            (),
+            hedged=hedged,
+            refuses_nsfw=settings.nsfw == "refuse",
+        )
 
     return make
 

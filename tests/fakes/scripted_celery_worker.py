@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
@@ -52,12 +52,15 @@ LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(S
 class ScriptedCeleryWorker(ConsumerMixin):
     """Takes the messages of all queues while it is entered; what a render worker at `url` replies is how each ends."""
 
-    def __init__(self, redis_url: str, url: str, concurrency: int = CONCURRENCY) -> None:
+    def __init__(
+        self, redis_url: str, url: str, concurrency: int = CONCURRENCY, prices: Mapping[str, float] | None = None
+    ) -> None:
         self.connection = kombu.Connection(redis_url)
         self._redis = redis.Redis.from_url(redis_url)
         self._claims = Claims(self._redis, NAME, secrets.token_hex(8))
         self._url = url
         self._concurrency = concurrency
+        self._prices = prices or {}
         self._running: dict[str, Claim] = {}
         self._over = threading.Event()
 
@@ -153,7 +156,15 @@ class ScriptedCeleryWorker(ConsumerMixin):
 
     def _report(self) -> None:
         models = [
-            Model(name=it, description="d", engine=it, answers_auto=True, state="ready", honours=["seed", "image"])
+            Model(
+                name=it,
+                description="d",
+                engine=it,
+                answers_auto=True,
+                state="ready",
+                honours=["seed", "image"],
+                price=self._prices.get(it),
+            )
             for it in ENGINES
         ]
         health = WorkerHealth(

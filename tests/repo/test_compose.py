@@ -84,9 +84,9 @@ def test_jobs_have_a_volume_where_the_image_has_the_folder_of_its_user():
     assert dockerfile.index("/data/jobs") < dockerfile.index("USER api")
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "POSTGRES_PASSWORD", "WEBHOOK_SECRET"])
+@pytest.mark.parametrize("name", ["API_KEYS", "DATABASE_URL", "POSTGRES_PASSWORD", "SIGNING_KEYS", "WEBHOOK_SECRET"])
 @pytest.mark.parametrize("service", ["render-worker", "render-worker-gpu", "celery-worker"])
-def test_a_secret_of_the_jobs_is_the_api_s_alone(service, name):
+def test_a_secret_of_the_api_tier_is_its_own(service, name):
     assert SERVICES[service]["environment"][name] == ""
     assert name not in SERVICES["image-api"]["environment"]  # .env's
 

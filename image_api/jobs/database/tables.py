@@ -64,6 +64,7 @@ jobs = Table(
     Column("failed", DOCUMENT),
     Column("error", DOCUMENT),
     Column("published_at", Float),
+    Column("payer", DOCUMENT),
     Index("jobs_by_owner", "owner", "id"),
     # One for each status: a change writes to that of the new one alone. None has lease_until or progress: PostgreSQL
     # renews a lease without touching any (HOT), in the room that fillfactor leaves.
@@ -155,6 +156,16 @@ spending = Table(
     Column("micros", BigInteger, nullable=False),
 )
 """What the pictures of accounts with a budget have cost in a day of UTC, in micro-dollars, reservations included."""
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("name", String(96), primary_key=True),
+    Column("account", String(96), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("micros", BigInteger, nullable=False),
+)
+"""What is held in `spending` for pictures that another process may settle: those that Celery workers make for jobs."""
 
 signing_keys = Table("signing_keys", metadata, Column("secret", String(64), primary_key=True))
 """The secret of signed links: one row, once it was needed."""

@@ -23,6 +23,7 @@ from image_api.jobs.runner.inputs import JobImages
 from image_api.jobs.runner.leases import Leases
 from image_api.jobs.runner.retries import RetryPolicy
 from image_api.jobs.store.identity import identity_of
+from image_api.limits.budgets import Budgets
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 
@@ -41,6 +42,7 @@ class QueuedRunner:
         generation: Generation,
         image_memory: ImageMemory,
         settings: Settings,
+        budgets: Budgets | None = None,
         *,
         changed: Callable[[UUID], None] = lambda _: None,
         on_final: Callable[[UUID], None] = lambda _: None,
@@ -52,7 +54,7 @@ class QueuedRunner:
         database_id = database.write(identity_of)
         self._recent = RecentJobs()
         self._progresses = JobProgresses(changed)
-        pictures = JobPictures(queue.states, generation, JobImages(leases, image_memory))
+        pictures = JobPictures(queue.states, generation, JobImages(leases, image_memory), budgets)
         sender = Sender(queue.publisher, queue.names, pictures, settings.request_timeout_seconds)
         self._rows = QueuedRows(database, RetryPolicy.of(settings))
         self._canceller = Canceller(database, queue.states)

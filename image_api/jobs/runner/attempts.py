@@ -19,6 +19,8 @@ from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.job import Job, Json
 from image_api.jobs.runner.inputs import JobImages, options_of
 from image_api.jobs.runner.leases import Lease, Leases
+from image_api.jobs.runner.payers import payer_of
+from image_api.limits.budgets import Budgets
 from image_api.sent_images import Room, SentImage
 from render_worker.contract import Progress
 from render_worker.serving.deadline import Deadline
@@ -48,6 +50,8 @@ class Tools:
     images: JobImages
     pictures: threading.Semaphore
     """As many as are made at a time for all jobs: what clients wait for comes through between them."""
+    budgets: Budgets | None = None
+    """Of the keys that submit jobs."""
 
 
 class Attempt:
@@ -166,7 +170,7 @@ class Attempt:
 
     def _generated_once(self, index: int, options: GenerationOptions, deadline: Deadline) -> Json:
         # The same over all attempts: the render worker joins them, and makes no picture twice (idempotency).
-        name = f"{self.job.id.hex}-{index}"
+        name = f"{self.job.id.hex}-{index}{self._suffix}"
         waiter = self._waiter()
         self._waiters.add(waiter)
         try:
@@ -175,9 +179,20 @@ class Attempt:
             self._waiters.discard(waiter)
         return response.result.model_dump(mode="json", exclude_none=True)
 
+    @property
+    def _suffix(self) -> str:
+        """Return what tells an attempt from those that failed before, if what these cost is counted already."""
+        failures = self.job.attempts - self.job.interruptions - 1
+        return f"-{failures}" if self.job.payer and failures > 0 else ""
+
     def _waiter(self) -> Waiter:
-        repeated = self.job.is_repeated
-        return Waiter(self.job.owner, gone=self._over.is_set, request_id=self._request_id, repeated=repeated)
+        return Waiter(
+            self.job.owner,
+            gone=self._over.is_set,
+            request_id=self._request_id,
+            repeated=self.job.is_repeated,
+            payer=payer_of(self.job, self._tools.budgets),
+        )
 
     def _report(self, index: int, progress: Progress) -> None:
         news = progress.model_dump(mode="json", exclude={"event", "preview"}, exclude_none=True)

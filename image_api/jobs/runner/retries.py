@@ -14,7 +14,8 @@ NEVER = frozenset(
     {
         # The request itself: the next attempt is the same one.
         *("invalid_parameter", "unsupported", "too_large", "model_not_found", "not_found", "picture_deleted"),
-        *("content_refused", "engine_request_refused", "perchance_request_refused", "too_slow", "job_unreadable"),
+        *("content_refused", "nsfw_refused", "engine_request_refused", "perchance_request_refused", "too_slow"),
+        "job_unreadable",
         # What an operator has to see to.
         *("worker_not_configured", "engine_not_configured", "storage_not_configured", "unauthorized"),
         *("engine_unauthorized", "engine_quota_exhausted", "model_unusable", "out_of_memory"),

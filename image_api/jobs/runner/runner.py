@@ -20,6 +20,7 @@ from image_api.jobs.runner.expectation import RecentJobs
 from image_api.jobs.runner.inputs import JobImages
 from image_api.jobs.runner.leases import Lease, Leases
 from image_api.jobs.runner.retries import RetryPolicy
+from image_api.limits.budgets import Budgets
 from image_api.sent_images import ImageMemory
 from image_api.settings import Settings
 from render_worker.serving.deadline import Deadline
@@ -46,6 +47,7 @@ class Runner:
         generation: Generation,
         image_memory: ImageMemory,
         settings: Settings,
+        budgets: Budgets | None = None,
         *,
         changed: Callable[[UUID], None] = lambda _: None,
         on_final: Callable[[UUID], None] = lambda _: None,
@@ -56,7 +58,7 @@ class Runner:
         self._recent = RecentJobs()
         self._policy = RetryPolicy.of(settings)
         pictures = threading.Semaphore(self.concurrency)
-        self._tools = Tools(self._leases, generation, JobImages(self._leases, image_memory), pictures)
+        self._tools = Tools(self._leases, generation, JobImages(self._leases, image_memory), pictures, budgets)
         self._grace_seconds = settings.graceful_timeout_seconds
         self._changed = changed
         self._on_final = on_final

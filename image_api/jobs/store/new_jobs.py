@@ -56,6 +56,7 @@ class NewJobs:
             base_url=new.base_url,
             has_image=bool(new.image),
             webhook_url=new.webhook_url,
+            payer=new.payer,
         )
         self._rows.append(_row(job, new))
         if new.image:
@@ -89,4 +90,5 @@ def _row(job: Job, new: NewJob) -> dict[str, Any]:
         "interruptions": 0,
         "created_at": job.created_at,
         "not_before": 0,
+        "payer": job.payer,
     }

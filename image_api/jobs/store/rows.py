@@ -33,6 +33,7 @@ def as_job(row: Row[*tuple[Any, ...]]) -> Job:
         images=found["images"] or [],
         failed=found["failed"] or [],
         error=found["error"],
+        payer=found["payer"],
     )
 
 

@@ -6,9 +6,9 @@ from flask import Response
 
 from image_api.auth.account import JOBS
 from image_api.generation.options import GenerationOptions
-from image_api.jobs.job import Job, NewJob
+from image_api.jobs.job import Job, JobPayer, NewJob
 from image_api.services import services
-from image_api.web.access import require_scope
+from image_api.web.access import current_account, require_scope
 from image_api.web.jobs.idempotency import idempotency_key, request_digest
 from image_api.web.jobs.owner import job_owner
 from image_api.web.jobs.views import job_response
@@ -85,5 +85,13 @@ def _new_job(options: GenerationOptions) -> NewJob:
         image=options.image.whole() if options.image else None,
         webhook_url=webhook_url,
         idempotency_key=key,
+        payer=_payer(),
         digest=request_digest(stored, options.image, webhook_url),
     )
+
+
+def _payer() -> JobPayer | None:
+    """Return whose budget the pictures count on, as each is made; None if the account has none."""
+    account = current_account()
+    budget = account.allowance.budget if account and account.allowance else None
+    return None if account is None or budget is None else {"account": account.id, "budget": budget}

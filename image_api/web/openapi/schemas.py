@@ -1,6 +1,7 @@
 """The schemas of /openapi.json: pydantic's of the models, as requests are read here and responses written.
 
-Of a request the internal fields are left out. Responses have no null: what is None is left out.
+Of a request the internal fields are left out. Responses have no null: what is None is left out, except
+for the fields of WithNulls.
 """
 
 import ast
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from image_api.generation.options import GenerationOptions
-from render_worker.contract import Fields
+from render_worker.contract import Fields, WithNulls
 
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
@@ -33,7 +34,7 @@ def schemas_of(models: Iterable[type[BaseModel]]) -> dict[str, Schema]:
         if issubclass(model, Fields):
             _show_request(schema, model)
         else:
-            _show_response(schema)
+            _show_response(schema, model)
         _describe(schema, model)
     return schemas
 
@@ -77,10 +78,13 @@ def _show_request(schema: Schema, model: type[Fields]) -> None:
     schema["required"] = [name for name in schema.get("required", ()) if name in shown]
 
 
-def _show_response(schema: Schema) -> None:
+def _show_response(schema: Schema, model: type[BaseModel]) -> None:
     properties = schema.get("properties", {})
-    schema["required"] = [name for name, it in properties.items() if NULL not in it.get("anyOf", ())]
-    schema["properties"] = {name: without_null(it) for name, it in properties.items()}
+    kept = model.written_as_null if issubclass(model, WithNulls) else frozenset()
+    schema["required"] = [name for name, it in properties.items() if name in kept or NULL not in it.get("anyOf", ())]
+    schema["properties"] = {name: it if name in kept else without_null(it) for name, it in properties.items()}
+    for name in kept:
+        del schema["properties"][name]["default"]  # it is always there
 
 
 def _describe(schema: Schema, model: type[BaseModel]) -> None:

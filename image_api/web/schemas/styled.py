@@ -1,7 +1,7 @@
 """The styled family: a prompt in a named style and an aspect ratio; `status`, and `message` if there is an error."""
 
 from fractions import Fraction
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -10,7 +10,7 @@ from image_api.generation.results import absolute_url
 from image_api.styles import Style
 from image_api.web.schemas.error_format import ErrorFormat
 from image_api.web.schemas.picture_request import LIKE, PictureRequest, if_left_out
-from render_worker.contract import AUTO, ErrorBody, GenerateResult, PassedOver, StorageProblem
+from render_worker.contract import AUTO, ErrorBody, GenerateResult, PassedOver, StorageProblem, WithNulls
 
 
 class StyledRequest(PictureRequest):
@@ -31,8 +31,10 @@ class StyledRequest(PictureRequest):
         return options.model_copy(update={"cache_without_seed": True})
 
 
-class StyledResponse(BaseModel):
+class StyledResponse(WithNulls):
     """A picture in this family's format."""
+
+    written_as_null: ClassVar[frozenset[str]] = GenerateResult.written_as_null
 
     status: Literal["success"] = "success"
     from_cache: bool

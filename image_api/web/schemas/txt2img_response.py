@@ -1,8 +1,6 @@
 """The response of POST /v1/txt2img and /v1/img2img: pictures as base64, and how each was made."""
 
-from typing import Literal, Self, get_args
-
-from pydantic import BaseModel
+from typing import ClassVar, Literal, Self, get_args
 
 from image_api.generation.results import absolute_url
 from image_api.web.parameter_names import names_of_client
@@ -14,14 +12,17 @@ from render_worker.contract import (
     PassedOver,
     SafetyFilterResult,
     StorageProblem,
+    WithNulls,
     safety_filter_result,
 )
 
 WORST_FIRST: tuple[SafetyFilterResult, ...] = get_args(SafetyFilterResult)
 
 
-class TextToImagePicture(BaseModel):
+class TextToImagePicture(WithNulls):
     """How one of the pictures was made, and where it stays."""
+
+    written_as_null: ClassVar[frozenset[str]] = GenerateResult.written_as_null
 
     index: int
     """Its place among those requested, from 0."""
@@ -52,6 +53,8 @@ class TextToImagePicture(BaseModel):
     """The render worker's time for it."""
     safety_filter_result: SafetyFilterResult
     """`passed`, or `flagged` and black, if the engine returns a classification; `not_checked` if it returns none."""
+    nsfw: bool | None = None
+    """The same as true, false or null."""
     ignored: list[str] | None = None
     """Requested parameters that the engine cannot honour; with a named model there are none."""
     note: str | None = None
@@ -85,8 +88,10 @@ class TextToImagePicture(BaseModel):
         return cls(**{**result.model_dump(), **changes})
 
 
-class TextToImageResponse(BaseModel):
+class TextToImageResponse(WithNulls):
     """Pictures as base64. What differs between them is that of the first, and `pictures` has it of each."""
+
+    written_as_null: ClassVar[frozenset[str]] = GenerateResult.written_as_null
 
     success: Literal[True] = True
     image: str
@@ -117,6 +122,8 @@ class TextToImageResponse(BaseModel):
     """From the request to the response."""
     safety_filter_result: SafetyFilterResult
     """`flagged` if one was, else `not_checked` if one was not, else `passed`."""
+    nsfw: bool | None = None
+    """The same as true, null or false."""
     ignored: list[str] | None = None
     note: str | None = None
     pictures: list[TextToImagePicture]
@@ -139,9 +146,13 @@ class TextToImageResponse(BaseModel):
     ) -> Self:
         """Return the response with the images of these pictures, the first of them twice."""
         seeds = [it.seed for it in pictures if it.seed is not None]
-        worst = min((it.safety_filter_result for it in pictures), key=WORST_FIRST.index)
+        worst = min(pictures, key=lambda it: WORST_FIRST.index(it.safety_filter_result))
         first = pictures[0].model_dump(include=set(cls.model_fields))
-        of_all = {"safety_filter_result": worst, "latency_ms": latency_ms}
+        of_all = {
+            "safety_filter_result": worst.safety_filter_result,
+            "nsfw": worst.nsfw,
+            "latency_ms": latency_ms,
+        }
         return cls(
             **{**first, **of_all},
             prompt=prompt,

@@ -33,7 +33,11 @@ class Backend:
         self._loras = loras
         self.cache = ModelCache(registry, self.device)
         limits = BatchLimits(settings.diffusers_batch, settings.diffusers_batch_pixels)
-        self.maker = PictureMaker(loras.apply, loras.clear, recent(free_memory_of(self.device.name)))
+        free = recent(free_memory_of(self.device.name))
+        blackens = (
+            settings.safety_checker or settings.nsfw == "allow"
+        )  # else what is flagged stays to be seen, or refused
+        self.maker = PictureMaker(loras.apply, loras.clear, free, blackens=blackens)
         self.generation = GenerationThread(self.cache, self.maker.make, limits)
 
     def loaded(self) -> dict[str, LoadedModel]:

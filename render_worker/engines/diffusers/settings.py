@@ -68,9 +68,16 @@ class DiffusersSettings(EngineSettings):
     )
     diffusers_seconds: float = Field(600, gt=0, description="Limit of a picture, its model's loading included.")
     safety_checker: bool = Field(
-        False, description="Whether pictures are checked by the model's own safety checker, if it has one."
+        False,
+        description="Whether pictures are checked by the model's own safety checker, if it has one, and flagged ones "
+        "are black. NSFW=flag and refuse have it check, too, and leave them as they are.",
     )
     log_dir: Path | None = Field(
         None, description="Folder of generations.jsonl, with a JSON line for each picture; unset means the log alone."
     )
     log_prompts: bool = Field(False, description="Whether these lines have the prompt.")
+
+    @property
+    def checks_pictures(self) -> bool:
+        """Return whether the model's own safety checker is loaded."""
+        return self.safety_checker or self.nsfw != "allow"

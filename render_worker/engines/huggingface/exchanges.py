@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 import httpx
 
 from render_worker.engines.base import Reporter
-from render_worker.engines.huggingface.replies import error_of_reply, loading_seconds, refuses_content
+from render_worker.engines.huggingface.replies import classified, error_of_reply, loading_seconds
 from render_worker.engines.huggingface.settings import HuggingFaceSettings
 from render_worker.errors import ContentRefused, EngineUnreachable, PhaseTimeout, UnexpectedReply
 from render_worker.outbound.client import AS_IT_IS, http_client
@@ -84,6 +84,8 @@ class Exchanges:
         self._lock = threading.Lock()
         self._cancelled = False
         self._running: Future[bytes] | None = None
+        self.nsfw: bool | None = None
+        """The provider's classification of the picture; None if it has none."""
 
     async def run(self, threads: Executor, work: Callable[[], T]) -> T:
         """Run `work` in a thread with this as its `current`; if cancelled, end its exchange too."""
@@ -134,7 +136,8 @@ class Exchanges:
             self._report("generating", "The model is being loaded at Hugging Face.")
             await asyncio.sleep(wait)
         data = self._body_or_error(reply)
-        if refuses_content(data):
+        self.nsfw = classified(data)
+        if self.nsfw:
             raise ContentRefused("The provider at Hugging Face does not make such a picture.")
         return data
 

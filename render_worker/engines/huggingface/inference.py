@@ -96,7 +96,8 @@ class Inference(Way):
         parameters = self._parameters(recipe, provider)
         report("generating", f"The provider {provider} makes the picture.")
         data = await exchanges.run(self._threads, lambda: _sdk_picture(address, provider, self._token, parameters))
-        return GeneratedImage(data, parameters["seed"], parameters["guidance_scale"], model=self.model)
+        guidance = parameters["guidance_scale"]
+        return GeneratedImage(data, parameters["seed"], guidance, nsfw=exchanges.nsfw, model=self.model)
 
     def _parameters(self, recipe: Recipe, provider: str) -> _Parameters:
         """Return the recipe as the client takes it; what the provider does not honour is None."""

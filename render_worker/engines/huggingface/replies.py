@@ -80,12 +80,14 @@ def loading_seconds(status: int, body: bytes) -> float | None:
     return min(max(seconds, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
 
 
-def refuses_content(body: bytes) -> bool:
-    """Return whether fal.ai blackened the picture, which its reply says beside the address of the black one."""
+def classified(body: bytes) -> bool | None:
+    """Return whether fal.ai blackened the picture, which its reply says beside the address; None if it does not."""
     if b'"has_nsfw_concepts"' not in body:
-        return False
+        return None
     flags = (json_object(body) or {}).get("has_nsfw_concepts")
-    return isinstance(flags, list) and True in flags
+    if not isinstance(flags, list) or not flags:
+        return None
+    return True if True in flags else False if all(flag is False for flag in flags) else None
 
 
 def service_words(body: bytes) -> str:

@@ -47,11 +47,12 @@ class PollinationsEngine(Engine):
         self._placeholders = Placeholders()
         self._refusals = Refusals()
         self._free_at = 0.0
+        self._is_safe = settings.nsfw == "refuse"  # it has no classification to return, but a mode that refuses
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         seed = recipe.seed if recipe.seed >= 0 else random.randint(1, MAX_SEED)  # without one it is 42 for all
         size = self.plan(recipe).made
-        address = address_of(self._settings.pollinations_url, recipe.prompt, seed, size)
+        address = address_of(self._settings.pollinations_url, recipe.prompt, seed, size, safe=self._is_safe)
         self._refusals.raise_if_too_many()
         await self._wait_for_abandoned(report)
         report("generating")

@@ -227,3 +227,16 @@ def test_too_many_parameters_are_said(client):
 def test_an_invalid_request_that_is_signed_is_invalid(client):
     assert code_of(client.get(link("/generate", "seed=7"))) == (400, "invalid_parameter")
     assert code_of(client.get(link("/generate", "prompt=a&sede=1"))) == (400, "invalid_parameter")
+
+
+def test_its_pictures_count_on_the_limits_of_each_client_that_opens_it(client_with, auth, keeps):
+    keeps()
+    client = client_with(**auth, signing_keys=KEY, rate_limit="1 per hour", trusted_proxies=1)
+
+    def status(query: str, visitor: str, **headers: str) -> int:
+        return client.get(link("/generate", query), headers={"X-Forwarded-For": visitor, **headers}).status_code
+
+    assert [status("prompt=a&seed=1", "192.0.2.1"), status("prompt=b&seed=1", "192.0.2.1")] == [200, 429]
+    assert [status("prompt=b&seed=1", "192.0.2.2"), status("prompt=c&seed=1", "192.0.2.2")] == [200, 429]
+    assert status("prompt=b&seed=1", "192.0.2.1") == 200  # it is cached
+    assert status("prompt=c&seed=1", "192.0.2.1", **ANN) == 429  # whatever account opens it

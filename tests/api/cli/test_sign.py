@@ -4,6 +4,9 @@ import time
 
 import pytest
 
+from image_api.cli.sign import PARSERS
+from image_api.web.scopes import JOB_FAMILIES, needs_credential
+from image_api.web.signed_links import SIGNABLE
 from tests.api.auth.test_signed_links import KEY
 
 ADDRESS = "/generate.png?prompt=a boat&seed=7"
@@ -154,3 +157,14 @@ def test_a_database_that_is_out_of_reach_is_said(client_with):
     result = client.application.test_cli_runner().invoke(args=["sign", ADDRESS, "--expires", "1h"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert "Error: The database with the key of signed links cannot be used now." in result.stderr
+
+
+def test_every_view_that_makes_pictures_by_get_can_be_signed(client):
+    rules = client.application.url_map.iter_rules()
+    closed = {it.endpoint for it in rules if "GET" in it.methods and needs_credential(it.endpoint)}
+    of_jobs = {it for it in closed if it.partition(".")[0] in JOB_FAMILIES}
+    assert closed - of_jobs - SIGNABLE == {
+        *("wake.wake", "wake.pixel"),  # which make no picture
+        *("weights.loras", "websocket.plain_request", "websocket.txt2img"),
+    }
+    assert set(PARSERS) == SIGNABLE

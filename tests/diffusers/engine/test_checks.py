@@ -109,3 +109,22 @@ def test_each_picture_of_a_batch_is_checked(running, monkeypatch):
     monkeypatch.setattr(running.backend.cache.ready("sd1"), "safety", safety_that(flags=True))
     found = made(running, request(seed=1), request(seed=2))
     assert [(it.batch, it.nsfw) for it in found] == [(2, True), (2, True)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_black"),
+    [
+        ({"nsfw": "flag"}, False),
+        ({"nsfw": "refuse"}, False),
+        ({"nsfw": "flag", "safety_checker": True}, True),
+        ({"safety_checker": True}, True),
+    ],
+    ids=str,
+)
+def test_a_picture_that_is_flagged_to_be_told_of_stays_as_it_is(start_engine, monkeypatch, settings, is_black):
+    running = start_engine(**settings)
+    unchecked = running.made(model="sd1", seed=2)
+    monkeypatch.setattr(running.backend.cache.ready("sd1"), "safety", safety_that(flags=True))
+    flagged = running.made(model="sd1", seed=2)
+    assert flagged.nsfw is True
+    assert (pixels(flagged).max() == 0, digest(flagged) == digest(unchecked)) == (is_black, not is_black)

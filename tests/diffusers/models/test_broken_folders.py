@@ -142,13 +142,14 @@ def test_a_broken_folder_is_told_of_in_one_sentence(models, make_cache, folders,
     assert picture_of(cache.load("sd1").result(60).pipe) == right
 
 
-def test_a_safety_checker_with_other_names_is_not_loaded(models, make_cache, tmp_path):
+@pytest.mark.parametrize("asked", [{"safety_checker": True}, {"nsfw": "flag"}, {"nsfw": "refuse"}], ids=str)
+def test_a_safety_checker_with_other_names_is_not_loaded(models, make_cache, tmp_path, asked):
     folder = tmp_path / "models" / "sd1"
     shutil.copytree(models / "sd1", folder)
     checker, extractor = tiny.safety_checker()
     checker.save_pretrained(folder / "safety_checker")
     extractor.save_pretrained(folder / "feature_extractor")
-    settings = {"model_cache_dir": tmp_path / "models", "safety_checker": True}
+    settings = {"model_cache_dir": tmp_path / "models", **asked}
     model = make_cache(**settings).load("sd1").result(60)
     assert torch.equal(model.safety.checker.concept_embeds, checker.concept_embeds)
     with_other_names("safety_checker/model.safetensors")(folder)

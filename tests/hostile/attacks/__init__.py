@@ -9,6 +9,7 @@ from tests.hostile.attacks import (
     failures,
     floods,
     handshakes,
+    keys,
     rude_clients,
     waiting,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "failures",
     "floods",
     "handshakes",
+    "keys",
     "rude_clients",
     "waiting",
 ]

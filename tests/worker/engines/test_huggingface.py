@@ -65,7 +65,7 @@ def test_the_parameters_are_translated_for_fal(site):
     maker = engine(site, huggingface_provider="fal-ai", huggingface_model="stabilityai/stable-diffusion-3.5-large")
     reported = Reported()
     image = made(maker, reported, seed=7, guidance_scale=4, negative_prompt="fog", shape="portrait")
-    assert (image.seed, image.guidance_scale) == (7, 4)
+    assert (image.seed, image.guidance_scale, image.nsfw) == (7, 4, False)  # as fal.ai classifies
     assert reported.phases == ["starting", "generating", "downloading"]
     body = asked(site)[0]["body"]
     assert body == {

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from render_worker.contract import Recipe
+from render_worker.engines.huggingface.replies import classified
 from tests.fakes.at_huggingface import PROMPT, Reported, asked, engine, failure, new_model, play
 from tests.fakes.processes import free_port
 
@@ -152,3 +153,20 @@ def test_a_service_out_of_reach_is_said_after_some_tries():
     error = failure(engine(Nowhere, huggingface_provider="hf-inference"), reported)
     assert error.code == "engine_unreachable"
     assert len(reported.setbacks) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "nsfw"),
+    [
+        (b'{"images":[],"has_nsfw_concepts":[false]}', False),
+        (b'{"has_nsfw_concepts":[false,true]}', True),
+        (b'{"has_nsfw_concepts":[]}', None),
+        (b'{"has_nsfw_concepts":[null]}', None),
+        (b'{"has_nsfw_concepts":"no"}', None),
+        (b'{"has_nsfw_concepts":false}', None),
+        (b'"has_nsfw_concepts" in no object', None),
+        (b'{"images":[]}', None),
+    ],
+)
+def test_a_classification_that_is_none_is_no_opinion(body, nsfw):
+    assert classified(body) is nsfw

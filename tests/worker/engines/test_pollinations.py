@@ -32,6 +32,12 @@ def test_it_works(site, shape, size):
     assert sent(site)[0]["query"] == {"width": str(size[0]), "height": str(size[1]), "seed": "7", "private": "true"}
 
 
+@pytest.mark.parametrize(("nsfw", "safe"), [("allow", None), ("flag", None), ("refuse", "true")])
+def test_it_refuses_itself_what_is_not_to_be_made(site, nsfw, safe):
+    assert make(engine(site, nsfw=nsfw)).nsfw is None
+    assert sent(site)[0]["query"].get("safe") == safe
+
+
 def test_each_picture_has_a_seed_of_its_own_which_is_told(site):
     one = engine(site)
     seeds = [make(one).seed for _ in range(2)]

@@ -3,7 +3,8 @@
 import pytest
 
 from render_worker.contract import GenerateRequest
-from render_worker.errors import EngineError, InvalidParameter, TooSlow
+from render_worker.errors import EngineError, InvalidParameter
+from render_worker.generation.errors import TooSlow
 from tests.fakes.played import Played, ask, over, pipelines, refused
 
 

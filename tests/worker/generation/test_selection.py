@@ -9,8 +9,8 @@ from render_worker.errors import (
     EngineCircuitOpen,
     EngineError,
     InvalidParameter,
-    TooSlow,
 )
+from render_worker.generation.errors import TooSlow
 from render_worker.storages.errors import StorageNotConfigured
 from tests.fakes.played import Played, ask, over, pipelines, refused
 

@@ -1,4 +1,4 @@
-"""API keys, what their pictures have cost, and the secret of signed links."""
+"""API keys, what their pictures have cost, of which jobs, and the secret of signed links."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,8 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add the three tables."""
+    """Add the tables, and to jobs whose budget they count on."""
+    op.add_column("jobs", sa.Column("payer", sa.JSON()))
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(32), nullable=False),
@@ -34,11 +35,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", "day"),
     )
     op.create_table(
+        "reservations",
+        sa.Column("name", sa.String(96), nullable=False),
+        sa.Column("account", sa.String(96), nullable=False),
+        sa.Column("day", sa.String(10), nullable=False),
+        sa.Column("micros", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "signing_keys", sa.Column("secret", sa.String(64), nullable=False), sa.PrimaryKeyConstraint("secret")
     )
 
 
 def downgrade() -> None:
     """Take them back."""
-    for table in ("signing_keys", "spending", "api_keys"):
+    for table in ("signing_keys", "reservations", "spending", "api_keys"):
         op.drop_table(table)
+    op.drop_column("jobs", "payer")

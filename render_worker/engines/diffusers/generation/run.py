@@ -35,8 +35,13 @@ TRANSFORMERS = (Layout.SD3, Layout.FLUX)
 class PictureMaker:
     """Makes pictures with loaded models."""
 
-    def __init__(self, apply_lora: ApplyLora, clear_loras: Callable[[], None], free_bytes: MemoryReading) -> None:
-        """`clear_loras` drops those in memory, if that is short; `free_bytes` reads how much there is."""
+    def __init__(
+        self, apply_lora: ApplyLora, clear_loras: Callable[[], None], free_bytes: MemoryReading, *, blackens: bool
+    ) -> None:
+        """`clear_loras` drops those in memory, if that is short; `free_bytes` reads how much there is. `blackens`:
+        whether a flagged picture is black.
+        """
+        self._blackens = blackens
         self._apply_lora = apply_lora
         self._clear_loras = clear_loras
         self._free_bytes = free_bytes
@@ -100,6 +105,7 @@ class PictureMaker:
                 scheduler=scheduler or name_of(model.layout, used),
                 steps=reports.done,
                 nsfw=nsfw,
+                blackens=self._blackens,
                 seconds=time.perf_counter() - begun,
                 batch=len(batch),
                 note=IN_TILES if plan.tiled else None,
@@ -164,6 +170,7 @@ def _outcome(
     scheduler: str,
     steps: int,
     nsfw: bool | None,
+    blackens: bool,
     seconds: float,
     batch: int,
     note: str | None,
@@ -175,7 +182,7 @@ def _outcome(
     if isinstance(image, Exception):
         return image
     peak = torch.cuda.max_memory_allocated() // MIB if torch.cuda.is_available() else None
-    data = to_png(blackened(image) if nsfw else image)
+    data = to_png(blackened(image) if nsfw and blackens else image)
     return DiffusionPicture(
         data, image.size, request.seed, scheduler, steps, nsfw, peak, seconds, batch, note, is_guided
     )

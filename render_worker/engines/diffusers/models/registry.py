@@ -69,7 +69,7 @@ class ModelRegistry:
         self._root = settings.model_cache_dir
         self._default = settings.default_model_id
         self._allowed = settings.diffusers_models
-        self.safety_checker = settings.safety_checker
+        self.safety_checker = settings.checks_pictures
         self.cache = HubCache(settings.hf_home)
         self._clock = clock
         self._wait_seconds = wait_seconds
