@@ -25,8 +25,7 @@ ApiError
 ├── PictureGone          404 not_found
 ├── PictureDeleted       410 picture_deleted
 ├── DeletionUnsupported  409 deletion_unsupported
-├── those of jobs (jobs/errors.py), of limits (limits/errors.py), of credentials (auth/errors.py) and of WebSockets
-│   (web/websocket_errors.py)
+├── those in errors.py of jobs, limits and auth, and those of WebSockets (web/websocket_errors.py)
 └── Relayed              an error of the render worker, with its own code and status
 """
 
@@ -153,8 +152,7 @@ class WorkerUnavailable(ApiError):
     code = "worker_unavailable"
     status = 503
     retry_after = 30
-    unsent: bool = False
-    """Whether it is certain that no engine was asked: no render worker took the request."""
+    unsent: bool = False  # whether it is certain that no engine was asked
 
 
 class ServiceBusy(ApiError):

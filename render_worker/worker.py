@@ -19,6 +19,7 @@ from werkzeug.exceptions import NotFound
 from render_worker import KEY
 from render_worker.contract import (
     CLIENT_HEADER,
+    CLIENT_IN_FLIGHT_HEADER,
     IMAGE_NAME,
     IMAGE_PART,
     IMAGE_TYPES,
@@ -34,7 +35,7 @@ from render_worker.contract import (
     GenerateRequest,
 )
 from render_worker.errors import InvalidParameter, PictureDeleted, Unauthorized, WorkerError
-from render_worker.generation.admission import CURRENT_CLIENT
+from render_worker.generation.admission import CLIENT_IN_FLIGHT, CURRENT_CLIENT
 from render_worker.responses import error_response, failure_response, json_response, register_error_handlers
 from render_worker.routes.current import current_services, is_trusted, sent_body
 from render_worker.routes.deletion import deletion
@@ -114,8 +115,9 @@ def generate() -> Response:
     """Make one picture: a GenerateRequest returns a GenerateResult or, if NDJSON is preferred, a stream of lines."""
     services = current_services()
     generate_request = _generate_request()
-    # The generation's task inherits it; a thread still has the one of the request before.
-    CURRENT_CLIENT.set(_client_id())
+    # The generation's task inherits them; a thread still has those of the request before.
+    CURRENT_CLIENT.set(client := _client_id())
+    CLIENT_IN_FLIGHT.set(_client_in_flight() if client else 0)
     if request.accept_mimetypes.best_match(("application/json", NDJSON)) == NDJSON:
         return _streamed(services, generate_request)
     try:
@@ -221,6 +223,12 @@ def _client_id() -> str | None:
     """Return the client's id from the API tier; None from a stranger, which might send any."""
     found = ID.fullmatch(request.headers.get(CLIENT_HEADER, ""))
     return found[0] if found and current_services().settings.worker_token else None
+
+
+def _client_in_flight() -> int:
+    """Return how many requests the client has in flight at the API tier; 0 if that does not tell, as an older one."""
+    found = re.fullmatch("[0-9]{1,6}", request.headers.get(CLIENT_IN_FLIGHT_HEADER, ""))
+    return int(found[0]) if found else 0
 
 
 def _streamed(services: Services, generate_request: GenerateRequest) -> Response:

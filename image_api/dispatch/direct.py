@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from image_api.dispatch.base import ReportProgress
 from image_api.dispatch.billing import Billing, WorkerOutdated
 from image_api.dispatch.cancellation_sender import CancellationSender
+from image_api.dispatch.client_requests import ClientRequests
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.image_form import ImageForm, ImageUnknownToWorker, refuses_images
 from image_api.dispatch.replies import (
@@ -34,7 +35,6 @@ from image_api.errors import (
 from image_api.outbound.abort import Abort
 from image_api.sent_images import SentImage
 from render_worker.contract import (
-    CLIENT_HEADER,
     DIFFUSION_NAMES,
     NDJSON,
     ErrorLine,
@@ -56,6 +56,7 @@ NO_DIFFUSION = re.compile(rf'"({"|".join(sorted(DIFFUSION_NAMES))})" is not a pa
 NO_AUTO = re.compile(r"output_format must be one of png, jpeg, webp\.")  # and one that is older than `auto`
 NO_WISH = re.compile(r'"(previews|prefer)" is not a parameter here')  # and one that has none, or asks engines in order
 NO_PRICE = re.compile(r'"max_price" is not a parameter here')  # and one that makes pictures at any price
+WORKER_BUSY = "worker_busy"
 AS_PNG = {"output_format": "png", "output_compression": None}
 
 STREAM_LINE: TypeAdapter[Progress | Heartbeat | ResultLine | ErrorLine] = TypeAdapter(StreamLine)
@@ -67,6 +68,7 @@ class DirectDispatch:
     def __init__(self, worker: WorkerClient) -> None:
         self._worker = worker
         self._cancellations = CancellationSender(worker.cancel)
+        self._client_requests = ClientRequests()
 
     def generate(
         self,
@@ -86,6 +88,8 @@ class DirectDispatch:
         try:
             return self._worker.cold_start.retry(lambda: self.attempt(job), job.deadline, report, abort)
         except ApiError as error:
+            if error.body().code == WORKER_BUSY:
+                self._client_requests.hold_back(self._known(job.client), job.deadline)
             raise job.billing.as_failure(error) from error.__cause__
 
     def attempt(self, job: "Job") -> GenerateResult:
@@ -137,14 +141,19 @@ class DirectDispatch:
             return result
         return result.model_copy(update={"ignored": sorted({*(result.ignored or ()), "prefer"})})
 
+    def _known(self, client: str | None) -> str | None:
+        """Return the client, if the worker knows it as well: without a token it does not trust the headers."""
+        return client if self._worker.has_token else None
+
     def _send_once(self, job: "Job") -> GenerateResult:
         remaining = job.deadline.remaining
         if not remaining:
             raise DeadlinePassed(f"The render worker did not answer within {job.request.timeout_seconds:g} seconds.")
         body, headers = job.body(remaining)
-        if job.client and self._worker.has_token:  # without a token a worker does not trust the header
-            headers[CLIENT_HEADER] = job.client
-        with self._worker.send("POST", "/generate", remaining + REPLY_GRACE_SECONDS, body, headers) as reply:
+        with (
+            self._client_requests.headers(self._known(job.client)) as of_client,
+            self._worker.send("POST", "/generate", remaining + REPLY_GRACE_SECONDS, body, headers | of_client) as reply,
+        ):
             try:
                 return checked_result(_result_of(reply, job.deadline.later_by(REPLY_GRACE_SECONDS), job.report))
             except ValueError:  # a ValidationError is one

@@ -77,6 +77,7 @@ from render_worker.contract.recipe import (
 )
 from render_worker.contract.request import (
     CLIENT_HEADER,
+    CLIENT_IN_FLIGHT_HEADER,
     IMAGE_PART,
     MAX_BODY_BYTES,
     MAX_IMAGE_BYTES,
@@ -139,6 +140,7 @@ __all__ = [
     "AUTO",
     "AUTO_QUEUE",
     "CLIENT_HEADER",
+    "CLIENT_IN_FLIGHT_HEADER",
     "DIFFUSION_NAMES",
     "ENABLE_KEEPING_ENGINE",
     "IMAGE_NAME",

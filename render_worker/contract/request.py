@@ -8,6 +8,7 @@ from render_worker.contract.recipe import DIFFUSION_NAMES, Recipe
 
 MAX_BODY_BYTES = 64 * 1024  # two texts of 2,000 characters, each character escaped as "\ud83d\ude00", and some room
 CLIENT_HEADER = "X-Client-Id"  # the client, as a keyed hash of the API tier's; older workers ignore it
+CLIENT_IN_FLIGHT_HEADER = "X-Client-In-Flight"  # how many requests that client has in flight at this API process
 NO_REQUEST_ID = "-"
 REQUEST_PART, IMAGE_PART = "request", "image"  # of the form that a request with an image travels as
 MAX_IMAGE_BYTES = 50 * 1024 * 1024

@@ -22,6 +22,9 @@ from render_worker.generation.eviction import Demand, evicted_for, newest
 CURRENT_CLIENT: ContextVar[str | None] = ContextVar("CURRENT_CLIENT", default=None)
 """The client whose generation the current context runs; None if clients are not counted."""
 
+CLIENT_IN_FLIGHT: ContextVar[int] = ContextVar("CLIENT_IN_FLIGHT", default=0)
+"""How many requests that client has in flight at the API tier, this one included; 0 if it is not known."""
+
 CHEAP_SHARE = 4  # a cheap engine has a quarter of another's share of the queue: its pictures take milliseconds
 
 REPORTED = 50  # of each queue; the others hear of it when they move up
@@ -81,8 +84,8 @@ class Admission:
         Raises QueueFull if the queue has no room, or if the request is evicted.
         """
         granted = asyncio.get_running_loop().create_future()
-        number, client = next(self._numbers), CURRENT_CLIENT.get()
-        waiter = Waiter(self.queue_of(slots), on_position, retry_after, remaining, number, granted, client)
+        number, client, told = next(self._numbers), CURRENT_CLIENT.get(), CLIENT_IN_FLIGHT.get()
+        waiter = Waiter(self.queue_of(slots), on_position, retry_after, remaining, number, granted, client, told)
         self._enter(waiter, admitted)
         try:
             await granted
@@ -93,11 +96,12 @@ class Admission:
     def _enter(self, waiter: Waiter, admitted: bool) -> None:
         queue = waiter.queue
         must_wait = self._must_wait(queue)
+        self._in_flight.note(waiter.client, waiter.told)
         if not admitted:
             self._demand.add(waiter.client)
         if self._is_full(must_wait and not admitted):
             self._evict_for(waiter)
-        self._in_flight[waiter.client] += 1
+        self._in_flight.add(waiter.client, waiter.told)
         queue.waiting.append(waiter)
         self._begin_all()
         if waiter.queued:
@@ -133,7 +137,8 @@ class Admission:
         waiting = new.queue.waiting
         if len(waiting) < new.queue.share or not self._must_wait(new.queue):
             return newest(max(self._queues.values(), key=lambda queue: len(queue.waiting) - queue.share).waiting)
-        return evicted_for(new.client, waiting, self._demand)
+        before = self._in_flight.before(new.client, new.told)
+        return evicted_for(new.client, before, waiting, self._in_flight, self._demand)
 
     def _evict_for(self, new: Waiter) -> None:
         """Evict a request from the full queue by raising QueueFull in it; raises QueueFull from here if none can be."""
@@ -185,9 +190,7 @@ class Admission:
     def _leave(self, waiter: Waiter) -> None:
         if waiter.queued:  # it was cancelled
             self._remove(waiter)
-        self._in_flight[waiter.client] -= 1
-        if not self._in_flight[waiter.client]:
-            del self._in_flight[waiter.client]
+        self._in_flight.remove(waiter.client)
         waiter.queue.running -= waiter.running
         waiter.queue.generating -= waiter.generating
         waiter.running = waiter.generating = False

@@ -14,8 +14,41 @@ from render_worker.engines.slots import Slots
 OnPosition = Callable[[int], None]
 """Called with a request's position in the queue, 1 for the next, when that changes, and each REPORT_SECONDS."""
 
-InFlight = Counter[str | None]
-"""How many requests each client has that run or wait, at all engines; clients without an id count as one."""
+
+class InFlight:
+    """How many requests each client has in flight, at all engines; clients without an id count as one.
+
+    The API tier knows of those that wait there, or that a full queue has refused to be sent again at once.
+    """
+
+    def __init__(self) -> None:
+        self._here: Counter[str | None] = Counter()
+        self._told: dict[str | None, int] = {}
+
+    def note(self, client: str | None, told: int) -> None:
+        """Take note of what the API tier tells with a request that comes: the client's number there, or 0."""
+        if self._here[client]:
+            self._told[client] = told
+
+    def add(self, client: str | None, told: int) -> None:
+        """Count a request that runs or waits."""
+        self._here[client] += 1
+        self._told[client] = told
+
+    def remove(self, client: str | None) -> None:
+        """Count a request no more, which has ended."""
+        self._here[client] -= 1
+        if not self._here[client]:
+            del self._here[client]
+            del self._told[client]
+
+    def before(self, client: str | None, told: int) -> int:
+        """Return how many the client had before a request that comes, with which `told` are told."""
+        return max(self._here[client], told - 1)
+
+    def __getitem__(self, client: str | None) -> int:
+        return max(self._here[client], self._told.get(client, 0))
+
 
 # Else two clients that each keep one request more waiting than a third are served never while that one goes on.
 GRANTS_IN_A_ROW = 8  # then one in the order of arrival, which is no more than an eighth of the slots …
@@ -35,6 +68,8 @@ class Waiter:
     granted: asyncio.Future[None]
     """Done when the request may begin, or when it is evicted."""
     client: str | None
+    told: int = 0
+    """How many requests the client has in flight at the API tier, this one included; 0 if it is not known."""
     position: int = 0
     """As it was reported last."""
     queued: bool = True

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from render_worker.generation.engine_queue import Waiter
+from render_worker.generation.engine_queue import InFlight, Waiter
 
 HALF_LIFE_SECONDS = 15.0
 FEW = 0.4  # a client's one request is forgotten after two half-lives
@@ -36,22 +36,24 @@ class Demand:
             self._sent = {client: sent for client, sent in halved.items() if sent > FEW}
 
 
-def evicted_for(new: str | None, waiting: Sequence[Waiter], demand: Demand) -> Waiter | None:
+def evicted_for(
+    new: str | None, before: int, waiting: Sequence[Waiter], in_flight: InFlight, demand: Demand
+) -> Waiter | None:
     """Return the waiting request that yields to one of the client `new` in an engine's full queue; None if none does.
 
-    The client with most there yields to one with fewer, unless both would only exchange their shares. If that client
-    has nothing there, one that has sent DEMANDING_TIMES as much lately yields as well: else clients that try again at
-    once after each refusal would hold a queue that is shorter than they are many.
+    `before` is how many requests that client had in flight. The client with most yields to one with fewer, unless both
+    would only exchange their shares. To one that had none, one that has sent DEMANDING_TIMES as much lately yields as
+    well: else clients that try again at once after each refusal would hold a queue that is shorter than they are many.
     """
-    held: Counter[str | None] = Counter(waiter.client for waiter in waiting if waiter.client)
-    if new is None or not held:
+    known = [waiter for waiter in waiting if waiter.client]
+    if new is None or not known:
         return None
-    greediest = newest(waiting)
-    if held[greediest.client] - held[new] > 1:
+    greediest = max(known, key=lambda waiter: (in_flight[waiter.client], waiter.number))
+    if in_flight[greediest.client] - before > 1:
         return greediest
-    busiest = max(held, key=lambda client: demand[client])
-    if not held[new] and demand[busiest] > DEMANDING_TIMES * demand[new]:
-        return newest([waiter for waiter in waiting if waiter.client == busiest])
+    busiest = max(known, key=lambda waiter: (demand[waiter.client], waiter.number))
+    if not before and demand[busiest.client] > DEMANDING_TIMES * demand[new]:
+        return busiest
     return None
 
 

@@ -28,14 +28,8 @@ from tests.api.conftest import NAME, RESULT, Front
 from tests.api.described import described
 from tests.api.pictures import PNG
 
-NOT_RELAYED = {
-    "over_budget",
-    "superseded",
-    "unauthorized",
-    "picture_deleted",
-    "deletion_unsupported",
-    "storage_resting",
-}
+NOT_RELAYED = {"superseded", "unauthorized", "storage_resting", "over_budget"}
+NOT_RELAYED |= {"picture_deleted", "deletion_unsupported"}
 """Codes of the render worker's that this tier turns into others, or that a result has."""
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from render_worker.engines.slots import Slots
-from render_worker.generation.admission import CURRENT_CLIENT, Admission
+from render_worker.generation.admission import CLIENT_IN_FLIGHT, CURRENT_CLIENT, Admission
 
 
 class Request:
@@ -42,11 +42,15 @@ async def requests(admission: Admission, slots: Slots, number: int) -> list[Requ
     return found
 
 
-async def request(admission: Admission, slots: Slots, client: str | None = None, *, admitted: bool = False) -> Request:
-    """Return a request of that client; `admitted` if it falls back from another engine."""
+async def request(
+    admission: Admission, slots: Slots, client: str | None = None, *, admitted: bool = False, told: int = 0
+) -> Request:
+    """Return a request of that client, with `told` in flight; `admitted` if it falls back from another engine."""
     CURRENT_CLIENT.set(client)
+    CLIENT_IN_FLIGHT.set(told)
     found = Request(admission, slots, admitted=admitted)
     CURRENT_CLIENT.set(None)
+    CLIENT_IN_FLIGHT.set(0)
     await settled()
     return found
 

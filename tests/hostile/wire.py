@@ -217,7 +217,7 @@ async def _flood(port: int, left: Iterable[bytes], connections: int, source: str
         link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         for data in left:
             link = link or await asyncio.open_connection(LOOPBACK, port, local_addr=(source, 0))
-            response = await _exchange(*link, data)
+            response = await exchange(*link, data)
             tally.add(response)
             if response is None or response.closes:
                 await close(link[1])
@@ -236,10 +236,13 @@ async def close(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> Response | None:
+async def exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes, seconds: float = RESPONSE_SECONDS
+) -> Response | None:
+    """Send a request on a connection; return its response, None if none comes within `seconds`."""
     got = b""
     try:
-        async with asyncio.timeout(RESPONSE_SECONDS):
+        async with asyncio.timeout(seconds):
             writer.write(data)
             while (found := parse(got)) is None:
                 more = await reader.read(READ_BYTES)

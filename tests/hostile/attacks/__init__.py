@@ -10,6 +10,7 @@ from tests.hostile.attacks import (
     floods,
     handshakes,
     keys,
+    rude_clients,
     waiting,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "floods",
     "handshakes",
     "keys",
+    "rude_clients",
     "waiting",
 ]

@@ -7,7 +7,7 @@ import pytest
 from render_worker.engines.slots import Slots
 from render_worker.errors import QueueFull
 from render_worker.generation.admission import Admission
-from render_worker.generation.engine_queue import GRANTS_IN_A_ROW, SINGLES_IN_A_ROW
+from render_worker.generation.engine_queue import GRANTS_IN_A_ROW, SINGLES_IN_A_ROW, InFlight
 from tests.fakes.admission_clients import Request, end_all, request
 
 
@@ -154,3 +154,36 @@ def test_a_client_with_more_in_flight_than_all_others_is_still_served(others, mo
         return turn
 
     assert asyncio.run(scene()) in range(2, most + 3)
+
+
+def test_what_the_api_tier_tells_of_a_client_counts_as_in_flight():
+    """A client that is refused and tries again at once has few here, and many there."""
+
+    async def scene():
+        slots = Slots(1)
+        admission = Admission(1, 4, [slots])
+        found = [await request(admission, slots, client, told=4) for client in "abcde"]
+        found.append(await request(admission, slots, "polite", told=1))
+        lost = [one.client for one in found if one.task.done()]
+        positions = found[-1].positions
+        again = await request(admission, slots, "e", told=4)
+        refused = again.task.done()
+        await found[0].end()
+        running = [waiter.client for waiter in admission.queue_of(slots).holders]
+        await end_all(*found, again)
+        return lost, positions, refused, running
+
+    assert asyncio.run(scene()) == (["e"], [1], True, ["polite"])
+
+
+def test_the_latest_number_that_was_told_counts_and_none_once_all_have_ended():
+    in_flight = InFlight()
+    in_flight.add("a", 3)
+    in_flight.note("a", 7)
+    in_flight.note("b", 9)
+    assert (in_flight["a"], in_flight["b"], in_flight.before("b", 9), in_flight.before("a", 0)) == (7, 0, 8, 1)
+    in_flight.add("a", 2)
+    assert in_flight["a"] == 2
+    for _ in range(2):
+        in_flight.remove("a")
+    assert in_flight["a"] == 0
