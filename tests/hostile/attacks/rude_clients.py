@@ -124,6 +124,7 @@ def _p95(waits: list[float]) -> float:
 
 
 def _verdict(arena: Arena, server: Server, send: Ask, of: Callable[[str, int], bytes]) -> Verdict:
+    _waits(arena, server, send, range(-1, 0))  # what is loaded with the first picture
     idle = _p95(_waits(arena, server, send, range(ASKED)))
     with _RudeClients(server, of) as rude:
         p95 = _p95(_waits(arena, server, send, range(ASKED, 2 * ASKED)))
