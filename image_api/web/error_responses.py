@@ -7,10 +7,12 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from image_api.auth.errors import LEAKED
 from image_api.errors import ApiError, InvalidParameter, SpeculativeRequest
 from image_api.web.disclosure import visible_error
 from image_api.web.responses import json_response, set_retry_after
 from image_api.web.schemas.error_format import ErrorFormat
+from image_api.web.sent_credentials import is_credential_in_address
 from render_worker.contract import ErrorBody, InvalidField
 from render_worker.serving.error_responses import REFUSAL
 from render_worker.serving.http_errors import HTTP_CODES, SENTENCES
@@ -76,6 +78,8 @@ def log_failure(error: ApiError) -> ErrorBody:
 
 def _api_error_response(error: ApiError) -> Response:
     body = log_failure(error)
+    if isinstance(error, InvalidParameter) and is_credential_in_address():
+        body.hint = LEAKED  # beside a right one, and with AUTH=none, it is a parameter that is unknown
     response = _error_response(body, error.status)
     response.headers.update(error.headers)
     set_retry_after(response, body.retry_after)

@@ -184,11 +184,17 @@ class TestInTheAddress:
         assert key not in answer.text + str(answer.headers) + caplog.text
 
     @pytest.mark.parametrize("auth", ["none", "keys"])
-    def test_beside_a_right_one_and_without_auth_the_parameter_is_unknown(self, client_with, auth):
+    @pytest.mark.parametrize("name", ["api_key", "Token"])
+    @pytest.mark.parametrize("path", ["/generate?prompt=a", "/sheet.png?prompt=a&seeds=2", "/v1/images/generations?"])
+    def test_beside_a_right_one_and_without_auth_the_parameter_is_unknown(self, client_with, auth, name, path):
         key, entry = declared("blog")
-        client = client_with(auth=auth, api_keys=entry)
-        answer = client.get(f"{MAKE}&api_key={key}", headers=sent(key) if auth == "keys" else {})
-        assert (answer.status_code, "api_key" in answer.json["error"], key in answer.text) == (400, True, False)
+        client, method = client_with(auth=auth, api_keys=entry), "POST" if path.startswith("/v1") else "GET"
+        answer = client.open(f"{path}&{name}={key}", method=method, headers=sent(key) if auth == "keys" else {})
+        assert (answer.status_code, key in answer.text) == (400, False)
+        assert "may be in logs and histories now" in answer.text
+
+    def test_other_errors_say_nothing_of_credentials(self, client_with):
+        assert "logs" not in client_with().get("/generate?prompt=a&sede=7").text
 
 
 class TestWithoutAuth:
