@@ -1,7 +1,5 @@
 """Access control: the account of the current request, and whether that has a scope."""
 
-from contextlib import suppress
-
 from flask import g
 
 from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, SIGNED_LINK, Account, Scope
@@ -66,6 +64,12 @@ def check_again() -> None:
     require_scope(GENERATE)
 
 
+def key_refusal() -> str | None:
+    """Return why the request's API key counts as none with AUTH=none; None if it does not, or has none."""
+    refusal: str | None = g.get("key_refusal")
+    return refusal
+
+
 def wanted_credential() -> str | None:
     """Return what the documentation says of credentials; None with AUTH=none."""
     authenticator = services().authenticator
@@ -77,8 +81,10 @@ def _identified() -> Account | None:
     authenticator = services().authenticator
     if authenticator is None:
         if sent_key():
-            with suppress(ApiError):  # what no address needs is as none if it is wrong
+            try:
                 _become(_holder_of_key())
+            except ApiError as error:  # what no address needs is as none if it is wrong
+                g.key_refusal = str(error)
     elif has_token():
         g.account = OPERATOR
     else:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 from flask import request
 
-from image_api.auth.api_key import KEY, PREFIX
+from image_api.auth.api_key import PREFIX
 from image_api.auth.errors import CredentialInAddress, InvalidCredential, Unauthorized
 
 BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
@@ -28,11 +28,11 @@ def is_key(credential: str) -> bool:
 
 
 def sent_key() -> str | None:
-    """Return the API key of the current request by its form; None if it has none. Other credentials are as none.
+    """Return the API key of the current request by its prefix; None if it has none. Other credentials are as none.
 
     Raises InvalidCredential if it has two.
     """
-    keys = [it for it in _all_sent() if KEY.fullmatch(it)] if sends_credential() else []
+    keys = [it for it in _all_sent() if is_key(it)] if sends_credential() else []
     if len(keys) > 1:
         raise InvalidCredential(SEVERAL)
     return keys[0] if keys else None

@@ -211,6 +211,29 @@ class TestWithoutAuth:
         store.revoke_key("blog")
         assert [code(client, it) for it in (key, new_key())] == [200, 200]
 
+    @pytest.mark.parametrize(
+        ("sent_key", "why"),
+        [
+            (f"ig_{'A' * 43}", "unknown"),
+            ("ig_mistyped", "no API key of this service"),
+            ("expired", "expired at 2001-09-09"),
+        ],
+    )
+    @pytest.mark.parametrize("path", ["/generate?prompt=b", "/v1/images/generations", "/api/v1/generate"])
+    def test_the_limits_of_a_client_say_that_its_key_was_not_accepted(
+        self, client_with, store, database_url, sent_key, why, path
+    ):
+        old, entry = declared("old", expires_at=1_000_000_000)
+        client = client_with(api_keys=entry, database_url=database_url, rate_limit="1 per hour")
+        elsewhere = sent(old if sent_key == "expired" else sent_key)
+        ways = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.9"}}
+        assert client.get(MAKE, headers=elsewhere, **ways).status_code == 200
+        method, json = ("GET", None) if "?" in path else ("POST", {"prompt": "b"})
+        answer = client.open(path, method=method, headers=elsewhere, json=json, **ways)
+        assert (answer.status_code, why in answer.text, "without a key apply" in answer.text) == (429, True, True)
+        without = client.open(path, method=method, json=json, **ways)
+        assert (without.status_code, "without a key apply" in without.text) == (429, False)
+
     def test_jobs_belong_to_the_key(self, client_with, store, database_url):
         client = client_with(database_url=database_url)
         ann, ben = add(store, "ann"), add(store, "ben")
