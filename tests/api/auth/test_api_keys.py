@@ -197,6 +197,12 @@ class TestInTheAddress:
         assert "logs" not in client_with().get("/generate?prompt=a&sede=7").text
 
 
+WAYS_TO_JOBS = [
+    *[("GET", f"/api/v1/{path}") for path in ("status/{}", "jobs/{}", "jobs/{}/deliveries", "jobs/{}/events")],
+    ("DELETE", "/api/v1/jobs/{}"),
+]
+
+
 class TestWithoutAuth:
     """AUTH=none: a valid key identifies its holder, and everything else is as no credential."""
 
@@ -240,7 +246,26 @@ class TestWithoutAuth:
         job = client.post("/api/v1/generate", json={"prompt": "a"}, headers=sent(ann)).json["job_id"]
         lists = [client.get("/api/v1/jobs", headers=sent(it)).json["jobs"] for it in (ann, ben)]
         assert [[it["job_id"] for it in found] for found in lists] == [[job], []]
-        assert client.get(f"/api/v1/status/{job}", headers=sent(ben)).status_code == 404
+        for method, path in WAYS_TO_JOBS:
+            strangers = [client.open(path.format(job), method=method, headers=it).status_code for it in (sent(ben), {})]
+            assert strangers == [404, 404]
+        own = [client.open(path.format(job), method=method, headers=sent(ann)) for method, path in WAYS_TO_JOBS]
+        assert all(it.status_code in (200, 409) for it in own)  # one that is over cannot be cancelled
+
+    def test_jobs_of_no_key_are_everybody_s_who_knows_the_id(self, client_with, store, database_url):
+        client, ann = client_with(database_url=database_url), add(store, "ann")
+        job = client.post("/api/v1/generate", json={"prompt": "a"}).json["job_id"]
+        for headers in (sent(ann), {}, sent(new_key())):
+            elsewhere = {"REMOTE_ADDR": "203.0.113.9"}
+            answer = client.get(f"/api/v1/status/{job}", headers=headers, environ_overrides=elsewhere)
+            assert answer.status_code == 200
+
+    def test_the_operator_and_admins_find_the_jobs_of_keys(self, client_with, store, database_url):
+        client = client_with(database_url=database_url, worker_token=OPERATORS_TOKEN)
+        ann, boss = add(store, "ann"), add(store, "boss", scopes=("admin",))
+        job = client.post("/api/v1/generate", json={"prompt": "a"}, headers=sent(ann)).json["job_id"]
+        for headers in (bearer(OPERATORS_TOKEN), sent(boss)):
+            assert client.get(f"/api/v1/status/{job}", headers=headers).status_code == 200
 
     def test_it_loads_models_by_a_key_with_the_scope_admin(self, client_with):
         (boss, first), (ann, second) = declared("boss", scopes=("admin",)), declared("ann")
