@@ -44,13 +44,16 @@ def drive(port: int, request: bytes, count: int, clients: int) -> Load:
     return asyncio.run(_drive(port, request, count, clients))
 
 
-def get(path: str) -> bytes:
+def get(path: str, **headers: str) -> bytes:
     """Return a GET, as bytes."""
-    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n{_lines(headers)}\r\n".encode()
 
 
 def post(path: str, body: bytes, **headers: str) -> bytes:
     """Return a POST of JSON, as bytes."""
-    more = "".join(f"{name.replace('_', '-')}: {text}\r\n" for name, text in headers.items())
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{_lines(headers)}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _lines(headers: dict[str, str]) -> str:
+    return "".join(f"{name.replace('_', '-')}: {text}\r\n" for name, text in headers.items())

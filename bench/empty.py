@@ -7,9 +7,18 @@ from flask import Flask, Response
 from image_api.services import KEY
 
 app = Flask(__name__)
-# gunicorn.conf.py begins the jobs, and tells the services of a stop.
-JOBS = SimpleNamespace(start=lambda: None, drain=lambda: None, wait=lambda: None)
-app.extensions[KEY] = SimpleNamespace(generation=SimpleNamespace(ending=False), jobs=JOBS, stop=lambda: None)
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+# gunicorn.conf.py starts the services, and tells them of a stop.
+app.extensions[KEY] = SimpleNamespace(
+    generation=SimpleNamespace(ending=False),
+    jobs=SimpleNamespace(wait=_nothing),
+    **dict.fromkeys(("start", "drain", "stop", "close"), _nothing),
+)
 
 
 @app.get("/")

@@ -152,8 +152,7 @@ class WorkerUnavailable(ApiError):
     code = "worker_unavailable"
     status = 503
     retry_after = 30
-    unsent: bool = False
-    """Whether it is certain that no engine was asked: no render worker took the request."""
+    unsent: bool = False  # whether it is certain that no engine was asked
 
 
 class ServiceBusy(ApiError):

@@ -65,10 +65,11 @@ def _base(text: str) -> str:
 )
 @with_appcontext
 def sign(address: str, expires: int, base_url: str | None) -> None:
-    """Print a link to ADDRESS that needs no credential, like '/generate.png?prompt=a%20red%20boat&seed=7'.
+    """Print a signed link, which needs no credential.
 
-    It works in an <img> until it expires, for exactly this request: a change of any parameter makes it invalid. Its
-    key is the first of SIGNING_KEYS, or one in the jobs' database, which is made at first use.
+    ADDRESS is like '/generate.png?prompt=a%20red%20boat&seed=7'. The link works in an <img> until it expires, for
+    exactly this request: a change of any parameter makes it invalid. Its key is the first of SIGNING_KEYS, or one in
+    the jobs' database, which is made at first use.
 
     It begins with --base-url, PUBLIC_BASE_URL or RENDER_EXTERNAL_URL; without them it is a path alone.
     """

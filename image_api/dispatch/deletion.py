@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 
 from image_api.dispatch.render_workers import RenderWorkers
-from image_api.dispatch.replies import parse_reply, read_body
+from image_api.dispatch.replies import NOT_A_WORKER, parse_reply, read_body
 from image_api.dispatch.worker_client import DELETION_SECONDS, WorkerClient
-from image_api.errors import ApiError, DeletionUnsupported, PictureDeleted, PictureGone, Relayed
+from image_api.errors import ApiError, DeletionUnsupported, PictureDeleted, PictureGone, Relayed, WorkerUnavailable
 from render_worker.contract import ErrorBody
 from render_worker.serving.deadline import Deadline
 
@@ -59,4 +59,4 @@ def _outcome(reply: requests.Response) -> ApiError | None:
         if error.body().code == DeletionUnsupported.code:
             return DeletionUnsupported(str(error))
         raise
-    raise AssertionError  # a reply of 200 is none of an ErrorBody
+    raise WorkerUnavailable(NOT_A_WORKER.format(reply.status_code))

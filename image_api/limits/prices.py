@@ -9,6 +9,10 @@ from image_api.limits.costs import units_of
 from render_worker.contract import AUTO, GenerateRequest, ModelList
 
 UNKNOWN_SHARE = 4  # a picture whose price is not known yet gets this part of a budget: others go on beside it
+# The dearest known, OpenAI's (render_worker/engines/openai/models.py), in micro-dollars:
+BYTE_MICROS = 5  # of the prompt
+IMAGE_MICROS = 70_000  # of a picture to begin with
+PREVIEWS_MICROS = 6_400
 
 
 def micros_of(dollars: float) -> int:
@@ -47,7 +51,13 @@ class Prices:
         usual = sorted(micros_of(it.price) for it in models if it.price is not None)
         if not usual:
             return 0  # the render worker says so: it passes over what has no price
-        prices = [price * units_of(request) for price in usual]  # the models' are of pictures of one unit
-        if within := [price for price in prices if price <= left]:
-            return within[-1]
-        return left if usual[0] <= left else TooDear(usual[0])
+        payable = [price for price in usual if price <= left]
+        if not payable:
+            return TooDear(usual[0])
+        return min(left, payable[-1] * units_of(request) + _extra(request)) if payable[-1] else 0
+
+
+def _extra(request: GenerateRequest) -> int:
+    """Return what engines are billed beside the picture at most, which the prices of models leave out."""
+    sent = BYTE_MICROS * len(f"{request.prompt}{request.negative_prompt or ''}".encode())
+    return sent + (IMAGE_MICROS if request.image else 0) + (PREVIEWS_MICROS if request.previews else 0)

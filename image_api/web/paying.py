@@ -3,11 +3,14 @@
 The headers are those of the IETF's draft: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
 """
 
+from functools import lru_cache
+
 from flask import Flask, Response, g, request
 
 from image_api.auth.account import OPERATOR, SIGNED_LINK
 from image_api.limits.payers import LimitedPayer
 from image_api.limits.rate_limiter import Quota
+from image_api.rates import Rate
 from image_api.services import services
 from image_api.web.access import current_account
 from image_api.web.disclosure import has_token
@@ -62,14 +65,20 @@ def _address() -> str:
 def _tell_quotas(response: Response) -> Response:
     payer: LimitedPayer | None = g.get("payer")
     if payer and (quotas := payer.quotas()):
-        response.headers[POLICY] = ", ".join(map(_policy, quotas))
-        response.headers[LEFT] = ", ".join(map(_left, quotas))
+        response.headers.add(POLICY, ", ".join([_policy(it.rate) for it in quotas]))
+        response.headers.add(LEFT, ", ".join([_left(it) for it in quotas]))
     return response
 
 
-def _policy(quota: Quota) -> str:
-    return f'"{quota.rate.name}";q={quota.rate.amount};w={quota.rate.seconds}'
+@lru_cache
+def _name(rate: Rate) -> str:
+    return rate.name
+
+
+@lru_cache
+def _policy(rate: Rate) -> str:
+    return f'"{rate.name}";q={rate.amount};w={rate.seconds}'
 
 
 def _left(quota: Quota) -> str:
-    return f'"{quota.rate.name}";r={quota.remaining};t={quota.seconds}'
+    return f'"{_name(quota.rate)}";r={quota.remaining};t={quota.seconds}'

@@ -9,7 +9,7 @@ from flask import Flask, request
 
 from image_api.auth.account import ADMIN, GENERATE, JOBS
 from image_api.errors import ApiError
-from image_api.services import services
+from image_api.services import services, services_of
 from image_api.web.access import require_admin, require_scope
 from image_api.web.pages.window_page import shows_window
 from image_api.web.sent_credentials import sends_credential, sent_key
@@ -31,7 +31,7 @@ SUBMISSION = "jobs.submit"
 
 def register(app: Flask) -> None:
     """Require a credential with the scope that each address needs; with AUTH=none only of a valid API key."""
-    app.before_request(_authorize)
+    app.before_request(_authorize if services_of(app).authenticator else _authorize_holder)
 
 
 def needs_credential(endpoint: str) -> bool:
@@ -44,10 +44,14 @@ def checks_credential(endpoint: str) -> bool:
     return endpoint not in OPEN_VIEWS and endpoint.rpartition(".")[0] not in OPEN_FAMILIES
 
 
+def _authorize_holder() -> None:
+    """Authorize a request with AUTH=none, if it has a credential: others cost nothing here."""
+    if sends_credential():
+        _authorize()
+
+
 def _authorize() -> None:
     """Raise as `require_scope` unless the request has the scopes that its address needs."""
-    if services().authenticator is None and not sends_credential():
-        return
     if request.url_rule is None or request.method == "OPTIONS":  # a preflight carries no credential
         return
     if _is_open():

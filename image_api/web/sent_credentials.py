@@ -9,17 +9,17 @@ from image_api.auth.api_key import KEY, PREFIX
 from image_api.auth.errors import CredentialInAddress, InvalidCredential, Unauthorized
 
 BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
-KEY_HEADERS = ("X-API-Key", "api-key")
-"""Of clients that send no bearer token; the second is that of OpenAI's clients for Azure."""
 IN_ADDRESS = frozenset({"api_key", "api-key", "apikey", "x-api-key", "key", "token", "access_token"})
 """Parameters in which other services take one."""
+# X-API-Key and api-key are those of clients that send no bearer token; the latter of OpenAI's for Azure.
 OF_WSGI = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_API_KEY")
 SEVERAL = "This request has credentials that differ; send one alone."
 
 
 def sends_credential() -> bool:
     """Return whether the current request has a credential, right or wrong."""
-    return any(name in request.environ for name in OF_WSGI)
+    environ = request.environ
+    return any(name in environ for name in OF_WSGI)
 
 
 def is_key(credential: str) -> bool:
@@ -56,9 +56,9 @@ def sent_credential(wanted: str) -> str:
 
 
 def _all_sent() -> set[str]:
-    found = BEARER.fullmatch(request.headers.get("Authorization", "").strip(" \t"))
-    keys = {request.headers.get(name, "").strip(" \t") for name in KEY_HEADERS}
-    return (keys | ({found[1]} if found else set())) - {""}
+    header, *keys = (request.environ.get(name, "").strip(" \t") for name in OF_WSGI)
+    found = BEARER.fullmatch(header)
+    return {it for it in (found[1] if found else "", *keys) if it}
 
 
 def _is_in_address() -> bool:

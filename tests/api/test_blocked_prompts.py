@@ -145,3 +145,13 @@ def test_a_cached_picture_is_refused_once_its_prompt_is_blocked(client, terms, w
     wait_until(lambda: client.get(address).status_code == 422, "the changed file is read")
     assert client.get(address.replace("green", "blue")).status_code == 200
     assert client.get(f"/images/{NAME}").status_code == 200
+
+
+def test_a_refusal_counts_on_no_limit(client_with, terms):
+    client = client_with(blocked_terms_file=terms, rate_limit="1 per 10 minutes", trusted_proxies="loopback")
+    stranger = {"X-Forwarded-For": "203.0.113.7"}
+    for path in ("/generate", "/generate", "/sheet"):
+        assert client.get(path, query_string={"prompt": PROMPT}, headers=stranger).status_code == 422
+    assert client.post("/api/v1/generate", json={"prompt": PROMPT}, headers=stranger).status_code == 422
+    assert client.get("/generate?prompt=a", headers=stranger).status_code == 200
+    assert client.get("/generate?prompt=b", headers=stranger).status_code == 429

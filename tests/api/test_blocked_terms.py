@@ -5,9 +5,11 @@ import os
 import unicodedata
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from image_api.blocked_terms import MAX_BYTES, BlockedTerms, Terms
+from image_api.blocked_terms import MAX_BYTES, BlockedTerms, Terms, words_of
 from image_api.settings import Settings, load
 from tests.fakes.processes import wait_until
 
@@ -92,6 +94,21 @@ def test_the_normalisation_of_neither_matters(form):
     for term in ("Éclair", "ガンダム", "고양이", "Việt Nam"):
         assert Terms(term).found_in(unicodedata.normalize(form, f"x {term} x"))
         assert Terms(unicodedata.normalize(form, term)).found_in(f"x {term} x")
+
+
+@given(st.text(max_size=15), st.lists(st.text(max_size=10), max_size=3), st.text(max_size=20), st.text(max_size=20))
+def test_whatever_a_term_is_a_text_with_it_is_found(term, others, before, after):
+    """Also if it is written in capitals, decomposed, or with a soft hyphen in it."""
+    assume(words_of(term) and "#" not in term and len(term.splitlines()) == 1)
+    terms = Terms("\n".join([*(it for it in others if words_of(it) and len(it.splitlines()) == 1), term]))
+    for spelled in (term, term.upper().lower(), unicodedata.normalize("NFD", term), f"{term[:1]}\u00ad{term[1:]}"):
+        if words_of(spelled) == words_of(term):  # a few letters, such as ı, have a capital of another letter
+            assert terms.found_in(f"{before} {spelled} {after}")
+
+
+@given(st.text())
+def test_words_of_words_are_the_same(text):
+    assert words_of(" ".join(words_of(text))) == words_of(text)
 
 
 def test_many_terms_cost_no_more_than_few():

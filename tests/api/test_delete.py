@@ -42,6 +42,7 @@ def test_it_works(client, worker):
         (502, {"error": "s3: failed.", "code": "storage_failed"}, (502, "storage_failed")),
         (504, {"error": "The storages took longer.", "code": "timeout"}, (504, "timeout")),
         (200, b"<html>", (503, "worker_unavailable")),
+        (200, MISSING, (503, "worker_unavailable")),
     ],
     ids=lambda it: it if isinstance(it, int) else "",
 )

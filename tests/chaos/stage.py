@@ -99,6 +99,7 @@ class Stage:
         tier = Api(
             DATABASE_URL=self.database_url,
             TRUSTED_PROXIES="loopback",
+            RATE_LIMIT="off",
             GRACEFUL_TIMEOUT_SECONDS=5,
             RETRY_BACKOFF_BASE=1,
             **self.dispatch(),

@@ -94,6 +94,18 @@ def test_one_that_the_operator_deleted_is_gone_for_good(sketching, folder):
         assert requests.get(other.url + urlsplit(address).path, timeout=30).status_code == 410
 
 
+def test_one_that_the_operator_deleted_by_a_request_is_gone_until_it_is_asked_for_anew(sketching, folder):
+    address = sketching.get(seed=7, **SKETCH).json()["image_url"]
+    operator = {"Authorization": f"Bearer {TOKEN}"}
+    assert requests.delete(address, timeout=10).status_code == 401
+    assert [requests.delete(address, headers=operator, timeout=10).status_code for _ in range(2)] == [204, 410]
+    assert not (folder / urlsplit(address).path.rpartition("/")[2]).exists()
+    assert requests.get(address, timeout=10).status_code == 410
+    again = sketching.get(seed=7, **SKETCH)
+    assert (again.headers["X-Cache"], again.json()["image_url"]) == ("MISS", address)  # a deletion is no ban
+    assert requests.get(address, timeout=10).status_code == 200
+
+
 def test_a_picture_that_imgur_removed_is_made_again_once(tmp_path):
     with (
         sandbox() as site,

@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.fakes.processes import Server
+from tests.fuzz.credentials import ENVIRONMENT
 from tests.fuzz.drive import FuzzReport, drive
 from tests.fuzz.samples import Tier, sample
 from tests.hostile.arena import TRACEBACK, Arena
@@ -35,7 +36,7 @@ class Targets:
 
     def __init__(self, arena: Arena) -> None:
         self.servers: dict[Tier, Server] = {
-            "api": arena.behind(arena.stand_in(), READ_TIMEOUT_SECONDS=READ_SECONDS),
+            "api": arena.behind(arena.stand_in(), READ_TIMEOUT_SECONDS=READ_SECONDS, **ENVIRONMENT),
             "worker": arena.worker(READ_TIMEOUT_SECONDS=READ_SECONDS),
         }
         self._processes = {tier: self._alive(tier) for tier in self.servers}
@@ -96,7 +97,7 @@ def _print_report(report: FuzzReport, problems: list[str], seed: int) -> None:
     for failure in report.failures[:SHOWN]:
         it = failure.sample
         again = f"python -m tests.fuzz --seed {seed} --tier {it.tier} --at {it.number}"
-        sys.stdout.write(f"\nFAILED: {failure.problem}\n  {it.data!r}\n  {it.then!r}\n  {again}\n")
+        sys.stdout.write(f"\nFAILED: {failure.problem}\n  {it.data!r:.4000}\n  {it.then!r:.4000}\n  {again}\n")
     if len(report.failures) > SHOWN:
         sys.stdout.write(f"\n… and {len(report.failures) - SHOWN} more failures\n")
     for problem in problems:

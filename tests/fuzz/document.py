@@ -10,8 +10,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.end_to_end.conftest import running
-from tests.fakes.processes import ROOT, clean_environment
+from image_api.auth.api_key import hash_of, new_key
+from tests.end_to_end.conftest import TOKEN, running
+from tests.fakes.processes import ROOT, api, clean_environment
 from tests.fuzz.document_checks import EXCLUDED
 
 SEED = 20261130
@@ -24,6 +25,9 @@ SHARES = {
     "/v1/images": ("--include-path-regex", r"^/v1/images"),
     "all others": ("--exclude-path-regex", r"^/(generate|sheet|v1/images)"),
 }
+WITH_KEYS = "all, with AUTH=keys"
+"""The share that is tried at an API tier of its own with a key, without one and with a wrong one."""
+KEY = new_key()
 COMMAND = (
     *("-m", "schemathesis.cli", "run"),
     *("--exclude-checks", ",".join(EXCLUDED)),
@@ -34,7 +38,8 @@ ENVIRONMENT = {"SCHEMATHESIS_HOOKS": "tests.fuzz.document_checks", "PYTHONPATH":
 
 def tried(address: str, share: str, seed: int = SEED, seconds: int = SECONDS) -> subprocess.CompletedProcess[str]:
     """Try one share of the document's operations for some seconds."""
-    options = (*SHARES[share], "--seed", str(seed), "--max-time", str(seconds))
+    chosen = SHARES.get(share) or ("--header", f"X-API-Key: {KEY}")
+    options = (*chosen, "--seed", str(seed), "--max-time", str(seconds))
     with tempfile.TemporaryDirectory() as folder:  # it keeps its examples in the current one
         return subprocess.run(
             [sys.executable, *COMMAND, *options, f"{address}/openapi.json"],
@@ -48,15 +53,18 @@ def tried(address: str, share: str, seed: int = SEED, seconds: int = SECONDS) ->
 
 def try_all(seed: int = SEED, seconds: int = SECONDS) -> dict[str, subprocess.CompletedProcess[str]]:
     """Start both tiers and the sandbox, and try all shares side by side."""
+    closed = {"AUTH": "keys", "API_KEYS": f"ann:{hash_of(KEY)}:scopes=generate+jobs", "WORKER_TOKEN": TOKEN}
+    shares = [*SHARES, WITH_KEYS]
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Path(folder), ENGINES="horde", QUEUE_SIZE=40, HORDE_POLL_SECONDS=0.1) as stack,
-        ThreadPoolExecutor(len(SHARES)) as pool,
+        api(**{**stack.rendering.of_api, "SIMULATED": "true", **closed}) as with_keys,
+        ThreadPoolExecutor(len(shares)) as pool,
     ):
         stack.play(painted="beforehand")
-        return dict(
-            zip(SHARES, pool.map(lambda share: tried(stack.api.url, share, seed, seconds), SHARES), strict=True)
-        )
+        addresses = {WITH_KEYS: with_keys.url}
+        found = pool.map(lambda share: tried(addresses.get(share, stack.api.url), share, seed, seconds), shares)
+        return dict(zip(shares, found, strict=True))
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import schemathesis
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 CheckFunction = Callable[[Any, Any, Any], bool | None]
 # Excluded altogether, each for its reason.
@@ -20,6 +20,7 @@ EXCLUDED = {
     "use_after_free": "DELETE cancels a job, and its status can be asked for afterwards",
     "positive_data_acceptance": "has its exceptions below",
     "not_a_server_error": "has its exceptions below",
+    "ignored_auth": "is for one credential at a time, below",
 }
 
 
@@ -84,3 +85,10 @@ def accepted_unless_excused(ctx: Any, response: Any, case: Any) -> bool | None:
 def no_fault_unless_excused(ctx: Any, response: Any, case: Any) -> bool | None:
     """Fail if the response is a fault of the service."""
     return None if _excused(FAILED, response) else not_a_server_error(ctx, response, case)
+
+
+@schemathesis.check
+def one_credential_is_checked(ctx: Any, response: Any, case: Any) -> bool | None:
+    """Fail if a wrong credential is accepted, or none; beside a right key any other Authorization may stand."""
+    sent = response.request.headers
+    return None if "Authorization" in sent and "X-API-Key" in sent else ignored_auth(ctx, response, case)

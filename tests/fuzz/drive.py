@@ -102,7 +102,8 @@ class _Client:
             await self._leave()
         if response is None:
             return "silent", "the connection ended without an answer"
-        return str(response.status), f"{response.status}: {response.body[:200]!r}" if response.own_fault else None
+        is_fault = response.status == 500 if what.head_only else response.own_fault  # a HEAD's code is in no body
+        return str(response.status), f"{response.status}: {response.body[:200]!r}" if is_fault else None
 
     async def _once(self, what: Sample) -> FuzzOutcome:
         """Send any bytes on a connection of their own, and nothing more after them."""

@@ -3,11 +3,13 @@
 import random
 from dataclasses import dataclass
 
+from tests.fuzz.credentials import credentials, signed, with_secret
+from tests.fuzz.forms import BOUNDARY, form
+from tests.fuzz.headers import FRAMINGS, HASH, HEADERS, TEXTS
 from tests.fuzz.values import JSON_BODIES, json_body, query
 from tests.hostile.arena import TOKEN
 from tests.hostile.attacks.connections import HANDSHAKE
 
-HASH = "a" * 64
 SOCKET = "/stream/generate/txt2img"
 METHODS = [
     "GET",
@@ -25,6 +27,22 @@ METHODS = [
 ]
 PAGES = ["/", "/health", "/ready", "/models", "/wake", "/wake.gif", "/v1/styles", "/v1/models", "/v1/models/auto"]
 PICTURES = [f"/images/{HASH}.{ending}" for ending in ("png", "jpg", "webp", "gif")]
+JOB = "018f0000-0000-7000-8000-00000000000a"
+JOB_IDS = [JOB, JOB.upper(), JOB.replace("-", ""), "x", "%00", "\xff", "1" * 400, f"{JOB}%2f"]
+JOB_PATHS = ["status/{}", "jobs/{}", "jobs/{}/events", "jobs/{}/deliveries", "jobs", "health", "nowhere/{}"]
+JOB_QUERIES = [
+    "",
+    "limit=5",
+    "limit=0",
+    "limit=x",
+    "cursor=x",
+    "cursor=\xff",
+    "status=failed",
+    "since=2026-11-30",
+    "a=b",
+]
+SHEETS = ["/sheet", "/sheet.json", "/sheet.png", "/sheet.webp", "/sheet.gif"]
+UPLOADS = ["/generate", "/v1/images/edits", "/v1/images/variations", "/v1/img2img", "/api/v1/generate"]
 ODD_PATHS = [
     "//",
     "*",
@@ -60,115 +78,7 @@ BODIES = [
     "/api/v1/generate/txt2img",
     "/v1/models/load",
     "/v1/loras/load",
-]
-TEXTS = [
-    "",
-    " ",
-    "*",
-    "a",
-    "0",
-    "-1",
-    "9" * 400,
-    "\xff\xfe",
-    "caf\xe9",
-    '"',
-    ",",
-    ";",
-    "a=b;c",
-    "null",
-    "\t",
-    "=?utf-8?q?x?=",
-    "%00",
-]
-HEADERS: dict[str, list[str]] = {
-    "Accept": [
-        "*/*",
-        "image/*",
-        "text/event-stream",
-        "text/html,image/webp;q=0.9",
-        "application/json;q=nan",
-        "text/event-stream;q=-1",
-        ";;q=,",
-        "application/x-ndjson",
-        "a/b;c=" + "d" * 2000,
-        "*/*;q=1e999",
-        "image/png;q=0.5;q=0.6",
-    ],
-    "Accept-Encoding": ["gzip", "br;q=nan", "identity;q=0", "*"],
-    "Accept-Language": ["de", "x" * 500, "*;q=q"],
-    "Accept-Charset": ["utf-7", "\xff"],
-    "Content-Type": [
-        "application/json",
-        "application/json; charset=utf-16",
-        "text/plain; charset=idna",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data",
-        "multipart/form-data; boundary=b",
-        "multipart/form-data; boundary=" + "x" * 300,
-        "a; charset=rot13",
-        "application/json; charset=\xff",
-        "/",
-    ],
-    "Content-Encoding": ["gzip", "deflate", "x" * 100],
-    "Range": [
-        "bytes=0-1",
-        "bytes=-1",
-        "bytes=5-1",
-        "bytes=0-0,1-1,2-2",
-        "bytes=" + "9" * 300 + "-",
-        "lines=1-2",
-        "bytes",
-    ],
-    "If-Range": ['"x"', "W/", "Thu, 99 Jan 1970 00:00:00 GMT", "\xff"],
-    "If-None-Match": [f'"{HASH}"', "*", 'W/"x', '"' * 99, "a, b, c"],
-    "If-Modified-Since": ["Thu, 01 Jan 99999 00:00:00 GMT", "0", "Sat, 29 Oct 1994 19:43:31 -9999"],
-    "Last-Event-ID": ["x:1", "x:end", ":", "x:" + "9" * 50, f"{HASH}:0", "\xff:\xff"],
-    "Sec-Fetch-Dest": ["image", "document", "\xff"],
-    "Sec-Purpose": ["prefetch", "prefetch;prerender", "\xe9"],
-    "Purpose": ["preview"],
-    "Origin": ["null", "http://a.example", "http://[", "\xff", "http://a.example:99999"],
-    "Access-Control-Request-Method": ["POST", "\xff"],
-    "Access-Control-Request-Headers": ["x, y", "," * 500],
-    "Host": ["", "localhost:99999", "a b", "[::1", "\xff", "a" * 3000, "localhost,localhost", "@", "xn--", ":80"],
-    "X-Forwarded-For": ["1.2.3.4", "not an address", "::1, fe80::1%eth0", "," * 300, "\xff", "1.2.3.4:99999999"],
-    "X-Forwarded-Proto": ["https", "javascript", "\xff", ","],
-    "X-Forwarded-Host": ["other.example", "[", "\xff"],
-    "X-Forwarded-Port": ["0", "99999999", "x"],
-    "X-Forwarded-Prefix": ["//other.example", "/\xff"],
-    "Forwarded": ["for=1.2.3.4;proto=https", ";;;"],
-    "Authorization": ["Bearer", "Bearer \xff\xfe", "Basic ::::", "Bearer " + "x" * 3000, "bearer a-token-of-the-tests"],
-    "Cookie": ["a=b; c", "\xff=\xfe", "=" * 300],
-    "Connection": ["close", "keep-alive", "upgrade", "host, content-length", "\xff"],
-    "User-Agent": ["\xff" * 50, "x" * 4000],
-    "X-Client-Id": ["x", "\xff", "9" * 1000],
-    "X-HTTP-Method-Override": ["DELETE"],
-    "TE": ["trailers", "chunked;q=0.5"],
-    "Max-Forwards": ["0", "-1"],
-    "Date": ["x"],
-    "SCRIPT_NAME": ["/x"],
-    "SCRIPT-NAME": ["/x", "\xff"],
-    "Script_Name": ["//x"],
-    "Upgrade": ["h2c", "websocket", "\xff"],
-    "Expect": ["100-continue", "200-ok", "\xff"],
-    "Trailer": ["Content-Length"],
-}
-FRAMINGS = [
-    "Content-Length: -1",
-    "Content-Length: +5",
-    "Content-Length: 0x5",
-    "Content-Length: 5, 5",
-    "Content-Length: 5\r\nContent-Length: 6",
-    "Content-Length: 99999999999999999999999999",
-    "Content-Length: \xb2",
-    "Content-Length:",
-    "Transfer-Encoding: chunked",
-    "Transfer-Encoding: chunked, chunked",
-    "Transfer-Encoding: gzip, chunked",
-    "Transfer-Encoding: identity",
-    "Transfer-Encoding: \xff",
-    "Transfer-Encoding: chunked\r\nContent-Length: 5",
-    "Transfer-Encoding : chunked",
-    "Transfer-Encoding:\x0bchunked",
+    "/api/v1/generate",
 ]
 VERSIONS = ["HTTP/1.0", "HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "http/1.1", "HTTP/1.1 ", "HTTP/11", "ICY/1.1", ""]
 PAINTED = 0.002  # of the worker's; each takes a fifth of a second
@@ -189,11 +99,34 @@ def of_api(chance: random.Random) -> Request:
     """Return a request to the API tier."""
     drawn = chance.random()
     if drawn < 0.35:
-        path = chance.choice(["/generate", "/generate", "/generate.png", "/generate.jpg", "/generate.webp"])
-        return _built(chance, "GET", f"{path}?{query(chance)}", None)
-    if drawn < 0.70:
+        return _by_address(chance)
+    if drawn < 0.65:
         return _built(chance, "POST", chance.choice(BODIES), json_body(chance))
+    if drawn < 0.71:
+        return _built(
+            chance, "POST", chance.choice(UPLOADS), form(chance), kind=f"multipart/form-data; boundary={BOUNDARY}"
+        )
+    if drawn < 0.77:
+        return _of_jobs(chance)
     return _other(chance)
+
+
+def _by_address(chance: random.Random) -> Request:
+    """Return a request for a picture or a sheet by GET, by a signed link at times."""
+    files = ["/generate", "/generate", "/generate.png", "/generate.jpg", "/generate.webp"]
+    path, asked = chance.choice(files if chance.random() < 0.9 else SHEETS), query(chance)
+    drawn = chance.random()
+    asked = signed(path, asked, chance) if drawn < 0.1 else with_secret(asked, chance) if drawn < 0.13 else asked
+    return _built(chance, "GET", f"{path}?{asked}", None)
+
+
+def _of_jobs(chance: random.Random) -> Request:
+    """Return a request about jobs that there are not, or to delete a picture or a request."""
+    if chance.random() < 0.3:
+        deleted = chance.choice([*PICTURES, "/requests/x", f"/requests/{JOB}", "/images/\xff"])
+        return _built(chance, "DELETE", deleted, None, dict(credentials(chance)))
+    path = chance.choice(JOB_PATHS).format(chance.choice(JOB_IDS))
+    return _built(chance, chance.choice(["GET", "GET", "DELETE"]), f"/api/v1/{path}?{chance.choice(JOB_QUERIES)}", None)
 
 
 def of_worker(chance: random.Random) -> Request:
@@ -214,7 +147,12 @@ def _other(chance: random.Random, headers: dict[str, str] | None = None) -> Requ
 
 
 def _built(
-    chance: random.Random, method: str, path: str, body: bytes | None, headers: dict[str, str] | None = None
+    chance: random.Random,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: dict[str, str] | None = None,
+    kind: str = "application/json",
 ) -> Request:
     if chance.random() < 0.06:
         method = chance.choice(METHODS)
@@ -223,7 +161,7 @@ def _built(
     if chance.random() < 0.02:
         version, whole = chance.choice(VERSIONS), False
     if body is not None or chance.random() < 0.02:
-        framing, body, right = _framed(chance, body or b"{}")
+        framing, body, right = _framed(chance, body or b"{}", kind)
         lines, whole = lines + framing, whole and right
     head = f"{method} {path} {version}\r\n{lines}\r\n".encode("latin-1", errors="replace")
     known = method in METHODS and method not in ("TRACE", "CONNECT", "get")
@@ -241,6 +179,8 @@ def _lines(chance: random.Random, headers: dict[str, str]) -> tuple[str, bool]:
             given = [pair for pair in given if pair[0] != "Host"]
         whole = whole and name not in NOT_KEPT
         given.append((name, text))
+    if chance.random() < 0.1:
+        given += credentials(chance)
     if chance.random() < 0.01:
         given += [(f"X-{number}", "x") for number in range(120)]
     if chance.random() < 0.01:
@@ -250,10 +190,10 @@ def _lines(chance: random.Random, headers: dict[str, str]) -> tuple[str, bool]:
     return "".join(f"{name}: {text}\r\n" for name, text in given), whole
 
 
-def _framed(chance: random.Random, body: bytes) -> tuple[str, bytes, bool]:
+def _framed(chance: random.Random, body: bytes, kind: str) -> tuple[str, bytes, bool]:
     """Return the header lines that frame a body, the framed body, and whether the framing is valid."""
     drawn = chance.random()
-    kind = "" if chance.random() < 0.2 else "Content-Type: application/json\r\n"
+    kind = "" if chance.random() < 0.2 else f"Content-Type: {kind}\r\n"
     if drawn < 0.75:
         return f"{kind}Content-Length: {len(body)}\r\n", body, True
     if drawn < 0.93:

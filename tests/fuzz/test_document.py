@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from tests.fuzz.document import LIMIT_SECONDS, SECONDS, SHARES, try_all
+from tests.fuzz.document import LIMIT_SECONDS, SECONDS, SHARES, WITH_KEYS, try_all
 from tests.fuzz.document_checks import EXCLUDED, FAILED, REFUSED
 
-ENOUGH = 50
-"""Requests of each share: with two cores and five runnable processes for each it was 265 at least."""
+ENOUGH = 5
+"""Requests of each share, at least: hundreds on a machine that is free, nine were seen on one that was not."""
 
 
 @pytest.mark.timeout(SECONDS + 2 * LIMIT_SECONDS)
@@ -16,7 +16,7 @@ def test_the_service_keeps_to_its_document():
     reports = try_all()
     assert [f"{share}: {it.stdout[-8000:]}{it.stderr}" for share, it in reports.items() if it.returncode] == []
     sent = {share: int(re.search(r"(\d+) generated", it.stdout)[1]) for share, it in reports.items()}
-    assert set(sent) == set(SHARES)
+    assert set(sent) == {*SHARES, WITH_KEYS}
     assert min(sent.values()) >= ENOUGH, sent
 
 

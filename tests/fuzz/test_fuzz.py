@@ -39,7 +39,9 @@ def test_it_sends_requests_of_every_kind():
     found = Counter(it.kind for it in (sample("api", SEED, number) for number in range(1000)))
     assert min(found["kept"], found["once"]) > 200
     data = b"".join(sample("api", SEED, number).data for number in range(2000))
-    for expected in (b"Sec-WebSocket-Key", b"chunked", b"\xff", b"%zz", b"NaN", b"text/event-stream", b"javascript"):
+    wire = (b"Sec-WebSocket-Key", b"chunked", b"\xff", b"%zz", b"NaN", b"text/event-stream", b"javascript")
+    views = (b"X-API-Key", b"signature=", b"/sheet.png", b"form-data; name=", b"/api/v1/status/", b"DELETE /images/")
+    for expected in (*wire, *views, b"respond-async"):
         assert expected in data
 
 

@@ -106,7 +106,9 @@ def _joined(pieces: tuple[bytes, ...], times: Iterable[bytes]) -> Iterable[bytes
 
 def _usual(method: str, path: str, body: bytes) -> bytes:
     if method == "POST":
-        recipe = json.loads(body)
+        recipe = json.JSONDecoder().raw_decode(body[body.index(b"{") :].decode(errors="replace"))[
+            0
+        ]  # a form's first part
         if recipe["model"] == REFUSED_MODEL:
             return failure("invalid_parameter", 400)
         return reply(200, named_result(recipe))

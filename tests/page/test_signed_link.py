@@ -1,19 +1,15 @@
 """A signed link in an address bar: the page makes its picture without a key, and no other one."""
 
 import re
-import time
 
 import pytest
 from playwright.sync_api import expect
 
-from image_api.auth.signed_links import signed_pairs
-from image_api.generation.options import query_pairs
 from tests.end_to_end.conftest import TOKEN
+from tests.fakes.links import KEY, link
 from tests.fakes.processes import api
 from tests.page.maker import failure, job, prompts_at
 from tests.page.person import make_button, pictures, prompt_field, shown
-
-KEY = "k" * 32
 
 
 @pytest.fixture(scope="session")
@@ -30,13 +26,8 @@ def browser_context_args(browser_context_args, base_url):
     return {**browser_context_args, "base_url": base_url}
 
 
-def link(query: str, seconds: float = 3600) -> str:
-    pairs = signed_pairs(KEY.encode(), "/generate", query_pairs(query.encode()), int(time.time() + seconds))
-    return f"/generate?{query}&" + "&".join("=".join(pair) for pair in pairs[-2:])
-
-
 def test_it_makes_its_picture_without_a_key(visit, stack):
-    page = visit(link("prompt=a+signed%20boat&seed=3&model=automatic1111"))
+    page = visit(link("/generate", "prompt=a+signed%20boat&seed=3&model=automatic1111"))
     shown(pictures(page).first)
     expect(page.get_by_label("API key")).to_be_hidden()
     page.reload()
@@ -46,14 +37,14 @@ def test_it_makes_its_picture_without_a_key(visit, stack):
 
 def test_one_with_a_long_prompt_works_too(visit, stack):
     prompt = "%C3%A9" * 1200
-    page = visit(link(f"prompt={prompt}&model=automatic1111"))
+    page = visit(link("/generate", f"prompt={prompt}&model=automatic1111"))
     shown(pictures(page).first)
     assert len(prompts_at(stack, "é" * 1200)) == 1
 
 
 def test_another_picture_needs_a_key(visit, watch):
     watch.expect("401")
-    page = visit(link("prompt=a+first+boat&model=automatic1111"))
+    page = visit(link("/generate", "prompt=a+first+boat&model=automatic1111"))
     shown(pictures(page).first)
     prompt_field(page).fill("a second boat")
     make_button(page).click()
@@ -64,7 +55,7 @@ def test_another_picture_needs_a_key(visit, watch):
 def test_a_canceled_one_asks_for_no_key(visit, watch, stack):
     watch.expect("401")  # only a key takes a request back
     stack.play(delay=20)
-    page = visit(link("prompt=a+slow+boat&model=automatic1111"))
+    page = visit(link("/generate", "prompt=a+slow+boat&model=automatic1111"))
     job(page, "a slow boat").get_by_role("button", name="Cancel").click()
     expect(page.get_by_text(re.compile("anceled")).first).to_be_visible()
     expect(page.get_by_label("API key")).to_be_hidden()
@@ -72,14 +63,14 @@ def test_a_canceled_one_asks_for_no_key(visit, watch, stack):
 
 def test_an_expired_one_says_so(visit, watch):
     watch.expect("403")
-    page = visit(link("prompt=an+old+boat", seconds=-3600))
+    page = visit(link("/generate", "prompt=an+old+boat", seconds=-3600))
     expect(page.get_by_text("This link has expired")).to_be_visible()
     expect(page.get_by_text("Ask its maker for a new one.")).to_be_visible()
 
 
 def test_one_that_expires_while_the_page_is_open_says_so(visit, watch, stack):
     watch.expect("403")
-    address = link("prompt=a+late+boat&model=automatic1111", seconds=-1)
+    address = link("/generate", "prompt=a+late+boat&model=automatic1111", seconds=-1)
     page = visit("/")
     page.evaluate("history.replaceState({}, '', '/generate')")
     page.evaluate("document.body.dataset.starts = ''")

@@ -1,5 +1,6 @@
 """Whose a job is: an account's, or with AUTH=none the machine's own, or a client's by its address."""
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -14,15 +15,18 @@ from image_api.web.access import current_account
 from image_api.web.jobs.ids import parse_job_id
 from image_api.web.trusted_proxies import CLIENT_ADDRESS
 
+MAX_MEMOISED = 1024  # addresses and hosts: each request for a picture has one of both looked at
 LOCAL = "local"
 """The owner of what the machine itself submits, and the holder of WORKER_TOKEN if AUTH is not none."""
 UNKNOWN = "unknown"
 """The owner of what comes by a Unix socket, or by a proxy that TRUSTED_PROXIES does not name."""
 # A request with one of them came through a proxy, a tunnel or a CDN, whatever its peer is.
-FORWARDED = (
-    *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_SERVER"),
-    *("HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA", "HTTP_X_CLIENT_IP", "HTTP_TRUE_CLIENT_IP"),
-    *("HTTP_CF_CONNECTING_IP", "HTTP_FLY_CLIENT_IP", "HTTP_X_ORIGINAL_HOST"),
+FORWARDED = frozenset(
+    {
+        *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_SERVER"),
+        *("HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA", "HTTP_X_CLIENT_IP", "HTTP_TRUE_CLIENT_IP"),
+        *("HTTP_CF_CONNECTING_IP", "HTTP_FLY_CLIENT_IP", "HTTP_X_ORIGINAL_HOST"),
+    }
 )
 
 
@@ -61,9 +65,10 @@ def is_local() -> bool:
 def _is_forwarded() -> bool:
     """Return whether a proxy may have sent it; HTTP/1.0 is what nginx speaks unless it is told otherwise."""
     environ = request.environ
-    return environ.get("SERVER_PROTOCOL") == "HTTP/1.0" or any(header in environ for header in FORWARDED)
+    return environ.get("SERVER_PROTOCOL") == "HTTP/1.0" or not FORWARDED.isdisjoint(environ)
 
 
+@lru_cache(maxsize=MAX_MEMOISED)
 def _is_loopback(text: str) -> bool:
     address = address_of(text)
     return address is not None and within(address, NETWORKS["loopback"])
@@ -73,12 +78,19 @@ def _is_rebound() -> bool:
     """Return whether the Host may be another site's, whose name leads to this machine (DNS rebinding)."""
     if ANY not in services().settings.allowed_hosts:
         return False  # it is checked already
-    name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".")
-    return not (name == "localhost" or name.endswith(".localhost") or _is_loopback(name))
+    return not _names_this_machine(request.host)
+
+
+@lru_cache(maxsize=MAX_MEMOISED)
+def _names_this_machine(host: str) -> bool:
+    name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
 
 
 def _is_of_another_site() -> bool:
     """Return whether a page sent it that is not this service's, nor of an origin that CORS_ORIGINS names."""
-    origin = request.headers.get("Origin")
+    origin: str | None = request.environ.get("HTTP_ORIGIN")
+    if origin is None:
+        return False
     own = f"{request.scheme}://{request.host}"
-    return origin is not None and origin.lower() not in (own.lower(), *services().settings.cors_origins)
+    return origin.lower() not in (own.lower(), *services().settings.cors_origins)

@@ -1,5 +1,8 @@
 """API keys of tests, declared by API_KEYS and stored in a database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pydantic import SecretStr
 
 from image_api.auth.api_key import hash_of, new_key
@@ -8,9 +11,12 @@ from image_api.database_url import engine_url
 from image_api.key_entries import KeyEntry
 
 
-def store_at(database_url: str) -> CredentialStore:
-    """Return the store of credentials in a database, as another process has it."""
-    return CredentialStore.at(engine_url(SecretStr(database_url)))
+@contextmanager
+def store_at(database_url: str) -> Iterator[CredentialStore]:
+    """Yield the store of credentials in a database, as another process has it."""
+    store = CredentialStore.at(engine_url(SecretStr(database_url)))
+    yield store
+    store.close(10)
 
 
 def add(store: CredentialStore, name: str, **options: object) -> str:

@@ -23,7 +23,8 @@ def sent(key: str, header: str = "X-API-Key") -> dict[str, str]:
 
 @pytest.fixture
 def store(database_url):
-    return store_at(database_url)
+    with store_at(database_url) as found:
+        yield found
 
 
 @pytest.fixture
@@ -122,8 +123,7 @@ def test_one_wrong_key_on_and_on_counts_once(client_with, monkeypatch):
 
 def test_without_its_database_known_keys_stay_valid_and_others_get_503(client_with, monkeypatch):
     monkeypatch.setattr(api_keys.LIFETIMES, "account", 0)
-    with PostgresServer() as server:
-        store = store_at(server.url)
+    with PostgresServer() as server, store_at(server.url) as store:
         (known, entry), first, second = declared("declared"), add(store, "first"), add(store, "second")
         client = client_with(auth="keys", database_url=server.url, api_keys=entry)
         assert code(client, first) == 200

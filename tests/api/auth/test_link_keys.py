@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,9 +37,19 @@ print(keys.signing_key().decode(), flush=True)
 """
 
 
-def keys_of(url: str, declared: str | None = None) -> LinkKeys:
-    settings = Settings(database_url=SecretStr(url), signing_keys=declared)
-    return LinkKeys(settings.signing_secrets, Credentials(settings))
+@pytest.fixture
+def keys_of() -> Iterator[Callable[..., LinkKeys]]:
+    """Makes the keys of a service with a database, and those that SIGNING_KEYS declares."""
+    opened: list[Credentials] = []
+
+    def make(url: str, declared: str | None = None) -> LinkKeys:
+        settings = Settings(database_url=SecretStr(url), signing_keys=declared)
+        opened.append(Credentials(settings))
+        return LinkKeys(settings.signing_secrets, opened[-1])
+
+    yield make
+    for credentials in opened:
+        credentials.close()
 
 
 @contextmanager
@@ -53,7 +63,7 @@ def rows(url: str) -> list[str]:
         return list(connection.scalars(select(signing_keys.c.secret)))
 
 
-def test_it_is_made_at_first_use_and_kept(database_url):
+def test_it_is_made_at_first_use_and_kept(keys_of, database_url):
     key = keys_of(database_url).signing_key()
     assert len(key) == 43
     assert keys_of(database_url).signing_key() == key
@@ -61,7 +71,7 @@ def test_it_is_made_at_first_use_and_kept(database_url):
     assert rows(database_url) == [key.decode()]
 
 
-def test_two_services_have_two(tmp_path):
+def test_two_services_have_two(keys_of, tmp_path):
     one, other = (keys_of(f"sqlite:///{tmp_path}/{name}.db").signing_key() for name in ("one", "other"))
     assert one != other
 
@@ -81,18 +91,18 @@ def test_processes_that_need_it_at_once_make_one(database_url):
     assert rows(database_url) == list(made)
 
 
-def test_what_is_set_needs_no_database():
+def test_what_is_set_needs_no_database(keys_of):
     keys = keys_of("postgresql://nobody@127.0.0.1:1/none", f"{KEY}, {OTHER}")
     assert keys.signing_key() == KEY.encode()
     assert list(keys.verifying_keys()) == [KEY.encode(), OTHER.encode()]
 
 
-def test_to_verify_makes_no_database(tmp_path):
+def test_to_verify_makes_no_database(keys_of, tmp_path):
     assert list(keys_of(f"sqlite:///{tmp_path}/jobs.db").verifying_keys()) == []
     assert list(Path(tmp_path).iterdir()) == []
 
 
-def test_to_verify_makes_no_key(tmp_path):
+def test_to_verify_makes_no_key(keys_of, tmp_path):
     url = f"sqlite:///{tmp_path}/jobs.db"
     keys_of(url).signing_key()
     with connected(url) as connection:
@@ -101,7 +111,7 @@ def test_to_verify_makes_no_key(tmp_path):
     assert rows(url) == []
 
 
-def test_one_that_is_made_while_the_service_runs_is_found_soon(tmp_path, monkeypatch):
+def test_one_that_is_made_while_the_service_runs_is_found_soon(keys_of, tmp_path, monkeypatch):
     monkeypatch.setattr(link_keys, "UNKNOWN_SECONDS", 0.05)
     url = f"sqlite:///{tmp_path}/jobs.db"
     running = keys_of(url)
@@ -111,7 +121,7 @@ def test_one_that_is_made_while_the_service_runs_is_found_soon(tmp_path, monkeyp
     assert list(running.verifying_keys()) == [key]
 
 
-def test_it_is_read_once_a_minute_however_many_ask(tmp_path, monkeypatch):
+def test_it_is_read_once_a_minute_however_many_ask(keys_of, tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path}/jobs.db"
     key = keys_of(url).signing_key()
     running = keys_of(url)
@@ -126,14 +136,14 @@ def test_it_is_read_once_a_minute_however_many_ask(tmp_path, monkeypatch):
     assert list(running.verifying_keys()) == [OTHER.encode()]
 
 
-def test_a_database_that_is_out_of_reach_is_said(tmp_path):
+def test_a_database_that_is_out_of_reach_is_said(keys_of, tmp_path):
     keys = keys_of("postgresql://nobody@127.0.0.1:1/none")
     for use in (keys.verifying_keys, keys.signing_key):
         with pytest.raises(AuthUnavailable, match="key of signed links"):
             use()
 
 
-def test_a_known_key_holds_while_the_database_is_out_of_reach(tmp_path, monkeypatch):
+def test_a_known_key_holds_while_the_database_is_out_of_reach(keys_of, tmp_path, monkeypatch):
     monkeypatch.setattr(link_keys, "KNOWN_SECONDS", 0)
     monkeypatch.setattr(link_keys, "UNKNOWN_SECONDS", 0)
     file = tmp_path / "jobs.db"
@@ -158,7 +168,7 @@ def test_an_empty_one_is_none(text):
     assert Settings(signing_keys=text).signing_secrets == ()
 
 
-def test_threads_that_sign_at_once_make_one(database_url):
+def test_threads_that_sign_at_once_make_one(keys_of, database_url):
     keys, ready = keys_of(database_url), threading.Barrier(4)
 
     def made(_: int) -> bytes:

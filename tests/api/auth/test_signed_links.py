@@ -5,23 +5,16 @@ import time
 
 import pytest
 
-from image_api.auth.signed_links import signed_pairs
 from image_api.generation.options import query_pairs
 from tests.api.auth.conftest import ANN, OPERATOR
 from tests.api.conftest import RESULT
 from tests.api.test_window_page import ADDRESS_BAR
+from tests.fakes.links import HOUR, KEY, link
 
-KEY, OLD_KEY = "first-" + "k" * 32, "second-" + "k" * 32
-HOUR = 3600
+OLD_KEY = "second-" + "k" * 32
 PATHS = ["/generate", "/generate.png", "/generate.jpg", "/generate.jpeg", "/generate.webp", "/sheet", "/sheet.json"]
 IMG = {"Sec-Fetch-Dest": "image", "Accept": "image/avif,image/webp,*/*;q=0.8"}
 EVENTS = {"Accept": "text/event-stream"}
-
-
-def link(path: str, query: str = "prompt=a+boat&seed=7", seconds: float = HOUR, key: str = KEY) -> str:
-    """Return a link that is valid for so many seconds."""
-    pairs = signed_pairs(key.encode(), path, query_pairs(query.encode()), int(time.time() + seconds))
-    return f"{path}?{query}&" + "&".join("=".join(pair) for pair in pairs[-2:])
 
 
 def code_of(answer) -> tuple[int, str]:

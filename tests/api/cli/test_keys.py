@@ -46,7 +46,8 @@ class TestItWorks:
             "0.00",
         )
         assert (found["scopes"], found["state"], found["declared"]) == (["generate", "jobs", "admin"], "valid", False)
-        stored = store_at(database_url).key_of_hash(hash_of(key))
+        with store_at(database_url) as store:
+            stored = store.key_of_hash(hash_of(key))
         assert stored.expires_at == pytest.approx(time.time() + 90 * 86_400, abs=300)
         text = run("keys", "list").stdout
         assert re.search(r"blog +valid +generate,jobs,admin +10/minute, 200/day, \$1.50/day +\$0.00 +20", text)
@@ -129,7 +130,8 @@ def test_warnings_do_not_reach_the_output(tmp_path):
     environment = {"DATABASE_URL": f"sqlite:///{tmp_path}/jobs.db", "RENDER": "true", "PYTHONWARNINGS": "always"}
     done = flask(*CREATE, "blog", **environment, LOG_LEVEL="DEBUG", DEBUG="true")
     assert (done.returncode, bool(KEY.fullmatch(done.stdout.rstrip("\n")))) == (0, True)
-    assert store_at(environment["DATABASE_URL"]).key_of_hash(hash_of(done.stdout.rstrip("\n"))).name == "blog"
+    with store_at(environment["DATABASE_URL"]) as store:
+        assert store.key_of_hash(hash_of(done.stdout.rstrip("\n"))).name == "blog"
 
 
 def test_the_help_names_each_command(run_with):

@@ -7,7 +7,7 @@ import pytest
 from image_api.cli.sign import PARSERS
 from image_api.web.scopes import JOB_FAMILIES, needs_credential
 from image_api.web.signed_links import SIGNABLE
-from tests.api.auth.test_signed_links import KEY
+from tests.fakes.links import KEY
 
 ADDRESS = "/generate.png?prompt=a boat&seed=7"
 

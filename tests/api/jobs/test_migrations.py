@@ -22,7 +22,17 @@ from image_api.jobs.database.transaction import WRITER_LOCK
 from image_api.jobs.migrations.migration import MIGRATIONS, head, revisions
 from tests.fakes.processes import ROOT, clean_environment
 
-TABLES = {"jobs", "job_images", "queues", "deliveries", "identity", "api_keys", "spending", "signing_keys"}
+TABLES = {
+    "jobs",
+    "job_images",
+    "queues",
+    "deliveries",
+    "identity",
+    "api_keys",
+    "reservations",
+    "spending",
+    "signing_keys",
+}
 NEW_COLUMN = """    Column("error", DOCUMENT),
     Column("extra", JSON().with_variant(JSONB(), "postgresql")),
 """

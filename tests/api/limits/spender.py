@@ -20,24 +20,23 @@ def model(price: float | None, name: str = "one", *, answers_auto: bool = True) 
     return Model(name=name, description="One.", answers_auto=answers_auto, state="ready", price=price)
 
 
-def budgets_at(url: str, *models: Model) -> KeyBudgets:
+def budgets_in(database: Database, *models: Model) -> KeyBudgets:
     """Return the budgets of a process, whose render worker has told of these models."""
-    database = Database(engine_url(SecretStr(url)))
     return KeyBudgets(lambda: database, Prices(lambda: ModelList(models=list(models))))
 
 
 def main() -> None:
     """Wait for a line, spend in several threads, and print how often that was allowed."""
     url, budget, times = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    budgets, bought = budgets_at(url, model(0.03)), []
+    budgets, bought = budgets_in(Database(engine_url(SecretStr(url))), model(0.03)), []
 
     def spend() -> None:
         for _ in range(times):
             try:
-                reservation = budgets.reserve("key:one", budget, GenerateRequest(prompt="a tree"))
+                reservation = budgets.reserve("key:one", budget, GenerateRequest(prompt="a"))
             except ApiError:
                 continue
-            assert reservation.max_price == 0.03
+            assert reservation.max_price == 0.030005
             reservation.settle(0.02)
             bought.append(1)
 

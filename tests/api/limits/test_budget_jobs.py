@@ -73,7 +73,7 @@ def submitting(dispatch, client_with, worker, migrated_url):
 def test_each_picture_counts_what_it_cost(submitting, worker):
     key = submitting(max_retries=0)
     assert key.run(n=2)["status"] == "completed"
-    assert {it["max_price"] for it in worker.asked_to_make()} == {0.04}
+    assert {it["max_price"] for it in worker.asked_to_make()} == {0.04003}
     assert (key.spent, key.held) == (60_000, [])
 
 
@@ -89,7 +89,7 @@ def test_attempts_that_failed_count_and_the_next_ones_have_what_is_left(submitti
     worker.say_to("/generate", 502, {**FAILED, "cost": 0.04})
     job = key.run(model="perchance")
     assert (job["status"], job["code"]) == ("failed", "budget_exhausted")
-    assert [it["max_price"] for it in worker.asked_to_make()] == [0.04, 0.04]
+    assert [it["max_price"] for it in worker.asked_to_make()] == [0.04003, 0.04003]
     assert (key.spent, key.held) == (80_000, [])
 
 
@@ -116,4 +116,4 @@ def test_a_cancelled_one_may_have_cost_all(submitting, worker):
     assert key.client.delete(f"/api/v1/jobs/{job_id}").json["status"] == "canceled"
     release.set()
     wait_until(lambda: not services_of(key.client.application).jobs.running, "nothing is made any more", 20)
-    assert key.spent == 40_000
+    assert key.spent == 40_030

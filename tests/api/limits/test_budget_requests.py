@@ -9,6 +9,7 @@ from image_api.jobs.database.tables import spending
 from image_api.services import services_of
 from tests.api.conftest import RESULT
 from tests.api.limits.spender import model
+from tests.api.test_dispatch import HEALTH
 from tests.fakes.processes import wait_until
 
 KEY = "ig_" + "k" * 43
@@ -45,7 +46,7 @@ def test_a_picture_may_cost_what_is_reserved_and_counts_what_it_cost(client, wor
     costs(worker, 0.03)
     answer = make(client)
     assert (answer.status_code, answer.json["cost"]) == (200, 0.03)
-    assert worker.asked_to_make()[-1]["max_price"] == 0.04
+    assert worker.asked_to_make()[-1]["max_price"] == 0.04003
     assert spent(client) == 30_000
 
 
@@ -80,7 +81,7 @@ def test_a_key_without_a_budget_and_a_client_without_a_key_have_no_bound(client_
         (502, {"code": "engine_failed"}, 0),
         (503, {"code": "worker_busy", "retry_after": 5}, 0),
         (422, {"code": "content_refused", "cost": 0.04}, 40_000),
-        (500, {"code": "internal_error"}, 40_000),
+        (500, {"code": "internal_error"}, 40_030),
         (502, {"code": "engine_failed", "cost": -5}, 0),
         (504, {"code": "timeout", "cost": 0.02}, 20_000),
     ],
@@ -96,7 +97,23 @@ def test_an_answer_that_breaks_off_may_have_cost_all(client, worker):
     lines = (b'{"event": "progress", "phase": "starting", "message": "Begun."}\n', 0.01)
     worker.say_to("/generate", 200, lines, Content_Type="application/x-ndjson")
     assert make(client).json["code"] == "worker_unavailable"
-    assert spent(client) == 40_000
+    assert spent(client) == 40_030
+
+
+@pytest.mark.parametrize(("cost", "counted"), [(0.0, 40_030), (0.04, 40_030)])
+def test_what_broke_off_leaves_nothing_to_spend_on_the_retry(client_with, worker, migrated_url, cost, counted):
+    entry = f"one:{hashlib.sha256(KEY.encode()).hexdigest()}:budget=0.10"
+    client = client_with(auth="keys", api_keys=entry, database_url=migrated_url)
+    prices = {"models": [model(0.04, "openai").model_dump(), model(0, "horde").model_dump()]}
+    worker.say_to("/models", 200, prices)
+    assert client.get("/models", headers=OWN).status_code == 200
+    worker.say_to("/health", 200, HEALTH)
+    worker.say_to(
+        "/generate", 200, b'{"success"', lambda: costs(worker, cost), Content_Length="500", Connection="close"
+    )
+    assert make(client).status_code == 200
+    assert [it["max_price"] for it in worker.asked_to_make()] == [0.04003, 0]
+    assert spent(client) == counted
 
 
 def test_a_worker_that_is_not_there_costs_nothing(client, worker):

@@ -31,6 +31,18 @@ def test_what_a_lost_celery_worker_made_is_made_again(ask, celery, quick_sweeps)
     assert call.result()
 
 
+@pytest.mark.parametrize(("cost", "total"), [(0.0, 0.1), (None, None)])
+def test_what_a_lost_celery_worker_was_billed_leaves_nothing_to_spend(ask, celery, quick_sweeps, cost, total):
+    call = ask(max_price=0.1)
+    lost = celery.begin()
+    assert lost.request.max_price == 0.1
+    celery.die(lost)
+    again = celery.begin(attempt=2)
+    assert again.request.max_price == 0
+    celery.make(again, cost=cost)
+    assert call.result().cost == total
+
+
 def test_a_picture_of_an_attempt_that_was_given_up_counts(ask, celery, quick_sweeps):
     call = ask()
     lost = celery.begin()

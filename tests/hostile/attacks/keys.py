@@ -112,11 +112,15 @@ def a_revoked_key(arena: Arena) -> Verdict:
 
 @attack(quick=True)
 def evaded_limits(arena: Arena) -> Verdict:
-    """60 new pictures at a limit of 5, with invented addresses in X-Forwarded-For, by a trusted proxy and without."""
+    """60 new pictures at a limit of 5: with invented addresses in X-Forwarded-For, or those of one IPv6 network."""
     made = {}
-    for name, proxies in (("a trusted proxy", "loopback"), ("none", "0")):
+    for name, proxies, client in (
+        ("a trusted proxy", "loopback", "203.0.113.7"),
+        ("no trusted one", "0", "203.0.113.7"),
+        ("a trusted proxy from one network", "loopback", "2001:db8::{:x}"),
+    ):
         server = arena.behind(arena.stand_in(), TRUSTED_PROXIES=proxies, RATE_LIMIT=f"{LIMIT} per 10 minutes")
-        asked = (_forwarded(number) for number in range(ATTEMPTS))
+        asked = (_forwarded(number, client.format(number)) for number in range(ATTEMPTS))
         tally = flood(server.port, asked)
         arena.tally += tally
         made[name] = sum(count for outcome, count in tally.outcomes.items() if outcome.startswith("200"))
@@ -124,8 +128,8 @@ def evaded_limits(arena: Arena) -> Verdict:
     return Verdict(set(made.values()) == {LIMIT}, told)
 
 
-def _forwarded(number: int) -> bytes:
-    forged = f"198.51.100.{number}, 203.0.113.7"
+def _forwarded(number: int, client: str) -> bytes:
+    forged = f"198.51.100.{number}, {client}"
     headers = {"X_Forwarded_For": forged, "Forwarded": f"for=198.51.100.{number}", "X_Real_IP": f"198.51.100.{number}"}
     return request("GET", f"/generate?prompt={number}", **headers)
 

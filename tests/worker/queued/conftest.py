@@ -160,9 +160,9 @@ def start(shared_redis: RedisServer, service: ImageService, tmp_path: Path) -> I
     """Return a function that starts a Celery worker of a queue of its own, and waits until it takes messages."""
     started: list[CeleryWorker] = []
 
-    def make(queue: str) -> CeleryWorker:
+    def make(queue: str, **settings: object) -> CeleryWorker:
         own = {**service.environment(queue), "LOCAL_STORAGE_DIR": tmp_path / "images", "OPENAI_CONCURRENCY": 8}
-        worker = CeleryWorker(shared_redis.url, "-Q", queue, name=queue, **own)
+        worker = CeleryWorker(shared_redis.url, "-Q", queue, name=queue, **own, **settings)
         started.append(worker)
         worker.start()
         worker.wait_ready()

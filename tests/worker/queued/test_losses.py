@@ -49,6 +49,17 @@ def test_a_stopped_worker_finishes_what_is_nearly_done_and_puts_back_the_rest(sh
     shared_queue.all_done_with()
 
 
+def test_what_may_have_been_billed_all_it_may_cost_is_not_put_back(shared_queue, start, service):
+    worker, text = start("billed", ENGINE_PRICES="openai=0.04"), prompt(seconds=30)
+    request = shared_queue.send(prompt=text, queue="billed", max_price=0.05)
+    asked(service, text)
+    worker.stop(signal.SIGTERM)
+    ended = shared_queue.ended(request)
+    assert (ended.error.code, ended.error.cost) == ("worker_unavailable", 0.04)
+    assert shared_queue.news(request) == [("begun", 1), ("ended", 1)]
+    shared_queue.all_done_with()
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
 def test_other_ways_of_stopping_put_back_too(shared_queue, start, how):
     worker = start(how.name)
