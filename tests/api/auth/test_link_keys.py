@@ -20,9 +20,10 @@ from image_api.credentials.credentials import Credentials
 from image_api.credentials.link_keys import LinkKeys
 from image_api.database_url import engine_url
 from image_api.jobs.database.tables import signing_keys
+from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.migrations.migration import bring_up_to_date
 from image_api.settings import Settings
-from tests.fakes.processes import ROOT, clean_environment
+from tests.fakes.processes import ROOT, clean_environment, wait_until
 
 KEY, OTHER = "a" * 32, "b" * 40
 FIRST_USE = """
@@ -50,6 +51,12 @@ def keys_of() -> Iterator[Callable[..., LinkKeys]]:
     yield make
     for credentials in opened:
         credentials.close()
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """A slow machine is no database that hangs."""
+    monkeypatch.setattr(link_keys, "STALE_WAIT_SECONDS", 20)
 
 
 @contextmanager
@@ -152,6 +159,73 @@ def test_a_known_key_holds_while_the_database_is_out_of_reach(keys_of, tmp_path,
     assert list(running.verifying_keys()) == [key]
     file.write_bytes(b"no database at all" * 1000)
     assert list(running.verifying_keys()) == [key]
+
+
+class Hanging:
+    """A database that answers if it may."""
+
+    exist = True
+
+    def __init__(self, *keys: bytes) -> None:
+        self.keys = keys
+        self.answers = threading.Event()
+        self.reads: list[float] = []
+        self.store = self
+
+    def link_keys(self) -> tuple[bytes, ...]:
+        self.reads.append(time.monotonic())
+        if not self.answers.wait(60):
+            raise DatabaseUnavailable("It hangs.")
+        return self.keys
+
+
+@pytest.fixture
+def hanging(monkeypatch):
+    """Makes a database that begins to hang once its keys are known, or fails at the first look, and its readers."""
+    monkeypatch.setattr(link_keys, "STALE_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(link_keys, "KNOWN_SECONDS", 0)
+    monkeypatch.setattr(link_keys, "UNKNOWN_SECONDS", 0)
+    database = Hanging(KEY.encode())
+    yield database
+    database.answers.set()
+    wait_until(lambda: all(it.name != "link-keys" for it in threading.enumerate()), "the reader has ended", 20)
+
+
+def test_a_database_that_hangs_holds_up_no_link_whose_key_is_known(hanging):
+    keys = LinkKeys((), hanging)
+    hanging.answers.set()
+    wait_until(lambda: keys.verifying_keys() == hanging.keys, "the key is known", 20)
+    wait_until(lambda: keys._in_flight is None, "no read is in flight", 20)
+    hanging.answers.clear()
+    hanging.reads.clear()
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(keys.verifying_keys) for _ in range(40)]
+        assert [it.result(20) for it in found] == [hanging.keys] * 40  # a read of this database takes a minute
+    assert len(hanging.reads) == 1
+    hanging.keys = (OTHER.encode(),)
+    hanging.answers.set()
+    wait_until(lambda: keys.verifying_keys() == hanging.keys, "the other key is known", 20)
+
+
+def test_while_it_hangs_one_request_alone_finds_out_whether_there_is_a_key(hanging):
+    keys = LinkKeys((), hanging)
+    keys._is_available = False  # it did not answer the last time
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(keys.verifying_keys)
+        wait_until(lambda: hanging.reads, "it is being read", 20)
+        for _ in range(20):
+            with pytest.raises(AuthUnavailable):
+                keys.verifying_keys()
+        assert not first.done()
+        hanging.answers.set()
+        assert first.result(20) == hanging.keys
+    assert len(hanging.reads) == 1
+
+
+def test_one_that_never_answers_is_no_service_without_keys(hanging, monkeypatch):
+    monkeypatch.setattr(link_keys, "LOOK_UP_SECONDS", 0.05)
+    with pytest.raises(AuthUnavailable):
+        LinkKeys((), hanging).verifying_keys()
 
 
 @pytest.mark.parametrize("text", ["hunter2", f"{KEY},hunter2", f"{KEY},{'x' * 31}", "a" * 31])

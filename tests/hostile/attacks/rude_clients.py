@@ -142,7 +142,7 @@ def rude_clients(arena: Arena) -> Verdict:
 
 @attack()
 def rude_clients_limited(arena: Arena) -> Verdict:
-    """The same 32 clients with RATE_LIMIT on, which they exceed: how long a polite client waits."""
+    """The same 32 clients with RATE_LIMIT on: how long a polite client waits."""
     return _verdict(arena, _service(arena, RATE_LIMIT="100 per 10 minutes"), _ask, _picture)
 
 
