@@ -16,6 +16,8 @@ LACKS = {
     " that ADMIN_ACCOUNTS names.",
 }
 OF_A_LINK = "A signed link is for its pictures alone: it makes no job of them."
+OPERATOR_ALONE = "Only the operator may do this"
+ADMINS_KEY = "a key with the scope admin"
 NO_OPERATOR = (
     "Only the operator may do this, and this service has no WORKER_TOKEN to know the operator by: set it, or send a key"
     " with the scope admin."
@@ -53,9 +55,9 @@ def require_admin() -> None:
     elif services().settings.worker_token is None:
         raise Forbidden(NO_OPERATOR)
     elif sends_credential():
-        raise InvalidCredential("Only the operator may do this, and the credential is not WORKER_TOKEN.")
+        raise InvalidCredential(f"{OPERATOR_ALONE}, and the credential is neither WORKER_TOKEN nor {ADMINS_KEY}.")
     else:
-        raise Unauthorized("Only the operator may do this: send WORKER_TOKEN as a bearer token.")
+        raise Unauthorized(f"{OPERATOR_ALONE}: send WORKER_TOKEN as a bearer token, or {ADMINS_KEY}.")
 
 
 def check_again() -> None:
