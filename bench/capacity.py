@@ -70,7 +70,7 @@ def stub(seconds: float, *options: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
     finally:
         process.terminate()
-        process.wait()
+        process.communicate()  # which closes the pipe, too
 
 
 async def _ask(port: int, path: str) -> int:

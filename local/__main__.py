@@ -33,6 +33,12 @@ READY_SECONDS = 120.0
 POLL_SECONDS = 0.3
 SETTLED_SECONDS = 5.0  # an engine that is degraded after so long stays degraded
 LASTING = "is degraded"  # the API says so of a worker that is up; of one that still starts it says "starting"
+CREDENTIALS = {
+    "none": ("", ""),
+    "keys": ("ig_", " (with a key of `.venv/bin/flask --app app keys create --name me`)"),
+    "huggingface": ("hf_", " (with a token of yours)"),
+}
+"""How the credentials of each AUTH begin, and where one comes from."""
 
 
 def main() -> int:
@@ -119,7 +125,7 @@ def _becomes_ready(processes: Processes, settings: Settings, of_api: dict[str, s
         if problem:
             _say(f"Not ready after {READY_SECONDS:g} seconds: {problem}")
     _say_what_is_down(f"http://127.0.0.1:{settings.worker_port}/health", {"Authorization": headers["Authorization"]})
-    _say_what_to_copy("Running" if problem else "Ready", f"http://{address}", needs_token=settings.auth != "none")
+    _say_what_to_copy("Running" if problem else "Ready", f"http://{address}", auth=settings.auth)
     return True
 
 
@@ -142,9 +148,9 @@ def _say_what_is_down(url: str, headers: dict[str, str]) -> None:
                 _say(f"{name}: {engine['reason']}")
 
 
-def _say_what_to_copy(state: str, address: str, *, needs_token: bool) -> None:
-    token = " -H 'Authorization: Bearer hf_...'" if needs_token else ""
-    yours = " (with a token of yours)" if needs_token else ""
+def _say_what_to_copy(state: str, address: str, auth: str) -> None:
+    prefix, yours = CREDENTIALS[auth]
+    token = prefix and f" -H 'Authorization: Bearer {prefix}...'"
     _say(
         f"\n{state}. Open {address} in a browser; Ctrl-C stops everything.\n"
         f"Or copy{yours}, for a picture, and for one that is painted without any AI:\n\n"

@@ -7,8 +7,8 @@ import pytest
 from tests.fuzz.document import LIMIT_SECONDS, SECONDS, SHARES, WITH_KEYS, try_all
 from tests.fuzz.document_checks import EXCLUDED, FAILED, REFUSED
 
-ENOUGH = 50
-"""Requests of each share: with two cores and five runnable processes for each it was 265 at least."""
+ENOUGH = 5
+"""Requests of each share, at least: hundreds on a machine that is free, nine were seen on one that was not."""
 
 
 @pytest.mark.timeout(SECONDS + 2 * LIMIT_SECONDS)

@@ -115,7 +115,7 @@ def turns_of(
     if by_age:
         return turns.oldest()
     found: list[Row[Any]] = []
-    for equals in owners_in_order(connection, last_owner):
+    for _, equals in owners_in_order(connection, last_owner):
         room = window.size - len(found)
         if room <= 0:
             break

@@ -17,7 +17,7 @@ from image_api.jobs.job import Job, Json, Outcome
 from image_api.jobs.runner.conclusion import Retry, conclude
 from image_api.jobs.runner.retries import MAX_PAUSE_SECONDS
 from image_api.jobs.store.endings import end_job
-from image_api.jobs.store.fair_order import JOBS_IN_A_ROW, oldest, owners_in_order
+from image_api.jobs.store.fair_order import most_in_a_row, oldest, owners_in_order
 from image_api.jobs.store.queries import image_of
 from image_api.jobs.store.queue_numbers import change_queue
 from image_api.jobs.store.rows import as_job, job_of
@@ -179,11 +179,13 @@ class Leases:
         claimed: list[Job] = []
         last, in_a_row = self._last_owner, self._in_a_row
         while len(claimed) < count:
-            found = _next(transaction, last, by_age=in_a_row >= JOBS_IN_A_ROW)
+            order = owners_in_order(transaction.connection, last)
+            by_age = in_a_row >= most_in_a_row(order)
+            found = _oldest(transaction) if by_age else _next(transaction, order, last)
             if found is None:
                 break
             claimed.append(_claimed(transaction, found, given))
-            last, in_a_row = claimed[-1].owner, 0 if in_a_row >= JOBS_IN_A_ROW else in_a_row + 1
+            last, in_a_row = claimed[-1].owner, 0 if by_age else in_a_row + 1
         self._last_owner, self._in_a_row = last, in_a_row
         return claimed
 
@@ -222,12 +224,14 @@ class Leases:
                 change_queue(transaction, job.owner, pending=1)
 
 
-def _next(transaction: Transaction, last: str, *, by_age: bool) -> Row[Any] | None:
-    """Return the due job that comes next: the oldest of all, or of the owner with the fewest in flight."""
+def _oldest(transaction: Transaction) -> Row[Any] | None:
+    return transaction.connection.execute(OLDEST, {"now": transaction.now}).first()
+
+
+def _next(transaction: Transaction, order: list[tuple[int, list[str]]], last: str) -> Row[Any] | None:
+    """Return the oldest due job of the first owner that has one."""
     connection, now = transaction.connection, {"now": transaction.now}
-    if by_age:
-        return connection.execute(OLDEST, now).first()
-    for owner in chain.from_iterable(owners_in_order(connection, last)):
+    for owner in chain.from_iterable(owners for _, owners in order):
         if found := connection.execute(FIRST_OF, {**now, "its_owner": owner}).first():
             return found
     # Those that were looked at have none that is due.

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Select, bindparam, case, select
 
 from image_api.jobs.database.tables import PROCESSING, by_index, jobs, queues
 
-JOBS_IN_A_ROW = 8  # then the oldest
+JOBS_IN_A_ROW = 8  # then the oldest …
+SINGLES_IN_A_ROW = 32  # … and after so many if they are of owners with nothing else in flight, which wait for one
 MAX_OWNERS = 64  # that are looked at: there may be thousands, and hardly any has only jobs that are not due
 
 BUSY = by_index(select(jobs.c.owner).where(PROCESSING), "jobs_processing")
@@ -30,12 +31,17 @@ def oldest(due: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return by_index(due.order_by(jobs.c.id).limit(1), "jobs_oldest_pending")
 
 
-def owners_in_order(connection: Connection, last: str) -> list[list[str]]:
-    """Return the owners of pending jobs, those with the fewest in flight first; those with equally many are together.
+def most_in_a_row(order: list[tuple[int, list[str]]]) -> int:
+    """Return after how many jobs in that order the oldest is to come."""
+    return SINGLES_IN_A_ROW if order and order[0][0] == 1 else JOBS_IN_A_ROW
+
+
+def owners_in_order(connection: Connection, last: str) -> list[tuple[int, list[str]]]:
+    """Return numbers of jobs in flight, the smallest first, each with the owners of pending jobs that have so many.
 
     `last` is the owner that was served last, after which its equals come.
     """
     processing = Counter(connection.execute(BUSY).scalars())
     in_flight = {row.owner: row.pending + processing[row.owner] for row in connection.execute(OWNERS, {"last": last})}
     ordered = sorted(in_flight, key=lambda owner: (in_flight[owner], owner <= last, owner))
-    return [list(equals) for _, equals in groupby(ordered, key=in_flight.__getitem__)]
+    return [(number, list(equals)) for number, equals in groupby(ordered, key=in_flight.__getitem__)]

@@ -3,7 +3,7 @@
 import pytest
 
 from image_api.jobs.errors import TooManyJobs
-from image_api.jobs.store.pending_limits import FULL, IMAGES_FULL, SHARE_USED, PendingLimits
+from image_api.jobs.store.pending_limits import FULL, IMAGES_FULL, RESERVED, SHARE_USED, PendingLimits
 from tests.api.jobs.stored import Stored, at_once, make_tables
 
 
@@ -20,7 +20,7 @@ def admitted(stored: Stored, *owners: str) -> list[str]:
         try:
             stored.submit(owner)
         except TooManyJobs as error:
-            results.append({FULL: "full", SHARE_USED: "share"}[str(error)])
+            results.append({FULL: "full", RESERVED: "reserved", SHARE_USED: "share"}[str(error)])
         else:
             results.append(owner)
     return results
@@ -37,6 +37,8 @@ def admitted(stored: Stored, *owners: str) -> list[str]:
         (4, "aabbcab", ["a", "a", "b", "b", "full", "full", "full"]),
         (5, "abaabbc", ["a", "b", "a", "share", "b", "share", "c"]),
         (6, "aaaaaabbbbc", [*"aaaaaa", "b", "b", "b", "full", "full"]),
+        (20, "abcdef" * 3 + "agghi", [*"abcdef" * 3, "reserved", "g", "reserved", "h", "full"]),
+        (20, "a" * 21, [*"a" * 20, "full"]),
     ],
 )
 def test_a_client_gets_its_share(stored_with, limit, owners, results):

@@ -3,9 +3,11 @@
 import threading
 import time
 
+import pytest
+
 from image_api.dispatch.queued.failures import QueueUnavailable
 from image_api.dispatch.queued.retried_sends import SENDERS, RetriedSends
-from image_api.dispatch.queued.turns import Send, Turns
+from image_api.dispatch.queued.turns import SENDS_IN_A_ROW, Send, Turns
 from image_api.dispatch.queued.urgent_window import NoRoom
 from tests.fakes.processes import wait_until
 
@@ -18,21 +20,36 @@ def taken(turns: Turns) -> list[str | None]:
     return [turns.take().client for _ in iter(lambda: bool(turns), False)]
 
 
-def test_clients_take_turns():
+@pytest.mark.parametrize(
+    ("waiting", "order"),
+    [("aaabbc", "cbbaaa"), ("aab", "baa"), ("abc", "abc"), ("aabb", "aabb"), ("aaa", "aaa"), ("a-a", "-aa")],
+)
+def test_the_client_with_the_fewest_comes_next_and_equals_take_turns(waiting, order):
     turns = Turns()
-    for client in ["a", "a", "a", None, "b", "b"]:
+    for client in waiting:
+        turns.add(send_of(None if client == "-" else client))
+    assert "".join(client or "-" for client in taken(turns)) == order
+
+
+def test_one_with_many_is_served_although_others_send_again_and_again():
+    turns = Turns()
+    for client in "aaa":
         turns.add(send_of(client))
-    assert taken(turns) == ["a", None, "b", "a", "b", "a"]
+    order = ""
+    while "a" not in order:
+        turns.add(send_of("b"))
+        order += turns.take().client
+    assert order == "b" * SENDS_IN_A_ROW + "a"
 
 
 def test_one_that_had_no_room_is_the_next_again():
     turns = Turns()
-    sends = [send_of(client) for client in ["a", "a", "b"]]
+    sends = [send_of(client) for client in "aabb"]
     for send in sends:
         turns.add(send)
     assert turns.take() is sends[0]
     turns.add(sends[0], first=True)
-    assert [turns.take() for _ in sends] == [sends[0], sends[2], sends[1]]
+    assert [turns.take() for _ in sends] == [sends[0], sends[1], sends[2], sends[3]]
 
 
 def test_what_is_given_up_waits_no_more():

@@ -14,7 +14,7 @@ import requests
 
 from tests.fakes.processes import Server
 from tests.hostile.arena import Arena, Verdict, attack
-from tests.hostile.wire import Response, Tally, ask, close, exchange, request
+from tests.hostile.wire import Response, Tally, ask, close, exchange, flood, request
 
 CLIENTS = 32
 CONNECTIONS = 4  # of each, and on each a request in flight all the time
@@ -26,6 +26,8 @@ SETTLED_SECONDS = 8.0  # until slots and queues are full
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 POLITE = "198.51.100.200"
+ALLOWED, BEYOND = 2, 50  # requests of each client
+MOST_OF_A_PICTURE = 0.05
 
 Ask = Callable[[Server, int], Response | None]
 """Has a polite client's picture made, by its number; returns the response that has it."""
@@ -122,6 +124,7 @@ def _p95(waits: list[float]) -> float:
 
 
 def _verdict(arena: Arena, server: Server, send: Ask, of: Callable[[str, int], bytes]) -> Verdict:
+    _waits(arena, server, send, range(-1, 0))  # what is loaded with the first picture
     idle = _p95(_waits(arena, server, send, range(ASKED)))
     with _RudeClients(server, of) as rude:
         p95 = _p95(_waits(arena, server, send, range(ASKED, 2 * ASKED)))
@@ -139,7 +142,7 @@ def rude_clients(arena: Arena) -> Verdict:
 
 @attack()
 def rude_clients_limited(arena: Arena) -> Verdict:
-    """The same 32 clients with RATE_LIMIT on, which they exceed: how long a polite client waits."""
+    """The same 32 clients with RATE_LIMIT on: how long a polite client waits."""
     return _verdict(arena, _service(arena, RATE_LIMIT="100 per 10 minutes"), _ask, _picture)
 
 
@@ -147,3 +150,33 @@ def rude_clients_limited(arena: Arena) -> Verdict:
 def rude_jobs(arena: Arena) -> Verdict:
     """32 clients that submit jobs as fast as they can: how long a polite client waits for its own."""
     return _verdict(arena, _service(arena, RATE_LIMIT="off"), _ask_for_job, _job)
+
+
+def _processor_seconds(*servers: Server) -> float:
+    times = [process.cpu_times() for server in servers for process in server.tree()]
+    return sum(it.user + it.system for it in times)
+
+
+def _sketch(client: str, number: int) -> bytes:
+    path = f"/generate?prompt={client}+{number}&model=sketch&width=512&height=512"
+    return request("GET", path, X_Forwarded_For=client)
+
+
+@attack(quick=True)
+def hammered_limits(arena: Arena) -> Verdict:
+    """32 clients far beyond their RATE_LIMIT: what one of their requests costs, beside a small sketch."""
+    worker = arena.worker()
+    server = arena.behind(worker, TRUSTED_PROXIES="loopback", RATE_LIMIT=f"{ALLOWED} per 10 minutes")
+    clients = [f"198.51.100.{number}" for number in range(CLIENTS)]
+    arena.tally += flood(server.port, [_sketch(POLITE, 0)])  # what is loaded with the first picture
+    begun = _processor_seconds(server, worker)
+    made = flood(server.port, [_sketch(client, number) for client in clients for number in range(ALLOWED)], 4)
+    between = _processor_seconds(server, worker)
+    refused = flood(server.port, [_sketch(client, 9 + number) for number in range(BEYOND) for client in clients])
+    ended = _processor_seconds(server, worker)
+    arena.tally += made
+    arena.tally += refused
+    picture, refusal = (between - begun) / made.requests, (ended - between) / refused.requests
+    said = f"{1000 * refusal:.1f} ms of the processors, a sketch {1000 * picture:.0f} ms; {dict(refused.outcomes)}"
+    held = refused.outcomes == {"429 rate_limited": refused.requests} and made.outcomes == {"200": made.requests}
+    return Verdict(held and refusal <= MOST_OF_A_PICTURE * picture, said)

@@ -10,7 +10,7 @@ from image_api.jobs.errors import JobOver
 from image_api.jobs.job import Outcome
 from image_api.jobs.runner.conclusion import Retry
 from image_api.jobs.runner.leases import MAX_INTERRUPTIONS, Lease
-from image_api.jobs.store.fair_order import JOBS_IN_A_ROW
+from image_api.jobs.store.fair_order import JOBS_IN_A_ROW, SINGLES_IN_A_ROW
 from tests.api.jobs.processes import DONE, Process
 
 PAST, FUTURE = 1.0, 4e9
@@ -59,20 +59,23 @@ def test_what_runs_is_in_flight_as_well(here):
     assert owners(here.leases.claim(3)) == "cab"
 
 
-def test_one_with_many_jobs_is_served_although_others_submit_few_again_and_again(here):
-    for _ in range(3):
+@pytest.mark.parametrize(("others", "in_a_row"), [("b", SINGLES_IN_A_ROW), ("bb", JOBS_IN_A_ROW)])
+def test_one_with_many_jobs_is_served_although_others_submit_few_again_and_again(here, others, in_a_row):
+    for _ in range(5):
         here.submit("a")
+    for owner in others[1:]:
+        here.submit(owner)
     order = ""
     while "a" not in order:
         here.submit("b")
         (job,) = here.leases.claim(1)
         order += job.owner
         here.leases.finish(Lease.of(job), DONE)
-    assert order == "b" * JOBS_IN_A_ROW + "a"
+    assert order == "b" * in_a_row + "a"
 
 
 def test_a_due_job_is_found_behind_many_owners_that_have_none(here, monkeypatch):
-    monkeypatch.setattr("image_api.jobs.runner.leases.owners_in_order", lambda *_: [["x"], ["y"]])
+    monkeypatch.setattr("image_api.jobs.runner.leases.owners_in_order", lambda *_: [(1, ["x"]), (2, ["y"])])
     for owner in "ab":
         here.submit(owner)
     assert owners(here.leases.claim(3)) == "ab"
