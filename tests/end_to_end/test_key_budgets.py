@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 import requests
 
+from image_api.dispatch.coalesced_read import READ_TTL_SECONDS
 from tests.api.auth.keys import declared
 from tests.end_to_end.conftest import Stack, worker_settings
 from tests.end_to_end.rendering import DISPATCHES, rendering
@@ -101,6 +103,17 @@ def test_workers_that_die_with_pictures_in_their_hands_never_exceed_it(tmp_path)
         codes = [make(stack, key, model="replicate").status_code for _ in range(12)]
         assert (codes.count(200), codes.count(429)) == ((BUDGET - 12) // 3, 12 - (BUDGET - 12) // 3)
         assert billed(stack) <= BUDGET
+
+
+@pytest.mark.parametrize("model", ["horde", "replicate"])
+def test_prices_are_read_again_beside_its_pictures(tmp_path, model):
+    """In the request's greenlet: in the native thread of the database the reading would never go on."""
+    with tiers(tmp_path) as (stack, key):
+        for _ in range(2):
+            time.sleep(READ_TTL_SECONDS + 0.1)  # what is known of the models is not fresh any more
+            assert make(stack, key, model=model).status_code == 200
+            for path in ("/models", "/ready", "/v1/models"):
+                assert requests.get(f"{stack.api.url}{path}", headers=key, timeout=60).ok
 
 
 def _ignored(stack, key) -> None:
