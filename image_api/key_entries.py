@@ -17,8 +17,8 @@ DEFAULT_SCOPES = ("generate", "jobs")
 MAX_PICTURES = 1_000_000_000  # of a limit
 MICROS = 1_000_000  # of a US dollar
 DOLLARS = re.compile(r"\$?([0-9]{1,7}(?:\.[0-9]{1,6})?)")
-DURATION = re.compile(r"([1-9][0-9]{0,5})([hdw])")
-UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+DURATION = re.compile(r"([1-9][0-9]{0,5})([mhdw])")
+UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 MAX_DURATION = timedelta(days=36_525)  # of a hundred years
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")  # ISO 8601's basic format: colons separate an entry's parts
@@ -27,7 +27,7 @@ OF_A_NAME = "a name must have 1 to 64 letters, digits, dots, hyphens and undersc
 OF_SCOPES = f"scopes must be some of {', '.join(SCOPES)}"
 OF_A_LIMIT = f"a limit of pictures must be a whole number from 1 to {MAX_PICTURES:,}"
 OF_A_BUDGET = "a budget must be an amount of US dollars like 1.50"
-OF_AN_EXPIRY = "an expiry must be a duration like 90d, 12h or 4w, or a date like 2027-02-28, the last day of UTC"
+OF_AN_EXPIRY = "an expiry must be a duration like 90d, 12h or 30m, or a date like 2027-02-28, the last day of UTC"
 
 
 @dataclass(frozen=True, slots=True)

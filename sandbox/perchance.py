@@ -70,6 +70,7 @@ class PerchanceScenario(PageScenario, TemporaryPictureScenario):
     http_status: int = Field(200, ge=200, le=599, description="HTTP status of JSON refusals.")
     key_seconds: float = Field(3600.0, gt=0, description="Life of a key.")
     wall_after: int = Field(0, ge=0, description="Generations in a minute after which the site blocks; 0 is never.")
+    flagged: bool = Field(False, description="Whether the site calls pictures not safe for work.")
     threads: int = Field(1, ge=1, description="Pictures at a time for one address.")
 
 
@@ -244,7 +245,7 @@ def _made(entry: LoggedRequest, body: dict[str, object]) -> Response:
             "height": height,
             "guidanceScale": body["guidanceScale"],
             "negativePrompt": negative_prompt,
-            "maybeNsfw": False,
+            "maybeNsfw": state().fields(PerchanceScenario).flagged,
         }
     )
 

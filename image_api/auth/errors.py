@@ -10,6 +10,10 @@ from image_api.errors import ApiError
 from render_worker.contract import ErrorBody
 
 REALM = 'Bearer realm="image-generation-api"'
+LEAKED = (
+    "A credential in an address may be in logs and histories now: if it is a key, have the operator replace it by keys"
+    " rotate."
+)
 
 
 class Unauthorized(ApiError):
@@ -23,7 +27,7 @@ class Unauthorized(ApiError):
 class CredentialInAddress(Unauthorized):
     """Raised if a request has no credential but one in its query string."""
 
-    hint = "It may be in logs and histories now: if it is a key, have the operator replace it by keys rotate."
+    hint = LEAKED
 
 
 class InvalidCredential(Unauthorized):

@@ -75,7 +75,7 @@ keys = AppGroup(
 @click.option(
     "--expires",
     type=Parsed("TIME", _future),
-    help="When it ends: after 90d, 12h or 4w, or with the day 2027-02-28 of UTC. [default: never]",
+    help="When it ends: after 30m, 12h, 90d or 4w, or with the day 2027-02-28 of UTC. [default: never]",
 )
 @click.option("--print-hash", is_flag=True, help="Store nothing; print a second line: the key's entry for API_KEYS.")
 def create(

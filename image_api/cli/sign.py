@@ -59,7 +59,7 @@ def _base(text: str) -> str:
     "--expires",
     required=True,
     type=Parsed("TIME", _expiry),
-    help="When it ends: after 12h, 7d or 2w, or with the day 2027-02-28 of UTC.",
+    help="When it ends: after 30m, 12h, 7d or 2w, or with the day 2027-02-28 of UTC.",
 )
 @click.option(
     "--base-url", type=Parsed("URL", _base), help="Where clients reach this service, unless a setting says so."
@@ -82,6 +82,12 @@ def sign(address: str, expires: int, base_url: str | None) -> None:
     except ApiError as error:
         raise click.ClickException(str(error)) from None
     print_alone(f"{base}{path}?{_query(signed_pairs(key, path, pairs, expires))}")
+    click.echo(f"Signed by {_origin_of_key()}: it opens where the service has the same.", err=True)
+
+
+def _origin_of_key() -> str:
+    found = services()
+    return "the first key of SIGNING_KEYS" if found.settings.signing_keys else f"the key in {found.credentials.place}"
 
 
 def _request_of(address: str, base: str) -> tuple[str, Pairs]:

@@ -11,6 +11,9 @@ JobStatus = Literal["pending", "processing", "completed", "failed", "canceled"]
 FINAL: frozenset[JobStatus] = frozenset({"completed", "failed", "canceled"})
 """The statuses that a job keeps."""
 
+OF_A_KEY = "key-"
+"""How the owner begins whose jobs are an API key's, and with no AUTH either anybody else's who knows their ids."""
+
 Json = Mapping[str, Any]
 
 
@@ -27,7 +30,7 @@ class NewJob:
     """What a client submits."""
 
     owner: str
-    """The client's id, or `LOCAL` for the machine itself."""
+    """The client's id, after OF_A_KEY that of an API key, or `LOCAL` for the machine itself."""
     request: Json
     """The options as JSON, without an image."""
     base_url: str
@@ -74,6 +77,11 @@ class Job:
     error: Json | None = None
     """The ErrorBody, with its HTTP status, of the last attempt that failed."""
     payer: "JobPayer | None" = None
+
+    @property
+    def client(self) -> str:
+        """Return the client on whose share of this service and its workers it counts, with its other requests."""
+        return self.owner.removeprefix(OF_A_KEY)
 
     @property
     def is_final(self) -> bool:

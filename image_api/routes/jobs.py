@@ -8,7 +8,7 @@ from image_api.services import services
 from image_api.web.api import FORM, JSON, Answer, describe
 from image_api.web.api_answers import ACCEPTED, JOB, JOB_ERRORS, SPECULATION, SUBMITTING, UPLOADS
 from image_api.web.jobs.listing import list_response
-from image_api.web.jobs.owner import own_job_id
+from image_api.web.jobs.owner import own_job
 from image_api.web.jobs.submission import accepted_response
 from image_api.web.jobs.views import job_response, status_response
 from image_api.web.schemas.jobs import JobOptions, JobPage, JobQuery
@@ -40,7 +40,7 @@ def submit() -> Response:
 @describe({200: JOB}, errors=(JobNotFound, *JOB_ERRORS))
 def status(job_id: str) -> Response:
     """Return a job: its status, how far it is, its pictures, or why it failed."""
-    return status_response(own_job_id(job_id))
+    return status_response(own_job(job_id))
 
 
 @routes.get("/jobs")
@@ -55,4 +55,4 @@ def jobs() -> Response:
 def cancel(job_id: str) -> Response:
     """Cancel a job that has not ended, and what is made for it alone, and return it."""
     refuse_prefetch()
-    return job_response(services().jobs.cancel(own_job_id(job_id)))
+    return job_response(services().jobs.cancel(own_job(job_id).id))

@@ -1,5 +1,6 @@
 /** Failures as sentences with what to do next. */
 
+import { key } from "./credentials.js";
 import { element } from "./elements.js";
 import { count } from "./jobs.js";
 import { models } from "./models.js";
@@ -40,8 +41,9 @@ export function sentenceOf(failure) {
 /** Return the page's own sentence for a code: its own, one for all engines, or one for all of a kind. */
 function ownText(code) {
   const ofAny = OF_THE_SERVICE.test(code) ? [] : [code.replace(/^[^_]+_/, "any_")];
-  const keys = [code, ...ofAny, code.replace(/_.*$/, "_any")];
-  const found = keys.map((key) => `failures.${key}`).find(has);
+  const ofKey = code === "unauthorized" && key() ? ["unauthorized_key"] : [];
+  const keys = [...ofKey, code, ...ofAny, code.replace(/_.*$/, "_any")];
+  const found = keys.map((name) => `failures.${name}`).find(has);
   return found ? text(found) : null;
 }
 

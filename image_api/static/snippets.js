@@ -43,6 +43,7 @@ export function mountSnippets(read) {
   }
 
   details.addEventListener("toggle", update);
+  document.addEventListener("key-kept", update);
   return { update };
 }
 

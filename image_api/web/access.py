@@ -1,7 +1,5 @@
 """Access control: the account of the current request, and whether that has a scope."""
 
-from contextlib import suppress
-
 from flask import g
 
 from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, SIGNED_LINK, Account, Scope
@@ -18,6 +16,8 @@ LACKS = {
     " that ADMIN_ACCOUNTS names.",
 }
 OF_A_LINK = "A signed link is for its pictures alone: it makes no job of them."
+OPERATOR_ALONE = "Only the operator may do this"
+ADMINS_KEY = "a key with the scope admin"
 NO_OPERATOR = (
     "Only the operator may do this, and this service has no WORKER_TOKEN to know the operator by: set it, or send a key"
     " with the scope admin."
@@ -55,15 +55,21 @@ def require_admin() -> None:
     elif services().settings.worker_token is None:
         raise Forbidden(NO_OPERATOR)
     elif sends_credential():
-        raise InvalidCredential("Only the operator may do this, and the credential is not WORKER_TOKEN.")
+        raise InvalidCredential(f"{OPERATOR_ALONE}, and the credential is neither WORKER_TOKEN nor {ADMINS_KEY}.")
     else:
-        raise Unauthorized("Only the operator may do this: send WORKER_TOKEN as a bearer token.")
+        raise Unauthorized(f"{OPERATOR_ALONE}: send WORKER_TOKEN as a bearer token, or {ADMINS_KEY}.")
 
 
 def check_again() -> None:
     """Raise as `require_scope` if the credential of a WebSocket has been revoked, or has expired, meanwhile."""
     g.pop("account", None)
     require_scope(GENERATE)
+
+
+def key_refusal() -> str | None:
+    """Return why the request's API key counts as none with AUTH=none; None if it does not, or has none."""
+    refusal: str | None = g.get("key_refusal")
+    return refusal
 
 
 def wanted_credential() -> str | None:
@@ -77,8 +83,10 @@ def _identified() -> Account | None:
     authenticator = services().authenticator
     if authenticator is None:
         if sent_key():
-            with suppress(ApiError):  # what no address needs is as none if it is wrong
+            try:
                 _become(_holder_of_key())
+            except ApiError as error:  # what no address needs is as none if it is wrong
+                g.key_refusal = str(error)
     elif has_token():
         g.account = OPERATOR
     else:

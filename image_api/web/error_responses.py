@@ -7,10 +7,14 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from image_api.auth.errors import LEAKED
 from image_api.errors import ApiError, InvalidParameter, SpeculativeRequest
+from image_api.limits.errors import RateLimited
+from image_api.web.access import key_refusal
 from image_api.web.disclosure import visible_error
 from image_api.web.responses import json_response, set_retry_after
 from image_api.web.schemas.error_format import ErrorFormat
+from image_api.web.sent_credentials import is_credential_in_address
 from render_worker.contract import ErrorBody, InvalidField
 from render_worker.serving.error_responses import REFUSAL
 from render_worker.serving.http_errors import HTTP_CODES, SENTENCES
@@ -71,7 +75,17 @@ def log_failure(error: ApiError) -> ErrorBody:
     # /ready is polled until all is well, and a browser's speculation is no failure.
     if error.status >= 500 and request.path != "/ready" and not isinstance(error, SpeculativeRequest):
         log.warning("%s: request failed: %s: %s", g.request_id, body.code, body.error, extra={"kind": body.code})
-    return visible_error(body)
+    body = visible_error(body)
+    return body.model_copy(update={"hint": hint}) if (hint := _hint_of_credential(error)) else body
+
+
+def _hint_of_credential(error: ApiError) -> str | None:
+    """Return what an error has to do with the request's credential that its own sentence does not say."""
+    if isinstance(error, InvalidParameter) and is_credential_in_address():
+        return LEAKED  # beside a right one, and with AUTH=none, it is an unknown parameter
+    if isinstance(error, RateLimited) and (refusal := key_refusal()):
+        return f"{refusal} So the limits of clients without a key apply."
+    return None
 
 
 def _api_error_response(error: ApiError) -> Response:

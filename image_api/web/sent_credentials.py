@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 from flask import request
 
-from image_api.auth.api_key import KEY, PREFIX
+from image_api.auth.api_key import PREFIX
 from image_api.auth.errors import CredentialInAddress, InvalidCredential, Unauthorized
 
 BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
@@ -28,11 +28,11 @@ def is_key(credential: str) -> bool:
 
 
 def sent_key() -> str | None:
-    """Return the API key of the current request by its form; None if it has none. Other credentials are as none.
+    """Return the API key of the current request by its prefix; None if it has none. Other credentials are as none.
 
     Raises InvalidCredential if it has two.
     """
-    keys = [it for it in _all_sent() if KEY.fullmatch(it)] if sends_credential() else []
+    keys = [it for it in _all_sent() if is_key(it)] if sends_credential() else []
     if len(keys) > 1:
         raise InvalidCredential(SEVERAL)
     return keys[0] if keys else None
@@ -50,18 +50,18 @@ def sent_credential(wanted: str) -> str:
         return sent.pop()
     if request.headers.get("Authorization", "").strip(" \t"):
         raise InvalidCredential(f"The Authorization header holds no bearer token: send {wanted}.")
-    if _is_in_address():
+    if is_credential_in_address():
         raise CredentialInAddress(f"A credential in an address is not accepted: send {wanted}.")
     raise Unauthorized(f"This request needs a credential: send {wanted}.")
+
+
+def is_credential_in_address() -> bool:
+    """Return whether the address has a parameter that is a credential elsewhere, also one that was dropped here."""
+    query = request.environ.get("RAW_URI", "").partition("?")[2] or request.query_string.decode("latin-1")
+    return any(name.lower() in IN_ADDRESS for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
 def _all_sent() -> set[str]:
     header, *keys = (request.environ.get(name, "").strip(" \t") for name in OF_WSGI)
     found = BEARER.fullmatch(header)
     return {it for it in (found[1] if found else "", *keys) if it}
-
-
-def _is_in_address() -> bool:
-    """Return whether the address has a parameter that is a credential elsewhere, also one that was dropped here."""
-    query = request.environ.get("RAW_URI", "").partition("?")[2] or request.query_string.decode("latin-1")
-    return any(name.lower() in IN_ADDRESS for name, _ in parse_qsl(query, keep_blank_values=True))

@@ -91,6 +91,7 @@ def test_loading_is_the_operator_s(client, worker, base, path, headers, status, 
     answer = client.post(base + path, json={"model_id": "a"}, headers=headers)
     assert refused(answer)[:2] == (status, code)
     assert "operator" in answer.json["error"]
+    assert "a key with the scope admin" in answer.json["error"]
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert worker.requests == []
 

@@ -26,6 +26,12 @@ def made(stack) -> None:
     assert stack.picture(body["image_url"]).size == (768, 512)
 
 
+@pytest.mark.parametrize("flagged", [True, False])
+def test_the_site_s_own_classification_is_told(stack, flagged):
+    stack.play(flagged=flagged)
+    assert stack.get(prompt="a tree", cache="false").json()["nsfw"] is flagged
+
+
 @pytest.mark.parametrize("announces", ["link", "link_alone"])
 def test_the_single_use_link_is_used_once_and_first(stack, announces):
     stack.play(announces=announces)

@@ -56,6 +56,7 @@ def test_a_picture_is_made_and_shown_with_a_key(page):
     field = page.get_by_label("API key")
     expect(field).to_be_focused()
     expect(field).to_have_accessible_description(re.compile("This service wants a key. Enter it here"))
+    expect(failure(page, "a picture for a key")).to_contain_text("The service wants a key. Give it in the form")
     enter(page, RIGHT)
     assert re.match("blob:", shown(pictures(page).first).get_attribute("src"))
     assert RIGHT not in page.url
@@ -65,6 +66,7 @@ def test_a_picture_is_made_and_shown_with_a_key(page):
 def test_a_wrong_key_is_asked_for_again(page):
     ask(page, "a picture for a wrong key")
     enter(page, new_key())
+    expect(failure(page, "a picture for a wrong key").first).to_contain_text("did not accept this key. Give another one")
     expect(page.get_by_label("API key")).to_have_accessible_description(re.compile("did not accept this key"))
     enter(page, RIGHT)
     shown(pictures(page).first)

@@ -106,6 +106,15 @@ def test_a_snippet_is_copied(new_context):
     assert page.evaluate("() => navigator.clipboard.readText()") == code
 
 
+def test_a_key_of_the_form_is_in_them_as_a_variable(page):
+    expect(snippet(page, "curl")).not_to_contain_text("API_KEY")
+    page.get_by_text("Key", exact=True).click()
+    page.get_by_label("API key").fill("secret-key")
+    page.get_by_label("API key").press("Tab")
+    expect(snippet(page, "curl")).to_contain_text("$API_KEY")
+    assert "secret-key" not in snippet(page, "curl").inner_text()
+
+
 def test_a_key_stays_out_of_the_snippets(page):
     page.evaluate("() => sessionStorage.setItem('api-key', 'secret-key')")
     page.reload()

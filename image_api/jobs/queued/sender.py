@@ -79,7 +79,7 @@ class Sender:
         request = quiet.request(str(PictureId(job.id, index)), self._seconds)
         max_price = self._pictures.max_price(job, attempt, index, request)
         request = request.model_copy(update={"max_price": max_price})
-        message = QueuedRequest(request=request, attempt=attempt, client=job.owner)
+        message = QueuedRequest(request=request, attempt=attempt, client=job.client)
         image = options.image.whole() if options.image else None
         queue = self._names.find(options.model)
         if queue is None:  # it was accepted when this service, or another process of it, knew more

@@ -187,7 +187,7 @@ class Attempt:
 
     def _waiter(self) -> Waiter:
         return Waiter(
-            self.job.owner,
+            self.job.client,
             gone=self._over.is_set,
             request_id=self._request_id,
             repeated=self.job.is_repeated,

@@ -2,16 +2,17 @@
 
 from functools import lru_cache
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from flask import request
 
 from image_api.allowed_hosts import ANY
-from image_api.auth.account import ADMIN, OPERATOR
+from image_api.auth.account import OPERATOR
 from image_api.jobs.errors import JobNotFound
+from image_api.jobs.job import OF_A_KEY, Job
 from image_api.networks import NETWORKS, address_of, within
 from image_api.services import services
 from image_api.web.access import current_account
+from image_api.web.disclosure import is_operator
 from image_api.web.jobs.ids import parse_job_id
 from image_api.web.trusted_proxies import CLIENT_ADDRESS
 
@@ -33,7 +34,10 @@ FORWARDED = frozenset(
 def job_owner() -> str:
     """Return the owner of the current request's jobs. It stays the same when this service is started again."""
     if account := current_account():
-        return LOCAL if account is OPERATOR else services().owner_ids.id_of(account.id) or UNKNOWN
+        if account is OPERATOR:
+            return LOCAL
+        of_a_key = OF_A_KEY if account.allowance else ""
+        return f"{of_a_key}{services().owner_ids.id_of(account.id)}"
     if is_local():
         return LOCAL
     return services().owner_ids.id_of(request.environ.get(CLIENT_ADDRESS)) or UNKNOWN
@@ -44,15 +48,16 @@ def listed_owner() -> str | None:
     return job_owner() if current_account() or is_local() else None
 
 
-def own_job_id(text: str) -> UUID:
-    """Return the id of a job that a client names. With AUTH=none any client that knows an id may name it.
+def own_job(text: str) -> Job:
+    """Return the job with an id that a client names: its own, with AUTH=none also one of no API key.
 
-    Raises JobNotFound if it is no id, or that of another account's job; and DatabaseUnavailable.
+    Raises JobNotFound if it is no id, or that of another's job; and DatabaseUnavailable.
     """
-    job_id, account = parse_job_id(text), current_account()
-    if account and ADMIN not in account.scopes and services().jobs.get(job_id).owner != job_owner():
+    job = services().jobs.get(parse_job_id(text))
+    is_open = services().authenticator is None and not job.owner.startswith(OF_A_KEY)
+    if not (is_open or is_operator() or job.owner == job_owner()):
         raise JobNotFound
-    return job_id
+    return job
 
 
 def is_local() -> bool:

@@ -1,7 +1,5 @@
 """A job as the response to a request about it."""
 
-from uuid import UUID
-
 from flask import Response
 
 from image_api.jobs.job import Job
@@ -33,11 +31,9 @@ def job_response(job: Job, position: int | None = None, status: int = 200) -> Re
     return response
 
 
-def status_response(job_id: UUID) -> Response:
-    """Return a job with its position. Raises JobNotFound if there is none with this id."""
-    jobs = services().jobs
-    job = jobs.get(job_id)
-    return job_response(job, jobs.position(job))
+def status_response(job: Job) -> Response:
+    """Return a job with its position."""
+    return job_response(job, services().jobs.position(job))
 
 
 def _poll_seconds(job: Job, position: int | None) -> int | None:

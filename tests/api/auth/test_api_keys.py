@@ -205,11 +205,23 @@ class TestInTheAddress:
         assert key not in answer.text + str(answer.headers) + caplog.text
 
     @pytest.mark.parametrize("auth", ["none", "keys"])
-    def test_beside_a_right_one_and_without_auth_the_parameter_is_unknown(self, client_with, auth):
+    @pytest.mark.parametrize("name", ["api_key", "Token"])
+    @pytest.mark.parametrize("path", ["/generate?prompt=a", "/sheet.png?prompt=a&seeds=2", "/v1/images/generations?"])
+    def test_beside_a_right_one_and_without_auth_the_parameter_is_unknown(self, client_with, auth, name, path):
         key, entry = declared("blog")
-        client = client_with(auth=auth, api_keys=entry)
-        answer = client.get(f"{MAKE}&api_key={key}", headers=sent(key) if auth == "keys" else {})
-        assert (answer.status_code, "api_key" in answer.json["error"], key in answer.text) == (400, True, False)
+        client, method = client_with(auth=auth, api_keys=entry), "POST" if path.startswith("/v1") else "GET"
+        answer = client.open(f"{path}&{name}={key}", method=method, headers=sent(key) if auth == "keys" else {})
+        assert (answer.status_code, key in answer.text) == (400, False)
+        assert "may be in logs and histories now" in answer.text
+
+    def test_other_errors_say_nothing_of_credentials(self, client_with):
+        assert "logs" not in client_with().get("/generate?prompt=a&sede=7").text
+
+
+WAYS_TO_JOBS = [
+    *[("GET", f"/api/v1/{path}") for path in ("status/{}", "jobs/{}", "jobs/{}/deliveries", "jobs/{}/events")],
+    ("DELETE", "/api/v1/jobs/{}"),
+]
 
 
 class TestWithoutAuth:
@@ -226,13 +238,55 @@ class TestWithoutAuth:
         store.revoke_key("blog")
         assert [code(client, it) for it in (key, new_key())] == [200, 200]
 
+    @pytest.mark.parametrize(
+        ("sent_key", "why"),
+        [
+            (f"ig_{'A' * 43}", "unknown"),
+            ("ig_mistyped", "no API key of this service"),
+            ("expired", "expired at 2001-09-09"),
+        ],
+    )
+    @pytest.mark.parametrize("path", ["/generate?prompt=b", "/v1/images/generations", "/api/v1/generate"])
+    def test_the_limits_of_a_client_say_that_its_key_was_not_accepted(
+        self, client_with, store, database_url, sent_key, why, path
+    ):
+        old, entry = declared("old", expires_at=1_000_000_000)
+        client = client_with(api_keys=entry, database_url=database_url, rate_limit="1 per hour")
+        elsewhere = sent(old if sent_key == "expired" else sent_key)
+        ways = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.9"}}
+        assert client.get(MAKE, headers=elsewhere, **ways).status_code == 200
+        method, json = ("GET", None) if "?" in path else ("POST", {"prompt": "b"})
+        answer = client.open(path, method=method, headers=elsewhere, json=json, **ways)
+        assert (answer.status_code, why in answer.text, "without a key apply" in answer.text) == (429, True, True)
+        without = client.open(path, method=method, json=json, **ways)
+        assert (without.status_code, "without a key apply" in without.text) == (429, False)
+
     def test_jobs_belong_to_the_key(self, client_with, store, database_url):
         client = client_with(database_url=database_url)
         ann, ben = add(store, "ann"), add(store, "ben")
         job = client.post("/api/v1/generate", json={"prompt": "a"}, headers=sent(ann)).json["job_id"]
         lists = [client.get("/api/v1/jobs", headers=sent(it)).json["jobs"] for it in (ann, ben)]
         assert [[it["job_id"] for it in found] for found in lists] == [[job], []]
-        assert client.get(f"/api/v1/status/{job}", headers=sent(ben)).status_code == 404
+        for method, path in WAYS_TO_JOBS:
+            strangers = [client.open(path.format(job), method=method, headers=it).status_code for it in (sent(ben), {})]
+            assert strangers == [404, 404]
+        own = [client.open(path.format(job), method=method, headers=sent(ann)) for method, path in WAYS_TO_JOBS]
+        assert all(it.status_code in (200, 409) for it in own)  # one that is over cannot be cancelled
+
+    def test_jobs_of_no_key_are_everybody_s_who_knows_the_id(self, client_with, store, database_url):
+        client, ann = client_with(database_url=database_url), add(store, "ann")
+        job = client.post("/api/v1/generate", json={"prompt": "a"}).json["job_id"]
+        for headers in (sent(ann), {}, sent(new_key())):
+            elsewhere = {"REMOTE_ADDR": "203.0.113.9"}
+            answer = client.get(f"/api/v1/status/{job}", headers=headers, environ_overrides=elsewhere)
+            assert answer.status_code == 200
+
+    def test_the_operator_and_admins_find_the_jobs_of_keys(self, client_with, store, database_url):
+        client = client_with(database_url=database_url, worker_token=OPERATORS_TOKEN)
+        ann, boss = add(store, "ann"), add(store, "boss", scopes=("admin",))
+        job = client.post("/api/v1/generate", json={"prompt": "a"}, headers=sent(ann)).json["job_id"]
+        for headers in (bearer(OPERATORS_TOKEN), sent(boss)):
+            assert client.get(f"/api/v1/status/{job}", headers=headers).status_code == 200
 
     def test_it_loads_models_by_a_key_with_the_scope_admin(self, client_with):
         (boss, first), (ann, second) = declared("boss", scopes=("admin",)), declared("ann")

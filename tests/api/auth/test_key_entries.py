@@ -70,7 +70,8 @@ def test_two_of_a_kind_are_refused(text, what):
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("12h", 43_200), ("90d", 7_776_000), ("4w", 2_419_200), ("1970-01-02", 172_800)]
+    ("text", "seconds"),
+    [("30m", 1_800), ("12h", 43_200), ("90d", 7_776_000), ("4w", 2_419_200), ("1970-01-02", 172_800)],
 )
 def test_an_expiry_is_a_duration_or_the_end_of_a_day(text, seconds):
     assert expiry_of(text, 0) == seconds
