@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import psutil
 import pytest
+from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -24,7 +25,8 @@ from tests.api.jobs.test_migrations import TABLES, engine_for, tables_of
 from tests.fakes.postgres_server import PASSWORD, PostgresServer
 from tests.fakes.processes import ROOT, api, clean_environment, command_of, free_port, wait_until
 
-SLOW = '''"""Add a table, slowly."""
+HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+SLOW = f'''"""Add a table, slowly."""
 
 import time
 from pathlib import Path
@@ -33,7 +35,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "slow"
-down_revision = "0002"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
