@@ -24,6 +24,8 @@ class Account:
     scopes: frozenset[Scope]
     allowance: Allowance | None = None
     """That of a key; None if the limits of clients without a key apply to it."""
+    expires_at: float | None = None
+    """When its key ends, in seconds since the epoch; None if it does not, or that is not known."""
 
 
 OPERATOR = Account("operator", "operator", frozenset({GENERATE, JOBS, ADMIN}))

@@ -38,9 +38,15 @@ class ApiKey:
         """Return its account. Raises InvalidCredential if it was revoked, or has expired."""
         if self.revoked_at is not None:
             raise InvalidCredential(f"This API key was revoked at {time_text(self.revoked_at)}.")
-        if self.expires_at is not None and self.expires_at <= now:
-            raise InvalidCredential(f"This API key expired at {time_text(self.expires_at)}.")
-        return Account(self.account_id, self.name, self.scopes, self.allowance)
+        account = Account(self.account_id, self.name, self.scopes, self.allowance, self.expires_at)
+        refuse_expired(account, now)
+        return account
+
+
+def refuse_expired(account: Account, now: float) -> None:
+    """Raise InvalidCredential if the API key of an account has expired."""
+    if account.expires_at is not None and account.expires_at <= now:
+        raise InvalidCredential(f"This API key expired at {time_text(account.expires_at)}.")
 
 
 def new_key() -> str:

@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from image_api.auth.account import Account, Scope
 from image_api.auth.answer_cache import Lifetimes
-from image_api.auth.api_key import KEY, ApiKey, hash_of
+from image_api.auth.api_key import KEY, ApiKey, hash_of, refuse_expired
 from image_api.auth.credential_checks import CredentialChecks, Source
 from image_api.auth.errors import InvalidCredential
 from image_api.key_entries import KeyEntry
@@ -47,7 +47,11 @@ class ApiKeys:
         if not KEY.fullmatch(credential):
             raise InvalidCredential(OTHER_TEXT)
         declared = self._declared.get(hash_of(credential))
-        return declared.account(time.time()) if declared else self.checks.account_of(credential, client)
+        if declared:
+            return declared.account(time.time())
+        account = self.checks.account_of(credential, client)
+        refuse_expired(account, time.time())  # an answer that was cached may be ten minutes old
+        return account
 
     def _look_up(self, credential: str) -> Account:
         found = self._stored.find_key(hash_of(credential))

@@ -13,7 +13,9 @@ import click
 from flask.cli import AppGroup
 
 from image_api.auth.api_key import hash_of, new_key
+from image_api.cli.output import note, print_alone
 from image_api.cli.parameter_types import Parsed
+from image_api.credentials.errors import KeyIsOver, NoSuchKey
 from image_api.errors import ApiError
 from image_api.jobs.errors import OutcomeUnknown
 from image_api.key_entries import (
@@ -34,6 +36,8 @@ NAME = Parsed("NAME", name_of)
 LIMIT = Parsed("PICTURES", limit_of)
 UNKNOWN_OUTCOME = "The database was lost at the last moment; keys list shows whether it was changed."
 SHOWN_ONCE = "It is shown only now."
+DECLARED = "API_KEYS declares the key {}: change it there, or choose another name."
+LOST = "The key {0} was stored all the same: flask --app app keys rotate {0} prints another in its place."
 
 
 def _future(text: str) -> float:
@@ -87,15 +91,15 @@ def create(
     key = new_key()
     entry = KeyEntry(name, hash_of(key), _scopes(scopes), per_minute, per_day, budget, expires)
     if print_hash:
-        click.echo(key)
-        click.echo(str(entry))
-        _note(f"The first line is the key. {SHOWN_ONCE} Nothing was stored: add the second line to API_KEYS.")
+        print_alone(f"{key}\n{entry}", "Nothing was stored.")
+        note(f"The first line is the key. {SHOWN_ONCE} Nothing was stored: add the second line to API_KEYS.")
         return
-    _refuse_declared(name)
+    if _is_declared(name):
+        raise click.ClickException(DECLARED.format(name))
     with _opened() as store:
         store.add_key(entry)
-    click.echo(key)
-    _note(f"{SHOWN_ONCE} It was stored in {services().credentials.place}, and is valid from now on.")
+    print_alone(key, LOST.format(name))
+    note(f"{SHOWN_ONCE} It was stored in {services().credentials.place}, and is valid from now on.")
     _warn_of_loss()
 
 
@@ -115,9 +119,9 @@ def list_keys(as_json: bool) -> None:
     else:
         found = declared_rows(declared, {})
     if as_json or found:
-        click.echo(json_text(found) if as_json else table(found))
+        print_alone(json_text(found) if as_json else table(found))
     else:
-        _note("There are no keys yet: flask --app app keys create --name … makes one.")
+        note("There are no keys yet: flask --app app keys create --name … makes one.")
 
 
 @keys.command()
@@ -127,22 +131,22 @@ def rotate(name: str) -> None:
 
     The account, its limits and its jobs stay. The old key is refused from now on.
     """
-    _refuse_declared(name)
     key = new_key()
-    with _opened() as store:
+    with _opened_for(name) as store:
         store.rotate_key(name, hash_of(key))
-    click.echo(key)
-    _note(f"{SHOWN_ONCE} The old one is refused within a second or two.")
+    print_alone(key, LOST.format(name))
+    note(f"{SHOWN_ONCE} The old one is refused within a second or two.")
+    _tell_of_declared(name)
 
 
 @keys.command()
 @click.argument("name", type=NAME)
 def revoke(name: str) -> None:
     """Revoke the API key NAME, for good."""
-    _refuse_declared(name)
-    with _opened() as store:
+    with _opened_for(name) as store:
         store.revoke_key(name)
-    _note(f"The key {name} is refused within a second or two.")
+    note(f"The key {name} is refused within a second or two.")
+    _tell_of_declared(name)
 
 
 def _scopes(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -152,10 +156,30 @@ def _scopes(given: tuple[str, ...]) -> tuple[str, ...]:
         raise click.BadParameter(f"{error}.", param_hint="'--scope'") from None
 
 
-def _refuse_declared(name: str) -> None:
-    """End the command if API_KEYS declares a key of that name, which nothing here can change."""
-    if any(it.name == name for it in services().settings.declared_keys):
-        raise click.ClickException(f"API_KEYS declares the key {name}: change it there, or choose another name.")
+def _is_declared(name: str) -> bool:
+    return any(it.name == name for it in services().settings.declared_keys)
+
+
+def _tell_of_declared(name: str) -> None:
+    """Say so if API_KEYS declares a key of the same name, which nothing here can change."""
+    if _is_declared(name):
+        note(f"API_KEYS declares another key {name}, which stays valid: change it there, too.")
+
+
+@contextmanager
+def _opened_for(name: str) -> "Iterator[CredentialStore]":
+    """Yield what changes the key of a name; end the command if API_KEYS declares it, and no other can be changed."""
+    if not _is_declared(name):
+        with _opened() as store:
+            yield store
+        return
+    if not services().credentials.exist:
+        raise click.ClickException(DECLARED.format(name))
+    with _opened() as store:
+        try:
+            yield store
+        except (NoSuchKey, KeyIsOver):
+            raise click.ClickException(DECLARED.format(name)) from None
 
 
 @contextmanager
@@ -175,8 +199,4 @@ def _warn_of_loss() -> None:
     from image_api.jobs.database.durability import loss_hint
 
     if loss_hint(services().settings):
-        _note("That disk is lost at each deploy and restart: use --print-hash and API_KEYS, or a PostgreSQL.")
-
-
-def _note(text: str) -> None:
-    click.echo(text, err=True)
+        note("That disk is lost at each deploy and restart: use --print-hash and API_KEYS, or a PostgreSQL.")

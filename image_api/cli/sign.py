@@ -14,6 +14,7 @@ from werkzeug.routing import RequestRedirect
 
 from image_api.addresses import is_address
 from image_api.auth.signed_links import EXPIRES, SIGNATURE, Pairs, signed_pairs
+from image_api.cli.output import print_alone
 from image_api.cli.parameter_types import Parsed
 from image_api.errors import ApiError
 from image_api.generation.options import query_pairs
@@ -80,7 +81,7 @@ def sign(address: str, expires: int, base_url: str | None) -> None:
         key = services().signing_keys.signing_key()
     except ApiError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{base}{path}?{_query(signed_pairs(key, path, pairs, expires))}")
+    print_alone(f"{base}{path}?{_query(signed_pairs(key, path, pairs, expires))}")
     click.echo(f"Signed by {_origin_of_key()}: it opens where the service has the same.", err=True)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from image_api.jobs.errors import DatabaseUnavailable
 from image_api.key_entries import MICROS, dollars_of
 from image_api.limits.errors import BudgetSpent
-from image_api.limits.prices import Prices, TooDear, micros_of
+from image_api.limits.prices import KnownPrices, Prices, TooDear, micros_up
 from render_worker.contract import GenerateRequest
 
 if TYPE_CHECKING:
@@ -41,15 +41,16 @@ class KeyBudgets:
             from image_api.credentials.spending import spent
 
             before = database.read(partial(spent, account=account))
-        left = budget - before.micros
+        left, prices = budget - before.micros, self._prices.latest()
         for request in requests:
-            left -= self._amount(request, left, budget, before.seconds_left)
+            left -= _amount(prices, request, left, budget, before.seconds_left)
 
     def reserve(self, account: str, budget: int, request: GenerateRequest, name: str | None = None) -> "KeyReservation":
         """Reserve what the picture may cost, under a name if another process may settle it."""
+        prices = self._prices.latest()  # here: `amount` is called in the native thread of the database
 
         def amount(before: "Spent") -> int:
-            return self._amount(request, budget - before.micros, budget, before.seconds_left)
+            return _amount(prices, request, budget - before.micros, budget, before.seconds_left)
 
         with _as_budgets():
             database = self._database()
@@ -64,18 +65,7 @@ class KeyBudgets:
             database = self._database()
             from image_api.credentials.spending import settle
 
-            database.write(partial(settle, name=name, micros=None if cost is None else micros_of(cost)))
-
-    def _amount(self, request: GenerateRequest, left: int, budget: int, seconds_left: int) -> int:
-        found = self._prices.amount(request, max(0, left), budget)
-        if not isinstance(found, TooDear):
-            return found
-        costs, allowed = dollars_of(found.cheapest), dollars_of(budget)
-        if found.cheapest > budget:
-            raise BudgetSpent(f"This picture costs up to ${costs}, and this key may spend ${allowed} a day.", None)
-        raise BudgetSpent(
-            f"This picture costs up to ${costs}, and less is left of this key's ${allowed} a day.", seconds_left
-        )
+            database.write(partial(settle, name=name, micros=None if cost is None else micros_up(cost)))
 
 
 class KeyReservation:
@@ -91,10 +81,10 @@ class KeyReservation:
     def settle(self, cost: float | None) -> None:
         """Put what was billed in the place of the amount; what cannot be given back now stays counted."""
         reserved, self._micros = self._micros, None
-        if reserved is None or cost is None or reserved == micros_of(cost):
+        if reserved is None or cost is None or reserved == micros_up(cost):
             return
         try:
-            self._database.write(self._correction(micros_of(cost) - reserved), SETTLE_SECONDS)
+            self._database.write(self._correction(micros_up(cost) - reserved), SETTLE_SECONDS)
         except DatabaseUnavailable:
             log.warning("budget of %s: what a picture did not cost stays counted: no database", self._account)
 
@@ -102,6 +92,19 @@ class KeyReservation:
         from image_api.credentials.spending import correct
 
         return partial(correct, account=self._account, day=self._day, micros=micros)
+
+
+def _amount(prices: KnownPrices, request: GenerateRequest, left: int, budget: int, seconds_left: int) -> int:
+    """Return what is reserved for a picture. Raises BudgetSpent if no engine makes it for what is left."""
+    found = prices.amount(request, max(0, left), budget)
+    if not isinstance(found, TooDear):
+        return found
+    costs, allowed = dollars_of(found.cheapest), dollars_of(budget)
+    if found.cheapest > budget:
+        raise BudgetSpent(f"This picture costs up to ${costs}, and this key may spend ${allowed} a day.", None)
+    raise BudgetSpent(
+        f"This picture costs up to ${costs}, and less is left of this key's ${allowed} a day.", seconds_left
+    )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ IMAGE_MICROS = 70_000  # of a picture to begin with
 PREVIEWS_MICROS = 6_400
 
 
-def micros_of(dollars: float) -> int:
+def micros_up(dollars: float) -> int:
     """Return US dollars in micro-dollars, rounded up."""
     return math.ceil(round(dollars * MICROS, 3))  # 0.07 * 10**6 is 70000.00000000001
 
@@ -28,6 +28,31 @@ class TooDear:
     """What the cheapest one costs, in micro-dollars."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownPrices:
+    """The prices of one moment. They are looked up in memory alone: also amid a transaction, in any thread."""
+
+    known: ModelList | None
+
+    def amount(self, request: GenerateRequest, left: int, budget: int) -> int | TooDear:
+        """Return what is reserved for a picture, in micro-dollars: the highest price that may be, and is left.
+
+        It is 0 if only engines that are free may make it, and a share of the budget if no price is known.
+        """
+        named = request.model != AUTO
+        listed = self.known.models if self.known else []
+        models = [it for it in listed if (it.name == request.model if named else it.answers_auto)]
+        if not models:
+            return min(left, budget // UNKNOWN_SHARE)
+        usual = sorted(micros_up(it.price) for it in models if it.price is not None)
+        if not usual:
+            return 0  # the render worker says so: it passes over what has no price
+        payable = [price for price in usual if price <= left]
+        if not payable:
+            return TooDear(usual[0])
+        return min(left, payable[-1] * units_of(request) + _extra(request)) if payable[-1] else 0
+
+
 class Prices:
     """What pictures may cost. It asks no render worker while a request waits. Thread-safe."""
 
@@ -36,25 +61,13 @@ class Prices:
         self._known = known
         self._refresh = refresh
 
-    def amount(self, request: GenerateRequest, left: int, budget: int) -> int | TooDear:
-        """Return what is reserved for a picture, in micro-dollars: the highest price that may be, and is left.
+    def latest(self) -> KnownPrices:
+        """Return the prices that were last told, and have them read again.
 
-        It is 0 if only engines that are free may make it, and a share of the budget if no price is known.
+        It begins a thread: if gevent has patched those, one that a native thread begins never runs.
         """
         self._refresh()
-        known, named = self._known(), request.model != AUTO
-        models = (
-            [it for it in known.models if (it.name == request.model if named else it.answers_auto)] if known else []
-        )
-        if not models:
-            return min(left, budget // UNKNOWN_SHARE)
-        usual = sorted(micros_of(it.price) for it in models if it.price is not None)
-        if not usual:
-            return 0  # the render worker says so: it passes over what has no price
-        payable = [price for price in usual if price <= left]
-        if not payable:
-            return TooDear(usual[0])
-        return min(left, payable[-1] * units_of(request) + _extra(request)) if payable[-1] else 0
+        return KnownPrices(self._known())
 
 
 def _extra(request: GenerateRequest) -> int:

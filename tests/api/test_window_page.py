@@ -38,6 +38,7 @@ def test_what_is_invalid_is_said_on_the_page_too(client, query):
         ("prompt=a+%22tree%22&seed=5", "generate?prompt=a+%22tree%22&amp;seed=5&amp;format=image"),
         ("prompt=a&n=4&%6E=4&output_format=webp", "generate?prompt=a&amp;output_format=webp&amp;format=image"),
         ("prompt=a&format=&response_format=", "generate?prompt=a&amp;format=image"),
+        ("utm_source=x&prompt=a&&fbclid=y", "generate?prompt=a&amp;format=image"),
         ('prompt=a"><script>', "generate?prompt=a&#34;&gt;&lt;script&gt;&amp;format=image"),
     ],
 )
@@ -45,6 +46,14 @@ def test_without_scripts_there_is_a_link_to_the_picture(client, query, link):
     page = client.get(f"/generate?{query}", headers=ADDRESS_BAR).text
     noscript = re.search(r"<noscript>(.*?)</noscript>", page, re.DOTALL)[1]
     assert re.findall(r'href="(generate[^"]*)"', noscript) == [link]
+
+
+@pytest.mark.parametrize("name", ["api_key", "API%5fKEY", "token", "authorization", "sede", "a-secret"])
+def test_a_parameter_that_is_unknown_is_repeated_nowhere(client, name):
+    page = client.get(f"/generate?prompt=a&{name}=a-secret", headers=ADDRESS_BAR)
+    assert page.mimetype == "text/html"
+    assert "a-secret" not in page.text + str(page.headers)
+    assert 'href="generate' not in page.text
 
 
 @pytest.mark.parametrize("query", ["format=json", "response_format=url", "format=JSON"])

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 import requests
 
+from image_api.shared_check import FRESH_SECONDS
 from tests.api.auth.keys import declared
 from tests.end_to_end.conftest import Stack, worker_settings
 from tests.end_to_end.rendering import DISPATCHES, rendering
@@ -101,6 +103,25 @@ def test_workers_that_die_with_pictures_in_their_hands_never_exceed_it(tmp_path)
         codes = [make(stack, key, model="replicate").status_code for _ in range(12)]
         assert (codes.count(200), codes.count(429)) == ((BUDGET - 12) // 3, 12 - (BUDGET - 12) // 3)
         assert billed(stack) <= BUDGET
+
+
+def test_models_are_read_beside_its_pictures(tmp_path):
+    """In the request's greenlet: one that the database's native thread begins would never go on."""
+    with tiers(tmp_path) as (stack, key):
+        stack.api.stop()
+        stack.api.start_again()
+        wait_until(lambda: _answers(stack), "the tier, which knows no models yet")
+        for _ in range(3):
+            assert make(stack, key, model="horde").status_code == 200
+            time.sleep(FRESH_SECONDS + 0.1)  # in which they are read once
+        for path in ("/models", "/ready", "/v1/models"):
+            assert requests.get(f"{stack.api.url}{path}", headers=key, timeout=60).ok
+
+
+def _answers(stack) -> bool:
+    with suppress(requests.ConnectionError):
+        return stack.get("/health").ok
+    return False
 
 
 def _ignored(stack, key) -> None:

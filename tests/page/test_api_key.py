@@ -66,7 +66,8 @@ def test_a_picture_is_made_and_shown_with_a_key(page):
 def test_a_wrong_key_is_asked_for_again(page):
     ask(page, "a picture for a wrong key")
     enter(page, new_key())
-    expect(failure(page, "a picture for a wrong key").first).to_contain_text("did not accept this key. Give another one")
+    refusal = failure(page, "a picture for a wrong key").first
+    expect(refusal).to_contain_text("did not accept this key. Give another one")
     expect(page.get_by_label("API key")).to_have_accessible_description(re.compile("did not accept this key"))
     enter(page, RIGHT)
     shown(pictures(page).first)

@@ -4,10 +4,12 @@ from urllib.parse import unquote_plus
 
 from flask import Response, request
 
+from image_api.generation.options import GenerationOptions
 from image_api.web.content_negotiation import VARY
 from image_api.web.pages.html_pages import app_page, is_navigation, prefers_page
 from image_api.web.signed_links import is_signed
 from image_api.web.speculative_requests import is_for_preview
+from render_worker.contract import is_tracker
 
 FORM_OF_RESPONSE = ("format", "response_format")  # by which a client says that it wants no page
 
@@ -30,9 +32,16 @@ def shows_window() -> bool:
     return not any(request.args.get(name, "").strip() for name in FORM_OF_RESPONSE)
 
 
-def _address_of_picture() -> str:
-    """Return the address of the picture alone, which is one: of several it is the first."""
-    query = request.query_string.decode("ascii", "replace")
-    taken = {*FORM_OF_RESPONSE, "n"}
-    kept = [pair for pair in query.split("&") if pair and unquote_plus(pair.partition("=")[0]) not in taken]
+def _address_of_picture() -> str | None:
+    """Return the address of the picture alone, which is one: of several it is the first.
+
+    None if the request has a parameter that it cannot have: it may be a credential, and is repeated nowhere.
+    """
+    kept = []
+    for pair in request.query_string.decode("ascii", "replace").split("&"):
+        name = unquote_plus(pair.partition("=")[0])
+        if name in GenerationOptions.public_fields():
+            kept += [pair] if name not in (*FORM_OF_RESPONSE, "n") else []
+        elif pair and not is_tracker(name):
+            return None
     return "generate?" + "&".join([*kept, "format=image"])

@@ -1,11 +1,14 @@
 """API keys: those of API_KEYS and of the database, what each may do, and what a wrong one gets."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from image_api.auth import api_keys, refusal_limit
 from image_api.auth.api_key import hash_of, new_key
+from image_api.auth.errors import AuthUnavailable
+from image_api.credentials.credentials import Credentials
 from image_api.services import services_of
 from tests.api.auth.conftest import OPERATORS_TOKEN, bearer
 from tests.api.auth.keys import add, declared, store_at
@@ -134,6 +137,24 @@ def test_without_its_database_known_keys_stay_valid_and_others_get_503(client_wi
         assert answer.json["retry_after"] == int(answer.headers["Retry-After"])
         server.start()
         wait_until(lambda: code(client, second) == 200, "the database is asked again", 30)
+
+
+def test_one_that_expires_while_its_database_is_out_of_reach_is_refused(client_with, monkeypatch, tmp_path):
+    file = tmp_path / "jobs.db"
+    with store_at(f"sqlite:///{file}") as store:
+        key, lasting = add(store, "blog", expires_at=time.time() + 3600), add(store, "other")
+    client = client_with(auth="keys", database_url=f"sqlite:///{file}")
+    assert [code(client, it) for it in (key, lasting)] == [200, 200]
+    monkeypatch.setattr(Credentials, "find_key", _out_of_reach)
+    now = time.time
+    monkeypatch.setattr(api_keys, "time", SimpleNamespace(time=lambda: now() + 3601))
+    answer = client.get(MAKE, headers=sent(key))
+    assert (answer.status_code, "expired at 20" in answer.json["error"]) == (401, True)
+    assert code(client, lasting) == 200
+
+
+def _out_of_reach(self, digest):
+    raise AuthUnavailable("down")
 
 
 SCOPES = [

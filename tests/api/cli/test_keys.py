@@ -11,7 +11,7 @@ from image_api.auth.api_key import KEY, hash_of
 from image_api.key_entries import entries_of
 from tests.api.auth.keys import declared, store_at
 from tests.api.auth.test_api_keys import MAKE, sent
-from tests.api.cli.conftest import flask
+from tests.api.cli.conftest import flask, into_nothing
 from tests.fakes.processes import wait_until
 
 CREATE = ("keys", "create", "--name")
@@ -81,6 +81,49 @@ class TestPrintHash:
             done = run("keys", command, "blog")
             assert (done.exit_code, done.stdout, "API_KEYS" in done.stderr) == (1, "", True)
         assert not (tmp_path / "none.db").exists()
+
+    def test_a_stored_one_of_the_same_name_can_be_changed(self, run_with, client_with, database_url):
+        first = key_of(run_with(database_url=database_url)(*CREATE, "blog"))
+        own, entry = declared("blog")
+        run = run_with(database_url=database_url, api_keys=entry)
+        client = client_with(auth="keys", database_url=database_url, api_keys=entry)
+        rotated = run("keys", "rotate", "blog")
+        second = key_of(rotated)
+        revoked = run("keys", "revoke", "blog")
+        for done in (rotated, revoked):
+            assert done.stderr.endswith(
+                "API_KEYS declares another key blog, which stays valid: change it there, too.\n"
+            )
+        assert [client.get(MAKE, headers=sent(it)).status_code for it in (first, second, own)] == [401, 401, 200]
+        for command in (("keys", "revoke", "blog"), ("keys", "rotate", "blog"), (*CREATE, "blog")):
+            assert (run(*command).exit_code, "API_KEYS declares the key blog" in run(*command).stderr) == (1, True)
+
+
+class TestOutputThatCannotBeWritten:
+    """A full disk, or a pipe whose reader has ended."""
+
+    @pytest.mark.parametrize("command", [(*CREATE, "new"), ("keys", "rotate", "blog")], ids=lambda it: it[1])
+    @pytest.mark.parametrize("closed", [False, True], ids=["full", "closed"])
+    def test_what_to_do_about_its_key_is_said(self, tmp_path, run_with, command, closed):
+        url = f"sqlite:///{tmp_path}/jobs.db"
+        run = run_with(database_url=url)
+        key_of(run(*CREATE, "blog"))
+        done = into_nothing(*command, closed=closed, DATABASE_URL=url)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        said = done.stderr.splitlines()[-1]
+        assert said.startswith("Error: Its output cannot be written (")
+        key_of(run(*re.search(r"flask --app app (keys rotate \w+)", said)[1].split()))
+
+    @pytest.mark.parametrize(
+        "command",
+        [("keys", "list"), (*CREATE, "new", "--print-hash"), ("sign", "/generate?prompt=a", "--expires", "1d")],
+    )
+    def test_it_is_said_by_one_sentence(self, tmp_path, run_with, command):
+        url = f"sqlite:///{tmp_path}/jobs.db"
+        key_of(run_with(database_url=url)(*CREATE, "blog"))
+        done = into_nothing(*command, DATABASE_URL=url)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert done.stderr.splitlines()[-1].startswith("Error: Its output cannot be written (No space left on device)")
 
 
 REFUSED = [

@@ -19,7 +19,7 @@ from image_api.database_url import engine_url
 from image_api.jobs.database.transaction import WRITER_LOCK
 from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.migrations import migration
-from image_api.jobs.migrations.migration import MIGRATIONS, bring_up_to_date
+from image_api.jobs.migrations.migration import MIGRATIONS, bring_up_to_date, head
 from tests.api.jobs.test_migrations import TABLES, engine_for, tables_of
 from tests.fakes.postgres_server import PASSWORD, PostgresServer
 from tests.fakes.processes import ROOT, api, clean_environment, command_of, free_port, wait_until
@@ -33,7 +33,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "slow"
-down_revision = "0002"
+down_revision = HEAD
 
 
 def upgrade() -> None:
@@ -77,7 +77,7 @@ def slow(tmp_path, monkeypatch) -> Path:
     shutil.copytree(MIGRATIONS, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "render_worker").symlink_to(ROOT / "render_worker")
     versions = copy / "versions"
-    (versions / "revision_slow_.py").write_text(SLOW)
+    (versions / "revision_slow_.py").write_text(SLOW.replace("HEAD", repr(head())))
     (versions / "seconds").write_text("60")
     monkeypatch.setattr(migration, "MIGRATIONS", copy)
     migration.revisions.cache_clear()
@@ -125,7 +125,7 @@ def test_a_database_of_a_newer_version_is_refused_and_stays_as_it_is(database_ur
     with pytest.raises(DatabaseUnavailable, match="newer version of this service"):
         bring_up_to_date(url)
     assert "of_tomorrow" in caplog.text
-    assert tables_of(database_url) == {"jobs", "job_images", "queues", "identity", "alembic_version"}
+    assert tables_of(database_url) == {*TABLES, "alembic_version"} - {"deliveries"}
 
 
 def test_tables_that_are_not_ours_are_left_alone_and_the_reason_is_logged(database_url, url, caplog):

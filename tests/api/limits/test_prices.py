@@ -3,7 +3,7 @@
 import pytest
 
 from image_api.key_entries import MICROS
-from image_api.limits.prices import BYTE_MICROS, IMAGE_MICROS, PREVIEWS_MICROS, Prices, TooDear
+from image_api.limits.prices import BYTE_MICROS, IMAGE_MICROS, PREVIEWS_MICROS, KnownPrices, Prices, TooDear
 from render_worker.contract import GenerateRequest, ModelList
 from render_worker.engines.openai.models import IMAGE_INPUT_DOLLARS, PARTIAL_IMAGE_DOLLARS, TEXT_BYTE_DOLLARS
 from render_worker.engines.openai.requests import PARTIAL_IMAGES
@@ -22,7 +22,7 @@ BYTE = BYTE_MICROS
 
 
 def amount(request: dict, left: int, models=MODELS, budget: int = DOLLAR):
-    return Prices(lambda: ModelList(models=models)).amount(GenerateRequest(**{"prompt": "a", **request}), left, budget)
+    return KnownPrices(ModelList(models=models)).amount(GenerateRequest(**{"prompt": "a", **request}), left, budget)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_cheapest_is_told_of_if_none_is_cheap_enough():
 
 def test_they_are_read_again_without_waiting():
     asked = []
-    Prices(lambda: None, lambda: asked.append(1)).amount(GenerateRequest(prompt="a"), 0, 0)
+    Prices(lambda: None, lambda: asked.append(1)).latest()
     assert asked == [1]
 
 

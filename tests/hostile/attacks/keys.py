@@ -17,12 +17,13 @@ from image_api.jobs.migrations.migration import bring_up_to_date
 from tests.api.auth.keys import add, declared, store_at
 from tests.fakes.processes import Server
 from tests.hostile.arena import Arena, Verdict, attack
-from tests.hostile.wire import ask, flood, request
+from tests.hostile.wire import Response, ask, flood, request
 
 GUESSES = 400
 OTHER_CLIENT = "127.0.0.2"
 PICTURE = "/generate?prompt=a"
 QUERY_NAMES = ("api_key", "api-key", "apikey", "key", "token", "access_token", "x-api-key", "authorization")
+WINDOW = {"Sec_Fetch_Dest": "document", "Sec_Fetch_Mode": "navigate", "Accept": "text/html"}
 SIGNING_KEY = "a-signing-key-of-the-tests-0123456789"
 HOUR = 3600
 REVOKED_SECONDS = 1.5  # a positive answer about a key is kept for one second
@@ -51,18 +52,20 @@ def invented_keys(arena: Arena) -> Verdict:
 
 @attack(quick=True)
 def keys_in_addresses(arena: Arena) -> Verdict:
-    """A valid API key as a parameter of the address: what it opens, and whether a log or an answer repeats it."""
+    """A valid API key in the address, of a script or of a window: what it opens, and what repeats it: log, answers."""
     key, entry = declared("ann")
     server = arena.behind(arena.stand_in(), AUTH="keys", API_KEYS=entry, LOG_LEVEL="DEBUG")
     paths = ("/generate", "/generate.png", "/sheet", "/sheet.png", "/api/v1/jobs", "/nowhere")
     opened, told = Counter[str](), 0
     for path in paths:
         for name in QUERY_NAMES:
-            found = arena.tally.add(ask(server.port, request("GET", f"{path}?prompt=a&{name}={quote(key)}")))
-            told += found is None or key.encode() in found.body
-            opened[str(found.status if found else "no answer")] += 1
+            for headers in ({}, WINDOW):
+                data = request("GET", f"{path}?prompt=a&{name}={quote(key)}", **headers)
+                found = arena.tally.add(ask(server.port, data))
+                told += found is None or key in found.body.decode("latin-1") + str(found.headers)
+                opened[_opened(found)] += 1
     logged = server.log_file.read_bytes().count(key.encode())
-    tried = len(paths) * len(QUERY_NAMES)
+    tried = opened.total()
     held = not logged and not told and not any(status.startswith("2") for status in opened)
     answers = ", ".join(f"{count} times {status}" for status, count in opened.most_common())
     return Verdict(held, f"{tried} tried: {answers}; the key is {logged} times in the log, in {told} answers")
@@ -147,6 +150,13 @@ def _status(arena: Arena, server: Server, key: str, source: str = "127.0.0.1") -
 def _outcome(arena: Arena, server: Server, data: bytes) -> str:
     found = arena.tally.add(ask(server.port, data))
     return f"{found.status} {found.code or ''}".strip() if found else "no answer"
+
+
+def _opened(found: Response | None) -> str:
+    """Return a response's status, and `a page` of one without a picture, on which a script asks for it."""
+    if found is None:
+        return "no answer"
+    return "a page" if found.headers.get("content-type", "").startswith("text/html") else str(found.status)
 
 
 def _counted(statuses: list[object]) -> str:
