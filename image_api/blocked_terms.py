@@ -139,8 +139,8 @@ _CHARACTERS = _Characters()
 
 
 def _terms_of(file: Path) -> Terms:
-    """Return the terms of a file, and log what may block more than it says. Raises ValueError as `_read` and Terms."""
-    terms = Terms(_read(file))
+    """Return the terms of a file, and log what may block more than it says. Raises ValueError if it cannot be used."""
+    terms = Terms(read_terms(file))
     if lines := terms.trimmed:
         named = ", ".join(map(str, lines[:MOST_LINES])) + (", …" if len(lines) > MOST_LINES else "")
         log.warning("BLOCKED_TERMS_FILE: punctuation does not count, so these lines block the words alone: %s", named)
@@ -156,7 +156,7 @@ def _signature(file: Path) -> Signature | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _read(file: Path) -> str:
+def read_terms(file: Path) -> str:
     """Return the text of a file. Raises ValueError, with a sentence, if it cannot be used."""
     try:
         if not stat.S_ISREG(file.stat().st_mode):  # a pipe would be waited for

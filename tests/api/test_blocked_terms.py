@@ -2,6 +2,8 @@
 
 import logging
 import os
+import subprocess
+import sys
 import timeit
 import unicodedata
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from image_api.blocked_terms import MAX_BYTES, BlockedTerms, Terms, words_of
+from image_api.limits.blocked_prompts import BlockedPrompts
 from image_api.settings import Settings, load
 from tests.fakes.processes import wait_until
 
@@ -182,6 +185,19 @@ def test_lines_whose_punctuation_does_not_count_are_logged(tmp_path, caplog):
     assert BlockedTerms(file).found_in("in c")
     assert "so these lines block the words alone: 3, 5, 7, 8, 9, …" in caplog.text
     assert "png" not in caplog.text
+
+
+def test_they_are_logged_once_at_the_start(tmp_path, caplog, monkeypatch):
+    file = tmp_path / "terms.txt"
+    file.write_text("c++\n")
+    monkeypatch.setenv("BLOCKED_TERMS_FILE", str(file))
+    BlockedPrompts(load().blocked_terms_file)
+    assert caplog.text.count("block the words alone: 1") == 1
+
+
+def test_without_a_file_its_patterns_are_not_compiled():
+    script = "import sys, image_api; sys.exit('image_api.blocked_terms' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize("broken", [None, b"\xff\xfe", b"---"])
