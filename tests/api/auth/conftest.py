@@ -8,6 +8,8 @@ import requests
 from flask.testing import FlaskClient
 
 from image_api.auth import credential_checks
+from image_api.credentials.credential_store import CredentialStore
+from tests.api.auth.keys import store_at
 from tests.fakes.processes import Server, sandbox
 
 OPERATORS_TOKEN = "the-operator-s-token"
@@ -78,3 +80,10 @@ def settings(hub) -> dict[str, Any]:
 @pytest.fixture
 def client(client_with: Callable[..., FlaskClient], settings) -> FlaskClient:
     return client_with(**settings)
+
+
+@pytest.fixture
+def store(database_url) -> Iterator[CredentialStore]:
+    """Yield the store of credentials in the test's database."""
+    with store_at(database_url) as found:
+        yield found

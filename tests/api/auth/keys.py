@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from image_api.auth.api_key import hash_of, new_key
 from image_api.credentials.credential_store import CredentialStore
 from image_api.database_url import engine_url
 from image_api.key_entries import KeyEntry
+
+MAKE = "/generate?prompt=a"
 
 
 @contextmanager
@@ -30,3 +33,13 @@ def declared(name: str, **options: object) -> tuple[str, str]:
     """Return the text of a key, and its entry for API_KEYS."""
     key = new_key()
     return key, str(KeyEntry(name, hash_of(key), **options))
+
+
+def sent(key: str, header: str = "X-API-Key") -> dict[str, str]:
+    """Return the header that carries a key."""
+    return {header: f"Bearer {key}" if header == "Authorization" else key}
+
+
+def code(client: FlaskClient, key: str, path: str = MAKE, method: str = "GET") -> int:
+    """Return the status of a request with a key."""
+    return client.open(path, method=method, headers=sent(key)).status_code
